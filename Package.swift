@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The target graph: ops/decisions/0001-target-graph.md. Tests/ArchitectureTests holds the import
+// table and fails when a file imports what its row does not name.
+
+let swiftSettings: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+/// Kernels carry their own flags: they must be fast in debug builds too, since tests train models.
+/// Never -ffast-math: it assumes NaN away, and non-finite losses are tested for.
+let kernelFlags = [
+  "-O3", "-fno-math-errno", "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math",
+  "-ffp-contract=fast", "-mprefer-vector-width=512", "-Wall", "-Wextra", "-Werror",
+]
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+/// The executable of one job kind; the agent starts it as a child process.
+func stage(_ kind: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: "pra-\(kind)", dependencies: dependencies + ["JobKinds", "RunStore"],
+    path: "workers/\(kind)", exclude: ["contract.json"], swiftSettings: swiftSettings)
+}
+
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil
+) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+  name: "pra-pipeline",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // Foreign libraries, each imported by exactly one target.
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+    // The model trains without a database.
+    .target(name: "CKernels", cSettings: [.unsafeFlags(kernelFlags)]),
+    library("Tensor", ["CKernels", "COpenBLAS"]),
+    library("Autodiff", ["Tensor"]),
+    library("NeuralNetwork", ["Autodiff"]),
+    library("TensorFiles", ["Tensor"]),
+    library("Configuration", [yams]),
+    library("Raster", ["CPNG"]),
+    library("Images", ["Raster", "Tensor"]),
+    library("PRAModel", ["Configuration", "NeuralNetwork"]),
+    library("Training", ["PRAModel", "Images", "TensorFiles"]),
+    library("Sampling", ["PRAModel", "Images", "TensorFiles"]),
+    library("Evaluation", ["PRAModel", "Images", "TensorFiles"]),
+
+    // The queue runs without a model.
+    .target(name: "CMigrations"),
+    library("Postgres", ["CPostgres", "CMigrations"]),
+    library("JobQueue", ["Postgres"]),
+    library("RunStore", ["Postgres", "CCrypto"]),
+    library("JobKinds", ["JobQueue", "Configuration"]),
+    library("Agent", ["JobQueue", "JobKinds", "RunStore", logging]),
+    .executableTarget(
+      name: "pra", dependencies: ["Agent", "JobKinds", "RunStore", "Raster", argumentParser],
+      swiftSettings: swiftSettings),
+
+    // They meet only here.
+    stage("ingest", ["Images"]),
+    stage("train", ["Training"]),
+    stage("sample", ["Sampling"]),
+    stage("evaluate", ["Evaluation"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

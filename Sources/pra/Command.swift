@@ -1,0 +1,2 @@
+@main
+struct Command { static func main() {} }

@@ -1,0 +1,2 @@
+@main
+struct Stage { static func main() {} }

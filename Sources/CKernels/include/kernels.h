@@ -1,1 +1,206 @@
+// The contract of a device: one versioned struct of function pointers.
+//
+// A table serves one element type (float or double) on one instruction set. Pointers are void so
+// that a device whose memory is not the host's can fill the same struct. Every function is pure,
+// single-threaded and works on the half-open range [begin, end) of its outermost index, so the
+// caller splits work over threads as it likes: the result of a row never depends on which other
+// rows are computed with it, nor on how the range was split (model.md section 6, "to the bit").
+//
+// Sizes and strides count elements. Reductions that feed a scalar are written as one double per
+// fixed-size chunk (REDUCTION_CHUNK), to be summed in order by the caller.
 #pragma once
+#include <stdint.h>
+
+#define KERNELS_VERSION 1
+#define REDUCTION_CHUNK 4096
+
+/// AdamW with decoupled decay (Loshchilov & Hutter 2019); all scalars as model.md section 4 (8).
+typedef struct adamw_step {
+  double gradient_scale;  ///< clipping factor min(1, clip/(g + 1e-6))
+  double learning_rate;
+  double decay;  ///< 1 - lr * weight decay, or 1
+  double beta1, beta2;
+  double correction1, correction2;  ///< 1 - beta^(s+1)
+  double epsilon;
+} adamw_step;
+
+/// Where heads lie: q, k and v of token t of batch row b start at qkv + (b * tokens + t) * 3 * width
+/// (thirds of width = heads * size), head m at m * size inside its third.
+typedef struct attention_shape {
+  int64_t batch, tokens, heads, size;
+  int32_t causal;
+} attention_shape;
+
+typedef struct kernels {
+  int32_t version;
+  int32_t element_size;
+  const char *name;
+
+  /// C[m,n] = A[m,k] B[k,n] (+ C when accumulate) (+ bias[n] on every row when not null).
+  /// Element (i,j) of A is a[i*a_row + j*a_column]; one of the two strides must be 1, for B too.
+  /// Each element is one chain of fused multiply-adds over k in blocks of fixed size.
+  void (*gemm)(void *restrict c, int64_t c_row, const void *restrict a, int64_t a_row,
+               int64_t a_column, const void *restrict b, int64_t b_row, int64_t b_column,
+               const void *restrict bias, int64_t m, int64_t n, int64_t k, int32_t accumulate);
+
+  // ---- moving data -------------------------------------------------------------------------
+  void (*fill)(void *out, double value, int64_t begin, int64_t end);
+  /// out[o, r, :] (+)= x[o, r, :] for outer rows o in [begin, end), with independent strides.
+  void (*copy_block)(void *restrict out, int64_t out_outer, int64_t out_row,
+                     const void *restrict x, int64_t x_outer, int64_t x_row, int64_t rows,
+                     int64_t width, int32_t accumulate, int64_t begin, int64_t end);
+  /// out[r, :] = table[index[r], :]
+  void (*gather_rows)(void *restrict out, const void *restrict table,
+                      const int32_t *restrict index, int64_t width, int64_t begin, int64_t end);
+  /// table[index[r], :] += x[r, :] for all rows, columns in [begin, end).
+  void (*scatter_add_rows)(void *restrict table, const void *restrict x,
+                           const int32_t *restrict index, int64_t rows, int64_t width,
+                           int64_t begin, int64_t end);
+
+  // ---- element-wise, [rows, width] ---------------------------------------------------------
+  void (*add)(void *out, const void *a, const void *b, int64_t width, int64_t begin, int64_t end);
+  /// out = alpha * x + beta * y
+  void (*combine)(void *out, double alpha, const void *x, double beta, const void *y,
+                  int64_t width, int64_t begin, int64_t end);
+  void (*silu)(void *restrict out, const void *restrict x, int64_t width, int64_t begin,
+               int64_t end);
+  void (*silu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict x,
+                        int64_t width, int64_t begin, int64_t end);
+  /// x[rows, 2 width] = [a, b]; out = SiLU(a) * b. Shazeer 2020.
+  void (*swiglu)(void *restrict out, const void *restrict x, int64_t width, int64_t begin,
+                 int64_t end);
+  void (*swiglu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict x,
+                          int64_t width, int64_t begin, int64_t end);
+
+  // ---- broadcasting over repeats: x[outer, repeats, inner], y[outer, inner] --------------------
+  /// out = x + y, y repeated; begin..end over outer * repeats.
+  void (*add_repeated)(void *restrict out, const void *restrict x, const void *restrict y,
+                       int64_t repeats, int64_t inner, int64_t begin, int64_t end);
+  /// out[o, :] = sum over r of x[o, r, :]; columns in [begin, end) of inner.
+  void (*sum_repeats)(void *restrict out, const void *restrict x, int64_t outer, int64_t repeats,
+                      int64_t inner, int64_t begin, int64_t end);
+  /// out[o, r, i, :] = (1 - t[o, r, i]) * noise[o, r, i, :] + t[o, r, i] * z[o, i, :];
+  /// begin..end over outer * repeats, inner = rows * width.
+  void (*interpolate)(void *restrict out, const void *restrict noise, const void *restrict z,
+                      const void *restrict t, int64_t repeats, int64_t rows, int64_t width,
+                      int64_t begin, int64_t end);
+  /// out[o, r, i, :] = z[o, i, :] - noise[o, r, i, :], the velocity of the straight path.
+  void (*velocity)(void *restrict out, const void *restrict noise, const void *restrict z,
+                   int64_t repeats, int64_t inner, int64_t begin, int64_t end);
+  /// out[r, :] = factor[r] * x[r, :]
+  void (*scale_rows)(void *restrict out, const void *restrict x, const void *restrict factor,
+                     int64_t width, int64_t begin, int64_t end);
+
+  // ---- modulation: scale, shift and gate are columns of m[rows, stride] -------------------------
+  /// out = x * (1 + scale) + shift
+  void (*modulate)(void *restrict out, const void *restrict x, const void *restrict scale,
+                   const void *restrict shift, int64_t stride, int64_t width, int64_t begin,
+                   int64_t end);
+  void (*modulate_gradient)(void *restrict dx, void *restrict dscale, void *restrict dshift,
+                            const void *restrict dy, const void *restrict x,
+                            const void *restrict scale, int64_t stride, int64_t width,
+                            int64_t begin, int64_t end);
+  /// out = x + gate * y
+  void (*gated_add)(void *restrict out, const void *restrict x, const void *restrict y,
+                    const void *restrict gate, int64_t stride, int64_t width, int64_t begin,
+                    int64_t end);
+  void (*gated_add_gradient)(void *restrict dy, void *restrict dgate, const void *restrict dout,
+                             const void *restrict y, const void *restrict gate, int64_t stride,
+                             int64_t width, int64_t begin, int64_t end);
+
+  // ---- norms, [rows, width] ------------------------------------------------------------------
+  /// out = x * rsqrt(mean(x^2) + epsilon) * gain; inverse[rows] keeps the factor.
+  /// Zhang & Sennrich 2019, equation 4.
+  void (*rms_norm)(void *restrict out, void *restrict inverse, const void *restrict x,
+                   const void *restrict gain, int64_t width, double epsilon, int64_t begin,
+                   int64_t end);
+  void (*rms_norm_gradient)(void *restrict dx, const void *restrict dy, const void *restrict x,
+                            const void *restrict gain, const void *restrict inverse,
+                            int64_t width, int64_t begin, int64_t end);
+  /// dgain[c] = sum over rows of dy * x * inverse; columns in [begin, end).
+  void (*rms_norm_gain_gradient)(void *restrict dgain, const void *restrict dy,
+                                 const void *restrict x, const void *restrict inverse,
+                                 int64_t rows, int64_t width, int64_t begin, int64_t end);
+  /// out = (x - mean) * rsqrt(var + epsilon) (* gain + bias when not null); statistics[rows, 2]
+  /// keeps (mean, factor). Ba, Kiros & Hinton 2016.
+  void (*layer_norm)(void *restrict out, void *restrict statistics, const void *restrict x,
+                     const void *restrict gain, const void *restrict bias, int64_t width,
+                     double epsilon, int64_t begin, int64_t end);
+  void (*layer_norm_gradient)(void *restrict dx, const void *restrict dy,
+                              const void *restrict x, const void *restrict gain,
+                              const void *restrict statistics, int64_t width, int64_t begin,
+                              int64_t end);
+  void (*layer_norm_parameter_gradient)(void *restrict dgain, void *restrict dbias,
+                                        const void *restrict dy, const void *restrict x,
+                                        const void *restrict statistics, int64_t rows,
+                                        int64_t width, int64_t begin, int64_t end);
+  /// out = x * sqrt(width) * rsqrt(sum(x^2) + epsilon); inverse[rows] keeps rsqrt(...).
+  void (*sphere_norm)(void *restrict out, void *restrict inverse, const void *restrict x,
+                      int64_t width, double epsilon, int64_t begin, int64_t end);
+  void (*sphere_norm_gradient)(void *restrict dx, const void *restrict dy,
+                               const void *restrict x, const void *restrict inverse,
+                               int64_t width, int64_t begin, int64_t end);
+
+  // ---- attention -------------------------------------------------------------------------------
+  /// Elements of scratch that one thread needs for the two functions below.
+  int64_t (*attention_scratch)(const attention_shape *shape);
+  /// out[b, t, m*size..] = softmax(rope(q) rope(k)^T / sqrt(size)) v for (b, m) pairs in
+  /// [begin, end) of batch * heads. cosine, sine: [tokens, size / 2].
+  void (*attention)(void *restrict out, const void *restrict qkv, const void *restrict cosine,
+                    const void *restrict sine, const attention_shape *shape,
+                    void *restrict scratch, int64_t begin, int64_t end);
+  void (*attention_gradient)(void *restrict dqkv, const void *restrict dout,
+                             const void *restrict qkv, const void *restrict cosine,
+                             const void *restrict sine, const attention_shape *shape,
+                             void *restrict scratch, int64_t begin, int64_t end);
+  /// Appends `shape->tokens` new tokens at place `position` of the caches
+  /// [batch, heads, capacity, size] (rotated keys, values) and attends causally over all so far.
+  /// cosine, sine: rows of the new tokens. Equal to `attention` to the bit.
+  void (*attention_cached)(void *restrict out, void *restrict key_cache,
+                           void *restrict value_cache, const void *restrict qkv,
+                           const void *restrict cosine, const void *restrict sine,
+                           const attention_shape *shape, int64_t position, int64_t capacity,
+                           void *restrict scratch, int64_t begin, int64_t end);
+
+  // ---- reductions ------------------------------------------------------------------------------
+  /// out[c] = sum over rows of x[:, c]; columns in [begin, end).
+  void (*column_sums)(void *restrict out, const void *restrict x, int64_t rows, int64_t width,
+                      int64_t begin, int64_t end);
+  /// partial[c] for chunks c in [begin, end) of a vector of n elements.
+  void (*sum_of_squares)(double *restrict partial, const void *restrict x, int64_t n,
+                         int64_t begin, int64_t end);
+  void (*sum_absolute_difference)(double *restrict partial, const void *restrict x,
+                                  const void *restrict y, int64_t n, int64_t begin, int64_t end);
+  void (*sum_squared_difference)(double *restrict partial, const void *restrict x,
+                                 const void *restrict y, int64_t n, int64_t begin, int64_t end);
+  /// dx = factor * sign(x - y), sign(0) = 0
+  void (*absolute_difference_gradient)(void *restrict dx, const void *restrict x,
+                                       const void *restrict y, double factor, int64_t width,
+                                       int64_t begin, int64_t end);
+  /// dx = factor * (x - y)
+  void (*squared_difference_gradient)(void *restrict dx, const void *restrict x,
+                                      const void *restrict y, double factor, int64_t width,
+                                      int64_t begin, int64_t end);
+
+  // ---- model inputs ----------------------------------------------------------------------------
+  /// [cos, sin] of 1000 t exp(-ln(10000) j / half), j < half, in float64, rounded once.
+  void (*time_features)(void *restrict out, const double *restrict t, int64_t half,
+                        int64_t begin, int64_t end);
+  /// out = (y - mean) / sqrt(var + epsilon), var over width - 1. He et al. 2022 (MAE).
+  void (*patch_normalize)(void *restrict out, const void *restrict y, int64_t width,
+                          double epsilon, int64_t begin, int64_t end);
+
+  // ---- optimizer -------------------------------------------------------------------------------
+  void (*adamw)(void *restrict w, void *restrict m, void *restrict v, const void *restrict g,
+                const adamw_step *step, int64_t begin, int64_t end);
+} kernels;
+
+/// Instruction sets in rising order; 0 runs anywhere the program runs.
+enum { KERNELS_BASE = 0, KERNELS_AVX2 = 1, KERNELS_AVX512 = 2 };
+
+/// The highest level that this processor has.
+int32_t kernels_level(void);
+/// The float table of a level, which must not be above kernels_level().
+const kernels *kernels_float32(int32_t level);
+/// The double table: the oracle of gradient checks, written for exactness, not speed.
+const kernels *kernels_float64(void);

@@ -1,0 +1,116 @@
+// Attention of one (batch row, head) at a time, on gathered and rotated heads. Scores of one head
+// live in scratch only; the backward pass computes them again instead of keeping them.
+
+static int64_t attention_scratch(const attention_shape *shape) {
+  const int64_t t = shape->tokens, d = shape->size;
+  return 8 * t * d + 2 * t * t + 64;
+}
+
+/// Pairs (2j, 2j+1) of each token turned by (cosine, sine)[token, j]; direction -1 turns back.
+static void rotate(REAL *restrict out, int64_t out_row, const REAL *restrict x, int64_t x_row,
+                   const REAL *restrict cosine, const REAL *restrict sine, int64_t tokens,
+                   int64_t size, REAL direction) {
+  for (int64_t t = 0; t < tokens; t++) {
+    const REAL *restrict cs = cosine + t * (size / 2), *restrict sn = sine + t * (size / 2);
+    for (int64_t j = 0; j < size / 2; j++) {
+      const REAL a = x[t * x_row + 2 * j], b = x[t * x_row + 2 * j + 1], s = direction * sn[j];
+      out[t * out_row + 2 * j] = a * cs[j] - b * s;
+      out[t * out_row + 2 * j + 1] = a * s + b * cs[j];
+    }
+  }
+}
+
+/// Softmax of factor * row[0, n); the rest of the row, up to width, becomes zero.
+static void softmax_row(REAL *restrict row, int64_t n, int64_t width, REAL factor) {
+  REAL top = row[0];
+  for (int64_t j = 1; j < n; j++) top = row[j] > top ? row[j] : top;
+  REAL sum = 0;
+  for (int64_t j = 0; j < n; j++) {
+    row[j] = exponential((row[j] - top) * factor);
+    sum += row[j];
+  }
+  const REAL inverse = 1 / sum;
+  for (int64_t j = 0; j < n; j++) row[j] *= inverse;
+  for (int64_t j = n; j < width; j++) row[j] = 0;
+}
+
+static void probabilities(REAL *p, const REAL *q, const REAL *k, const attention_shape *shape) {
+  const int64_t T = shape->tokens, D = shape->size;
+  const REAL factor = 1 / SQUARE_ROOT((REAL)D);
+  gemm(p, T, q, D, 1, k, 1, D, 0, T, T, D, 0);
+  for (int64_t t = 0; t < T; t++) softmax_row(p + t * T, shape->causal ? t + 1 : T, T, factor);
+}
+
+static void attention(void *restrict out_, const void *restrict qkv_, const void *restrict cosine,
+                      const void *restrict sine, const attention_shape *shape,
+                      void *restrict scratch, int64_t begin, int64_t end) {
+  const int64_t T = shape->tokens, H = shape->heads, D = shape->size, W = H * D;
+  REAL *q = scratch, *k = q + T * D, *p = k + T * D;
+  ROWS(pair) {
+    const int64_t b = pair / H, h = pair % H;
+    const REAL *x = (const REAL *)qkv_ + b * T * 3 * W + h * D;
+    rotate(q, D, x, 3 * W, cosine, sine, T, D, 1);
+    rotate(k, D, x + W, 3 * W, cosine, sine, T, D, 1);
+    probabilities(p, q, k, shape);
+    gemm((REAL *)out_ + b * T * W + h * D, W, p, T, 1, x + 2 * W, 3 * W, 1, 0, T, D, T, 0);
+  }
+}
+
+static void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
+                               const void *restrict qkv_, const void *restrict cosine,
+                               const void *restrict sine, const attention_shape *shape,
+                               void *restrict scratch, int64_t begin, int64_t end) {
+  const int64_t T = shape->tokens, H = shape->heads, D = shape->size, W = H * D;
+  const REAL factor = 1 / SQUARE_ROOT((REAL)D);
+  REAL *q = scratch, *k = q + T * D, *dq = k + T * D, *dk = dq + T * D;
+  REAL *p = dk + T * D, *dp = p + T * T;
+  ROWS(pair) {
+    const int64_t b = pair / H, h = pair % H;
+    const REAL *x = (const REAL *)qkv_ + b * T * 3 * W + h * D;
+    const REAL *dout = (const REAL *)dout_ + b * T * W + h * D;
+    REAL *dx = (REAL *)dqkv_ + b * T * 3 * W + h * D;
+    rotate(q, D, x, 3 * W, cosine, sine, T, D, 1);
+    rotate(k, D, x + W, 3 * W, cosine, sine, T, D, 1);
+    probabilities(p, q, k, shape);
+    gemm(dx + 2 * W, 3 * W, p, 1, T, dout, W, 1, 0, T, D, T, 0);
+    gemm(dp, T, dout, W, 1, x + 2 * W, 1, 3 * W, 0, T, T, D, 0);
+    // ds = p * (dp - sum(p * dp)) / sqrt(D), in place of dp.
+    for (int64_t t = 0; t < T; t++) {
+      REAL *restrict row = dp + t * T;
+      const REAL *restrict weight = p + t * T;
+      REAL dot = 0;
+      for (int64_t j = 0; j < T; j++) dot += row[j] * weight[j];
+      for (int64_t j = 0; j < T; j++) row[j] = weight[j] * (row[j] - dot) * factor;
+    }
+    gemm(dq, D, dp, T, 1, k, D, 1, 0, T, D, T, 0);
+    gemm(dk, D, dp, 1, T, q, D, 1, 0, T, D, T, 0);
+    rotate(dx, 3 * W, dq, D, cosine, sine, T, D, -1);
+    rotate(dx + W, 3 * W, dk, D, cosine, sine, T, D, -1);
+  }
+}
+
+static void attention_cached(void *restrict out_, void *restrict key_cache,
+                             void *restrict value_cache, const void *restrict qkv_,
+                             const void *restrict cosine, const void *restrict sine,
+                             const attention_shape *shape, int64_t position, int64_t capacity,
+                             void *restrict scratch, int64_t begin, int64_t end) {
+  const int64_t T = shape->tokens, H = shape->heads, D = shape->size, W = H * D;
+  const REAL factor = 1 / SQUARE_ROOT((REAL)D);
+  REAL *q = scratch, *p = q + T * D;
+  ROWS(pair) {
+    const int64_t b = pair / H, h = pair % H;
+    const REAL *x = (const REAL *)qkv_ + b * T * 3 * W + h * D;
+    REAL *keys = (REAL *)key_cache + pair * capacity * D;
+    REAL *values = (REAL *)value_cache + pair * capacity * D;
+    rotate(q, D, x, 3 * W, cosine, sine, T, D, 1);
+    rotate(keys + position * D, D, x + W, 3 * W, cosine, sine, T, D, 1);
+    for (int64_t t = 0; t < T; t++)
+      __builtin_memcpy(values + (position + t) * D, x + t * 3 * W + 2 * W, (size_t)D * sizeof(REAL));
+    for (int64_t t = 0; t < T; t++) {
+      const int64_t seen = position + t + 1;
+      gemm(p, seen, q + t * D, D, 1, keys, 1, D, 0, 1, seen, D, 0);
+      softmax_row(p, seen, seen, factor);
+      gemm((REAL *)out_ + (b * T + t) * W + h * D, W, p, seen, 1, values, D, 1, 0, 1, D, seen, 0);
+    }
+  }
+}

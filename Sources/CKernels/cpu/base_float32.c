@@ -1,0 +1,19 @@
+// The float table for any processor.
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels.h"
+#include "variants.h"
+
+#define REAL float
+#define REAL_IS_FLOAT 1
+#define VECTOR_BYTES 16
+#define TILE_ROWS 4
+#define SQUARE_ROOT __builtin_sqrtf
+#define TABLE_NAME "base_float32"
+#define TABLE table
+#include "families.inc.h"
+
+const kernels *kernels_base_float32(void) { return &table; }
+

@@ -1,0 +1,250 @@
+// Element-wise kernels. Rows are walked one by one even where the data is contiguous, so that an
+// element's place in the vectorised loop depends on its column alone.
+
+#define ROWS(r) for (int64_t r = begin; r < end; r++)
+#define COLUMNS(c) for (int64_t c = 0; c < width; c++)
+
+/// e^x. In float a polynomial of degree 6 after range reduction (Cephes expf, 2 ulp), so that the
+/// loop around it is vectorised; in double libm's.
+static inline __attribute__((always_inline)) REAL exponential(REAL x) {
+#if REAL_IS_FLOAT
+#pragma clang fp reassociate(off)
+  x = x < -87.0f ? -87.0f : x;
+  x = x > 88.0f ? 88.0f : x;
+  const float n = __builtin_rintf(x * 1.44269504088896341f);
+  const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  const union {
+    int32_t bits;
+    float value;
+  } power = {((int32_t)n + 127) << 23};
+  return p * power.value;
+#else
+  return exp(x);
+#endif
+}
+
+static inline __attribute__((always_inline)) REAL sigmoid(REAL x) {
+  return 1 / (1 + exponential(-x));
+}
+
+static void fill(void *out_, double value, int64_t begin, int64_t end) {
+  REAL *out = out_;
+  for (int64_t i = begin; i < end; i++) out[i] = (REAL)value;
+}
+
+static void copy_block(void *restrict out_, int64_t out_outer, int64_t out_row,
+                       const void *restrict x_, int64_t x_outer, int64_t x_row, int64_t rows,
+                       int64_t width, int32_t accumulate, int64_t begin, int64_t end) {
+  for (int64_t o = begin; o < end; o++) {
+    REAL *out = (REAL *)out_ + o * out_outer;
+    const REAL *x = (const REAL *)x_ + o * x_outer;
+    for (int64_t r = 0; r < rows; r++, out += out_row, x += x_row) {
+      if (accumulate)
+        COLUMNS(c) out[c] += x[c];
+      else
+        __builtin_memcpy(out, x, (size_t)width * sizeof(REAL));
+    }
+  }
+}
+
+static void gather_rows(void *restrict out_, const void *restrict table_,
+                        const int32_t *restrict index, int64_t width, int64_t begin,
+                        int64_t end) {
+  ROWS(r)
+  __builtin_memcpy((REAL *)out_ + r * width, (const REAL *)table_ + index[r] * width,
+                   (size_t)width * sizeof(REAL));
+}
+
+static void scatter_add_rows(void *restrict table_, const void *restrict x_,
+                             const int32_t *restrict index, int64_t rows, int64_t width,
+                             int64_t begin, int64_t end) {
+  for (int64_t r = 0; r < rows; r++) {
+    REAL *restrict table = (REAL *)table_ + index[r] * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width;
+    for (int64_t c = begin; c < end; c++) table[c] += x[c];
+  }
+}
+
+static void add(void *out_, const void *a_, const void *b_, int64_t width, int64_t begin,
+                int64_t end) {
+  ROWS(r) {
+    REAL *out = (REAL *)out_ + r * width;
+    const REAL *a = (const REAL *)a_ + r * width, *b = (const REAL *)b_ + r * width;
+    COLUMNS(c) out[c] = a[c] + b[c];
+  }
+}
+
+static void combine(void *out_, double alpha_, const void *x_, double beta_, const void *y_,
+                    int64_t width, int64_t begin, int64_t end) {
+  const REAL alpha = (REAL)alpha_, beta = (REAL)beta_;
+  ROWS(r) {
+    REAL *out = (REAL *)out_ + r * width;
+    const REAL *x = (const REAL *)x_ + r * width, *y = (const REAL *)y_ + r * width;
+    COLUMNS(c) out[c] = alpha * x[c] + beta * y[c];
+  }
+}
+
+static void silu(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
+                 int64_t end) {
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width;
+    COLUMNS(c) out[c] = x[c] * sigmoid(x[c]);
+  }
+}
+
+static void silu_gradient(void *restrict dx_, const void *restrict dy_, const void *restrict x_,
+                          int64_t width, int64_t begin, int64_t end) {
+  ROWS(r) {
+    REAL *restrict dx = (REAL *)dx_ + r * width;
+    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
+    COLUMNS(c) {
+      const REAL s = sigmoid(x[c]);
+      dx[c] = dy[c] * s * (1 + x[c] * (1 - s));
+    }
+  }
+}
+
+static void swiglu(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
+                   int64_t end) {
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict a = (const REAL *)x_ + r * 2 * width, *restrict b = a + width;
+    COLUMNS(c) out[c] = a[c] * sigmoid(a[c]) * b[c];
+  }
+}
+
+static void swiglu_gradient(void *restrict dx_, const void *restrict dy_,
+                            const void *restrict x_, int64_t width, int64_t begin, int64_t end) {
+  ROWS(r) {
+    REAL *restrict da = (REAL *)dx_ + r * 2 * width, *restrict db = da + width;
+    const REAL *restrict a = (const REAL *)x_ + r * 2 * width, *restrict b = a + width;
+    const REAL *restrict dy = (const REAL *)dy_ + r * width;
+    COLUMNS(c) {
+      const REAL s = sigmoid(a[c]);
+      db[c] = dy[c] * a[c] * s;
+      da[c] = dy[c] * b[c] * s * (1 + a[c] * (1 - s));
+    }
+  }
+}
+
+static void add_repeated(void *restrict out_, const void *restrict x_, const void *restrict y_,
+                         int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * inner;
+    const REAL *restrict x = (const REAL *)x_ + r * inner;
+    const REAL *restrict y = (const REAL *)y_ + r / repeats * inner;
+    for (int64_t i = 0; i < inner; i++) out[i] = x[i] + y[i];
+  }
+}
+
+static void sum_repeats(void *restrict out_, const void *restrict x_, int64_t outer,
+                        int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
+  for (int64_t o = 0; o < outer; o++) {
+    REAL *restrict out = (REAL *)out_ + o * inner;
+    for (int64_t i = begin; i < end; i++) out[i] = 0;
+    for (int64_t r = 0; r < repeats; r++) {
+      const REAL *restrict x = (const REAL *)x_ + (o * repeats + r) * inner;
+      for (int64_t i = begin; i < end; i++) out[i] += x[i];
+    }
+  }
+}
+
+static void interpolate(void *restrict out_, const void *restrict noise_,
+                        const void *restrict z_, const void *restrict t_, int64_t repeats,
+                        int64_t rows, int64_t width, int64_t begin, int64_t end) {
+  for (int64_t o = begin; o < end; o++)
+    for (int64_t i = 0; i < rows; i++) {
+      const int64_t at = (o * rows + i) * width;
+      const REAL t = ((const REAL *)t_)[o * rows + i];
+      REAL *restrict out = (REAL *)out_ + at;
+      const REAL *restrict noise = (const REAL *)noise_ + at;
+      const REAL *restrict z = (const REAL *)z_ + (o / repeats * rows + i) * width;
+      COLUMNS(c) out[c] = (1 - t) * noise[c] + t * z[c];
+    }
+}
+
+static void velocity(void *restrict out_, const void *restrict noise_, const void *restrict z_,
+                     int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * inner;
+    const REAL *restrict noise = (const REAL *)noise_ + r * inner;
+    const REAL *restrict z = (const REAL *)z_ + r / repeats * inner;
+    for (int64_t i = 0; i < inner; i++) out[i] = z[i] - noise[i];
+  }
+}
+
+static void scale_rows(void *restrict out_, const void *restrict x_, const void *restrict factor_,
+                       int64_t width, int64_t begin, int64_t end) {
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width;
+    const REAL factor = ((const REAL *)factor_)[r];
+    COLUMNS(c) out[c] = factor * x[c];
+  }
+}
+
+static void modulate(void *restrict out_, const void *restrict x_, const void *restrict scale_,
+                     const void *restrict shift_, int64_t stride, int64_t width, int64_t begin,
+                     int64_t end) {
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width;
+    const REAL *restrict scale = (const REAL *)scale_ + r * stride;
+    const REAL *restrict shift = (const REAL *)shift_ + r * stride;
+    COLUMNS(c) out[c] = x[c] * (1 + scale[c]) + shift[c];
+  }
+}
+
+static void modulate_gradient(void *restrict dx_, void *restrict dscale_, void *restrict dshift_,
+                              const void *restrict dy_, const void *restrict x_,
+                              const void *restrict scale_, int64_t stride, int64_t width,
+                              int64_t begin, int64_t end) {
+  ROWS(r) {
+    REAL *restrict dx = (REAL *)dx_ + r * width;
+    REAL *restrict dscale = (REAL *)dscale_ + r * stride;
+    REAL *restrict dshift = (REAL *)dshift_ + r * stride;
+    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
+    const REAL *restrict scale = (const REAL *)scale_ + r * stride;
+    COLUMNS(c) {
+      dx[c] = dy[c] * (1 + scale[c]);
+      dscale[c] += dy[c] * x[c];
+      dshift[c] += dy[c];
+    }
+  }
+}
+
+static void gated_add(void *restrict out_, const void *restrict x_, const void *restrict y_,
+                      const void *restrict gate_, int64_t stride, int64_t width, int64_t begin,
+                      int64_t end) {
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width, *restrict y = (const REAL *)y_ + r * width;
+    const REAL *restrict gate = (const REAL *)gate_ + r * stride;
+    COLUMNS(c) out[c] = x[c] + gate[c] * y[c];
+  }
+}
+
+static void gated_add_gradient(void *restrict dy_, void *restrict dgate_,
+                               const void *restrict dout_, const void *restrict y_,
+                               const void *restrict gate_, int64_t stride, int64_t width,
+                               int64_t begin, int64_t end) {
+  ROWS(r) {
+    REAL *restrict dy = (REAL *)dy_ + r * width;
+    REAL *restrict dgate = (REAL *)dgate_ + r * stride;
+    const REAL *restrict dout = (const REAL *)dout_ + r * width;
+    const REAL *restrict y = (const REAL *)y_ + r * width;
+    const REAL *restrict gate = (const REAL *)gate_ + r * stride;
+    COLUMNS(c) {
+      dy[c] = dout[c] * gate[c];
+      dgate[c] += dout[c] * y[c];
+    }
+  }
+}

@@ -1,0 +1,150 @@
+// Norms over the last dimension. Statistics are sums in REAL of one row, in the order of its
+// columns' vector lanes, so they depend on the row alone.
+
+static void rms_norm(void *restrict out_, void *restrict inverse_, const void *restrict x_,
+                     const void *restrict gain_, int64_t width, double epsilon, int64_t begin,
+                     int64_t end) {
+  const REAL *restrict gain = gain_;
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width;
+    REAL sum = 0;
+    COLUMNS(c) sum += x[c] * x[c];
+    const REAL inverse = 1 / SQUARE_ROOT(sum / (REAL)width + (REAL)epsilon);
+    ((REAL *)inverse_)[r] = inverse;
+    COLUMNS(c) out[c] = x[c] * inverse * gain[c];
+  }
+}
+
+static void rms_norm_gradient(void *restrict dx_, const void *restrict dy_,
+                              const void *restrict x_, const void *restrict gain_,
+                              const void *restrict inverse_, int64_t width, int64_t begin,
+                              int64_t end) {
+  const REAL *restrict gain = gain_;
+  ROWS(r) {
+    REAL *restrict dx = (REAL *)dx_ + r * width;
+    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
+    const REAL inverse = ((const REAL *)inverse_)[r];
+    REAL dot = 0;
+    COLUMNS(c) dot += dy[c] * gain[c] * x[c];
+    const REAL pull = dot * inverse * inverse * inverse / (REAL)width;
+    COLUMNS(c) dx[c] = dy[c] * gain[c] * inverse - x[c] * pull;
+  }
+}
+
+static void rms_norm_gain_gradient(void *restrict dgain_, const void *restrict dy_,
+                                   const void *restrict x_, const void *restrict inverse_,
+                                   int64_t rows, int64_t width, int64_t begin, int64_t end) {
+  REAL *restrict dgain = dgain_;
+  for (int64_t c = begin; c < end; c++) dgain[c] = 0;
+  for (int64_t r = 0; r < rows; r++) {
+    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
+    const REAL inverse = ((const REAL *)inverse_)[r];
+    for (int64_t c = begin; c < end; c++) dgain[c] += dy[c] * x[c] * inverse;
+  }
+}
+
+static void layer_norm(void *restrict out_, void *restrict statistics_, const void *restrict x_,
+                       const void *restrict gain_, const void *restrict bias_, int64_t width,
+                       double epsilon, int64_t begin, int64_t end) {
+  const REAL *restrict gain = gain_, *restrict bias = bias_;
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width;
+    REAL sum = 0, squares = 0;
+    COLUMNS(c) sum += x[c];
+    const REAL mean = sum / (REAL)width;
+    COLUMNS(c) squares += (x[c] - mean) * (x[c] - mean);
+    const REAL inverse = 1 / SQUARE_ROOT(squares / (REAL)width + (REAL)epsilon);
+    ((REAL *)statistics_)[2 * r] = mean;
+    ((REAL *)statistics_)[2 * r + 1] = inverse;
+    if (gain)
+      COLUMNS(c) out[c] = (x[c] - mean) * inverse * gain[c] + bias[c];
+    else
+      COLUMNS(c) out[c] = (x[c] - mean) * inverse;
+  }
+}
+
+static void layer_norm_gradient(void *restrict dx_, const void *restrict dy_,
+                                const void *restrict x_, const void *restrict gain_,
+                                const void *restrict statistics_, int64_t width, int64_t begin,
+                                int64_t end) {
+  const REAL *restrict gain = gain_;
+  ROWS(r) {
+    REAL *restrict dx = (REAL *)dx_ + r * width;
+    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
+    const REAL mean = ((const REAL *)statistics_)[2 * r];
+    const REAL inverse = ((const REAL *)statistics_)[2 * r + 1];
+    REAL sum = 0, dot = 0;
+    COLUMNS(c) {
+      const REAL g = gain ? dy[c] * gain[c] : dy[c];
+      sum += g;
+      dot += g * (x[c] - mean);
+    }
+    const REAL shift = sum / (REAL)width, pull = dot * inverse * inverse / (REAL)width;
+    COLUMNS(c) {
+      const REAL g = gain ? dy[c] * gain[c] : dy[c];
+      dx[c] = (g - shift - (x[c] - mean) * pull) * inverse;
+    }
+  }
+}
+
+static void layer_norm_parameter_gradient(void *restrict dgain_, void *restrict dbias_,
+                                          const void *restrict dy_, const void *restrict x_,
+                                          const void *restrict statistics_, int64_t rows,
+                                          int64_t width, int64_t begin, int64_t end) {
+  REAL *restrict dgain = dgain_, *restrict dbias = dbias_;
+  for (int64_t c = begin; c < end; c++) dgain[c] = dbias[c] = 0;
+  for (int64_t r = 0; r < rows; r++) {
+    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
+    const REAL mean = ((const REAL *)statistics_)[2 * r];
+    const REAL inverse = ((const REAL *)statistics_)[2 * r + 1];
+    for (int64_t c = begin; c < end; c++) {
+      dgain[c] += dy[c] * (x[c] - mean) * inverse;
+      dbias[c] += dy[c];
+    }
+  }
+}
+
+static void sphere_norm(void *restrict out_, void *restrict inverse_, const void *restrict x_,
+                        int64_t width, double epsilon, int64_t begin, int64_t end) {
+  const REAL radius = SQUARE_ROOT((REAL)width);
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width;
+    REAL sum = 0;
+    COLUMNS(c) sum += x[c] * x[c];
+    const REAL inverse = 1 / SQUARE_ROOT(sum + (REAL)epsilon);
+    ((REAL *)inverse_)[r] = inverse;
+    COLUMNS(c) out[c] = x[c] * radius * inverse;
+  }
+}
+
+static void sphere_norm_gradient(void *restrict dx_, const void *restrict dy_,
+                                 const void *restrict x_, const void *restrict inverse_,
+                                 int64_t width, int64_t begin, int64_t end) {
+  const REAL radius = SQUARE_ROOT((REAL)width);
+  ROWS(r) {
+    REAL *restrict dx = (REAL *)dx_ + r * width;
+    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
+    const REAL inverse = ((const REAL *)inverse_)[r];
+    REAL dot = 0;
+    COLUMNS(c) dot += dy[c] * x[c];
+    const REAL pull = dot * inverse * inverse;
+    COLUMNS(c) dx[c] = (dy[c] - x[c] * pull) * inverse * radius;
+  }
+}
+
+static void patch_normalize(void *restrict out_, const void *restrict y_, int64_t width,
+                            double epsilon, int64_t begin, int64_t end) {
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict y = (const REAL *)y_ + r * width;
+    REAL sum = 0, squares = 0;
+    COLUMNS(c) sum += y[c];
+    const REAL mean = sum / (REAL)width;
+    COLUMNS(c) squares += (y[c] - mean) * (y[c] - mean);
+    const REAL inverse = 1 / SQUARE_ROOT(squares / (REAL)(width - 1) + (REAL)epsilon);
+    COLUMNS(c) out[c] = (y[c] - mean) * inverse;
+  }
+}

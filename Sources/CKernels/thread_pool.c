@@ -1,0 +1,124 @@
+#define _GNU_SOURCE
+#include "thread_pool.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// About 20 microseconds: longer than the gap between two loops of a step, shorter than a person or
+// a neighbour on the machine would notice.
+enum { SPINS = 4000 };
+
+struct thread_pool {
+  int32_t threads;
+  pthread_t *handles;
+  _Atomic uint32_t generation;  // futex: a new loop, or the end
+  _Atomic int32_t remaining;
+  _Atomic int32_t sleepers;
+  _Atomic int32_t stopping;
+  int64_t count;
+  thread_pool_body body;
+  void *context;
+};
+
+typedef struct {
+  thread_pool *pool;
+  int32_t thread;
+} seat;
+
+static void pause_cpu(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static void run_share(thread_pool *pool, int32_t thread) {
+  int64_t begin = pool->count * thread / pool->threads;
+  int64_t end = pool->count * (thread + 1) / pool->threads;
+  if (begin < end) pool->body(pool->context, begin, end, thread);
+}
+
+static void *work(void *argument) {
+  seat place = *(seat *)argument;
+  free(argument);
+  thread_pool *pool = place.pool;
+  uint32_t seen = 0;
+  for (;;) {
+    int spins = 0;
+    while (atomic_load_explicit(&pool->generation, memory_order_acquire) == seen) {
+      if (spins++ < SPINS) {
+        pause_cpu();
+        continue;
+      }
+      atomic_fetch_add(&pool->sleepers, 1);
+      syscall(SYS_futex, &pool->generation, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+      atomic_fetch_sub(&pool->sleepers, 1);
+    }
+    seen++;
+    if (atomic_load(&pool->stopping)) return NULL;
+    run_share(pool, place.thread);
+    atomic_fetch_sub_explicit(&pool->remaining, 1, memory_order_release);
+  }
+}
+
+static void announce(thread_pool *pool) {
+  // Sequentially consistent on both sides: a worker either sees the new generation before it
+  // sleeps (the futex compares) or is counted among the sleepers here.
+  atomic_fetch_add(&pool->generation, 1);
+  if (atomic_load(&pool->sleepers) > 0)
+    syscall(SYS_futex, &pool->generation, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+thread_pool *thread_pool_create(int32_t threads) {
+  thread_pool *pool = calloc(1, sizeof *pool);
+  if (!pool) return NULL;
+  pool->threads = 1;
+  pool->handles = calloc((size_t)threads, sizeof *pool->handles);
+  for (int32_t t = 1; pool->handles && t < threads; t++) {
+    seat *place = malloc(sizeof *place);
+    if (!place) break;
+    *place = (seat){pool, t};
+    if (pthread_create(&pool->handles[t], NULL, work, place)) {
+      free(place);
+      break;
+    }
+    pool->threads++;
+  }
+  if (pool->threads == threads) return pool;
+  thread_pool_destroy(pool);
+  return NULL;
+}
+
+int32_t thread_pool_threads(const thread_pool *pool) { return pool->threads; }
+
+void thread_pool_run(thread_pool *pool, int64_t count, thread_pool_body body, void *context) {
+  pool->count = count;
+  pool->body = body;
+  pool->context = context;
+  if (pool->threads == 1 || count < 2) {
+    if (count > 0) body(context, 0, count, 0);
+    return;
+  }
+  atomic_store(&pool->remaining, pool->threads - 1);
+  announce(pool);
+  run_share(pool, 0);
+  int spins = 0;
+  while (atomic_load_explicit(&pool->remaining, memory_order_acquire) > 0) {
+    // A worker may have lost its processor to another program: give ours up rather than spin.
+    if (spins++ < SPINS) pause_cpu();
+    else sched_yield();
+  }
+}
+
+void thread_pool_destroy(thread_pool *pool) {
+  atomic_store(&pool->stopping, 1);
+  announce(pool);
+  for (int32_t t = 1; t < pool->threads; t++) pthread_join(pool->handles[t], NULL);
+  free(pool->handles);
+  free(pool);
+}

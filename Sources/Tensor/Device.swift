@@ -1,0 +1,90 @@
+// Where tensors live and where their loops run: a kernel table, a pool of threads, an allocator.
+
+import CKernels
+
+/// The type of a tensor's elements.
+package enum ElementType: Sendable {
+  case float32
+  /// For oracles: gradient checks and reference figures. Written for exactness, not speed.
+  case float64
+
+  package var size: Int { self == .float32 ? 4 : 8 }
+}
+
+/// Instruction sets of the kernel tables, in rising order.
+package enum InstructionSet: Int32, Sendable, CaseIterable {
+  case base = 0
+  case avx2 = 1
+  case avx512 = 2
+
+  /// The best one that this processor has.
+  package static var best: InstructionSet { InstructionSet(rawValue: kernels_level()) ?? .base }
+
+  /// Reads the name of a set, as the variable `PRA_KERNELS` spells it.
+  package init?(name: String) {
+    switch name {
+    case "base": self = .base
+    case "avx2": self = .avx2
+    case "avx512": self = .avx512
+    default: return nil
+    }
+  }
+}
+
+/// A processor with its threads. One thread at a time may use it: a training loop or a sampler.
+package final class Device {
+  private let pool: OpaquePointer
+  private let float32: UnsafePointer<kernels>
+  private let float64: UnsafePointer<kernels>
+  package let threads: Int
+  let allocator = Allocator()
+
+  /// Loops with less work than this many element operations run on the calling thread: handing
+  /// a share to another thread costs about a microsecond.
+  private static let worthSharing = 8192
+
+  /// - Parameters:
+  ///   - threads: of a loop, the caller included
+  ///   - instructions: at most `InstructionSet.best`
+  package init(threads: Int, instructions: InstructionSet = .best) {
+    precondition(threads >= 1, "Device: \(threads) threads")
+    precondition(
+      instructions.rawValue <= kernels_level(),
+      "Device: this processor has no \(instructions)")
+    guard let pool = thread_pool_create(Int32(threads)) else {
+      fatalError("Device: cannot start \(threads) threads")
+    }
+    self.pool = pool
+    self.threads = threads
+    float32 = kernels_float32(instructions.rawValue)
+    float64 = kernels_float64()
+    precondition(float32.pointee.version == KERNELS_VERSION, "kernel table of another version")
+  }
+
+  deinit { thread_pool_destroy(pool) }
+
+  package func table(_ type: ElementType) -> UnsafePointer<kernels> {
+    type == .float32 ? float32 : float64
+  }
+
+  package typealias Share = (_ begin: Int64, _ end: Int64, _ thread: Int) -> Void
+
+  /// Runs body over [0, count) in one contiguous share a thread.
+  /// - Parameter cost: element operations of one index, to decide whether sharing pays
+  package func parallel(_ count: Int, cost: Int, _ body: Share) {
+    guard threads > 1, count > 1, count * cost >= Self.worthSharing else {
+      if count > 0 { body(0, Int64(count), 0) }
+      return
+    }
+    // The pool joins before it returns, so the closure never outlives this frame.
+    withoutActuallyEscaping(body) { share in
+      withUnsafePointer(to: share) { address in
+        thread_pool_run(
+          pool, Int64(count),
+          { context, begin, end, thread in
+            context!.assumingMemoryBound(to: Share.self).pointee(begin, end, Int(thread))
+          }, UnsafeMutableRawPointer(mutating: UnsafeRawPointer(address)))
+      }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// Matrix products split over threads.
+
+import CKernels
+
+/// A matrix inside a tensor: element (i, j) at `first + i * row + j * column`; one stride is 1.
+package struct Matrix {
+  let tensor: Tensor
+  let first: Int
+  let row: Int
+  let column: Int
+
+  package init(_ tensor: Tensor, first: Int = 0, row: Int, column: Int = 1) {
+    precondition(row == 1 || column == 1, "Matrix: strides \(row), \(column)")
+    self.tensor = tensor
+    self.first = first
+    self.row = row
+    self.column = column
+  }
+
+  /// A tensor seen as [rows, width].
+  package init(_ tensor: Tensor) { self.init(tensor, row: tensor.width) }
+
+  package var transposed: Matrix {
+    Matrix(tensor, first: first, row: column, column: row)
+  }
+}
+
+/// C[m, n] = A[m, k] B[k, n] (+ C) (+ bias on every row). An element is one chain of additions
+/// over k: it depends neither on m and n nor on the number of threads.
+package func matrixProduct(
+  into c: Matrix, _ a: Matrix, _ b: Matrix, m: Int, n: Int, k: Int, bias: Tensor? = nil,
+  accumulate: Bool = false
+) {
+  precondition(c.column == 1, "matrixProduct: columns of the result must be contiguous")
+  precondition(bias == nil || bias!.count == n, "matrixProduct: bias of \(bias!.count) for \(n)")
+  guard m > 0, n > 0 else { return }
+  let tensor = c.tensor
+  let gemm = tensor.kernels.pointee.gemm!
+  let (cStart, aStart) = (tensor.pointer(at: c.first), a.tensor.pointer(at: a.first))
+  let bStart = b.tensor.pointer(at: b.first)
+  let size = tensor.type.size
+  // Each thread packs its own columns of B. Packing a transposed B costs more than reading A
+  // twice, so columns are shared out then; else rows, whose tiles need no rounding to vectors.
+  let columnTile = 64
+  let byColumns = n >= 2 * columnTile && (b.column != 1 || n > m)
+  let tile = byColumns ? columnTile : 12
+  let extent = byColumns ? n : m
+  let tiles = (extent + tile - 1) / tile
+  tensor.device.parallel(tiles, cost: m * n * k / tiles) { begin, end, _ in
+    let low = Int(begin) * tile
+    let high = min(Int(end) * tile, extent)
+    if byColumns {
+      gemm(
+        cStart + low * size, Int64(c.row), aStart, Int64(a.row), Int64(a.column),
+        bStart + low * b.column * size, Int64(b.row), Int64(b.column),
+        bias.map { UnsafeRawPointer($0.pointer + low * size) }, Int64(m), Int64(high - low),
+        Int64(k), accumulate ? 1 : 0)
+    } else {
+      gemm(
+        cStart + low * c.row * size, Int64(c.row), aStart + low * a.row * size, Int64(a.row),
+        Int64(a.column), bStart, Int64(b.row), Int64(b.column),
+        bias.map { UnsafeRawPointer($0.pointer) }, Int64(high - low), Int64(n), Int64(k),
+        accumulate ? 1 : 0)
+    }
+  }
+}

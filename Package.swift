@@ -80,6 +80,9 @@ let package = Package(
     stage("train", ["Training"]),
     stage("sample", ["Sampling"]),
     stage("evaluate", ["Evaluation"]),
+
+    tests("TensorTests", ["Tensor"]),
+    tests("AutodiffTests", ["Autodiff"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,82 @@
+// Element-wise operations: addition, SiLU, SwiGLU.
+
+import CKernels
+import Tensor
+
+/// x + y, of one shape.
+package func add(_ x: Variable, _ y: Variable) -> Variable {
+  precondition(x.shape == y.shape, "add: shapes \(x.shape) and \(y.shape)")
+  let sum = Tensor(like: x.value)
+  sum.setToSum(x.value, y.value)
+  return x.tape.record(sum, from: [x, y]) { tape, gradient in
+    tape.add(gradient, to: x, owned: false)
+    tape.add(gradient, to: y, owned: false)
+  }
+}
+
+/// x[outer * repeats, ...] + y[outer, ...]: row block o of y is added to `repeats` consecutive
+/// blocks of x. With outer = 1, a broadcast over the batch.
+package func addRepeated(_ x: Variable, _ y: Variable, repeats: Int) -> Variable {
+  let (xv, yv) = (x.value, y.value)
+  precondition(xv.count == yv.count * repeats, "addRepeated: \(x.shape), \(y.shape) x \(repeats)")
+  let outer = x.shape[0] / repeats
+  let inner = xv.count / x.shape[0]
+  let sum = Tensor(like: xv)
+  let kernel = xv.kernels.pointee.add_repeated!
+  let (out, a, b) = (sum.pointer, xv.pointer, yv.pointer)
+  xv.device.parallel(x.shape[0], cost: inner) { begin, end, _ in
+    kernel(out, a, b, Int64(repeats), Int64(inner), begin, end)
+  }
+  return x.tape.record(sum, from: [x, y]) { tape, gradient in
+    tape.add(gradient, to: x, owned: false)
+    guard y.needsGradient else { return }
+    let dy = Tensor(like: yv)
+    let (to, from, kernel) = (dy.pointer, gradient.pointer, dy.kernels.pointee.sum_repeats!)
+    dy.device.parallelColumns(inner, cost: outer * repeats) {
+      kernel(to, from, Int64(outer), Int64(repeats), Int64(inner), $0, $1)
+    }
+    tape.add(dy, to: y)
+  }
+}
+
+/// x * sigmoid(x). Elfwing et al. 2018.
+package func silu(_ x: Variable) -> Variable {
+  let value = x.value
+  let y = Tensor(like: value)
+  let (rows, width) = (value.rows, value.width)
+  let (out, from, kernel) = (y.pointer, value.pointer, y.kernels.pointee.silu!)
+  y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
+    kernel(out, from, Int64(width), begin, end)
+  }
+  return x.tape.record(y, from: [x]) { tape, dy in
+    let dx = Tensor(like: value)
+    let (to, gradient, from) = (dx.pointer, dy.pointer, value.pointer)
+    let kernel = dx.kernels.pointee.silu_gradient!
+    dx.device.parallel(rows, cost: 8 * width) { begin, end, _ in
+      kernel(to, gradient, from, Int64(width), begin, end)
+    }
+    tape.add(dx, to: x)
+  }
+}
+
+/// SiLU(a) * b for x[..., 2 width] = [a, b]. Shazeer 2020, arXiv 2002.05202.
+package func swiglu(_ x: Variable) -> Variable {
+  let value = x.value
+  precondition(value.width % 2 == 0, "swiglu: odd width \(value.width)")
+  let (rows, width) = (value.rows, value.width / 2)
+  let y = Tensor(
+    uninitialized: x.shape.dropLast() + [width], type: value.type, on: value.device)
+  let (out, from, kernel) = (y.pointer, value.pointer, y.kernels.pointee.swiglu!)
+  y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
+    kernel(out, from, Int64(width), begin, end)
+  }
+  return x.tape.record(y, from: [x]) { tape, dy in
+    let dx = Tensor(like: value)
+    let (to, gradient, from) = (dx.pointer, dy.pointer, value.pointer)
+    let kernel = dx.kernels.pointee.swiglu_gradient!
+    dx.device.parallel(rows, cost: 16 * width) { begin, end, _ in
+      kernel(to, gradient, from, Int64(width), begin, end)
+    }
+    tape.add(dx, to: x)
+  }
+}

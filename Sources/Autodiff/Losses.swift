@@ -1,0 +1,106 @@
+// Means over all elements, and the straight path of a rectified flow.
+
+import CKernels
+import Tensor
+
+/// mean |x - target|, a constant target of the same count. Derivative 0 where they are equal.
+package func meanAbsoluteDifference(_ x: Variable, _ target: Tensor) -> Scalar {
+  let kernels = x.value.kernels.pointee
+  return mean(
+    x, target, kernels.sum_absolute_difference!, kernels.absolute_difference_gradient!, slope: 1)
+}
+
+/// mean (x - target)^2, a constant target of the same count.
+package func meanSquaredDifference(_ x: Variable, _ target: Tensor) -> Scalar {
+  let kernels = x.value.kernels.pointee
+  return mean(
+    x, target, kernels.sum_squared_difference!, kernels.squared_difference_gradient!, slope: 2)
+}
+
+private typealias DifferenceSum = (
+  UnsafeMutablePointer<Double>?, UnsafeRawPointer?, UnsafeRawPointer?, Int64, Int64, Int64
+) -> Void
+private typealias DifferenceGradient = (
+  UnsafeMutableRawPointer?, UnsafeRawPointer?, UnsafeRawPointer?, Double, Int64, Int64, Int64
+) -> Void
+
+private func mean(
+  _ x: Variable, _ target: Tensor, _ sum: DifferenceSum,
+  _ gradient: @escaping DifferenceGradient, slope: Double
+) -> Scalar {
+  let value = x.value
+  precondition(target.count == value.count, "loss: \(x.shape) against \(target.shape)")
+  let (a, b, n) = (value.pointer, target.pointer, Int64(value.count))
+  let total = chunkedSum(value) { sum($0, a, b, n, $1, $2) }
+  let count = Double(value.count)
+  guard x.needsGradient else { return Scalar(value: total / count, derivative: nil) }
+  return Scalar(value: total / count) { factor in
+    let dx = Tensor(like: value)
+    let (to, a, b, width) = (dx.pointer, value.pointer, target.pointer, Int64(value.width))
+    dx.device.parallel(value.rows, cost: value.width) { begin, end, _ in
+      gradient(to, a, b, slope * factor / count, width, begin, end)
+    }
+    x.tape.add(dx, to: x)
+  }
+}
+
+/// A sum in fixed chunks, added up in order: the same number whatever the threads.
+func chunkedSum(
+  _ x: Tensor, _ kernel: (UnsafeMutablePointer<Double>, Int64, Int64) -> Void
+) -> Double {
+  let chunk = Int(REDUCTION_CHUNK)
+  let chunks = (x.count + chunk - 1) / chunk
+  return withUnsafeTemporaryAllocation(of: Double.self, capacity: max(chunks, 1)) { partial in
+    let start = partial.baseAddress!
+    x.device.parallel(chunks, cost: chunk) { begin, end, _ in kernel(start, begin, end) }
+    return partial.prefix(chunks).reduce(0, +)
+  }
+}
+
+/// The sum of squares of all elements, in float64.
+package func sumOfSquares(_ x: Tensor) -> Double {
+  let (from, n, kernel) = (x.pointer, Int64(x.count), x.kernels.pointee.sum_of_squares!)
+  return chunkedSum(x) { kernel($0, from, n, $1, $2) }
+}
+
+/// (1 - t) noise + t z on the straight path from noise to z. Liu et al. 2023, arXiv 2209.03003.
+/// - Parameters:
+///   - z: [batch, rows, width]
+///   - noise: [batch, repeats, rows, width], repeats of one batch row side by side
+///   - t: [batch, repeats, rows]
+/// - Returns: the shape of noise; the gradient reaches z only where repeats is 1
+package func interpolated(noise: Tensor, to z: Variable, t: Tensor, repeats: Int) -> Variable {
+  let value = z.value
+  let (batch, rows, width) = value.dimensions3
+  precondition(noise.count == value.count * repeats && t.count * width == noise.count, "shapes")
+  precondition(repeats == 1 || !z.needsGradient, "interpolated: repeats with a gradient")
+  let out = Tensor(like: noise)
+  let (to, e, from, times) = (out.pointer, noise.pointer, value.pointer, t.pointer)
+  let kernel = out.kernels.pointee.interpolate!
+  out.device.parallel(batch * repeats, cost: 3 * rows * width) { begin, end, _ in
+    kernel(to, e, from, times, Int64(repeats), Int64(rows), Int64(width), begin, end)
+  }
+  return z.tape.record(out, from: [z]) { tape, dout in
+    let dz = Tensor(like: value)
+    let (to, from, times) = (dz.pointer, dout.pointer, t.pointer)
+    let kernel = dz.kernels.pointee.scale_rows!
+    dz.device.parallel(batch * rows, cost: width) { begin, end, _ in
+      kernel(to, from, times, Int64(width), begin, end)
+    }
+    tape.add(dz, to: z)
+  }
+}
+
+/// z - noise, the velocity of that path: [batch, repeats, rows, width].
+package func straightVelocity(noise: Tensor, to z: Tensor, repeats: Int) -> Tensor {
+  let batch = z.shape[0]
+  let inner = z.count / max(batch, 1)
+  let out = Tensor(like: noise)
+  let (to, e, from, kernel) = (
+    out.pointer, noise.pointer, z.pointer, out.kernels.pointee.velocity!
+  )
+  out.device.parallel(batch * repeats, cost: inner) { begin, end, _ in
+    kernel(to, e, from, Int64(repeats), Int64(inner), begin, end)
+  }
+  return out
+}

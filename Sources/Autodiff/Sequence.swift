@@ -1,0 +1,73 @@
+// Sequences of tokens: looking up, joining, cutting.
+
+import CKernels
+import Tensor
+
+/// Rows of a table: [rows, width] -> [index.count, width].
+package func embedding(_ table: Variable, index: [Int32]) -> Variable {
+  let (rows, width) = table.value.dimensions2
+  precondition(index.allSatisfy { $0 >= 0 && $0 < rows }, "embedding: index outside 0..<\(rows)")
+  let out = Tensor(
+    uninitialized: [index.count, width], type: table.value.type, on: table.value.device)
+  let gather = out.kernels.pointee.gather_rows!
+  gather(out.pointer, table.value.pointer, index, Int64(width), 0, Int64(index.count))
+  return table.tape.record(out, from: [table]) { tape, dout in
+    tape.accumulate(into: table) { gradient, accumulate in
+      if !accumulate { gradient.fill(with: 0) }
+      let scatter = gradient.kernels.pointee.scatter_add_rows!
+      scatter(
+        gradient.pointer, dout.pointer, index, Int64(index.count), Int64(width), 0, Int64(width))
+    }
+  }
+}
+
+/// a[batch, m, width] followed by b[batch, n, width]: [batch, m + n, width].
+package func concatenatedTokens(_ a: Variable, _ b: Variable) -> Variable {
+  let (batch, m, width) = a.value.dimensions3
+  let n = b.shape[1]
+  precondition(b.shape == [batch, n, width], "concatenatedTokens: \(a.shape) and \(b.shape)")
+  let out = Tensor(
+    uninitialized: [batch, m + n, width], type: a.value.type, on: a.value.device)
+  out.copyTokens(0..<m, from: a.value, 0..<m)
+  out.copyTokens(m..<m + n, from: b.value, 0..<n)
+  return a.tape.record(out, from: [a, b]) { tape, dout in
+    tape.accumulate(into: a) { $0.copyTokens(0..<m, from: dout, 0..<m, accumulate: $1) }
+    tape.accumulate(into: b) { $0.copyTokens(0..<n, from: dout, m..<m + n, accumulate: $1) }
+  }
+}
+
+/// x[:, range, :] of x[batch, tokens, width].
+package func tokens(_ x: Variable, _ range: Range<Int>) -> Variable {
+  let (batch, count, width) = x.value.dimensions3
+  precondition(range.lowerBound >= 0 && range.upperBound <= count, "tokens: \(range) of \(count)")
+  let out = Tensor(
+    uninitialized: [batch, range.count, width], type: x.value.type, on: x.value.device)
+  out.copyTokens(0..<range.count, from: x.value, range)
+  return x.tape.record(out, from: [x]) { tape, dout in
+    tape.accumulate(into: x) { gradient, accumulate in
+      if !accumulate { gradient.fill(with: 0) }
+      gradient.copyTokens(range, from: dout, 0..<range.count, accumulate: accumulate)
+    }
+  }
+}
+
+extension Tensor {
+  /// self[:, to, :] = (or +=) other[:, from, :], for [batch, tokens, width] of one batch and width.
+  package func copyTokens(
+    _ to: Range<Int>, from other: Tensor, _ from: Range<Int>, accumulate: Bool = false
+  ) {
+    let (batch, mine, width) = dimensions3
+    let theirs = other.shape[1]
+    precondition(to.count == from.count && other.shape == [batch, theirs, width], "copyTokens")
+    guard !to.isEmpty else { return }
+    let out = pointer(at: to.lowerBound * width)
+    let source = other.pointer(at: from.lowerBound * width)
+    let kernel = kernels.pointee.copy_block!
+    let rows = Int64(to.count)
+    device.parallel(batch, cost: to.count * width) { begin, end, _ in
+      kernel(
+        out, Int64(mine * width), Int64(width), source, Int64(theirs * width), Int64(width), rows,
+        Int64(width), accumulate ? 1 : 0, begin, end)
+    }
+  }
+}

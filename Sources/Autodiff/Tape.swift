@@ -1,0 +1,163 @@
+// Reverse-mode differentiation: a tape of derivatives, run backwards. Griewank & Walther 2008, 3.2.
+
+import CKernels
+import Tensor
+
+/// A trained tensor with its name of model.md section 3.
+package final class Parameter {
+  package let name: String
+  package let value: Tensor
+
+  package init(name: String, value: Tensor) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// A tensor computed on a tape. Without an `id` nothing flows back into it: a constant, or sg().
+package struct Variable {
+  package let value: Tensor
+  package let tape: Tape
+  let id: Int?
+
+  /// The same numbers, through which no gradient flows: sg() of model.md.
+  package var detached: Variable { Variable(value: value, tape: tape, id: nil) }
+  package var shape: [Int] { value.shape }
+  package var needsGradient: Bool { id != nil }
+
+  /// The same numbers under another shape of the same size.
+  package func reshaped(_ shape: [Int]) -> Variable {
+    let old = self.shape
+    return tape.record(value.reshaped(shape), from: [self]) { tape, gradient in
+      tape.add(gradient.reshaped(old), to: self, owned: false)
+    }
+  }
+}
+
+/// A mean over all elements, kept as a double: losses are summed on the host.
+package struct Scalar {
+  package let value: Double
+  /// Adds `factor` times the derivative of the value to the gradients of what it was made from.
+  let derivative: ((_ factor: Double) -> Void)?
+}
+
+/// Records operations in the order they run, and runs their derivatives in reverse. One backward
+/// pass a tape; not for use from two threads.
+package final class Tape {
+  package let device: Device
+  package let type: ElementType
+  /// False for inference: nothing is kept and every variable is a constant.
+  package let isRecording: Bool
+
+  private struct Gradient {
+    var tensor: Tensor
+    /// Whether the tensor belongs to this gradient alone and may be added to in place.
+    var owned: Bool
+  }
+  private var derivatives: [((Tape, Tensor) -> Void)?] = []
+  private var gradients: [Gradient?] = []
+  private var leaves: [ObjectIdentifier: Variable] = [:]
+
+  package init(on device: Device, type: ElementType = .float32, recording: Bool = true) {
+    self.device = device
+    self.type = type
+    isRecording = recording
+  }
+
+  /// A tensor into which no gradient flows.
+  package func constant(_ tensor: Tensor) -> Variable {
+    precondition(tensor.type == type, "constant: \(tensor.type) on a tape of \(type)")
+    return Variable(value: tensor, tape: self, id: nil)
+  }
+
+  /// A parameter's variable: the same one each time, so that its uses add up.
+  package func variable(_ parameter: Parameter) -> Variable {
+    guard isRecording else { return constant(parameter.value) }
+    if let known = leaves[ObjectIdentifier(parameter)] { return known }
+    let leaf = newVariable(parameter.value, derivative: nil)
+    leaves[ObjectIdentifier(parameter)] = leaf
+    return leaf
+  }
+
+  /// A leaf whose gradient is wanted, for tests of operations.
+  package func input(_ tensor: Tensor) -> Variable { newVariable(tensor, derivative: nil) }
+
+  private func newVariable(_ value: Tensor, derivative: ((Tape, Tensor) -> Void)?) -> Variable {
+    derivatives.append(derivative)
+    gradients.append(nil)
+    return Variable(value: value, tape: self, id: derivatives.count - 1)
+  }
+
+  /// The result of an operation. `derivative` receives the tape and the gradient of the result,
+  /// and adds to the gradients of `inputs`.
+  func record(
+    _ value: Tensor, from inputs: [Variable], derivative: @escaping (Tape, Tensor) -> Void
+  ) -> Variable {
+    guard isRecording, inputs.contains(where: \.needsGradient) else { return constant(value) }
+    return newVariable(value, derivative: derivative)
+  }
+
+  /// Adds `tensor` to a gradient. Pass `owned: false` when others hold the same memory.
+  func add(_ tensor: @autoclosure () -> Tensor, to variable: Variable, owned: Bool = true) {
+    guard let id = variable.id else { return }
+    guard let present = gradients[id] else {
+      gradients[id] = Gradient(tensor: tensor(), owned: owned)
+      return
+    }
+    let sum = present.owned ? present.tensor : Tensor(like: present.tensor)
+    sum.setToSum(present.tensor, tensor())
+    gradients[id] = Gradient(tensor: sum, owned: true)
+  }
+
+  /// Lets `write` put a derivative into the gradient's own memory: in place of what is there, or
+  /// added to it where `accumulate` is true.
+  func accumulate(
+    into variable: Variable, _ write: (_ gradient: Tensor, _ accumulate: Bool) -> Void
+  ) {
+    guard let id = variable.id else { return }
+    if let present = gradients[id] {
+      let own = present.owned ? present.tensor : present.tensor.copied()
+      write(own, true)
+      gradients[id] = Gradient(tensor: own, owned: true)
+    } else {
+      let own = Tensor(like: variable.value)
+      write(own, false)
+      gradients[id] = Gradient(tensor: own, owned: true)
+    }
+  }
+
+  /// Differentiates the sum of weight * value over the terms, once.
+  package func backward(_ terms: [(weight: Double, of: Scalar)]) {
+    for term in terms { term.of.derivative?(term.weight) }
+    for id in derivatives.indices.reversed() {
+      guard let derivative = derivatives[id], let gradient = gradients[id] else { continue }
+      derivative(self, gradient.tensor)
+      // What was recorded is done with: its memory serves the rest of the pass.
+      derivatives[id] = nil
+      gradients[id] = nil
+    }
+  }
+
+  /// The gradient that reached a leaf, nil where none did.
+  package func gradient(of variable: Variable) -> Tensor? {
+    variable.id.flatMap { gradients[$0]?.tensor }
+  }
+
+  package func gradient(of parameter: Parameter) -> Tensor? {
+    leaves[ObjectIdentifier(parameter)].flatMap { gradient(of: $0) }
+  }
+}
+
+extension Tensor {
+  /// A tensor of the same shape and type, elements not set.
+  package init(like other: Tensor) {
+    self.init(uninitialized: other.shape, type: other.type, on: other.device)
+  }
+
+  func setToSum(_ a: Tensor, _ b: Tensor) {
+    precondition(a.count == count && b.count == count, "sum of \(a.shape) and \(b.shape)")
+    let (out, a, b, width) = (pointer, a.pointer, b.pointer, Int64(width))
+    let add = kernels.pointee.add!
+    device.parallel(rows, cost: self.width) { begin, end, _ in add(out, a, b, width, begin, end) }
+  }
+}

@@ -1,0 +1,50 @@
+// Linear maps and norms.
+
+import Autodiff
+import Tensor
+
+/// y = x W' + b, W [out, in] under `<name>.weight`, b under `<name>.bias`.
+package struct Linear {
+  package let weight: Parameter
+  package let bias: Parameter?
+
+  package init(
+    _ name: String, from inputs: Int, to outputs: Int, bias: Initialization? = .zero,
+    weight: Initialization = .xavierUniform, in parameters: Parameters
+  ) {
+    self.weight = parameters.make("\(name).weight", [outputs, inputs], weight)
+    self.bias = bias.map { parameters.make("\(name).bias", [outputs], $0) }
+  }
+
+  package func callAsFunction(_ x: Variable) -> Variable {
+    linear(x, weight: x.tape.variable(weight), bias: bias.map { x.tape.variable($0) })
+  }
+}
+
+/// x * rsqrt(mean(x^2) + 1e-6) * weight.
+package struct RMSNorm {
+  package let weight: Parameter
+
+  package init(_ name: String, width: Int, in parameters: Parameters) {
+    weight = parameters.make("\(name).weight", [width], .one)
+  }
+
+  package func callAsFunction(_ x: Variable) -> Variable {
+    rmsNormalized(x, gain: x.tape.variable(weight))
+  }
+}
+
+/// LayerNorm with weight and bias, eps 1e-6.
+package struct LayerNorm {
+  package let weight: Parameter
+  package let bias: Parameter
+
+  package init(_ name: String, width: Int, in parameters: Parameters) {
+    weight = parameters.make("\(name).weight", [width], .one)
+    bias = parameters.make("\(name).bias", [width], .zero)
+  }
+
+  package func callAsFunction(_ x: Variable) -> Variable {
+    layerNormalized(x, gain: x.tape.variable(weight), bias: x.tape.variable(bias))
+  }
+}

@@ -1,0 +1,123 @@
+// The residual MLP of flow head, state encoder and pixel decoder (model.md 3.2 to 3.4).
+
+import Autodiff
+import Tensor
+
+/// Sizes and names of a residual MLP.
+package struct ResidualMLPShape: Sendable {
+  package let inputs: Int
+  package let width: Int
+  package let outputs: Int
+  package let blocks: Int
+  /// Consecutive blocks share one modulation within a group.
+  package let groups: Int
+
+  package init(inputs: Int, width: Int, outputs: Int, blocks: Int, groups: Int = 1) {
+    precondition(width % 2 == 0 && blocks % groups == 0, "ResidualMLP: sizes")
+    self.inputs = inputs
+    self.width = width
+    self.outputs = outputs
+    self.blocks = blocks
+    self.groups = groups
+  }
+}
+
+/// x += (gate *) down(SwiGLU(up(u))), u a normalised, modulated x; then a final norm and output.
+package struct ResidualMLP {
+  private struct Block {
+    let norm: LayerNorm
+    let up: Linear
+    let down: Linear
+  }
+  private let input: Linear
+  private let blocks: [Block]
+  private let modulations: [Linear]
+  private let finalModulation: Linear?
+  private let output: Linear
+  private let shape: ResidualMLPShape
+
+  /// - Parameters:
+  ///   - modulated: whether a condition m [.., width] drives scale, shift and gate
+  ///   - gateBias: first value of the modulations' bias
+  ///   - outputWeight: first value of the output's weight
+  package init(
+    _ name: String, _ shape: ResidualMLPShape, modulated: Bool, gateBias: Initialization = .zero,
+    outputWeight: Initialization = .xavierUniform, in parameters: Parameters
+  ) {
+    self.shape = shape
+    let w = shape.width
+    input = Linear("\(name).input", from: shape.inputs, to: w, in: parameters)
+    blocks = (0..<shape.blocks).map { b in
+      Block(
+        norm: LayerNorm("\(name).blocks.\(b).norm", width: w, in: parameters),
+        up: Linear("\(name).blocks.\(b).up", from: w, to: 3 * w, in: parameters),
+        down: Linear("\(name).blocks.\(b).down", from: 3 * w / 2, to: w, in: parameters))
+    }
+    modulations =
+      modulated
+      ? (0..<shape.groups).map {
+        Linear(
+          "\(name).modulation.\($0)", from: w, to: 3 * w, bias: gateBias, weight: .zero,
+          in: parameters)
+      } : []
+    finalModulation =
+      modulated
+      ? Linear(
+        "\(name).final_modulation", from: w, to: 2 * w, weight: .zero, in: parameters) : nil
+    output = Linear(
+      "\(name).output", from: w, to: shape.outputs, weight: outputWeight, in: parameters)
+  }
+
+  /// - Parameters:
+  ///   - x: [..., inputs]
+  ///   - m: the condition, [..., width], of a modulated MLP
+  /// - Returns: [..., outputs]
+  package func callAsFunction(_ x: Variable, condition m: Variable? = nil) -> Variable {
+    precondition((m != nil) == (finalModulation != nil), "ResidualMLP: condition")
+    let w = shape.width
+    let perGroup = shape.blocks / shape.groups
+    var x = input(x)
+    var modulation: Variable?
+    for (b, block) in blocks.enumerated() {
+      if b % perGroup == 0, let m { modulation = modulations[b / perGroup](m) }
+      var u = block.norm(x)
+      if let modulation {
+        u = modulated(
+          u, scale: ModulationColumns(modulation, first: 0),
+          shift: ModulationColumns(modulation, first: w))
+      }
+      let change = block.down(swiglu(block.up(u)))
+      x =
+        modulation.map { gatedAdd(x, change, gate: ModulationColumns($0, first: 2 * w)) }
+        ?? add(x, change)
+    }
+    x = layerNormalized(x)
+    if let m, let finalModulation {
+      let last = finalModulation(m)
+      x = modulated(
+        x, scale: ModulationColumns(last, first: 0), shift: ModulationColumns(last, first: w))
+    }
+    return output(x)
+  }
+}
+
+/// Time features and their two-layer embedding: 256 -> w, SiLU, w -> w.
+package struct TimeEmbedding {
+  /// Cosines and sines together.
+  package static let features = 256
+  private let first: Linear
+  private let second: Linear
+
+  /// - Parameter name: as `head.time`
+  package init(_ name: String, width: Int, in parameters: Parameters) {
+    first = Linear("\(name).0", from: Self.features, to: width, in: parameters)
+    second = Linear("\(name).2", from: width, to: width, in: parameters)
+  }
+
+  /// - Parameter t: one time a row, float64
+  /// - Returns: [t.count, width]
+  package func callAsFunction(_ t: [Double], on tape: Tape) -> Variable {
+    let features = timeFeatures(t, half: Self.features / 2, type: tape.type, on: tape.device)
+    return second(silu(first(tape.constant(features))))
+  }
+}

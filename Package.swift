@@ -52,7 +52,7 @@ let package = Package(
 
     // The model trains without a database.
     .target(name: "CKernels", cSettings: [.unsafeFlags(kernelFlags)]),
-    library("Tensor", ["CKernels", "COpenBLAS"]),
+    library("Tensor", ["CKernels"]),
     library("Autodiff", ["Tensor"]),
     library("NeuralNetwork", ["Autodiff"]),
     library("TensorFiles", ["Tensor"]),
@@ -62,7 +62,7 @@ let package = Package(
     library("PRAModel", ["Configuration", "NeuralNetwork"]),
     library("Training", ["PRAModel", "Images", "TensorFiles"]),
     library("Sampling", ["PRAModel", "Images", "TensorFiles"]),
-    library("Evaluation", ["PRAModel", "Images", "TensorFiles"]),
+    library("Evaluation", ["PRAModel", "COpenBLAS"]),
 
     // The queue runs without a model.
     .target(name: "CMigrations"),
@@ -81,6 +81,11 @@ let package = Package(
     stage("sample", ["Sampling"]),
     stage("evaluate", ["Evaluation"]),
 
+    .executableTarget(
+      name: "bench-compute", dependencies: ["Training", "Sampling", "COpenBLAS"],
+      path: "ops/bench/compute", swiftSettings: swiftSettings),
+
+    tests("ModelTests", ["Training", "Sampling", "Evaluation"]),
     tests("TensorTests", ["Tensor"]),
     tests("AutodiffTests", ["Autodiff"]),
   ],

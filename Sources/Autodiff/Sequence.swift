@@ -71,3 +71,12 @@ extension Tensor {
     }
   }
 }
+
+extension Tensor {
+  /// Row `to` of self = row `from` of another tensor of the same width.
+  package func copyRow(_ to: Int, from other: Tensor, _ from: Int) {
+    precondition(other.width == width && to < rows && from < other.rows, "copyRow")
+    pointer(at: to * width)
+      .copyMemory(from: other.pointer(at: from * width), byteCount: width * type.size)
+  }
+}

@@ -1,0 +1,89 @@
+// Sampled images against a data set: per class and overall.
+
+import Tensor
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// One figure of an evaluation.
+package struct EvaluationFigure: Sendable, Equatable {
+  package let metric: String
+  /// `overall` or a class name.
+  package let scope: String
+  package let value: Double
+  /// Images of the smaller side.
+  package let images: Int
+}
+
+/// Images of one side of a comparison, in any order.
+package struct LabelledFeatures {
+  package let features: [[Double]]
+  package let labels: [Int]
+
+  package init(features: [[Double]], labels: [Int]) {
+    precondition(features.count == labels.count, "LabelledFeatures: labels")
+    self.features = features
+    self.labels = labels
+  }
+
+  func of(class label: Int) -> [[Double]] {
+    zip(features, labels).filter { $0.1 == label }.map(\.0)
+  }
+}
+
+/// Frechet distances on fixed random features, overall and of each class that both sides show at
+/// least twice. Features are first divided by the data set's standard deviations, so that no
+/// feature counts for its unit.
+package func frechetFigures(
+  drawn: LabelledFeatures, reference: LabelledFeatures, classes: [String]
+) -> [EvaluationFigure] {
+  let metric = "frechet.\(RandomFeatures.name)"
+  let scale = inverseDeviations(reference.features)
+  func statistics(_ features: [[Double]]) -> FeatureStatistics {
+    FeatureStatistics(features.map { f in zip(f, scale).map { $0 * $1 } })
+  }
+  var figures: [EvaluationFigure] = []
+  func compare(_ scope: String, _ a: [[Double]], _ b: [[Double]]) {
+    guard a.count >= 2, b.count >= 2 else { return }
+    figures.append(
+      EvaluationFigure(
+        metric: metric, scope: scope, value: frechetDistance(statistics(a), statistics(b)),
+        images: min(a.count, b.count)))
+  }
+  compare("overall", drawn.features, reference.features)
+  for (label, name) in classes.enumerated() {
+    compare(name, drawn.of(class: label), reference.of(class: label))
+  }
+  return figures
+}
+
+private func inverseDeviations(_ features: [[Double]]) -> [Double] {
+  let statistics = FeatureStatistics(features)
+  let d = statistics.dimension
+  return (0..<d).map { i in
+    let variance = statistics.covariance[i * d + i]
+    return variance > 0 ? 1 / variance.squareRoot() : 1
+  }
+}
+
+/// 10 log10(4 / mean squared error) of pixels in [-1, 1], the error taken over all images at once.
+package struct PeakSignalToNoise {
+  private var squares = 0.0
+  private var count = 0
+
+  package init() {}
+
+  /// - Parameter reconstruction: clamped to [-1, 1] before it is compared
+  package mutating func add(reconstruction: Tensor, original: Tensor) {
+    precondition(reconstruction.count == original.count, "PeakSignalToNoise: shapes")
+    for (x, y) in zip(reconstruction.floats, original.floats) {
+      let difference = Double(min(max(x, -1), 1)) - Double(y)
+      squares += difference * difference
+    }
+    count += original.count
+  }
+
+  /// In decibels; infinite for equal images.
+  package var decibels: Double { 10 * log10(4 * Double(count) / squares) }
+}

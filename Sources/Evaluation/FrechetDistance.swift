@@ -1,0 +1,97 @@
+// The Frechet distance between two sets of features. Dowson & Landau 1982; Heusel et al. 2017.
+
+import COpenBLAS
+
+/// Mean and covariance of a set of feature vectors, in float64.
+package struct FeatureStatistics: Sendable {
+  package let count: Int
+  package let mean: [Double]
+  /// Row-major [dimension, dimension], divided by count - 1.
+  package let covariance: [Double]
+
+  /// - Parameter features: at least two vectors of one length
+  package init(_ features: [[Double]]) {
+    precondition(features.count >= 2, "FeatureStatistics: \(features.count) vectors")
+    let (n, d) = (features.count, features[0].count)
+    var mean = [Double](repeating: 0, count: d)
+    for f in features { for i in 0..<d { mean[i] += f[i] } }
+    for i in 0..<d { mean[i] /= Double(n) }
+    var centred = [Double](repeating: 0, count: n * d)
+    for (row, f) in features.enumerated() {
+      for i in 0..<d { centred[row * d + i] = f[i] - mean[i] }
+    }
+    var covariance = [Double](repeating: 0, count: d * d)
+    cblas_dgemm(
+      CblasRowMajor, CblasTrans, CblasNoTrans, blasint(d), blasint(d), blasint(n),
+      1 / Double(n - 1), centred, blasint(d), centred, blasint(d), 0, &covariance, blasint(d))
+    self.count = n
+    self.mean = mean
+    self.covariance = covariance
+  }
+
+  package var dimension: Int { mean.count }
+}
+
+/// |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).
+///
+/// The trace of the root is the sum of roots of the eigenvalues of S1^(1/2) S2 S1^(1/2), which is
+/// symmetric: no complex numbers, and nothing to regularise when a covariance is singular.
+package func frechetDistance(_ a: FeatureStatistics, _ b: FeatureStatistics) -> Double {
+  precondition(a.dimension == b.dimension, "frechetDistance: dimensions")
+  let d = a.dimension
+  let difference = zip(a.mean, b.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+  let root = symmetricRoot(a.covariance, d)
+  let inner = product(product(root, b.covariance, d), root, d)
+  let (values, _) = symmetricEigen(inner, d)
+  let traceOfRoot = values.reduce(0) { $0 + max($1, 0).squareRoot() }
+  let trace = (0..<d).reduce(0) { $0 + a.covariance[$1 * d + $1] + b.covariance[$1 * d + $1] }
+  return difference + trace - 2 * traceOfRoot
+}
+
+/// Row-major product of two d x d matrices.
+private func product(_ a: [Double], _ b: [Double], _ d: Int) -> [Double] {
+  var c = [Double](repeating: 0, count: d * d)
+  cblas_dgemm(
+    CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(d), blasint(d), blasint(d), 1, a,
+    blasint(d), b, blasint(d), 0, &c, blasint(d))
+  return c
+}
+
+/// The positive square root of a symmetric, positive semidefinite matrix.
+func symmetricRoot(_ matrix: [Double], _ d: Int) -> [Double] {
+  let (values, vectors) = symmetricEigen(matrix, d)
+  // Row e of `vectors` is eigenvector e: root = V' diag(sqrt) V.
+  var scaled = vectors
+  for e in 0..<d {
+    let factor = max(values[e], 0).squareRoot()
+    for i in 0..<d { scaled[e * d + i] *= factor }
+  }
+  var root = [Double](repeating: 0, count: d * d)
+  cblas_dgemm(
+    CblasRowMajor, CblasTrans, CblasNoTrans, blasint(d), blasint(d), blasint(d), 1, vectors,
+    blasint(d), scaled, blasint(d), 0, &root, blasint(d))
+  return root
+}
+
+/// Eigenvalues in rising order and eigenvectors (one a row) by LAPACK's dsyevd.
+func symmetricEigen(_ matrix: [Double], _ d: Int) -> (values: [Double], vectors: [Double]) {
+  // Rounding makes a product only nearly symmetric; LAPACK reads one triangle.
+  var vectors = matrix
+  for i in 0..<d {
+    for j in 0..<i {
+      let mean = (vectors[i * d + j] + vectors[j * d + i]) / 2
+      (vectors[i * d + j], vectors[j * d + i]) = (mean, mean)
+    }
+  }
+  var values = [Double](repeating: 0, count: d)
+  var (order, leading, info) = (Int32(d), Int32(d), Int32(0))
+  var work = [Double](repeating: 0, count: 1 + 6 * d + 2 * d * d)
+  var integers = [Int32](repeating: 0, count: 3 + 5 * d)
+  var (workCount, integerCount) = (Int32(work.count), Int32(integers.count))
+  var (job, triangle) = (CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "L")))
+  dsyevd_(
+    &job, &triangle, &order, &vectors, &leading, &values, &work, &workCount, &integers,
+    &integerCount, &info)
+  precondition(info == 0, "dsyevd: \(info)")
+  return (values, vectors)
+}

@@ -1,0 +1,67 @@
+// The flow head v (model.md section 3.2).
+
+import Autodiff
+import Configuration
+import NeuralNetwork
+import Tensor
+
+/// A residual MLP, modulated by time and condition, that predicts the velocity of a rectified flow.
+package struct FlowHead {
+  private let position: Parameter
+  private let condition: Linear
+  private let time: TimeEmbedding
+  private let mlp: ResidualMLP
+  private let width: Int
+
+  init(_ sizes: ModelSizes, in parameters: Parameters) {
+    let (head, d) = (sizes.configuration.head, sizes.configuration.trunk.width)
+    width = head.width
+    position = parameters.make("head.position", [sizes.positions, d], .smallNormal)
+    condition = Linear("head.cond", from: d, to: head.width, in: parameters)
+    time = TimeEmbedding("head.time", width: head.width, in: parameters)
+    mlp = ResidualMLP(
+      "head",
+      ResidualMLPShape(
+        inputs: sizes.stateWidth, width: head.width, outputs: sizes.stateWidth,
+        blocks: head.blocks, groups: head.groups),
+      modulated: true, outputWeight: .zero, in: parameters)
+  }
+
+  /// The velocity at points of the path, in training.
+  /// - Parameters:
+  ///   - x: [batch * repeats, N, k]
+  ///   - times: one a position of x, in the same order
+  ///   - hidden: h' [batch, N, d]
+  /// - Returns: [batch * repeats, N, k]
+  package func callAsFunction(
+    _ x: Variable, times: [Double], hidden: Variable, repeats: Int
+  ) -> Variable {
+    let (rows, count) = (x.shape[0], x.shape[1])
+    let placed = addRepeated(hidden, hidden.tape.variable(position), repeats: hidden.shape[0])
+    let conditions = condition(placed)
+    let embedded = time(times, on: x.tape).reshaped([rows, count, width])
+    return mlp(x, condition: silu(addRepeated(embedded, conditions, repeats: repeats)))
+  }
+
+  /// What position i adds to every step of its integration: [batch, 1, d] -> [batch, 1, w].
+  package func condition(_ hidden: Variable, position i: Int) -> Variable {
+    let d = position.value.width
+    let row = Tensor(uninitialized: [1, d], type: hidden.value.type, on: hidden.value.device)
+    row.copyRow(0, from: position.value, i)
+    return condition(addRepeated(hidden, hidden.tape.constant(row), repeats: hidden.shape[0]))
+  }
+
+  /// Embedded times, each [1, w]: the same for every position and image.
+  package func embedded(times: [Double], on tape: Tape) -> [Variable] {
+    times.map { time([$0], on: tape) }
+  }
+
+  /// The velocity at one time of all rows.
+  /// - Parameters:
+  ///   - x: [batch, 1, k]
+  ///   - time: [1, w], of `embedded`
+  ///   - condition: [batch, 1, w]
+  package func velocity(_ x: Variable, time: Variable, condition: Variable) -> Variable {
+    mlp(x, condition: silu(addRepeated(condition, time, repeats: condition.shape[0])))
+  }
+}

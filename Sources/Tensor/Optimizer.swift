@@ -1,0 +1,58 @@
+// The element-wise part of AdamW on tensors.
+
+import CKernels
+
+/// Scalars of one AdamW update (Loshchilov & Hutter 2019), in float64.
+package struct AdamWScalars: Sendable {
+  /// Gradients are multiplied by this first: clipping by the global norm.
+  package var gradientScale: Double
+  package var learningRate: Double
+  package var beta1: Double
+  package var beta2: Double
+  package var epsilon: Double
+  /// Updates made before this one, skipped ones included.
+  package var step: Int
+
+  package init(
+    gradientScale: Double, learningRate: Double, beta1: Double, beta2: Double, epsilon: Double,
+    step: Int
+  ) {
+    self.gradientScale = gradientScale
+    self.learningRate = learningRate
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.step = step
+  }
+}
+
+extension Tensor {
+  /// w *= 1 - lr * weightDecay, then w -= lr m^ / (sqrt(v^) + eps), with m and v updated first.
+  package func updateByAdamW(
+    m: Tensor, v: Tensor, gradient: Tensor, weightDecay: Double, _ scalars: AdamWScalars
+  ) {
+    precondition(m.count == count && v.count == count && gradient.count == count, "AdamW: shapes")
+    let exponent = scalars.step + 1
+    var step = adamw_step(
+      gradient_scale: scalars.gradientScale, learning_rate: scalars.learningRate,
+      decay: 1 - scalars.learningRate * weightDecay, beta1: scalars.beta1, beta2: scalars.beta2,
+      correction1: 1 - power(scalars.beta1, exponent),
+      correction2: 1 - power(scalars.beta2, exponent), epsilon: scalars.epsilon)
+    let (w, m, v, g) = (pointer, m.pointer, v.pointer, gradient.pointer)
+    let kernel = kernels.pointee.adamw!
+    withUnsafePointer(to: &step) { step in
+      device.parallel(count, cost: 8) { begin, end, _ in kernel(w, m, v, g, step, begin, end) }
+    }
+  }
+}
+
+/// base^n by squaring.
+private func power(_ base: Double, _ n: Int) -> Double {
+  var (result, factor, n) = (1.0, base, n)
+  while n > 0 {
+    if n & 1 == 1 { result *= factor }
+    factor *= factor
+    n >>= 1
+  }
+  return result
+}

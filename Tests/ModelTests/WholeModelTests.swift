@@ -1,0 +1,119 @@
+// The model as a whole: its gradient, its decoding one position after the other, its independence
+// of batch, threads and instruction set.
+
+import Autodiff
+import Configuration
+import PRAModel
+import Sampling
+import Tensor
+import Testing
+
+@Suite struct WholeModelTests {
+  private func total(_ model: PRAModel, _ batch: TrainingBatch) -> Double {
+    model.losses(batch, on: Tape(on: model.device, type: model.type, recording: false)).0.total
+  }
+
+  /// L as the gradient sees it is not L as a function of all weights: sg() cuts paths. So the
+  /// check moves one weight and compares with the terms that it may reach.
+  @Test(arguments: tinyVariants.indices)
+  func gradientOfTrunkAndHeadMatchesCentralDifferences(_ variant: Int) throws {
+    let device = Device(threads: 1)
+    let model = shaken(
+      try PRAModel(tinyVariants[variant].configuration, classes: 3, type: .float64, on: device))
+    let batch = tinyBatch(model)
+    let tape = Tape(on: device, type: .float64)
+    model.losses(batch, on: tape).0.backward(on: tape)
+    // The head and the patch prediction reach only L_flow and L_norm, with no sg() behind them.
+    for parameter in model.parameters.all
+    where parameter.name.hasPrefix("head.") || parameter.name.hasPrefix("norm_pix.") {
+      let gradient = try #require(tape.gradient(of: parameter)?.doubles, "\(parameter.name)")
+      let address = parameter.value.pointer.assumingMemoryBound(to: Double.self)
+      for i in stride(from: 0, to: parameter.value.count, by: max(1, parameter.value.count / 5)) {
+        let (kept, step) = (address[i], 1e-5)
+        address[i] = kept + step
+        let above = total(model, batch)
+        address[i] = kept - step
+        let below = total(model, batch)
+        address[i] = kept
+        let expected = (above - below) / (2 * step)
+        #expect(
+          abs(gradient[i] - expected) < 1e-6 * max(1, abs(expected)), "\(parameter.name)[\(i)]")
+      }
+    }
+  }
+
+  /// sg(): no reconstruction gradient in the trunk of `pra`, no flow gradient in encoder or decoder.
+  @Test func stopGradientsHold() throws {
+    let device = Device(threads: 1)
+    var configuration = tiny()
+    configuration.loss.l1 = 0
+    let model = shaken(try PRAModel(configuration, classes: 3, on: device))
+    let tape = Tape(on: device)
+    model.losses(tinyBatch(model), on: tape).0.backward(on: tape)
+    for parameter in model.parameters.all {
+      let reached = tape.gradient(of: parameter) != nil
+      let ar = ["trunk.", "head.", "norm_pix."].contains { parameter.name.hasPrefix($0) }
+      #expect(reached == ar, "\(parameter.name)")
+    }
+  }
+
+  @Test(arguments: tinyVariants.indices, InstructionSet.allCases)
+  func lossesAgreeOnEveryInstructionSet(_ variant: Int, _ set: InstructionSet) throws {
+    guard set.rawValue <= InstructionSet.best.rawValue else { return }
+    let configuration = tinyVariants[variant].configuration
+    func losses(_ device: Device, _ type: ElementType) throws -> Double {
+      let model = shaken(try PRAModel(configuration, classes: 3, type: type, on: device))
+      return total(model, tinyBatch(model))
+    }
+    let exact = try losses(Device(threads: 1), .float64)
+    let one = try losses(Device(threads: 1, instructions: set), .float32)
+    #expect(abs(one - exact) < 1e-5 * exact)
+    #expect(try losses(Device(threads: 3, instructions: set), .float32) == one)
+  }
+
+  /// With guidance 1 and no noise left to integrate, feeding back what the decoder drew must give
+  /// the hidden states of one parallel pass over those patches, to the bit.
+  @Test(arguments: tinyVariants.indices)
+  func cachedDecodingEqualsTheParallelPass(_ variant: Int) throws {
+    let device = Device(threads: 2)
+    let model = shaken(
+      try PRAModel(tinyVariants[variant].configuration, classes: 3, on: device))
+    let patches = tinyBatch(model).patches
+    let tape = Tape(on: device, recording: false)
+    let labels: [Int32] = [0, 3, 2]
+    let parallel = model.trunk(labels, tape.constant(patches)).value
+    let caches = model.trunk.decoding(batch: 3, on: device)
+    var hidden = model.trunk.first(labels, on: tape, caches: caches).value
+    for i in 0..<model.sizes.positions {
+      let expected = Tensor(uninitialized: [3, 1, 16], on: device)
+      expected.copyTokens(0..<1, from: parallel, i..<i + 1)
+      #expect(hidden.floats == expected.floats, "position \(i)")
+      guard i + 1 < model.sizes.positions else { break }
+      let patch = Tensor(uninitialized: [3, 1, model.sizes.patchWidth], on: device)
+      patch.copyTokens(0..<1, from: patches, i..<i + 1)
+      hidden = model.trunk.next(tape.constant(patch), caches: caches).value
+    }
+  }
+
+  /// G7: an image's bytes depend on seed, number and weights alone.
+  @Test(arguments: tinyVariants.indices)
+  func imagesDoNotDependOnBatchOrThreads(_ variant: Int) throws {
+    func draw(_ numbers: Range<Int>, batch: Int, threads: Int) throws -> [[UInt8]] {
+      let device = Device(threads: threads)
+      let model = shaken(
+        try PRAModel(tinyVariants[variant].configuration, classes: 3, on: device))
+      var sampling = model.configuration.sampling
+      sampling.steps = 4
+      sampling.method = variant % 2 == 0 ? .euler : .sde
+      var images: [[UInt8]] = []
+      try Sampler.images(numbers, model: model, configuration: sampling, batch: batch) {
+        images.append($0.pixels)
+      }
+      return images
+    }
+    let all = try draw(0..<7, batch: 7, threads: 1)
+    #expect(try draw(0..<7, batch: 2, threads: 3) == all)
+    #expect(try draw(4..<6, batch: 1, threads: 2) == Array(all[4..<6]))
+    #expect(Set(all).count == 7, "images differ from each other")
+  }
+}

@@ -1,0 +1,114 @@
+// Prints one table of the compute core, each row against a peer in the same run:
+// matrix products against OpenBLAS, a training step and sampling as seconds.
+//
+//   bench-compute [--threads N] [--rounds N]
+
+import COpenBLAS
+import Configuration
+import PRAModel
+import Sampling
+import Tensor
+import Training
+
+let clock = ContinuousClock()
+
+func seconds(_ body: () throws -> Void) rethrows -> Double {
+  let spent = try clock.measure(body).components
+  return Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
+}
+
+func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+func option(_ name: String, _ otherwise: Int) -> Int {
+  let arguments = CommandLine.arguments
+  guard let at = arguments.firstIndex(of: "--\(name)"), at + 1 < arguments.count else {
+    return otherwise
+  }
+  guard let value = Int(arguments[at + 1]), value > 0 else {
+    fatalError("--\(name): \(arguments[at + 1]); expected a positive number")
+  }
+  return value
+}
+
+func fixed(_ x: Double, _ digits: Int) -> String {
+  var scale = 1.0
+  for _ in 0..<digits { scale *= 10 }
+  let rounded = (x * scale).rounded() / scale
+  return String(rounded)
+}
+
+/// y = x W' for rows x in -> out, ours and OpenBLAS in turns.
+func product(rows: Int, inputs: Int, outputs: Int, device: Device, rounds: Int) {
+  let random = Philox(seed: 1)
+  let x = Tensor(random.normals(rows * inputs, a: 0, b: 0, stream: 0), [rows, inputs], on: device)
+  let w = Tensor(
+    random.normals(outputs * inputs, a: 1, b: 0, stream: 0), [outputs, inputs], on: device)
+  let y = Tensor(uninitialized: [rows, outputs], on: device)
+  let repeats = max(1, 200_000_000 / (rows * inputs * outputs))
+  func ours() {
+    for _ in 0..<repeats {
+      matrixProduct(
+        into: Matrix(y), Matrix(x), Matrix(w).transposed, m: rows, n: outputs, k: inputs)
+    }
+  }
+  func theirs() {
+    for _ in 0..<repeats {
+      cblas_sgemm(
+        CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(outputs),
+        blasint(inputs), 1, x.pointer.assumingMemoryBound(to: Float.self), blasint(inputs),
+        w.pointer.assumingMemoryBound(to: Float.self), blasint(inputs), 0,
+        y.pointer.assumingMemoryBound(to: Float.self), blasint(outputs))
+    }
+  }
+  ours()
+  theirs()
+  var (mine, peer): ([Double], [Double]) = ([], [])
+  for _ in 0..<rounds {
+    mine.append(seconds(ours))
+    peer.append(seconds(theirs))
+  }
+  let work = 2e-9 * Double(rows * inputs * outputs * repeats)
+  print(
+    "| \(rows) x \(inputs) -> \(outputs) | \(fixed(work / median(mine), 0)) GF/s "
+      + "| \(fixed(work / median(peer), 0)) GF/s | \(fixed(median(peer) / median(mine), 2)) |")
+}
+
+let threads = option("threads", 1)
+let rounds = option("rounds", 9)
+let device = Device(threads: threads)
+openblas_set_num_threads(Int32(threads))
+
+print("threads: \(threads), instructions: \(InstructionSet.best), rounds: \(rounds)\n")
+print("| product | ours | OpenBLAS | ratio |\n|---|---|---|---|")
+for (rows, inputs, outputs) in [
+  (1088, 128, 384), (1088, 384, 128), (4096, 128, 384), (4096, 192, 128), (128, 128, 384),
+  (2176, 768, 2304), (2176, 2048, 768), (64, 768, 768),
+] {
+  product(rows: rows, inputs: inputs, outputs: outputs, device: device, rounds: rounds)
+}
+
+let configuration = ModelConfiguration()
+let model = try PRAModel(configuration, classes: 9, on: device)
+let trainer = Trainer(model)
+let batch = configuration.training.batch
+let pixels = Philox(seed: 5).uniforms(batch * 3072, a: 0, b: 0, stream: 77)
+let y = cutIntoPatches(
+  pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: model.sizes, on: device)
+let labels = (0..<batch).map { $0 % 9 }
+var steps: [Double] = []
+for step in 0..<rounds + 2 {
+  let spent = try seconds {
+    _ = try trainer.run(TrainingBatch(patches: y, labels: labels, step: step))
+  }
+  if step >= 2 { steps.append(spent) }
+}
+let sampler = Sampler(model, configuration.sampling)
+var draws: [Double] = []
+for _ in 0..<rounds {
+  draws.append(
+    try seconds { _ = try sampler.patches(Array(0..<64), labels: (0..<64).map { $0 % 9 }) })
+}
+print("\n| nano | seconds |\n|---|---|")
+print("| training step, batch \(batch) | \(fixed(median(steps), 4)) |")
+print("| sampling 64 images, 25 Euler steps, guidance | \(fixed(median(draws), 4)) |")
+print("| tensor memory | \(device.reservedBytes >> 20) MiB |")

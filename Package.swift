@@ -85,6 +85,7 @@ let package = Package(
       name: "bench-compute", dependencies: ["Training", "Sampling", "COpenBLAS"],
       path: "ops/bench/compute", swiftSettings: swiftSettings),
 
+    tests("ArchitectureTests", []),
     tests("ModelTests", ["Training", "Sampling", "Evaluation"]),
     tests("TensorTests", ["Tensor"]),
     tests("AutodiffTests", ["Autodiff"]),

@@ -1,0 +1,47 @@
+// Lengths of files, kernels without a conformance case, words that do not belong.
+
+import Testing
+
+@Suite struct HouseTests {
+  private func allSources() throws -> [SourceFile] {
+    try ["Sources", "Tests", "workers", "ops", "migrations"].flatMap {
+      try Repository.files(under: $0, suffixes: [".swift", ".c", ".h", ".sql", ".py"])
+    }
+  }
+
+  @Test func noFileIsLongerThan500Lines() throws {
+    let files = try allSources()
+    #expect(files.count > 50)
+    for file in files { #expect(file.lines.count <= 500, "\(file.path)") }
+  }
+
+  @Test func workersDoNotLinkFoundation() throws {
+    for file in try allSources()
+    where !file.path.hasPrefix("Sources/pra/") && !file.path.hasPrefix("Tests/")
+      && !file.path.hasPrefix("ops/")
+    {
+      #expect(
+        !file.lines.contains { $0 == "import Foundation" },
+        "\(file.path): FoundationEssentials keeps workers small")
+    }
+  }
+
+  /// Every function of the kernel table is used by a wrapper; wrappers are what conformance tests run.
+  @Test func everyKernelIsWrappedAndFilled() throws {
+    let header = try #require(
+      try Repository.files(under: "Sources/CKernels/include", suffixes: ["kernels.h"]).first)
+    let names = header.text.matches(of: /\(\*([a-z_]+)\)\(/).map { String($0.output.1) }
+    #expect(names.count > 30)
+    let table = try #require(
+      try Repository.files(under: "Sources/CKernels/cpu", suffixes: ["table.inc.h"]).first)
+    let wrappers = try ["Sources/Tensor", "Sources/Autodiff"].flatMap {
+      try Repository.files(under: $0, suffixes: [".swift"])
+    }.map(\.text).joined()
+    for name in names {
+      #expect(table.text.contains(".\(name) = \(name),"), "no device fills \(name)")
+      #expect(
+        wrappers.contains("pointee.\(name)!") || wrappers.contains("kernels.\(name)!"),
+        "nothing calls \(name)")
+    }
+  }
+}

@@ -1,0 +1,90 @@
+// Who may import whom. The table is the architecture: a row changes with a page in ops/decisions.
+
+import Testing
+
+/// Modules of this package and foreign ones that a folder's files may import. What any file may
+/// import besides: `common`.
+private let allowed: [String: Set<String>] = [
+  // The model trains without a database.
+  "Sources/Tensor": ["CKernels"],
+  "Sources/Autodiff": ["CKernels", "Tensor"],
+  "Sources/NeuralNetwork": ["Autodiff", "Tensor"],
+  "Sources/TensorFiles": [],
+  "Sources/Configuration": ["Yams"],
+  "Sources/Raster": ["CPNG"],
+  "Sources/Images": ["Digest", "Raster", "Tensor"],
+  "Sources/PRAModel": ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"],
+  "Sources/Training": [
+    "Autodiff", "Configuration", "Images", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
+  ],
+  "Sources/Sampling": ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"],
+  "Sources/Evaluation": ["COpenBLAS", "Tensor"],
+  // The queue runs without a model.
+  "Sources/Digest": ["CCrypto"],
+  "Sources/Postgres": ["CMigrations", "CPostgres"],
+  "Sources/JobQueue": ["Postgres"],
+  "Sources/RunStore": ["Digest", "Postgres"],
+  "Sources/JobKinds": ["Configuration", "JobQueue"],
+  "Sources/Agent": ["JobKinds", "JobQueue", "Logging", "Postgres", "RunStore"],
+  "Sources/pra": [
+    "Agent", "ArgumentParser", "Configuration", "Digest", "Foundation", "Images", "JobKinds",
+    "JobQueue", "Logging", "Postgres", "Raster", "RunStore",
+  ],
+  // They meet only here.
+  "workers/ingest": ["Images", "JobKinds", "RunStore"],
+  "workers/train": [
+    "Configuration", "Images", "JobKinds", "PRAModel", "RunStore", "Tensor", "Training",
+  ],
+  "workers/sample": [
+    "Configuration", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "Sampling", "Tensor",
+    "Training",
+  ],
+  "workers/evaluate": [
+    "Configuration", "Evaluation", "Images", "JobKinds", "PRAModel", "RunStore", "Tensor",
+    "Training",
+  ],
+]
+private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchronization", "Swift"]
+
+/// Rules of the source tree itself.
+@Suite struct ImportTests {
+  private func imports(of file: SourceFile) -> [String] {
+    file.lines.compactMap { line in
+      var words = line.split(separator: " ")
+      while let first = words.first, first.hasPrefix("@") || first == "package" {
+        words.removeFirst()
+      }
+      guard words.first == "import", words.count >= 2 else { return nil }
+      return String(words.last!.split(separator: ".")[0])
+    }
+  }
+
+  @Test func everyFolderImportsWhatItsRowNames() throws {
+    let folders =
+      try Repository.folders(in: "Sources").map { "Sources/\($0)" }
+      + Repository.folders(in: "workers").map { "workers/\($0)" }
+    for folder in folders {
+      let files = try Repository.files(under: folder, suffixes: [".swift"])
+      guard !files.isEmpty else { continue }
+      guard let row = allowed[folder] else {
+        Issue.record("\(folder) has no row in the import table")
+        continue
+      }
+      for file in files {
+        for module in imports(of: file) where !common.contains(module) {
+          #expect(row.contains(module), "\(file.path) imports \(module)")
+        }
+      }
+    }
+    #expect(folders.count >= 15)
+  }
+
+  /// A row that names a module nobody imports hides the next mistake.
+  @Test func noRowNamesMoreThanIsImported() throws {
+    for (folder, row) in allowed {
+      let files = try Repository.files(under: folder, suffixes: [".swift"])
+      let used = Set(files.flatMap { imports(of: $0) })
+      #expect(row.subtracting(used).isEmpty, "\(folder) does not import \(row.subtracting(used))")
+    }
+  }
+}

@@ -64,11 +64,13 @@ let package = Package(
     library("Sampling", ["PRAModel", "Images", "TensorFiles"]),
     library("Evaluation", ["PRAModel", "COpenBLAS"]),
 
+    library("Digest", ["CCrypto"]),
+
     // The queue runs without a model.
     .target(name: "CMigrations"),
     library("Postgres", ["CPostgres", "CMigrations"]),
     library("JobQueue", ["Postgres"]),
-    library("RunStore", ["Postgres", "CCrypto"]),
+    library("RunStore", ["Postgres", "Digest"]),
     library("JobKinds", ["JobQueue", "Configuration"]),
     library("Agent", ["JobQueue", "JobKinds", "RunStore", logging]),
     .executableTarget(

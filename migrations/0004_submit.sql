@@ -109,7 +109,7 @@ declare
   made bigint;
   earlier pra_store.jobs;
   parents bigint[] := (select coalesce(array_agg(distinct p), '{}') from unnest(after) as p);
-  found bigint[];
+  existing bigint[];
   unmet_parents integer;
 begin
   if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
@@ -135,11 +135,11 @@ begin
   -- A parent's success and this count must not pass each other: finish waits for the share lock.
   perform from pra_store.jobs where id = any(parents) order by id for share;
   select coalesce(array_agg(id), '{}'), count(*) filter (where state <> 'succeeded')
-  into found, unmet_parents
+  into existing, unmet_parents
   from pra_store.jobs where id = any(parents);
-  if cardinality(found) <> cardinality(parents) then
+  if cardinality(existing) <> cardinality(parents) then
     raise exception 'after: there is no job %',
-      (select min(p) from unnest(parents) as p where p <> all(found)) using errcode = 'PR002';
+      (select min(p) from unnest(parents) as p where p <> all(existing)) using errcode = 'PR002';
   end if;
 
   insert into pra_store.queues (name) values (enqueue.queue) on conflict do nothing;

@@ -59,6 +59,7 @@ from pra_store.attempts as a
 join pra_store.jobs as j on j.id = a.job_id
 join pra_store.workers as w on w.id = a.worker_id;
 
+-- pra_store.lease_end written out: a view's functions run with the rights of its reader.
 create view pra.workers as
 select
   w.id, w.name, w.version, w.labels, w.queues, w.kinds, w.slots,
@@ -66,11 +67,11 @@ select
     as running,
   case
     when w.stopped_at is not null then 'stopped'
-    when pra_store.lease_end(w.lease_expires_at, w.lease) <= clock_timestamp() then 'lost'
+    when greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp() then 'lost'
     when w.draining then 'draining'
     else 'live'
   end as state,
-  w.lease, pra_store.lease_end(w.lease_expires_at, w.lease) as lease_expires_at,
+  w.lease, greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) as lease_expires_at,
   w.registered_at, w.beat_at, w.stopped_at, w.stop_reason
 from pra_store.workers as w;
 

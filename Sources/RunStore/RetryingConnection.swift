@@ -39,6 +39,7 @@ package struct RetryingConnection {
 
   /// Runs `body` until the server has answered it.
   /// - Throws: `LeaseLost` for PR001, else what the server refused
+  @discardableResult
   package mutating func run<Value>(_ body: (Connection) throws -> Value) throws -> Value {
     while true {
       do {

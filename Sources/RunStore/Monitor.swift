@@ -4,8 +4,9 @@ import Glibc
 
 /// A value behind a mutex, with a condition on which threads wait for it to change.
 ///
-/// Blocks the thread: for dedicated threads, never for the cooperative pool.
-package final class Monitor<State>: @unchecked Sendable {  // every access to `state` holds the mutex
+/// Blocks the thread: for dedicated threads, never for the cooperative pool. Sendable because every
+/// access to `state` holds the mutex.
+package final class Monitor<State>: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var state: State

@@ -38,7 +38,7 @@ package final class StageSession {
   /// - Parameters:
   ///   - control: descriptor of the control channel
   ///   - onLost: called by a thread of the session when nothing may be written any more
-  init(
+  package init(
     environment: [String: String], control descriptor: Int32,
     onLost: @escaping @Sendable (String) -> Void
   ) throws {

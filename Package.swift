@@ -93,7 +93,7 @@ let package = Package(
       name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "test-agent", dependencies: ["Agent", logging], path: "Tests/Support/Agent",
+      name: "test-agent", dependencies: ["Agent", "RunStore", logging], path: "Tests/Support/Agent",
       swiftSettings: swiftSettings),
 
     tests("ArchitectureTests", []),

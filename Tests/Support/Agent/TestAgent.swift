@@ -7,6 +7,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Postgres
+import RunStore
 
 @main struct TestAgent {
   static func main() throws {
@@ -14,6 +15,12 @@ import Postgres
     for word in CommandLine.arguments.dropFirst() {
       let equals = word.firstIndex(of: "=")!
       settings[String(word[..<equals])] = String(word[word.index(after: equals)...])
+    }
+    // No agent outlives the tests.
+    _ = DedicatedThread("leash") {
+      var byte: UInt8 = 0
+      while read(STDIN_FILENO, &byte, 1) > 0 {}
+      _exit(1)
     }
     let labels = settings.filter { $0.key.hasPrefix("label.") }
     let configuration = AgentConfiguration(

@@ -6,7 +6,7 @@ import RunStore
 
 /// Arguments of a job of kind `test`.
 private struct Orders: Decodable {
-  /// succeed, refuse, fail, fault-line, crash, hang, deaf, nothing, print, train.
+  /// succeed, refuse, fail, crash, hang, deaf, nothing, print or train.
   let act: String
   /// print: lines to print; train: steps to make.
   var count: Int64? = nil
@@ -16,11 +16,15 @@ private struct Orders: Decodable {
   var hold: Int64? = nil
   /// train: the step before which the first attempt kills itself.
   var die: Int64? = nil
+  /// train: microseconds that a step of the first attempt takes.
+  var pace: UInt32? = nil
 }
 
 @main struct Stage {
   static func main() {
     StageExit.run { session in
+      print("process \(getpid())")
+      fflush(nil)
       let orders = try JSONDecoder().decode(Orders.self, from: Data(session.arguments.utf8))
       switch orders.act {
       case "succeed":
@@ -59,10 +63,8 @@ private struct Orders: Decodable {
       step = checkpoint.step
     }
     while step < total {
-      if session.epoch == 1 && step == orders.die {
-        // Metrics are on their way; the parent waits for a checkpoint, not for them.
-        kill(getpid(), SIGKILL)
-      }
+      if session.epoch == 1 && step == orders.die { kill(getpid(), SIGKILL) }
+      if session.epoch == 1, let pace = orders.pace { usleep(pace) }
       while session.epoch == 1 && step == orders.hold && !session.stopRequested { usleep(1000) }
       if session.stopRequested {
         try checkpoint(session, step)

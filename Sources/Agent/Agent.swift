@@ -39,11 +39,11 @@ package final class Agent: Sendable {
       DedicatedThread("report") { self.report() },
       DedicatedThread("deadlines") { self.keepDeadlines() },
     ]
-    _ = DedicatedThread("signals") { signals.forEach { self.leave() } }
+    _ = DedicatedThread("signals") { signals.watch { self.leave() } }
     defer {
       state.update { $0.phase = .over }
       over.signal()
-      threads.forEach { $0.join() }
+      for thread in threads { thread.join() }
       signals.end()
     }
 

@@ -139,7 +139,7 @@ package final class Agent: Sendable {
       } catch let error as PostgresError where error.mayPass {
         continue  // the next `run` waits for the server, and ends when the agent shall leave
       } catch {
-        fail(AgentError("claim: \(error)"))
+        fail(AgentError("\(error)"))
       }
     }
   }

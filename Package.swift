@@ -67,6 +67,7 @@ let package = Package(
     // The queue runs without a model.
     .target(name: "CMigrations"),
     library("Postgres", ["CPostgres", "CMigrations"]),
+    library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
     library("RunStore", ["Postgres", "CCrypto"]),
     library("JobKinds", ["JobQueue", "Configuration"]),
@@ -80,6 +81,9 @@ let package = Package(
     stage("train", ["Training"]),
     stage("sample", ["Sampling"]),
     stage("evaluate", ["Evaluation"]),
+
+    tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
+    tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
   ],
   swiftLanguageModes: [.v6]
 )

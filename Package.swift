@@ -102,6 +102,8 @@ let package = Package(
     tests("AutodiffTests", ["Autodiff"]),
     tests("RunStoreTests", ["RunStore", "Digest", "DatabaseTesting"]),
     tests("AgentTests", ["Agent", "RunStore", "DatabaseTesting", "pra-test", "test-agent"]),
+    tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
+    tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
   ],
   swiftLanguageModes: [.v6]
 )

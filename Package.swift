@@ -89,6 +89,7 @@ let package = Package(
     tests("ModelTests", ["Training", "Sampling", "Evaluation"]),
     tests("TensorTests", ["Tensor"]),
     tests("AutodiffTests", ["Autodiff"]),
+    tests("ConfigurationTests", ["Configuration"]),
   ],
   swiftLanguageModes: [.v6]
 )

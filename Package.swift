@@ -55,20 +55,23 @@ let package = Package(
     library("Tensor", ["CKernels"]),
     library("Autodiff", ["Tensor"]),
     library("NeuralNetwork", ["Autodiff"]),
-    library("TensorFiles", ["Tensor"]),
+    library("Files"),
+    library("TensorFiles", ["Files"]),
     library("Configuration", [yams]),
     library("Raster", ["CPNG"]),
-    library("Images", ["Raster", "Tensor"]),
+    library("Images", ["Digest", "Files", "Raster", "Tensor"]),
     library("PRAModel", ["Configuration", "NeuralNetwork"]),
     library("Training", ["PRAModel", "Images", "TensorFiles"]),
     library("Sampling", ["PRAModel", "Images", "TensorFiles"]),
     library("Evaluation", ["PRAModel", "COpenBLAS"]),
 
+    library("Digest", ["CCrypto"]),
+
     // The queue runs without a model.
     .target(name: "CMigrations"),
     library("Postgres", ["CPostgres", "CMigrations"]),
     library("JobQueue", ["Postgres"]),
-    library("RunStore", ["Postgres", "CCrypto"]),
+    library("RunStore", ["Postgres", "Digest"]),
     library("JobKinds", ["JobQueue", "Configuration"]),
     library("Agent", ["JobQueue", "JobKinds", "RunStore", logging]),
     .executableTarget(
@@ -90,6 +93,9 @@ let package = Package(
     tests("TensorTests", ["Tensor"]),
     tests("AutodiffTests", ["Autodiff"]),
     tests("ConfigurationTests", ["Configuration"]),
+    tests("DigestTests", ["Digest"]),
+    tests("FilesTests", ["Files"]),
+    tests("TensorFilesTests", ["TensorFiles"]),
   ],
   swiftLanguageModes: [.v6]
 )

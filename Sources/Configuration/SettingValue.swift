@@ -24,16 +24,14 @@ package enum SettingValue: Sendable, Equatable {
   /// - Throws: `ConfigurationError` on bad syntax, several documents or keys given twice
   package init(parsing text: String, source: String) throws {
     do {
-      var documents = try Yams.compose_all(yaml: text, .basic)
-      guard let first = documents.next() else {
+      let parser = try Parser(yaml: text, resolver: .basic)
+      guard let first = try parser.nextRoot() else {
         self = .null
         return
       }
-      if documents.next() != nil {
+      if try parser.nextRoot() != nil {
         throw ConfigurationError("\(source): holds several YAML documents; one is expected")
       }
-      // compose_all ends silently at a syntax error; composing again reports it.
-      _ = try Yams.compose(yaml: text, .basic)
       self = try SettingValue(first, source: source, path: "")
     } catch let error as YamlError {
       throw ConfigurationError("\(source): \(Self.sentence(error))")

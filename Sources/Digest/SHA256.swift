@@ -1,0 +1,47 @@
+// SHA-256, the name of every artifact, computed by libcrypto with the processor's instructions.
+
+import CCrypto
+
+/// A digest in the making: feed it bytes, then take the name.
+///
+/// FIPS 180-4. One owner; the C context never leaves this file.
+package struct SHA256: ~Copyable {
+  private let context: OpaquePointer
+
+  package init() {
+    guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+      fatalError("SHA256: libcrypto gives no context")  // out of memory, or a build without SHA-2
+    }
+    self.context = context
+  }
+
+  deinit { EVP_MD_CTX_free(context) }
+
+  /// Takes in the next bytes.
+  package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count > 0 else { return }
+    precondition(
+      EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1, "SHA256: update failed")
+  }
+
+  /// Takes in the next bytes.
+  package mutating func update(_ bytes: [UInt8]) {
+    bytes.withUnsafeBytes { update($0) }
+  }
+
+  /// - Returns: 64 lower-case hexadecimal digits
+  package consuming func hexadecimal() -> String {
+    var digest = [UInt8](repeating: 0, count: 32)
+    precondition(EVP_DigestFinal_ex(context, &digest, nil) == 1, "SHA256: final failed")
+    let digits = Array("0123456789abcdef".utf8)
+    return String(
+      decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+
+  /// The name of bytes that lie in memory: 64 lower-case hexadecimal digits.
+  package static func hexadecimal(of bytes: [UInt8]) -> String {
+    var digest = SHA256()
+    digest.update(bytes)
+    return digest.hexadecimal()
+  }
+}

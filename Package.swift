@@ -89,7 +89,7 @@ let package = Package(
       path: "ops/bench/compute", swiftSettings: swiftSettings),
 
     tests("ArchitectureTests", []),
-    tests("ModelTests", ["Training", "Sampling", "Evaluation"]),
+    tests("ModelTests", ["Training", "Sampling", "Evaluation", "TensorFiles"]),
     tests("TensorTests", ["Tensor"]),
     tests("AutodiffTests", ["Autodiff"]),
     tests("ConfigurationTests", ["Configuration"]),

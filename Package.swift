@@ -47,7 +47,8 @@ let package = Package(
     // Foreign libraries, each imported by exactly one target.
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    // libpng with its jumps kept inside C.
+    .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
     // The model trains without a database.
@@ -95,6 +96,8 @@ let package = Package(
     tests("ConfigurationTests", ["Configuration"]),
     tests("DigestTests", ["Digest"]),
     tests("FilesTests", ["Files"]),
+    tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
+    tests("ImagesTests", ["Images"], resources: [.copy("Golden")]),
     tests("TensorFilesTests", ["TensorFiles"]),
   ],
   swiftLanguageModes: [.v6]

@@ -26,6 +26,14 @@ package final class TarReader {
     (min(offset, file.bytes.count), file.bytes.count)
   }
 
+  /// Where in the archive the contents of the entry that `next` returned last lie.
+  package var range: Range<Int> { contents }
+
+  /// The bytes of a `range`, in any order and as long as the reader lives.
+  package func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: file.bytes[range])
+  }
+
   /// The contents of the entry that `next` returned last.
   package var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: file.bytes[contents])
@@ -180,7 +188,7 @@ package final class TarReader {
     guard !name.hasPrefix("/") else {
       throw FileError("\(file.path): '\(name)' is an absolute name; names must be relative")
     }
-    let parts = name.split(separator: "/")
+    let parts = name.utf8.split(separator: UInt8(ascii: "/")).map { String($0)! }
     guard !parts.contains("..") else {
       throw FileError("\(file.path): '\(name)' leaves the archive; names must not hold '..'")
     }

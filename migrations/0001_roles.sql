@@ -67,3 +67,12 @@ create type pra.attempt_outcome as enum (
 );
 
 grant usage on type pra.job_state, pra.attempt_outcome to pra_submit, pra_worker, pra_read;
+
+-- What was applied; the migrator writes a row in the transaction of each migration.
+create table pra_store.migrations (
+  version integer primary key,
+  name text not null,
+  sha256 bytea not null,
+  applied_at timestamptz not null default clock_timestamp(),
+  applied_by text not null default session_user
+);

@@ -154,6 +154,10 @@ create view pra.events as
 select e.id, e.at, e.kind, e.run_id, e.job_id, e.epoch, e.worker_id, e.actor, e.detail
 from pra_store.events as e;
 
+create view pra.schema_versions as
+select m.version, m.name, encode(m.sha256, 'hex') as sha256, m.applied_at
+from pra_store.migrations as m;
+
 grant select on all tables in schema pra to pra_submit, pra_worker, pra_read;
 
 -- Why a job does not run: one row per reason, in words for a person. Reasons: dependency, delayed,

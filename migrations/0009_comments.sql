@@ -211,3 +211,10 @@ comment on column pra.events.epoch is 'attempt concerned';
 comment on column pra.events.worker_id is 'worker concerned';
 comment on column pra.events.actor is 'login of the session that did it';
 comment on column pra.events.detail is 'further facts';
+
+comment on view pra.schema_versions is
+  'Migrations that were applied';
+comment on column pra.schema_versions.version is 'number of the migration';
+comment on column pra.schema_versions.name is 'file name of the migration';
+comment on column pra.schema_versions.sha256 is 'SHA-256 of its text when it was applied';
+comment on column pra.schema_versions.applied_at is 'when it was applied';

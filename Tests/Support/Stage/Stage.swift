@@ -36,7 +36,7 @@ private struct Orders: Decodable {
       case "crash":
         print("about to crash")
         fflush(nil)
-        raise(SIGSEGV)
+        UnsafeMutablePointer<Int>(bitPattern: 8)!.pointee = 1
       case "hang":
         while !session.stopRequested { usleep(1000) }
         throw Released()

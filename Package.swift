@@ -74,7 +74,7 @@ let package = Package(
     library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
     library("RunStore", ["Postgres", "Digest"]),
-    library("JobKinds", ["JobQueue", "Configuration"]),
+    library("JobKinds", ["Configuration"]),
     library("Agent", ["JobQueue", "JobKinds", "RunStore", logging]),
     .executableTarget(
       name: "pra", dependencies: ["Agent", "JobKinds", "RunStore", "Raster", argumentParser],

@@ -15,7 +15,7 @@ package struct CheckpointState: Section {
 
   package init() {}
 
-  static var fields: [Field<CheckpointState>] {
+  package static var fields: [Field<CheckpointState>] {
     [
       .integer("step", \.step, 0...Int(UInt32.max)),
       .integer("images_seen", \.imagesSeen, 0...Int.max),

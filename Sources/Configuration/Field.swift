@@ -1,12 +1,12 @@
 // One table per section says its keys, types and ranges; reading and writing both follow it.
 
 /// A mapping of keys in a settings file.
-protocol Section: Sendable, Equatable {
+package protocol Section: Sendable, Equatable {
   static var fields: [Field<Self>] { get }
 }
 
 /// One key of a section.
-struct Field<Root> {
+package struct Field<Root> {
   let key: String
   let assign: (inout Root, SettingValue, _ path: String, _ complete: Bool) throws -> Void
   /// The key's value as JSON.
@@ -17,7 +17,7 @@ extension Section {
   /// Overwrites what a mapping names; the rest stays.
   /// - Parameter complete: every key must be there
   /// - Throws: `ConfigurationError`
-  mutating func apply(_ value: SettingValue, at path: String, complete: Bool = false) throws {
+  package mutating func apply(_ value: SettingValue, at path: String, complete: Bool = false) throws {
     guard case .mapping(let entries) = value else {
       let known = Self.fields.map(\.key).joined(separator: ", ")
       throw ConfigurationError(
@@ -41,14 +41,14 @@ extension Section {
   }
 
   /// Canonical JSON: every key, bytewise sorted, no spaces.
-  var json: String {
+  package var json: String {
     let sorted = Self.fields.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     return "{" + sorted.map { "\"\($0.key)\":\($0.json(self))" }.joined(separator: ",") + "}"
   }
 }
 
 extension Field where Root: Section {
-  static func section<S: Section>(_ key: String, _ path: WritableKeyPath<Root, S>) -> Field {
+  package static func section<S: Section>(_ key: String, _ path: WritableKeyPath<Root, S>) -> Field {
     Field(key: key) {
       try $0[keyPath: path].apply($1, at: $2, complete: $3)
     } json: {
@@ -56,7 +56,7 @@ extension Field where Root: Section {
     }
   }
 
-  static func integer(
+  package static func integer(
     _ key: String, _ path: WritableKeyPath<Root, Int>, _ range: ClosedRange<Int>
   ) -> Field {
     Field(key: key) { root, value, at, _ in
@@ -66,7 +66,7 @@ extension Field where Root: Section {
     }
   }
 
-  static func optionalInteger(
+  package static func optionalInteger(
     _ key: String, _ path: WritableKeyPath<Root, Int?>, _ range: ClosedRange<Int>
   ) -> Field {
     Field(key: key) { root, value, at, _ in
@@ -76,7 +76,23 @@ extension Field where Root: Section {
     }
   }
 
-  static func seed(_ key: String, _ path: WritableKeyPath<Root, UInt64>) -> Field {
+  package static func integers(
+    _ key: String, _ path: WritableKeyPath<Root, [Int]>, _ range: ClosedRange<Int>
+  ) -> Field {
+    Field(key: key) { root, value, at, _ in
+      guard case .list(let values) = value else {
+        throw ConfigurationError(
+          "\(at): found \(value.description), expected a list of integers in brackets")
+      }
+      root[keyPath: path] = try values.enumerated().map {
+        try integerValue($1, range, "\(at)[\($0)]")
+      }
+    } json: {
+      "[" + $0[keyPath: path].map(String.init).joined(separator: ",") + "]"
+    }
+  }
+
+  package static func seed(_ key: String, _ path: WritableKeyPath<Root, UInt64>) -> Field {
     Field(key: key) { root, value, at, _ in
       guard case .integer(let text) = value, let seed = UInt64(text) else {
         throw ConfigurationError(
@@ -88,7 +104,7 @@ extension Field where Root: Section {
     }
   }
 
-  static func number(
+  package static func number(
     _ key: String, _ path: WritableKeyPath<Root, Double>, _ range: Bounds
   ) -> Field {
     Field(key: key) { root, value, at, _ in
@@ -98,7 +114,7 @@ extension Field where Root: Section {
     }
   }
 
-  static func optionalNumber(
+  package static func optionalNumber(
     _ key: String, _ path: WritableKeyPath<Root, Double?>, _ range: Bounds
   ) -> Field {
     Field(key: key) { root, value, at, _ in
@@ -108,7 +124,7 @@ extension Field where Root: Section {
     }
   }
 
-  static func numbers(
+  package static func numbers(
     _ key: String, _ path: WritableKeyPath<Root, [Double]>, _ range: Bounds, count: Int? = nil
   ) -> Field {
     Field(key: key) { root, value, at, _ in
@@ -118,7 +134,7 @@ extension Field where Root: Section {
     }
   }
 
-  static func optionalNumbers(
+  package static func optionalNumbers(
     _ key: String, _ path: WritableKeyPath<Root, [Double]?>, _ range: Bounds, count: Int
   ) -> Field {
     Field(key: key) { root, value, at, _ in
@@ -128,7 +144,7 @@ extension Field where Root: Section {
     }
   }
 
-  static func flag(_ key: String, _ path: WritableKeyPath<Root, Bool>) -> Field {
+  package static func flag(_ key: String, _ path: WritableKeyPath<Root, Bool>) -> Field {
     Field(key: key) { root, value, at, _ in
       guard case .boolean(let flag) = value else {
         throw ConfigurationError("\(at): found \(value.description), expected true or false")
@@ -139,7 +155,7 @@ extension Field where Root: Section {
     }
   }
 
-  static func choice<E: RawRepresentable & CaseIterable>(
+  package static func choice<E: RawRepresentable & CaseIterable>(
     _ key: String, _ path: WritableKeyPath<Root, E>
   ) -> Field where E.RawValue == String {
     Field(key: key) { root, value, at, _ in
@@ -158,7 +174,7 @@ extension Field where Root: Section {
     }
   }
 
-  static func text(_ key: String, _ path: WritableKeyPath<Root, String>) -> Field {
+  package static func text(_ key: String, _ path: WritableKeyPath<Root, String>) -> Field {
     Field(key: key) { root, value, at, _ in
       root[keyPath: path] = try textValue(value, at)
     } json: {
@@ -167,7 +183,7 @@ extension Field where Root: Section {
   }
 
   /// One text, a list of them, or null for none.
-  static func texts(_ key: String, _ path: WritableKeyPath<Root, [String]>) -> Field {
+  package static func texts(_ key: String, _ path: WritableKeyPath<Root, [String]>) -> Field {
     Field(key: key) { root, value, at, _ in
       switch value {
       case .null: root[keyPath: path] = []

@@ -23,7 +23,7 @@ package struct ModelConfiguration: Section {
 
   package init() {}
 
-  static var fields: [Field<Self>] {
+  package static var fields: [Field<Self>] {
     [
       .choice("method", \.method), .choice("preset", \.preset), .seed("seed", \.seed),
       .optionalInteger("classes", \.classes, 1...1_000_000), .section("image", \.image),
@@ -45,7 +45,7 @@ extension ModelConfiguration {
 
     package init() {}
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [
         .integer("size", \.size, 1...4096), .integer("channels", \.channels, 1...3),
         .integer("patch", \.patch, 1...4096),
@@ -63,7 +63,7 @@ extension ModelConfiguration {
 
     package init() {}
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [
         .integer("width", \.width, 1...65536), .integer("layers", \.layers, 1...1024),
         .integer("heads", \.heads, 1...1024), .integer("class_tokens", \.classTokens, 1...1024),
@@ -79,7 +79,7 @@ extension ModelConfiguration {
 
     package init() {}
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [.integer("dim", \.dim, 1...65536), .choice("norm", \.norm)]
     }
   }
@@ -92,7 +92,7 @@ extension ModelConfiguration {
 
     package init() {}
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [
         .integer("width", \.width, 2...65536), .integer("blocks", \.blocks, 1...1024),
         .integer("groups", \.groups, 1...1024),
@@ -109,7 +109,7 @@ extension ModelConfiguration {
 
     package init() {}
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [
         .choice("context", \.context), .integer("width", \.width, 2...65536),
         .integer("blocks", \.blocks, 1...1024), .integer("head_dim", \.headDim, 4...1024),
@@ -126,7 +126,7 @@ extension ModelConfiguration {
 
     package init() {}
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [
         .choice("context", \.context), .integer("width", \.width, 2...65536),
         .integer("blocks", \.blocks, 1...1024), .integer("head_dim", \.headDim, 4...1024),
@@ -141,7 +141,7 @@ extension ModelConfiguration {
 
     package init() {}
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [.number("t_min", \.tMin, .from(0, to: 1)), .flag("renormalize", \.renormalize)]
     }
   }
@@ -152,7 +152,7 @@ extension ModelConfiguration {
 
     package init() {}
 
-    static var fields: [Field<Self>] { [.number("sigma", \.sigma, .zeroOrMore)] }
+    package static var fields: [Field<Self>] { [.number("sigma", \.sigma, .zeroOrMore)] }
   }
 
   /// The sequential rollout of `exact-rollout` (section 9).
@@ -162,7 +162,7 @@ extension ModelConfiguration {
 
     package init() {}
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [.integer("steps", \.steps, 1...4095), .choice("start", \.start)]
     }
   }

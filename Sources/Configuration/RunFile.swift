@@ -18,7 +18,7 @@ package struct RunFile: Sendable, Equatable {
     /// Broken images that ingest may leave out.
     package var skipLimit = 0
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [.text("source", \.source), .integer("skip_limit", \.skipLimit, 0...1_000_000_000)]
     }
   }
@@ -28,7 +28,7 @@ package struct RunFile: Sendable, Equatable {
     package var count = 0
     package var shards = 1
 
-    static var fields: [Field<Self>] {
+    package static var fields: [Field<Self>] {
       [
         .integer("count", \.count, 1...1_000_000_000), .integer("shards", \.shards, 1...10_000),
       ]

@@ -1,27 +1,27 @@
 // Scalars of a settings file with their ranges, and JSON text.
 
 /// The numbers a key accepts.
-struct Bounds {
+package struct Bounds {
   let lower: Double
   let upper: Double
   /// Whether `lower` and `upper` themselves are refused.
   let openBelow: Bool
   let openAbove: Bool
 
-  static func from(_ lower: Double, to upper: Double) -> Bounds {
+  package static func from(_ lower: Double, to upper: Double) -> Bounds {
     Bounds(lower: lower, upper: upper, openBelow: false, openAbove: false)
   }
 
-  static func from(_ lower: Double, below upper: Double) -> Bounds {
+  package static func from(_ lower: Double, below upper: Double) -> Bounds {
     Bounds(lower: lower, upper: upper, openBelow: false, openAbove: true)
   }
 
-  static func above(_ lower: Double, to upper: Double) -> Bounds {
+  package static func above(_ lower: Double, to upper: Double) -> Bounds {
     Bounds(lower: lower, upper: upper, openBelow: true, openAbove: false)
   }
 
-  static let zeroOrMore = Bounds.from(0, below: .infinity)
-  static let positive = Bounds(lower: 0, upper: .infinity, openBelow: true, openAbove: true)
+  package static let zeroOrMore = Bounds.from(0, below: .infinity)
+  package static let positive = Bounds(lower: 0, upper: .infinity, openBelow: true, openAbove: true)
 
   func contains(_ x: Double) -> Bool {
     (openBelow ? x > lower : x >= lower) && (openAbove ? x < upper : x <= upper)

@@ -13,7 +13,7 @@ package struct LossConfiguration: Section {
 
   package init() {}
 
-  static var fields: [Field<Self>] {
+  package static var fields: [Field<Self>] {
     [
       .number("l1", \.l1, .zeroOrMore), .number("l2", \.l2, .zeroOrMore),
       .number("lpips", \.lpips, .zeroOrMore), .texts("lpips_file", \.lpipsFile),
@@ -55,7 +55,7 @@ package struct TrainingConfiguration: Section {
     return Int((epochs * Double(images) / Double(batch)).rounded(.down))
   }
 
-  static var fields: [Field<Self>] {
+  package static var fields: [Field<Self>] {
     let many = 1_000_000_000
     return [
       .integer("batch", \.batch, 1...1_000_000), .number("lr", \.lr, .zeroOrMore),
@@ -89,7 +89,7 @@ package struct SamplingConfiguration: Section {
 
   package init() {}
 
-  static var fields: [Field<Self>] {
+  package static var fields: [Field<Self>] {
     [
       .choice("method", \.method), .integer("steps", \.steps, 1...4095),
       .choice("guidance", \.guidance), .number("scale", \.scale, .zeroOrMore),

@@ -72,6 +72,7 @@ let package = Package(
     // The queue runs without a model.
     .target(name: "CMigrations"),
     library("Postgres", ["CPostgres", "CMigrations"]),
+    library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
     library("RunStore", ["Postgres", "Digest"]),
     library("JobKinds", ["JobQueue", "Configuration"]),
@@ -90,8 +91,16 @@ let package = Package(
       name: "bench-compute", dependencies: ["Training", "Sampling", "COpenBLAS"],
       path: "ops/bench/compute", swiftSettings: swiftSettings),
 
+    // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
+    .executableTarget(
+      name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "test-agent", dependencies: ["Agent", "RunStore", logging], path: "Tests/Support/Agent",
+      swiftSettings: swiftSettings),
+
     tests("ArchitectureTests", []),
-    tests("ModelTests", ["Training", "Sampling", "Evaluation"]),
+    tests("ModelTests", ["Training", "Sampling", "Evaluation", "TensorFiles"]),
     tests("TensorTests", ["Tensor"]),
     tests("AutodiffTests", ["Autodiff"]),
     tests("ConfigurationTests", ["Configuration"]),
@@ -100,6 +109,8 @@ let package = Package(
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests("ImagesTests", ["Images"], resources: [.copy("Golden")]),
     tests("TensorFilesTests", ["TensorFiles"]),
+    tests("RunStoreTests", ["RunStore", "Digest", "DatabaseTesting"]),
+    tests("AgentTests", ["Agent", "RunStore", "DatabaseTesting", "pra-test", "test-agent"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,1 +1,246 @@
-// Placeholder of the skeleton; the first real file of the target replaces it.
+// The worker process: claims jobs, runs each as a child process, and is sure of their end.
+
+import Glibc
+import JobQueue
+import Logging
+import Postgres
+import RunStore
+
+/// One worker. Threads: this one claims, one beats, one reports, one keeps deadlines, and two watch
+/// each stage. None of them computes, so liveness depends on no stage.
+package final class Agent: Sendable {
+  let configuration: AgentConfiguration
+  let logger: Logger
+  let state = Monitor(AgentState())
+  /// Wakes the claiming thread: a place is free, the agent is asked to leave.
+  let work = WakeUp()
+  /// Signalled once, when every thread shall end.
+  let over = WakeUp()
+
+  /// Seconds for which the ends of killed stages may wait to be reported.
+  private static let reportTime = 10.0
+  /// Longest wait for a notification of ready work: it may have been lost with a session.
+  private static let pollInterval = 5.0
+
+  package init(_ configuration: AgentConfiguration, logger: Logger) {
+    self.configuration = configuration
+    self.logger = logger
+  }
+
+  /// Works until it is asked to leave by SIGTERM or SIGINT, or until it is idle and shall then end.
+  /// A second signal kills the stages at once.
+  /// - Returns: the exit code: 0 after an orderly end, 1 when stages had to be given up
+  package func run() throws -> Int32 {
+    try configuration.validate()
+    let scratch = try ScratchFolder(environment: configuration.environment)
+    let signals = Signals()
+    let threads = [
+      DedicatedThread("heartbeat") { self.beat() },
+      DedicatedThread("report") { self.report() },
+      DedicatedThread("deadlines") { self.keepDeadlines() },
+    ]
+    _ = DedicatedThread("signals") { signals.forEach { self.leave() } }
+    defer {
+      state.update { $0.phase = .over }
+      over.signal()
+      threads.forEach { $0.join() }
+      signals.end()
+    }
+
+    var connection = RetryingConnection(
+      url: configuration.databaseURL, role: .worker,
+      name: "pra worker \(configuration.name) claim",
+      giveUp: { [state] in state.read { $0.phase > .working } },
+      report: { [logger] in logger.warning("\($0)") },
+      prepare: { try $0.listen("pra_ready") })
+    claim(&connection, scratch)
+    return try drain()
+  }
+
+  /// Asked to leave: the first time stages may checkpoint, the second time they are killed.
+  private func leave() {
+    state.update { state in
+      if state.phase == .working {
+        state.phase = .draining
+        state.drainEnd = monotonicSeconds() + configuration.drainTime
+        for key in state.attempts.keys {
+          state.stop(key, because: .drained, killAt: state.drainEnd)
+        }
+      } else if state.phase == .draining {
+        state.phase = .killing
+      }
+      if state.phase == .killing {
+        for key in state.attempts.keys { state.kill(key, because: .drained) }
+      }
+    }
+    work.signal()
+  }
+
+  /// Kills stages whose time to stop is over.
+  private func keepDeadlines() {
+    while true {
+      let due = state.read { $0.nextKill }
+      let isOver: Bool? = state.wait(until: due ?? .infinity) { state in
+        if state.phase == .over { return true }
+        return state.nextKill != due ? false : nil
+      }
+      if isOver == true { return }
+      state.update { $0.killDue(at: monotonicSeconds()) }
+    }
+  }
+
+  /// What ends the agent with an error; its stages go with it.
+  func fail(_ error: AgentError) {
+    logger.error("\(error)")
+    state.update { state in
+      state.failure = state.failure ?? error
+      state.phase = max(state.phase, .killing)
+      for key in state.attempts.keys { state.kill(key, because: .lost) }
+    }
+    work.signal()
+  }
+
+  // MARK: claiming
+
+  private func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
+    var nextReap = 0.0
+    var wasIdle = false
+    while state.read({ $0.phase }) == .working {
+      work.drain()
+      guard let worker = state.read({ $0.worker }) else {
+        // Registration wakes this thread.
+        work.wait()
+        continue
+      }
+      do {
+        if monotonicSeconds() >= nextReap {
+          try connection.run { try $0.query(Queries.reap) }
+          nextReap = monotonicSeconds() + configuration.beat
+        }
+        let free = configuration.slots - state.read { $0.attempts.count }
+        let jobs = free > 0 ? try claim(free, for: worker, &connection) : []
+        for job in jobs { start(job, of: worker, scratch, &connection) }
+
+        if configuration.untilIdle, jobs.isEmpty, free == configuration.slots {
+          // Twice in a row: what became ready between the claim and the question is claimed then.
+          let isIdle = try !hasPendingWork(&connection)
+          if isIdle && wasIdle { return }
+          wasIdle = isIdle
+          if isIdle { continue }
+        } else {
+          wasIdle = false
+        }
+        let time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
+        _ = try connection.attempt {
+          try $0.wait(.seconds(time), wakeUp: work.descriptor)
+        }
+      } catch let lost as LeaseLost {
+        loseLease(of: worker, lost)
+      } catch let error as PostgresError where error.mayPass {
+        continue  // the next `run` waits for the server, and ends when the agent shall leave
+      } catch {
+        fail(AgentError("claim: \(error)"))
+      }
+    }
+  }
+
+  private func claim(_ count: Int, for worker: Int64, _ connection: inout RetryingConnection)
+    throws -> [ClaimedJob]
+  {
+    var mayHaveClaimed = false
+    return try connection.run { connection in
+      // The answer to an earlier try was lost: what it claimed is given back, and claimed below.
+      if mayHaveClaimed { try releaseUnknown(of: worker, connection) }
+      mayHaveClaimed = true
+      return try connection.query(Queries.claim, [.integer(worker), .integer(count)]).map {
+        ClaimedJob(
+          id: try $0.integer("job"), epoch: try $0.integer("epoch"), kind: try $0.string("kind"))
+      }
+    }
+  }
+
+  private func releaseUnknown(of worker: Int64, _ connection: Connection) throws {
+    let known = state.read { Set($0.attempts.keys) }
+    for row in try connection.query(Queries.running, [.integer(worker)]) {
+      let key = AttemptKey(job: try row.integer("id"), epoch: try row.integer("epoch"))
+      guard !known.contains(key) else { continue }
+      logger.warning("job \(key.job) was claimed unheard and is given back")
+      try connection.query(
+        Queries.reportExit,
+        [
+          .integer(key.job), .integer(key.epoch), "released", "the claim was not heard", .null,
+          .null,
+        ])
+    }
+  }
+
+  private func hasPendingWork(_ connection: inout RetryingConnection) throws -> Bool {
+    try connection.run {
+      try $0.query(
+        Queries.pending, [.texts(configuration.queues), .texts(configuration.kinds)]
+      ).single().boolean("pending")
+    }
+  }
+
+  private func start(
+    _ job: ClaimedJob, of worker: Int64, _ scratch: ScratchFolder,
+    _ connection: inout RetryingConnection
+  ) {
+    let key = AttemptKey(job: job.id, epoch: job.epoch)
+    do throws(AgentError) {
+      let attempt = try RunningAttempt(job: job, configuration: configuration, scratch: scratch)
+      state.update { state in
+        state.attempts[key] = AgentState.Running(attempt: attempt)
+        // Lost or asked to leave since the claim.
+        if state.worker != worker {
+          state.kill(key, because: .lost)
+        } else if state.phase > .working {
+          state.stop(key, because: .drained, killAt: state.drainEnd)
+        }
+      }
+      logger.info("job \(job.id) (\(job.kind)): attempt \(job.epoch) started")
+      attempt.watch { end in
+        self.state.update {
+          $0.attempts[key]?.end = end
+          $0.attempts[key]?.killAt = nil
+        }
+      }
+    } catch {
+      do {
+        try send(ExitReport(notStarted: error), of: key, &connection)
+      } catch {
+        logger.error("job \(job.id): its end is not reported: \(error)")
+      }
+    }
+  }
+
+  // MARK: leaving
+
+  /// Waits for the ends of the stages and gives the registration back.
+  private func drain() throws -> Int32 {
+    var isOrderly =
+      state.wait(until: state.read { $0.drainEnd }) {
+        $0.attempts.isEmpty || $0.phase > .draining ? true : nil
+      } != nil
+    // Killed by now, all of them; what remains is to say so.
+    isOrderly =
+      state.wait(until: monotonicSeconds() + Self.reportTime) { $0.attempts.isEmpty ? true : nil }
+      != nil && isOrderly
+    state.update { $0.givesUp = true }
+    if let worker = state.read({ $0.worker }) {
+      var connection = RetryingConnection(
+        url: configuration.databaseURL, role: .worker,
+        name: "pra worker \(configuration.name) leaves", report: { _ in })
+      do {
+        _ = try connection.attempt {
+          try $0.query(Queries.deregister, [.integer(worker)])
+        }
+      } catch {
+        logger.warning("worker \(worker) left without a word, its lease will end: \(error)")
+        isOrderly = false
+      }
+    }
+    if let failure = state.read({ $0.failure }) { throw failure }
+    return isOrderly && state.read({ $0.phase }) != .killing ? 0 : 1
+  }
+}

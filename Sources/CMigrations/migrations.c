@@ -1,1 +1,52 @@
 #include "migrations.h"
+
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+// A new migration is one array and one row.
+
+static const unsigned char sql_0001[] = {
+#embed "../../migrations/0001_roles.sql"
+};
+static const unsigned char sql_0002[] = {
+#embed "../../migrations/0002_queue_tables.sql"
+};
+static const unsigned char sql_0003[] = {
+#embed "../../migrations/0003_store_tables.sql"
+};
+static const unsigned char sql_0004[] = {
+#embed "../../migrations/0004_submit.sql"
+};
+static const unsigned char sql_0005[] = {
+#embed "../../migrations/0005_work.sql"
+};
+static const unsigned char sql_0006[] = {
+#embed "../../migrations/0006_store.sql"
+};
+static const unsigned char sql_0007[] = {
+#embed "../../migrations/0007_finish.sql"
+};
+static const unsigned char sql_0008[] = {
+#embed "../../migrations/0008_views.sql"
+};
+static const unsigned char sql_0009[] = {
+#embed "../../migrations/0009_comments.sql"
+};
+
+#define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
+
+static const PRAMigration migrations[] = {
+  MIGRATION(0001, "0001_roles.sql"),
+  MIGRATION(0002, "0002_queue_tables.sql"),
+  MIGRATION(0003, "0003_store_tables.sql"),
+  MIGRATION(0004, "0004_submit.sql"),
+  MIGRATION(0005, "0005_work.sql"),
+  MIGRATION(0006, "0006_store.sql"),
+  MIGRATION(0007, "0007_finish.sql"),
+  MIGRATION(0008, "0008_views.sql"),
+  MIGRATION(0009, "0009_comments.sql"),
+};
+
+const PRAMigration *pra_migrations(size_t *count) {
+  *count = sizeof migrations / sizeof migrations[0];
+  return migrations;
+}

@@ -29,6 +29,13 @@ package struct SHA256: ~Copyable {
     bytes.withUnsafeBytes { update($0) }
   }
 
+  /// A second digest of what was taken in so far.
+  package borrowing func copy() -> SHA256 {
+    let other = SHA256()
+    precondition(EVP_MD_CTX_copy_ex(other.context, context) == 1, "SHA256: copy failed")
+    return other
+  }
+
   /// - Returns: 64 lower-case hexadecimal digits
   package consuming func hexadecimal() -> String {
     var digest = [UInt8](repeating: 0, count: 32)

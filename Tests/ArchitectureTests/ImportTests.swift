@@ -16,7 +16,8 @@ private let allowed: [String: Set<String>] = [
   "Sources/Images": ["Digest", "Files", "Raster", "Tensor"],
   "Sources/PRAModel": ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"],
   "Sources/Training": [
-    "Autodiff", "Configuration", "Images", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
+    "Autodiff", "Configuration", "Files", "Images", "NeuralNetwork", "PRAModel", "Tensor",
+    "TensorFiles",
   ],
   "Sources/Sampling": ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"],
   "Sources/Evaluation": ["COpenBLAS", "Tensor"],

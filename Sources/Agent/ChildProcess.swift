@@ -1,0 +1,152 @@
+// One stage as the kernel sees it: a process group with a channel in and a channel out.
+
+import Glibc
+import Synchronization
+
+/// A child process that leads its own group.
+///
+/// Its standard input is a socket whose other end only this object holds: when the agent dies, in
+/// whatever way, the child reads the end of the file. Standard output and error are another. Sockets,
+/// not pipes: they are closed to other children from their first moment.
+final class ChildProcess: Sendable {
+  let processID: pid_t
+  /// What the child prints, to be read; the reader closes it.
+  let output: Int32
+  private let control: Int32
+  private let outOfMemoryBefore: Int
+  /// Whether the process has been waited for: its number may then belong to somebody else.
+  private let reaped = Mutex(false)
+
+  /// Starts it.
+  /// - Parameter environment: all of it; nothing is inherited
+  init(
+    executable: String, arguments: [String] = [], environment: [String: String]
+  ) throws(AgentError) {
+    var input: [Int32] = [-1, -1]
+    var output: [Int32] = [-1, -1]
+    let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+    guard socketpair(AF_UNIX, kind, 0, &input) == 0 else {
+      throw AgentError("socketpair: \(systemError())")
+    }
+    guard socketpair(AF_UNIX, kind, 0, &output) == 0 else {
+      let error = systemError()
+      input.forEach { close($0) }
+      throw AgentError("socketpair: \(error)")
+    }
+    defer {
+      close(input[1])
+      close(output[1])
+    }
+
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, input[1], STDIN_FILENO)
+    posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO)
+    posix_spawn_file_actions_adddup2(&actions, output[1], STDERR_FILENO)
+
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigfillset(&signals)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setpgroup(&attributes, 0)
+    posix_spawnattr_setflags(
+      &attributes,
+      Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
+    let words = ([executable] + arguments).map { strdup($0) } + [nil]
+    let settings = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    defer { (words + settings).forEach { free($0) } }
+    outOfMemoryBefore = OutOfMemory.kills()
+    var process = pid_t()
+    let failure = posix_spawn(&process, executable, &actions, &attributes, words, settings)
+    guard failure == 0 else {
+      close(input[0])
+      close(output[0])
+      throw AgentError("\(executable) does not start: \(String(cString: strerror(failure)))")
+    }
+    processID = process
+    control = input[0]
+    self.output = output[0]
+  }
+
+  deinit { close(control) }
+
+  /// Asks the stage to checkpoint and to end. A stage that has gone already is no error.
+  func requestStop() {
+    let line: [UInt8] = Array("stop\n".utf8)
+    _ = send(control, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+  }
+
+  /// Ends the whole group for certain.
+  func kill() {
+    reaped.withLock { reaped in
+      if !reaped { _ = Glibc.kill(-processID, SIGKILL) }
+    }
+  }
+
+  /// Waits for the end of the process, and ends what it left behind in its group.
+  func wait() -> ProcessEnd {
+    // Without reaping it: its number is not given to anybody else before the group has been killed.
+    var information = siginfo_t()
+    while waitid(P_PID, id_t(processID), &information, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
+    var status: Int32 = 0
+    reaped.withLock { reaped in
+      _ = Glibc.kill(-processID, SIGKILL)
+      while waitpid(processID, &status, 0) < 0 && errno == EINTR {}
+      reaped = true
+    }
+    let signal = status & 0x7F
+    guard signal != 0 else { return .code((status >> 8) & 0xFF) }
+    if signal == SIGKILL && OutOfMemory.kills() > outOfMemoryBefore { return .outOfMemory }
+    return .signal(signal)
+  }
+}
+
+/// How a process ended.
+enum ProcessEnd: Sendable, Equatable {
+  case code(Int32)
+  case signal(Int32)
+  /// Killed by signal 9 while the kernel counted a kill for want of memory.
+  case outOfMemory
+}
+
+/// The kernel's count of processes that it killed for want of memory: of this control group, or of
+/// the machine where there is none.
+enum OutOfMemory {
+  static func kills() -> Int {
+    // cgroups(7): a line "0::/path" names the group below the mount.
+    let group = lines(of: "/proc/self/cgroup").first { $0.hasPrefix("0::") }?.dropFirst(3) ?? ""
+    for path in ["/sys/fs/cgroup\(group)/memory.events", "/proc/vmstat"] {
+      for line in lines(of: path) where line.hasPrefix("oom_kill ") {
+        if let count = Int(line.dropFirst(9)) { return count }
+      }
+    }
+    return 0
+  }
+
+  private static func lines(of path: String) -> [String] {
+    guard let file = fopen(path, "re") else { return [] }
+    defer { fclose(file) }
+    var lines: [String] = []
+    var buffer = [CChar](repeating: 0, count: 4096)
+    while fgets(&buffer, Int32(buffer.count), file) != nil {
+      let bytes = buffer.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }
+      lines.append(String(decoding: bytes, as: UTF8.self))
+    }
+    return lines
+  }
+}
+
+/// What keeps the agent from its work, in one sentence.
+package struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
+  package let description: String
+
+  init(_ description: String) { self.description = description }
+}
+
+func systemError() -> String { String(cString: strerror(errno)) }

@@ -1,0 +1,74 @@
+// What the end of a stage means for its job.
+
+import RunStore
+
+/// What is reported of an attempt that ended, unless its stage committed it.
+struct ExitReport: Sendable, Equatable {
+  /// Of pra.attempt_outcome: those that a worker may report.
+  enum Class: String, Sendable {
+    case fault, permanent, timeout, released, cancelled, lost
+  }
+
+  let `class`: Class
+  let message: String?
+  let code: Int32?
+  let signal: Int32?
+
+  /// - Parameters:
+  ///   - reason: why the agent stopped it, if it did
+  ///   - error: what the stage said last on a line of its own that began with `error: `
+  init(end: ProcessEnd, reason: StopReason?, error: String?) {
+    switch end {
+    case .code(let code): (self.code, signal) = (code, nil)
+    case .signal(let signal): (code, self.signal) = (nil, signal)
+    case .outOfMemory: (code, signal) = (nil, 9)
+    }
+    switch reason {
+    case .lost: (`class`, message) = (.lost, "the worker's lease was over")
+    case .cancelled: (`class`, message) = (.cancelled, "cancelled while it ran")
+    case .timedOut: (`class`, message) = (.timeout, "over its time limit")
+    case .drained, .preempted:
+      let why = reason == .drained ? "the worker was asked to leave" : "preempted"
+      // A stage that failed in these seconds for a reason of its own has failed.
+      switch end {
+      case .code(StageExit.released.rawValue): (`class`, message) = (.released, why)
+      case .signal(9): (`class`, message) = (.released, "\(why) and the stage did not stop in time")
+      default: (`class`, message) = Self.unasked(end, error)
+      }
+    case nil: (`class`, message) = Self.unasked(end, error)
+    }
+  }
+
+  /// A stage that was never started.
+  init(notStarted error: AgentError) {
+    (`class`, message, code, signal) = (.fault, error.description, nil, nil)
+  }
+
+  private static func unasked(_ end: ProcessEnd, _ error: String?) -> (Class, String) {
+    switch end {
+    case .code(StageExit.finished.rawValue):
+      (.fault, "the stage ended without having committed anything")
+    case .code(StageExit.permanent.rawValue):
+      (.permanent, error ?? "the stage refused its input and did not say why")
+    case .code(StageExit.released.rawValue):
+      (.fault, "the stage gave its job back without having been asked")
+    case .code(StageExit.leaseLost.rawValue):
+      (.lost, error ?? "the stage lost its lease")
+    case .code(let code): (.fault, error ?? "the stage ended with code \(code)")
+    case .signal(let signal):
+      (.fault, "the stage was ended by signal \(signal) (\(name(of: signal)))")
+    case .outOfMemory: (.fault, "the stage was killed because the machine ran out of memory")
+    }
+  }
+
+  /// signal(7); the numbers of Linux on x86-64 and arm64.
+  private static func name(of signal: Int32) -> String {
+    let names: [Int32: String] = [
+      1: "hang-up", 2: "interrupt", 3: "quit", 4: "illegal instruction", 5: "trap", 6: "abort",
+      7: "bus error", 8: "arithmetic error", 9: "kill", 11: "segmentation fault",
+      13: "broken pipe", 14: "alarm", 15: "termination", 24: "processor time", 25: "file size",
+      31: "bad system call",
+    ]
+    return names[signal] ?? "unknown"
+  }
+}

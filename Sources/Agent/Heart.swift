@@ -1,0 +1,113 @@
+// The heartbeat: on its own thread with its own session, whatever the rest of the agent does.
+
+import Glibc
+import Logging
+import Postgres
+import RunStore
+
+extension Agent {
+  /// Seconds that a cancelled or timed-out stage has to end by itself.
+  private static let stopGrace = 5.0
+  private static let lostGrace = 1.0
+
+  /// Registers, beats, and does what the answers ask, until the agent is over.
+  func beat() {
+    var connection = RetryingConnection(
+      url: configuration.databaseURL, role: .worker, name: "pra worker \(configuration.name) beat",
+      report: { [logger] in logger.warning("\($0)") },
+      prepare: { try $0.listen("pra_ask") })
+    var failures = 0
+    while state.read({ $0.phase }) < .over {
+      let worker = state.read { $0.worker }
+      do {
+        if let worker {
+          try heartbeat(of: worker, &connection)
+        } else {
+          try register(&connection)
+        }
+        failures = 0
+        _ = try connection.attempt {
+          // A notification means that somebody asks something of a job: the answer tells what.
+          try $0.wait(.seconds(configuration.beat), wakeUp: over.descriptor)
+        }
+      } catch let lost as LeaseLost {
+        if let worker { loseLease(of: worker, lost) }
+      } catch let error as PostgresError where error.mayPass {
+        failures += 1
+        // Woken when the agent is over, else after the time.
+        over.wait(seconds: Backoff.seconds(afterFailures: failures))
+      } catch {
+        fail(AgentError("heartbeat: \(error)"))
+        return
+      }
+    }
+  }
+
+  /// Ends every stage of a registration whose lease is over.
+  func loseLease(of worker: Int64, _ error: LeaseLost) {
+    let count = state.update { state in
+      defer { state.loseLease(of: worker) }
+      return state.worker == worker ? state.attempts.count : nil
+    }
+    if let count {
+      logger.warning("\(error.message); \(count) stages are killed, the worker registers anew")
+    }
+  }
+
+  private func register(_ connection: inout RetryingConnection) throws {
+    let labels = JSONText.object(
+      configuration.labels.sorted { $0.key < $1.key }.map { ($0.key, JSONText.string($0.value)) })
+    let worker = try connection.attempt {
+      try $0.query(
+        Queries.register,
+        [
+          .text(configuration.name), .text(labels), .texts(configuration.queues),
+          .texts(configuration.kinds), .integer(configuration.slots),
+          .interval(.seconds(configuration.lease)),
+        ]
+      ).single().integer("worker")
+    }
+    state.update { $0.worker = worker }
+    work.signal()
+    logger.info("registered as worker \(worker)")
+  }
+
+  private func heartbeat(of worker: Int64, _ connection: inout RetryingConnection) throws {
+    let (keys, draining) = state.read { state in
+      (
+        state.attempts.filter { $0.value.end == nil && $0.value.reason != .lost }.map(\.key),
+        state.phase > .working
+      )
+    }
+    let asks = try connection.attempt { connection in
+      try connection.query(
+        Queries.heartbeat,
+        [
+          .integer(worker), .integers(keys.map(\.job)), .integers(keys.map(\.epoch)),
+          .boolean(draining),
+        ]
+      ).map {
+        (
+          key: AttemptKey(job: try $0.integer("job"), epoch: try $0.integer("epoch")),
+          ask: try $0.string("ask")
+        )
+      }
+    }
+    guard !asks.isEmpty else { return }
+    let now = monotonicSeconds()
+    state.update { state in
+      for (key, ask) in asks {
+        switch ask {
+        // Nothing it writes is accepted any more. It may also have committed a moment ago: then it
+        // ends by itself at once.
+        case "lost": state.stop(key, because: .lost, killAt: now + Self.lostGrace)
+        case "cancel": state.stop(key, because: .cancelled, killAt: now + Self.stopGrace)
+        case "timeout": state.stop(key, because: .timedOut, killAt: now + Self.stopGrace)
+        case "preempt":
+          state.stop(key, because: .preempted, killAt: now + configuration.drainTime)
+        default: break  // asked by a newer schema; its next word may be one that is known
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// Logs and exits on their way to the database, on one thread with one session.
+
+import Logging
+import Postgres
+import RunStore
+
+extension Agent {
+  /// Seconds between looks at what stages have printed.
+  private static let logInterval = 0.5
+  /// Pieces of one log that go before the others have their turn.
+  private static let logRound = 16
+
+  /// Sends what stages print and reports how they ended, until the agent is over.
+  func report() {
+    var connection = RetryingConnection(
+      url: configuration.databaseURL, role: .worker,
+      name: "pra worker \(configuration.name) report",
+      giveUp: { [state] in state.read { $0.givesUp } },
+      report: { [logger] in logger.warning("\($0)") })
+    while true {
+      let deadline = monotonicSeconds() + Self.logInterval
+      let isOver: Bool? = state.wait(until: deadline) { state in
+        if state.phase == .over { return true }
+        return state.attempts.values.contains { $0.end != nil } ? false : nil
+      }
+      if isOver == true { return }
+      for (key, running) in state.read({ $0.attempts }).sorted(by: { $0.key.job < $1.key.job }) {
+        sendLog(of: running, &connection)
+        if running.end != nil { settle(key, running, &connection) }
+      }
+    }
+  }
+
+  private func sendLog(of running: AgentState.Running, _ connection: inout RetryingConnection) {
+    let key = running.attempt.key
+    do {
+      var round = 0
+      while round < Self.logRound || running.end != nil, let chunk = try running.attempt.log.next() {
+        try connection.run {
+          try $0.query(
+            Queries.appendLog,
+            [.integer(key.job), .integer(key.epoch), .integer(chunk.ordinal), .bytes(chunk.bytes)])
+        }
+        running.attempt.log.confirm(chunk)
+        round += 1
+      }
+    } catch is LeaseLost {
+      // A stage that has committed may be followed by the next attempt of a job retried by hand.
+      if running.end == nil { state.update { $0.kill(key, because: .lost) } }
+    } catch {
+      logger.error("job \(key.job): its log is not stored: \(error)")
+    }
+  }
+
+  /// Reports the end of an attempt, unless its stage committed it, and frees its place.
+  private func settle(
+    _ key: AttemptKey, _ running: AgentState.Running, _ connection: inout RetryingConnection
+  ) {
+    let reason = state.read { $0.attempts[key]?.reason } ?? running.reason
+    let report = ExitReport(end: running.end!, reason: reason, error: running.attempt.log.error)
+    do {
+      if try outcome(of: key, &connection) == "succeeded" {
+        logger.info("job \(key.job) (\(running.attempt.kind)) succeeded")
+      } else if reason == .lost {
+        logger.warning("job \(key.job): attempt \(key.epoch) was lost and is killed")
+      } else {
+        try send(report, of: key, &connection)
+      }
+    } catch is LeaseLost {
+      logger.warning("job \(key.job): attempt \(key.epoch) was lost")
+    } catch {
+      logger.error("job \(key.job): its end is not reported: \(error)")
+    }
+    removeTree(running.attempt.folder)
+    state.update { _ = $0.attempts.removeValue(forKey: key) }
+    work.signal()
+  }
+
+  /// Reports what became of an attempt.
+  func send(_ report: ExitReport, of key: AttemptKey, _ connection: inout RetryingConnection)
+    throws
+  {
+    let words = report.message.map { ": \($0)" } ?? ""
+    logger.notice("job \(key.job), attempt \(key.epoch): \(report.class.rawValue)\(words)")
+    try connection.run { connection in
+      do {
+        try connection.query(
+          Queries.reportExit,
+          [
+            .integer(key.job), .integer(key.epoch), .text(report.class.rawValue),
+            .optional(report.message) { .text($0) }, .optional(report.code) { .integer($0) },
+            .optional(report.signal) { .integer($0) },
+          ])
+      } catch let error as PostgresError where error.sqlState == LeaseLost.sqlState {
+        // Said twice, when the first answer was lost on its way.
+        guard let known = try outcome(of: key, connection), known != "lost" else { throw error }
+      }
+    }
+  }
+
+  private func outcome(of key: AttemptKey, _ connection: inout RetryingConnection) throws -> String?
+  {
+    try connection.run { try outcome(of: key, $0) }
+  }
+
+  private func outcome(of key: AttemptKey, _ connection: Connection) throws -> String? {
+    try connection.query(Queries.outcome, [.integer(key.job), .integer(key.epoch)])
+      .single().text("outcome")
+  }
+}

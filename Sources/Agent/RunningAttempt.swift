@@ -1,0 +1,61 @@
+// An attempt from the claim to the end of its process.
+
+import Glibc
+import RunStore
+
+/// The stage of one attempt: its process, its output, its folder.
+final class RunningAttempt: Sendable {
+  let key: AttemptKey
+  let kind: String
+  let child: ChildProcess
+  let log: LogSpool
+  let folder: String
+
+  /// Starts the stage.
+  init(job: ClaimedJob, configuration: AgentConfiguration, scratch: ScratchFolder)
+    throws(AgentError)
+  {
+    key = AttemptKey(job: job.id, epoch: job.epoch)
+    kind = job.kind
+    folder = try scratch.makeFolder(named: "\(job.id)-\(job.epoch)")
+    let stage = "\(configuration.stageFolder)/pra-\(job.kind)"
+    do throws(AgentError) {
+      log = try LogSpool(path: "\(folder).log")
+      child = try ChildProcess(
+        executable: stage,
+        environment: configuration.environment.merging([
+          "PRA_DATABASE_URL": configuration.databaseURL.conninfo,
+          "PRA_JOB": String(job.id),
+          "PRA_EPOCH": String(job.epoch),
+          "PRA_SCRATCH": folder,
+          "PRA_THREADS": String(configuration.threads),
+        ]) { $1 })
+    } catch {
+      removeTree(folder)
+      throw error
+    }
+  }
+
+  /// Reads the output and waits for the end, each on a thread of its own.
+  func watch(onEnd: @escaping @Sendable (ProcessEnd) -> Void) {
+    let output = child.output
+    let reader = DedicatedThread("log \(key.job)") { [log] in
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      while true {
+        let count = read(output, &buffer, buffer.count)
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { break }
+        log.append(buffer[..<count])
+      }
+      log.end()
+    }
+    _ = DedicatedThread("wait \(key.job)") { [child] in
+      let end = child.wait()
+      // Whoever left the group may hold the other end for ever: what is there is read, no more.
+      shutdown(output, Int32(SHUT_RD))
+      reader.join()
+      close(output)
+      onEnd(end)
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// Folders of attempts, which nobody must find again after a crash.
+
+import FoundationEssentials
+import Glibc
+
+/// The folder of one agent, under one that the agents of an account on a host share.
+///
+/// A locked file beside it says that its agent lives: the lock ends with the process, however it
+/// ends. A new agent removes the folders whose lock nobody holds.
+final class ScratchFolder: Sendable {
+  let path: String
+  private let lock: Int32
+
+  /// - Parameter environment: `PRA_HOME`, else `TMPDIR`, say where
+  init(environment: [String: String]) throws(AgentError) {
+    let root: String
+    if let home = environment["PRA_HOME"], !home.isEmpty {
+      root = "\(home)/scratch"
+      try Self.make(home, mode: 0o700)
+    } else {
+      let temporary = environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+      root = "\(temporary)/pra-scratch-\(getuid())"
+    }
+    try Self.make(root, mode: 0o700)
+    try Self.checkOwner(root)
+    Self.removeLeftOver(in: root)
+    var number = 0
+    while true {
+      let path = "\(root)/agent-\(getpid())-\(number)"
+      if let lock = Self.lock("\(path).lock") {
+        self.path = path
+        self.lock = lock
+        break
+      }
+      number += 1
+    }
+    removeTree(path)
+    try Self.make(path, mode: 0o700)
+  }
+
+  deinit {
+    removeTree(path)
+    unlink("\(path).lock")
+    close(lock)
+  }
+
+  func makeFolder(named name: String) throws(AgentError) -> String {
+    let folder = "\(path)/\(name)"
+    try Self.make(folder, mode: 0o700)
+    return folder
+  }
+
+  // MARK: details
+
+  private static func make(_ path: String, mode: mode_t) throws(AgentError) {
+    guard mkdir(path, mode) == 0 || errno == EEXIST else {
+      throw AgentError("\(path): cannot make this folder: \(systemError())")
+    }
+  }
+
+  /// In a folder that everybody may write to, somebody else may have been first.
+  private static func checkOwner(_ path: String) throws(AgentError) {
+    var status = stat()
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
+      status.st_uid == geteuid(), status.st_mode & 0o022 == 0
+    else {
+      throw AgentError("\(path) must be a folder of this account that nobody else may write to")
+    }
+  }
+
+  private static func removeLeftOver(in root: String) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+    for name in names where name.hasPrefix("agent-") && name.hasSuffix(".lock") {
+      guard let lock = lock("\(root)/\(name)") else { continue }  // its agent lives
+      removeTree("\(root)/\(name.dropLast(5))")
+      unlink("\(root)/\(name)")
+      close(lock)
+    }
+  }
+
+  /// Holds a lock file, unless somebody else does.
+  private static func lock(_ path: String) -> Int32? {
+    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard file >= 0 else { return nil }
+    var held = stat()
+    var named = stat()
+    // Whoever cleaned up between the two calls removed the name: then this lock is nobody's.
+    guard flock(file, LOCK_EX | LOCK_NB) == 0, fstat(file, &held) == 0, stat(path, &named) == 0,
+      held.st_ino == named.st_ino
+    else {
+      close(file)
+      return nil
+    }
+    return file
+  }
+}
+
+/// Removes a folder and what is in it; one that is gone already, or never was, is no error.
+func removeTree(_ path: String) {
+  try? FileManager.default.removeItem(atPath: path)
+}

@@ -1,0 +1,53 @@
+// A descriptor that wakes a thread which waits on the server's socket.
+
+import Glibc
+
+/// Becomes readable at a signal and stays so until it is drained.
+final class WakeUp: Sendable {
+  /// For poll.
+  let descriptor: Int32
+  private let writer: Int32
+
+  init() {
+    var ends: [Int32] = [-1, -1]
+    let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+    precondition(socketpair(AF_UNIX, kind, 0, &ends) == 0, "socketpair: \(systemError())")
+    (descriptor, writer) = (ends[0], ends[1])
+  }
+
+  deinit {
+    close(descriptor)
+    close(writer)
+  }
+
+  /// Safe in a handler of signals. A full buffer means that the other side will wake up anyway.
+  func signal() { WakeUp.signal(writer) }
+
+  /// For handlers of signals, which know the number alone.
+  var signalDescriptor: Int32 { writer }
+
+  static func signal(_ descriptor: Int32) {
+    var byte: UInt8 = 1
+    _ = send(descriptor, &byte, 1, Int32(MSG_NOSIGNAL))
+  }
+
+  /// Takes what was signalled so far.
+  func drain() {
+    var bytes: [UInt8] = Array(repeating: 0, count: 64)
+    while read(descriptor, &bytes, bytes.count) > 0 {}
+  }
+
+  /// Blocks until a signal, and takes one.
+  func wait() {
+    var byte: UInt8 = 0
+    while read(descriptor, &byte, 1) != 1 { wait(milliseconds: -1) }
+  }
+
+  /// Blocks until a signal, which stays, or until the time is over.
+  func wait(seconds: Double) { wait(milliseconds: Int32(seconds * 1000)) }
+
+  private func wait(milliseconds: Int32) {
+    var descriptors = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
+    _ = poll(&descriptors, 1, milliseconds)
+  }
+}

@@ -1,0 +1,59 @@
+import Postgres
+import Synchronization
+
+/// A migrated database of its own for one test, dropped when the test lets go of it.
+///
+/// The process starts one server and migrates one template; a database is a copy of that.
+package final class TestDatabase: Sendable {
+  /// As superuser: every role may be taken on.
+  package let url: DatabaseURL
+  private let name: String
+
+  private init(name: String, url: DatabaseURL) {
+    self.name = name
+    self.url = url
+  }
+
+  /// - Parameter migrated: false for an empty database
+  package static func create(migrated: Bool = true) throws -> TestDatabase {
+    let server = try shared.get()
+    let number = count.add(1, ordering: .relaxed).newValue
+    let name = "test_\(number)"
+    try server.administer { connection in
+      try connection.run("create database \(name) template \(migrated ? "migrated" : "template0")")
+    }
+    return TestDatabase(name: name, url: server.server.url.with("dbname", name))
+  }
+
+  package func connect(_ role: DatabaseRole? = nil) throws -> Connection {
+    try Connection(url, role: role)
+  }
+
+  deinit {
+    // A database that stays behind goes with the server at the end of the process.
+    guard let server = try? Self.shared.get() else { return }
+    try? server.administer { try $0.run("drop database \(name) with (force)") }
+  }
+
+  private static let count = Atomic<Int>(0)
+
+  private static let shared: Result<SharedServer, any Error> = Result { try SharedServer() }
+}
+
+/// The server of the process. Copies of a template are made one at a time: the server refuses to copy
+/// what another session uses.
+private final class SharedServer: Sendable {
+  let server: TestServer
+  private let copying = Mutex(())
+
+  init() throws {
+    server = try TestServer()
+    let url = server.url
+    try Connection(url).run("create database migrated")
+    try Migrator(Connection(url.with("dbname", "migrated"))).migrate()
+  }
+
+  func administer(_ body: (Connection) throws -> Void) throws {
+    try copying.withLock { _ in try body(try Connection(server.url)) }
+  }
+}

@@ -1,0 +1,314 @@
+import CPostgres
+import Glibc
+
+/// One server session: blocking calls, for the one thread that owns it. The only file that imports
+/// CPostgres; no pointer of libpq leaves it.
+///
+/// An error of kind `.unreachable` means that the session is over: open another.
+package final class Connection {
+  private let session: OpaquePointer
+
+  /// Connects, and acts as `role` from then on.
+  ///
+  /// A transaction left open for 10 s is ended by the server, so that a stopped process holds no row
+  /// that the reaper needs (migrations/0005_work.sql).
+  package init(_ url: DatabaseURL, role: DatabaseRole? = nil, name: String = "pra")
+    throws(PostgresError)
+  {
+    var settings = url.settings
+    for (keyword, value) in [
+      ("application_name", name), ("client_encoding", "UTF8"), ("connect_timeout", "10"),
+      ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
+      ("tcp_user_timeout", "20000"),
+    ] where url[keyword] == nil {
+      settings.append(.init(keyword: keyword, value: value))
+    }
+    let keywords = settings.map { strdup($0.keyword) }
+    let values = settings.map { strdup($0.value) }
+    defer { (keywords + values).forEach { free($0) } }
+    let opened = PQconnectdbParams(
+      keywords.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil], 0)
+    guard let opened else {
+      throw PostgresError(.unreachable, sqlState: "53200", message: "out of memory")
+    }
+    session = opened  // from here on deinit closes it, also when the initialiser throws
+    guard PQstatus(opened) == CONNECTION_OK else {
+      throw PostgresError(
+        .unreachable, sqlState: "08001", message: Self.line(PQerrorMessage(opened)))
+    }
+    PQsetNoticeProcessor(opened, { _, _ in }, nil)
+    try run(
+      """
+      set datestyle = iso; set intervalstyle = postgres; set timezone = utc;
+      set bytea_output = hex; set extra_float_digits = 1;
+      set idle_in_transaction_session_timeout = '10s'; set search_path = pg_catalog
+      """)
+    if let role { try run("set role \(role.rawValue)") }
+  }
+
+  deinit { PQfinish(session) }
+
+  // MARK: statements
+
+  /// One statement with parameters $1, $2, ...
+  @discardableResult
+  package func query(_ sql: String, _ parameters: [Parameter] = []) throws(PostgresError) -> Rows {
+    Rows(try execute(sql, parameters, binary: false))
+  }
+
+  /// A statement whose only value is a bytea, fetched as it is; nil for null or no row.
+  package func bytes(_ sql: String, _ parameters: [Parameter]) throws(PostgresError) -> [UInt8]? {
+    let result = try execute(sql, parameters, binary: true)
+    guard PQntuples(result.pointer) > 0, PQgetisnull(result.pointer, 0, 0) == 0 else { return nil }
+    let count = Int(PQgetlength(result.pointer, 0, 0))
+    return [UInt8](UnsafeRawBufferPointer(start: PQgetvalue(result.pointer, 0, 0), count: count))
+  }
+
+  /// Any number of statements without parameters, in one transaction unless they say otherwise.
+  package func run(_ script: String) throws(PostgresError) {
+    try check(PQexec(session, script))
+  }
+
+  /// Lets the server parse and plan a statement without running it.
+  package func prepare(_ sql: String) throws(PostgresError) {
+    try check(PQprepare(session, "", sql, 0, nil))
+  }
+
+  /// Commits when `body` returns, rolls back when it throws.
+  package func transaction<Value>(_ body: () throws -> Value) throws -> Value {
+    try run("begin")
+    let value: Value
+    do {
+      value = try body()
+    } catch {
+      // The session may be what failed; then there is nothing left to roll back.
+      if PQstatus(session) == CONNECTION_OK { try run("rollback") }
+      throw error
+    }
+    let result = try check(PQexec(session, "commit"))
+    guard String(cString: PQcmdStatus(result.pointer)) == "COMMIT" else {
+      throw PostgresError(.refused, sqlState: "25P02", message: "the transaction was rolled back")
+    }
+    return value
+  }
+
+  /// `copy table (columns) from stdin (format binary)`; returns the number of rows.
+  @discardableResult
+  package func copy(_ statement: String, _ data: BinaryCopy) throws(PostgresError) -> Int {
+    let started = PQexec(session, statement)
+    guard PQresultStatus(started) == PGRES_COPY_IN else {
+      try check(started)
+      throw PostgresError(.unexpected, sqlState: "08P01", message: "no copy: \(statement)")
+    }
+    PQclear(started)
+    let bytes = data.finished
+    // libpq takes an Int32 at a time.
+    for start in stride(from: 0, to: bytes.count, by: 1 << 20) {
+      let part = bytes[start..<min(start + 1 << 20, bytes.count)]
+      let sent = part.withUnsafeBytes {
+        PQputCopyData(session, $0.baseAddress?.assumingMemoryBound(to: CChar.self), Int32($0.count))
+      }
+      guard sent == 1 else { throw sessionError() }
+    }
+    guard PQputCopyEnd(session, nil) == 1 else { throw sessionError() }
+    var last: Result?
+    var failure: PostgresError?
+    while let next = PQgetResult(session) {
+      do {
+        last = try check(next)
+      } catch {
+        failure = error
+        if error.isUnreachable { break }
+      }
+    }
+    if let failure { throw failure }
+    return last.flatMap { Int(String(cString: PQcmdTuples($0.pointer))) } ?? 0
+  }
+
+  // MARK: notifications
+
+  package func listen(_ channel: String) throws(PostgresError) {
+    let quoted = PQescapeIdentifier(session, channel, channel.utf8.count)
+    defer { PQfreemem(quoted) }
+    guard let quoted else { throw sessionError() }
+    try run("listen \(String(cString: quoted))")
+  }
+
+  /// Waits for notifications and returns their channels, each once; none when the time is over or
+  /// the descriptor `wakeUp` becomes readable.
+  package func wait(_ time: Duration, wakeUp: Int32? = nil) throws(PostgresError) -> Set<String> {
+    let end = ContinuousClock.now + time
+    while true {
+      guard PQconsumeInput(session) == 1 else { throw sessionError() }
+      var channels: Set<String> = []
+      while let notification = PQnotifies(session) {
+        channels.insert(String(cString: notification.pointee.relname))
+        PQfreemem(notification)
+      }
+      let left = end - ContinuousClock.now
+      if !channels.isEmpty || left <= .zero { return channels }
+      var descriptors = [pollfd(fd: PQsocket(session), events: Int16(POLLIN), revents: 0)]
+      if let wakeUp {
+        descriptors.append(pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0))
+      }
+      let (seconds, attoseconds) = left.components
+      let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1
+      let count = poll(
+        &descriptors, nfds_t(descriptors.count), Int32(clamping: milliseconds))
+      if count < 0 && errno != EINTR {
+        throw PostgresError(.unreachable, sqlState: "08006", message: String(cString: strerror(errno)))
+      }
+      if descriptors.count > 1 && descriptors[1].revents != 0 { return [] }
+    }
+  }
+
+  // MARK: details
+
+  /// Owns a PGresult.
+  final class Result {
+    let pointer: OpaquePointer
+    init(_ pointer: OpaquePointer) { self.pointer = pointer }
+    deinit { PQclear(pointer) }
+  }
+
+  private func execute(_ sql: String, _ parameters: [Parameter], binary: Bool)
+    throws(PostgresError) -> Result
+  {
+    var storage: [UInt8] = []
+    var offsets: [Int?] = []
+    var lengths: [Int32] = []
+    var formats: [Int32] = []
+    for parameter in parameters {
+      switch parameter {
+      case .null:
+        offsets.append(nil)
+        lengths.append(0)
+        formats.append(0)
+      case .text(let text):
+        guard !text.utf8.contains(0) else {
+          throw PostgresError(
+            .refused, sqlState: "22021",
+            message: "parameter \(offsets.count + 1): a text cannot hold a zero byte")
+        }
+        offsets.append(storage.count)
+        storage += text.utf8
+        storage.append(0)
+        lengths.append(0)
+        formats.append(0)
+      case .bytes(let bytes):
+        offsets.append(storage.count)
+        storage += bytes
+        storage.append(0)  // a pointer even to no bytes
+        lengths.append(Int32(bytes.count))
+        formats.append(1)
+      }
+    }
+    let result = storage.withUnsafeBytes { bytes in
+      let values = offsets.map { offset in
+        offset.map { (bytes.baseAddress! + $0).assumingMemoryBound(to: CChar.self) }
+      }
+      return PQexecParams(
+        session, sql, Int32(parameters.count), nil, values, lengths, formats, binary ? 1 : 0)
+    }
+    return try check(result)
+  }
+
+  @discardableResult
+  private func check(_ pointer: OpaquePointer?) throws(PostgresError) -> Result {
+    guard let pointer else { throw sessionError() }
+    let result = Result(pointer)
+    switch PQresultStatus(pointer) {
+    case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return result
+    default: break
+    }
+    func field(_ code: UnicodeScalar) -> String? {
+      PQresultErrorField(pointer, Int32(code.value)).map { Self.line($0) }
+    }
+    // PG_DIAG_SQLSTATE, _MESSAGE_PRIMARY, _DETAIL and _HINT of postgres_ext.h.
+    let state = field("C")
+    let gone = PQstatus(session) != CONNECTION_OK || state.map(PostgresError.endsSession) ?? true
+    throw PostgresError(
+      gone ? .unreachable : .refused, sqlState: state ?? "08006",
+      message: field("M") ?? Self.line(PQresultErrorMessage(pointer)), detail: field("D"),
+      hint: field("H"))
+  }
+
+  private func sessionError() -> PostgresError {
+    PostgresError(.unreachable, sqlState: "08006", message: Self.line(PQerrorMessage(session)))
+  }
+
+  private static func line(_ text: UnsafePointer<CChar>) -> String {
+    var line = Substring(String(cString: text))
+    while line.last?.isWhitespace ?? false { line.removeLast() }
+    return String(line)
+  }
+
+  static func parse(conninfo: String) throws(PostgresError) -> [DatabaseURL.Setting] {
+    var message: UnsafeMutablePointer<CChar>?
+    guard let options = PQconninfoParse(conninfo, &message) else {
+      defer { PQfreemem(message) }
+      throw PostgresError(
+        .refused, sqlState: "08001",
+        message: "database URL: \(message.map { line($0) } ?? "out of memory")")
+    }
+    defer { PQconninfoFree(options) }
+    var settings: [DatabaseURL.Setting] = []
+    var option = options
+    while let keyword = option.pointee.keyword {
+      if let value = option.pointee.val {
+        settings.append(.init(keyword: String(cString: keyword), value: String(cString: value)))
+      }
+      option += 1
+    }
+    return settings
+  }
+}
+
+/// The rows of a result.
+package struct Rows: RandomAccessCollection {
+  private let result: Connection.Result
+
+  init(_ result: Connection.Result) { self.result = result }
+
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { Int(PQntuples(result.pointer)) }
+  package subscript(index: Int) -> Row {
+    precondition(indices.contains(index), "row \(index) of \(count)")
+    return Row(result: result, index: Int32(index))
+  }
+
+  package var columns: [String] {
+    (0..<PQnfields(result.pointer)).map { String(cString: PQfname(result.pointer, $0)) }
+  }
+
+  /// The only row; throws when there is none or more.
+  package func single() throws(PostgresError) -> Row {
+    guard count == 1 else {
+      throw PostgresError(.unexpected, sqlState: "21000", message: "\(count) rows instead of one")
+    }
+    return self[0]
+  }
+}
+
+/// One row; its values by the names of their columns.
+package struct Row {
+  let result: Connection.Result
+  let index: Int32
+
+  /// The value as PostgreSQL writes it; nil for null.
+  package func text(_ column: String) throws(PostgresError) -> String? {
+    let number = PQfnumber(result.pointer, column)
+    guard number >= 0 else {
+      throw PostgresError(.unexpected, sqlState: "42703", message: "no column \"\(column)\"")
+    }
+    return value(at: number)
+  }
+
+  /// By position, for results whose columns are not known beforehand.
+  package func text(at position: Int) -> String? { value(at: Int32(position)) }
+
+  private func value(at number: Int32) -> String? {
+    guard PQgetisnull(result.pointer, index, number) == 0 else { return nil }
+    return String(cString: PQgetvalue(result.pointer, index, number))
+  }
+}

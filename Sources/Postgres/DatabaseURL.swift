@@ -1,0 +1,65 @@
+/// Where a database is: a PostgreSQL URI or a list of key=value, PostgreSQL manual, section 34.1.1.
+package struct DatabaseURL: Sendable, Equatable, CustomStringConvertible {
+  /// Keyword and value, in the order of libpq's table.
+  package private(set) var settings: [Setting]
+
+  package struct Setting: Sendable, Equatable {
+    package let keyword: String
+    package var value: String
+  }
+
+  /// Throws when libpq does not understand the text; the message names the bad part.
+  package init(_ text: String) throws(PostgresError) {
+    settings = try Connection.parse(conninfo: text)
+  }
+
+  /// A server behind a Unix socket.
+  package init(socketDirectory: String, user: String, database: String) {
+    settings = [
+      Setting(keyword: "user", value: user),
+      Setting(keyword: "dbname", value: database),
+      Setting(keyword: "host", value: socketDirectory),
+    ]
+  }
+
+  package func with(_ keyword: String, _ value: String) -> DatabaseURL {
+    var copy = self
+    copy.settings.removeAll { $0.keyword == keyword }
+    copy.settings.append(Setting(keyword: keyword, value: value))
+    return copy
+  }
+
+  package subscript(keyword: String) -> String? {
+    settings.first { $0.keyword == keyword }?.value
+  }
+
+  /// For PRA_DATABASE_URL of a child process. Holds the password, if there is one.
+  package var conninfo: String {
+    Self.text(of: settings)
+  }
+
+  /// For people: without the password.
+  package var description: String {
+    Self.text(of: settings.filter { !$0.keyword.contains("password") })
+  }
+
+  private static func text(of settings: [Setting]) -> String {
+    settings.map { setting in
+      var quoted = ""
+      for character in setting.value {
+        if character == "'" || character == "\\" { quoted += "\\" }
+        quoted.append(character)
+      }
+      return "\(setting.keyword)='\(quoted)'"
+    }
+    .joined(separator: " ")
+  }
+}
+
+/// The roles of pipeline.md, section 2; a session acts as one of them.
+package enum DatabaseRole: String, Sendable, CaseIterable {
+  case owner = "pra_owner"
+  case submit = "pra_submit"
+  case worker = "pra_worker"
+  case read = "pra_read"
+}

@@ -1,0 +1,201 @@
+import Glibc
+
+/// The private server under PRA_HOME: reached by a Unix socket alone, by its owner alone.
+///
+///     <home>/postgres/data     the cluster
+///     <home>/postgres/log      what the server says
+///     <home>/postgres/lock     held while somebody starts or stops it
+package struct EmbeddedCluster: Sendable {
+  private let base: String
+  private let path: String?
+  private let runtimeFolder: String?
+
+  /// - Parameters:
+  ///   - home: PRA_HOME, an absolute path
+  ///   - path: PATH
+  ///   - runtimeFolder: XDG_RUNTIME_DIR
+  package init(home: String, path: String?, runtimeFolder: String?) {
+    base = "\(home)/postgres"
+    self.path = path
+    self.runtimeFolder = runtimeFolder
+  }
+
+  private var data: String { "\(base)/data" }
+  private var log: String { "\(base)/log" }
+
+  package enum Change: Sendable { case created, started, alreadyRunning }
+
+  /// Creates and starts the server where needed; what an interrupted call left is put right.
+  package func up() throws -> (url: DatabaseURL, change: Change) {
+    try makeFolders()
+    let lock = try lock()
+    defer { close(lock) }
+
+    let programs = try programs()
+    try programs.adopt(base)
+    let socket = try socketFolder(programs)
+    let server = DatabaseURL(socketDirectory: socket, user: "pra", database: "postgres")
+    var change = Change.alreadyRunning
+
+    if access("\(data)/PG_VERSION", F_OK) != 0 {
+      try initialize(programs)
+      change = .created
+    }
+    if try !isAnswering(server) {
+      if livingServer() == nil {
+        // Left by a server that was killed: its number may be another process's by now, and then a
+        // new server would refuse to start.
+        unlink("\(data)/postmaster.pid")
+        try programs.run(
+          "pg_ctl",
+          [
+            "-D", data, "-l", log, "-w", "-t", "60", "-s", "-o",
+            "-c listen_addresses='' -c unix_socket_directories='\(socket)' "
+              + "-c unix_socket_permissions=0700", "start",
+          ])
+        if case .alreadyRunning = change { change = .started }
+      } else {
+        try waitUntilAnswering(server)
+      }
+    }
+
+    let connection = try Connection(server)
+    let exists = try connection.query("select from pg_database where datname = 'pra'")
+    if exists.isEmpty { try connection.run("create database pra") }
+    return (server.with("dbname", "pra"), change)
+  }
+
+  /// Stops the server; false when it does not run.
+  @discardableResult
+  package func down() throws -> Bool {
+    guard access("\(data)/PG_VERSION", F_OK) == 0 else { return false }
+    let lock = try lock()
+    defer { close(lock) }
+    guard livingServer() != nil else { return false }
+    try programs().run(
+      "pg_ctl", ["-D", data, "-m", "fast", "-w", "-t", "60", "-s", "stop"])
+    return true
+  }
+
+  /// Where the server is reached when it runs.
+  package func url() throws -> DatabaseURL {
+    DatabaseURL(socketDirectory: socketPath(), user: "pra", database: "pra")
+  }
+
+  package var isRunning: Bool { livingServer() != nil }
+
+  // MARK: details
+
+  private func programs() throws -> ServerPrograms {
+    var status = stat()
+    let exists = stat("\(data)/PG_VERSION", &status) == 0
+    return try ServerPrograms(for: base, ownedBy: exists ? status.st_uid : nil, path: path)
+  }
+
+  private func makeFolders() throws {
+    var made = ""
+    for part in base.split(separator: "/") {
+      made += "/\(part)"
+      guard mkdir(made, made == base ? 0o700 : 0o755) == 0 || errno == EEXIST else {
+        throw ClusterError("\(made) cannot be created: \(systemError())")
+      }
+    }
+  }
+
+  /// Waits for whoever starts or stops the same server; released when the descriptor is closed.
+  private func lock() throws -> Int32 {
+    let descriptor = open("\(base)/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw ClusterError("\(base)/lock cannot be opened: \(systemError())")
+    }
+    while flock(descriptor, LOCK_EX) != 0 {
+      guard errno == EINTR else {
+        close(descriptor)
+        throw ClusterError("\(base)/lock cannot be locked: \(systemError())")
+      }
+    }
+    return descriptor
+  }
+
+  /// A cluster appears under its name when it is complete.
+  private func initialize(_ programs: ServerPrograms) throws {
+    let unfinished = "\(base)/data.unfinished"
+    for leftover in [unfinished, data] {
+      _ = try Command.run(["rm", "-rf", leftover])
+    }
+    try programs.run(
+      "initdb",
+      ["-D", unfinished, "-A", "trust", "-U", "pra", "--no-locale", "-E", "UTF8", "--no-instructions"]
+    )
+    guard rename(unfinished, data) == 0 else {
+      throw ClusterError("\(unfinished) cannot be renamed to data: \(systemError())")
+    }
+  }
+
+  /// The number of the server that runs on our folder, and not one that inherited its number.
+  private func livingServer() -> pid_t? {
+    guard let file = fopen("\(data)/postmaster.pid", "r") else { return nil }
+    defer { fclose(file) }
+    var process: Int32 = 0
+    var line = [CChar](repeating: 0, count: 64)
+    guard fgets(&line, Int32(line.count), file) != nil else { return nil }
+    process = atoi(line)
+    guard process > 0 else { return nil }
+    // A server's working folder is its data folder.
+    var status = stat()
+    var mine = stat()
+    guard stat("/proc/\(process)/cwd", &status) == 0, stat(data, &mine) == 0,
+      status.st_ino == mine.st_ino, status.st_dev == mine.st_dev
+    else { return nil }
+    return process
+  }
+
+  private func isAnswering(_ server: DatabaseURL) throws -> Bool {
+    do {
+      _ = try Connection(server)
+      return true
+    } catch let error where error.isUnreachable {
+      return false
+    }
+  }
+
+  /// For a server that another call started, or that recovers from a crash.
+  private func waitUntilAnswering(_ server: DatabaseURL) throws {
+    let end = ContinuousClock.now + .seconds(60)
+    while try !isAnswering(server) {
+      guard ContinuousClock.now < end, livingServer() != nil else {
+        throw ClusterError("the private server does not answer; see \(log)")
+      }
+      usleep(50_000)
+    }
+  }
+
+  /// A path of a socket has 107 bytes at most, so it lies in a short folder named after ours.
+  private func socketPath() -> String {
+    // As root the server may be another account, for which root's runtime folder is closed.
+    let parent = geteuid() == 0 ? "/tmp" : runtimeFolder ?? "/tmp"
+    return "\(parent)/pra-\(Self.shortName(base))"
+  }
+
+  private func socketFolder(_ programs: ServerPrograms) throws -> String {
+    let folder = socketPath()
+    guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+      throw ClusterError("\(folder) cannot be created: \(systemError())")
+    }
+    var status = stat()
+    let owners = [geteuid(), programs.owner?.user ?? geteuid()]
+    guard lstat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
+      owners.contains(status.st_uid)
+    else {
+      throw ClusterError("\(folder) is not a folder of ours; remove it")
+    }
+    try programs.adopt(folder)
+    return folder
+  }
+
+  /// FNV-1a, 64 bits: only to tell folders apart.
+  private static func shortName(_ text: String) -> String {
+    let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    return String(hash, radix: 36)
+  }
+}

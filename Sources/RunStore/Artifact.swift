@@ -1,0 +1,63 @@
+// Content-addressed bytes: the SHA-256 is the name under which the store keeps them.
+
+/// Bytes in the store, under the name that a job or a checkpoint gives them.
+package struct Artifact: Sendable, Equatable {
+  /// 64 lower-case hexadecimal digits.
+  package let sha256: String
+  /// Bytes.
+  package let size: Int64
+  /// Logical name, such as `weights.safetensors`; never a path.
+  package let name: String
+  package let mediaType: String
+
+  package init(sha256: String, size: Int64, name: String, mediaType: String) {
+    self.sha256 = sha256
+    self.size = size
+    self.name = name
+    self.mediaType = mediaType
+  }
+
+  /// The bytes of a chunk of the store; artifacts up to this size lie inline (migrations/0003).
+  package static let chunkSize = 1 << 20
+
+  /// Refuses a logical name that the store would refuse, before anything is uploaded.
+  static func check(name: String) throws(StoreError) {
+    let further = Array("_.@+-".utf8)
+    func isAlphanumeric(_ byte: UInt8) -> Bool {
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "a")...UInt8(ascii: "z"):
+        true
+      default: false
+      }
+    }
+    let bytes = Array(name.utf8)
+    guard let first = bytes.first, isAlphanumeric(first), bytes.count <= 200,
+      bytes.allSatisfy({ isAlphanumeric($0) || further.contains($0) }),
+      !zip(bytes, bytes.dropFirst()).contains(where: { $0 == 0x2E && $1 == 0x2E })
+    else {
+      throw StoreError(
+        "name \"\(name)\": a name has 1 to 200 letters, digits and _ . @ + -, starts with a letter or "
+          + "digit and holds no \"..\"")
+    }
+  }
+
+  /// What the ending of a file's name says about its bytes.
+  static func mediaType(ofName name: String) -> String {
+    switch name.split(separator: ".").last {
+    case "json": "application/json"
+    case "png": "image/png"
+    case "txt", "csv": "text/plain"
+    case "yaml", "yml": "application/yaml"
+    case "tar": "application/x-tar"
+    default: "application/octet-stream"
+    }
+  }
+}
+
+/// What a person or a disk did that the store cannot go on with, in one sentence.
+package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}

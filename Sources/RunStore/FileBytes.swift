@@ -1,0 +1,65 @@
+// Files as the store needs them: whole reads of a piece, whole writes, errors that name the file.
+
+import Glibc
+
+/// An open file; closed with its owner.
+struct FileBytes: ~Copyable {
+  private let descriptor: Int32
+  let path: String
+
+  init(reading path: String) throws(StoreError) {
+    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    self.path = path
+    guard descriptor >= 0 else { throw Self.failure("open", path) }
+  }
+
+  /// A file that must not exist yet; readable by its owner alone.
+  init(creating path: String) throws(StoreError) {
+    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    self.path = path
+    guard descriptor >= 0 else { throw Self.failure("create", path) }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Bytes.
+  func size() throws(StoreError) -> Int64 {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw Self.failure("look at", path) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw StoreError("\(path) is not a regular file")
+    }
+    return Int64(status.st_size)
+  }
+
+  /// Fills the buffer as far as the file goes and returns how far.
+  func read(into buffer: inout [UInt8]) throws(StoreError) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = buffer.withUnsafeMutableBytes {
+        Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled)
+      }
+      if count == 0 { break }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw Self.failure("read", path) }
+      filled += count
+    }
+    return filled
+  }
+
+  func write(_ bytes: [UInt8]) throws(StoreError) {
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes {
+        Glibc.write(descriptor, $0.baseAddress! + written, $0.count - written)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw Self.failure("write", path) }
+      written += count
+    }
+  }
+
+  static func failure(_ verb: String, _ path: String) -> StoreError {
+    StoreError("cannot \(verb) \(path): \(String(cString: strerror(errno)))")
+  }
+}

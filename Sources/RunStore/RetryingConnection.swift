@@ -1,0 +1,111 @@
+// A session that survives the server's absence: it connects anew until the server is back.
+
+import Glibc
+import Postgres
+
+/// One server session of a thread, opened at its first use and again after it broke.
+///
+/// What runs in it must be safe to run twice: when the session breaks, nobody knows whether the
+/// statement took effect (G8). Every function of the database that is called here counts repeated
+/// calls once.
+package struct RetryingConnection {
+  private let url: DatabaseURL
+  private let role: DatabaseRole
+  private let name: String
+  private let giveUp: @Sendable () -> Bool
+  private let report: @Sendable (String) -> Void
+  private let prepare: (Connection) throws -> Void
+  private var connection: Connection?
+  private var failures = 0
+
+  /// - Parameters:
+  ///   - name: shown to operators as application_name
+  ///   - giveUp: asked before each repetition; true throws the last error instead of trying on
+  ///   - report: takes one line when the server goes away and one when it is back
+  ///   - prepare: runs in every new session, for LISTEN and the like
+  package init(
+    url: DatabaseURL, role: DatabaseRole, name: String,
+    giveUp: @escaping @Sendable () -> Bool = { false },
+    report: @escaping @Sendable (String) -> Void,
+    prepare: @escaping (Connection) throws -> Void = { _ in }
+  ) {
+    self.url = url
+    self.role = role
+    self.name = name
+    self.giveUp = giveUp
+    self.report = report
+    self.prepare = prepare
+  }
+
+  /// Runs `body` until the server has answered it.
+  /// - Throws: `LeaseLost` for PR001, else what the server refused
+  @discardableResult
+  package mutating func run<Value>(_ body: (Connection) throws -> Value) throws -> Value {
+    while true {
+      do {
+        return try attempt(body)
+      } catch let error as PostgresError where error.mayPass {
+        if giveUp() { throw error }
+        usleep(UInt32(Backoff.seconds(afterFailures: failures) * 1e6))
+        if giveUp() { throw error }
+      }
+    }
+  }
+
+  /// Runs `body` once; a session that broke is closed, so that the next call opens another.
+  package mutating func attempt<Value>(_ body: (Connection) throws -> Value) throws -> Value {
+    do {
+      let connection = try connection ?? open()
+      let value = try body(connection)
+      failures = 0
+      return value
+    } catch let error as PostgresError {
+      if error.sqlState == LeaseLost.sqlState { throw LeaseLost(message: error.message) }
+      if error.mayPass {
+        if failures == 0 { report("the database does not answer, trying on: \(error)") }
+        failures += 1
+      }
+      if error.isUnreachable { connection = nil }
+      throw error
+    }
+  }
+
+  /// Ends the session; the next use opens another.
+  package mutating func close() { connection = nil }
+
+  private mutating func open() throws -> Connection {
+    let opened = try Connection(url, role: role, name: name)
+    try prepare(opened)
+    if failures > 0 { report("the database answers again") }
+    connection = opened
+    return opened
+  }
+}
+
+extension PostgresError {
+  /// Whether the same statement may succeed later: no server, too many connections (53300), a
+  /// deadlock (40P01) or a serialisation failure (40001) that somebody else won.
+  package var mayPass: Bool {
+    isUnreachable || ["53300", "40P01", "40001"].contains(sqlState)
+  }
+}
+
+/// The attempt may write no more: another one has taken its job up, or its worker's lease is over.
+package struct LeaseLost: Error, Sendable, CustomStringConvertible {
+  /// PR001 of migrations/0005_work.sql.
+  package static let sqlState = "PR001"
+  package let message: String
+
+  package init(message: String) { self.message = message }
+
+  package var description: String { message }
+}
+
+/// Waiting times between tries.
+package enum Backoff {
+  /// 0.1 s, 0.2 s, 0.4 s ... to 5 s, half of it by chance, so that a thousand workers do not return
+  /// in the same moment.
+  package static func seconds(afterFailures failures: Int) -> Double {
+    min(5, 0.1 * Double(1 << min(max(failures - 1, 0), 6))) * Double.random(in: 0.5...1)
+  }
+}

@@ -1,0 +1,59 @@
+// How a stage ends, and what its exit code tells the agent.
+
+import Glibc
+
+/// Exit codes of a stage. Any other code, and any signal, is a fault and retried.
+package enum StageExit: Int32, Sendable {
+  /// `finish` is committed.
+  case finished = 0
+  /// The input is bad; trying again would not help. EX_DATAERR of sysexits.h.
+  case permanent = 65
+  /// EX_SOFTWARE of sysexits.h.
+  case fault = 70
+  /// Stopped after a checkpoint, as asked. EX_TEMPFAIL of sysexits.h.
+  case released = 75
+  /// Nothing may be written any more.
+  case leaseLost = 76
+
+  /// Runs a stage's work and ends the process as its outcome demands.
+  package static func run(_ work: (StageSession) throws -> Void) -> Never {
+    do {
+      try work(StageSession.open())
+    } catch let error as LeaseLost {
+      leaseLost.end(saying: error.message)
+    } catch is Released {
+      exit(released.rawValue)
+    } catch let error as PermanentFailure {
+      permanent.end(saying: error.message)
+    } catch {
+      fault.end(saying: "\(error)")
+    }
+    exit(finished.rawValue)
+  }
+
+  /// Ends the process at once, with the sentence that the agent keeps as the attempt's message.
+  package func end(saying message: String) -> Never {
+    Self.say("error: \(message)")
+    _exit(rawValue)
+  }
+
+  /// One line to standard error, in one write.
+  static func say(_ line: String) {
+    let line = line.split(separator: "\n").joined(separator: " ") + "\n"
+    _ = write(STDERR_FILENO, line, line.utf8.count)
+  }
+}
+
+/// Thrown by a stage that has checkpointed after `stopRequested`.
+package struct Released: Error, Sendable {
+  package init() {}
+}
+
+/// Thrown by a stage whose input is bad: no retry.
+package struct PermanentFailure: Error, Sendable, CustomStringConvertible {
+  package let message: String
+
+  package init(_ message: String) { self.message = message }
+
+  package var description: String { message }
+}

@@ -1,0 +1,232 @@
+// One attempt of one job, as its stage sees it.
+
+import FoundationEssentials
+import Glibc
+import Postgres
+
+/// What a stage reads and writes. Every write carries the attempt's epoch; a stale one throws
+/// `LeaseLost`. An absent database stops nobody: a write waits until it is back, metrics and progress
+/// wait beside the compute loop. Used by one thread, which it blocks.
+package final class StageSession {
+  package let jobID: Int64
+  package let epoch: Int64
+  package let runID: Int64
+  /// Of the job's kind, as JSON text.
+  package let arguments: String
+  /// A folder of this attempt alone, deleted afterwards.
+  package let scratch: String
+  /// How many threads to compute with.
+  package let threads: Int
+
+  let metrics: MetricWriter
+  private let metricThread: DedicatedThread
+  private let control: ControlChannel
+  private var connection: RetryingConnection
+  /// Whether it is known from which step of which earlier attempt the series goes on.
+  private var hasLineage = false
+
+  /// Opens the attempt that the environment names and starts to listen to the agent.
+  ///
+  /// The process ends at once, with `StageExit.leaseLost`, when the agent goes away or a metric is
+  /// refused as stale: whatever it did from then on would be in vain.
+  package static func open() throws -> StageSession {
+    try StageSession(environment: ProcessInfo.processInfo.environment, control: STDIN_FILENO) {
+      StageExit.leaseLost.end(saying: $0)
+    }
+  }
+
+  /// - Parameters:
+  ///   - control: descriptor of the control channel
+  ///   - onLost: called by a thread of the session when nothing may be written any more
+  package init(
+    environment: [String: String], control descriptor: Int32,
+    onLost: @escaping @Sendable (String) -> Void
+  ) throws {
+    func value(_ name: String) throws -> String {
+      guard let value = environment[name], !value.isEmpty else {
+        throw StoreError("\(name) is not set: a stage is started by `pra worker`")
+      }
+      return value
+    }
+    func integer(_ name: String) throws -> Int64 {
+      let text = try value(name)
+      guard let integer = Int64(text), integer > 0 else {
+        throw StoreError("\(name) is \"\(text)\", not a positive integer")
+      }
+      return integer
+    }
+    jobID = try integer("PRA_JOB")
+    epoch = try integer("PRA_EPOCH")
+    threads = Int(try integer("PRA_THREADS"))
+    scratch = try value("PRA_SCRATCH")
+    let url = try DatabaseURL(try value("PRA_DATABASE_URL"))
+
+    control = ControlChannel()
+    control.start(descriptor: descriptor) { onLost("the agent is gone") }
+    connection = RetryingConnection(
+      url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report)
+    let (jobID, epoch) = (jobID, epoch)
+    (runID, arguments) = try connection.run { connection in
+      let job = try connection.query(Queries.job, [.integer(jobID)]).single()
+      guard try job.string("state") == "running", try job.integer("epoch") == epoch else {
+        throw LeaseLost(message: "attempt \(epoch) of job \(jobID) is not the one that runs")
+      }
+      return (try job.integer("run_id"), try job.string("arguments"))
+    }
+    metrics = MetricWriter(job: jobID, epoch: epoch) { onLost($0.message) }
+    metricThread = metrics.start(url: url, giveUp: { false }, report: Self.report)
+  }
+
+  private static let report: @Sendable (String) -> Void = { StageExit.say("warning: \($0)") }
+
+  // MARK: while it runs
+
+  /// The agent asks for a checkpoint and `Released`. Cheap enough for every step.
+  package var stopRequested: Bool { control.stopRequested }
+
+  /// Leaves points with the background thread; they are sent within about a second.
+  package func record(_ points: [MetricPoint]) { metrics.record(points) }
+
+  /// Says how far the work is; the last word of each half second reaches the database.
+  package func progress(done: Int64, total: Int64, unit: String) {
+    metrics.progress(done: done, total: total, unit: unit)
+  }
+
+  // MARK: artifacts
+
+  /// Stores a file. Bytes that the store has already are not sent.
+  package func storeArtifact(file path: String, name: String, mediaType: String) throws -> Artifact
+  {
+    try connection.store(
+      file: path, name: name, mediaType: mediaType, owner: .attempt(job: jobID, epoch: epoch))
+  }
+
+  /// Stores bytes that lie in memory.
+  package func storeArtifact(bytes: [UInt8], name: String, mediaType: String) throws -> Artifact {
+    try connection.store(
+      bytes: bytes, name: name, mediaType: mediaType, owner: .attempt(job: jobID, epoch: epoch))
+  }
+
+  /// Writes an artifact to a file, which appears when its bytes are complete and right.
+  package func fetchArtifact(sha256: String, to path: String) throws {
+    try connection.fetch(sha256: sha256, to: path)
+  }
+
+  /// The bytes of a small artifact, checked.
+  package func fetchArtifact(sha256: String) throws -> [UInt8] {
+    try connection.bytes(sha256: sha256)
+  }
+
+  /// What a finished job left, by name.
+  package func outputs(ofJob job: Int64) throws -> [String: Artifact] {
+    try connection.run { connection in
+      guard let row = try connection.query(Queries.job, [.integer(job)]).first else {
+        throw StoreError("there is no job \(job)")
+      }
+      let state = try row.string("state")
+      guard state == "succeeded" else { throw StoreError("job \(job) is \(state): no outputs yet") }
+      return try Self.artifacts(try connection.query(Queries.outputs, [.integer(job)]))
+    }
+  }
+
+  // MARK: checkpoints
+
+  /// Makes a state of the job durable: its metrics, then its files, then the checkpoint itself.
+  /// - Parameters:
+  ///   - step: steps made so far, which is the number of the step with which a resumed attempt starts
+  ///   - files: logical names and where the bytes lie
+  package func registerCheckpoint(step: Int64, files: [(name: String, path: String)]) throws {
+    try declareFromScratchIfNothingElseIs()
+    _ = try metrics.flush()
+    let stored = try files.map { file in
+      try storeArtifact(
+        file: file.path, name: file.name, mediaType: Artifact.mediaType(ofName: file.name))
+    }
+    let documents = stored.map {
+      JSONText.object([("name", JSONText.string($0.name)), ("sha256", JSONText.string($0.sha256))])
+    }
+    try connection.run {
+      try $0.query(
+        Queries.registerCheckpoint,
+        [.integer(jobID), .integer(epoch), .integer(step), .text(JSONText.array(documents))])
+    }
+  }
+
+  /// The newest checkpoint of a job. Asked for the job's own, it declares before the first metric
+  /// that this attempt's series goes on from there, or from scratch when there is none.
+  package func latestCheckpoint(ofJob job: Int64) throws -> Checkpoint? {
+    let found = try connection.run { connection -> (Checkpoint, epoch: Int64)? in
+      guard
+        let row = try connection.query(Queries.latestCheckpoint, [.integer(job)]).first
+      else { return nil }
+      let files = try connection.query(
+        Queries.checkpointFiles, [.integer(try row.integer("id"))])
+      return (
+        Checkpoint(step: try row.integer("step"), files: try Self.artifacts(files)),
+        try row.integer("epoch")
+      )
+    }
+    if job == jobID, found?.epoch != epoch, !hasLineage {
+      try declare(from: found?.epoch, step: found?.0.step ?? 0)
+    }
+    return found?.0
+  }
+
+  private func declareFromScratchIfNothingElseIs() throws {
+    if !hasLineage { try declare(from: nil, step: 0) }  // a repetition when metrics came first
+  }
+
+  private func declare(from earlier: Int64?, step: Int64) throws {
+    try connection.run {
+      try $0.query(
+        Queries.continueFrom,
+        [.integer(jobID), .integer(epoch), .optional(earlier) { .integer($0) }, .integer(step)])
+    }
+    hasLineage = true
+  }
+
+  // MARK: the end
+
+  /// Commits the attempt: outputs, images, evaluations, result, metrics, status and the release of
+  /// dependents, all or nothing (G4). The stage then returns from its main function.
+  /// - Parameter result: a JSON object, shown with the job
+  package func finish(
+    outputs: [String: Artifact], images: [ImageRecord] = [], evaluations: [EvaluationRecord] = [],
+    result: String = "{}"
+  ) throws {
+    for name in outputs.keys { try Artifact.check(name: name) }
+    let lastBatch = try metrics.flush()
+    let named = outputs.sorted { $0.key < $1.key }.map { name, artifact in
+      JSONText.object([
+        ("name", JSONText.string(name)), ("sha256", JSONText.string(artifact.sha256)),
+        ("media_type", JSONText.string(artifact.mediaType)),
+      ])
+    }
+    let parameters: [Parameter] = [
+      .integer(jobID), .integer(epoch), .text(JSONText.array(named)),
+      .text(JSONText.array(images.map(\.json))), .text(JSONText.array(evaluations.map(\.json))),
+      .text(result), .integer(lastBatch),
+    ]
+    try connection.run { try $0.query(Queries.finish, parameters) }
+    close()
+  }
+
+  /// Sends what is left and ends the session's threads.
+  package func close() {
+    control.close()
+    metrics.close()
+    metricThread.join()
+    connection.close()
+  }
+
+  private static func artifacts(_ rows: Rows) throws -> [String: Artifact] {
+    var artifacts: [String: Artifact] = [:]
+    for row in rows {
+      let name = try row.string("name")
+      artifacts[name] = Artifact(
+        sha256: try row.string("sha256"), size: try row.integer("size"), name: name,
+        mediaType: try row.string("media_type"))
+    }
+    return artifacts
+  }
+}

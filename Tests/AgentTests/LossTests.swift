@@ -1,0 +1,121 @@
+import DatabaseTesting
+import Foundation
+import Postgres
+import RunStore
+import Testing
+
+@testable import Agent
+
+/// Stages, agents and the server are killed, stopped and restarted.
+@Suite struct LossTests {
+  private let training = #"{"act": "train", "count": 20, "every": 3, "hold": 7}"#
+
+  @Test func aKilledStageIsRunAgainFromItsCheckpoint() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "train", "count": 20, "every": 3, "die": 7}"#)
+    #expect(try world.agent("a", "idle=true").end() == .code(0))
+    #expect(try world.end(job) == "fault signal 9 the stage was ended by signal 9 (kill)")
+    #expect(try world.state(job) == "succeeded")
+    #expect(try world.series(job) == ["0...5 of 1", "6...19 of 2"])
+  }
+
+  /// Its stage ends by itself, and another agent goes on from the checkpoint (G3).
+  @Test func aKilledAgentsJobGoesToAnother() throws {
+    let world = try World()
+    let job = try world.enqueue(training)
+    let first = try world.agent("first")
+    let stage = try world.process(job)
+    try wait { try world.text("select max(step) from pra.checkpoints") == "6" }
+    first.signal(SIGKILL)
+    #expect(try first.end() == .signal(SIGKILL))
+    try wait { !isAlive(stage) }
+    #expect(world.scratch.count == 2)
+
+    #expect(try world.agent("second", "idle=true").end() == .code(0))
+    #expect(try world.end(job)?.hasPrefix("lost worker ") == true)
+    #expect(try world.state(job) == "succeeded")
+    #expect(try world.text("select worker_name from pra.attempts where epoch = 2") == "second")
+    #expect(try world.series(job) == ["0...5 of 1", "6...19 of 2"])
+    #expect(world.scratch.isEmpty, "the second agent removes what the first left behind")
+  }
+
+  /// Agent and stage are stopped past their lease, another agent does the work, they go on (G2).
+  @Test func aStoppedAgentWritesNothingAfterItsLease() throws {
+    let world = try World()
+    let job = try world.enqueue(
+      #"{"act": "train", "count": 100000, "every": 50, "pace": 2000}"#)
+    let first = try world.agent("first", "label.host=a")
+    let stage = try world.process(job)
+    try wait { try world.text("select max(step) >= 50 from pra.checkpoints") == "true" }
+    kill(stage, SIGSTOP)
+    first.signal(SIGSTOP)
+    // The rest is quick: only the first attempt is slow.
+    try world.admin.run(
+      "update pra_store.jobs set arguments = arguments || '{\"count\": 300, \"every\": 50}'")
+    let second = try world.agent("second", "idle=true")
+    #expect(try second.end() == .code(0))
+    #expect(try world.state(job) == "succeeded")
+    let written = """
+      select concat_ws(' ',
+        (select count(*) from pra.metrics_raw where epoch = 1),
+        (select count(*) from pra.checkpoints where epoch = 1),
+        (select count(*) from pra_store.log_chunks where epoch = 1),
+        (select epoch || '/' || done from pra_store.progress),
+        (select count(*) from pra_store.metric_staging),
+        (select count(*) from pra.artifacts),
+        (select concat(outcome, metric_batch) from pra.attempts where epoch = 1))
+      """
+    let before = try world.text(written)
+
+    kill(stage, SIGCONT)
+    first.signal(SIGCONT)
+    try wait { !isAlive(stage) }
+    try wait { try world.text("select count(*) from pra.workers where name = 'first'") == "2" }
+    first.signal(SIGTERM)
+    #expect(try first.end() == .code(0))
+    #expect(try world.text(written) == before)
+    #expect(first.output.contains("lease lost"))
+  }
+
+  /// The stage alone goes on after another attempt has started: its own agent kills it.
+  @Test func aStageOfALostJobIsKilled() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "deaf"}"#)
+    let agent = try world.agent("a")
+    let stage = try world.process(job)
+    try world.admin.run(
+      """
+      update pra_store.jobs set state = 'cancelled', worker_id = null, finished_at = now();
+      """)
+    try wait { !isAlive(stage) }
+    agent.signal(SIGTERM)
+    #expect(try agent.end() == .code(0))
+  }
+
+  @Test func restartsOfTheServerDisturbNobody() throws {
+    let server = try TestServer()
+    try Connection(server.url).run("create database pra")
+    let url = server.url.with("dbname", "pra")
+    _ = try Migrator(Connection(url)).migrate()
+    var world = try World(url)
+    let job = try world.enqueue(
+      #"{"act": "train", "count": 3000, "every": 500, "pace": 1000}"#)
+    let agent = try world.agent("a", "idle=true", "lease=5")
+    let stage = try world.process(job)
+    for step in [500, 1500] {
+      let reader = try Connection(url)
+      try wait {
+        try reader.query("select from pra.metrics where step >= $1 limit 1", [.integer(step)]).count
+          == 1
+      }
+      try server.stop(mode: "immediate")
+      #expect(isAlive(stage))
+      try server.start()
+    }
+    #expect(try agent.end() == .code(0))
+    world = try World(url)
+    #expect(try world.end(job) == "succeeded 0")
+    #expect(try world.series(job) == ["0...2999 of 1"])
+    #expect(try world.text("select count(*) from pra.metrics_raw") == "6000")
+  }
+}

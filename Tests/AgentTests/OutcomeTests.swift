@@ -1,0 +1,103 @@
+import Foundation
+import RunStore
+import Testing
+
+@testable import Agent
+
+/// What becomes of a job when its stage ends in one way or another.
+@Suite struct OutcomeTests {
+  @Test func aSucceededJobLeavesItsOutputAndNoFolder() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "succeed"}"#)
+    let agent = try world.agent("a", "idle=true")
+    #expect(try agent.end() == .code(0))
+    #expect(try world.end(job) == "succeeded 0")
+    #expect(try world.text("select name from pra.outputs") == "note.txt")
+    #expect(world.scratch.isEmpty)
+    #expect(try world.text("select state || ' ' || stop_reason from pra.workers")
+      == "stopped deregistered")
+  }
+
+  @Test(arguments: [
+    ("refuse", "permanent 65 image 7 of emoji.tar is no PNG"),
+    ("fail", "fault 70 the disk is on fire"),
+    ("crash", "fault signal 11 the stage was ended by signal 11 (segmentation fault)"),
+    ("nothing", "fault 0 the stage ended without having committed anything"),
+  ])
+  func aFailureIsClassifiedAndSaysWhy(act: String, end: String) throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "\#(act)"}"#, "fault_retries => 0")
+    #expect(try world.agent("a", "idle=true").end() == .code(0))
+    #expect(try world.end(job) == end)
+    #expect(try world.state(job) == "failed")
+  }
+
+  @Test func aStageThatIsNotThereIsAFault() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "succeed"}"#, "fault_retries => 0")
+    #expect(try world.agent("a", "idle=true", "stages=/nowhere").end() == .code(0))
+    #expect(
+      try world.end(job) == "fault /nowhere/pra-test does not start: No such file or directory")
+  }
+
+  @Test func everyLineOfALongLogArrives() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "print", "count": 100000}"#)
+    #expect(try world.agent("a", "idle=true").end() == .code(0))
+    let lines = try world.log(job).split(separator: "\n").dropFirst()
+    #expect(lines.elementsEqual((0..<100_000).lazy.map { "line \($0)" }, by: { $0 == $1 }))
+  }
+
+  @Test func aStageOverItsTimeLimitIsStopped() throws {
+    let world = try World()
+    let job = try world.enqueue(
+      #"{"act": "hang"}"#, "time_limit => '1 second', timeout_retries => 0")
+    #expect(try world.agent("a", "idle=true").end() == .code(0))
+    #expect(try world.end(job) == "timeout 75 over its time limit")
+  }
+
+  /// The beat is far longer than the test may take: the notification does it (G5).
+  @Test(arguments: ["hang", "deaf"])
+  func aRunningJobIsCancelledBetweenBeats(act: String) throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "\#(act)"}"#)
+    let agent = try world.agent("a", "lease=200", "beat=100", "idle=true")
+    let process = try world.process(job)
+    _ = try world.text("select pra.cancel(\(job))")
+    #expect(try agent.end() == .code(0))
+    #expect(try world.state(job) == "cancelled")
+    #expect(!isAlive(process))
+  }
+
+  @Test func aPreemptedJobGoesOnFromItsCheckpoint() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "train", "count": 20, "every": 3, "hold": 7}"#)
+    let agent = try world.agent("a", "lease=200", "beat=100", "idle=true")
+    _ = try world.process(job)
+    _ = try world.text("select pra.preempt(\(job))")
+    #expect(try agent.end() == .code(0))
+    #expect(try world.end(job) == "preempted 75 preempted")
+    #expect(try world.state(job) == "succeeded")
+    #expect(try world.series(job) == ["0...6 of 1", "7...19 of 2"])
+  }
+
+  @Test func twoHostsShareARun() throws {
+    let world = try World()
+    let left = try world.enqueue(#"{"act": "succeed"}"#, "requirements => '{host=a}'")
+    let right = try world.enqueue(
+      #"{"act": "succeed"}"#, "requirements => '{host=b}', after => '{\(left)}'")
+    let last = try world.enqueue(
+      #"{"act": "succeed"}"#, "requirements => '{host=a}', after => '{\(right)}'")
+    let agents = [
+      try world.agent("one", "label.host=a"), try world.agent("two", "label.host=b"),
+    ]
+    try wait { try world.state(last) == "succeeded" }
+    #expect(
+      try world.text("select string_agg(worker_name, ' ' order by job_id) from pra.attempts")
+        == "one two one")
+    for agent in agents {
+      agent.signal(SIGTERM)
+      #expect(try agent.end() == .code(0))
+    }
+  }
+}

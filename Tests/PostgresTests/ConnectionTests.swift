@@ -1,0 +1,128 @@
+import DatabaseTesting
+import Postgres
+import Testing
+
+@Suite struct ConnectionTests {
+  @Test("parameters come back as they went", arguments: ["", "ü → 'x' \\ \"", "{a,b}", "null"])
+  func text(value: String) throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    #expect(try connection.query("select $1::text as x", [.text(value)]).single().string("x") == value)
+    let array = try connection.query(
+      "select ($1::text[])[2] as x", [.texts(["first", value])]
+    ).single().string("x")
+    #expect(array == value)
+  }
+
+  @Test func bytesOfEveryValueSurvive() throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    let bytes = (0..<1000).map { UInt8($0 % 256) }
+    #expect(try connection.bytes("select $1::bytea", [.bytes(bytes)]) == bytes)
+    #expect(try connection.query("select $1::bytea as x", [.bytes(bytes)]).single().bytes("x") == bytes)
+    #expect(try connection.bytes("select $1::bytea", [.bytes([])]) == [])
+    #expect(try connection.bytes("select null::bytea", []) == nil)
+  }
+
+  @Test("doubles survive to the bit", arguments: [0.1, -0.0, 1e-310, .infinity, -.infinity, .nan])
+  func double(value: Double) throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    let back = try connection.query(
+      "select $1::double precision as x", [.double(value)]
+    ).single().double("x")
+    #expect(value.isNaN ? back.isNaN : back.bitPattern == value.bitPattern)
+  }
+
+  @Test func aRefusalCarriesItsState() throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    let error = #expect(throws: PostgresError.self) { try connection.query("select 1/0") }
+    #expect(error?.sqlState == "22012")
+    #expect(error?.kind == .refused)
+    #expect(try connection.query("select 1 as x").single().integer("x") == 1)
+  }
+
+  @Test func aMissingServerIsUnreachable() throws {
+    let url = DatabaseURL(socketDirectory: "/nonexistent", user: "pra", database: "pra")
+    let error = #expect(throws: PostgresError.self) { _ = try Connection(url) }
+    #expect(error?.isUnreachable == true)
+  }
+
+  @Test func aSessionEndedByTheServerIsUnreachable() throws {
+    let database = try TestDatabase.create()
+    let (victim, other) = (try database.connect(), try database.connect())
+    let process = try victim.query("select pg_backend_pid() as x").single().integer("x")
+    try other.query("select pg_terminate_backend($1)", [.integer(process)])
+    let error = #expect(throws: PostgresError.self) { try victim.query("select 1") }
+    #expect(error?.isUnreachable == true)
+  }
+
+  @Test func aURLThatCannotBeReadSaysWhy() throws {
+    let error = #expect(throws: PostgresError.self) { _ = try DatabaseURL("host=x colour=red") }
+    #expect(error?.message.contains("colour") == true)
+  }
+
+  @Test func aURLHidesItsPasswordFromPeople() throws {
+    let url = try DatabaseURL("postgresql://me:secret@host/db")
+    #expect(!url.description.contains("secret"))
+    #expect(try DatabaseURL(url.conninfo) == url)
+  }
+
+  @Test func aTransactionThatThrowsLeavesNothing() throws {
+    struct Stop: Error {}
+    let connection = try TestDatabase.create(migrated: false).connect()
+    try connection.run("create table t (x int)")
+    #expect(throws: Stop.self) {
+      try connection.transaction {
+        try connection.run("insert into t values (1)")
+        throw Stop()
+      }
+    }
+    #expect(try connection.query("select from t").isEmpty)
+  }
+
+  @Test func copyTakesEveryRow() throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    try connection.run("create table t (a int8, b text, c float8)")
+    var copy = BinaryCopy()
+    for index in 0..<100_000 {
+      copy.row(columns: 3)
+      copy.append(Int64(index))
+      copy.append("loss.é")
+      copy.append(Double(index) / 3)
+    }
+    #expect(try connection.copy("copy t from stdin (format binary)", copy) == 100_000)
+    let row = try connection.query("select sum(a) as a, max(c) as c, min(b) as b from t").single()
+    #expect(try row.string("a") == "4999950000")
+    #expect(try row.double("c") == 99_999.0 / 3)
+    #expect(try row.string("b") == "loss.é")
+  }
+
+  @Test func aRefusedCopyLeavesTheSessionUsable() throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    try connection.run("create table t (a int8 check (a > 0))")
+    var copy = BinaryCopy()
+    copy.row(columns: 1)
+    copy.append(Int64(0))
+    let error = #expect(throws: PostgresError.self) {
+      try connection.copy("copy t from stdin (format binary)", copy)
+    }
+    #expect(error?.sqlState == "23514")
+    #expect(try connection.query("select from t").isEmpty)
+  }
+
+  @Test func aNotificationWakesTheWaiter() throws {
+    let database = try TestDatabase.create()
+    let (listener, speaker) = (try database.connect(), try database.connect())
+    try listener.listen("pra_ready")
+    try speaker.run("notify pra_ready")
+    #expect(try listener.wait(.seconds(30)) == ["pra_ready"])
+    #expect(try listener.wait(.zero) == [])
+  }
+
+  @Test func aRoleHasNoMoreThanItsRights() throws {
+    let connection = try TestDatabase.create().connect(.read)
+    #expect(try connection.query("select from pra.jobs").isEmpty)
+    let error = #expect(throws: PostgresError.self) {
+      try connection.query("select pra.create_run('x')")
+    }
+    #expect(error?.sqlState == "42501")
+  }
+}

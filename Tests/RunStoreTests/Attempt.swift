@@ -1,0 +1,108 @@
+// An attempt of a job in a database of its own, and its session, for tests.
+
+import DatabaseTesting
+import Foundation
+import Postgres
+import RunStore
+
+/// A claimed job, seen from all sides: as its stage, as its worker, as the superuser.
+final class Attempt {
+  let url: DatabaseURL
+  let admin: Connection
+  let job: Int64
+  private(set) var epoch: Int64 = 0
+  private(set) var worker: Int64 = 0
+  let folder: String
+  /// What the session said when nothing may be written any more.
+  let lost = Monitor<[String]>([])
+  /// The agent's end of the control channel of the last session.
+  private(set) var channel: Int32 = -1
+
+  init(_ url: DatabaseURL) throws {
+    self.url = url
+    admin = try Connection(url)
+    folder = NSTemporaryDirectory() + "pra-run-store-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: false)
+    job = try admin.query(
+      """
+      select pra.enqueue(
+        'test', pra.create_run('run of a test'), '{"act": "succeed"}', fault_retries => 100) as job
+      """
+    ).single().integer("job")
+    try claim()
+  }
+
+  deinit {
+    if channel >= 0 { close(channel) }
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  /// A new worker takes the job; the attempt before it is over, and its worker lost.
+  func claim() throws {
+    if worker != 0 {
+      try admin.run("update pra_store.workers set lease_expires_at = '-infinity', lease = '1 s'")
+      try wait { try self.admin.query("select pra.reap() as n").single().integer("n") == 1 }
+    }
+    worker = try admin.query(
+      """
+      select pra.register_worker('w', '{}', '{default}', '{test}', lease => '1 hour') as worker
+      """
+    ).single().integer("worker")
+    epoch = try admin.query(
+      "select epoch from pra.claim($1)", [.integer(worker)]
+    ).single().integer("epoch")
+  }
+
+  /// The stage's session of the latest attempt.
+  func open() throws -> StageSession {
+    var ends: [Int32] = [-1, -1]
+    socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
+    if channel >= 0 { close(channel) }
+    channel = ends[0]
+    return try StageSession(
+      environment: [
+        "PRA_DATABASE_URL": url.conninfo, "PRA_JOB": String(job), "PRA_EPOCH": String(epoch),
+        "PRA_SCRATCH": folder, "PRA_THREADS": "1",
+      ], control: ends[1], onLost: { [lost] message in lost.update { $0.append(message) } })
+  }
+
+  /// Closes the channel, as the death of the agent does.
+  func dropChannel() {
+    close(channel)
+    channel = -1
+  }
+
+  func write(_ bytes: [UInt8], to name: String) throws -> String {
+    let path = "\(folder)/\(name)"
+    try Data(bytes).write(to: URL(filePath: path))
+    return path
+  }
+
+  /// The values of a series, as `step=value of epoch`.
+  func series(_ name: String, view: String = "metrics") throws -> [String] {
+    try admin.query(
+      """
+      select step || '=' || value || ' of ' || epoch as point
+      from pra.\(view)
+      where job_id = $1 and name = $2
+      order by step, epoch
+      """, [.integer(job), .text(name)]
+    ).map { try $0.string("point") }
+  }
+
+  func count(_ sql: String) throws -> Int64 {
+    try admin.query("select (\(sql))::bigint as n").single().integer("n")
+  }
+}
+
+/// Polls until something is true; a test that waits a minute for it has failed.
+func wait(_ condition: () throws -> Bool) throws {
+  let end = ContinuousClock.now + .seconds(60)
+  while try !condition() {
+    guard ContinuousClock.now < end else { throw TestTimeout() }
+    usleep(5000)
+  }
+}
+
+struct TestTimeout: Error {}

@@ -1,0 +1,160 @@
+import DatabaseTesting
+import Foundation
+import Postgres
+import RunStore
+import Testing
+
+@Suite struct StageSessionTests {
+  let database: TestDatabase
+  let attempt: Attempt
+
+  init() throws {
+    database = try TestDatabase.create()
+    attempt = try Attempt(database.url)
+  }
+
+  private func points(_ steps: Range<Int64>) -> [MetricPoint] {
+    steps.map { MetricPoint(name: "loss", step: $0, value: Double($0)) }
+  }
+
+  @Test func aSessionKnowsItsJob() throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    #expect(session.jobID == attempt.job)
+    #expect(session.arguments == #"{"act": "succeed"}"#)
+    #expect(session.runID > 0)
+  }
+
+  @Test func aStaleAttemptDoesNotOpen() throws {
+    try attempt.admin.run("update pra_store.jobs set epoch = epoch + 1")
+    #expect(throws: LeaseLost.self) { try attempt.open() }
+  }
+
+  /// Metrics up to a checkpoint are durable with it, those after it belong to the next attempt.
+  @Test func aResumedSeriesIsCleanAndTheRawOneWhole() throws {
+    let first = try attempt.open()
+    #expect(try first.latestCheckpoint(ofJob: attempt.job) == nil)
+    first.record(points(0..<3))
+    let path = try attempt.write(Array("3".utf8), to: "state")
+    try first.registerCheckpoint(step: 3, files: [(name: "state.json", path: path)])
+    first.record(points(3..<5))
+    first.close()
+
+    try attempt.claim()
+    let second = try attempt.open()
+    let checkpoint = try second.latestCheckpoint(ofJob: attempt.job)
+    #expect(checkpoint?.step == 3)
+    #expect(checkpoint?.files["state.json"]?.mediaType == "application/json")
+    second.record(points(3..<6))
+    try second.finish(outputs: [:])
+
+    #expect(
+      try attempt.series("loss")
+        == ["0=0 of 1", "1=1 of 1", "2=2 of 1", "3=3 of 2", "4=4 of 2", "5=5 of 2"])
+    #expect(try attempt.series("loss", view: "metrics_raw").count == 8)
+  }
+
+  @Test func anAttemptWithoutCheckpointStartsFromScratch() throws {
+    let first = try attempt.open()
+    first.record(points(0..<4))
+    first.close()
+    try attempt.claim()
+    let second = try attempt.open()
+    #expect(try second.latestCheckpoint(ofJob: attempt.job) == nil)
+    second.record(points(0..<2))
+    try second.finish(outputs: [:])
+    #expect(try attempt.series("loss") == ["0=0 of 2", "1=1 of 2"])
+  }
+
+  @Test func valuesThatAreNoNumbersAreKept() throws {
+    let session = try attempt.open()
+    session.record([
+      MetricPoint(name: "loss", step: 0, value: .nan),
+      MetricPoint(name: "loss", step: 1, value: -.infinity),
+    ])
+    try session.finish(
+      outputs: [:],
+      evaluations: [
+        EvaluationRecord(metric: "fid", scope: "overall", value: .nan, images: 2),
+        EvaluationRecord(
+          metric: "fid", scope: "smile \"wide\"", value: .infinity, images: 1,
+          details: #"{"note": 1}"#),
+      ])
+    #expect(try attempt.series("loss") == ["0=NaN of 1", "1=-Infinity of 1"])
+    let values = try attempt.admin.query("select value::text, scope from pra.evaluations order by 2")
+    #expect(try values.map { try $0.string("value") } == ["NaN", "Infinity"])
+    #expect(try values[1].string("scope") == "smile \"wide\"")
+  }
+
+  @Test func theFinishCommitsEverythingAtOnce() throws {
+    let session = try attempt.open()
+    session.record(points(0..<10_000))
+    let image = try session.storeArtifact(bytes: [1, 2], name: "0.png", mediaType: "image/png")
+    try session.finish(
+      outputs: ["grid.png": image],
+      images: [
+        ImageRecord(index: 0, label: 3, className: "smile", seed: .max, artifact: image)
+      ], result: #"{"images": 1}"#)
+    let job = try attempt.admin.query("select state, result->>'images' as n from pra.jobs").single()
+    #expect(try job.string("state") == "succeeded")
+    #expect(try job.string("n") == "1")
+    let seed = try attempt.admin.query("select seed from pra.images where class_name = 'smile'")
+    #expect(try seed.single().string("seed") == "18446744073709551615")
+    #expect(try attempt.count("select count(*) from pra.metrics") == 10_000)
+    var reader = RetryingConnection(
+      url: database.url, role: .read, name: "test", giveUp: { true }, report: { _ in })
+    #expect(try reader.bytes(sha256: image.sha256) == [1, 2])
+  }
+
+  @Test func outputsAreThoseOfAFinishedJob() throws {
+    let first = try attempt.open()
+    #expect(throws: StoreError.self) { try first.outputs(ofJob: attempt.job) }
+    let artifact = try first.storeArtifact(bytes: [7], name: "x", mediaType: "image/png")
+    try first.finish(outputs: ["seven": artifact])
+    let next = try Attempt(database.url).open()
+    defer { next.close() }
+    #expect(try next.outputs(ofJob: attempt.job).mapValues(\.sha256) == ["seven": artifact.sha256])
+  }
+
+  /// Zero rows of an attempt that another one has followed (G2).
+  @Test func aStaleAttemptWritesNothing() throws {
+    let stale = try attempt.open()
+    try attempt.claim()
+    let path = try attempt.write([1], to: "state")
+    #expect(throws: LeaseLost.self) {
+      try stale.storeArtifact(bytes: [1], name: "x", mediaType: "image/png")
+    }
+    #expect(throws: LeaseLost.self) {
+      try stale.registerCheckpoint(step: 1, files: [(name: "state", path: path)])
+    }
+    stale.record(points(0..<5))
+    #expect(throws: LeaseLost.self) { try stale.finish(outputs: [:]) }
+    #expect(attempt.lost.read { $0.count } == 1)
+    for table in ["metrics", "metric_staging", "checkpoints", "artifacts", "job_outputs"] {
+      #expect(try attempt.count("select count(*) from pra_store.\(table)") == 0, "\(table)")
+    }
+  }
+
+  @Test func progressReachesTheDatabase() throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    for step in 1...1000 { session.progress(done: Int64(step), total: 1000, unit: "steps") }
+    try wait { try self.attempt.count("select coalesce(max(done), 0) from pra_store.progress") == 1000 }
+  }
+
+  @Test func theAgentAsksForAStop() throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    #expect(!session.stopRequested)
+    _ = write(attempt.channel, "st", 2)
+    _ = write(attempt.channel, "op\n", 3)
+    try wait { session.stopRequested }
+  }
+
+  @Test func theEndOfTheChannelEndsTheStage() throws {
+    let session = try attempt.open()
+    attempt.dropChannel()
+    try wait { self.attempt.lost.read { $0 == ["the agent is gone"] } }
+    session.close()
+  }
+}

@@ -1,0 +1,36 @@
+// An agent in a process of its own, for tests that kill and stop it.
+//
+// test-agent KEY=VALUE...: url, name, stages, slots, lease, beat, drain, idle, label.<name>
+
+import Agent
+import FoundationEssentials
+import Glibc
+import Logging
+import Postgres
+import RunStore
+
+@main struct TestAgent {
+  static func main() throws {
+    var settings: [String: String] = [:]
+    for word in CommandLine.arguments.dropFirst() {
+      let equals = word.firstIndex(of: "=")!
+      settings[String(word[..<equals])] = String(word[word.index(after: equals)...])
+    }
+    // No agent outlives the tests.
+    _ = DedicatedThread("leash") {
+      var byte: UInt8 = 0
+      while read(STDIN_FILENO, &byte, 1) > 0 {}
+      _exit(1)
+    }
+    let labels = settings.filter { $0.key.hasPrefix("label.") }
+    let configuration = AgentConfiguration(
+      databaseURL: try DatabaseURL(settings["url"]!), name: settings["name"]!,
+      labels: Dictionary(uniqueKeysWithValues: labels.map { (String($0.key.dropFirst(6)), $0.value) }),
+      kinds: ["test"], slots: Int(settings["slots"] ?? "1")!,
+      lease: Double(settings["lease"] ?? "2")!, beat: Double(settings["beat"] ?? "0.5")!,
+      drainTime: Double(settings["drain"] ?? "20")!, untilIdle: settings["idle"] == "true",
+      stageFolder: settings["stages"]!)
+    let logger = Logger(label: "agent") { StreamLogHandler.standardError(label: $0) }
+    exit(try Agent(configuration, logger: logger).run())
+  }
+}

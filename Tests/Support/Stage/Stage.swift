@@ -1,0 +1,90 @@
+// A stage that does what its arguments say, for the tests of the agent.
+
+import FoundationEssentials
+import Glibc
+import RunStore
+
+/// Arguments of a job of kind `test`.
+private struct Orders: Decodable {
+  /// succeed, refuse, fail, crash, hang, deaf, nothing, print or train.
+  let act: String
+  /// print: lines to print; train: steps to make.
+  var count: Int64? = nil
+  /// train: a checkpoint after so many steps.
+  var every: Int64? = nil
+  /// train: the step before which the first attempt waits to be stopped or killed.
+  var hold: Int64? = nil
+  /// train: the step before which the first attempt kills itself.
+  var die: Int64? = nil
+  /// train: microseconds that a step of the first attempt takes.
+  var pace: UInt32? = nil
+}
+
+@main struct Stage {
+  static func main() {
+    StageExit.run { session in
+      print("process \(getpid())")
+      fflush(nil)
+      let orders = try JSONDecoder().decode(Orders.self, from: Data(session.arguments.utf8))
+      switch orders.act {
+      case "succeed":
+        let artifact = try session.storeArtifact(
+          bytes: Array("done".utf8), name: "note.txt", mediaType: "text/plain")
+        try session.finish(outputs: ["note.txt": artifact])
+      case "refuse": throw PermanentFailure("image 7 of emoji.tar is no PNG")
+      case "fail": throw StoreError("the disk is on fire")
+      case "crash":
+        print("about to crash")
+        fflush(nil)
+        UnsafeMutablePointer<Int>(bitPattern: 8)!.pointee = 1
+      case "hang":
+        while !session.stopRequested { usleep(1000) }
+        throw Released()
+      case "deaf": while true { pause() }
+      case "nothing": return
+      case "print":
+        for line in 0..<orders.count! { print("line \(line)") }
+        try session.finish(outputs: [:])
+      case "train": try train(session, orders)
+      default: throw PermanentFailure("act: \"\(orders.act)\" is unknown")
+      }
+    }
+  }
+
+  /// Counts, with a metric at each step and the count as its checkpoint.
+  private static func train(_ session: StageSession, _ orders: Orders) throws {
+    let total = orders.count!
+    var step: Int64 = 0
+    if let checkpoint = try session.latestCheckpoint(ofJob: session.jobID) {
+      let path = "\(session.scratch)/resumed"
+      try session.fetchArtifact(sha256: checkpoint.files["count.txt"]!.sha256, to: path)
+      let text = try String(decoding: Data(contentsOf: URL(filePath: path)), as: UTF8.self)
+      guard Int64(text) == checkpoint.step else { throw StoreError("checkpoint says \(text)") }
+      step = checkpoint.step
+    }
+    while step < total {
+      if session.epoch == 1 && step == orders.die { kill(getpid(), SIGKILL) }
+      if session.epoch == 1, let pace = orders.pace { usleep(pace) }
+      while session.epoch == 1 && step == orders.hold && !session.stopRequested { usleep(1000) }
+      if session.stopRequested {
+        try checkpoint(session, step)
+        throw Released()
+      }
+      session.record([
+        MetricPoint(name: "loss", step: step, value: Double(total - step)),
+        MetricPoint(name: "epoch", step: step, value: Double(session.epoch)),
+      ])
+      step += 1
+      session.progress(done: step, total: total, unit: "steps")
+      if let every = orders.every, step % every == 0 { try checkpoint(session, step) }
+    }
+    try checkpoint(session, step)
+    try session.finish(outputs: [:], result: "{\"steps\": \(step)}")
+  }
+
+  private static func checkpoint(_ session: StageSession, _ step: Int64) throws {
+    let path = "\(session.scratch)/count"
+    try Data(String(step).utf8).write(to: URL(filePath: path))
+    try session.registerCheckpoint(step: step, files: [(name: "count.txt", path: path)])
+  }
+}

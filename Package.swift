@@ -45,7 +45,8 @@ let package = Package(
   ],
   targets: [
     // Foreign libraries, each imported by exactly one target.
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     // libpng with its jumps kept inside C.
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),

@@ -19,8 +19,14 @@ func nearest(to word: String, among known: [String]) -> String? {
   return best.distance <= max(2, word.count / 3) ? best.word : nil
 }
 
-/// "is unknown; did you mean 'x'?" or the list of what is known.
+/// Says that a key is unknown and names the one that was likely meant: the same word in another
+/// section, else the nearest here, else all that are known here.
 func unknown(_ word: String, at path: String, known: [String]) -> ConfigurationError {
+  let elsewhere = ModelConfiguration.leafPaths.filter { $0.hasSuffix(".\(word)") }
+  if !elsewhere.isEmpty {
+    return ConfigurationError(
+      "\(path): unknown key; did you mean '\(elsewhere.joined(separator: "' or '"))'?")
+  }
   if let near = nearest(to: word, among: known) {
     let parent = path.split(separator: ".").dropLast().joined(separator: ".")
     let full = parent.isEmpty ? near : "\(parent).\(near)"

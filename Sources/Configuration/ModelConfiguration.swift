@@ -37,6 +37,19 @@ package struct ModelConfiguration: Section {
 }
 
 extension ModelConfiguration {
+  /// Dotted paths of the keys within sections.
+  static let leafPaths: [String] = {
+    func paths<S: Section>(_ section: String, _: S) -> [String] {
+      S.fields.map { "\(section).\($0.key)" }
+    }
+    let c = ModelConfiguration()
+    return paths("image", c.image) + paths("trunk", c.trunk) + paths("state", c.state)
+      + paths("head", c.head) + paths("encoder", c.encoder) + paths("decoder", c.decoder)
+      + paths("perturb", c.perturb) + paths("noise_injection", c.noiseInjection)
+      + paths("rollout", c.rollout) + paths("loss", c.loss) + paths("training", c.training)
+      + paths("sampling", c.sampling)
+  }()
+
   /// Side, channels (1 or 3) and patch side in pixels.
   package struct Image: Section {
     package var size = 32

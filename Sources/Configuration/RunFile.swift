@@ -83,6 +83,9 @@ package struct RunFile: Sendable, Equatable {
           + Self.keys.joined(separator: ", "))
     }
     for entry in entries where !Self.keys.contains(entry.key) {
+      if ModelConfiguration.fields.contains(where: { $0.key == entry.key }) {
+        throw ConfigurationError("\(entry.key): unknown key; did you mean 'config.\(entry.key)'?")
+      }
       throw unknown(entry.key, at: entry.key, known: Self.keys)
     }
     var given = Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })

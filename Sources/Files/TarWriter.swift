@@ -13,15 +13,15 @@ package struct TarWriter {
   /// - Parameter name: relative, parts joined by `/`
   /// - Throws: `FileError`
   package func append(_ name: String, _ contents: UnsafeRawBufferPointer) throws {
-    if name.utf8.count > 100 {
-      let record = Self.paxRecord("path", name)
-      try writeEntry("pax/long", type: "x", size: record.count)
-      try writePadded(record)
-    }
     try writeEntry(name, type: "0", size: contents.count)
     try file.write(contents)
     try writePadding(contents.count)
   }
+
+  /// Appends a folder.
+  /// - Parameter name: as a file's, with `/` at its end
+  /// - Throws: `FileError`
+  private func append(folder name: String) throws { try writeEntry(name, type: "5", size: 0) }
 
   /// The end mark; the archive gets its name.
   /// - Throws: `FileError`
@@ -30,14 +30,16 @@ package struct TarWriter {
     try file.commit()
   }
 
-  /// Packs the files below a folder, bytewise by path; names beginning with a dot are left out.
+  /// Packs the empty folders, then the files below a folder, both bytewise by path; names beginning
+  /// with a dot are left out.
   /// - Returns: the number of files
   /// - Throws: `FileError`, also on links and other things that are neither file nor folder
   @discardableResult
   package static func pack(folder: String, to path: String) throws -> Int {
-    let names = try files(below: folder)
+    let (names, empty) = try contents(below: folder)
     guard !names.isEmpty else { throw FileError("\(folder): holds no files") }
     let writer = try TarWriter(path)
+    for name in empty { try writer.append(folder: name) }
     for name in names {
       let contents = try MappedFile("\(folder)/\(name)")
       try writer.append(name, contents.bytes)
@@ -49,10 +51,19 @@ package struct TarWriter {
   /// Relative paths of the files below a folder, bytewise sorted; hidden ones are left out.
   /// - Throws: `FileError`
   package static func files(below folder: String) throws -> [String] {
+    try contents(below: folder).files
+  }
+
+  private static func contents(
+    below folder: String
+  ) throws -> (files: [String], emptyFolders: [String]) {
     var found: [String] = []
+    var empty: [String] = []
     var pending = [""]
     while let prefix = pending.popLast() {
-      for name in try entries(of: "\(folder)/\(prefix)") {
+      let names = try entries(of: "\(folder)/\(prefix)")
+      if names.isEmpty, !prefix.isEmpty { empty.append(prefix) }
+      for name in names {
         var status = stat()
         let relative = prefix + name
         let full = "\(folder)/\(relative)"
@@ -65,7 +76,10 @@ package struct TarWriter {
         }
       }
     }
-    return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return (
+      found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) },
+      empty.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    )
   }
 
   private static func entries(of folder: String) throws -> [String] {
@@ -90,6 +104,12 @@ package struct TarWriter {
   }
 
   private func writeEntry(_ name: String, type: Character, size: Int) throws {
+    if name.utf8.count > 100 {
+      let record = Self.paxRecord("path", name)
+      try writeEntry("pax/long", type: "x", size: record.count)
+      try file.write(record)
+      try writePadding(record.count)
+    }
     var header = [UInt8](repeating: 0, count: 512)
     func put(_ text: String, at offset: Int) {
       header.replaceSubrange(offset..<offset + text.utf8.count, with: Array(text.utf8))
@@ -112,11 +132,6 @@ package struct TarWriter {
     put(octal(header.reduce(0) { $0 + Int($1) }, digits: 6), at: 148)
     header[154] = 0
     try file.write(header)
-  }
-
-  private func writePadded(_ bytes: [UInt8]) throws {
-    try file.write(bytes)
-    try writePadding(bytes.count)
   }
 
   private func writePadding(_ count: Int) throws {

@@ -24,6 +24,19 @@ package struct IngestReport: Sendable, Equatable {
   }
 }
 
+extension IngestReport {
+  /// The report as a JSON object, keys sorted.
+  package var json: String {
+    let classes = classes.map { "{\"images\":\($0.images),\"name\":\(JSONText.quoted($0.name))}" }
+    let skipped = skipped.map {
+      "{\"name\":\(JSONText.quoted($0.name)),\"reason\":\(JSONText.quoted($0.reason))}"
+    }
+    return "{\"classes\":[\(classes.joined(separator: ","))],\"fingerprint\":\"\(fingerprint)\","
+      + "\"ignored\":[\(ignored.map(JSONText.quoted).joined(separator: ","))],"
+      + "\"images\":\(images),\"skipped\":[\(skipped.joined(separator: ","))]}\n"
+  }
+}
+
 package enum Ingest {
   package struct Options: Sendable {
     /// Side of the square images, pixels.

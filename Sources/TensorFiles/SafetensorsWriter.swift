@@ -30,7 +30,7 @@ package enum SafetensorsWriter {
     var members: [String] = []
     if !metadata.isEmpty {
       let texts = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-        .map { "\(quoted($0.key)):\(quoted($0.value))" }
+        .map { "\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value))" }
       members.append("\"__metadata__\":{\(texts.joined(separator: ","))}")
     }
     var offset = 0
@@ -40,7 +40,7 @@ package enum SafetensorsWriter {
         "SafetensorsWriter: the name '\(tensor.name)' is reserved or given twice")
       let end = offset + tensor.elements.count * 4
       members.append(
-        "\(quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":["
+        "\(JSONText.quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":["
           + tensor.shape.map(String.init).joined(separator: ",")
           + "],\"data_offsets\":[\(offset),\(end)]}")
       offset = end
@@ -53,21 +53,5 @@ package enum SafetensorsWriter {
     try file.write(header)
     for tensor in sorted { try file.write(UnsafeRawBufferPointer(tensor.elements)) }
     try file.commit()
-  }
-
-  /// A text as a JSON string with its quotes.
-  private static func quoted(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\u{0}"..<" ":
-        let digits = String(scalar.value, radix: 16)
-        out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    return out + "\""
   }
 }

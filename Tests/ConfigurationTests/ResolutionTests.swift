@@ -72,6 +72,9 @@ private func refusal(_ yaml: String, _ options: String...) -> String {
   @Test(arguments: [
     ("trainning: {}", "trainning: unknown key; did you mean 'training'?"),
     ("training: {bach: 3}", "training.bach: unknown key; did you mean 'training.batch'?"),
+    ("lr: 1e-3", "lr: unknown key; did you mean 'training.lr'?"),
+    ("trunk: {blocks: 3}", "did you mean 'head.blocks' or 'encoder.blocks' or 'decoder.blocks'?"),
+    ("zzzzzzzz: 1", "zzzzzzzz: unknown key; known here are method, preset"),
     ("training: {batch: 3.5}", "training.batch: found 3.5, expected an integer from 1"),
     ("training: {batch: many}", "training.batch: found 'many', expected an integer"),
     ("training: {flip: yes}", "training.flip: found 'yes', expected true or false"),

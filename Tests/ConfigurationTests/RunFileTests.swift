@@ -51,6 +51,10 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
     ("name: a\ndata: {source: b}\nsample: {shards: 3}", "sample.count: missing"),
     ("name: a\ndata: {source: b}\nconfig: {seeed: 3}", "seeed: unknown key; did you mean 'seed'?"),
     ("name: 5\ndata: {source: b}", "name: found 5, expected text"), ("5", "found 5"),
+    (
+      "name: a\ndata: {source: b}\ntraining: {}",
+      "training: unknown key; did you mean 'config.training'?"
+    ),
   ])
   func aWrongRunFileIsRefused(text: String, message: String) {
     #expect {

@@ -116,6 +116,16 @@ private func contents(of path: String) throws -> [String: [UInt8]] {
     } throws: { "\($0)".contains(message) }
   }
 
+  @Test func emptyFoldersAreKept() throws {
+    _ = try sample()
+    try FileManager.default.createDirectory(
+      atPath: scratch.path + "/folder/none/deep", withIntermediateDirectories: true)
+    try TarWriter.pack(folder: scratch.path + "/folder", to: scratch.path + "/1.tar")
+    let reader = try TarReader(scratch.path + "/1.tar")
+    #expect(try reader.next() == TarEntry(name: "none/deep", isFolder: true, size: 0))
+    #expect(try reader.next()?.name == "a/ü.png")
+  }
+
   @Test func anUncommittedFileLeavesNothing() throws {
     do {
       let file = try DurableFile(scratch.path + "/x")

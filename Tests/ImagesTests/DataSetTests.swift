@@ -66,6 +66,9 @@ import Testing
     #expect(data.count == 1 && data.labels == [1] && data.classes == ["a", "b"])
     #expect(report.skipped.map(\.name) == ["a/1.png", "a/2.jpg"])
     #expect(report.skipped[0].reason == "truncated")
+    let json = try JSONSerialization.jsonObject(with: Data(report.json.utf8)) as? [String: Any]
+    #expect((json?["skipped"] as? [[String: String]])?[0]["name"] == "a/1.png")
+    #expect(json?["images"] as? Int == 1)
     #expect {
       try ingest(source, skipLimit: 1)
     } throws: {

@@ -12,7 +12,7 @@ private func write(_ tensors: [(String, [Int], [Float])], to path: String) throw
     _ = copy.initialize(from: tensor.2)
     return copy
   }
-  defer { copies.forEach { $0.deallocate() } }
+  defer { for copy in copies { copy.deallocate() } }
   try SafetensorsWriter.write(
     path: path,
     tensors: zip(tensors, copies).map {

@@ -25,7 +25,7 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
 /// The executable of one job kind; the agent starts it as a child process.
 func stage(_ kind: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(
-    name: "pra-\(kind)", dependencies: dependencies + ["JobKinds", "RunStore"],
+    name: "pra-\(kind)", dependencies: dependencies + ["JobKinds", "RunStore", "StageInputs"],
     path: "workers/\(kind)", exclude: ["contract.json"], swiftSettings: swiftSettings)
 }
 
@@ -64,7 +64,7 @@ let package = Package(
     library("Images", ["Digest", "Files", "Raster", "Tensor"]),
     library("PRAModel", ["Configuration", "NeuralNetwork"]),
     library("Training", ["PRAModel", "Images", "TensorFiles"]),
-    library("Sampling", ["PRAModel", "Images", "TensorFiles"]),
+    library("Sampling", ["PRAModel"]),
     library("Evaluation", ["PRAModel", "COpenBLAS"]),
 
     library("Digest", ["CCrypto"]),
@@ -82,10 +82,13 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     // They meet only here.
+    .target(
+      name: "StageInputs", dependencies: ["RunStore", "Training"], path: "workers/inputs",
+      swiftSettings: swiftSettings),
     stage("ingest", ["Images"]),
     stage("train", ["Training"]),
-    stage("sample", ["Sampling"]),
-    stage("evaluate", ["Evaluation"]),
+    stage("sample", ["Sampling", "Raster", "Images"]),
+    stage("evaluate", ["Evaluation", "Images"]),
 
     .executableTarget(
       name: "bench-compute", dependencies: ["Training", "Sampling", "COpenBLAS"],

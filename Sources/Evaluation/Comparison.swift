@@ -14,6 +14,10 @@ package struct EvaluationFigure: Sendable, Equatable {
   package let value: Double
   /// Images of the smaller side.
   package let images: Int
+
+  package init(metric: String, scope: String, value: Double, images: Int) {
+    (self.metric, self.scope, self.value, self.images) = (metric, scope, value, images)
+  }
 }
 
 /// Images of one side of a comparison, in any order.

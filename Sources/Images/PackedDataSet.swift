@@ -91,7 +91,7 @@ package final class PackedDataSet: Sendable {
 }
 
 /// Writes a packed data set image by image; labels may be known at the end only.
-final class PackedDataSetWriter {
+package final class PackedDataSetWriter {
   private let file: DurableFile
   private let size: Int
   private let channels: Int
@@ -99,7 +99,7 @@ final class PackedDataSetWriter {
   private var digest: SHA256
 
   /// - Throws: `FileError`
-  init(_ path: String, size: Int, channels: Int) throws {
+  package init(_ path: String, size: Int, channels: Int) throws {
     file = try DurableFile(path)
     (self.size, self.channels) = (size, channels)
     digest = fingerprintStart(size: size, channels: channels)
@@ -108,7 +108,9 @@ final class PackedDataSetWriter {
 
   var count: Int { labels.count }
 
-  func append(_ pixels: [UInt8], label: Int) throws {
+  /// Adds one image, [size, size, channels] row-major.
+  /// - Throws: `FileError`
+  package func append(_ pixels: [UInt8], label: Int) throws {
     precondition(
       pixels.count == size * size * channels, "PackedDataSetWriter: \(pixels.count) bytes")
     labels.append(label)
@@ -117,7 +119,7 @@ final class PackedDataSetWriter {
   }
 
   /// - Returns: the fingerprint
-  func commit(classes: [String]) throws -> String {
+  package func commit(classes: [String]) throws -> String {
     let labelBytes = labels.flatMap { littleEndian(UInt32($0)) }
     let names: [UInt8] = classes.flatMap { Array($0.utf8) + [UInt8(0)] }
     try file.write(labelBytes)

@@ -26,7 +26,7 @@ StageExit.run { session in
     let rows = try (0..<set.count).map { i in
       if i % 64 == 0 { try session.releaseIfAsked() }
       return extractor.features(
-        of: set.pixels(of: i).assumingMemoryBound(to: UInt8.self), count: 1, size: set.size,
+        of: set.pixels(of: i), count: 1, size: set.size,
         channels: set.channels)[0]
     }
     return LabelledFeatures(features: rows, labels: set.labels)
@@ -45,7 +45,7 @@ StageExit.run { session in
     reference: reference, classes: data.classes)
   figures.append(try reconstruction(session, arguments, data, device))
 
-  for figure in figures { print("\(figure.metric) \(figure.scope): \(figure.value)") }
+  for figure in figures { say("\(figure.metric) \(figure.scope): \(figure.value)") }
   let records = figures.map {
     EvaluationRecord(
       metric: $0.metric, scope: $0.scope, value: $0.value, images: Int64($0.images))
@@ -66,8 +66,7 @@ StageExit.run { session in
 func reconstruction(
   _ session: StageSession, _ arguments: EvaluateArguments, _ data: PackedDataSet, _ device: Device
 ) throws -> EvaluationFigure {
-  let weights = try session.sampledWeights(of: arguments.samples)
-  let (model, _) = try session.trainedModel(ofJob: arguments.train, weights: weights, on: device)
+  let (model, _) = try session.trainedModel(ofJob: arguments.train, on: device)
   var ratio = PeakSignalToNoise()
   let count = min(data.count, 10_000)
   let batch = 64

@@ -28,8 +28,8 @@ StageExit.run { session in
       .joined(separator: arguments.sourceName)
     throw PermanentFailure(sentence)
   }
-  for skipped in report.skipped { print("skipped \(skipped.name): \(skipped.reason)") }
-  print("\(report.images) images in \(report.classes.count) classes, \(report.fingerprint)")
+  for skipped in report.skipped { say("skipped \(skipped.name): \(skipped.reason)") }
+  say("\(report.images) images in \(report.classes.count) classes, \(report.fingerprint)")
   let dataSet = try session.storeArtifact(
     file: packed, name: OutputName.dataSet, mediaType: "application/octet-stream")
   let record = try session.storeArtifact(

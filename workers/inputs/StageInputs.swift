@@ -44,26 +44,27 @@ extension StageSession {
   }
 
   /// A trained model with its last checkpoint's weights.
-  /// - Parameter weights: `model` or `ema-<decay>`, as `sampling.weights` names them
+  /// - Parameter weights: `model` or `ema-<decay>`, as `sampling.weights` names them; without it the
+  ///   ones that the training run's own configuration samples with
   package func trainedModel(
-    ofJob job: Int, weights: String, on device: Device
+    ofJob job: Int, weights: String? = nil, on device: Device
   ) throws -> (model: PRAModel, step: Int64) {
     guard let checkpoint = try latestCheckpoint(ofJob: Int64(job)) else {
       throw PermanentFailure("job \(job) has no checkpoint")
-    }
-    let file = "\(weights).safetensors"
-    guard checkpoint.files[file] != nil else {
-      let known = checkpoint.files.keys.filter { $0.hasSuffix(".safetensors") }.sorted()
-      throw PermanentFailure(
-        "sampling.weights: the checkpoint of job \(job) has no \(file); it has "
-          + known.joined(separator: ", "))
     }
     let folder = "\(scratch)/checkpoint"
     try fetch(checkpoint, to: folder)
     return try refusingBadInput {
       let state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")
       guard let classes = state.config.classes else {
-        throw PermanentFailure("state.json: config.classes is null; the checkpoint is not finished")
+        throw PermanentFailure("state.json: config.classes is null; expected a number")
+      }
+      let file = "\(weights ?? state.config.sampling.weights).safetensors"
+      guard checkpoint.files[file] != nil else {
+        let known = checkpoint.files.keys.filter { $0.hasSuffix(".safetensors") }.sorted()
+        throw PermanentFailure(
+          "sampling.weights: the checkpoint of job \(job) has no \(file); it has "
+            + known.joined(separator: ", "))
       }
       let model = try PRAModel(state.config, classes: classes, on: device)
       try model.loadWeights(from: "\(folder)/\(file)")
@@ -86,6 +87,12 @@ extension StageSession {
   package func releaseIfAsked() throws {
     if stopRequested { throw Released() }
   }
+}
+
+/// One line of the attempt's log, at once: a buffered one would be lost with the process.
+package func say(_ line: String) {
+  let line = line + "\n"
+  _ = write(STDOUT_FILENO, line, line.utf8.count)
 }
 
 /// Something failed that may go well another time.

@@ -23,7 +23,7 @@ StageExit.run { session in
   }
   let image = model.configuration.image
   let count = arguments.last - arguments.first
-  print("drawing images \(arguments.first) to \(arguments.last - 1) with step \(step)'s weights")
+  say("drawing images \(arguments.first) to \(arguments.last - 1) with step \(step)'s weights")
 
   let packed = "\(session.scratch)/\(OutputName.images)"
   let writer = try PackedDataSetWriter(packed, size: image.size, channels: image.channels)

@@ -21,21 +21,22 @@ struct TrainingJob {
   var loader: ImageLoader
 
   init(_ session: StageSession) throws {
+    self.session = session
     let arguments = try refusingBadInput { try TrainArguments(json: session.arguments) }
-    data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
+    let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
+    self.data = data
     let configuration = try Self.complete(arguments.config, with: data)
     let device = try session.device()
     let model = try refusingBadInput {
       try PRAModel(configuration, classes: data.classes.count, on: device)
     }
-    self.session = session
     trainer = Trainer(model)
     let training = configuration.training
     loader = ImageLoader(
       data, batch: training.batch, seed: configuration.seed,
       augmentation: Augmentation(
         crop: training.crop.map { $0[0]...$0[1] }, flip: training.flip, seed: configuration.seed))
-    print(
+    say(
       "\(model.parameters.elementCount) parameters, \(data.count) images in \(data.classes.count) "
         + "classes, \(training.total) steps of \(training.batch), \(session.threads) threads")
   }
@@ -73,13 +74,13 @@ struct TrainingJob {
         try trainer.restore(from: folder, dataFingerprint: data.fingerprint)
       }
       registered = trainer.step
-      print("resumed from step \(trainer.step)")
+      say("resumed from step \(trainer.step)")
     }
     let every = trainer.model.configuration.training.checkpointEvery
     while trainer.step < total {
       if session.stopRequested {
         if trainer.step > registered { try register() }
-        print("stopped at step \(trainer.step)")
+        say("stopped at step \(trainer.step)")
         throw Released()
       }
       try step()
@@ -122,12 +123,11 @@ struct TrainingJob {
       step: Int64(trainer.step), files: files.map { (name: $0, path: "\(folder)/\($0)") })
     for file in files { unlink("\(folder)/\(file)") }
     rmdir(folder)
-    print("checkpoint at step \(trainer.step)")
+    say("checkpoint at step \(trainer.step)")
   }
 }
 
 StageExit.run { session in
-  setvbuf(stdout, nil, _IOLBF, 0)
   var job = try TrainingJob(session)
   try job.run()
 }

@@ -25,7 +25,7 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
 /// The executable of one job kind; the agent starts it as a child process.
 func stage(_ kind: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(
-    name: "pra-\(kind)", dependencies: dependencies + ["JobKinds", "RunStore"],
+    name: "pra-\(kind)", dependencies: dependencies + ["JobKinds", "RunStore", "StageInputs"],
     path: "workers/\(kind)", exclude: ["contract.json"], swiftSettings: swiftSettings)
 }
 
@@ -45,9 +45,11 @@ let package = Package(
   ],
   targets: [
     // Foreign libraries, each imported by exactly one target.
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    // libpng with its jumps kept inside C.
+    .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
     // The model trains without a database.
@@ -55,13 +57,14 @@ let package = Package(
     library("Tensor", ["CKernels"]),
     library("Autodiff", ["Tensor"]),
     library("NeuralNetwork", ["Autodiff"]),
-    library("TensorFiles", ["Tensor"]),
+    library("Files"),
+    library("TensorFiles", ["Files"]),
     library("Configuration", [yams]),
     library("Raster", ["CPNG"]),
-    library("Images", ["Raster", "Tensor"]),
+    library("Images", ["Digest", "Files", "Raster", "Tensor"]),
     library("PRAModel", ["Configuration", "NeuralNetwork"]),
     library("Training", ["PRAModel", "Images", "TensorFiles"]),
-    library("Sampling", ["PRAModel", "Images", "TensorFiles"]),
+    library("Sampling", ["PRAModel"]),
     library("Evaluation", ["PRAModel", "COpenBLAS"]),
 
     library("Digest", ["CCrypto"]),
@@ -72,17 +75,20 @@ let package = Package(
     library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
     library("RunStore", ["Postgres", "Digest"]),
-    library("JobKinds", ["JobQueue", "Configuration"]),
+    library("JobKinds", ["Configuration"]),
     library("Agent", ["JobQueue", "JobKinds", "RunStore", logging]),
     .executableTarget(
       name: "pra", dependencies: ["Agent", "JobKinds", "RunStore", "Raster", argumentParser],
       swiftSettings: swiftSettings),
 
     // They meet only here.
+    .target(
+      name: "StageInputs", dependencies: ["RunStore", "Training"], path: "workers/inputs",
+      swiftSettings: swiftSettings),
     stage("ingest", ["Images"]),
     stage("train", ["Training"]),
-    stage("sample", ["Sampling"]),
-    stage("evaluate", ["Evaluation"]),
+    stage("sample", ["Sampling", "Raster", "Images"]),
+    stage("evaluate", ["Evaluation", "Images"]),
 
     .executableTarget(
       name: "bench-compute", dependencies: ["Training", "Sampling", "COpenBLAS"],
@@ -97,9 +103,15 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     tests("ArchitectureTests", []),
-    tests("ModelTests", ["Training", "Sampling", "Evaluation"]),
+    tests("ModelTests", ["Training", "Sampling", "Evaluation", "TensorFiles"]),
     tests("TensorTests", ["Tensor"]),
     tests("AutodiffTests", ["Autodiff"]),
+    tests("ConfigurationTests", ["Configuration"]),
+    tests("DigestTests", ["Digest"]),
+    tests("FilesTests", ["Files"]),
+    tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
+    tests("ImagesTests", ["Images"], resources: [.copy("Golden")]),
+    tests("TensorFilesTests", ["TensorFiles"]),
     tests("RunStoreTests", ["RunStore", "Digest", "DatabaseTesting"]),
     tests("AgentTests", ["Agent", "RunStore", "DatabaseTesting", "pra-test", "test-agent"]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),

@@ -68,9 +68,11 @@ package final class KeyValueCache {
   package let capacity: Int
   package private(set) var count = 0
 
-  package init(batch: Int, heads: Int, capacity: Int, size: Int, on device: Device) {
-    keys = Tensor(uninitialized: [batch, heads, capacity, size], on: device)
-    values = Tensor(uninitialized: [batch, heads, capacity, size], on: device)
+  package init(
+    batch: Int, heads: Int, capacity: Int, size: Int, type: ElementType, on device: Device
+  ) {
+    keys = Tensor(uninitialized: [batch, heads, capacity, size], type: type, on: device)
+    values = Tensor(uninitialized: [batch, heads, capacity, size], type: type, on: device)
     self.capacity = capacity
   }
 
@@ -79,6 +81,9 @@ package final class KeyValueCache {
   package func attend(_ qkv: Tensor, heads: Int, angles: RotaryAngles) -> Tensor {
     let (batch, tokens, packed) = qkv.dimensions3
     let width = packed / 3
+    precondition(
+      qkv.type == keys.type && keys.shape == [batch, heads, capacity, width / heads],
+      "KeyValueCache: \(qkv.shape) of \(qkv.type) for \(keys.shape) of \(keys.type)")
     precondition(count + tokens <= capacity, "KeyValueCache: \(count) + \(tokens) > \(capacity)")
     precondition(angles.tokens >= count + tokens, "KeyValueCache: too few angles")
     let out = Tensor(uninitialized: [batch, tokens, width], type: qkv.type, on: qkv.device)

@@ -14,6 +14,10 @@ package struct EvaluationFigure: Sendable, Equatable {
   package let value: Double
   /// Images of the smaller side.
   package let images: Int
+
+  package init(metric: String, scope: String, value: Double, images: Int) {
+    (self.metric, self.scope, self.value, self.images) = (metric, scope, value, images)
+  }
 }
 
 /// Images of one side of a comparison, in any order.
@@ -33,29 +37,45 @@ package struct LabelledFeatures {
 }
 
 /// Frechet distances on fixed random features, overall and of each class that both sides show at
-/// least twice. Features are first divided by the data set's standard deviations, so that no
-/// feature counts for its unit.
+/// least twice.
+///
+/// Features are first divided by the data set's standard deviations, so that no feature counts for
+/// its unit. Overall, an image of the data set weighs so that its class counts as often as it was
+/// drawn: another mix of classes is not an error of the pictures.
 package func frechetFigures(
   drawn: LabelledFeatures, reference: LabelledFeatures, classes: [String]
 ) -> [EvaluationFigure] {
   let metric = "frechet.\(RandomFeatures.name)"
   let scale = inverseDeviations(reference.features)
-  func statistics(_ features: [[Double]]) -> FeatureStatistics {
-    FeatureStatistics(features.map { f in zip(f, scale).map { $0 * $1 } })
+  func scaled(_ features: [[Double]]) -> [[Double]] {
+    features.map { f in zip(f, scale).map { $0 * $1 } }
   }
   var figures: [EvaluationFigure] = []
-  func compare(_ scope: String, _ a: [[Double]], _ b: [[Double]]) {
+  func compare(_ scope: String, _ a: [[Double]], _ b: [[Double]], weights: [Double]?) {
     guard a.count >= 2, b.count >= 2 else { return }
+    let distance = frechetDistance(
+      FeatureStatistics(scaled(a)), FeatureStatistics(scaled(b), weights: weights))
     figures.append(
       EvaluationFigure(
-        metric: metric, scope: scope, value: frechetDistance(statistics(a), statistics(b)),
-        images: min(a.count, b.count)))
+        metric: metric, scope: scope, value: distance, images: min(a.count, b.count)))
   }
-  compare("overall", drawn.features, reference.features)
+  compare(
+    "overall", drawn.features, reference.features,
+    weights: classWeights(of: reference.labels, as: drawn.labels))
   for (label, name) in classes.enumerated() {
-    compare(name, drawn.of(class: label), reference.of(class: label))
+    compare(name, drawn.of(class: label), reference.of(class: label), weights: nil)
   }
   return figures
+}
+
+/// For each label: how often it was drawn for each time the data set has it.
+private func classWeights(of reference: [Int], as drawn: [Int]) -> [Double]? {
+  func counts(_ labels: [Int]) -> [Int: Double] {
+    labels.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+  }
+  let (has, wants) = (counts(reference), counts(drawn))
+  let weights = reference.map { (wants[$0] ?? 0) / has[$0]! }
+  return weights.contains { $0 > 0 } ? weights : nil
 }
 
 private func inverseDeviations(_ features: [[Double]]) -> [Double] {

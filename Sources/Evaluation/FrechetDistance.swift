@@ -9,22 +9,30 @@ package struct FeatureStatistics: Sendable {
   /// Row-major [dimension, dimension], divided by count - 1.
   package let covariance: [Double]
 
-  /// - Parameter features: at least two vectors of one length
-  package init(_ features: [[Double]]) {
+  /// - Parameters:
+  ///   - features: at least two vectors of one length
+  ///   - weights: how much each counts; all the same where nil
+  package init(_ features: [[Double]], weights: [Double]? = nil) {
     precondition(features.count >= 2, "FeatureStatistics: \(features.count) vectors")
     let (n, d) = (features.count, features[0].count)
+    let total = weights?.reduce(0, +) ?? Double(n)
+    // Mean weight 1, so that the unbiased divisor n - 1 is that of the unweighted case.
+    let share = weights.map { $0.map { $0 * Double(n) / total } }
     var mean = [Double](repeating: 0, count: d)
-    for f in features { for i in 0..<d { mean[i] += f[i] } }
-    for i in 0..<d { mean[i] /= Double(n) }
+    for (row, f) in features.enumerated() {
+      let weight = (share?[row] ?? 1) / Double(n)
+      for i in 0..<d { mean[i] += weight * f[i] }
+    }
     var centred = [Double](repeating: 0, count: n * d)
     for (row, f) in features.enumerated() {
-      for i in 0..<d { centred[row * d + i] = f[i] - mean[i] }
+      let root = (share?[row] ?? 1).squareRoot()
+      for i in 0..<d { centred[row * d + i] = root * (f[i] - mean[i]) }
     }
     var covariance = [Double](repeating: 0, count: d * d)
     cblas_dgemm(
       CblasRowMajor, CblasTrans, CblasNoTrans, blasint(d), blasint(d), blasint(n),
       1 / Double(n - 1), centred, blasint(d), centred, blasint(d), 0, &covariance, blasint(d))
-    self.count = n
+    count = n
     self.mean = mean
     self.covariance = covariance
   }

@@ -8,12 +8,15 @@ import Tensor
 
 /// Three 3x3 convolutions of stride 2 with ReLU; a feature is a channel's mean over the image.
 package struct RandomFeatures {
-  /// Sixteen means of the first layer, sixteen of the second, thirty-two of the third.
-  package static let count = 64
+  /// Eight means of the first layer, eight of the second, sixteen of the third: few, since a
+  /// covariance of d features estimated from n images is biased by about d^2 / n.
+  package static let count = 32
+  /// The smallest image, in pixels a side.
+  package static let leastSide = 8
   /// Names this definition in stored results; a change of any number below must change it.
-  package static let name = "random-conv-64-v1"
+  package static let name = "random-conv-32-v1"
 
-  private static let channels = [16, 16, 32]
+  private static let channels = [8, 8, 16]
   private static let seed: UInt64 = 0x5052_4131
   private let device: Device
   /// Each [out, 9 * in].
@@ -35,12 +38,12 @@ package struct RandomFeatures {
 
   /// - Parameters:
   ///   - pixels: [count, size, size, channels] as bytes; one channel is read as three equal ones
-  ///   - size: at least 8
-  /// - Returns: `count` rows of 64 features
+  ///   - size: at least `leastSide`
+  /// - Returns: `count` rows of 32 features
   package func features(
-    of pixels: UnsafeBufferPointer<UInt8>, count: Int, size: Int, channels: Int
+    of pixels: UnsafeRawBufferPointer, count: Int, size: Int, channels: Int
   ) -> [[Double]] {
-    precondition(pixels.count == count * size * size * channels && size >= 8, "features: sizes")
+    precondition(pixels.count == count * size * size * channels && size >= Self.leastSide, "features: sizes")
     // One image at a time: the working memory of 256-pixel images stays small.
     let image = size * size * channels
     return (0..<count).map { n in

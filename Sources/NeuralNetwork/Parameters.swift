@@ -70,7 +70,7 @@ package final class Parameters {
 }
 
 /// CRC-32 of ISO 3309 (as in PNG and gzip), bit by bit: names are short.
-func crc32(_ bytes: [UInt8]) -> UInt32 {
+package func crc32(_ bytes: [UInt8]) -> UInt32 {
   var crc: UInt32 = 0xFFFF_FFFF
   for byte in bytes {
     crc ^= UInt32(byte)

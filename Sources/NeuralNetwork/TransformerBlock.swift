@@ -98,11 +98,11 @@ package struct TransformerStack {
   }
 
   /// Empty caches for `batch` sequences of the stack's length.
-  package func caches(batch: Int, on device: Device) -> [KeyValueCache] {
+  package func caches(batch: Int) -> [KeyValueCache] {
     blocks.map { _ in
       KeyValueCache(
         batch: batch, heads: shape.heads, capacity: angles.cosine.shape[0],
-        size: shape.headSize, on: device)
+        size: shape.headSize, type: angles.cosine.type, on: angles.cosine.device)
     }
   }
 }

@@ -69,9 +69,9 @@ package struct PixelDecoder {
   }
 
   /// Empty caches for `batch` images; none where positions do not see each other.
-  package func caches(batch: Int, on device: Device) -> [KeyValueCache]? {
+  package func caches(batch: Int) -> [KeyValueCache]? {
     if case .causal(_, let stack, _, _) = body {
-      stack.caches(batch: batch, on: device)
+      stack.caches(batch: batch)
     } else {
       nil
     }

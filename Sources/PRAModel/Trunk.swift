@@ -55,8 +55,8 @@ package struct Trunk {
   }
 
   /// The same one position after the other, from the tokens' cached keys and values.
-  package func decoding(batch: Int, on device: Device) -> [KeyValueCache] {
-    stack.caches(batch: batch, on: device)
+  package func decoding(batch: Int) -> [KeyValueCache] {
+    stack.caches(batch: batch)
   }
 
   /// h_0 of [batch] classes: [batch, 1, d].

@@ -43,8 +43,8 @@ package struct Sampler {
     let labels =
       labels.map(Int32.init)
       + (guided ? [Int32](repeating: model.nullClass, count: count) : [])
-    let trunkCaches = model.trunk.decoding(batch: halves * count, on: model.device)
-    let decoderCaches = model.decoder.caches(batch: count, on: model.device)
+    let trunkCaches = model.trunk.decoding(batch: halves * count)
+    let decoderCaches = model.decoder.caches(batch: count)
     let positions = model.sizes.positions
     let result = Tensor(
       uninitialized: [count, positions, model.sizes.patchWidth], type: model.type,

@@ -65,7 +65,7 @@ import Testing
     let noise = Philox(seed: 3).uniforms(30 * 16 * 16 * 3, a: 0, b: 0, stream: 3)
     func bytes(_ contrast: Double) -> [[Double]] {
       let pixels = noise.map { UInt8(128 + contrast * 127 * ($0 - 0.5)) }
-      return pixels.withUnsafeBufferPointer {
+      return pixels.withUnsafeBytes {
         features.features(of: $0, count: 30, size: 16, channels: 3)
       }
     }

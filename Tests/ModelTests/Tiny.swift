@@ -23,6 +23,7 @@ func tiny(_ edit: (inout ModelConfiguration) -> Void = { _ in }) -> ModelConfigu
   c.decoder.headDim = 4
   c.loss.flowRepeat = 2
   c.training.batch = 3
+  c.sampling.weights = "model"
   edit(&c)
   return c
 }

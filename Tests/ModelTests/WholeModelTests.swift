@@ -82,7 +82,7 @@ import Testing
     let tape = Tape(on: device, recording: false)
     let labels: [Int32] = [0, 3, 2]
     let parallel = model.trunk(labels, tape.constant(patches)).value
-    let caches = model.trunk.decoding(batch: 3, on: device)
+    let caches = model.trunk.decoding(batch: 3)
     var hidden = model.trunk.first(labels, on: tape, caches: caches).value
     for i in 0..<model.sizes.positions {
       let expected = Tensor(uninitialized: [3, 1, 16], on: device)

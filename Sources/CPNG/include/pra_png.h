@@ -1,0 +1,22 @@
+// PNG by libpng. Its error handling jumps out of C frames, so no Swift code runs under it: each
+// function here is one whole decoding or encoding.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+enum { png_message_size = 200 };
+
+/// Decodes a whole PNG file in memory to 8 bits per channel, 1 to 4 channels (gray, gray and alpha,
+/// RGB, RGBA), rows from top to bottom, without gaps. Palettes and few bits are expanded; of 16 bits
+/// the high byte is kept, but 16-bit gray is clipped at 255, as Pillow converts its mode I;16.
+/// Returns 1 and memory for png_pixels_free, or 0 and a message.
+int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, uint8_t **pixels,
+                      uint32_t *width, uint32_t *height, int *channels,
+                      char message[png_message_size]);
+
+/// Encodes 8-bit pixels of 1 or 3 channels. Equal pixels give equal bytes under one libpng and zlib.
+/// Returns 1 and memory for png_pixels_free, or 0 and a message.
+int png_pixels_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
+                      uint8_t **data, size_t *size, char message[png_message_size]);
+
+void png_pixels_free(uint8_t *memory);

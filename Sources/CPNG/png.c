@@ -1,0 +1,148 @@
+#include "pra_png.h"
+
+#include <png.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  const uint8_t *data;
+  size_t size, offset;
+} source;
+
+typedef struct {
+  uint8_t *data;
+  size_t size, capacity;
+} sink;
+
+static void fail(png_structp png, png_const_charp message) {
+  snprintf(png_get_error_ptr(png), png_message_size, "%s", message);
+  longjmp(png_jmpbuf(png), 1);
+}
+
+// Warnings concern ancillary chunks, which no pixel depends on.
+static void ignore(png_structp png, png_const_charp message) {
+  (void)png;
+  (void)message;
+}
+
+static void take(png_structp png, png_bytep out, size_t count) {
+  source *from = png_get_io_ptr(png);
+  if (count > from->size - from->offset) png_error(png, "truncated");
+  memcpy(out, from->data + from->offset, count);
+  from->offset += count;
+}
+
+static void put(png_structp png, png_bytep bytes, size_t count) {
+  sink *to = png_get_io_ptr(png);
+  if (to->size + count > to->capacity) {
+    size_t capacity = (to->size + count) * 2;
+    uint8_t *grown = realloc(to->data, capacity);
+    if (!grown) png_error(png, "out of memory");
+    to->data = grown;
+    to->capacity = capacity;
+  }
+  memcpy(to->data + to->size, bytes, count);
+  to->size += count;
+}
+
+static void flush(png_structp png) { (void)png; }
+
+// Two bytes per value, high first, to one: min(value, 255).
+static void clip_gray16(uint8_t *out, const uint8_t *in, size_t count) {
+  for (size_t i = 0; i < count; i++) out[i] = in[2 * i] ? 255 : in[2 * i + 1];
+}
+
+int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, uint8_t **pixels,
+                      uint32_t *width, uint32_t *height, int *channels,
+                      char message[png_message_size]) {
+  source from = {data, size, 0};
+  uint8_t *volatile image = NULL;
+  png_bytep *volatile rows = NULL;
+  png_infop info = NULL;
+  message[0] = 0;
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, fail, ignore);
+  if (png) info = png_create_info_struct(png);
+  if (!png || !info) {
+    snprintf(message, png_message_size, "out of memory");
+    png_destroy_read_struct(&png, NULL, NULL);
+    return 0;
+  }
+  if (setjmp(png_jmpbuf(png))) {
+    png_destroy_read_struct(&png, &info, NULL);
+    free(image);
+    free((void *)rows);
+    return 0;
+  }
+  png_set_read_fn(png, &from, take);
+  // A damaged checksum is an error in every chunk that pixels depend on.
+  png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
+  png_read_info(png, info);
+
+  uint32_t w = png_get_image_width(png, info), h = png_get_image_height(png, info);
+  if ((uint64_t)w * h > most_pixels) png_error(png, "too many pixels");
+  int type = png_get_color_type(png, info), bits = png_get_bit_depth(png, info);
+  int gray16 = type == PNG_COLOR_TYPE_GRAY && bits == 16;
+  if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
+  if (type == PNG_COLOR_TYPE_GRAY && bits < 8) png_set_expand_gray_1_2_4_to_8(png);
+  if (bits == 16 && !gray16) png_set_strip_16(png);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, info);
+
+  size_t row = png_get_rowbytes(png, info);
+  image = malloc(row * h);
+  rows = malloc(sizeof(png_bytep) * h);
+  if (!image || !rows) png_error(png, "out of memory");
+  for (uint32_t y = 0; y < h; y++) rows[y] = image + y * row;
+  png_read_image(png, (png_bytepp)rows);
+  png_read_end(png, NULL);
+
+  if (gray16) clip_gray16(image, image, (size_t)w * h);
+  *pixels = image;
+  *width = w;
+  *height = h;
+  *channels = png_get_channels(png, info);
+  png_destroy_read_struct(&png, &info, NULL);
+  free((void *)rows);
+  return 1;
+}
+
+int png_pixels_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
+                      uint8_t **data, size_t *size, char message[png_message_size]) {
+  // On the heap: what a jump leaves in local variables is not defined.
+  sink *to = calloc(1, sizeof(sink));
+  png_infop info = NULL;
+  message[0] = 0;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, fail, ignore);
+  if (png) info = png_create_info_struct(png);
+  if (!png || !info || !to) {
+    snprintf(message, png_message_size, "out of memory");
+    png_destroy_write_struct(&png, &info);
+    free(to);
+    return 0;
+  }
+  if (setjmp(png_jmpbuf(png))) {
+    png_destroy_write_struct(&png, &info);
+    free(to->data);
+    free(to);
+    return 0;
+  }
+  png_set_write_fn(png, to, put, flush);
+  png_set_IHDR(png, info, width, height, 8,
+               channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_compression_level(png, 6);
+  png_write_info(png, info);
+  for (uint32_t y = 0; y < height; y++) {
+    png_write_row(png, pixels + (size_t)y * width * (size_t)channels);
+  }
+  png_write_end(png, info);
+  png_destroy_write_struct(&png, &info);
+  *data = to->data;
+  *size = to->size;
+  free(to);
+  return 1;
+}
+
+void png_pixels_free(uint8_t *memory) { free(memory); }

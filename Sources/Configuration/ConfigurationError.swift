@@ -1,0 +1,51 @@
+// What is wrong with a configuration, in one sentence.
+
+/// A setting that cannot be used: names the key, what was found and what would be right.
+package struct ConfigurationError: Error, CustomStringConvertible, Equatable {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}
+
+/// The known word closest to one that is not known, or nil when none is close.
+///
+/// Distance of Levenshtein 1966; close means at most a third of the letters changed, and two at
+/// least are allowed.
+func nearest(to word: String, among known: [String]) -> String? {
+  let ranked = known.map { (distance: editDistance(word, $0), word: $0) }
+  guard let best = ranked.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else {
+    return nil
+  }
+  return best.distance <= max(2, word.count / 3) ? best.word : nil
+}
+
+/// Says that a key is unknown and names the one that was likely meant: the same word in another
+/// section, else the nearest here, else all that are known here.
+func unknown(_ word: String, at path: String, known: [String]) -> ConfigurationError {
+  let elsewhere = ModelConfiguration.leafPaths.filter { $0.hasSuffix(".\(word)") }
+  if !elsewhere.isEmpty {
+    return ConfigurationError(
+      "\(path): unknown key; did you mean '\(elsewhere.joined(separator: "' or '"))'?")
+  }
+  if let near = nearest(to: word, among: known) {
+    let parent = path.split(separator: ".").dropLast().joined(separator: ".")
+    let full = parent.isEmpty ? near : "\(parent).\(near)"
+    return ConfigurationError("\(path): unknown key; did you mean '\(full)'?")
+  }
+  return ConfigurationError(
+    "\(path): unknown key; known here are \(known.joined(separator: ", "))")
+}
+
+private func editDistance(_ first: String, _ second: String) -> Int {
+  let a = Array(first.lowercased())
+  let b = Array(second.lowercased())
+  var previous = Array(0...b.count)
+  for (i, x) in a.enumerated() {
+    var row = [i + 1]
+    for (j, y) in b.enumerated() {
+      row.append(min(previous[j + 1] + 1, row[j] + 1, previous[j] + (x == y ? 0 : 1)))
+    }
+    previous = row
+  }
+  return previous[b.count]
+}

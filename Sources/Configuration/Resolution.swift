@@ -1,0 +1,92 @@
+// From a file and options to a complete configuration, and to canonical JSON and back.
+
+/// One `--set dotted.key=value`.
+package struct Override: Sendable, Equatable {
+  package let path: [String]
+  package let value: SettingValue
+
+  /// - Throws: `ConfigurationError` where `=` or the key is missing
+  package init(_ text: String) throws {
+    guard let equals = text.firstIndex(of: "=") else {
+      throw ConfigurationError("--set \(text): expected key=value, as in training.total=200")
+    }
+    path = text[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard path.allSatisfy({ !$0.isEmpty }) else {
+      throw ConfigurationError("--set \(text): the key before '=' is empty or has an empty part")
+    }
+    value = try SettingValue(
+      parsing: String(text[text.index(after: equals)...]), source: "--set \(text)")
+  }
+
+  init(path: [String], value: SettingValue) {
+    self.path = path
+    self.value = value
+  }
+
+  /// The value inside one mapping per part of the key.
+  var nested: SettingValue {
+    path.reversed().reduce(value) { .mapping([SettingValue.Entry(key: $1, value: $0)]) }
+  }
+}
+
+extension ModelConfiguration {
+  /// Preset, then the file, then the options; checked as a whole.
+  /// - Parameters:
+  ///   - settings: the mapping of a file, or `.null` for an empty one
+  ///   - path: where the mapping stands in its file, for messages
+  /// - Throws: `ConfigurationError`
+  package static func resolve(
+    _ settings: SettingValue = .null, overrides: [Override] = [], at path: String = ""
+  ) throws -> ModelConfiguration {
+    let layers = (settings == .null ? [] : [settings]) + overrides.map(\.nested)
+    var chosen = ModelConfiguration()
+    for layer in layers {
+      guard case .mapping(let entries) = layer else { continue }
+      for entry in entries where entry.key == "preset" {
+        try chosen.apply(.mapping([entry]), at: path)
+      }
+    }
+    var resolved = chosen.preset.configuration
+    resolved.sampling.weights = ""
+    for layer in layers { try resolved.apply(layer, at: path) }
+    if resolved.sampling.weights.isEmpty { resolved.sampling.weights = resolved.largestAverage }
+    if resolved.training.epochs != nil, layers.contains(where: { $0.sets("training", "total") }) {
+      throw ConfigurationError(
+        "training.total: has no effect while training.epochs is "
+          + "\(shortestDecimal(resolved.training.epochs!)); set training.epochs to null as well")
+    }
+    try resolved.validate()
+    return resolved
+  }
+
+  /// Parses YAML or JSON text and resolves it.
+  /// - Parameter source: what messages call the text
+  package static func resolve(
+    text: String, source: String, overrides: [Override] = []
+  ) throws -> ModelConfiguration {
+    try resolve(SettingValue(parsing: text, source: source), overrides: overrides)
+  }
+
+  /// The complete configuration as JSON: nested, keys sorted bytewise, no spaces. Equal
+  /// configurations have equal texts.
+  package var canonicalJSON: String { json }
+
+  /// Reads a complete configuration back, in any layout of JSON or YAML.
+  /// - Throws: `ConfigurationError` naming a missing, unknown or wrong key
+  package init(canonicalJSON text: String, source: String = "stored configuration") throws {
+    self.init()
+    try apply(SettingValue(parsing: text, source: source), at: "", complete: true)
+    try validate()
+  }
+}
+
+extension SettingValue {
+  /// Whether the mapping gives a value other than null to section.key.
+  fileprivate func sets(_ section: String, _ key: String) -> Bool {
+    guard case .mapping(let entries) = self else { return false }
+    return entries.contains { entry in
+      guard entry.key == section, case .mapping(let inner) = entry.value else { return false }
+      return inner.contains { $0.key == key && $0.value != .null }
+    }
+  }
+}

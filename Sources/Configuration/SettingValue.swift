@@ -1,0 +1,121 @@
+// A value of a configuration file before it has a type: YAML 1.2 core schema.
+
+import Yams
+
+/// What a settings file or a `--set` holds at a key. Numbers keep their text, so that 64-bit seeds
+/// survive.
+package enum SettingValue: Sendable, Equatable {
+  case null
+  case boolean(Bool)
+  case integer(String)
+  case number(String)
+  case string(String)
+  case list([SettingValue])
+  /// Keys in the file's order.
+  case mapping([Entry])
+
+  package struct Entry: Sendable, Equatable {
+    package let key: String
+    package let value: SettingValue
+  }
+
+  /// Parses one YAML or JSON document.
+  /// - Parameter source: what messages call the text, a file name or an option
+  /// - Throws: `ConfigurationError` on bad syntax, several documents or keys given twice
+  package init(parsing text: String, source: String) throws {
+    do {
+      let parser = try Parser(yaml: text, resolver: .basic)
+      guard let first = try parser.nextRoot() else {
+        self = .null
+        return
+      }
+      if try parser.nextRoot() != nil {
+        throw ConfigurationError("\(source): holds several YAML documents; one is expected")
+      }
+      self = try SettingValue(first, source: source, path: "")
+    } catch let error as YamlError {
+      throw ConfigurationError("\(source): \(Self.sentence(error))")
+    }
+  }
+
+  private init(_ node: Node, source: String, path: String) throws {
+    switch node {
+    case .scalar(let scalar):
+      self = scalar.style == .plain ? Self.plain(scalar.string) : .string(scalar.string)
+    case .sequence(let nodes):
+      self = .list(
+        try nodes.enumerated().map {
+          try SettingValue($1, source: source, path: "\(path)[\($0)]")
+        })
+    case .mapping(let mapping):
+      var entries: [Entry] = []
+      for (keyNode, valueNode) in mapping {
+        guard let key = keyNode.scalar?.string else {
+          throw ConfigurationError(
+            "\(source): a key of \(path.isEmpty ? "the file" : path) is no word")
+        }
+        let full = path.isEmpty ? key : "\(path).\(key)"
+        if entries.contains(where: { $0.key == key }) {
+          throw ConfigurationError("\(source): \(full) is given twice; keep one")
+        }
+        entries.append(
+          Entry(key: key, value: try SettingValue(valueNode, source: source, path: full)))
+      }
+      self = .mapping(entries)
+    case .alias:
+      throw ConfigurationError(
+        "\(source): \(path.isEmpty ? "the file" : path) is an alias; write the value out")
+    }
+  }
+
+  /// The scalar rules of YAML 1.2.2 section 10.3.2.
+  private static func plain(_ text: String) -> SettingValue {
+    switch text {
+    case "", "~", "null", "Null", "NULL": return .null
+    case "true", "True", "TRUE": return .boolean(true)
+    case "false", "False", "FALSE": return .boolean(false)
+    default: break
+    }
+    if text.wholeMatch(of: /[-+]?[0-9]+/) != nil { return .integer(text) }
+    if let match = text.wholeMatch(of: /0o([0-7]+)/), let n = UInt64(match.1, radix: 8) {
+      return .integer(String(n))
+    }
+    if let match = text.wholeMatch(of: /0x([0-9a-fA-F]+)/), let n = UInt64(match.1, radix: 16) {
+      return .integer(String(n))
+    }
+    if text.wholeMatch(of: /[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?/) != nil {
+      return .number(text)
+    }
+    if text.wholeMatch(of: /[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN/) != nil {
+      return .number(text)
+    }
+    return .string(text)
+  }
+
+  private static func sentence(_ error: YamlError) -> String {
+    switch error {
+    case .duplicatedKeysInMapping(let duplicates, _):
+      let keys = duplicates.sorted().joined(separator: ", ")
+      return "\(keys) is given twice; keep one"
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
+      return "line \(mark.line), column \(mark.column): \(problem)"
+    case .reader(let problem, _, _, _):
+      return "is not YAML: \(problem)"
+    default:
+      return "is not YAML: \(error)"
+    }
+  }
+
+  /// The value in words, for messages.
+  package var description: String {
+    switch self {
+    case .null: "null"
+    case .boolean(let flag): String(flag)
+    case .integer(let text), .number(let text): text
+    case .string(let text): "'\(text)'"
+    case .list(let values): "[\(values.map(\.description).joined(separator: ", "))]"
+    case .mapping: "a mapping of keys"
+    }
+  }
+}

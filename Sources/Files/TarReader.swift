@@ -1,0 +1,202 @@
+// Tar archives, read entry by entry: ustar, pax (POSIX.1-2001) and GNU long names.
+
+import Glibc
+
+/// A file or folder of an archive.
+package struct TarEntry: Sendable, Equatable {
+  /// Parts joined by `/`, without `./`, `..` or a leading `/`.
+  package let name: String
+  package let isFolder: Bool
+  /// Bytes of a file's contents.
+  package let size: Int
+}
+
+/// Reads an archive once, front to back; nothing is unpacked.
+package final class TarReader {
+  private let file: MappedFile
+  private var offset = 0
+  private var contents = 0..<0
+  private var isAtEnd = false
+
+  /// - Throws: `FileError`
+  package init(_ path: String) throws { file = try MappedFile(path) }
+
+  /// The part of the archive that has been read, in bytes, and the whole.
+  package var progress: (done: Int, total: Int) {
+    (min(offset, file.bytes.count), file.bytes.count)
+  }
+
+  /// Where in the archive the contents of the entry that `next` returned last lie.
+  package var range: Range<Int> { contents }
+
+  /// The bytes of a `range`, in any order and as long as the reader lives.
+  package func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: file.bytes[range])
+  }
+
+  /// The contents of the entry that `next` returned last.
+  package var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: file.bytes[contents])
+  }
+
+  /// The next file or folder, or nil after the archive's end mark.
+  /// - Throws: `FileError` on a truncated or damaged archive, links, devices and names that leave it
+  package func next() throws -> TarEntry? {
+    var longName: String?
+    var records: [String: String] = [:]
+    while !isAtEnd {
+      let header = try block()
+      if header.allSatisfy({ $0 == 0 }) {
+        guard try block().allSatisfy({ $0 == 0 }) else {
+          throw damaged("one empty block where an archive ends with two")
+        }
+        isAtEnd = true
+        break
+      }
+      try checkSum(of: header)
+      let kind = header[156]
+      let size = try records["size"].map(paxSize) ?? number(header, 124..<136, "size")
+      guard size >= 0, size <= file.bytes.count - offset else {
+        throw FileError(
+          "\(file.path): truncated: an entry at byte \(offset - 512) has \(size) bytes, "
+            + "\(file.bytes.count - offset) remain")
+      }
+      contents = offset..<offset + size
+      let padded = (size + 511) / 512 * 512
+      guard padded <= file.bytes.count - offset else {
+        throw FileError("\(file.path): truncated: the padding of an entry is missing")
+      }
+      offset += padded
+
+      switch kind {
+      case UInt8(ascii: "x"): records = try paxRecords(bytes)
+      case UInt8(ascii: "g"): _ = try paxRecords(bytes)  // defaults for all; no path is ever in it
+      case UInt8(ascii: "L"): longName = try text(bytes.prefix { $0 != 0 })
+      case UInt8(ascii: "K"): break  // the target of a link, which is refused anyway
+      default:
+        let name = try safe(records["path"] ?? longName ?? shortName(header))
+        switch kind {
+        case UInt8(ascii: "0"), 0, UInt8(ascii: "7"):
+          if name.hasSuffix("/") { return TarEntry(name: trimmed(name), isFolder: true, size: 0) }
+          return TarEntry(name: trimmed(name), isFolder: false, size: size)
+        case UInt8(ascii: "5"):
+          return TarEntry(name: trimmed(name), isFolder: true, size: 0)
+        case UInt8(ascii: "1"), UInt8(ascii: "2"):
+          throw FileError(
+            "\(file.path): '\(name)' is a link; put the file itself into the archive")
+        default:
+          throw FileError(
+            "\(file.path): '\(name)' is neither file nor folder (type byte \(kind))")
+        }
+      }
+    }
+    return nil
+  }
+
+  private func damaged(_ what: String) -> FileError {
+    FileError("\(file.path): is no tar archive or damaged at byte \(offset): \(what)")
+  }
+
+  private func block() throws -> UnsafeRawBufferPointer {
+    guard offset + 512 <= file.bytes.count else {
+      throw FileError(
+        "\(file.path): truncated after \(file.bytes.count) bytes: no end mark of a tar archive")
+    }
+    defer { offset += 512 }
+    return UnsafeRawBufferPointer(rebasing: file.bytes[offset..<offset + 512])
+  }
+
+  private func checkSum(of header: UnsafeRawBufferPointer) throws {
+    var sum = 0
+    for (i, byte) in header.enumerated() { sum += (148..<156).contains(i) ? 32 : Int(byte) }
+    guard try number(header, 148..<156, "checksum") == sum else {
+      throw damaged("the checksum of a header does not fit")
+    }
+  }
+
+  /// Octal digits, or GNU's base 256 where the first bit is set.
+  private func number(
+    _ header: UnsafeRawBufferPointer, _ range: Range<Int>, _ field: String
+  ) throws -> Int {
+    let bytes = header[range]
+    if bytes.first! & 0x80 != 0 {
+      var value = Int(bytes.first! & 0x7F)
+      for byte in bytes.dropFirst() {
+        guard value < 1 << 54 else { throw damaged("its \(field) is too large") }
+        value = value << 8 | Int(byte)
+      }
+      return value
+    }
+    let digits = bytes.drop { $0 == 32 }.prefix { $0 != 0 && $0 != 32 }
+    guard digits.count <= 12 else { throw damaged("its \(field) is no number") }
+    var value = 0
+    for digit in digits {
+      guard (48...55).contains(digit) else { throw damaged("its \(field) is no octal number") }
+      value = value << 3 | Int(digit - 48)
+    }
+    return value
+  }
+
+  private func paxSize(_ text: String) throws -> Int {
+    guard let size = Int(text), size >= 0 else { throw damaged("a pax size of '\(text)'") }
+    return size
+  }
+
+  /// Records "<length> <key>=<value>\n"; the length counts the whole record.
+  private func paxRecords(_ bytes: UnsafeRawBufferPointer) throws -> [String: String] {
+    var records: [String: String] = [:]
+    var rest = bytes[...]
+    while let first = rest.first, first != 0 {
+      let digits = rest.prefix { (48...57).contains($0) }
+      guard digits.count <= 9, let length = Int(try text(digits)), length <= rest.count,
+        length > digits.count + 2, rest[rest.startIndex + digits.count] == 32,
+        rest[rest.startIndex + length - 1] == 10
+      else { throw damaged("a pax record") }
+      let body = rest[rest.startIndex + digits.count + 1..<rest.startIndex + length - 1]
+      guard let equals = body.firstIndex(of: UInt8(ascii: "=")) else {
+        throw damaged("a pax record without '='")
+      }
+      let key = try text(body[..<equals])
+      guard !key.hasPrefix("GNU.sparse") else {
+        throw FileError("\(file.path): holds a sparse file; pack it without --sparse")
+      }
+      if key == "path" || key == "size" {
+        records[key] = try text(body[body.index(after: equals)...])
+      }
+      rest = rest[(rest.startIndex + length)...]
+    }
+    return records
+  }
+
+  private func shortName(_ header: UnsafeRawBufferPointer) throws -> String {
+    let name = try text(header[0..<100].prefix { $0 != 0 })
+    let isPOSIX = header[257..<263].elementsEqual(Array("ustar".utf8) + [0])
+    let prefix = isPOSIX ? try text(header[345..<500].prefix { $0 != 0 }) : ""
+    return prefix.isEmpty ? name : "\(prefix)/\(name)"
+  }
+
+  private func text(_ bytes: some Sequence<UInt8>) throws -> String {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw damaged("a name that is not UTF-8")
+    }
+    return text
+  }
+
+  /// The name without `./`; refuses what would leave the archive.
+  private func safe(_ name: String) throws -> String {
+    guard !name.isEmpty, !name.utf8.contains(0) else { throw damaged("an empty name") }
+    guard !name.hasPrefix("/") else {
+      throw FileError("\(file.path): '\(name)' is an absolute name; names must be relative")
+    }
+    let parts = name.utf8.split(separator: UInt8(ascii: "/")).map { String($0)! }
+    guard !parts.contains("..") else {
+      throw FileError("\(file.path): '\(name)' leaves the archive; names must not hold '..'")
+    }
+    let kept = parts.filter { $0 != "." }.joined(separator: "/")
+    return name.hasSuffix("/") || kept.isEmpty ? kept + "/" : kept
+  }
+
+  private func trimmed(_ name: String) -> String {
+    name.hasSuffix("/") ? String(name.dropLast()) : name
+  }
+}

@@ -1,0 +1,140 @@
+// Tar archives that depend on names and contents alone, so that equal folders have equal archives.
+
+import Glibc
+
+/// Writes POSIX tar: owner 0, time 0, mode 644; pax headers for names that ustar cannot hold.
+package struct TarWriter {
+  private let file: DurableFile
+
+  /// - Throws: `FileError`
+  package init(_ path: String) throws { file = try DurableFile(path) }
+
+  /// Appends a file.
+  /// - Parameter name: relative, parts joined by `/`
+  /// - Throws: `FileError`
+  package func append(_ name: String, _ contents: UnsafeRawBufferPointer) throws {
+    try writeEntry(name, type: "0", size: contents.count)
+    try file.write(contents)
+    try writePadding(contents.count)
+  }
+
+  /// Appends a folder.
+  /// - Parameter name: as a file's, with `/` at its end
+  /// - Throws: `FileError`
+  private func append(folder name: String) throws { try writeEntry(name, type: "5", size: 0) }
+
+  /// The end mark; the archive gets its name.
+  /// - Throws: `FileError`
+  package func commit() throws {
+    try file.write([UInt8](repeating: 0, count: 1024))
+    try file.commit()
+  }
+
+  /// Packs the empty folders, then the files below a folder, both bytewise by path; names beginning
+  /// with a dot are left out.
+  /// - Returns: the number of files
+  /// - Throws: `FileError`, also on links and other things that are neither file nor folder
+  @discardableResult
+  package static func pack(folder: String, to path: String) throws -> Int {
+    let (names, empty) = try contents(below: folder)
+    guard !names.isEmpty else { throw FileError("\(folder): holds no files") }
+    let writer = try TarWriter(path)
+    for name in empty { try writer.append(folder: name) }
+    for name in names {
+      let contents = try MappedFile("\(folder)/\(name)")
+      try writer.append(name, contents.bytes)
+    }
+    try writer.commit()
+    return names.count
+  }
+
+  /// Relative paths of the files below a folder, bytewise sorted; hidden ones are left out.
+  /// - Throws: `FileError`
+  package static func files(below folder: String) throws -> [String] {
+    try contents(below: folder).files
+  }
+
+  private static func contents(
+    below folder: String
+  ) throws -> (files: [String], emptyFolders: [String]) {
+    var found: [String] = []
+    var empty: [String] = []
+    var pending = [""]
+    while let prefix = pending.popLast() {
+      let names = try entries(of: "\(folder)/\(prefix)")
+      if names.isEmpty, !prefix.isEmpty { empty.append(prefix) }
+      for name in names {
+        var status = stat()
+        let relative = prefix + name
+        let full = "\(folder)/\(relative)"
+        guard lstat(full, &status) == 0 else { throw FileError(full, "be read", code: errno) }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: found.append(relative)
+        case S_IFDIR: pending.append(relative + "/")
+        case S_IFLNK: throw FileError("\(full): is a link; put the file itself into the folder")
+        default: throw FileError("\(full): is neither file nor folder")
+        }
+      }
+    }
+    return (
+      found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) },
+      empty.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    )
+  }
+
+  private static func entries(of folder: String) throws -> [String] {
+    guard let handle = opendir(folder) else { throw FileError(folder, "be opened", code: errno) }
+    defer { closedir(handle) }
+    var names: [String] = []
+    while let entry = readdir(handle) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) {
+        String(validating: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard let name else { throw FileError("\(folder): holds a name that is not UTF-8") }
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names
+  }
+
+  private static func paxRecord(_ key: String, _ value: String) -> [UInt8] {
+    let body = " \(key)=\(value)\n"
+    var length = body.utf8.count + 1
+    while String(length).utf8.count + body.utf8.count != length { length += 1 }
+    return Array("\(length)\(body)".utf8)
+  }
+
+  private func writeEntry(_ name: String, type: Character, size: Int) throws {
+    if name.utf8.count > 100 {
+      let record = Self.paxRecord("path", name)
+      try writeEntry("pax/long", type: "x", size: record.count)
+      try file.write(record)
+      try writePadding(record.count)
+    }
+    var header = [UInt8](repeating: 0, count: 512)
+    func put(_ text: String, at offset: Int) {
+      header.replaceSubrange(offset..<offset + text.utf8.count, with: Array(text.utf8))
+    }
+    func octal(_ value: Int, digits: Int) -> String {
+      let text = String(value, radix: 8)
+      return String(repeating: "0", count: digits - text.count) + text
+    }
+    guard size < 1 << 33 else { throw FileError("\(name): \(size) bytes; tar holds up to 8 GiB") }
+    header.replaceSubrange(0..<min(100, name.utf8.count), with: name.utf8.prefix(100))
+    put("0000644", at: 100)
+    put("0000000", at: 108)
+    put("0000000", at: 116)
+    put(octal(size, digits: 11), at: 124)
+    put("00000000000", at: 136)
+    put("        ", at: 148)
+    put(String(type), at: 156)
+    put("ustar", at: 257)
+    put("00", at: 263)
+    put(octal(header.reduce(0) { $0 + Int($1) }, digits: 6), at: 148)
+    header[154] = 0
+    try file.write(header)
+  }
+
+  private func writePadding(_ count: Int) throws {
+    try file.write([UInt8](repeating: 0, count: (512 - count % 512) % 512))
+  }
+}

@@ -1,0 +1,114 @@
+// The arguments of each kind.
+
+import Configuration
+
+/// `ingest`: packs an archive of class folders into one data set file.
+package struct IngestArguments: JobArguments {
+  package static let kind = JobKind.ingest
+  /// SHA-256 of the artifact: a tar.
+  package var source = ""
+  /// What messages call the source.
+  package var sourceName = ""
+  package var image = Image()
+  /// Broken images that may be left out.
+  package var skipLimit = 0
+
+  package init() {}
+
+  package struct Image: Section {
+    package var size = 32
+    package var channels = 3
+
+    package static var fields: [Field<Self>] {
+      [.integer("size", \.size, 1...4096), .integer("channels", \.channels, 1...3)]
+    }
+  }
+
+  package static var fields: [Field<Self>] {
+    [
+      .text("source", \.source), .text("source_name", \.sourceName), .section("image", \.image),
+      .integer("skip_limit", \.skipLimit, 0...1_000_000_000),
+    ]
+  }
+
+  package func validate() throws {
+    guard source.wholeMatch(of: /[0-9a-f]{64}/) != nil else {
+      throw ConfigurationError(
+        "source: found '\(source)', expected the SHA-256 of a stored tar, 64 hexadecimal digits")
+    }
+    guard image.channels != 2 else {
+      throw ConfigurationError("image.channels: found 2, expected 1 or 3")
+    }
+  }
+}
+
+/// `train`: trains a model on a packed data set.
+package struct TrainArguments: JobArguments {
+  package static let kind = JobKind.train
+  /// The ingest job.
+  package var data = 0
+  package var config = ModelConfiguration()
+
+  package init() {}
+
+  package static var fields: [Field<Self>] {
+    [.integer("data", \.data, jobIDs), .section("config", \.config)]
+  }
+
+  package func validate() throws { try config.validate() }
+}
+
+/// `sample`: draws a range of the images of a sampling run.
+package struct SampleArguments: JobArguments {
+  package static let kind = JobKind.sample
+  package var train = 0
+  package var data = 0
+  /// Images of the whole sampling run.
+  package var count = 0
+  /// First and last + 1 of this job.
+  package var first = 0
+  package var last = 0
+  package var sampling = SamplingConfiguration()
+
+  package init() {}
+
+  package static var fields: [Field<Self>] {
+    let numbers = 0...1_000_000_000
+    return [
+      .integer("train", \.train, jobIDs), .integer("data", \.data, jobIDs),
+      .integer("count", \.count, numbers), .integer("first", \.first, numbers),
+      .integer("last", \.last, numbers), .section("sampling", \.sampling),
+    ]
+  }
+
+  package func validate() throws {
+    guard first < last, last <= count else {
+      throw ConfigurationError(
+        "first, last: found \(first) and \(last), expected a range within 0 and count (\(count))")
+    }
+  }
+}
+
+/// `evaluate`: compares drawn images with the data set.
+package struct EvaluateArguments: JobArguments {
+  package static let kind = JobKind.evaluate
+  package var train = 0
+  package var data = 0
+  /// Sample jobs, which together drew one sampling run.
+  package var samples: [Int] = []
+
+  package init() {}
+
+  package static var fields: [Field<Self>] {
+    [
+      .integer("train", \.train, jobIDs), .integer("data", \.data, jobIDs),
+      .integers("samples", \.samples, jobIDs),
+    ]
+  }
+
+  package func validate() throws {
+    guard !samples.isEmpty, Set(samples).count == samples.count else {
+      throw ConfigurationError("samples: expected one or more sample jobs, each once")
+    }
+  }
+}

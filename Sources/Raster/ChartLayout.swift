@@ -1,0 +1,141 @@
+// Where the parts of a chart are.
+
+/// What a chart is drawn from, the same for SVG and pictures.
+enum Shape {
+  enum Anchor: String {
+    case start, middle, end
+
+    /// The part of the text left of its point.
+    var part: Double {
+      switch self {
+      case .start: 0
+      case .middle: 0.5
+      case .end: 1
+      }
+    }
+  }
+
+  case line([(x: Double, y: Double)], width: Double, Colour, opacity: Double)
+  case box(x: Double, y: Double, width: Double, height: Double, Colour, opacity: Double)
+  case text(
+    String, x: Double, y: Double, size: Double, Anchor, Colour, isBold: Bool)
+}
+
+private let ink = Colour(0x1F2328)
+private let faint = Colour(0x59636E)
+private let rule = Colour(0xE4E7EB)
+
+/// Distinct for readers who do not tell red from green: Okabe and Ito 2008, without the yellow.
+private let palette = [
+  Colour(0x0072B2), Colour(0xD55E00), Colour(0x009E73), Colour(0xCC79A7), Colour(0x56B4E9),
+  Colour(0xE69F00), Colour(0x6F4E9C), Colour(0x444444),
+]
+
+extension Chart {
+  func shapes() -> [Shape] {
+    let left = 76.0
+    let right = Double(width) - 24
+    let top = yLabel.isEmpty ? 56.0 : 72.0
+    let bottom = Double(height) - 56
+    var shapes: [Shape] = [
+      .text(shortened(title, 90), x: 24, y: 32, size: 18, .start, ink, isBold: true)
+    ]
+    if !yLabel.isEmpty {
+      shapes.append(.text(yLabel, x: 24, y: 56, size: 13, .start, faint, isBold: false))
+    }
+    let shown = series.map { $0.points.filter { isShown($0) } }
+    let all = shown.joined()
+    let xAxis = Axis(
+      all.map(\.x), pixels: (left, right), isLogarithmic: false, room: 0)
+    let yAxis = Axis(
+      all.map(\.y), pixels: (bottom, top), isLogarithmic: isLogarithmic, room: 0.05)
+
+    if !all.isEmpty {
+      for tick in yAxis.ticks(6) {
+        let y = yAxis.position(tick.value)
+        shapes.append(.line([(left, y), (right, y)], width: 1, rule, opacity: 1))
+        shapes.append(
+          .text(tick.text, x: left - 10, y: y + 4.5, size: 13, .end, faint, isBold: false))
+      }
+      for tick in xAxis.ticks(8) {
+        let x = xAxis.position(tick.value)
+        shapes.append(.line([(x, bottom), (x, bottom + 5)], width: 1, faint, opacity: 1))
+        shapes.append(
+          .text(tick.text, x: x, y: bottom + 22, size: 13, .middle, faint, isBold: false))
+      }
+    } else {
+      shapes.append(
+        .text(
+          "no data", x: (left + right) / 2, y: (top + bottom) / 2, size: 16, .middle, faint,
+          isBold: false))
+    }
+    shapes.append(.line([(left, bottom), (right, bottom)], width: 1.2, faint, opacity: 1))
+    shapes.append(
+      .text(
+        xLabel, x: (left + right) / 2, y: bottom + 44, size: 13, .middle, faint, isBold: false))
+    for (i, one) in series.enumerated() {
+      for run in runs(of: one.points) {
+        let points = thinned(run.map { (xAxis.position($0.x), yAxis.position($0.y)) })
+        shapes.append(
+          .line(
+            points, width: points.count == 1 ? 5 : 1.6, palette[i % palette.count], opacity: 0.92))
+      }
+    }
+    if series.count > 1 { shapes += legend(right: right, top: top) }
+    return shapes
+  }
+
+  private func isShown(_ point: (x: Double, y: Double)) -> Bool {
+    point.x.isFinite && point.y.isFinite && (!isLogarithmic || point.y > 0)
+  }
+
+  /// The stretches between gaps.
+  private func runs(of points: [(x: Double, y: Double)]) -> [ArraySlice<(x: Double, y: Double)>] {
+    points.split { !isShown($0) }
+  }
+
+  /// At most the lowest and the highest point of each pixel column, in their order: the same picture
+  /// from fewer points.
+  private func thinned(_ points: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
+    guard points.count > 2 * width else { return points }
+    var out: [(x: Double, y: Double)] = []
+    var start = 0
+    while start < points.count {
+      var end = start
+      while end < points.count, Int(points[end].x) == Int(points[start].x) { end += 1 }
+      let column = start..<end
+      let low = column.min { points[$0].y < points[$1].y }!
+      let high = column.max { points[$0].y < points[$1].y }!
+      out.append(points[min(low, high)])
+      if low != high { out.append(points[max(low, high)]) }
+      start = end
+    }
+    return out
+  }
+
+  /// Names beside samples of their lines, in the upper right corner.
+  private func legend(right: Double, top: Double) -> [Shape] {
+    let most = max(1, Int((Double(height) - top - 90) / 20))
+    var names = series.prefix(most).map { shortened($0.name, 40) }
+    if series.count > most { names[most - 1] = "and \(series.count - most + 1) more" }
+    let width = (names.map { Canvas.width(of: $0, size: 13) }.max() ?? 0) + 52
+    let x = right - width - 8
+    var shapes: [Shape] = [
+      .box(
+        x: x, y: top + 6, width: width, height: Double(names.count) * 20 + 10, Colour(0xFFFFFF),
+        opacity: 0.85)
+    ]
+    for (i, name) in names.enumerated() {
+      let y = top + 21 + Double(i) * 20
+      shapes.append(
+        .line(
+          [(x + 10, y), (x + 34, y)], width: 2.5, palette[i % palette.count], opacity: 1))
+      shapes.append(.text(name, x: x + 42, y: y + 4.5, size: 13, .start, ink, isBold: false))
+    }
+    return shapes
+  }
+}
+
+private func shortened(_ text: String, _ count: Int) -> String {
+  text.count <= count ? text : text.prefix(count - 3) + "..."
+}

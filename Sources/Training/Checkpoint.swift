@@ -1,0 +1,125 @@
+// Checkpoints (model.md section 8): a folder of safetensors files and state.json.
+
+import Autodiff
+import Configuration
+import Files
+import PRAModel
+import Tensor
+
+/// Names of the files of a checkpoint.
+package enum CheckpointFile {
+  package static let model = "model.safetensors"
+  package static let optimizer = "optimizer.safetensors"
+  package static let state = "state.json"
+
+  /// `ema-0.999.safetensors`.
+  package static func average(_ decay: Double) -> String { "\(weights(decay)).safetensors" }
+
+  /// What `sampling.weights` calls an average: `ema-0.999`.
+  package static func weights(_ decay: Double) -> String { "ema-\(shortestDecimal(decay))" }
+}
+
+extension Trainer {
+  /// The trainer's scalars, for `state.json`.
+  package func state(codeVersion: String, dataFingerprint: String) -> CheckpointState {
+    var state = CheckpointState()
+    state.step = step
+    state.imagesSeen = step * model.configuration.training.batch
+    state.badSteps = badSteps
+    state.badStepsInRow = badStepsInRow
+    state.seed = model.configuration.seed
+    state.config = model.configuration
+    state.codeVersion = codeVersion
+    state.dataFingerprint = dataFingerprint
+    return state
+  }
+
+  /// Writes the files of a checkpoint into an empty folder.
+  /// - Returns: their names
+  package func writeCheckpoint(to folder: String, _ state: CheckpointState) throws -> [String] {
+    let parameters = optimizer.parameters
+    func write(_ name: String, _ tensors: [(name: String, value: Tensor)]) throws -> String {
+      try writeTensors(tensors, to: "\(folder)/\(name)", step: state.step)
+      return name
+    }
+    var files = [
+      try write(CheckpointFile.model, parameters.map { (name: $0.name, value: $0.value) })
+    ]
+    for average in optimizer.averages {
+      let named = zip(parameters, average.values).map { (name: $0.name, value: $1) }
+      files.append(try write(CheckpointFile.average(average.decay), named))
+    }
+    files.append(try write(CheckpointFile.optimizer, moments))
+    let file = try DurableFile("\(folder)/\(CheckpointFile.state)")
+    try file.write(Array(state.canonicalJSON.utf8))
+    try file.commit()
+    return files + [CheckpointFile.state]
+  }
+
+  /// Continues from a checkpoint's files. Nothing changes unless all of them can be read.
+  /// - Throws: an error that names the file and what is wrong with it
+  package func restore(from folder: String, dataFingerprint: String) throws {
+    let state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")
+    guard state.config == model.configuration else {
+      throw CheckpointMismatch(
+        file: CheckpointFile.state, problem: "was written by a run of another configuration")
+    }
+    guard state.dataFingerprint == dataFingerprint else {
+      throw CheckpointMismatch(
+        file: CheckpointFile.state, problem: "was trained on another data set")
+    }
+    let parameters = optimizer.parameters
+    var read: [(Tensor, Tensor)] = []
+    func plan(_ file: String, _ tensors: [(name: String, value: Tensor)]) throws {
+      read += zip(tensors.map(\.value), try readTensors("\(folder)/\(file)", like: tensors))
+    }
+    try plan(CheckpointFile.model, parameters.map { (name: $0.name, value: $0.value) })
+    for average in optimizer.averages {
+      try plan(
+        CheckpointFile.average(average.decay),
+        zip(parameters, average.values).map { (name: $0.name, value: $1) })
+    }
+    try plan(CheckpointFile.optimizer, moments)
+    for (target, value) in read { target.copy(from: value) }
+    step = state.step
+    badSteps = state.badSteps
+    badStepsInRow = state.badStepsInRow
+  }
+}
+
+extension Trainer {
+  /// The optimizer's tensors under their names in the file.
+  private var moments: [(name: String, value: Tensor)] {
+    let names = optimizer.parameters.map(\.name)
+    return zip(names, optimizer.m).map { (name: "\($0).m", value: $1) }
+      + zip(names, optimizer.v).map { (name: "\($0).v", value: $1) }
+  }
+}
+
+/// A checkpoint that is whole but not this run's.
+package struct CheckpointMismatch: Error, CustomStringConvertible {
+  package let file: String
+  package let problem: String
+  package var description: String { "checkpoint: \(file) \(problem)" }
+}
+
+extension CheckpointState {
+  /// - Throws: an error that names the file and the field
+  package init(path: String) throws {
+    let file = try MappedFile(path)
+    do {
+      try self.init(canonicalJSON: String(decoding: file.bytes, as: UTF8.self))
+    } catch {
+      throw CheckpointMismatch(file: CheckpointFile.state, problem: "cannot be read: \(error)")
+    }
+  }
+}
+
+extension PRAModel {
+  /// Replaces all weights by those of a file, `model.safetensors` or an average's.
+  package func loadWeights(from path: String) throws {
+    let all = parameters.sorted
+    let values = try readTensors(path, like: all.map { (name: $0.name, value: $0.value) })
+    for (parameter, value) in zip(all, values) { parameter.value.copy(from: value) }
+  }
+}

@@ -1,0 +1,48 @@
+// Tensors to and from safetensors files.
+
+import Tensor
+import TensorFiles
+
+/// A file lacks a tensor, or has it in another shape.
+package struct TensorFileMismatch: Error, CustomStringConvertible {
+  package let description: String
+}
+
+/// Writes float32 tensors under their names; the file appears whole or not at all.
+func writeTensors(_ tensors: [(name: String, value: Tensor)], to path: String, step: Int) throws {
+  try withExtendedLifetime(tensors) {
+    try SafetensorsWriter.write(
+      path: path,
+      tensors: tensors.map { name, value in
+        precondition(value.type == .float32, "checkpoints hold float32")
+        return NamedTensor(
+          name: name, shape: value.shape,
+          elements: UnsafeBufferPointer(
+            start: UnsafePointer(value.pointer.assumingMemoryBound(to: Float.self)),
+            count: value.count))
+      }, metadata: ["format": "pt", "step": String(step)])
+  }
+}
+
+/// Reads tensors of the given shapes. Every tensor must be there, and no other.
+func readTensors(
+  _ path: String, like wanted: [(name: String, value: Tensor)]
+) throws -> [Tensor] {
+  let file = try SafetensorsFile(path: path)
+  let known = Set(wanted.map(\.name))
+  if let stranger = file.names.first(where: { !known.contains($0) }) {
+    throw TensorFileMismatch(
+      description: "\(path): holds \(stranger), which this model does not have")
+  }
+  return try wanted.map { name, like in
+    guard file.names.contains(name) else {
+      throw TensorFileMismatch(description: "\(path): lacks \(name)")
+    }
+    let shape = try file.shape(of: name)
+    guard shape == like.shape else {
+      throw TensorFileMismatch(
+        description: "\(path): \(name) has shape \(shape), expected \(like.shape)")
+    }
+    return Tensor(try file.read(name), shape, type: like.type, on: like.device)
+  }
+}

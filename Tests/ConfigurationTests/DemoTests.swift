@@ -1,0 +1,51 @@
+// The demo's run file, and the contracts of job kinds against the configuration they carry.
+
+import Foundation
+import Testing
+
+@testable import Configuration
+
+private let root = URL(filePath: #filePath).deletingLastPathComponent()
+  .deletingLastPathComponent().deletingLastPathComponent()
+
+/// Keys of nested objects as dotted paths.
+private func keys(_ value: Any, _ prefix: String = "") -> Set<String> {
+  guard let object = value as? [String: Any] else { return [prefix] }
+  return Set(object.flatMap { keys($0.value, prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") })
+}
+
+/// Keys that a JSON schema names, as dotted paths; each object must name all as required.
+private func schemaKeys(_ schema: [String: Any], _ prefix: String = "") -> Set<String> {
+  guard let properties = schema["properties"] as? [String: [String: Any]] else { return [prefix] }
+  #expect(Set(schema["required"] as? [String] ?? []) == Set(properties.keys), "\(prefix)")
+  #expect(schema["additionalProperties"] as? Bool == false, "\(prefix)")
+  return Set(
+    properties.flatMap { schemaKeys($0.value, prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") })
+}
+
+@Suite struct DemoTests {
+  @Test func theDemoReadsAndItsDataLieBesides() throws {
+    let file = root.appending(path: "ops/demo/emoji.yaml").path()
+    let run = try RunFile(path: file)
+    #expect(run.name == "emoji" && run.evaluate && run.configuration.method == .pra)
+    #expect(run.sample?.ranges == [0..<623, 623..<1246, 1246..<1870])
+    #expect(FileManager.default.fileExists(atPath: run.sourcePath(besides: file)))
+  }
+
+  @Test func theContractsNameEveryConfigurationKey() throws {
+    func contract(_ kind: String) throws -> [String: [String: Any]] {
+      let url = root.appending(path: "workers/\(kind)/contract.json")
+      let whole = try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any]
+      let arguments = try #require(whole?["arguments"] as? [String: Any])
+      return try #require(arguments["properties"] as? [String: [String: Any]])
+    }
+    func found(_ json: String) throws -> Set<String> {
+      keys(try JSONSerialization.jsonObject(with: Data(json.utf8)))
+    }
+    let nano = Preset.nano.configuration
+    let config = try #require(try contract("train")["config"])
+    #expect(try schemaKeys(config) == found(nano.canonicalJSON))
+    let sampling = try #require(try contract("sample")["sampling"])
+    #expect(try schemaKeys(sampling) == found(nano.sampling.canonicalJSON))
+  }
+}

@@ -1,0 +1,70 @@
+// Run files: what `pra run` reads.
+
+import FoundationEssentials
+import Testing
+
+@testable import Configuration
+
+private let emoji = """
+  name: emoji
+  data: {source: emoji-32.tar}
+  config: {preset: nano, method: pra}
+  sample: {count: 10, shards: 3}
+  evaluate: true
+  """
+
+private func read(_ text: String, _ options: String...) throws -> RunFile {
+  try RunFile(text: text, source: "run.yaml", overrides: options.map { try Override($0) })
+}
+
+@Suite struct RunFileTests {
+  @Test func theExampleReads() throws {
+    let run = try read(emoji)
+    #expect(run.name == "emoji" && run.evaluate)
+    #expect(run.configuration == Preset.nano.configuration)
+    #expect(run.sample?.ranges == [0..<3, 3..<6, 6..<10])
+  }
+
+  @Test func optionsReachTheConfigurationAndTheRun() throws {
+    let run = try read(
+      emoji, "training.total=200", "config.seed=5", "sample.count=7", "name=other",
+      "evaluate=false", "data.skip_limit=2")
+    #expect(run.configuration.training.total == 200 && run.configuration.seed == 5)
+    #expect(run.sample?.count == 7 && run.name == "other" && !run.evaluate)
+    #expect(run.data.skipLimit == 2)
+  }
+
+  @Test(arguments: [
+    ("ops/demo/emoji.yaml", "ops/demo/emoji-32.tar"), ("emoji.yaml", "emoji-32.tar"),
+  ])
+  func theSourceIsBesidesTheFile(file: String, source: String) throws {
+    #expect(try read(emoji).sourcePath(besides: file) == source)
+  }
+
+  @Test(arguments: [
+    ("name: a", "data: missing"), ("data: {source: a}", "name: missing"),
+    ("name: a\ndata: {sorce: b}", "data.sorce: unknown key; did you mean 'data.source'?"),
+    ("name: a\ndata: {}", "data.source: missing"),
+    ("name: a\ndata: {source: b}\nsampel: {}", "sampel: unknown key; did you mean 'sample'?"),
+    ("name: a\ndata: {source: b}\nevaluate: true", "evaluate: true needs images"),
+    ("name: a\ndata: {source: b}\nsample: {count: 2, shards: 3}", "sample.shards: 3 jobs for 2"),
+    ("name: a\ndata: {source: b}\nsample: {shards: 3}", "sample.count: missing"),
+    ("name: a\ndata: {source: b}\nconfig: {seeed: 3}", "seeed: unknown key; did you mean 'seed'?"),
+    ("name: 5\ndata: {source: b}", "name: found 5, expected text"), ("5", "found 5"),
+    (
+      "name: a\ndata: {source: b}\ntraining: {}",
+      "training: unknown key; did you mean 'config.training'?"
+    ),
+  ])
+  func aWrongRunFileIsRefused(text: String, message: String) {
+    #expect {
+      try read(text)
+    } throws: { "\($0)".hasPrefix("run.yaml: ") && "\($0)".contains(message) }
+  }
+
+  @Test func aMissingFileIsNamed() {
+    #expect {
+      try RunFile(path: "/nowhere/run.yaml")
+    } throws: { "\($0)".hasPrefix("/nowhere/run.yaml: cannot be read") }
+  }
+}

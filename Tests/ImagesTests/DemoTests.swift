@@ -1,0 +1,44 @@
+// The demo's data set as it is committed.
+
+import Foundation
+import Testing
+
+@testable import Images
+
+@Suite struct DemoTests {
+  private let archive = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "ops/demo/emoji-32.tar").path()
+
+  @Test func theDemoHasTheImagesItsNoticeNames() throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/emoji.packed"
+    var calls = 0
+    let report = try Ingest.run(
+      source: archive, to: path, options: .init(size: 32, channels: 3)
+    ) { done, total in
+      #expect(total == 1870 && done == calls)
+      calls += 1
+    }
+    #expect(report.images == 1870 && report.skipped.isEmpty && report.ignored.isEmpty)
+    #expect(
+      report.classes.map { "\($0.name) \($0.images)" } == [
+        "activities 85", "animals-nature 152", "flags 269", "food-drink 133", "objects 261",
+        "people-body 363", "smileys-emotion 166", "symbols 223", "travel-places 218",
+      ])
+    let data = try PackedDataSet(path: path)
+    #expect(data.count == 1870 && data.labels[84] == 0 && data.labels[85] == 1)
+    try data.verify()
+  }
+
+  @Test func aStoppedImportLeavesNothing() throws {
+    struct Stopped: Error {}
+    let scratch = try Scratch()
+    #expect(throws: Stopped.self) {
+      try Ingest.run(
+        source: archive, to: scratch.path + "/x", options: .init(size: 32, channels: 3)
+      ) { done, _ in if done == 3 { throw Stopped() } }
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == [])
+  }
+}

@@ -1,0 +1,163 @@
+// The training loop: resuming to the bit, skipped steps, checkpoints that are cut or of another run.
+
+import Configuration
+import Foundation
+import PRAModel
+import Tensor
+import Testing
+
+@testable import Training
+
+/// A folder of its own, gone with the test.
+private final class Folder {
+  let path = FileManager.default.temporaryDirectory
+    .appending(path: "pra-trainer-\(UUID().uuidString)").path()
+
+  init() throws {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+@Suite struct TrainerTests {
+  private func trainer(_ edit: (inout ModelConfiguration) -> Void = { _ in }) throws -> Trainer {
+    let configuration = tiny {
+      $0.training.ema = [0.9, 0.999]
+      $0.training.total = 20
+      edit(&$0)
+    }
+    return Trainer(try PRAModel(configuration, classes: 3, on: Device(threads: 2)))
+  }
+
+  private func run(_ trainer: Trainer, steps: Range<Int>) throws -> [Double] {
+    try steps.map { step in
+      try trainer.run(tinyBatch(trainer.model, step: step)).values[0].value
+    }
+  }
+
+  private func weights(_ trainer: Trainer) -> [[Float]] {
+    let optimizer = trainer.optimizer
+    return optimizer.parameters.map { $0.value.floats } + optimizer.m.map(\.floats)
+      + optimizer.v.map(\.floats) + optimizer.averages.flatMap { $0.values.map(\.floats) }
+  }
+
+  /// G6.
+  @Test func aResumedRunRepeatsTheUninterruptedOneToTheBit() throws {
+    let folder = try Folder()
+    let whole = try trainer()
+    let losses = try run(whole, steps: 0..<8)
+
+    let first = try trainer()
+    _ = try run(first, steps: 0..<5)
+    let state = first.state(codeVersion: "test", dataFingerprint: "data")
+    let files = try first.writeCheckpoint(to: folder.path, state)
+    #expect(
+      files == [
+        "model.safetensors", "ema-0.9.safetensors", "ema-0.999.safetensors",
+        "optimizer.safetensors", "state.json",
+      ])
+
+    let second = try trainer()
+    try second.restore(from: folder.path, dataFingerprint: "data")
+    #expect(second.step == 5)
+    #expect(try run(second, steps: 5..<8) == Array(losses[5...]))
+    #expect(weights(second) == weights(whole))
+  }
+
+  @Test func trainingLowersTheLoss() throws {
+    let trainer = try trainer {
+      $0.training.total = 150
+      $0.training.warmup = 10
+      $0.training.lr = 1e-2
+    }
+    let losses = try run(trainer, steps: 0..<150)
+    #expect(losses[140...].reduce(0, +) / 10 < 0.8 * losses[..<10].reduce(0, +) / 10)
+  }
+
+  @Test func aStepThatIsNotFiniteChangesNothingButTheCount() throws {
+    let trainer = try trainer { $0.training.maxBadSteps = 3 }
+    _ = try run(trainer, steps: 0..<2)
+    let before = weights(trainer)
+    func broken(_ step: Int) -> TrainingBatch {
+      let good = tinyBatch(trainer.model, step: step)
+      good.patches.fill(with: .nan)
+      return good
+    }
+    let report = try trainer.run(broken(2))
+    #expect(report.skipped)
+    #expect(report.values.first { $0.name == "bad_steps" }?.value == 1)
+    #expect(weights(trainer) == before)
+    #expect(trainer.step == 3)
+    // A good step in between ends the row.
+    _ = try trainer.run(tinyBatch(trainer.model, step: 3))
+    #expect(trainer.badStepsInRow == 0 && trainer.badSteps == 1)
+    _ = try trainer.run(broken(4))
+    _ = try trainer.run(broken(5))
+    #expect(throws: TrainingDiverged.self) { try trainer.run(broken(6)) }
+  }
+
+  @Test func learningRateWarmsUpAndFalls() {
+    var c = TrainingConfiguration()
+    (c.lr, c.lrMin, c.warmup, c.total) = (1, 0.1, 4, 12)
+    #expect((0..<4).map { c.learningRate(at: $0) } == [0.25, 0.5, 0.75, 1])
+    #expect(c.learningRate(at: 4) == 1)
+    #expect(abs(c.learningRate(at: 8) - 0.55) < 1e-12)
+    #expect(c.learningRate(at: 12) == 0.1 && c.learningRate(at: 99) == 0.1)
+    c.warmup = 0
+    #expect(c.learningRate(at: 0) == 1)
+  }
+
+  /// G10: every cut of every file is refused with the file's name, and nothing has changed.
+  @Test(arguments: [
+    "model.safetensors", "ema-0.999.safetensors", "optimizer.safetensors", "state.json",
+  ])
+  func aCutCheckpointIsRefused(_ name: String) throws {
+    let folder = try Folder()
+    let writer = try trainer()
+    _ = try run(writer, steps: 0..<2)
+    _ = try writer.writeCheckpoint(
+      to: folder.path, writer.state(codeVersion: "test", dataFingerprint: "data"))
+    let url = URL(filePath: "\(folder.path)/\(name)")
+    let bytes = try Data(contentsOf: url)
+    for kept in [0, 1, 7, 8, 9, bytes.count / 2, bytes.count - 1] {
+      try bytes.prefix(kept).write(to: url)
+      let reader = try trainer()
+      let before = weights(reader)
+      let error = #expect(throws: (any Error).self, "\(kept) of \(bytes.count) bytes") {
+        try reader.restore(from: folder.path, dataFingerprint: "data")
+      }
+      // The last byte of state.json is its line's end.
+      if let error { #expect("\(error)".contains(name), "\(error)") }
+      #expect(weights(reader) == before && reader.step == 0)
+      if name == "state.json" && kept == bytes.count / 2 { break }
+    }
+  }
+
+  @Test func aCheckpointOfAnotherRunIsRefused() throws {
+    let folder = try Folder()
+    let writer = try trainer()
+    _ = try writer.writeCheckpoint(
+      to: folder.path, writer.state(codeVersion: "test", dataFingerprint: "data"))
+    #expect(throws: CheckpointMismatch.self) {
+      try trainer { $0.training.lr = 0.5 }.restore(from: folder.path, dataFingerprint: "data")
+    }
+    #expect(throws: CheckpointMismatch.self) {
+      try trainer().restore(from: folder.path, dataFingerprint: "other")
+    }
+    let wider = try PRAModel(tiny { $0.head.width = 12 }, classes: 3, on: Device(threads: 1))
+    let error = #expect(throws: TensorFileMismatch.self) {
+      try wider.loadWeights(from: "\(folder.path)/model.safetensors")
+    }
+    #expect(error?.description.contains("head.") == true)
+  }
+
+  @Test func whatIsNotBuiltIsRefusedInASentence() {
+    for edit: (inout ModelConfiguration) -> Void in [
+      { $0.method = .diffusion }, { $0.loss.lpips = 1 }, { $0.training.precision = .bf16 },
+    ] {
+      #expect(throws: UnsupportedConfiguration.self) {
+        _ = try PRAModel(tiny(edit), classes: 3, on: Device(threads: 1))
+      }
+    }
+  }
+}

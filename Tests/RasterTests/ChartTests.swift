@@ -1,0 +1,94 @@
+// Charts: ticks, SVG and pictures.
+
+import Foundation
+import FoundationXML
+import Testing
+
+@testable import Raster
+
+/// A curve like a loss.
+private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.Series {
+  Chart.Series(
+    name: name,
+    points: (0..<count).map { i in
+      let noise = Double((i * 7919 + 13) % 101) / 101 - 0.5
+      return (Double(i), scale * (1.2 / (1 + Double(i) / 80) + 0.25 + 0.06 * noise))
+    })
+}
+
+@Suite struct ChartTests {
+  @Test(arguments: [
+    (0.25, 0.05, "0.25"), (1500, 500, "1500"), (-2, 1, "-2"), (0, 0.1, "0"), (2e-5, 1e-5, "2e-5"),
+    (0.05, 0.05, "0.05"), (2_500_000, 500_000, "2.5e6"), (0.3, 0.1, "0.3"),
+  ])
+  func ticksReadWell(value: Double, step: Double, text: String) {
+    #expect(tickText(value, step: step) == text)
+  }
+
+  @Test func ticksAreRoundAndWithinTheRange() {
+    let axis = Axis([0, 1499], pixels: (0, 100), isLogarithmic: false, room: 0)
+    #expect(axis.ticks(8).map(\.text) == ["0", "200", "400", "600", "800", "1000", "1200", "1400"])
+    let decades = Axis([1e-4, 1], pixels: (0, 100), isLogarithmic: true, room: 0)
+    #expect(decades.ticks(6).map(\.text) == ["0.0001", "0.001", "0.01", "0.1", "1"])
+    #expect(decades.position(1e-2) == 50)
+  }
+
+  @Test func svgIsWellFormedXML() throws {
+    let chart = Chart(
+      title: "a < b & \"c\" \u{1}", series: [curve("x<y", 1), curve("ü", 2, count: 3)])
+    final class Counter: NSObject, XMLParserDelegate {
+      var lines = 0
+      func parser(
+        _ parser: XMLParser, didStartElement name: String, namespaceURI: String?,
+        qualifiedName: String?, attributes: [String: String]
+      ) { lines += name == "polyline" ? 1 : 0 }
+    }
+    let parser = XMLParser(data: Data(chart.svg().utf8))
+    let counter = Counter()
+    parser.delegate = counter
+    #expect(parser.parse())
+    #expect(counter.lines > 4)
+  }
+
+  @Test func valuesThatAreNotFiniteLeaveGaps() {
+    let points = [(0.0, 1.0), (1, .nan), (2, 3), (3, 4), (4, .infinity), (5, -1)]
+      .map { (x: $0.0, y: $0.1) }
+    func lines(_ isLogarithmic: Bool) -> [Int] {
+      let chart = Chart(
+        title: "t", series: [.init(name: "a", points: points)], isLogarithmic: isLogarithmic)
+      return chart.shapes().compactMap {
+        if case .line(let points, _, let colour, _) = $0, colour == Colour(0x0072B2) {
+          return points.count
+        }
+        return nil
+      }
+    }
+    #expect(lines(false) == [1, 2, 1])
+    #expect(lines(true) == [1, 2])
+  }
+
+  @Test func longCurvesAreThinnedToTheirEnvelope() {
+    let chart = Chart(title: "t", series: [curve("a", 1, count: 200_000)])
+    #expect(chart.svg().utf8.count < 60_000)
+  }
+
+  @Test func aChartWithoutDataSaysSo() {
+    #expect(Chart(title: "t", series: []).svg().contains("no data"))
+  }
+
+  @Test func thePictureShowsEachCurveInItsColour() {
+    let chart = Chart(
+      title: "Loss of two runs", yLabel: "loss",
+      series: [curve("pra, seed 0", 1), curve("clean-input", 2)], isLogarithmic: true)
+    let picture = chart.picture()
+    #expect(picture.width == 960 && picture.height == 540)
+    func count(_ r: UInt8, _ g: UInt8, _ b: UInt8) -> Int {
+      (0..<960 * 540).count {
+        picture.pixels[$0 * 3] == r && picture.pixels[$0 * 3 + 1] == g
+          && picture.pixels[$0 * 3 + 2] == b
+      }
+    }
+    #expect(count(0x00, 0x72, 0xB2) > 20 && count(0xD5, 0x5E, 0x00) > 20)
+    #expect(count(255, 255, 255) > 400_000)
+  }
+}

@@ -1,0 +1,85 @@
+// PNG against Pillow's decoding, and files that are damaged.
+
+import Foundation
+import Testing
+
+@testable import Raster
+
+/// A PNG file and what Pillow makes of it with `convert("RGB")` and `convert("L")`.
+struct Decoded: Codable, Sendable, CustomTestStringConvertible {
+  let name: String
+  let png: Data
+  let width: Int
+  let height: Int
+  let rgb: Data
+  let gray: Data
+  var testDescription: String { name }
+
+  static func all() throws -> [Decoded] {
+    let url = Bundle.module.url(forResource: "Golden/decoded", withExtension: "json")!
+    return try JSONDecoder().decode([Decoded].self, from: Data(contentsOf: url))
+  }
+}
+
+/// Pixels that differ everywhere.
+func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
+  Picture(
+    width: width, height: height, channels: channels,
+    pixels: (0..<width * height * channels).map { UInt8(truncatingIfNeeded: $0 * $0 + $0 / 3) })
+}
+
+@Suite struct PictureTests {
+  @Test(arguments: try Decoded.all()) func pngDecodesAsPillowDoes(file: Decoded) throws {
+    let rgb = try Picture(png: Array(file.png), channels: 3)
+    #expect(rgb.width == file.width && rgb.height == file.height)
+    #expect(rgb.pixels == Array(file.rgb))
+    #expect(try Picture(png: Array(file.png), channels: 1).pixels == Array(file.gray))
+  }
+
+  @Test(arguments: [1, 3]) func whatIsEncodedDecodes(channels: Int) throws {
+    let picture = pattern(13, 9, channels)
+    let bytes = try picture.png()
+    #expect(try Picture(png: bytes, channels: channels) == picture)
+    #expect(try picture.png() == bytes)
+  }
+
+  @Test func aFileCutAnywhereIsRefused() throws {
+    let bytes = try pattern(9, 9, 3).png()
+    for length in 0..<bytes.count {
+      #expect(throws: PNGError.self, "cut after \(length)") {
+        try Picture(png: Array(bytes[..<length]))
+      }
+    }
+  }
+
+  @Test func aFlippedByteIsRefusedOrChangesNothing() throws {
+    let picture = pattern(9, 9, 3)
+    let bytes = try picture.png()
+    for i in 0..<bytes.count {
+      var damaged = bytes
+      damaged[i] ^= 0x21
+      #expect(throws: PNGError.self, "byte \(i)") { try Picture(png: damaged) }
+    }
+  }
+
+  @Test func errorsAreOneSentence() {
+    #expect(throws: PNGError(description: "an empty file is no PNG")) { try Picture(png: []) }
+    #expect { try Picture(png: Array("GIF89a..........".utf8)) } throws: {
+      "\($0)".contains("Not a PNG file")
+    }
+  }
+
+  @Test func aGridHoldsEveryPicture() {
+    let a = pattern(2, 2, 3)
+    let b = pattern(2, 2, 1)
+    let grid = Picture.grid([a, b, a], columns: 2, gap: 1, scale: 2)
+    #expect(grid.width == 11 && grid.height == 11)
+    func pixel(_ x: Int, _ y: Int) -> [UInt8] {
+      Array(grid.pixels[(y * 11 + x) * 3..<(y * 11 + x) * 3 + 3])
+    }
+    #expect(pixel(0, 0) == [255, 255, 255] && pixel(10, 10) == [255, 255, 255])
+    #expect(pixel(1, 1) == Array(a.pixels[0..<3]) && pixel(4, 4) == Array(a.pixels[9..<12]))
+    #expect(pixel(8, 1) == [UInt8](repeating: b.pixels[1], count: 3))
+    #expect(pixel(1, 6) == Array(a.pixels[0..<3]))
+  }
+}

@@ -1,0 +1,138 @@
+// Safetensors files: what is written reads back, and what is damaged is refused.
+
+import Files
+import Foundation
+import Testing
+
+@testable import TensorFiles
+
+private func write(_ tensors: [(String, [Int], [Float])], to path: String) throws {
+  let copies = tensors.map { tensor in
+    let copy = UnsafeMutableBufferPointer<Float>.allocate(capacity: tensor.2.count)
+    _ = copy.initialize(from: tensor.2)
+    return copy
+  }
+  defer { for copy in copies { copy.deallocate() } }
+  try SafetensorsWriter.write(
+    path: path,
+    tensors: zip(tensors, copies).map {
+      NamedTensor(name: $0.0, shape: $0.1, elements: UnsafeBufferPointer($1))
+    }, metadata: ["format": "pra \"1\"\n"])
+}
+
+private func fileBytes(_ header: String, data: Int) -> [UInt8] {
+  withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) } + Array(header.utf8)
+    + [UInt8](repeating: 1, count: data)
+}
+
+/// A header's text with one tensor `a` of the given members.
+private func one(_ members: String) -> String { #"{"a":{\#(members)}}"# }
+
+@Suite struct SafetensorsTests {
+  let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
+
+  @Test func whatIsWrittenReadsBack() throws {
+    let path = scratch.path + "/model.safetensors"
+    try write(
+      [("b", [2, 2], [1, 2, 3, 4]), ("a.ü", [3], [5, -0.0, .nan]), ("c", [0], [])], to: path)
+    let file = try SafetensorsFile(path: path)
+    #expect(file.names == ["a.ü", "b", "c"])
+    #expect(try file.shape(of: "b") == [2, 2])
+    #expect(try file.read("b") == [1, 2, 3, 4])
+    #expect(try file.read("a.ü").map(\.bitPattern) == [5, -0.0, Float.nan].map(\.bitPattern))
+    #expect(file.metadata == ["format": "pra \"1\"\n"])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).count == 1)
+  }
+
+  @Test func dataBeginAtAMultipleOfEight() throws {
+    for length in 1...9 {
+      try write([(String(repeating: "n", count: length), [1], [1])], to: scratch.path + "/x")
+      #expect(try scratch.bytes("x")[0] % 8 == 0)
+    }
+  }
+
+  @Test func otherFloatsBecomeFloat32() throws {
+    let header =
+      #"{"d":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"#
+      + #""h":{"dtype":"F16","shape":[1],"data_offsets":[8,10]},"#
+      + #""b":{"dtype":"BF16","shape":[1],"data_offsets":[10,12]}}"#
+    var bytes = fileBytes(header, data: 0)
+    bytes += withUnsafeBytes(of: 1.5) { Array($0) }
+    bytes += withUnsafeBytes(of: Float16(-2.5)) { Array($0) }
+    bytes += [0x40, 0xC0]
+    let file = try SafetensorsFile(path: try scratch.file("mixed", bytes))
+    #expect(try file.read("d") == [1.5] && file.read("h") == [-2.5])
+    #expect(try file.read("b") == [-3])
+  }
+
+  @Test func aFileCutAnywhereIsRefused() throws {
+    try write([("a", [3], [1, 2, 3]), ("b", [1], [4])], to: scratch.path + "/whole")
+    let bytes = try scratch.bytes("whole")
+    for length in 0..<bytes.count {
+      let cut = try scratch.file("cut", Array(bytes[..<length]))
+      #expect(throws: FileError.self, "cut after \(length)") { try SafetensorsFile(path: cut) }
+    }
+  }
+
+  @Test func aFlippedByteNeverCrashes() throws {
+    try write([("a", [3], [1, 2, 3]), ("b", [1], [4])], to: scratch.path + "/whole")
+    let bytes = try scratch.bytes("whole")
+    for i in 0..<bytes.count {
+      for change: UInt8 in [0x01, 0x04, 0x10, 0x80, 0xFF] {
+        var damaged = bytes
+        damaged[i] ^= change
+        let name = try scratch.file("damaged", damaged)
+        if let file = try? SafetensorsFile(path: name) {
+          for tensor in file.names { #expect(try file.read(tensor).count <= 6) }
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (
+      #"{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32"}}"#, 0,
+      "'a' is given twice"
+    ),
+    (
+      #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"#
+        + #""b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#, 6,
+      "'b' begins at byte 2 of the data, inside another"
+    ),
+    (
+      one(#""dtype":"F32","shape":[1],"data_offsets":[4,8]"#), 8, "byte 4 of the data, after a hole"
+    ),
+    (one(#""dtype":"F32","shape":[1],"data_offsets":[0,4]"#), 5, "cover 4"),
+    (one(#""dtype":"F32","shape":[1],"data_offsets":[0,400]"#), 4, "data_offsets [0, 400]"),
+    (one(#""dtype":"F32","shape":[2],"data_offsets":[0,4]"#), 4, "needs 8 bytes"),
+    (
+      one(#""dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,4]"#), 4,
+      "impossible shape"
+    ),
+    (one(#""dtype":"F32","shape":[99999999999999999999]"#), 4, "expected a number"),
+    (one(#""dtype":"F32","shape":[-1],"data_offsets":[0,4]"#), 4, "expected a number"),
+    (one(#""dtype":"I64","shape":[1],"data_offsets":[0,8]"#), 8, "type I64"),
+    (one(#""dtype":"F32","shape":[1]"#), 4, "lacks"), (#"{"a":5}"#, 4, "expected '{'"),
+    ("[]", 0, "expected '{'"), ("{} x", 0, "text after its end"),
+    (#"{"\ud800":5}"#, 4, "surrogate"),
+  ])
+  func aHostileHeaderIsRefused(header: String, data: Int, message: String) throws {
+    let path = try scratch.file("hostile", fileBytes(header, data: data))
+    #expect {
+      try SafetensorsFile(path: path)
+    } throws: { "\($0)".hasPrefix(path) && "\($0)".contains(message) }
+  }
+
+  @Test func aMissingTensorAndAWrongCountAreNamed() throws {
+    let path = scratch.path + "/model"
+    try write([("a", [1], [1])], to: path)
+    let file = try SafetensorsFile(path: path)
+    #expect { try file.read("b") } throws: { "\($0)".contains("no tensor 'b'") }
+    var two: [Float] = [0, 0]
+    #expect {
+      try two.withUnsafeMutableBufferPointer { try file.read("a", into: $0) }
+    } throws: { "\($0)".contains("'a' has 1 elements") }
+  }
+}

@@ -1,0 +1,83 @@
+// Stage `evaluate`: drawn images against the data set, and what the states keep of an image.
+
+import Evaluation
+import Images
+import JobKinds
+import PRAModel
+import RunStore
+import StageInputs
+import Tensor
+
+StageExit.run { session in
+  let arguments = try refusingBadInput { try EvaluateArguments(json: session.arguments) }
+  let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
+  let device = try session.device()
+  let extractor = RandomFeatures(on: device)
+  let all = data.count + arguments.samples.count
+
+  /// Features of every image of a packed set.
+  func features(_ set: PackedDataSet, job: Int) throws -> LabelledFeatures {
+    guard set.size == data.size, set.channels == data.channels, set.size >= RandomFeatures.leastSide
+    else {
+      throw PermanentFailure(
+        "job \(job) has images of \(set.size) pixels and \(set.channels) channels; comparing with "
+          + "\(data.size) and \(data.channels), at least \(RandomFeatures.leastSide) pixels")
+    }
+    let rows = try (0..<set.count).map { i in
+      if i % 64 == 0 { try session.releaseIfAsked() }
+      return extractor.features(
+        of: set.pixels(of: i), count: 1, size: set.size,
+        channels: set.channels)[0]
+    }
+    return LabelledFeatures(features: rows, labels: set.labels)
+  }
+
+  let reference = try features(data, job: arguments.data)
+  session.progress(done: Int64(data.count), total: Int64(all), unit: "images")
+  var drawn: [LabelledFeatures] = []
+  for job in arguments.samples {
+    let images = try session.dataSet(ofJob: job, output: OutputName.images)
+    drawn.append(try features(images, job: job))
+  }
+  var figures = frechetFigures(
+    drawn: LabelledFeatures(
+      features: drawn.flatMap(\.features), labels: drawn.flatMap(\.labels)),
+    reference: reference, classes: data.classes)
+  figures.append(try reconstruction(session, arguments, data, device))
+
+  for figure in figures { say("\(figure.metric) \(figure.scope): \(figure.value)") }
+  let records = figures.map {
+    EvaluationRecord(
+      metric: $0.metric, scope: $0.scope, value: $0.value, images: Int64($0.images))
+  }
+  let document = JSONText.array(
+    figures.map {
+      JSONText.object([
+        ("metric", JSONText.string($0.metric)), ("scope", JSONText.string($0.scope)),
+        ("value", JSONText.number($0.value)), ("images", String($0.images)),
+      ])
+    })
+  let output = try session.storeArtifact(
+    bytes: Array(document.utf8), name: OutputName.evaluation, mediaType: "application/json")
+  try session.finish(outputs: [OutputName.evaluation: output], evaluations: records)
+}
+
+/// Peak signal-to-noise ratio of encoding and decoding up to 10,000 images without noise.
+func reconstruction(
+  _ session: StageSession, _ arguments: EvaluateArguments, _ data: PackedDataSet, _ device: Device
+) throws -> EvaluationFigure {
+  let (model, _) = try session.trainedModel(ofJob: arguments.train, on: device)
+  var ratio = PeakSignalToNoise()
+  let count = min(data.count, 10_000)
+  let batch = 64
+  for first in stride(from: 0, to: count, by: batch) {
+    try session.releaseIfAsked()
+    let part = Array(first..<min(first + batch, count))
+    let pixels = part.flatMap { data.pixels(of: $0).map { Float(Double($0) / 127.5 - 1) } }
+    let patches = cutIntoPatches(pixels, batch: part.count, sizes: model.sizes, on: device)
+    let rebuilt = model.reconstruction(of: patches, labels: part.map { data.labels[$0] })
+    ratio.add(reconstruction: rebuilt, original: patches)
+  }
+  return EvaluationFigure(
+    metric: "reconstruction.psnr", scope: "overall", value: ratio.decibels, images: count)
+}

@@ -1,0 +1,117 @@
+// What several stages read from the store: data sets and trained models.
+
+import Configuration
+import Files
+import Images
+import PRAModel
+import RunStore
+import Tensor
+import Training
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Names of outputs that one stage writes and another reads.
+package enum OutputName {
+  package static let dataSet = "data.packed"
+  package static let ingestReport = "report.json"
+  package static let images = "images.packed"
+  package static let grid = "grid.png"
+  package static let evaluation = "evaluation.json"
+}
+
+extension StageSession {
+  /// A packed file that another job has left, fetched, verified and mapped.
+  /// - Throws: `PermanentFailure` where that job has no such output
+  package func dataSet(ofJob job: Int, output: String) throws -> PackedDataSet {
+    guard let artifact = try outputs(ofJob: Int64(job))[output] else {
+      throw PermanentFailure("job \(job) has no output \(output)")
+    }
+    let path = "\(scratch)/job-\(job)-\(output)"
+    try fetchArtifact(sha256: artifact.sha256, to: path)
+    return try refusingBadInput { try PackedDataSet(path: path) }
+  }
+
+  /// All files of a checkpoint in a folder of their own.
+  package func fetch(_ checkpoint: Checkpoint, to folder: String) throws {
+    guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+      throw StageFault("\(folder): \(String(cString: strerror(errno)))")
+    }
+    for (name, artifact) in checkpoint.files {
+      try fetchArtifact(sha256: artifact.sha256, to: "\(folder)/\(name)")
+    }
+  }
+
+  /// A trained model with its last checkpoint's weights.
+  /// - Parameter weights: `model` or `ema-<decay>`, as `sampling.weights` names them; without it the
+  ///   ones that the training run's own configuration samples with
+  package func trainedModel(
+    ofJob job: Int, weights: String? = nil, on device: Device
+  ) throws -> (model: PRAModel, step: Int64) {
+    guard let checkpoint = try latestCheckpoint(ofJob: Int64(job)) else {
+      throw PermanentFailure("job \(job) has no checkpoint")
+    }
+    let folder = "\(scratch)/checkpoint"
+    try fetch(checkpoint, to: folder)
+    return try refusingBadInput {
+      let state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")
+      guard let classes = state.config.classes else {
+        throw PermanentFailure("state.json: config.classes is null; expected a number")
+      }
+      let file = "\(weights ?? state.config.sampling.weights).safetensors"
+      guard checkpoint.files[file] != nil else {
+        let known = checkpoint.files.keys.filter { $0.hasSuffix(".safetensors") }.sorted()
+        throw PermanentFailure(
+          "sampling.weights: the checkpoint of job \(job) has no \(file); it has "
+            + known.joined(separator: ", "))
+      }
+      let model = try PRAModel(state.config, classes: classes, on: device)
+      try model.loadWeights(from: "\(folder)/\(file)")
+      return (model, checkpoint.step)
+    }
+  }
+
+  /// The processor with this attempt's threads and the instruction set that `PRA_KERNELS` names.
+  package func device() throws -> Device {
+    guard let text = getenv("PRA_KERNELS") else { return Device(threads: threads) }
+    let name = String(cString: text)
+    guard let set = InstructionSet(name: name), set.rawValue <= InstructionSet.best.rawValue else {
+      throw PermanentFailure(
+        "PRA_KERNELS: found '\(name)', expected base, avx2 or avx512, as far as this processor goes")
+    }
+    return Device(threads: threads, instructions: set)
+  }
+
+  /// Ends the attempt when its agent has asked for it, for stages without checkpoints.
+  package func releaseIfAsked() throws {
+    if stopRequested { throw Released() }
+  }
+}
+
+/// One line of the attempt's log, at once: a buffered one would be lost with the process.
+package func say(_ line: String) {
+  let line = line + "\n"
+  _ = write(STDOUT_FILENO, line, line.utf8.count)
+}
+
+/// Something failed that may go well another time.
+package struct StageFault: Error, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}
+
+/// What the modules of the model say about bad input would be the same at every retry.
+package func refusingBadInput<T>(_ work: () throws -> T) throws -> T {
+  do {
+    return try work()
+  } catch let error where isBadInput(error) {
+    throw PermanentFailure("\(error)")
+  }
+}
+
+private func isBadInput(_ error: any Error) -> Bool {
+  error is FileError || error is ConfigurationError || error is UnsupportedConfiguration
+    || error is CheckpointMismatch || error is TensorFileMismatch || error is TrainingDiverged
+}

@@ -1,0 +1,75 @@
+// Stage `sample`: a trained model in, a range of a sampling run's images out.
+
+import Configuration
+import Images
+import JobKinds
+import PRAModel
+import Raster
+import RunStore
+import Sampling
+import StageInputs
+import Tensor
+
+StageExit.run { session in
+  let arguments = try refusingBadInput { try SampleArguments(json: session.arguments) }
+  let sampling = arguments.sampling
+  let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
+  let device = try session.device()
+  let (model, step) = try session.trainedModel(
+    ofJob: arguments.train, weights: sampling.weights, on: device)
+  guard model.sizes.classes == data.classes.count else {
+    throw PermanentFailure(
+      "data: has \(data.classes.count) classes, the model was trained on \(model.sizes.classes)")
+  }
+  let image = model.configuration.image
+  let count = arguments.last - arguments.first
+  say("drawing images \(arguments.first) to \(arguments.last - 1) with step \(step)'s weights")
+
+  let packed = "\(session.scratch)/\(OutputName.images)"
+  let writer = try PackedDataSetWriter(packed, size: image.size, channels: image.channels)
+  var records: [ImageRecord] = []
+  var pictures: [Picture] = []
+  try Sampler.images(
+    arguments.first..<arguments.last, model: model, configuration: sampling,
+    batch: imagesAtOnce(model)
+  ) { done in
+    try session.releaseIfAsked()
+    session.progress(done: Int64(done), total: Int64(count), unit: "images")
+  } each: { drawn in
+    let picture = Picture(
+      width: image.size, height: image.size, channels: image.channels, pixels: drawn.pixels)
+    let artifact = try session.storeArtifact(
+      bytes: picture.png(), name: fileName(drawn.number), mediaType: "image/png")
+    records.append(
+      ImageRecord(
+        index: Int64(drawn.number), label: drawn.label, className: data.classes[drawn.label],
+        seed: sampling.seed, artifact: artifact))
+    try writer.append(drawn.pixels, label: drawn.label)
+    // A grid that can still be looked at.
+    if pictures.count < 256 { pictures.append(picture) }
+  }
+  _ = try writer.commit(classes: data.classes)
+  let grid = Picture.grid(pictures, columns: 16, gap: 1, scale: 1)
+  try session.finish(
+    outputs: [
+      OutputName.images: session.storeArtifact(
+        file: packed, name: OutputName.images, mediaType: "application/octet-stream"),
+      OutputName.grid: session.storeArtifact(
+        bytes: grid.png(), name: OutputName.grid, mediaType: "image/png"),
+    ], images: records,
+    result: JSONText.object([("images", String(count)), ("step", String(step))]))
+}
+
+/// Images drawn side by side: enough that products are long, few enough that 256 tokens of a large
+/// model fit in memory. An image does not depend on it.
+func imagesAtOnce(_ model: PRAModel) -> Int {
+  let tokens = model.sizes.positions + model.configuration.trunk.classTokens
+  let bytes = tokens * model.configuration.trunk.width * model.configuration.trunk.layers * 16
+  return max(1, min(64, (1 << 30) / bytes))
+}
+
+/// 000007.png (model.md section 6).
+func fileName(_ number: Int) -> String {
+  let digits = String(number)
+  return String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".png"
+}

@@ -1,2 +1,0 @@
-@main
-struct Stage { static func main() {} }

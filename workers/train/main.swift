@@ -1,0 +1,133 @@
+// Stage `train`: a data set and a configuration in, checkpoints and metrics out.
+
+import Configuration
+import Images
+import JobKinds
+import PRAModel
+import RunStore
+import StageInputs
+import Tensor
+import Training
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// One training job: what it reads, and where it stands.
+struct TrainingJob {
+  let session: StageSession
+  let data: PackedDataSet
+  let trainer: Trainer
+  var loader: ImageLoader
+
+  init(_ session: StageSession) throws {
+    self.session = session
+    let arguments = try refusingBadInput { try TrainArguments(json: session.arguments) }
+    let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
+    self.data = data
+    let configuration = try Self.complete(arguments.config, with: data)
+    let device = try session.device()
+    let model = try refusingBadInput {
+      try PRAModel(configuration, classes: data.classes.count, on: device)
+    }
+    trainer = Trainer(model)
+    let training = configuration.training
+    loader = ImageLoader(
+      data, batch: training.batch, seed: configuration.seed,
+      augmentation: Augmentation(
+        crop: training.crop.map { $0[0]...$0[1] }, flip: training.flip, seed: configuration.seed))
+    say(
+      "\(model.parameters.elementCount) parameters, \(data.count) images in \(data.classes.count) "
+        + "classes, \(training.total) steps of \(training.batch), \(session.threads) threads")
+  }
+
+  /// Fills in what only the data set knows: the number of classes, and steps from epochs.
+  private static func complete(
+    _ given: ModelConfiguration, with data: PackedDataSet
+  ) throws -> ModelConfiguration {
+    var configuration = given
+    let image = configuration.image
+    guard image.size == data.size, image.channels == data.channels else {
+      throw PermanentFailure(
+        "image: the data set has \(data.size) pixels and \(data.channels) channels, the "
+          + "configuration \(image.size) and \(image.channels)")
+    }
+    if let classes = configuration.classes, classes != data.classes.count {
+      throw PermanentFailure(
+        "classes: the data set has \(data.classes.count), the configuration says \(classes)")
+    }
+    configuration.classes = data.classes.count
+    configuration.training.total = configuration.training.steps(images: data.count)
+    return configuration
+  }
+
+  /// Steps of the whole job.
+  private var total: Int { trainer.model.configuration.training.total }
+
+  mutating func run() throws {
+    // Declares where this attempt's series begins, so it comes before the first metric.
+    var registered = -1
+    if let checkpoint = try session.latestCheckpoint(ofJob: session.jobID) {
+      let folder = "\(session.scratch)/resume"
+      try session.fetch(checkpoint, to: folder)
+      try refusingBadInput {
+        try trainer.restore(from: folder, dataFingerprint: data.fingerprint)
+      }
+      registered = trainer.step
+      say("resumed from step \(trainer.step)")
+    }
+    let every = trainer.model.configuration.training.checkpointEvery
+    while trainer.step < total {
+      if session.stopRequested {
+        if trainer.step > registered { try register() }
+        say("stopped at step \(trainer.step)")
+        throw Released()
+      }
+      try step()
+      if trainer.step % every == 0 || trainer.step == total {
+        try register()
+        registered = trainer.step
+      }
+    }
+    // A run of no steps still leaves its first weights.
+    if registered < total { try register() }
+    try session.finish(
+      outputs: [:],
+      result: JSONText.object([
+        ("steps", String(trainer.step)), ("bad_steps", String(trainer.badSteps)),
+        ("parameters", String(trainer.model.parameters.elementCount)),
+      ]))
+  }
+
+  private mutating func step() throws {
+    let images = loader.batch(step: trainer.step)
+    let sizes = trainer.model.sizes
+    let patches = cutIntoPatches(
+      images.pixels, batch: images.labels.count, sizes: sizes, on: trainer.model.device)
+    let report = try refusingBadInput {
+      try trainer.run(TrainingBatch(patches: patches, labels: images.labels, step: images.step))
+    }
+    session.record(
+      report.values.map { MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value) })
+    session.progress(done: Int64(trainer.step), total: Int64(total), unit: "steps")
+  }
+
+  private func register() throws {
+    let folder = "\(session.scratch)/step-\(trainer.step)"
+    guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+      throw StageFault("\(folder): \(String(cString: strerror(errno)))")
+    }
+    let state = trainer.state(codeVersion: codeVersion, dataFingerprint: data.fingerprint)
+    let files = try trainer.writeCheckpoint(to: folder, state)
+    try session.registerCheckpoint(
+      step: Int64(trainer.step), files: files.map { (name: $0, path: "\(folder)/\($0)") })
+    for file in files { unlink("\(folder)/\(file)") }
+    rmdir(folder)
+    say("checkpoint at step \(trainer.step)")
+  }
+}
+
+StageExit.run { session in
+  var job = try TrainingJob(session)
+  try job.run()
+}

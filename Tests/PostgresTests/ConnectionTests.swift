@@ -22,7 +22,7 @@ import Testing
     #expect(try connection.bytes("select null::bytea", []) == nil)
   }
 
-  @Test("doubles survive to the bit", arguments: [0.1, -0.0, 1e-310, .infinity, -.infinity, .nan])
+  @Test("doubles survive to the bit", arguments: [0.1, -0.0, .leastNonzeroMagnitude, .infinity, -.infinity, .nan])
   func double(value: Double) throws {
     let connection = try TestDatabase.create(migrated: false).connect()
     let back = try connection.query(

@@ -72,7 +72,8 @@ package struct SubmitQueue {
   }
 
   /// A word for programs and a sentence for people, one pair per reason.
-  package func whyPending(_ job: Int64) throws(PostgresError) -> [(reason: String, detail: String)] {
+  package func whyPending(_ job: Int64) throws(PostgresError) -> [(reason: String, detail: String)]
+  {
     var reasons: [(reason: String, detail: String)] = []
     for row in try connection.query(Queries.whyPending, [.integer(job)]) {
       reasons.append((try row.string("reason"), try row.string("detail")))

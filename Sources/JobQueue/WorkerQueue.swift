@@ -121,7 +121,7 @@ package struct WorkerQueue {
   private func ask(_ sql: String, _ parameters: [Parameter]) throws -> Rows {
     do {
       return try connection.query(sql, parameters)
-    } catch where error.sqlState == LeaseLost.sqlState {
+    } catch  where error.sqlState == LeaseLost.sqlState {
       throw LeaseLost(description: error.message)
     }
   }

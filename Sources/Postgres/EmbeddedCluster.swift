@@ -125,7 +125,10 @@ package struct EmbeddedCluster: Sendable {
     }
     try programs.run(
       "initdb",
-      ["-D", unfinished, "-A", "trust", "-U", "pra", "--no-locale", "-E", "UTF8", "--no-instructions"]
+      [
+        "-D", unfinished, "-A", "trust", "-U", "pra", "--no-locale", "-E", "UTF8",
+        "--no-instructions",
+      ]
     )
     guard rename(unfinished, data) == 0 else {
       throw ClusterError("\(unfinished) cannot be renamed to data: \(systemError())")
@@ -195,7 +198,9 @@ package struct EmbeddedCluster: Sendable {
 
   /// FNV-1a, 64 bits: only to tell folders apart.
   private static func shortName(_ text: String) -> String {
-    let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+      ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+    }
     return String(hash, radix: 36)
   }
 }

@@ -14,8 +14,9 @@ import Testing
     #expect(try world.end(job) == "succeeded 0")
     #expect(try world.text("select name from pra.outputs") == "note.txt")
     #expect(world.scratch.isEmpty)
-    #expect(try world.text("select state || ' ' || stop_reason from pra.workers")
-      == "stopped deregistered")
+    #expect(
+      try world.text("select state || ' ' || stop_reason from pra.workers")
+        == "stopped deregistered")
   }
 
   @Test(arguments: [

@@ -6,7 +6,8 @@ import Testing
   @Test("parameters come back as they went", arguments: ["", "ü → 'x' \\ \"", "{a,b}", "null"])
   func text(value: String) throws {
     let connection = try TestDatabase.create(migrated: false).connect()
-    #expect(try connection.query("select $1::text as x", [.text(value)]).single().string("x") == value)
+    #expect(
+      try connection.query("select $1::text as x", [.text(value)]).single().string("x") == value)
     let array = try connection.query(
       "select ($1::text[])[2] as x", [.texts(["first", value])]
     ).single().string("x")
@@ -17,7 +18,8 @@ import Testing
     let connection = try TestDatabase.create(migrated: false).connect()
     let bytes = (0..<1000).map { UInt8($0 % 256) }
     #expect(try connection.bytes("select $1::bytea", [.bytes(bytes)]) == bytes)
-    #expect(try connection.query("select $1::bytea as x", [.bytes(bytes)]).single().bytes("x") == bytes)
+    #expect(
+      try connection.query("select $1::bytea as x", [.bytes(bytes)]).single().bytes("x") == bytes)
     #expect(try connection.bytes("select $1::bytea", [.bytes([])]) == [])
     #expect(try connection.bytes("select null::bytea", []) == nil)
   }

@@ -25,7 +25,8 @@ import RunStore
     let labels = settings.filter { $0.key.hasPrefix("label.") }
     let configuration = AgentConfiguration(
       databaseURL: try DatabaseURL(settings["url"]!), name: settings["name"]!,
-      labels: Dictionary(uniqueKeysWithValues: labels.map { (String($0.key.dropFirst(6)), $0.value) }),
+      labels: Dictionary(
+        uniqueKeysWithValues: labels.map { (String($0.key.dropFirst(6)), $0.value) }),
       kinds: ["test"], slots: Int(settings["slots"] ?? "1")!,
       lease: Double(settings["lease"] ?? "2")!, beat: Double(settings["beat"] ?? "0.5")!,
       drainTime: Double(settings["drain"] ?? "20")!, untilIdle: settings["idle"] == "true",

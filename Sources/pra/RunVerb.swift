@@ -136,7 +136,8 @@ private final class Source {
     let tar = isFolder.boolValue ? packed : given
     if isFolder.boolValue { _ = try refusing { try TarWriter.pack(folder: given, to: packed) } }
     var digest = SHA256()
-    digest.update(try refusing { try MappedFile(tar) }.bytes)
+    let file = try refusing { try MappedFile(tar) }
+    withExtendedLifetime(file) { digest.update(file.bytes) }
     (path, isTemporary) = (tar, isFolder.boolValue)
     name = isFolder.boolValue ? "\(last).tar" : last
     sha256 = digest.hexadecimal()

@@ -78,7 +78,11 @@ let package = Package(
     library("JobKinds", ["Configuration"]),
     library("Agent", ["JobQueue", "RunStore", logging]),
     .executableTarget(
-      name: "pra", dependencies: ["Agent", "JobKinds", "RunStore", "Raster", argumentParser],
+      name: "pra",
+      dependencies: [
+        "Agent", "JobKinds", "RunStore", "Raster", "Files", "Digest", "Configuration", "Postgres",
+        logging, argumentParser,
+      ],
       swiftSettings: swiftSettings),
 
     // They meet only here.

@@ -33,6 +33,8 @@ package final class Agent: Sendable {
   package func run() throws -> Int32 {
     try configuration.validate()
     let scratch = try ScratchFolder(environment: configuration.environment)
+    // Its end removes the folders; stages use them after the last line here that names it.
+    defer { withExtendedLifetime(scratch) {} }
     let signals = Signals()
     let threads = [
       DedicatedThread("heartbeat") { self.beat() },
@@ -40,13 +42,6 @@ package final class Agent: Sendable {
       DedicatedThread("deadlines") { self.keepDeadlines() },
     ]
     _ = DedicatedThread("signals") { signals.watch { self.leave() } }
-    defer {
-      state.update { $0.phase = .over }
-      over.signal()
-      for thread in threads { thread.join() }
-      signals.end()
-    }
-
     var connection = RetryingConnection(
       url: configuration.databaseURL, role: .worker,
       name: "pra worker \(configuration.name) claim",
@@ -54,7 +49,15 @@ package final class Agent: Sendable {
       report: { [logger] in logger.warning("\($0)") },
       prepare: { try $0.listen("pra_ready") })
     claim(&connection, scratch)
-    return try drain()
+    let isOrderly = drain()
+    // First the heart: it would register anew when it finds the registration gone.
+    state.update { $0.phase = .over }
+    over.signal()
+    for thread in threads { thread.join() }
+    signals.end()
+    let isSaid = deregister()
+    if let failure = state.read({ $0.failure }) { throw failure }
+    return isOrderly && isSaid ? 0 : 1
   }
 
   /// Asked to leave: the first time stages may checkpoint, the second time they are killed.
@@ -212,31 +215,32 @@ package final class Agent: Sendable {
 
   // MARK: leaving
 
-  /// Waits for the ends of the stages and gives the registration back.
-  private func drain() throws -> Int32 {
-    var isOrderly =
-      state.wait(until: state.read { $0.drainEnd }) {
-        $0.attempts.isEmpty || $0.phase > .draining ? true : nil
-      } != nil
-    // Killed by now, all of them; what remains is to say so.
-    isOrderly =
-      state.wait(until: monotonicSeconds() + Self.reportTime) { $0.attempts.isEmpty ? true : nil }
-      != nil && isOrderly
-    state.update { $0.givesUp = true }
-    if let worker = state.read({ $0.worker }) {
-      var connection = RetryingConnection(
-        url: configuration.databaseURL, role: .worker,
-        name: "pra worker \(configuration.name) leaves", report: { _ in })
-      do {
-        _ = try connection.attempt {
-          try WorkerQueue($0).deregister(worker: worker)
-        }
-      } catch {
-        logger.warning("worker \(worker) left without a word, its lease will end: \(error)")
-        isOrderly = false
-      }
+  /// Waits for the ends of the stages, and for the database to hear of them.
+  /// - Returns: whether all stages ended in time
+  private func drain() -> Bool {
+    let isInTime: Bool? = state.wait(until: state.read { $0.drainEnd }) {
+      $0.attempts.isEmpty || $0.phase > .draining ? $0.phase < .killing : nil
     }
-    if let failure = state.read({ $0.failure }) { throw failure }
-    return isOrderly && state.read({ $0.phase }) != .killing ? 0 : 1
+    // Killed by now, all of them; what remains is to say so.
+    let isReported: Bool? = state.wait(until: monotonicSeconds() + Self.reportTime) {
+      $0.attempts.isEmpty ? true : nil
+    }
+    state.update { $0.givesUp = true }
+    return isInTime == true && isReported == true
+  }
+
+  /// Gives the registration back, and with it what it may still hold.
+  private func deregister() -> Bool {
+    guard let worker = state.read({ $0.worker }) else { return true }
+    var connection = RetryingConnection(
+      url: configuration.databaseURL, role: .worker,
+      name: "pra worker \(configuration.name) leaves", report: { _ in })
+    do {
+      try connection.attempt { try WorkerQueue($0).deregister(worker: worker) }
+      return true
+    } catch {
+      logger.warning("worker \(worker) left without a word, its lease will end: \(error)")
+      return false
+    }
   }
 }

@@ -84,10 +84,12 @@ package struct RetryingConnection {
 }
 
 extension PostgresError {
-  /// Whether the same statement may succeed later: no server, too many connections (53300), a
-  /// deadlock (40P01) or a serialisation failure (40001) that somebody else won.
+  /// Whether the same statement may succeed later: no server, a server short of disk, memory or
+  /// connections (class 53), a deadlock (40P01), serialisation failure (40001), lock (55P03) or time
+  /// limit (57014) in which somebody else was first.
   package var mayPass: Bool {
-    isUnreachable || ["53300", "40P01", "40001"].contains(sqlState)
+    isUnreachable || sqlState.hasPrefix("53")
+      || ["40P01", "40001", "55P03", "57014"].contains(sqlState)
   }
 }
 

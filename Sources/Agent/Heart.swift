@@ -35,8 +35,8 @@ extension Agent {
         if let worker { loseLease(of: worker, lost) }
       } catch let error as PostgresError where error.mayPass {
         failures += 1
-        // Woken when the agent is over, else after the time.
-        over.wait(seconds: Backoff.seconds(afterFailures: failures))
+        // A server that is back waits one lease for a beat, whatever the backoff of others.
+        over.wait(seconds: min(configuration.beat, Backoff.seconds(afterFailures: failures)))
       } catch {
         fail(AgentError("\(error)"))
         return

@@ -119,16 +119,17 @@ import Testing
     _ = try Migrator(Connection(url)).migrate()
     var world = try World(url)
     let job = try world.enqueue(
-      #"{"act": "train", "count": 3000, "every": 500, "pace": 1000}"#)
-    let agent = try world.agent("a", "idle=true", "lease=5")
+      #"{"act": "train", "count": 3000, "every": 500, "pace": 2000}"#)
+    let agent = try world.agent("a", "idle=true", "lease=2", "beat=0.5")
     let stage = try world.process(job)
-    for step in [500, 1500] {
+    for (step, seconds) in [(500, 0), (1500, 3)] {
       let reader = try Connection(url)
       try wait {
         try reader.query("select from pra.metrics where step >= $1 limit 1", [.integer(step)]).count
           == 1
       }
       try server.stop(mode: "immediate")
+      sleep(UInt32(seconds))  // the second outage is longer than the lease
       #expect(isAlive(stage))
       try server.start()
     }

@@ -14,6 +14,8 @@ package final class Agent: Sendable {
   let state = Monitor(AgentState())
   /// Wakes the claiming thread: a place is free, the agent is asked to leave.
   let work = WakeUp()
+  /// How many sessions the claiming thread has opened.
+  private let claimSessions = Monitor(0)
   /// Signalled once, when every thread shall end.
   let over = WakeUp()
 
@@ -47,7 +49,10 @@ package final class Agent: Sendable {
       name: "pra worker \(configuration.name) claim",
       giveUp: { [state] in state.read { $0.phase > .working } },
       report: { [logger] in logger.warning("\($0)") },
-      prepare: { try $0.listen("pra_ready") })
+      prepare: { [claimSessions] connection in
+        try connection.listen("pra_ready")
+        claimSessions.update { $0 += 1 }
+      })
     claim(&connection, scratch)
     let isOrderly = drain()
     // First the heart: it would register anew when it finds the registration gone.
@@ -108,6 +113,7 @@ package final class Agent: Sendable {
   private func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
     var nextReap = 0.0
     var wasIdle = false
+    var session = 0
     while state.read({ $0.phase }) == .working {
       work.drain()
       guard let worker = state.read({ $0.worker }) else {
@@ -121,7 +127,7 @@ package final class Agent: Sendable {
           nextReap = monotonicSeconds() + configuration.beat
         }
         let free = configuration.slots - state.read { $0.attempts.count }
-        let jobs = free > 0 ? try claim(free, for: worker, &connection) : []
+        let jobs = free > 0 ? try claim(free, for: worker, &connection, after: &session) : []
         for job in jobs { start(job, of: worker, scratch, &connection) }
 
         if configuration.untilIdle, jobs.isEmpty, free == configuration.slots {
@@ -147,14 +153,16 @@ package final class Agent: Sendable {
     }
   }
 
-  private func claim(_ count: Int, for worker: Int64, _ connection: inout RetryingConnection)
-    throws -> [ClaimedJob]
-  {
-    var mayHaveClaimed = false
-    return try connection.run { connection in
-      // The answer to an earlier try was lost: what it claimed is given back, and claimed below.
-      if mayHaveClaimed { try releaseUnknown(of: worker, connection) }
-      mayHaveClaimed = true
+  /// - Parameter claimSession: the session of the last claim
+  private func claim(
+    _ count: Int, for worker: Int64, _ connection: inout RetryingConnection,
+    after claimSession: inout Int
+  ) throws -> [ClaimedJob] {
+    try connection.run { connection in
+      // The answer to a claim may have been lost with the session before: what it took is given back.
+      let session = claimSessions.read { $0 }
+      if session != claimSession { try releaseUnknown(of: worker, connection) }
+      claimSession = session
       return try WorkerQueue(connection).claim(worker: worker, count: count)
     }
   }

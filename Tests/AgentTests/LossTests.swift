@@ -79,6 +79,27 @@ import Testing
     #expect(first.output.contains("lease lost"))
   }
 
+  /// The server took a claim, and the session ended before the answer arrived.
+  @Test func aClaimThatWasNotHeardIsGivenBack() throws {
+    let world = try World()
+    let agent = try world.agent("a", "lease=200", "beat=100")
+    try wait { try world.text("select count(*) from pra.workers") == "1" }
+    agent.signal(SIGSTOP)
+    let job = try world.enqueue(#"{"act": "succeed"}"#)
+    #expect(try world.text("select job from pra.claim((select id from pra.workers))") == "\(job)")
+    _ = try world.text(
+      """
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'pra worker a claim' and datname = current_database()
+      """)
+    agent.signal(SIGCONT)
+    try wait { try world.state(job) == "succeeded" }
+    #expect(try world.end(job) == "released the claim was not heard")
+    #expect(try world.end(job, 2) == "succeeded 0")
+    agent.signal(SIGTERM)
+    #expect(try agent.end() == .code(0))
+  }
+
   /// A stage that writes nothing learns of nothing: its agent kills it for certain.
   @Test func anAgentThatLostItsLeaseKillsItsStage() throws {
     let world = try World()

@@ -74,9 +74,9 @@ let package = Package(
     library("Postgres", ["CPostgres", "CMigrations"]),
     library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
-    library("RunStore", ["Postgres", "Digest"]),
+    library("RunStore", ["JobQueue", "Digest"]),
     library("JobKinds", ["Configuration"]),
-    library("Agent", ["RunStore", logging]),
+    library("Agent", ["JobQueue", "RunStore", logging]),
     .executableTarget(
       name: "pra",
       dependencies: [
@@ -116,8 +116,10 @@ let package = Package(
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests("ImagesTests", ["Images"], resources: [.copy("Golden")]),
     tests("TensorFilesTests", ["TensorFiles"]),
-    tests("RunStoreTests", ["RunStore", "Digest", "DatabaseTesting"]),
+    tests("RunStoreTests", ["RunStore", "JobQueue", "Digest", "DatabaseTesting"]),
     tests("AgentTests", ["Agent", "RunStore", "DatabaseTesting", "pra-test", "test-agent"]),
+    tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
+    tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -39,11 +39,11 @@ package final class Agent: Sendable {
       DedicatedThread("report") { self.report() },
       DedicatedThread("deadlines") { self.keepDeadlines() },
     ]
-    _ = DedicatedThread("signals") { signals.forEach { self.leave() } }
+    _ = DedicatedThread("signals") { signals.watch { self.leave() } }
     defer {
       state.update { $0.phase = .over }
       over.signal()
-      threads.forEach { $0.join() }
+      for thread in threads { thread.join() }
       signals.end()
     }
 
@@ -114,7 +114,7 @@ package final class Agent: Sendable {
       }
       do {
         if monotonicSeconds() >= nextReap {
-          try connection.run { try $0.query(Queries.reap) }
+          try connection.run { try WorkerQueue($0).reap() }
           nextReap = monotonicSeconds() + configuration.beat
         }
         let free = configuration.slots - state.read { $0.attempts.count }
@@ -139,7 +139,7 @@ package final class Agent: Sendable {
       } catch let error as PostgresError where error.mayPass {
         continue  // the next `run` waits for the server, and ends when the agent shall leave
       } catch {
-        fail(AgentError("claim: \(error)"))
+        fail(AgentError("\(error)"))
       }
     }
   }
@@ -152,25 +152,21 @@ package final class Agent: Sendable {
       // The answer to an earlier try was lost: what it claimed is given back, and claimed below.
       if mayHaveClaimed { try releaseUnknown(of: worker, connection) }
       mayHaveClaimed = true
-      return try connection.query(Queries.claim, [.integer(worker), .integer(count)]).map {
-        ClaimedJob(
-          id: try $0.integer("job"), epoch: try $0.integer("epoch"), kind: try $0.string("kind"))
-      }
+      return try WorkerQueue(connection).claim(worker: worker, count: count)
     }
   }
 
   private func releaseUnknown(of worker: Int64, _ connection: Connection) throws {
     let known = state.read { Set($0.attempts.keys) }
     for row in try connection.query(Queries.running, [.integer(worker)]) {
-      let key = AttemptKey(job: try row.integer("id"), epoch: try row.integer("epoch"))
+      let key = Lease(job: try row.integer("id"), epoch: try row.integer("epoch"))
       guard !known.contains(key) else { continue }
       logger.warning("job \(key.job) was claimed unheard and is given back")
-      try connection.query(
-        Queries.reportExit,
-        [
-          .integer(key.job), .integer(key.epoch), "released", "the claim was not heard", .null,
-          .null,
-        ])
+      do {
+        try WorkerQueue(connection).release(key, message: "the claim was not heard")
+      } catch is LeaseLost {
+        // Somebody cancelled it meanwhile; or the worker itself is lost, which the claim will tell.
+      }
     }
   }
 
@@ -186,7 +182,7 @@ package final class Agent: Sendable {
     _ job: ClaimedJob, of worker: Int64, _ scratch: ScratchFolder,
     _ connection: inout RetryingConnection
   ) {
-    let key = AttemptKey(job: job.id, epoch: job.epoch)
+    let key = job.lease
     do throws(AgentError) {
       let attempt = try RunningAttempt(job: job, configuration: configuration, scratch: scratch)
       state.update { state in
@@ -198,7 +194,7 @@ package final class Agent: Sendable {
           state.stop(key, because: .drained, killAt: state.drainEnd)
         }
       }
-      logger.info("job \(job.id) (\(job.kind)): attempt \(job.epoch) started")
+      logger.info("job \(key.job) (\(job.kind)): attempt \(key.epoch) started")
       attempt.watch { end in
         self.state.update {
           $0.attempts[key]?.end = end
@@ -209,7 +205,7 @@ package final class Agent: Sendable {
       do {
         try send(ExitReport(notStarted: error), of: key, &connection)
       } catch {
-        logger.error("job \(job.id): its end is not reported: \(error)")
+        logger.error("job \(key.job): its end is not reported: \(error)")
       }
     }
   }
@@ -233,7 +229,7 @@ package final class Agent: Sendable {
         name: "pra worker \(configuration.name) leaves", report: { _ in })
       do {
         _ = try connection.attempt {
-          try $0.query(Queries.deregister, [.integer(worker)])
+          try WorkerQueue($0).deregister(worker: worker)
         }
       } catch {
         logger.warning("worker \(worker) left without a word, its lease will end: \(error)")

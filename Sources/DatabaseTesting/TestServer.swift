@@ -47,7 +47,7 @@ package final class TestServer: Sendable {
       "pg_ctl",
       [
         "-D", "\(folder)/data", "-l", "\(folder)/log", "-w", "-s", "-o",
-        "-c listen_addresses='' -c unix_socket_directories='\(folder)' -c fsync=off "
+        "-c listen_addresses='' -c port=5432 -c unix_socket_directories='\(folder)' -c fsync=off "
           + "-c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB "
           + "-c max_wal_size=256MB", "start",
       ])
@@ -85,9 +85,9 @@ package final class TestServer: Sendable {
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
     posix_spawnattr_setpgroup(&attributes, 0)
 
-    let arguments = ["sh", "-c", script, folder]
-    let words = arguments.map { strdup($0) } + [nil]
-    defer { words.forEach { free($0) } }
+    let words: [UnsafeMutablePointer<CChar>?] =
+      (["sh", "-c", script, folder] as [String]).map { strdup($0) } + [nil]
+    defer { for word in words { free(word) } }
     var process = pid_t()
     let failure = posix_spawnp(&process, "sh", &actions, &attributes, words, environ)
     close(ends[1])

@@ -1,6 +1,7 @@
 // How a stage ends, and what its exit code tells the agent.
 
 import Glibc
+import JobQueue
 
 /// Exit codes of a stage. Any other code, and any signal, is a fault and retried.
 package enum StageExit: Int32, Sendable {
@@ -20,7 +21,7 @@ package enum StageExit: Int32, Sendable {
     do {
       try work(StageSession.open())
     } catch let error as LeaseLost {
-      leaseLost.end(saying: error.message)
+      leaseLost.end(saying: error.description)
     } catch is Released {
       exit(released.rawValue)
     } catch let error as PermanentFailure {

@@ -67,14 +67,34 @@ import Testing
       """
     let before = try world.text(written)
 
+    // First the stage alone, which nobody but the database can stop now; then its agent.
     kill(stage, SIGCONT)
-    first.signal(SIGCONT)
     try wait { !isAlive(stage) }
+    #expect(try world.text(written) == before)
+    first.signal(SIGCONT)
     try wait { try world.text("select count(*) from pra.workers where name = 'first'") == "2" }
     first.signal(SIGTERM)
     #expect(try first.end() == .code(0))
     #expect(try world.text(written) == before)
     #expect(first.output.contains("lease lost"))
+  }
+
+  /// A stage that writes nothing learns of nothing: its agent kills it for certain.
+  @Test func anAgentThatLostItsLeaseKillsItsStage() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "deaf"}"#)
+    let agent = try world.agent("a")
+    let stage = try world.process(job)
+    agent.signal(SIGSTOP)
+    try wait { try world.text("select pra.reap()") == "1" }
+    #expect(isAlive(stage))
+    _ = try world.text("select pra.cancel(\(job))")
+    agent.signal(SIGCONT)
+    try wait { !isAlive(stage) }
+    #expect(try world.end(job)?.hasPrefix("lost worker ") == true)
+    try wait { try world.text("select count(*) from pra.workers where state = 'live'") == "1" }
+    agent.signal(SIGTERM)
+    #expect(try agent.end() == .code(0))
   }
 
   /// The stage alone goes on after another attempt has started: its own agent kills it.
@@ -117,5 +137,8 @@ import Testing
     #expect(try world.end(job) == "succeeded 0")
     #expect(try world.series(job) == ["0...2999 of 1"])
     #expect(try world.text("select count(*) from pra.metrics_raw") == "6000")
+    #expect(
+      try world.log(job).split(separator: "\n").filter { $0.hasPrefix("step ") }
+        .elementsEqual((0..<30).map { "step \($0 * 100)" }, by: ==))
   }
 }

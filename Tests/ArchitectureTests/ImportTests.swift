@@ -24,10 +24,11 @@ private let allowed: [String: Set<String>] = [
   // The queue runs without a model.
   "Sources/Digest": ["CCrypto"],
   "Sources/Postgres": ["CMigrations", "CPostgres"],
+  "Sources/DatabaseTesting": ["Postgres"],
   "Sources/JobQueue": ["Postgres"],
-  "Sources/RunStore": ["Digest", "Postgres"],
+  "Sources/RunStore": ["Digest", "JobQueue", "Postgres"],
   "Sources/JobKinds": ["Configuration", "JobQueue"],
-  "Sources/Agent": ["JobKinds", "JobQueue", "Logging", "Postgres", "RunStore"],
+  "Sources/Agent": ["JobQueue", "Logging", "Postgres", "RunStore"],
   "Sources/pra": [
     "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
     "JobQueue", "Logging", "Postgres", "Raster", "RunStore",

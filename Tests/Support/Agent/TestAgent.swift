@@ -32,6 +32,11 @@ import RunStore
       drainTime: Double(settings["drain"] ?? "20")!, untilIdle: settings["idle"] == "true",
       stageFolder: settings["stages"]!)
     let logger = Logger(label: "agent") { StreamLogHandler.standardError(label: $0) }
-    exit(try Agent(configuration, logger: logger).run())
+    do {
+      exit(try Agent(configuration, logger: logger).run())
+    } catch {
+      logger.error("\(error)")
+      exit(2)
+    }
   }
 }

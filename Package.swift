@@ -114,6 +114,8 @@ let package = Package(
     tests("TensorFilesTests", ["TensorFiles"]),
     tests("RunStoreTests", ["RunStore", "Digest", "DatabaseTesting"]),
     tests("AgentTests", ["Agent", "RunStore", "DatabaseTesting", "pra-test", "test-agent"]),
+    tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
+    tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -39,11 +39,11 @@ package final class Agent: Sendable {
       DedicatedThread("report") { self.report() },
       DedicatedThread("deadlines") { self.keepDeadlines() },
     ]
-    _ = DedicatedThread("signals") { signals.forEach { self.leave() } }
+    _ = DedicatedThread("signals") { signals.watch { self.leave() } }
     defer {
       state.update { $0.phase = .over }
       over.signal()
-      threads.forEach { $0.join() }
+      for thread in threads { thread.join() }
       signals.end()
     }
 
@@ -139,7 +139,7 @@ package final class Agent: Sendable {
       } catch let error as PostgresError where error.mayPass {
         continue  // the next `run` waits for the server, and ends when the agent shall leave
       } catch {
-        fail(AgentError("claim: \(error)"))
+        fail(AgentError("\(error)"))
       }
     }
   }

@@ -8,6 +8,8 @@ package struct AgentConfiguration: Sendable {
   package var databaseURL: DatabaseURL
   /// As operators see it; need not be unique.
   package var name: String
+  /// Of the program, for operators.
+  package var version: String?
   /// What the requirements of jobs are compared with.
   package var labels: [String: String]
   package var queues: [String]
@@ -30,13 +32,14 @@ package struct AgentConfiguration: Sendable {
   package var environment: [String: String]
 
   package init(
-    databaseURL: DatabaseURL, name: String, labels: [String: String] = [:],
+    databaseURL: DatabaseURL, name: String, version: String? = nil, labels: [String: String] = [:],
     queues: [String] = ["default"], kinds: [String], slots: Int = 1, threads: Int = 1,
     lease: Double = 30, beat: Double = 10, drainTime: Double = 60, untilIdle: Bool = false,
     stageFolder: String, environment: [String: String] = ProcessInfo.processInfo.environment
   ) {
     self.databaseURL = databaseURL
     self.name = name
+    self.version = version
     self.labels = labels
     self.queues = queues
     self.kinds = kinds

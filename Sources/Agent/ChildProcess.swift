@@ -30,7 +30,7 @@ final class ChildProcess: Sendable {
     }
     guard socketpair(AF_UNIX, kind, 0, &output) == 0 else {
       let error = systemError()
-      input.forEach { close($0) }
+      for end in input { close(end) }
       throw AgentError("socketpair: \(error)")
     }
     defer {
@@ -60,7 +60,7 @@ final class ChildProcess: Sendable {
 
     let words = ([executable] + arguments).map { strdup($0) } + [nil]
     let settings = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { (words + settings).forEach { free($0) } }
+    defer { for word in words + settings { free(word) } }
     outOfMemoryBefore = OutOfMemory.kills()
     var process = pid_t()
     let failure = posix_spawn(&process, executable, &actions, &attributes, words, settings)

@@ -37,7 +37,7 @@ extension Agent {
         // Woken when the agent is over, else after the time.
         over.wait(seconds: Backoff.seconds(afterFailures: failures))
       } catch {
-        fail(AgentError("heartbeat: \(error)"))
+        fail(AgentError("\(error)"))
         return
       }
     }
@@ -58,12 +58,15 @@ extension Agent {
     let labels = JSONText.object(
       configuration.labels.sorted { $0.key < $1.key }.map { ($0.key, JSONText.string($0.value)) })
     let worker = try connection.attempt {
-      try $0.query(
+      // Somebody may have migrated the database since this program started.
+      try Migrator($0).verify()
+      return try $0.query(
         Queries.register,
         [
           .text(configuration.name), .text(labels), .texts(configuration.queues),
           .texts(configuration.kinds), .integer(configuration.slots),
           .interval(.seconds(configuration.lease)),
+          .optional(configuration.version) { .text($0) },
         ]
       ).single().integer("worker")
     }

@@ -13,7 +13,8 @@ struct ClaimedJob: Sendable {
 enum Queries {
   static let register = """
     select pra.register_worker(
-      name => $1, labels => $2, queues => $3, kinds => $4, slots => $5, lease => $6) as worker
+      name => $1, labels => $2, queues => $3, kinds => $4, slots => $5, lease => $6,
+      version => $7) as worker
     """
 
   static let heartbeat = """

@@ -35,7 +35,8 @@ extension Agent {
     let key = running.attempt.key
     do {
       var round = 0
-      while round < Self.logRound || running.end != nil, let chunk = try running.attempt.log.next() {
+      while round < Self.logRound || running.end != nil, let chunk = try running.attempt.log.next()
+      {
         try connection.run {
           try $0.query(
             Queries.appendLog,

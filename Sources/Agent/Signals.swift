@@ -29,7 +29,7 @@ final class Signals: Sendable {
   }
 
   /// Calls `body` for each signal, until the end.
-  func forEach(_ body: () -> Void) {
+  func watch(_ body: () -> Void) {
     while true {
       wakeUp.wait()
       if ended.load(ordering: .sequentiallyConsistent) { return }

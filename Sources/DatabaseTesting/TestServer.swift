@@ -85,8 +85,8 @@ package final class TestServer: Sendable {
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
     posix_spawnattr_setpgroup(&attributes, 0)
 
-    let arguments = ["sh", "-c", script, folder]
-    let words = arguments.map { strdup($0) } + [nil]
+    let words: [UnsafeMutablePointer<CChar>?] =
+      (["sh", "-c", script, folder] as [String]).map { strdup($0) } + [nil]
     defer { words.forEach { free($0) } }
     var process = pid_t()
     let failure = posix_spawnp(&process, "sh", &actions, &attributes, words, environ)

@@ -117,5 +117,8 @@ import Testing
     #expect(try world.end(job) == "succeeded 0")
     #expect(try world.series(job) == ["0...2999 of 1"])
     #expect(try world.text("select count(*) from pra.metrics_raw") == "6000")
+    #expect(
+      try world.log(job).split(separator: "\n").filter { $0.hasPrefix("step ") }
+        .elementsEqual((0..<30).map { "step \($0 * 100)" }, by: ==))
   }
 }

@@ -14,8 +14,9 @@ import Testing
     #expect(try world.end(job) == "succeeded 0")
     #expect(try world.text("select name from pra.outputs") == "note.txt")
     #expect(world.scratch.isEmpty)
-    #expect(try world.text("select state || ' ' || stop_reason from pra.workers")
-      == "stopped deregistered")
+    #expect(
+      try world.text("select state || ' ' || stop_reason from pra.workers")
+        == "stopped deregistered")
   }
 
   @Test(arguments: [
@@ -79,6 +80,17 @@ import Testing
     #expect(try world.end(job) == "preempted 75 preempted")
     #expect(try world.state(job) == "succeeded")
     #expect(try world.series(job) == ["0...6 of 1", "7...19 of 2"])
+  }
+
+  @Test func aSchemaThatTheAgentDoesNotKnowIsRefused() throws {
+    let world = try World()
+    try world.admin.run(
+      "update pra_store.migrations set version = 9999 where version = (select max(version) from pra_store.migrations)"
+    )
+    let agent = try world.agent("a", "idle=true")
+    #expect(try agent.end() == .code(2))
+    #expect(agent.output.contains("the schema is at 9999"))
+    #expect(try world.text("select count(*) from pra.workers") == "0")
   }
 
   @Test func twoHostsShareARun() throws {

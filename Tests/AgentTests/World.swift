@@ -119,12 +119,12 @@ final class AgentProcess {
         if count <= 0 { break }
         printed.update { $0 += String(decoding: buffer[..<count], as: UTF8.self) }
       }
-      close(child.output)
     }
     _ = DedicatedThread("agent end") { [child, ended] in
       let end = child.wait()
       shutdown(child.output, Int32(SHUT_RD))
       reader.join()
+      close(child.output)
       ended.update { $0 = end }
     }
   }

@@ -76,7 +76,9 @@ import Testing
     #expect(error?.description == "there is no artifact \(name)")
   }
 
-  @Test(arguments: ["", "../weights", "a/b", "-x", "a..b", "a\0b", String(repeating: "a", count: 201)])
+  @Test(arguments: [
+    "", "../weights", "a/b", "-x", "a..b", "a\0b", String(repeating: "a", count: 201),
+  ])
   func aNameThatCouldBeAPathIsRefused(name: String) throws {
     defer { session.close() }
     #expect(throws: StoreError.self) {

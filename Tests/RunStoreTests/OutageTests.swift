@@ -32,7 +32,8 @@ import Testing
       let reader = try Connection(url)
       try wait {
         try reader.query(
-          "select from pra.metrics where step = $1", [.integer(step - 1)]).count == 1
+          "select from pra.metrics where step = $1", [.integer(step - 1)]
+        ).count == 1
       }
       try server.stop(mode: "immediate")
       record(200)

@@ -81,7 +81,8 @@ import Testing
           details: #"{"note": 1}"#),
       ])
     #expect(try attempt.series("loss") == ["0=NaN of 1", "1=-Infinity of 1"])
-    let values = try attempt.admin.query("select value::text, scope from pra.evaluations order by 2")
+    let values = try attempt.admin.query(
+      "select value::text, scope from pra.evaluations order by 2")
     #expect(try values.map { try $0.string("value") } == ["NaN", "Infinity"])
     #expect(try values[1].string("scope") == "smile \"wide\"")
   }
@@ -139,7 +140,9 @@ import Testing
     let session = try attempt.open()
     defer { session.close() }
     for step in 1...1000 { session.progress(done: Int64(step), total: 1000, unit: "steps") }
-    try wait { try self.attempt.count("select coalesce(max(done), 0) from pra_store.progress") == 1000 }
+    try wait {
+      try self.attempt.count("select coalesce(max(done), 0) from pra_store.progress") == 1000
+    }
   }
 
   @Test func theAgentAsksForAStop() throws {

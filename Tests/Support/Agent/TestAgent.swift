@@ -25,12 +25,18 @@ import RunStore
     let labels = settings.filter { $0.key.hasPrefix("label.") }
     let configuration = AgentConfiguration(
       databaseURL: try DatabaseURL(settings["url"]!), name: settings["name"]!,
-      labels: Dictionary(uniqueKeysWithValues: labels.map { (String($0.key.dropFirst(6)), $0.value) }),
+      labels: Dictionary(
+        uniqueKeysWithValues: labels.map { (String($0.key.dropFirst(6)), $0.value) }),
       kinds: ["test"], slots: Int(settings["slots"] ?? "1")!,
       lease: Double(settings["lease"] ?? "2")!, beat: Double(settings["beat"] ?? "0.5")!,
       drainTime: Double(settings["drain"] ?? "20")!, untilIdle: settings["idle"] == "true",
       stageFolder: settings["stages"]!)
     let logger = Logger(label: "agent") { StreamLogHandler.standardError(label: $0) }
-    exit(try Agent(configuration, logger: logger).run())
+    do {
+      exit(try Agent(configuration, logger: logger).run())
+    } catch {
+      logger.error("\(error)")
+      exit(2)
+    }
   }
 }

@@ -74,6 +74,10 @@ private struct Orders: Decodable {
         MetricPoint(name: "loss", step: step, value: Double(total - step)),
         MetricPoint(name: "epoch", step: step, value: Double(session.epoch)),
       ])
+      if step % 100 == 0 {
+        print("step \(step)")
+        fflush(nil)
+      }
       step += 1
       session.progress(done: step, total: total, unit: "steps")
       if let every = orders.every, step % every == 0 { try checkpoint(session, step) }

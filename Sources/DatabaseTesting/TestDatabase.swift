@@ -1,18 +1,15 @@
 import Postgres
 import Synchronization
 
-/// A migrated database of its own for one test, dropped when the test lets go of it.
+/// A migrated database of its own for one test; it goes with the server at the end of the process, so
+/// that a connection outlives the test's hold of this value.
 ///
 /// The process starts one server and migrates one template; a database is a copy of that.
 package final class TestDatabase: Sendable {
   /// As superuser: every role may be taken on.
   package let url: DatabaseURL
-  private let name: String
 
-  private init(name: String, url: DatabaseURL) {
-    self.name = name
-    self.url = url
-  }
+  private init(url: DatabaseURL) { self.url = url }
 
   /// - Parameter migrated: false for an empty database
   package static func create(migrated: Bool = true) throws -> TestDatabase {
@@ -22,17 +19,11 @@ package final class TestDatabase: Sendable {
     try server.administer { connection in
       try connection.run("create database \(name) template \(migrated ? "migrated" : "template0")")
     }
-    return TestDatabase(name: name, url: server.server.url.with("dbname", name))
+    return TestDatabase(url: server.server.url.with("dbname", name))
   }
 
   package func connect(_ role: DatabaseRole? = nil) throws -> Connection {
     try Connection(url, role: role)
-  }
-
-  deinit {
-    // A database that stays behind goes with the server at the end of the process.
-    guard let server = try? Self.shared.get() else { return }
-    try? server.administer { try $0.run("drop database \(name) with (force)") }
   }
 
   private static let count = Atomic<Int>(0)

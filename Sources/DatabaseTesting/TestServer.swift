@@ -47,7 +47,7 @@ package final class TestServer: Sendable {
       "pg_ctl",
       [
         "-D", "\(folder)/data", "-l", "\(folder)/log", "-w", "-s", "-o",
-        "-c listen_addresses='' -c unix_socket_directories='\(folder)' -c fsync=off "
+        "-c listen_addresses='' -c port=5432 -c unix_socket_directories='\(folder)' -c fsync=off "
           + "-c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB "
           + "-c max_wal_size=256MB", "start",
       ])

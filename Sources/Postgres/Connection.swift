@@ -156,7 +156,8 @@ package final class Connection {
       let count = poll(
         &descriptors, nfds_t(descriptors.count), Int32(clamping: milliseconds))
       if count < 0 && errno != EINTR {
-        throw PostgresError(.unreachable, sqlState: "08006", message: String(cString: strerror(errno)))
+        throw PostgresError(
+          .unreachable, sqlState: "08006", message: String(cString: strerror(errno)))
       }
       if descriptors.count > 1 && descriptors[1].revents != 0 { return [] }
     }

@@ -19,6 +19,7 @@ package struct DatabaseURL: Sendable, Equatable, CustomStringConvertible {
       Setting(keyword: "user", value: user),
       Setting(keyword: "dbname", value: database),
       Setting(keyword: "host", value: socketDirectory),
+      Setting(keyword: "port", value: "5432"),  // only a part of the socket's name
     ]
   }
 

@@ -46,11 +46,14 @@ package struct EmbeddedCluster: Sendable {
         // Left by a server that was killed: its number may be another process's by now, and then a
         // new server would refuse to start.
         unlink("\(data)/postmaster.pid")
+        unlink("\(socket)/.s.PGSQL.5432.lock")
+        unlink("\(socket)/.s.PGSQL.5432")
+        try waitForOrphans()
         try programs.run(
           "pg_ctl",
           [
             "-D", data, "-l", log, "-w", "-t", "60", "-s", "-o",
-            "-c listen_addresses='' -c unix_socket_directories='\(socket)' "
+            "-c listen_addresses='' -c port=5432 -c unix_socket_directories='\(socket)' "
               + "-c unix_socket_permissions=0700", "start",
           ])
         if case .alreadyRunning = change { change = .started }
@@ -62,7 +65,7 @@ package struct EmbeddedCluster: Sendable {
     let connection = try Connection(server)
     let exists = try connection.query("select from pg_database where datname = 'pra'")
     if exists.isEmpty { try connection.run("create database pra") }
-    return (server.with("dbname", "pra"), change)
+    return (try url(), change)
   }
 
   /// Stops the server; false when it does not run.
@@ -125,7 +128,10 @@ package struct EmbeddedCluster: Sendable {
     }
     try programs.run(
       "initdb",
-      ["-D", unfinished, "-A", "trust", "-U", "pra", "--no-locale", "-E", "UTF8", "--no-instructions"]
+      [
+        "-D", unfinished, "-A", "trust", "-U", "pra", "--no-locale", "-E", "UTF8",
+        "--no-instructions",
+      ]
     )
     guard rename(unfinished, data) == 0 else {
       throw ClusterError("\(unfinished) cannot be renamed to data: \(systemError())")
@@ -157,6 +163,28 @@ package struct EmbeddedCluster: Sendable {
     } catch let error where error.isUnreachable {
       return false
     }
+  }
+
+  /// The children of a server that was killed end by themselves, a moment later; until then a new
+  /// server refuses to share their memory.
+  private func waitForOrphans() throws {
+    var mine = stat()
+    guard stat(data, &mine) == 0 else { return }
+    let end = ContinuousClock.now + .seconds(20)
+    while processes().contains(where: { process in
+      var status = stat()
+      return stat("/proc/\(process)/cwd", &status) == 0 && status.st_ino == mine.st_ino
+        && status.st_dev == mine.st_dev
+    }) {
+      guard ContinuousClock.now < end else {
+        throw ClusterError("processes of a server that was killed still run in \(data)")
+      }
+      usleep(20_000)
+    }
+  }
+
+  private func processes() -> [pid_t] {
+    ServerPrograms.entries(of: "/proc").compactMap { pid_t($0) }
   }
 
   /// For a server that another call started, or that recovers from a crash.
@@ -195,7 +223,9 @@ package struct EmbeddedCluster: Sendable {
 
   /// FNV-1a, 64 bits: only to tell folders apart.
   private static func shortName(_ text: String) -> String {
-    let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+      ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+    }
     return String(hash, radix: 36)
   }
 }

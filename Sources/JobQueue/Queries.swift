@@ -1,0 +1,52 @@
+/// Every statement of the queue, whole. A test prepares each on the migrated schema.
+package enum Queries {
+  package static let createRun = """
+    select pra.create_run($1, $2::jsonb, $3, $4, $5) as id
+    """
+  package static let enqueue = """
+    select pra.enqueue(
+      kind => $1, run => $2, arguments => $3::jsonb, queue => $4, priority => $5, delay => $6,
+      after => $7, requirements => $8, idempotency_key => $9, time_limit => $10) as id
+    """
+  package static let cancel = "select pra.cancel($1, $2) as count"
+  package static let cancelRun = "select pra.cancel_run($1) as count"
+  package static let retry = "select pra.retry($1) as state"
+  package static let preempt = "select pra.preempt($1)"
+  package static let pauseRun = "select pra.pause_run($1)"
+  package static let resumeRun = "select pra.resume_run($1)"
+  package static let pauseQueue = "select pra.pause_queue($1)"
+  package static let resumeQueue = "select pra.resume_queue($1)"
+  package static let whyPending = "select reason, detail from pra.why_pending($1)"
+  package static let jobState = "select state from pra.jobs where id = $1"
+
+  package static let registerWorker = """
+    select pra.register_worker(
+      name => $1, labels => $2::jsonb, queues => $3, kinds => $4, slots => $5, lease => $6,
+      version => $7) as id
+    """
+  package static let heartbeat = "select job, epoch, ask from pra.heartbeat($1, $2, $3, $4)"
+  package static let claim = """
+    select job, epoch, run, run_name, kind, queue, arguments from pra.claim($1, $2)
+    """
+  package static let reportExit = """
+    select pra.report_exit(
+      job => $1, epoch => $2, class => $3, message => $4, exit_code => $5, exit_signal => $6
+    ) as state
+    """
+  package static let release = "select pra.release($1, $2, $3) as state"
+  package static let appendLog = "select pra.append_log($1, $2, $3, $4)"
+  package static let progress = "select pra.progress($1, $2, $3, $4, $5)"
+  package static let finish = """
+    select pra.finish(
+      job => $1, epoch => $2, outputs => $3::jsonb, images => $4::jsonb,
+      evaluations => $5::jsonb, result => $6::jsonb, metric_batch => $7) as committed
+    """
+  package static let deregisterWorker = "select pra.deregister_worker($1)"
+  package static let reap = "select pra.reap() as count"
+
+  package static let all = [
+    createRun, enqueue, cancel, cancelRun, retry, preempt, pauseRun, resumeRun, pauseQueue,
+    resumeQueue, whyPending, jobState, registerWorker, heartbeat, claim, reportExit, release,
+    appendLog, progress, finish, deregisterWorker, reap,
+  ]
+}

@@ -1,0 +1,134 @@
+import Postgres
+
+/// The queue as an agent sees it; its session acts as `pra_worker`. Every call blocks and throws
+/// `LeaseLost` when it came too late, else `PostgresError`.
+package struct WorkerQueue {
+  private let connection: Connection
+
+  package init(_ connection: Connection) { self.connection = connection }
+
+  /// - Parameters:
+  ///   - labels: JSON object of texts, which requirements are compared with
+  ///   - lease: how long the worker may stay silent, a second or more
+  package func register(
+    name: String, labels: String = "{}", queues: [String] = ["default"], kinds: [String],
+    slots: Int = 1, lease: Duration = .seconds(30), version: String? = nil
+  ) throws -> Int64 {
+    try ask(
+      Queries.registerWorker,
+      [
+        .text(name), .text(labels), .texts(queues), .texts(kinds), .integer(slots),
+        .interval(lease), .optional(version, Parameter.text),
+      ]
+    ).single().integer("id")
+  }
+
+  /// One beat for all running jobs; returns only those of which something is asked.
+  package func heartbeat(worker: Int64, running: [Lease], draining: Bool = false) throws
+    -> [(lease: Lease, ask: Ask)]
+  {
+    try ask(
+      Queries.heartbeat,
+      [
+        .integer(worker), .integers(running.map(\.job)), .integers(running.map(\.epoch)),
+        .boolean(draining),
+      ]
+    ).map { row in
+      let text = try row.string("ask")
+      guard let ask = Ask(rawValue: text) else {
+        throw PostgresError(.unexpected, sqlState: "22P02", message: "unknown ask \"\(text)\"")
+      }
+      return (try row.lease(), ask)
+    }
+  }
+
+  /// - Returns: at most `count` jobs, and no more than the worker has slots free
+  package func claim(worker: Int64, count: Int = 1) throws -> [ClaimedJob] {
+    try ask(Queries.claim, [.integer(worker), .integer(count)]).map { row in
+      ClaimedJob(
+        lease: try row.lease(), run: try row.integer("run"), runName: try row.string("run_name"),
+        kind: try row.string("kind"), queue: try row.string("queue"),
+        arguments: try row.string("arguments"))
+    }
+  }
+
+  /// - Returns: where the job goes from here
+  @discardableResult
+  package func reportExit(
+    _ lease: Lease, _ class: ExitClass, message: String? = nil, exitCode: Int32? = nil,
+    exitSignal: Int32? = nil
+  ) throws -> JobState {
+    try ask(
+      Queries.reportExit,
+      [
+        .integer(lease.job), .integer(lease.epoch), .text(`class`.rawValue),
+        .optional(message, Parameter.text), .optional(exitCode, Parameter.integer),
+        .optional(exitSignal, Parameter.integer),
+      ]
+    ).single().state("state")
+  }
+
+  @discardableResult
+  package func release(_ lease: Lease, message: String? = nil) throws -> JobState {
+    try ask(
+      Queries.release,
+      [.integer(lease.job), .integer(lease.epoch), .optional(message, Parameter.text)]
+    ).single().state("state")
+  }
+
+  /// - Parameter ordinal: from 0 within the attempt; a chunk sent again counts once
+  package func appendLog(_ lease: Lease, ordinal: Int, bytes: [UInt8]) throws {
+    _ = try ask(
+      Queries.appendLog,
+      [.integer(lease.job), .integer(lease.epoch), .integer(ordinal), .bytes(bytes)])
+  }
+
+  package func progress(_ lease: Lease, done: Int64, total: Int64, unit: String) throws {
+    _ = try ask(
+      Queries.progress,
+      [
+        .integer(lease.job), .integer(lease.epoch), .integer(done), .integer(total), .text(unit),
+      ])
+  }
+
+  /// Commits the attempt; all parameters but the last are JSON, see migrations/0007_finish.sql.
+  /// - Returns: false when an earlier call had committed it
+  @discardableResult
+  package func finish(
+    _ lease: Lease, outputs: String = "[]", images: String = "[]", evaluations: String = "[]",
+    result: String = "{}", metricBatch: Int64 = 0
+  ) throws -> Bool {
+    try ask(
+      Queries.finish,
+      [
+        .integer(lease.job), .integer(lease.epoch), .text(outputs), .text(images),
+        .text(evaluations), .text(result), .integer(metricBatch),
+      ]
+    ).single().boolean("committed")
+  }
+
+  /// Leaves; whatever still runs is released.
+  package func deregister(worker: Int64) throws {
+    _ = try ask(Queries.deregisterWorker, [.integer(worker)])
+  }
+
+  /// Puts the jobs of dead workers back in line; returns how many. Due at every beat.
+  @discardableResult
+  package func reap() throws -> Int64 {
+    try ask(Queries.reap, []).single().integer("count")
+  }
+
+  private func ask(_ sql: String, _ parameters: [Parameter]) throws -> Rows {
+    do {
+      return try connection.query(sql, parameters)
+    } catch  where error.sqlState == LeaseLost.sqlState {
+      throw LeaseLost(description: error.message)
+    }
+  }
+}
+
+extension Row {
+  fileprivate func lease() throws(PostgresError) -> Lease {
+    Lease(job: try integer("job"), epoch: try integer("epoch"))
+  }
+}

@@ -1,0 +1,62 @@
+import DatabaseTesting
+import JobQueue
+import Postgres
+
+/// A database of its own with one run, a submitter and as many workers as a test asks for.
+struct QueueWorld {
+  let database: TestDatabase
+  let administrator: Connection
+  let submit: SubmitQueue
+  let workers: WorkerQueue
+  let run: Int64
+
+  init() throws {
+    database = try TestDatabase.create()
+    administrator = try database.connect()
+    submit = SubmitQueue(try database.connect(.submit))
+    workers = WorkerQueue(try database.connect(.worker))
+    run = try submit.createRun(name: "test")
+  }
+
+  func job(_ kind: String = "train", _ change: (inout NewJob) -> Void = { _ in }) throws -> Int64 {
+    var job = NewJob(kind: kind, run: run)
+    change(&job)
+    return try submit.enqueue(job)
+  }
+
+  func worker(labels: String = "{}", queues: [String] = ["default"], slots: Int = 100) throws
+    -> Int64
+  {
+    try workers.register(
+      name: "w", labels: labels, queues: queues, kinds: ["train", "sample"], slots: slots)
+  }
+
+  /// The only job that is claimed.
+  func claimOne(_ worker: Int64) throws -> Lease {
+    let claimed = try workers.claim(worker: worker)
+    guard let first = claimed.first else {
+      throw PostgresError(.unexpected, sqlState: "02000", message: "nothing to claim")
+    }
+    return first.lease
+  }
+
+  /// Lets a worker's lease run out on the clock of the database. A server younger than a lease still
+  /// forgives, so the statement waits until it is a second old.
+  func expire(_ worker: Int64) throws {
+    try administrator.query(
+      """
+      update pra_store.workers
+      set lease = interval '1 second', lease_expires_at = clock_timestamp() - interval '1 hour'
+      where id = $1
+      """, [.integer(worker)])
+    try administrator.query(
+      """
+      select pg_sleep(greatest(0, extract(epoch from
+        pg_postmaster_start_time() + interval '1.01 seconds' - clock_timestamp())))
+      """)
+  }
+
+  func value(_ sql: String) throws -> String? {
+    try administrator.query(sql).single().text(at: 0)
+  }
+}

@@ -76,9 +76,13 @@ let package = Package(
     library("JobQueue", ["Postgres"]),
     library("RunStore", ["Postgres", "Digest"]),
     library("JobKinds", ["Configuration"]),
-    library("Agent", ["JobQueue", "JobKinds", "RunStore", logging]),
+    library("Agent", ["RunStore", logging]),
     .executableTarget(
-      name: "pra", dependencies: ["Agent", "JobKinds", "RunStore", "Raster", argumentParser],
+      name: "pra",
+      dependencies: [
+        "Agent", "JobKinds", "RunStore", "Raster", "Files", "Digest", "Configuration", "Postgres",
+        logging, argumentParser,
+      ],
       swiftSettings: swiftSettings),
 
     // They meet only here.

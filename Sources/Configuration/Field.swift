@@ -17,7 +17,8 @@ extension Section {
   /// Overwrites what a mapping names; the rest stays.
   /// - Parameter complete: every key must be there
   /// - Throws: `ConfigurationError`
-  package mutating func apply(_ value: SettingValue, at path: String, complete: Bool = false) throws {
+  package mutating func apply(_ value: SettingValue, at path: String, complete: Bool = false) throws
+  {
     guard case .mapping(let entries) = value else {
       let known = Self.fields.map(\.key).joined(separator: ", ")
       throw ConfigurationError(
@@ -48,7 +49,8 @@ extension Section {
 }
 
 extension Field where Root: Section {
-  package static func section<S: Section>(_ key: String, _ path: WritableKeyPath<Root, S>) -> Field {
+  package static func section<S: Section>(_ key: String, _ path: WritableKeyPath<Root, S>) -> Field
+  {
     Field(key: key) {
       try $0[keyPath: path].apply($1, at: $2, complete: $3)
     } json: {

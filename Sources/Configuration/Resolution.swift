@@ -24,7 +24,7 @@ package struct Override: Sendable, Equatable {
   }
 
   /// The value inside one mapping per part of the key.
-  var nested: SettingValue {
+  package var nested: SettingValue {
     path.reversed().reduce(value) { .mapping([SettingValue.Entry(key: $1, value: $0)]) }
   }
 }

@@ -43,7 +43,8 @@ package struct RandomFeatures {
   package func features(
     of pixels: UnsafeRawBufferPointer, count: Int, size: Int, channels: Int
   ) -> [[Double]] {
-    precondition(pixels.count == count * size * size * channels && size >= Self.leastSide, "features: sizes")
+    precondition(
+      pixels.count == count * size * size * channels && size >= Self.leastSide, "features: sizes")
     // One image at a time: the working memory of 256-pixel images stays small.
     let image = size * size * channels
     return (0..<count).map { n in

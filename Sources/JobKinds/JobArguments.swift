@@ -29,16 +29,25 @@ extension JobArguments {
 }
 
 extension JobKind {
-  /// Checks arguments of this kind.
-  /// - Returns: the same in canonical JSON
+  /// Arguments of this kind from a file's mapping and options on top, checked.
+  /// - Returns: canonical JSON
   /// - Throws: `ConfigurationError`
-  package func canonicalArguments(_ text: String) throws -> String {
+  package func arguments(_ given: SettingValue, _ overrides: [Override]) throws -> String {
     switch self {
-    case .ingest: try IngestArguments(json: text).json
-    case .train: try TrainArguments(json: text).json
-    case .sample: try SampleArguments(json: text).json
-    case .evaluate: try EvaluateArguments(json: text).json
+    case .ingest: try IngestArguments(given, overrides).json
+    case .train: try TrainArguments(given, overrides).json
+    case .sample: try SampleArguments(given, overrides).json
+    case .evaluate: try EvaluateArguments(given, overrides).json
     }
+  }
+}
+
+extension JobArguments {
+  init(_ given: SettingValue, _ overrides: [Override]) throws {
+    self.init()
+    if given != .null { try apply(given, at: "") }
+    for option in overrides { try apply(option.nested, at: "") }
+    try validate()
   }
 }
 

@@ -55,7 +55,10 @@ package struct TrainArguments: JobArguments {
     [.integer("data", \.data, jobIDs), .section("config", \.config)]
   }
 
-  package func validate() throws { try config.validate() }
+  package func validate() throws {
+    try config.validate()
+    try config.requireSupported()
+  }
 }
 
 /// `sample`: draws a range of the images of a sampling run.

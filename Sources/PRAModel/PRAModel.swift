@@ -27,11 +27,6 @@ package struct ModelSizes: Sendable {
   package var stateWidth: Int { configuration.state.dim }
 }
 
-/// A configuration that is well formed but asks for what this version cannot do.
-package struct UnsupportedConfiguration: Error, CustomStringConvertible {
-  package let description: String
-}
-
 /// A PRA model (arXiv 2606.27978) with the parts and tensor names of model.md section 3.
 package final class PRAModel {
   package let sizes: ModelSizes
@@ -49,12 +44,12 @@ package final class PRAModel {
   package var nullClass: Int32 { Int32(sizes.classes) }
 
   /// A model with the first weights of its configuration's seed.
-  /// - Throws: `UnsupportedConfiguration`
+  /// - Throws: `ConfigurationError` for what is not built
   package init(
     _ configuration: ModelConfiguration, classes: Int, type: ElementType = .float32,
     on device: Device
   ) throws {
-    try Self.check(configuration)
+    try configuration.requireSupported()
     sizes = ModelSizes(configuration, classes: classes)
     parameters = Parameters(seed: configuration.seed, type: type, on: device)
     trunk = Trunk(sizes, in: parameters)
@@ -63,23 +58,6 @@ package final class PRAModel {
     decoder = PixelDecoder(sizes, in: parameters)
     patchPrediction = Linear(
       "norm_pix", from: configuration.trunk.width, to: sizes.patchWidth, in: parameters)
-  }
-
-  /// What is understood but not built: refused before any work is done.
-  package static func check(_ configuration: ModelConfiguration) throws {
-    let method = configuration.method
-    guard method == .pra || method == .cleanInput else {
-      throw UnsupportedConfiguration(
-        description: "method: \(method.rawValue) is not built yet; use pra or clean-input")
-    }
-    guard configuration.loss.lpips == 0 else {
-      throw UnsupportedConfiguration(
-        description: "loss.lpips: \(configuration.loss.lpips) is not built yet; use 0")
-    }
-    guard configuration.training.precision == .fp32 else {
-      throw UnsupportedConfiguration(
-        description: "training.precision: bf16 is not built yet; use fp32")
-    }
   }
 
   /// Whether the clean trunk pass of a training step is needed (section 4, 1).

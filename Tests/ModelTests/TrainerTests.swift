@@ -155,7 +155,7 @@ private final class Folder {
     for edit: (inout ModelConfiguration) -> Void in [
       { $0.method = .diffusion }, { $0.loss.lpips = 1 }, { $0.training.precision = .bf16 },
     ] {
-      #expect(throws: UnsupportedConfiguration.self) {
+      #expect(throws: ConfigurationError.self) {
         _ = try PRAModel(tiny(edit), classes: 3, on: Device(threads: 1))
       }
     }

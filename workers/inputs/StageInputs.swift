@@ -78,7 +78,8 @@ extension StageSession {
     let name = String(cString: text)
     guard let set = InstructionSet(name: name), set.rawValue <= InstructionSet.best.rawValue else {
       throw PermanentFailure(
-        "PRA_KERNELS: found '\(name)', expected base, avx2 or avx512, as far as this processor goes")
+        "PRA_KERNELS: found '\(name)', expected base, avx2 or avx512, as far as this processor goes"
+      )
     }
     return Device(threads: threads, instructions: set)
   }
@@ -112,6 +113,6 @@ package func refusingBadInput<T>(_ work: () throws -> T) throws -> T {
 }
 
 private func isBadInput(_ error: any Error) -> Bool {
-  error is FileError || error is ConfigurationError || error is UnsupportedConfiguration
+  error is FileError || error is ConfigurationError
     || error is CheckpointMismatch || error is TensorFileMismatch || error is TrainingDiverged
 }

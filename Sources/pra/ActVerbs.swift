@@ -1,0 +1,115 @@
+// What changes the course of things.
+
+import ArgumentParser
+import Postgres
+
+struct Cancel: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Cancel jobs, or with --run all of a run; running ones are stopped.")
+
+  @Argument(help: "Numbers of jobs.") var jobs: [Int64] = []
+  @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
+  @Flag(help: "Everything that waits for the job, too.") var withDependents = false
+
+  func validate() throws {
+    guard jobs.isEmpty == (runName != nil) else {
+      throw ValidationError("name jobs or --run, one of the two")
+    }
+  }
+
+  func run() throws {
+    let connection = try Database.connect(.submit)
+    var touched: Int64 = 0
+    if let runName {
+      let id = try connection.run(named: runName).id
+      touched = try connection.query(Queries.cancelRun, [.integer(id)]).single().integer("touched")
+    }
+    for job in jobs {
+      touched += try connection.query(Queries.cancel, [.integer(job), .boolean(withDependents)])
+        .single().integer("touched")
+    }
+    print("cancelled \(touched) job\(touched == 1 ? "" : "s")")
+  }
+}
+
+struct Retry: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run jobs that ended badly again, or with --run all such jobs of a run.",
+    discussion: "What waits for a retried job is released when it succeeds.")
+
+  @Argument(help: "Numbers of jobs.") var jobs: [Int64] = []
+  @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
+
+  func validate() throws {
+    guard jobs.isEmpty == (runName != nil) else {
+      throw ValidationError("name jobs or --run, one of the two")
+    }
+  }
+
+  func run() throws {
+    let connection = try Database.connect(.submit)
+    var jobs = jobs
+    if let runName {
+      let id = try connection.run(named: runName).id
+      jobs = try connection.query(Queries.badJobs, [.integer(id)]).map { try $0.integer("id") }
+    }
+    for job in jobs {
+      let state = try connection.query(Queries.retry, [.integer(job)]).single().string("state")
+      print("job \(job) is \(state)")
+    }
+  }
+}
+
+/// A run or a queue, one of the two.
+struct PauseTarget: ParsableArguments {
+  @Argument(help: ArgumentHelp("Number or name of a run.", valueName: "run")) var runName: String?
+  @Option(help: "A queue instead.") var queue: String?
+
+  func validate() throws {
+    guard (runName == nil) != (queue == nil) else {
+      throw ValidationError("name a run or --queue, one of the two")
+    }
+  }
+
+  func apply(run runQuery: String, queue queueQuery: String, _ done: String) throws {
+    let connection = try Database.connect(.submit)
+    if let runName {
+      let found = try connection.run(named: runName)
+      try connection.query(runQuery, [.integer(found.id)])
+      print("\(done) run \(found.id) (\(found.name))")
+    } else if let queue {
+      try connection.query(queueQuery, [.text(queue)])
+      print("\(done) queue \(queue)")
+    }
+  }
+}
+
+struct Pause: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Start no more jobs of a run or a queue; running ones go on.")
+  @OptionGroup var target: PauseTarget
+
+  func run() throws {
+    try target.apply(run: Queries.pauseRun, queue: Queries.pauseQueue, "paused")
+  }
+}
+
+struct Resume: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Undo pause.")
+  @OptionGroup var target: PauseTarget
+
+  func run() throws {
+    try target.apply(run: Queries.resumeRun, queue: Queries.resumeQueue, "resumed")
+  }
+}
+
+struct Preempt: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Ask a running job to checkpoint and go back into line; no try is spent.")
+  @Argument(help: "Number of the job.") var job: Int64
+
+  func run() throws {
+    try Database.connect(.submit).query(Queries.preempt, [.integer(job)])
+    print("asked job \(job) to give way")
+  }
+}

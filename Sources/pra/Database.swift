@@ -1,0 +1,82 @@
+// Which database, and as whom.
+
+import ArgumentParser
+import Foundation
+import Postgres
+import RunStore
+
+/// The queue's database: a given one, or the private one under PRA_HOME.
+enum Database {
+  private static var environment: [String: String] { ProcessInfo.processInfo.environment }
+
+  /// $PRA_HOME, by default $XDG_DATA_HOME/pra.
+  static var home: String {
+    if let home = environment["PRA_HOME"], !home.isEmpty {
+      return URL(filePath: home).standardizedFileURL.path()
+    }
+    let user = FileManager.default.homeDirectoryForCurrentUser.path()
+    let data = environment["XDG_DATA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+    return data.map { "\($0)/pra" } ?? "\(user)/.local/share/pra".replacing("//", with: "/")
+  }
+
+  static var given: String? {
+    environment["PRA_DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  static var cluster: EmbeddedCluster {
+    EmbeddedCluster(
+      home: home, path: environment["PATH"], runtimeFolder: environment["XDG_RUNTIME_DIR"])
+  }
+
+  /// The database's address. The private one is made, started and migrated where that is needed,
+  /// which one line on standard error says.
+  static func url() throws -> DatabaseURL {
+    if let given {
+      do {
+        return try DatabaseURL(given)
+      } catch {
+        throw ValidationError("PRA_DATABASE_URL: \(error.message)")
+      }
+    }
+    let (url, change) = try cluster.up()
+    let migrated = try Migrator(Connection(url, name: "pra migrate")).migrate()
+    switch change {
+    case .created: complain("pra: created a private database under \(home)")
+    case .started: complain("pra: started the private database under \(home)")
+    case .alreadyRunning:
+      if !migrated.isEmpty { complain("pra: migrated the private database under \(home)") }
+    }
+    return url
+  }
+
+  /// A session in a role, on a schema that this program knows.
+  static func connect(_ role: DatabaseRole) throws -> Connection {
+    let connection = try Connection(try url(), role: role, name: "pra")
+    try Migrator(connection).verify()
+    return connection
+  }
+
+  /// The store, for uploads and downloads.
+  static func store(_ role: DatabaseRole) throws -> RetryingConnection {
+    RetryingConnection(
+      url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in })
+  }
+}
+
+extension Connection {
+  /// A run by number or name; of several of one name the latest.
+  func run(named word: String) throws -> (id: Int64, name: String) {
+    let rows =
+      Int64(word) == nil
+      ? try query(Queries.runByName, [.text(word)]) : try query(Queries.runByID, [.text(word)])
+    guard let row = rows.first else { throw NotFound(message: "there is no run '\(word)'") }
+    return (try row.integer("id"), try row.string("name"))
+  }
+
+  /// Throws `NotFound` where there is no such job.
+  func requireJob(_ id: Int64) throws {
+    guard try !query(Queries.jobExists, [.integer(id)]).isEmpty else {
+      throw NotFound(message: "there is no job \(id)")
+    }
+  }
+}

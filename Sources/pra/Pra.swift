@@ -1,0 +1,113 @@
+// The command line: one binary for researchers, operators and analysts.
+
+import ArgumentParser
+import Configuration
+import Foundation
+import Postgres
+
+@main
+struct Pra: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pra",
+    abstract: "Train, sample and evaluate PRA image models as batch jobs.",
+    discussion: """
+      With PRA_DATABASE_URL the queue lives in that PostgreSQL database; without it in a private one \
+      under $PRA_HOME, which is made and started when it is needed.
+
+      Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 database unreachable.
+      """,
+    version: codeVersion,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Database", subcommands: [Up.self, Down.self, Migrate.self, Doctor.self]),
+      CommandGroup(
+        name: "Work", subcommands: [Run.self, Enqueue.self, Worker.self]),
+      CommandGroup(
+        name: "Look",
+        subcommands: [
+          Runs.self, Jobs.self, ShowJob.self, Why.self, Logs.self, Watch.self, Workers.self,
+        ]),
+      CommandGroup(
+        name: "Act",
+        subcommands: [Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self]),
+      CommandGroup(
+        name: "Results",
+        subcommands: [Images.self, Plot.self, Evaluations.self, SQL.self]),
+    ])
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      Ending(error).exit()
+    }
+  }
+}
+
+/// Exit codes of pipeline.md section 7.
+enum ExitStatus: Int32 {
+  case done = 0
+  case failed = 1
+  case usage = 2
+  case notFound = 3
+  case unreachable = 4
+}
+
+/// Something named on the command line that is not there.
+struct NotFound: Error {
+  let message: String
+}
+
+/// Something that went wrong and is not the command's fault.
+struct Failure: Error {
+  let message: String
+}
+
+/// How an error ends the program.
+struct Ending {
+  private let status: ExitStatus
+  private let message: String
+  private let isHelp: Bool
+
+  init(_ error: any Error) {
+    var (status, message, isHelp) = (ExitStatus.failed, "\(error)", false)
+    switch error {
+    case let error as PostgresError where error.isUnreachable:
+      (status, message) = (.unreachable, "the database is unreachable: \(error.message)")
+    case let error as PostgresError:
+      status = error.sqlState == "PR002" ? .notFound : .failed
+      if error.sqlState == "PR003" { status = .usage }
+      message = error.description
+    case let error as ClusterError: (status, message) = (.unreachable, error.description)
+    case let error as ConfigurationError: (status, message) = (.usage, error.description)
+    case let error as NotFound: (status, message) = (.notFound, error.message)
+    case let error as Failure: message = error.message
+    case let error as ExitCode:
+      (status, message) = (ExitStatus(rawValue: error.rawValue) ?? .failed, "")
+    default:
+      let code = Pra.exitCode(for: error)
+      isHelp = code == .success
+      if isHelp {
+        (status, message) = (.done, Pra.fullMessage(for: error))
+      } else if code == .validationFailure {
+        (status, message) = (.usage, Pra.message(for: error))
+      }
+    }
+    (self.status, self.message, self.isHelp) = (status, message, isHelp)
+  }
+
+  func exit() -> Never {
+    if isHelp {
+      print(message)
+    } else if !message.isEmpty {
+      complain("error: \(message.split(separator: "\n").joined(separator: " "))")
+    }
+    Foundation.exit(status.rawValue)
+  }
+}
+
+/// One line to standard error.
+func complain(_ line: String) {
+  FileHandle.standardError.write(Data((line + "\n").utf8))
+}

@@ -1,0 +1,104 @@
+// Every statement of the command line; a test prepares each on the migrated schema.
+
+enum Queries {
+  static let runByID = "select id, name from pra.runs where id = $1::bigint"
+  static let runByName = "select id, name from pra.runs where name = $1 order by id desc limit 1"
+  static let jobExists = "select 1 from pra.jobs where id = $1::bigint"
+
+  static let runs = """
+    select id, name, state, jobs, succeeded, running, ready + blocked as waiting,
+      failed + cancelled + quarantined as ended_badly, to_char(created_at, 'YYYY-MM-DD HH24:MI') as created,
+      date_trunc('second', coalesce(finished_at, now()) - started_at)::text as time
+    from pra.runs order by id desc limit $1::integer
+    """
+
+  static let jobs = """
+    select id, run_name as run, kind, state, worker_name as worker, epoch as attempt,
+      case when progress_total > 0 then 100 * progress_done / progress_total end as percent,
+      to_char(created_at, 'YYYY-MM-DD HH24:MI') as created, left(message, 60) as message
+    from pra.jobs
+    where ($1::bigint is null or run_id = $1::bigint)
+      and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
+    order by id desc limit $3::integer
+    """
+
+  static let job = "select * from pra.jobs where id = $1::bigint"
+  static let attempts = """
+    select epoch as attempt, worker_name as worker, outcome, exit_code, exit_signal as signal,
+      to_char(started_at, 'HH24:MI:SS') as started, to_char(ended_at, 'HH24:MI:SS') as ended,
+      continues_epoch as continues, from_step, message
+    from pra.attempts where job_id = $1::bigint order by epoch
+    """
+  static let why = "select reason, detail from pra.why_pending($1::bigint)"
+  static let workers = """
+    select id, name, state, running, slots, array_to_string(queues, ',') as queues, labels::text,
+      date_trunc('second', now() - beat_at)::text as since_beat
+    from pra.workers
+    where $1::boolean or stopped_at is null
+    order by id desc limit 100
+    """
+
+  /// What `watch` and `run --wait` poll.
+  static let watched = """
+    select id, kind, state::text as state, worker_name, message, progress_done, progress_total,
+      progress_unit
+    from pra.jobs where run_id = $1::bigint order by id
+    """
+
+  static let createRun = "select pra.create_run($1, $2::jsonb, $3, $4) as id"
+  static let enqueue = """
+    select pra.enqueue(
+      kind => $1, run => $2::bigint, arguments => $3::jsonb, queue => $4, priority => $5::integer,
+      delay => $6::interval, after => $7::bigint[], requirements => $8::text[],
+      idempotency_key => $9) as id
+    """
+  /// A run of the same name, configuration and data that has not ended badly.
+  static let reusableRun = """
+    select id from pra.runs
+    where name = $1 and configuration = $2::jsonb and data_fingerprint = $3
+      and state not in ('failed', 'cancelled')
+    order by id desc limit 1
+    """
+  static let lockName = "select pg_advisory_xact_lock(hashtextextended($1, 7272))"
+
+  static let cancel = "select pra.cancel($1::bigint, $2::boolean) as touched"
+  static let cancelRun = "select pra.cancel_run($1::bigint) as touched"
+  static let retry = "select pra.retry($1::bigint)::text as state"
+  static let badJobs = """
+    select id from pra.jobs
+    where run_id = $1::bigint and state in ('failed', 'cancelled', 'quarantined') order by id
+    """
+  static let preempt = "select pra.preempt($1::bigint)"
+  static let pauseRun = "select pra.pause_run($1::bigint)"
+  static let resumeRun = "select pra.resume_run($1::bigint)"
+  static let pauseQueue = "select pra.pause_queue($1)"
+  static let resumeQueue = "select pra.resume_queue($1)"
+
+  static let imagesOfRun = """
+    select number, class_name, sha256 from pra.images
+    where run_id = $1::bigint order by number limit $2::bigint
+    """
+  static let metricNames = """
+    select distinct name from pra.metrics where run_id = $1::bigint order by name
+    """
+  static let series = """
+    select step, value from pra.metrics
+    where run_id = $1::bigint and name = $2 order by step
+    """
+  static let metrics = """
+    select run_name as run, name, step, value from pra.metrics
+    where run_id = $1::bigint order by name, step
+    """
+  static let evaluations = """
+    select metric, scope, round(value::numeric, 3) as value, images from pra.evaluations
+    where run_id = $1::bigint
+    order by metric, scope <> 'overall', scope
+    """
+  static let lastCheckpoint = """
+    select c.step, c.files::text as files from pra.checkpoints as c
+    where ($1::bigint is null or c.run_id = $1::bigint)
+      and ($2::bigint is null or c.job_id = $2::bigint)
+    order by c.step desc, c.id desc limit 1
+    """
+  static let jobState = "select state::text as state, epoch from pra.jobs where id = $1::bigint"
+}

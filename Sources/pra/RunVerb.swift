@@ -1,0 +1,155 @@
+// `pra run FILE`: a whole experiment as a DAG of jobs.
+
+import ArgumentParser
+import Configuration
+import Digest
+import Files
+import Foundation
+import JobKinds
+import Postgres
+import RunStore
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Enqueue a whole run from a YAML file: ingest, train, sample in shards, evaluate.",
+    discussion: """
+      The file is checked as a whole, its data are stored under their SHA-256, and all jobs are \
+      enqueued in one transaction. Prints the run's number.
+      Example: pra run ops/demo/emoji.yaml --set training.total=200 --set sample.shards=8 --wait
+      """)
+
+  @Argument(help: "The run file.") var file: String
+  @Option(
+    name: .customLong("set"), help: "dotted.key=value over the file; config. may be left out.")
+  var settings: [String] = []
+  @Flag(help: "Show progress until every job has ended; exit 1 if one failed.") var wait = false
+  @Flag(help: "Continue with a run of equal name, configuration and data if there is one.")
+  var reuse = false
+  @Option var queue = "default"
+  @Option(help: "Higher runs first.") var priority = 0
+
+  func run() throws {
+    let overrides = try settings.map { try Override($0) }
+    let plan = try RunFile(path: file, overrides: overrides)
+    try plan.configuration.requireSupported()
+    let source = try Source(plan.sourcePath(besides: file))
+
+    let connection = try Database.connect(.submit)
+    let id = try enqueue(plan, source, connection)
+    print(id)
+    if wait { try Watcher(connection, run: id).watch() }
+  }
+
+  private func enqueue(
+    _ plan: RunFile, _ source: Source, _ connection: Connection
+  ) throws -> Int64 {
+    let configuration = plan.storedConfiguration
+    if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
+    // Content-addressed: sent again only where the store does not have it.
+    var store = try Database.store(.submit)
+    _ = try store.store(
+      file: source.path, name: source.name, mediaType: "application/x-tar", owner: .submitter)
+    return try connection.transaction {
+      // Two callers with --reuse at once make one run.
+      try connection.query(Queries.lockName, [.text(plan.name)])
+      if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
+      let run = try connection.query(
+        Queries.createRun,
+        [.text(plan.name), .text(configuration), .text(codeVersion), .text(source.sha256)]
+      ).single().integer("id")
+      try enqueueJobs(plan, source, run, connection)
+      return run
+    }
+  }
+
+  private func reusable(
+    _ plan: RunFile, _ configuration: String, _ source: Source, _ connection: Connection
+  ) throws -> Int64? {
+    let rows = try connection.query(
+      Queries.reusableRun, [.text(plan.name), .text(configuration), .text(source.sha256)])
+    return try rows.first?.integer("id")
+  }
+
+  private func enqueueJobs(
+    _ plan: RunFile, _ source: Source, _ run: Int64, _ connection: Connection
+  ) throws {
+    func job(_ arguments: some JobArguments, after: [Int64]) throws -> Int64 {
+      try arguments.validate()
+      return try connection.enqueue(
+        type(of: arguments).kind, run: run, arguments: arguments.json, after: after, queue: queue,
+        priority: priority)
+    }
+    var ingest = IngestArguments()
+    (ingest.source, ingest.sourceName) = (source.sha256, source.name)
+    ingest.image.size = plan.configuration.image.size
+    ingest.image.channels = plan.configuration.image.channels
+    ingest.skipLimit = plan.data.skipLimit
+    let data = try job(ingest, after: [])
+
+    var train = TrainArguments()
+    (train.data, train.config) = (Int(data), plan.configuration)
+    let trained = try job(train, after: [data])
+
+    guard let sample = plan.sample else { return }
+    let samples = try sample.ranges.map { range in
+      var shard = SampleArguments()
+      (shard.train, shard.data, shard.count) = (Int(trained), Int(data), sample.count)
+      (shard.first, shard.last) = (range.lowerBound, range.upperBound)
+      shard.sampling = plan.configuration.sampling
+      return try job(shard, after: [trained])
+    }
+    guard plan.evaluate else { return }
+    var evaluate = EvaluateArguments()
+    (evaluate.train, evaluate.data) = (Int(trained), Int(data))
+    evaluate.samples = samples.map { Int($0) }
+    _ = try job(evaluate, after: samples)
+  }
+}
+
+extension RunFile {
+  /// What the run was made from, resolved: stored with it, and compared by --reuse.
+  fileprivate var storedConfiguration: String {
+    var members = [
+      ("config", configuration.canonicalJSON), ("data", data.json),
+      ("evaluate", evaluate ? "true" : "false"),
+    ]
+    if let sample { members.append(("sample", sample.json)) }
+    return RunStore.JSONText.object(members)
+  }
+}
+
+/// The tar that a run ingests: a file, or a folder packed into one.
+private final class Source {
+  let path: String
+  let name: String
+  let sha256: String
+  private let isTemporary: Bool
+
+  init(_ given: String) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: given, isDirectory: &isFolder) else {
+      throw ConfigurationError("data.source: there is no file or folder \(given)")
+    }
+    let last = URL(filePath: given).standardizedFileURL.lastPathComponent
+    let packed = FileManager.default.temporaryDirectory
+      .appending(path: "pra-source-\(UUID().uuidString).tar").path()
+    let tar = isFolder.boolValue ? packed : given
+    if isFolder.boolValue { _ = try refusing { try TarWriter.pack(folder: given, to: packed) } }
+    var digest = SHA256()
+    digest.update(try refusing { try MappedFile(tar) }.bytes)
+    (path, isTemporary) = (tar, isFolder.boolValue)
+    name = isFolder.boolValue ? "\(last).tar" : last
+    sha256 = digest.hexadecimal()
+  }
+
+  deinit { if isTemporary { try? FileManager.default.removeItem(atPath: path) } }
+}
+
+/// A file that cannot be read is bad input.
+private func refusing<T>(_ body: () throws -> T) throws -> T {
+  do {
+    return try body()
+  } catch let error as FileError {
+    throw ConfigurationError("data.source: \(error)")
+  }
+}

@@ -6,7 +6,8 @@
 `step` repeats training step n from the first folder and compares with the second one; FILE is the
 packed data set or the archive it was made of, CSV an export with columns run, name, step, value.
 `sample` draws the images that lie in the folder IMAGES as 000007.png and so on, with the sampling
-section of the checkpoint's configuration. Exits 1 where a tolerance of model.md's preface is missed.
+section of the checkpoint's configuration. Exits 1 where a tolerance of model.md's preface is
+missed.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Files of the product, read by their published layout: checkpoints (model.md section 8), data sets."""
+"""Files of the product by their published layout: checkpoints (model.md section 8), data sets."""
 
 import io
 import json

@@ -174,13 +174,15 @@ def to_bytes(model: Model, patches: torch.Tensor, rounding: str) -> torch.Tensor
 
 def assembled(model: Model, patches: torch.Tensor) -> torch.Tensor:
     """Patches [count, N, P] put together to images [count, H, H, C]."""
-    size, g, channels = model.config["image"]["patch"], model.grid, model.config["image"]["channels"]
+    image, g = model.config["image"], model.grid
+    size, channels = image["patch"], image["channels"]
     x = patches.reshape(-1, g, g, size, size, channels).transpose(2, 3)
     return x.reshape(-1, g * size, g * size, channels)
 
 
 def cut(model: Model, images: torch.Tensor) -> torch.Tensor:
     """Images [count, H, H, C] as patches [count, N, P]: (row, column, channel) in each."""
-    size, g, channels = model.config["image"]["patch"], model.grid, model.config["image"]["channels"]
+    image, g = model.config["image"], model.grid
+    size, channels = image["patch"], image["channels"]
     x = images.reshape(-1, g, size, g, size, channels).transpose(2, 3)
     return x.reshape(-1, g * g, size * size * channels)

@@ -143,7 +143,9 @@ private final class Source {
       while try reader.next() != nil {}
     }
     var digest = SHA256()
-    digest.update(try refusing { try MappedFile(tar) }.bytes)
+    let file = try refusing { try MappedFile(tar) }
+    // The bytes are there as long as the file is.
+    withExtendedLifetime(file) { digest.update(file.bytes) }
     (path, isTemporary) = (tar, isFolder.boolValue)
     name = isFolder.boolValue ? "\(last).tar" : last
     sha256 = digest.hexadecimal()

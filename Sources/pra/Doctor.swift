@@ -94,7 +94,7 @@ struct Doctor: ParsableCommand {
       return Finding(
         "disk", "\(folder): \(String(cString: strerror(errno)))", remedy: "set PRA_HOME elsewhere")
     }
-    let free = UInt64(status.f_bavail) * UInt64(status.f_frsize) >> 20
+    let free = (UInt64(status.f_bavail) * UInt64(status.f_frsize)) >> 20
     let found = "\(free / 1024) GiB (\(free) MiB) free under \(home)"
     // The demo's database, checkpoints and images take some 200 MiB.
     return free >= 1024

@@ -79,8 +79,9 @@ extension String {
 /// What a terminal can show.
 enum Terminal {
   static let isInteractive = isatty(STDOUT_FILENO) == 1
+  /// no-color.org: set and not empty.
   private static let hasColors =
-    isInteractive && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty  // no-color.org
+    isInteractive && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
 
   /// Rows and columns; 24 and 80 where the terminal does not say.
   static var size: (rows: Int, columns: Int) {

@@ -105,7 +105,7 @@ struct Ending {
     if isHelp {
       print(message)
     } else if !message.isEmpty {
-      complain("error: \(message.split(separator: "\n").joined(separator: " "))")
+      complain("error: \(message.split(whereSeparator: \.isWhitespace).joined(separator: " "))")
     }
     Foundation.exit(status.rawValue)
   }

@@ -15,7 +15,7 @@ struct Run: ParsableCommand {
     discussion: """
       The file is checked as a whole, its data are stored under their SHA-256, and all jobs are \
       enqueued in one transaction. Prints the run's number.
-      Example: pra run ops/demo.d/emoji.yaml --set training.total=200 --set sample.shards=8 --wait
+      Example: pra run ops/demo/emoji.yaml --set training.total=200 --set sample.shards=8 --wait
       """)
 
   @Argument(help: "The run file.") var file: String
@@ -144,6 +144,7 @@ private final class Source {
     }
     var digest = SHA256()
     let file = try refusing { try MappedFile(tar) }
+    // The bytes are there as long as the file is.
     withExtendedLifetime(file) { digest.update(file.bytes) }
     (path, isTemporary) = (tar, isFolder.boolValue)
     name = isFolder.boolValue ? "\(last).tar" : last

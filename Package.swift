@@ -63,9 +63,9 @@ let package = Package(
     library("Raster", ["CPNG"]),
     library("Images", ["Digest", "Files", "Raster", "Tensor"]),
     library("PRAModel", ["Configuration", "NeuralNetwork"]),
-    library("Training", ["PRAModel", "Images", "TensorFiles"]),
+    library("Training", ["PRAModel", "Files", "TensorFiles"]),
     library("Sampling", ["PRAModel"]),
-    library("Evaluation", ["PRAModel", "COpenBLAS"]),
+    library("Evaluation", ["Tensor", "COpenBLAS"]),
 
     library("Digest", ["CCrypto"]),
 
@@ -87,7 +87,7 @@ let package = Package(
 
     // They meet only here.
     .target(
-      name: "StageInputs", dependencies: ["RunStore", "Training"], path: "workers/inputs",
+      name: "StageInputs", dependencies: ["RunStore", "Training", "Images"], path: "workers/inputs",
       swiftSettings: swiftSettings),
     stage("ingest", ["Images"]),
     stage("train", ["Training"]),

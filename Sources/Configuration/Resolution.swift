@@ -18,7 +18,8 @@ package struct Override: Sendable, Equatable {
       parsing: String(text[text.index(after: equals)...]), source: "--set \(text)")
   }
 
-  init(path: [String], value: SettingValue) {
+  /// - Parameter path: parts of the key, one at least
+  package init(path: [String], value: SettingValue) {
     self.path = path
     self.value = value
   }

@@ -8,6 +8,8 @@ package protocol JobArguments: Section {
   init()
   /// The kind's name, which is also its stage's: `pra-<kind>`.
   static var kind: JobKind { get }
+  /// Jobs whose outputs are read.
+  var parents: [Int] { get }
   /// What the types of the fields do not say.
   func validate() throws
 }
@@ -28,26 +30,97 @@ extension JobArguments {
   }
 }
 
+/// Arguments that were checked.
+package struct CheckedArguments: Sendable, Equatable {
+  /// Canonical JSON.
+  package let json: String
+  /// Jobs whose outputs they name.
+  package let parents: [Int64]
+
+  init(_ arguments: some JobArguments) {
+    json = arguments.json
+    parents = Set(arguments.parents).sorted().map { Int64($0) }
+  }
+}
+
 extension JobKind {
-  /// Arguments of this kind from a file's mapping and options on top, checked.
-  /// - Returns: canonical JSON
+  /// Arguments of this kind from a file's mapping and options on top, checked. What is left out has
+  /// its default; a train job's `config` is resolved over its preset; sampling and the data set
+  /// default to those of the train job.
+  /// - Parameter trained: the arguments of a train job
   /// - Throws: `ConfigurationError`
-  package func arguments(_ given: SettingValue, _ overrides: [Override]) throws -> String {
+  package func arguments(
+    _ given: SettingValue, _ overrides: [Override],
+    trained: (Int) throws -> TrainArguments
+  ) throws -> CheckedArguments {
     switch self {
-    case .ingest: try IngestArguments(given, overrides).json
-    case .train: try TrainArguments(given, overrides).json
-    case .sample: try SampleArguments(given, overrides).json
-    case .evaluate: try EvaluateArguments(given, overrides).json
+    case .ingest:
+      var arguments = IngestArguments()
+      arguments.sourceName = "source.tar"
+      return try CheckedArguments(arguments.layered(given, overrides))
+    case .train: return try CheckedArguments(TrainArguments(given, overrides))
+    case .sample:
+      let first = try SampleArguments().layered(given, overrides, isChecked: false)
+      var arguments = SampleArguments()
+      if first.train > 0 {
+        let train = try trained(first.train)
+        (arguments.data, arguments.sampling) = (train.data, train.config.sampling)
+      }
+      arguments.last = first.count
+      return try CheckedArguments(arguments.layered(given, overrides))
+    case .evaluate:
+      let first = try EvaluateArguments().layered(given, overrides, isChecked: false)
+      var arguments = EvaluateArguments()
+      if first.train > 0 { arguments.data = try trained(first.train).data }
+      return try CheckedArguments(arguments.layered(given, overrides))
     }
   }
 }
 
 extension JobArguments {
-  init(_ given: SettingValue, _ overrides: [Override]) throws {
-    self.init()
-    if given != .null { try apply(given, at: "") }
-    for option in overrides { try apply(option.nested, at: "") }
-    try validate()
+  /// These values with a mapping and options over them.
+  fileprivate func layered(
+    _ given: SettingValue, _ overrides: [Override], isChecked: Bool = true
+  ) throws -> Self {
+    var arguments = self
+    if given != .null { try arguments.apply(given, at: "") }
+    for option in overrides { try arguments.apply(option.nested, at: "") }
+    if isChecked { try arguments.validate() }
+    return arguments
+  }
+}
+
+extension TrainArguments {
+  /// `config` goes through the preset, the rest is taken as it is.
+  fileprivate init(_ given: SettingValue, _ overrides: [Override]) throws {
+    var settings = SettingValue.null
+    var others = given
+    if case .mapping(let entries) = given {
+      settings = entries.last { $0.key == "config" }?.value ?? .null
+      others = .mapping(entries.filter { $0.key != "config" })
+    }
+    var options: [Override] = []
+    var outer: [Override] = []
+    for option in overrides {
+      if option.path[0] != "config" {
+        outer.append(option)
+      } else if option.path.count == 1 {
+        settings = option.value
+      } else {
+        options.append(Override(path: Array(option.path.dropFirst()), value: option.value))
+      }
+    }
+    var arguments = TrainArguments()
+    arguments.config = try ModelConfiguration.resolve(settings, overrides: options, at: "config")
+    self = try arguments.layered(others, outer)
+  }
+}
+
+/// Refuses a job that was not named.
+func require(_ job: Int, _ key: String, _ kind: JobKind) throws {
+  guard job > 0 else {
+    throw ConfigurationError(
+      "\(key): missing; expected the number of the \(kind.rawValue) job, as in --set \(key)=12")
   }
 }
 

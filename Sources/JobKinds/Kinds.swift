@@ -31,6 +31,8 @@ package struct IngestArguments: JobArguments {
     ]
   }
 
+  package var parents: [Int] { [] }
+
   package func validate() throws {
     guard source.wholeMatch(of: /[0-9a-f]{64}/) != nil else {
       throw ConfigurationError(
@@ -55,7 +57,10 @@ package struct TrainArguments: JobArguments {
     [.integer("data", \.data, jobIDs), .section("config", \.config)]
   }
 
+  package var parents: [Int] { [data] }
+
   package func validate() throws {
+    try require(data, "data", .ingest)
     try config.validate()
     try config.requireSupported()
   }
@@ -84,7 +89,17 @@ package struct SampleArguments: JobArguments {
     ]
   }
 
+  package var parents: [Int] { [train, data] }
+
   package func validate() throws {
+    try require(train, "train", .train)
+    try require(data, "data", .ingest)
+    guard count > 0 else {
+      throw ConfigurationError("count: missing; expected the number of images to draw")
+    }
+    guard !sampling.weights.isEmpty else {
+      throw ConfigurationError("sampling.weights: missing; expected model or ema-<decay>")
+    }
     guard first < last, last <= count else {
       throw ConfigurationError(
         "first, last: found \(first) and \(last), expected a range within 0 and count (\(count))")
@@ -109,7 +124,11 @@ package struct EvaluateArguments: JobArguments {
     ]
   }
 
+  package var parents: [Int] { [train, data] + samples }
+
   package func validate() throws {
+    try require(train, "train", .train)
+    try require(data, "data", .ingest)
     guard !samples.isEmpty, Set(samples).count == samples.count else {
       throw ConfigurationError("samples: expected one or more sample jobs, each once")
     }

@@ -5,7 +5,8 @@ import Postgres
 
 struct Cancel: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Cancel jobs, or with --run all of a run; running ones are stopped.")
+    abstract: "Cancel jobs, or with --run all of a run; running ones are stopped.",
+    discussion: "Example: pra cancel 12 --with-dependents")
 
   @Argument(help: "Numbers of jobs.") var jobs: [Int64] = []
   @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
@@ -14,6 +15,9 @@ struct Cancel: ParsableCommand {
   func validate() throws {
     guard jobs.isEmpty == (runName != nil) else {
       throw ValidationError("name jobs or --run, one of the two")
+    }
+    guard runName == nil || !withDependents else {
+      throw ValidationError("--with-dependents has no effect with --run, which cancels every job")
     }
   }
 
@@ -35,7 +39,10 @@ struct Cancel: ParsableCommand {
 struct Retry: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run jobs that ended badly again, or with --run all such jobs of a run.",
-    discussion: "What waits for a retried job is released when it succeeds.")
+    discussion: """
+      What waits for a retried job is released when it succeeds.
+      Example: pra retry --run emoji
+      """)
 
   @Argument(help: "Numbers of jobs.") var jobs: [Int64] = []
   @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
@@ -52,6 +59,7 @@ struct Retry: ParsableCommand {
     if let runName {
       let id = try connection.run(named: runName).id
       jobs = try connection.query(Queries.badJobs, [.integer(id)]).map { try $0.integer("id") }
+      if jobs.isEmpty { print("no job of run \(id) has ended badly") }
     }
     for job in jobs {
       let state = try connection.query(Queries.retry, [.integer(job)]).single().string("state")
@@ -86,7 +94,8 @@ struct PauseTarget: ParsableArguments {
 
 struct Pause: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Start no more jobs of a run or a queue; running ones go on.")
+    abstract: "Start no more jobs of a run or a queue; running ones go on.",
+    discussion: "Example: pra pause --queue default")
   @OptionGroup var target: PauseTarget
 
   func run() throws {
@@ -95,7 +104,8 @@ struct Pause: ParsableCommand {
 }
 
 struct Resume: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Undo pause.")
+  static let configuration = CommandConfiguration(
+    abstract: "Undo pause.", discussion: "Example: pra resume --queue default")
   @OptionGroup var target: PauseTarget
 
   func run() throws {
@@ -105,7 +115,8 @@ struct Resume: ParsableCommand {
 
 struct Preempt: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Ask a running job to checkpoint and go back into line; no try is spent.")
+    abstract: "Ask a running job to checkpoint and go back into line; no try is spent.",
+    discussion: "Example: pra preempt 12")
   @Argument(help: "Number of the job.") var job: Int64
 
   func run() throws {

@@ -12,11 +12,17 @@ enum Database {
   /// $PRA_HOME, by default $XDG_DATA_HOME/pra.
   static var home: String {
     if let home = environment["PRA_HOME"], !home.isEmpty {
-      return URL(filePath: home).standardizedFileURL.path()
+      return folder(home)
     }
-    let user = FileManager.default.homeDirectoryForCurrentUser.path()
-    let data = environment["XDG_DATA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
-    return data.map { "\($0)/pra" } ?? "\(user)/.local/share/pra".replacing("//", with: "/")
+    if let data = environment["XDG_DATA_HOME"], !data.isEmpty { return folder("\(data)/pra") }
+    let user = FileManager.default.homeDirectoryForCurrentUser.path(percentEncoded: false)
+    return folder("\(user)/.local/share/pra")
+  }
+
+  /// Absolute, without a slash at the end.
+  private static func folder(_ path: String) -> String {
+    let path = URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
+    return path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
   }
 
   static var given: String? {
@@ -66,10 +72,10 @@ enum Database {
 extension Connection {
   /// A run by number or name; of several of one name the latest.
   func run(named word: String) throws -> (id: Int64, name: String) {
-    let rows =
-      Int64(word) == nil
-      ? try query(Queries.runByName, [.text(word)]) : try query(Queries.runByID, [.text(word)])
-    guard let row = rows.first else { throw NotFound(message: "there is no run '\(word)'") }
+    let numbered = try Int64(word).flatMap { try query(Queries.runByID, [.integer($0)]).first }
+    guard let row = try numbered ?? query(Queries.runByName, [.text(word)]).first else {
+      throw NotFound(message: "there is no run '\(word)'")
+    }
     return (try row.integer("id"), try row.string("name"))
   }
 

@@ -5,13 +5,16 @@ import Foundation
 import Postgres
 
 struct Runs: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List runs, the newest first.")
+  static let configuration = CommandConfiguration(
+    abstract: "List runs, the newest first.",
+    discussion: "Example: pra runs --limit 10")
 
   @Option(help: "How many.") var limit = 50
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    try Database.connect(.read).show(Queries.runs, [.integer(limit)], output)
+    try Database.connect(.read).show(
+      Queries.runs, rows: Queries.runRows, [.integer(limit)], output)
   }
 }
 
@@ -39,13 +42,15 @@ struct Jobs: ParsableCommand {
     let connection = try Database.connect(.read)
     let id = try runName.map { try connection.run(named: $0).id }
     try connection.show(
-      Queries.jobs, [.optional(id) { .integer($0) }, .texts(state), .integer(limit)], output)
+      Queries.jobs, rows: Queries.jobRows,
+      [.optional(id) { .integer($0) }, .texts(state), .integer(limit)], output)
   }
 }
 
 struct ShowJob: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "job", abstract: "Show one job and its attempts.")
+    commandName: "job", abstract: "Show one job and its attempts.",
+    discussion: "Example: pra job 12")
 
   @Argument(help: "Number of the job.") var id: Int64
   @OptionGroup var output: OutputOptions
@@ -55,8 +60,8 @@ struct ShowJob: ParsableCommand {
     try connection.requireJob(id)
     if output.json {
       print(
-        "{\"job\":\(try connection.jsonText(Queries.job, [.integer(id)])),"
-          + "\"attempts\":\(try connection.jsonText(Queries.attempts, [.integer(id)]))}")
+        "{\"job\":\(try connection.jsonText(Queries.job, [.integer(id)]).dropFirst().dropLast()),"
+          + "\"attempts\":\(try connection.jsonText(Queries.attemptRows, [.integer(id)]))}")
       return
     }
     let job = try connection.query(Queries.job, [.integer(id)])
@@ -65,12 +70,14 @@ struct ShowJob: ParsableCommand {
       print("\(column.padding(toLength: 22, withPad: " ", startingAt: 0)) \(value)")
     }
     print("")
-    try connection.show(Queries.attempts, [.integer(id)], output)
+    print(Table(try connection.query(Queries.attempts, [.integer(id)])).text)
   }
 }
 
 struct Why: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Say why a job is not running.")
+  static let configuration = CommandConfiguration(
+    abstract: "Say why a job is not running.",
+    discussion: "Example: pra why 12")
 
   @Argument(help: "Number of the job.") var id: Int64
   @OptionGroup var output: OutputOptions
@@ -78,48 +85,19 @@ struct Why: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     try connection.requireJob(id)
-    try connection.show(Queries.why, [.integer(id)], output)
+    try connection.show(Queries.why, rows: Queries.why, [.integer(id)], output)
   }
 }
 
 struct Workers: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List workers.")
+  static let configuration = CommandConfiguration(
+    abstract: "List workers.", discussion: "Example: pra workers --all")
 
   @Flag(help: "Those that have ended, too.") var all = false
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    try Database.connect(.read).show(Queries.workers, [.boolean(all)], output)
-  }
-}
-
-struct Logs: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Print what a job's stage has printed.")
-
-  @Argument(help: "Number of the job.") var id: Int64
-  @Flag(name: .shortAndLong, help: "Go on until the job has ended.") var follow = false
-  @Option(help: "The attempt; without it the latest.") var attempt: Int64?
-
-  func run() throws {
-    let connection = try Database.connect(.read)
-    try connection.requireJob(id)
-    var store = try Database.store(.read)
-    var last: (epoch: Int64, ordinal: Int64) = (0, -1)
-    while true {
-      let job = try connection.query(Queries.jobState, [.integer(id)]).single()
-      let epoch = try attempt ?? job.integer("epoch")
-      if epoch != last.epoch { last = (epoch, -1) }
-      let chunks = try store.log(job: id, epoch: epoch, after: last.ordinal)
-      for chunk in chunks {
-        FileHandle.standardOutput.write(Data(chunk.bytes))
-        last.ordinal = chunk.ordinal
-      }
-      let state = try job.string("state")
-      if !follow || (chunks.isEmpty && state != "running" && state != "ready" && state != "blocked")
-      {
-        return
-      }
-      if chunks.isEmpty { usleep(300_000) }
-    }
+    try Database.connect(.read).show(
+      Queries.workers, rows: Queries.workerRows, [.boolean(all)], output)
   }
 }

@@ -11,10 +11,12 @@ struct OutputOptions: ParsableArguments {
 }
 
 extension Connection {
-  /// Prints what a query finds: one JSON array, or a table.
-  func show(_ query: String, _ parameters: [Parameter] = [], _ options: OutputOptions) throws {
+  /// Prints what is found: whole rows as one JSON array, or a table for people.
+  func show(
+    _ query: String, rows: String, _ parameters: [Parameter] = [], _ options: OutputOptions
+  ) throws {
     if options.json {
-      print(try jsonText(query, parameters))
+      print(try jsonText(rows, parameters))
     } else {
       print(Table(try self.query(query, parameters)).text)
     }
@@ -23,7 +25,8 @@ extension Connection {
   /// A query's rows as a JSON array of objects, made by the server.
   func jsonText(_ query: String, _ parameters: [Parameter] = []) throws -> String {
     try self.query(
-      "select coalesce(json_agg(rows), '[]')::text as json from (\(query)) as rows", parameters
+      "select coalesce(json_agg(rows), '[]')::text as json from (\n\(query)\n) as rows",
+      parameters
     ).single().string("json")
   }
 }
@@ -76,8 +79,19 @@ extension String {
 /// What a terminal can show.
 enum Terminal {
   static let isInteractive = isatty(STDOUT_FILENO) == 1
+  /// no-color.org: set and not empty.
   private static let hasColors =
-    isInteractive && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    isInteractive && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+
+  /// Rows and columns; 24 and 80 where the terminal does not say.
+  static var size: (rows: Int, columns: Int) {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0
+    else {
+      return (24, 80)
+    }
+    return (Int(size.ws_row), Int(size.ws_col))
+  }
 
   /// A state in its colour.
   static func colored(_ state: String, padded width: Int) -> String {

@@ -32,7 +32,9 @@ struct Pra: ParsableCommand {
         subcommands: [Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self]),
       CommandGroup(
         name: "Results",
-        subcommands: [Images.self, Plot.self, Evaluations.self, SQL.self]),
+        subcommands: [
+          Images.self, Plot.self, Evaluations.self, Export.self, SQL.self,
+        ]),
     ])
 
   static func main() {
@@ -77,7 +79,9 @@ struct Ending {
       (status, message) = (.unreachable, "the database is unreachable: \(error.message)")
     case let error as PostgresError:
       status = error.sqlState == "PR002" ? .notFound : .failed
+      // An argument that cannot be, and text that is no query. 42501 is a right that is missing.
       if error.sqlState == "PR003" { status = .usage }
+      if error.sqlState.hasPrefix("42") && error.sqlState != "42501" { status = .usage }
       message = error.description
     case let error as ClusterError: (status, message) = (.unreachable, error.description)
     case let error as ConfigurationError: (status, message) = (.usage, error.description)
@@ -101,7 +105,7 @@ struct Ending {
     if isHelp {
       print(message)
     } else if !message.isEmpty {
-      complain("error: \(message.split(separator: "\n").joined(separator: " "))")
+      complain("error: \(message.split(whereSeparator: \.isWhitespace).joined(separator: " "))")
     }
     Foundation.exit(status.rawValue)
   }

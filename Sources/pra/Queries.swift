@@ -22,6 +22,23 @@ enum Queries {
     order by id desc limit $3::integer
     """
 
+  /// What --json gives: whole rows of the public views.
+  static let runRows = "select * from pra.runs order by id desc limit $1::integer"
+  static let jobRows = """
+    select * from pra.jobs
+    where ($1::bigint is null or run_id = $1::bigint)
+      and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
+    order by id desc limit $3::integer
+    """
+  static let workerRows = """
+    select * from pra.workers where $1::boolean or stopped_at is null order by id desc
+    """
+  static let attemptRows = "select * from pra.attempts where job_id = $1::bigint order by epoch"
+  static let evaluationRows = """
+    select * from pra.evaluations where run_id = $1::bigint
+    order by job_id, metric, scope <> 'overall', scope
+    """
+
   static let job = "select * from pra.jobs where id = $1::bigint"
   static let attempts = """
     select epoch as attempt, worker_name as worker, outcome, exit_code, exit_signal as signal,
@@ -35,7 +52,7 @@ enum Queries {
       date_trunc('second', now() - beat_at)::text as since_beat
     from pra.workers
     where $1::boolean or stopped_at is null
-    order by id desc limit 100
+    order by id desc
     """
 
   /// What `watch` and `run --wait` poll.
@@ -45,7 +62,20 @@ enum Queries {
     from pra.jobs where run_id = $1::bigint order by id
     """
 
-  static let createRun = "select pra.create_run($1, $2::jsonb, $3, $4) as id"
+  static let createRun = "select pra.create_run($1, $2::jsonb, $3, $4, $5) as id"
+  static let runOfJob = "select run_id from pra.jobs where id = $1::bigint"
+  static let jobOfKey = "select run_id from pra.jobs where idempotency_key = $1"
+  static let trainArguments = """
+    select kind, arguments::text as arguments from pra.jobs where id = $1::bigint
+    """
+  /// Whether anybody could take up what is ready.
+  static let whyReady = """
+    select j.id, w.reason, w.detail
+    from (
+      select id from pra.jobs
+      where run_id = $1::bigint and state = 'ready' order by id limit 1
+    ) as j, pra.why_pending(j.id) as w
+    """
   static let enqueue = """
     select pra.enqueue(
       kind => $1, run => $2::bigint, arguments => $3::jsonb, queue => $4, priority => $5::integer,
@@ -82,12 +112,12 @@ enum Queries {
     select distinct name from pra.metrics where run_id = $1::bigint order by name
     """
   static let series = """
-    select step, value from pra.metrics
-    where run_id = $1::bigint and name = $2 order by step
+    select job_id, step, value from pra.metrics
+    where run_id = $1::bigint and name = $2 order by job_id, step
     """
   static let metrics = """
     select run_name as run, name, step, value from pra.metrics
-    where run_id = $1::bigint order by name, step
+    where run_id = $1::bigint order by name, job_id, step
     """
   static let evaluations = """
     select metric, scope, round(value::numeric, 3) as value, images from pra.evaluations
@@ -95,10 +125,29 @@ enum Queries {
     order by metric, scope <> 'overall', scope
     """
   static let lastCheckpoint = """
-    select c.step, c.files::text as files from pra.checkpoints as c
-    where ($1::bigint is null or c.run_id = $1::bigint)
-      and ($2::bigint is null or c.job_id = $2::bigint)
-    order by c.step desc, c.id desc limit 1
+    select id, job_id, step from pra.checkpoints
+    where ($1::bigint is null or run_id = $1::bigint)
+      and ($2::bigint is null or job_id = $2::bigint)
+      and ($3::bigint is null or step = $3::bigint)
+    order by job_id desc, step desc, id desc limit 1
+    """
+  static let checkpointFiles = """
+    select f ->> 'name' as name, f ->> 'sha256' as sha256
+    from pra.checkpoints as c, jsonb_array_elements(c.files) as f
+    where c.id = $1::bigint
+    order by 1
     """
   static let jobState = "select state::text as state, epoch from pra.jobs where id = $1::bigint"
+  static let attemptExists = """
+    select 1 from pra.attempts where job_id = $1::bigint and epoch = $2::bigint
+    """
+
+  static let all = [
+    runByID, runByName, jobExists, runs, jobs, runRows, jobRows, workerRows, attemptRows,
+    evaluationRows, job, attempts, why, workers, watched, createRun, runOfJob, jobOfKey,
+    trainArguments, whyReady, enqueue, reusableRun, lockName, cancel, cancelRun, retry, badJobs,
+    preempt, pauseRun, resumeRun, pauseQueue, resumeQueue, imagesOfRun, metricNames, series,
+    metrics,
+    evaluations, lastCheckpoint, checkpointFiles, jobState, attemptExists,
+  ]
 }

@@ -17,6 +17,7 @@ struct Images: ParsableCommand {
   @Option(help: "Images in a row.") var columns = 18
   @Option(help: "At most so many images, by number.") var limit = 180
   @Option(help: "Pixels a side that one pixel becomes.") var scale = 2
+  @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
     guard columns > 0, limit > 0, (1...16).contains(scale) else {
@@ -33,8 +34,21 @@ struct Images: ParsableCommand {
     let pictures = try rows.map {
       try Picture(png: store.bytes(sha256: $0.string("sha256")), channels: 3)
     }
+    let first = pictures[0]
+    guard pictures.allSatisfy({ $0.width == first.width && $0.height == first.height }) else {
+      throw Failure(message: "run \(found.id) has images of several sizes; a grid needs one")
+    }
     let grid = Picture.grid(pictures, columns: columns, gap: 1, scale: scale)
     try write(try grid.png(), to: output)
+    if json {
+      print(
+        JSONText.object([
+          ("run", String(found.id)), ("file", JSONText.string(output)),
+          ("images", String(pictures.count)), ("width", String(grid.width)),
+          ("height", String(grid.height)),
+        ]))
+      return
+    }
     print("\(output): \(pictures.count) images of run \(found.id), \(grid.width) x \(grid.height)")
   }
 }
@@ -46,9 +60,12 @@ struct Plot: ParsableCommand {
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
   @Option(name: .shortAndLong, help: "A name that ends in .svg or .png.") var output = "loss.svg"
-  @Option(name: .customLong("metric"), help: "A series; several may be named.")
+  @Option(
+    name: .customLong("metric"),
+    help: "A series; several may be named. Without it the loss and its two main parts.")
   var metrics: [String] = []
   @Flag(help: "A logarithmic vertical axis.") var log = false
+  @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
     guard output.hasSuffix(".svg") || output.hasSuffix(".png") else {
@@ -59,24 +76,44 @@ struct Plot: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     let found = try connection.run(named: runName)
-    let series = try (metrics.isEmpty ? ["loss", "loss.flow", "loss.rec"] : metrics).map { name in
-      let points = try connection.query(Queries.series, [.integer(found.id), .text(name)]).map {
-        (x: try $0.double("step"), y: try $0.double("value"))
-      }
-      guard !points.isEmpty else {
+    let names = metrics.isEmpty ? ["loss", "loss.flow", "loss.rec"] : metrics
+    let series = try names.flatMap { name -> [Chart.Series] in
+      let rows = try connection.query(Queries.series, [.integer(found.id), .text(name)])
+      guard !rows.isEmpty else {
         let known = try connection.query(Queries.metricNames, [.integer(found.id)])
           .map { try $0.string("name") }
         throw NotFound(
           message: "run \(found.id) has no metric '\(name)'; it has "
             + (known.isEmpty ? "none yet" : known.joined(separator: ", ")))
       }
-      return Chart.Series(name: name, points: points)
+      var jobs: [(id: Int64, points: [(x: Double, y: Double)])] = []
+      for row in rows {
+        let job = try row.integer("job_id")
+        if jobs.last?.id != job { jobs.append((job, [])) }
+        jobs[jobs.count - 1].points.append((try row.double("step"), try row.double("value")))
+      }
+      return jobs.map {
+        Chart.Series(name: jobs.count > 1 ? "\(name), job \($0.id)" : name, points: $0.points)
+      }
     }
     let chart = Chart(
       title: "\(found.name) (run \(found.id))", xLabel: "step", yLabel: "", series: series,
       isLogarithmic: log)
     let bytes = output.hasSuffix(".svg") ? Array(chart.svg().utf8) : try chart.picture().png()
     try write(bytes, to: output)
+    if json {
+      let drawn = series.map {
+        JSONText.object([
+          ("name", JSONText.string($0.name)), ("points", String($0.points.count)),
+        ])
+      }
+      print(
+        JSONText.object([
+          ("run", String(found.id)), ("file", JSONText.string(output)),
+          ("series", JSONText.array(drawn)),
+        ]))
+      return
+    }
     print(
       "\(output): \(series.map { "\($0.name) (\($0.points.count) steps)" }.joined(separator: ", "))"
     )
@@ -89,6 +126,7 @@ struct Evaluations: ParsableCommand {
     discussion: """
       frechet.* are Frechet distances on fixed random features: they compare runs on one data set \
       with each other and are no FID. reconstruction.psnr is in decibels.
+      Example: pra evaluations emoji
       """)
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
@@ -97,54 +135,13 @@ struct Evaluations: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     let found = try connection.run(named: runName)
-    try connection.show(Queries.evaluations, [.integer(found.id)], output)
-  }
-}
-
-struct SQL: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "sql", abstract: "Query the views of schema pra, as pra_read.",
-    discussion: """
-      The query is an argument or standard input.
-      Example: pra sql "select name, count(*) from pra.metrics group by name"
-      """)
-
-  @Argument(help: "One query.") var query: String?
-  @Flag(help: "Comma-separated values with a header.") var csv = false
-  @OptionGroup var output: OutputOptions
-
-  func run() throws {
-    let text =
-      query ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
-    let trimmed = text.trimmingCharacters(
-      in: .whitespacesAndNewlines.union(CharacterSet(charactersIn: ";")))
-    guard !trimmed.isEmpty else { throw ValidationError("no query given") }
-    let connection = try Database.connect(.read)
-    do {
-      if output.json {
-        print(try connection.jsonText(trimmed))
-        return
-      }
-      let rows = try connection.query(trimmed)
-      if rows.columns.isEmpty { return }
-      print(csv ? commaSeparated(rows) : Table(rows).text)
-    } catch let error as PostgresError where !error.isUnreachable {
-      throw Failure(message: error.description)
+    try connection.show(
+      Queries.evaluations, rows: Queries.evaluationRows, [.integer(found.id)], output)
+    if !output.json {
+      print(
+        "frechet.*: Frechet distance on fixed random features, comparable on one data set; no FID")
     }
   }
-}
-
-/// RFC 4180, with line feeds.
-func commaSeparated(_ rows: Rows) -> String {
-  func line(_ cells: [String]) -> String {
-    cells.map { cell in
-      cell.contains { $0 == "," || $0 == "\"" || $0 == "\n" || $0 == "\r" }
-        ? "\"\(cell.replacing("\"", with: "\"\""))\"" : cell
-    }.joined(separator: ",")
-  }
-  let width = rows.columns.count
-  let lines = rows.map { row in line((0..<width).map { row.text(at: $0) ?? "" }) }
-  return ([line(rows.columns)] + lines).joined(separator: "\n")
 }
 
 /// Writes a whole file or none.

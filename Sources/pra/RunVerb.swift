@@ -25,7 +25,7 @@ struct Run: ParsableCommand {
   @Flag(help: "Show progress until every job has ended; exit 1 if one failed.") var wait = false
   @Flag(help: "Continue with a run of equal name, configuration and data if there is one.")
   var reuse = false
-  @Option var queue = "default"
+  @Option(help: "The queue of all its jobs.") var queue = "default"
   @Option(help: "Higher runs first.") var priority = 0
 
   func run() throws {
@@ -37,7 +37,7 @@ struct Run: ParsableCommand {
     let connection = try Database.connect(.submit)
     let id = try enqueue(plan, source, connection)
     print(id)
-    if wait { try Watcher(connection, run: id).watch() }
+    if wait { try Watcher(try Database.url(), run: id).watch() }
   }
 
   private func enqueue(
@@ -55,7 +55,7 @@ struct Run: ParsableCommand {
       if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
       let run = try connection.query(
         Queries.createRun,
-        [.text(plan.name), .text(configuration), .text(codeVersion), .text(source.sha256)]
+        [.text(plan.name), .text(configuration), .text(codeVersion), .text(source.sha256), .null]
       ).single().integer("id")
       try enqueueJobs(plan, source, run, connection)
       return run
@@ -127,20 +127,29 @@ private final class Source {
 
   init(_ given: String) throws {
     var isFolder: ObjCBool = false
+    var isComplete = false
     guard FileManager.default.fileExists(atPath: given, isDirectory: &isFolder) else {
       throw ConfigurationError("data.source: there is no file or folder \(given)")
     }
     let last = URL(filePath: given).standardizedFileURL.lastPathComponent
     let packed = FileManager.default.temporaryDirectory
-      .appending(path: "pra-source-\(UUID().uuidString).tar").path()
+      .appending(path: "pra-source-\(UUID().uuidString).tar").path(percentEncoded: false)
     let tar = isFolder.boolValue ? packed : given
+    defer { if !isComplete && isFolder.boolValue { unlink(packed) } }
     if isFolder.boolValue { _ = try refusing { try TarWriter.pack(folder: given, to: packed) } }
+    // Names that leave the archive, links and a lost end are refused before anything is written.
+    try refusing {
+      let reader = try TarReader(tar)
+      while try reader.next() != nil {}
+    }
     var digest = SHA256()
     let file = try refusing { try MappedFile(tar) }
+    // The bytes are there as long as the file is.
     withExtendedLifetime(file) { digest.update(file.bytes) }
     (path, isTemporary) = (tar, isFolder.boolValue)
     name = isFolder.boolValue ? "\(last).tar" : last
     sha256 = digest.hexadecimal()
+    isComplete = true
   }
 
   deinit { if isTemporary { try? FileManager.default.removeItem(atPath: path) } }

@@ -3,105 +3,183 @@
 import ArgumentParser
 import Foundation
 import Postgres
+import RunStore
 
 struct Watch: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show a run's progress until all its jobs have ended; exit 1 if one failed.")
+    abstract: "Show a run's progress until all its jobs have ended; exit 1 if one failed.",
+    discussion: "Example: pra watch emoji")
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @Flag(help: "Print a JSON object a line, one for every change of a job.") var json = false
 
   func run() throws {
-    let connection = try Database.connect(.read)
-    try Watcher(connection, run: try connection.run(named: runName).id).watch()
+    let id = try Database.connect(.read).run(named: runName).id
+    try Watcher(try Database.url(), run: id, isJSON: json).watch()
   }
 }
 
 struct Watcher {
-  private let connection: Connection
+  private let url: DatabaseURL
   private let run: Int64
+  private let isJSON: Bool
 
-  init(_ connection: Connection, run: Int64) {
-    self.connection = connection
+  init(_ url: DatabaseURL, run: Int64, isJSON: Bool = false) {
+    self.url = url
     self.run = run
+    self.isJSON = isJSON
   }
 
-  private struct Job {
-    let id: Int64
-    let kind: String
-    let state: String
-    let worker: String
-    let message: String
-    let done: Int64
-    let total: Int64
-    let unit: String
+  /// Microseconds between two looks.
+  private static let pause: UInt32 = 500_000
+  /// Looks in which nothing runs before the reason is asked for: 5 s.
+  private static let patience = 10
 
-    init(_ row: Row) throws {
-      id = try row.integer("id")
-      kind = try row.string("kind")
-      state = try row.string("state")
-      worker = try row.text("worker_name") ?? ""
-      message = try row.text("message") ?? ""
-      done = try row.optionalInteger("progress_done") ?? 0
-      total = try row.optionalInteger("progress_total") ?? 0
-      unit = try row.text("progress_unit") ?? ""
-    }
-
-    var hasEnded: Bool { ["succeeded", "failed", "cancelled", "quarantined"].contains(state) }
-    var endedBadly: Bool { hasEnded && state != "succeeded" }
-    var share: String { total > 0 ? "\(done)/\(total) \(unit)" : "" }
-
-    /// One line of the display.
-    var line: String {
-      let title = "\(id)".padding(toLength: 6, withPad: " ", startingAt: 0)
-      let name = kind.padding(toLength: 9, withPad: " ", startingAt: 0)
-      let shown = hasEnded && !endedBadly ? Terminal.bar(1, of: 1) : Terminal.bar(done, of: total)
-      let tail = endedBadly ? message : [share, worker].joined(separator: "  ")
-      return "\(title) \(name) \(Terminal.colored(state, padded: 10)) [\(shown)] \(tail)"
-    }
-
-    /// What a log wants to know: state changes and every tenth of the work.
-    var landmark: String {
-      let tenth = state == "running" && total > 0 ? done * 10 / total : 0
-      return "\(state) \(tenth)"
-    }
-  }
-
-  /// Returns when every job has ended, or nothing can go on.
+  /// Returns when every job has ended; a database that is away is waited for.
+  /// - Throws: `Failure` where a job ended badly
   func watch() throws {
-    var seen: [Int64: String] = [:]
-    var drawn = 0
+    var session = RetryingConnection(
+      url: url, role: .read, name: "pra watch", report: { complain("pra: \($0)") })
+    var display = Display(isJSON: isJSON)
+    var idle = 0
     while true {
-      let jobs = try connection.query(Queries.watched, [.integer(run)]).map { try Job($0) }
-      if Terminal.isInteractive {
-        // Up over what was drawn, then each line anew.
-        if drawn > 0 { print("\u{1B}[\(drawn)A", terminator: "") }
-        for job in jobs { print("\u{1B}[2K\(job.line)") }
-        drawn = jobs.count
-      } else {
-        for job in jobs where seen[job.id] != job.landmark {
-          seen[job.id] = job.landmark
-          print(
-            "job \(job.id) \(job.kind) \(job.state) \(job.endedBadly ? job.message : job.share)")
+      let jobs = try session.run { connection in
+        try connection.query(Queries.watched, [.integer(run)]).map { try WatchedJob($0) }
+      }
+      idle = jobs.contains { $0.state == "running" } ? 0 : idle + 1
+      var reason: String?
+      if idle >= Self.patience {
+        reason = try session.run { connection in
+          try connection.query(Queries.whyReady, [.integer(run)]).first.map {
+            "job \(try $0.string("id")) waits: \(try $0.string("detail"))"
+          }
         }
       }
-      fflush(nil)
+      display.show(jobs, note: reason)
       if let end = verdict(jobs) {
         if let failure = end { throw failure }
         return
       }
-      usleep(500_000)
+      usleep(Self.pause)
     }
   }
 
   /// Nil while work goes on; else whether it ended badly. A failed job's dependents stay blocked: they
   /// are not waited for.
-  private func verdict(_ jobs: [Job]) -> Failure?? {
+  private func verdict(_ jobs: [WatchedJob]) -> Failure?? {
     guard !jobs.contains(where: { $0.state == "ready" || $0.state == "running" }) else {
       return nil
     }
     if let bad = jobs.first(where: \.endedBadly) {
-      return .some(Failure(message: "job \(bad.id) (\(bad.kind)) \(bad.state): \(bad.message)"))
+      let reason = bad.message.isEmpty ? "" : ": \(bad.message)"
+      return .some(
+        Failure(
+          message: "job \(bad.id) (\(bad.kind)) \(bad.state)\(reason); see pra logs \(bad.id)"))
     }
     return jobs.allSatisfy(\.hasEnded) ? .some(nil) : nil
+  }
+}
+
+/// One job as the display shows it.
+private struct WatchedJob {
+  let id: Int64
+  let kind: String
+  let state: String
+  let worker: String
+  let message: String
+  let done: Int64
+  let total: Int64
+  let unit: String
+
+  init(_ row: Row) throws {
+    id = try row.integer("id")
+    kind = try row.string("kind")
+    state = try row.string("state")
+    worker = try row.text("worker_name") ?? ""
+    message = (try row.text("message") ?? "").replacing("\n", with: " ")
+    done = try row.optionalInteger("progress_done") ?? 0
+    total = try row.optionalInteger("progress_total") ?? 0
+    unit = try row.text("progress_unit") ?? ""
+  }
+
+  var hasEnded: Bool { ["succeeded", "failed", "cancelled", "quarantined"].contains(state) }
+  var endedBadly: Bool { hasEnded && state != "succeeded" }
+  var share: String { total > 0 ? "\(done)/\(total) \(unit)" : "" }
+
+  /// One line of the display, at most so many characters.
+  func line(width: Int) -> String {
+    let title = "\(id)".padding(toLength: 6, withPad: " ", startingAt: 0)
+    let name = kind.padding(toLength: 9, withPad: " ", startingAt: 0)
+    let shown = hasEnded && !endedBadly ? Terminal.bar(1, of: 1) : Terminal.bar(done, of: total)
+    let tail =
+      state == "running" || !hasEnded && message.isEmpty || state == "succeeded"
+      ? [share, worker].filter { !$0.isEmpty }.joined(separator: "  ") : message
+    // 56 characters stand before the tail; a line that wraps would not be drawn over.
+    return "\(title) \(name) \(Terminal.colored(state, padded: 11)) [\(shown)] "
+      + tail.prefix(max(0, width - 56))
+  }
+
+  /// What a log wants to know: state changes and every tenth of the work.
+  var landmark: String {
+    let tenth = state == "running" && total > 0 ? Int(Double(done) / Double(total) * 10) : 0
+    return "\(state) \(tenth)"
+  }
+
+  var json: String {
+    JSONText.object([
+      ("job", String(id)), ("kind", JSONText.string(kind)), ("state", JSONText.string(state)),
+      ("worker", worker.isEmpty ? "null" : JSONText.string(worker)),
+      ("message", message.isEmpty ? "null" : JSONText.string(message)),
+      ("done", String(done)), ("total", String(total)), ("unit", JSONText.string(unit)),
+    ])
+  }
+}
+
+/// What has been shown so far.
+private struct Display {
+  let isJSON: Bool
+  private var landmarks: [Int64: String] = [:]
+  private var note: String?
+  private var drawn = 0
+
+  init(isJSON: Bool) { self.isJSON = isJSON }
+
+  mutating func show(_ jobs: [WatchedJob], note: String?) {
+    if Terminal.isInteractive && !isJSON {
+      draw(jobs, note: note)
+    } else {
+      for job in jobs where landmarks[job.id] != job.landmark {
+        landmarks[job.id] = job.landmark
+        if isJSON {
+          print(job.json)
+        } else {
+          let tail =
+            [job.share, job.message].first { !$0.isEmpty && !job.endedBadly } ?? job.message
+          print("job \(job.id) \(job.kind) \(job.state)\(tail.isEmpty ? "" : " \(tail)")")
+        }
+      }
+      if let note, note != self.note { complain("pra: \(note)") }
+      self.note = note
+    }
+    fflush(nil)
+  }
+
+  /// Over what was drawn before. More jobs than the terminal has rows: those that matter now.
+  private mutating func draw(_ jobs: [WatchedJob], note: String?) {
+    let (rows, columns) = Terminal.size
+    var lines: [String] = []
+    let room = max(1, rows - 3)
+    if jobs.count > room {
+      let now = jobs.filter { $0.state == "running" || $0.endedBadly }
+      lines = now.prefix(room - 1).map { $0.line(width: columns) }
+      let done = jobs.count { $0.state == "succeeded" }
+      lines.append("\(jobs.count) jobs, \(done) succeeded, \(now.count) running or ended badly")
+    } else {
+      lines = jobs.map { $0.line(width: columns) }
+    }
+    if let note { lines.append(String(note.prefix(columns))) }
+    if drawn > 0 { print("\u{1B}[\(drawn)A\u{1B}[J", terminator: "") }
+    for line in lines { print(line) }
+    drawn = lines.count
   }
 }

@@ -16,8 +16,9 @@ struct Enqueue: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Enqueue one job; prints its number.",
     discussion: """
-      Arguments are the keys of workers/<kind>/contract.json.
-      Example: pra enqueue train --run 7 --set data=12 --set config.preset=nano --after 12
+      Arguments are the keys of workers/<kind>/contract.json. What is left out has its default; \
+      sampling takes that of the train job. Jobs named by the arguments are waited for.
+      Example: pra enqueue train --run emoji --set data=12 --set config.preset=nano
       """)
 
   @Argument(help: "ingest, train, sample or evaluate.") var kind: String
@@ -25,15 +26,24 @@ struct Enqueue: ParsableCommand {
   @Option(name: .customLong("set"), help: "One argument: dotted.key=value.") var settings:
     [String] = []
   @Option(
-    name: .customLong("run"), help: "Number or name of the run; without it a new one is made.")
+    name: .customLong("run"),
+    help:
+      "Number or name of the run; without it that of the first job that is waited for, else a new one."
+  )
   var runName: String?
   @Option(help: "A job that must succeed first.") var after: [Int64] = []
   @Option(help: "Higher runs first.") var priority = 0
   @Option(name: .customLong("require"), help: "What a worker's labels must satisfy: vram_gib>=40.")
   var requirements: [String] = []
   @Option(help: "Idempotency key: the same key gives the same job.") var key: String?
-  @Option var queue = "default"
+  @Option(help: "The queue to stand in.") var queue = "default"
   @Option(help: "Seconds to wait before it may run.") var delay = 0.0
+
+  func validate() throws {
+    guard delay >= 0, delay < 1e9 else {
+      throw ValidationError("--delay \(delay): expected seconds from 0")
+    }
+  }
 
   func run() throws {
     guard let kind = JobKind(rawValue: kind) else {
@@ -47,23 +57,57 @@ struct Enqueue: ParsableCommand {
       }
       return try SettingValue(parsing: String(decoding: bytes, as: UTF8.self), source: path)
     }
-    let arguments = try kind.arguments(given ?? .null, overrides)
-    let connection = try Database.connect(.submit)
+    var session: Connection?
+    let arguments = try kind.arguments(given ?? .null, overrides) { train in
+      session = try Database.connect(.submit)
+      return try session!.trainArguments(ofJob: train)
+    }
+    let connection = try session ?? Database.connect(.submit)
+    let parents = Set(after + arguments.parents).sorted()
     let id = try connection.transaction {
-      let run =
-        try runName.map { try connection.run(named: $0).id }
-        ?? connection.query(
-          Queries.createRun, [.text(kind.rawValue), .text("{}"), .text(codeVersion), .null]
-        ).single().integer("id")
-      return try connection.enqueue(
-        kind, run: run, arguments: arguments, after: after, queue: queue, priority: priority,
-        delay: delay, requirements: requirements, key: key)
+      try connection.enqueue(
+        kind, run: try run(of: kind, parents: parents, connection), arguments: arguments.json,
+        after: parents, queue: queue, priority: priority, delay: delay, requirements: requirements,
+        key: key)
     }
     print(id)
+  }
+
+  private func run(of kind: JobKind, parents: [Int64], _ connection: Connection) throws -> Int64 {
+    if let runName { return try connection.run(named: runName).id }
+    if let key, let row = try connection.query(Queries.jobOfKey, [.text(key)]).first {
+      return try row.integer("run_id")
+    }
+    if let first = parents.first {
+      guard let row = try connection.query(Queries.runOfJob, [.integer(first)]).first else {
+        throw NotFound(message: "there is no job \(first)")
+      }
+      return try row.integer("run_id")
+    }
+    // With the job's key, so that two callers at once make one run.
+    return try connection.query(
+      Queries.createRun,
+      [
+        .text(kind.rawValue), .text("{}"), .text(codeVersion), .null,
+        .optional(key) { .text("job \($0)") },
+      ]
+    ).single().integer("id")
   }
 }
 
 extension Connection {
+  /// - Throws: `NotFound`; `ConfigurationError` where the job is of another kind
+  func trainArguments(ofJob id: Int) throws -> TrainArguments {
+    guard let row = try query(Queries.trainArguments, [.integer(id)]).first else {
+      throw NotFound(message: "train: there is no job \(id)")
+    }
+    let kind = try row.string("kind")
+    guard kind == JobKind.train.rawValue else {
+      throw ConfigurationError("train: job \(id) is of kind \(kind), expected a train job")
+    }
+    return try TrainArguments(json: try row.string("arguments"))
+  }
+
   /// Enqueues a job whose arguments have been checked.
   func enqueue(
     _ kind: JobKind, run: Int64, arguments: String, after: [Int64] = [], queue: String = "default",
@@ -103,6 +147,20 @@ struct Worker: ParsableCommand {
   @Option(help: "As operators see it; without it host and process number.") var name: String?
   @Flag(help: "End when nothing is ready or running for this worker.") var untilIdle = false
 
+  func validate() throws {
+    guard slots > 0, threads ?? 1 > 0 else {
+      throw ValidationError("--slots and --threads: expected 1 or more")
+    }
+    guard lease >= 1, lease < 1e6, beat > 0, beat <= lease / 2 else {
+      throw ValidationError(
+        "--lease \(lease) --beat \(beat): expected a lease of 1 second or more and a beat of at most "
+          + "half of it")
+    }
+    guard drain >= 0, drain < 1e6 else {
+      throw ValidationError("--drain \(drain): expected seconds from 0")
+    }
+  }
+
   func run() throws {
     var named = ["host": ProcessInfo.processInfo.hostName]
     for label in labels {
@@ -115,6 +173,14 @@ struct Worker: ParsableCommand {
       throw ValidationError(
         "--kind \(unknown): unknown; known are \(JobKindName.all.joined(separator: ", "))")
     }
+    let able = JobKindName.all.filter(Executables.canRun)
+    if let missing = (kinds.isEmpty ? JobKindName.all : kinds).first(where: { !able.contains($0) }),
+      able.isEmpty || !kinds.isEmpty
+    {
+      throw Failure(
+        message:
+          "\(Executables.folder)/pra-\(missing) is missing; build it with swift build -c release")
+    }
     let url = try Database.url()
     // A schema that this program does not know is refused before anything is claimed.
     try Migrator(try Connection(url, role: .worker, name: "pra worker")).verify()
@@ -122,8 +188,8 @@ struct Worker: ParsableCommand {
     let process = ProcessInfo.processInfo
     let configuration = AgentConfiguration(
       databaseURL: url, name: name ?? "\(named["host"]!)-\(process.processIdentifier)",
-      labels: named, queues: queues.isEmpty ? ["default"] : queues,
-      kinds: kinds.isEmpty ? JobKindName.all : kinds, slots: slots,
+      version: codeVersion, labels: named, queues: queues.isEmpty ? ["default"] : queues,
+      kinds: kinds.isEmpty ? able : kinds, slots: slots,
       threads: threads ?? max(1, processors / max(slots, 1)), lease: lease, beat: beat,
       drainTime: drain, untilIdle: untilIdle, stageFolder: Executables.folder)
     let logger = Logger(label: "pra.worker") { StreamLogHandler.standardError(label: $0) }

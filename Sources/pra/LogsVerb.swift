@@ -1,0 +1,72 @@
+// What the stage of a job has printed.
+
+import ArgumentParser
+import Foundation
+import Postgres
+import RunStore
+
+struct Logs: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Print what a job's stage has printed.",
+    discussion: "Example: pra logs 12 -f")
+
+  @Argument(help: "Number of the job.") var id: Int64
+  @Flag(name: .shortAndLong, help: "Go on until the job has ended.") var follow = false
+  @Option(help: "The attempt; without it the latest.") var attempt: Int64?
+  @Flag(help: "Print a JSON object a line: job, attempt, ordinal, text.") var json = false
+
+  func run() throws {
+    let connection = try Database.connect(.read)
+    try connection.requireJob(id)
+    if let attempt {
+      let found = try connection.query(Queries.attemptExists, [.integer(id), .integer(attempt)])
+      guard !found.isEmpty else {
+        throw NotFound(message: "job \(id) has no attempt \(attempt)")
+      }
+    }
+    var store = try Database.store(.read)
+    var last: (epoch: Int64, ordinal: Int64) = (0, -1)
+    var quiet = 0
+    while true {
+      let job = try connection.query(Queries.jobState, [.integer(id)]).single()
+      let latest = try job.integer("epoch")
+      let epoch = attempt ?? latest
+      if epoch != last.epoch {
+        if last.epoch > 0 { complain("attempt \(epoch):") }
+        last = (epoch, -1)
+      }
+      let chunks = try store.log(job: id, epoch: epoch, after: last.ordinal)
+      for chunk in chunks {
+        show(chunk)
+        last.ordinal = chunk.ordinal
+      }
+      guard follow else { return }
+      quiet = chunks.isEmpty ? quiet + 1 : 0
+      // The agent sends the last lines shortly after the stage has committed its end.
+      let hasEnded = try isFinal(job.string("state")) || latest > epoch
+      if hasEnded && quiet > Self.patience { return }
+      if chunks.isEmpty { usleep(Self.pause) }
+    }
+  }
+
+  /// Microseconds between two looks, and how many in vain after the end are enough: 1.5 s, where an
+  /// agent sends what was printed twice a second.
+  private static let pause: UInt32 = 300_000
+  private static let patience = 5
+
+  private func isFinal(_ state: String) -> Bool {
+    ["succeeded", "failed", "cancelled", "quarantined"].contains(state)
+  }
+
+  private func show(_ chunk: LogChunk) {
+    guard json else {
+      FileHandle.standardOutput.write(Data(chunk.bytes))
+      return
+    }
+    let line = JSONText.object([
+      ("job", String(id)), ("attempt", String(chunk.epoch)), ("ordinal", String(chunk.ordinal)),
+      ("text", JSONText.string(String(decoding: chunk.bytes, as: UTF8.self))),
+    ])
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+  }
+}

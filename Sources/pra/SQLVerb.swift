@@ -1,0 +1,76 @@
+// Questions to the run history in SQL.
+
+import ArgumentParser
+import Foundation
+import Postgres
+import RunStore
+
+struct SQL: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sql", abstract: "Query the views of schema pra, as pra_read.",
+    discussion: """
+      The query is an argument or standard input. It can change nothing.
+      Example: pra sql "select name, count(*) from pra.metrics group by name"
+      """)
+
+  @Argument(help: "One query.") var query: String?
+  @Flag(help: "Comma-separated values with a header.") var csv = false
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard !(csv && output.json) else { throw ValidationError("--csv or --json, one of the two") }
+  }
+
+  func run() throws {
+    let query = try text()
+    let connection = try Database.connect(.read)
+    try connection.run("set default_transaction_read_only = on")
+    if output.json {
+      print(try json(query, connection))
+      return
+    }
+    let rows = try connection.query(query)
+    if rows.columns.isEmpty { return }
+    print(csv ? commaSeparated(rows) : Table(rows).text)
+  }
+
+  private func text() throws -> String {
+    if query == nil && isatty(STDIN_FILENO) == 1 { complain("reading a query up to end of file") }
+    let given =
+      query ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    let ends = CharacterSet.whitespacesAndNewlines.union(CharacterSet(charactersIn: ";"))
+    let trimmed = given.trimmingCharacters(in: ends)
+    guard !trimmed.isEmpty else { throw ValidationError("no query given") }
+    return trimmed
+  }
+
+  /// Typed by the server; of statements that are no query, such as `show`, every value is text.
+  private func json(_ query: String, _ connection: Connection) throws -> String {
+    do {
+      return try connection.jsonText(query)
+    } catch let error as PostgresError where error.sqlState == "42601" {  // syntax_error
+      let rows = try connection.query(query)
+      let columns = rows.columns
+      return JSONText.array(
+        rows.map { row in
+          JSONText.object(
+            columns.indices.map {
+              (columns[$0], row.text(at: $0).map(JSONText.string) ?? "null")
+            })
+        })
+    }
+  }
+}
+
+/// RFC 4180, with line feeds.
+func commaSeparated(_ rows: Rows) -> String {
+  func line(_ cells: [String]) -> String {
+    cells.map { cell in
+      cell.contains { $0 == "," || $0 == "\"" || $0 == "\n" || $0 == "\r" }
+        ? "\"\(cell.replacing("\"", with: "\"\""))\"" : cell
+    }.joined(separator: ",")
+  }
+  let width = rows.columns.count
+  let lines = rows.map { row in line((0..<width).map { row.text(at: $0) ?? "" }) }
+  return ([line(rows.columns)] + lines).joined(separator: "\n")
+}

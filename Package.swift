@@ -120,6 +120,8 @@ let package = Package(
     tests("AgentTests", ["Agent", "RunStore", "DatabaseTesting", "pra-test", "test-agent"]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
     tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
+    tests("JobKindsTests", ["JobKinds", "Configuration"]),
+    tests("CommandLineTests", ["pra", "Postgres", "Raster", "DatabaseTesting"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -104,7 +104,7 @@ struct Outcome {
     posix_spawn_file_actions_addopen(&actions, 2, "\(base).err", O_WRONLY, 0)
     let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     let settings: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
-    defer { (arguments + settings).forEach { free($0) } }
+    defer { for word in arguments + settings { free(word) } }
     var process = pid_t()
     let failure = posix_spawn(&process, words[0], &actions, nil, arguments, settings)
     guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EIO) }

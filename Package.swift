@@ -63,9 +63,9 @@ let package = Package(
     library("Raster", ["CPNG"]),
     library("Images", ["Digest", "Files", "Raster", "Tensor"]),
     library("PRAModel", ["Configuration", "NeuralNetwork"]),
-    library("Training", ["PRAModel", "Images", "TensorFiles"]),
+    library("Training", ["PRAModel", "Files", "TensorFiles"]),
     library("Sampling", ["PRAModel"]),
-    library("Evaluation", ["PRAModel", "COpenBLAS"]),
+    library("Evaluation", ["Tensor", "COpenBLAS"]),
 
     library("Digest", ["CCrypto"]),
 
@@ -74,9 +74,9 @@ let package = Package(
     library("Postgres", ["CPostgres", "CMigrations"]),
     library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
-    library("RunStore", ["Postgres", "Digest"]),
+    library("RunStore", ["JobQueue", "Digest"]),
     library("JobKinds", ["Configuration"]),
-    library("Agent", ["RunStore", logging]),
+    library("Agent", ["JobQueue", "RunStore", logging]),
     .executableTarget(
       name: "pra",
       dependencies: [
@@ -87,7 +87,7 @@ let package = Package(
 
     // They meet only here.
     .target(
-      name: "StageInputs", dependencies: ["RunStore", "Training"], path: "workers/inputs",
+      name: "StageInputs", dependencies: ["RunStore", "Training", "Images"], path: "workers/inputs",
       swiftSettings: swiftSettings),
     stage("ingest", ["Images"]),
     stage("train", ["Training"]),
@@ -116,7 +116,7 @@ let package = Package(
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests("ImagesTests", ["Images"], resources: [.copy("Golden")]),
     tests("TensorFilesTests", ["TensorFiles"]),
-    tests("RunStoreTests", ["RunStore", "Digest", "DatabaseTesting"]),
+    tests("RunStoreTests", ["RunStore", "JobQueue", "Digest", "DatabaseTesting"]),
     tests("AgentTests", ["Agent", "RunStore", "DatabaseTesting", "pra-test", "test-agent"]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
     tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),

@@ -7,8 +7,8 @@ create table pra_store.metric_names (
   name text not null unique check (name ~ '^[A-Za-z0-9][A-Za-z0-9_./-]{0,199}$')
 );
 
--- Where workers COPY a batch; pra.absorb_metrics moves it on in the same transaction. A crash of the
--- server may empty it: what was not absorbed was never acknowledged.
+-- Where workers COPY a batch; pra.absorb_metrics moves it on in the same transaction. A crash
+-- of the server may empty it: what was not absorbed was never acknowledged.
 create unlogged table pra_store.metric_staging (
   job_id bigint not null,
   epoch bigint not null,
@@ -32,8 +32,8 @@ create table pra_store.metrics (
 ) partition by range (recorded_at);
 create index metrics_by_series on pra_store.metrics (job_id, name_id, step);
 
--- The surviving series of a job: of each attempt the steps [from_step, to_step). Written anew when an
--- attempt declares its lineage.
+-- The surviving series of a job: of each attempt the steps [from_step, to_step). Written anew when
+-- an attempt declares its lineage.
 create table pra_store.metric_ranges (
   job_id bigint not null references pra_store.jobs,
   epoch bigint not null,

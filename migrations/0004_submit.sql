@@ -162,7 +162,8 @@ begin
     from pra_store.jobs where idempotency_key = enqueue.idempotency_key;
     if (earlier.kind, earlier.run_id, earlier.arguments)
       is distinct from (enqueue.kind, enqueue.run, enqueue.arguments) then
-      raise exception 'idempotency_key: "%" is that of job %, which has another kind, run or arguments',
+      raise exception
+        'idempotency_key: "%" is that of job %, which has another kind, run or arguments',
         enqueue.idempotency_key, earlier.id using errcode = 'PR004';
     end if;
     return earlier.id;

@@ -1,11 +1,11 @@
 -- Functions of workers: register, beat, claim, end an attempt.
 --
--- PR001 "lease lost": the attempt is not the job's latest, has ended, or its worker's lease is over.
--- A write that raises it has changed nothing, and its writer must stop at once.
+-- PR001 "lease lost": the attempt is not the job's latest, has ended, or its worker's lease is
+-- over. A write that raises it has changed nothing, and its writer must stop at once.
 
 set local role pra_owner;
 
--- A restart of the server does not count against a lease: for one lease after it everybody may beat.
+-- A restart of the server does not count against a lease: for a lease's time after it all may beat.
 create function pra_store.lease_end(expires_at timestamptz, lease interval) returns timestamptz
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$ select greatest(expires_at, pg_postmaster_start_time() + lease); $$;
@@ -59,7 +59,8 @@ begin
   if lease is null or lease < interval '1 second' then
     raise exception 'lease: %, must be a second or more', lease using errcode = 'PR003';
   end if;
-  insert into pra_store.workers (name, labels, queues, kinds, slots, lease, version, lease_expires_at)
+  insert into pra_store.workers (
+    name, labels, queues, kinds, slots, lease, version, lease_expires_at)
   values (register_worker.name, register_worker.labels, register_worker.queues,
           register_worker.kinds, register_worker.slots, register_worker.lease,
           register_worker.version, clock_timestamp() + register_worker.lease)

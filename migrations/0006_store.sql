@@ -103,8 +103,8 @@ begin
 end
 $$;
 
--- Moves a staged batch to the series. Batches of an attempt are numbered upwards from 1; one that was
--- absorbed before is dropped, so a sender that did not hear the answer sends it again. Returns the
+-- Moves a staged batch to the series. Batches of an attempt are numbered upwards from 1; one that
+-- was absorbed before is dropped, so a sender that did not hear the answer sends it again. Returns the
 -- number of points taken. Best in one transaction with the COPY that staged it.
 create function pra.absorb_metrics(job bigint, epoch bigint, batch bigint) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -158,9 +158,9 @@ begin
 end
 $$;
 
--- Appends what a stage printed; sent again under the same ordinal it counts once. The one write that
--- is also allowed within a minute after its attempt ended in order, for the last lines are read when
--- the stage has gone: but only while it is the job's latest attempt and its worker is alive.
+-- Appends what a stage printed; sent again under the same ordinal it counts once. The one write
+-- that is also allowed within a minute after its attempt ended in order, for the last lines are read
+-- when the stage has gone: but only while it is the job's latest attempt and its worker is alive.
 create function pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -231,8 +231,10 @@ as $$
 declare
   made bigint;
 begin
-  if exists (select from pra_store.artifacts as a where a.sha256 = pra_store.digest(begin_upload.sha256))
-  then
+  if exists (
+    select from pra_store.artifacts as a
+    where a.sha256 = pra_store.digest(begin_upload.sha256)
+  ) then
     return null;
   end if;
   insert into pra_store.uploads (sha256, size, media_type, job_id, epoch)

@@ -61,8 +61,8 @@ begin
 end
 $$;
 
--- Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in,
--- the status, and the release of its dependents, all or nothing.
+-- Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are
+-- in, the status, and the release of its dependents, all or nothing.
 --   outputs      [{"name", "sha256", "media_type"}]
 --   images       [{"number", "label", "class", "seed", "sha256"}]
 --   evaluations  [{"metric", "scope", "value", "images", "details"}]; a value that is no number in

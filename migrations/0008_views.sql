@@ -67,7 +67,8 @@ select
     as running,
   case
     when w.stopped_at is not null then 'stopped'
-    when greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp() then 'lost'
+    when greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp()
+      then 'lost'
     when w.draining then 'draining'
     else 'live'
   end as state,
@@ -207,7 +208,8 @@ begin
       || coalesce(', after: ' || it.message, '');
   end if;
 
-  select count(*), count(*) filter (where fits), coalesce(sum(w.slots - w.running) filter (where fits), 0)
+  select count(*), count(*) filter (where fits),
+    coalesce(sum(w.slots - w.running) filter (where fits), 0)
   into serving, fitting, free
   from (
     select w.slots, w.running, pra_store.satisfies(w.labels, it.requirements) as fits

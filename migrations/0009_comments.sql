@@ -7,7 +7,7 @@ comment on view pra.runs is
 comment on column pra.runs.id is 'number of the run';
 comment on column pra.runs.name is 'name given by whoever made it; need not be unique';
 comment on column pra.runs.state is
-  'empty, pending (nothing has started), running, paused, failed, cancelled, blocked (waits for a job of another run) or succeeded';
+  'empty, pending (nothing started), running, paused, failed, cancelled, blocked or succeeded';
 comment on column pra.runs.jobs is 'number of its jobs';
 comment on column pra.runs.blocked is 'jobs that wait for parents';
 comment on column pra.runs.ready is 'jobs in line';

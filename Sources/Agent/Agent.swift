@@ -14,6 +14,8 @@ package final class Agent: Sendable {
   let state = Monitor(AgentState())
   /// Wakes the claiming thread: a place is free, the agent is asked to leave.
   let work = WakeUp()
+  /// How many sessions the claiming thread has opened.
+  private let claimSessions = Monitor(0)
   /// Signalled once, when every thread shall end.
   let over = WakeUp()
 
@@ -33,6 +35,8 @@ package final class Agent: Sendable {
   package func run() throws -> Int32 {
     try configuration.validate()
     let scratch = try ScratchFolder(environment: configuration.environment)
+    // Its end removes the folders; stages use them after the last line here that names it.
+    defer { withExtendedLifetime(scratch) {} }
     let signals = Signals()
     let threads = [
       DedicatedThread("heartbeat") { self.beat() },
@@ -40,21 +44,25 @@ package final class Agent: Sendable {
       DedicatedThread("deadlines") { self.keepDeadlines() },
     ]
     _ = DedicatedThread("signals") { signals.watch { self.leave() } }
-    defer {
-      state.update { $0.phase = .over }
-      over.signal()
-      for thread in threads { thread.join() }
-      signals.end()
-    }
-
     var connection = RetryingConnection(
       url: configuration.databaseURL, role: .worker,
       name: "pra worker \(configuration.name) claim",
       giveUp: { [state] in state.read { $0.phase > .working } },
       report: { [logger] in logger.warning("\($0)") },
-      prepare: { try $0.listen("pra_ready") })
+      prepare: { [claimSessions] connection in
+        try connection.listen("pra_ready")
+        claimSessions.update { $0 += 1 }
+      })
     claim(&connection, scratch)
-    return try drain()
+    let isOrderly = drain()
+    // First the heart: it would register anew when it finds the registration gone.
+    state.update { $0.phase = .over }
+    over.signal()
+    for thread in threads { thread.join() }
+    signals.end()
+    let isSaid = deregister()
+    if let failure = state.read({ $0.failure }) { throw failure }
+    return isOrderly && isSaid ? 0 : 1
   }
 
   /// Asked to leave: the first time stages may checkpoint, the second time they are killed.
@@ -105,6 +113,7 @@ package final class Agent: Sendable {
   private func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
     var nextReap = 0.0
     var wasIdle = false
+    var session = 0
     while state.read({ $0.phase }) == .working {
       work.drain()
       guard let worker = state.read({ $0.worker }) else {
@@ -114,11 +123,11 @@ package final class Agent: Sendable {
       }
       do {
         if monotonicSeconds() >= nextReap {
-          try connection.run { try $0.query(Queries.reap) }
+          try connection.run { try WorkerQueue($0).reap() }
           nextReap = monotonicSeconds() + configuration.beat
         }
         let free = configuration.slots - state.read { $0.attempts.count }
-        let jobs = free > 0 ? try claim(free, for: worker, &connection) : []
+        let jobs = free > 0 ? try claim(free, for: worker, &connection, after: &session) : []
         for job in jobs { start(job, of: worker, scratch, &connection) }
 
         if configuration.untilIdle, jobs.isEmpty, free == configuration.slots {
@@ -144,33 +153,31 @@ package final class Agent: Sendable {
     }
   }
 
-  private func claim(_ count: Int, for worker: Int64, _ connection: inout RetryingConnection)
-    throws -> [ClaimedJob]
-  {
-    var mayHaveClaimed = false
-    return try connection.run { connection in
-      // The answer to an earlier try was lost: what it claimed is given back, and claimed below.
-      if mayHaveClaimed { try releaseUnknown(of: worker, connection) }
-      mayHaveClaimed = true
-      return try connection.query(Queries.claim, [.integer(worker), .integer(count)]).map {
-        ClaimedJob(
-          id: try $0.integer("job"), epoch: try $0.integer("epoch"), kind: try $0.string("kind"))
-      }
+  /// - Parameter claimSession: the session of the last claim
+  private func claim(
+    _ count: Int, for worker: Int64, _ connection: inout RetryingConnection,
+    after claimSession: inout Int
+  ) throws -> [ClaimedJob] {
+    try connection.run { connection in
+      // The answer to a claim may have been lost with the session before: what it took is given back.
+      let session = claimSessions.read { $0 }
+      if session != claimSession { try releaseUnknown(of: worker, connection) }
+      claimSession = session
+      return try WorkerQueue(connection).claim(worker: worker, count: count)
     }
   }
 
   private func releaseUnknown(of worker: Int64, _ connection: Connection) throws {
     let known = state.read { Set($0.attempts.keys) }
     for row in try connection.query(Queries.running, [.integer(worker)]) {
-      let key = AttemptKey(job: try row.integer("id"), epoch: try row.integer("epoch"))
+      let key = Lease(job: try row.integer("id"), epoch: try row.integer("epoch"))
       guard !known.contains(key) else { continue }
       logger.warning("job \(key.job) was claimed unheard and is given back")
-      try connection.query(
-        Queries.reportExit,
-        [
-          .integer(key.job), .integer(key.epoch), "released", "the claim was not heard", .null,
-          .null,
-        ])
+      do {
+        try WorkerQueue(connection).release(key, message: "the claim was not heard")
+      } catch is LeaseLost {
+        // Somebody cancelled it meanwhile; or the worker itself is lost, which the claim will tell.
+      }
     }
   }
 
@@ -186,7 +193,7 @@ package final class Agent: Sendable {
     _ job: ClaimedJob, of worker: Int64, _ scratch: ScratchFolder,
     _ connection: inout RetryingConnection
   ) {
-    let key = AttemptKey(job: job.id, epoch: job.epoch)
+    let key = job.lease
     do throws(AgentError) {
       let attempt = try RunningAttempt(job: job, configuration: configuration, scratch: scratch)
       state.update { state in
@@ -198,7 +205,7 @@ package final class Agent: Sendable {
           state.stop(key, because: .drained, killAt: state.drainEnd)
         }
       }
-      logger.info("job \(job.id) (\(job.kind)): attempt \(job.epoch) started")
+      logger.info("job \(key.job) (\(job.kind)): attempt \(key.epoch) started")
       attempt.watch { end in
         self.state.update {
           $0.attempts[key]?.end = end
@@ -209,38 +216,39 @@ package final class Agent: Sendable {
       do {
         try send(ExitReport(notStarted: error), of: key, &connection)
       } catch {
-        logger.error("job \(job.id): its end is not reported: \(error)")
+        logger.error("job \(key.job): its end is not reported: \(error)")
       }
     }
   }
 
   // MARK: leaving
 
-  /// Waits for the ends of the stages and gives the registration back.
-  private func drain() throws -> Int32 {
-    var isOrderly =
-      state.wait(until: state.read { $0.drainEnd }) {
-        $0.attempts.isEmpty || $0.phase > .draining ? true : nil
-      } != nil
-    // Killed by now, all of them; what remains is to say so.
-    isOrderly =
-      state.wait(until: monotonicSeconds() + Self.reportTime) { $0.attempts.isEmpty ? true : nil }
-      != nil && isOrderly
-    state.update { $0.givesUp = true }
-    if let worker = state.read({ $0.worker }) {
-      var connection = RetryingConnection(
-        url: configuration.databaseURL, role: .worker,
-        name: "pra worker \(configuration.name) leaves", report: { _ in })
-      do {
-        _ = try connection.attempt {
-          try $0.query(Queries.deregister, [.integer(worker)])
-        }
-      } catch {
-        logger.warning("worker \(worker) left without a word, its lease will end: \(error)")
-        isOrderly = false
-      }
+  /// Waits for the ends of the stages, and for the database to hear of them.
+  /// - Returns: whether all stages ended in time
+  private func drain() -> Bool {
+    let isInTime: Bool? = state.wait(until: state.read { $0.drainEnd }) {
+      $0.attempts.isEmpty || $0.phase > .draining ? $0.phase < .killing : nil
     }
-    if let failure = state.read({ $0.failure }) { throw failure }
-    return isOrderly && state.read({ $0.phase }) != .killing ? 0 : 1
+    // Killed by now, all of them; what remains is to say so.
+    let isReported: Bool? = state.wait(until: monotonicSeconds() + Self.reportTime) {
+      $0.attempts.isEmpty ? true : nil
+    }
+    state.update { $0.givesUp = true }
+    return isInTime == true && isReported == true
+  }
+
+  /// Gives the registration back, and with it what it may still hold.
+  private func deregister() -> Bool {
+    guard let worker = state.read({ $0.worker }) else { return true }
+    var connection = RetryingConnection(
+      url: configuration.databaseURL, role: .worker,
+      name: "pra worker \(configuration.name) leaves", report: { _ in })
+    do {
+      try connection.attempt { try WorkerQueue($0).deregister(worker: worker) }
+      return true
+    } catch {
+      logger.warning("worker \(worker) left without a word, its lease will end: \(error)")
+      return false
+    }
   }
 }

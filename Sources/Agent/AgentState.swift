@@ -1,12 +1,7 @@
 // What the threads of the agent share: its registration and its running attempts.
 
+import JobQueue
 import RunStore
-
-/// Names one attempt.
-struct AttemptKey: Hashable, Sendable {
-  let job: Int64
-  let epoch: Int64
-}
 
 /// Why the agent ends an attempt before it ends by itself; the stronger reason prevails.
 enum StopReason: Int, Sendable, Comparable {
@@ -47,7 +42,7 @@ struct AgentState: Sendable {
   var phase = Phase.working
   /// The registration; nil before the first and between a lost lease and the next.
   var worker: Int64?
-  var attempts: [AttemptKey: Running] = [:]
+  var attempts: [Lease: Running] = [:]
   /// When draining ends, on `monotonicSeconds()`.
   var drainEnd = 0.0
   /// Set when reports that found no server are given up.
@@ -58,7 +53,7 @@ struct AgentState: Sendable {
   var nextKill: Double? { attempts.values.compactMap(\.killAt).min() }
 
   /// Asks a stage to stop, and sets the moment of the kill.
-  mutating func stop(_ key: AttemptKey, because reason: StopReason, killAt: Double) {
+  mutating func stop(_ key: Lease, because reason: StopReason, killAt: Double) {
     guard var running = attempts[key], running.end == nil else { return }
     if let earlier = running.reason, earlier >= reason { return }
     if running.reason == nil { running.attempt.child.requestStop() }
@@ -68,7 +63,7 @@ struct AgentState: Sendable {
   }
 
   /// Ends a stage for certain.
-  mutating func kill(_ key: AttemptKey, because reason: StopReason) {
+  mutating func kill(_ key: Lease, because reason: StopReason) {
     guard var running = attempts[key] else { return }
     running.reason = max(running.reason ?? reason, reason)
     running.killAt = nil

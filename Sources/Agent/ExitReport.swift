@@ -1,15 +1,11 @@
 // What the end of a stage means for its job.
 
+import JobQueue
 import RunStore
 
 /// What is reported of an attempt that ended, unless its stage committed it.
 struct ExitReport: Sendable, Equatable {
-  /// Of pra.attempt_outcome: those that a worker may report.
-  enum Class: String, Sendable {
-    case fault, permanent, timeout, released, cancelled, lost
-  }
-
-  let `class`: Class
+  let `class`: ExitClass
   let message: String?
   let code: Int32?
   let signal: Int32?
@@ -44,7 +40,7 @@ struct ExitReport: Sendable, Equatable {
     (`class`, message, code, signal) = (.fault, error.description, nil, nil)
   }
 
-  private static func unasked(_ end: ProcessEnd, _ error: String?) -> (Class, String) {
+  private static func unasked(_ end: ProcessEnd, _ error: String?) -> (ExitClass, String) {
     switch end {
     case .code(StageExit.finished.rawValue):
       (.fault, "the stage ended without having committed anything")

@@ -1,6 +1,7 @@
 // The heartbeat: on its own thread with its own session, whatever the rest of the agent does.
 
 import Glibc
+import JobQueue
 import Logging
 import Postgres
 import RunStore
@@ -34,8 +35,8 @@ extension Agent {
         if let worker { loseLease(of: worker, lost) }
       } catch let error as PostgresError where error.mayPass {
         failures += 1
-        // Woken when the agent is over, else after the time.
-        over.wait(seconds: Backoff.seconds(afterFailures: failures))
+        // A server that is back waits one lease for a beat, whatever the backoff of others.
+        over.wait(seconds: min(configuration.beat, Backoff.seconds(afterFailures: failures)))
       } catch {
         fail(AgentError("\(error)"))
         return
@@ -50,7 +51,7 @@ extension Agent {
       return state.worker == worker ? state.attempts.count : nil
     }
     if let count {
-      logger.warning("\(error.message); \(count) stages are killed, the worker registers anew")
+      logger.warning("\(error); \(count) stages are killed, the worker registers anew")
     }
   }
 
@@ -60,15 +61,10 @@ extension Agent {
     let worker = try connection.attempt {
       // Somebody may have migrated the database since this program started.
       try Migrator($0).verify()
-      return try $0.query(
-        Queries.register,
-        [
-          .text(configuration.name), .text(labels), .texts(configuration.queues),
-          .texts(configuration.kinds), .integer(configuration.slots),
-          .interval(.seconds(configuration.lease)),
-          .optional(configuration.version) { .text($0) },
-        ]
-      ).single().integer("worker")
+      return try WorkerQueue($0).register(
+        name: configuration.name, labels: labels, queues: configuration.queues,
+        kinds: configuration.kinds, slots: configuration.slots,
+        lease: .seconds(configuration.lease), version: configuration.version)
     }
     state.update { $0.worker = worker }
     work.signal()
@@ -82,19 +78,8 @@ extension Agent {
         state.phase > .working
       )
     }
-    let asks = try connection.attempt { connection in
-      try connection.query(
-        Queries.heartbeat,
-        [
-          .integer(worker), .integers(keys.map(\.job)), .integers(keys.map(\.epoch)),
-          .boolean(draining),
-        ]
-      ).map {
-        (
-          key: AttemptKey(job: try $0.integer("job"), epoch: try $0.integer("epoch")),
-          ask: try $0.string("ask")
-        )
-      }
+    let asks = try connection.attempt {
+      try WorkerQueue($0).heartbeat(worker: worker, running: keys, draining: draining)
     }
     guard !asks.isEmpty else { return }
     let now = monotonicSeconds()
@@ -103,12 +88,11 @@ extension Agent {
         switch ask {
         // Nothing it writes is accepted any more. It may also have committed a moment ago: then it
         // ends by itself at once.
-        case "lost": state.stop(key, because: .lost, killAt: now + Self.lostGrace)
-        case "cancel": state.stop(key, because: .cancelled, killAt: now + Self.stopGrace)
-        case "timeout": state.stop(key, because: .timedOut, killAt: now + Self.stopGrace)
-        case "preempt":
+        case .lost: state.stop(key, because: .lost, killAt: now + Self.lostGrace)
+        case .cancel: state.stop(key, because: .cancelled, killAt: now + Self.stopGrace)
+        case .timeout: state.stop(key, because: .timedOut, killAt: now + Self.stopGrace)
+        case .preempt:
           state.stop(key, because: .preempted, killAt: now + configuration.drainTime)
-        default: break  // asked by a newer schema; its next word may be one that is known
         }
       }
     }

@@ -1,51 +1,10 @@
-// What the agent asks of the queue: functions of migrations/0005_work.sql.
-
-import JobQueue
-import Postgres
-
-/// A job that this agent holds from now on.
-struct ClaimedJob: Sendable {
-  let id: Int64
-  let epoch: Int64
-  let kind: String
-}
+// What the agent asks besides the calls of the queue.
 
 enum Queries {
-  static let register = """
-    select pra.register_worker(
-      name => $1, labels => $2, queues => $3, kinds => $4, slots => $5, lease => $6,
-      version => $7) as worker
-    """
-
-  static let heartbeat = """
-    select job, epoch, ask
-    from pra.heartbeat(
-      worker => $1, running_jobs => $2, running_epochs => $3, draining => $4)
-    """
-
-  static let claim = """
-    select job, epoch, kind
-    from pra.claim(worker => $1, count => $2)
-    """
-
-  static let reap = "select pra.reap()"
-
-  static let deregister = "select pra.deregister_worker(worker => $1)"
-
-  static let appendLog = """
-    select pra.append_log(job => $1, epoch => $2, ordinal => $3, bytes => $4)
-    """
-
   static let outcome = """
     select outcome::text
     from pra.attempts
     where job_id = $1 and epoch = $2
-    """
-
-  static let reportExit = """
-    select pra.report_exit(
-      job => $1, epoch => $2, class => $3::pra.attempt_outcome, message => $4, exit_code => $5,
-      exit_signal => $6)
     """
 
   // What the server believes this worker runs: more than the agent knows of when the answer to a

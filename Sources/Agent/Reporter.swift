@@ -1,5 +1,6 @@
 // Logs and exits on their way to the database, on one thread with one session.
 
+import JobQueue
 import Logging
 import Postgres
 import RunStore
@@ -38,9 +39,7 @@ extension Agent {
       while round < Self.logRound || running.end != nil, let chunk = try running.attempt.log.next()
       {
         try connection.run {
-          try $0.query(
-            Queries.appendLog,
-            [.integer(key.job), .integer(key.epoch), .integer(chunk.ordinal), .bytes(chunk.bytes)])
+          try WorkerQueue($0).appendLog(key, ordinal: Int(chunk.ordinal), bytes: chunk.bytes)
         }
         running.attempt.log.confirm(chunk)
         round += 1
@@ -55,7 +54,7 @@ extension Agent {
 
   /// Reports the end of an attempt, unless its stage committed it, and frees its place.
   private func settle(
-    _ key: AttemptKey, _ running: AgentState.Running, _ connection: inout RetryingConnection
+    _ key: Lease, _ running: AgentState.Running, _ connection: inout RetryingConnection
   ) {
     let reason = state.read { $0.attempts[key]?.reason } ?? running.reason
     let report = ExitReport(end: running.end!, reason: reason, error: running.attempt.log.error)
@@ -78,33 +77,28 @@ extension Agent {
   }
 
   /// Reports what became of an attempt.
-  func send(_ report: ExitReport, of key: AttemptKey, _ connection: inout RetryingConnection)
+  func send(_ report: ExitReport, of key: Lease, _ connection: inout RetryingConnection)
     throws
   {
     let words = report.message.map { ": \($0)" } ?? ""
     logger.notice("job \(key.job), attempt \(key.epoch): \(report.class.rawValue)\(words)")
     try connection.run { connection in
       do {
-        try connection.query(
-          Queries.reportExit,
-          [
-            .integer(key.job), .integer(key.epoch), .text(report.class.rawValue),
-            .optional(report.message) { .text($0) }, .optional(report.code) { .integer($0) },
-            .optional(report.signal) { .integer($0) },
-          ])
-      } catch let error as PostgresError where error.sqlState == LeaseLost.sqlState {
+        try WorkerQueue(connection).reportExit(
+          key, report.class, message: report.message, exitCode: report.code,
+          exitSignal: report.signal)
+      } catch let error as LeaseLost {
         // Said twice, when the first answer was lost on its way.
         guard let known = try outcome(of: key, connection), known != "lost" else { throw error }
       }
     }
   }
 
-  private func outcome(of key: AttemptKey, _ connection: inout RetryingConnection) throws -> String?
-  {
+  private func outcome(of key: Lease, _ connection: inout RetryingConnection) throws -> String? {
     try connection.run { try outcome(of: key, $0) }
   }
 
-  private func outcome(of key: AttemptKey, _ connection: Connection) throws -> String? {
+  private func outcome(of key: Lease, _ connection: Connection) throws -> String? {
     try connection.query(Queries.outcome, [.integer(key.job), .integer(key.epoch)])
       .single().text("outcome")
   }

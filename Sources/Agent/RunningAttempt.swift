@@ -1,11 +1,12 @@
 // An attempt from the claim to the end of its process.
 
 import Glibc
+import JobQueue
 import RunStore
 
 /// The stage of one attempt: its process, its output, its folder.
 final class RunningAttempt: Sendable {
-  let key: AttemptKey
+  let key: Lease
   let kind: String
   let child: ChildProcess
   let log: LogSpool
@@ -15,9 +16,9 @@ final class RunningAttempt: Sendable {
   init(job: ClaimedJob, configuration: AgentConfiguration, scratch: ScratchFolder)
     throws(AgentError)
   {
-    key = AttemptKey(job: job.id, epoch: job.epoch)
+    key = job.lease
     kind = job.kind
-    folder = try scratch.makeFolder(named: "\(job.id)-\(job.epoch)")
+    folder = try scratch.makeFolder(named: "\(key.job)-\(key.epoch)")
     let stage = "\(configuration.stageFolder)/pra-\(job.kind)"
     do throws(AgentError) {
       log = try LogSpool(path: "\(folder).log")
@@ -25,8 +26,8 @@ final class RunningAttempt: Sendable {
         executable: stage,
         environment: configuration.environment.merging([
           "PRA_DATABASE_URL": configuration.databaseURL.conninfo,
-          "PRA_JOB": String(job.id),
-          "PRA_EPOCH": String(job.epoch),
+          "PRA_JOB": String(key.job),
+          "PRA_EPOCH": String(key.epoch),
           "PRA_SCRATCH": folder,
           "PRA_THREADS": String(configuration.threads),
         ]) { $1 })

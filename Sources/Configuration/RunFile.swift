@@ -56,7 +56,9 @@ package struct RunFile: Sendable, Equatable {
     do {
       bytes = try Data(contentsOf: URL(filePath: path))
     } catch {
-      throw ConfigurationError("\(path): cannot be read: \(error)")
+      // Foundation's own text is for programmers.
+      let exists = FileManager.default.fileExists(atPath: path)
+      throw ConfigurationError("\(path): \(exists ? "cannot be read" : "there is no such file")")
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw ConfigurationError("\(path): is not UTF-8 text")

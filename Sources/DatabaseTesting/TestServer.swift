@@ -87,7 +87,7 @@ package final class TestServer: Sendable {
 
     let words: [UnsafeMutablePointer<CChar>?] =
       (["sh", "-c", script, folder] as [String]).map { strdup($0) } + [nil]
-    defer { words.forEach { free($0) } }
+    defer { for word in words { free(word) } }
     var process = pid_t()
     let failure = posix_spawnp(&process, "sh", &actions, &attributes, words, environ)
     close(ends[1])

@@ -54,6 +54,9 @@ package struct Lease: Sendable, Hashable {
 /// may be written any more.
 package struct LeaseLost: Error, Sendable, CustomStringConvertible {
   package let description: String
+
+  package init(description: String) { self.description = description }
+
   /// The state that migrations/0005_work.sql raises.
   package static let sqlState = "PR001"
 }

@@ -22,7 +22,7 @@ enum Command {
     // The server's programs ask where they are, and their account may not see the caller's folder.
     let arguments: [UnsafeMutablePointer<CChar>?] =
       (["env", "-C", "/"] + words).map { strdup($0) } + [nil]
-    defer { arguments.forEach { free($0) } }
+    defer { for argument in arguments { free(argument) } }
     var process = pid_t()
     let failure = posix_spawnp(&process, "env", &actions, nil, arguments, environ)
     close(ends[1])

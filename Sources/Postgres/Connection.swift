@@ -25,7 +25,7 @@ package final class Connection {
     }
     let keywords = settings.map { strdup($0.keyword) }
     let values = settings.map { strdup($0.value) }
-    defer { (keywords + values).forEach { free($0) } }
+    defer { for text in keywords + values { free(text) } }
     let opened = PQconnectdbParams(
       keywords.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil], 0)
     guard let opened else {

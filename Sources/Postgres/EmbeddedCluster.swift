@@ -5,6 +5,8 @@ import Glibc
 ///     <home>/postgres/data     the cluster
 ///     <home>/postgres/log      what the server says
 ///     <home>/postgres/lock     held while somebody starts or stops it
+///
+/// Where no server may run under the home, /var/lib/pra/<name> takes its place.
 package struct EmbeddedCluster: Sendable {
   private let base: String
   private let path: String?
@@ -15,7 +17,12 @@ package struct EmbeddedCluster: Sendable {
   ///   - path: PATH
   ///   - runtimeFolder: XDG_RUNTIME_DIR
   package init(home: String, path: String?, runtimeFolder: String?) {
-    base = "\(home)/postgres"
+    let own = "\(home)/postgres"
+    // Root's home is closed to the account postgres, and a container may forbid user namespaces:
+    // then the cluster lies where that account may go, still named after this home.
+    base =
+      ServerPrograms.canServe(own, path: path)
+      ? own : "/var/lib/pra/\(Self.shortName(own))/postgres"
     self.path = path
     self.runtimeFolder = runtimeFolder
   }

@@ -55,7 +55,7 @@ package struct ServerPrograms: Sendable {
         return
       }
     }
-    prefix = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
+    prefix = Self.asOrdinaryUser
     owner = nil
     let trial = try Command.run(prefix + ["true"])
     guard trial.status == 0 else {
@@ -65,6 +65,23 @@ package struct ServerPrograms: Sendable {
           + "PRA_HOME that the account postgres can reach, or set PRA_DATABASE_URL")
     }
   }
+
+  /// Whether a server can run on a folder, or has run there. Only root, whose server is another
+  /// account, has folders where none can.
+  static func canServe(_ base: String, path: String?) -> Bool {
+    guard geteuid() == 0, access("\(base)/data/PG_VERSION", F_OK) != 0 else { return true }
+    if let account = getpwnam("postgres"),
+      isReachable(base, by: account.pointee.pw_uid, group: account.pointee.pw_gid)
+    {
+      return true
+    }
+    return (try? Command.run(asOrdinaryUser + ["true"]))?.status == 0
+  }
+
+  /// Root of a user namespace of its own is no root to PostgreSQL.
+  private static let asOrdinaryUser = [
+    "unshare", "--user", "--map-user=1000", "--map-group=1000", "--",
+  ]
 
   /// Runs one of the programs to its end; throws with its output when it fails.
   package func run(_ program: String, _ arguments: [String]) throws {
@@ -89,7 +106,11 @@ package struct ServerPrograms: Sendable {
     while let slash = parent.lastIndex(of: "/") {
       parent = parent[..<slash]
       var status = stat()
-      guard stat(parent.isEmpty ? "/" : String(parent), &status) == 0 else { return false }
+      // Folders that are not there yet will be made, open to be passed through.
+      guard stat(parent.isEmpty ? "/" : String(parent), &status) == 0 else {
+        guard errno == ENOENT else { return false }
+        continue
+      }
       let mine = status.st_uid == user && status.st_mode & 0o100 != 0
       let ours = status.st_gid == group && status.st_mode & 0o010 != 0
       guard mine || ours || status.st_mode & 0o001 != 0 else { return false }

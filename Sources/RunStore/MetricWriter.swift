@@ -1,5 +1,6 @@
 // Metrics and progress on their way to the database, beside the compute loop and not in it.
 
+import JobQueue
 import Postgres
 
 /// One value of a series.

@@ -1,6 +1,7 @@
 // A session that survives the server's absence: it connects anew until the server is back.
 
 import Glibc
+import JobQueue
 import Postgres
 
 /// One server session of a thread, opened at its first use and again after it broke.
@@ -60,7 +61,7 @@ package struct RetryingConnection {
       failures = 0
       return value
     } catch let error as PostgresError {
-      if error.sqlState == LeaseLost.sqlState { throw LeaseLost(message: error.message) }
+      if error.sqlState == LeaseLost.sqlState { throw LeaseLost(description: error.message) }
       if error.mayPass {
         if failures == 0 { report("the database does not answer, trying on: \(error)") }
         failures += 1
@@ -83,22 +84,13 @@ package struct RetryingConnection {
 }
 
 extension PostgresError {
-  /// Whether the same statement may succeed later: no server, too many connections (53300), a
-  /// deadlock (40P01) or a serialisation failure (40001) that somebody else won.
+  /// Whether the same statement may succeed later: no server, a server short of disk, memory or
+  /// connections (class 53), a deadlock (40P01), serialisation failure (40001), lock (55P03) or time
+  /// limit (57014) in which somebody else was first.
   package var mayPass: Bool {
-    isUnreachable || ["53300", "40P01", "40001"].contains(sqlState)
+    isUnreachable || sqlState.hasPrefix("53")
+      || ["40P01", "40001", "55P03", "57014"].contains(sqlState)
   }
-}
-
-/// The attempt may write no more: another one has taken its job up, or its worker's lease is over.
-package struct LeaseLost: Error, Sendable, CustomStringConvertible {
-  /// PR001 of migrations/0005_work.sql.
-  package static let sqlState = "PR001"
-  package let message: String
-
-  package init(message: String) { self.message = message }
-
-  package var description: String { message }
 }
 
 /// Waiting times between tries.

@@ -1,6 +1,7 @@
 // How a stage ends, and what its exit code tells the agent.
 
 import Glibc
+import JobQueue
 
 /// Exit codes of a stage. Any other code, and any signal, is a fault and retried.
 package enum StageExit: Int32, Sendable {
@@ -19,16 +20,23 @@ package enum StageExit: Int32, Sendable {
   package static func run(_ work: (StageSession) throws -> Void) -> Never {
     do {
       try work(StageSession.open())
+      finished.end()
     } catch let error as LeaseLost {
-      leaseLost.end(saying: error.message)
+      leaseLost.end(after: error.description)
     } catch is Released {
-      exit(released.rawValue)
+      released.end()
     } catch let error as PermanentFailure {
-      permanent.end(saying: error.message)
+      permanent.end(after: error.message)
     } catch {
-      fault.end(saying: "\(error)")
+      fault.end(after: "\(error)")
     }
-    exit(finished.rawValue)
+  }
+
+  /// Ends the process from its own thread: what it printed comes first.
+  private func end(after message: String? = nil) -> Never {
+    fflush(nil)
+    if let message { end(saying: message) }
+    _exit(rawValue)
   }
 
   /// Ends the process at once, with the sentence that the agent keeps as the attempt's message.

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Glibc
+import JobQueue
 import Postgres
 
 /// What a stage reads and writes. Every write carries the attempt's epoch; a stale one throws
@@ -69,11 +70,12 @@ package final class StageSession {
     (runID, arguments) = try connection.run { connection in
       let job = try connection.query(Queries.job, [.integer(jobID)]).single()
       guard try job.string("state") == "running", try job.integer("epoch") == epoch else {
-        throw LeaseLost(message: "attempt \(epoch) of job \(jobID) is not the one that runs")
+        throw LeaseLost(
+          description: "attempt \(epoch) of job \(jobID) is not the one that runs")
       }
       return (try job.integer("run_id"), try job.string("arguments"))
     }
-    metrics = MetricWriter(job: jobID, epoch: epoch) { onLost($0.message) }
+    metrics = MetricWriter(job: jobID, epoch: epoch) { onLost($0.description) }
     metricThread = metrics.start(url: url, giveUp: { false }, report: Self.report)
   }
 

@@ -108,7 +108,8 @@ extension CheckpointState {
   package init(path: String) throws {
     let file = try MappedFile(path)
     do {
-      try self.init(canonicalJSON: String(decoding: file.bytes, as: UTF8.self))
+      let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
+      try self.init(canonicalJSON: text)
     } catch {
       throw CheckpointMismatch(file: CheckpointFile.state, problem: "cannot be read: \(error)")
     }

@@ -67,14 +67,55 @@ import Testing
       """
     let before = try world.text(written)
 
+    // First the stage alone, which nobody but the database can stop now; then its agent.
     kill(stage, SIGCONT)
-    first.signal(SIGCONT)
     try wait { !isAlive(stage) }
+    #expect(try world.text(written) == before)
+    first.signal(SIGCONT)
     try wait { try world.text("select count(*) from pra.workers where name = 'first'") == "2" }
     first.signal(SIGTERM)
     #expect(try first.end() == .code(0))
     #expect(try world.text(written) == before)
     #expect(first.output.contains("lease lost"))
+  }
+
+  /// The server took a claim, and the session ended before the answer arrived.
+  @Test func aClaimThatWasNotHeardIsGivenBack() throws {
+    let world = try World()
+    let agent = try world.agent("a", "lease=200", "beat=100")
+    try wait { try world.text("select count(*) from pra.workers") == "1" }
+    agent.signal(SIGSTOP)
+    let job = try world.enqueue(#"{"act": "succeed"}"#)
+    #expect(try world.text("select job from pra.claim((select id from pra.workers))") == "\(job)")
+    _ = try world.text(
+      """
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'pra worker a claim' and datname = current_database()
+      """)
+    agent.signal(SIGCONT)
+    try wait { try world.state(job) == "succeeded" }
+    #expect(try world.end(job) == "released the claim was not heard")
+    #expect(try world.end(job, 2) == "succeeded 0")
+    agent.signal(SIGTERM)
+    #expect(try agent.end() == .code(0))
+  }
+
+  /// A stage that writes nothing learns of nothing: its agent kills it for certain.
+  @Test func anAgentThatLostItsLeaseKillsItsStage() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "deaf"}"#)
+    let agent = try world.agent("a")
+    let stage = try world.process(job)
+    agent.signal(SIGSTOP)
+    try wait { try world.text("select pra.reap()") == "1" }
+    #expect(isAlive(stage))
+    _ = try world.text("select pra.cancel(\(job))")
+    agent.signal(SIGCONT)
+    try wait { !isAlive(stage) }
+    #expect(try world.end(job)?.hasPrefix("lost worker ") == true)
+    try wait { try world.text("select count(*) from pra.workers where state = 'live'") == "1" }
+    agent.signal(SIGTERM)
+    #expect(try agent.end() == .code(0))
   }
 
   /// The stage alone goes on after another attempt has started: its own agent kills it.
@@ -99,16 +140,17 @@ import Testing
     _ = try Migrator(Connection(url)).migrate()
     var world = try World(url)
     let job = try world.enqueue(
-      #"{"act": "train", "count": 3000, "every": 500, "pace": 1000}"#)
-    let agent = try world.agent("a", "idle=true", "lease=5")
+      #"{"act": "train", "count": 3000, "every": 500, "pace": 2000}"#)
+    let agent = try world.agent("a", "idle=true", "lease=2", "beat=0.5")
     let stage = try world.process(job)
-    for step in [500, 1500] {
+    for (step, seconds) in [(500, 0), (1500, 3)] {
       let reader = try Connection(url)
       try wait {
         try reader.query("select from pra.metrics where step >= $1 limit 1", [.integer(step)]).count
           == 1
       }
       try server.stop(mode: "immediate")
+      sleep(UInt32(seconds))  // the second outage is longer than the lease
       #expect(isAlive(stage))
       try server.start()
     }

@@ -16,34 +16,37 @@ private let allowed: [String: Set<String>] = [
   "Sources/Images": ["Digest", "Files", "Raster", "Tensor"],
   "Sources/PRAModel": ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"],
   "Sources/Training": [
-    "Autodiff", "Configuration", "Files", "Images", "NeuralNetwork", "PRAModel", "Tensor",
-    "TensorFiles",
+    "Autodiff", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
   ],
   "Sources/Sampling": ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"],
   "Sources/Evaluation": ["COpenBLAS", "Tensor"],
   // The queue runs without a model.
   "Sources/Digest": ["CCrypto"],
   "Sources/Postgres": ["CMigrations", "CPostgres"],
+  "Sources/DatabaseTesting": ["Postgres"],
   "Sources/JobQueue": ["Postgres"],
-  "Sources/RunStore": ["Digest", "Postgres"],
-  "Sources/JobKinds": ["Configuration", "JobQueue"],
-  "Sources/Agent": ["JobKinds", "JobQueue", "Logging", "Postgres", "RunStore"],
+  "Sources/RunStore": ["Digest", "JobQueue", "Postgres"],
+  "Sources/JobKinds": ["Configuration"],
+  "Sources/Agent": ["JobQueue", "Logging", "Postgres", "RunStore"],
   "Sources/pra": [
     "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
-    "JobQueue", "Logging", "Postgres", "Raster", "RunStore",
+    "Logging", "Postgres", "Raster", "RunStore",
   ],
   // They meet only here.
-  "workers/ingest": ["Images", "JobKinds", "RunStore"],
+  "workers/inputs": [
+    "Configuration", "Files", "Images", "PRAModel", "RunStore", "Tensor", "Training",
+  ],
+  "workers/ingest": ["Files", "Images", "JobKinds", "RunStore", "StageInputs"],
   "workers/train": [
-    "Configuration", "Images", "JobKinds", "PRAModel", "RunStore", "Tensor", "Training",
+    "Configuration", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
+    "Training",
   ],
   "workers/sample": [
-    "Configuration", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "Sampling", "Tensor",
-    "Training",
+    "Configuration", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "Sampling",
+    "StageInputs", "Tensor",
   ],
   "workers/evaluate": [
-    "Configuration", "Evaluation", "Images", "JobKinds", "PRAModel", "RunStore", "Tensor",
-    "Training",
+    "Evaluation", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
   ],
 ]
 private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchronization", "Swift"]

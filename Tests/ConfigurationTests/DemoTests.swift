@@ -25,7 +25,7 @@ private func schemaKeys(_ schema: [String: Any], _ prefix: String = "") -> Set<S
 
 @Suite struct DemoTests {
   @Test func theDemoReadsAndItsDataLieBesides() throws {
-    let file = root.appending(path: "ops/demo/emoji.yaml").path()
+    let file = root.appending(path: "ops/demo.d/emoji.yaml").path()
     let run = try RunFile(path: file)
     #expect(run.name == "emoji" && run.evaluate && run.configuration.method == .pra)
     #expect(run.sample?.ranges == [0..<623, 623..<1246, 1246..<1870])

@@ -35,7 +35,7 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
   }
 
   @Test(arguments: [
-    ("ops/demo/emoji.yaml", "ops/demo/emoji-32.tar"), ("emoji.yaml", "emoji-32.tar"),
+    ("ops/demo.d/emoji.yaml", "ops/demo.d/emoji-32.tar"), ("emoji.yaml", "emoji-32.tar"),
   ])
   func theSourceIsBesidesTheFile(file: String, source: String) throws {
     #expect(try read(emoji).sourcePath(besides: file) == source)

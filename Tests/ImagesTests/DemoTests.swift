@@ -8,7 +8,7 @@ import Testing
 @Suite struct DemoTests {
   private let archive = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
-    .appending(path: "ops/demo/emoji-32.tar").path()
+    .appending(path: "ops/demo.d/emoji-32.tar").path()
 
   @Test func theDemoHasTheImagesItsNoticeNames() throws {
     let scratch = try Scratch()

@@ -19,7 +19,7 @@ private final class Home {
   func shell(_ script: String) throws {
     let words: [UnsafeMutablePointer<CChar>?] =
       (["sh", "-c", script, path] as [String]).map { strdup($0) } + [nil]
-    defer { words.forEach { free($0) } }
+    defer { for word in words { free(word) } }
     var process = pid_t()
     #expect(posix_spawnp(&process, "sh", nil, nil, words, environ) == 0)
     var status: Int32 = 0

@@ -1,4 +1,5 @@
 import DatabaseTesting
+import Glibc
 import Postgres
 import Testing
 
@@ -44,5 +45,21 @@ import Testing
 
   @Test func aWorkerMayAskForTheState() throws {
     try Migrator(try TestDatabase.create().connect(.worker)).verify()
+  }
+}
+
+@Suite struct EmbeddingTests {
+  @Test func theProgramHoldsEveryMigrationOfTheRepository() throws {
+    let folder = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    let listed = try #require(opendir("/\(folder)/migrations"))
+    defer { closedir(listed) }
+    var files: [String] = []
+    while let entry = readdir(listed) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name.hasSuffix(".sql") { files.append(name) }
+    }
+    #expect(files.sorted() == Migrator.known.map(\.name))
   }
 }

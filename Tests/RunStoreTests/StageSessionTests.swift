@@ -1,5 +1,6 @@
 import DatabaseTesting
 import Foundation
+import JobQueue
 import Postgres
 import RunStore
 import Testing

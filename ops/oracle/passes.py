@@ -63,35 +63,56 @@ def learning_rate(t: dict, s: int) -> float:
     return t["lr_min"] + (t["lr"] - t["lr_min"]) / 2 * (1 + math.cos(turned))
 
 
+def gradients(p: Tensors, loss: torch.Tensor) -> Tensors:
+    """Gradient of the loss for every tensor; zero where the loss does not reach."""
+    found = torch.autograd.grad(loss, list(p.values()), allow_unused=True, retain_graph=True)
+    return {n: torch.zeros_like(p[n]) if x is None else x for n, x in zip(p, found)}
+
+
+def norm(g: Tensors) -> float:
+    """The norm over all tensors, summed in bytewise order of names."""
+    return math.sqrt(sum(float((g[n] ** 2).sum()) for n in sorted(g, key=str.encode)))
+
+
+def moments(t: dict, g: Tensors, m: Tensors, v: Tensors) -> tuple[Tensors, Tensors]:
+    """AdamW's moments after a step with gradients g, which are clipped here."""
+    scale, (b1, b2) = min(1.0, t["clip"] / (norm(g) + 1e-6)), t["betas"]
+    return ({n: b1 * m[n] + (1 - b1) * scale * g[n] for n in g},
+            {n: b2 * v[n] + (1 - b2) * (scale * g[n]) ** 2 for n in g})
+
+
+def moved(t: dict, s: int, p: Tensors, m: Tensors, v: Tensors) -> Tensors:
+    """Weights after step s, from its moments."""
+    lr, (b1, b2), out = learning_rate(t, s), t["betas"], {}
+    for n, w in p.items():
+        decays = w.dim() == 2 and n not in ("trunk.class_embed.weight", "head.position")
+        w = w.detach() * (1 - lr * t["weight_decay"] if decays else 1)
+        out[n] = w - lr * (m[n] / (1 - b1 ** (s + 1))) / (
+            (v[n] / (1 - b2 ** (s + 1))).sqrt() + t["eps"])
+    return out
+
+
+def averaged(decay: float, s: int, average: Tensors, p: Tensors) -> Tensors:
+    """A moving average after step s that left weights p."""
+    keep = min(decay, (1 + s) / (10 + s))
+    return {n: keep * average[n] + (1 - keep) * w for n, w in p.items()}
+
+
 def train(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], steps: int):
     """Runs steps 0..steps-1 on one batch and yields what each computed."""
     t = model.config["training"]
-    p = {name: value.clone().requires_grad_() for name, value in p.items()}
     m = {name: torch.zeros_like(value) for name, value in p.items()}
-    v = {name: torch.zeros_like(value) for name, value in p.items()}
-    averages = {d: {name: x.detach().clone() for name, x in p.items()} for d in t["ema"]}
+    v = dict(m)
+    averages = {d: dict(p) for d in t["ema"]}
     for s in range(steps):
+        p = {name: value.detach().requires_grad_() for name, value in p.items()}
         out = losses(model, p, y, labels, s)
-        found = torch.autograd.grad(out["losses"]["loss"], p.values(), allow_unused=True)
-        g = {n: torch.zeros_like(p[n]) if x is None else x for n, x in zip(p, found)}
-        norm = math.sqrt(sum(float((g[n] ** 2).sum()) for n in sorted(g, key=str.encode)))
-        scale = min(1.0, t["clip"] / (norm + 1e-6))
-        lr, (b1, b2) = learning_rate(t, s), t["betas"]
-        with torch.no_grad():
-            for n, w in p.items():
-                m[n] = b1 * m[n] + (1 - b1) * scale * g[n]
-                v[n] = b2 * v[n] + (1 - b2) * (scale * g[n]) ** 2
-                if w.dim() == 2 and n not in ("trunk.class_embed.weight", "head.position"):
-                    w *= 1 - lr * t["weight_decay"]
-                w -= lr * (m[n] / (1 - b1 ** (s + 1))) / (
-                    (v[n] / (1 - b2 ** (s + 1))).sqrt() + t["eps"])
-            for decay, average in averages.items():
-                keep = min(decay, (1 + s) / (10 + s))
-                for n, w in p.items():
-                    average[n] = keep * average[n] + (1 - keep) * w
-        yield {**out, "gradients": g, "grad_norm": norm, "lr": lr, "m": dict(m), "v": dict(v),
-               "weights": {n: w.detach().clone() for n, w in p.items()},
-               "averages": {d: dict(a) for d, a in averages.items()}}
+        g = gradients(p, out["losses"]["loss"])
+        m, v = moments(t, g, m, v)
+        p = moved(t, s, p, m, v)
+        averages = {d: averaged(d, s, a, p) for d, a in averages.items()}
+        yield {**out, "gradients": g, "grad_norm": norm(g), "lr": learning_rate(t, s), "m": m,
+               "v": v, "weights": p, "averages": averages}
 
 
 @torch.no_grad()
@@ -142,3 +163,26 @@ def sample(model: Model, p: Tensors, s: dict, numbers: list[int]) -> torch.Tenso
         decoded = model.decode(p, states, torch.cat(seen, 1))
         patches = torch.cat([patches, decoded[:, -1:]], 1)
     return patches
+
+
+def to_bytes(model: Model, patches: torch.Tensor, rounding: str) -> torch.Tensor:
+    """Patches [count, N, P] as images [count, H, H, C] of bytes."""
+    x = assembled(model, patches).clamp(-1, 1)
+    levels = (127.5 * x + 128 if rounding == "half-up" else 127.5 * (x + 1)).floor()
+    return levels.clamp(0, 255).to(torch.uint8)
+
+
+def assembled(model: Model, patches: torch.Tensor) -> torch.Tensor:
+    """Patches [count, N, P] put together to images [count, H, H, C]."""
+    image, g = model.config["image"], model.grid
+    size, channels = image["patch"], image["channels"]
+    x = patches.reshape(-1, g, g, size, size, channels).transpose(2, 3)
+    return x.reshape(-1, g * size, g * size, channels)
+
+
+def cut(model: Model, images: torch.Tensor) -> torch.Tensor:
+    """Images [count, H, H, C] as patches [count, N, P]: (row, column, channel) in each."""
+    image, g = model.config["image"], model.grid
+    size, channels = image["patch"], image["channels"]
+    x = images.reshape(-1, g, size, g, size, channels).transpose(2, 3)
+    return x.reshape(-1, g * g, size * size * channels)

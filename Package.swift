@@ -121,7 +121,12 @@ let package = Package(
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
     tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
     tests("JobKindsTests", ["JobKinds", "Configuration"]),
-    tests("CommandLineTests", ["pra", "Postgres", "Raster", "DatabaseTesting"]),
+    tests(
+      "CommandLineTests",
+      [
+        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "Postgres", "Raster",
+        "DatabaseTesting",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

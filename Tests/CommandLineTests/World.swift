@@ -60,7 +60,7 @@ final class World {
       "run.yaml",
       """
       name: emoji
-      data: {source: \(Repository.root)/ops/demo/emoji-32.tar}
+      data: {source: \(Repository.root)/ops/demo.d/emoji-32.tar}
       config: {preset: nano, method: pra}
       \(settings)
 

@@ -120,6 +120,13 @@ let package = Package(
     tests("AgentTests", ["Agent", "RunStore", "DatabaseTesting", "pra-test", "test-agent"]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
     tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
+    tests("JobKindsTests", ["JobKinds", "Configuration"]),
+    tests(
+      "CommandLineTests",
+      [
+        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "Postgres", "Raster",
+        "DatabaseTesting",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

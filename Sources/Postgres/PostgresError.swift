@@ -31,7 +31,7 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
   package var description: String {
     var text = message
     if let detail { text += " (\(detail))" }
-    if let hint { text += " \(hint)" }
+    if let hint { text += (text.hasSuffix(".") ? " " : ". ") + hint }
     return text
   }
 

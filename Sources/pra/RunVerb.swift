@@ -15,7 +15,7 @@ struct Run: ParsableCommand {
     discussion: """
       The file is checked as a whole, its data are stored under their SHA-256, and all jobs are \
       enqueued in one transaction. Prints the run's number.
-      Example: pra run ops/demo/emoji.yaml --set training.total=200 --set sample.shards=8 --wait
+      Example: pra run ops/demo.d/emoji.yaml --set training.total=200 --set sample.shards=8 --wait
       """)
 
   @Argument(help: "The run file.") var file: String

@@ -1,0 +1,123 @@
+// Exit codes and messages of bad input: one line, `error: ...`, that names the matter.
+
+import Foundation
+import Testing
+
+@Suite struct ExitCodeTests {
+  let world: World
+
+  init() throws { world = try World() }
+
+  private func expect(
+    _ arguments: [String], endsWith status: Int32, naming words: String...,
+    environment: [String: String] = [:], location: SourceLocation = #_sourceLocation
+  ) throws {
+    let outcome = try Outcome(
+      arguments,
+      environment: ["PRA_DATABASE_URL": world.database.url.conninfo].merging(environment) { $1 },
+      in: world.folder)
+    #expect(outcome.status == status, "\(outcome.errors)", sourceLocation: location)
+    #expect(outcome.errors.hasPrefix("error: "), sourceLocation: location)
+    #expect(
+      outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)",
+      sourceLocation: location)
+    #expect(outcome.output.isEmpty, sourceLocation: location)
+    for word in words {
+      #expect(outcome.errors.contains(word), "\(outcome.errors)", sourceLocation: location)
+    }
+  }
+
+  @Test func anUnknownKeyIsNamedWithTheNearest() throws {
+    let file = try world.runFile("training: {total: 5}")
+    try expect(["run", file], endsWith: 2, naming: "run.yaml", "training", "config.training")
+    let good = try world.runFile()
+    try expect(
+      ["run", good, "--set", "training.totl=5"], endsWith: 2, naming: "training.totl",
+      "training.total")
+  }
+
+  @Test func aWrongTypeIsNamed() throws {
+    let file = try world.runFile("sample: {count: many}")
+    try expect(["run", file], endsWith: 2, naming: "sample.count", "'many'", "integer")
+  }
+
+  @Test func aMissingFileIsBadInput() throws {
+    try expect(["run", "\(world.folder)/none.yaml"], endsWith: 2, naming: "none.yaml")
+    let file = try world.runFile()
+    try expect(
+      ["run", file, "--set", "data.source=gone.tar"], endsWith: 2, naming: "data.source", "gone.tar"
+    )
+  }
+
+  @Test func badInputIsFoundBeforeTheDatabaseIs() throws {
+    let file = try world.runFile("surprise: 1")
+    try expect(
+      ["run", file], endsWith: 2, naming: "surprise",
+      environment: ["PRA_DATABASE_URL": "host=\(world.folder)"])
+  }
+
+  @Test func aNameThatLeavesTheArchiveIsRefusedBeforeAnythingIsWritten() throws {
+    try world.write("evil.txt", "x")
+    for channel in ["in", "out", "err"] { try world.write("tar.\(channel)", "") }
+    let status = try Outcome.run(
+      [
+        "/usr/bin/env", "tar", "-C", world.folder, "-cf", "\(world.folder)/evil.tar", "--transform",
+        "s,^,../,", "evil.txt",
+      ], ["PATH=/usr/bin:/bin"], channels: "\(world.folder)/tar")
+    #expect(status == 0)
+    let file = try world.runFile()
+    try expect(
+      ["run", file, "--set", "data.source=evil.tar"], endsWith: 2, naming: "evil.tar", "..")
+    #expect(try world.rows("select count(*) from pra.runs") == ["0"])
+    #expect(try world.rows("select count(*) from pra.artifacts") == ["0"])
+  }
+
+  @Test(arguments: [["nonsense"], ["jobs", "--state", "tired"], ["job", "x"], ["cancel"]])
+  func badUsageEndsWithTwo(_ arguments: [String]) throws { try expect(arguments, endsWith: 2) }
+
+  @Test(arguments: [
+    ["worker", "--slots", "0"], ["worker", "--label", "x"], ["worker", "--kind", "dream"],
+    ["worker", "--lease", "4", "--beat", "3"], ["enqueue", "trian"], ["sql", "selec 1"],
+    ["enqueue", "ingest", "--delay", "inf", "--set", "source=a"],
+    ["cancel", "--run", "1", "--with-dependents"], ["plot", "1", "-o", "loss.pdf"],
+    ["enqueue", "train", "--require", "gpu", "--set", "data=1"],
+  ])
+  func aBadValueEndsWithTwo(_ arguments: [String]) throws {
+    _ = try world.answer(
+      "enqueue", "ingest", "--set", "source=\(String(repeating: "a", count: 64))")
+    try expect(arguments, endsWith: 2)
+  }
+
+  @Test(arguments: [
+    ["job", "99"], ["why", "99"], ["logs", "99"], ["cancel", "99"], ["retry", "99"],
+    ["preempt", "99"], ["watch", "none"], ["evaluations", "none"], ["jobs", "--run", "none"],
+    ["pause", "none"], ["pause", "--queue", "none"], ["plot", "none"], ["export", "csv", "none"],
+    ["images", "none", "-o", "grid.png"], ["export", "images", "none", "-o", "images"],
+    ["export", "checkpoint", "none", "-o", "checkpoint"],
+    ["enqueue", "sample", "--set", "train=99", "--set", "count=1"],
+    ["enqueue", "train", "--set", "data=99"],
+  ])
+  func whatIsNotThereEndsWithThree(_ arguments: [String]) throws {
+    try expect(arguments, endsWith: 3, naming: "there is no")
+  }
+
+  @Test(arguments: [
+    ["runs"], ["jobs"], ["sql", "select 1"], ["worker", "--until-idle"], ["migrate", "status"],
+  ])
+  func anUnreachableDatabaseEndsWithFour(_ arguments: [String]) throws {
+    try expect(
+      arguments, endsWith: 4, naming: "database", "\(world.folder)",
+      environment: ["PRA_DATABASE_URL": "host=\(world.folder)"])
+  }
+
+  @Test func anAddressThatIsNoneEndsWithTwo() throws {
+    try expect(
+      ["runs"], endsWith: 2, naming: "PRA_DATABASE_URL",
+      environment: ["PRA_DATABASE_URL": "host=a colour=red"])
+  }
+
+  @Test func anEmptyDatabaseIsNotOurs() throws {
+    try world.admin.run("drop schema pra cascade; drop schema pra_store cascade")
+    try expect(["runs"], endsWith: 1, naming: "pra migrate")
+  }
+}

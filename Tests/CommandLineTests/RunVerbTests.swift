@@ -1,0 +1,99 @@
+// `pra run`: the jobs it makes, what it stores, and that it can find them again.
+
+import Foundation
+import Testing
+
+@Suite struct RunVerbTests {
+  let world: World
+
+  init() throws { world = try World() }
+
+  @Test func aRunIsADAGOfItsJobs() throws {
+    let run = try world.answer("run", try world.runFile())
+    let found = try world.rows(
+      """
+      select j.kind, j.state, (
+        select string_agg(p.kind, ',' order by p.id) from pra.jobs as p
+        where p.id = any (j.depends_on))
+      from pra.jobs as j where j.run_id = \(run) order by j.id
+      """)
+    #expect(
+      found == [
+        "ingest ready -", "train blocked ingest", "sample blocked train", "sample blocked train",
+        "sample blocked train", "evaluate blocked sample,sample,sample",
+      ])
+  }
+
+  @Test func shardsShareTheImages() throws {
+    _ = try world.answer("run", try world.runFile())
+    let ranges = try world.rows(
+      "select arguments->'first', arguments->'last' from pra.jobs where kind = 'sample' order by id"
+    )
+    #expect(ranges == ["0 3", "3 6", "6 10"])
+  }
+
+  @Test func theSourceIsStoredUnderItsDigest() throws {
+    _ = try world.answer("run", try world.runFile())
+    let found = try world.rows(
+      """
+      select r.data_fingerprint = a.sha256, j.arguments->>'source' = a.sha256, a.size > 1000000
+      from pra.runs as r, pra.artifacts as a, pra.jobs as j where j.kind = 'ingest'
+      """)
+    #expect(found == ["t t t"])
+  }
+
+  @Test func settingsOfTheCommandLineWin() throws {
+    _ = try world.answer(
+      "run", try world.runFile(), "--set", "training.total=7", "--set", "config.seed=3", "--set",
+      "sample.shards=1", "--set", "name=other", "--set", "evaluate=false")
+    let found = try world.rows(
+      """
+      select r.name, r.configuration->'config'->'training'->'total',
+        j.arguments->'config'->'training'->'total', j.arguments->'config'->'seed', r.jobs
+      from pra.runs as r join pra.jobs as j on j.run_id = r.id and j.kind = 'train'
+      """)
+    #expect(found == ["other 7 7 3 3"])
+  }
+
+  @Test func aRunIsReusedUnlessSomethingDiffers() throws {
+    let file = try world.runFile()
+    let first = try world.answer("run", file, "--reuse")
+    #expect(try world.answer("run", file, "--reuse") == first)
+    #expect(try world.answer("run", file) != first)
+    #expect(try world.answer("run", file, "--reuse", "--set", "seed=1") != first)
+  }
+
+  @Test func aRunThatEndedBadlyIsNotReused() throws {
+    let file = try world.runFile()
+    let first = try world.answer("run", file, "--reuse")
+    _ = try world.answer("cancel", "--run", first)
+    #expect(try world.answer("run", file, "--reuse") != first)
+  }
+
+  @Test func aFolderIsPackedTheSameEveryTime() throws {
+    for (name, text) in [("b/2.png", "two"), ("a/1.png", "one")] {
+      try FileManager.default.createDirectory(
+        atPath: "\(world.folder)/images/\(name.prefix(1))", withIntermediateDirectories: true)
+      try world.write("images/\(name)", text)
+    }
+    let file = try world.runFile()
+    let before = try FileManager.default.contentsOfDirectory(atPath: world.folder)
+    for _ in 0..<2 { _ = try world.answer("run", file, "--set", "data.source=images") }
+    let found = try world.rows(
+      "select count(*), count(distinct data_fingerprint), (select count(*) from pra.artifacts) from pra.runs"
+    )
+    #expect(found == ["2 1 1"])
+    let after = try FileManager.default.contentsOfDirectory(atPath: world.folder)
+    #expect(after.filter { $0.hasSuffix(".tar") } == before.filter { $0.hasSuffix(".tar") })
+  }
+
+  @Test func waitingEndsWithTheMessageOfTheJobThatFailed() throws {
+    let run = try world.answer("run", try world.runFile())
+    _ = try world.rows("select pra.cancel(1)")
+    let outcome = try world.pra("watch", run)
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("error: job 1 (ingest) cancelled"))
+    #expect(outcome.output.contains("job 1 ingest cancelled\n"))
+    #expect(!outcome.output.contains("\u{1B}"))
+  }
+}

@@ -1,0 +1,95 @@
+// A whole small run, from a folder of pictures to exported images, through a real worker.
+
+import Foundation
+import Raster
+import Testing
+
+@Suite struct WholeRunTests {
+  let world: World
+
+  init() throws {
+    world = try World()
+    for (kind, colour) in [("red", 0), ("blue", 2)] {
+      let folder = "\(world.folder)/pictures/\(kind)"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      for number in 0..<4 {
+        var pixels = [UInt8](repeating: 40, count: 16 * 16 * 3)
+        for i in stride(from: colour, to: 3 * 16 * (4 + number), by: 3) { pixels[i] = 220 }
+        let picture = Picture(width: 16, height: 16, channels: 3, pixels: pixels)
+        try Data(try picture.png()).write(to: URL(filePath: "\(folder)/\(number).png"))
+      }
+    }
+    try world.write(
+      "run.yaml",
+      """
+      name: small
+      data: {source: pictures}
+      config:
+        image: {size: 16, patch: 8}
+        trunk: {width: 32, layers: 1, heads: 1}
+        head: {width: 32, blocks: 1}
+        encoder: {width: 32, blocks: 1, head_dim: 32}
+        decoder: {width: 32, blocks: 1, head_dim: 32}
+        training: {batch: 4, total: 4, warmup: 1, checkpoint_every: 2}
+        sampling: {steps: 2}
+      sample: {count: 5, shards: 3}
+      evaluate: true
+
+      """)
+  }
+
+  private func finish(_ settings: String...) throws -> String {
+    let arguments = ["run", "\(world.folder)/run.yaml"] + settings
+    let run = try Outcome(
+      arguments, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+    #expect(run.status == 0, "\(run.errors)")
+    let worker = try world.pra("worker", "--until-idle", "--label", "host=here", "--threads", "1")
+    #expect(worker.status == 0, "\(worker.errors)")
+    let id = run.output.trimmingCharacters(in: .newlines)
+    let end = try world.pra("watch", id)
+    #expect(end.status == 0, "\(end.errors)\n\(worker.errors)")
+    return id
+  }
+
+  private func images(_ run: String) throws -> [String: Data] {
+    let folder = "\(world.folder)/images-\(run)"
+    _ = try world.answer("export", "images", run, "-o", folder)
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+    return try Dictionary(
+      uniqueKeysWithValues: names.map {
+        ($0, try Data(contentsOf: URL(filePath: "\(folder)/\($0)")))
+      })
+  }
+
+  @Test func aRunEndsAndItsImagesDoNotDependOnShards() throws {
+    let three = try finish()
+    let drawn = try images(three)
+    #expect(drawn.keys.sorted() == (0..<5).map { "00000\($0).png" })
+
+    let csv = try world.answer("export", "csv", three).split(separator: "\n")
+    #expect(csv.count { $0.hasPrefix("small,loss,") } == 4)
+    let checkpoint = "\(world.folder)/checkpoint"
+    _ = try world.answer("export", "checkpoint", three, "-o", checkpoint)
+    #expect(FileManager.default.fileExists(atPath: "\(checkpoint)/state.json"))
+    #expect(try world.answer("evaluations", three).contains("overall"))
+    #expect(
+      try world.rows("select distinct labels->>'host' from pra.workers") == ["here"])
+
+    // Other data or another order would be another run; only the sharding differs here.
+    let one = try finish("--set", "sample.shards=1")
+    #expect(try images(one) == drawn)
+  }
+
+  @Test func aBrokenPictureFailsTheRunWithItsName() throws {
+    let path = "\(world.folder)/pictures/red/2.png"
+    let whole = try Data(contentsOf: URL(filePath: path))
+    try whole.prefix(whole.count / 2).write(to: URL(filePath: path))
+    let run = try world.answer("run", "\(world.folder)/run.yaml")
+    _ = try world.pra("worker", "--until-idle")
+    let end = try world.pra("watch", run)
+    #expect(end.status == 1)
+    #expect(end.errors.hasPrefix("error: job 1 (ingest) failed: "), "\(end.errors)")
+    #expect(end.errors.contains("red/2.png"), "\(end.errors)")
+    #expect(try world.rows("select count(*) from pra.attempts") == ["1"])
+  }
+}

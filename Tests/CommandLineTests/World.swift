@@ -1,0 +1,124 @@
+// A database and a folder for one test, and the built `pra` as a process in front of them.
+
+import DatabaseTesting
+import Foundation
+import Postgres
+import Testing
+
+final class World {
+  let database: TestDatabase
+  let admin: Connection
+  let folder: String
+
+  init() throws {
+    database = try TestDatabase.create()
+    admin = try database.connect()
+    folder = FileManager.default.temporaryDirectory
+      .appending(path: "pra-cli-\(UUID().uuidString)").path(percentEncoded: false)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  /// Runs `pra` to its end on this world's database.
+  func pra(_ arguments: String..., input: String = "", environment: [String: String] = [:]) throws
+    -> Outcome
+  {
+    var all = ["PRA_DATABASE_URL": database.url.conninfo]
+    all.merge(environment) { $1 }
+    return try Outcome(arguments, input: input, environment: all, in: folder)
+  }
+
+  /// What `pra` prints, when it ends well.
+  func answer(_ arguments: String...) throws -> String {
+    let outcome = try Outcome(
+      arguments, environment: ["PRA_DATABASE_URL": database.url.conninfo], in: folder)
+    #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")
+    return outcome.output.trimmingCharacters(in: .newlines)
+  }
+
+  /// The rows of a query, their values separated by blanks.
+  func rows(_ sql: String) throws -> [String] {
+    let rows = try admin.query(sql)
+    return rows.map { row in
+      rows.columns.indices.map { row.text(at: $0) ?? "-" }.joined(separator: " ")
+    }
+  }
+
+  /// Writes a file into the world's folder; returns its path.
+  @discardableResult
+  func write(_ name: String, _ text: String) throws -> String {
+    try text.write(toFile: "\(folder)/\(name)", atomically: false, encoding: .utf8)
+    return "\(folder)/\(name)"
+  }
+
+  /// A run file over the demo's data; `settings` are further lines.
+  func runFile(_ settings: String = "sample: {count: 10, shards: 3}\nevaluate: true") throws
+    -> String
+  {
+    try write(
+      "run.yaml",
+      """
+      name: emoji
+      data: {source: \(Repository.root)/ops/demo.d/emoji-32.tar}
+      config: {preset: nano, method: pra}
+      \(settings)
+
+      """)
+  }
+}
+
+/// How a process ended, and what it said.
+struct Outcome {
+  let status: Int32
+  let output: String
+  let errors: String
+
+  /// - Parameter folder: for the files that its channels are
+  init(
+    _ arguments: [String], input: String = "", environment: [String: String], in folder: String
+  ) throws {
+    let base = "\(folder)/process-\(UUID().uuidString)"
+    try input.write(toFile: "\(base).in", atomically: false, encoding: .utf8)
+    for name in ["out", "err"] {
+      try "".write(toFile: "\(base).\(name)", atomically: false, encoding: .utf8)
+    }
+    let settings = [
+      "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": folder,
+      "PRA_HOME": "\(folder)/home", "TMPDIR": folder,
+    ].merging(environment) { $1 }
+    status = try Self.run(
+      [Self.executable] + arguments, settings.map { "\($0.key)=\($0.value)" }, channels: base)
+    output = try String(contentsOfFile: "\(base).out", encoding: .utf8)
+    errors = try String(contentsOfFile: "\(base).err", encoding: .utf8)
+  }
+
+  /// Foundation's Process waits for whatever inherits its sockets, and a database server does.
+  static func run(_ words: [String], _ environment: [String], channels base: String) throws -> Int32
+  {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 0, "\(base).in", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, "\(base).out", O_WRONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 2, "\(base).err", O_WRONLY, 0)
+    let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    let settings: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
+    defer { for word in arguments + settings { free(word) } }
+    var process = pid_t()
+    let failure = posix_spawn(&process, words[0], &actions, nil, arguments, settings)
+    guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EIO) }
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+    return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + status & 0x7F
+  }
+
+  private static let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent().appending(path: "pra").path(percentEncoded: false)
+}
+
+enum Repository {
+  static let root = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().path(percentEncoded: false)
+    .replacing(/\/$/, with: "")
+}

@@ -13,7 +13,11 @@ StageExit.run { session in
   let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let device = try session.device()
   let extractor = RandomFeatures(on: device)
-  let all = data.count + arguments.samples.count
+  let drawnSets = try arguments.samples.map { job in
+    (job: job, set: try session.dataSet(ofJob: job, output: OutputName.images))
+  }
+  let all = data.count + drawnSets.reduce(0) { $0 + $1.set.count }
+  var done = 0
 
   /// Features of every image of a packed set.
   func features(_ set: PackedDataSet, job: Int) throws -> LabelledFeatures {
@@ -25,6 +29,8 @@ StageExit.run { session in
     }
     let rows = try (0..<set.count).map { i in
       if i % 64 == 0 { try session.releaseIfAsked() }
+      done += 1
+      session.progress(done: Int64(done), total: Int64(all), unit: "images")
       return extractor.features(
         of: set.pixels(of: i), count: 1, size: set.size,
         channels: set.channels)[0]
@@ -33,12 +39,7 @@ StageExit.run { session in
   }
 
   let reference = try features(data, job: arguments.data)
-  session.progress(done: Int64(data.count), total: Int64(all), unit: "images")
-  var drawn: [LabelledFeatures] = []
-  for job in arguments.samples {
-    let images = try session.dataSet(ofJob: job, output: OutputName.images)
-    drawn.append(try features(images, job: job))
-  }
+  let drawn = try drawnSets.map { try features($0.set, job: $0.job) }
   var figures = frechetFigures(
     drawn: LabelledFeatures(
       features: drawn.flatMap(\.features), labels: drawn.flatMap(\.labels)),

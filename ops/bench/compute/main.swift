@@ -1,7 +1,7 @@
-// Prints one table of the compute core, each row against a peer in the same run:
-// matrix products against OpenBLAS, a training step and sampling as seconds.
+// The compute core against the clock. Rounds of `step` and `sample` are called in turns with a peer
+// by ops/bench/run; `products` compares with OpenBLAS in one process.
 //
-//   bench-compute [--threads N] [--rounds N]
+//   bench-compute {products,step,sample} [--threads N] [--rounds N]
 
 import COpenBLAS
 import Configuration
@@ -78,37 +78,54 @@ let rounds = option("rounds", 9)
 let device = Device(threads: threads)
 openblas_set_num_threads(Int32(threads))
 
-print("threads: \(threads), instructions: \(InstructionSet.best), rounds: \(rounds)\n")
-print("| product | ours | OpenBLAS | ratio |\n|---|---|---|---|")
-for (rows, inputs, outputs) in [
-  (1088, 128, 384), (1088, 384, 128), (4096, 128, 384), (4096, 192, 128), (128, 128, 384),
-  (2176, 768, 2304), (2176, 2048, 768), (64, 768, 768),
-] {
-  product(rows: rows, inputs: inputs, outputs: outputs, device: device, rounds: rounds)
+let work = CommandLine.arguments.dropFirst().first ?? "products"
+
+switch work {
+case "products":
+  print("threads: \(threads), instructions: \(InstructionSet.best), rounds: \(rounds)\n")
+  print("| product | ours | OpenBLAS | ratio |\n|---|---|---|---|")
+  for (rows, inputs, outputs) in [
+    (1088, 128, 384), (1088, 384, 128), (4096, 128, 384), (4096, 192, 128), (128, 128, 384),
+    (2176, 768, 2304), (2176, 2048, 768), (64, 768, 768),
+  ] {
+    product(rows: rows, inputs: inputs, outputs: outputs, device: device, rounds: rounds)
+  }
+case "step": row(work, try trainingSteps())
+case "sample": row(work, try draws())
+default: fatalError("bench-compute: '\(work)'; expected products, step or sample")
 }
 
-let configuration = ModelConfiguration()
-let model = try PRAModel(configuration, classes: 9, on: device)
-let trainer = Trainer(model)
-let batch = configuration.training.batch
-let pixels = Philox(seed: 5).uniforms(batch * 3072, a: 0, b: 0, stream: 77)
-let y = cutIntoPatches(
-  pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: model.sizes, on: device)
-let labels = (0..<batch).map { $0 % 9 }
-var steps: [Double] = []
-for step in 0..<rounds + 2 {
-  let spent = try seconds {
-    _ = try trainer.run(TrainingBatch(patches: y, labels: labels, step: step))
-  }
-  if step >= 2 { steps.append(spent) }
+/// One JSON object, as the peer prints it.
+@MainActor func row(_ work: String, _ times: [Double]) {
+  let all = times.map { String($0) }.joined(separator: ",")
+  print(
+    "{\"work\":\"\(work)\",\"seconds\":\(median(times)),\"threads\":\(threads),"
+      + "\"memory_mib\":\(device.reservedBytes >> 20),\"rounds\":[\(all)]}")
 }
-let sampler = Sampler(model, configuration.sampling)
-var draws: [Double] = []
-for _ in 0..<rounds {
-  draws.append(
-    try seconds { _ = try sampler.patches(Array(0..<64), labels: (0..<64).map { $0 % 9 }) })
+
+/// Seconds of complete steps of preset nano, batch 48, data in memory.
+@MainActor func trainingSteps() throws -> [Double] {
+  let configuration = Preset.nano.configuration
+  let trainer = Trainer(try PRAModel(configuration, classes: 9, on: device))
+  let batch = configuration.training.batch
+  let pixels = Philox(seed: 5).uniforms(batch * 3072, a: 0, b: 0, stream: 77)
+  let y = cutIntoPatches(
+    pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: trainer.model.sizes, on: device)
+  let labels = (0..<batch).map { $0 % 9 }
+  // Two steps first: memory is reserved and caches are warm from then on.
+  return try (0..<rounds + 2).map { step in
+    try seconds {
+      _ = try trainer.run(TrainingBatch(patches: y, labels: labels, step: step))
+    }
+  }.suffix(rounds)
 }
-print("\n| nano | seconds |\n|---|---|")
-print("| training step, batch \(batch) | \(fixed(median(steps), 4)) |")
-print("| sampling 64 images, 25 Euler steps, guidance | \(fixed(median(draws), 4)) |")
-print("| tensor memory | \(device.reservedBytes >> 20) MiB |")
+
+/// Seconds of drawing 64 images of preset nano: 25 Euler steps a position, linear guidance.
+@MainActor func draws() throws -> [Double] {
+  let configuration = Preset.nano.configuration
+  let model = try PRAModel(configuration, classes: 9, on: device)
+  let sampler = Sampler(model, configuration.sampling)
+  return try (0..<rounds + 1).map { _ in
+    try seconds { _ = try sampler.patches(Array(0..<64), labels: (0..<64).map { $0 % 9 }) }
+  }.suffix(rounds)
+}

@@ -65,6 +65,6 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
   @Test func aMissingFileIsNamed() {
     #expect {
       try RunFile(path: "/nowhere/run.yaml")
-    } throws: { "\($0)".hasPrefix("/nowhere/run.yaml: cannot be read") }
+    } throws: { "\($0)" == "/nowhere/run.yaml: there is no such file" }
   }
 }

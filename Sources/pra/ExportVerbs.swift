@@ -14,7 +14,7 @@ struct Export: ParsableCommand {
 
 struct ExportCheckpoint: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "checkpoint", abstract: "Write the files of a checkpoint, by default the last.",
+    commandName: "checkpoint", abstract: "Write the files of a checkpoint, by default the newest.",
     discussion: """
       Every file is checked against its SHA-256. A number names a run where there is one, else a job.
       Example: pra export checkpoint emoji -o checkpoint

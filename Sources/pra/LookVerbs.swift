@@ -12,6 +12,10 @@ struct Runs: ParsableCommand {
   @Option(help: "How many.") var limit = 50
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    guard limit > 0 else { throw ValidationError("--limit \(limit): expected 1 or more") }
+  }
+
   func run() throws {
     try Database.connect(.read).show(
       Queries.runs, rows: Queries.runRows, [.integer(limit)], output)
@@ -36,6 +40,7 @@ struct Jobs: ParsableCommand {
     if let wrong = state.first(where: { !Self.states.contains($0) }) {
       throw ValidationError("--state \(wrong): expected \(Self.states.joined(separator: ", "))")
     }
+    guard limit > 0 else { throw ValidationError("--limit \(limit): expected 1 or more") }
   }
 
   func run() throws {

@@ -51,7 +51,9 @@ struct Watcher {
       if idle >= Self.patience {
         reason = try session.run { connection in
           try connection.query(Queries.whyReady, [.integer(run)]).first.map {
-            "job \(try $0.string("id")) waits: \(try $0.string("detail"))"
+            let remedy =
+              try $0.string("reason") == "no-worker" ? "; start one with pra worker" : ""
+            return "job \(try $0.string("id")) waits: \(try $0.string("detail"))\(remedy)"
           }
         }
       }

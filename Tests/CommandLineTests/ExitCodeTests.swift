@@ -72,7 +72,9 @@ import Testing
     #expect(try world.rows("select count(*) from pra.artifacts") == ["0"])
   }
 
-  @Test(arguments: [["nonsense"], ["jobs", "--state", "tired"], ["job", "x"], ["cancel"]])
+  @Test(arguments: [
+    ["nonsense"], ["jobs", "--state", "tired"], ["job", "x"], ["cancel"], ["runs", "--limit", "0"],
+  ])
   func badUsageEndsWithTwo(_ arguments: [String]) throws { try expect(arguments, endsWith: 2) }
 
   @Test(arguments: [

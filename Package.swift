@@ -59,7 +59,7 @@ let package = Package(
     library("NeuralNetwork", ["Autodiff"]),
     library("Files"),
     library("TensorFiles", ["Files"]),
-    library("Configuration", [yams]),
+    library("Configuration", ["Files", yams]),
     library("Raster", ["CPNG"]),
     library("Images", ["Digest", "Files", "Raster", "Tensor"]),
     library("PRAModel", ["Configuration", "NeuralNetwork"]),
@@ -74,9 +74,9 @@ let package = Package(
     library("Postgres", ["CPostgres", "CMigrations"]),
     library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
-    library("RunStore", ["JobQueue", "Digest"]),
+    library("RunStore", ["JobQueue", "Digest", "Files"]),
     library("JobKinds", ["Configuration"]),
-    library("Agent", ["JobQueue", "RunStore", logging]),
+    library("Agent", ["JobQueue", "RunStore", logging, "Files"]),
     .executableTarget(
       name: "pra",
       dependencies: [

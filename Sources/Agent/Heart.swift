@@ -1,5 +1,6 @@
 // The heartbeat: on its own thread with its own session, whatever the rest of the agent does.
 
+import Files
 import Glibc
 import JobQueue
 import Logging

@@ -1,5 +1,7 @@
 // One table per section says its keys, types and ranges; reading and writing both follow it.
 
+import Files
+
 /// A mapping of keys in a settings file.
 package protocol Section: Sendable, Equatable {
   static var fields: [Field<Self>] { get }
@@ -172,7 +174,7 @@ extension Field where Root: Section {
       }
       root[keyPath: path] = choice
     } json: {
-      jsonString($0[keyPath: path].rawValue)
+      JSONText.string($0[keyPath: path].rawValue)
     }
   }
 
@@ -180,7 +182,7 @@ extension Field where Root: Section {
     Field(key: key) { root, value, at, _ in
       root[keyPath: path] = try textValue(value, at)
     } json: {
-      jsonString($0[keyPath: path])
+      JSONText.string($0[keyPath: path])
     }
   }
 
@@ -194,7 +196,7 @@ extension Field where Root: Section {
       }
     } json: {
       let texts = $0[keyPath: path]
-      return texts.isEmpty ? "null" : "[" + texts.map(jsonString).joined(separator: ",") + "]"
+      return texts.isEmpty ? "null" : "[" + texts.map(JSONText.string).joined(separator: ",") + "]"
     }
   }
 }

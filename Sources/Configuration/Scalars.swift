@@ -78,19 +78,3 @@ package func shortestDecimal(_ x: Double) -> String {
   let text = x.description
   return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
 }
-
-/// A text as a JSON string with its quotes.
-package func jsonString(_ text: String) -> String {
-  var out = "\""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "\"": out += "\\\""
-    case "\\": out += "\\\\"
-    case "\u{0}"..<" ", "\u{7f}"..."\u{9f}":
-      let digits = String(scalar.value, radix: 16)
-      out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-    default: out.unicodeScalars.append(scalar)
-    }
-  }
-  return out + "\""
-}

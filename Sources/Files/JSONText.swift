@@ -1,19 +1,40 @@
-// Texts in JSON.
+// JSON as text: settings, headers of files, parameters of the database's functions.
 
+/// One value as JSON text.
 package enum JSONText {
-  /// A text as a JSON string with its quotes (RFC 8259 section 7).
-  package static func quoted(_ text: String) -> String {
-    var out = "\""
+  /// A string, quoted and escaped (RFC 8259, section 7).
+  package static func string(_ text: String) -> String {
+    var json = "\""
     for scalar in text.unicodeScalars {
       switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\u{0}"..<" ":
+      case "\"": json += "\\\""
+      case "\\": json += "\\\\"
+      case "\n": json += "\\n"
+      case "\r": json += "\\r"
+      case "\t": json += "\\t"
+      case "\0"..<" ":
         let digits = String(scalar.value, radix: 16)
-        out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: out.unicodeScalars.append(scalar)
+        json += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: json.unicodeScalars.append(scalar)
       }
     }
-    return out + "\""
+    return json + "\""
+  }
+
+  /// A number; what JSON has no number for is the string that PostgreSQL reads as one.
+  package static func number(_ value: Double) -> String {
+    if value.isNaN { return "\"NaN\"" }
+    if value.isInfinite { return value < 0 ? "\"-Infinity\"" : "\"Infinity\"" }
+    return "\(value)"
+  }
+
+  /// An object of members whose values are JSON text already.
+  package static func object(_ members: [(String, String)]) -> String {
+    "{" + members.map { "\(string($0.0)):\($0.1)" }.joined(separator: ",") + "}"
+  }
+
+  /// An array of JSON texts.
+  package static func array(_ elements: [String]) -> String {
+    "[" + elements.joined(separator: ",") + "]"
   }
 }

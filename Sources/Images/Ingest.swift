@@ -27,12 +27,12 @@ package struct IngestReport: Sendable, Equatable {
 extension IngestReport {
   /// The report as a JSON object, keys sorted.
   package var json: String {
-    let classes = classes.map { "{\"images\":\($0.images),\"name\":\(JSONText.quoted($0.name))}" }
+    let classes = classes.map { "{\"images\":\($0.images),\"name\":\(JSONText.string($0.name))}" }
     let skipped = skipped.map {
-      "{\"name\":\(JSONText.quoted($0.name)),\"reason\":\(JSONText.quoted($0.reason))}"
+      "{\"name\":\(JSONText.string($0.name)),\"reason\":\(JSONText.string($0.reason))}"
     }
     return "{\"classes\":[\(classes.joined(separator: ","))],\"fingerprint\":\"\(fingerprint)\","
-      + "\"ignored\":[\(ignored.map(JSONText.quoted).joined(separator: ","))],"
+      + "\"ignored\":[\(ignored.map(JSONText.string).joined(separator: ","))],"
       + "\"images\":\(images),\"skipped\":[\(skipped.joined(separator: ","))]}\n"
   }
 }

@@ -61,3 +61,8 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
 
   package init(_ description: String) { self.description = description }
 }
+
+/// The stored bytes are not those that were stored: no retry would read others.
+package struct DamagedArtifact: Error, Sendable, Equatable, CustomStringConvertible {
+  package let description: String
+}

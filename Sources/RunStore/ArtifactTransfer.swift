@@ -138,19 +138,22 @@ extension RetryingConnection {
         try $0.bytes(Queries.artifactChunk, [.text(sha256), .integer(ordinal)])
       }
       guard let chunk else {
-        throw StoreError(
-          "artifact \(sha256) is damaged: chunk \(ordinal) of \(row.chunks) is missing")
+        throw DamagedArtifact(
+          description: "artifact \(sha256) is damaged: chunk \(ordinal) of \(row.chunks) is missing"
+        )
       }
       digest.update(chunk)
       size += Int64(chunk.count)
       try consume(chunk)
     }
     guard size == row.size else {
-      throw StoreError("artifact \(sha256) is damaged: \(size) bytes instead of \(row.size)")
+      throw DamagedArtifact(
+        description: "artifact \(sha256) is damaged: \(size) bytes instead of \(row.size)")
     }
     let found = digest.hexadecimal()
     guard found == sha256 else {
-      throw StoreError("artifact \(sha256) is damaged: the SHA-256 of its bytes is \(found)")
+      throw DamagedArtifact(
+        description: "artifact \(sha256) is damaged: the SHA-256 of its bytes is \(found)")
     }
   }
 

@@ -1,5 +1,7 @@
 // What a stage commits besides artifacts.
 
+import Files
+
 /// A state of a job from which it can go on.
 package struct Checkpoint: Sendable, Equatable {
   /// Steps made: the number of the next one.

@@ -1,5 +1,6 @@
 // One attempt of one job, as its stage sees it.
 
+import Files
 import FoundationEssentials
 import Glibc
 import JobQueue

@@ -30,7 +30,7 @@ package enum SafetensorsWriter {
     var members: [String] = []
     if !metadata.isEmpty {
       let texts = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-        .map { "\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value))" }
+        .map { "\(JSONText.string($0.key)):\(JSONText.string($0.value))" }
       members.append("\"__metadata__\":{\(texts.joined(separator: ","))}")
     }
     var offset = 0
@@ -40,7 +40,7 @@ package enum SafetensorsWriter {
         "SafetensorsWriter: the name '\(tensor.name)' is reserved or given twice")
       let end = offset + tensor.elements.count * 4
       members.append(
-        "\(JSONText.quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":["
+        "\(JSONText.string(tensor.name)):{\"dtype\":\"F32\",\"shape\":["
           + tensor.shape.map(String.init).joined(separator: ",")
           + "],\"data_offsets\":[\(offset),\(end)]}")
       offset = end

@@ -1,6 +1,7 @@
 // What is missing on this machine, and the remedy.
 
 import ArgumentParser
+import Files
 import Foundation
 import Postgres
 import RunStore

@@ -1,6 +1,7 @@
 // Results as files for other tools.
 
 import ArgumentParser
+import Files
 import Foundation
 import Postgres
 import RunStore

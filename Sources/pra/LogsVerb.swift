@@ -1,6 +1,7 @@
 // What the stage of a job has printed.
 
 import ArgumentParser
+import Files
 import Foundation
 import Postgres
 import RunStore

@@ -114,7 +114,7 @@ extension RunFile {
       ("evaluate", evaluate ? "true" : "false"),
     ]
     if let sample { members.append(("sample", sample.json)) }
-    return RunStore.JSONText.object(members)
+    return JSONText.object(members)
   }
 }
 

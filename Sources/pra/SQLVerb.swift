@@ -1,6 +1,7 @@
 // Questions to the run history in SQL.
 
 import ArgumentParser
+import Files
 import Foundation
 import Postgres
 import RunStore

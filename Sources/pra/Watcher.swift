@@ -1,6 +1,7 @@
 // Progress of a run: bars on a terminal, a line a change elsewhere.
 
 import ArgumentParser
+import Files
 import Foundation
 import Postgres
 import RunStore

@@ -11,7 +11,7 @@ private let allowed: [String: Set<String>] = [
   "Sources/NeuralNetwork": ["Autodiff", "Tensor"],
   "Sources/Files": [],
   "Sources/TensorFiles": ["Files"],
-  "Sources/Configuration": ["Yams"],
+  "Sources/Configuration": ["Files", "Yams"],
   "Sources/Raster": ["CPNG"],
   "Sources/Images": ["Digest", "Files", "Raster", "Tensor"],
   "Sources/PRAModel": ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"],
@@ -25,9 +25,9 @@ private let allowed: [String: Set<String>] = [
   "Sources/Postgres": ["CMigrations", "CPostgres"],
   "Sources/DatabaseTesting": ["Postgres"],
   "Sources/JobQueue": ["Postgres"],
-  "Sources/RunStore": ["Digest", "JobQueue", "Postgres"],
+  "Sources/RunStore": ["Digest", "Files", "JobQueue", "Postgres"],
   "Sources/JobKinds": ["Configuration"],
-  "Sources/Agent": ["JobQueue", "Logging", "Postgres", "RunStore"],
+  "Sources/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore"],
   "Sources/pra": [
     "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
     "Logging", "Postgres", "Raster", "RunStore",
@@ -38,15 +38,15 @@ private let allowed: [String: Set<String>] = [
   ],
   "workers/ingest": ["Files", "Images", "JobKinds", "RunStore", "StageInputs"],
   "workers/train": [
-    "Configuration", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
+    "Configuration", "Files", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
     "Training",
   ],
   "workers/sample": [
-    "Configuration", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "Sampling",
+    "Configuration", "Files", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "Sampling",
     "StageInputs", "Tensor",
   ],
   "workers/evaluate": [
-    "Evaluation", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
+    "Evaluation", "Files", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
   ],
 ]
 private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchronization", "Swift"]

@@ -60,7 +60,7 @@ import Testing
       bytes: bytes(2_000_000), name: "a", mediaType: "image/png")
     try attempt.admin.run(
       "update pra_store.artifact_chunks set bytes = set_byte(bytes, 5, 255 - get_byte(bytes, 5))")
-    let error = #expect(throws: StoreError.self) {
+    let error = #expect(throws: DamagedArtifact.self) {
       try session.fetchArtifact(sha256: artifact.sha256, to: "\(attempt.folder)/copy")
     }
     #expect(error?.description.hasPrefix("artifact \(artifact.sha256) is damaged") == true)

@@ -1,6 +1,7 @@
 // Stage `evaluate`: drawn images against the data set, and what the states keep of an image.
 
 import Evaluation
+import Files
 import Images
 import JobKinds
 import PRAModel

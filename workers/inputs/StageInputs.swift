@@ -39,7 +39,11 @@ extension StageSession {
       throw StageFault("\(folder): \(String(cString: strerror(errno)))")
     }
     for (name, artifact) in checkpoint.files {
-      try fetchArtifact(sha256: artifact.sha256, to: "\(folder)/\(name)")
+      do {
+        try fetchArtifact(sha256: artifact.sha256, to: "\(folder)/\(name)")
+      } catch let error as DamagedArtifact {
+        throw PermanentFailure("checkpoint of step \(checkpoint.step): \(name): \(error)")
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 // Stage `sample`: a trained model in, a range of a sampling run's images out.
 
 import Configuration
+import Files
 import Images
 import JobKinds
 import PRAModel

@@ -1,6 +1,7 @@
 // Stage `train`: a data set and a configuration in, checkpoints and metrics out.
 
 import Configuration
+import Files
 import Images
 import JobKinds
 import PRAModel

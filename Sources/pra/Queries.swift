@@ -13,7 +13,10 @@ enum Queries {
     """
 
   static let jobs = """
-    select id, run_name as run, kind, state, worker_name as worker, epoch as attempt,
+    select id, run_name as run, kind, state,
+      -- Who runs it, or ran it last.
+      (select a.worker_name from pra.attempts as a where a.job_id = jobs.id and a.epoch = jobs.epoch)
+        as worker, epoch as attempt,
       case when progress_total > 0 then 100 * progress_done / progress_total end as percent,
       to_char(created_at, 'YYYY-MM-DD HH24:MI') as created, left(message, 60) as message
     from pra.jobs

@@ -16,7 +16,8 @@ struct thread_pool {
   int32_t threads;
   pthread_t *handles;
   _Atomic uint32_t generation;  // futex: a new loop, or the end
-  _Atomic int32_t remaining;
+  _Atomic uint32_t *claimed;    // of each share, the last loop in which somebody took it
+  _Atomic int32_t remaining;    // shares that are not done
   _Atomic int32_t sleepers;
   _Atomic int32_t stopping;
   int64_t count;
@@ -37,20 +38,31 @@ static void pause_cpu(void) {
 #endif
 }
 
-static void run_share(thread_pool *pool, int32_t thread) {
-  int64_t begin = pool->count * thread / pool->threads;
-  int64_t end = pool->count * (thread + 1) / pool->threads;
+// A share is run by whoever takes it first: by its own thread as a rule, for the sake of caches; by
+// another when that one sleeps, or has lost its processor to another program. In loop g every share
+// goes from g - 1 to g once, so a thread that comes late from loop g finds nothing to take.
+static void try_share(thread_pool *pool, uint32_t loop, int32_t share, int32_t thread) {
+  uint32_t before = loop - 1;
+  if (!atomic_compare_exchange_strong(&pool->claimed[share], &before, loop)) return;
+  int64_t begin = pool->count * share / pool->threads;
+  int64_t end = pool->count * (share + 1) / pool->threads;
   if (begin < end) pool->body(pool->context, begin, end, thread);
+  atomic_fetch_sub_explicit(&pool->remaining, 1, memory_order_release);
+}
+
+static void run_shares(thread_pool *pool, uint32_t loop, int32_t thread) {
+  for (int32_t i = 0; i < pool->threads; i++)
+    try_share(pool, loop, (thread + i) % pool->threads, thread);
 }
 
 static void *work(void *argument) {
   seat place = *(seat *)argument;
   free(argument);
   thread_pool *pool = place.pool;
-  uint32_t seen = 0;
+  uint32_t seen = 0, loop;
   for (;;) {
     int spins = 0;
-    while (atomic_load_explicit(&pool->generation, memory_order_acquire) == seen) {
+    while ((loop = atomic_load_explicit(&pool->generation, memory_order_acquire)) == seen) {
       if (spins++ < SPINS) {
         pause_cpu();
         continue;
@@ -59,10 +71,9 @@ static void *work(void *argument) {
       syscall(SYS_futex, &pool->generation, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
       atomic_fetch_sub(&pool->sleepers, 1);
     }
-    seen++;
+    seen = loop;
     if (atomic_load(&pool->stopping)) return NULL;
-    run_share(pool, place.thread);
-    atomic_fetch_sub_explicit(&pool->remaining, 1, memory_order_release);
+    run_shares(pool, loop, place.thread);
   }
 }
 
@@ -79,7 +90,8 @@ thread_pool *thread_pool_create(int32_t threads) {
   if (!pool) return NULL;
   pool->threads = 1;
   pool->handles = calloc((size_t)threads, sizeof *pool->handles);
-  for (int32_t t = 1; pool->handles && t < threads; t++) {
+  pool->claimed = calloc((size_t)threads, sizeof *pool->claimed);
+  for (int32_t t = 1; pool->handles && pool->claimed && t < threads; t++) {
     seat *place = malloc(sizeof *place);
     if (!place) break;
     *place = (seat){pool, t};
@@ -89,7 +101,7 @@ thread_pool *thread_pool_create(int32_t threads) {
     }
     pool->threads++;
   }
-  if (pool->threads == threads) return pool;
+  if (pool->claimed && pool->threads == threads) return pool;
   thread_pool_destroy(pool);
   return NULL;
 }
@@ -104,12 +116,12 @@ void thread_pool_run(thread_pool *pool, int64_t count, thread_pool_body body, vo
     if (count > 0) body(context, 0, count, 0);
     return;
   }
-  atomic_store(&pool->remaining, pool->threads - 1);
+  atomic_store(&pool->remaining, pool->threads);
   announce(pool);
-  run_share(pool, 0);
+  run_shares(pool, atomic_load(&pool->generation), 0);
   int spins = 0;
   while (atomic_load_explicit(&pool->remaining, memory_order_acquire) > 0) {
-    // A worker may have lost its processor to another program: give ours up rather than spin.
+    // Somebody is in the middle of a share and may have lost its processor: give ours up.
     if (spins++ < SPINS) pause_cpu();
     else sched_yield();
   }
@@ -120,5 +132,6 @@ void thread_pool_destroy(thread_pool *pool) {
   announce(pool);
   for (int32_t t = 1; t < pool->threads; t++) pthread_join(pool->handles[t], NULL);
   free(pool->handles);
+  free(pool->claimed);
   free(pool);
 }

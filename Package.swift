@@ -43,6 +43,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
+  // A target names every module that it imports: what is only reached through another is not
+  // rebuilt when it changes, and then two layouts of one struct meet.
   targets: [
     // Foreign libraries, each imported by exactly one target.
     .systemLibrary(
@@ -55,16 +57,21 @@ let package = Package(
     // The model trains without a database.
     .target(name: "CKernels", cSettings: [.unsafeFlags(kernelFlags)]),
     library("Tensor", ["CKernels"]),
-    library("Autodiff", ["Tensor"]),
-    library("NeuralNetwork", ["Autodiff"]),
+    library("Autodiff", ["CKernels", "Tensor"]),
+    library("NeuralNetwork", ["Autodiff", "Tensor"]),
     library("Files"),
     library("TensorFiles", ["Files"]),
     library("Configuration", ["Files", yams]),
     library("Raster", ["CPNG"]),
     library("Images", ["Digest", "Files", "Raster", "Tensor"]),
-    library("PRAModel", ["Configuration", "NeuralNetwork"]),
-    library("Training", ["PRAModel", "Files", "TensorFiles"]),
-    library("Sampling", ["PRAModel"]),
+    library("PRAModel", ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"]),
+    library(
+      "Training",
+      [
+        "Autodiff", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
+      ]),
+    library(
+      "Sampling", ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"]),
     library("Evaluation", ["Tensor", "COpenBLAS"]),
 
     library("Digest", ["CCrypto"]),
@@ -74,9 +81,9 @@ let package = Package(
     library("Postgres", ["CPostgres", "CMigrations"]),
     library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
-    library("RunStore", ["JobQueue", "Digest", "Files"]),
+    library("RunStore", ["Digest", "Files", "JobQueue", "Postgres"]),
     library("JobKinds", ["Configuration"]),
-    library("Agent", ["JobQueue", "RunStore", logging, "Files"]),
+    library("Agent", ["Files", "JobQueue", "Postgres", "RunStore", logging]),
     .executableTarget(
       name: "pra",
       dependencies: [
@@ -87,15 +94,23 @@ let package = Package(
 
     // They meet only here.
     .target(
-      name: "StageInputs", dependencies: ["RunStore", "Training", "Images"], path: "workers/inputs",
+      name: "StageInputs",
+      dependencies: [
+        "Configuration", "Files", "Images", "PRAModel", "RunStore", "Tensor", "Training",
+      ], path: "workers/inputs",
       swiftSettings: swiftSettings),
-    stage("ingest", ["Images"]),
-    stage("train", ["Training"]),
-    stage("sample", ["Sampling", "Raster", "Images"]),
-    stage("evaluate", ["Evaluation", "Images"]),
+    stage("ingest", ["Files", "Images"]),
+    stage("train", ["Configuration", "Files", "Images", "PRAModel", "Tensor", "Training"]),
+    stage(
+      "sample",
+      ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
+    stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
 
     .executableTarget(
-      name: "bench-compute", dependencies: ["Training", "Sampling", "COpenBLAS"],
+      name: "bench-compute",
+      dependencies: [
+        "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor", "Training",
+      ],
       path: "ops/bench/compute", swiftSettings: swiftSettings),
 
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
@@ -103,21 +118,31 @@ let package = Package(
       name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "test-agent", dependencies: ["Agent", "RunStore", logging], path: "Tests/Support/Agent",
+      name: "test-agent", dependencies: ["Agent", "Postgres", "RunStore", logging],
+      path: "Tests/Support/Agent",
       swiftSettings: swiftSettings),
 
     tests("ArchitectureTests", []),
-    tests("ModelTests", ["Training", "Sampling", "Evaluation", "TensorFiles"]),
-    tests("TensorTests", ["Tensor"]),
-    tests("AutodiffTests", ["Autodiff"]),
+    tests(
+      "ModelTests",
+      [
+        "Autodiff", "Configuration", "Evaluation", "NeuralNetwork", "PRAModel", "Sampling",
+        "Tensor",
+        "TensorFiles", "Training",
+      ]),
+    tests("TensorTests", ["CKernels", "Tensor"]),
+    tests("AutodiffTests", ["Autodiff", "Tensor"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("DigestTests", ["Digest"]),
     tests("FilesTests", ["Files"]),
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
-    tests("ImagesTests", ["Images"], resources: [.copy("Golden")]),
-    tests("TensorFilesTests", ["TensorFiles"]),
-    tests("RunStoreTests", ["RunStore", "JobQueue", "Digest", "DatabaseTesting"]),
-    tests("AgentTests", ["Agent", "RunStore", "DatabaseTesting", "pra-test", "test-agent"]),
+    tests(
+      "ImagesTests", ["Files", "Images", "Raster", "Tensor"], resources: [.copy("Golden")]),
+    tests("TensorFilesTests", ["Files", "TensorFiles"]),
+    tests("RunStoreTests", ["DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore"]),
+    tests(
+      "AgentTests",
+      ["Agent", "DatabaseTesting", "Postgres", "RunStore", "pra-test", "test-agent"]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
     tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
     tests("JobKindsTests", ["JobKinds", "Configuration"]),

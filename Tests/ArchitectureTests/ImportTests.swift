@@ -92,4 +92,40 @@ private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchroniza
       #expect(row.subtracting(used).isEmpty, "\(folder) does not import \(row.subtracting(used))")
     }
   }
+
+  /// A module that is imported but not declared is not rebuilt with its importers when it changes:
+  /// they keep the old layout of its structs and crash.
+  @Test func everyImportIsADeclaredDependency() throws {
+    let package = try #require(
+      try Repository.files(under: ".", suffixes: ["Package.swift"]).first {
+        $0.path == "./Package.swift"
+      })
+    let declarations = package.text.split(
+      separator: /\n    (?:library|stage|tests|\.target|\.executableTarget)\(/)
+    let folders =
+      try Repository.folders(in: "Sources").map { ($0, "Sources/\($0)") }
+      + Repository.folders(in: "workers").map { ($0, "workers/\($0)") }
+      + Repository.folders(in: "Tests").map { ($0, "Tests/\($0)") }
+    let modules = try Repository.folders(in: "Sources") + ["StageInputs"]
+    var checked = 0
+    for (name, folder) in folders {
+      let target = name == "inputs" ? "StageInputs" : name
+      guard
+        let declaration = declarations.first(where: {
+          $0.drop { " \n".contains($0) }.hasPrefix("\"\(target)\"")
+            || $0.drop { " \n".contains($0) }.hasPrefix("name: \"\(target)\"")
+        })
+      else { continue }
+      // The function `stage` adds these to every stage.
+      let given: Set<String> =
+        folder.hasPrefix("workers/") ? ["JobKinds", "RunStore", "StageInputs"] : []
+      for file in try Repository.files(under: folder, suffixes: [".swift"]) {
+        for module in imports(of: file) where modules.contains(module) && !given.contains(module) {
+          #expect(declaration.contains("\"\(module)\""), "\(target) imports \(module)")
+          checked += 1
+        }
+      }
+    }
+    #expect(checked > 100)
+  }
 }

@@ -87,8 +87,8 @@ let package = Package(
     .executableTarget(
       name: "pra",
       dependencies: [
-        "Agent", "JobKinds", "RunStore", "Raster", "Files", "Digest", "Configuration", "Postgres",
-        logging, argumentParser,
+        "Agent", "Configuration", "Digest", "Files", "JobKinds", "JobQueue", "Postgres", "Raster",
+        "RunStore", logging, argumentParser,
       ],
       swiftSettings: swiftSettings),
 

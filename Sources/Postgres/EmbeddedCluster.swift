@@ -92,8 +92,6 @@ package struct EmbeddedCluster: Sendable {
     DatabaseURL(socketDirectory: socketPath(), user: "pra", database: "pra")
   }
 
-  package var isRunning: Bool { livingServer() != nil }
-
   // MARK: details
 
   private func programs() throws -> ServerPrograms {

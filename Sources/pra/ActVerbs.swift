@@ -1,6 +1,7 @@
 // What changes the course of things.
 
 import ArgumentParser
+import JobQueue
 import Postgres
 
 struct Cancel: ParsableCommand {
@@ -26,11 +27,10 @@ struct Cancel: ParsableCommand {
     var touched: Int64 = 0
     if let runName {
       let id = try connection.run(named: runName).id
-      touched = try connection.query(Queries.cancelRun, [.integer(id)]).single().integer("touched")
+      touched = try SubmitQueue(connection).cancelRun(id)
     }
     for job in jobs {
-      touched += try connection.query(Queries.cancel, [.integer(job), .boolean(withDependents)])
-        .single().integer("touched")
+      touched += try SubmitQueue(connection).cancel(job, withDependents: withDependents)
     }
     print("cancelled \(touched) job\(touched == 1 ? "" : "s")")
   }
@@ -62,8 +62,7 @@ struct Retry: ParsableCommand {
       if jobs.isEmpty { print("no job of run \(id) has ended badly") }
     }
     for job in jobs {
-      let state = try connection.query(Queries.retry, [.integer(job)]).single().string("state")
-      print("job \(job) is \(state)")
+      print("job \(job) is \(try SubmitQueue(connection).retry(job).rawValue)")
     }
   }
 }
@@ -79,14 +78,17 @@ struct PauseTarget: ParsableArguments {
     }
   }
 
-  func apply(run runQuery: String, queue queueQuery: String, _ done: String) throws {
+  func apply(
+    run actOnRun: (SubmitQueue, Int64) throws -> Void,
+    queue actOnQueue: (SubmitQueue, String) throws -> Void, _ done: String
+  ) throws {
     let connection = try Database.connect(.submit)
     if let runName {
       let found = try connection.run(named: runName)
-      try connection.query(runQuery, [.integer(found.id)])
+      try actOnRun(SubmitQueue(connection), found.id)
       print("\(done) run \(found.id) (\(found.name))")
     } else if let queue {
-      try connection.query(queueQuery, [.text(queue)])
+      try actOnQueue(SubmitQueue(connection), queue)
       print("\(done) queue \(queue)")
     }
   }
@@ -99,7 +101,7 @@ struct Pause: ParsableCommand {
   @OptionGroup var target: PauseTarget
 
   func run() throws {
-    try target.apply(run: Queries.pauseRun, queue: Queries.pauseQueue, "paused")
+    try target.apply(run: { try $0.pause(run: $1) }, queue: { try $0.pause(queue: $1) }, "paused")
   }
 }
 
@@ -109,7 +111,8 @@ struct Resume: ParsableCommand {
   @OptionGroup var target: PauseTarget
 
   func run() throws {
-    try target.apply(run: Queries.resumeRun, queue: Queries.resumeQueue, "resumed")
+    try target.apply(
+      run: { try $0.resume(run: $1) }, queue: { try $0.resume(queue: $1) }, "resumed")
   }
 }
 
@@ -120,7 +123,7 @@ struct Preempt: ParsableCommand {
   @Argument(help: "Number of the job.") var job: Int64
 
   func run() throws {
-    try Database.connect(.submit).query(Queries.preempt, [.integer(job)])
+    try SubmitQueue(try Database.connect(.submit)).preempt(job)
     print("asked job \(job) to give way")
   }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import JobQueue
 import Postgres
 
 struct Runs: ParsableCommand {
@@ -32,9 +33,7 @@ struct Jobs: ParsableCommand {
   @Option(help: "How many.") var limit = 100
   @OptionGroup var output: OutputOptions
 
-  static let states = [
-    "blocked", "ready", "running", "succeeded", "failed", "cancelled", "quarantined",
-  ]
+  static let states = JobState.allCases.map(\.rawValue)
 
   func validate() throws {
     if let wrong = state.first(where: { !Self.states.contains($0) }) {

@@ -1,4 +1,5 @@
-// Every statement of the command line; a test prepares each on the migrated schema.
+// What the command line asks besides the calls of the queue (JobQueue, SubmitQueue). A
+// test prepares each on the migrated schema.
 
 enum Queries {
   static let runByID = "select id, name from pra.runs where id = $1::bigint"
@@ -65,7 +66,6 @@ enum Queries {
     from pra.jobs where run_id = $1::bigint order by id
     """
 
-  static let createRun = "select pra.create_run($1, $2::jsonb, $3, $4, $5) as id"
   static let runOfJob = "select run_id from pra.jobs where id = $1::bigint"
   static let jobOfKey = "select run_id from pra.jobs where idempotency_key = $1"
   static let trainArguments = """
@@ -79,12 +79,6 @@ enum Queries {
       where run_id = $1::bigint and state = 'ready' order by id limit 1
     ) as j, pra.why_pending(j.id) as w
     """
-  static let enqueue = """
-    select pra.enqueue(
-      kind => $1, run => $2::bigint, arguments => $3::jsonb, queue => $4, priority => $5::integer,
-      delay => $6::interval, after => $7::bigint[], requirements => $8::text[],
-      idempotency_key => $9) as id
-    """
   /// A run of the same name, configuration and data that has not ended badly.
   static let reusableRun = """
     select id from pra.runs
@@ -94,18 +88,10 @@ enum Queries {
     """
   static let lockName = "select pg_advisory_xact_lock(hashtextextended($1, 7272))"
 
-  static let cancel = "select pra.cancel($1::bigint, $2::boolean) as touched"
-  static let cancelRun = "select pra.cancel_run($1::bigint) as touched"
-  static let retry = "select pra.retry($1::bigint)::text as state"
   static let badJobs = """
     select id from pra.jobs
     where run_id = $1::bigint and state in ('failed', 'cancelled', 'quarantined') order by id
     """
-  static let preempt = "select pra.preempt($1::bigint)"
-  static let pauseRun = "select pra.pause_run($1::bigint)"
-  static let resumeRun = "select pra.resume_run($1::bigint)"
-  static let pauseQueue = "select pra.pause_queue($1)"
-  static let resumeQueue = "select pra.resume_queue($1)"
 
   static let imagesOfRun = """
     select number, class_name, sha256 from pra.images
@@ -147,10 +133,8 @@ enum Queries {
 
   static let all = [
     runByID, runByName, jobExists, runs, jobs, runRows, jobRows, workerRows, attemptRows,
-    evaluationRows, job, attempts, why, workers, watched, createRun, runOfJob, jobOfKey,
-    trainArguments, whyReady, enqueue, reusableRun, lockName, cancel, cancelRun, retry, badJobs,
-    preempt, pauseRun, resumeRun, pauseQueue, resumeQueue, imagesOfRun, metricNames, series,
-    metrics,
+    evaluationRows, job, attempts, why, workers, watched, runOfJob, jobOfKey, trainArguments,
+    whyReady, reusableRun, lockName, badJobs, imagesOfRun, metricNames, series, metrics,
     evaluations, lastCheckpoint, checkpointFiles, jobState, attemptExists,
   ]
 }

@@ -6,6 +6,7 @@ import Digest
 import Files
 import Foundation
 import JobKinds
+import JobQueue
 import Postgres
 import RunStore
 
@@ -53,10 +54,9 @@ struct Run: ParsableCommand {
       // Two callers with --reuse at once make one run.
       try connection.query(Queries.lockName, [.text(plan.name)])
       if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
-      let run = try connection.query(
-        Queries.createRun,
-        [.text(plan.name), .text(configuration), .text(codeVersion), .text(source.sha256), .null]
-      ).single().integer("id")
+      let run = try SubmitQueue(connection).createRun(
+        name: plan.name, configuration: configuration, codeVersion: codeVersion,
+        dataFingerprint: source.sha256)
       try enqueueJobs(plan, source, run, connection)
       return run
     }

@@ -5,6 +5,7 @@ import ArgumentParser
 import Configuration
 import Foundation
 import JobKinds
+import JobQueue
 import Logging
 import Postgres
 
@@ -85,13 +86,8 @@ struct Enqueue: ParsableCommand {
       return try row.integer("run_id")
     }
     // With the job's key, so that two callers at once make one run.
-    return try connection.query(
-      Queries.createRun,
-      [
-        .text(kind.rawValue), .text("{}"), .text(codeVersion), .null,
-        .optional(key) { .text("job \($0)") },
-      ]
-    ).single().integer("id")
+    return try SubmitQueue(connection).createRun(
+      name: kind.rawValue, codeVersion: codeVersion, idempotencyKey: key.map { "job \($0)" })
   }
 }
 
@@ -113,14 +109,11 @@ extension Connection {
     _ kind: JobKind, run: Int64, arguments: String, after: [Int64] = [], queue: String = "default",
     priority: Int = 0, delay: Double = 0, requirements: [String] = [], key: String? = nil
   ) throws -> Int64 {
-    try query(
-      Queries.enqueue,
-      [
-        .text(kind.rawValue), .integer(run), .text(arguments), .text(queue), .integer(priority),
-        .interval(.milliseconds(Int(delay * 1000))), .integers(after), .texts(requirements),
-        .optional(key) { .text($0) },
-      ]
-    ).single().integer("id")
+    var job = NewJob(kind: kind.rawValue, run: run, arguments: arguments)
+    (job.after, job.queue, job.priority) = (after, queue, priority)
+    job.delay = .milliseconds(Int(delay * 1000))
+    (job.requirements, job.idempotencyKey) = (requirements, key)
+    return try SubmitQueue(self).enqueue(job)
   }
 }
 

@@ -30,7 +30,7 @@ private let allowed: [String: Set<String>] = [
   "Sources/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore"],
   "Sources/pra": [
     "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
-    "Logging", "Postgres", "Raster", "RunStore",
+    "JobQueue", "Logging", "Postgres", "Raster", "RunStore",
   ],
   // They meet only here.
   "workers/inputs": [

@@ -178,8 +178,9 @@ final class MetricWriter: Sendable {
           nextProgress = monotonicSeconds() + Self.progressAge
         }
       } catch {
-        inbox.update { $0.failure = error }
+        // Told before a flush can fail: whoever sees the failure knows that the loss was reported.
         if let lost = error as? LeaseLost { onLeaseLost(lost) }
+        inbox.update { $0.failure = error }
         return
       }
       inbox.update {

@@ -11,7 +11,7 @@ demo:
 	./ops/demo
 
 bench:
-	./ops/bench/run
+	./ops/bench/compute
 
 format:
 	swift format -i -r Package.swift Sources Tests workers ops/bench

@@ -111,7 +111,7 @@ let package = Package(
       dependencies: [
         "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor", "Training",
       ],
-      path: "ops/bench/compute", swiftSettings: swiftSettings),
+      path: "ops/bench/compute.d", swiftSettings: swiftSettings),
 
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(

@@ -12,17 +12,17 @@ package func linear(_ x: Variable, weight: Variable, bias: Variable?) -> Variabl
     uninitialized: x.shape.dropLast() + [outputs], type: x.value.type, on: x.value.device)
   matrixProduct(
     into: Matrix(y), Matrix(x.value), Matrix(weight.value).transposed, m: rows, n: outputs,
-    k: inputs, bias: bias?.value)
+    k: inputs, bias: bias?.value, precision: x.tape.products)
   return x.tape.record(y, from: [x, weight] + (bias.map { [$0] } ?? [])) { tape, dy in
     tape.accumulate(into: x) { dx, accumulate in
       matrixProduct(
         into: Matrix(dx), Matrix(dy), Matrix(weight.value), m: rows, n: inputs, k: outputs,
-        accumulate: accumulate)
+        accumulate: accumulate, precision: tape.products)
     }
     tape.accumulate(into: weight) { dw, accumulate in
       matrixProduct(
         into: Matrix(dw), Matrix(dy).transposed, Matrix(x.value), m: outputs, n: inputs, k: rows,
-        accumulate: accumulate)
+        accumulate: accumulate, precision: tape.products)
     }
     if let bias { tape.add(columnSums(dy), to: bias) }
   }

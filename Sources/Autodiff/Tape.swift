@@ -46,6 +46,8 @@ package struct Scalar {
 package final class Tape {
   package let device: Device
   package let type: ElementType
+  /// Of the products of `linear`.
+  package let products: ProductPrecision
   /// False for inference: nothing is kept and every variable is a constant.
   package let isRecording: Bool
 
@@ -56,11 +58,16 @@ package final class Tape {
   }
   private var derivatives: [((Tape, Tensor) -> Void)?] = []
   private var gradients: [Gradient?] = []
-  private var leaves: [ObjectIdentifier: Variable] = [:]
+  /// Numbers of the parameters' variables: not the variables, which hold the tape.
+  private var leaves: [ObjectIdentifier: Int] = [:]
 
-  package init(on device: Device, type: ElementType = .float32, recording: Bool = true) {
+  package init(
+    on device: Device, type: ElementType = .float32, products: ProductPrecision = .full,
+    recording: Bool = true
+  ) {
     self.device = device
     self.type = type
+    self.products = products
     isRecording = recording
   }
 
@@ -73,9 +80,11 @@ package final class Tape {
   /// A parameter's variable: the same one each time, so that its uses add up.
   package func variable(_ parameter: Parameter) -> Variable {
     guard isRecording else { return constant(parameter.value) }
-    if let known = leaves[ObjectIdentifier(parameter)] { return known }
+    if let known = leaves[ObjectIdentifier(parameter)] {
+      return Variable(value: parameter.value, tape: self, id: known)
+    }
     let leaf = newVariable(parameter.value, derivative: nil)
-    leaves[ObjectIdentifier(parameter)] = leaf
+    leaves[ObjectIdentifier(parameter)] = leaf.id
     return leaf
   }
 
@@ -136,6 +145,8 @@ package final class Tape {
       derivatives[id] = nil
       gradients[id] = nil
     }
+    // Those that no gradient reached hold variables, which hold the tape: it would never go.
+    derivatives = []
   }
 
   /// The gradient that reached a leaf, nil where none did.
@@ -144,7 +155,7 @@ package final class Tape {
   }
 
   package func gradient(of parameter: Parameter) -> Tensor? {
-    leaves[ObjectIdentifier(parameter)].flatMap { gradient(of: $0) }
+    leaves[ObjectIdentifier(parameter)].flatMap { gradients[$0]?.tensor }
   }
 }
 

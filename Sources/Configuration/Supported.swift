@@ -12,8 +12,5 @@ extension ModelConfiguration {
       throw ConfigurationError(
         "loss.lpips: \(shortestDecimal(loss.lpips)) is not built yet; use 0")
     }
-    guard training.precision == .fp32 else {
-      throw ConfigurationError("training.precision: bf16 is not built yet; use fp32")
-    }
   }
 }

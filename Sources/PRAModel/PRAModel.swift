@@ -40,6 +40,10 @@ package final class PRAModel {
   package var configuration: ModelConfiguration { sizes.configuration }
   package var device: Device { parameters.device }
   package var type: ElementType { parameters.type }
+  /// How the model's matrix products multiply (key `training.precision`).
+  package var products: ProductPrecision {
+    configuration.training.precision == .bf16 ? .bfloat16 : .full
+  }
   /// The label of no class.
   package var nullClass: Int32 { Int32(sizes.classes) }
 

@@ -84,7 +84,7 @@ extension PRAModel {
     if cleanInput {
       clean = trunk(labels, target)
     } else if readsHiddenBeforeDecoding {
-      let silent = Tape(on: device, type: type, recording: false)
+      let silent = Tape(on: device, type: type, products: products, recording: false)
       clean = tape.constant(trunk(labels, silent.constant(batch.patches)).value)
     }
 

@@ -27,7 +27,7 @@ package struct Sampler {
     self.model = model
     self.configuration = configuration
     random = Philox(seed: configuration.seed)
-    tape = Tape(on: model.device, type: model.type, recording: false)
+    tape = Tape(on: model.device, type: model.type, products: model.products, recording: false)
     integration = Integration(configuration)
     times = model.head.embedded(times: integration.times, on: tape)
   }

@@ -11,6 +11,15 @@ package enum ElementType: Sendable {
   package var size: Int { self == .float32 ? 4 : 8 }
 }
 
+/// How matrix products multiply: sums, and all that is not a product, are in the tensors' type.
+package enum ProductPrecision: Sendable {
+  /// In the tensors' own type.
+  case full
+  /// Float factors rounded to bfloat16 (8 bits of significand), where the processor multiplies
+  /// them at twice the rate; elsewhere, and for float64, as `full`.
+  case bfloat16
+}
+
 /// Instruction sets of the kernel tables, in rising order.
 package enum InstructionSet: Int32, Sendable, CaseIterable {
   case base = 0
@@ -62,6 +71,9 @@ package final class Device {
   }
 
   deinit { thread_pool_destroy(pool) }
+
+  /// Whether `ProductPrecision.bfloat16` differs from `full` here.
+  package var multipliesBFloat16: Bool { float32.pointee.gemm_bf16 != nil }
 
   package func table(_ type: ElementType) -> UnsafePointer<kernels> {
     type == .float32 ? float32 : float64

@@ -29,13 +29,14 @@ package struct Matrix {
 /// over k: it depends neither on m and n nor on the number of threads.
 package func matrixProduct(
   into c: Matrix, _ a: Matrix, _ b: Matrix, m: Int, n: Int, k: Int, bias: Tensor? = nil,
-  accumulate: Bool = false
+  accumulate: Bool = false, precision: ProductPrecision = .full
 ) {
   precondition(c.column == 1, "matrixProduct: columns of the result must be contiguous")
   precondition(bias == nil || bias!.count == n, "matrixProduct: bias of \(bias!.count) for \(n)")
   guard m > 0, n > 0 else { return }
   let tensor = c.tensor
-  let gemm = tensor.kernels.pointee.gemm!
+  let kernels = tensor.kernels.pointee
+  let gemm = (precision == .bfloat16 ? kernels.gemm_bf16 : nil) ?? kernels.gemm!
   let (cStart, aStart) = (tensor.pointer(at: c.first), a.tensor.pointer(at: a.first))
   let bStart = b.tensor.pointer(at: b.first)
   let size = tensor.type.size

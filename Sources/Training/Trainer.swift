@@ -49,7 +49,7 @@ package final class Trainer {
     observe: (_ gradients: [String: Tensor], StepActivations) -> Void = { _, _ in }
   ) throws -> StepReport {
     precondition(batch.step == step, "Trainer: batch of step \(batch.step) at step \(step)")
-    let tape = Tape(on: model.device, type: model.type)
+    let tape = Tape(on: model.device, type: model.type, products: model.products)
     let (losses, activations) = model.losses(batch, on: tape)
     losses.backward(on: tape)
     let gradients = optimizer.parameters.map { tape.gradient(of: $0) }

@@ -56,9 +56,59 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
     }
   }
 
+  /// Round to nearest even, as the instruction's operands are rounded.
+  private func rounded(_ x: Double) -> Double {
+    let bits = Float(x).bitPattern
+    return Double(Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000))
+  }
+
+  /// Factors of bfloat16, sums of float; where the processor has no such product, float32.
+  @Test(arguments: sizes + [(5, 70, 33), (1, 40, 1700), (40, 31, 769)])
+  func bfloat16ProductsAreThoseOfRoundedFactors(_ size: (Int, Int, Int)) {
+    let (m, n, k) = size
+    let device = Device(threads: 2)
+    func factors(_ count: Int, _ n: UInt32) -> [Double] {
+      device.multipliesBFloat16 ? numbers(count, n).map(rounded) : numbers(count, n)
+    }
+    let (a, b) = (factors(m * k, 1), factors(k * n, 2))
+    var expected = [Double](repeating: 0, count: m * n)
+    for i in 0..<m {
+      for j in 0..<n {
+        expected[i * n + j] = (0..<k).reduce(0) { $0 + a[i * k + $1] * b[$1 * n + j] }
+      }
+    }
+    func turned(_ x: [Double], _ rows: Int, _ columns: Int) -> [Double] {
+      (0..<columns * rows).map { x[$0 % rows * columns + $0 / rows] }
+    }
+    let (x, y) = (numbers(m * k, 1), numbers(k * n, 2))
+    for (turnA, turnB) in [(false, false), (true, false), (false, true), (true, true)] {
+      let c = Tensor(repeating: 0, [m, n], on: device)
+      let left =
+        turnA
+        ? Matrix(Tensor(turned(x, m, k), [k, m], on: device)).transposed
+        : Matrix(Tensor(x, [m, k], on: device))
+      let right =
+        turnB
+        ? Matrix(Tensor(turned(y, k, n), [n, k], on: device)).transposed
+        : Matrix(Tensor(y, [k, n], on: device))
+      for pass in 1...2 {
+        matrixProduct(
+          into: Matrix(c), left, right, m: m, n: n, k: k, accumulate: pass == 2,
+          precision: .bfloat16)
+        let error = zip(c.doubles, expected).map { abs($0 - Double(pass) * $1) }.max()!
+        #expect(error < 4e-6 * Double(k) + 1e-5, "\(size) \(turnA) \(turnB): \(error)")
+      }
+    }
+  }
+
   /// A sampled image must not depend on what is sampled beside it.
-  @Test(arguments: sets, [false, true])
-  func aRowDependsOnItselfAlone(_ set: InstructionSet, _ turnB: Bool) {
+  @Test(
+    arguments: sets,
+    [(false, ProductPrecision.full), (true, .full), (false, .bfloat16), (true, .bfloat16)])
+  func aRowDependsOnItselfAlone(
+    _ set: InstructionSet, _ layout: (turnB: Bool, precision: ProductPrecision)
+  ) {
+    let (turnB, precision) = layout
     let (m, n, k) = (61, 200, 800)
     let values = numbers(m * k, 4)
     let weights = numbers(n * k, 5)
@@ -70,7 +120,7 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
       let c = Tensor(uninitialized: [rows.count, n], on: device)
       matrixProduct(
         into: Matrix(c), Matrix(a), turnB ? Matrix(b).transposed : Matrix(b), m: rows.count, n: n,
-        k: k)
+        k: k, precision: precision)
       return c.floats
     }
     let whole = product(rows: 0..<m, threads: 1)

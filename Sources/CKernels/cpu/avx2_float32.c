@@ -5,6 +5,7 @@
 
 #include "kernels.h"
 #include "variants.h"
+#include "../workspace.h"
 #if defined(__x86_64__)
 #define REAL float
 #define REAL_IS_FLOAT 1

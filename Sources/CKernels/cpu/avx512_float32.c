@@ -5,6 +5,7 @@
 
 #include "kernels.h"
 #include "variants.h"
+#include "../workspace.h"
 #if defined(__x86_64__)
 #define REAL float
 #define REAL_IS_FLOAT 1
@@ -18,4 +19,15 @@
 #pragma clang attribute pop
 
 const kernels *kernels_avx512_float32(void) { return &table; }
+
+// The same table with bfloat16 products.
+#include "gemm_bf16.inc.h"
+#undef TABLE
+#define TABLE table_bf16
+#undef TABLE_NAME
+#define TABLE_NAME "avx512_bf16_float32"
+#define GEMM_BF16 gemm_bf16
+#include "table.inc.h"
+
+const kernels *kernels_avx512_bf16_float32(void) { return &table_bf16; }
 #endif

@@ -5,6 +5,7 @@
 
 #include "kernels.h"
 #include "variants.h"
+#include "../workspace.h"
 
 #define REAL double
 #define REAL_IS_FLOAT 0

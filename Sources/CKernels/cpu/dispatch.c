@@ -14,7 +14,11 @@ int32_t kernels_level(void) {
 
 const kernels *kernels_float32(int32_t level) {
 #if defined(__x86_64__)
-  if (level >= KERNELS_AVX512) return kernels_avx512_float32();
+  if (level >= KERNELS_AVX512) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512bf16") ? kernels_avx512_bf16_float32()
+                                                : kernels_avx512_float32();
+  }
   if (level >= KERNELS_AVX2) return kernels_avx2_float32();
 #endif
   (void)level;

@@ -12,6 +12,7 @@ enum {
   TILE_COLUMNS = 2 * LANES,
   K_BLOCK = 384,       // a multiple of the widths of small models: one pass over C
   COLUMN_BLOCK = 512,  // K_BLOCK * COLUMN_BLOCK floats = 768 KiB, under the 1 MiB of a Zen core
+  ROW_TILES = 128,     // tiles of a transposed A that are packed at once, in the third-level cache
 };
 
 /// c[rows, TILE_COLUMNS] = a b. `rows` is a constant after inlining. One stride of a is 1.
@@ -22,6 +23,11 @@ static inline __attribute__((always_inline)) void tile(const int rows, REAL *res
                                                        const REAL *restrict bias,
                                                        int accumulate, int64_t columns) {
   vector sum[TILE_ROWS][2];
+  // C is needed after the loop over k: it comes from memory meanwhile.
+  if (accumulate)
+    for (int i = 0; i < rows; i++)
+      for (int j = 0; j < TILE_COLUMNS; j += 64 / (int)sizeof(REAL))
+        __builtin_prefetch(c + i * c_row + j, 1);
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vector){0};
   for (int64_t p = 0; p < depth; p++) {
@@ -66,7 +72,7 @@ static inline __attribute__((always_inline)) void tile(const int rows, REAL *res
     if (a_column == 1)                                                                         \
       tile(ROWS, c, c_row, a, a_row, 1, b, depth, bias, accumulate, columns);                  \
     else                                                                                       \
-      tile(ROWS, c, c_row, a, 1, a_column, b, depth, bias, accumulate, columns);               \
+      tile(ROWS, c, c_row, a, 1, TILE_ROWS, b, depth, bias, accumulate, columns);              \
     break;
 
 static void tile_of(int64_t rows, REAL *c, int64_t c_row, const REAL *a, int64_t a_row,
@@ -134,26 +140,55 @@ static void pack_columns(REAL *restrict out, const REAL *restrict b, int64_t b_r
   }
 }
 
+/// Tiles [tile][k][TILE_ROWS] of an A whose rows are contiguous: element (i, p) at a[i + p * a_column].
+/// Walked in place, each k of a tile would lie on a page of its own.
+static void pack_tiles(REAL *restrict out, const REAL *restrict a, int64_t a_column, int64_t rows,
+                       int64_t depth) {
+  enum { RUN = 8 };  // of k: a few cache lines of a tile are written at once
+  for (int64_t p = 0; p < depth; p += RUN) {
+    const int64_t run = depth - p < RUN ? depth - p : RUN;
+    for (int64_t i = 0; i < rows; i += TILE_ROWS) {
+      REAL *restrict to = out + i * depth + p * TILE_ROWS;
+      const REAL *restrict from = a + i + p * a_column;
+      if (i + TILE_ROWS <= rows)
+        for (int64_t q = 0; q < run; q++)
+          __builtin_memcpy(to + q * TILE_ROWS, from + q * a_column, TILE_ROWS * sizeof(REAL));
+      else
+        for (int64_t q = 0; q < run; q++)
+          __builtin_memcpy(to + q * TILE_ROWS, from + q * a_column,
+                           (size_t)(rows - i) * sizeof(REAL));
+    }
+  }
+}
+
 static void gemm(void *restrict c_, int64_t c_row, const void *restrict a_, int64_t a_row,
                  int64_t a_column, const void *restrict b_, int64_t b_row, int64_t b_column,
                  const void *restrict bias_, int64_t m, int64_t n, int64_t k,
                  int32_t accumulate) {
-  // Static thread storage: a pool thread packs thousands of times a step.
-  static _Thread_local _Alignas(64) REAL packed[K_BLOCK * COLUMN_BLOCK];
+  REAL *packed = thread_workspace(
+      (K_BLOCK * COLUMN_BLOCK + K_BLOCK * ROW_TILES * TILE_ROWS) * sizeof(REAL));
+  REAL *tiles = packed + K_BLOCK * COLUMN_BLOCK;
   REAL *c = c_;
   const REAL *a = a_, *b = b_, *bias = bias_;
-  for (int64_t j = 0; j < n; j += COLUMN_BLOCK) {
-    const int64_t columns = n - j < COLUMN_BLOCK ? n - j : COLUMN_BLOCK;
+  const int packs = a_column != 1;
+  const int64_t height = packs ? ROW_TILES * TILE_ROWS : m;
+  for (int64_t first = 0; first < m; first += height) {
+    const int64_t last = m - first < height ? m : first + height;
     for (int64_t p = 0; p == 0 || p < k; p += K_BLOCK) {
       const int64_t depth = k - p < K_BLOCK ? k - p : K_BLOCK;
-      pack_columns(packed, b + p * b_row + j * b_column, b_row, b_column, depth, columns);
-      for (int64_t i = 0; i < m; i += TILE_ROWS) {
-        const int64_t rows = m - i < TILE_ROWS ? m - i : TILE_ROWS;
-        for (int64_t q = 0; q < columns; q += TILE_COLUMNS)
-          tile_of(rows, c + i * c_row + j + q, c_row, a + i * a_row + p * a_column, a_row,
-                  a_column, packed + q * depth, depth, bias && p == 0 ? bias + j + q : 0,
-                  accumulate || p > 0,
-                  columns - q < TILE_COLUMNS ? columns - q : TILE_COLUMNS);
+      if (packs) pack_tiles(tiles, a + first + p * a_column, a_column, last - first, depth);
+      for (int64_t j = 0; j < n; j += COLUMN_BLOCK) {
+        const int64_t columns = n - j < COLUMN_BLOCK ? n - j : COLUMN_BLOCK;
+        pack_columns(packed, b + p * b_row + j * b_column, b_row, b_column, depth, columns);
+        for (int64_t i = first; i < last; i += TILE_ROWS) {
+          const int64_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
+          const REAL *from = packs ? tiles + (i - first) * depth : a + i * a_row + p;
+          for (int64_t q = 0; q < columns; q += TILE_COLUMNS)
+            tile_of(rows, c + i * c_row + j + q, c_row, from, packs ? 1 : a_row,
+                    packs ? TILE_ROWS : 1, packed + q * depth, depth,
+                    bias && p == 0 ? bias + j + q : 0, accumulate || p > 0,
+                    columns - q < TILE_COLUMNS ? columns - q : TILE_COLUMNS);
+        }
       }
     }
   }

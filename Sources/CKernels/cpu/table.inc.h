@@ -3,6 +3,9 @@ static const kernels TABLE = {
     .element_size = sizeof(REAL),
     .name = TABLE_NAME,
     .gemm = gemm,
+#ifdef GEMM_BF16
+    .gemm_bf16 = GEMM_BF16,
+#endif
     .fill = fill,
     .copy_block = copy_block,
     .gather_rows = gather_rows,

@@ -42,6 +42,12 @@ typedef struct kernels {
   void (*gemm)(void *restrict c, int64_t c_row, const void *restrict a, int64_t a_row,
                int64_t a_column, const void *restrict b, int64_t b_row, int64_t b_column,
                const void *restrict bias, int64_t m, int64_t n, int64_t k, int32_t accumulate);
+  /// The same with A and B rounded to bfloat16 and float sums (AVX512_BF16); null where the
+  /// processor or the table has no such instruction.
+  void (*gemm_bf16)(void *restrict c, int64_t c_row, const void *restrict a, int64_t a_row,
+                    int64_t a_column, const void *restrict b, int64_t b_row, int64_t b_column,
+                    const void *restrict bias, int64_t m, int64_t n, int64_t k,
+                    int32_t accumulate);
 
   // ---- moving data -------------------------------------------------------------------------
   void (*fill)(void *out, double value, int64_t begin, int64_t end);

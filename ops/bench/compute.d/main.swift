@@ -1,5 +1,5 @@
 // The compute core against the clock. Rounds of `step` and `sample` are called in turns with a peer
-// by ops/bench/run; `products` compares with OpenBLAS in one process.
+// by ops/bench/compute; `products` compares with OpenBLAS in one process.
 //
 //   bench-compute {products,step,sample} [--threads N] [--rounds N]
 
@@ -28,6 +28,14 @@ func option(_ name: String, _ otherwise: Int) -> Int {
     fatalError("--\(name): \(arguments[at + 1]); expected a positive number")
   }
   return value
+}
+
+func text(_ name: String, _ otherwise: String) -> String {
+  let arguments = CommandLine.arguments
+  guard let at = arguments.firstIndex(of: "--\(name)"), at + 1 < arguments.count else {
+    return otherwise
+  }
+  return arguments[at + 1]
 }
 
 func fixed(_ x: Double, _ digits: Int) -> String {
@@ -75,6 +83,7 @@ func product(rows: Int, inputs: Int, outputs: Int, device: Device, rounds: Int) 
 
 let threads = option("threads", 1)
 let rounds = option("rounds", 9)
+let batch = option("batch", 64)
 let device = Device(threads: threads)
 openblas_set_num_threads(Int32(threads))
 
@@ -103,15 +112,28 @@ default: fatalError("bench-compute: '\(work)'; expected products, step or sample
       + "\"memory_mib\":\(device.reservedBytes >> 20),\"rounds\":[\(all)]}")
 }
 
-/// Seconds of complete steps of preset nano, batch 48, data in memory.
+/// The preset to measure, without LPIPS: its weights are not part of the repository.
+@MainActor func configuration() throws -> (ModelConfiguration, classes: Int) {
+  let name = text("preset", "nano")
+  guard let preset = Preset(rawValue: name) else { fatalError("--preset: no preset \(name)") }
+  var configuration = preset.configuration
+  configuration.loss.lpips = 0
+  if text("precision", "fp32") == "bf16" { configuration.training.precision = .bf16 }
+  configuration.sampling.method = .euler
+  configuration.sampling.steps = 25
+  configuration.sampling.scale = 2
+  return (configuration, preset.configuration.image.size == 256 ? 1000 : 9)
+}
+
+/// Seconds of complete training steps, data in memory.
 @MainActor func trainingSteps() throws -> [Double] {
-  let configuration = Preset.nano.configuration
-  let trainer = Trainer(try PRAModel(configuration, classes: 9, on: device))
-  let batch = configuration.training.batch
-  let pixels = Philox(seed: 5).uniforms(batch * 3072, a: 0, b: 0, stream: 77)
+  let (configuration, classes) = try configuration()
+  let trainer = Trainer(try PRAModel(configuration, classes: classes, on: device))
+  let side = configuration.image.size
+  let pixels = Philox(seed: 5).uniforms(batch * side * side * 3, a: 0, b: 0, stream: 77)
   let y = cutIntoPatches(
     pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: trainer.model.sizes, on: device)
-  let labels = (0..<batch).map { $0 % 9 }
+  let labels = (0..<batch).map { $0 % classes }
   // Two steps first: memory is reserved and caches are warm from then on.
   return try (0..<rounds + 2).map { step in
     try seconds {
@@ -120,12 +142,14 @@ default: fatalError("bench-compute: '\(work)'; expected products, step or sample
   }.suffix(rounds)
 }
 
-/// Seconds of drawing 64 images of preset nano: 25 Euler steps a position, linear guidance.
+/// Seconds of drawing a batch of images: 25 Euler steps a position, linear guidance.
 @MainActor func draws() throws -> [Double] {
-  let configuration = Preset.nano.configuration
-  let model = try PRAModel(configuration, classes: 9, on: device)
+  let (configuration, classes) = try configuration()
+  let model = try PRAModel(configuration, classes: classes, on: device)
   let sampler = Sampler(model, configuration.sampling)
   return try (0..<rounds + 1).map { _ in
-    try seconds { _ = try sampler.patches(Array(0..<64), labels: (0..<64).map { $0 % 9 }) }
+    try seconds {
+      _ = try sampler.patches(Array(0..<batch), labels: (0..<batch).map { $0 % classes })
+    }
   }.suffix(rounds)
 }

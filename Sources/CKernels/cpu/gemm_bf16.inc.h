@@ -1,0 +1,260 @@
+// Matrix product of float matrices in bfloat16 with float sums (AVX512_BF16: VDPBF16PS).
+//
+// Both operands are rounded to the nearest bfloat16 while they are packed, as pairs along k, which
+// is what the instruction multiplies and adds at once. As in gemm.inc.h the order of additions of
+// an element follows from k alone, so a row never depends on the rows beside it.
+#include <immintrin.h>
+
+enum {
+  PAIR_BLOCK = 384,          // pairs of k packed at once
+  BF16_COLUMN_BLOCK = 512,   // PAIR_BLOCK * BF16_COLUMN_BLOCK pairs = 768 KiB, under 1 MiB of L2
+  BF16_ROW_BLOCK = 1536,     // rows of A packed at once: 2.3 MiB of L3
+  BF16_ROWS = 12,            // 24 sums, two vectors of B and one of A: 27 of 32 registers
+  BF16_COLUMNS = 32,
+};
+
+#define BF16_TARGET \
+  __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16,avx2,fma")))
+
+/// Sixteen pairs of two vectors: (low[0], high[0]), (low[1], high[1]) ...
+static inline BF16_TARGET __m512i interleaved_pairs(__m512 low, __m512 high) {
+  static const _Alignas(64) uint16_t order[32] = {
+      0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+  return _mm512_permutexvar_epi16(_mm512_load_si512(order), both);
+}
+
+/// out[row][pair] of a [rows][k] with contiguous k; out_row pairs from row to row.
+static BF16_TARGET void pack_rows_along(uint32_t *restrict out, int64_t out_row,
+                                        const float *restrict a, int64_t a_row, int64_t rows,
+                                        int64_t depth) {
+  for (int64_t i = 0; i < rows; i++) {
+    const float *restrict x = a + i * a_row;
+    uint32_t *restrict to = out + i * out_row;
+    int64_t p = 0;
+    for (; p + 32 <= depth; p += 32)
+      _mm512_storeu_si512(to + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + p + 16),
+                                                                   _mm512_loadu_ps(x + p)));
+    if (p < depth) {
+      const uint32_t mask = (uint32_t)((1ull << (depth - p)) - 1);
+      const __m512 low = _mm512_maskz_loadu_ps((__mmask16)mask, x + p);
+      const __m512 high = _mm512_maskz_loadu_ps((__mmask16)(mask >> 16), x + p + 16);
+      const uint32_t pairs = (uint32_t)((1ull << ((depth - p + 1) / 2)) - 1);
+      _mm512_mask_storeu_epi32(to + p / 2, (__mmask16)pairs,
+                               (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
+  }
+}
+
+/// out[pair][column] of x [k][columns] with contiguous columns; out_pair from pair to pair.
+/// Columns beyond `columns`, up to a multiple of 16, become zero.
+static BF16_TARGET void pack_pairs_across(uint32_t *restrict out, int64_t out_pair,
+                                          const float *restrict x, int64_t x_row, int64_t columns,
+                                          int64_t depth) {
+  for (int64_t p = 0; p < depth; p += 2) {
+    const float *restrict first = x + p * x_row, *restrict second = first + x_row;
+    const __mmask16 has_second = p + 1 < depth ? 0xffff : 0;
+    for (int64_t j = 0; j < columns; j += 16) {
+      const __mmask16 mask =
+          columns - j < 16 ? (__mmask16)((1u << (columns - j)) - 1) : (__mmask16)0xffff;
+      const __m512 low = _mm512_maskz_loadu_ps(mask, first + j);
+      const __m512 high = _mm512_maskz_loadu_ps(mask & has_second, second + j);
+      _mm512_storeu_si512(out + p / 2 * out_pair + j, interleaved_pairs(low, high));
+    }
+  }
+}
+
+/// Tiles [tile][pair][BF16_ROWS] of an A whose rows are contiguous: (i, p) at a[i + p * a_column].
+static BF16_TARGET void pack_tiles_bf16(uint32_t *restrict out, const float *restrict a,
+                                        int64_t a_column, int64_t rows, int64_t depth) {
+  const int64_t pairs = (depth + 1) / 2;
+  enum { RUN = 8 };  // pairs: a few cache lines of a tile are written at once
+  for (int64_t p = 0; p < pairs; p += RUN) {
+    const int64_t run = pairs - p < RUN ? pairs - p : RUN;
+    for (int64_t i = 0; i < rows; i += BF16_ROWS) {
+      const __mmask16 mask =
+          (__mmask16)((1u << (rows - i < BF16_ROWS ? rows - i : BF16_ROWS)) - 1);
+      for (int64_t q = 0; q < run; q++) {
+        const float *x = a + i + 2 * (p + q) * a_column;
+        const __mmask16 second = 2 * (p + q) + 1 < depth ? mask : 0;
+        const __m512 low = _mm512_maskz_loadu_ps(mask, x);
+        const __m512 high = _mm512_maskz_loadu_ps(second, x + a_column);
+        _mm512_mask_storeu_epi32(out + i * pairs + (p + q) * BF16_ROWS, mask,
+                                 interleaved_pairs(low, high));
+      }
+    }
+  }
+}
+
+/// Sixteen rows of sixteen words turned.
+static inline BF16_TARGET void transpose16(__m512i r[16]) {
+  __m512i t[16];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) {
+    t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++) {
+    r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+    r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+    r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+    r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm512_shuffle_i32x4(r[i], r[4 + i], 0x88);
+    t[4 + i] = _mm512_shuffle_i32x4(r[i], r[4 + i], 0xdd);
+    t[8 + i] = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0x88);
+    t[12 + i] = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0xdd);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++) {
+    r[i] = _mm512_shuffle_i32x4(t[i], t[8 + i], 0x88);
+    r[8 + i] = _mm512_shuffle_i32x4(t[i], t[8 + i], 0xdd);
+    r[4 + i] = _mm512_shuffle_i32x4(t[4 + i], t[12 + i], 0x88);
+    r[12 + i] = _mm512_shuffle_i32x4(t[4 + i], t[12 + i], 0xdd);
+  }
+}
+
+/// One panel [pair][32 columns] of b with contiguous k: column j starts at b + j * b_column.
+static BF16_TARGET void pack_panel_along(uint32_t *restrict out, const float *restrict b,
+                                         int64_t b_column, int64_t columns, int64_t depth) {
+  for (int64_t half = 0; half < BF16_COLUMNS; half += 16)
+    for (int64_t p = 0; p < depth; p += 32) {
+      const int64_t left = depth - p < 32 ? depth - p : 32;
+      const uint32_t mask = left == 32 ? 0xffffffffu : (uint32_t)((1u << left) - 1);
+      __m512i r[16];
+#pragma clang loop unroll(full)
+      for (int j = 0; j < 16; j++) {
+        const float *x = b + (half + j) * b_column + p;
+        const uint32_t present = half + j < columns ? mask : 0;
+        r[j] = (__m512i)_mm512_cvtne2ps_pbh(
+            _mm512_maskz_loadu_ps((__mmask16)(present >> 16), x + 16),
+            _mm512_maskz_loadu_ps((__mmask16)present, x));
+      }
+      transpose16(r);
+      const int64_t pairs = (left + 1) / 2;
+      for (int64_t q = 0; q < pairs; q++)
+        _mm512_storeu_si512(out + (p / 2 + q) * BF16_COLUMNS + half, r[q]);
+    }
+}
+
+/// Panels of 32 columns, [panel][pair][column], rounded; the last one padded with zeros.
+static BF16_TARGET void pack_columns_bf16(uint32_t *restrict out, const float *restrict b,
+                                          int64_t b_row, int64_t b_column, int64_t depth,
+                                          int64_t columns) {
+  const int64_t pairs = (depth + 1) / 2;
+  for (int64_t j = 0; j < columns; j += BF16_COLUMNS, out += pairs * BF16_COLUMNS) {
+    const int64_t width = columns - j < BF16_COLUMNS ? columns - j : BF16_COLUMNS;
+    if (b_column == 1) {
+      if (width <= 16)
+        for (int64_t p = 0; p < pairs; p++)
+          _mm512_storeu_si512(out + p * BF16_COLUMNS + 16, _mm512_setzero_si512());
+      pack_pairs_across(out, BF16_COLUMNS, b + j, b_row, width, depth);
+    } else {
+      pack_panel_along(out, b + j * b_column, b_column, width, depth);
+    }
+  }
+}
+
+/// c[rows, 32] = a b over `pairs` pairs; `rows` is a constant after inlining.
+static inline __attribute__((always_inline)) BF16_TARGET void tile_bf16(
+    const int rows, float *restrict c, int64_t c_row, const uint32_t *restrict a, int64_t a_row,
+    int64_t a_pair, const uint32_t *restrict b, int64_t pairs, const float *restrict bias,
+    int accumulate, int64_t columns) {
+  __m512 sum[BF16_ROWS][2];
+  // C is needed after the loop over k: it comes from memory meanwhile.
+  if (accumulate)
+    for (int i = 0; i < rows; i++)
+      for (int j = 0; j < BF16_COLUMNS; j += 16) __builtin_prefetch(c + i * c_row + j, 1);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = _mm512_setzero_ps();
+  for (int64_t p = 0; p < pairs; p++) {
+    const __m512bh b0 = (__m512bh)_mm512_loadu_si512(b + p * BF16_COLUMNS);
+    const __m512bh b1 = (__m512bh)_mm512_loadu_si512(b + p * BF16_COLUMNS + 16);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      const __m512bh x = (__m512bh)_mm512_set1_epi32((int)a[i * a_row + p * a_pair]);
+      sum[i][0] = _mm512_dpbf16_ps(sum[i][0], x, b0);
+      sum[i][1] = _mm512_dpbf16_ps(sum[i][1], x, b1);
+    }
+  }
+  const uint32_t mask = columns >= 32 ? 0xffffffffu : (uint32_t)((1u << columns) - 1);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+    for (int h = 0; h < 2; h++) {
+      const __mmask16 here = (__mmask16)(mask >> (16 * h));
+      float *out = c + i * c_row + 16 * h;
+      __m512 value = sum[i][h];
+      if (accumulate) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(here, out));
+      if (bias) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(here, bias + 16 * h));
+      _mm512_mask_storeu_ps(out, here, value);
+    }
+}
+
+#define BF16_CASE(ROWS)                                                                        \
+  case ROWS:                                                                                   \
+    if (a_pair == 1)                                                                           \
+      tile_bf16(ROWS, c, c_row, a, a_row, 1, b, pairs, bias, accumulate, columns);             \
+    else                                                                                       \
+      tile_bf16(ROWS, c, c_row, a, 1, a_pair, b, pairs, bias, accumulate, columns);            \
+    break;
+
+static BF16_TARGET void tile_bf16_of(int64_t rows, float *c, int64_t c_row, const uint32_t *a,
+                                     int64_t a_row, int64_t a_pair, const uint32_t *b,
+                                     int64_t pairs, const float *bias, int accumulate,
+                                     int64_t columns) {
+  switch (rows) {
+    BF16_CASE(1)
+    BF16_CASE(2)
+    BF16_CASE(3)
+    BF16_CASE(4)
+    BF16_CASE(5)
+    BF16_CASE(6)
+    BF16_CASE(7)
+    BF16_CASE(8)
+    BF16_CASE(9)
+    BF16_CASE(10)
+    BF16_CASE(11)
+    BF16_CASE(12)
+  }
+}
+
+static BF16_TARGET void gemm_bf16(void *restrict c_, int64_t c_row, const void *restrict a_,
+                                  int64_t a_row, int64_t a_column, const void *restrict b_,
+                                  int64_t b_row, int64_t b_column, const void *restrict bias_,
+                                  int64_t m, int64_t n, int64_t k, int32_t accumulate) {
+  uint32_t *packed_b =
+      thread_workspace(PAIR_BLOCK * (BF16_COLUMN_BLOCK + BF16_ROW_BLOCK) * sizeof(uint32_t));
+  uint32_t *packed_a = packed_b + PAIR_BLOCK * BF16_COLUMN_BLOCK;
+  float *c = c_;
+  const float *a = a_, *b = b_, *bias = bias_;
+  for (int64_t i = 0; i < m; i += BF16_ROW_BLOCK) {
+    const int64_t height = m - i < BF16_ROW_BLOCK ? m - i : BF16_ROW_BLOCK;
+    for (int64_t p = 0; p == 0 || p < k; p += 2 * PAIR_BLOCK) {
+      const int64_t depth = k - p < 2 * PAIR_BLOCK ? k - p : 2 * PAIR_BLOCK;
+      const int64_t pairs = (depth + 1) / 2;
+      int64_t step_pair = 1;
+      if (a_column == 1) {
+        pack_rows_along(packed_a, pairs, a + i * a_row + p, a_row, height, depth);
+      } else {
+        step_pair = BF16_ROWS;
+        pack_tiles_bf16(packed_a, a + i + p * a_column, a_column, height, depth);
+      }
+      for (int64_t j = 0; j < n; j += BF16_COLUMN_BLOCK) {
+        const int64_t columns = n - j < BF16_COLUMN_BLOCK ? n - j : BF16_COLUMN_BLOCK;
+        pack_columns_bf16(packed_b, b + p * b_row + j * b_column, b_row, b_column, depth, columns);
+        for (int64_t r = 0; r < height; r += BF16_ROWS) {
+          const int64_t rows = height - r < BF16_ROWS ? height - r : BF16_ROWS;
+          for (int64_t q = 0; q < columns; q += BF16_COLUMNS)
+            tile_bf16_of(rows, c + (i + r) * c_row + j + q, c_row, packed_a + r * pairs,
+                         pairs, step_pair, packed_b + q * pairs, pairs,
+                         bias && p == 0 ? bias + j + q : 0, accumulate || p > 0, columns - q);
+        }
+      }
+    }
+  }
+}

@@ -61,18 +61,23 @@ package func attention(
   }
 }
 
-/// Rotated keys and values of the tokens seen so far: [batch, heads, capacity, size] each.
+/// Rotated keys [batch, heads, size, stride] and values [batch, heads, stride, size] of the tokens
+/// seen so far, stride the capacity in whole vectors.
 package final class KeyValueCache {
   let keys: Tensor
   let values: Tensor
   package let capacity: Int
   package private(set) var count = 0
+  private let stride: Int
+  private let scratch: Tensor
 
   package init(
     batch: Int, heads: Int, capacity: Int, size: Int, type: ElementType, on device: Device
   ) {
-    keys = Tensor(uninitialized: [batch, heads, capacity, size], type: type, on: device)
-    values = Tensor(uninitialized: [batch, heads, capacity, size], type: type, on: device)
+    stride = (capacity + 15) / 16 * 16
+    keys = Tensor(uninitialized: [batch, heads, size, stride], type: type, on: device)
+    values = Tensor(uninitialized: [batch, heads, stride, size], type: type, on: device)
+    scratch = Tensor(uninitialized: [device.threads, stride + size + 16], type: type, on: device)
     self.capacity = capacity
   }
 
@@ -82,29 +87,25 @@ package final class KeyValueCache {
     let (batch, tokens, packed) = qkv.dimensions3
     let width = packed / 3
     precondition(
-      qkv.type == keys.type && keys.shape == [batch, heads, capacity, width / heads],
+      qkv.type == keys.type && keys.shape == [batch, heads, width / heads, stride],
       "KeyValueCache: \(qkv.shape) of \(qkv.type) for \(keys.shape) of \(keys.type)")
     precondition(count + tokens <= capacity, "KeyValueCache: \(count) + \(tokens) > \(capacity)")
     precondition(angles.tokens >= count + tokens, "KeyValueCache: too few angles")
     let out = Tensor(uninitialized: [batch, tokens, width], type: qkv.type, on: qkv.device)
-    // One new token needs 1 x seen scores; the scratch of a whole sequence is more than enough.
-    var whole = attention_shape(
-      batch: Int64(batch), tokens: Int64(capacity), heads: Int64(heads),
+    let shape = attention_shape(
+      batch: Int64(batch), tokens: Int64(tokens), heads: Int64(heads),
       size: Int64(width / heads), causal: 1)
-    let scratch = Scratch(for: &whole, on: qkv)
-    var shape = whole
-    shape.tokens = Int64(tokens)
     let (to, from, k, v) = (out.pointer, qkv.pointer, keys.pointer, values.pointer)
     let first = count * (width / heads / 2)
     let (cosine, sine) = (angles.cosine.pointer(at: first), angles.sine.pointer(at: first))
-    let (position, limit) = (Int64(count), Int64(capacity))
+    let (position, limit) = (Int64(count), Int64(stride))
+    let (working, each) = (scratch.pointer, scratch.width * qkv.type.size)
     let kernel = qkv.kernels.pointee.attention_cached!
     let cost = 4 * tokens * (count + tokens) * width / heads
     qkv.device.parallel(batch * heads, cost: cost) { [shape] begin, end, thread in
       withUnsafePointer(to: shape) {
         kernel(
-          to, k, v, from, cosine, sine, $0, position, limit, scratch.pointer(of: thread), begin,
-          end)
+          to, k, v, from, cosine, sine, $0, position, limit, working + thread * each, begin, end)
       }
     }
     count += tokens

@@ -48,8 +48,12 @@ package final class Tape {
   package let type: ElementType
   /// Of the products of `linear`.
   package let products: ProductPrecision
-  /// False for inference: nothing is kept and every variable is a constant.
+  /// False for inference: no derivative is kept and every variable is a constant.
   package let isRecording: Bool
+
+  /// Weights that products read again and again, packed at their first use, for inference alone.
+  private var packed: [ObjectIdentifier: PackedWeights] = [:]
+  private let packsWeights: Bool
 
   private struct Gradient {
     var tensor: Tensor
@@ -61,14 +65,17 @@ package final class Tape {
   /// Numbers of the parameters' variables: not the variables, which hold the tape.
   private var leaves: [ObjectIdentifier: Int] = [:]
 
+  /// - Parameter packingWeights: for inference over and over with weights that do not change
   package init(
     on device: Device, type: ElementType = .float32, products: ProductPrecision = .full,
-    recording: Bool = true
+    recording: Bool = true, packingWeights: Bool = false
   ) {
+    precondition(!(recording && packingWeights), "Tape: packed weights do not see an update")
     self.device = device
     self.type = type
     self.products = products
     isRecording = recording
+    packsWeights = packingWeights
   }
 
   /// A tensor into which no gradient flows.
@@ -86,6 +93,15 @@ package final class Tape {
     let leaf = newVariable(parameter.value, derivative: nil)
     leaves[ObjectIdentifier(parameter)] = leaf.id
     return leaf
+  }
+
+  /// The packed form of a linear map's parameters, on a tape that packs weights.
+  package func packedWeights(_ weight: Parameter, bias: Parameter?) -> PackedWeights? {
+    guard packsWeights else { return nil }
+    if let known = packed[ObjectIdentifier(weight)] { return known }
+    let fresh = PackedWeights(weight.value, bias: bias?.value, precision: products)
+    packed[ObjectIdentifier(weight)] = fresh
+    return fresh
   }
 
   /// A leaf whose gradient is wanted, for tests of operations.

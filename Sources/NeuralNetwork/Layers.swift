@@ -17,8 +17,12 @@ package struct Linear {
   }
 
   package func callAsFunction(_ x: Variable) -> Variable {
-    linear(x, weight: x.tape.variable(weight), bias: bias.map { x.tape.variable($0) })
+    if let packed = packed(on: x.tape) { return x.tape.constant(packed(x.value)) }
+    return linear(x, weight: x.tape.variable(weight), bias: bias.map { x.tape.variable($0) })
   }
+
+  /// The weights in packed form, on a tape that packs them.
+  package func packed(on tape: Tape) -> PackedWeights? { tape.packedWeights(weight, bias: bias) }
 }
 
 /// x * rsqrt(mean(x^2) + 1e-6) * weight.

@@ -24,17 +24,17 @@ package struct ResidualMLPShape: Sendable {
 
 /// x += (gate *) down(SwiGLU(up(u))), u a normalised, modulated x; then a final norm and output.
 package struct ResidualMLP {
-  private struct Block {
+  struct Block {
     let norm: LayerNorm
     let up: Linear
     let down: Linear
   }
-  private let input: Linear
-  private let blocks: [Block]
-  private let modulations: [Linear]
-  private let finalModulation: Linear?
-  private let output: Linear
-  private let shape: ResidualMLPShape
+  let input: Linear
+  let blocks: [Block]
+  let modulations: [Linear]
+  let finalModulation: Linear?
+  let output: Linear
+  let shape: ResidualMLPShape
 
   /// - Parameters:
   ///   - modulated: whether a condition m [.., width] drives scale, shift and gate

@@ -56,12 +56,11 @@ package struct FlowHead {
     times.map { time([$0], on: tape) }
   }
 
-  /// The velocity at one time of all rows.
-  /// - Parameters:
-  ///   - x: [batch, 1, k]
-  ///   - time: [1, w], of `embedded`
-  ///   - condition: [batch, 1, w]
-  package func velocity(_ x: Variable, time: Variable, condition: Variable) -> Variable {
-    mlp(x, condition: silu(addRepeated(condition, time, repeats: condition.shape[0])))
+  /// The velocity for inference: weights as they are now, packed on `tape`.
+  package func packed(on tape: Tape) -> PackedResidualMLP {
+    guard let packed = mlp.packed(on: tape) else {
+      preconditionFailure("FlowHead: a tape that packs weights")
+    }
+    return packed
   }
 }

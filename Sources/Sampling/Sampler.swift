@@ -13,9 +13,7 @@ package struct Sampler {
   private let configuration: SamplingConfiguration
   private let random: Philox
   private let tape: Tape
-  private let integration: Integration
-  /// The head's embeddings of the integration's times.
-  private let times: [Variable]
+  private let integrator: StateIntegrator
 
   /// Steps whose noise has a counter of its own (section 6).
   package static let mostSteps = 4095
@@ -27,9 +25,13 @@ package struct Sampler {
     self.model = model
     self.configuration = configuration
     random = Philox(seed: configuration.seed)
-    tape = Tape(on: model.device, type: model.type, products: model.products, recording: false)
-    integration = Integration(configuration)
-    times = model.head.embedded(times: integration.times, on: tape)
+    tape = Tape(
+      on: model.device, type: model.type, products: model.products, recording: false,
+      packingWeights: true)
+    let integration = Integration(configuration)
+    integrator = StateIntegrator(
+      model.head.packed(on: tape), integration,
+      times: model.head.embedded(times: integration.times, on: tape).map(\.value))
   }
 
   /// Image `numbers` of the sampling run, before clamping: patches [count, N, P].
@@ -71,76 +73,15 @@ package struct Sampler {
   ) -> Variable {
     let count = numbers.count
     // At scale 1 the null half cancels out of the velocity.
-    let both = scale != 1
-    let read = both ? hidden : tape.constant(hidden.value.slice(0..<count))
+    let read = scale != 1 ? hidden : tape.constant(hidden.value.slice(0..<count))
     let condition = model.head.condition(read, position: i)
-    func noise(_ draw: Int) -> Tensor {
-      Tensor.normals(
-        [count, 1, model.sizes.stateWidth], random: random, stream: Self.noiseStream,
-        type: model.type, on: model.device
-      ) { (a: UInt32(i * 4096 + draw), b: UInt32(numbers[$0])) }
+    let z = integrator.states(count: count, condition: condition.value, scale: scale) {
+      image, draw, target in
+      random.writeNormals(
+        to: target, model.sizes.stateWidth, type: model.type, a: UInt32(i * 4096 + draw),
+        b: UInt32(numbers[image]), stream: Self.noiseStream)
     }
-    func velocity(_ z: Tensor, _ time: Int) -> Tensor {
-      let x = both ? Tensor.stacked([z, z]) : z
-      let v = model.head.velocity(tape.constant(x), time: times[time], condition: condition).value
-      guard both else { return v }
-      return v.slice(0..<count).combined(scale, 1 - scale, v.slice(count..<2 * count))
-    }
-    let z = integration.integrate(from: noise(0), velocity: velocity) { noise($0 + 1) }
     return normalizedState(tape.constant(z), model.configuration.state.norm)
-  }
-}
-
-/// A way from noise (time 0) to a state (time 1).
-struct Integration {
-  /// Times at which the velocity is asked for, in rising order; `integrate` names them by index.
-  let times: [Double]
-  private let method: SamplingMethod
-  private let steps: Int
-  /// The last step of `sde`, without noise (MAR / SphereAR).
-  private static let lastStep = 0.04
-
-  init(_ configuration: SamplingConfiguration) {
-    method = configuration.method
-    steps = configuration.steps
-    let n = configuration.steps
-    times =
-      method == .sde
-      ? (0...n).map { Double($0) * (1 - Self.lastStep) / Double(n) }
-      : (0..<n).map { Double($0) / Double(n) }
-  }
-
-  /// - Parameters:
-  ///   - velocity: at a point and the index of a time
-  ///   - noise: of step j, for `sde`
-  func integrate(
-    from start: Tensor, velocity: (Tensor, Int) -> Tensor, noise: (Int) -> Tensor
-  ) -> Tensor {
-    var z = start
-    let dt = 1 / Double(steps)
-    switch method {
-    case .euler:
-      for j in 0..<steps { z = z.combined(1, dt, velocity(z, j)) }
-    case .heun:
-      for j in 0..<steps {
-        let v = velocity(z, j)
-        guard j + 1 < steps else {
-          z = z.combined(1, dt, v)
-          break
-        }
-        let ahead = velocity(z.combined(1, dt, v), j + 1)
-        z = z.combined(1, dt / 2, v).combined(1, dt / 2, ahead)
-      }
-    case .sde:
-      let dt = (1 - Self.lastStep) / Double(steps)
-      for j in 0..<steps {
-        let t = times[j]
-        let drifted = z.combined(1 - dt, (1 + t) * dt, velocity(z, j))
-        z = drifted.combined(1, (2 * (1 - t) * dt).squareRoot(), noise(j))
-      }
-      z = z.combined(1, Self.lastStep, velocity(z, steps))
-    }
-    return z
   }
 }
 

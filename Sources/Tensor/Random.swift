@@ -42,6 +42,26 @@ package struct Philox: Sendable {
   }
 }
 
+extension Philox {
+  /// Writes elements 0..<count of a stream of standard normals, rounded to the element type.
+  package func writeNormals(
+    to target: UnsafeMutableRawPointer, _ count: Int, type: ElementType, a: UInt32, b: UInt32,
+    stream: UInt32
+  ) {
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: max(count, 1)) { exact in
+      philox_normal(exact.baseAddress!, 0, Int64(count), key, a, b, stream)
+      switch type {
+      case .float32:
+        let out = target.assumingMemoryBound(to: Float.self)
+        for i in 0..<count { out[i] = Float(exact[i]) }
+      case .float64:
+        let out = target.assumingMemoryBound(to: Double.self)
+        for i in 0..<count { out[i] = exact[i] }
+      }
+    }
+  }
+}
+
 extension Tensor {
   /// Standard normals for rows of `width` elements; row r uses elements first..<first + width of
   /// counter (.., a(r), b(r), stream).
@@ -54,19 +74,10 @@ extension Tensor {
     let width = rows == 0 ? 0 : tensor.count / rows
     let counters = (0..<rows).map(counter)
     device.parallel(rows, cost: width * 40) { begin, end, _ in
-      withUnsafeTemporaryAllocation(of: Double.self, capacity: max(width, 1)) { row in
-        for r in Int(begin)..<Int(end) {
-          let (a, b) = counters[r]
-          philox_normal(row.baseAddress!, 0, Int64(width), random.key, a, b, stream)
-          switch type {
-          case .float32:
-            let out = tensor.pointer(at: r * width).assumingMemoryBound(to: Float.self)
-            for i in 0..<width { out[i] = Float(row[i]) }
-          case .float64:
-            let out = tensor.pointer(at: r * width).assumingMemoryBound(to: Double.self)
-            for i in 0..<width { out[i] = row[i] }
-          }
-        }
+      for r in Int(begin)..<Int(end) {
+        let (a, b) = counters[r]
+        random.writeNormals(
+          to: tensor.pointer(at: r * width), width, type: type, a: a, b: b, stream: stream)
       }
     }
     return tensor

@@ -89,6 +89,55 @@ static void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
   }
 }
 
+/// scores[j] = sum over d of q[d] keys[d * capacity + j] for j < seen, rounded up to whole vectors:
+/// for each j the chain of additions that `gemm` makes.
+static void cached_scores(REAL *restrict scores, const REAL *restrict q,
+                          const REAL *restrict keys, int64_t seen, int64_t size,
+                          int64_t capacity) {
+#pragma clang fp reassociate(off)
+  enum { RUN = 4 };
+  int64_t j = 0;
+  for (; j + RUN * LANES <= capacity && j < seen; j += RUN * LANES) {
+    vector sum[RUN] = {{0}};
+    for (int64_t d = 0; d < size; d++)
+#pragma clang loop unroll(full)
+      for (int i = 0; i < RUN; i++)
+        sum[i] += *(const vector *)(keys + d * capacity + j + i * LANES) * q[d];
+    for (int i = 0; i < RUN; i++) *(vector *)(scores + j + i * LANES) = sum[i];
+  }
+  for (; j < seen; j += LANES) {
+    vector sum = {0};
+    for (int64_t d = 0; d < size; d++) sum += *(const vector *)(keys + d * capacity + j) * q[d];
+    *(vector *)(scores + j) = sum;
+  }
+}
+
+/// out[d] = sum over t of p[t] values[t, d], in the blocks of `gemm`.
+static void cached_mixture(REAL *restrict out, const REAL *restrict p,
+                           const REAL *restrict values, int64_t seen, int64_t size) {
+#pragma clang fp reassociate(off)
+  for (int64_t first = 0; first < seen; first += K_BLOCK) {
+    const int64_t last = seen - first < K_BLOCK ? seen : first + K_BLOCK;
+    int64_t d = 0;
+    for (; d + 4 * LANES <= size; d += 4 * LANES) {
+      vector sum[4] = {{0}};
+      for (int64_t t = first; t < last; t++)
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 4; i++)
+          sum[i] += *(const vector *)(values + t * size + d + i * LANES) * p[t];
+      for (int i = 0; i < 4; i++) {
+        vector *to = (vector *)(out + d + i * LANES);
+        *to = first ? sum[i] + *to : sum[i];
+      }
+    }
+    for (; d < size; d++) {
+      REAL sum = 0;
+      for (int64_t t = first; t < last; t++) sum += values[t * size + d] * p[t];
+      out[d] = first ? sum + out[d] : sum;
+    }
+  }
+}
+
 static void attention_cached(void *restrict out_, void *restrict key_cache,
                              void *restrict value_cache, const void *restrict qkv_,
                              const void *restrict cosine, const void *restrict sine,
@@ -96,21 +145,22 @@ static void attention_cached(void *restrict out_, void *restrict key_cache,
                              void *restrict scratch, int64_t begin, int64_t end) {
   const int64_t T = shape->tokens, H = shape->heads, D = shape->size, W = H * D;
   const REAL factor = 1 / SQUARE_ROOT((REAL)D);
-  REAL *q = scratch, *p = q + T * D;
+  REAL *turned = scratch, *p = turned + (D + 15) / 16 * 16;
   ROWS(pair) {
     const int64_t b = pair / H, h = pair % H;
     const REAL *x = (const REAL *)qkv_ + b * T * 3 * W + h * D;
     REAL *keys = (REAL *)key_cache + pair * capacity * D;
     REAL *values = (REAL *)value_cache + pair * capacity * D;
-    rotate(q, D, x, 3 * W, cosine, sine, T, D, 1);
-    rotate(keys + position * D, D, x + W, 3 * W, cosine, sine, T, D, 1);
-    for (int64_t t = 0; t < T; t++)
-      __builtin_memcpy(values + (position + t) * D, x + t * 3 * W + 2 * W, (size_t)D * sizeof(REAL));
     for (int64_t t = 0; t < T; t++) {
+      const REAL *cs = (const REAL *)cosine + t * (D / 2), *sn = (const REAL *)sine + t * (D / 2);
       const int64_t seen = position + t + 1;
-      gemm(p, seen, q + t * D, D, 1, keys, 1, D, 0, 1, seen, D, 0);
+      rotate(turned, D, x + t * 3 * W + W, 3 * W, cs, sn, 1, D, 1);
+      for (int64_t d = 0; d < D; d++) keys[d * capacity + seen - 1] = turned[d];
+      __builtin_memcpy(values + (seen - 1) * D, x + t * 3 * W + 2 * W, (size_t)D * sizeof(REAL));
+      rotate(turned, D, x + t * 3 * W, 3 * W, cs, sn, 1, D, 1);
+      cached_scores(p, turned, keys, seen, D, capacity);
       softmax_row(p, seen, seen, factor);
-      gemm((REAL *)out_ + (b * T + t) * W + h * D, W, p, seen, 1, values, D, 1, 0, 1, D, seen, 0);
+      cached_mixture((REAL *)out_ + (b * T + t) * W + h * D, p, values, seen, D);
     }
   }
 }

@@ -26,7 +26,7 @@ const kernels *kernels_avx512_float32(void) { return &table; }
 #define TABLE table_bf16
 #undef TABLE_NAME
 #define TABLE_NAME "avx512_bf16_float32"
-#define GEMM_BF16 gemm_bf16
+#define TABLE_HAS_BF16 1
 #include "table.inc.h"
 
 const kernels *kernels_avx512_bf16_float32(void) { return &table_bf16; }

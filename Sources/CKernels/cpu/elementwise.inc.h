@@ -100,6 +100,19 @@ static void silu(void *restrict out_, const void *restrict x_, int64_t width, in
   }
 }
 
+static void silu_of_sum(void *restrict out_, const void *restrict x_, const void *restrict row_,
+                        int64_t width, int64_t begin, int64_t end) {
+  const REAL *restrict row = row_;
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width;
+    COLUMNS(c) {
+      const REAL sum = x[c] + row[c];
+      out[c] = sum * sigmoid(sum);
+    }
+  }
+}
+
 static void silu_gradient(void *restrict dx_, const void *restrict dy_, const void *restrict x_,
                           int64_t width, int64_t begin, int64_t end) {
   ROWS(r) {

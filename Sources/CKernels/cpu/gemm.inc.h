@@ -193,3 +193,39 @@ static void gemm(void *restrict c_, int64_t c_row, const void *restrict a_, int6
     }
   }
 }
+
+// ---- weights that are packed once ---------------------------------------------------------------
+
+static int64_t packed_size(int64_t n, int64_t k) {
+  return (n + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS * k * (int64_t)sizeof(REAL);
+}
+
+static void pack_weights(void *restrict out, const void *restrict w, int64_t n, int64_t k) {
+  pack_columns(out, w, 1, k, k, n);
+}
+
+/// Rows of one tile when m rows are shared out evenly: eleven twice rather than twelve and ten.
+static inline int64_t even_rows(int64_t m, int64_t most) {
+  const int64_t tiles = (m + most - 1) / most;
+  return (m + tiles - 1) / tiles;
+}
+
+static int32_t packed_columns(void) { return TILE_COLUMNS; }
+
+static void gemm_packed(void *restrict c_, int64_t c_row, const void *restrict a_, int64_t a_row,
+                        const void *restrict packed, const void *restrict bias_, int64_t m,
+                        int64_t n, int64_t k, int64_t begin, int64_t end) {
+  const int64_t step = even_rows(m, TILE_ROWS);
+  for (int64_t panel = begin; panel < end; panel++) {
+    const int64_t j = panel * TILE_COLUMNS;
+    const REAL *bias = bias_ ? (const REAL *)bias_ + j : 0;
+    for (int64_t p = 0; p == 0 || p < k; p += K_BLOCK) {
+      const int64_t depth = k - p < K_BLOCK ? k - p : K_BLOCK;
+      for (int64_t i = 0; i < m; i += step)
+        tile_of(m - i < step ? m - i : step, (REAL *)c_ + i * c_row + j, c_row,
+                (const REAL *)a_ + i * a_row + p, a_row, 1,
+                (const REAL *)packed + j * k + p * TILE_COLUMNS, depth, p == 0 ? bias : 0, p > 0,
+                n - j < TILE_COLUMNS ? n - j : TILE_COLUMNS);
+    }
+  }
+}

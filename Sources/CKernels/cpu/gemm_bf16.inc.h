@@ -258,3 +258,41 @@ static BF16_TARGET void gemm_bf16(void *restrict c_, int64_t c_row, const void *
     }
   }
 }
+
+// ---- weights that are packed once ---------------------------------------------------------------
+
+static int64_t packed_size_bf16(int64_t n, int64_t k) {
+  return (n + BF16_COLUMNS - 1) / BF16_COLUMNS * BF16_COLUMNS * ((k + 1) / 2) * 4;
+}
+
+static BF16_TARGET void pack_weights_bf16(void *restrict out, const void *restrict w, int64_t n,
+                                          int64_t k) {
+  pack_columns_bf16(out, w, 1, k, k, n);
+}
+
+static BF16_TARGET void gemm_packed_bf16(void *restrict c_, int64_t c_row,
+                                         const void *restrict a_, int64_t a_row,
+                                         const void *restrict packed, const void *restrict bias_,
+                                         int64_t m, int64_t n, int64_t k, int64_t begin,
+                                         int64_t end) {
+  const int64_t pairs = (k + 1) / 2;
+  const int64_t most = 240;  // rows rounded at a time: with k = 4096, under 2 MiB
+  for (int64_t first = 0; first < m; first += most) {
+    const int64_t rows = m - first < most ? m - first : most;
+    uint32_t *a = thread_workspace((size_t)(rows * pairs) * sizeof(uint32_t));
+    pack_rows_along(a, pairs, (const float *)a_ + first * a_row, a_row, rows, k);
+    float *c = (float *)c_ + first * c_row;
+    const int64_t step = even_rows(rows, BF16_ROWS);
+    for (int64_t panel = begin; panel < end; panel++) {
+      const int64_t j = panel * BF16_COLUMNS;
+      const float *bias = bias_ ? (const float *)bias_ + j : 0;
+      for (int64_t p = 0; p == 0 || p < pairs; p += PAIR_BLOCK)
+        for (int64_t i = 0; i < rows; i += step)
+          tile_bf16_of(rows - i < step ? rows - i : step, c + i * c_row + j, c_row,
+                       a + i * pairs + p, pairs, 1,
+                       (const uint32_t *)packed + j * pairs + p * BF16_COLUMNS,
+                       pairs - p < PAIR_BLOCK ? pairs - p : PAIR_BLOCK, p == 0 ? bias : 0, p > 0,
+                       n - j);
+    }
+  }
+}

@@ -65,6 +65,29 @@ static void layer_norm(void *restrict out_, void *restrict statistics_, const vo
   }
 }
 
+static void layer_norm_modulated(void *restrict out_, const void *restrict x_,
+                                 const void *restrict gain_, const void *restrict bias_,
+                                 const void *restrict scale_, const void *restrict shift_,
+                                 int64_t stride, int64_t width, double epsilon, int64_t begin,
+                                 int64_t end) {
+  const REAL *restrict gain = gain_, *restrict bias = bias_;
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const REAL *restrict x = (const REAL *)x_ + r * width;
+    const REAL *restrict scale = (const REAL *)scale_ + r * stride;
+    const REAL *restrict shift = (const REAL *)shift_ + r * stride;
+    REAL sum = 0, squares = 0;
+    COLUMNS(c) sum += x[c];
+    const REAL mean = sum / (REAL)width;
+    COLUMNS(c) squares += (x[c] - mean) * (x[c] - mean);
+    const REAL inverse = 1 / SQUARE_ROOT(squares / (REAL)width + (REAL)epsilon);
+    if (gain)
+      COLUMNS(c) out[c] = ((x[c] - mean) * inverse * gain[c] + bias[c]) * (1 + scale[c]) + shift[c];
+    else
+      COLUMNS(c) out[c] = (x[c] - mean) * inverse * (1 + scale[c]) + shift[c];
+  }
+}
+
 static void layer_norm_gradient(void *restrict dx_, const void *restrict dy_,
                                 const void *restrict x_, const void *restrict gain_,
                                 const void *restrict statistics_, int64_t width, int64_t begin,

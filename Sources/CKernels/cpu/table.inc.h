@@ -3,8 +3,15 @@ static const kernels TABLE = {
     .element_size = sizeof(REAL),
     .name = TABLE_NAME,
     .gemm = gemm,
-#ifdef GEMM_BF16
-    .gemm_bf16 = GEMM_BF16,
+    .packed_columns = packed_columns,
+    .packed_size = packed_size,
+    .pack_weights = pack_weights,
+    .gemm_packed = gemm_packed,
+#ifdef TABLE_HAS_BF16
+    .gemm_bf16 = gemm_bf16,
+    .packed_size_bf16 = packed_size_bf16,
+    .pack_weights_bf16 = pack_weights_bf16,
+    .gemm_packed_bf16 = gemm_packed_bf16,
 #endif
     .fill = fill,
     .copy_block = copy_block,
@@ -13,6 +20,7 @@ static const kernels TABLE = {
     .add = add,
     .combine = combine,
     .silu = silu,
+    .silu_of_sum = silu_of_sum,
     .silu_gradient = silu_gradient,
     .swiglu = swiglu,
     .swiglu_gradient = swiglu_gradient,
@@ -31,6 +39,7 @@ static const kernels TABLE = {
     .layer_norm = layer_norm,
     .layer_norm_gradient = layer_norm_gradient,
     .layer_norm_parameter_gradient = layer_norm_parameter_gradient,
+    .layer_norm_modulated = layer_norm_modulated,
     .sphere_norm = sphere_norm,
     .sphere_norm_gradient = sphere_norm_gradient,
     .attention_scratch = attention_scratch,

@@ -49,6 +49,24 @@ typedef struct kernels {
                     const void *restrict bias, int64_t m, int64_t n, int64_t k,
                     int32_t accumulate);
 
+  // ---- weights w[n, k] that many products share: C[m,n] = A[m,k] w' (+ bias) --------------------
+  /// Columns of C that one panel of packed weights makes; work is shared out by panels.
+  int32_t (*packed_columns)(void);
+  /// Bytes that the packed weights take.
+  int64_t (*packed_size)(int64_t n, int64_t k);
+  void (*pack_weights)(void *restrict out, const void *restrict w, int64_t n, int64_t k);
+  /// Panels in [begin, end); equal to `gemm` to the bit.
+  void (*gemm_packed)(void *restrict c, int64_t c_row, const void *restrict a, int64_t a_row,
+                      const void *restrict packed, const void *restrict bias, int64_t m,
+                      int64_t n, int64_t k, int64_t begin, int64_t end);
+  /// The same for `gemm_bf16`, null where that is.
+  int64_t (*packed_size_bf16)(int64_t n, int64_t k);
+  void (*pack_weights_bf16)(void *restrict out, const void *restrict w, int64_t n, int64_t k);
+  void (*gemm_packed_bf16)(void *restrict c, int64_t c_row, const void *restrict a,
+                           int64_t a_row, const void *restrict packed,
+                           const void *restrict bias, int64_t m, int64_t n, int64_t k,
+                           int64_t begin, int64_t end);
+
   // ---- moving data -------------------------------------------------------------------------
   void (*fill)(void *out, double value, int64_t begin, int64_t end);
   /// out[o, r, :] (+)= x[o, r, :] for outer rows o in [begin, end), with independent strides.
@@ -72,6 +90,9 @@ typedef struct kernels {
                int64_t end);
   void (*silu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict x,
                         int64_t width, int64_t begin, int64_t end);
+  /// out = SiLU(x + row), the same row[width] for every row of x.
+  void (*silu_of_sum)(void *restrict out, const void *restrict x, const void *restrict row,
+                      int64_t width, int64_t begin, int64_t end);
   /// x[rows, 2 width] = [a, b]; out = SiLU(a) * b. Shazeer 2020.
   void (*swiglu)(void *restrict out, const void *restrict x, int64_t width, int64_t begin,
                  int64_t end);
@@ -141,6 +162,12 @@ typedef struct kernels {
                                         const void *restrict statistics, int64_t rows,
                                         int64_t width, int64_t begin, int64_t end);
   /// out = x * sqrt(width) * rsqrt(sum(x^2) + epsilon); inverse[rows] keeps rsqrt(...).
+  /// out = layer_norm(x) * (1 + scale) + shift, nothing kept: for inference.
+  void (*layer_norm_modulated)(void *restrict out, const void *restrict x,
+                               const void *restrict gain, const void *restrict bias,
+                               const void *restrict scale, const void *restrict shift,
+                               int64_t stride, int64_t width, double epsilon, int64_t begin,
+                               int64_t end);
   void (*sphere_norm)(void *restrict out, void *restrict inverse, const void *restrict x,
                       int64_t width, double epsilon, int64_t begin, int64_t end);
   void (*sphere_norm_gradient)(void *restrict dx, const void *restrict dy,
@@ -159,8 +186,9 @@ typedef struct kernels {
                              const void *restrict qkv, const void *restrict cosine,
                              const void *restrict sine, const attention_shape *shape,
                              void *restrict scratch, int64_t begin, int64_t end);
-  /// Appends `shape->tokens` new tokens at place `position` of the caches
-  /// [batch, heads, capacity, size] (rotated keys, values) and attends causally over all so far.
+  /// Appends `shape->tokens` new tokens at place `position` of the caches, rotated keys
+  /// [batch, heads, size, capacity] and values [batch, heads, capacity, size], and attends causally
+  /// over all so far. The capacity is a multiple of 16; scratch holds that many elements + size.
   /// cosine, sine: rows of the new tokens. Equal to `attention` to the bit.
   void (*attention_cached)(void *restrict out, void *restrict key_cache,
                            void *restrict value_cache, const void *restrict qkv,

@@ -1,0 +1,169 @@
+// From noise to states, the most of the work of sampling: the head's evaluations of one position.
+
+import NeuralNetwork
+import Tensor
+
+/// Integrates the flow head's velocity for a batch of images at one position (model.md section 5).
+struct StateIntegrator {
+  private let head: PackedResidualMLP
+  private let integration: Integration
+  /// [1, w] for each time of the integration.
+  private let times: [Tensor]
+
+  /// Images of one thread's round: their activations stay in its second-level cache.
+  private static let round = 32
+  /// Rows a thread needs to be worth reading all weights by itself.
+  private static let rowsForAll = 24
+  /// Weights that fit beside the activations in a second-level cache.
+  private static let fewWeights = 512 * 1024
+
+  init(_ head: PackedResidualMLP, _ integration: Integration, times: [Tensor]) {
+    self.head = head
+    self.integration = integration
+    self.times = times
+  }
+
+  /// Writes draw `draw` of an image's noise: 0 its start, j + 1 the noise of step j.
+  typealias Noise = (_ image: Int, _ draw: Int, _ target: UnsafeMutableRawPointer) -> Void
+
+  /// - Parameters:
+  ///   - condition: [count or 2 count, 1, w], the null half after the conditional one
+  ///   - scale: of the guidance; 1 where there is no null half
+  /// - Returns: states before their norm, [count, 1, k]
+  func states(
+    count: Int, condition: Tensor, scale: Double, noise: @escaping Noise
+  ) -> Tensor {
+    let (device, type) = (condition.device, condition.type)
+    let halves = condition.rows / max(count, 1)
+    let z = Tensor(uninitialized: [count, 1, head.inputs], type: type, on: device)
+    let perThread = (count + device.threads - 1) / device.threads
+    let shared =
+      count < device.threads || device.threads == 1
+      || (halves * perThread < Self.rowsForAll && head.weightCount > Self.fewWeights)
+    let round = shared ? count : min(perThread, Self.round)
+    let workspace = Workspace(
+      head, rows: halves * round, images: round, threads: shared ? 1 : device.threads, type: type,
+      on: device)
+    func integrate(_ first: Int, _ last: Int, _ thread: Int) {
+      let chunk = Chunk(
+        integrator: self, images: first..<last, of: count, halves: halves, scale: scale,
+        condition: condition, z: z, noise: noise, memory: workspace.memory(of: thread),
+        shared: shared)
+      chunk.integrate()
+    }
+    if shared {
+      integrate(0, count, 0)
+    } else {
+      device.parallel(count, cost: head.weightCount * times.count) { begin, end, thread in
+        for first in stride(from: Int(begin), to: Int(end), by: round) {
+          integrate(first, min(first + round, Int(end)), thread)
+        }
+      }
+    }
+    return z
+  }
+
+  /// Memory of one position's integration, for each thread.
+  private struct Workspace {
+    private let tensor: Tensor
+
+    init(
+      _ head: PackedResidualMLP, rows: Int, images: Int, threads: Int, type: ElementType,
+      on device: Device
+    ) {
+      let perRow = head.workspacePerRow + head.width + head.inputs + head.outputs
+      let each = rows * perRow + 2 * images * head.inputs
+      tensor = Tensor(
+        uninitialized: [threads, (each + 15) / 16 * 16], type: type, on: device)
+    }
+
+    func memory(of thread: Int) -> UnsafeMutableRawPointer {
+      tensor.pointer(at: thread * tensor.width)
+    }
+  }
+
+  /// The images of one round.
+  private struct Chunk: FlowPath {
+    let integrator: StateIntegrator
+    let images: Range<Int>
+    let halves: Int
+    let scale: Double
+    let noise: Noise
+    let loops: RowLoops
+    /// The chunk's rows of the result, [images, k].
+    let z: UnsafeMutableRawPointer
+    let conditions, inputs, outputs, ahead, drawn, workspace: UnsafeMutableRawPointer
+
+    private var k: Int { integrator.head.inputs }
+
+    init(
+      integrator: StateIntegrator, images: Range<Int>, of count: Int, halves: Int, scale: Double,
+      condition: Tensor, z: Tensor, noise: @escaping Noise, memory: UnsafeMutableRawPointer,
+      shared: Bool
+    ) {
+      self.integrator = integrator
+      self.images = images
+      self.halves = halves
+      self.scale = scale
+      self.noise = noise
+      let head = integrator.head
+      let size = z.type.size
+      let rows = halves * images.count
+      loops = RowLoops(rows: rows, type: z.type, on: z.device, shared: shared)
+      self.z = z.pointer(at: images.lowerBound * head.inputs)
+      workspace = memory
+      conditions = workspace + rows * head.workspacePerRow * size
+      inputs = conditions + rows * head.width * size
+      outputs = inputs + rows * head.inputs * size
+      ahead = outputs + rows * head.outputs * size
+      drawn = ahead + images.count * head.inputs * size
+      // Both halves of these images, one after the other.
+      let bytes = images.count * head.width * size
+      for half in 0..<halves {
+        (conditions + half * bytes).copyMemory(
+          from: condition.pointer(at: (half * count + images.lowerBound) * head.width),
+          byteCount: bytes)
+      }
+    }
+
+    func integrate() {
+      draw(0, to: z)
+      integrator.integration.integrate(self)
+    }
+
+    private func draw(_ number: Int, to target: UnsafeMutableRawPointer) {
+      for (row, image) in images.enumerated() {
+        noise(image, number, target + row * k * loops.type.size)
+      }
+    }
+
+    // MARK: FlowPath
+
+    func velocity(at point: FlowPoint, time: Int) {
+      let from = point == .state ? z : ahead
+      let bytes = images.count * k * loops.type.size
+      for half in 0..<halves {
+        (inputs + half * bytes).copyMemory(from: from, byteCount: bytes)
+      }
+      integrator.head.evaluate(
+        loops, into: outputs, inputs, condition: conditions,
+        time: integrator.times[time].pointer, workspace: workspace)
+      guard halves == 2 else { return }
+      loops.combine(
+        outputs, scale, outputs, 1 - scale, outputs + bytes, width: k, count: images.count)
+    }
+
+    func lookAhead(_ step: Double) {
+      loops.combine(ahead, 1, z, step, outputs, width: k, count: images.count)
+    }
+
+    func move(_ alpha: Double, _ beta: Double) {
+      loops.combine(z, alpha, z, beta, outputs, width: k, count: images.count)
+    }
+
+    func addNoise(_ factor: Double, step: Int) {
+      draw(step + 1, to: drawn)
+      loops.combine(z, 1, z, factor, drawn, width: k, count: images.count)
+    }
+  }
+}

@@ -57,7 +57,7 @@ package func attention(
         kernel(to, gradient, from, cosine, sine, $0, scratch.pointer(of: thread), begin, end)
       }
     }
-    tape.add(dqkv, to: qkv)
+    tape.add(dqkv, to: qkv.place)
   }
 }
 

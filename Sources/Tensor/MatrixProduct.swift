@@ -35,6 +35,7 @@ package func matrixProduct(
   precondition(bias == nil || bias!.count == n, "matrixProduct: bias of \(bias!.count) for \(n)")
   guard m > 0, n > 0 else { return }
   let tensor = c.tensor
+  tensor.device.count(multiplyAdds: m * n * k)
   let kernels = tensor.kernels.pointee
   let gemm = (precision == .bfloat16 ? kernels.gemm_bf16 : nil) ?? kernels.gemm!
   let (cStart, aStart) = (tensor.pointer(at: c.first), a.tensor.pointer(at: a.first))

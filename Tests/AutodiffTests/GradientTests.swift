@@ -99,6 +99,10 @@ let gradientCases: [GradientCase] = [
     let noise = random([2, 1, 3, 4], 50, device, type)
     return interpolated(noise: noise, to: $0[0], t: t, repeats: 1)
   },
+  .init(name: "rowsScaled", shapes: [[3, 4]]) {
+    let (device, type) = ($0[0].value.device, $0[0].value.type)
+    return rowsScaled($0[0], by: Tensor([0.5, -2, 3], [3], type: type, on: device))
+  },
   .init(name: "reshaped", shapes: [[2, 6]]) { add($0[0], $0[0]).reshaped([3, 4]) },
 ]
 

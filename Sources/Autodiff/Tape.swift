@@ -66,6 +66,14 @@ package struct Scalar {
   package let value: Double
   /// Adds `factor` times the derivative of the value to the gradients of what it was made from.
   let derivative: ((_ factor: Double) -> Void)?
+
+  /// The sum of several.
+  package static func sum(_ terms: [Scalar]) -> Scalar {
+    let derivatives = terms.compactMap(\.derivative)
+    let value = terms.reduce(0) { $0 + $1.value }
+    guard !derivatives.isEmpty else { return Scalar(value: value, derivative: nil) }
+    return Scalar(value: value) { factor in for derivative in derivatives { derivative(factor) } }
+  }
 }
 
 /// Records operations in the order they run, and runs their derivatives in reverse. One backward

@@ -54,5 +54,13 @@ static const kernels TABLE = {
     .squared_difference_gradient = squared_difference_gradient,
     .time_features = time_features,
     .patch_normalize = patch_normalize,
+    .gather_windows = gather_windows,
+    .max_pool = max_pool,
+    .max_pool_gradient = max_pool_gradient,
+    .average_pool = average_pool,
+    .relu = relu,
+    .relu_gradient = relu_gradient,
+    .feature_distance = feature_distance,
+    .feature_distance_gradient = feature_distance_gradient,
     .adamw = adamw,
 };

@@ -13,6 +13,8 @@
 
 #define KERNELS_VERSION 1
 #define REDUCTION_CHUNK 4096
+/// Rows of features in one partial sum of `feature_distance`.
+#define FEATURE_ROWS 64
 
 /// AdamW with decoupled decay (Loshchilov & Hutter 2019); all scalars as model.md section 4 (8).
 typedef struct adamw_step {
@@ -31,6 +33,13 @@ typedef struct attention_shape {
   int64_t batch, tokens, heads, size;
   int32_t causal;
 } attention_shape;
+
+/// Windows of a convolution or a pooling on images [batch, height, width, channels].
+typedef struct window_shape {
+  int64_t height, width, channels;
+  int64_t out_height, out_width;
+  int64_t kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x;
+} window_shape;
 
 typedef struct kernels {
   int32_t version;
@@ -229,6 +238,36 @@ typedef struct kernels {
   /// out = (y - mean) / sqrt(var + epsilon), var over width - 1. He et al. 2022 (MAE).
   void (*patch_normalize)(void *restrict out, const void *restrict y, int64_t width,
                           double epsilon, int64_t begin, int64_t end);
+
+  // ---- images [batch, height, width, channels] --------------------------------------------------
+  /// out[r - begin, (ky * kernel_width + kx) * channels + c] for output pixels r in [begin, end) of
+  /// batch * out_height * out_width; zero outside of the image.
+  void (*gather_windows)(void *restrict out, const void *restrict x,
+                         const window_shape *restrict shape, int64_t begin, int64_t end);
+  /// The largest of each window, and its place ky * kernel_width + kx in it.
+  void (*max_pool)(void *restrict out, void *restrict which, const void *restrict x,
+                   const window_shape *restrict shape, int64_t begin, int64_t end);
+  /// begin..end over the input's pixels.
+  void (*max_pool_gradient)(void *restrict dx, const void *restrict dy,
+                            const void *restrict which, const window_shape *restrict shape,
+                            int64_t begin, int64_t end);
+  /// The mean of each window's pixels that lie in the image.
+  void (*average_pool)(void *restrict out, const void *restrict x,
+                       const window_shape *restrict shape, int64_t begin, int64_t end);
+  /// max(x, 0), element-wise on [rows, width]; out may be x.
+  void (*relu)(void *out, const void *x, int64_t width, int64_t begin, int64_t end);
+  /// From the result y: the derivative at 0 is 0.
+  void (*relu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict y,
+                        int64_t width, int64_t begin, int64_t end);
+  /// partial[c] = sum over rows of chunk c of sum_i weight[i] (x_i/|x| - y_i/|y|)^2, where |x| is
+  /// sqrt(sum x^2 + 1e-20) + 1e-10. Zhang et al. 2018 (LPIPS).
+  void (*feature_distance)(double *restrict partial, const void *restrict x,
+                           const void *restrict y, const void *restrict weight, int64_t width,
+                           int64_t rows, int64_t begin, int64_t end);
+  /// factor times the derivative by x; zero where x is zero.
+  void (*feature_distance_gradient)(void *restrict dx, const void *restrict x,
+                                    const void *restrict y, const void *restrict weight,
+                                    double factor, int64_t width, int64_t begin, int64_t end);
 
   // ---- optimizer -------------------------------------------------------------------------------
   /// Weights, moments and, where it is not null, a moving average of the weights in one pass.

@@ -28,6 +28,18 @@ package struct ResidualMLP {
     let norm: LayerNorm
     let up: Linear
     let down: Linear
+
+    /// - Parameter modulation: scale, shift and gate, [..., 3 width]
+    func callAsFunction(_ x: Variable, modulation: Variable?) -> Variable {
+      let u = norm(x)
+      guard let modulation else { return add(x, down(swiglu(up(u)))) }
+      let w = x.value.width
+      let moved = modulated(
+        u, scale: ModulationColumns(modulation, first: 0),
+        shift: ModulationColumns(modulation, first: w))
+      return gatedAdd(
+        x, down(swiglu(up(moved))), gate: ModulationColumns(modulation, first: 2 * w))
+    }
   }
   let input: Linear
   let blocks: [Block]
@@ -77,19 +89,14 @@ package struct ResidualMLP {
     let w = shape.width
     let perGroup = shape.blocks / shape.groups
     var x = input(x)
-    var modulation: Variable?
-    for (b, block) in blocks.enumerated() {
-      if b % perGroup == 0, let m { modulation = modulations[b / perGroup](m) }
-      var u = block.norm(x)
-      if let modulation {
-        u = modulated(
-          u, scale: ModulationColumns(modulation, first: 0),
-          shift: ModulationColumns(modulation, first: w))
+    // Blocks that share a modulation are recomputed together: its gradient is one sum, to the bit.
+    for first in stride(from: 0, to: blocks.count, by: perGroup) {
+      let modulation = m.map { modulations[first / perGroup]($0) }
+      x = recomputed([x] + (modulation.map { [$0] } ?? [])) { inputs in
+        blocks[first..<first + perGroup].reduce(inputs[0]) {
+          $1($0, modulation: inputs.dropFirst().first)
+        }
       }
-      let change = block.down(swiglu(block.up(u)))
-      x =
-        modulation.map { gatedAdd(x, change, gate: ModulationColumns($0, first: 2 * w)) }
-        ?? add(x, change)
     }
     x = layerNormalized(x)
     if let m, let finalModulation {

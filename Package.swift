@@ -52,6 +52,7 @@ let package = Package(
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     // libpng with its jumps kept inside C.
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
     // The model trains without a database.
@@ -60,7 +61,7 @@ let package = Package(
     library("Autodiff", ["CKernels", "Tensor"]),
     library("NeuralNetwork", ["Autodiff", "Tensor"]),
     library("Files"),
-    library("TensorFiles", ["Files"]),
+    library("TensorFiles", ["CZlib", "Files"]),
     library("Configuration", ["Files", yams]),
     library("Raster", ["CPNG"]),
     library("Images", ["Digest", "Files", "Raster", "Tensor"]),
@@ -100,7 +101,12 @@ let package = Package(
       ], path: "workers/inputs",
       swiftSettings: swiftSettings),
     stage("ingest", ["Files", "Images"]),
-    stage("train", ["Configuration", "Files", "Images", "PRAModel", "Tensor", "Training"]),
+    stage(
+      "train",
+      [
+        "Configuration", "Files", "Images", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
+        "Training",
+      ]),
     stage(
       "sample",
       ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),

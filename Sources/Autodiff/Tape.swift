@@ -83,6 +83,8 @@ package final class Tape {
   package let type: ElementType
   /// Of the products of `linear`.
   package let products: ProductPrecision
+  /// Whether `recomputed` keeps no activations.
+  package let recomputes: Bool
   /// False for inference: no derivative is kept and every variable is a constant.
   package let isRecording: Bool
 
@@ -99,17 +101,19 @@ package final class Tape {
   private var gradients: [Gradient?] = []
   /// Numbers of the parameters' variables: not the variables, which hold the tape.
   private var leaves: [ObjectIdentifier: Int] = [:]
+  private var parameters: [(parameter: Parameter, id: Int)] = []
 
   /// - Parameter packingWeights: for inference over and over with weights that do not change
   package init(
     on device: Device, type: ElementType = .float32, products: ProductPrecision = .full,
-    recording: Bool = true, packingWeights: Bool = false
+    recording: Bool = true, packingWeights: Bool = false, recomputing: Bool = false
   ) {
     precondition(!(recording && packingWeights), "Tape: packed weights do not see an update")
     self.device = device
     self.type = type
     self.products = products
     isRecording = recording
+    recomputes = recomputing
     packsWeights = packingWeights
   }
 
@@ -127,6 +131,7 @@ package final class Tape {
     }
     let leaf = newVariable(parameter.value, derivative: nil)
     leaves[ObjectIdentifier(parameter)] = leaf.id
+    parameters.append((parameter, derivatives.count - 1))
     return leaf
   }
 
@@ -162,6 +167,21 @@ package final class Tape {
     return result
   }
 
+  /// The result of an operation whose inputs may be parameters that it looks up itself.
+  func recordAlways(
+    _ value: Tensor, derivative: @escaping (Tape, Tensor) -> Void
+  ) -> Variable { newVariable(value, derivative: derivative) }
+
+  /// A tape for a part of this one's work.
+  func another(recording: Bool) -> Tape {
+    Tape(on: device, type: type, products: products, recording: recording)
+  }
+
+  /// Gradients that reached parameters, in the order in which these were used.
+  var parameterGradients: [(Parameter, Tensor)] {
+    parameters.compactMap { entry in gradients[entry.id].map { (entry.parameter, $0.tensor) } }
+  }
+
   /// Adds `tensor` to a gradient. Pass `owned: false` when others hold the same memory.
   func add(_ tensor: @autoclosure () -> Tensor, to place: GradientPlace, owned: Bool = true) {
     guard let id = place.id else { return }
@@ -194,6 +214,16 @@ package final class Tape {
   /// Differentiates the sum of weight * value over the terms, once.
   package func backward(_ terms: [(weight: Double, of: Scalar)]) {
     for term in terms { term.of.derivative?(term.weight) }
+    propagate()
+  }
+
+  /// Differentiates from a variable whose gradient is known, once.
+  func backward(from variable: Variable, gradient: Tensor) {
+    add(gradient, to: variable.place, owned: false)
+    propagate()
+  }
+
+  private func propagate() {
     for id in derivatives.indices.reversed() {
       guard let derivative = derivatives[id], let gradient = gradients[id] else { continue }
       derivative(self, gradient.tensor)

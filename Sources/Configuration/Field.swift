@@ -5,6 +5,12 @@ import Files
 /// A mapping of keys in a settings file.
 package protocol Section: Sendable, Equatable {
   static var fields: [Field<Self>] { get }
+  /// Keys that model.md section 10 does not name: stored configurations may lack them.
+  static var additions: Set<String> { get }
+}
+
+extension Section {
+  package static var additions: Set<String> { [] }
 }
 
 /// One key of a section.
@@ -35,7 +41,10 @@ extension Section {
       try field.assign(&self, entry.value, full, complete)
     }
     if complete {
-      for field in Self.fields where !entries.contains(where: { $0.key == field.key }) {
+      for field in Self.fields
+      where !Self.additions.contains(field.key)
+        && !entries.contains(where: { $0.key == field.key })
+      {
         throw ConfigurationError(
           "\(path.isEmpty ? field.key : "\(path).\(field.key)"): missing; a stored configuration "
             + "names every key")

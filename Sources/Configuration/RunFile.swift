@@ -46,10 +46,13 @@ package struct RunFile: Sendable, Equatable {
   /// Path of the source, taken from the run file's folder.
   /// - Parameter file: path of the run file
   package func sourcePath(besides file: String) -> String {
-    guard !data.source.hasPrefix("/"), let slash = file.lastIndex(of: "/") else {
-      return data.source
-    }
-    return String(file[...slash]) + data.source
+    Self.path(data.source, besides: file)
+  }
+
+  /// A path that the run file names, taken from its folder.
+  package static func path(_ given: String, besides file: String) -> String {
+    guard !given.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return given }
+    return String(file[...slash]) + given
   }
 
   /// Reads a run file and applies `--set` options.

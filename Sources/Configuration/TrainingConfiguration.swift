@@ -45,8 +45,16 @@ package struct TrainingConfiguration: Section {
   package var crop: [Double]?
   package var maxBadSteps = 10
   package var precision = Precision.fp32
+  /// Images that a pass holds at once, or nil for the whole batch: gradients of the parts are added
+  /// up, which gives the batch's to rounding.
+  package var microBatch: Int?
+  /// Whether activations of blocks are computed again in the backward pass and not kept: the same
+  /// result to the bit from less memory.
+  package var recompute = false
 
   package init() {}
+
+  package static let additions: Set<String> = ["micro_batch", "recompute"]
 
   /// The number of steps on a data set.
   /// - Parameter images: images in the data set
@@ -69,6 +77,8 @@ package struct TrainingConfiguration: Section {
       .numbers("ema", \.ema, .from(0, below: 1)), .flag("flip", \.flip),
       .optionalNumbers("crop", \.crop, .above(0, to: 1), count: 2),
       .integer("max_bad_steps", \.maxBadSteps, 1...many), .choice("precision", \.precision),
+      .optionalInteger("micro_batch", \.microBatch, 1...1_000_000),
+      .flag("recompute", \.recompute),
     ]
   }
 }

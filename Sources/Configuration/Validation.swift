@@ -72,7 +72,16 @@ extension ModelConfiguration {
         crop[0] <= crop[1],
         "training.crop: the first number, \(crop[0]), is above the second, \(crop[1])")
     }
+    if let part = training.microBatch {
+      try require(
+        part <= training.batch,
+        "training.micro_batch: \(part) is above training.batch \(training.batch)")
+    }
     if loss.lpips > 0 {
+      try require(
+        method.hasStates,
+        "loss.lpips: has no effect with method \(method.rawValue), which reconstructs nothing; set "
+          + "it to 0")
       try require(
         !loss.lpipsFile.isEmpty,
         "loss.lpips_file: loss.lpips is \(shortestDecimal(loss.lpips)), which needs the file with "

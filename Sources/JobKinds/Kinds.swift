@@ -50,11 +50,18 @@ package struct TrainArguments: JobArguments {
   /// The ingest job.
   package var data = 0
   package var config = ModelConfiguration()
+  /// SHA-256 of the artifacts that `config.loss.lpips_file` names, in its order.
+  package var lpipsWeights: [String] = []
 
   package init() {}
 
+  package static let additions: Set<String> = ["lpips_weights"]
+
   package static var fields: [Field<Self>] {
-    [.integer("data", \.data, jobIDs), .section("config", \.config)]
+    [
+      .integer("data", \.data, jobIDs), .section("config", \.config),
+      .texts("lpips_weights", \.lpipsWeights),
+    ]
   }
 
   package var parents: [Int] { [data] }
@@ -62,7 +69,13 @@ package struct TrainArguments: JobArguments {
   package func validate() throws {
     try require(data, "data", .ingest)
     try config.validate()
-    try config.requireSupported()
+    guard lpipsWeights.count == config.loss.lpipsFile.count,
+      lpipsWeights.allSatisfy({ $0.wholeMatch(of: /[0-9a-f]{64}/) != nil })
+    else {
+      throw ConfigurationError(
+        "lpips_weights: expected the SHA-256 of a stored artifact for each of the "
+          + "\(config.loss.lpipsFile.count) files of config.loss.lpips_file; pra run stores them")
+    }
   }
 }
 

@@ -22,10 +22,16 @@ package final class Parameters {
   package private(set) var all: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private let random: Philox
+  private let isInitializing: Bool
   /// Stream of model.md section 6 from which first values are drawn.
   private static let stream: UInt32 = 10
 
-  package init(seed: UInt64, type: ElementType = .float32, on device: Device) {
+  /// - Parameter initializing: false where a file's values replace the first ones: large models
+  ///   need many seconds for them
+  package init(
+    seed: UInt64, type: ElementType = .float32, on device: Device, initializing: Bool = true
+  ) {
+    isInitializing = initializing
     self.device = device
     self.type = type
     random = Philox(seed: seed)
@@ -50,6 +56,7 @@ package final class Parameters {
   package var elementCount: Int { all.reduce(0) { $0 + $1.value.count } }
 
   private func values(_ name: String, _ shape: [Int], _ start: Initialization) -> Tensor {
+    guard isInitializing else { return Tensor(uninitialized: shape, type: type, on: device) }
     let count = shape.reduce(1, *)
     let b = crc32(Array(name.utf8))
     func tensor(_ values: [Double]) -> Tensor { Tensor(values, shape, type: type, on: device) }

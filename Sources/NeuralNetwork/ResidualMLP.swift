@@ -28,6 +28,13 @@ package struct ResidualMLP {
     let norm: LayerNorm
     let up: Linear
     let down: Linear
+
+    /// - Parameter modulation: scale, shift and gate, [..., 3 width]
+    func callAsFunction(_ x: Variable, modulation: Variable?) -> Variable {
+      let change = down(swiglu(up(norm(x, modulatedBy: modulation))))
+      guard let modulation else { return add(x, change) }
+      return gatedAdd(x, change, gate: ModulationColumns(modulation, first: 2 * x.value.width))
+    }
   }
   let input: Linear
   let blocks: [Block]
@@ -74,23 +81,22 @@ package struct ResidualMLP {
   /// - Returns: [..., outputs]
   package func callAsFunction(_ x: Variable, condition m: Variable? = nil) -> Variable {
     precondition((m != nil) == (finalModulation != nil), "ResidualMLP: condition")
-    let w = shape.width
     let perGroup = shape.blocks / shape.groups
     var x = input(x)
-    var modulation: Variable?
-    for (b, block) in blocks.enumerated() {
-      if b % perGroup == 0, let m { modulation = modulations[b / perGroup](m) }
-      let u = block.norm(x, modulatedBy: modulation)
-      let change = block.down(swiglu(block.up(u)))
-      x =
-        modulation.map { gatedAdd(x, change, gate: ModulationColumns($0, first: 2 * w)) }
-        ?? add(x, change)
+    // Blocks that share a modulation are recomputed together: its gradient is one sum, to the bit.
+    for first in stride(from: 0, to: blocks.count, by: perGroup) {
+      let modulation = m.map { modulations[first / perGroup]($0) }
+      x = recomputed([x] + (modulation.map { [$0] } ?? [])) { inputs in
+        blocks[first..<first + perGroup].reduce(inputs[0]) {
+          $1($0, modulation: inputs.dropFirst().first)
+        }
+      }
     }
     guard let m, let finalModulation else { return output(layerNormalized(x)) }
     let last = finalModulation(m)
     return output(
       layerNormModulated(
-        x, scale: ModulationColumns(last, first: 0), shift: ModulationColumns(last, first: w)))
+        x, scale: ModulationColumns(last, first: 0), shift: ModulationColumns(last, first: shape.width)))
   }
 }
 

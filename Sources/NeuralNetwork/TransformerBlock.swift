@@ -92,7 +92,11 @@ package struct TransformerStack {
   package func callAsFunction(_ x: Variable, caches: [KeyValueCache]? = nil) -> Variable {
     var x = x
     for (layer, block) in blocks.enumerated() {
-      x = block(x, angles: angles, causal: causal, cache: caches?[layer])
+      if let cache = caches?[layer] {
+        x = block(x, angles: angles, causal: causal, cache: cache)
+      } else {
+        x = recomputed([x]) { block($0[0], angles: angles, causal: causal) }
+      }
     }
     return x
   }

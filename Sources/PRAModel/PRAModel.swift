@@ -75,14 +75,16 @@ package final class PRAModel {
   package var nullClass: Int32 { Int32(sizes.classes) }
 
   /// A model with the first weights of its configuration's seed.
-  /// - Throws: `ConfigurationError` for what is not built
+  /// - Parameter initializing: false where weights are loaded next
+  /// - Throws: `ConfigurationError` for settings that do not fit each other
   package init(
     _ configuration: ModelConfiguration, classes: Int, type: ElementType = .float32,
-    on device: Device
+    on device: Device, initializing: Bool = true
   ) throws {
-    try configuration.requireSupported()
+    try configuration.validate()
     sizes = ModelSizes(configuration, classes: classes)
-    parameters = Parameters(seed: configuration.seed, type: type, on: device)
+    parameters = Parameters(
+      seed: configuration.seed, type: type, on: device, initializing: initializing)
     trunk = Trunk(sizes, in: parameters)
     generator = Self.generator(sizes, in: parameters)
   }

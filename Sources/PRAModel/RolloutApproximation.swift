@@ -7,9 +7,14 @@ import Tensor
 
 extension PRAModel {
   /// Runs the passes of the configured method on a tape.
-  package func losses(_ batch: TrainingBatch, on tape: Tape) -> (StepLosses, StepActivations) {
-    switch generator {
-    case .states(let parts): stateLosses(parts, batch, on: tape)
+  /// - Parameter perceptual: the network of `loss.lpips`, where that is above 0
+  package func losses(
+    _ batch: TrainingBatch, on tape: Tape, perceptual: LPIPS? = nil
+  ) -> (StepLosses, StepActivations) {
+    precondition(
+      perceptual != nil || configuration.loss.lpips == 0, "losses: loss.lpips without a network")
+    return switch generator {
+    case .states(let parts): stateLosses(parts, batch, on: tape, perceptual)
     case .patches(let parts): patchLosses(parts, batch, on: tape)
     case .image(let denoiser): imageLosses(denoiser, batch, on: tape)
     }
@@ -17,7 +22,7 @@ extension PRAModel {
 
   /// `pra`, `clean-input`, `exact-rollout`: a reconstruction pass, then an AR pass.
   private func stateLosses(
-    _ parts: StateGenerator, _ batch: TrainingBatch, on tape: Tape
+    _ parts: StateGenerator, _ batch: TrainingBatch, on tape: Tape, _ perceptual: LPIPS?
   ) -> (StepLosses, StepActivations) {
     let labels = droppedLabels(batch)
     let target = tape.constant(batch.patches)
@@ -59,7 +64,7 @@ extension PRAModel {
     // 6-7. Losses.
     let (flow, velocity) = flowLoss(parts.head, states.value, hidden, batch)
     let weights = configuration.loss
-    let losses = StepLosses(terms: [
+    var terms = [
       LossTerm(name: "loss.flow", weight: 1, scalar: flow),
       LossTerm(
         name: "loss.l1", weight: weights.l1,
@@ -67,11 +72,21 @@ extension PRAModel {
       LossTerm(
         name: "loss.l2", weight: weights.l2,
         scalar: meanSquaredDifference(decoded, batch.patches)),
-      patchPredictionLoss(parts.patchPrediction, hidden, batch),
-    ])
+    ]
+    if weights.lpips > 0, let perceptual {
+      let image = configuration.image
+      func images(_ x: Variable) -> Variable {
+        imagesOfPatches(x, patch: image.patch, channels: image.channels)
+      }
+      terms.append(
+        LossTerm(
+          name: "loss.lpips", weight: weights.lpips,
+          scalar: perceptual(images(decoded), images(target).value)))
+    }
+    terms.append(patchPredictionLoss(parts.patchPrediction, hidden, batch))
     activations["hidden"] = hidden
     activations["velocity"] = velocity
-    return (losses, activations)
+    return (StepLosses(terms: terms), activations)
   }
 
   /// L_norm.

@@ -43,6 +43,11 @@ func readTensors(
       throw TensorFileMismatch(
         description: "\(path): \(name) has shape \(shape), expected \(like.shape)")
     }
-    return Tensor(try file.read(name), shape, type: like.type, on: like.device)
+    let values = try file.read(name)
+    if let bad = values.firstIndex(where: { !$0.isFinite }) {
+      throw TensorFileMismatch(
+        description: "\(path): element \(bad) of \(name) is \(values[bad]); weights are finite")
+    }
+    return Tensor(values, shape, type: like.type, on: like.device)
   }
 }

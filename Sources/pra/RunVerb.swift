@@ -33,17 +33,17 @@ struct Run: ParsableCommand {
   func run() throws {
     let overrides = try settings.map { try Override($0) }
     let plan = try RunFile(path: file, overrides: overrides)
-    for arm in plan.arms { try arm.configuration.requireSupported() }
     let source = try Source(plan.sourcePath(besides: file))
+    let weights = try WeightArtifacts(plan, besides: file)
 
     let connection = try Database.connect(.submit)
-    let id = try enqueue(plan, source, connection)
+    let id = try enqueue(plan, source, weights, connection)
     print(id)
     if wait { try Watcher(try Database.url(), run: id).watch() }
   }
 
   private func enqueue(
-    _ plan: RunFile, _ source: Source, _ connection: Connection
+    _ plan: RunFile, _ source: Source, _ weights: WeightArtifacts, _ connection: Connection
   ) throws -> Int64 {
     let configuration = plan.storedConfiguration
     if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
@@ -51,6 +51,7 @@ struct Run: ParsableCommand {
     var store = try Database.store(.submit)
     _ = try store.store(
       file: source.path, name: source.name, mediaType: "application/x-tar", owner: .submitter)
+    try weights.store(in: &store)
     return try connection.transaction {
       // Two callers with --reuse at once make one run.
       try connection.query(Queries.lockName, [.text(plan.name)])
@@ -58,7 +59,7 @@ struct Run: ParsableCommand {
       let run = try SubmitQueue(connection).createRun(
         name: plan.name, configuration: configuration, codeVersion: codeVersion,
         dataFingerprint: source.sha256)
-      try enqueueJobs(plan, source, run, connection)
+      try enqueueJobs(plan, source, weights, run, connection)
       return run
     }
   }
@@ -72,7 +73,8 @@ struct Run: ParsableCommand {
   }
 
   private func enqueueJobs(
-    _ plan: RunFile, _ source: Source, _ run: Int64, _ connection: Connection
+    _ plan: RunFile, _ source: Source, _ weights: WeightArtifacts, _ run: Int64,
+    _ connection: Connection
   ) throws {
     func job(_ arguments: some JobArguments, after: [Int64]) throws -> Int64 {
       try arguments.validate()
@@ -97,6 +99,7 @@ struct Run: ParsableCommand {
       let data = try dataSet(configuration.image)
       var train = TrainArguments()
       (train.data, train.config) = (Int(data), configuration)
+      train.lpipsWeights = configuration.loss.lpipsFile.map { weights.digests[$0]! }
       let trained = try job(train, after: [data])
 
       guard let sample = plan.sample else { return nil }
@@ -144,51 +147,5 @@ extension RunFile {
       members.append(("arms", JSONText.array(texts)))
     }
     return JSONText.object(members)
-  }
-}
-
-/// The tar that a run ingests: a file, or a folder packed into one.
-private final class Source {
-  let path: String
-  let name: String
-  let sha256: String
-  private let isTemporary: Bool
-
-  init(_ given: String) throws {
-    var isFolder: ObjCBool = false
-    var isComplete = false
-    guard FileManager.default.fileExists(atPath: given, isDirectory: &isFolder) else {
-      throw ConfigurationError("data.source: there is no file or folder \(given)")
-    }
-    let last = URL(filePath: given).standardizedFileURL.lastPathComponent
-    let packed = FileManager.default.temporaryDirectory
-      .appending(path: "pra-source-\(UUID().uuidString).tar").path(percentEncoded: false)
-    let tar = isFolder.boolValue ? packed : given
-    defer { if !isComplete && isFolder.boolValue { unlink(packed) } }
-    if isFolder.boolValue { _ = try refusing { try TarWriter.pack(folder: given, to: packed) } }
-    // Names that leave the archive, links and a lost end are refused before anything is written.
-    try refusing {
-      let reader = try TarReader(tar)
-      while try reader.next() != nil {}
-    }
-    var digest = SHA256()
-    let file = try refusing { try MappedFile(tar) }
-    // The bytes are there as long as the file is.
-    withExtendedLifetime(file) { digest.update(file.bytes) }
-    (path, isTemporary) = (tar, isFolder.boolValue)
-    name = isFolder.boolValue ? "\(last).tar" : last
-    sha256 = digest.hexadecimal()
-    isComplete = true
-  }
-
-  deinit { if isTemporary { try? FileManager.default.removeItem(atPath: path) } }
-}
-
-/// A file that cannot be read is bad input.
-private func refusing<T>(_ body: () throws -> T) throws -> T {
-  do {
-    return try body()
-  } catch let error as FileError {
-    throw ConfigurationError("data.source: \(error)")
   }
 }

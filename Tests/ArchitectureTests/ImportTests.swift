@@ -10,7 +10,7 @@ private let allowed: [String: Set<String>] = [
   "Sources/Autodiff": ["CKernels", "Tensor"],
   "Sources/NeuralNetwork": ["Autodiff", "Tensor"],
   "Sources/Files": [],
-  "Sources/TensorFiles": ["Files"],
+  "Sources/TensorFiles": ["CZlib", "Files"],
   "Sources/Configuration": ["Files", "Yams"],
   "Sources/Raster": ["CPNG"],
   "Sources/Images": ["Digest", "Files", "Raster", "Tensor"],
@@ -38,8 +38,8 @@ private let allowed: [String: Set<String>] = [
   ],
   "workers/ingest": ["Files", "Images", "JobKinds", "RunStore", "StageInputs"],
   "workers/train": [
-    "Configuration", "Files", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
-    "Training",
+    "Configuration", "Files", "Images", "JobKinds", "NeuralNetwork", "PRAModel", "RunStore",
+    "StageInputs", "Tensor", "TensorFiles", "Training",
   ],
   "workers/sample": [
     "Configuration", "Files", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "Sampling",

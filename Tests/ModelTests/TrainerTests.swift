@@ -169,7 +169,84 @@ private final class Folder {
     #expect(error?.description.contains("head.") == true)
   }
 
-  @Test func whatIsNotBuiltIsRefusedInASentence() {
+  /// Parts of a batch give its gradient to rounding, recomputing gives it to the bit.
+  @Test(arguments: tinyVariants.indices)
+  func aStepInPartsIsTheSameStep(_ variant: Int) throws {
+    func step(
+      _ device: Device, _ edit: (inout ModelConfiguration) -> Void
+    ) throws -> ([(String, Double)], [String: [Double]]) {
+      var configuration = tinyVariants[variant].configuration
+      edit(&configuration)
+      let model = shaken(try PRAModel(configuration, classes: 3, on: device))
+      let trainer = Trainer(model)
+      var gradients: [String: [Double]] = [:]
+      let report = try trainer.run(tinyBatch(model, count: 5)) { found, _ in
+        gradients = found.mapValues(\.doubles)
+      }
+      return (report.values.filter { $0.name.hasPrefix("loss") }, gradients)
+    }
+    let whole = try step(Device(threads: 1)) { _ in }
+    let again = try step(Device(threads: 2)) { $0.training.recompute = true }
+    for (name, expected) in whole.1 {
+      #expect(again.1[name] == expected, "\(name)")
+    }
+    #expect(again.0.map(\.1) == whole.0.map(\.1))
+    let parts = try step(Device(threads: 2)) { $0.training.microBatch = 2 }
+    for (a, b) in zip(parts.0, whole.0) { #expect(abs(a.1 - b.1) <= 1e-6 * abs(b.1), "\(a.0)") }
+    #expect(parts.1.keys == whole.1.keys)
+    for (name, expected) in whole.1 {
+      let scale = expected.map(abs).max()!
+      let worst = zip(parts.1[name]!, expected).map { abs($0 - $1) }.max()!
+      #expect(worst <= 2e-5 * scale + 1e-9, "\(name)")
+    }
+  }
+
+  /// What recomputing is for.
+  @Test func recomputingTakesLessMemory() throws {
+    func reserved(_ recompute: Bool) throws -> Int {
+      let device = Device(threads: 1)
+      let configuration = tiny {
+        $0.trunk.layers = 12
+        $0.head.blocks = 8
+        $0.training.recompute = recompute
+      }
+      let trainer = Trainer(try PRAModel(configuration, classes: 3, on: device))
+      let before = device.reservedBytes
+      _ = try trainer.run(tinyBatch(trainer.model, count: 64))
+      return device.reservedBytes - before
+    }
+    #expect(try reserved(true) < reserved(false) / 2)
+  }
+
+  @Test func spikesAndStatesAreReported() throws {
+    let trainer = try trainer()
+    let first = try trainer.run(tinyBatch(trainer.model))
+    let values = Dictionary(uniqueKeysWithValues: first.values.map { ($0.name, $0.value) })
+    // On the sphere |z| is sqrt(k); four random directions span more than one dimension.
+    #expect(abs(values["state.norm"]! - 2) < 1e-3)
+    #expect(values["state.rank"]! > 1 && values["state.rank"]! <= 4)
+    #expect(values["reconstruction.psnr"]!.isFinite)
+    #expect(values["loss.spikes"] == 0)
+    var diagnostics = Diagnostics()
+    for _ in 0..<60 { #expect(diagnostics.spikes(after: 1) == 0) }
+    #expect(diagnostics.spikes(after: 1.9) == 0)
+    #expect(diagnostics.spikes(after: 9) == 1 && diagnostics.spikes(after: .nan) == 1)
+  }
+
+  @Test func notANumberInACheckpointIsNamed() throws {
+    let folder = try Folder()
+    let writer = try trainer()
+    let path = "\(folder.path)/model.safetensors"
+    writer.model.parameters["head.output.bias"]!.value.fill(with: .nan)
+    _ = try writer.writeCheckpoint(
+      to: folder.path, writer.state(codeVersion: "test", dataFingerprint: "data"))
+    let reader = try trainer()
+    #expect { try reader.model.loadWeights(from: path) } throws: {
+      "\($0)".contains("model.safetensors: element 0 of head.output.bias is nan")
+    }
+  }
+
+  @Test func settingsThatDoNotFitAreRefusedInASentence() {
     #expect(throws: ConfigurationError.self) {
       _ = try PRAModel(tiny { $0.loss.lpips = 1 }, classes: 3, on: Device(threads: 1))
     }

@@ -46,6 +46,20 @@ import Testing
     }
   }
 
+  /// The table of model.md section 7 counts what sampling needs: no encoder, no norm_pix.
+  @Test(arguments: [("pra-s", 134.6), ("pra-b", 249.8), ("pra-l", 511.6), ("nano", 2.0)])
+  func presetsHaveTheSizesOfTheTable(_ name: String, _ millions: Double) throws {
+    var configuration = try #require(Preset(rawValue: name)).configuration
+    configuration.loss.lpips = 0
+    let model = try PRAModel(
+      configuration, classes: 1000, on: Device(threads: 1),
+      initializing: false)
+    let count = model.parameters.all.filter {
+      !$0.name.hasPrefix("encoder.") && !$0.name.hasPrefix("norm_pix.")
+    }.reduce(0) { $0 + $1.value.count }
+    #expect(abs(Double(count) / 1e6 - millions) < 0.05, "\(count)")
+  }
+
   /// sg(): no reconstruction gradient in the trunk of `pra`, no flow gradient in encoder or decoder.
   @Test func stopGradientsHold() throws {
     let device = Device(threads: 1)

@@ -70,7 +70,7 @@ extension StageSession {
           "sampling.weights: the checkpoint of job \(job) has no \(file); it has "
             + known.joined(separator: ", "))
       }
-      let model = try PRAModel(state.config, classes: classes, on: device)
+      let model = try PRAModel(state.config, classes: classes, on: device, initializing: false)
       try model.loadWeights(from: "\(folder)/\(file)")
       return (model, checkpoint.step)
     }

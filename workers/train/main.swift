@@ -4,10 +4,12 @@ import Configuration
 import Files
 import Images
 import JobKinds
+import NeuralNetwork
 import PRAModel
 import RunStore
 import StageInputs
 import Tensor
+import TensorFiles
 import Training
 
 #if canImport(Glibc)
@@ -31,7 +33,8 @@ struct TrainingJob {
     let model = try refusingBadInput {
       try PRAModel(configuration, classes: data.classes.count, on: device)
     }
-    trainer = Trainer(model)
+    trainer = Trainer(
+      model, perceptual: try Self.perceptual(arguments, session, configuration, device))
     let training = configuration.training
     loader = ImageLoader(
       data, batch: training.batch, seed: configuration.seed,
@@ -40,6 +43,24 @@ struct TrainingJob {
     say(
       "\(model.parameters.elementCount) parameters, \(data.count) images in \(data.classes.count) "
         + "classes, \(training.total) steps of \(training.batch), \(session.threads) threads")
+  }
+
+  /// The network of `loss.lpips` from the artifacts that the job names.
+  private static func perceptual(
+    _ arguments: TrainArguments, _ session: StageSession, _ configuration: ModelConfiguration,
+    _ device: Device
+  ) throws -> LPIPS? {
+    guard configuration.loss.lpips > 0 else { return nil }
+    let names = configuration.loss.lpipsFile
+    let paths = try zip(names, arguments.lpipsWeights).enumerated().map { number, file in
+      let path = "\(session.scratch)/lpips-\(number)-\(file.0.split(separator: "/").last ?? "")"
+      try session.fetchArtifact(sha256: file.1, to: path)
+      return path
+    }
+    return try refusingBadInput {
+      let files = try WeightFiles(paths: paths)
+      return try LPIPS({ try files.read($0, shape: $1) }, on: device)
+    }
   }
 
   /// Fills in what only the data set knows: the number of classes, and steps from epochs.

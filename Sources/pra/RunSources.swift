@@ -1,0 +1,81 @@
+// The files that a run is made from, under their digests.
+
+import Configuration
+import Digest
+import Files
+import Foundation
+import RunStore
+
+/// The tar that a run ingests: a file, or a folder packed into one.
+final class Source {
+  let path: String
+  let name: String
+  let sha256: String
+  private let isTemporary: Bool
+
+  init(_ given: String) throws {
+    var isFolder: ObjCBool = false
+    var isComplete = false
+    guard FileManager.default.fileExists(atPath: given, isDirectory: &isFolder) else {
+      throw ConfigurationError("data.source: there is no file or folder \(given)")
+    }
+    let last = URL(filePath: given).standardizedFileURL.lastPathComponent
+    let packed = FileManager.default.temporaryDirectory
+      .appending(path: "pra-source-\(UUID().uuidString).tar").path(percentEncoded: false)
+    let tar = isFolder.boolValue ? packed : given
+    defer { if !isComplete && isFolder.boolValue { unlink(packed) } }
+    if isFolder.boolValue { _ = try refusing { try TarWriter.pack(folder: given, to: packed) } }
+    // Names that leave the archive, links and a lost end are refused before anything is written.
+    try refusing {
+      let reader = try TarReader(tar)
+      while try reader.next() != nil {}
+    }
+    var digest = SHA256()
+    let file = try refusing { try MappedFile(tar) }
+    // The bytes are there as long as the file is.
+    withExtendedLifetime(file) { digest.update(file.bytes) }
+    (path, isTemporary) = (tar, isFolder.boolValue)
+    name = isFolder.boolValue ? "\(last).tar" : last
+    sha256 = digest.hexadecimal()
+    isComplete = true
+  }
+
+  deinit { if isTemporary { try? FileManager.default.removeItem(atPath: path) } }
+}
+
+/// A file that cannot be read is bad input.
+private func refusing<T>(_ key: String = "data.source", _ body: () throws -> T) throws -> T {
+  do {
+    return try body()
+  } catch let error as FileError {
+    throw ConfigurationError("\(key): \(error)")
+  }
+}
+
+/// The files of `loss.lpips_file` of every arm.
+struct WeightArtifacts {
+  /// SHA-256 by the name that the configuration gives.
+  let digests: [String: String]
+  private let paths: [String: String]
+
+  /// - Parameter file: the run file, from whose folder relative names are taken
+  init(_ plan: RunFile, besides file: String) throws {
+    let names = Set(plan.arms.flatMap(\.configuration.loss.lpipsFile))
+    paths = Dictionary(uniqueKeysWithValues: names.map { ($0, RunFile.path($0, besides: file)) })
+    digests = try paths.mapValues { path in
+      let bytes = try refusing("loss.lpips_file") { try MappedFile(path) }
+      var digest = SHA256()
+      withExtendedLifetime(bytes) { digest.update(bytes.bytes) }
+      return digest.hexadecimal()
+    }
+  }
+
+  /// Content-addressed: sent again only where the store does not have them.
+  func store(in store: inout RetryingConnection) throws {
+    for path in paths.values.sorted() {
+      _ = try store.store(
+        file: path, name: URL(filePath: path).lastPathComponent,
+        mediaType: "application/octet-stream", owner: .submitter)
+    }
+  }
+}

@@ -19,7 +19,7 @@ enum Queries {
   static let commitLater = "set local synchronous_commit = off"
 
   static let stageMetrics = """
-    copy pra_store.metric_staging (job_id, epoch, batch, name, step, value)
+    copy pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
     from stdin (format binary)
     """
 

@@ -54,6 +54,7 @@ package struct RetryingConnection {
   }
 
   /// Runs `body` once; a session that broke is closed, so that the next call opens another.
+  @discardableResult
   package mutating func attempt<Value>(_ body: (Connection) throws -> Value) throws -> Value {
     do {
       let connection = try connection ?? open()
@@ -70,6 +71,9 @@ package struct RetryingConnection {
       throw error
     }
   }
+
+  /// Seconds to wait before the next try, after tries in vain.
+  package var pause: Double { Backoff.seconds(afterFailures: failures) }
 
   /// Ends the session; the next use opens another.
   package mutating func close() { connection = nil }

@@ -76,8 +76,8 @@ package final class StageSession {
       }
       return (try job.integer("run_id"), try job.string("arguments"))
     }
-    metrics = MetricWriter(job: jobID, epoch: epoch) { onLost($0.description) }
-    metricThread = metrics.start(url: url, giveUp: { false }, report: Self.report)
+    metrics = MetricWriter(job: jobID, epoch: epoch, folder: scratch) { onLost($0.description) }
+    metricThread = metrics.start(url: url, report: Self.report)
   }
 
   private static let report: @Sendable (String) -> Void = { StageExit.say("warning: \($0)") }
@@ -89,6 +89,9 @@ package final class StageSession {
 
   /// Leaves points with the background thread; they are sent within about a second.
   package func record(_ points: [MetricPoint]) { metrics.record(points) }
+
+  /// Points recorded that the server does not have for certain.
+  package var metricBacklog: Int { metrics.backlog }
 
   /// Says how far the work is; the last word of each half second reaches the database.
   package func progress(done: Int64, total: Int64, unit: String) {
@@ -215,9 +218,10 @@ package final class StageSession {
   }
 
   /// Sends what is left and ends the session's threads.
-  package func close() {
+  /// - Parameter seconds: after which what is left is given up
+  package func close(within seconds: Double = .infinity) {
     control.close()
-    metrics.close()
+    metrics.close(within: seconds)
     metricThread.join()
     connection.close()
   }

@@ -88,7 +88,7 @@ let package = Package(
       name: "pra",
       dependencies: [
         "Agent", "Configuration", "Digest", "Files", "JobKinds", "JobQueue", "Postgres", "Raster",
-        "RunStore", logging, argumentParser,
+        "RunStore", "TensorFiles", logging, argumentParser,
       ],
       swiftSettings: swiftSettings),
 

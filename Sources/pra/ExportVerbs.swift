@@ -8,9 +8,12 @@ import RunStore
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a checkpoint, images or metrics to files.",
+    abstract: "Write checkpoints, images or metrics to files of other tools.",
     discussion: "Example: pra export images emoji -o images",
-    subcommands: [ExportCheckpoint.self, ExportImages.self, ExportCSV.self])
+    subcommands: [
+      ExportCheckpoint.self, ExportImages.self, ExportNPZ.self, ExportTensorBoard.self,
+      ExportCSV.self,
+    ])
 }
 
 struct ExportCheckpoint: ParsableCommand {
@@ -154,7 +157,7 @@ struct ExportCSV: ParsableCommand {
   }
 }
 
-private func makeFolder(_ path: String) throws {
+func makeFolder(_ path: String) throws {
   do {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   } catch {

@@ -30,7 +30,7 @@ private let allowed: [String: Set<String>] = [
   "Sources/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore"],
   "Sources/pra": [
     "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
-    "JobQueue", "Logging", "Postgres", "Raster", "RunStore",
+    "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
   ],
   // They meet only here.
   "workers/inputs": [

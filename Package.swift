@@ -54,6 +54,9 @@ let package = Package(
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
+    // libcurl's variadic functions behind one plain one.
+    .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+
     // The model trains without a database.
     .target(name: "CKernels", cSettings: [.unsafeFlags(kernelFlags)]),
     library("Tensor", ["CKernels"]),
@@ -81,7 +84,7 @@ let package = Package(
     library("Postgres", ["CPostgres", "CMigrations"]),
     library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
-    library("RunStore", ["Digest", "Files", "JobQueue", "Postgres"]),
+    library("RunStore", ["CCurl", "Digest", "Files", "JobQueue", "Postgres"]),
     library("JobKinds", ["Configuration"]),
     library("Agent", ["Files", "JobQueue", "Postgres", "RunStore", logging]),
     .executableTarget(
@@ -143,7 +146,9 @@ let package = Package(
     tests(
       "ImagesTests", ["Files", "Images", "Raster", "Tensor"], resources: [.copy("Golden")]),
     tests("TensorFilesTests", ["Files", "TensorFiles"]),
-    tests("RunStoreTests", ["DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore"]),
+    tests(
+      "RunStoreTests",
+      ["DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore", "pra-test"]),
     tests(
       "AgentTests",
       ["Agent", "DatabaseTesting", "Postgres", "RunStore", "pra-test", "test-agent"]),

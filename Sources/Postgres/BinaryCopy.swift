@@ -35,6 +35,12 @@ package struct BinaryCopy: Sendable {
     bytes += value.utf8
   }
 
+  /// A bytea.
+  package mutating func append(bytes value: [UInt8]) {
+    append(bigEndian: Int32(value.count))
+    bytes += value
+  }
+
   /// A bigint[].
   package mutating func append(_ values: [Int64]) {
     append(array: values.lazy.map { UInt64(bitPattern: $0) }, type: 20)  // pg_type: int8

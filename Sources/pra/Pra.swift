@@ -35,6 +35,7 @@ struct Pra: ParsableCommand {
         subcommands: [
           Images.self, Plot.self, Compare.self, Evaluations.self, Export.self, SQL.self,
         ]),
+      CommandGroup(name: "Store", subcommands: [Store.self, GarbageCollection.self]),
       CommandGroup(name: "Shell", subcommands: [Completion.self]),
     ])
 

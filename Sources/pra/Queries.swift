@@ -179,6 +179,14 @@ enum Queries {
     order by metric, run_id
     """
 
+  static let stores = """
+    select location, is_current, artifacts, bytes from pra.stores order by location
+    """
+  static let useStore = "select pra.use_store($1)"
+  static let dropMetrics = """
+    select partition, bytes from pra.drop_metrics($1::timestamptz, $2::boolean)
+    """
+
   /// Jobs with metrics or evaluations, and when the first of them was recorded.
   static let measuringJobs = """
     select id, kind, floor(extract(epoch from coalesce(started_at, created_at)))::bigint as began
@@ -232,6 +240,6 @@ enum Queries {
     evaluations, lastCheckpoint, checkpointFiles, jobState, attemptExists, drawnImages,
     labelledImages, comparedSettings, comparedMetrics, comparedEvaluations, measuringJobs,
     eventPage,
-    evaluationEvents, activeRuns,
+    evaluationEvents, activeRuns, stores, useStore, dropMetrics,
   ]
 }

@@ -25,7 +25,7 @@ private let allowed: [String: Set<String>] = [
   "Sources/Postgres": ["CMigrations", "CPostgres"],
   "Sources/DatabaseTesting": ["Postgres"],
   "Sources/JobQueue": ["Postgres"],
-  "Sources/RunStore": ["Digest", "Files", "JobQueue", "Postgres"],
+  "Sources/RunStore": ["CCurl", "Digest", "Files", "JobQueue", "Postgres"],
   "Sources/JobKinds": ["Configuration"],
   "Sources/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore"],
   "Sources/pra": [

@@ -12,6 +12,8 @@ private let attemptWrites = [
   "select pra.begin_artifact($1, $2, repeat('0', 64), 1, 'text/plain')",
   "select pra.put_artifact_chunk($1, $2, 1, 0, 'x')",
   "select pra.commit_artifact($1, $2, 1)",
+  "select pra.begin_object($1, $2, repeat('0', 64), 1)",
+  "select pra.commit_object($1, $2, 1, repeat('0', 64), 1, 'text/plain')",
   "select pra.register_checkpoint($1, $2, 1, '[]')",
   "select pra.finish($1, $2)",
   "select pra.report_exit($1, $2, 'fault')",

@@ -26,7 +26,7 @@ struct BenchWorld {
   }
 
   /// A claimed job's session.
-  func session() throws -> StageSession {
+  func session(_ further: [String: String] = [:]) throws -> StageSession {
     let worker = try admin.query(
       "select pra.register_worker('bench', '{}', '{default}', '{bench}', lease => '1 hour') as w"
     ).single().integer("w")
@@ -40,7 +40,8 @@ struct BenchWorld {
       environment: [
         "PRA_DATABASE_URL": url.conninfo, "PRA_JOB": try job.string("job"),
         "PRA_EPOCH": try job.string("epoch"), "PRA_SCRATCH": scratch, "PRA_THREADS": "1",
-      ], control: ends[1], onLost: { fatalError($0) })
+      ].merging(further.filter { $0.key.hasPrefix("AWS_") }) { $1 }, control: ends[1],
+      onLost: { fatalError($0) })
   }
 }
 
@@ -67,5 +68,7 @@ switch CommandLine.arguments.dropFirst().first {
 case "metrics": try benchMetrics(writers: option("writers", 8), seconds: option("seconds", 20))
 case "reads": try benchReads(points: option("points", 1_000_000))
 case "record": try benchRecord()
-default: fatalError("bench-store metrics|reads|record")
+case "artifacts": try benchArtifacts(megabytes: option("megabytes", 1024))
+case "checkpoint": try benchCheckpoint(megabytes: option("megabytes", 2048))
+default: fatalError("bench-store metrics|reads|record|artifacts|checkpoint")
 }

@@ -31,6 +31,15 @@ static const unsigned char sql_0008[] = {
 static const unsigned char sql_0009[] = {
 #embed "../../migrations/0009_comments.sql"
 };
+static const unsigned char sql_0030[] = {
+#embed "../../migrations/0030_metric_batches.sql"
+};
+static const unsigned char sql_0031[] = {
+#embed "../../migrations/0031_stores.sql"
+};
+static const unsigned char sql_0032[] = {
+#embed "../../migrations/0032_garbage.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -44,6 +53,9 @@ static const PRAMigration migrations[] = {
   MIGRATION(0007, "0007_finish.sql"),
   MIGRATION(0008, "0008_views.sql"),
   MIGRATION(0009, "0009_comments.sql"),
+  MIGRATION(0030, "0030_metric_batches.sql"),
+  MIGRATION(0031, "0031_stores.sql"),
+  MIGRATION(0032, "0032_garbage.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

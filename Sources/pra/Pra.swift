@@ -33,8 +33,10 @@ struct Pra: ParsableCommand {
       CommandGroup(
         name: "Results",
         subcommands: [
-          Images.self, Plot.self, Evaluations.self, Export.self, SQL.self,
+          Images.self, Plot.self, Compare.self, Evaluations.self, Export.self, SQL.self,
         ]),
+      CommandGroup(name: "Store", subcommands: [Store.self, GarbageCollection.self]),
+      CommandGroup(name: "Shell", subcommands: [Completion.self]),
     ])
 
   static func main() {

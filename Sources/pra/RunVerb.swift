@@ -39,7 +39,7 @@ struct Run: ParsableCommand {
     let connection = try Database.connect(.submit)
     let id = try enqueue(plan, source, weights, connection)
     print(id)
-    if wait { try Watcher(try Database.url(), run: id).watch() }
+    if wait { try Watcher(try Database.url(), runs: [id]).watch() }
   }
 
   private func enqueue(

@@ -43,9 +43,10 @@ extension Sampler {
   /// - Parameter progress: called with the number of images done, in fractions
   package static func images(
     _ numbers: Range<Int>, model: PRAModel, configuration: SamplingConfiguration, batch: Int,
+    caching: Bool = true,
     progress: (Double) throws -> Void = { _ in }, each: (SampledImage) throws -> Void
   ) throws {
-    let sampler = Sampler(model, configuration)
+    let sampler = Sampler(model, configuration, caching: caching)
     let positions = Double(model.sizes.positions)
     var first = numbers.lowerBound
     while first < numbers.upperBound {

@@ -20,13 +20,20 @@ package struct Sampler {
   private let random: Philox
   private let tape: Tape
   private let course: Course
+  private let caching: Bool
 
   /// Steps whose noise has a counter of its own (section 6).
   package static let mostSteps = 4095
   private static let noiseStream: UInt32 = 1
 
-  /// - Parameter model: with the weights to sample from; a float64 model serves as an oracle
-  package init(_ model: PRAModel, _ configuration: SamplingConfiguration) {
+  /// - Parameters:
+  ///   - model: with the weights to sample from; a float64 model serves as an oracle
+  ///   - caching: false runs trunk and decoder over the whole sequence at each position: the same
+  ///     bits, for those who doubt the caches
+  package init(
+    _ model: PRAModel, _ configuration: SamplingConfiguration, caching: Bool = true
+  ) {
+    self.caching = caching
     precondition(configuration.steps <= Self.mostSteps, "sampling.steps: \(configuration.steps)")
     self.model = model
     self.configuration = configuration
@@ -65,13 +72,14 @@ package struct Sampler {
         drawNoise(numbers[$0], position: $1, draw: $2, width: model.sizes.patchWidth, to: $3)
       }
     case .states(let integrator, let head, let decoder):
-      let caches = decoder.caches(batch: numbers.count)
-      return try autoregression(numbers, labels, integrator, head, progress) { z, hidden in
-        let state = normalizedState(z, model.configuration.state.norm)
-        return decoder(state, hidden: hidden, caches: caches)
+      var decoding = Decoding(
+        decoder, model, count: numbers.count, caching: caching, on: tape)
+      return try autoregression(numbers, labels, integrator, head, progress) { z, hidden, i in
+        decoding.patch(
+          normalizedState(z, model.configuration.state.norm), hidden: hidden, position: i)
       }
     case .patches(let integrator, let head):
-      return try autoregression(numbers, labels, integrator, head, progress) { z, _ in z }
+      return try autoregression(numbers, labels, integrator, head, progress) { z, _, _ in z }
     }
   }
 
@@ -81,15 +89,15 @@ package struct Sampler {
   private func autoregression(
     _ numbers: [Int], _ labels: [Int32], _ integrator: StateIntegrator, _ head: FlowHead,
     _ progress: (Double) throws -> Void,
-    decode: (_ z: Variable, _ hidden: Variable) -> Variable
+    decode: (_ z: Variable, _ hidden: Variable, _ position: Int) -> Variable
   ) throws -> Tensor {
     let count = numbers.count
-    let trunkCaches = model.trunk.decoding(batch: labels.count)
     let positions = model.sizes.positions
     let result = Tensor(
-      uninitialized: [count, positions, model.sizes.patchWidth], type: model.type,
+      repeating: 0, [count, positions, model.sizes.patchWidth], type: model.type,
       on: model.device)
-    var hidden = model.trunk.first(labels, on: tape, caches: trunkCaches)
+    var reading = Reading(model, labels, caching: caching, on: tape)
+    var hidden = reading.first()
     for i in 0..<positions {
       let condition = head.condition(hidden, position: i)
       let z = integrator.states(
@@ -100,12 +108,11 @@ package struct Sampler {
           numbers[image], position: i, draw: draw, width: model.sizes.stateWidth, to: target)
       }
       let conditional = tape.constant(hidden.value.slice(0..<count))
-      let patch = decode(tape.constant(z), conditional)
+      let patch = decode(tape.constant(z), conditional, i)
       result.copyTokens(i..<i + 1, from: patch.value, 0..<1)
       try progress(Double(i + 1))
       if i + 1 < positions {
-        let fedBack = [Tensor](repeating: patch.value, count: labels.count / count)
-        hidden = model.trunk.next(tape.constant(.stacked(fedBack)), caches: trunkCaches)
+        hidden = reading.next(patch.value, all: result, position: i + 1)
       }
     }
     return result

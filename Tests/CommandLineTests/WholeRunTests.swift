@@ -38,12 +38,15 @@ import Testing
       """)
   }
 
-  private func finish(_ settings: String...) throws -> String {
+  private func finish(
+    _ settings: String..., environment: [String: String] = [:]
+  ) throws -> String {
     let arguments = ["run", "\(world.folder)/run.yaml"] + settings
     let run = try Outcome(
       arguments, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
     #expect(run.status == 0, "\(run.errors)")
-    let worker = try world.pra("worker", "--until-idle", "--label", "host=here", "--threads", "1")
+    let worker = try world.pra(
+      "worker", "--until-idle", "--label", "host=here", "--threads", "1", environment: environment)
     #expect(worker.status == 0, "\(worker.errors)")
     let id = run.output.trimmingCharacters(in: .newlines)
     let end = try world.pra("watch", id)
@@ -103,6 +106,23 @@ import Testing
       where run_id = \(run) and metric = 'frechet.random-conv-32-v1.mean'
       """)
     #expect(means == ["7 2 t"])
+  }
+
+  /// G7 on the programs themselves: shards, batch, caches and threads change no byte of a PNG.
+  @Test(arguments: ["pra", "x-prediction", "diffusion"])
+  func imagesAreTheSameBytesHoweverTheyAreDrawn(_ method: String) throws {
+    let given = ["--set", "method=\(method)", "--set", "sample.count=16"]
+    func drawn(_ shards: Int, _ environment: [String: String]) throws -> [String: Data] {
+      try images(
+        finish(
+          given[0], given[1], given[2], given[3], "--set", "sample.shards=\(shards)", "--set",
+          "evaluate=false", environment: environment))
+    }
+    let expected = try drawn(8, [:])
+    #expect(expected.count == 16 && Set(expected.values).count == 16)
+    #expect(try drawn(1, ["PRA_SAMPLE_BATCH": "1"]) == expected)
+    #expect(try drawn(1, ["PRA_SAMPLE_BATCH": "64"]) == expected)
+    #expect(try drawn(2, ["PRA_KV_CACHE": "off"]) == expected)
   }
 
   @Test func aBrokenPictureFailsTheRunWithItsName() throws {

@@ -118,7 +118,9 @@ import Testing
   /// G7: an image's bytes depend on seed, number and weights alone.
   @Test(arguments: tinyVariants.indices)
   func imagesDoNotDependOnBatchOrThreads(_ variant: Int) throws {
-    func draw(_ numbers: Range<Int>, batch: Int, threads: Int) throws -> [[UInt8]] {
+    func draw(
+      _ numbers: Range<Int>, batch: Int, threads: Int, caching: Bool = true
+    ) throws -> [[UInt8]] {
       let device = Device(threads: threads)
       let model = shaken(
         try PRAModel(tinyVariants[variant].configuration, classes: 3, on: device))
@@ -126,7 +128,9 @@ import Testing
       sampling.steps = 4
       sampling.method = variant % 2 == 0 ? .euler : .sde
       var images: [[UInt8]] = []
-      try Sampler.images(numbers, model: model, configuration: sampling, batch: batch) {
+      try Sampler.images(
+        numbers, model: model, configuration: sampling, batch: batch, caching: caching
+      ) {
         images.append($0.pixels)
       }
       return images
@@ -134,6 +138,7 @@ import Testing
     let all = try draw(0..<7, batch: 7, threads: 1)
     #expect(try draw(0..<7, batch: 2, threads: 3) == all)
     #expect(try draw(4..<6, batch: 1, threads: 2) == Array(all[4..<6]))
+    #expect(try draw(0..<7, batch: 3, threads: 2, caching: false) == all)
     #expect(Set(all).count == 7, "images differ from each other")
   }
 }

@@ -16,7 +16,7 @@ import numpy
 import torch
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "Tests" / "Golden" / "weights"
-SEED, STREAM, SIDE, IMAGES = 12, 22, 33, 2
+SEED, STREAM, SIDE, IMAGES = 12, 22, 17, 2
 
 
 def words(count: int, seed: int, a: int, b: int, stream: int) -> numpy.ndarray:

@@ -11,6 +11,10 @@ import Sampling
 import StageInputs
 import Tensor
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 StageExit.run { session in
   let arguments = try refusingBadInput { try SampleArguments(json: session.arguments) }
   let sampling = arguments.sampling
@@ -32,7 +36,7 @@ StageExit.run { session in
   var pictures: [Picture] = []
   try Sampler.images(
     arguments.first..<arguments.last, model: model, configuration: sampling,
-    batch: imagesAtOnce(model)
+    batch: imagesAtOnce(model), caching: getenv("PRA_KV_CACHE").map { String(cString: $0) } != "off"
   ) { done in
     try session.releaseIfAsked()
     session.progress(done: Int64(done), total: Int64(count), unit: "images")
@@ -62,8 +66,15 @@ StageExit.run { session in
 }
 
 /// Images drawn side by side: enough that products are long, few enough that 256 tokens of a large
-/// model fit in memory. An image does not depend on it.
-func imagesAtOnce(_ model: PRAModel) -> Int {
+/// model fit in memory. An image does not depend on it: `PRA_SAMPLE_BATCH` may choose another number.
+func imagesAtOnce(_ model: PRAModel) throws -> Int {
+  if let text = getenv("PRA_SAMPLE_BATCH") {
+    guard let count = Int(String(cString: text)), (1...4096).contains(count) else {
+      throw PermanentFailure(
+        "PRA_SAMPLE_BATCH: found '\(String(cString: text))', expected a number from 1 to 4096")
+    }
+    return count
+  }
   let tokens = model.sizes.positions + model.configuration.trunk.classTokens
   let bytes = tokens * model.configuration.trunk.width * model.configuration.trunk.layers * 16
   return max(1, min(64, (1 << 30) / bytes))

@@ -113,6 +113,10 @@ let package = Package(
       ],
       path: "ops/bench/compute.d", swiftSettings: swiftSettings),
 
+    .executableTarget(
+      name: "bench-queue", dependencies: ["JobQueue", "Postgres", "RunStore"],
+      path: "ops/bench/queue.d", swiftSettings: swiftSettings),
+
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
       name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",

@@ -23,6 +23,10 @@ package final class Connection {
     ] where url[keyword] == nil {
       settings.append(.init(keyword: keyword, value: value))
     }
+    // Of several hosts the one that may be written to: after a failover that is another.
+    if url["host"]?.contains(",") ?? false, url["target_session_attrs"] == nil {
+      settings.append(.init(keyword: "target_session_attrs", value: "read-write"))
+    }
     let keywords = settings.map { strdup($0.keyword) }
     let values = settings.map { strdup($0.value) }
     defer { for text in keywords + values { free(text) } }
@@ -43,7 +47,15 @@ package final class Connection {
       set bytea_output = hex; set extra_float_digits = 1;
       set idle_in_transaction_session_timeout = '10s'; set search_path = pg_catalog
       """)
-    if let role { try run("set role \(role.rawValue)") }
+    // A setting of a role applies to its logins alone, and nobody logs in as one of ours.
+    if let role {
+      let (lock, statement) = role.timeLimits
+      try run(
+        """
+        set lock_timeout = '\(lock)s'; set statement_timeout = '\(statement)s';
+        set role \(role.rawValue)
+        """)
+    }
   }
 
   deinit { PQfinish(session) }

@@ -110,7 +110,8 @@ alter table pra_store.jobs add constraint state_fits check (
   and (state in ('succeeded', 'failed', 'cancelled', 'quarantined')) = (finished_at is not null));
 
 insert into pra_store.lanes (run_id, queue, kind, requirements, limits, key)
-select distinct run_id, queue, kind, requirements, '{}'::text[], md5(requirements::text || '{}')
+select distinct run_id, queue, kind, requirements, '{}'::text[],
+  case when requirements = '[]' then '' else md5(requirements::text || '{}') end
 from pra_store.jobs;
 update pra_store.jobs as j
 set lane_id = l.id, due = j.run_after <= clock_timestamp(),
@@ -170,6 +171,7 @@ create table pra_store.preemptions (
   outcome pra.attempt_outcome,
   unique (job_id, epoch)
 );
+create index preemptions_open on pra_store.preemptions (deadline) where released_at is null;
 
 -- Hosts on which jobs crash, one after the other: their workers get no more until the time is over.
 create table pra_store.blamed_hosts (
@@ -183,3 +185,5 @@ create index attempts_crashed on pra_store.attempts (worker_id, ended_at)
 
 -- Set by an operator; the worker claims nothing more and its jobs are asked to give way.
 alter table pra_store.workers add column drain_requested_at timestamptz;
+-- A heartbeat changes nothing of this index.
+create index workers_live on pra_store.workers (id) where stopped_at is null;

@@ -10,7 +10,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  word text := md5(requirements::text || limits::text);
+  word text := case when requirements = '[]' and limits = '{}' then ''
+    else md5(requirements::text || limits::text) end;
   known integer;
 begin
   select id into known from pra_store.lanes
@@ -153,15 +154,23 @@ as $$
 declare
   made bigint;
   earlier pra_store.jobs;
-  parents bigint[] := (select coalesce(array_agg(distinct p), '{}') from unnest(after) as p);
-  asked jsonb := (
-    select coalesce(jsonb_agg(pra_store.parse_requirement(r) order by i), '[]')
-    from unnest(enqueue.requirements) with ordinality as u(r, i));
-  named text[] := (select coalesce(array_agg(distinct l order by l), '{}') from unnest(limits) as l);
+  parents bigint[] := '{}';
+  asked jsonb := '[]';
+  named text[] := '{}';
   existing bigint[];
   unmet_parents integer := 0;
   own_limit text;
 begin
+  if after <> '{}' then
+    parents := array(select distinct p from unnest(after) as p);
+  end if;
+  if enqueue.requirements <> '{}' then
+    select jsonb_agg(pra_store.parse_requirement(r) order by i) into asked
+    from unnest(enqueue.requirements) with ordinality as u(r, i);
+  end if;
+  if limits <> '{}' then
+    named := array(select distinct l from unnest(limits) as l order by l);
+  end if;
   if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
     raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind
       using errcode = 'PR003';

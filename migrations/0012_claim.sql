@@ -1,18 +1,35 @@
 -- The claim.
+--
+-- All of it in plpgsql, which keeps the plans of its statements for the session: a function in SQL that
+-- is not inlined is planned anew at every call, for more than it takes to run it.
 
 set local role pra_owner;
 
+create or replace function pra_store.lease_end(expires_at timestamptz, lease interval)
+returns timestamptz
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$ begin return greatest(expires_at, pg_postmaster_start_time() + lease); end $$;
+
 -- Arguments of the elements [first, last) of an array with arguments of their own, as a JSON array.
 create function pra_store.arguments_of(array_job bigint, first bigint, last bigint) returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_agg(e.arguments -> (i - e.first)::integer order by i)
-  from generate_series(arguments_of.first, arguments_of.last - 1) as i
-  cross join lateral (
-    select a.first, a.arguments from pra_store.element_arguments as a
-    where a.array_id = arguments_of.array_job and a.first <= i
-    order by a.first desc limit 1
-  ) as e;
+#variable_conflict use_column
+begin
+  return (
+    select coalesce(
+      -- As a rule they are a row as it is.
+      (select e.arguments from pra_store.element_arguments as e
+       where e.array_id = arguments_of.array_job and e.first = arguments_of.first
+         and jsonb_array_length(e.arguments) = arguments_of.last - arguments_of.first),
+      (select jsonb_agg(e.arguments -> (i - e.first)::integer order by i)
+       from generate_series(arguments_of.first, arguments_of.last - 1) as i
+       cross join lateral (
+         select a.first, a.arguments from pra_store.element_arguments as a
+         where a.array_id = arguments_of.array_job and a.first <= i
+         order by a.first desc limit 1
+       ) as e)));
+end
 $$;
 
 -- What a cut of an array is told: the array's arguments with its first element and its end put in, or
@@ -40,19 +57,22 @@ end
 $$;
 
 create function pra_store.host(labels jsonb, name text) returns text
-language sql immutable security definer set search_path = pg_catalog, pg_temp
-as $$ select coalesce(labels ->> 'host', name); $$;
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$ begin return coalesce(labels ->> 'host', name); end $$;
 
 -- Delayed jobs whose time has come stand in line from now on.
 create function pra_store.make_due() returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+begin
   update pra_store.jobs set due = true
   where id = any(array(
     select id from pra_store.jobs
     where state = 'ready' and not due and run_after <= clock_timestamp()
     order by run_after limit 1000
     for no key update skip locked));
+end
 $$;
 
 -- Makes a cut of an array in a state; returns its number.
@@ -60,8 +80,10 @@ create function pra_store.cut(
   a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state,
   worker bigint default null, epoch bigint default 0, wait interval default '0'
 ) returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+begin
   insert into pra_store.jobs (
     id, run_id, kind, queue, arguments, requirements, priority, state, run_after, due, epoch,
     worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
@@ -72,15 +94,20 @@ as $$
     a.lost_retries, a.timeout_retries, a.preemption_retries, a.created_by,
     case when worker is not null then clock_timestamp() end, a.lane_id, a.place, a.limits,
     a.deadline, a.id, first, last);
+end
 $$;
 
 -- The element at which the next cut of an array begins.
 create function pra_store.next_element(a pra_store.jobs) returns bigint
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(
-    (select element_end from pra_store.jobs where array_id = a.id order by element_end desc limit 1),
-    a.array_first);
+#variable_conflict use_column
+begin
+  return (
+    select coalesce(
+      (select element_end from pra_store.jobs where array_id = a.id order by element_end desc limit 1),
+      a.array_first));
+end
 $$;
 
 -- Elements of an array that follows another, ready because theirs have succeeded.
@@ -185,30 +212,34 @@ $$;
 
 -- The lanes that a worker may serve now.
 create function pra_store.open_lanes(me pra_store.workers) returns integer[]
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-  with recursive present (lane_id) as (
-    (select lane_id from pra_store.jobs where state = 'ready' and due order by lane_id limit 1)
-    union all
-    select next.lane_id
-    from present cross join lateral (
-      select j.lane_id from pra_store.jobs as j
-      where j.state = 'ready' and j.due and j.lane_id > present.lane_id
-      order by j.lane_id limit 1
-    ) as next
-  )
-  select array_agg(l.id)
-  from present
-  join pra_store.lanes as l on l.id = present.lane_id
-  join pra_store.runs as r on r.id = l.run_id
-  join pra_store.queues as q on q.name = l.queue
-  where l.queue = any(me.queues) and l.kind = any(me.kinds)
-    and r.paused_at is null and q.paused_at is null
-    and (l.requirements = '[]' or pra_store.satisfies(me.labels, l.requirements))
-    and (l.limits = '{}' or not exists (
-      select from unnest(l.limits) as n
-      where not exists (
-        select from pra_store.limit_slots as s where s.limit_name = n and s.job_id is null)));
+#variable_conflict use_column
+begin
+  return (
+    with recursive present (lane_id) as (
+      (select lane_id from pra_store.jobs where state = 'ready' and due order by lane_id limit 1)
+      union all
+      select next.lane_id
+      from present cross join lateral (
+        select j.lane_id from pra_store.jobs as j
+        where j.state = 'ready' and j.due and j.lane_id > present.lane_id
+        order by j.lane_id limit 1
+      ) as next
+    )
+    select array_agg(l.id)
+    from present
+    join pra_store.lanes as l on l.id = present.lane_id
+    join pra_store.runs as r on r.id = l.run_id
+    join pra_store.queues as q on q.name = l.queue
+    where l.queue = any(me.queues) and l.kind = any(me.kinds)
+      and r.paused_at is null and q.paused_at is null
+      and (l.requirements = '[]' or pra_store.satisfies(me.labels, l.requirements))
+      and (l.limits = '{}' or not exists (
+        select from unnest(l.limits) as n
+        where not exists (
+          select from pra_store.limit_slots as s where s.limit_name = n and s.job_id is null))));
+end
 $$;
 
 -- The heads of some lanes from a place on, in the order in which they are to start.
@@ -232,10 +263,18 @@ begin
     return;
   end if;
   return query
-    with heads as materialized (
-      select j.*, r.created_by as owner, r.weight,
-        row_number() over (partition by j.run_id order by j.place, j.id) as in_run,
-        row_number() over (partition by r.created_by order by j.place, j.id) as in_user
+    with used as materialized (
+      select j.run_id, r.created_by as owner, count(*) as running
+      from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
+      where j.state = 'running' and j.worker_id is not null
+      group by j.run_id, r.created_by
+    ),
+    heads as (
+      select j.*, r.created_by as owner,
+        floor((extract(epoch from clock_timestamp()) - j.place) / 600) as urgency,
+        -- What its run would hold of its weight if it started, those before it in the run as well.
+        (coalesce(used.running, 0)
+          + row_number() over (partition by j.run_id order by j.place, j.id)) / r.weight as run_part
       from unnest(lanes) as lane
       cross join lateral (
         select j.id, j.place, j.run_id, j.array_first is not null as is_array, j.gang, j.time_limit
@@ -245,24 +284,21 @@ begin
         limit depth
       ) as j
       join pra_store.runs as r on r.id = j.run_id
+      left join used on used.run_id = j.run_id
     ),
-    used as materialized (
-      select j.run_id, r.created_by as owner, count(*) as running
-      from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
-      where j.state = 'running' and j.worker_id is not null
-      group by j.run_id, r.created_by
+    parts as (
+      select h.*,
+        (coalesce(o.running, 0) + row_number() over (
+          partition by h.owner order by h.urgency desc, h.run_part, h.place, h.id))
+          / coalesce(u.weight, 1) as user_part
+      from heads as h
+      left join (select used.owner, sum(used.running) as running from used group by used.owner) as o
+        on o.owner = h.owner
+      left join pra_store.users as u on u.name = h.owner
     )
-    select h.id, h.is_array, h.gang, h.run_id, h.time_limit
-    from heads as h
-    left join used as in_run on in_run.run_id = h.run_id
-    left join (select u.owner, sum(u.running) as running from used as u group by u.owner)
-      as in_user on in_user.owner = h.owner
-    left join pra_store.users as u on u.name = h.owner
-    order by
-      floor((extract(epoch from clock_timestamp()) - h.place) / 600) desc,
-      (coalesce(in_user.running, 0) + h.in_user) / coalesce(u.weight, 1),
-      (coalesce(in_run.running, 0) + h.in_run) / h.weight,
-      h.place, h.id
+    select p.id, p.is_array, p.gang, p.run_id, p.time_limit
+    from parts as p
+    order by p.urgency desc, p.user_part, p.place, p.id
     limit depth;
 end
 $$;
@@ -311,7 +347,8 @@ begin
     lanes := null;
     from_place := '-infinity';
   end loop;
-  if from_place > '-infinity' or clock_timestamp() - started > interval '2 milliseconds' then
+  if ids is not null
+    and (from_place > '-infinity' or clock_timestamp() - started > interval '2 milliseconds') then
     perform set_config('pra.line', format('%s %s %s %s',
       case when from_place > '-infinity' then memory[1] else extract(epoch from started)::text end,
       me.id,
@@ -328,17 +365,21 @@ returns table (
   job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb,
   priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint
 )
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-  select j.id, j.epoch, j.run_id, r.name, j.kind, j.queue,
-    case when j.array_id is null then j.arguments
-      else pra_store.element_arguments(a, j.element_first, j.element_end) end,
-    j.priority, j.time_limit, j.array_id, j.element_first, j.element_end
-  from pra_store.jobs as j
-  join pra_store.runs as r on r.id = j.run_id
-  left join pra_store.jobs as a on a.id = j.array_id
-  where j.id = any(taken)
-  order by j.priority desc, j.place, j.id;
+#variable_conflict use_column
+begin
+  return query
+    select j.id, j.epoch, j.run_id, r.name, j.kind, j.queue,
+      case when j.array_id is null then j.arguments
+        else pra_store.element_arguments(a, j.element_first, j.element_end) end,
+      j.priority, j.time_limit, j.array_id, j.element_first, j.element_end
+    from pra_store.jobs as j
+    join pra_store.runs as r on r.id = j.run_id
+    left join pra_store.jobs as a on a.id = j.array_id
+    where j.id = any(taken)
+    order by j.place, j.id;
+end
 $$;
 
 drop function pra.claim(bigint, integer);

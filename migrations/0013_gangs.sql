@@ -46,7 +46,7 @@ as $$
 declare
   a pra_store.jobs;
   needed integer;
-  w record;
+  other record;
   open_places integer;
   places bigint[] := array_fill(me.id, array[greatest(free_here, 0)]);
   members bigint[];
@@ -62,7 +62,7 @@ begin
   if (select coalesce(sum(s.free), 0) from pra_store.seats(a.lane_id) as s) < needed then
     return null;
   end if;
-  for w in
+  for other in
     select w.id, w.slots from pra_store.workers as w
     where w.id in (select s.worker_id from pra_store.seats(a.lane_id) as s where s.free > 0)
       and w.id <> me.id
@@ -70,9 +70,9 @@ begin
   loop
     exit when cardinality(places) >= needed;
     -- Anew, now that it is held.
-    select s.free into open_places from pra_store.seats(a.lane_id) as s where s.worker_id = w.id;
+    select s.free into open_places from pra_store.seats(a.lane_id) as s where s.worker_id = other.id;
     if open_places > 0 then
-      places := places || array_fill(w.id, array[open_places]);
+      places := places || array_fill(other.id, array[open_places]);
     end if;
   end loop;
   if cardinality(places) < needed then

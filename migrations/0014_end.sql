@@ -169,6 +169,7 @@ when (
 create function pra_store.blame(host text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
   here bigint[];
   crashed bigint;

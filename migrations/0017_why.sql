@@ -194,3 +194,14 @@ begin
 end
 $$;
 grant execute on function pra.set_run_weight, pra.set_user_weight to pra_submit;
+
+-- What a claim or a finish looks up it finds through an index, whatever the statistics of a new or fast
+-- growing table say, and a plan is kept and not made anew for every array of numbers it is given.
+alter function pra.claim(bigint, integer, bigint) set plan_cache_mode = force_generic_plan;
+alter function pra.claim(bigint, integer, bigint) set enable_seqscan = off;
+alter function pra.finish_many(bigint, bigint[], bigint[], jsonb)
+  set plan_cache_mode = force_generic_plan;
+alter function pra.finish_many(bigint, bigint[], bigint[], jsonb) set enable_seqscan = off;
+alter function pra.heartbeat(bigint, bigint[], bigint[], boolean)
+  set plan_cache_mode = force_generic_plan;
+alter function pra.heartbeat(bigint, bigint[], bigint[], boolean) set enable_seqscan = off;

@@ -21,6 +21,7 @@ final class LogSpool: Sendable {
     var cut = false
     var line: [UInt8] = []
     var error: String?
+    var redaction: Redaction
   }
 
   /// One row of pra_store.log_chunks; TOAST compresses it.
@@ -31,10 +32,11 @@ final class LogSpool: Sendable {
   private static let lineLimit = 4096
 
   private let descriptor: Int32
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   /// - Parameter path: of the spool, which has a name only until it is open
-  init(path: String) throws(AgentError) {
+  init(path: String, redaction: Redaction = Redaction([])) throws(AgentError) {
+    state = Mutex(State(redaction: redaction))
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw AgentError("\(path): \(systemError())") }
     unlink(path)
@@ -44,14 +46,18 @@ final class LogSpool: Sendable {
 
   func append(_ bytes: ArraySlice<UInt8>) {
     state.withLock { state in
-      remember(bytes, &state)
-      if !state.cut { spool(bytes, &state) }
+      let bytes = state.redaction.take(bytes)
+      remember(bytes[...], &state)
+      if !state.cut && !bytes.isEmpty { spool(bytes[...], &state) }
     }
   }
 
   /// The output is complete.
   func end() {
     state.withLock { state in
+      let rest = state.redaction.end()
+      remember(rest[...], &state)
+      if !state.cut && !rest.isEmpty { spool(rest[...], &state) }
       remember([UInt8(ascii: "\n")], &state)
       state.ended = true
     }

@@ -21,7 +21,11 @@ final class RunningAttempt: Sendable {
     folder = try scratch.makeFolder(named: "\(key.job)-\(key.epoch)")
     let stage = "\(configuration.stageFolder)/pra-\(job.kind)"
     do throws(AgentError) {
-      log = try LogSpool(path: "\(folder).log")
+      log = try LogSpool(
+        path: "\(folder).log",
+        redaction: Redaction(
+          environment: configuration.environment,
+          password: configuration.databaseURL["password"]))
       child = try ChildProcess(
         executable: stage,
         environment: configuration.environment.merging([

@@ -7,6 +7,9 @@ import Glibc
 /// An error of kind `.unreachable` means that the session is over: open another.
 package final class Connection {
   private let session: OpaquePointer
+  /// How often each statement was run in this session, and its name on the server once it has one.
+  private var uses: [String: (count: Int, name: String?)] = [:]
+  private var statements = 0
 
   /// Connects, and acts as `role` from then on.
   ///
@@ -216,14 +219,43 @@ package final class Connection {
         formats.append(1)
       }
     }
+    let name = try preparedName(of: sql)
     let result = storage.withUnsafeBytes { bytes in
       let values = offsets.map { offset in
         offset.map { (bytes.baseAddress! + $0).assumingMemoryBound(to: CChar.self) }
       }
+      if let name {
+        return PQexecPrepared(
+          session, name, Int32(parameters.count), values, lengths, formats, binary ? 1 : 0)
+      }
       return PQexecParams(
         session, sql, Int32(parameters.count), nil, values, lengths, formats, binary ? 1 : 0)
     }
-    return try check(result)
+    do {
+      return try check(result)
+    } catch  where error.sqlState == "0A000" && uses[sql]?.name != nil {
+      // "cached plan must not change result type": a migration has changed what a function returns.
+      // Nothing was run; outside a transaction it is run as if for the first time.
+      uses[sql] = (Int.min, nil)
+      guard PQtransactionStatus(session) == PQTRANS_IDLE else { throw error }
+      return try execute(sql, parameters, binary: binary)
+    }
+  }
+
+  /// A statement that a session repeats is parsed once: from its third run on it has a name.
+  private func preparedName(of sql: String) throws(PostgresError) -> String? {
+    // Texts that differ each time would only fill the table.
+    guard uses.count < 500 || uses[sql] != nil else { return nil }
+    var use = uses[sql] ?? (0, nil)
+    use.count += 1
+    if use.count == 3 {
+      statements += 1
+      let name = "s\(statements)"
+      try check(PQprepare(session, name, sql, 0, nil))
+      use.name = name
+    }
+    uses[sql] = use
+    return use.name
   }
 
   @discardableResult

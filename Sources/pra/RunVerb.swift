@@ -30,15 +30,24 @@ struct Run: ParsableCommand {
   @Option(help: "Higher runs first.") var priority = 0
 
   func run() throws {
-    let overrides = try settings.map { try Override($0) }
-    let plan = try RunFile(path: file, overrides: overrides)
-    try plan.configuration.requireSupported()
-    let source = try Source(plan.sourcePath(besides: file))
-
-    let connection = try Database.connect(.submit)
-    let id = try enqueue(plan, source, connection)
+    let id = try enqueue()
     print(id)
     if wait { try Watcher(try Database.url(), run: id).watch() }
+  }
+
+  /// What can be refused before anything is stored.
+  @discardableResult
+  func check() throws -> RunFile {
+    let plan = try RunFile(path: file, overrides: try settings.map { try Override($0) })
+    try plan.configuration.requireSupported()
+    return plan
+  }
+
+  /// - Returns: the run's number
+  func enqueue() throws -> Int64 {
+    let plan = try check()
+    let source = try Source(plan.sourcePath(besides: file))
+    return try enqueue(plan, source, try Database.connect(.submit))
   }
 
   private func enqueue(

@@ -10,6 +10,7 @@ import Testing
     "", "up", "down", "migrate", "doctor", "run", "enqueue", "worker", "runs", "jobs", "job", "why",
     "logs", "watch", "workers", "cancel", "retry", "pause", "resume", "preempt", "images", "plot",
     "evaluations", "export", "export checkpoint", "export images", "export csv", "sql",
+    "sweep", "schedule", "limits", "schedules", "drain", "weight",
   ]
 
   @Test(arguments: verbs)

@@ -133,11 +133,6 @@ create index jobs_followers on pra_store.jobs (follows_id) where follows_id is n
 create index jobs_deadlines on pra_store.jobs (deadline)
   where deadline is not null and state in ('blocked', 'ready');
 
--- Most jobs have no key, and need no entry for that.
-alter table pra_store.jobs drop constraint jobs_idempotency_key_key;
-create unique index jobs_by_key on pra_store.jobs (idempotency_key)
-  where idempotency_key is not null;
-
 -- Written by the claim alone, which holds what they refer to.
 alter table pra_store.attempts drop constraint attempts_job_id_fkey;
 alter table pra_store.attempts drop constraint attempts_worker_id_fkey;

@@ -30,6 +30,20 @@ begin
 end
 $$;
 
+-- A call of the enqueue of version 0.1.0 that waited for this migration goes on in its old text.
+create function pra_store.give_lane() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.lane_id := pra_store.lane(new.run_id, new.queue, new.kind, new.requirements, new.limits);
+  new.place := extract(epoch from clock_timestamp()) - 600.0 * new.priority;
+  new.due := new.run_after <= clock_timestamp();
+  return new;
+end
+$$;
+create trigger give_lane before insert on pra_store.jobs for each row
+when (new.lane_id is null) execute function pra_store.give_lane();
+
 -- Makes a limit, or changes how many may run under it at once. Lowered below what runs, it takes
 -- effect as jobs end; nobody is stopped.
 create function pra.set_limit(name text, slots integer) returns void
@@ -285,7 +299,7 @@ begin
     case when enqueue.array_first is not null then coalesce(enqueue.pack, 1) end,
     enqueue.first_path, enqueue.end_path, enqueue.gang,
     case when elementwise then parents[1] end)
-  on conflict (idempotency_key) where idempotency_key is not null do nothing
+  on conflict (idempotency_key) do nothing
   returning id into made;
 
   if made is null then

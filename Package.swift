@@ -105,6 +105,7 @@ let package = Package(
       "sample",
       ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
     stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
+    stage("compare", ["Configuration", "Evaluation", "Raster"]),
 
     .executableTarget(
       name: "bench-compute",
@@ -157,7 +158,8 @@ let package = Package(
     tests(
       "CommandLineTests",
       [
-        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "Postgres", "Raster",
+        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "pra-compare", "Postgres",
+        "Raster",
         "DatabaseTesting",
       ]),
   ],

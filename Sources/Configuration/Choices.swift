@@ -11,6 +11,19 @@ package enum Method: String, Sendable, CaseIterable {
   case diffusion
 }
 
+extension Method {
+  /// Whether a head generates intermediate states that a decoder turns into pixels.
+  package var hasStates: Bool {
+    switch self {
+    case .pra, .cleanInput, .exactRollout: true
+    case .teacherForced, .xPrediction, .noiseInjection, .diffusion: false
+    }
+  }
+
+  /// Whether the network predicts the clean point x and not the velocity.
+  package var predictsX: Bool { self == .xPrediction || self == .diffusion }
+}
+
 /// Normalisation of states (section 3.3).
 package enum StateNorm: String, Sendable, CaseIterable { case sphere, layer, none }
 

@@ -51,7 +51,7 @@ extension ModelConfiguration {
   }()
 
   /// Side, channels (1 or 3) and patch side in pixels.
-  package struct Image: Section {
+  package struct Image: Section, Hashable {
     package var size = 32
     package var channels = 3
     package var patch = 8

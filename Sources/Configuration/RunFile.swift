@@ -10,6 +10,9 @@ package struct RunFile: Sendable, Equatable {
   /// Nil where the file has no `sample`: the run ends with training.
   package var sample: Sample?
   package var evaluate: Bool
+  /// What is trained and compared, every variant with every seed; without `variants` and `seeds`
+  /// the configuration alone.
+  package var arms: [Arm]
 
   /// The tar or image folder to ingest.
   package struct DataSource: Section {
@@ -76,7 +79,12 @@ package struct RunFile: Sendable, Equatable {
     }
   }
 
-  private static let keys = ["name", "data", "config", "sample", "evaluate"]
+  private static let keys = [
+    "name", "data", "config", "variants", "seeds", "sample", "evaluate",
+  ]
+
+  /// Keys that an option replaces as a whole.
+  private static let plainKeys = ["name", "evaluate", "variants", "seeds"]
 
   private init(_ value: SettingValue, _ overrides: [Override]) throws {
     guard case .mapping(let entries) = value else {
@@ -97,10 +105,10 @@ package struct RunFile: Sendable, Equatable {
       switch option.path[0] {
       case "config" where option.path.count > 1:
         settings.append(Override(path: Array(option.path.dropFirst()), value: option.value))
-      case "name" where option.path.count == 1, "evaluate" where option.path.count == 1:
+      case _ where option.path.count == 1 && Self.plainKeys.contains(option.path[0]):
         given[option.path[0]] = option.value
       case "data", "sample": sections.append(option)
-      case "config", "name", "evaluate":
+      case _ where option.path[0] == "config" || Self.plainKeys.contains(option.path[0]):
         throw ConfigurationError("--set \(option.path.joined(separator: ".")): is no key of a run")
       default: settings.append(option)
       }
@@ -135,6 +143,9 @@ package struct RunFile: Sendable, Equatable {
     }
     configuration = try ModelConfiguration.resolve(
       given["config"] ?? .null, overrides: settings, at: "")
+    arms = try Arm.all(
+      variants: given["variants"], seeds: given["seeds"], config: given["config"] ?? .null,
+      overrides: settings)
 
     switch given["evaluate"] {
     case .boolean(let flag): evaluate = flag
@@ -142,6 +153,7 @@ package struct RunFile: Sendable, Equatable {
     case .some(let other):
       throw ConfigurationError("evaluate: found \(other.description), expected true or false")
     }
+    if arms.isEmpty { arms = [Arm(name: name, configuration: configuration)] }
     try checkSample()
   }
 

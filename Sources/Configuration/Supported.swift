@@ -4,10 +4,6 @@ extension ModelConfiguration {
   /// Refuses what is well formed but not built, before any work is done.
   /// - Throws: `ConfigurationError` naming the key
   package func requireSupported() throws {
-    guard method == .pra || method == .cleanInput else {
-      throw ConfigurationError(
-        "method: \(method.rawValue) is not built yet; use pra or clean-input")
-    }
     guard loss.lpips == 0 else {
       throw ConfigurationError(
         "loss.lpips: \(shortestDecimal(loss.lpips)) is not built yet; use 0")

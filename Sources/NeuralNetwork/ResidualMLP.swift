@@ -80,24 +80,17 @@ package struct ResidualMLP {
     var modulation: Variable?
     for (b, block) in blocks.enumerated() {
       if b % perGroup == 0, let m { modulation = modulations[b / perGroup](m) }
-      var u = block.norm(x)
-      if let modulation {
-        u = modulated(
-          u, scale: ModulationColumns(modulation, first: 0),
-          shift: ModulationColumns(modulation, first: w))
-      }
+      let u = block.norm(x, modulatedBy: modulation)
       let change = block.down(swiglu(block.up(u)))
       x =
         modulation.map { gatedAdd(x, change, gate: ModulationColumns($0, first: 2 * w)) }
         ?? add(x, change)
     }
-    x = layerNormalized(x)
-    if let m, let finalModulation {
-      let last = finalModulation(m)
-      x = modulated(
-        x, scale: ModulationColumns(last, first: 0), shift: ModulationColumns(last, first: w))
-    }
-    return output(x)
+    guard let m, let finalModulation else { return output(layerNormalized(x)) }
+    let last = finalModulation(m)
+    return output(
+      layerNormModulated(
+        x, scale: ModulationColumns(last, first: 0), shift: ModulationColumns(last, first: w)))
   }
 }
 

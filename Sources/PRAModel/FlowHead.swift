@@ -5,7 +5,8 @@ import Configuration
 import NeuralNetwork
 import Tensor
 
-/// A residual MLP, modulated by time and condition, that predicts the velocity of a rectified flow.
+/// A residual MLP, modulated by time and condition, that predicts the velocity of a rectified flow,
+/// or in the method `x-prediction` its end.
 package struct FlowHead {
   private let position: Parameter
   private let condition: Linear
@@ -27,7 +28,7 @@ package struct FlowHead {
       modulated: true, outputWeight: .zero, in: parameters)
   }
 
-  /// The velocity at points of the path, in training.
+  /// The output at points of the path, in training.
   /// - Parameters:
   ///   - x: [batch * repeats, N, k]
   ///   - times: one a position of x, in the same order
@@ -51,12 +52,21 @@ package struct FlowHead {
     return condition(addRepeated(hidden, hidden.tape.constant(row), repeats: hidden.shape[0]))
   }
 
+  /// The output at one position, each row at a time of its own.
+  /// - Parameters:
+  ///   - x: [batch, 1, k]
+  ///   - condition: of the position, [batch, 1, w]
+  package func callAsFunction(_ x: Variable, times: [Double], condition: Variable) -> Variable {
+    let embedded = time(times, on: x.tape).reshaped([times.count, 1, width])
+    return mlp(x, condition: silu(add(embedded, condition)))
+  }
+
   /// Embedded times, each [1, w]: the same for every position and image.
   package func embedded(times: [Double], on tape: Tape) -> [Variable] {
     times.map { time([$0], on: tape) }
   }
 
-  /// The velocity for inference: weights as they are now, packed on `tape`.
+  /// The head for inference: weights as they are now, packed on `tape`.
   package func packed(on tape: Tape) -> PackedResidualMLP {
     guard let packed = mlp.packed(on: tape) else {
       preconditionFailure("FlowHead: a tape that packs weights")

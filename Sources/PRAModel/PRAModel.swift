@@ -1,4 +1,4 @@
-// The whole model: its parts, their parameters and what it cannot do yet.
+// The whole model: its parts and their parameters.
 
 import Autodiff
 import Configuration
@@ -23,19 +23,46 @@ package struct ModelSizes: Sendable {
   package var patchWidth: Int {
     configuration.image.patch * configuration.image.patch * configuration.image.channels
   }
-  /// k.
-  package var stateWidth: Int { configuration.state.dim }
+  /// Width of what the head generates: k, or P where it generates patches.
+  package var stateWidth: Int {
+    configuration.method.hasStates ? configuration.state.dim : patchWidth
+  }
 }
 
-/// A PRA model (arXiv 2606.27978) with the parts and tensor names of model.md section 3.
-package final class PRAModel {
-  package let sizes: ModelSizes
-  package let parameters: Parameters
-  package let trunk: Trunk
+/// What generates pixels from a trunk's outputs.
+package enum Generator {
+  /// A head that generates states, an encoder and a decoder between states and pixels.
+  case states(StateGenerator)
+  /// A head that generates patches.
+  case patches(PatchGenerator)
+  /// All patches at once, from noise.
+  case image(ImageDenoiser)
+}
+
+/// Parts of `pra`, `clean-input` and `exact-rollout`.
+package struct StateGenerator {
   package let head: FlowHead
   package let encoder: StateEncoder
   package let decoder: PixelDecoder
   package let patchPrediction: Linear
+
+  /// Whether the clean trunk pass of a training step is needed (section 4, 1).
+  package var readsHiddenBeforeDecoding: Bool { encoder.readsHidden || decoder.readsHidden }
+}
+
+/// Parts of `teacher-forced`, `x-prediction` and `noise-injection`.
+package struct PatchGenerator {
+  package let head: FlowHead
+  package let patchPrediction: Linear
+}
+
+/// A model with the parts and tensor names of model.md sections 3 and 9: that of PRA (arXiv
+/// 2606.27978) or of one of the methods it is compared with.
+package final class PRAModel {
+  package let sizes: ModelSizes
+  package let parameters: Parameters
+  package let trunk: Trunk
+  package let generator: Generator
 
   package var configuration: ModelConfiguration { sizes.configuration }
   package var device: Device { parameters.device }
@@ -57,13 +84,26 @@ package final class PRAModel {
     sizes = ModelSizes(configuration, classes: classes)
     parameters = Parameters(seed: configuration.seed, type: type, on: device)
     trunk = Trunk(sizes, in: parameters)
-    head = FlowHead(sizes, in: parameters)
-    encoder = StateEncoder(sizes, in: parameters)
-    decoder = PixelDecoder(sizes, in: parameters)
-    patchPrediction = Linear(
-      "norm_pix", from: configuration.trunk.width, to: sizes.patchWidth, in: parameters)
+    generator = Self.generator(sizes, in: parameters)
   }
 
-  /// Whether the clean trunk pass of a training step is needed (section 4, 1).
-  package var readsHiddenBeforeDecoding: Bool { encoder.readsHidden || decoder.readsHidden }
+  private static func generator(_ sizes: ModelSizes, in parameters: Parameters) -> Generator {
+    func patchPrediction() -> Linear {
+      Linear(
+        "norm_pix", from: sizes.configuration.trunk.width, to: sizes.patchWidth, in: parameters)
+    }
+    switch sizes.configuration.method {
+    case .pra, .cleanInput, .exactRollout:
+      return .states(
+        StateGenerator(
+          head: FlowHead(sizes, in: parameters), encoder: StateEncoder(sizes, in: parameters),
+          decoder: PixelDecoder(sizes, in: parameters), patchPrediction: patchPrediction()))
+    case .teacherForced, .xPrediction, .noiseInjection:
+      return .patches(
+        PatchGenerator(
+          head: FlowHead(sizes, in: parameters), patchPrediction: patchPrediction()))
+    case .diffusion:
+      return .image(ImageDenoiser(sizes, in: parameters))
+    }
+  }
 }

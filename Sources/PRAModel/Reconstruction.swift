@@ -6,13 +6,16 @@ import NeuralNetwork
 import Tensor
 
 extension PRAModel {
-  /// D(Norm(G(y))) of clean patches under their classes, not clamped.
+  /// D(Norm(G(y))) of clean patches under their classes, not clamped; nil for a method without
+  /// states.
   /// - Parameter patches: [batch, N, P]
-  package func reconstruction(of patches: Tensor, labels: [Int]) -> Tensor {
+  package func reconstruction(of patches: Tensor, labels: [Int]) -> Tensor? {
+    guard case .states(let parts) = generator else { return nil }
     let tape = Tape(on: device, type: type, products: products, recording: false)
     let clean = tape.constant(patches)
-    let hidden = readsHiddenBeforeDecoding ? trunk(labels.map(Int32.init), clean) : nil
-    let states = normalizedState(encoder(clean, hidden: hidden), configuration.state.norm)
-    return decoder(states, hidden: hidden).value
+    let hidden = parts.readsHiddenBeforeDecoding ? trunk(labels.map(Int32.init), clean) : nil
+    let states = normalizedState(
+      parts.encoder(clean, hidden: hidden), configuration.state.norm)
+    return parts.decoder(states, hidden: hidden).value
   }
 }

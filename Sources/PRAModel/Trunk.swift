@@ -1,4 +1,4 @@
-// The causal transformer F (model.md section 3.1).
+// The transformer F (model.md section 3.1), causal but for the method `diffusion` (section 9).
 
 import Autodiff
 import Configuration
@@ -23,13 +23,15 @@ package struct Trunk {
     patchEmbedding = Linear(
       "trunk.patch_embed", from: sizes.patchWidth, to: width, weight: .smallNormal, in: parameters)
     embeddingNorm = RMSNorm("trunk.embed_norm", width: width, in: parameters)
-    // The last patch is never read, so its coordinate is not needed.
-    let places = TokenCoordinate.sequence(classTokens: classTokens, grid: sizes.grid).dropLast()
+    // A causal trunk never reads the last patch, so its coordinate is not needed.
+    let causal = sizes.configuration.method != .diffusion
+    let places = TokenCoordinate.sequence(classTokens: classTokens, grid: sizes.grid)
+      .dropLast(causal ? 1 : 0)
     stack = TransformerStack(
       "trunk.blocks",
       TransformerShape(
         width: width, layers: trunk.layers, heads: trunk.heads, mlpMultiple: trunk.mlpMultiple),
-      coordinates: Array(places), causal: true, in: parameters)
+      coordinates: Array(places), causal: causal, in: parameters)
     norm = RMSNorm("trunk.norm", width: width, in: parameters)
   }
 
@@ -54,7 +56,23 @@ package struct Trunk {
     return tokens(outputs, classTokens - 1..<classTokens - 1 + count)
   }
 
-  /// The same one position after the other, from the tokens' cached keys and values.
+  /// Outputs at every patch of a sequence without mask, `time` added to every token first.
+  /// - Parameters:
+  ///   - patches: [batch, N, P], all of which are read
+  ///   - time: [batch, d]
+  /// - Returns: [batch, N, d]
+  package func callAsFunction(_ labels: [Int32], _ patches: Variable, time: Variable) -> Variable {
+    let (batch, count) = (labels.count, patches.shape[1])
+    let sequence = concatenatedTokens(
+      classTokens(labels, on: patches.tape), patchEmbedding(patches))
+    let length = classTokens + count
+    let timed = addRepeated(
+      sequence.reshaped([batch * length, width]), time, repeats: length
+    ).reshaped([batch, length, width])
+    return tokens(norm(stack(embeddingNorm(timed))), classTokens..<length)
+  }
+
+  /// h one position after the other, from the tokens' cached keys and values.
   package func decoding(batch: Int) -> [KeyValueCache] {
     stack.caches(batch: batch)
   }

@@ -1,20 +1,25 @@
-// The ways from noise (time 0) to a state (time 1): model.md section 5.
+// The ways from noise (time 0) to what is drawn (time 1): model.md section 5.
 
 import Configuration
 
 /// Where a velocity is asked for.
 enum FlowPoint { case state, ahead }
 
-/// A state on its way, with the velocity that was computed last.
+/// A point on its way, with the velocity that was computed last.
 protocol FlowPath {
+  /// What an evaluation may end with: a caller who wants no more.
+  associatedtype Failure: Error
   /// Computes the guided velocity v at a point and one of the integration's times, by its index.
-  func velocity(at point: FlowPoint, time: Int)
+  func velocity(at point: FlowPoint, time: Int) throws(Failure)
   /// The point ahead = state + step * v.
   func lookAhead(_ step: Double)
   /// state = alpha * state + beta * v.
   func move(_ alpha: Double, _ beta: Double)
   /// state += factor * the noise of a step.
   func addNoise(_ factor: Double, step: Int)
+  /// The last step, of length `step` from one of the integration's times: state += step * v, or
+  /// the prediction itself where the network predicts x (section 9).
+  func finish(time: Int, step: Double) throws(Failure)
 }
 
 /// One of the integration methods with its number of steps.
@@ -36,36 +41,36 @@ struct Integration {
       : (0..<n).map { Double($0) / Double(n) }
   }
 
-  func integrate(_ path: some FlowPath) {
+  /// Evaluations of the network from start to end.
+  var evaluations: Int { method == .heun ? 2 * steps - 1 : times.count }
+
+  func integrate<Path: FlowPath>(_ path: Path) throws(Path.Failure) {
     let dt = 1 / Double(steps)
     switch method {
     case .euler:
-      for j in 0..<steps {
-        path.velocity(at: .state, time: j)
+      for j in 0..<steps - 1 {
+        try path.velocity(at: .state, time: j)
         path.move(1, dt)
       }
+      try path.finish(time: steps - 1, step: dt)
     case .heun:
-      for j in 0..<steps {
-        path.velocity(at: .state, time: j)
-        guard j + 1 < steps else {
-          path.move(1, dt)
-          break
-        }
+      for j in 0..<steps - 1 {
+        try path.velocity(at: .state, time: j)
         path.lookAhead(dt)
         path.move(1, dt / 2)
-        path.velocity(at: .ahead, time: j + 1)
+        try path.velocity(at: .ahead, time: j + 1)
         path.move(1, dt / 2)
       }
+      try path.finish(time: steps - 1, step: dt)
     case .sde:
       let dt = (1 - Self.lastStep) / Double(steps)
       for j in 0..<steps {
         let t = times[j]
-        path.velocity(at: .state, time: j)
+        try path.velocity(at: .state, time: j)
         path.move(1 - dt, (1 + t) * dt)
         path.addNoise((2 * (1 - t) * dt).squareRoot(), step: j)
       }
-      path.velocity(at: .state, time: steps)
-      path.move(1, Self.lastStep)
+      try path.finish(time: steps, step: Self.lastStep)
     }
   }
 }

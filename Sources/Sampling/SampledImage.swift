@@ -53,7 +53,7 @@ extension Sampler {
       let labels = part.map { configuration.label(of: $0, classes: model.sizes.classes) }
       let done = Double(first - numbers.lowerBound)
       let drawn = try sampler.patches(part, labels: labels) {
-        try progress(done + Double(part.count) * Double($0) / positions)
+        try progress(done + Double(part.count) * $0 / positions)
       }
       let pixels = joinPatches(drawn, sizes: model.sizes)
       let size = pixels.count / part.count

@@ -1,4 +1,5 @@
-// Sampling (model.md section 5): one position after the other, an integration at each.
+// Sampling (model.md section 5): one position after the other, an integration at each; or all
+// positions in one integration (section 9, `diffusion`).
 
 import Autodiff
 import Configuration
@@ -9,11 +10,16 @@ import Tensor
 /// Draws images. An image depends on the seed, its number and the weights alone, to the bit: no
 /// kernel's result for a row depends on the other rows.
 package struct Sampler {
+  private enum Course {
+    case states(StateIntegrator, FlowHead, PixelDecoder)
+    case patches(StateIntegrator, FlowHead)
+    case images(ImageIntegrator)
+  }
   private let model: PRAModel
   private let configuration: SamplingConfiguration
   private let random: Philox
   private let tape: Tape
-  private let integrator: StateIntegrator
+  private let course: Course
 
   /// Steps whose noise has a counter of its own (section 6).
   package static let mostSteps = 4095
@@ -25,63 +31,93 @@ package struct Sampler {
     self.model = model
     self.configuration = configuration
     random = Philox(seed: configuration.seed)
-    tape = Tape(
+    let tape = Tape(
       on: model.device, type: model.type, products: model.products, recording: false,
       packingWeights: true)
+    self.tape = tape
     let integration = Integration(configuration)
-    integrator = StateIntegrator(
-      model.head.packed(on: tape), integration,
-      times: model.head.embedded(times: integration.times, on: tape).map(\.value))
+    func integrator(_ head: FlowHead) -> StateIntegrator {
+      StateIntegrator(
+        head.packed(on: tape), integration,
+        times: head.embedded(times: integration.times, on: tape).map(\.value),
+        predictsX: model.configuration.method.predictsX)
+    }
+    course =
+      switch model.generator {
+      case .states(let parts): .states(integrator(parts.head), parts.head, parts.decoder)
+      case .patches(let parts): .patches(integrator(parts.head), parts.head)
+      case .image(let denoiser):
+        .images(ImageIntegrator(model, denoiser, integration, scale: configuration.scale))
+      }
   }
 
   /// Image `numbers` of the sampling run, before clamping: patches [count, N, P].
-  /// - Parameter progress: called after each position with the number of positions done
+  /// - Parameter progress: called now and then with the number of positions done, in fractions
   package func patches(
-    _ numbers: [Int], labels: [Int], progress: (Int) throws -> Void = { _ in }
-  ) rethrows -> Tensor {
-    let count = numbers.count
-    let guided = configuration.scale != 1
-    let halves = guided ? 2 : 1
+    _ numbers: [Int], labels: [Int], progress: (Double) throws -> Void = { _ in }
+  ) throws -> Tensor {
     let labels =
       labels.map(Int32.init)
-      + (guided ? [Int32](repeating: model.nullClass, count: count) : [])
-    let trunkCaches = model.trunk.decoding(batch: halves * count)
-    let decoderCaches = model.decoder.caches(batch: count)
+      + (isGuided ? [Int32](repeating: model.nullClass, count: numbers.count) : [])
+    switch course {
+    case .images(let integrator):
+      return try integrator.patches(numbers, labels, on: tape, progress: progress) {
+        drawNoise(numbers[$0], position: $1, draw: $2, width: model.sizes.patchWidth, to: $3)
+      }
+    case .states(let integrator, let head, let decoder):
+      let caches = decoder.caches(batch: numbers.count)
+      return try autoregression(numbers, labels, integrator, head, progress) { z, hidden in
+        let state = normalizedState(z, model.configuration.state.norm)
+        return decoder(state, hidden: hidden, caches: caches)
+      }
+    case .patches(let integrator, let head):
+      return try autoregression(numbers, labels, integrator, head, progress) { z, _ in z }
+    }
+  }
+
+  /// At scale 1 the null half cancels out of the velocity.
+  private var isGuided: Bool { configuration.scale != 1 }
+
+  private func autoregression(
+    _ numbers: [Int], _ labels: [Int32], _ integrator: StateIntegrator, _ head: FlowHead,
+    _ progress: (Double) throws -> Void,
+    decode: (_ z: Variable, _ hidden: Variable) -> Variable
+  ) throws -> Tensor {
+    let count = numbers.count
+    let trunkCaches = model.trunk.decoding(batch: labels.count)
     let positions = model.sizes.positions
     let result = Tensor(
       uninitialized: [count, positions, model.sizes.patchWidth], type: model.type,
       on: model.device)
     var hidden = model.trunk.first(labels, on: tape, caches: trunkCaches)
     for i in 0..<positions {
-      let scale = configuration.guidanceScale(at: i, of: positions)
-      let z = state(numbers, position: i, hidden: hidden, scale: scale)
+      let condition = head.condition(hidden, position: i)
+      let z = integrator.states(
+        count: count, condition: condition.value,
+        scale: configuration.guidanceScale(at: i, of: positions)
+      ) { image, draw, target in
+        drawNoise(
+          numbers[image], position: i, draw: draw, width: model.sizes.stateWidth, to: target)
+      }
       let conditional = tape.constant(hidden.value.slice(0..<count))
-      let patch = model.decoder(z, hidden: conditional, caches: decoderCaches)
+      let patch = decode(tape.constant(z), conditional)
       result.copyTokens(i..<i + 1, from: patch.value, 0..<1)
-      try progress(i + 1)
+      try progress(Double(i + 1))
       if i + 1 < positions {
-        let fedBack = [Tensor](repeating: patch.value, count: halves)
+        let fedBack = [Tensor](repeating: patch.value, count: labels.count / count)
         hidden = model.trunk.next(tape.constant(.stacked(fedBack)), caches: trunkCaches)
       }
     }
     return result
   }
 
-  /// The normalised state of one position, [count, 1, k].
-  private func state(
-    _ numbers: [Int], position i: Int, hidden: Variable, scale: Double
-  ) -> Variable {
-    let count = numbers.count
-    // At scale 1 the null half cancels out of the velocity.
-    let read = scale != 1 ? hidden : tape.constant(hidden.value.slice(0..<count))
-    let condition = model.head.condition(read, position: i)
-    let z = integrator.states(count: count, condition: condition.value, scale: scale) {
-      image, draw, target in
-      random.writeNormals(
-        to: target, model.sizes.stateWidth, type: model.type, a: UInt32(i * 4096 + draw),
-        b: UInt32(numbers[image]), stream: Self.noiseStream)
-    }
-    return normalizedState(tape.constant(z), model.configuration.state.norm)
+  /// Draw 0 is the start of a path, j + 1 the noise of step j (section 6).
+  private func drawNoise(
+    _ number: Int, position i: Int, draw: Int, width: Int, to target: UnsafeMutableRawPointer
+  ) {
+    random.writeNormals(
+      to: target, width, type: model.type, a: UInt32(i * 4096 + draw), b: UInt32(number),
+      stream: Self.noiseStream)
   }
 }
 

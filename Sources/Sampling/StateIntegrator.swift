@@ -1,6 +1,7 @@
 // From noise to states, the most of the work of sampling: the head's evaluations of one position.
 
 import NeuralNetwork
+import PRAModel
 import Tensor
 
 /// Integrates the flow head's velocity for a batch of images at one position (model.md section 5).
@@ -9,6 +10,7 @@ struct StateIntegrator {
   private let integration: Integration
   /// [1, w] for each time of the integration.
   private let times: [Tensor]
+  private let predictsX: Bool
 
   /// Images of one thread's round: their activations stay in its second-level cache.
   private static let round = 32
@@ -17,7 +19,11 @@ struct StateIntegrator {
   /// Weights that fit beside the activations in a second-level cache.
   private static let fewWeights = 512 * 1024
 
-  init(_ head: PackedResidualMLP, _ integration: Integration, times: [Tensor]) {
+  /// - Parameter predictsX: whether the head's output is the end of the path, not its velocity
+  init(
+    _ head: PackedResidualMLP, _ integration: Integration, times: [Tensor], predictsX: Bool
+  ) {
+    self.predictsX = predictsX
     self.head = head
     self.integration = integration
     self.times = times
@@ -84,6 +90,8 @@ struct StateIntegrator {
 
   /// The images of one round.
   private struct Chunk: FlowPath {
+    typealias Failure = Never
+
     let integrator: StateIntegrator
     let images: Range<Int>
     let halves: Int
@@ -141,6 +149,14 @@ struct StateIntegrator {
 
     func velocity(at point: FlowPoint, time: Int) {
       let from = point == .state ? z : ahead
+      evaluate(at: from, time: time)
+      guard integrator.predictsX else { return }
+      let factor = 1 / remainingTime(integrator.integration.times[time])
+      loops.combine(outputs, factor, outputs, -factor, from, width: k, count: images.count)
+    }
+
+    /// The guided output of the head.
+    private func evaluate(at from: UnsafeMutableRawPointer, time: Int) {
       let bytes = images.count * k * loops.type.size
       for half in 0..<halves {
         (inputs + half * bytes).copyMemory(from: from, byteCount: bytes)
@@ -159,6 +175,15 @@ struct StateIntegrator {
 
     func move(_ alpha: Double, _ beta: Double) {
       loops.combine(z, alpha, z, beta, outputs, width: k, count: images.count)
+    }
+
+    func finish(time: Int, step: Double) {
+      evaluate(at: z, time: time)
+      if integrator.predictsX {
+        z.copyMemory(from: outputs, byteCount: images.count * k * loops.type.size)
+      } else {
+        move(1, step)
+      }
     }
 
     func addNoise(_ factor: Double, step: Int) {

@@ -66,10 +66,7 @@ package final class Trainer {
     }
     let report = StepReport(
       step: step,
-      values: [
-        ("loss", losses.total), ("loss.flow", losses.flow.value),
-        ("loss.rec", losses.reconstruction), ("loss.l1", losses.l1.value),
-        ("loss.l2", losses.l2.value), ("loss.norm_pix", losses.normPix.value),
+      values: losses.values + [
         ("grad_norm", norm), ("lr", configuration.learningRate(at: step)),
         ("bad_steps", Double(badSteps)),
       ], skipped: !finite)

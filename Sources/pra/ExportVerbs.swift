@@ -8,9 +8,11 @@ import RunStore
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a checkpoint, images or metrics to files.",
+    abstract: "Write a checkpoint, images, metrics or a comparison to files.",
     discussion: "Example: pra export images emoji -o images",
-    subcommands: [ExportCheckpoint.self, ExportImages.self, ExportCSV.self])
+    subcommands: [
+      ExportCheckpoint.self, ExportImages.self, ExportCSV.self, ExportComparison.self,
+    ])
 }
 
 struct ExportCheckpoint: ParsableCommand {
@@ -151,6 +153,45 @@ struct ExportCSV: ParsableCommand {
       return
     }
     try write(Array((text + "\n").utf8), to: output)
+  }
+}
+
+struct ExportComparison: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "comparison",
+    abstract: "Write the figure and the table of a run that compares variants.",
+    discussion: "Example: pra export comparison claims -o claims")
+
+  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @Option(name: .shortAndLong, help: "The folder to write into; made where it is missing.")
+  var output: String
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() throws {
+    let connection = try Database.connect(.read)
+    let found = try connection.run(named: runName)
+    let rows = try connection.query(Queries.comparison, [.integer(found.id)])
+    guard !rows.isEmpty else {
+      throw NotFound(
+        message:
+          "run \(found.id) has no finished comparison; a run file with variants or seeds and "
+          + "evaluate: true makes one")
+    }
+    try makeFolder(output)
+    var store = try Database.store(.read)
+    var paths: [String] = []
+    for row in rows {
+      paths.append("\(output)/\(try row.string("name"))")
+      try store.fetch(sha256: try row.string("sha256"), to: paths.last!)
+    }
+    if json {
+      print(
+        JSONText.object([
+          ("run", String(found.id)), ("files", JSONText.array(paths.map(JSONText.string))),
+        ]))
+    } else {
+      for path in paths { print(path) }
+    }
   }
 }
 

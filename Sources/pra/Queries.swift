@@ -139,6 +139,14 @@ enum Queries {
       and ($3::bigint is null or step = $3::bigint)
     order by job_id desc, step desc, id desc limit 1
     """
+  static let comparison = """
+    select o.name, o.sha256 from pra.outputs as o
+    where o.run_id = $1::bigint and o.kind = 'compare'
+      and o.job_id = (
+        select max(c.job_id) from pra.outputs as c
+        where c.run_id = $1::bigint and c.kind = 'compare')
+    order by o.name
+    """
   static let checkpointFiles = """
     select f ->> 'name' as name, f ->> 'sha256' as sha256
     from pra.checkpoints as c, jsonb_array_elements(c.files) as f
@@ -154,7 +162,7 @@ enum Queries {
     runByID, runByName, jobExists, runs, jobs, runRows, jobRows, workerRows, attemptRows,
     evaluationRows, job, attempts, why, workers, watched, runOfJob, jobOfKey, trainArguments,
     whyReady, reusableRun, lockName, badJobs, imagesOfRun, metricNames, series, metrics,
-    limits, limitRows, schedules, scheduleRows, evaluations, lastCheckpoint, checkpointFiles,
-    jobState, attemptExists,
+    limits, limitRows, schedules, scheduleRows, evaluations, comparison, lastCheckpoint,
+    checkpointFiles, jobState, attemptExists,
   ]
 }

@@ -15,7 +15,8 @@ struct Run: ParsableCommand {
     abstract: "Enqueue a whole run from a YAML file: ingest, train, sample in shards, evaluate.",
     discussion: """
       The file is checked as a whole, its data are stored under their SHA-256, and all jobs are \
-      enqueued in one transaction. Prints the run's number.
+      enqueued in one transaction. Prints the run's number. A file with variants and seeds trains \
+      each variant with each seed and ends with a figure and a table (pra export comparison).
       Example: pra run ops/demo.d/emoji.yaml --set training.total=200 --set sample.shards=8 --wait
       """)
 
@@ -39,7 +40,7 @@ struct Run: ParsableCommand {
   @discardableResult
   func check() throws -> RunFile {
     let plan = try RunFile(path: file, overrides: try settings.map { try Override($0) })
-    try plan.configuration.requireSupported()
+    for arm in plan.arms { try arm.configuration.requireSupported() }
     return plan
   }
 
@@ -88,30 +89,50 @@ struct Run: ParsableCommand {
         type(of: arguments).kind, run: run, arguments: arguments.json, after: after, queue: queue,
         priority: priority)
     }
-    var ingest = IngestArguments()
-    (ingest.source, ingest.sourceName) = (source.sha256, source.name)
-    ingest.image.size = plan.configuration.image.size
-    ingest.image.channels = plan.configuration.image.channels
-    ingest.skipLimit = plan.data.skipLimit
-    let data = try job(ingest, after: [])
-
-    var train = TrainArguments()
-    (train.data, train.config) = (Int(data), plan.configuration)
-    let trained = try job(train, after: [data])
-
-    guard let sample = plan.sample else { return }
-    let samples = try sample.ranges.map { range in
-      var shard = SampleArguments()
-      (shard.train, shard.data, shard.count) = (Int(trained), Int(data), sample.count)
-      (shard.first, shard.last) = (range.lowerBound, range.upperBound)
-      shard.sampling = plan.configuration.sampling
-      return try job(shard, after: [trained])
+    // Arms that read images of one size share their data set.
+    var dataSets: [ModelConfiguration.Image: Int64] = [:]
+    func dataSet(_ image: ModelConfiguration.Image) throws -> Int64 {
+      if let known = dataSets[image] { return known }
+      var ingest = IngestArguments()
+      (ingest.source, ingest.sourceName) = (source.sha256, source.name)
+      (ingest.image.size, ingest.image.channels) = (image.size, image.channels)
+      ingest.skipLimit = plan.data.skipLimit
+      dataSets[image] = try job(ingest, after: [])
+      return dataSets[image]!
     }
-    guard plan.evaluate else { return }
-    var evaluate = EvaluateArguments()
-    (evaluate.train, evaluate.data) = (Int(trained), Int(data))
-    evaluate.samples = samples.map { Int($0) }
-    _ = try job(evaluate, after: samples)
+
+    /// - Returns: the arm's evaluate job, where the run evaluates
+    func enqueue(_ configuration: ModelConfiguration) throws -> Int64? {
+      let data = try dataSet(configuration.image)
+      var train = TrainArguments()
+      (train.data, train.config) = (Int(data), configuration)
+      let trained = try job(train, after: [data])
+
+      guard let sample = plan.sample else { return nil }
+      let samples = try sample.ranges.map { range in
+        var shard = SampleArguments()
+        (shard.train, shard.data, shard.count) = (Int(trained), Int(data), sample.count)
+        (shard.first, shard.last) = (range.lowerBound, range.upperBound)
+        shard.sampling = configuration.sampling
+        return try job(shard, after: [trained])
+      }
+      guard plan.evaluate else { return nil }
+      var evaluate = EvaluateArguments()
+      (evaluate.train, evaluate.data) = (Int(trained), Int(data))
+      evaluate.samples = samples.map { Int($0) }
+      return try job(evaluate, after: samples)
+    }
+
+    var compare = CompareArguments()
+    compare.title = plan.name
+    for arm in plan.arms {
+      guard let evaluation = try enqueue(arm.configuration) else { continue }
+      compare.names.append(arm.name.isEmpty ? plan.name : arm.name)
+      compare.evaluations.append(Int(evaluation))
+    }
+    if compare.evaluations.count > 1 {
+      _ = try job(compare, after: compare.evaluations.map { Int64($0) })
+    }
   }
 }
 
@@ -123,6 +144,14 @@ extension RunFile {
       ("evaluate", evaluate ? "true" : "false"),
     ]
     if let sample { members.append(("sample", sample.json)) }
+    if arms.count > 1 {
+      let texts = arms.map {
+        JSONText.object([
+          ("name", JSONText.string($0.name)), ("config", $0.configuration.canonicalJSON),
+        ])
+      }
+      members.append(("arms", JSONText.array(texts)))
+    }
     return JSONText.object(members)
   }
 }

@@ -23,7 +23,7 @@ struct Enqueue: ParsableCommand {
       Example: pra enqueue train --run emoji --set data=12 --set config.preset=nano
       """)
 
-  @Argument(help: "ingest, train, sample or evaluate.") var kind: String
+  @Argument(help: "ingest, train, sample, evaluate or compare.") var kind: String
   @Option(help: "A YAML or JSON file with arguments.") var config: String?
   @Option(name: .customLong("set"), help: "One argument: dotted.key=value.") var settings:
     [String] = []

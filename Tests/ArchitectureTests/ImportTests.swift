@@ -45,6 +45,9 @@ private let allowed: [String: Set<String>] = [
     "Configuration", "Files", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "Sampling",
     "StageInputs", "Tensor",
   ],
+  "workers/compare": [
+    "Configuration", "Evaluation", "JobKinds", "Raster", "RunStore", "StageInputs",
+  ],
   "workers/evaluate": [
     "Evaluation", "Files", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
   ],

@@ -47,6 +47,13 @@ private func sine(_ x: Double) -> Double {
   return sum
 }
 
+private func frozen(_ shape: [Int], _ window: Window, like x: Variable) -> FrozenConvolution {
+  let (device, type) = (x.value.device, x.value.type)
+  return FrozenConvolution(
+    weight: random(shape, 60, device, type), bias: random([shape[0]], 61, device, type),
+    window: window, differentiable: true)
+}
+
 private func columns(_ v: Variable, _ first: Int) -> ModulationColumns {
   ModulationColumns(v, first: first)
 }
@@ -83,14 +90,18 @@ let gradientCases: [GradientCase] = [
   .init(name: "tokens", shapes: [[2, 5, 3]]) {
     add(tokens($0[0], 1..<4), tokens($0[0], 2..<5))
   },
-  .init(name: "modulated", shapes: [[4, 3], [4, 9]]) {
-    modulated($0[0], scale: columns($0[1], 0), shift: columns($0[1], 3))
+  .init(name: "layerNormModulated", shapes: [[4, 3], [3], [3], [4, 9]]) {
+    layerNormModulated(
+      $0[0], gain: $0[1], bias: $0[2], scale: columns($0[3], 0), shift: columns($0[3], 3))
+  },
+  .init(name: "layerNormModulated without weights", shapes: [[4, 3], [4, 9]]) {
+    layerNormModulated($0[0], scale: columns($0[1], 0), shift: columns($0[1], 3))
   },
   .init(name: "gatedAdd", shapes: [[4, 3], [4, 3], [4, 9]]) {
     gatedAdd($0[0], $0[1], gate: columns($0[2], 6))
   },
   .init(name: "one modulation for all three", shapes: [[4, 3], [4, 9]]) {
-    let u = modulated($0[0], scale: columns($0[1], 0), shift: columns($0[1], 3))
+    let u = layerNormModulated($0[0], scale: columns($0[1], 0), shift: columns($0[1], 3))
     return gatedAdd($0[0], u, gate: columns($0[1], 6))
   },
   .init(name: "interpolated", shapes: [[2, 3, 4]]) {
@@ -98,6 +109,26 @@ let gradientCases: [GradientCase] = [
     let t = Tensor([0.1, 0.9, 0.5, 0.3, 0.7, 0.65], [2, 1, 3], type: type, on: device)
     let noise = random([2, 1, 3, 4], 50, device, type)
     return interpolated(noise: noise, to: $0[0], t: t, repeats: 1)
+  },
+  .init(name: "rowsScaled", shapes: [[3, 4]]) {
+    let (device, type) = ($0[0].value.device, $0[0].value.type)
+    return rowsScaled($0[0], by: Tensor([0.5, -2, 3], [3], type: type, on: device))
+  },
+  .init(name: "convolution", shapes: [[2, 5, 6, 3]]) {
+    frozen([4, 3, 3, 3], Window(3, padding: 1), like: $0[0])($0[0], relu: false)
+  },
+  .init(name: "convolution, rectangular", shapes: [[1, 4, 9, 2]]) {
+    frozen([3, 2, 1, 7], Window((1, 7), padding: (0, 3)), like: $0[0])($0[0], relu: false)
+  },
+  .init(name: "convolution without padding, with ReLU", shapes: [[1, 5, 4, 2]]) {
+    frozen([17, 2, 2, 3], Window((2, 3)), like: $0[0])($0[0])
+  },
+  .init(name: "maxPooled", shapes: [[2, 4, 6, 3]]) { maxPooled($0[0], Window(2, stride: 2)) },
+  .init(name: "maxPooled, overlapping", shapes: [[1, 5, 5, 2]]) {
+    maxPooled($0[0], Window(3, stride: 2, padding: 1))
+  },
+  .init(name: "imagesOfPatches", shapes: [[2, 4, 12]]) {
+    imagesOfPatches($0[0], patch: 2, channels: 3)
   },
   .init(name: "reshaped", shapes: [[2, 6]]) { add($0[0], $0[0]).reshaped([3, 4]) },
 ]

@@ -9,7 +9,8 @@ import Testing
   static let verbs = [
     "", "up", "down", "migrate", "doctor", "run", "enqueue", "worker", "runs", "jobs", "job", "why",
     "logs", "watch", "workers", "cancel", "retry", "pause", "resume", "preempt", "images", "plot",
-    "evaluations", "export", "export checkpoint", "export images", "export csv", "sql",
+    "evaluations", "export", "export checkpoint", "export images", "export csv",
+    "export comparison", "sql",
     "sweep", "schedule", "limits", "schedules", "drain", "weight",
   ]
 

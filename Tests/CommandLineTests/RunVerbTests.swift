@@ -24,6 +24,34 @@ import Testing
       ])
   }
 
+  /// Arms of one image size share the data set; the comparison waits for every evaluation.
+  @Test func variantsAndSeedsMakeOneRunWithAComparison() throws {
+    let run = try world.answer(
+      "run",
+      try world.runFile(
+        """
+        variants: {pra: {}, small: {image: {size: 16, patch: 4}}, diffusion: {method: diffusion}}
+        seeds: [0, 1]
+        sample: {count: 4}
+        evaluate: true
+        """))
+    let found = try world.rows(
+      "select kind, count(*) from pra.jobs where run_id = \(run) group by kind order by kind")
+    #expect(found == ["compare 1", "evaluate 6", "ingest 2", "sample 6", "train 6"])
+    let last = try world.rows(
+      """
+      select cardinality(depends_on), arguments->'names'->>4, arguments->>'title' from pra.jobs
+      where kind = 'compare'
+      """)
+    #expect(last == ["6 diffusion emoji"])
+    let seeds = try world.rows(
+      """
+      select arguments->'config'->'seed', arguments->'config'->'sampling'->'seed' from pra.jobs
+      where kind = 'train' order by id
+      """)
+    #expect(seeds == ["0 0", "1 1", "0 0", "1 1", "0 0", "1 1"])
+  }
+
   @Test func shardsShareTheImages() throws {
     _ = try world.answer("run", try world.runFile())
     let ranges = try world.rows(

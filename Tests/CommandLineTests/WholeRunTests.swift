@@ -80,6 +80,31 @@ import Testing
     #expect(try images(one) == drawn)
   }
 
+  /// Every method, through the queue, to one figure and one table.
+  @Test func allMethodsAreCompared() throws {
+    let methods = [
+      "pra", "clean-input", "teacher-forced", "x-prediction", "noise-injection", "exact-rollout",
+      "diffusion",
+    ]
+    let variants = methods.map { "\($0): {method: \($0)}" }.joined(separator: ", ")
+    let run = try finish(
+      "--set", "variants={\(variants)}", "--set", "seeds=[0, 1]", "--set", "sample.shards=1",
+      "--set", "training.total=2")
+    let folder = "\(world.folder)/comparison"
+    _ = try world.answer("export", "comparison", run, "-o", folder)
+    let table = try String(contentsOfFile: "\(folder)/comparison.md", encoding: .utf8)
+    for method in methods { #expect(table.contains("| \(method) | **"), "\(method)") }
+    let picture = try Picture(
+      png: Array(try Data(contentsOf: URL(filePath: "\(folder)/comparison.png"))), channels: 3)
+    #expect(picture.width == 960)
+    let means = try world.rows(
+      """
+      select count(*), min(images), bool_and(value > 0) from pra.evaluations
+      where run_id = \(run) and metric = 'frechet.random-conv-32-v1.mean'
+      """)
+    #expect(means == ["7 2 t"])
+  }
+
   @Test func aBrokenPictureFailsTheRunWithItsName() throws {
     let path = "\(world.folder)/pictures/red/2.png"
     let whole = try Data(contentsOf: URL(filePath: path))

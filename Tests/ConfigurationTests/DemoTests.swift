@@ -32,6 +32,22 @@ private func schemaKeys(_ schema: [String: Any], _ prefix: String = "") -> Set<S
     #expect(FileManager.default.fileExists(atPath: run.sourcePath(besides: file)))
   }
 
+  @Test(arguments: [("claims", 7), ("token-dimension", 6)])
+  func theComparisonsReadWithThreeSeeds(_ name: String, _ variants: Int) throws {
+    let file = root.appending(path: "ops/demo.d/\(name).yaml").path()
+    let run = try RunFile(path: file)
+    #expect(run.arms.count == 3 * variants && Set(run.arms.map(\.name)).count == variants)
+    // Equal steps and a constant number of tokens.
+    let shapes = run.arms.map {
+      [$0.configuration.training.total, $0.configuration.image.size / $0.configuration.image.patch]
+    }
+    #expect(Set(shapes).count == 1)
+    #expect(FileManager.default.fileExists(atPath: run.sourcePath(besides: file)))
+    if name == "claims" {
+      #expect(Set(run.arms.map(\.configuration.method)) == Set(Method.allCases))
+    }
+  }
+
   @Test func theContractsNameEveryConfigurationKey() throws {
     func contract(_ kind: String) throws -> [String: [String: Any]] {
       let url = root.appending(path: "workers/\(kind)/contract.json")

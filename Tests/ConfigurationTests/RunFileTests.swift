@@ -34,6 +34,40 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
     #expect(run.data.skipLimit == 2)
   }
 
+  @Test func variantsTimesSeedsAreArms() throws {
+    let text =
+      emoji + """
+
+        variants:
+          pra:
+          clean: {method: clean-input, training: {total: 9}}
+        seeds: [4, 7]
+        """
+    let run = try read(text, "training.total=30", "training.batch=5")
+    #expect(run.arms.map(\.name) == ["pra", "pra", "clean", "clean"])
+    #expect(run.arms.map(\.configuration.seed) == [4, 7, 4, 7])
+    #expect(run.arms.map(\.configuration.sampling.seed) == [4, 7, 4, 7])
+    #expect(run.arms.map(\.configuration.method) == [.pra, .pra, .cleanInput, .cleanInput])
+    // Options are on top of everything.
+    #expect(run.arms.allSatisfy { $0.configuration.training.total == 30 })
+    #expect(run.arms.allSatisfy { $0.configuration.training.batch == 5 })
+    #expect(try read(text, "seeds=[1]").arms.count == 2)
+    #expect(
+      try read(emoji).arms == [.init(name: "emoji", configuration: try read(emoji).configuration)])
+  }
+
+  @Test(arguments: [
+    ("variants: [pra]", "variants: found ['pra'], expected names with settings"),
+    ("variants: {a: 3}", "variants.a: found 3, expected settings over config"),
+    ("variants: {a: {metod: pra}}", "variants.a: metod: unknown key; did you mean 'method'?"),
+    ("seeds: 3", "seeds: found 3, expected a list"), ("seeds: [1, 1]", "names a seed twice"),
+    ("seeds: [-1]", "seed"),
+  ])
+  func badVariantsAreRefused(_ line: String, _ message: String) {
+    let error = #expect(throws: ConfigurationError.self) { try read(emoji + "\n" + line) }
+    #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
+  }
+
   @Test(arguments: [
     ("ops/demo.d/emoji.yaml", "ops/demo.d/emoji-32.tar"), ("emoji.yaml", "emoji-32.tar"),
   ])

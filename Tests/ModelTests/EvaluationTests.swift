@@ -4,6 +4,23 @@ import Evaluation
 import Tensor
 import Testing
 
+@Suite struct VariantComparisonTests {
+  @Test func theTableHoldsMeansDeviationsAndSeeds() {
+    var comparison = VariantComparison()
+    for (value, variant) in [(1.0, "a"), (2.0, "a"), (3.0, "a"), (0.5, "b")] {
+      comparison.add(value, metric: "m", variant: variant)
+    }
+    comparison.add(21.25, metric: "psnr", variant: "a")
+    let table = comparison.markdown(title: "T")
+    #expect(
+      table.contains(
+        "| a | **2.000** ± 1.000 (1.000, 2.000, 3.000) | **21.250** ± 0.000 (21.250) |"))
+    // A variant without a metric has an empty cell.
+    #expect(table.contains("| b | **0.500** ± 0.000 (0.500) |  |"))
+    #expect(SeedSummary([]) == nil)
+  }
+}
+
 @Suite struct EvaluationTests {
   /// Vectors whose sample covariance is exactly diagonal: plus and minus each axis.
   private func cross(_ lengths: [Double], centre: [Double]) -> [[Double]] {

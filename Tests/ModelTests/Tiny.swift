@@ -80,4 +80,15 @@ let tinyVariants: [(name: String, configuration: ModelConfiguration)] = [
       $0.trunk.classTokens = 1
     }
   ),
+  ("teacher-forced", tiny { $0.method = .teacherForced }),
+  ("x-prediction", tiny { $0.method = .xPrediction }),
+  ("noise-injection", tiny { $0.method = .noiseInjection }),
+  (
+    "exact-rollout",
+    tiny {
+      $0.method = .exactRollout
+      $0.rollout.steps = 3
+    }
+  ),
+  ("diffusion", tiny { $0.method = .diffusion }),
 ]

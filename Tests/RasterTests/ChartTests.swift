@@ -91,4 +91,19 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     #expect(count(0x00, 0x72, 0xB2) > 20 && count(0xD5, 0x5E, 0x00) > 20)
     #expect(count(255, 255, 255) > 400_000)
   }
+
+  @Test func aDotChartHasADotForEverySeed() throws {
+    let chart = DotChart(
+      title: "claims", xLabel: "distance",
+      rows: [
+        .init(name: "pra", values: [2.3, 2.4, 2.35]),
+        .init(name: "teacher-forced", values: [9, .nan]),
+      ])
+    let svg = chart.svg()
+    #expect(svg.split(separator: "stroke-width=\"8\"").count - 1 == 4)
+    #expect(svg.contains(">pra</text>") && svg.contains(">2.35</text>"))
+    #expect(chart.picture().height == chart.height)
+    // Nothing to show is no reason to fail.
+    #expect(DotChart(title: "", xLabel: "", rows: []).picture().width == 960)
+  }
 }

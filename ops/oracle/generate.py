@@ -44,6 +44,20 @@ CASES: dict[str, dict] = {
     "gray": {"image": {"channels": 1, "patch": 2}, "trunk": {"class_tokens": 3},
              "perturb": {"renormalize": True, "t_min": 0.2},
              "sampling": {"method": "sde", "guidance": "constant", "scale": 1.5}},
+    "teacher-forced": {"method": "teacher-forced", "sampling": {"method": "heun"}},
+    "x-prediction": {"method": "x-prediction", "head": {"groups": 2},
+                     "sampling": {"method": "sde"}},
+    "x-heun": {"method": "x-prediction", "image": {"channels": 1},
+               "sampling": {"method": "heun", "steps": 4, "scale": 1.0}},
+    "noise-injection": {"method": "noise-injection", "noise_injection": {"sigma": 0.3},
+                        "sampling": {"guidance": "constant"}},
+    "exact-rollout": {"method": "exact-rollout", "rollout": {"steps": 3, "start": "perturbed"}},
+    "exact-noise": {"method": "exact-rollout", "rollout": {"steps": 2, "start": "noise"},
+                    "decoder": {"context": "hidden"}, "perturb": {"renormalize": True},
+                    "encoder": {"context": "none"}, "state": {"norm": "layer"}},
+    "diffusion": {"method": "diffusion", "sampling": {"method": "heun", "scale": 3.0}},
+    "diffusion-sde": {"method": "diffusion", "trunk": {"class_tokens": 1},
+                      "sampling": {"method": "sde", "labels": "random", "guidance": "constant"}},
 }
 
 
@@ -74,7 +88,8 @@ def write(path: pathlib.Path, tensors: Tensors) -> None:
 
 
 def generate(name: str) -> None:
-    config = merged(BASE, CASES[name])
+    case = CASES[name]
+    config = merged(BASE | {key: case[key] for key in case if key not in BASE}, case)
     model = Model(config, CLASSES)
     first = model.initial(config["seed"])
     p = shaken(first, config["seed"])

@@ -9,6 +9,10 @@ import philox
 
 Tensors = dict[str, torch.Tensor]
 
+# The methods (section 9) whose head generates patches; those whose network predicts x.
+PATCHES = ("teacher-forced", "x-prediction", "noise-injection")
+PREDICTING = ("x-prediction", "diffusion")
+
 
 class Model:
     """Shapes, first values and the parts as functions of a dictionary of tensors."""
@@ -19,7 +23,8 @@ class Model:
         self.grid = image["size"] // image["patch"]
         self.positions = self.grid**2
         self.patch_width = image["patch"] ** 2 * image["channels"]
-        self.k = config["state"]["dim"]
+        self.method = config["method"]
+        self.k = self.patch_width if self.method in PATCHES else config["state"]["dim"]
         self.kinds: dict[str, tuple[tuple[int, ...], str]] = {}
         self._declare()
 
@@ -66,11 +71,19 @@ class Model:
         self.kinds["trunk.embed_norm.weight"] = ((d,), "one")
         self._blocks("trunk", d, t["layers"])
         self.kinds["trunk.norm.weight"] = ((d,), "one")
+        if self.method == "diffusion":
+            self._linear("dit.time.0", d, 256)
+            self._linear("dit.time.2", d, d)
+            self._linear("dit.output", P, d, "zero")
+            return
         self.kinds["head.position"] = ((self.positions, d), "small")
         self._linear("head.cond", h["width"], d)
         self._linear("head.time.0", h["width"], 256)
         self._linear("head.time.2", h["width"], h["width"])
         self._mlp("head", k, h["width"], k, h["blocks"], h["groups"], True, output="zero")
+        self._linear("norm_pix", P, d)
+        if self.method in PATCHES:
+            return
         for name, part, inp, out in (("encoder", e, P, k), ("decoder", r, k, P)):
             w, context = part["width"], part["context"]
             if context in ("image", "causal"):
@@ -82,7 +95,6 @@ class Model:
                 if context == "hidden":
                     self._linear(f"{name}.cond", w, d)
                 self._mlp(name, inp, w, out, part["blocks"], 1, context == "hidden", "gate")
-        self._linear("norm_pix", P, d)
 
     def initial(self, seed: int) -> Tensors:
         """First values, rounded to float32 as they enter the model."""
@@ -154,6 +166,26 @@ class Model:
             p, "trunk", x, t["layers"], t["heads"], t["class_tokens"], causal=True)
         return self.rms(x, p["trunk.norm.weight"])[:, t["class_tokens"] - 1:]
 
+    def embedded_time(self, p: Tensors, name: str, time: torch.Tensor) -> torch.Tensor:
+        """The time features of 3.2 and their two layers: [...] -> [..., width]."""
+        angle = 1000 * time[..., None] * torch.tensor(
+            [math.exp(-math.log(10000) * j / 128) for j in range(128)])
+        features = torch.cat([angle.cos(), angle.sin()], -1)
+        return self.linear(p, f"{name}.2", F.silu(self.linear(p, f"{name}.0", features)))
+
+    def denoised(self, p: Tensors, labels: list[int], patches: torch.Tensor,
+                 time: torch.Tensor) -> torch.Tensor:
+        """x of `diffusion`: all patches [batch, N, P] at one time an image."""
+        t = self.config["trunk"]
+        tokens = p["trunk.class_embed.weight"][labels].reshape(len(labels), t["class_tokens"], -1)
+        x = torch.cat([tokens, self.linear(p, "trunk.patch_embed", patches)], 1)
+        x = x + self.embedded_time(p, "dit.time", time)[:, None]
+        x = self.rms(x, p["trunk.embed_norm.weight"])
+        x = self.transformer(
+            p, "trunk", x, t["layers"], t["heads"], t["class_tokens"], causal=False)
+        x = self.rms(x, p["trunk.norm.weight"])[:, t["class_tokens"]:]
+        return self.linear(p, "dit.output", x)
+
     def mlp(self, p: Tensors, name: str, x: torch.Tensor, m: torch.Tensor | None, blocks: int,
             groups: int = 1) -> torch.Tensor:
         x = self.linear(p, f"{name}.input", x)
@@ -176,12 +208,9 @@ class Model:
 
     def velocity(self, p: Tensors, x: torch.Tensor, time: torch.Tensor, h: torch.Tensor,
                  first: int = 0) -> torch.Tensor:
-        """v of x [..., n, k] at times [..., n] for positions first.. with h [..., n, d]."""
-        angle = 1000 * time[..., None] * torch.tensor(
-            [math.exp(-math.log(10000) * j / 128) for j in range(128)])
-        features = torch.cat([angle.cos(), angle.sin()], -1)
-        embedded = self.linear(
-            p, "head.time.2", F.silu(self.linear(p, "head.time.0", features)))
+        """The head's output (v, or x in `x-prediction`) for x [..., n, k] at times [..., n], at
+        positions first.. with h [..., n, d]."""
+        embedded = self.embedded_time(p, "head.time", time)
         placed = h + p["head.position"][first:first + h.shape[-2]]
         m = F.silu(embedded + self.linear(p, "head.cond", placed))
         head = self.config["head"]
@@ -216,4 +245,6 @@ class Model:
         return self.bare_norm(z) if norm == "layer" else z
 
     def reads_hidden(self) -> bool:
+        if self.method in PATCHES:
+            return False
         return "hidden" in (self.config["encoder"]["context"], self.config["decoder"]["context"])

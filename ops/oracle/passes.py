@@ -5,7 +5,9 @@ import math
 import torch
 
 import philox
-from model import Model, Tensors
+from model import PATCHES, PREDICTING, Model, Tensors
+
+SERIES = ("loss.flow", "loss.l1", "loss.l2", "loss.norm_pix", "loss.rec", "loss")
 
 
 def rows(draw, seed: int, batch: int, count: int, step: int, stream: int) -> torch.Tensor:
@@ -14,44 +16,118 @@ def rows(draw, seed: int, batch: int, count: int, step: int, stream: int) -> tor
         [draw(seed, count, step, b, stream) for b in range(batch)], dtype=torch.float64)
 
 
-def losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], step: int) -> dict:
-    """Losses and activations of both passes for y [batch, N, P]."""
-    c, seed, batch = model.config, model.config["seed"], len(labels)
-    N, k, R = model.positions, model.k, model.config["loss"]["flow_repeat"]
-    drop = c["training"]["label_drop"]
-    labels = [
+def dropped(model: Model, labels: list[int], step: int) -> list[int]:
+    """Labels after the drop."""
+    drop, seed = model.config["training"]["label_drop"], model.config["seed"]
+    return [
         model.classes if philox.uniforms(seed, 1, step, b, 2)[0] < drop else label
         for b, label in enumerate(labels)]
-    clean = c["method"] == "clean-input"
+
+
+def losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], step: int) -> dict:
+    """Losses and activations of one step for y [batch, N, P]."""
+    labels = dropped(model, labels, step)
+    if model.method == "diffusion":
+        return diffusion_losses(model, p, y, labels, step)
+    c, weights = model.config, model.config["loss"]
+    out: dict = {}
+    if model.method in PATCHES:
+        fed = y
+        if model.method == "noise-injection":
+            e = rows(philox.normals, c["seed"], len(labels), y[0].numel(), step, 4)
+            fed = y + c["noise_injection"]["sigma"] * e.reshape(y.shape)
+        hidden, target = model.trunk(p, labels, fed[:, :-1]), y
+        activations = {"hidden": hidden}
+        out["loss.rec"] = torch.zeros(())
+    else:
+        out, activations = reconstruction_losses(model, p, y, labels, step)
+        hidden, target = activations["hidden"], activations["states"].detach()
+    out["loss.flow"], activations["velocity"] = flow_loss(model, p, target, hidden, step)
+    mean, var = y.mean(-1, keepdim=True), y.var(-1, keepdim=True)
+    wanted = (y - mean) / (var + 1e-6).sqrt()
+    out["loss.norm_pix"] = ((model.linear(p, "norm_pix", hidden) - wanted) ** 2).mean()
+    out["loss"] = out["loss.flow"] + out["loss.rec"] + weights["norm_pix"] * out["loss.norm_pix"]
+    return {"losses": {name: out[name] for name in SERIES if name in out},
+            "activations": activations}
+
+
+def reconstruction_losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int],
+                          step: int) -> tuple[dict, Tensors]:
+    """Steps 1 to 5 of section 4: states, decoded patches, and h' of what feeds the AR pass."""
+    c, seed, (batch, N), k = model.config, model.config["seed"], y.shape[:2], model.k
+    clean = model.method == "clean-input"
     h = model.trunk(p, labels, y[:, :-1]) if clean or model.reads_hidden() else None
     z = model.normalize(model.encode(p, y, h))
     t_min = c["perturb"]["t_min"]
     t = t_min + (1 - t_min) * rows(philox.uniforms, seed, batch, N, step, 3)[..., None]
     e = rows(philox.normals, seed, batch, N * k, step, 4).reshape(batch, N, k)
-    noisy = t * z + (1 - t) * e
-    if c["perturb"]["renormalize"]:
-        noisy = model.normalize(noisy)
+    mixed = t * z + (1 - t) * e
+    noisy = model.normalize(mixed) if c["perturb"]["renormalize"] else mixed
     decoded = model.decode(p, noisy, h)
-    hidden = h if clean else model.trunk(p, labels, decoded.detach()[:, :-1])
+    activations = {"states": z, "perturbed": noisy, "decoded": decoded}
+    if clean:
+        hidden = h
+    elif model.method == "exact-rollout":
+        fed = rollout(model, p, labels, mixed.detach(), t[..., 0], e)
+        activations["rollout"] = fed
+        hidden = model.trunk(p, labels, fed[:, :-1])
+    else:
+        hidden = model.trunk(p, labels, decoded.detach()[:, :-1])
+    l1, l2 = (decoded - y).abs().mean(), ((decoded - y) ** 2).mean()
+    weights = c["loss"]
+    out = {"loss.l1": l1, "loss.l2": l2, "loss.rec": weights["l1"] * l1 + weights["l2"] * l2}
+    return out, activations | {"hidden": hidden}
+
+
+def flow_loss(model: Model, p: Tensors, target: torch.Tensor, hidden: torch.Tensor,
+              step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """L_flow, and the head's output [batch * R, N, k]."""
+    (batch, N, k), seed = target.shape, model.config["seed"]
+    R = model.config["loss"]["flow_repeat"]
     r = torch.sigmoid(rows(philox.normals, seed, batch, R * N, step, 5)).reshape(batch, R, N)
     noise = rows(philox.normals, seed, batch, R * N * k, step, 6).reshape(batch, R, N, k)
-    target = z.detach()[:, None]
-    x = (1 - r[..., None]) * noise + r[..., None] * target
-    velocity = model.velocity(p, x, r, hidden[:, None])
-    mean, var = y.mean(-1, keepdim=True), y.var(-1, keepdim=True)
-    out = {
-        "loss.flow": ((velocity - (target - noise)) ** 2).mean(),
-        "loss.l1": (decoded - y).abs().mean(),
-        "loss.l2": ((decoded - y) ** 2).mean(),
-        "loss.norm_pix":
-            ((model.linear(p, "norm_pix", hidden) - (y - mean) / (var + 1e-6).sqrt()) ** 2).mean(),
-    }
-    weights = c["loss"]
-    out["loss.rec"] = weights["l1"] * out["loss.l1"] + weights["l2"] * out["loss.l2"]
-    out["loss"] = out["loss.flow"] + out["loss.rec"] + weights["norm_pix"] * out["loss.norm_pix"]
-    activations = {"states": z, "perturbed": noisy, "decoded": decoded, "hidden": hidden,
-                   "velocity": velocity.reshape(batch * R, N, k)}
-    return {"losses": out, "activations": activations}
+    x = (1 - r[..., None]) * noise + r[..., None] * target[:, None]
+    output = model.velocity(p, x, r, hidden[:, None])
+    velocity, wanted = output, target[:, None] - noise
+    if model.method in PREDICTING:
+        left = (1 - r[..., None]).clamp(min=0.05)
+        velocity, wanted = (output - x) / left, (target[:, None] - x) / left
+    return ((velocity - wanted) ** 2).mean(), output.reshape(batch * R, N, k)
+
+
+def diffusion_losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int],
+                     step: int) -> dict:
+    (batch, N, P), seed = y.shape, model.config["seed"]
+    r = torch.sigmoid(rows(philox.normals, seed, batch, 1, step, 5))[:, 0]
+    noise = rows(philox.normals, seed, batch, N * P, step, 6).reshape(batch, N, P)
+    r3 = r[:, None, None]
+    x = (1 - r3) * noise + r3 * y
+    output = model.denoised(p, labels, x, r)
+    left = (1 - r3).clamp(min=0.05)
+    loss = (((output - x) / left - (y - x) / left) ** 2).mean()
+    out = {"loss.flow": loss, "loss.rec": torch.zeros(()), "loss": loss}
+    return {"losses": out, "activations": {"velocity": output}}
+
+
+@torch.no_grad()
+def rollout(model: Model, p: Tensors, labels: list[int], mixed: torch.Tensor, t: torch.Tensor,
+            e: torch.Tensor) -> torch.Tensor:
+    """What `exact-rollout` feeds: patches [batch, N, P] drawn one after the other."""
+    c, (batch, N, _) = model.config["rollout"], mixed.shape
+    patches = torch.zeros(batch, 0, model.patch_width)
+    states, seen = torch.zeros(batch, 0, model.k), []
+    for i in range(N):
+        seen.append(model.trunk(p, labels, patches)[:, -1:])
+        start, z = t[:, i:i + 1], mixed[:, i:i + 1]
+        if c["start"] == "noise":
+            start, z = torch.zeros(batch, 1), e[:, i:i + 1]
+        for j in range(c["steps"]):
+            dt = (1 - start) / c["steps"]
+            z = z + dt[..., None] * model.velocity(p, z, start + j * dt, seen[-1], i)
+        states = torch.cat([states, model.normalize(z)], 1)
+        decoded = model.decode(p, states, torch.cat(seen, 1))
+        patches = torch.cat([patches, decoded[:, -1:]], 1)
+    return patches
 
 
 def learning_rate(t: dict, s: int) -> float:
@@ -115,6 +191,31 @@ def train(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], steps: i
                "v": v, "weights": p, "averages": averages}
 
 
+def integrated(predict, z: torch.Tensor, draw, s: dict, predicts_x: bool) -> torch.Tensor:
+    """From z at time 0 to time 1; predict(z, t) is the guided output of the network."""
+    def v(z: torch.Tensor, t: float) -> torch.Tensor:
+        out = predict(z, t)
+        return (out - z) / max(1 - t, 0.05) if predicts_x else out
+
+    def last(z: torch.Tensor, t: float, dt: float) -> torch.Tensor:
+        return predict(z, t) if predicts_x else z + v(z, t) * dt
+
+    steps = s["steps"]
+    dt = 1 / steps
+    if s["method"] == "sde":
+        dt = (1 - 0.04) / steps
+        for j in range(steps):
+            t = j * dt
+            z = z + ((1 + t) * v(z, t) - z) * dt + math.sqrt(2 * (1 - t) * dt) * draw(j + 1)
+        return last(z, steps * dt, 0.04)
+    for j in range(steps - 1):
+        slope = v(z, j / steps)
+        if s["method"] == "heun":
+            slope = (slope + v(z + slope * dt, (j + 1) / steps)) / 2
+        z = z + slope * dt
+    return last(z, (steps - 1) / steps, dt)
+
+
 @torch.no_grad()
 def sample(model: Model, p: Tensors, s: dict, numbers: list[int]) -> torch.Tensor:
     """Patches [count, N, P] before clamping; `s` is the configuration's section `sampling`."""
@@ -124,9 +225,30 @@ def sample(model: Model, p: Tensors, s: dict, numbers: list[int]) -> torch.Tenso
     else:
         labels = [int(philox.uniforms(seed, 1, 0, n, 9)[0] * classes) for n in numbers]
     both = labels + [classes] * batch
-    patches = torch.zeros(batch, 0, model.patch_width, dtype=torch.float64)
-    states = torch.zeros(batch, 0, model.k, dtype=torch.float64)
-    seen = []
+    predicts_x, width = model.method in PREDICTING, model.k
+    if model.method == "diffusion":
+        width = model.patch_width
+
+    def drawn(i: int, q: int) -> torch.Tensor:
+        return torch.tensor(
+            [philox.normals(seed, width, i * 4096 + q, n, 1) for n in numbers])[:, None]
+
+    def guided(output: torch.Tensor, scale: float) -> torch.Tensor:
+        cond, null = output.chunk(2)
+        return null + scale * (cond - null)
+
+    if model.method == "diffusion":
+        def everywhere(q: int) -> torch.Tensor:
+            return torch.cat([drawn(i, q) for i in range(model.positions)], 1)
+
+        def predict(z: torch.Tensor, t: float) -> torch.Tensor:
+            x = model.denoised(p, both, torch.cat([z, z]), torch.full((2 * batch,), t))
+            return guided(x, s["scale"])
+
+        return integrated(predict, everywhere(0), everywhere, s, predicts_x)
+
+    patches = torch.zeros(batch, 0, model.patch_width)
+    states, seen = torch.zeros(batch, 0, model.k), []
     for i in range(model.positions):
         h = model.trunk(p, both, torch.cat([patches, patches]))[:, -1:]
         seen.append(h[:batch])
@@ -134,34 +256,17 @@ def sample(model: Model, p: Tensors, s: dict, numbers: list[int]) -> torch.Tenso
         if s["guidance"] == "linear":
             scale = 1 + (scale - 1) * i / model.positions
 
-        def draw(q: int) -> torch.Tensor:
-            return torch.tensor(
-                [philox.normals(seed, model.k, i * 4096 + q, n, 1) for n in numbers],
-                dtype=torch.float64)[:, None]
+        def predict(z: torch.Tensor, t: float) -> torch.Tensor:
+            times = torch.full((2 * batch, 1), t)
+            return guided(model.velocity(p, torch.cat([z, z]), times, h, i), scale)
 
-        def v(x: torch.Tensor, t: float) -> torch.Tensor:
-            times = torch.full((2 * batch, 1), t, dtype=torch.float64)
-            cond, null = model.velocity(p, torch.cat([x, x]), times, h, i).chunk(2)
-            return null + scale * (cond - null)
-
-        z, steps = draw(0), s["steps"]
-        dt = 1 / steps
-        for j in range(steps):
-            t = j / steps
-            if s["method"] == "sde":
-                dt = (1 - 0.04) / steps
-                t = j * dt
-                z = z + ((1 + t) * v(z, t) - z) * dt + math.sqrt(2 * (1 - t) * dt) * draw(j + 1)
-            elif s["method"] == "heun" and j + 1 < steps:
-                slope = v(z, t)
-                z = z + dt / 2 * (slope + v(z + slope * dt, t + dt))
-            else:
-                z = z + v(z, t) * dt
-        if s["method"] == "sde":
-            z = z + v(z, steps * dt) * 0.04
-        states = torch.cat([states, model.normalize(z)], 1)
-        decoded = model.decode(p, states, torch.cat(seen, 1))
-        patches = torch.cat([patches, decoded[:, -1:]], 1)
+        z = integrated(predict, drawn(i, 0), lambda q: drawn(i, q), s, predicts_x)
+        if model.method in PATCHES:
+            patch = z
+        else:
+            states = torch.cat([states, model.normalize(z)], 1)
+            patch = model.decode(p, states, torch.cat(seen, 1))[:, -1:]
+        patches = torch.cat([patches, patch], 1)
     return patches
 
 

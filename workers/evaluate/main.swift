@@ -45,7 +45,7 @@ StageExit.run { session in
     drawn: LabelledFeatures(
       features: drawn.flatMap(\.features), labels: drawn.flatMap(\.labels)),
     reference: reference, classes: data.classes)
-  figures.append(try reconstruction(session, arguments, data, device))
+  figures += try reconstruction(session, arguments, data, device)
 
   for figure in figures { say("\(figure.metric) \(figure.scope): \(figure.value)") }
   let records = figures.map {
@@ -64,10 +64,11 @@ StageExit.run { session in
   try session.finish(outputs: [OutputName.evaluation: output], evaluations: records)
 }
 
-/// Peak signal-to-noise ratio of encoding and decoding up to 10,000 images without noise.
+/// Peak signal-to-noise ratio of encoding and decoding up to 10,000 images without noise; nothing
+/// for a method without states.
 func reconstruction(
   _ session: StageSession, _ arguments: EvaluateArguments, _ data: PackedDataSet, _ device: Device
-) throws -> EvaluationFigure {
+) throws -> [EvaluationFigure] {
   let (model, _) = try session.trainedModel(ofJob: arguments.train, on: device)
   var ratio = PeakSignalToNoise()
   let count = min(data.count, 10_000)
@@ -77,9 +78,13 @@ func reconstruction(
     let part = Array(first..<min(first + batch, count))
     let pixels = part.flatMap { data.pixels(of: $0).map { Float(Double($0) / 127.5 - 1) } }
     let patches = cutIntoPatches(pixels, batch: part.count, sizes: model.sizes, on: device)
-    let rebuilt = model.reconstruction(of: patches, labels: part.map { data.labels[$0] })
+    guard
+      let rebuilt = model.reconstruction(of: patches, labels: part.map { data.labels[$0] })
+    else { return [] }
     ratio.add(reconstruction: rebuilt, original: patches)
   }
-  return EvaluationFigure(
-    metric: "reconstruction.psnr", scope: "overall", value: ratio.decibels, images: count)
+  return [
+    EvaluationFigure(
+      metric: "reconstruction.psnr", scope: "overall", value: ratio.decibels, images: count)
+  ]
 }

@@ -5,4 +5,5 @@
 #include "norm.inc.h"
 #include "attention.inc.h"
 #include "reduction.inc.h"
+#include "convolution.inc.h"
 #include "table.inc.h"

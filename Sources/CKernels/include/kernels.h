@@ -13,6 +13,8 @@
 
 #define KERNELS_VERSION 1
 #define REDUCTION_CHUNK 4096
+/// Rows of features in one partial sum of `feature_distance`.
+#define FEATURE_ROWS 64
 
 /// AdamW with decoupled decay (Loshchilov & Hutter 2019); all scalars as model.md section 4 (8).
 typedef struct adamw_step {
@@ -22,6 +24,7 @@ typedef struct adamw_step {
   double beta1, beta2;
   double correction1, correction2;  ///< 1 - beta^(s+1)
   double epsilon;
+  double average_decay;  ///< D of a = D a + (1 - D) w
 } adamw_step;
 
 /// Where heads lie: q, k and v of token t of batch row b start at qkv + (b * tokens + t) * 3 * width
@@ -30,6 +33,13 @@ typedef struct attention_shape {
   int64_t batch, tokens, heads, size;
   int32_t causal;
 } attention_shape;
+
+/// Windows of a convolution or a pooling on images [batch, height, width, channels].
+typedef struct window_shape {
+  int64_t height, width, channels;
+  int64_t out_height, out_width;
+  int64_t kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x;
+} window_shape;
 
 typedef struct kernels {
   int32_t version;
@@ -119,14 +129,6 @@ typedef struct kernels {
                      int64_t width, int64_t begin, int64_t end);
 
   // ---- modulation: scale, shift and gate are columns of m[rows, stride] -------------------------
-  /// out = x * (1 + scale) + shift
-  void (*modulate)(void *restrict out, const void *restrict x, const void *restrict scale,
-                   const void *restrict shift, int64_t stride, int64_t width, int64_t begin,
-                   int64_t end);
-  void (*modulate_gradient)(void *restrict dx, void *restrict dscale, void *restrict dshift,
-                            const void *restrict dy, const void *restrict x,
-                            const void *restrict scale, int64_t stride, int64_t width,
-                            int64_t begin, int64_t end);
   /// out = x + gate * y
   void (*gated_add)(void *restrict out, const void *restrict x, const void *restrict y,
                     const void *restrict gate, int64_t stride, int64_t width, int64_t begin,
@@ -161,13 +163,25 @@ typedef struct kernels {
                                         const void *restrict dy, const void *restrict x,
                                         const void *restrict statistics, int64_t rows,
                                         int64_t width, int64_t begin, int64_t end);
+  /// out = layer_norm(x) * (1 + scale) + shift, scale and shift columns of m[rows, stride];
+  /// statistics may be null: for inference. Column gradients are added to.
+  void (*layer_norm_modulated)(void *restrict out, void *restrict statistics,
+                               const void *restrict x, const void *restrict gain,
+                               const void *restrict bias, const void *restrict scale,
+                               const void *restrict shift, int64_t stride, int64_t width,
+                               double epsilon, int64_t begin, int64_t end);
+  void (*layer_norm_modulated_gradient)(void *restrict dx, void *restrict dscale,
+                                        void *restrict dshift, const void *restrict dy,
+                                        const void *restrict x, const void *restrict gain,
+                                        const void *restrict bias, const void *restrict scale,
+                                        const void *restrict statistics, int64_t stride,
+                                        int64_t width, int64_t begin, int64_t end);
+  /// Of columns begin..<end, over all rows.
+  void (*layer_norm_modulated_parameter_gradient)(
+      void *restrict dgain, void *restrict dbias, const void *restrict dy, const void *restrict x,
+      const void *restrict scale, const void *restrict statistics, int64_t rows, int64_t stride,
+      int64_t width, int64_t begin, int64_t end);
   /// out = x * sqrt(width) * rsqrt(sum(x^2) + epsilon); inverse[rows] keeps rsqrt(...).
-  /// out = layer_norm(x) * (1 + scale) + shift, nothing kept: for inference.
-  void (*layer_norm_modulated)(void *restrict out, const void *restrict x,
-                               const void *restrict gain, const void *restrict bias,
-                               const void *restrict scale, const void *restrict shift,
-                               int64_t stride, int64_t width, double epsilon, int64_t begin,
-                               int64_t end);
   void (*sphere_norm)(void *restrict out, void *restrict inverse, const void *restrict x,
                       int64_t width, double epsilon, int64_t begin, int64_t end);
   void (*sphere_norm_gradient)(void *restrict dx, const void *restrict dy,
@@ -217,16 +231,48 @@ typedef struct kernels {
                                       int64_t begin, int64_t end);
 
   // ---- model inputs ----------------------------------------------------------------------------
-  /// [cos, sin] of 1000 t exp(-ln(10000) j / half), j < half, in float64, rounded once.
-  void (*time_features)(void *restrict out, const double *restrict t, int64_t half,
+  /// [cos, sin] of 1000 t frequencies[j], j < half, in float64, rounded once.
+  void (*time_features)(void *restrict out, const double *restrict t,
+                        const double *restrict frequencies, int64_t half,
                         int64_t begin, int64_t end);
   /// out = (y - mean) / sqrt(var + epsilon), var over width - 1. He et al. 2022 (MAE).
   void (*patch_normalize)(void *restrict out, const void *restrict y, int64_t width,
                           double epsilon, int64_t begin, int64_t end);
 
+  // ---- images [batch, height, width, channels] --------------------------------------------------
+  /// out[r - begin, (ky * kernel_width + kx) * channels + c] for output pixels r in [begin, end) of
+  /// batch * out_height * out_width; zero outside of the image.
+  void (*gather_windows)(void *restrict out, const void *restrict x,
+                         const window_shape *restrict shape, int64_t begin, int64_t end);
+  /// The largest of each window, and its place ky * kernel_width + kx in it.
+  void (*max_pool)(void *restrict out, void *restrict which, const void *restrict x,
+                   const window_shape *restrict shape, int64_t begin, int64_t end);
+  /// begin..end over the input's pixels.
+  void (*max_pool_gradient)(void *restrict dx, const void *restrict dy,
+                            const void *restrict which, const window_shape *restrict shape,
+                            int64_t begin, int64_t end);
+  /// The mean of each window's pixels that lie in the image.
+  void (*average_pool)(void *restrict out, const void *restrict x,
+                       const window_shape *restrict shape, int64_t begin, int64_t end);
+  /// max(x, 0), element-wise on [rows, width]; out may be x.
+  void (*relu)(void *out, const void *x, int64_t width, int64_t begin, int64_t end);
+  /// From the result y: the derivative at 0 is 0.
+  void (*relu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict y,
+                        int64_t width, int64_t begin, int64_t end);
+  /// partial[c] = sum over rows of chunk c of sum_i weight[i] (x_i/|x| - y_i/|y|)^2, where |x| is
+  /// sqrt(sum x^2 + 1e-20) + 1e-10. Zhang et al. 2018 (LPIPS).
+  void (*feature_distance)(double *restrict partial, const void *restrict x,
+                           const void *restrict y, const void *restrict weight, int64_t width,
+                           int64_t rows, int64_t begin, int64_t end);
+  /// factor times the derivative by x; zero where x is zero.
+  void (*feature_distance_gradient)(void *restrict dx, const void *restrict x,
+                                    const void *restrict y, const void *restrict weight,
+                                    double factor, int64_t width, int64_t begin, int64_t end);
+
   // ---- optimizer -------------------------------------------------------------------------------
-  void (*adamw)(void *restrict w, void *restrict m, void *restrict v, const void *restrict g,
-                const adamw_step *step, int64_t begin, int64_t end);
+  /// Weights, moments and, where it is not null, a moving average of the weights in one pass.
+  void (*adamw)(void *restrict w, void *restrict m, void *restrict v, void *restrict average,
+                const void *restrict g, const adamw_step *step, int64_t begin, int64_t end);
 } kernels;
 
 /// Instruction sets in rising order; 0 runs anywhere the program runs.

@@ -1,0 +1,73 @@
+// Configurations that one run compares: keys `variants` and `seeds` of a run file.
+
+extension RunFile {
+  /// One configuration of a run that compares several.
+  package struct Arm: Sendable, Equatable {
+    /// Its variant's; arms that differ in their seed alone share it.
+    package let name: String
+    package let configuration: ModelConfiguration
+
+    /// Every variant with every seed, in the file's order; none where neither key is given.
+    ///
+    /// A seed is that of training and of sampling. Options of the command line win over variants.
+    /// - Parameters:
+    ///   - variants: a mapping from names to settings over `config`
+    ///   - seeds: a list of integers
+    /// - Throws: `ConfigurationError`
+    static func all(
+      variants: SettingValue?, seeds: SettingValue?, config: SettingValue, overrides: [Override]
+    ) throws -> [Arm] {
+      guard variants != nil || seeds != nil else { return [] }
+      let named = try variants.map(settings) ?? [(name: "", overrides: [])]
+      let seeded = try seeds.map(Self.seeds) ?? [[]]
+      return try named.flatMap { variant in
+        try seeded.map { seed in
+          do {
+            return Arm(
+              name: variant.name,
+              configuration: try ModelConfiguration.resolve(
+                config, overrides: variant.overrides + seed + overrides))
+          } catch let error as ConfigurationError where !variant.name.isEmpty {
+            throw ConfigurationError("variants.\(variant.name): \(error)")
+          }
+        }
+      }
+    }
+
+    private static func settings(
+      _ variants: SettingValue
+    ) throws -> [(name: String, overrides: [Override])] {
+      guard case .mapping(let entries) = variants, !entries.isEmpty else {
+        throw ConfigurationError(
+          "variants: found \(variants.description), expected names with settings, as in "
+            + "{clean: {method: clean-input}}")
+      }
+      return try entries.map { variant in
+        switch variant.value {
+        case .null: return (variant.key, [])
+        case .mapping(let settings):
+          return (variant.key, settings.map { Override(path: [$0.key], value: $0.value) })
+        default:
+          throw ConfigurationError(
+            "variants.\(variant.key): found \(variant.value.description), expected settings over "
+              + "config, as in {method: clean-input}")
+        }
+      }
+    }
+
+    private static func seeds(_ seeds: SettingValue) throws -> [[Override]] {
+      guard case .list(let values) = seeds, !values.isEmpty else {
+        throw ConfigurationError(
+          "seeds: found \(seeds.description), expected a list, as in [0, 1, 2]")
+      }
+      guard Set(values.map(\.description)).count == values.count else {
+        throw ConfigurationError("seeds: \(seeds.description) names a seed twice")
+      }
+      return values.map { seed in
+        [
+          Override(path: ["seed"], value: seed), Override(path: ["sampling", "seed"], value: seed),
+        ]
+      }
+    }
+  }
+}

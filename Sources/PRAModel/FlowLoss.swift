@@ -1,0 +1,57 @@
+// L_flow (model.md section 4, 6, and section 9 for predictions of x).
+
+import Autodiff
+import Configuration
+import Tensor
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+extension PRAModel {
+  /// L_flow of a head at R random points of every path from noise to `target`.
+  /// - Parameters:
+  ///   - target: what is to be generated, [batch, N, k]; nothing flows into it
+  ///   - hidden: h' [batch, N, d]
+  /// - Returns: the loss, and the head's output [batch * R, N, k]
+  func flowLoss(
+    _ head: FlowHead, _ target: Tensor, _ hidden: Variable, _ batch: TrainingBatch
+  ) -> (Scalar, Variable) {
+    let (rows, count, k) = target.dimensions3
+    let repeats = configuration.loss.flowRepeat
+    let times = perPlace(batch) {
+      random.normals(repeats * count, a: $0, b: $1, stream: TrainingStream.flowTime)
+    }.map(sigmoid)
+    let noise = normals(batch, count: repeats * count * k, stream: TrainingStream.flowNoise)
+      .reshaped([rows, repeats, count, k])
+    let tape = hidden.tape
+    func along(_ times: [Double]) -> Variable {
+      interpolated(
+        noise: noise, to: tape.constant(target),
+        t: Tensor(times, [rows, repeats, count], type: type, on: device), repeats: repeats)
+    }
+    let points = along(times).reshaped([rows * repeats, count, k])
+    let output = head(points, times: times, hidden: hidden, repeats: repeats)
+    guard configuration.method.predictsX else {
+      let velocity = straightVelocity(noise: noise, to: target, repeats: repeats)
+      return (meanSquaredDifference(output, velocity), output)
+    }
+    // The end of every path: the target, repeated.
+    let ends = along([Double](repeating: 1, count: times.count)).value
+    return (clampedVelocityLoss(output, ends, times: times), output)
+  }
+
+  /// The mean square of (x - target) / max(1 - r, 0.05): both velocities from the same point.
+  /// - Parameter times: r, one a row of x
+  func clampedVelocityLoss(_ x: Variable, _ target: Tensor, times: [Double]) -> Scalar {
+    let factors = Tensor(
+      times.map { 1 / remainingTime($0) }, [times.count], type: type, on: device)
+    return meanSquaredDifference(
+      rowsScaled(x, by: factors), target.reshaped(x.shape).rowsScaled(by: factors))
+  }
+}
+
+/// 1 - t, but at least what a predicted x is divided by (JiT, denoiser.py).
+package func remainingTime(_ t: Double) -> Double { max(1 - t, 0.05) }
+
+func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }

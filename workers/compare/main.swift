@@ -1,0 +1,84 @@
+// Stage `compare`: evaluations of several variants and seeds in, one figure and one table out.
+
+import Configuration
+import Evaluation
+import JobKinds
+import Raster
+import RunStore
+import StageInputs
+
+StageExit.run { session in
+  let arguments = try refusingBadInput { try CompareArguments(json: session.arguments) }
+  var comparison = VariantComparison()
+  for (name, job) in zip(arguments.names, arguments.evaluations) {
+    guard let artifact = try session.outputs(ofJob: Int64(job))[OutputName.evaluation] else {
+      throw PermanentFailure("job \(job) has no output \(OutputName.evaluation)")
+    }
+    let text = String(decoding: try session.fetchArtifact(sha256: artifact.sha256), as: UTF8.self)
+    let figures = try refusingBadInput {
+      try overallFigures(text, source: "\(OutputName.evaluation) of job \(job)")
+    }
+    for figure in figures { comparison.add(figure.value, metric: figure.metric, variant: name) }
+  }
+  let table = comparison.markdown(title: arguments.title)
+  say(table)
+  guard let metric = comparison.metrics.first(where: { $0.hasPrefix("frechet.") }) else {
+    throw PermanentFailure("evaluations: none has a Frechet distance over all images")
+  }
+  let chart = dotChart(comparison, metric: metric, title: arguments.title)
+  func store(_ bytes: [UInt8], _ name: String, _ mediaType: String) throws -> Artifact {
+    try session.storeArtifact(bytes: bytes, name: name, mediaType: mediaType)
+  }
+  try session.finish(
+    outputs: [
+      "comparison.png": store(chart.picture().png(), "comparison.png", "image/png"),
+      "comparison.svg": store(Array(chart.svg().utf8), "comparison.svg", "image/svg+xml"),
+      "comparison.md": store(Array(table.utf8), "comparison.md", "text/markdown"),
+    ], evaluations: records(comparison))
+}
+
+/// Metrics over all images in an evaluation's document.
+func overallFigures(
+  _ text: String, source: String
+) throws -> [(metric: String, value: Double)] {
+  guard case .list(let entries) = try SettingValue(parsing: text, source: source) else {
+    throw ConfigurationError("\(source): expected a list of figures")
+  }
+  return try entries.compactMap { entry in
+    guard case .mapping(let members) = entry else {
+      throw ConfigurationError("\(source): found \(entry.description), expected a figure")
+    }
+    let named = Dictionary(uniqueKeysWithValues: members.map { ($0.key, $0.value) })
+    guard named["scope"] == .string("overall"), case .string(let metric)? = named["metric"] else {
+      return nil
+    }
+    switch named["value"] {
+    case .integer(let digits), .number(let digits):
+      if let value = Double(digits) { return (metric, value) }
+    default: break
+    }
+    throw ConfigurationError("\(source): \(metric) has no finite value")
+  }
+}
+
+func dotChart(_ comparison: VariantComparison, metric: String, title: String) -> DotChart {
+  DotChart(
+    title: title, xLabel: "\(metric), smaller is better (a dot a seed, a line at the mean)",
+    rows: comparison.variants.compactMap { variant in
+      let values = comparison.values(metric: metric, variant: variant)
+      return values.isEmpty ? nil : DotChart.Row(name: variant, values: values)
+    })
+}
+
+func records(_ comparison: VariantComparison) -> [EvaluationRecord] {
+  comparison.metrics.flatMap { metric in
+    comparison.variants.flatMap { variant -> [EvaluationRecord] in
+      let values = comparison.values(metric: metric, variant: variant)
+      guard let summary = SeedSummary(values) else { return [] }
+      return [("mean", summary.mean), ("deviation", summary.deviation)].map {
+        EvaluationRecord(
+          metric: "\(metric).\($0.0)", scope: variant, value: $0.1, images: Int64(values.count))
+      }
+    }
+  }
+}

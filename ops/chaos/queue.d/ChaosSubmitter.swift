@@ -26,7 +26,8 @@ struct ChaosSubmitter {
     var known: [Int64] = []
     var elements = 0
     var number = 0
-    while elements < count {
+    // There is work as long as there are faults to come: the driver removes this file after the last.
+    while elements < count || access("\(log.path).more", F_OK) == 0 {
       number += 1
       let shape = dice.percent()
       var more = ""

@@ -43,9 +43,11 @@ struct Usage: Error, CustomStringConvertible {
 
 /// Appends whole lines.
 final class Log: Sendable {
+  let path: String
   private let descriptor: Int32
 
   init(_ path: String) throws {
+    self.path = path
     descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o644)
     guard descriptor >= 0 else { throw Usage() }
   }

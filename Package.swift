@@ -127,6 +127,14 @@ let package = Package(
       name: "bench-store", dependencies: ["Postgres", "RunStore"],
       path: "ops/bench/store.d", swiftSettings: swiftSettings),
 
+    .executableTarget(
+      name: "bench-queue", dependencies: ["JobQueue", "Postgres", "RunStore"],
+      path: "ops/bench/queue.d", swiftSettings: swiftSettings),
+
+    .executableTarget(
+      name: "chaos-client", dependencies: ["JobQueue", "Postgres", "RunStore"],
+      path: "ops/chaos/queue.d", swiftSettings: swiftSettings),
+
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
       name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",

@@ -23,6 +23,7 @@ enum Queries {
     from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
       and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
+      and array_id is not distinct from $4::bigint
     order by id desc limit $3::integer
     """
 
@@ -32,6 +33,7 @@ enum Queries {
     select * from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
       and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
+      and array_id is not distinct from $4::bigint
     order by id desc limit $3::integer
     """
   static let workerRows = """
@@ -61,14 +63,29 @@ enum Queries {
 
   /// What `watch` and `run --wait` poll.
   static let watched = """
-    select run_id, run_name, id, kind, state::text as state, worker_name, message, progress_done,
-      progress_total, progress_unit
-    from pra.jobs where run_id = any ($1::bigint[]) order by run_id, id
+    select j.run_id, j.run_name, j.id, j.kind, j.state::text as state, j.worker_name, j.message,
+      coalesce(a.succeeded, j.progress_done) as progress_done,
+      coalesce(a.elements, j.progress_total) as progress_total,
+      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit
+    from pra.jobs as j left join pra.arrays as a on a.id = j.id
+    where j.run_id = any ($1::bigint[]) and j.array_id is null order by j.run_id, j.id
     """
   /// What `watch` without a name shows.
   static let activeRuns = """
     select id from pra.runs where state in ('pending', 'running', 'paused') order by id
     """
+
+  static let limits = """
+    select name, taken, slots, array_to_string(held_by[1:10], ' ') as held_by_jobs
+    from pra.limits order by name
+    """
+  static let limitRows = "select * from pra.limits order by name"
+  static let schedules = """
+    select name, cron, time_zone, kind, run_name as run, to_char(next_at, 'YYYY-MM-DD HH24:MI') as next,
+      last_job, paused_at is not null as paused
+    from pra.schedules order by name
+    """
+  static let scheduleRows = "select * from pra.schedules order by name"
 
   static let runOfJob = "select run_id from pra.jobs where id = $1::bigint"
   static let jobOfKey = "select run_id from pra.jobs where idempotency_key = $1"
@@ -94,7 +111,9 @@ enum Queries {
 
   static let badJobs = """
     select id from pra.jobs
-    where run_id = $1::bigint and state in ('failed', 'cancelled', 'quarantined') order by id
+    where run_id = $1::bigint and array_id is null
+      and state in ('failed', 'cancelled', 'quarantined')
+    order by id
     """
 
   static let imagesOfRun = """
@@ -245,6 +264,7 @@ enum Queries {
     runByID, runByName, jobExists, runs, jobs, runRows, jobRows, workerRows, attemptRows,
     evaluationRows, job, attempts, why, workers, watched, runOfJob, jobOfKey, trainArguments,
     whyReady, reusableRun, lockName, badJobs, imagesOfRun, metricNames, series, metrics,
+    limits, limitRows, schedules, scheduleRows,
     evaluations, comparison, lastCheckpoint, checkpointFiles, jobState, attemptExists, drawnImages,
     labelledImages, comparedSettings, comparedMetrics, comparedEvaluations, measuringJobs,
     eventPage,

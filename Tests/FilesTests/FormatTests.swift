@@ -10,7 +10,8 @@ import Testing
     let digits = Array("123456789".utf8)
     #expect(CRC32.zip.value(of: digits) == 0xCBF4_3926)
     #expect(CRC32.castagnoli.value(of: digits) == 0xE306_9283)
-    #expect(CRC32.castagnoli.value(of: [UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)  // RFC 3720
+    // RFC 3720, appendix B.4.
+    #expect(CRC32.castagnoli.value(of: [UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
   }
 
   @Test func aCheckDoesNotDependOnThePieces() {

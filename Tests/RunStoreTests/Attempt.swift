@@ -103,12 +103,15 @@ final class Attempt {
 }
 
 /// Polls until something is true; a test that waits a minute for it has failed.
-func wait(_ condition: () throws -> Bool) throws {
+func wait(line: Int = #line, _ condition: () throws -> Bool) throws {
   let end = ContinuousClock.now + .seconds(60)
   while try !condition() {
-    guard ContinuousClock.now < end else { throw TestTimeout() }
+    guard ContinuousClock.now < end else { throw TestTimeout(line: line) }
     usleep(5000)
   }
 }
 
-struct TestTimeout: Error {}
+struct TestTimeout: Error {
+  /// Of the wait that was in vain.
+  let line: Int
+}

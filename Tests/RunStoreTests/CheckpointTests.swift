@@ -55,7 +55,9 @@ import Testing
       try TestDatabase.create().url,
       arguments: #"{"act": "train", "count": 6, "every": 2, "hold": 3, "weight": 2500000}"#)
     let first = try Child(attempt)
+    // Before step 3 it waits; asked to stop earlier it would have nothing new to write.
     try wait { try attempt.count("select count(*) from pra.checkpoints") == 1 }
+    try wait { try attempt.count("select max(done) from pra_store.progress") == 3 }
     let before = try attempt.count("select max(step) from pra.checkpoints")
     let artifacts = try attempt.count("select count(*) from pra.artifacts")
     let locker = try Connection(attempt.url)

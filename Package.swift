@@ -55,6 +55,9 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
+    // libcurl's variadic functions behind one plain one.
+    .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+
     // The model trains without a database.
     .target(name: "CKernels", cSettings: [.unsafeFlags(kernelFlags)]),
     library("Tensor", ["CKernels"]),
@@ -82,14 +85,14 @@ let package = Package(
     library("Postgres", ["CPostgres", "CMigrations"]),
     library("DatabaseTesting", ["Postgres"]),
     library("JobQueue", ["Postgres"]),
-    library("RunStore", ["Digest", "Files", "JobQueue", "Postgres"]),
+    library("RunStore", ["CCurl", "Digest", "Files", "JobQueue", "Postgres"]),
     library("JobKinds", ["Configuration"]),
     library("Agent", ["Files", "JobQueue", "Postgres", "RunStore", logging]),
     .executableTarget(
       name: "pra",
       dependencies: [
         "Agent", "Configuration", "Digest", "Files", "JobKinds", "JobQueue", "Postgres", "Raster",
-        "RunStore", logging, argumentParser,
+        "RunStore", "TensorFiles", logging, argumentParser,
       ],
       swiftSettings: swiftSettings),
 
@@ -120,6 +123,18 @@ let package = Package(
       ],
       path: "ops/bench/compute.d", swiftSettings: swiftSettings),
 
+    .executableTarget(
+      name: "bench-store", dependencies: ["Postgres", "RunStore"],
+      path: "ops/bench/store.d", swiftSettings: swiftSettings),
+
+    .executableTarget(
+      name: "bench-queue", dependencies: ["JobQueue", "Postgres", "RunStore"],
+      path: "ops/bench/queue.d", swiftSettings: swiftSettings),
+
+    .executableTarget(
+      name: "chaos-client", dependencies: ["JobQueue", "Postgres", "RunStore"],
+      path: "ops/chaos/queue.d", swiftSettings: swiftSettings),
+
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
       name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",
@@ -146,7 +161,9 @@ let package = Package(
     tests(
       "ImagesTests", ["Files", "Images", "Raster", "Tensor"], resources: [.copy("Golden")]),
     tests("TensorFilesTests", ["Files", "TensorFiles"]),
-    tests("RunStoreTests", ["DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore"]),
+    tests(
+      "RunStoreTests",
+      ["DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore", "pra-test"]),
     tests(
       "AgentTests",
       ["Agent", "DatabaseTesting", "Postgres", "RunStore", "pra-test", "test-agent"]),

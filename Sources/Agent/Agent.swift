@@ -163,7 +163,10 @@ package final class Agent: Sendable {
       let session = claimSessions.read { $0 }
       if session != claimSession { try releaseUnknown(of: worker, connection) }
       claimSession = session
-      return try WorkerQueue(connection).claim(worker: worker, count: count)
+      // What ended before the first that still runs is not looked at again.
+      let oldest = state.read { $0.attempts.keys.map(\.job).min() }
+      return try WorkerQueue(connection).claim(
+        worker: worker, count: count, oldest: oldest ?? 0)
     }
   }
 

@@ -9,6 +9,7 @@ struct ExitReport: Sendable, Equatable {
   let message: String?
   let code: Int32?
   let signal: Int32?
+  let cause: ExitCause
 
   /// - Parameters:
   ///   - reason: why the agent stopped it, if it did
@@ -19,6 +20,18 @@ struct ExitReport: Sendable, Equatable {
     case .signal(let signal): (code, self.signal) = (nil, signal)
     case .outOfMemory: (code, signal) = (nil, 9)
     }
+    cause =
+      switch (reason, end) {
+      case (.lost, _), (nil, .code(StageExit.leaseLost.rawValue)): .leaseLost
+      case (.timedOut, _): .timeLimit
+      case (.cancelled, _): .asked
+      case (.drained, .code(StageExit.released.rawValue)), (.drained, .signal(9)),
+        (.preempted, .code(StageExit.released.rawValue)), (.preempted, .signal(9)):
+        .asked
+      case (_, .code): .exitCode
+      case (_, .signal): .signal
+      case (_, .outOfMemory): .outOfMemory
+      }
     switch reason {
     case .lost: (`class`, message) = (.lost, "the worker's lease was over")
     case .cancelled: (`class`, message) = (.cancelled, "cancelled while it ran")
@@ -38,6 +51,7 @@ struct ExitReport: Sendable, Equatable {
   /// A stage that was never started.
   init(notStarted error: AgentError) {
     (`class`, message, code, signal) = (.fault, error.description, nil, nil)
+    cause = .notStarted
   }
 
   private static func unasked(_ end: ProcessEnd, _ error: String?) -> (ExitClass, String) {

@@ -85,7 +85,7 @@ extension Agent {
     guard !asks.isEmpty else { return }
     let now = monotonicSeconds()
     state.update { state in
-      for (key, ask) in asks {
+      for (key, ask, seconds) in asks {
         switch ask {
         // Nothing it writes is accepted any more. It may also have committed a moment ago: then it
         // ends by itself at once.
@@ -93,7 +93,8 @@ extension Agent {
         case .cancel: state.stop(key, because: .cancelled, killAt: now + Self.stopGrace)
         case .timeout: state.stop(key, because: .timedOut, killAt: now + Self.stopGrace)
         case .preempt:
-          state.stop(key, because: .preempted, killAt: now + configuration.drainTime)
+          let time = min(configuration.drainTime, seconds ?? .infinity)
+          state.stop(key, because: .preempted, killAt: now + time)
         }
       }
     }

@@ -21,6 +21,7 @@ final class LogSpool: Sendable {
     var cut = false
     var line: [UInt8] = []
     var error: String?
+    var redactor: Redactor
   }
 
   /// One row of pra_store.log_chunks; TOAST compresses it.
@@ -31,10 +32,13 @@ final class LogSpool: Sendable {
   private static let lineLimit = 4096
 
   private let descriptor: Int32
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
-  /// - Parameter path: of the spool, which has a name only until it is open
-  init(path: String) throws(AgentError) {
+  /// - Parameters:
+  ///   - path: of the spool, which has a name only until it is open
+  ///   - redactor: knows what must not be seen
+  init(path: String, redactor: Redactor = Redactor(environment: [:])) throws(AgentError) {
+    state = Mutex(State(redactor: redactor))
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw AgentError("\(path): \(systemError())") }
     unlink(path)
@@ -43,15 +47,18 @@ final class LogSpool: Sendable {
   deinit { close(descriptor) }
 
   func append(_ bytes: ArraySlice<UInt8>) {
-    state.withLock { state in
-      remember(bytes, &state)
-      if !state.cut { spool(bytes, &state) }
-    }
+    state.withLock { state in take(state.redactor.append(bytes), &state) }
+  }
+
+  private func take(_ bytes: [UInt8], _ state: inout State) {
+    remember(bytes[...], &state)
+    if !state.cut { spool(bytes[...], &state) }
   }
 
   /// The output is complete.
   func end() {
     state.withLock { state in
+      take(state.redactor.end(), &state)
       remember([UInt8(ascii: "\n")], &state)
       state.ended = true
     }

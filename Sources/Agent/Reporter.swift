@@ -86,7 +86,7 @@ extension Agent {
       do {
         try WorkerQueue(connection).reportExit(
           key, report.class, message: report.message, exitCode: report.code,
-          exitSignal: report.signal)
+          exitSignal: report.signal, cause: report.cause)
       } catch let error as LeaseLost {
         // Said twice, when the first answer was lost on its way.
         guard let known = try outcome(of: key, connection), known != "lost" else { throw error }

@@ -21,7 +21,9 @@ final class RunningAttempt: Sendable {
     folder = try scratch.makeFolder(named: "\(key.job)-\(key.epoch)")
     let stage = "\(configuration.stageFolder)/pra-\(job.kind)"
     do throws(AgentError) {
-      log = try LogSpool(path: "\(folder).log")
+      var known = configuration.environment
+      known["PRA_DATABASE_URL"] = configuration.databaseURL.conninfo
+      log = try LogSpool(path: "\(folder).log", redactor: Redactor(environment: known))
       child = try ChildProcess(
         executable: stage,
         environment: configuration.environment.merging([

@@ -37,6 +37,9 @@ package func attention(
     causal: causal ? 1 : 0)
   let scratch = Scratch(for: &shape, on: value)
   let cost = 4 * tokens * tokens * width / heads
+  // Of one product of all heads; two forward, five backward with the scores made again.
+  let products = batch * width * (causal ? tokens * (tokens + 1) / 2 : tokens * tokens)
+  value.device.count(multiplyAdds: 2 * products)
   let (to, from) = (out.pointer, value.pointer)
   let (cosine, sine) = (angles.cosine.pointer, angles.sine.pointer)
   let kernel = value.kernels.pointee.attention!
@@ -47,6 +50,7 @@ package func attention(
   }
   return qkv.tape.record(out, from: [qkv]) { [shape] tape, dout in
     let dqkv = Tensor(like: value)
+    value.device.count(multiplyAdds: 5 * products)
     let (to, gradient, from) = (dqkv.pointer, dout.pointer, value.pointer)
     let (cosine, sine) = (angles.cosine.pointer, angles.sine.pointer)
     var shape = shape
@@ -57,7 +61,7 @@ package func attention(
         kernel(to, gradient, from, cosine, sine, $0, scratch.pointer(of: thread), begin, end)
       }
     }
-    tape.add(dqkv, to: qkv)
+    tape.add(dqkv, to: qkv.place)
   }
 }
 

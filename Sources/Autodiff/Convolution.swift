@@ -101,7 +101,7 @@ package struct FrozenConvolution {
       let slope = relu ? reluGradient(dy, y) : dy
       let padding = (window.kernel.0 - 1 - window.padding.0, window.kernel.1 - 1 - window.padding.1)
       let turned = Window(window.kernel, padding: padding)
-      tape.add(Self.product(slope, backward, turned.shape(of: slope), relu: false), to: x)
+      tape.add(Self.product(slope, backward, turned.shape(of: slope), relu: false), to: x.place)
     }
   }
 
@@ -167,7 +167,7 @@ package func maxPooled(_ x: Variable, _ window: Window) -> Variable {
     dx.device.parallel(dx.rows, cost: cost) { [shape] begin, end, _ in
       withUnsafePointer(to: shape) { kernel(to, gradient, places, $0, begin, end) }
     }
-    tape.add(dx, to: x)
+    tape.add(dx, to: x.place)
   }
 }
 
@@ -214,7 +214,7 @@ package func featureDistance(
     dx.device.parallel(rows, cost: 8 * width) { begin, end, _ in
       kernel(to, a, b, w, outer * factor, Int64(width), begin, end)
     }
-    x.tape.add(dx, to: x)
+    x.tape.add(dx, to: x.place)
   }
 }
 
@@ -256,6 +256,6 @@ package func imagesOfPatches(_ x: Variable, patch: Int, channels: Int) -> Variab
   return x.tape.record(image, from: [x]) { tape, dimage in
     let dx = Tensor(like: value)
     move(dx, dimage, toImage: false)
-    tape.add(dx, to: x)
+    tape.add(dx, to: x.place)
   }
 }

@@ -8,9 +8,10 @@ package func add(_ x: Variable, _ y: Variable) -> Variable {
   precondition(x.shape == y.shape, "add: shapes \(x.shape) and \(y.shape)")
   let sum = Tensor(like: x.value)
   sum.setToSum(x.value, y.value)
+  let (first, second) = (x.place, y.place)
   return x.tape.record(sum, from: [x, y]) { tape, gradient in
-    tape.add(gradient, to: x, owned: false)
-    tape.add(gradient, to: y, owned: false)
+    tape.add(gradient, to: first, owned: false)
+    tape.add(gradient, to: second, owned: false)
   }
 }
 
@@ -27,35 +28,39 @@ package func addRepeated(_ x: Variable, _ y: Variable, repeats: Int) -> Variable
   xv.device.parallel(x.shape[0], cost: inner) { begin, end, _ in
     kernel(out, a, b, Int64(repeats), Int64(inner), begin, end)
   }
+  let (first, second, type) = (x.place, y.place, xv.type)
   return x.tape.record(sum, from: [x, y]) { tape, gradient in
-    tape.add(gradient, to: x, owned: false)
-    guard y.needsGradient else { return }
-    let dy = Tensor(like: yv)
+    tape.add(gradient, to: first, owned: false)
+    guard second.id != nil else { return }
+    let dy = Tensor(uninitialized: second.shape, type: type, on: gradient.device)
     let (to, from, kernel) = (dy.pointer, gradient.pointer, dy.kernels.pointee.sum_repeats!)
     dy.device.parallelColumns(inner, cost: outer * repeats) {
       kernel(to, from, Int64(outer), Int64(repeats), Int64(inner), $0, $1)
     }
-    tape.add(dy, to: y)
+    tape.add(dy, to: second)
   }
 }
 
 /// x * sigmoid(x). Elfwing et al. 2018.
 package func silu(_ x: Variable) -> Variable {
   let value = x.value
-  let y = Tensor(like: value)
   let (rows, width) = (value.rows, value.width)
-  let (out, from, kernel) = (y.pointer, value.pointer, y.kernels.pointee.silu!)
-  y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
-    kernel(out, from, Int64(width), begin, end)
+  func result() -> Tensor {
+    let y = Tensor(like: value)
+    let (out, from, kernel) = (y.pointer, value.pointer, y.kernels.pointee.silu!)
+    y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
+      kernel(out, from, Int64(width), begin, end)
+    }
+    return y
   }
-  return x.tape.record(y, from: [x]) { tape, dy in
+  return x.tape.record(result(), from: [x], recipe: result) { tape, dy in
     let dx = Tensor(like: value)
     let (to, gradient, from) = (dx.pointer, dy.pointer, value.pointer)
     let kernel = dx.kernels.pointee.silu_gradient!
     dx.device.parallel(rows, cost: 8 * width) { begin, end, _ in
       kernel(to, gradient, from, Int64(width), begin, end)
     }
-    tape.add(dx, to: x)
+    tape.add(dx, to: x.place)
   }
 }
 
@@ -64,19 +69,22 @@ package func swiglu(_ x: Variable) -> Variable {
   let value = x.value
   precondition(value.width % 2 == 0, "swiglu: odd width \(value.width)")
   let (rows, width) = (value.rows, value.width / 2)
-  let y = Tensor(
-    uninitialized: x.shape.dropLast() + [width], type: value.type, on: value.device)
-  let (out, from, kernel) = (y.pointer, value.pointer, y.kernels.pointee.swiglu!)
-  y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
-    kernel(out, from, Int64(width), begin, end)
+  func result() -> Tensor {
+    let y = Tensor(
+      uninitialized: value.shape.dropLast() + [width], type: value.type, on: value.device)
+    let (out, from, kernel) = (y.pointer, value.pointer, y.kernels.pointee.swiglu!)
+    y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
+      kernel(out, from, Int64(width), begin, end)
+    }
+    return y
   }
-  return x.tape.record(y, from: [x]) { tape, dy in
+  return x.tape.record(result(), from: [x], recipe: result) { tape, dy in
     let dx = Tensor(like: value)
     let (to, gradient, from) = (dx.pointer, dy.pointer, value.pointer)
     let kernel = dx.kernels.pointee.swiglu_gradient!
     dx.device.parallel(rows, cost: 16 * width) { begin, end, _ in
       kernel(to, gradient, from, Int64(width), begin, end)
     }
-    tape.add(dx, to: x)
+    tape.add(dx, to: x.place)
   }
 }

@@ -3,16 +3,23 @@
 import CKernels
 import Tensor
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// [cos, sin] of 1000 t exp(-ln(10000) j / half), in float64, rounded once: [t.count, 2 * half].
 package func timeFeatures(
   _ t: [Double], half: Int, type: ElementType, on device: Device
 ) -> Tensor {
   let out = Tensor(uninitialized: [t.count, 2 * half], type: type, on: device)
   let (to, kernel) = (out.pointer, out.kernels.pointee.time_features!)
+  let frequencies = (0..<half).map { exp(-log(10000) * Double($0) / Double(half)) }
   t.withUnsafeBufferPointer { times in
-    let start = times.baseAddress
-    device.parallel(t.count, cost: 2 * half * 20) { begin, end, _ in
-      kernel(to, start, Int64(half), begin, end)
+    frequencies.withUnsafeBufferPointer { frequencies in
+      let (start, frequency) = (times.baseAddress, frequencies.baseAddress)
+      device.parallel(t.count, cost: 2 * half * 8) { begin, end, _ in
+        kernel(to, start, frequency, Int64(half), begin, end)
+      }
     }
   }
   return out

@@ -13,18 +13,19 @@ package func linear(_ x: Variable, weight: Variable, bias: Variable?) -> Variabl
   matrixProduct(
     into: Matrix(y), Matrix(x.value), Matrix(weight.value).transposed, m: rows, n: outputs,
     k: inputs, bias: bias?.value, precision: x.tape.products)
+  let (place, kept) = (x.place, x.kept)
   return x.tape.record(y, from: [x, weight] + (bias.map { [$0] } ?? [])) { tape, dy in
-    tape.accumulate(into: x) { dx, accumulate in
+    tape.accumulate(into: place) { dx, accumulate in
       matrixProduct(
         into: Matrix(dx), Matrix(dy), Matrix(weight.value), m: rows, n: inputs, k: outputs,
         accumulate: accumulate, precision: tape.products)
     }
-    tape.accumulate(into: weight) { dw, accumulate in
+    tape.accumulate(into: weight.place) { dw, accumulate in
       matrixProduct(
-        into: Matrix(dw), Matrix(dy).transposed, Matrix(x.value), m: outputs, n: inputs, k: rows,
+        into: Matrix(dw), Matrix(dy).transposed, Matrix(kept()), m: outputs, n: inputs, k: rows,
         accumulate: accumulate, precision: tape.products)
     }
-    if let bias { tape.add(columnSums(dy), to: bias) }
+    if let bias { tape.add(columnSums(dy), to: bias.place) }
   }
 }
 

@@ -40,7 +40,7 @@ private func mean(
     dx.device.parallel(value.rows, cost: value.width) { begin, end, _ in
       gradient(to, a, b, slope * factor / count, width, begin, end)
     }
-    x.tape.add(dx, to: x)
+    x.tape.add(dx, to: x.place)
   }
 }
 
@@ -80,6 +80,7 @@ package func interpolated(noise: Tensor, to z: Variable, t: Tensor, repeats: Int
   out.device.parallel(batch * repeats, cost: 3 * rows * width) { begin, end, _ in
     kernel(to, e, from, times, Int64(repeats), Int64(rows), Int64(width), begin, end)
   }
+  let place = z.place
   return z.tape.record(out, from: [z]) { tape, dout in
     let dz = Tensor(like: value)
     let (to, from, times) = (dz.pointer, dout.pointer, t.pointer)
@@ -87,7 +88,7 @@ package func interpolated(noise: Tensor, to z: Variable, t: Tensor, repeats: Int
     dz.device.parallel(batch * rows, cost: width) { begin, end, _ in
       kernel(to, from, times, Int64(width), begin, end)
     }
-    tape.add(dz, to: z)
+    tape.add(dz, to: place)
   }
 }
 

@@ -8,14 +8,17 @@ package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6
   let value = x.value
   let (rows, width) = (value.rows, value.width)
   precondition(gain.value.count == width, "rmsNormalized: gain \(gain.shape) for width \(width)")
-  let y = Tensor(like: value)
   let inverse = Tensor(uninitialized: [rows], type: value.type, on: value.device)
-  let (out, factor, from, g) = (y.pointer, inverse.pointer, value.pointer, gain.value.pointer)
-  let kernel = y.kernels.pointee.rms_norm!
-  y.device.parallel(rows, cost: 2 * width) { begin, end, _ in
-    kernel(out, factor, from, g, Int64(width), epsilon, begin, end)
+  func result() -> Tensor {
+    let y = Tensor(like: value)
+    let (out, factor, from, g) = (y.pointer, inverse.pointer, value.pointer, gain.value.pointer)
+    let kernel = y.kernels.pointee.rms_norm!
+    y.device.parallel(rows, cost: 2 * width) { begin, end, _ in
+      kernel(out, factor, from, g, Int64(width), epsilon, begin, end)
+    }
+    return y
   }
-  return x.tape.record(y, from: [x, gain]) { tape, dy in
+  return x.tape.record(result(), from: [x, gain], recipe: result) { tape, dy in
     let (gradient, from, factor) = (dy.pointer, value.pointer, inverse.pointer)
     if x.needsGradient {
       let dx = Tensor(like: value)
@@ -23,7 +26,7 @@ package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6
       dx.device.parallel(rows, cost: 4 * width) { begin, end, _ in
         kernel(to, gradient, from, g, factor, Int64(width), begin, end)
       }
-      tape.add(dx, to: x)
+      tape.add(dx, to: x.place)
     }
     if gain.needsGradient {
       let dgain = Tensor(like: gain.value)
@@ -31,7 +34,7 @@ package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6
       dgain.device.parallelColumns(width, cost: 2 * rows) {
         kernel(to, gradient, from, factor, Int64(rows), Int64(width), $0, $1)
       }
-      tape.add(dgain, to: gain)
+      tape.add(dgain, to: gain.place)
     }
   }
 }
@@ -61,7 +64,7 @@ package func layerNormalized(
       dx.device.parallel(rows, cost: 4 * width) { begin, end, _ in
         kernel(to, gradient, from, g, kept, Int64(width), begin, end)
       }
-      tape.add(dx, to: x)
+      tape.add(dx, to: x.place)
     }
     if let gain, let bias, gain.needsGradient {
       let (dgain, dbias) = (Tensor(like: gain.value), Tensor(like: bias.value))
@@ -70,8 +73,8 @@ package func layerNormalized(
       dgain.device.parallelColumns(width, cost: 3 * rows) {
         kernel(toGain, toBias, gradient, from, kept, Int64(rows), Int64(width), $0, $1)
       }
-      tape.add(dgain, to: gain)
-      tape.add(dbias, to: bias)
+      tape.add(dgain, to: gain.place)
+      tape.add(dbias, to: bias.place)
     }
   }
 }
@@ -94,6 +97,6 @@ package func sphereNormalized(_ x: Variable, epsilon: Double = 1e-12) -> Variabl
     dx.device.parallel(rows, cost: 4 * width) { begin, end, _ in
       kernel(to, gradient, from, factor, Int64(width), begin, end)
     }
-    tape.add(dx, to: x)
+    tape.add(dx, to: x.place)
   }
 }

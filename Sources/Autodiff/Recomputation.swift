@@ -20,10 +20,10 @@ package func recomputed(
     }
     again.backward(from: work(fresh), gradient: gradient)
     for (variable, copy) in zip(inputs, fresh) {
-      if let found = again.gradient(of: copy) { tape.add(found, to: variable) }
+      if let found = again.gradient(of: copy) { tape.add(found, to: variable.place) }
     }
     for (parameter, found) in again.parameterGradients {
-      tape.add(found, to: tape.variable(parameter))
+      tape.add(found, to: tape.variable(parameter).place)
     }
   }
 }

@@ -8,7 +8,7 @@ import Tensor
 package func rowsScaled(_ x: Variable, by factors: Tensor) -> Variable {
   precondition(factors.count == x.value.rows, "rowsScaled: \(factors.count) for \(x.shape)")
   return x.tape.record(x.value.rowsScaled(by: factors), from: [x]) { tape, dy in
-    tape.add(dy.rowsScaled(by: factors), to: x)
+    tape.add(dy.rowsScaled(by: factors), to: x.place)
   }
 }
 

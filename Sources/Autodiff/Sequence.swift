@@ -11,8 +11,9 @@ package func embedding(_ table: Variable, index: [Int32]) -> Variable {
     uninitialized: [index.count, width], type: table.value.type, on: table.value.device)
   let gather = out.kernels.pointee.gather_rows!
   gather(out.pointer, table.value.pointer, index, Int64(width), 0, Int64(index.count))
+  let place = table.place
   return table.tape.record(out, from: [table]) { tape, dout in
-    tape.accumulate(into: table) { gradient, accumulate in
+    tape.accumulate(into: place) { gradient, accumulate in
       if !accumulate { gradient.fill(with: 0) }
       let scatter = gradient.kernels.pointee.scatter_add_rows!
       scatter(
@@ -30,9 +31,10 @@ package func concatenatedTokens(_ a: Variable, _ b: Variable) -> Variable {
     uninitialized: [batch, m + n, width], type: a.value.type, on: a.value.device)
   out.copyTokens(0..<m, from: a.value, 0..<m)
   out.copyTokens(m..<m + n, from: b.value, 0..<n)
+  let (first, second) = (a.place, b.place)
   return a.tape.record(out, from: [a, b]) { tape, dout in
-    tape.accumulate(into: a) { $0.copyTokens(0..<m, from: dout, 0..<m, accumulate: $1) }
-    tape.accumulate(into: b) { $0.copyTokens(0..<n, from: dout, m..<m + n, accumulate: $1) }
+    tape.accumulate(into: first) { $0.copyTokens(0..<m, from: dout, 0..<m, accumulate: $1) }
+    tape.accumulate(into: second) { $0.copyTokens(0..<n, from: dout, m..<m + n, accumulate: $1) }
   }
 }
 
@@ -43,8 +45,9 @@ package func tokens(_ x: Variable, _ range: Range<Int>) -> Variable {
   let out = Tensor(
     uninitialized: [batch, range.count, width], type: x.value.type, on: x.value.device)
   out.copyTokens(0..<range.count, from: x.value, range)
+  let place = x.place
   return x.tape.record(out, from: [x]) { tape, dout in
-    tape.accumulate(into: x) { gradient, accumulate in
+    tape.accumulate(into: place) { gradient, accumulate in
       if !accumulate { gradient.fill(with: 0) }
       gradient.copyTokens(range, from: dout, 0..<range.count, accumulate: accumulate)
     }

@@ -19,19 +19,46 @@ package struct Variable {
   package let value: Tensor
   package let tape: Tape
   let id: Int?
+  /// Computes the numbers again from what is kept anyhow.
+  var recipe: (() -> Tensor)?
+
+  init(value: Tensor, tape: Tape, id: Int?, recipe: (() -> Tensor)? = nil) {
+    self.value = value
+    self.tape = tape
+    self.id = id
+    self.recipe = recipe
+  }
 
   /// The same numbers, through which no gradient flows: sg() of model.md.
   package var detached: Variable { Variable(value: value, tape: tape, id: nil) }
+
+  /// The numbers, for a derivative to hold: large ones that have a recipe are not kept until the
+  /// backward pass but made anew. They would be read back from memory at about that cost.
+  var kept: () -> Tensor {
+    if let recipe, value.byteCount >= Self.worthRecomputing { return recipe }
+    let value = value
+    return { value }
+  }
+  private static let worthRecomputing = 4 << 20
+
+  /// Where the gradient goes, without the numbers.
+  var place: GradientPlace { GradientPlace(id: id, shape: shape) }
   package var shape: [Int] { value.shape }
   package var needsGradient: Bool { id != nil }
 
   /// The same numbers under another shape of the same size.
   package func reshaped(_ shape: [Int]) -> Variable {
-    let old = self.shape
+    let place = place
     return tape.record(value.reshaped(shape), from: [self]) { tape, gradient in
-      tape.add(gradient.reshaped(old), to: self, owned: false)
+      tape.add(gradient.reshaped(place.shape), to: place, owned: false)
     }
   }
+}
+
+/// A variable's gradient, for derivatives that do not need the variable's numbers.
+struct GradientPlace {
+  let id: Int?
+  let shape: [Int]
 }
 
 /// A mean over all elements, kept as a double: losses are summed on the host.
@@ -128,11 +155,16 @@ package final class Tape {
 
   /// The result of an operation. `derivative` receives the tape and the gradient of the result,
   /// and adds to the gradients of `inputs`.
+  /// - Parameter recipe: computes the result again from what `derivative` holds; its memory is
+  ///   the caller's
   func record(
-    _ value: Tensor, from inputs: [Variable], derivative: @escaping (Tape, Tensor) -> Void
+    _ value: Tensor, from inputs: [Variable], recipe: (() -> Tensor)? = nil,
+    derivative: @escaping (Tape, Tensor) -> Void
   ) -> Variable {
     guard isRecording, inputs.contains(where: \.needsGradient) else { return constant(value) }
-    return newVariable(value, derivative: derivative)
+    var result = newVariable(value, derivative: derivative)
+    result.recipe = recipe
+    return result
   }
 
   /// The result of an operation whose inputs may be parameters that it looks up itself.
@@ -151,8 +183,8 @@ package final class Tape {
   }
 
   /// Adds `tensor` to a gradient. Pass `owned: false` when others hold the same memory.
-  func add(_ tensor: @autoclosure () -> Tensor, to variable: Variable, owned: Bool = true) {
-    guard let id = variable.id else { return }
+  func add(_ tensor: @autoclosure () -> Tensor, to place: GradientPlace, owned: Bool = true) {
+    guard let id = place.id else { return }
     guard let present = gradients[id] else {
       gradients[id] = Gradient(tensor: tensor(), owned: owned)
       return
@@ -165,15 +197,15 @@ package final class Tape {
   /// Lets `write` put a derivative into the gradient's own memory: in place of what is there, or
   /// added to it where `accumulate` is true.
   func accumulate(
-    into variable: Variable, _ write: (_ gradient: Tensor, _ accumulate: Bool) -> Void
+    into place: GradientPlace, _ write: (_ gradient: Tensor, _ accumulate: Bool) -> Void
   ) {
-    guard let id = variable.id else { return }
+    guard let id = place.id else { return }
     if let present = gradients[id] {
       let own = present.owned ? present.tensor : present.tensor.copied()
       write(own, true)
       gradients[id] = Gradient(tensor: own, owned: true)
     } else {
-      let own = Tensor(like: variable.value)
+      let own = Tensor(uninitialized: place.shape, type: type, on: device)
       write(own, false)
       gradients[id] = Gradient(tensor: own, owned: true)
     }
@@ -187,7 +219,7 @@ package final class Tape {
 
   /// Differentiates from a variable whose gradient is known, once.
   func backward(from variable: Variable, gradient: Tensor) {
-    add(gradient, to: variable, owned: false)
+    add(gradient, to: variable.place, owned: false)
     propagate()
   }
 

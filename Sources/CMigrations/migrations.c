@@ -31,6 +31,42 @@ static const unsigned char sql_0008[] = {
 static const unsigned char sql_0009[] = {
 #embed "../../migrations/0009_comments.sql"
 };
+static const unsigned char sql_0010[] = {
+#embed "../../migrations/0010_line.sql"
+};
+static const unsigned char sql_0011[] = {
+#embed "../../migrations/0011_enqueue.sql"
+};
+static const unsigned char sql_0012[] = {
+#embed "../../migrations/0012_claim.sql"
+};
+static const unsigned char sql_0013[] = {
+#embed "../../migrations/0013_gangs.sql"
+};
+static const unsigned char sql_0014[] = {
+#embed "../../migrations/0014_end.sql"
+};
+static const unsigned char sql_0015[] = {
+#embed "../../migrations/0015_act.sql"
+};
+static const unsigned char sql_0016[] = {
+#embed "../../migrations/0016_schedules.sql"
+};
+static const unsigned char sql_0017[] = {
+#embed "../../migrations/0017_why.sql"
+};
+static const unsigned char sql_0018[] = {
+#embed "../../migrations/0018_queue_views.sql"
+};
+static const unsigned char sql_0030[] = {
+#embed "../../migrations/0030_metric_batches.sql"
+};
+static const unsigned char sql_0031[] = {
+#embed "../../migrations/0031_stores.sql"
+};
+static const unsigned char sql_0032[] = {
+#embed "../../migrations/0032_garbage.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -44,6 +80,18 @@ static const PRAMigration migrations[] = {
   MIGRATION(0007, "0007_finish.sql"),
   MIGRATION(0008, "0008_views.sql"),
   MIGRATION(0009, "0009_comments.sql"),
+  MIGRATION(0010, "0010_line.sql"),
+  MIGRATION(0011, "0011_enqueue.sql"),
+  MIGRATION(0012, "0012_claim.sql"),
+  MIGRATION(0013, "0013_gangs.sql"),
+  MIGRATION(0014, "0014_end.sql"),
+  MIGRATION(0015, "0015_act.sql"),
+  MIGRATION(0016, "0016_schedules.sql"),
+  MIGRATION(0017, "0017_why.sql"),
+  MIGRATION(0018, "0018_queue_views.sql"),
+  MIGRATION(0030, "0030_metric_batches.sql"),
+  MIGRATION(0031, "0031_stores.sql"),
+  MIGRATION(0032, "0032_garbage.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

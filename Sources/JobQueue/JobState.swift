@@ -27,6 +27,21 @@ package enum ExitClass: String, Sendable, CaseIterable {
   case lost
 }
 
+/// How the process of an attempt ended, apart from what that means for its job.
+package enum ExitCause: String, Sendable, CaseIterable {
+  case exitCode = "exit-code"
+  /// Ended by a signal that the agent did not send.
+  case signal
+  /// Killed by the kernel for want of memory.
+  case outOfMemory = "out-of-memory"
+  case timeLimit = "time-limit"
+  case leaseLost = "lease-lost"
+  /// There was no process.
+  case notStarted = "not-started"
+  /// It was asked to end, or killed by the agent after that.
+  case asked
+}
+
 /// What a heartbeat asks of a running job.
 package enum Ask: String, Sendable {
   /// It belongs to another attempt, or to nobody: kill it, report nothing.
@@ -70,6 +85,16 @@ package struct ClaimedJob: Sendable {
   package let queue: String
   /// JSON object.
   package let arguments: String
+  /// Of a part of an array: the array, and which of its elements.
+  package let elements: Elements?
+
+  package struct Elements: Sendable, Equatable {
+    package let array: Int64
+    package let range: Range<Int64>
+  }
+
+  /// Jobs that this attempt does: the elements of its part of an array, else one.
+  package var count: Int { elements.map { $0.range.count } ?? 1 }
 }
 
 /// A job to enqueue; the defaults are those of `pra.enqueue`.
@@ -88,10 +113,52 @@ package struct NewJob: Sendable {
   package var idempotencyKey: String?
   /// Of one attempt.
   package var timeLimit: Duration?
+  /// Limits of which each attempt takes a slot.
+  package var limits: [String] = []
+  /// From now on, by which it must have ended.
+  package var deadline: Duration?
+  /// One row for many jobs.
+  package var array: JobArray?
 
   package init(kind: String, run: Int64, arguments: String = "{}") {
     self.kind = kind
     self.run = run
     self.arguments = arguments
   }
+}
+
+/// An array of jobs: one row, of which claims cut off the next elements.
+package struct JobArray: Sendable, Equatable {
+  package var elements: ClosedRange<Int64>
+  /// How many attempts of it may run at once.
+  package var limit: Int?
+  /// Elements that one attempt does.
+  package var pack = 1
+  /// Where the arguments take the first element of an attempt, and its last + 1.
+  package var firstPath: [String]?
+  package var endPath: [String]?
+  /// Each element waits for its own in the one array of `after`.
+  package var isElementwise = false
+  /// All elements start at once, or none.
+  package var isGang = false
+
+  package init(_ elements: ClosedRange<Int64>) { self.elements = elements }
+}
+
+/// An element of a part of an array that did not succeed while the others did.
+package struct ElementFailure: Sendable {
+  package let job: Int64
+  package let element: Int64
+  package let message: String
+
+  package init(job: Int64, element: Int64, message: String) {
+    self.job = job
+    self.element = element
+    self.message = message
+  }
+}
+
+/// Which of the times of a schedule that passed while nobody looked are made up for.
+package enum CatchUp: String, Sendable, CaseIterable {
+  case all, last, none
 }

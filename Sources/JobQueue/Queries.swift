@@ -6,17 +6,40 @@ package enum Queries {
   package static let enqueue = """
     select pra.enqueue(
       kind => $1, run => $2, arguments => $3::jsonb, queue => $4, priority => $5, delay => $6,
-      after => $7, requirements => $8, idempotency_key => $9, time_limit => $10) as id
+      after => $7, requirements => $8, idempotency_key => $9, time_limit => $10, limits => $11,
+      deadline => clock_timestamp() + $12::interval, array_first => $13, array_last => $14,
+      array_limit => $15, pack => $16, first_path => $17, end_path => $18, elementwise => $19,
+      gang => $20) as id
     """
+  package static let enqueueMany = """
+    select pra.enqueue_many(
+      kind => $1, run => $2,
+      arguments => array(select value from jsonb_array_elements($3::jsonb)), queue => $4,
+      priority => $5, pack => $6, requirements => $7, limits => $8, idempotency_key => $9) as id
+    """
+  package static let setLimit = "select pra.set_limit($1, $2)"
+  package static let schedule = """
+    select pra.schedule(
+      name => $1, cron => $2, run => $3, kind => $4, arguments => $5::jsonb, time_zone => $6,
+      catch_up => $7, queue => $8, priority => $9) as next_at
+    """
+  package static let unschedule = "select pra.unschedule($1)"
+  package static let pauseSchedule = "select pra.pause_schedule($1, $2)"
+  package static let drain = "select pra.drain($1, $2) as count"
+  package static let undrain = "select pra.undrain($1)"
+  package static let forgiveHost = "select pra.forgive_host($1)"
+  package static let setRunWeight = "select pra.set_run_weight($1, $2)"
+  package static let setUserWeight = "select pra.set_user_weight($1, $2)"
   package static let cancel = "select pra.cancel($1, $2) as count"
   package static let cancelRun = "select pra.cancel_run($1) as count"
   package static let retry = "select pra.retry($1) as state"
-  package static let preempt = "select pra.preempt($1)"
+  package static let preempt = "select pra.preempt($1, $2, $3)"
   package static let pauseRun = "select pra.pause_run($1)"
   package static let resumeRun = "select pra.resume_run($1)"
   package static let pauseQueue = "select pra.pause_queue($1)"
   package static let resumeQueue = "select pra.resume_queue($1)"
   package static let whyPending = "select reason, detail from pra.why_pending($1)"
+  package static let why = "select pra.why($1) as why"
   package static let jobState = "select state from pra.jobs where id = $1"
 
   package static let registerWorker = """
@@ -24,14 +47,17 @@ package enum Queries {
       name => $1, labels => $2::jsonb, queues => $3, kinds => $4, slots => $5, lease => $6,
       version => $7) as id
     """
-  package static let heartbeat = "select job, epoch, ask from pra.heartbeat($1, $2, $3, $4)"
+  package static let heartbeat = """
+    select job, epoch, ask, seconds from pra.heartbeat($1, $2, $3, $4)
+    """
   package static let claim = """
-    select job, epoch, run, run_name, kind, queue, arguments from pra.claim($1, $2)
+    select job, epoch, run, run_name, kind, queue, arguments, array_job, element_first, element_end
+    from pra.claim($1, $2, $3)
     """
   package static let reportExit = """
     select pra.report_exit(
-      job => $1, epoch => $2, class => $3, message => $4, exit_code => $5, exit_signal => $6
-    ) as state
+      job => $1, epoch => $2, class => $3, message => $4, exit_code => $5, exit_signal => $6,
+      cause => $7) as state
     """
   package static let release = "select pra.release($1, $2, $3) as state"
   package static let appendLog = "select pra.append_log($1, $2, $3, $4)"
@@ -41,11 +67,16 @@ package enum Queries {
       job => $1, epoch => $2, outputs => $3::jsonb, images => $4::jsonb,
       evaluations => $5::jsonb, result => $6::jsonb, metric_batch => $7) as committed
     """
+  package static let finishMany = """
+    select job from pra.finish_many($1, $2, $3, $4::jsonb) as job
+    """
   package static let deregisterWorker = "select pra.deregister_worker($1)"
   package static let reap = "select pra.reap() as count"
 
   package static let all = [
-    createRun, enqueue, cancel, cancelRun, retry, preempt, pauseRun, resumeRun, pauseQueue,
+    createRun, enqueue, enqueueMany, setLimit, schedule, unschedule, pauseSchedule, drain, undrain,
+    forgiveHost, setRunWeight, setUserWeight, why, finishMany, cancel, cancelRun, retry, preempt,
+    pauseRun, resumeRun, pauseQueue,
     resumeQueue, whyPending, jobState, registerWorker, heartbeat, claim, reportExit, release,
     appendLog, progress, finish, deregisterWorker, reap,
   ]

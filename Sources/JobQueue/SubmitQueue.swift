@@ -29,9 +29,93 @@ package struct SubmitQueue {
         .text(job.kind), .integer(job.run), .text(job.arguments), .text(job.queue),
         .integer(job.priority), .interval(job.delay), .integers(job.after),
         .texts(job.requirements), .optional(job.idempotencyKey, Parameter.text),
-        .optional(job.timeLimit, Parameter.interval),
+        .optional(job.timeLimit, Parameter.interval), .texts(job.limits),
+        .optional(job.deadline, Parameter.interval),
+        .optional(job.array?.elements.lowerBound, Parameter.integer),
+        .optional(job.array?.elements.upperBound, Parameter.integer),
+        .optional(job.array?.limit, Parameter.integer),
+        .optional(job.array?.pack, Parameter.integer),
+        .optional(job.array?.firstPath, Parameter.texts),
+        .optional(job.array?.endPath, Parameter.texts),
+        .boolean(job.array?.isElementwise ?? false), .boolean(job.array?.isGang ?? false),
       ]
     ).single().integer("id")
+  }
+
+  /// Many jobs of one kind in one row, each with arguments of its own.
+  /// - Parameters:
+  ///   - arguments: JSON array of objects
+  ///   - pack: jobs that one attempt does
+  /// - Returns: the array's number
+  package func enqueueMany(
+    kind: String, run: Int64, arguments: String, queue: String = "default", priority: Int = 0,
+    pack: Int = 1, requirements: [String] = [], limits: [String] = [],
+    idempotencyKey: String? = nil
+  ) throws(PostgresError) -> Int64 {
+    try connection.query(
+      Queries.enqueueMany,
+      [
+        .text(kind), .integer(run), .text(arguments), .text(queue), .integer(priority),
+        .integer(pack), .texts(requirements), .texts(limits),
+        .optional(idempotencyKey, Parameter.text),
+      ]
+    ).single().integer("id")
+  }
+
+  /// Makes a limit or changes it: how many jobs that name it may run at once.
+  package func setLimit(_ name: String, slots: Int) throws(PostgresError) {
+    try connection.query(Queries.setLimit, [.text(name), .integer(slots)])
+  }
+
+  /// Makes a schedule or changes it.
+  /// - Parameters:
+  ///   - cron: five fields, as in crontab(5)
+  ///   - arguments: JSON object
+  /// - Returns: when it fires first
+  package func schedule(
+    _ name: String, cron: String, run: Int64, kind: String, arguments: String,
+    timeZone: String = "UTC", catchUp: CatchUp = .last, queue: String = "default",
+    priority: Int = 0
+  ) throws(PostgresError) -> String {
+    try connection.query(
+      Queries.schedule,
+      [
+        .text(name), .text(cron), .integer(run), .text(kind), .text(arguments), .text(timeZone),
+        .text(catchUp.rawValue), .text(queue), .integer(priority),
+      ]
+    ).single().string("next_at")
+  }
+
+  package func unschedule(_ name: String) throws(PostgresError) {
+    try connection.query(Queries.unschedule, [.text(name)])
+  }
+
+  package func pause(schedule: String, _ isPaused: Bool = true) throws(PostgresError) {
+    try connection.query(Queries.pauseSchedule, [.text(schedule), .boolean(isPaused)])
+  }
+
+  /// A worker that gets no more and gives back what it has.
+  /// - Returns: how many jobs were asked to give way
+  @discardableResult
+  package func drain(worker: Int64, grace: Duration = .seconds(60)) throws(PostgresError) -> Int64 {
+    try connection.query(Queries.drain, [.integer(worker), .interval(grace)])
+      .single().integer("count")
+  }
+
+  package func undrain(worker: Int64) throws(PostgresError) {
+    try connection.query(Queries.undrain, [.integer(worker)])
+  }
+
+  package func forgive(host: String) throws(PostgresError) {
+    try connection.query(Queries.forgiveHost, [.text(host)])
+  }
+
+  package func setWeight(run: Int64, _ weight: Double) throws(PostgresError) {
+    try connection.query(Queries.setRunWeight, [.integer(run), .double(weight)])
+  }
+
+  package func setWeight(user: String, _ weight: Double) throws(PostgresError) {
+    try connection.query(Queries.setUserWeight, [.text(user), .double(weight)])
   }
 
   /// - Returns: how many jobs were cancelled or asked to stop
@@ -51,8 +135,14 @@ package struct SubmitQueue {
     try connection.query(Queries.retry, [.integer(job)]).single().state("state")
   }
 
-  package func preempt(_ job: Int64) throws(PostgresError) {
-    try connection.query(Queries.preempt, [.integer(job)])
+  /// Asks a running job to checkpoint and go back into line.
+  /// - Parameter grace: after which it is taken away
+  package func preempt(_ job: Int64, grace: Duration = .seconds(60), reason: String? = nil)
+    throws(PostgresError)
+  {
+    try connection.query(
+      Queries.preempt,
+      [.integer(job), .interval(grace), .optional(reason, Parameter.text)])
   }
 
   package func pause(run: Int64) throws(PostgresError) {
@@ -79,6 +169,11 @@ package struct SubmitQueue {
       reasons.append((try row.string("reason"), try row.string("detail")))
     }
     return reasons
+  }
+
+  /// All reasons in one sentence.
+  package func why(_ job: Int64) throws(PostgresError) -> String {
+    try connection.query(Queries.why, [.integer(job)]).single().string("why")
   }
 
   package func state(of job: Int64) throws(PostgresError) -> JobState {

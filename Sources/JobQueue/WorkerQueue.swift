@@ -23,9 +23,10 @@ package struct WorkerQueue {
     ).single().integer("id")
   }
 
-  /// One beat for all running jobs; returns only those of which something is asked.
+  /// One beat for all running jobs; returns only those of which something is asked, and how many
+  /// seconds a preempted one has left.
   package func heartbeat(worker: Int64, running: [Lease], draining: Bool = false) throws
-    -> [(lease: Lease, ask: Ask)]
+    -> [(lease: Lease, ask: Ask, seconds: Double?)]
   {
     try ask(
       Queries.heartbeat,
@@ -38,32 +39,70 @@ package struct WorkerQueue {
       guard let ask = Ask(rawValue: text) else {
         throw PostgresError(.unexpected, sqlState: "22P02", message: "unknown ask \"\(text)\"")
       }
-      return (try row.lease(), ask)
+      return (try row.lease(), ask, try row.optionalDouble("seconds"))
     }
   }
 
+  /// - Parameter oldest: lowest number of a job that still runs here; saves the server from looking
+  ///   at what has ended before
   /// - Returns: at most `count` jobs, and no more than the worker has slots free
-  package func claim(worker: Int64, count: Int = 1) throws -> [ClaimedJob] {
-    try ask(Queries.claim, [.integer(worker), .integer(count)]).map { row in
+  package func claim(worker: Int64, count: Int = 1, oldest: Int64 = 0) throws -> [ClaimedJob] {
+    try ask(Queries.claim, [.integer(worker), .integer(count), .integer(oldest)]).map { row in
       ClaimedJob(
         lease: try row.lease(), run: try row.integer("run"), runName: try row.string("run_name"),
         kind: try row.string("kind"), queue: try row.string("queue"),
-        arguments: try row.string("arguments"))
+        arguments: try row.string("arguments"),
+        elements: try row.optionalInteger("array_job").map { array in
+          ClaimedJob.Elements(
+            array: array,
+            range: try row.integer("element_first")..<row.integer("element_end"))
+        })
     }
+  }
+
+  /// Commits attempts that have nothing to store but that they are done; best for many short ones.
+  /// - Returns: the jobs that were accepted; an attempt that is over is left out
+  package func finishMany(
+    worker: Int64, _ leases: [Lease], failures: [ElementFailure] = []
+  ) throws -> [Int64] {
+    try ask(
+      Queries.finishMany,
+      [
+        .integer(worker), .integers(leases.map(\.job)), .integers(leases.map(\.epoch)),
+        .text(Self.json(failures)),
+      ]
+    ).map { try $0.integer("job") }
+  }
+
+  private static func json(_ failures: [ElementFailure]) -> String {
+    let members = failures.map { failure in
+      var text = "\""
+      for scalar in failure.message.unicodeScalars {
+        switch scalar {
+        case "\"", "\\": text += "\\\(scalar)"
+        // A text of the database holds no zero byte.
+        case "\0": break
+        case _ where scalar.value < 0x20: text += " "
+        default: text.unicodeScalars.append(scalar)
+        }
+      }
+      return "{\"job\": \(failure.job), \"element\": \(failure.element), \"message\": \(text)\"}"
+    }
+    return "[\(members.joined(separator: ", "))]"
   }
 
   /// - Returns: where the job goes from here
   @discardableResult
   package func reportExit(
     _ lease: Lease, _ class: ExitClass, message: String? = nil, exitCode: Int32? = nil,
-    exitSignal: Int32? = nil
+    exitSignal: Int32? = nil, cause: ExitCause? = nil
   ) throws -> JobState {
     try ask(
       Queries.reportExit,
       [
         .integer(lease.job), .integer(lease.epoch), .text(`class`.rawValue),
         .optional(message, Parameter.text), .optional(exitCode, Parameter.integer),
-        .optional(exitSignal, Parameter.integer),
+        .optional(exitSignal, Parameter.integer), .optional(cause?.rawValue, Parameter.text),
       ]
     ).single().state("state")
   }

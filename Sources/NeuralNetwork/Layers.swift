@@ -48,7 +48,12 @@ package struct LayerNorm {
     bias = parameters.make("\(name).bias", [width], .zero)
   }
 
-  package func callAsFunction(_ x: Variable) -> Variable {
-    layerNormalized(x, gain: x.tape.variable(weight), bias: x.tape.variable(bias))
+  /// - Parameter modulation: [..., at least 2 width], scale and shift first, where there is one
+  package func callAsFunction(_ x: Variable, modulatedBy modulation: Variable?) -> Variable {
+    let (gain, bias) = (x.tape.variable(weight), x.tape.variable(bias))
+    guard let modulation else { return layerNormalized(x, gain: gain, bias: bias) }
+    return layerNormModulated(
+      x, gain: gain, bias: bias, scale: ModulationColumns(modulation, first: 0),
+      shift: ModulationColumns(modulation, first: weight.value.count))
   }
 }

@@ -31,14 +31,9 @@ package struct ResidualMLP {
 
     /// - Parameter modulation: scale, shift and gate, [..., 3 width]
     func callAsFunction(_ x: Variable, modulation: Variable?) -> Variable {
-      let u = norm(x)
-      guard let modulation else { return add(x, down(swiglu(up(u)))) }
-      let w = x.value.width
-      let moved = modulated(
-        u, scale: ModulationColumns(modulation, first: 0),
-        shift: ModulationColumns(modulation, first: w))
-      return gatedAdd(
-        x, down(swiglu(up(moved))), gate: ModulationColumns(modulation, first: 2 * w))
+      let change = down(swiglu(up(norm(x, modulatedBy: modulation))))
+      guard let modulation else { return add(x, change) }
+      return gatedAdd(x, change, gate: ModulationColumns(modulation, first: 2 * x.value.width))
     }
   }
   let input: Linear
@@ -86,7 +81,6 @@ package struct ResidualMLP {
   /// - Returns: [..., outputs]
   package func callAsFunction(_ x: Variable, condition m: Variable? = nil) -> Variable {
     precondition((m != nil) == (finalModulation != nil), "ResidualMLP: condition")
-    let w = shape.width
     let perGroup = shape.blocks / shape.groups
     var x = input(x)
     // Blocks that share a modulation are recomputed together: its gradient is one sum, to the bit.
@@ -98,13 +92,11 @@ package struct ResidualMLP {
         }
       }
     }
-    x = layerNormalized(x)
-    if let m, let finalModulation {
-      let last = finalModulation(m)
-      x = modulated(
-        x, scale: ModulationColumns(last, first: 0), shift: ModulationColumns(last, first: w))
-    }
-    return output(x)
+    guard let m, let finalModulation else { return output(layerNormalized(x)) }
+    let last = finalModulation(m)
+    return output(
+      layerNormModulated(
+        x, scale: ModulationColumns(last, first: 0), shift: ModulationColumns(last, first: shape.width)))
   }
 }
 

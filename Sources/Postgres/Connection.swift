@@ -7,6 +7,9 @@ import Glibc
 /// An error of kind `.unreachable` means that the session is over: open another.
 package final class Connection {
   private let session: OpaquePointer
+  /// How often each statement was run in this session, and its name on the server once it has one.
+  private var uses: [String: (count: Int, name: String?)] = [:]
+  private var statements = 0
 
   /// Connects, and acts as `role` from then on.
   ///
@@ -22,6 +25,10 @@ package final class Connection {
       ("tcp_user_timeout", "20000"),
     ] where url[keyword] == nil {
       settings.append(.init(keyword: keyword, value: value))
+    }
+    // Of several hosts the one that may be written to: after a failover that is another.
+    if url["host"]?.contains(",") ?? false, url["target_session_attrs"] == nil {
+      settings.append(.init(keyword: "target_session_attrs", value: "read-write"))
     }
     let keywords = settings.map { strdup($0.keyword) }
     let values = settings.map { strdup($0.value) }
@@ -43,7 +50,15 @@ package final class Connection {
       set bytea_output = hex; set extra_float_digits = 1;
       set idle_in_transaction_session_timeout = '10s'; set search_path = pg_catalog
       """)
-    if let role { try run("set role \(role.rawValue)") }
+    // A setting of a role applies to its logins alone, and nobody logs in as one of ours.
+    if let role {
+      let (lock, statement) = role.timeLimits
+      try run(
+        """
+        set lock_timeout = '\(lock)s'; set statement_timeout = '\(statement)s';
+        set role \(role.rawValue)
+        """)
+    }
   }
 
   deinit { PQfinish(session) }
@@ -204,14 +219,43 @@ package final class Connection {
         formats.append(1)
       }
     }
+    let name = try preparedName(of: sql)
     let result = storage.withUnsafeBytes { bytes in
       let values = offsets.map { offset in
         offset.map { (bytes.baseAddress! + $0).assumingMemoryBound(to: CChar.self) }
       }
+      if let name {
+        return PQexecPrepared(
+          session, name, Int32(parameters.count), values, lengths, formats, binary ? 1 : 0)
+      }
       return PQexecParams(
         session, sql, Int32(parameters.count), nil, values, lengths, formats, binary ? 1 : 0)
     }
-    return try check(result)
+    do {
+      return try check(result)
+    } catch  where error.sqlState == "0A000" && uses[sql]?.name != nil {
+      // "cached plan must not change result type": a migration has changed what a function returns.
+      // Nothing was run; outside a transaction it is run as if for the first time.
+      uses[sql] = (Int.min, nil)
+      guard PQtransactionStatus(session) == PQTRANS_IDLE else { throw error }
+      return try execute(sql, parameters, binary: binary)
+    }
+  }
+
+  /// A statement that a session repeats is parsed once: from its third run on it has a name.
+  private func preparedName(of sql: String) throws(PostgresError) -> String? {
+    // Texts that differ each time would only fill the table.
+    guard uses.count < 500 || uses[sql] != nil else { return nil }
+    var use = uses[sql] ?? (0, nil)
+    use.count += 1
+    if use.count == 3 {
+      statements += 1
+      let name = "s\(statements)"
+      try check(PQprepare(session, name, sql, 0, nil))
+      use.name = name
+    }
+    uses[sql] = use
+    return use.name
   }
 
   @discardableResult

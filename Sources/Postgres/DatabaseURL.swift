@@ -63,4 +63,15 @@ package enum DatabaseRole: String, Sendable, CaseIterable {
   case submit = "pra_submit"
   case worker = "pra_worker"
   case read = "pra_read"
+
+  /// Seconds after which a statement that waits for a lock, or that runs, is given up; 0 for never.
+  var timeLimits: (lock: Int, statement: Int) {
+    switch self {
+    case .owner: (0, 0)
+    case .submit: (10, 300)
+    case .worker: (10, 120)
+    // An old snapshot keeps the server from cleaning up.
+    case .read: (10, 600)
+    }
+  }
 }

@@ -1,4 +1,5 @@
 import CMigrations
+import Glibc
 
 /// Brings the schema of a database to the version this program knows.
 package struct Migrator {
@@ -100,10 +101,15 @@ package struct Migrator {
     }
   }
 
-  /// Applies what is missing and returns it. Each migration is one transaction; one migrator at a
-  /// time. Refuses a schema it does not know.
+  /// Applies what is missing and returns it: all in one transaction, so that workers of the version
+  /// before meet the old functions or the new ones and nothing between. One migrator at a time. Refuses
+  /// a schema it does not know.
+  ///
+  /// Live workers take their locks in more than one order. So all tables are locked first, each with so
+  /// little patience that nobody sees a deadlock, again and again until it succeeds.
+  /// - Parameter newest: stops at this version
   @discardableResult
-  package func migrate() throws -> [Migration] {
+  package func migrate(upTo newest: Int = .max) throws -> [Migration] {
     try connection.query("select pg_advisory_lock(\(Self.lock))")
     // When this fails the session is gone, and the lock with it.
     defer { _ = try? connection.query("select pg_advisory_unlock(\(Self.lock))") }
@@ -113,27 +119,60 @@ package struct Migrator {
       try verify()
       return []
     case .behind(let version, _):
-      let missing = Self.known.filter { $0.version > version }
-      for migration in missing {
+      let missing = Self.known.filter { $0.version > version && $0.version <= newest }
+      for tries in 1... {
         do {
           try connection.transaction {
-            try connection.run(migration.sql)
-            try connection.run("set local role pra_owner")
-            try connection.query(
-              """
-              insert into pra_store.migrations (version, name, sha256)
-              values ($1, $2, sha256(convert_to($3, 'UTF8')))
-              """,
-              [.integer(migration.version), .text(migration.name), .text(migration.sql)])
+            if version > 0 { try connection.run(Self.lockAllTables) }
+            for migration in missing { try apply(migration) }
           }
-        } catch let error as PostgresError {
-          throw PostgresError(
-            error.kind, sqlState: error.sqlState,
-            message: "migration \(migration.name): \(error.message)", detail: error.detail,
-            hint: error.hint)
+          break
+        } catch let error as PostgresError
+          where ["40P01", "55P03"].contains(error.sqlState) && tries < Self.tries
+        {
+          usleep(UInt32.random(in: 5_000..<40_000))
         }
       }
       return missing
+    }
+  }
+
+  /// For half a minute at least.
+  private static let tries = 600
+  private static let lockAllTables = """
+    set local lock_timeout = '50ms';
+    do $$
+    declare
+      name text;
+    begin
+      for name in
+        select format('%I.%I', schemaname, tablename) from pg_tables
+        where schemaname = 'pra_store'
+        order by tablename <> 'jobs', tablename
+      loop
+        execute 'lock table ' || name || ' in access exclusive mode';
+      end loop;
+    end
+    $$;
+    set local lock_timeout = 0
+    """
+
+  private func apply(_ migration: Migration) throws(PostgresError) {
+    do {
+      try connection.run("reset role")
+      try connection.run(migration.sql)
+      try connection.run("set local role pra_owner")
+      try connection.query(
+        """
+        insert into pra_store.migrations (version, name, sha256)
+        values ($1, $2, sha256(convert_to($3, 'UTF8')))
+        """,
+        [.integer(migration.version), .text(migration.name), .text(migration.sql)])
+    } catch {
+      throw PostgresError(
+        error.kind, sqlState: error.sqlState,
+        message: "migration \(migration.name): \(error.message)", detail: error.detail,
+        hint: error.hint)
     }
   }
 

@@ -6,10 +6,29 @@ package struct Chart: Sendable {
   package struct Series: Sendable {
     package let name: String
     package let points: [(x: Double, y: Double)]
+    /// Weight of what was before in a moving average, 0 to below 1; the curve itself is then faint.
+    package let smoothing: Double
 
-    package init(name: String, points: [(x: Double, y: Double)]) {
+    package init(name: String, points: [(x: Double, y: Double)], smoothing: Double = 0) {
+      precondition((0..<1).contains(smoothing), "Series: smoothing \(smoothing)")
       self.name = name
       self.points = points
+      self.smoothing = smoothing
+    }
+
+    var isSmoothed: Bool { smoothing > 0 }
+
+    /// a = s a + (1 - s) y, divided by 1 - sⁿ so that the beginning is not drawn to zero, as
+    /// TensorBoard smooths; values that are not finite stay gaps.
+    package var smoothed: [(x: Double, y: Double)] {
+      var average = 0.0
+      var weight = 1.0
+      return points.map { point in
+        guard point.y.isFinite else { return point }
+        average = smoothing * average + (1 - smoothing) * point.y
+        weight *= smoothing
+        return (point.x, average / (1 - weight))
+      }
     }
   }
 

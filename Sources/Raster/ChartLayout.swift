@@ -73,13 +73,18 @@ extension Chart {
     shapes.append(
       .text(
         xLabel, x: (left + right) / 2, y: bottom + 44, size: 13, .middle, faint, isBold: false))
-    for (i, one) in series.enumerated() {
-      for run in runs(of: one.points) {
+    func draw(_ points: [(x: Double, y: Double)], _ colour: Colour, opacity: Double) {
+      for run in runs(of: points) {
         let points = thinned(run.map { (xAxis.position($0.x), yAxis.position($0.y)) })
         shapes.append(
-          .line(
-            points, width: points.count == 1 ? 5 : 1.6, palette[i % palette.count], opacity: 0.92))
+          .line(points, width: points.count == 1 ? 5 : 1.6, colour, opacity: opacity))
       }
+    }
+    for (i, one) in series.enumerated() where one.isSmoothed {
+      draw(one.points, palette[i % palette.count], opacity: 0.22)
+    }
+    for (i, one) in series.enumerated() {
+      draw(one.isSmoothed ? one.smoothed : one.points, palette[i % palette.count], opacity: 0.92)
     }
     if series.count > 1 { shapes += legend(right: right, top: top) }
     return shapes

@@ -9,6 +9,14 @@ import Postgres
 package enum ArtifactOwner: Sendable {
   case attempt(job: Int64, epoch: Int64)
   case submitter
+
+  /// What the functions of the database take first.
+  var parameters: [Parameter] {
+    switch self {
+    case .attempt(let job, let epoch): [.integer(job), .integer(epoch)]
+    case .submitter: []
+    }
+  }
 }
 
 extension RetryingConnection {
@@ -19,22 +27,9 @@ extension RetryingConnection {
     try Artifact.check(name: name)
     let (sha256, size) = try Self.digest(file: path)
     let artifact = Artifact(sha256: sha256, size: size, name: name, mediaType: mediaType)
-    let file = try FileBytes(reading: path)
-    var again = SHA256()
-    var buffer = [UInt8](repeating: 0, count: Artifact.chunkSize)
-    var position: Int64 = 0
-    try put(artifact, owner: owner) { () throws(StoreError) -> [UInt8] in
-      let chunk = Array(buffer[..<(try file.read(into: &buffer))])
-      again.update(chunk)
-      position += Int64(chunk.count)
-      // Checked before the last piece is sent: the store then never sees a mixture as complete.
-      guard position < size || again.copy().hexadecimal() == sha256 else {
-        throw StoreError("\(path) changed while it was being stored")
-      }
-      guard !chunk.isEmpty || size == 0 else {
-        throw StoreError("\(path) became shorter while it was being stored")
-      }
-      return chunk
+    try put(artifact, owner: owner) { () throws in
+      var reader = CheckedFile(file: try FileBytes(reading: path), artifact: artifact)
+      return { try reader.next() }
     }
     return artifact
   }
@@ -47,11 +42,13 @@ extension RetryingConnection {
     let artifact = Artifact(
       sha256: SHA256.hexadecimal(of: bytes), size: Int64(bytes.count), name: name,
       mediaType: mediaType)
-    var position = 0
-    try put(artifact, owner: owner) { () throws(StoreError) -> [UInt8] in
-      let end = min(position + Artifact.chunkSize, bytes.count)
-      defer { position = end }
-      return Array(bytes[position..<end])
+    try put(artifact, owner: owner) {
+      var position = 0
+      return {
+        let end = min(position + Artifact.chunkSize, bytes.count)
+        defer { position = end }
+        return Array(bytes[position..<end])
+      }
     }
     return artifact
   }
@@ -79,81 +76,90 @@ extension RetryingConnection {
 
   // MARK: details
 
-  /// - Parameter next: gives the pieces of `Artifact.chunkSize` in order, called once for each
+  /// How often an upload is begun anew after a server has lost a part of it.
+  private static let uploads = 3
+
+  /// - Parameter open: gives a function that gives the pieces of `Artifact.chunkSize` in order
   private mutating func put(
-    _ artifact: Artifact, owner: ArtifactOwner, next: () throws(StoreError) -> [UInt8]
+    _ artifact: Artifact, owner: ArtifactOwner, open: () throws -> () throws -> [UInt8]
   ) throws {
-    let sha256 = Parameter.text(artifact.sha256)
-    let mediaType = Parameter.text(artifact.mediaType)
-    let size = Parameter.integer(artifact.size)
-    let attempt: [Parameter]
-    switch owner {
-    case .attempt(let job, let epoch): attempt = [.integer(job), .integer(epoch)]
-    case .submitter: attempt = []
-    }
+    let attempt = owner.parameters
     let isAttempt = !attempt.isEmpty
+    let sha256 = Parameter.text(artifact.sha256)
     if artifact.size <= Int64(Artifact.chunkSize) {
-      let bytes = Parameter.bytes(try next())
+      let bytes = Parameter.bytes(try open()())
       try run {
         try $0.query(
           isAttempt ? Queries.putArtifact : Queries.submitArtifact,
-          attempt + [sha256, mediaType, bytes])
+          attempt + [sha256, .text(artifact.mediaType), bytes])
       }
       return
     }
-    let upload = try run {
-      try $0.query(
-        isAttempt ? Queries.beginArtifact : Queries.beginSubmission,
-        attempt + [sha256, size, mediaType]
-      ).single().optionalInteger("upload")
-    }
-    guard let upload else { return }  // the store has these bytes
-    let chunks = (artifact.size + Int64(Artifact.chunkSize) - 1) / Int64(Artifact.chunkSize)
-    for ordinal in 0..<chunks {
-      let parameters =
-        attempt + [.integer(upload), .integer(ordinal), Parameter.bytes(try next())]
-      try run {
-        try $0.query(isAttempt ? Queries.putArtifactChunk : Queries.submitChunk, parameters)
+    for upload in 1...Self.uploads {
+      let place = try run { connection -> (store: Int64?, location: String?)? in
+        try connection.query(
+          isAttempt ? Queries.beginObject : Queries.beginSubmittedObject,
+          attempt + [sha256, .integer(artifact.size)]
+        ).first.map { (try $0.optionalInteger("store"), try $0.text("location")) }
       }
-    }
-    try run {
-      try $0.query(
-        isAttempt ? Queries.commitArtifact : Queries.commitSubmission,
-        attempt + [.integer(upload)])
+      guard let place else { return }  // the store has these bytes
+      do {
+        guard let location = place.location, let store = place.store else {
+          var database = DatabaseStore(owner: owner)
+          try database.put(artifact, next: try open(), over: &self)
+          return
+        }
+        var objects = try StoreLocation.open(location, environment: environment)
+        try objects.put(artifact, next: try open(), over: &self)
+        try run {
+          try $0.query(
+            isAttempt ? Queries.commitObject : Queries.commitSubmittedObject,
+            attempt + [
+              .integer(store), sha256, .integer(artifact.size), .text(artifact.mediaType),
+            ])
+        }
+        return
+      } catch let error as UploadLost {
+        guard upload < Self.uploads else { throw error }
+      }
     }
   }
 
   private mutating func read(sha256: String, into consume: ([UInt8]) throws -> Void) throws {
-    let row = try run { connection -> (size: Int64, chunks: Int64)? in
+    let found = try run { connection -> StoredArtifact? in
       guard let row = try connection.query(Queries.artifact, [.text(sha256)]).first else {
         return nil
       }
-      return (try row.integer("size"), try row.integer("chunks"))
+      return StoredArtifact(
+        sha256: sha256, size: try row.integer("size"), chunks: try row.integer("chunks"),
+        location: try row.text("location"))
     }
-    guard let row else { throw StoreError("there is no artifact \(sha256)") }
+    guard let artifact = found else { throw StoreError("there is no artifact \(sha256)") }
+    var store: any ObjectStore =
+      if let location = artifact.location {
+        try StoreLocation.open(location, environment: environment)
+      } else {
+        DatabaseStore(owner: .submitter)
+      }
     var digest = SHA256()
     var size: Int64 = 0
-    for ordinal in 0..<row.chunks {
-      let chunk = try run {
-        try $0.bytes(Queries.artifactChunk, [.text(sha256), .integer(ordinal)])
-      }
-      guard let chunk else {
+    try store.read(artifact, over: &self) { piece in
+      digest.update(piece)
+      size += Int64(piece.count)
+      guard size <= artifact.size else {
         throw DamagedArtifact(
-          description: "artifact \(sha256) is damaged: chunk \(ordinal) of \(row.chunks) is missing"
-        )
+          description: "artifact \(sha256) is damaged: more than \(artifact.size) bytes")
       }
-      digest.update(chunk)
-      size += Int64(chunk.count)
-      try consume(chunk)
+      try consume(piece)
     }
-    guard size == row.size else {
+    guard size == artifact.size else {
       throw DamagedArtifact(
-        description: "artifact \(sha256) is damaged: \(size) bytes instead of \(row.size)")
+        description: "artifact \(sha256) is damaged: \(size) bytes instead of \(artifact.size)")
     }
-    let found = digest.hexadecimal()
-    guard found == sha256 else {
+    let name = digest.hexadecimal()
+    guard name == sha256 else {
       throw DamagedArtifact(
-        description: "artifact \(sha256) is damaged: the SHA-256 of its bytes is \(found)")
+        description: "artifact \(sha256) is damaged: the SHA-256 of its bytes is \(name)")
     }
   }
 
@@ -169,5 +175,34 @@ extension RetryingConnection {
       buffer.withUnsafeBytes { digest.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
       size += Int64(count)
     }
+  }
+}
+
+/// The pieces of a file that must still be the one whose digest was taken.
+private struct CheckedFile: ~Copyable {
+  private let file: FileBytes
+  private let artifact: Artifact
+  private var digest = SHA256()
+  private var position: Int64 = 0
+  private var buffer = [UInt8](repeating: 0, count: Artifact.chunkSize)
+
+  init(file: consuming FileBytes, artifact: Artifact) {
+    self.file = file
+    self.artifact = artifact
+  }
+
+  mutating func next() throws -> [UInt8] {
+    let count = try file.read(into: &buffer)
+    let chunk = count == buffer.count ? buffer : Array(buffer[..<count])
+    digest.update(chunk)
+    position += Int64(count)
+    // Checked before the last piece is sent: the store then never sees a mixture as complete.
+    guard position < artifact.size || digest.copy().hexadecimal() == artifact.sha256 else {
+      throw StoreError("\(file.path) changed while it was being stored")
+    }
+    guard count > 0 || artifact.size == 0 else {
+      throw StoreError("\(file.path) became shorter while it was being stored")
+    }
+    return chunk
   }
 }

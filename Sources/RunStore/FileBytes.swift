@@ -59,6 +59,11 @@ struct FileBytes: ~Copyable {
     }
   }
 
+  /// What was written to disk.
+  func sync() throws(StoreError) {
+    guard fsync(descriptor) == 0 else { throw Self.failure("sync", path) }
+  }
+
   static func failure(_ verb: String, _ path: String) -> StoreError {
     StoreError("cannot \(verb) \(path): \(String(cString: strerror(errno)))")
   }

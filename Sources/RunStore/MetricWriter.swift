@@ -3,52 +3,13 @@
 import JobQueue
 import Postgres
 
-/// One value of a series.
-package struct MetricPoint: Sendable, Equatable {
-  package let name: String
-  /// Of the series, from 0.
-  package let step: Int64
-  /// May be NaN or infinite.
-  package let value: Double
-
-  /// - Parameter name: letters, digits and `_ . / -`, 200 at most, such as `loss/flow`
-  package init(name: String, step: Int64, value: Double) {
-    precondition(Self.isName(name), "MetricPoint: \"\(name)\" is not the name of a series")
-    precondition(step >= 0, "MetricPoint: \(name) at step \(step)")
-    self.name = name
-    self.step = step
-    self.value = value
-  }
-
-  /// The check of pra_store.metric_names: a name that it refuses would stop the series for good.
-  private static func isName(_ name: String) -> Bool {
-    var first = true
-    for byte in name.utf8 {
-      switch byte {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "a")...UInt8(ascii: "z"):
-        break
-      case UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: "-"):
-        if first { return false }
-      default: return false
-      }
-      first = false
-    }
-    return !first && name.utf8.count <= 200
-  }
-}
-
 /// A thread with its own session that sends what `record` and `progress` leave with it.
 ///
-/// Batches are numbered and sent by COPY, one transaction each time, without waiting for the
-/// server's disk. They are kept until a later commit did wait: a server that crashed and lost them
-/// gets them again, one that had them drops them by their number. Nothing is lost, nothing twice (G8).
+/// Batches are numbered and sent by COPY, some in one transaction, without waiting for the server's
+/// disk. They are kept until a later commit did wait: a server that crashed and lost them gets them
+/// again, one that had them drops them by their number. While there is no server they pile up in a
+/// file of the attempt's folder. Nothing is lost, nothing twice (G8).
 final class MetricWriter: Sendable {
-  private struct Batch {
-    let number: Int64
-    let points: [MetricPoint]
-  }
-
   private struct Progress {
     let done: Int64
     let total: Int64
@@ -61,43 +22,63 @@ final class MetricWriter: Sendable {
     var flushesWanted = 0
     var flushesDone = 0
     var lastBatch: Int64 = 0
+    /// Points in batches that the server does not have for certain.
+    var backlog = 0
     var failure: (any Error)?
-    var closing = false
+    /// Until when what is left is tried; nil while the session is open.
+    var closeUntil: Double?
   }
 
   /// A batch leaves when it is this old or this full; MLflow's clients send every second as well.
   private static let batchAge = 1.0
   private static let batchSize = 4096
   private static let progressAge = 0.5
-  /// Sent batches that wait for a commit on disk; then one commit waits for it.
-  private static let unconfirmedLimit = 32
+  /// Batches of one transaction, and sent batches that wait for a commit on disk.
+  private static let batchesAtOnce = 32
+  /// Batches in memory before the disk is used: some 400,000 points.
+  private static let memoryLimit = 8 << 20
+  /// Memory that batches may take where the disk cannot be used.
+  private static let lastResort = 512 << 20
 
   private let inbox = Monitor(Inbox())
   private let job: Int64
   private let epoch: Int64
+  private let folder: String
   private let onLeaseLost: @Sendable (LeaseLost) -> Void
 
-  init(job: Int64, epoch: Int64, onLeaseLost: @escaping @Sendable (LeaseLost) -> Void) {
+  /// - Parameter folder: of the attempt; holds what waits for a server
+  init(
+    job: Int64, epoch: Int64, folder: String, onLeaseLost: @escaping @Sendable (LeaseLost) -> Void
+  ) {
     self.job = job
     self.epoch = epoch
+    self.folder = folder
     self.onLeaseLost = onLeaseLost
   }
 
-  func start(
-    url: DatabaseURL, giveUp: @escaping @Sendable () -> Bool,
-    report: @escaping @Sendable (String) -> Void
-  ) -> DedicatedThread {
-    DedicatedThread("metrics") { self.send(url: url, giveUp: giveUp, report: report) }
+  func start(url: DatabaseURL, report: @escaping @Sendable (String) -> Void) -> DedicatedThread {
+    DedicatedThread("metrics") { Sender(self, url: url, report: report).run() }
   }
 
+  /// Wakes the thread when there was nothing to do before, and when a batch is full.
   func record(_ points: [MetricPoint]) {
     guard !points.isEmpty else { return }
-    inbox.update { $0.points += points }
+    inbox.updateAndWake { inbox in
+      let before = inbox.points.count
+      inbox.points += points
+      return before == 0 || (before < Self.batchSize && inbox.points.count >= Self.batchSize)
+    }
   }
 
   func progress(done: Int64, total: Int64, unit: String) {
-    inbox.update { $0.progress = Progress(done: done, total: total, unit: unit) }
+    inbox.updateAndWake { inbox in
+      defer { inbox.progress = Progress(done: done, total: total, unit: unit) }
+      return inbox.progress == nil
+    }
   }
+
+  /// Points that the server does not have for certain.
+  var backlog: Int { inbox.read { $0.points.count + $0.backlog } }
 
   /// Waits until everything recorded before is on the server's disk.
   /// - Returns: the number of the last batch, 0 when there was none
@@ -114,128 +95,240 @@ final class MetricWriter: Sendable {
   }
 
   /// Lets the thread end when it has sent what it has.
-  func close() { inbox.update { $0.closing = true } }
+  /// - Parameter seconds: after which what is left is given up
+  func close(within seconds: Double = .infinity) {
+    inbox.update { $0.closeUntil = monotonicSeconds() + seconds }
+  }
 
-  // MARK: the thread
+  /// The thread's side.
+  private final class Sender {
+    private enum Step {
+      case sleep(until: Double)
+      case work(Inbox)
+    }
 
-  private func send(
-    url: DatabaseURL, giveUp: @escaping @Sendable () -> Bool,
-    report: @escaping @Sendable (String) -> Void
-  ) {
-    // A new session may be one of a server that forgot what it had not written: all is sent again.
-    let sessions = Monitor(0)
-    var connection = RetryingConnection(
-      url: url, role: .worker, name: "pra stage \(job) metrics", giveUp: giveUp, report: report,
-      prepare: { _ in sessions.update { $0 += 1 } })
-    var unconfirmed: [Batch] = []
-    var sent = 0
-    var session = 0
-    var lastBatch: Int64 = 0
-    var nextPoints = 0.0
-    var nextProgress = 0.0
+    private let writer: MetricWriter
+    private let report: @Sendable (String) -> Void
+    private let spool: MetricSpool
+    private let sessions = Monitor(0)
+    private var connection: RetryingConnection
+    /// The session in which the first `sent` batches of the spool were sent. A new one may be of a
+    /// server that forgot what it had not written: all is sent again.
+    private var session = 0
+    private var sent = 0
+    private var lastBatch: Int64 = 0
+    private var progress: Progress?
+    private var sealAt = 0.0
+    private var progressAt = 0.0
+    private var retryAt = 0.0
+    private var toldOfDisk = false
+    private var points: [Int] = []
 
-    while true {
-      let work = take(pointsAt: nextPoints, progressAt: nextProgress)
-      for start in stride(from: 0, to: work.points.count, by: Self.batchSize) {
+    init(_ writer: MetricWriter, url: DatabaseURL, report: @escaping @Sendable (String) -> Void) {
+      self.writer = writer
+      self.report = report
+      spool = MetricSpool(folder: writer.folder, memoryLimit: MetricWriter.memoryLimit)
+      let sessions = sessions
+      connection = RetryingConnection(
+        url: url, role: .worker, name: "pra stage \(writer.job) metrics", report: report,
+        prepare: { _ in sessions.update { $0 += 1 } })
+    }
+
+    func run() {
+      while true {
+        let work = next()
+        if let until = work.closeUntil, monotonicSeconds() > until {
+          fail(StoreError("metrics of the last moments were not sent: no database"))
+          return
+        }
+        do {
+          try seal(work.points)
+          if let latest = work.progress { progress = latest }
+          let isFlush = work.flushesWanted > work.flushesDone
+          let isClosing = work.closeUntil != nil
+          try send(confirming: isFlush || isClosing)
+          try sendProgress(now: isClosing)
+          let isEmpty = spool.count == 0
+          writer.inbox.update {
+            $0.lastBatch = lastBatch
+            $0.backlog = points.reduce(0, +)
+            if isFlush && isEmpty { $0.flushesDone = work.flushesWanted }
+          }
+          if isClosing && isEmpty && (progress == nil || retryAt == 0) { return }
+        } catch {
+          // Told before a flush can fail: whoever sees the failure knows that the loss was reported.
+          if let lost = error as? LeaseLost { writer.onLeaseLost(lost) }
+          fail(error)
+          return
+        }
+      }
+    }
+
+    private func fail(_ error: any Error) { writer.inbox.update { $0.failure = error } }
+
+    /// Waits until something is due and takes what that is.
+    private func next() -> Inbox {
+      var deadline = Double.infinity
+      while true {
+        let step: Step? = writer.inbox.wait(until: deadline) { inbox in
+          let now = monotonicSeconds()
+          let urgent = inbox.closeUntil != nil || inbox.flushesWanted > inbox.flushesDone
+          var due = Double.infinity
+          var work = inbox
+          var isDue = false
+          /// Whether it is time; if not, when it will be.
+          func isTime(_ time: Double) -> Bool {
+            if now >= time { return true }
+            due = min(due, time)
+            return false
+          }
+          if inbox.points.count >= MetricWriter.batchSize || urgent && !inbox.points.isEmpty
+            || !inbox.points.isEmpty && isTime(self.sealAt)
+          {
+            isDue = true
+            inbox.points = []
+          } else {
+            work.points = []
+          }
+          if inbox.progress != nil || self.progress != nil {
+            if isTime(max(self.progressAt, self.retryAt)) {
+              isDue = true
+              inbox.progress = nil
+            } else {
+              work.progress = nil
+            }
+          }
+          if (urgent || self.spool.count > self.sent) && isTime(self.retryAt) { isDue = true }
+          if isDue { return .work(work) }
+          return due < deadline ? .sleep(until: due) : nil
+        }
+        switch step {
+        case .work(let work): return work
+        case .sleep(let until): deadline = until
+        case nil: deadline = .infinity
+        }
+      }
+    }
+
+    /// Makes batches of points.
+    private func seal(_ recorded: [MetricPoint]) throws {
+      guard !recorded.isEmpty else { return }
+      for start in stride(from: 0, to: recorded.count, by: MetricWriter.batchSize) {
+        let end = min(start + MetricWriter.batchSize, recorded.count)
         lastBatch += 1
-        let end = min(start + Self.batchSize, work.points.count)
-        unconfirmed.append(Batch(number: lastBatch, points: Array(work.points[start..<end])))
+        spool.append(
+          number: lastBatch,
+          BinaryCopy(
+            metrics: recorded[start..<end], job: writer.job, epoch: writer.epoch, batch: lastBatch))
+        points.append(end - start)
       }
-      let confirm =
-        work.flushesWanted > work.flushesDone || unconfirmed.count > Self.unconfirmedLimit
+      sealAt = monotonicSeconds() + MetricWriter.batchAge
+      if let failure = spool.diskFailure {
+        if !toldOfDisk { report("metrics wait in memory: \(failure)") }
+        toldOfDisk = true
+        guard spool.bytesInMemory <= MetricWriter.lastResort else {
+          throw StoreError("metrics cannot be kept any longer without a database: \(failure)")
+        }
+      }
+    }
+
+    /// Sends what is due, unless the server was away a moment ago.
+    private func send(confirming: Bool) throws {
+      while spool.count > sent || confirming && spool.count > 0 {
+        if monotonicSeconds() < retryAt { return }
+        let confirm =
+          confirming && spool.count - sent <= MetricWriter.batchesAtOnce
+          || sent >= MetricWriter.batchesAtOnce
+        do {
+          try connection.attempt { try sendRound($0, confirm: confirm) }
+          retryAt = 0
+        } catch let error as PostgresError where error.mayPass {
+          retryAt = monotonicSeconds() + connection.pause
+          return
+        }
+        if confirm {
+          spool.removeFirst(sent)
+          points.removeFirst(sent)
+          sent = 0
+        }
+      }
+    }
+
+    private func sendRound(_ connection: Connection, confirm: Bool) throws {
+      if session != sessions.read({ $0 }) {
+        session = sessions.read { $0 }
+        sent = 0
+      }
+      let end = min(spool.count, sent + MetricWriter.batchesAtOnce)
+      try connection.transaction {
+        if !confirm { try connection.run(Queries.commitLater) }
+        for index in sent..<end {
+          let (number, rows) = try spool.batch(index)
+          try connection.copy(Queries.stageMetrics, rows)
+          try absorb(number, connection)
+        }
+        // Something must be written for the commit to wait for the disk.
+        if confirm && sent == end { try absorb(spool.number(end - 1), connection) }
+      }
+      sent = end
+    }
+
+    private func absorb(_ number: Int64, _ connection: Connection) throws {
+      try connection.query(
+        Queries.absorbMetrics, [.integer(writer.job), .integer(writer.epoch), .integer(number)])
+    }
+
+    private func sendProgress(now: Bool) throws {
+      guard let latest = progress, monotonicSeconds() >= retryAt else { return }
+      guard now || monotonicSeconds() >= progressAt else { return }
       do {
-        if !work.points.isEmpty || (confirm && !unconfirmed.isEmpty) {
-          try connection.run { connection in
-            if session != sessions.read({ $0 }) {
-              session = sessions.read { $0 }
-              sent = 0
-            }
-            try connection.transaction {
-              if !confirm { try connection.run(Queries.commitLater) }
-              for batch in unconfirmed[sent...] { try absorb(batch, connection) }
-              // Something must be written for the commit to wait for the disk.
-              if confirm, sent == unconfirmed.count, let last = unconfirmed.last {
-                try absorb(Batch(number: last.number, points: []), connection)
-              }
-            }
-            sent = unconfirmed.count
-          }
-          nextPoints = monotonicSeconds() + Self.batchAge
-          if confirm {
-            unconfirmed = []
-            sent = 0
-          }
+        try connection.attempt {
+          try $0.query(
+            Queries.progress,
+            [
+              .integer(writer.job), .integer(writer.epoch), .integer(latest.done),
+              .integer(latest.total), .text(latest.unit),
+            ])
         }
-        if let progress = work.progress {
-          try connection.run {
-            try $0.query(
-              Queries.progress,
-              [
-                .integer(job), .integer(epoch), .integer(progress.done), .integer(progress.total),
-                .text(progress.unit),
-              ])
-          }
-          nextProgress = monotonicSeconds() + Self.progressAge
-        }
-      } catch {
-        // Told before a flush can fail: whoever sees the failure knows that the loss was reported.
-        if let lost = error as? LeaseLost { onLeaseLost(lost) }
-        inbox.update { $0.failure = error }
-        return
+        progress = nil
+        retryAt = 0
+        progressAt = monotonicSeconds() + MetricWriter.progressAge
+      } catch let error as PostgresError where error.mayPass {
+        retryAt = monotonicSeconds() + connection.pause
       }
-      inbox.update {
-        $0.lastBatch = lastBatch
-        $0.flushesDone = work.flushesWanted
-      }
-      if work.closing { return }
     }
   }
+}
 
-  /// Waits until something is due and takes everything there is.
-  private func take(pointsAt: Double, progressAt: Double) -> Inbox {
-    func urgent(_ inbox: Inbox) -> Bool {
-      inbox.closing || inbox.flushesWanted > inbox.flushesDone
-        || inbox.points.count >= Self.batchSize
-    }
-    while true {
-      let due: Double = inbox.wait { inbox in
-        if urgent(inbox) { return 0 }
-        if inbox.points.isEmpty && inbox.progress == nil { return nil }
-        return min(
-          inbox.points.isEmpty ? .infinity : pointsAt,
-          inbox.progress == nil ? .infinity : progressAt)
-      }!
-      let work: Inbox? = inbox.wait(until: due) { inbox in
-        let now = monotonicSeconds()
-        var work = inbox
-        if !urgent(inbox) {
-          if now < pointsAt { work.points = [] }
-          if now < progressAt { work.progress = nil }
-          if work.points.isEmpty && work.progress == nil { return nil }
+extension BinaryCopy {
+  /// A batch for pra_store.metric_staging: one row per series, its points in their order.
+  init(metrics points: ArraySlice<MetricPoint>, job: Int64, epoch: Int64, batch: Int64) {
+    var series: [(name: String, steps: [Int64], values: [Double])] = []
+    var places: [String: Int] = [:]
+    var last = -1
+    for point in points {
+      // Steps report the same names in the same order: the next one is mostly known.
+      var place = last + 1 < series.count ? last + 1 : 0
+      if series.isEmpty || series[place].name != point.name {
+        place = places[point.name] ?? series.count
+        if place == series.count {
+          places[point.name] = place
+          series.append((point.name, [], []))
         }
-        if !work.points.isEmpty { inbox.points = [] }
-        if work.progress != nil { inbox.progress = nil }
-        return work
       }
-      if let work { return work }
+      series[place].steps.append(point.step)
+      series[place].values.append(point.value)
+      last = place
     }
-  }
-
-  private func absorb(_ batch: Batch, _ connection: Connection) throws {
-    if !batch.points.isEmpty {
-      var rows = BinaryCopy()
-      for point in batch.points {
-        rows.row(columns: 6)
-        rows.append(job)
-        rows.append(epoch)
-        rows.append(batch.number)
-        rows.append(point.name)
-        rows.append(point.step)
-        rows.append(point.value)
-      }
-      try connection.copy(Queries.stageMetrics, rows)
+    self.init()
+    for one in series {
+      row(columns: 6)
+      append(job)
+      append(epoch)
+      append(batch)
+      append(one.name)
+      append(one.steps)
+      append(one.values)
     }
-    try connection.query(
-      Queries.absorbMetrics, [.integer(job), .integer(epoch), .integer(batch.number)])
   }
 }

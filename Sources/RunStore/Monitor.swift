@@ -41,6 +41,14 @@ package final class Monitor<State>: @unchecked Sendable {
     return try body(&state)
   }
 
+  /// Changes the value, and wakes the waiting threads where `body` says so: a change that interests
+  /// nobody costs no switch of threads.
+  package func updateAndWake(_ body: (inout State) -> Bool) {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if body(&state) { pthread_cond_broadcast(condition) }
+  }
+
   /// Reads the value.
   package func read<Result>(_ body: (State) -> Result) -> Result {
     pthread_mutex_lock(mutex)

@@ -19,7 +19,7 @@ enum Queries {
   static let commitLater = "set local synchronous_commit = off"
 
   static let stageMetrics = """
-    copy pra_store.metric_staging (job_id, epoch, batch, name, step, value)
+    copy pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
     from stdin (format binary)
     """
 
@@ -51,6 +51,40 @@ enum Queries {
     select pra.commit_artifact(job => $1, epoch => $2, upload => $3)
     """
 
+  static let beginObject = """
+    select store, location from pra.begin_object(job => $1, epoch => $2, sha256 => $3, size => $4)
+    """
+
+  static let commitObject = """
+    select pra.commit_object(
+      job => $1, epoch => $2, store => $3, sha256 => $4, size => $5, media_type => $6)
+    """
+
+  static let beginSubmittedObject = """
+    select store, location from pra.begin_submitted_object(sha256 => $1, size => $2)
+    """
+
+  static let commitSubmittedObject = """
+    select pra.commit_submitted_object(store => $1, sha256 => $2, size => $3, media_type => $4)
+    """
+
+  // MARK: garbage
+
+  static let retainCheckpoints = """
+    select job_id, epoch, step, kept, reason
+    from pra.retain_checkpoints(
+      run => $1, keep_last => $2, keep_best => $3, metric => $4, keep_every => $5, dry => $6)
+    """
+
+  static let collectGarbage = """
+    select what, number, bytes
+    from pra.collect_garbage(grace => make_interval(secs => $1), dry => $2)
+    """
+
+  static let nextDoomed = "select store, location, sha256 from pra.next_doomed(after => $1)"
+
+  static let forgetObject = "select pra.forget_object(store => $1, sha256 => $2)"
+
   static let submitArtifact = """
     select pra.submit_artifact(sha256 => $1, media_type => $2, bytes => $3)
     """
@@ -68,7 +102,7 @@ enum Queries {
     """
 
   static let artifact = """
-    select size, media_type, chunks
+    select size, chunks, location
     from pra.artifacts
     where sha256 = $1
     """

@@ -16,6 +16,8 @@ package struct RetryingConnection {
   private let giveUp: @Sendable () -> Bool
   private let report: @Sendable (String) -> Void
   private let prepare: (Connection) throws -> Void
+  /// Holds the credentials of stores outside the database.
+  let environment: [String: String]
   private var connection: Connection?
   private var failures = 0
 
@@ -23,11 +25,13 @@ package struct RetryingConnection {
   ///   - name: shown to operators as application_name
   ///   - giveUp: asked before each repetition; true throws the last error instead of trying on
   ///   - report: takes one line when the server goes away and one when it is back
+  ///   - environment: holds the credentials of artifact stores outside the database
   ///   - prepare: runs in every new session, for LISTEN and the like
   package init(
     url: DatabaseURL, role: DatabaseRole, name: String,
     giveUp: @escaping @Sendable () -> Bool = { false },
     report: @escaping @Sendable (String) -> Void,
+    environment: [String: String] = [:],
     prepare: @escaping (Connection) throws -> Void = { _ in }
   ) {
     self.url = url
@@ -36,6 +40,7 @@ package struct RetryingConnection {
     self.giveUp = giveUp
     self.report = report
     self.prepare = prepare
+    self.environment = environment
   }
 
   /// Runs `body` until the server has answered it.
@@ -54,6 +59,7 @@ package struct RetryingConnection {
   }
 
   /// Runs `body` once; a session that broke is closed, so that the next call opens another.
+  @discardableResult
   package mutating func attempt<Value>(_ body: (Connection) throws -> Value) throws -> Value {
     do {
       let connection = try connection ?? open()
@@ -70,6 +76,9 @@ package struct RetryingConnection {
       throw error
     }
   }
+
+  /// Seconds to wait before the next try, after tries in vain.
+  package var pause: Double { Backoff.seconds(afterFailures: failures) }
 
   /// Ends the session; the next use opens another.
   package mutating func close() { connection = nil }

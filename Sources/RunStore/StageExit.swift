@@ -18,17 +18,32 @@ package enum StageExit: Int32, Sendable {
 
   /// Runs a stage's work and ends the process as its outcome demands.
   package static func run(_ work: (StageSession) throws -> Void) -> Never {
+    let session: StageSession
     do {
-      try work(StageSession.open())
-      finished.end()
-    } catch let error as LeaseLost {
-      leaseLost.end(after: error.description)
-    } catch is Released {
-      released.end()
-    } catch let error as PermanentFailure {
-      permanent.end(after: error.message)
+      session = try StageSession.open()
     } catch {
-      fault.end(after: "\(error)")
+      ending(of: error).end(after: "\(error)")
+    }
+    do {
+      try work(session)
+      finished.end()
+    } catch {
+      let ending = ending(of: error)
+      // The last values before a failure are those that explain it.
+      if ending != leaseLost { session.close(within: lastWords) }
+      ending.end(after: error is Released ? nil : "\(error)")
+    }
+  }
+
+  /// Seconds in which the metrics of a stage that failed are still sent: less than a drain takes.
+  private static let lastWords = 5.0
+
+  private static func ending(of error: any Error) -> StageExit {
+    switch error {
+    case is LeaseLost: leaseLost
+    case is Released: released
+    case is PermanentFailure: permanent
+    default: fault
     }
   }
 

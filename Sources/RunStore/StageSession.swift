@@ -24,6 +24,9 @@ package final class StageSession {
   private let metricThread: DedicatedThread
   private let control: ControlChannel
   private var connection: RetryingConnection
+  private let url: DatabaseURL
+  private let environment: [String: String]
+  private var pending: PendingCheckpoint?
   /// Whether it is known from which step of which earlier attempt the series goes on.
   private var hasLineage = false
 
@@ -62,11 +65,14 @@ package final class StageSession {
     threads = Int(try integer("PRA_THREADS"))
     scratch = try value("PRA_SCRATCH")
     let url = try DatabaseURL(try value("PRA_DATABASE_URL"))
+    self.url = url
+    self.environment = environment
 
     control = ControlChannel()
     control.start(descriptor: descriptor) { onLost("the agent is gone") }
     connection = RetryingConnection(
-      url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report)
+      url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report,
+      environment: environment)
     let (jobID, epoch) = (jobID, epoch)
     (runID, arguments) = try connection.run { connection in
       let job = try connection.query(Queries.job, [.integer(jobID)]).single()
@@ -76,8 +82,8 @@ package final class StageSession {
       }
       return (try job.integer("run_id"), try job.string("arguments"))
     }
-    metrics = MetricWriter(job: jobID, epoch: epoch) { onLost($0.description) }
-    metricThread = metrics.start(url: url, giveUp: { false }, report: Self.report)
+    metrics = MetricWriter(job: jobID, epoch: epoch, folder: scratch) { onLost($0.description) }
+    metricThread = metrics.start(url: url, report: Self.report)
   }
 
   private static let report: @Sendable (String) -> Void = { StageExit.say("warning: \($0)") }
@@ -89,6 +95,9 @@ package final class StageSession {
 
   /// Leaves points with the background thread; they are sent within about a second.
   package func record(_ points: [MetricPoint]) { metrics.record(points) }
+
+  /// Points recorded that the server does not have for certain.
+  package var metricBacklog: Int { metrics.backlog }
 
   /// Says how far the work is; the last word of each half second reaches the database.
   package func progress(done: Int64, total: Int64, unit: String) {
@@ -139,20 +148,37 @@ package final class StageSession {
   ///   - step: steps made so far, which is the number of the step with which a resumed attempt starts
   ///   - files: logical names and where the bytes lie
   package func registerCheckpoint(step: Int64, files: [(name: String, path: String)]) throws {
+    try beginCheckpoint(step: step) { _ in files }
+    try waitForCheckpoint()
+  }
+
+  /// As `registerCheckpoint`, on a thread of its own: the caller goes on at once. One at a time; a
+  /// second waits for the first.
+  /// - Parameters:
+  ///   - write: writes the files into a folder that is deleted afterwards, on that thread, from what it
+  ///     alone holds
+  ///   - registered: called on that thread when the checkpoint is durable
+  /// - Throws: what the checkpoint before it met
+  package func beginCheckpoint(
+    step: Int64, write: @escaping @Sendable (String) throws -> [(name: String, path: String)],
+    registered: @escaping @Sendable () -> Void = {}
+  ) throws {
+    try waitForCheckpoint()
     try declareFromScratchIfNothingElseIs()
-    _ = try metrics.flush()
-    let stored = try files.map { file in
-      try storeArtifact(
-        file: file.path, name: file.name, mediaType: Artifact.mediaType(ofName: file.name))
+    let writer = CheckpointWriter(
+      url: url, environment: environment, job: jobID, epoch: epoch, metrics: metrics,
+      folder: "\(scratch)/checkpoint-\(step)", report: Self.report)
+    pending = PendingCheckpoint {
+      try writer.run(step: step, write: write)
+      registered()
     }
-    let documents = stored.map {
-      JSONText.object([("name", JSONText.string($0.name)), ("sha256", JSONText.string($0.sha256))])
-    }
-    try connection.run {
-      try $0.query(
-        Queries.registerCheckpoint,
-        [.integer(jobID), .integer(epoch), .integer(step), .text(JSONText.array(documents))])
-    }
+  }
+
+  /// Waits until the checkpoint that was begun is durable.
+  /// - Throws: what went wrong with it; it is not there then
+  package func waitForCheckpoint() throws {
+    defer { pending = nil }
+    try pending?.wait()
   }
 
   /// The newest checkpoint of a job. Asked for the job's own, it declares before the first metric
@@ -198,6 +224,7 @@ package final class StageSession {
     result: String = "{}"
   ) throws {
     for name in outputs.keys { try Artifact.check(name: name) }
+    try waitForCheckpoint()
     let lastBatch = try metrics.flush()
     let named = outputs.sorted { $0.key < $1.key }.map { name, artifact in
       JSONText.object([
@@ -215,9 +242,12 @@ package final class StageSession {
   }
 
   /// Sends what is left and ends the session's threads.
-  package func close() {
+  /// - Parameter seconds: after which what is left is given up
+  package func close(within seconds: Double = .infinity) {
     control.close()
-    metrics.close()
+    // What a session that ends badly has begun is still of use to the next attempt.
+    _ = pending?.wait(until: monotonicSeconds() + seconds)
+    metrics.close(within: seconds)
     metricThread.join()
     connection.close()
   }

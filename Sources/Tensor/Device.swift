@@ -47,6 +47,9 @@ package final class Device {
   private let float64: UnsafePointer<kernels>
   package let threads: Int
   let allocator = Allocator()
+  /// Multiply-adds of matrix products and attention so far, masked ones left out: what a benchmark
+  /// divides by the time. Weights packed once are not counted.
+  package private(set) var multiplyAdds = 0
 
   /// Loops with less work than this many element operations run on the calling thread: handing
   /// a share to another thread costs about a microsecond.
@@ -78,6 +81,8 @@ package final class Device {
   package func table(_ type: ElementType) -> UnsafePointer<kernels> {
     type == .float32 ? float32 : float64
   }
+
+  package func count(multiplyAdds: Int) { self.multiplyAdds += multiplyAdds }
 
   package typealias Share = (_ begin: Int64, _ end: Int64, _ thread: Int) -> Void
 

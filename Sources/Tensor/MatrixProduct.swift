@@ -35,6 +35,7 @@ package func matrixProduct(
   precondition(bias == nil || bias!.count == n, "matrixProduct: bias of \(bias!.count) for \(n)")
   guard m > 0, n > 0 else { return }
   let tensor = c.tensor
+  tensor.device.count(multiplyAdds: m * n * k)
   let kernels = tensor.kernels.pointee
   let gemm = (precision == .bfloat16 ? kernels.gemm_bf16 : nil) ?? kernels.gemm!
   let (cStart, aStart) = (tensor.pointer(at: c.first), a.tensor.pointer(at: a.first))
@@ -42,9 +43,8 @@ package func matrixProduct(
   let size = tensor.type.size
   // Each thread packs its own columns of B. Packing a transposed B costs more than reading A
   // twice, so columns are shared out then; else rows, whose tiles need no rounding to vectors.
-  let columnTile = 64
-  let byColumns = n >= 2 * columnTile && (b.column != 1 || n > m)
-  let tile = byColumns ? columnTile : 12
+  let byColumns = n >= 128 && (b.column != 1 || n > m)
+  let tile = byColumns ? 32 : 4
   let extent = byColumns ? n : m
   let tiles = (extent + tile - 1) / tile
   tensor.device.parallel(tiles, cost: m * n * k / tiles) { begin, end, _ in

@@ -12,10 +12,12 @@ package struct AdamWScalars: Sendable {
   package var epsilon: Double
   /// Updates made before this one, skipped ones included.
   package var step: Int
+  /// D of the moving average a = D a + (1 - D) w that is updated in the same pass.
+  package var averageDecay: Double
 
   package init(
     gradientScale: Double, learningRate: Double, beta1: Double, beta2: Double, epsilon: Double,
-    step: Int
+    step: Int, averageDecay: Double = 0
   ) {
     self.gradientScale = gradientScale
     self.learningRate = learningRate
@@ -23,25 +25,30 @@ package struct AdamWScalars: Sendable {
     self.beta2 = beta2
     self.epsilon = epsilon
     self.step = step
+    self.averageDecay = averageDecay
   }
 }
 
 extension Tensor {
-  /// w *= 1 - lr * weightDecay, then w -= lr m^ / (sqrt(v^) + eps), with m and v updated first.
+  /// w *= 1 - lr * weightDecay, then w -= lr m^ / (sqrt(v^) + eps), with m and v updated first and
+  /// the moving average last.
   package func updateByAdamW(
-    m: Tensor, v: Tensor, gradient: Tensor, weightDecay: Double, _ scalars: AdamWScalars
+    m: Tensor, v: Tensor, average: Tensor?, gradient: Tensor, weightDecay: Double,
+    _ scalars: AdamWScalars
   ) {
     precondition(m.count == count && v.count == count && gradient.count == count, "AdamW: shapes")
+    precondition(average == nil || average!.count == count, "AdamW: shape of the average")
     let exponent = scalars.step + 1
     var step = adamw_step(
       gradient_scale: scalars.gradientScale, learning_rate: scalars.learningRate,
       decay: 1 - scalars.learningRate * weightDecay, beta1: scalars.beta1, beta2: scalars.beta2,
       correction1: 1 - power(scalars.beta1, exponent),
-      correction2: 1 - power(scalars.beta2, exponent), epsilon: scalars.epsilon)
-    let (w, m, v, g) = (pointer, m.pointer, v.pointer, gradient.pointer)
+      correction2: 1 - power(scalars.beta2, exponent), epsilon: scalars.epsilon,
+      average_decay: scalars.averageDecay)
+    let (w, m, v, a, g) = (pointer, m.pointer, v.pointer, average?.pointer, gradient.pointer)
     let kernel = kernels.pointee.adamw!
     withUnsafePointer(to: &step) { step in
-      device.parallel(count, cost: 8) { begin, end, _ in kernel(w, m, v, g, step, begin, end) }
+      device.parallel(count, cost: 8) { begin, end, _ in kernel(w, m, v, a, g, step, begin, end) }
     }
   }
 }

@@ -59,7 +59,7 @@ package struct RowLoops {
     let (g, b) = (gain?.pointer, bias?.pointer)
     let (first, second) = (m + scale * type.size, m + shift * type.size)
     forRows(rows, cost: 5 * width) {
-      kernel(out, x, g, b, first, second, Int64(stride), Int64(width), 1e-6, $0, $1)
+      kernel(out, nil, x, g, b, first, second, Int64(stride), Int64(width), 1e-6, $0, $1)
     }
   }
 

@@ -10,6 +10,8 @@ package struct Tensor {
   package let count: Int
   private let storage: Storage
 
+  package var byteCount: Int { count * type.size }
+
   /// A tensor whose elements are not set yet.
   package init(uninitialized shape: [Int], type: ElementType = .float32, on device: Device) {
     precondition(shape.allSatisfy { $0 >= 0 }, "Tensor: negative dimension in \(shape)")

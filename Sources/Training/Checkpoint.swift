@@ -37,23 +37,28 @@ extension Trainer {
   /// Writes the files of a checkpoint into an empty folder.
   /// - Returns: their names
   package func writeCheckpoint(to folder: String, _ state: CheckpointState) throws -> [String] {
+    try TrainerSnapshot(state: state, files: tensorFiles).write(to: folder)
+  }
+
+  /// A copy of everything a checkpoint holds, to be written while training goes on.
+  package func snapshot(_ state: CheckpointState) -> TrainerSnapshot {
+    TrainerSnapshot(
+      state: state,
+      files: tensorFiles.map { file in
+        (file.name, file.tensors.map { (name: $0.name, value: $0.value.copied()) })
+      })
+  }
+
+  private var tensorFiles: [(name: String, tensors: [(name: String, value: Tensor)])] {
     let parameters = optimizer.parameters
-    func write(_ name: String, _ tensors: [(name: String, value: Tensor)]) throws -> String {
-      try writeTensors(tensors, to: "\(folder)/\(name)", step: state.step)
-      return name
+    let averages = optimizer.averages.map { average in
+      (
+        name: CheckpointFile.average(average.decay),
+        tensors: zip(parameters, average.values).map { (name: $0.name, value: $1) }
+      )
     }
-    var files = [
-      try write(CheckpointFile.model, parameters.map { (name: $0.name, value: $0.value) })
-    ]
-    for average in optimizer.averages {
-      let named = zip(parameters, average.values).map { (name: $0.name, value: $1) }
-      files.append(try write(CheckpointFile.average(average.decay), named))
-    }
-    files.append(try write(CheckpointFile.optimizer, moments))
-    let file = try DurableFile("\(folder)/\(CheckpointFile.state)")
-    try file.write(Array(state.canonicalJSON.utf8))
-    try file.commit()
-    return files + [CheckpointFile.state]
+    return [(CheckpointFile.model, parameters.map { (name: $0.name, value: $0.value) })] + averages
+      + [(CheckpointFile.optimizer, moments)]
   }
 
   /// Continues from a checkpoint's files. Nothing changes unless all of them can be read.
@@ -93,6 +98,24 @@ extension Trainer {
     let names = optimizer.parameters.map(\.name)
     return zip(names, optimizer.m).map { (name: "\($0).m", value: $1) }
       + zip(names, optimizer.v).map { (name: "\($0).v", value: $1) }
+  }
+}
+
+/// The content of a checkpoint. Sendable: nobody writes into a snapshot's tensors.
+package struct TrainerSnapshot: @unchecked Sendable {
+  fileprivate let state: CheckpointState
+  fileprivate let files: [(name: String, tensors: [(name: String, value: Tensor)])]
+
+  /// Writes its files into an empty folder.
+  /// - Returns: their names
+  package func write(to folder: String) throws -> [String] {
+    for file in files {
+      try writeTensors(file.tensors, to: "\(folder)/\(file.name)", step: state.step)
+    }
+    let file = try DurableFile("\(folder)/\(CheckpointFile.state)")
+    try file.write(Array(state.canonicalJSON.utf8))
+    try file.commit()
+    return files.map(\.name) + [CheckpointFile.state]
   }
 }
 

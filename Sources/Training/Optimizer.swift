@@ -49,7 +49,8 @@ package final class OptimizerState {
     let scalars = AdamWScalars(
       gradientScale: min(1, configuration.clip / (norm + 1e-6)),
       learningRate: configuration.learningRate(at: step), beta1: configuration.betas[0],
-      beta2: configuration.betas[1], epsilon: configuration.eps, step: step)
+      beta2: configuration.betas[1], epsilon: configuration.eps, step: step,
+      averageDecay: averages.first?.decay(at: step) ?? 0)
     for (i, parameter) in parameters.enumerated() {
       let gradient =
         gradients[i]
@@ -57,10 +58,10 @@ package final class OptimizerState {
           repeating: 0, parameter.value.shape, type: parameter.value.type,
           on: parameter.value.device)
       parameter.value.updateByAdamW(
-        m: m[i], v: v[i], gradient: gradient,
+        m: m[i], v: v[i], average: averages.first?.values[i], gradient: gradient,
         weightDecay: Self.decays(parameter) ? configuration.weightDecay : 0, scalars)
     }
-    for average in averages { average.update(step: step) }
+    for average in averages.dropFirst() { average.update(step: step) }
   }
 
   /// Weight decay acts on matrices, but not on the two embeddings.
@@ -82,8 +83,11 @@ package final class MovingAverage {
     values = parameters.map { $0.value.copied() }
   }
 
+  /// D of step s.
+  func decay(at step: Int) -> Double { min(decay, Double(1 + step) / Double(10 + step)) }
+
   func update(step: Int) {
-    let d = min(decay, Double(1 + step) / Double(10 + step))
+    let d = decay(at: step)
     for (value, parameter) in zip(values, parameters) {
       value.combine(d, value, 1 - d, parameter.value)
     }

@@ -121,9 +121,18 @@ struct Preempt: ParsableCommand {
     abstract: "Ask a running job to checkpoint and go back into line; no try is spent.",
     discussion: "Example: pra preempt 12")
   @Argument(help: "Number of the job.") var job: Int64
+  @Option(help: "Seconds after which it is taken away.") var grace = 60.0
+  @Option(help: "Why, in words.") var reason: String?
+
+  func validate() throws {
+    guard grace >= 0, grace < 1e9 else {
+      throw ValidationError("--grace \(grace): expected seconds from 0")
+    }
+  }
 
   func run() throws {
-    try SubmitQueue(try Database.connect(.submit)).preempt(job)
+    try SubmitQueue(try Database.connect(.submit)).preempt(
+      job, grace: .milliseconds(Int(grace * 1000)), reason: reason)
     print("asked job \(job) to give way")
   }
 }

@@ -65,7 +65,8 @@ enum Database {
   /// The store, for uploads and downloads.
   static func store(_ role: DatabaseRole) throws -> RetryingConnection {
     RetryingConnection(
-      url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in })
+      url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in },
+      environment: environment)
   }
 }
 

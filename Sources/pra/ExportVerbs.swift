@@ -8,10 +8,11 @@ import RunStore
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a checkpoint, images, metrics or a comparison to files.",
+    abstract: "Write checkpoints, images, metrics or a comparison to files of other tools.",
     discussion: "Example: pra export images emoji -o images",
     subcommands: [
-      ExportCheckpoint.self, ExportImages.self, ExportCSV.self, ExportComparison.self,
+      ExportCheckpoint.self, ExportImages.self, ExportNPZ.self, ExportTensorBoard.self,
+      ExportCSV.self, ExportComparison.self,
     ])
 }
 
@@ -195,7 +196,7 @@ struct ExportComparison: ParsableCommand {
   }
 }
 
-private func makeFolder(_ path: String) throws {
+func makeFolder(_ path: String) throws {
   do {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   } catch {

@@ -30,6 +30,7 @@ struct Jobs: ParsableCommand {
 
   @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
   @Option(help: "A state; several may be named.") var state: [String] = []
+  @Option(help: "The parts of an array, which are left out otherwise.") var array: Int64?
   @Option(help: "How many.") var limit = 100
   @OptionGroup var output: OutputOptions
 
@@ -47,7 +48,10 @@ struct Jobs: ParsableCommand {
     let id = try runName.map { try connection.run(named: $0).id }
     try connection.show(
       Queries.jobs, rows: Queries.jobRows,
-      [.optional(id) { .integer($0) }, .texts(state), .integer(limit)], output)
+      [
+        .optional(id) { .integer($0) }, .texts(state), .integer(limit),
+        .optional(array) { .integer($0) },
+      ], output)
   }
 }
 

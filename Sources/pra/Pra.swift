@@ -21,20 +21,26 @@ struct Pra: ParsableCommand {
       CommandGroup(
         name: "Database", subcommands: [Up.self, Down.self, Migrate.self, Doctor.self]),
       CommandGroup(
-        name: "Work", subcommands: [Run.self, Enqueue.self, Worker.self]),
+        name: "Work",
+        subcommands: [Run.self, Sweep.self, Enqueue.self, Schedule.self, Worker.self]),
       CommandGroup(
         name: "Look",
         subcommands: [
           Runs.self, Jobs.self, ShowJob.self, Why.self, Logs.self, Watch.self, Workers.self,
+          Limits.self, Schedules.self,
         ]),
       CommandGroup(
         name: "Act",
-        subcommands: [Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self]),
+        subcommands: [
+          Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self, Drain.self, Weight.self,
+        ]),
       CommandGroup(
         name: "Results",
         subcommands: [
-          Images.self, Plot.self, Evaluations.self, Export.self, SQL.self,
+          Images.self, Plot.self, Compare.self, Evaluations.self, Export.self, SQL.self,
         ]),
+      CommandGroup(name: "Store", subcommands: [Store.self, GarbageCollection.self]),
+      CommandGroup(name: "Shell", subcommands: [Completion.self]),
     ])
 
   static func main() {

@@ -23,6 +23,7 @@ enum Queries {
     from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
       and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
+      and array_id is not distinct from $4::bigint
     order by id desc limit $3::integer
     """
 
@@ -32,6 +33,7 @@ enum Queries {
     select * from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
       and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
+      and array_id is not distinct from $4::bigint
     order by id desc limit $3::integer
     """
   static let workerRows = """
@@ -61,10 +63,29 @@ enum Queries {
 
   /// What `watch` and `run --wait` poll.
   static let watched = """
-    select id, kind, state::text as state, worker_name, message, progress_done, progress_total,
-      progress_unit
-    from pra.jobs where run_id = $1::bigint order by id
+    select j.run_id, j.run_name, j.id, j.kind, j.state::text as state, j.worker_name, j.message,
+      coalesce(a.succeeded, j.progress_done) as progress_done,
+      coalesce(a.elements, j.progress_total) as progress_total,
+      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit
+    from pra.jobs as j left join pra.arrays as a on a.id = j.id
+    where j.run_id = any ($1::bigint[]) and j.array_id is null order by j.run_id, j.id
     """
+  /// What `watch` without a name shows.
+  static let activeRuns = """
+    select id from pra.runs where state in ('pending', 'running', 'paused') order by id
+    """
+
+  static let limits = """
+    select name, taken, slots, array_to_string(held_by[1:10], ' ') as held_by_jobs
+    from pra.limits order by name
+    """
+  static let limitRows = "select * from pra.limits order by name"
+  static let schedules = """
+    select name, cron, time_zone, kind, run_name as run, to_char(next_at, 'YYYY-MM-DD HH24:MI') as next,
+      last_job, paused_at is not null as paused
+    from pra.schedules order by name
+    """
+  static let scheduleRows = "select * from pra.schedules order by name"
 
   static let runOfJob = "select run_id from pra.jobs where id = $1::bigint"
   static let jobOfKey = "select run_id from pra.jobs where idempotency_key = $1"
@@ -76,7 +97,7 @@ enum Queries {
     select j.id, w.reason, w.detail
     from (
       select id from pra.jobs
-      where run_id = $1::bigint and state = 'ready' order by id limit 1
+      where run_id = any ($1::bigint[]) and state = 'ready' order by id limit 1
     ) as j, pra.why_pending(j.id) as w
     """
   /// A run of the same name, configuration and data that has not ended badly.
@@ -90,15 +111,30 @@ enum Queries {
 
   static let badJobs = """
     select id from pra.jobs
-    where run_id = $1::bigint and state in ('failed', 'cancelled', 'quarantined') order by id
+    where run_id = $1::bigint and array_id is null
+      and state in ('failed', 'cancelled', 'quarantined')
+    order by id
     """
 
   static let imagesOfRun = """
     select number, class_name, sha256 from pra.images
     where run_id = $1::bigint order by number limit $2::bigint
     """
+  static let drawnImages = """
+    select i.label, i.class_name, i.sha256, (j.result ->> 'step')::bigint as step,
+      j.arguments #>> '{sampling,weights}' as weights
+    from pra.images as i join pra.jobs as j on j.id = i.job_id
+    where i.run_id = $1::bigint
+      and (cardinality($2::text[]) = 0 or i.class_name = any ($2::text[]))
+    order by i.number, i.job_id
+    """
+  static let labelledImages = """
+    select number, label, sha256 from pra.images
+    where run_id = $1::bigint and ($2::bigint is null or job_id = $2::bigint)
+    order by number
+    """
   static let metricNames = """
-    select distinct name from pra.metrics where run_id = $1::bigint order by name
+    select distinct name from pra.metric_summaries where run_id = $1::bigint order by name
     """
   static let series = """
     select job_id, step, value from pra.metrics
@@ -113,6 +149,91 @@ enum Queries {
     where run_id = $1::bigint
     order by metric, scope <> 'overall', scope
     """
+  /// The leaves of the stored configurations; `config.` may be left out, as in --set.
+  static let comparedSettings = """
+    with recursive setting (run_id, name, value) as (
+      select r.id, c.key, c.value
+      from pra.runs as r
+      cross join jsonb_each(
+        (r.configuration - 'config') || coalesce(r.configuration -> 'config', '{}')) as c
+      where r.id = any ($1::bigint[])
+      union all
+      select s.run_id, s.name || '.' || c.key, c.value
+      from setting as s
+      cross join jsonb_each(case jsonb_typeof(s.value) when 'object' then s.value else '{}' end) as c
+    )
+    select name, run_id, value::text as value, null as better
+    from setting
+    where jsonb_typeof(value) <> 'object'
+    union all
+    select 'code', id, to_json(code_version)::text, null from pra.runs where id = any ($1::bigint[])
+    union all
+    select 'data', id, to_json(left(data_fingerprint, 12))::text, null
+    from pra.runs where id = any ($1::bigint[])
+    order by 1, 2
+    """
+  /// Last, and the mean of the last hundred steps, which says more of a noisy series.
+  static let comparedMetrics = """
+    select s.name || ' ' || v.what as name, s.run_id, to_json(v.value)::text as value,
+      min(s.better) as better
+    from pra.metric_summaries as s
+    cross join lateral (
+      select 'at its end' as what,
+        (select avg(m.value) from pra.metrics as m
+         where m.job_id = s.job_id and m.name = s.name and m.step > s.last_step - 100) as value
+      union all
+      select 'at its best', s.best_value
+      union all
+      select 'steps', s.last_step + 1 where s.name = 'loss'
+    ) as v
+    where s.run_id = any ($1::bigint[]) and s.name = any ($2::text[])
+    group by s.name, v.what, s.run_id, v.value
+    order by s.name, v.what, s.run_id
+    """
+  static let comparedEvaluations = """
+    select metric as name, run_id, to_json(value)::text as value,
+      case when metric like '%psnr%' then 'up' else 'down' end as better
+    from pra.evaluations
+    where run_id = any ($1::bigint[]) and scope = 'overall'
+    order by metric, run_id
+    """
+
+  static let stores = """
+    select location, is_current, artifacts, bytes from pra.stores order by location
+    """
+  static let useStore = "select pra.use_store($1)"
+  static let dropMetrics = """
+    select partition, bytes from pra.drop_metrics($1::timestamptz, $2::boolean)
+    """
+
+  /// Jobs with metrics or evaluations, and when the first of them was recorded.
+  static let measuringJobs = """
+    select id, kind, floor(extract(epoch from coalesce(started_at, created_at)))::bigint as began
+    from pra.jobs as j
+    where run_id = $1::bigint and (
+      exists (select from pra.metric_summaries as s where s.job_id = j.id)
+      or exists (select from pra.evaluations as e where e.job_id = j.id))
+    order by id
+    """
+  /// Points after a step, some thousand steps of them.
+  static let eventPage = """
+    select name, step, value, extract(epoch from recorded_at)::double precision as time
+    from pra.metrics
+    where job_id = $1::bigint and step > $2::bigint and step <= (
+      select min(step) + 4999 from pra.metrics where job_id = $1::bigint and step > $2::bigint)
+    order by step, name
+    """
+  static let evaluationEvents = """
+    select e.metric, e.scope, e.value,
+      coalesce((
+        select max(s.last_step) + 1 from pra.metric_summaries as s where s.run_id = e.run_id
+      ), 0) as step,
+      extract(epoch from coalesce(j.finished_at, now()))::double precision as time
+    from pra.evaluations as e join pra.jobs as j on j.id = e.job_id
+    where e.job_id = $1::bigint
+    order by e.metric, e.scope
+    """
+
   static let lastCheckpoint = """
     select id, job_id, step from pra.checkpoints
     where ($1::bigint is null or run_id = $1::bigint)
@@ -143,6 +264,10 @@ enum Queries {
     runByID, runByName, jobExists, runs, jobs, runRows, jobRows, workerRows, attemptRows,
     evaluationRows, job, attempts, why, workers, watched, runOfJob, jobOfKey, trainArguments,
     whyReady, reusableRun, lockName, badJobs, imagesOfRun, metricNames, series, metrics,
-    evaluations, comparison, lastCheckpoint, checkpointFiles, jobState, attemptExists,
+    limits, limitRows, schedules, scheduleRows,
+    evaluations, comparison, lastCheckpoint, checkpointFiles, jobState, attemptExists, drawnImages,
+    labelledImages, comparedSettings, comparedMetrics, comparedEvaluations, measuringJobs,
+    eventPage,
+    evaluationEvents, activeRuns, stores, useStore, dropMetrics,
   ]
 }

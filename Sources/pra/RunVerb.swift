@@ -31,15 +31,23 @@ struct Run: ParsableCommand {
   @Option(help: "Higher runs first.") var priority = 0
 
   func run() throws {
-    let overrides = try settings.map { try Override($0) }
-    let plan = try RunFile(path: file, overrides: overrides)
+    let id = try enqueue()
+    print(id)
+    if wait { try Watcher(try Database.url(), runs: [id]).watch() }
+  }
+
+  /// What can be refused before anything is stored.
+  @discardableResult
+  func check() throws -> RunFile {
+    try RunFile(path: file, overrides: try settings.map { try Override($0) })
+  }
+
+  /// - Returns: the run's number
+  func enqueue() throws -> Int64 {
+    let plan = try check()
     let source = try Source(plan.sourcePath(besides: file))
     let weights = try WeightArtifacts(plan, besides: file)
-
-    let connection = try Database.connect(.submit)
-    let id = try enqueue(plan, source, weights, connection)
-    print(id)
-    if wait { try Watcher(try Database.url(), run: id).watch() }
+    return try enqueue(plan, source, weights, try Database.connect(.submit))
   }
 
   private func enqueue(

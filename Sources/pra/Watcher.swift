@@ -8,26 +8,38 @@ import RunStore
 
 struct Watch: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show a run's progress until all its jobs have ended; exit 1 if one failed.",
-    discussion: "Example: pra watch emoji")
+    abstract: "Show the progress of runs until all their jobs have ended; exit 1 if one failed.",
+    discussion: """
+      Without a name: every run that is at work or waits.
+      Example: pra watch emoji emoji-clean
+      """)
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
+    [String] = []
   @Flag(help: "Print a JSON object a line, one for every change of a job.") var json = false
 
   func run() throws {
-    let id = try Database.connect(.read).run(named: runName).id
-    try Watcher(try Database.url(), run: id, isJSON: json).watch()
+    let connection = try Database.connect(.read)
+    let ids =
+      runNames.isEmpty
+      ? try connection.query(Queries.activeRuns).map { try $0.integer("id") }
+      : try runNames.map { try connection.run(named: $0).id }
+    guard !ids.isEmpty else {
+      complain("pra: no run is at work")
+      return
+    }
+    try Watcher(try Database.url(), runs: ids, isJSON: json).watch()
   }
 }
 
 struct Watcher {
   private let url: DatabaseURL
-  private let run: Int64
+  private let runs: Parameter
   private let isJSON: Bool
 
-  init(_ url: DatabaseURL, run: Int64, isJSON: Bool = false) {
+  init(_ url: DatabaseURL, runs: [Int64], isJSON: Bool = false) {
     self.url = url
-    self.run = run
+    self.runs = .text("{\(runs.map(String.init).joined(separator: ","))}")
     self.isJSON = isJSON
   }
 
@@ -45,13 +57,13 @@ struct Watcher {
     var idle = 0
     while true {
       let jobs = try session.run { connection in
-        try connection.query(Queries.watched, [.integer(run)]).map { try WatchedJob($0) }
+        try connection.query(Queries.watched, [runs]).map { try WatchedJob($0) }
       }
       idle = jobs.contains { $0.state == "running" } ? 0 : idle + 1
       var reason: String?
       if idle >= Self.patience {
         reason = try session.run { connection in
-          try connection.query(Queries.whyReady, [.integer(run)]).first.map {
+          try connection.query(Queries.whyReady, [runs]).first.map {
             let remedy =
               try $0.string("reason") == "no-worker" ? "; start one with pra worker" : ""
             return "job \(try $0.string("id")) waits: \(try $0.string("detail"))\(remedy)"
@@ -85,6 +97,7 @@ struct Watcher {
 
 /// One job as the display shows it.
 private struct WatchedJob {
+  let run: (id: Int64, name: String)
   let id: Int64
   let kind: String
   let state: String
@@ -95,6 +108,7 @@ private struct WatchedJob {
   let unit: String
 
   init(_ row: Row) throws {
+    run = (try row.integer("run_id"), try row.string("run_name"))
     id = try row.integer("id")
     kind = try row.string("kind")
     state = try row.string("state")
@@ -130,7 +144,8 @@ private struct WatchedJob {
 
   var json: String {
     JSONText.object([
-      ("job", String(id)), ("kind", JSONText.string(kind)), ("state", JSONText.string(state)),
+      ("run", String(run.id)), ("job", String(id)), ("kind", JSONText.string(kind)),
+      ("state", JSONText.string(state)),
       ("worker", worker.isEmpty ? "null" : JSONText.string(worker)),
       ("message", message.isEmpty ? "null" : JSONText.string(message)),
       ("done", String(done)), ("total", String(total)), ("unit", JSONText.string(unit)),
@@ -167,12 +182,38 @@ private struct Display {
     fflush(nil)
   }
 
+  private func summary(_ run: (id: Int64, name: String), _ jobs: [WatchedJob]) -> String {
+    let done = jobs.count { $0.state == "succeeded" }
+    let running = jobs.filter { $0.state == "running" }
+    let bad = jobs.count(where: \.endedBadly)
+    let share = running.map(\.share).first { !$0.isEmpty } ?? ""
+    let name = "\(run.name) (\(run.id))".padding(toLength: 28, withPad: " ", startingAt: 0)
+    return
+      "\(name) [\(Terminal.bar(Int64(done), of: Int64(jobs.count)))] \(done)/\(jobs.count) jobs"
+      + (running.isEmpty ? "" : ", \(running.map(\.kind).joined(separator: " ")) \(share)")
+      + (bad == 0 ? "" : ", \(bad) ended badly")
+  }
+
   /// Over what was drawn before. More jobs than the terminal has rows: those that matter now.
   private mutating func draw(_ jobs: [WatchedJob], note: String?) {
     let (rows, columns) = Terminal.size
     var lines: [String] = []
     let room = max(1, rows - 3)
-    if jobs.count > room {
+    let runs = jobs.reduce(into: [(id: Int64, name: String)]()) { runs, job in
+      if runs.last?.id != job.run.id { runs.append(job.run) }
+    }
+    if runs.count > 1 {
+      // One line a run, and its jobs below where there is room for all.
+      let isWhole = jobs.count + runs.count <= room
+      for run in runs.prefix(isWhole ? runs.count : room - 1) {
+        let own = jobs.filter { $0.run.id == run.id }
+        lines.append(String(summary(run, own).prefix(columns)))
+        if isWhole { lines += own.map { "  " + $0.line(width: columns - 2) } }
+      }
+      if !isWhole && runs.count > room - 1 {
+        lines.append("and \(runs.count - room + 1) runs more")
+      }
+    } else if jobs.count > room {
       let now = jobs.filter { $0.state == "running" || $0.endedBadly }
       lines = now.prefix(room - 1).map { $0.line(width: columns) }
       let done = jobs.count { $0.state == "succeeded" }

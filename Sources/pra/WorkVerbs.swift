@@ -19,6 +19,7 @@ struct Enqueue: ParsableCommand {
     discussion: """
       Arguments are the keys of workers/<kind>/contract.json. What is left out has its default; \
       sampling takes that of the train job. Jobs named by the arguments are waited for.
+      Example: pra enqueue sample --set train=13 --set count=50000 --array 0-49999%8 --pack 500
       Example: pra enqueue train --run emoji --set data=12 --set config.preset=nano
       """)
 
@@ -39,37 +40,54 @@ struct Enqueue: ParsableCommand {
   @Option(help: "Idempotency key: the same key gives the same job.") var key: String?
   @Option(help: "The queue to stand in.") var queue = "default"
   @Option(help: "Seconds to wait before it may run.") var delay = 0.0
+  @Option(name: .customLong("limit"), help: "A limit of which it takes a slot; see pra limits.")
+  var limits: [String] = []
+  @Option(help: "Seconds that one attempt may take.") var timeLimit: Double?
+  @Option(help: "Seconds from now by which it must have ended.") var deadline: Double?
+  @OptionGroup var arrayOptions: ArrayOptions
 
   func validate() throws {
     guard delay >= 0, delay < 1e9 else {
       throw ValidationError("--delay \(delay): expected seconds from 0")
     }
+    for (name, value) in [("time-limit", timeLimit), ("deadline", deadline)] {
+      if let value, !(value > 0 && value < 1e9) {
+        throw ValidationError("--\(name) \(value): expected seconds above 0")
+      }
+    }
   }
 
   func run() throws {
-    guard let kind = JobKind(rawValue: kind) else {
-      throw ValidationError(
-        "kind: '\(self.kind)' is unknown; known are \(JobKindName.all.joined(separator: ", "))")
-    }
+    let kind = try JobKind(named: kind)
     let overrides = try settings.map { try Override($0) }
-    let given = try config.map { path in
-      guard let bytes = FileManager.default.contents(atPath: path) else {
-        throw ValidationError("--config \(path): cannot be read")
-      }
-      return try SettingValue(parsing: String(decoding: bytes, as: UTF8.self), source: path)
+    let given = try config.map { try SettingValue(argumentsFile: $0) } ?? .null
+    var array: JobArray?
+    var ends: [[Override]] = [[]]
+    if let parsed = try arrayOptions.parsed() {
+      (array, ends) = try arrayOptions.placed(in: parsed, of: kind)
     }
     var session: Connection?
-    let arguments = try kind.arguments(given ?? .null, overrides) { train in
-      session = try Database.connect(.submit)
-      return try session!.trainArguments(ofJob: train)
+    // The arguments of both ends of an array are checked; those of the first are stored.
+    var checked: CheckedArguments?
+    for end in ends {
+      checked = try kind.arguments(given, overrides + end) { train in
+        session = try session ?? Database.connect(.submit)
+        return try session!.trainArguments(ofJob: train)
+      }
     }
+    let arguments = checked!
     let connection = try session ?? Database.connect(.submit)
     let parents = Set(after + arguments.parents).sorted()
     let id = try connection.transaction {
       try connection.enqueue(
         kind, run: try run(of: kind, parents: parents, connection), arguments: arguments.json,
         after: parents, queue: queue, priority: priority, delay: delay, requirements: requirements,
-        key: key)
+        key: key
+      ) { job in
+        (job.limits, job.array) = (limits, array)
+        job.timeLimit = timeLimit.map { .milliseconds(Int($0 * 1000)) }
+        job.deadline = deadline.map { .milliseconds(Int($0 * 1000)) }
+      }
     }
     print(id)
   }
@@ -107,12 +125,14 @@ extension Connection {
   /// Enqueues a job whose arguments have been checked.
   func enqueue(
     _ kind: JobKind, run: Int64, arguments: String, after: [Int64] = [], queue: String = "default",
-    priority: Int = 0, delay: Double = 0, requirements: [String] = [], key: String? = nil
+    priority: Int = 0, delay: Double = 0, requirements: [String] = [], key: String? = nil,
+    change: (inout NewJob) -> Void = { _ in }
   ) throws -> Int64 {
     var job = NewJob(kind: kind.rawValue, run: run, arguments: arguments)
     (job.after, job.queue, job.priority) = (after, queue, priority)
     job.delay = .milliseconds(Int(delay * 1000))
     (job.requirements, job.idempotencyKey) = (requirements, key)
+    change(&job)
     return try SubmitQueue(self).enqueue(job)
   }
 }

@@ -25,12 +25,12 @@ private let allowed: [String: Set<String>] = [
   "Sources/Postgres": ["CMigrations", "CPostgres"],
   "Sources/DatabaseTesting": ["Postgres"],
   "Sources/JobQueue": ["Postgres"],
-  "Sources/RunStore": ["Digest", "Files", "JobQueue", "Postgres"],
+  "Sources/RunStore": ["CCurl", "Digest", "Files", "JobQueue", "Postgres"],
   "Sources/JobKinds": ["Configuration"],
   "Sources/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore"],
   "Sources/pra": [
     "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
-    "JobQueue", "Logging", "Postgres", "Raster", "RunStore",
+    "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
   ],
   // They meet only here.
   "workers/inputs": [

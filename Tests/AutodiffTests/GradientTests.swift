@@ -90,14 +90,18 @@ let gradientCases: [GradientCase] = [
   .init(name: "tokens", shapes: [[2, 5, 3]]) {
     add(tokens($0[0], 1..<4), tokens($0[0], 2..<5))
   },
-  .init(name: "modulated", shapes: [[4, 3], [4, 9]]) {
-    modulated($0[0], scale: columns($0[1], 0), shift: columns($0[1], 3))
+  .init(name: "layerNormModulated", shapes: [[4, 3], [3], [3], [4, 9]]) {
+    layerNormModulated(
+      $0[0], gain: $0[1], bias: $0[2], scale: columns($0[3], 0), shift: columns($0[3], 3))
+  },
+  .init(name: "layerNormModulated without weights", shapes: [[4, 3], [4, 9]]) {
+    layerNormModulated($0[0], scale: columns($0[1], 0), shift: columns($0[1], 3))
   },
   .init(name: "gatedAdd", shapes: [[4, 3], [4, 3], [4, 9]]) {
     gatedAdd($0[0], $0[1], gate: columns($0[2], 6))
   },
   .init(name: "one modulation for all three", shapes: [[4, 3], [4, 9]]) {
-    let u = modulated($0[0], scale: columns($0[1], 0), shift: columns($0[1], 3))
+    let u = layerNormModulated($0[0], scale: columns($0[1], 0), shift: columns($0[1], 3))
     return gatedAdd($0[0], u, gate: columns($0[1], 6))
   },
   .init(name: "interpolated", shapes: [[2, 3, 4]]) {

@@ -9,8 +9,9 @@ import Testing
   static let verbs = [
     "", "up", "down", "migrate", "doctor", "run", "enqueue", "worker", "runs", "jobs", "job", "why",
     "logs", "watch", "workers", "cancel", "retry", "pause", "resume", "preempt", "images", "plot",
-    "evaluations", "export", "export checkpoint", "export images", "export csv",
-    "export comparison", "sql",
+    "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
+    "export tensorboard", "export csv", "export comparison", "sql", "store", "gc", "completion",
+    "sweep", "schedule", "limits", "schedules", "drain", "weight",
   ]
 
   @Test(arguments: verbs)

@@ -17,9 +17,9 @@ import Testing
     try admin.run("select pra.continue_from(1, 1)")
     try admin.run(
       """
-      insert into pra_store.metric_staging (job_id, epoch, batch, name, step, value)
-      select 1, 1, 1, name, step, 1.0 / (step + 1)
-      from unnest('{loss,loss.flow,loss.rec}'::text[]) as name, generate_series(0, 3) as step;
+      insert into pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
+      select 1, 1, 1, name, '{0,1,2,3}', array[1, 1 / 2.0, 1 / 3.0, 1 / 4.0]
+      from unnest('{loss,loss.flow,loss.rec}'::text[]) as name;
       select pra.absorb_metrics(1, 1, 1)
       """)
     var images: [String] = []

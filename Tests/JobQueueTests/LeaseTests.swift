@@ -12,6 +12,8 @@ private let attemptWrites = [
   "select pra.begin_artifact($1, $2, repeat('0', 64), 1, 'text/plain')",
   "select pra.put_artifact_chunk($1, $2, 1, 0, 'x')",
   "select pra.commit_artifact($1, $2, 1)",
+  "select pra.begin_object($1, $2, repeat('0', 64), 1)",
+  "select pra.commit_object($1, $2, 1, repeat('0', 64), 1, 'text/plain')",
   "select pra.register_checkpoint($1, $2, 1, '[]')",
   "select pra.finish($1, $2)",
   "select pra.report_exit($1, $2, 'fault')",
@@ -132,19 +134,17 @@ private let attemptWrites = [
     let session = try world.database.connect(.worker)
     func send(_ lease: Lease, batch: Int64, steps: Range<Int64>) throws {
       var copy = BinaryCopy()
-      for step in steps {
-        copy.row(columns: 6)
-        copy.append(lease.job)
-        copy.append(lease.epoch)
-        copy.append(batch)
-        copy.append("loss")
-        copy.append(step)
-        copy.append(Double(lease.epoch))
-      }
+      copy.row(columns: 6)
+      copy.append(lease.job)
+      copy.append(lease.epoch)
+      copy.append(batch)
+      copy.append("loss")
+      copy.append(Array(steps))
+      copy.append(steps.map { _ in Double(lease.epoch) })
       try session.transaction {
         try session.copy(
           """
-          copy pra_store.metric_staging (job_id, epoch, batch, name, step, value)
+          copy pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
           from stdin (format binary)
           """, copy)
         try session.query(

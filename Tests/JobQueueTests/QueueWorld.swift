@@ -1,6 +1,8 @@
 import DatabaseTesting
+import Foundation
 import JobQueue
 import Postgres
+import Synchronization
 
 /// A database of its own with one run, a submitter and as many workers as a test asks for.
 struct QueueWorld {
@@ -59,4 +61,33 @@ struct QueueWorld {
   func value(_ sql: String) throws -> String? {
     try administrator.query(sql).single().text(at: 0)
   }
+}
+
+/// Runs bodies at once, each on a thread of its own: they block, and tasks share as many threads as there
+/// are processors. When one throws the others are told.
+func onThreads<Value: Sendable>(
+  _ count: Int, _ body: @escaping @Sendable (Int, Team) throws -> Value
+) throws -> [Value] {
+  let team = Team()
+  let results = Mutex<[Int: Result<Value, any Error>]>([:])
+  let group = DispatchGroup()
+  for i in 0..<count {
+    group.enter()
+    Thread.detachNewThread {
+      let result = Result { try body(i, team) }
+      if case .failure = result { team.hasFailed.store(true, ordering: .sequentiallyConsistent) }
+      results.withLock { $0[i] = result }
+      group.leave()
+    }
+  }
+  group.wait()
+  return try (0..<count).map { i in try results.withLock { $0[i]! }.get() }
+}
+
+/// What the threads of one test know of each other.
+final class Team: Sendable {
+  let hasFailed = Atomic(false)
+  let done = Atomic(0)
+
+  var goesOn: Bool { !hasFailed.load(ordering: .sequentiallyConsistent) }
 }

@@ -130,4 +130,52 @@ import Testing
     }
     #expect(error?.sqlState == "42501")
   }
+
+  @Test("a statement that has a name survives a change of what it returns")
+  func preparedStatements() throws {
+    let database = try TestDatabase.create(migrated: false)
+    let connection = try database.connect()
+    let make = "create function public.f() returns table (a integer"
+    try connection.run("\(make)) language sql as 'select 1'")
+    for _ in 0..<5 { #expect(try connection.query("select * from public.f()").columns == ["a"]) }
+    let names = "select count(*) as n from pg_prepared_statements"
+    #expect(try connection.query(names).single().integer("n") == 1)
+    try connection.run(
+      "drop function public.f; \(make), b integer) language sql as 'select 1, 2'")
+    #expect(try connection.query("select * from public.f()").columns == ["a", "b"])
+    #expect(try connection.query("select * from public.f()").columns == ["a", "b"])
+  }
+
+  @Test("a refused statement is refused the same with a name")
+  func preparedRefusal() throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    for _ in 0..<5 {
+      let error = #expect(throws: PostgresError.self) {
+        try connection.query("select 1 / $1::integer as x", [.integer(0)])
+      }
+      #expect(error?.sqlState == "22012")
+    }
+  }
+
+  @Test("of several hosts the one that may be written to is taken")
+  func severalHosts() throws {
+    let database = try TestDatabase.create(migrated: false)
+    let host = try #require(database.url["host"])
+    let url = database.url.with("host", "/nowhere/at/all,\(host)")
+    let connection = try Connection(url)
+    #expect(
+      try connection.query("select pg_is_in_recovery() as r").single().boolean("r") == false)
+  }
+
+  @Test("a role's sessions have limits of time")
+  func timeLimits() throws {
+    let database = try TestDatabase.create()
+    for role in [DatabaseRole.submit, .worker, .read] {
+      let row = try database.connect(role).query(
+        "select current_setting('lock_timeout') as lock, current_setting('statement_timeout') as run"
+      ).single()
+      #expect(try row.string("lock") == "10s")
+      #expect(try row.string("run") != "0")
+    }
+  }
 }

@@ -18,7 +18,7 @@ final class Attempt {
   /// The agent's end of the control channel of the last session.
   private(set) var channel: Int32 = -1
 
-  init(_ url: DatabaseURL) throws {
+  init(_ url: DatabaseURL, arguments: String = #"{"act": "succeed"}"#) throws {
     self.url = url
     admin = try Connection(url)
     folder = NSTemporaryDirectory() + "pra-run-store-\(UUID().uuidString)"
@@ -27,8 +27,8 @@ final class Attempt {
     job = try admin.query(
       """
       select pra.enqueue(
-        'test', pra.create_run('run of a test'), '{"act": "succeed"}', fault_retries => 100) as job
-      """
+        'test', pra.create_run('run of a test'), $1::jsonb, fault_retries => 100) as job
+      """, [.text(arguments)]
     ).single().integer("job")
     try claim()
   }
@@ -54,17 +54,23 @@ final class Attempt {
     ).single().integer("epoch")
   }
 
+  /// What its agent tells a stage.
+  var environment: [String: String] {
+    [
+      "PRA_DATABASE_URL": url.conninfo, "PRA_JOB": String(job), "PRA_EPOCH": String(epoch),
+      "PRA_SCRATCH": folder, "PRA_THREADS": "1",
+    ]
+  }
+
   /// The stage's session of the latest attempt.
-  func open() throws -> StageSession {
+  func open(_ further: [String: String] = [:]) throws -> StageSession {
     var ends: [Int32] = [-1, -1]
     socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
     if channel >= 0 { close(channel) }
     channel = ends[0]
     return try StageSession(
-      environment: [
-        "PRA_DATABASE_URL": url.conninfo, "PRA_JOB": String(job), "PRA_EPOCH": String(epoch),
-        "PRA_SCRATCH": folder, "PRA_THREADS": "1",
-      ], control: ends[1], onLost: { [lost] message in lost.update { $0.append(message) } })
+      environment: environment.merging(further) { $1 }, control: ends[1],
+      onLost: { [lost] message in lost.update { $0.append(message) } })
   }
 
   /// Closes the channel, as the death of the agent does.

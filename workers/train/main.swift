@@ -12,10 +12,6 @@ import Tensor
 import TensorFiles
 import Training
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// One training job: what it reads, and where it stands.
 struct TrainingJob {
   let session: StageSession
@@ -102,6 +98,7 @@ struct TrainingJob {
     while trainer.step < total {
       if session.stopRequested {
         if trainer.step > registered { try register() }
+        try session.waitForCheckpoint()
         say("stopped at step \(trainer.step)")
         throw Released()
       }
@@ -134,18 +131,16 @@ struct TrainingJob {
     session.progress(done: Int64(trainer.step), total: Int64(total), unit: "steps")
   }
 
+  /// Copies the state; it is written, stored and registered while training goes on.
   private func register() throws {
-    let folder = "\(session.scratch)/step-\(trainer.step)"
-    guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-      throw StageFault("\(folder): \(String(cString: strerror(errno)))")
+    let step = trainer.step
+    let snapshot = trainer.snapshot(
+      trainer.state(codeVersion: codeVersion, dataFingerprint: data.fingerprint))
+    try session.beginCheckpoint(step: Int64(step)) { folder in
+      try snapshot.write(to: folder).map { (name: $0, path: "\(folder)/\($0)") }
+    } registered: {
+      say("checkpoint at step \(step)")
     }
-    let state = trainer.state(codeVersion: codeVersion, dataFingerprint: data.fingerprint)
-    let files = try trainer.writeCheckpoint(to: folder, state)
-    try session.registerCheckpoint(
-      step: Int64(trainer.step), files: files.map { (name: $0, path: "\(folder)/\($0)") })
-    for file in files { unlink("\(folder)/\(file)") }
-    rmdir(folder)
-    say("checkpoint at step \(trainer.step)")
   }
 }
 

@@ -1,9 +1,16 @@
 // Attention of one (batch row, head) at a time, on gathered and rotated heads. Scores of one head
 // live in scratch only; the backward pass computes them again instead of keeping them.
+//
+// Rows of scores are padded to whole tiles of columns, and keys and values lie densely both ways,
+// so that the products read them in place.
+
+static inline int64_t padded_tokens(int64_t tokens) {
+  return (tokens + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
+}
 
 static int64_t attention_scratch(const attention_shape *shape) {
-  const int64_t t = shape->tokens, d = shape->size;
-  return 8 * t * d + 2 * t * t + 64;
+  const int64_t t = shape->tokens, d = shape->size, s = padded_tokens(t);
+  return 8 * s * d + 2 * t * s + 64;
 }
 
 /// Pairs (2j, 2j+1) of each token turned by (cosine, sine)[token, j]; direction -1 turns back.
@@ -34,25 +41,63 @@ static void softmax_row(REAL *restrict row, int64_t n, int64_t width, REAL facto
   for (int64_t j = n; j < width; j++) row[j] = 0;
 }
 
-static void probabilities(REAL *p, const REAL *q, const REAL *k, const attention_shape *shape) {
-  const int64_t T = shape->tokens, D = shape->size;
+/// out[d][t], zero from `tokens` up to `padded`, of x[t][d].
+static void transpose_head(REAL *restrict out, const REAL *restrict x, int64_t x_row,
+                           int64_t tokens, int64_t padded, int64_t size) {
+  int64_t t = 0;
+  for (; t + 4 <= tokens; t += 4) {
+    int64_t d = 0;
+    for (; d + 4 <= size; d += 4) transpose4(out + d * padded + t, padded, x + t * x_row + d, x_row);
+    for (; d < size; d++)
+      for (int64_t r = 0; r < 4; r++) out[d * padded + t + r] = x[(t + r) * x_row + d];
+  }
+  for (; t < padded; t++)
+    for (int64_t d = 0; d < size; d++) out[d * padded + t] = t < tokens ? x[t * x_row + d] : 0;
+}
+
+static void copy_head(REAL *restrict out, const REAL *restrict x, int64_t x_row, int64_t tokens,
+                      int64_t size) {
+  for (int64_t t = 0; t < tokens; t++)
+    __builtin_memcpy(out + t * size, x + t * x_row, (size_t)size * sizeof(REAL));
+}
+
+/// Blocks of tokens [first, last). Under a causal mask they see `last` tokens, and are seen by those
+/// from `first` on: products leave out what the mask makes zero, which changes no sum.
+enum { TOKEN_BLOCK = 4 * TILE_ROWS };
+#define TOKEN_BLOCKS(T)                                                                   \
+  for (int64_t first = 0, last; last = first + TOKEN_BLOCK < T ? first + TOKEN_BLOCK : T, \
+               first < T;                                                                 \
+       first = last)
+
+/// p[T][S] of q[T][D] and the transposed keys [D][S]; zero where the mask hides.
+static void probabilities(REAL *p, const REAL *q, const REAL *keys, const attention_shape *shape) {
+  const int64_t T = shape->tokens, D = shape->size, S = padded_tokens(T);
   const REAL factor = 1 / SQUARE_ROOT((REAL)D);
-  gemm(p, T, q, D, 1, k, 1, D, 0, T, T, D, 0);
-  for (int64_t t = 0; t < T; t++) softmax_row(p + t * T, shape->causal ? t + 1 : T, T, factor);
+  TOKEN_BLOCKS(T) {
+    const int64_t seen = shape->causal ? padded_tokens(last) : S;
+    gemm(p + first * S, S, q + first * D, D, 1, keys, S, 1, 0, last - first, seen, D, 0);
+    for (int64_t t = first; t < last; t++)
+      softmax_row(p + t * S, shape->causal ? t + 1 : T, seen, factor);
+  }
 }
 
 static void attention(void *restrict out_, const void *restrict qkv_, const void *restrict cosine,
                       const void *restrict sine, const attention_shape *shape,
                       void *restrict scratch, int64_t begin, int64_t end) {
   const int64_t T = shape->tokens, H = shape->heads, D = shape->size, W = H * D;
-  REAL *q = scratch, *k = q + T * D, *p = k + T * D;
+  const int64_t S = padded_tokens(T);
+  REAL *q = scratch, *k = q + S * D, *v = k + S * D, *keys = v + S * D, *p = keys + S * D;
   ROWS(pair) {
     const int64_t b = pair / H, h = pair % H;
     const REAL *x = (const REAL *)qkv_ + b * T * 3 * W + h * D;
     rotate(q, D, x, 3 * W, cosine, sine, T, D, 1);
     rotate(k, D, x + W, 3 * W, cosine, sine, T, D, 1);
-    probabilities(p, q, k, shape);
-    gemm((REAL *)out_ + b * T * W + h * D, W, p, T, 1, x + 2 * W, 3 * W, 1, 0, T, D, T, 0);
+    transpose_head(keys, k, D, T, S, D);
+    copy_head(v, x + 2 * W, 3 * W, T, D);
+    probabilities(p, q, keys, shape);
+    TOKEN_BLOCKS(T)
+    gemm((REAL *)out_ + (b * T + first) * W + h * D, W, p + first * S, S, 1, v, D, 1, 0,
+         last - first, D, shape->causal ? last : T, 0);
   }
 }
 
@@ -61,29 +106,42 @@ static void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
                                const void *restrict sine, const attention_shape *shape,
                                void *restrict scratch, int64_t begin, int64_t end) {
   const int64_t T = shape->tokens, H = shape->heads, D = shape->size, W = H * D;
+  const int64_t S = padded_tokens(T);
   const REAL factor = 1 / SQUARE_ROOT((REAL)D);
-  REAL *q = scratch, *k = q + T * D, *dq = k + T * D, *dk = dq + T * D;
-  REAL *p = dk + T * D, *dp = p + T * T;
+  REAL *q = scratch, *k = q + S * D, *keys = k + S * D, *values = keys + S * D;
+  REAL *dout = values + S * D, *dq = dout + S * D, *dk = dq + S * D;
+  REAL *p = dk + S * D, *dp = p + T * S;
   ROWS(pair) {
     const int64_t b = pair / H, h = pair % H;
     const REAL *x = (const REAL *)qkv_ + b * T * 3 * W + h * D;
-    const REAL *dout = (const REAL *)dout_ + b * T * W + h * D;
     REAL *dx = (REAL *)dqkv_ + b * T * 3 * W + h * D;
     rotate(q, D, x, 3 * W, cosine, sine, T, D, 1);
     rotate(k, D, x + W, 3 * W, cosine, sine, T, D, 1);
-    probabilities(p, q, k, shape);
-    gemm(dx + 2 * W, 3 * W, p, 1, T, dout, W, 1, 0, T, D, T, 0);
-    gemm(dp, T, dout, W, 1, x + 2 * W, 1, 3 * W, 0, T, T, D, 0);
-    // ds = p * (dp - sum(p * dp)) / sqrt(D), in place of dp.
-    for (int64_t t = 0; t < T; t++) {
-      REAL *restrict row = dp + t * T;
-      const REAL *restrict weight = p + t * T;
-      REAL dot = 0;
-      for (int64_t j = 0; j < T; j++) dot += row[j] * weight[j];
-      for (int64_t j = 0; j < T; j++) row[j] = weight[j] * (row[j] - dot) * factor;
+    transpose_head(keys, k, D, T, S, D);
+    transpose_head(values, x + 2 * W, 3 * W, T, S, D);
+    copy_head(dout, (const REAL *)dout_ + b * T * W + h * D, W, T, D);
+    probabilities(p, q, keys, shape);
+    TOKEN_BLOCKS(T) {
+      const int64_t seen = shape->causal ? last : T;
+      gemm(dp + first * S, S, dout + first * D, D, 1, values, S, 1, 0, last - first,
+           padded_tokens(seen), D, 0);
+      // ds = p * (dp - sum(p * dp)) / sqrt(D), in place of dp.
+      for (int64_t t = first; t < last; t++) {
+        REAL *restrict row = dp + t * S;
+        const REAL *restrict weight = p + t * S;
+        REAL dot = 0;
+        for (int64_t j = 0; j < seen; j++) dot += row[j] * weight[j];
+        for (int64_t j = 0; j < seen; j++) row[j] = weight[j] * (row[j] - dot) * factor;
+      }
+      gemm(dq + first * D, D, dp + first * S, S, 1, k, D, 1, 0, last - first, D, seen, 0);
     }
-    gemm(dq, D, dp, T, 1, k, D, 1, 0, T, D, T, 0);
-    gemm(dk, D, dp, 1, T, q, D, 1, 0, T, D, T, 0);
+    TOKEN_BLOCKS(T) {
+      const int64_t from = shape->causal ? first : 0, count = T - from;
+      gemm(dx + 2 * W + first * 3 * W, 3 * W, p + from * S + first, 1, S, dout + from * D, D, 1, 0,
+           last - first, D, count, 0);
+      gemm(dk + first * D, D, dp + from * S + first, 1, S, q + from * D, D, 1, 0, last - first, D,
+           count, 0);
+    }
     rotate(dx, 3 * W, dq, D, cosine, sine, T, D, -1);
     rotate(dx + W, 3 * W, dk, D, cosine, sine, T, D, -1);
   }

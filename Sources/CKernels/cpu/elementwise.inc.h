@@ -204,36 +204,6 @@ static void scale_rows(void *restrict out_, const void *restrict x_, const void 
   }
 }
 
-static void modulate(void *restrict out_, const void *restrict x_, const void *restrict scale_,
-                     const void *restrict shift_, int64_t stride, int64_t width, int64_t begin,
-                     int64_t end) {
-  ROWS(r) {
-    REAL *restrict out = (REAL *)out_ + r * width;
-    const REAL *restrict x = (const REAL *)x_ + r * width;
-    const REAL *restrict scale = (const REAL *)scale_ + r * stride;
-    const REAL *restrict shift = (const REAL *)shift_ + r * stride;
-    COLUMNS(c) out[c] = x[c] * (1 + scale[c]) + shift[c];
-  }
-}
-
-static void modulate_gradient(void *restrict dx_, void *restrict dscale_, void *restrict dshift_,
-                              const void *restrict dy_, const void *restrict x_,
-                              const void *restrict scale_, int64_t stride, int64_t width,
-                              int64_t begin, int64_t end) {
-  ROWS(r) {
-    REAL *restrict dx = (REAL *)dx_ + r * width;
-    REAL *restrict dscale = (REAL *)dscale_ + r * stride;
-    REAL *restrict dshift = (REAL *)dshift_ + r * stride;
-    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
-    const REAL *restrict scale = (const REAL *)scale_ + r * stride;
-    COLUMNS(c) {
-      dx[c] = dy[c] * (1 + scale[c]);
-      dscale[c] += dy[c] * x[c];
-      dshift[c] += dy[c];
-    }
-  }
-}
-
 static void gated_add(void *restrict out_, const void *restrict x_, const void *restrict y_,
                       const void *restrict gate_, int64_t stride, int64_t width, int64_t begin,
                       int64_t end) {

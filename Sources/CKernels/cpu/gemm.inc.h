@@ -12,6 +12,7 @@ enum {
   TILE_COLUMNS = 2 * LANES,
   K_BLOCK = 384,       // a multiple of the widths of small models: one pass over C
   COLUMN_BLOCK = 512,  // K_BLOCK * COLUMN_BLOCK floats = 768 KiB, under the 1 MiB of a Zen core
+  DIRECT_BYTES = 320 << 10,  // of a block of B that is read in place: under the second-level cache
   ROW_TILES = 128,     // tiles of a transposed A that are packed at once, in the third-level cache
 };
 
@@ -19,7 +20,8 @@ enum {
 static inline __attribute__((always_inline)) void tile(const int rows, REAL *restrict c,
                                                        int64_t c_row, const REAL *restrict a,
                                                        int64_t a_row, int64_t a_column,
-                                                       const REAL *restrict b, int64_t depth,
+                                                       const REAL *restrict b, int64_t b_row,
+                                                       int64_t depth,
                                                        const REAL *restrict bias,
                                                        int accumulate, int64_t columns) {
   vector sum[TILE_ROWS][2];
@@ -31,8 +33,8 @@ static inline __attribute__((always_inline)) void tile(const int rows, REAL *res
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vector){0};
   for (int64_t p = 0; p < depth; p++) {
-    const vector b0 = *(const vector *)(b + p * TILE_COLUMNS);
-    const vector b1 = *(const vector *)(b + p * TILE_COLUMNS + LANES);
+    const vector b0 = *(const vector *)(b + p * b_row);
+    const vector b1 = *(const vector *)(b + p * b_row + LANES);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
       const REAL element = a[i * a_row + p * a_column];
@@ -70,14 +72,14 @@ static inline __attribute__((always_inline)) void tile(const int rows, REAL *res
 #define TILE_CASE(ROWS)                                                                        \
   case ROWS:                                                                                   \
     if (a_column == 1)                                                                         \
-      tile(ROWS, c, c_row, a, a_row, 1, b, depth, bias, accumulate, columns);                  \
+      tile(ROWS, c, c_row, a, a_row, 1, b, b_row, depth, bias, accumulate, columns);           \
     else                                                                                       \
-      tile(ROWS, c, c_row, a, 1, TILE_ROWS, b, depth, bias, accumulate, columns);              \
+      tile(ROWS, c, c_row, a, 1, TILE_ROWS, b, b_row, depth, bias, accumulate, columns);       \
     break;
 
 static void tile_of(int64_t rows, REAL *c, int64_t c_row, const REAL *a, int64_t a_row,
-                    int64_t a_column, const REAL *b, int64_t depth, const REAL *bias,
-                    int accumulate, int64_t columns) {
+                    int64_t a_column, const REAL *b, int64_t b_row, int64_t depth,
+                    const REAL *bias, int accumulate, int64_t columns) {
   switch (rows) {
     TILE_CASE(1)
     TILE_CASE(2)
@@ -120,6 +122,15 @@ static void pack_columns(REAL *restrict out, const REAL *restrict b, int64_t b_r
   for (int64_t j = 0; j < columns; j += TILE_COLUMNS, out += depth * TILE_COLUMNS) {
     const int64_t width = columns - j < TILE_COLUMNS ? columns - j : TILE_COLUMNS;
     if (width < TILE_COLUMNS) __builtin_memset(out, 0, (size_t)(depth * TILE_COLUMNS) * sizeof(REAL));
+    if (b_column == 1 && width == TILE_COLUMNS) {
+      for (int64_t p = 0; p < depth; p++) {
+        const vector *from = (const vector *)(b + p * b_row + j);
+        vector *to = (vector *)(out + p * TILE_COLUMNS);
+        to[0] = from[0];
+        to[1] = from[1];
+      }
+      continue;
+    }
     if (b_column == 1) {
       for (int64_t p = 0; p < depth; p++)
         __builtin_memcpy(out + p * TILE_COLUMNS, b + p * b_row + j, (size_t)width * sizeof(REAL));
@@ -171,6 +182,9 @@ static void gemm(void *restrict c_, int64_t c_row, const void *restrict a_, int6
   REAL *c = c_;
   const REAL *a = a_, *b = b_, *bias = bias_;
   const int packs = a_column != 1;
+  // A small B is read where it lies: its pages stay in the TLB.
+  const int64_t spread = (k < K_BLOCK ? k : K_BLOCK) * b_row * (int64_t)sizeof(REAL);
+  const int direct = b_column == 1 && spread <= DIRECT_BYTES && n % TILE_COLUMNS == 0;
   const int64_t height = packs ? ROW_TILES * TILE_ROWS : m;
   for (int64_t first = 0; first < m; first += height) {
     const int64_t last = m - first < height ? m : first + height;
@@ -179,13 +193,16 @@ static void gemm(void *restrict c_, int64_t c_row, const void *restrict a_, int6
       if (packs) pack_tiles(tiles, a + first + p * a_column, a_column, last - first, depth);
       for (int64_t j = 0; j < n; j += COLUMN_BLOCK) {
         const int64_t columns = n - j < COLUMN_BLOCK ? n - j : COLUMN_BLOCK;
-        pack_columns(packed, b + p * b_row + j * b_column, b_row, b_column, depth, columns);
+        const REAL *panels = direct ? b + p * b_row + j : packed;
+        const int64_t next = direct ? 1 : depth, row = direct ? b_row : TILE_COLUMNS;
+        if (!direct)
+          pack_columns(packed, b + p * b_row + j * b_column, b_row, b_column, depth, columns);
         for (int64_t i = first; i < last; i += TILE_ROWS) {
           const int64_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
           const REAL *from = packs ? tiles + (i - first) * depth : a + i * a_row + p;
           for (int64_t q = 0; q < columns; q += TILE_COLUMNS)
             tile_of(rows, c + i * c_row + j + q, c_row, from, packs ? 1 : a_row,
-                    packs ? TILE_ROWS : 1, packed + q * depth, depth,
+                    packs ? TILE_ROWS : 1, panels + q * next, row, depth,
                     bias && p == 0 ? bias + j + q : 0, accumulate || p > 0,
                     columns - q < TILE_COLUMNS ? columns - q : TILE_COLUMNS);
         }
@@ -224,8 +241,8 @@ static void gemm_packed(void *restrict c_, int64_t c_row, const void *restrict a
       for (int64_t i = 0; i < m; i += step)
         tile_of(m - i < step ? m - i : step, (REAL *)c_ + i * c_row + j, c_row,
                 (const REAL *)a_ + i * a_row + p, a_row, 1,
-                (const REAL *)packed + j * k + p * TILE_COLUMNS, depth, p == 0 ? bias : 0, p > 0,
-                n - j < TILE_COLUMNS ? n - j : TILE_COLUMNS);
+                (const REAL *)packed + j * k + p * TILE_COLUMNS, TILE_COLUMNS, depth,
+                p == 0 ? bias : 0, p > 0, n - j < TILE_COLUMNS ? n - j : TILE_COLUMNS);
     }
   }
 }

@@ -65,11 +65,11 @@ static void layer_norm(void *restrict out_, void *restrict statistics_, const vo
   }
 }
 
-static void layer_norm_modulated(void *restrict out_, const void *restrict x_,
-                                 const void *restrict gain_, const void *restrict bias_,
-                                 const void *restrict scale_, const void *restrict shift_,
-                                 int64_t stride, int64_t width, double epsilon, int64_t begin,
-                                 int64_t end) {
+static void layer_norm_modulated(void *restrict out_, void *restrict statistics_,
+                                 const void *restrict x_, const void *restrict gain_,
+                                 const void *restrict bias_, const void *restrict scale_,
+                                 const void *restrict shift_, int64_t stride, int64_t width,
+                                 double epsilon, int64_t begin, int64_t end) {
   const REAL *restrict gain = gain_, *restrict bias = bias_;
   ROWS(r) {
     REAL *restrict out = (REAL *)out_ + r * width;
@@ -81,10 +81,65 @@ static void layer_norm_modulated(void *restrict out_, const void *restrict x_,
     const REAL mean = sum / (REAL)width;
     COLUMNS(c) squares += (x[c] - mean) * (x[c] - mean);
     const REAL inverse = 1 / SQUARE_ROOT(squares / (REAL)width + (REAL)epsilon);
+    if (statistics_) {
+      ((REAL *)statistics_)[2 * r] = mean;
+      ((REAL *)statistics_)[2 * r + 1] = inverse;
+    }
     if (gain)
       COLUMNS(c) out[c] = ((x[c] - mean) * inverse * gain[c] + bias[c]) * (1 + scale[c]) + shift[c];
     else
       COLUMNS(c) out[c] = (x[c] - mean) * inverse * (1 + scale[c]) + shift[c];
+  }
+}
+
+static void layer_norm_modulated_gradient(void *restrict dx_, void *restrict dscale_,
+                                          void *restrict dshift_, const void *restrict dy_,
+                                          const void *restrict x_, const void *restrict gain_,
+                                          const void *restrict bias_, const void *restrict scale_,
+                                          const void *restrict statistics_, int64_t stride,
+                                          int64_t width, int64_t begin, int64_t end) {
+  const REAL *restrict gain = gain_, *restrict bias = bias_;
+  ROWS(r) {
+    REAL *restrict dx = (REAL *)dx_ + r * width;
+    REAL *restrict dscale = (REAL *)dscale_ + r * stride;
+    REAL *restrict dshift = (REAL *)dshift_ + r * stride;
+    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
+    const REAL *restrict scale = (const REAL *)scale_ + r * stride;
+    const REAL mean = ((const REAL *)statistics_)[2 * r];
+    const REAL inverse = ((const REAL *)statistics_)[2 * r + 1];
+    REAL sum = 0, dot = 0;
+    COLUMNS(c) {
+      const REAL centred = x[c] - mean, normal = centred * inverse;
+      const REAL g = gain ? dy[c] * (1 + scale[c]) * gain[c] : dy[c] * (1 + scale[c]);
+      dscale[c] += dy[c] * (gain ? normal * gain[c] + bias[c] : normal);
+      dshift[c] += dy[c];
+      sum += g;
+      dot += g * centred;
+    }
+    const REAL shift = sum / (REAL)width, pull = dot * inverse * inverse / (REAL)width;
+    COLUMNS(c) {
+      const REAL g = gain ? dy[c] * (1 + scale[c]) * gain[c] : dy[c] * (1 + scale[c]);
+      dx[c] = (g - shift - (x[c] - mean) * pull) * inverse;
+    }
+  }
+}
+
+static void layer_norm_modulated_parameter_gradient(
+    void *restrict dgain_, void *restrict dbias_, const void *restrict dy_,
+    const void *restrict x_, const void *restrict scale_, const void *restrict statistics_,
+    int64_t rows, int64_t stride, int64_t width, int64_t begin, int64_t end) {
+  REAL *restrict dgain = dgain_, *restrict dbias = dbias_;
+  for (int64_t c = begin; c < end; c++) dgain[c] = dbias[c] = 0;
+  for (int64_t r = 0; r < rows; r++) {
+    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
+    const REAL *restrict scale = (const REAL *)scale_ + r * stride;
+    const REAL mean = ((const REAL *)statistics_)[2 * r];
+    const REAL inverse = ((const REAL *)statistics_)[2 * r + 1];
+    for (int64_t c = begin; c < end; c++) {
+      const REAL g = dy[c] * (1 + scale[c]);
+      dgain[c] += g * (x[c] - mean) * inverse;
+      dbias[c] += g;
+    }
   }
 }
 

@@ -70,31 +70,78 @@ static void squared_difference_gradient(void *restrict dx_, const void *restrict
   for (int64_t i = begin * width; i < end * width; i++) dx[i] = factor * (x[i] - y[i]);
 }
 
-static void time_features(void *restrict out_, const double *restrict t, int64_t half,
-                          int64_t begin, int64_t end) {
+#if REAL_IS_FLOAT
+/// sin x and cos x for |x| up to some thousands, within an ulp or two of double, without a branch, so
+/// that the loop around it is vectorised. Reduction and polynomials of fdlibm (k_sin.c, k_cos.c).
+static inline __attribute__((always_inline)) void sine_cosine(double *sine, double *cosine,
+                                                              double x) {
+#pragma clang fp reassociate(off)
+  const double n = __builtin_rint(x * 6.36619772367581382433e-01);
+  // pi/2 in two parts: n times the first is exact.
+  const double r = (x - n * 1.57079632673412561417e+00) - n * 6.07710050650619224932e-11;
+  const double z = r * r;
+  double s = 1.58969099521155010221e-10;
+  s = s * z - 2.50507602534068634195e-08;
+  s = s * z + 2.75573137070700676789e-06;
+  s = s * z - 1.98412698298579493134e-04;
+  s = s * z + 8.33333333332248946124e-03;
+  s = s * z - 1.66666666666666324348e-01;
+  s = r + r * z * s;
+  double c = -1.13596475577881948265e-11;
+  c = c * z + 2.08757232129817482790e-09;
+  c = c * z - 2.75573143513906633035e-07;
+  c = c * z + 2.48015872894767294178e-05;
+  c = c * z - 1.38888888888741095749e-03;
+  c = c * z + 4.16666666666666019037e-02;
+  c = 1 - (0.5 * z - z * z * c);
+  const int64_t quadrant = (int64_t)n;
+  const double first = quadrant & 1 ? c : s, second = quadrant & 1 ? s : c;
+  *sine = quadrant & 2 ? -first : first;
+  *cosine = (quadrant + 1) & 2 ? -second : second;
+}
+#else
+static inline void sine_cosine(double *sine, double *cosine, double x) {
+  *sine = sin(x);
+  *cosine = cos(x);
+}
+#endif
+
+static void time_features(void *restrict out_, const double *restrict t,
+                          const double *restrict frequencies, int64_t half, int64_t begin,
+                          int64_t end) {
   ROWS(r) {
     REAL *restrict out = (REAL *)out_ + r * 2 * half;
+    const double time = 1000 * t[r];
     for (int64_t j = 0; j < half; j++) {
-      const double angle = 1000 * t[r] * exp(-log(10000.0) * (double)j / (double)half);
-      out[j] = (REAL)cos(angle);
-      out[half + j] = (REAL)sin(angle);
+      double sine, cosine;
+      sine_cosine(&sine, &cosine, time * frequencies[j]);
+      out[j] = (REAL)cosine;
+      out[half + j] = (REAL)sine;
     }
   }
 }
 
 static void adamw(void *restrict w_, void *restrict m_, void *restrict v_,
-                  const void *restrict g_, const adamw_step *step, int64_t begin, int64_t end) {
-  REAL *restrict w = w_, *restrict m = m_, *restrict v = v_;
+                  void *restrict average_, const void *restrict g_, const adamw_step *step,
+                  int64_t begin, int64_t end) {
+  enum { RUN = 1024 };  // the average follows while the new weights are in the first-level cache
+  REAL *restrict w = w_, *restrict m = m_, *restrict v = v_, *restrict average = average_;
   const REAL *restrict g = g_;
   const REAL scale = (REAL)step->gradient_scale, decay = (REAL)step->decay;
   const REAL beta1 = (REAL)step->beta1, beta2 = (REAL)step->beta2;
   const REAL rest1 = (REAL)(1 - step->beta1), rest2 = (REAL)(1 - step->beta2);
   const REAL rate = (REAL)(step->learning_rate / step->correction1);
   const REAL correction2 = (REAL)(1 / step->correction2), epsilon = (REAL)step->epsilon;
-  for (int64_t i = begin; i < end; i++) {
-    const REAL gradient = g[i] * scale;
-    m[i] = beta1 * m[i] + rest1 * gradient;
-    v[i] = beta2 * v[i] + rest2 * gradient * gradient;
-    w[i] = w[i] * decay - rate * m[i] / (SQUARE_ROOT(v[i] * correction2) + epsilon);
+  const REAL kept = (REAL)step->average_decay, taken = (REAL)(1 - step->average_decay);
+  for (int64_t first = begin; first < end; first += RUN) {
+    const int64_t last = end - first < RUN ? end : first + RUN;
+    for (int64_t i = first; i < last; i++) {
+      const REAL gradient = g[i] * scale;
+      m[i] = beta1 * m[i] + rest1 * gradient;
+      v[i] = beta2 * v[i] + rest2 * gradient * gradient;
+      w[i] = w[i] * decay - rate * m[i] / (SQUARE_ROOT(v[i] * correction2) + epsilon);
+    }
+    if (average)
+      for (int64_t i = first; i < last; i++) average[i] = kept * average[i] + taken * w[i];
   }
 }

@@ -24,6 +24,7 @@ typedef struct adamw_step {
   double beta1, beta2;
   double correction1, correction2;  ///< 1 - beta^(s+1)
   double epsilon;
+  double average_decay;  ///< D of a = D a + (1 - D) w
 } adamw_step;
 
 /// Where heads lie: q, k and v of token t of batch row b start at qkv + (b * tokens + t) * 3 * width
@@ -128,14 +129,6 @@ typedef struct kernels {
                      int64_t width, int64_t begin, int64_t end);
 
   // ---- modulation: scale, shift and gate are columns of m[rows, stride] -------------------------
-  /// out = x * (1 + scale) + shift
-  void (*modulate)(void *restrict out, const void *restrict x, const void *restrict scale,
-                   const void *restrict shift, int64_t stride, int64_t width, int64_t begin,
-                   int64_t end);
-  void (*modulate_gradient)(void *restrict dx, void *restrict dscale, void *restrict dshift,
-                            const void *restrict dy, const void *restrict x,
-                            const void *restrict scale, int64_t stride, int64_t width,
-                            int64_t begin, int64_t end);
   /// out = x + gate * y
   void (*gated_add)(void *restrict out, const void *restrict x, const void *restrict y,
                     const void *restrict gate, int64_t stride, int64_t width, int64_t begin,
@@ -170,13 +163,25 @@ typedef struct kernels {
                                         const void *restrict dy, const void *restrict x,
                                         const void *restrict statistics, int64_t rows,
                                         int64_t width, int64_t begin, int64_t end);
+  /// out = layer_norm(x) * (1 + scale) + shift, scale and shift columns of m[rows, stride];
+  /// statistics may be null: for inference. Column gradients are added to.
+  void (*layer_norm_modulated)(void *restrict out, void *restrict statistics,
+                               const void *restrict x, const void *restrict gain,
+                               const void *restrict bias, const void *restrict scale,
+                               const void *restrict shift, int64_t stride, int64_t width,
+                               double epsilon, int64_t begin, int64_t end);
+  void (*layer_norm_modulated_gradient)(void *restrict dx, void *restrict dscale,
+                                        void *restrict dshift, const void *restrict dy,
+                                        const void *restrict x, const void *restrict gain,
+                                        const void *restrict bias, const void *restrict scale,
+                                        const void *restrict statistics, int64_t stride,
+                                        int64_t width, int64_t begin, int64_t end);
+  /// Of columns begin..<end, over all rows.
+  void (*layer_norm_modulated_parameter_gradient)(
+      void *restrict dgain, void *restrict dbias, const void *restrict dy, const void *restrict x,
+      const void *restrict scale, const void *restrict statistics, int64_t rows, int64_t stride,
+      int64_t width, int64_t begin, int64_t end);
   /// out = x * sqrt(width) * rsqrt(sum(x^2) + epsilon); inverse[rows] keeps rsqrt(...).
-  /// out = layer_norm(x) * (1 + scale) + shift, nothing kept: for inference.
-  void (*layer_norm_modulated)(void *restrict out, const void *restrict x,
-                               const void *restrict gain, const void *restrict bias,
-                               const void *restrict scale, const void *restrict shift,
-                               int64_t stride, int64_t width, double epsilon, int64_t begin,
-                               int64_t end);
   void (*sphere_norm)(void *restrict out, void *restrict inverse, const void *restrict x,
                       int64_t width, double epsilon, int64_t begin, int64_t end);
   void (*sphere_norm_gradient)(void *restrict dx, const void *restrict dy,
@@ -226,8 +231,9 @@ typedef struct kernels {
                                       int64_t begin, int64_t end);
 
   // ---- model inputs ----------------------------------------------------------------------------
-  /// [cos, sin] of 1000 t exp(-ln(10000) j / half), j < half, in float64, rounded once.
-  void (*time_features)(void *restrict out, const double *restrict t, int64_t half,
+  /// [cos, sin] of 1000 t frequencies[j], j < half, in float64, rounded once.
+  void (*time_features)(void *restrict out, const double *restrict t,
+                        const double *restrict frequencies, int64_t half,
                         int64_t begin, int64_t end);
   /// out = (y - mean) / sqrt(var + epsilon), var over width - 1. He et al. 2022 (MAE).
   void (*patch_normalize)(void *restrict out, const void *restrict y, int64_t width,
@@ -264,8 +270,9 @@ typedef struct kernels {
                                     double factor, int64_t width, int64_t begin, int64_t end);
 
   // ---- optimizer -------------------------------------------------------------------------------
-  void (*adamw)(void *restrict w, void *restrict m, void *restrict v, const void *restrict g,
-                const adamw_step *step, int64_t begin, int64_t end);
+  /// Weights, moments and, where it is not null, a moving average of the weights in one pass.
+  void (*adamw)(void *restrict w, void *restrict m, void *restrict v, void *restrict average,
+                const void *restrict g, const adamw_step *step, int64_t begin, int64_t end);
 } kernels;
 
 /// Instruction sets in rising order; 0 runs anywhere the program runs.

@@ -16,6 +16,8 @@ private struct Orders: Decodable {
   var hold: Int64? = nil
   /// train: the step before which the first attempt kills itself.
   var die: Int64? = nil
+  /// train: bytes of a further file in each checkpoint.
+  var weight: Int? = nil
   /// train: microseconds that a step of the first attempt takes.
   var pace: UInt32? = nil
 }
@@ -67,7 +69,7 @@ private struct Orders: Decodable {
       if session.epoch == 1, let pace = orders.pace { usleep(pace) }
       while session.epoch == 1 && step == orders.hold && !session.stopRequested { usleep(1000) }
       if session.stopRequested {
-        try checkpoint(session, step)
+        try checkpoint(session, step, orders)
         throw Released()
       }
       session.record([
@@ -80,15 +82,22 @@ private struct Orders: Decodable {
       }
       step += 1
       session.progress(done: step, total: total, unit: "steps")
-      if let every = orders.every, step % every == 0 { try checkpoint(session, step) }
+      if let every = orders.every, step % every == 0 { try checkpoint(session, step, orders) }
     }
-    try checkpoint(session, step)
+    try checkpoint(session, step, orders)
     try session.finish(outputs: [:], result: "{\"steps\": \(step)}")
   }
 
-  private static func checkpoint(_ session: StageSession, _ step: Int64) throws {
-    let path = "\(session.scratch)/count"
-    try Data(String(step).utf8).write(to: URL(filePath: path))
-    try session.registerCheckpoint(step: step, files: [(name: "count.txt", path: path)])
+  private static func checkpoint(_ session: StageSession, _ step: Int64, _ orders: Orders) throws {
+    try session.beginCheckpoint(step: step) { folder in
+      let path = "\(folder)/count"
+      try Data(String(step).utf8).write(to: URL(filePath: path))
+      guard let weight = orders.weight else { return [(name: "count.txt", path: path)] }
+      // Other bytes at each step: equal ones would not be sent again.
+      let bytes = (0..<weight).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ Int(step)) }
+      try Data(bytes).write(to: URL(filePath: "\(folder)/weights"))
+      return [(name: "weights.bin", path: "\(folder)/weights"), (name: "count.txt", path: path)]
+    }
+    try session.waitForCheckpoint()
   }
 }

@@ -1,7 +1,9 @@
-// The compute core against the clock. Rounds of `step` and `sample` are called in turns with a peer
-// by ops/bench/compute; `products` compares with OpenBLAS in one process.
+// The compute core against the clock: one measurement series a call, one JSON row, as peer.py prints
+// them. ops/bench/compute calls both in turns.
 //
-//   bench-compute {products,step,sample} [--threads N] [--rounds N]
+//   bench-compute {step,sample,limit} [--preset P] [--batch B] [--threads N] [--rounds R]
+//                 [--precision fp32|bf16]
+//   bench-compute products [--threads N] [--rounds R]     a table beside OpenBLAS
 
 import COpenBLAS
 import Configuration
@@ -9,6 +11,10 @@ import PRAModel
 import Sampling
 import Tensor
 import Training
+
+#if canImport(Glibc)
+  import Glibc
+#endif
 
 let clock = ContinuousClock()
 
@@ -19,17 +25,6 @@ func seconds(_ body: () throws -> Void) rethrows -> Double {
 
 func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
-func option(_ name: String, _ otherwise: Int) -> Int {
-  let arguments = CommandLine.arguments
-  guard let at = arguments.firstIndex(of: "--\(name)"), at + 1 < arguments.count else {
-    return otherwise
-  }
-  guard let value = Int(arguments[at + 1]), value > 0 else {
-    fatalError("--\(name): \(arguments[at + 1]); expected a positive number")
-  }
-  return value
-}
-
 func text(_ name: String, _ otherwise: String) -> String {
   let arguments = CommandLine.arguments
   guard let at = arguments.firstIndex(of: "--\(name)"), at + 1 < arguments.count else {
@@ -38,95 +33,72 @@ func text(_ name: String, _ otherwise: String) -> String {
   return arguments[at + 1]
 }
 
-func fixed(_ x: Double, _ digits: Int) -> String {
-  var scale = 1.0
-  for _ in 0..<digits { scale *= 10 }
-  let rounded = (x * scale).rounded() / scale
-  return String(rounded)
-}
-
-/// y = x W' for rows x in -> out, ours and OpenBLAS in turns.
-func product(rows: Int, inputs: Int, outputs: Int, device: Device, rounds: Int) {
-  let random = Philox(seed: 1)
-  let x = Tensor(random.normals(rows * inputs, a: 0, b: 0, stream: 0), [rows, inputs], on: device)
-  let w = Tensor(
-    random.normals(outputs * inputs, a: 1, b: 0, stream: 0), [outputs, inputs], on: device)
-  let y = Tensor(uninitialized: [rows, outputs], on: device)
-  let repeats = max(1, 200_000_000 / (rows * inputs * outputs))
-  func ours() {
-    for _ in 0..<repeats {
-      matrixProduct(
-        into: Matrix(y), Matrix(x), Matrix(w).transposed, m: rows, n: outputs, k: inputs)
-    }
+func option(_ name: String, _ otherwise: Int) -> Int {
+  guard let value = Int(text(name, String(otherwise))), value > 0 else {
+    fatalError("--\(name): \(text(name, "")); expected a positive number")
   }
-  func theirs() {
-    for _ in 0..<repeats {
-      cblas_sgemm(
-        CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(outputs),
-        blasint(inputs), 1, x.pointer.assumingMemoryBound(to: Float.self), blasint(inputs),
-        w.pointer.assumingMemoryBound(to: Float.self), blasint(inputs), 0,
-        y.pointer.assumingMemoryBound(to: Float.self), blasint(outputs))
-    }
-  }
-  ours()
-  theirs()
-  var (mine, peer): ([Double], [Double]) = ([], [])
-  for _ in 0..<rounds {
-    mine.append(seconds(ours))
-    peer.append(seconds(theirs))
-  }
-  let work = 2e-9 * Double(rows * inputs * outputs * repeats)
-  print(
-    "| \(rows) x \(inputs) -> \(outputs) | \(fixed(work / median(mine), 0)) GF/s "
-      + "| \(fixed(work / median(peer), 0)) GF/s | \(fixed(median(peer) / median(mine), 2)) |")
+  return value
 }
 
 let threads = option("threads", 1)
 let rounds = option("rounds", 9)
 let batch = option("batch", 64)
+let precision = text("precision", "fp32")
+let presetName = text("preset", "nano")
 let device = Device(threads: threads)
 openblas_set_num_threads(Int32(threads))
 
 let work = CommandLine.arguments.dropFirst().first ?? "products"
 
 switch work {
-case "products":
-  print("threads: \(threads), instructions: \(InstructionSet.best), rounds: \(rounds)\n")
-  print("| product | ours | OpenBLAS | ratio |\n|---|---|---|---|")
-  for (rows, inputs, outputs) in [
-    (1088, 128, 384), (1088, 384, 128), (4096, 128, 384), (4096, 192, 128), (128, 128, 384),
-    (2176, 768, 2304), (2176, 2048, 768), (64, 768, 768),
-  ] {
-    product(rows: rows, inputs: inputs, outputs: outputs, device: device, rounds: rounds)
-  }
-case "step": row(work, try trainingSteps())
-case "sample": row(work, try draws())
-default: fatalError("bench-compute: '\(work)'; expected products, step or sample")
+case "products": productTable(device, rounds: rounds)
+case "limit": row(rates: productRates(device, precision, rounds: rounds))
+case "step":
+  let (times, operations) = try trainingSteps()
+  row(times: times, operations: operations)
+case "sample":
+  let (times, operations) = try draws()
+  row(times: times, operations: operations)
+default: fatalError("bench-compute: '\(work)'; expected step, sample, limit or products")
 }
 
-/// One JSON object, as the peer prints it.
-@MainActor func row(_ work: String, _ times: [Double]) {
+/// Peak resident memory of this process, MiB.
+func peakMemory() -> Int {
+  var usage = rusage()
+  getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+  return usage.ru_maxrss >> 10
+}
+
+@MainActor func row(times: [Double], operations: Double) {
   let all = times.map { String($0) }.joined(separator: ",")
   print(
-    "{\"work\":\"\(work)\",\"seconds\":\(median(times)),\"threads\":\(threads),"
-      + "\"memory_mib\":\(device.reservedBytes >> 20),\"rounds\":[\(all)]}")
+    "{\"work\":\"\(work)\",\"preset\":\"\(presetName)\",\"batch\":\(batch),"
+      + "\"precision\":\"\(precision)\",\"seconds\":\(median(times)),\"gflop\":\(operations * 1e-9),"
+      + "\"threads\":\(threads),\"memory_mib\":\(peakMemory()),\"rounds\":[\(all)]}")
+}
+
+@MainActor func row(rates: [Double]) {
+  print(
+    "{\"work\":\"limit\",\"precision\":\"\(precision)\",\"threads\":\(threads),"
+      + "\"gflops\":\(rates.max()!)}")
 }
 
 /// The preset to measure, without LPIPS: its weights are not part of the repository.
 @MainActor func configuration() throws -> (ModelConfiguration, classes: Int) {
-  let name = text("preset", "nano")
-  guard let preset = Preset(rawValue: name) else { fatalError("--preset: no preset \(name)") }
+  guard let preset = Preset(rawValue: presetName) else {
+    fatalError("--preset: no preset \(presetName)")
+  }
   var configuration = preset.configuration
   configuration.loss.lpips = 0
-  if text("precision", "fp32") == "bf16" { configuration.training.precision = .bf16 }
+  if precision == "bf16" { configuration.training.precision = .bf16 }
   configuration.sampling.method = .euler
   configuration.sampling.steps = 25
   configuration.sampling.scale = 2
   return (configuration, preset.configuration.image.size == 256 ? 1000 : 9)
 }
 
-/// Seconds of complete training steps, data in memory.
-@MainActor func trainingSteps() throws -> [Double] {
+/// Seconds of complete training steps, data in memory, and the operations of one.
+@MainActor func trainingSteps() throws -> ([Double], operations: Double) {
   let (configuration, classes) = try configuration()
   let trainer = Trainer(try PRAModel(configuration, classes: classes, on: device))
   let side = configuration.image.size
@@ -135,21 +107,40 @@ default: fatalError("bench-compute: '\(work)'; expected products, step or sample
     pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: trainer.model.sizes, on: device)
   let labels = (0..<batch).map { $0 % classes }
   // Two steps first: memory is reserved and caches are warm from then on.
-  return try (0..<rounds + 2).map { step in
-    try seconds {
+  let warm = 2
+  var before = 0
+  let times = try (0..<rounds + warm).map { step in
+    before = device.multiplyAdds
+    return try seconds {
       _ = try trainer.run(TrainingBatch(patches: y, labels: labels, step: step))
     }
-  }.suffix(rounds)
+  }
+  return (Array(times.suffix(rounds)), 2 * Double(device.multiplyAdds - before))
 }
 
-/// Seconds of drawing a batch of images: 25 Euler steps a position, linear guidance.
-@MainActor func draws() throws -> [Double] {
+/// Seconds of drawing a batch of whole images, 25 Euler steps a position with linear guidance, and
+/// the operations of the linear maps.
+@MainActor func draws() throws -> ([Double], operations: Double) {
   let (configuration, classes) = try configuration()
   let model = try PRAModel(configuration, classes: classes, on: device)
   let sampler = Sampler(model, configuration.sampling)
-  return try (0..<rounds + 1).map { _ in
+  let times = try (0..<rounds + 1).map { _ in
     try seconds {
       _ = try sampler.patches(Array(0..<batch), labels: (0..<batch).map { $0 % classes })
     }
-  }.suffix(rounds)
+  }
+  var perToken = 0
+  for parameter in model.parameters.sorted where parameter.value.shape.count == 2 {
+    let (name, count) = (parameter.name, parameter.value.count)
+    if ["head.time", "head.position", "trunk.class", "encoder", "norm_pix"].contains(
+      where: name.hasPrefix)
+    {
+      continue
+    }
+    let halves = name.hasPrefix("decoder") ? 1 : 2
+    let steps = name.hasPrefix("head.") && !name.hasPrefix("head.cond") ? 25 : 1
+    perToken += count * halves * steps
+  }
+  let operations = 2 * Double(perToken) * Double(batch * model.sizes.positions)
+  return (Array(times.suffix(rounds)), operations)
 }

@@ -1,0 +1,34 @@
+// One HTTP request through libcurl, whose variadic functions Swift cannot call.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  const char *method;          // GET, HEAD, PUT, POST, DELETE
+  const char *url;
+  const char *const *headers;  // "Name: value", header_count of them
+  size_t header_count;
+  const char *signature;       // aws:amz:REGION:s3, or NULL for an unsigned request
+  const char *credentials;     // KEY:SECRET
+  const void *body;            // sent whole; NULL for none
+  size_t body_size;
+  // Takes the bytes of an answer below 300; what it returns short of size ends the request.
+  size_t (*sink)(const void *bytes, size_t size, void *context);
+  void *context;
+} CurlRequest;
+
+typedef struct {
+  long status;       // 0 where there was no answer
+  int error;         // a CURLcode
+  char message[256]; // what libcurl says of the error
+  char etag[128];    // with its quotation marks
+  char *text;        // the body of an answer of 300 or more, at most 64 KiB; free with curl_answer_free
+  size_t text_size;
+} CurlAnswer;
+
+// A connection kept open between requests; used by one thread at a time.
+void *curl_session_open(void);
+void curl_session_close(void *session);
+void curl_session_send(void *session, const CurlRequest *request, CurlAnswer *answer);
+void curl_answer_free(CurlAnswer *answer);

@@ -1,0 +1,65 @@
+// Checkpoints on a thread of their own.
+
+import Files
+import FoundationEssentials
+import Glibc
+import Postgres
+
+/// Writes, stores and registers one checkpoint, with a session of its own.
+struct CheckpointWriter: Sendable {
+  let url: DatabaseURL
+  let environment: [String: String]
+  let job: Int64
+  let epoch: Int64
+  let metrics: MetricWriter
+  /// Made for the files, and deleted with them.
+  let folder: String
+  let report: @Sendable (String) -> Void
+
+  /// The registration is the commit point: until then there is no checkpoint, afterwards all of it.
+  func run(step: Int64, write: (String) throws -> [(name: String, path: String)]) throws {
+    guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+      throw StoreError("cannot create \(folder): \(lastSystemError())")
+    }
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var connection = RetryingConnection(
+      url: url, role: .worker, name: "pra stage \(job) checkpoint", report: report,
+      environment: environment)
+    let files = try write(folder)
+    _ = try metrics.flush()
+    let documents = try files.map { file in
+      let stored = try connection.store(
+        file: file.path, name: file.name, mediaType: Artifact.mediaType(ofName: file.name),
+        owner: .attempt(job: job, epoch: epoch))
+      return JSONText.object([
+        ("name", JSONText.string(stored.name)), ("sha256", JSONText.string(stored.sha256)),
+      ])
+    }
+    try connection.run {
+      try $0.query(
+        Queries.registerCheckpoint,
+        [.integer(job), .integer(epoch), .integer(step), .text(JSONText.array(documents))])
+    }
+  }
+}
+
+/// A checkpoint under way.
+final class PendingCheckpoint: Sendable {
+  private let outcome = Monitor<Result<Void, any Error>?>(nil)
+
+  init(_ work: @escaping @Sendable () throws -> Void) {
+    let outcome = outcome
+    _ = DedicatedThread("checkpoint") {
+      let result = Result { try work() }
+      outcome.update { $0 = result }
+    }
+  }
+
+  /// - Throws: what went wrong
+  func wait() throws { try wait(until: .infinity)?.get() }
+
+  /// - Returns: nil when the time is over
+  func wait(until deadline: Double) -> Result<Void, any Error>? {
+    outcome.wait(until: deadline) { $0 }
+  }
+}

@@ -1,0 +1,88 @@
+// Artifacts as files of a folder that all machines share.
+
+import Glibc
+
+/// `file:/folder`: sha256/ab/cd/abcd..., complete files under their names alone.
+struct FileStore: ObjectStore {
+  private let root: String
+
+  init(_ location: String) throws(StoreError) {
+    let path = location.dropFirst("file:".count)
+    guard path.hasPrefix("/"), path.count > 1, !path.split(separator: "/").contains("..") else {
+      throw StoreError("store \"\(location)\": expected file:/folder with an absolute path")
+    }
+    root = String(path)
+  }
+
+  mutating func put(
+    _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
+  ) throws {
+    let folder = try makeFolder(artifact.sha256)
+    // Beside its place, so that giving it its name is one step; a name of its own, since another
+    // process may write the same bytes.
+    let partial = "\(folder)/.\(artifact.sha256).\(getpid()).\(UInt32.random(in: 0 ... .max))"
+    do {
+      let file = try FileBytes(creating: partial)
+      var written: Int64 = 0
+      while written < artifact.size {
+        let piece = try next()
+        try file.write(piece)
+        written += Int64(piece.count)
+      }
+      try file.sync()
+    } catch {
+      unlink(partial)
+      throw error
+    }
+    guard rename(partial, "\(folder)/\(artifact.sha256)") == 0 else {
+      let failure = FileBytes.failure("create", "\(folder)/\(artifact.sha256)")
+      unlink(partial)
+      throw failure
+    }
+    try Self.syncFolder(folder)
+  }
+
+  mutating func read(
+    _ artifact: StoredArtifact, over connection: inout RetryingConnection,
+    into consume: ([UInt8]) throws -> Void
+  ) throws {
+    let file = try FileBytes(reading: path(artifact.sha256))
+    var buffer = [UInt8](repeating: 0, count: Artifact.chunkSize)
+    while true {
+      let count = try file.read(into: &buffer)
+      if count == 0 { return }
+      try consume(count == buffer.count ? buffer : Array(buffer[..<count]))
+    }
+  }
+
+  mutating func delete(sha256: String) throws {
+    let path = path(sha256)
+    guard unlink(path) == 0 || errno == ENOENT else { throw FileBytes.failure("delete", path) }
+  }
+
+  private func path(_ sha256: String) -> String {
+    "\(root)/sha256/\(sha256.prefix(2))/\(sha256.dropFirst(2).prefix(2))/\(sha256)"
+  }
+
+  private func makeFolder(_ sha256: String) throws(StoreError) -> String {
+    var folder = root
+    for part in ["sha256", String(sha256.prefix(2)), String(sha256.dropFirst(2).prefix(2))] {
+      let parent = folder
+      folder += "/\(part)"
+      if mkdir(folder, 0o755) == 0 {
+        try Self.syncFolder(parent)
+      } else if errno != EEXIST {
+        throw FileBytes.failure("create", folder)
+      }
+    }
+    return folder
+  }
+
+  /// The entries of a folder to disk.
+  private static func syncFolder(_ path: String) throws(StoreError) {
+    let handle = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard handle >= 0 else { throw FileBytes.failure("open", path) }
+    defer { close(handle) }
+    guard fsync(handle) == 0 else { throw FileBytes.failure("sync", path) }
+  }
+}

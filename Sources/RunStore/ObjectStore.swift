@@ -1,0 +1,134 @@
+// Where the bytes of artifacts lie. Three stores behind one protocol.
+
+import Digest
+import Postgres
+
+/// Keeps the bytes of artifacts. Names derive from the SHA-256 alone.
+///
+/// What `put` writes is no artifact until the database says so; a reader checks every byte.
+protocol ObjectStore {
+  /// Writes the bytes, of which nothing is seen until all of them are there.
+  /// - Parameter next: gives the pieces of `Artifact.chunkSize` in order
+  mutating func put(
+    _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
+  ) throws
+
+  /// Reads the bytes in order, a piece at a time.
+  mutating func read(
+    _ artifact: StoredArtifact, over connection: inout RetryingConnection,
+    into consume: ([UInt8]) throws -> Void
+  ) throws
+
+  /// Deletes the bytes; those that are not there are no error.
+  mutating func delete(sha256: String) throws
+}
+
+/// An artifact as the database knows it.
+struct StoredArtifact {
+  let sha256: String
+  let size: Int64
+  /// Rows in the database; 0 elsewhere.
+  let chunks: Int64
+  /// `file:/folder` or `s3://bucket/prefix`; nil in the database.
+  let location: String?
+}
+
+extension StoreLocation {
+  /// The store of a location.
+  /// - Parameter environment: holds the credentials of buckets
+  static func open(_ location: String, environment: [String: String]) throws(StoreError)
+    -> any ObjectStore
+  {
+    if location.hasPrefix("file:/") { return try FileStore(location) }
+    if location.hasPrefix("s3://") { return try BucketStore(location, environment: environment) }
+    throw StoreError(
+      "store \"\(location)\" is neither database nor file:/folder nor s3://bucket/prefix")
+  }
+}
+
+extension RetryingConnection {
+  /// Writes, reads and deletes a small object in a store.
+  /// - Throws: why the store cannot be used
+  package mutating func probe(_ location: String) throws {
+    var store = try StoreLocation.open(location, environment: environment)
+    let bytes = Array("pra probes this store: \(UInt64.random(in: 0 ... .max))".utf8)
+    let sha256 = SHA256.hexadecimal(of: bytes)
+    let artifact = Artifact(
+      sha256: sha256, size: Int64(bytes.count), name: "probe", mediaType: "text/plain")
+    try store.put(artifact, next: { bytes }, over: &self)
+    var found: [UInt8] = []
+    try store.read(
+      StoredArtifact(sha256: sha256, size: artifact.size, chunks: 0, location: location),
+      over: &self
+    ) { found += $0 }
+    try store.delete(sha256: sha256)
+    guard found == bytes else { throw StoreError("store \(location): gives back other bytes") }
+  }
+}
+
+/// Texts that say where a store is.
+package enum StoreLocation {}
+
+/// The database itself: rows of 1 MiB.
+struct DatabaseStore: ObjectStore {
+  let owner: ArtifactOwner
+
+  mutating func put(
+    _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
+  ) throws {
+    let attempt = owner.parameters
+    let isAttempt = !attempt.isEmpty
+    let upload = try connection.run {
+      try $0.query(
+        isAttempt ? Queries.beginArtifact : Queries.beginSubmission,
+        attempt + [.text(artifact.sha256), .integer(artifact.size), .text(artifact.mediaType)]
+      ).single().optionalInteger("upload")
+    }
+    guard let upload else { return }  // somebody stored these bytes meanwhile
+    let chunks = (artifact.size + Int64(Artifact.chunkSize) - 1) / Int64(Artifact.chunkSize)
+    for ordinal in 0..<chunks {
+      let parameters = attempt + [.integer(upload), .integer(ordinal), .bytes(try next())]
+      // The commit below waits for the disk, and for all of these with it.
+      try connection.run { connection in
+        try connection.transaction {
+          try connection.run(Queries.commitLater)
+          try connection.query(
+            isAttempt ? Queries.putArtifactChunk : Queries.submitChunk, parameters)
+        }
+      }
+    }
+    do {
+      try connection.run {
+        try $0.query(
+          isAttempt ? Queries.commitArtifact : Queries.commitSubmission,
+          attempt + [.integer(upload)])
+      }
+    } catch let error as PostgresError where error.sqlState == "PR005" {
+      throw UploadLost()
+    }
+  }
+
+  mutating func read(
+    _ artifact: StoredArtifact, over connection: inout RetryingConnection,
+    into consume: ([UInt8]) throws -> Void
+  ) throws {
+    for ordinal in 0..<artifact.chunks {
+      let chunk = try connection.run {
+        try $0.bytes(Queries.artifactChunk, [.text(artifact.sha256), .integer(ordinal)])
+      }
+      guard let chunk else {
+        throw DamagedArtifact(
+          description:
+            "artifact \(artifact.sha256) is damaged: chunk \(ordinal) of \(artifact.chunks) is missing"
+        )
+      }
+      try consume(chunk)
+    }
+  }
+
+  /// The rows go with the artifact's, in pra.collect_garbage.
+  mutating func delete(sha256: String) throws {}
+}
+
+/// A server that crashed has lost rows of an upload: it is made again.
+struct UploadLost: Error {}

@@ -1,0 +1,64 @@
+// `--array 0-49999%8`: many jobs in one row.
+
+import ArgumentParser
+import Configuration
+import JobKinds
+import JobQueue
+
+struct ArrayOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Elements A to B as one row, at most N attempts at once. Of a sample job they are its images.",
+      valueName: "A-B[%N]"))
+  var array: String?
+  @Option(help: "Elements that one attempt does; for sample alone.") var pack: Int?
+  @Option(help: ArgumentHelp("The argument that takes the element's number.", valueName: "key"))
+  var element: String?
+  @Flag(help: "Start all elements at once, on several workers, or none of them.") var gang = false
+  @Flag(help: "Each element waits for its own in the array of --after, not for all of it.")
+  var elementwise = false
+
+  /// What `--array` says, apart from where the elements go.
+  func parsed() throws -> JobArray? {
+    guard let array else {
+      guard pack == nil, element == nil, !gang, !elementwise else {
+        throw ValidationError("--pack, --element, --gang and --elementwise are for --array alone")
+      }
+      return nil
+    }
+    guard let match = array.wholeMatch(of: /([0-9]{1,15})-([0-9]{1,15})(?:%([0-9]{1,6}))?/),
+      let first = Int64(match.1), let last = Int64(match.2), first <= last
+    else {
+      throw ValidationError("--array \(array): expected A-B or A-B%N, as in 0-49999%8")
+    }
+    var result = JobArray(first...last)
+    result.limit = match.3.flatMap { Int($0) }
+    result.pack = pack ?? 1
+    result.isGang = gang
+    result.isElementwise = elementwise
+    guard result.limit ?? 1 > 0, 1...10_000 ~= result.pack else {
+      throw ValidationError("--array \(array), --pack \(result.pack): expected 1 or more")
+    }
+    return result
+  }
+
+  /// Where a kind's arguments take the elements, and the options that check both ends of the array.
+  func placed(in array: JobArray, of kind: JobKind) throws -> (JobArray, ends: [[Override]]) {
+    var array = array
+    let (first, last) = (array.elements.lowerBound, array.elements.upperBound)
+    if let element {
+      guard array.pack == 1 else {
+        throw ValidationError("--pack has no effect with --element: it names one element")
+      }
+      array.firstPath = element.split(separator: ".").map(String.init)
+      return (array, [try [Override("\(element)=\(last)")], try [Override("\(element)=\(first)")]])
+    }
+    guard kind == .sample else {
+      throw ValidationError(
+        "--array: name the argument that takes the element, as in --element config.seed")
+    }
+    array.firstPath = ["first"]
+    array.endPath = ["last"]
+    return (array, [try [Override("first=\(first)"), Override("last=\(last + 1)")]])
+  }
+}

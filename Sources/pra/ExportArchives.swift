@@ -1,0 +1,176 @@
+// Results in the formats of other programs: TensorBoard, the ADM evaluator.
+
+import ArgumentParser
+import Files
+import Foundation
+import Postgres
+import Raster
+import RunStore
+import TensorFiles
+
+struct ExportTensorBoard: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tensorboard",
+    abstract: "Write the metrics and evaluations of runs as event files of TensorBoard.",
+    discussion: """
+      One folder a job below the given one, named after run, number and kind. What an attempt left \
+      behind when it was resumed is not in them.
+      Example: pra export tensorboard emoji emoji-clean -o tensorboard
+      """)
+
+  @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
+    [String]
+  @Option(name: .shortAndLong, help: "The folder to write into; made where it is missing.")
+  var output: String
+  @Flag(help: "Print JSON.") var json = false
+
+  func validate() throws {
+    guard !runNames.isEmpty else { throw ValidationError("name a run") }
+  }
+
+  func run() throws {
+    let connection = try Database.connect(.read)
+    var written: [(path: String, points: Int)] = []
+    for word in runNames {
+      let found = try connection.run(named: word)
+      let jobs = try connection.query(Queries.measuringJobs, [.integer(found.id)])
+      guard !jobs.isEmpty else { throw NotFound(message: "run \(found.id) has no metrics") }
+      for job in jobs {
+        let id = try job.integer("id")
+        let folder =
+          "\(output)/\(fileName(found.name))-\(found.id)/\(try job.string("kind"))-\(id)"
+        try makeFolder(folder)
+        let path = "\(folder)/events.out.tfevents.\(try job.integer("began")).pra.\(id)"
+        written.append((path, try write(job: id, began: try job.double("began"), path, connection)))
+      }
+    }
+    if json {
+      print(
+        JSONText.array(
+          written.map {
+            JSONText.object([("file", JSONText.string($0.path)), ("points", String($0.points))])
+          }))
+    } else {
+      for file in written { print("\(file.path): \(file.points) points") }
+    }
+  }
+
+  /// In the order of steps, as TensorBoard expects it; a page of points at a time.
+  private func write(job: Int64, began: Double, _ path: String, _ connection: Connection) throws
+    -> Int
+  {
+    try reportingFiles {
+      let file = try EventFile(path, time: began)
+      var points = 0
+      var step: Int64 = -1
+      while true {
+        let rows = try connection.query(Queries.eventPage, [.integer(job), .integer(step)])
+        guard let last = rows.last else { break }
+        for row in rows {
+          try file.add(
+            try row.string("name"), step: try row.integer("step"), value: try row.double("value"),
+            time: try row.double("time"))
+        }
+        points += rows.count
+        step = try last.integer("step")
+      }
+      for row in try connection.query(Queries.evaluationEvents, [.integer(job)]) {
+        try file.add(
+          "evaluation/\(try row.string("metric"))/\(try row.string("scope"))",
+          step: try row.integer("step"), value: try row.double("value"),
+          time: try row.double("time"))
+        points += 1
+      }
+      try file.commit()
+      return points
+    }
+  }
+}
+
+struct ExportNPZ: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "npz", abstract: "Write a run's images as the .npz that the ADM evaluator reads.",
+    discussion: """
+      arr_0 holds the images by number, uint8 [images, height, width, 3]; arr_1 their classes, int64. \
+      The file is written as a stream: 50,000 images need no more memory than one.
+      Example: pra export npz emoji -o samples.npz
+      """)
+
+  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @Option(name: .shortAndLong, help: "The file to write.") var output: String
+  @Option(help: "Images of one sampling job alone.") var job: Int64?
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() throws {
+    let connection = try Database.connect(.read)
+    let found = try connection.run(named: runName)
+    let rows = try connection.query(
+      Queries.labelledImages, [.integer(found.id), .optional(job, Parameter.integer)])
+    guard !rows.isEmpty else { throw NotFound(message: "run \(found.id) has no images") }
+    if let twice = zip(rows, rows.dropFirst()).first(where: {
+      $0.text(at: 0) == $1.text(at: 0)
+    }) {
+      throw Failure(
+        message:
+          "run \(found.id) has several images \(twice.0.text(at: 0) ?? ""): it has more than "
+          + "one sampling run; name one with --job")
+    }
+    var store = try Database.store(.read)
+    func picture(_ row: Row) throws -> Picture {
+      try Picture(png: store.bytes(sha256: row.string("sha256")), channels: 3)
+    }
+    let first = try picture(rows[0])
+    try reportingFiles {
+      let file = try NPZWriter(output)
+      try file.begin(
+        "arr_0", type: "|u1", width: 1, shape: [rows.count, first.height, first.width, 3])
+      for row in rows {
+        let image = try picture(row)
+        guard image.width == first.width, image.height == first.height else {
+          throw Failure(
+            message:
+              "image \(try row.string("number")) is \(image.width) x \(image.height), the first "
+              + "\(first.width) x \(first.height): an array needs one size")
+        }
+        try file.append(image.pixels)
+      }
+      try file.begin("arr_1", type: "<i8", width: 8, shape: [rows.count])
+      for row in rows {
+        let label = try row.integer("label")
+        try file.append(withUnsafeBytes(of: label.littleEndian) { Array($0) })
+      }
+      try file.commit()
+    }
+    if json {
+      print(
+        JSONText.object([
+          ("run", String(found.id)), ("file", JSONText.string(output)),
+          ("images", String(rows.count)), ("width", String(first.width)),
+          ("height", String(first.height)),
+        ]))
+    } else {
+      print(
+        "\(output): \(rows.count) images of run \(found.id), \(first.width) x \(first.height) x 3")
+    }
+  }
+}
+
+/// A run's name as a part of a path: what could lead elsewhere becomes a dash.
+func fileName(_ name: String) -> String {
+  let kept = name.unicodeScalars.map { scalar -> Character in
+    switch scalar {
+    case "a"..."z", "A"..."Z", "0"..."9", "_", "-": Character(scalar)
+    default: "-"
+    }
+  }
+  return String(kept.prefix(100))
+}
+
+/// Errors of files as those of the command.
+func reportingFiles<T>(_ body: () throws -> T) throws -> T {
+  do {
+    return try body()
+  } catch let error as FileError {
+    throw Failure(message: "\(error)")
+  }
+}

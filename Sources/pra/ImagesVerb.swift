@@ -1,0 +1,146 @@
+// Grids of drawn images.
+
+import ArgumentParser
+import Files
+import Foundation
+import Postgres
+import Raster
+import RunStore
+
+struct Images: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a grid of drawn images: by number, class, step, weights or run.",
+    discussion: """
+      --by class writes a row for each class. --by step and --by weights write a row for each sampling \
+      job, by the step of its weights or by their name (model, ema-0.999), and in every row the same \
+      numbers: what changes is the model. --by run does so over several runs.
+      Example: pra images emoji -o grid.png --by class --columns 12 --scale 2
+      """)
+
+  enum Order: String, ExpressibleByArgument, CaseIterable {
+    case number, `class`, step, weights, run
+  }
+
+  @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
+    [String]
+  @Option(name: .shortAndLong, help: "The PNG to write.") var output: String
+  @Option(help: "What a row has in common: number, class, step, weights or run.")
+  var by: Order?
+  @Option(name: .customLong("class"), help: "The name of a class; several may be named.")
+  var classes: [String] = []
+  @Option(help: "Images in a row.") var columns = 18
+  @Option(help: "At most so many images, by number; with --by, so many rows of them.")
+  var limit = 180
+  @Option(help: "Pixels a side that one pixel becomes.") var scale = 2
+  @Flag(help: "Print JSON.") var json = false
+
+  func validate() throws {
+    guard columns > 0, limit > 0, (1...16).contains(scale) else {
+      throw ValidationError("--columns and --limit from 1, --scale from 1 to 16")
+    }
+    guard !runNames.isEmpty else { throw ValidationError("name a run") }
+    guard runNames.count == 1 || by == nil || by == .run else {
+      throw ValidationError("--by \(by!.rawValue) is for one run; several are shown by run")
+    }
+  }
+
+  func run() throws {
+    let connection = try Database.connect(.read)
+    let runs = try runNames.map { try connection.run(named: $0) }
+    let order = by ?? (runs.count > 1 ? .run : .number)
+    let sets = try runs.map { run in
+      let rows = try connection.query(
+        Queries.drawnImages, [.integer(run.id), .texts(classes)]
+      ).map { try DrawnImage($0, run: run) }
+      guard !rows.isEmpty else {
+        throw NotFound(
+          message: "run \(run.id) has no images"
+            + (classes.isEmpty ? "" : " of class \(classes.joined(separator: ", "))"))
+      }
+      return rows
+    }
+    var store = try Database.store(.read)
+    let wanted = rows(of: Array(sets.joined()), order)
+    var first: Picture?
+    let grid = try wanted.map { row in
+      GridRow(
+        title: row.title,
+        pictures: try row.images.map { image in
+          let picture = try Picture(png: store.bytes(sha256: image.sha256), channels: 3)
+          guard first == nil || picture.width == first!.width && picture.height == first!.height
+          else {
+            throw Failure(message: "there are images of several sizes; a grid needs one")
+          }
+          first = picture
+          return picture
+        })
+    }
+    let picture =
+      order == .number
+      ? Picture.grid(grid.flatMap(\.pictures), columns: columns, gap: 1, scale: scale)
+      : Picture.grid(grid, gap: 1, scale: scale)
+    try write(try picture.png(), to: output)
+    let count = wanted.reduce(0) { $0 + $1.images.count }
+    let named = runs.map { String($0.id) }
+    if json {
+      print(
+        JSONText.object([
+          runs.count == 1 ? ("run", named[0]) : ("runs", JSONText.array(named)),
+          ("file", JSONText.string(output)), ("images", String(count)),
+          ("rows", JSONText.array(wanted.map { JSONText.string($0.title) })),
+          ("width", String(picture.width)), ("height", String(picture.height)),
+        ]))
+      return
+    }
+    print(
+      "\(output): \(count) images of run\(runs.count == 1 ? "" : "s") "
+        + "\(named.joined(separator: ", ")), \(picture.width) x \(picture.height)")
+  }
+
+  /// What is shown, in rows; the keys of rows in the order in which they come.
+  private func rows(of images: [DrawnImage], _ order: Order) -> [(
+    title: String, images: [DrawnImage]
+  )] {
+    if order == .number { return [("", Array(images.prefix(limit)))] }
+    var titles: [String] = []
+    var rows: [String: [DrawnImage]] = [:]
+    for image in images {
+      let title = image.title(order)
+      if rows[title] == nil { titles.append(title) }
+      rows[title, default: []].append(image)
+    }
+    if order == .class { titles.sort { rows[$0]![0].label < rows[$1]![0].label } }
+    if order == .step { titles.sort { rows[$0]![0].step < rows[$1]![0].step } }
+    return titles.prefix(limit).map { ($0, Array(rows[$0]!.prefix(columns))) }
+  }
+}
+
+/// An image and what it was drawn with.
+private struct DrawnImage {
+  let run: (id: Int64, name: String)
+  let label: Int64
+  let className: String
+  let sha256: String
+  /// Of the weights; -1 where the job does not say.
+  let step: Int64
+  let weights: String
+
+  init(_ row: Row, run: (id: Int64, name: String)) throws {
+    self.run = run
+    label = try row.integer("label")
+    className = try row.string("class_name")
+    sha256 = try row.string("sha256")
+    step = try row.optionalInteger("step") ?? -1
+    weights = try row.text("weights") ?? "unknown"
+  }
+
+  func title(_ order: Images.Order) -> String {
+    switch order {
+    case .number: ""
+    case .class: className
+    case .step: step < 0 ? "unknown step" : "step \(step)"
+    case .weights: weights
+    case .run: "\(run.name) (\(run.id))"
+    }
+  }
+}

@@ -1,0 +1,177 @@
+// Limits, weights and schedules.
+
+import ArgumentParser
+import Configuration
+import Foundation
+import JobKinds
+import JobQueue
+import Postgres
+
+struct Limits: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List limits and who holds them, or set one with --set.",
+    discussion: """
+      A job that was enqueued with --limit runs only while a slot of it is free.
+      Example: pra limits --set licence=4
+      """)
+
+  @Option(
+    name: .customLong("set"), help: "How many jobs may run under a limit at once: name=slots.")
+  var settings: [String] = []
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let pairs = try settings.map { setting in
+      guard let match = setting.wholeMatch(of: /([^=]+)=([0-9]{1,6})/), let slots = Int(match.2)
+      else {
+        throw ValidationError("--set \(setting): expected name=slots, as in licence=4")
+      }
+      return (String(match.1), slots)
+    }
+    if !pairs.isEmpty {
+      let queue = SubmitQueue(try Database.connect(.submit))
+      for (name, slots) in pairs { try queue.setLimit(name, slots: slots) }
+    }
+    try Database.connect(.read).show(Queries.limits, rows: Queries.limitRows, [], output)
+  }
+}
+
+struct Weight: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Set the part of the workers that a run or a user gets where several wait.",
+    discussion: "Example: pra weight 3 --run emoji")
+
+  @Argument(help: "1 for the usual part, 2 for twice as much.") var weight: Double
+  @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
+  @Option(help: "A login instead.") var user: String?
+
+  func validate() throws {
+    guard (runName == nil) != (user == nil) else {
+      throw ValidationError("name --run or --user, one of the two")
+    }
+    guard weight > 0, weight < 1e9 else {
+      throw ValidationError("weight \(weight): expected a number above 0")
+    }
+  }
+
+  func run() throws {
+    let connection = try Database.connect(.submit)
+    if let runName {
+      try SubmitQueue(connection).setWeight(run: connection.run(named: runName).id, weight)
+    } else if let user {
+      try SubmitQueue(connection).setWeight(user: user, weight)
+    }
+  }
+}
+
+struct Schedules: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List schedules, or remove, pause or resume one.",
+    discussion: "Example: pra schedules --pause nightly")
+
+  @Option(help: "A schedule to remove.") var remove: String?
+  @Option(help: "A schedule that shall not fire.") var pause: String?
+  @Option(help: "A schedule that shall fire again, from its next time on.") var resume: String?
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    if remove != nil || pause != nil || resume != nil {
+      let queue = SubmitQueue(try Database.connect(.submit))
+      if let remove { try queue.unschedule(remove) }
+      if let pause { try queue.pause(schedule: pause) }
+      if let resume { try queue.pause(schedule: resume, false) }
+    }
+    try Database.connect(.read).show(Queries.schedules, rows: Queries.scheduleRows, [], output)
+  }
+}
+
+struct Schedule: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Enqueue a job again and again at times of the calendar.",
+    discussion: """
+      The line is minute, hour, day, month, weekday, as in crontab(5), or @hourly, @daily, @weekly, \
+      @monthly. Workers look at each beat. Prints the first time.
+      Example: pra schedule nightly "30 2 * * mon-fri" ingest --run emoji --config in.yaml \
+      --time-zone Europe/Berlin
+      """)
+
+  @Argument(help: "Name of the schedule; an old one of that name is replaced.") var name: String
+  @Argument(help: "Five fields, quoted.") var cron: String
+  @Argument(help: "ingest, train, sample, evaluate or compare.") var kind: String
+  @Option(name: .customLong("run"), help: "Number or name of the run that gets the jobs.")
+  var runName: String
+  @Option(help: "A YAML or JSON file with arguments.") var config: String?
+  @Option(name: .customLong("set"), help: "One argument: dotted.key=value.") var settings:
+    [String] = []
+  @Option(help: "On whose calendar.") var timeZone = "UTC"
+  @Option(help: "Of the times that passed unseen, make up for all, the last or none.")
+  var catchUp = "last"
+  @Option(help: "The queue to stand in.") var queue = "default"
+  @Option(help: "Higher runs first.") var priority = 0
+
+  func validate() throws {
+    guard CatchUp(rawValue: catchUp) != nil else {
+      throw ValidationError("--catch-up \(catchUp): expected all, last or none")
+    }
+  }
+
+  func run() throws {
+    let kind = try JobKind(named: kind)
+    let given = try config.map { try SettingValue(argumentsFile: $0) } ?? .null
+    let connection = try Database.connect(.submit)
+    let arguments = try kind.arguments(given, try settings.map { try Override($0) }) {
+      try connection.trainArguments(ofJob: $0)
+    }
+    let first = try SubmitQueue(connection).schedule(
+      name, cron: cron, run: try connection.run(named: runName).id, kind: kind.rawValue,
+      arguments: arguments.json, timeZone: timeZone, catchUp: CatchUp(rawValue: catchUp)!,
+      queue: queue, priority: priority)
+    print(first)
+  }
+}
+
+struct Drain: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Let a worker give back its jobs and take no more.",
+    discussion: "Example: pra drain 3")
+
+  @Argument(help: "Number of the worker.") var worker: Int64
+  @Option(help: "Seconds after which what it has not given back is taken away.") var grace = 60.0
+  @Flag(help: "Undo it.") var undo = false
+
+  func validate() throws {
+    guard grace >= 0, grace < 1e9 else {
+      throw ValidationError("--grace \(grace): expected seconds from 0")
+    }
+  }
+
+  func run() throws {
+    let queue = SubmitQueue(try Database.connect(.submit))
+    if undo {
+      try queue.undrain(worker: worker)
+      print("worker \(worker) takes jobs again")
+    } else {
+      let asked = try queue.drain(worker: worker, grace: .milliseconds(Int(grace * 1000)))
+      print("asked \(asked) job\(asked == 1 ? "" : "s") of worker \(worker) to give way")
+    }
+  }
+}
+
+extension JobKind {
+  init(named text: String) throws {
+    guard let kind = JobKind(rawValue: text) else {
+      throw ValidationError(
+        "kind: '\(text)' is unknown; known are \(JobKindName.all.joined(separator: ", "))")
+    }
+    self = kind
+  }
+}
+
+extension SettingValue {
+  init(argumentsFile path: String) throws {
+    guard let bytes = FileManager.default.contents(atPath: path) else {
+      throw ValidationError("--config \(path): cannot be read")
+    }
+    try self.init(parsing: String(decoding: bytes, as: UTF8.self), source: path)
+  }
+}

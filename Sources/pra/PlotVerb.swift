@@ -1,0 +1,104 @@
+// Curves of runs.
+
+import ArgumentParser
+import Files
+import Foundation
+import Postgres
+import Raster
+
+struct Plot: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Draw metrics of runs over their steps, as SVG or PNG.",
+    discussion: """
+      Of several runs every series is one curve each; without --metric their loss.
+      Example: pra plot emoji emoji-clean -o loss.svg --metric loss.flow --smooth 0.95 --log
+      """)
+
+  @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
+    [String]
+  @Option(name: .shortAndLong, help: "A name that ends in .svg or .png.") var output = "loss.svg"
+  @Option(
+    name: .customLong("metric"),
+    help: "A series; several may be named. Without it the loss and its two main parts.")
+  var metrics: [String] = []
+  @Option(
+    help: "Weight of what was before in a moving average, 0 to below 1; the values become faint.")
+  var smooth = 0.0
+  @Flag(help: "A logarithmic vertical axis.") var log = false
+  @Flag(help: "Print JSON.") var json = false
+
+  func validate() throws {
+    guard output.hasSuffix(".svg") || output.hasSuffix(".png") else {
+      throw ValidationError("--output \(output): expected a name that ends in .svg or .png")
+    }
+    guard (0..<1).contains(smooth) else {
+      throw ValidationError("--smooth \(smooth): expected 0 to below 1, such as 0.9")
+    }
+    guard !runNames.isEmpty else { throw ValidationError("name a run") }
+  }
+
+  func run() throws {
+    let connection = try Database.connect(.read)
+    var runs: [(id: Int64, name: String)] = []
+    for word in runNames {
+      let found = try connection.run(named: word)
+      if !runs.contains(where: { $0.id == found.id }) { runs.append(found) }
+    }
+    let names =
+      metrics.isEmpty ? (runs.count > 1 ? ["loss"] : ["loss", "loss.flow", "loss.rec"]) : metrics
+    let series = try names.flatMap { name in
+      try runs.flatMap { run in
+        try curves(name, of: run, among: runs.count, names.count, connection)
+      }
+    }
+    let chart = Chart(
+      title: runs.count == 1
+        ? "\(runs[0].name) (run \(runs[0].id))"
+        : "\(names.joined(separator: ", ")) of \(runs.count) runs",
+      xLabel: "step", yLabel: names.count == 1 ? names[0] : "", series: series, isLogarithmic: log)
+    let bytes = output.hasSuffix(".svg") ? Array(chart.svg().utf8) : try chart.picture().png()
+    try write(bytes, to: output)
+    guard json else {
+      let drawn = series.map { "\($0.name) (\($0.points.count) steps)" }
+      print("\(output): \(drawn.joined(separator: ", "))")
+      return
+    }
+    let drawn = series.map {
+      JSONText.object([("name", JSONText.string($0.name)), ("points", String($0.points.count))])
+    }
+    print(
+      JSONText.object([
+        runs.count == 1
+          ? ("run", String(runs[0].id)) : ("runs", JSONText.array(runs.map { String($0.id) })),
+        ("file", JSONText.string(output)), ("series", JSONText.array(drawn)),
+      ]))
+  }
+
+  /// One curve for each job of the run that has the series.
+  private func curves(
+    _ name: String, of run: (id: Int64, name: String), among runs: Int, _ names: Int,
+    _ connection: Connection
+  ) throws -> [Chart.Series] {
+    let rows = try connection.query(Queries.series, [.integer(run.id), .text(name)])
+    guard !rows.isEmpty else {
+      let known = try connection.query(Queries.metricNames, [.integer(run.id)])
+        .map { try $0.string("name") }
+      throw NotFound(
+        message: "run \(run.id) has no metric '\(name)'; it has "
+          + (known.isEmpty ? "none yet" : known.joined(separator: ", ")))
+    }
+    var jobs: [(id: Int64, points: [(x: Double, y: Double)])] = []
+    for row in rows {
+      let job = try row.integer("job_id")
+      if jobs.last?.id != job { jobs.append((job, [])) }
+      jobs[jobs.count - 1].points.append((try row.double("step"), try row.double("value")))
+    }
+    return jobs.map { job in
+      var parts = runs > 1 ? ["\(run.name) (\(run.id))"] : [name]
+      if runs > 1 && names > 1 { parts.append(name) }
+      if jobs.count > 1 { parts.append("job \(job.id)") }
+      return Chart.Series(
+        name: parts.joined(separator: ", "), points: job.points, smoothing: smooth)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// `pra sweep`: the cross product of settings, a run for each.
+
+import ArgumentParser
+import Configuration
+import JobQueue
+
+struct Sweep: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Enqueue a run for each combination of settings with several values.",
+    discussion: """
+      Values are separated by commas outside brackets; a setting with one value is that of all runs. \
+      All combinations are checked before the first is enqueued. Runs are named after what differs. \
+      Prints a run's number and name a line.
+      Example: pra sweep run.yaml --set training.lr=1e-4,3e-4 --set seed=0,1,2
+      """)
+
+  @Argument(help: "The run file.") var file: String
+  @Option(name: .customLong("set"), help: "dotted.key=value,value...") var settings: [String] = []
+  @Flag(help: "Continue with runs of equal name, configuration and data where there are some.")
+  var reuse = false
+  @Option(help: "The queue of all jobs.") var queue = "default"
+  @Option(help: "Higher runs first.") var priority = 0
+  @Option(help: "Refuse more runs than this.") var most = 1000
+
+  func run() throws {
+    let points = try Self.points(settings)
+    guard points.count <= most else {
+      throw ValidationError("\(points.count) runs are more than --most \(most)")
+    }
+    var runs: [(name: String, Run)] = []
+    let base = try RunFile(path: file, overrides: []).name
+    for point in points {
+      let name = ([base] + point.filter(\.differs).map(\.text)).joined(separator: " ")
+      // A name of its own may be one of the settings.
+      let given = point.contains { $0.text.hasPrefix("name=") }
+      var run = Run()
+      run.file = file
+      run.settings = point.map(\.text) + (given ? [] : ["name='\(name)'"])
+      (run.wait, run.reuse, run.queue, run.priority) = (false, reuse, queue, priority)
+      try run.check()
+      runs.append((name, run))
+    }
+    for (name, run) in runs { print("\(try run.enqueue()) \(name)") }
+  }
+
+  /// One combination: its settings, and which of them differ between runs.
+  typealias Point = [(text: String, differs: Bool)]
+
+  static func points(_ settings: [String]) throws -> [Point] {
+    var points: [Point] = [[]]
+    for setting in settings {
+      guard let equals = setting.firstIndex(of: "=") else {
+        throw ConfigurationError("--set \(setting): expected key=value,value")
+      }
+      let values = split(setting[setting.index(after: equals)...])
+      guard Set(values).count == values.count else {
+        throw ConfigurationError("--set \(setting): a value is there twice")
+      }
+      points = points.flatMap { point in
+        values.map { point + [("\(setting[...equals])\($0)", values.count > 1)] }
+      }
+    }
+    return points
+  }
+
+  /// At commas outside brackets and quotes.
+  private static func split(_ text: Substring) -> [String] {
+    var parts = [""]
+    var depth = 0
+    var quote: Character?
+    for character in text {
+      if let open = quote {
+        if character == open { quote = nil }
+      } else if character == "\"" || character == "'" {
+        quote = character
+      } else if "[{".contains(character) {
+        depth += 1
+      } else if "]}".contains(character) {
+        depth -= 1
+      }
+      if character == "," && depth == 0 && quote == nil {
+        parts.append("")
+      } else {
+        parts[parts.count - 1].append(character)
+      }
+    }
+    return parts
+  }
+}

@@ -1,0 +1,131 @@
+// Arrays, limits, sweeps, schedules and draining, as people ask for them.
+
+import Testing
+
+@Suite struct QueueVerbTests {
+  let world: World
+  private let source = "source=" + String(repeating: "c", count: 64)
+
+  init() throws { world = try World() }
+
+  private func train() throws -> String {
+    let data = try world.answer("enqueue", "ingest", "--set", source)
+    return try world.answer("enqueue", "train", "--set", "data=\(data)")
+  }
+
+  @Test func fiftyThousandImagesAreOneRow() throws {
+    let train = try train()
+    let job = try world.answer(
+      "enqueue", "sample", "--set", "train=\(train)", "--set", "count=50000", "--array",
+      "0-49999%8", "--pack", "500")
+    let found = try world.rows(
+      """
+      select array_first, array_last, pack, arguments -> 'first', arguments -> 'last', limits <> '{}'
+      from pra.jobs where id = \(job)
+      """)
+    #expect(found == ["0 49999 500 0 50000 t"])
+    #expect(try world.rows("select count(*) from pra.jobs") == ["3"])
+    #expect(try world.rows("select elements, waiting from pra.arrays") == ["50000 50000"])
+  }
+
+  @Test func anElementGoesWhereItIsNamed() throws {
+    let data = try world.answer("enqueue", "ingest", "--set", source)
+    let job = try world.answer(
+      "enqueue", "train", "--set", "data=\(data)", "--array", "3-5", "--element",
+      "config.seed", "--set", "config.preset=nano")
+    #expect(
+      try world.rows(
+        "select array_first, arguments -> 'config' -> 'seed' from pra.jobs where id = \(job)")
+        == ["3 3"])
+  }
+
+  @Test(
+    "what cannot be is refused by name",
+    arguments: [
+      (["--array", "5"], "--array 5"), (["--array", "5-4"], "--array 5-4"),
+      (["--pack", "5"], "--pack"), (["--gang"], "--gang"),
+      (["--array", "0-4", "--element", "nowhere"], "nowhere"),
+      (["--array", "0-4"], "--element"),
+      (["--array", "0-4", "--element", "skip_limit", "--pack", "2"], "--pack"),
+      (["--time-limit", "0"], "--time-limit"), (["--deadline", "-1"], "--deadline"),
+    ])
+  func refusals(arguments: [String], named: String) throws {
+    let outcome = try Outcome(
+      ["enqueue", "ingest", "--set", source] + arguments,
+      environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains(named), "\(outcome.errors)")
+    #expect(try world.rows("select count(*) from pra.jobs") == ["0"])
+  }
+
+  @Test func limitsAreSetAndHeld() throws {
+    #expect(try world.answer("limits", "--set", "licence=4").contains("licence"))
+    let job = try world.answer(
+      "enqueue", "ingest", "--set", source, "--limit", "licence", "--time-limit", "60",
+      "--deadline", "3600")
+    #expect(
+      try world.rows(
+        "select limits, time_limit, deadline > now() + interval '59 min' from pra.jobs where id = \(job)"
+      )
+        == ["{licence} 00:01:00 t"])
+    let unknown = try world.pra("enqueue", "ingest", "--set", source, "--limit", "nowhere")
+    #expect(unknown.status == 3 && unknown.errors.contains("nowhere"))
+    #expect(try world.pra("limits", "--set", "licence").status == 2)
+  }
+
+  @Test func aSweepIsTheCrossProduct() throws {
+    let file = try world.runFile()
+    let printed = try world.answer(
+      "sweep", file, "--set", "training.lr=1e-4,3e-4", "--set", "seed=1,2",
+      "--set", "training.total=5")
+    #expect(printed.split(separator: "\n").count == 4)
+    let found = try world.rows(
+      """
+      select name, configuration -> 'config' -> 'training' ->> 'lr',
+        configuration -> 'config' -> 'training' ->> 'total'
+      from pra.runs order by id limit 2
+      """)
+    #expect(
+      found == [
+        "emoji training.lr=1e-4 seed=1 0.0001 5",
+        "emoji training.lr=1e-4 seed=2 0.0001 5",
+      ])
+  }
+
+  @Test func aSweepWithAMistakeEnqueuesNothing() throws {
+    let file = try world.runFile()
+    let outcome = try world.pra(
+      "sweep", file, "--set", "training.total=5,many")
+    #expect(outcome.status == 2 && outcome.errors.contains("training.total"))
+    #expect(try world.rows("select count(*) from pra.runs") == ["0"])
+    let repeated = try world.pra("sweep", file, "--set", "training.total=5,5")
+    #expect(repeated.status == 2)
+    let many = try world.pra("sweep", file, "--set", "training.total=5,6", "--most", "1")
+    #expect(many.status == 2 && many.errors.contains("--most"))
+  }
+
+  @Test func aScheduleIsMadePausedAndRemoved() throws {
+    let run = try world.answer("run", try world.runFile())
+    let first = try world.answer(
+      "schedule", "nightly", "30 2 * * mon-fri", "ingest", "--run", run, "--set", source,
+      "--time-zone", "Europe/Berlin")
+    #expect(first.contains(":30:00"))
+    #expect(try world.answer("schedules").contains("nightly"))
+    _ = try world.answer("schedules", "--pause", "nightly")
+    #expect(try world.rows("select paused_at is not null from pra.schedules") == ["t"])
+    _ = try world.answer("schedules", "--remove", "nightly")
+    #expect(try world.rows("select count(*) from pra.schedules") == ["0"])
+    let wrong = try world.pra(
+      "schedule", "nightly", "30 25 * * *", "ingest", "--run", run, "--set", source)
+    #expect(wrong.status == 2 && wrong.errors.contains("cron"))
+  }
+
+  @Test func drainingAndWeighingNameWhatIsThere() throws {
+    #expect(try world.pra("drain", "7").status == 3)
+    let run = try world.answer("run", try world.runFile())
+    _ = try world.answer("weight", "3", "--run", run)
+    #expect(try world.rows("select weight from pra.runs") == ["3"])
+    _ = try world.answer("weight", "2", "--user", "ann")
+    #expect(try world.pra("weight", "0", "--run", run).status == 2)
+  }
+}

@@ -1,0 +1,219 @@
+// Artifacts outside the database, and the collection of garbage.
+
+import DatabaseTesting
+import Foundation
+import Postgres
+import RunStore
+import Testing
+
+@Suite struct StoreTests {
+  let attempt: Attempt
+  let store: String
+
+  init() throws {
+    attempt = try Attempt(try TestDatabase.create().url)
+    store = "\(attempt.folder)/store"
+    try FileManager.default.createDirectory(atPath: store, withIntermediateDirectories: false)
+    try attempt.admin.query("select pra.use_store($1)", [.text("file:\(store)")])
+  }
+
+  private func owner() -> RetryingConnection {
+    RetryingConnection(
+      url: attempt.url, role: .owner, name: "test", giveUp: { true }, report: { _ in })
+  }
+
+  private func bytes(_ count: Int, _ seed: Int = 0) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 7 &+ seed) }
+  }
+
+  private func files() throws -> [String] {
+    let names = FileManager.default.enumerator(atPath: store)?.compactMap { $0 as? String } ?? []
+    return names.filter {
+      var isFolder: ObjCBool = false
+      return FileManager.default.fileExists(atPath: "\(store)/\($0)", isDirectory: &isFolder)
+        && !isFolder.boolValue
+    }
+  }
+
+  private func put(_ session: StageSession, _ bytes: [UInt8]) throws -> Artifact {
+    try session.storeArtifact(
+      bytes: bytes, name: "weights.bin", mediaType: "application/octet-stream")
+  }
+
+  @Test(arguments: [1 << 20 + 1, 3 << 20, 3_500_000]) func aFileComesBackAsItWas(size: Int) throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    let original = bytes(size)
+    let artifact = try put(session, original)
+    let name = artifact.sha256
+    #expect(try files() == ["sha256/\(name.prefix(2))/\(name.dropFirst(2).prefix(2))/\(name)"])
+    #expect(try session.fetchArtifact(sha256: name) == original)
+    #expect(try attempt.count("select count(*) from pra_store.artifact_chunks") == 0)
+    #expect(try put(session, original) == artifact)
+    // Small ones stay where one question finds them.
+    _ = try put(session, [1, 2, 3])
+    #expect(try files().count == 1)
+    let places = try attempt.admin.query("select storage from pra.artifacts order by size")
+    #expect(try places.map { try $0.string("storage") } == ["inline", "file"])
+  }
+
+  /// What lies in the database stays readable when new artifacts go elsewhere.
+  @Test func everyArtifactIsReadWhereItLies() throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    try attempt.admin.run("select pra.use_store('database')")
+    let inside = try put(session, bytes(2_000_000, 1))
+    try attempt.admin.query("select pra.use_store($1)", [.text("file:\(store)")])
+    let outside = try put(session, bytes(2_000_000, 2))
+    try attempt.admin.run("select pra.use_store('database')")
+    #expect(try session.fetchArtifact(sha256: inside.sha256) == bytes(2_000_000, 1))
+    #expect(try session.fetchArtifact(sha256: outside.sha256) == bytes(2_000_000, 2))
+    #expect(
+      try attempt.admin.query("select location from pra.stores where artifacts > 0").count == 2)
+  }
+
+  @Test func damageIsFoundAndNothingIsLeft() throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    let artifact = try put(session, bytes(2_000_000))
+    let path = "\(store)/\(try files()[0])"
+    for damaged in [bytes(2_000_000, 1), bytes(1_999_999), bytes(2_000_001), []] {
+      try Data(damaged).write(to: URL(filePath: path))
+      #expect(throws: DamagedArtifact.self) {
+        try session.fetchArtifact(sha256: artifact.sha256, to: "\(attempt.folder)/copy")
+      }
+    }
+    unlink(path)
+    let error = #expect(throws: StoreError.self) {
+      try session.fetchArtifact(sha256: artifact.sha256, to: "\(attempt.folder)/copy")
+    }
+    #expect(error?.description == "cannot open \(path): No such file or directory")
+    #expect(!FileManager.default.fileExists(atPath: "\(attempt.folder)/copy"))
+  }
+
+  @Test func aStoreThatCannotBeWrittenIsNamedAndNothingIsRegistered() throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    try FileManager.default.removeItem(atPath: store)
+    try Data().write(to: URL(filePath: store))
+    let error = #expect(throws: StoreError.self) { try put(session, bytes(2_000_000)) }
+    #expect(error?.description == "cannot create \(store)/sha256: Not a directory")
+    #expect(try attempt.count("select count(*) from pra.artifacts") == 0)
+  }
+
+  @Test(arguments: [
+    ("tape:0", "neither database nor file:/folder nor s3://bucket/prefix"),
+    ("file:relative", "neither database nor"), ("file:/a/../b", "absolute path"),
+    ("s3://bucket/../x", "letters, digits"), ("s3://bucket?color=red", "endpoint= and region="),
+    ("s3://bucket?endpoint=ftp://x", "http:// or https://"), ("s3://bucket", "AWS_ACCESS_KEY_ID"),
+  ]) func aLocationThatCannotBeIsRefused(location: String, words: String) throws {
+    var connection = owner()
+    let error = #expect(throws: StoreError.self) { try connection.probe(location) }
+    #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+  }
+
+  // MARK: garbage
+
+  @Test func onlyWhatNothingRefersToIsCollectedAfterItsGrace() throws {
+    let session = try attempt.open()
+    let kept = try put(session, bytes(2_000_000, 1))
+    _ = try put(session, bytes(2_000_000, 2))
+    try attempt.admin.run("select pra.use_store('database')")
+    _ = try put(session, bytes(2_000_000, 3))
+    _ = try put(session, [1])
+    var connection = owner()
+    // While an attempt runs, what it has stored may be referred to when it finishes.
+    #expect(try connection.collectGarbage(grace: 0, dry: false)[0].count == 0)
+    try session.finish(outputs: ["weights": kept])
+    #expect(try connection.collectGarbage(grace: 3600, dry: false)[0].count == 0)
+    #expect(try connection.collectGarbage(grace: 0, dry: true)[0].count == 3)
+    #expect(try files().count == 2)
+    #expect(try connection.collectGarbage(grace: 0, dry: false)[0].bytes == 4_000_001)
+    #expect(try files().count == 1)
+    #expect(try attempt.count("select count(*) from pra_store.artifact_chunks") == 0)
+    #expect(try attempt.count("select count(*) from pra_store.uploads") == 0)
+    #expect(try attempt.count("select count(*) from pra_store.objects") == 1)
+    var reader = RetryingConnection(
+      url: attempt.url, role: .read, name: "test", giveUp: { true }, report: { _ in })
+    #expect(try reader.bytes(sha256: kept.sha256) == bytes(2_000_000, 1))
+  }
+
+  /// The data of a run are named by its ingest job's arguments alone.
+  @Test func whatAJobNamesIsKept() throws {
+    let session = try attempt.open()
+    let named = try put(session, bytes(2_000_000))
+    try session.finish(outputs: [:])
+    try attempt.admin.query(
+      "select pra.enqueue('ingest', 1, $1::jsonb)",
+      [.text(#"{"deep": {"list": ["\#(named.sha256)"]}}"#)])
+    var connection = owner()
+    #expect(try connection.collectGarbage(grace: 0, dry: false)[0].count == 0)
+  }
+
+  /// A collector that died between marking and deleting, and bytes that are stored again.
+  @Test func markedBytesAreWrittenAnew() throws {
+    let session = try attempt.open()
+    let original = bytes(2_000_000)
+    _ = try put(session, original)
+    try session.finish(outputs: [:])
+    try attempt.admin.run("select * from pra.collect_garbage('0 s')")
+    #expect(
+      try attempt.count("select count(*) from pra_store.objects where state = 'deleting'") == 1)
+    #expect(try attempt.count("select count(*) from pra.artifacts") == 0)
+
+    let next = try Attempt(attempt.url)
+    let again = try next.open()
+    let artifact = try put(again, original)
+    var connection = owner()
+    _ = try connection.collectGarbage(grace: 3600, dry: false)
+    #expect(try again.fetchArtifact(sha256: artifact.sha256) == original)
+    try again.finish(outputs: ["weights": artifact])
+  }
+
+  @Test func anUploadThatWasNeverFinishedIsCollected() throws {
+    let folder = "\(store)/sha256/ab/cd"
+    let name = "abcd" + String(repeating: "0", count: 60)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try Data([1]).write(to: URL(filePath: "\(folder)/\(name)"))
+    try attempt.admin.query("select * from pra_store.begin_object($1, 1)", [.text(name)])
+    try attempt.open().finish(outputs: [:])
+    var connection = owner()
+    _ = try connection.collectGarbage(grace: 0, dry: false)
+    #expect(try files().isEmpty)
+    #expect(try attempt.count("select count(*) from pra_store.objects") == 0)
+  }
+
+  /// Losses 9, 1, 5, 4, 3, one checkpoint after each step.
+  @Test func checkpointsAreKeptByRule() throws {
+    let session = try attempt.open()
+    for (step, loss) in [9.0, 1, 5, 4, 3].enumerated() {
+      session.record([MetricPoint(name: "loss", step: Int64(step), value: loss)])
+      let path = try attempt.write([UInt8(step)], to: "state")
+      try session.registerCheckpoint(step: Int64(step + 1), files: [(name: "state", path: path)])
+    }
+    func reasons(_ rules: Retention, dry: Bool) throws -> [String] {
+      var connection = owner()
+      return try connection.retain(rules, run: nil, dry: dry).map { $0.reason ?? "-" }
+    }
+    #expect(try reasons(Retention(), dry: true) == ["-", "-", "-", "-", "last"])
+    #expect(
+      try reasons(Retention(keepLast: 2, keepBest: 1, keepEvery: 3), dry: true)
+        == ["-", "best", "every", "last", "last"])
+    #expect(throws: PostgresError.self) { try reasons(Retention(keepLast: 0), dry: true) }
+    #expect(try attempt.count("select count(*) from pra.checkpoints") == 5)
+    #expect(try reasons(Retention(keepBest: 1), dry: false).count == 5)
+    let left = try attempt.admin.query("select step from pra.checkpoints order by step")
+    #expect(try left.map { try $0.integer("step") } == [2, 5])
+    #expect(try session.latestCheckpoint(ofJob: attempt.job)?.step == 5)
+    session.close()
+  }
+
+  @Test func nobodyButTheOwnerCollects() throws {
+    for role in [DatabaseRole.read, .worker, .submit] {
+      let connection = try Connection(attempt.url, role: role)
+      for call in ["collect_garbage()", "use_store('database')", "drop_metrics(now())"] {
+        #expect(throws: PostgresError.self) { try connection.run("select pra.\(call)") }
+      }
+    }
+  }
+}

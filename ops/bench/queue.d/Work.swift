@@ -1,0 +1,111 @@
+// A worker of the benchmark: claims, does nothing, and finishes, in batches.
+
+import Glibc
+import JobQueue
+import Postgres
+import RunStore
+
+/// Prints `ready`, waits for a line, and then works for ever. It says `done TOTAL` at most every 50 ms,
+/// `lat MICROSECONDS` when a job that carries a time starts, and `start I` when a sleeping job starts.
+struct Work {
+  /// As the agent's defaults; shorter for measuring how soon a dead worker's jobs start again.
+  private let lease: Double
+  private let beat: Double
+  private let url: DatabaseURL
+
+  /// Attempts taken with one claim: of parts of arrays, which are a hundred jobs each, and of single
+  /// jobs.
+  private static let parts = 5
+  private static let singles = 100
+  /// Takes one job at a time.
+  private let isOneByOne = getenv("BENCH_ONE") != nil
+  /// Prints `claim MICROSECONDS` for each.
+  private let timesClaims = getenv("BENCH_CLAIMS") != nil
+
+  init(_ url: DatabaseURL) {
+    self.url = url
+    lease = getenv("BENCH_LEASE").flatMap { Double(String(cString: $0)) } ?? 30
+    beat = min(10, lease / 3)
+  }
+
+  func run() throws {
+    let connection = try Connection(url, role: .worker, name: "bench work")
+    let queue = WorkerQueue(connection)
+    try connection.listen("pra_ready")
+    let worker = try queue.register(
+      name: "bench-\(getpid())", kinds: ["noop", "timed", "sleep"], slots: 10_000,
+      lease: .seconds(lease))
+    let asleep = Monitor<[Lease]>([])
+    beatInBackground(worker, asleep)
+    print("ready")
+    fflush(nil)
+    guard readLine() != nil else { return }
+
+    var total = 0
+    var said = 0
+    var saidAt = 0.0
+    var oldest: Int64 = 0
+    var count = isOneByOne ? 1 : Self.parts
+    while true {
+      let asked = monotonicSeconds()
+      let jobs = try queue.claim(worker: worker, count: count, oldest: oldest)
+      if timesClaims { print("claim \(Int((monotonicSeconds() - asked) * 1e6))") }
+      var leases: [Lease] = []
+      var done = 0
+      for job in jobs {
+        switch job.kind {
+        case "sleep":
+          print("start \(number(after: "\"i\":", in: job.arguments))")
+          asleep.update { $0.append(job.lease) }
+          continue
+        case "timed":
+          print("lat \(Contender.microseconds() - number(after: "\"t\":", in: job.arguments))")
+        default: break
+        }
+        leases.append(job.lease)
+        done += job.count
+      }
+      if !leases.isEmpty {
+        guard try queue.finishMany(worker: worker, leases).count == leases.count else {
+          throw LeaseLost(description: "not every attempt was accepted")
+        }
+        total += done
+        if !isOneByOne { count = done > leases.count ? Self.parts : Self.singles }
+        // Whatever sleeps stays, so its number is the lowest that still matters.
+        oldest = asleep.read { $0.map(\.job).min() } ?? leases.map(\.job).min()!
+      }
+      let now = monotonicSeconds()
+      if total > said, now - saidAt >= 0.05 || jobs.isEmpty {
+        print("done \(total)")
+        (said, saidAt) = (total, now)
+      }
+      if !jobs.isEmpty { fflush(nil) }
+      if jobs.isEmpty {
+        fflush(nil)
+        _ = try connection.wait(.milliseconds(Int.random(in: 500...1000)))
+      }
+    }
+  }
+
+  /// JSON of ours, written by Contender.swift and by the server.
+  private func number(after key: String, in text: String) -> Int64 {
+    let compact = text.filter { $0 != " " }
+    guard let range = compact.firstRange(of: key) else { return 0 }
+    return Int64(compact[range.upperBound...].prefix { $0.isNumber }) ?? 0
+  }
+
+  private func beatInBackground(_ worker: Int64, _ asleep: Monitor<[Lease]>) {
+    _ = DedicatedThread("beat") { [url, beat] in
+      do {
+        let queue = WorkerQueue(try Connection(url, role: .worker, name: "bench beat"))
+        while true {
+          _ = try queue.heartbeat(worker: worker, running: asleep.read { $0 })
+          _ = try queue.reap()
+          usleep(UInt32(beat * 1e6))
+        }
+      } catch {
+        fail(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,74 @@
+// Speed of the run store on a private server with its ordinary settings; `ops/bench/store` calls it.
+
+import Foundation
+import Postgres
+import RunStore
+
+/// A private cluster in a temporary folder, and jobs that run on it.
+struct BenchWorld {
+  let cluster: EmbeddedCluster
+  let url: DatabaseURL
+  let admin: Connection
+  let folder: String
+
+  init() throws {
+    folder = ProcessInfo.processInfo.environment["PRA_BENCH_FOLDER"] ?? "/tmp/pra-bench-\(getpid())"
+    cluster = EmbeddedCluster(
+      home: folder, path: ProcessInfo.processInfo.environment["PATH"], runtimeFolder: nil)
+    (url, _) = try cluster.up()
+    _ = try Migrator(Connection(url)).migrate()
+    admin = try Connection(url)
+  }
+
+  func end() throws {
+    try cluster.down()
+    try FileManager.default.removeItem(atPath: folder)
+  }
+
+  /// A claimed job's session.
+  func session(_ further: [String: String] = [:]) throws -> StageSession {
+    let worker = try admin.query(
+      "select pra.register_worker('bench', '{}', '{default}', '{bench}', lease => '1 hour') as w"
+    ).single().integer("w")
+    try admin.run("select pra.enqueue('bench', pra.create_run('bench'), '{}')")
+    let job = try admin.query("select job, epoch from pra.claim($1)", [.integer(worker)]).single()
+    let scratch = "\(folder)/job-\(try job.string("job"))"
+    try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+    var ends: [Int32] = [0, 0]
+    socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
+    return try StageSession(
+      environment: [
+        "PRA_DATABASE_URL": url.conninfo, "PRA_JOB": try job.string("job"),
+        "PRA_EPOCH": try job.string("epoch"), "PRA_SCRATCH": scratch, "PRA_THREADS": "1",
+      ].merging(further.filter { $0.key.hasPrefix("AWS_") }) { $1 }, control: ends[1],
+      onLost: { fatalError($0) })
+  }
+}
+
+func seconds(_ body: () throws -> Void) rethrows -> Double {
+  let start = ContinuousClock.now
+  try body()
+  return (ContinuousClock.now - start) / .seconds(1)
+}
+
+func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+/// The names that a training step reports.
+let stepNames = [
+  "loss", "loss.flow", "loss.rec", "loss.l1", "loss.l2", "loss.norm_pix", "grad_norm", "lr",
+  "bad_steps",
+]
+
+func option(_ name: String, _ fallback: Int) -> Int {
+  let words = CommandLine.arguments
+  return words.firstIndex(of: "--\(name)").flatMap { Int(words[$0 + 1]) } ?? fallback
+}
+
+switch CommandLine.arguments.dropFirst().first {
+case "metrics": try benchMetrics(writers: option("writers", 8), seconds: option("seconds", 20))
+case "reads": try benchReads(points: option("points", 1_000_000))
+case "record": try benchRecord()
+case "artifacts": try benchArtifacts(megabytes: option("megabytes", 1024))
+case "checkpoint": try benchCheckpoint(megabytes: option("megabytes", 2048))
+default: fatalError("bench-store metrics|reads|record|artifacts|checkpoint")
+}

@@ -1,0 +1,125 @@
+// Enqueues jobs of every shape, cancels, preempts and retries some, and sees all of them end.
+
+import Glibc
+import JobQueue
+import Postgres
+import RunStore
+
+struct ChaosSubmitter {
+  private let url: DatabaseURL
+  private let log: Log
+  private let seed: UInt64
+  private let count: Int
+
+  init(_ url: DatabaseURL, _ log: Log, _ seed: UInt64, _ count: Int) {
+    (self.url, self.log, self.seed, self.count) = (url, log, seed, count)
+  }
+
+  func run() throws {
+    var dice = Dice(seed)
+    var server = RetryingConnection(url: url, role: .submit, name: "chaos submit", report: { _ in })
+    let run = try server.run {
+      let queue = SubmitQueue($0)
+      try queue.setLimit("three", slots: 3)
+      return try queue.createRun(name: "chaos", idempotencyKey: "chaos")
+    }
+    var known: [Int64] = []
+    var elements = 0
+    var number = 0
+    // There is work as long as there are faults to come: the driver removes this file after the last.
+    while elements < count || access("\(log.path).more", F_OK) == 0 {
+      number += 1
+      let shape = dice.percent()
+      var more = ""
+      var size = 1
+      switch shape {
+      case ..<30: break
+      case ..<45: more = ", limits => '{three}'"
+      case ..<55:
+        size = 20
+        more = ", array_first => 0, array_last => 19, pack => 4, array_limit => 2"
+      case ..<65:
+        size = 12
+        more = ", array_first => 5, array_last => 16"
+      case ..<72:
+        size = Int.random(in: 2...3, using: &dice)
+        more = ", array_first => 0, array_last => \(size - 1), gang => true"
+      case ..<90:
+        if let parent = known.randomElement(using: &dice) { more = ", after => '{\(parent)}'" }
+      default: more = ", delay => '200 ms', priority => \(dice.percent() / 20)"
+      }
+      // Repeated with its key until it is answered, and sometimes once more.
+      for _ in 0..<(dice.percent() < 10 ? 2 : 1) {
+        let id = try server.run {
+          try $0.query(
+            """
+            select pra.enqueue(kind => 'chaos', run => $1, arguments => '{}', lost_retries => 100000,
+              fault_retries => 100000, idempotency_key => $2\(more)) as id
+            """, [.integer(run), .text("key \(number)")]
+          ).single().integer("id")
+        }
+        log.say("enqueued", ("key", "\(number)"), ("job", "\(id)"))
+        known.append(id)
+      }
+      elements += size
+      if dice.percent() < 8 { try disturb(known.randomElement(using: &dice)!, &dice, &server) }
+      usleep(useconds_t.random(in: 0..<4000, using: &dice))
+    }
+    log.say("enqueued-all")
+    try seeThemEnd(&server)
+    log.say("ended-all")
+    print("ended-all")
+  }
+
+  private func disturb(_ job: Int64, _ dice: inout Dice, _ server: inout RetryingConnection) throws
+  {
+    let how = dice.percent()
+    do {
+      try server.run {
+        let queue = SubmitQueue($0)
+        switch how {
+        case ..<25: try queue.cancel(job, withDependents: how < 10)
+        case ..<70: try queue.preempt(job, grace: .milliseconds(300))
+        default: try queue.retry(job)
+        }
+      }
+      log.say("disturbed", ("job", "\(job)"), ("how", "\(how)"))
+    } catch let error as PostgresError where ["PR002", "PR004"].contains(error.sqlState) {
+      // It is not in a state for that.
+    }
+  }
+
+  /// What waits for something that ended badly is revived by a retry of that.
+  private func seeThemEnd(_ server: inout RetryingConnection) throws {
+    while true {
+      let open = try server.run {
+        try SubmitQueue($0).reap()
+        return try $0.query(
+          """
+          select count(*) as n from pra.jobs where state in ('blocked', 'ready', 'running')
+          """
+        ).single().integer("n")
+      }
+      if open == 0 { return }
+      let stuck = try server.run {
+        try $0.query(
+          """
+          select distinct p.id
+          from pra.jobs as j cross join unnest(j.depends_on) as d join pra.jobs as p on p.id = d
+          where j.state = 'blocked' and p.state in ('failed', 'cancelled', 'quarantined')
+          order by p.id
+          """
+        ).map { try $0.integer("id") }
+      }
+      for job in stuck {
+        do {
+          try server.run { try SubmitQueue($0).retry(job) }
+          log.say("retried", ("job", "\(job)"))
+        } catch let error as PostgresError where error.sqlState == "PR004" {
+          // Somebody's member, or running again.
+        }
+      }
+      usleep(100_000)
+    }
+  }
+}

@@ -41,22 +41,22 @@ final class NumpyArchive: TensorSource {
       throw FileError("\(path): holds no array '\(name)'; it has \(names.count) others")
     }
     return try archive.withBytes(entry) { bytes in
-      let where_ = "\(path): \(entry.name)"
+      let place = "\(path): \(entry.name)"
       guard bytes.count >= 10, bytes.starts(with: [0x93] + Array("NUMPY".utf8)) else {
-        throw FileError("\(where_): is no npy array")
+        throw FileError("\(place): is no npy array")
       }
-      let reader = ByteReader(bytes, path: where_)
+      let reader = ByteReader(bytes, path: place)
       let (start, length) =
         bytes[6] == 1 ? (10, Int(try reader.u16(8))) : (12, Int(try reader.u32(8)))
       let text = String(decoding: try reader.slice(start, length), as: UTF8.self)
-      let header = try Self.parse(text, where_)
+      let header = try Self.parse(text, place)
       let data = UnsafeRawBufferPointer(rebasing: bytes[(start + length)...])
       guard let count = elementCount(header.shape),
         !count.multipliedReportingOverflow(by: header.encoding.size).overflow,
         count * header.encoding.size == data.count
       else {
         throw FileError(
-          "\(where_): shape \(header.shape) does not fit its \(data.count) bytes of data")
+          "\(place): shape \(header.shape) does not fit its \(data.count) bytes of data")
       }
       return try body(header, data)
     }

@@ -18,12 +18,14 @@ private struct Reference: Decodable {
   let taps: [[Double]]
   let loss: Double
   let gradient: [String: Double]
-  let gradient_norm: Double
+  let gradientNorm: Double
 
   init() throws {
     let url = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appending(path: "Golden/weights/lpips.json")
-    self = try JSONDecoder().decode(Reference.self, from: Data(contentsOf: url))
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    self = try decoder.decode(Reference.self, from: Data(contentsOf: url))
   }
 
   /// Random weights by name: He-scaled convolutions, small biases, uniform linear layers.
@@ -68,7 +70,7 @@ private struct Reference: Decodable {
     tape.backward([(1, loss)])
     let gradient = try #require(tape.gradient(of: x)).doubles
     let norm = gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
-    #expect(abs(norm - reference.gradient_norm) < 10 * tolerance * norm)
+    #expect(abs(norm - reference.gradientNorm) < 10 * tolerance * norm)
     let scale = reference.gradient.values.map(abs).max()!
     #expect(reference.gradient.count > 100)
     for (place, expected) in reference.gradient {

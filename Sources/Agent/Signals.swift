@@ -14,6 +14,12 @@ final class Signals: Sendable {
 
   init() {
     signalDescriptor.store(wakeUp.signalDescriptor, ordering: .sequentiallyConsistent)
+    // Whoever started this program may have blocked them: a mask survives exec.
+    var taken = sigset_t()
+    sigemptyset(&taken)
+    sigaddset(&taken, SIGTERM)
+    sigaddset(&taken, SIGINT)
+    pthread_sigmask(SIG_UNBLOCK, &taken, nil)
     before = [SIGTERM, SIGINT].map { number in
       var action = sigaction()
       action.__sigaction_handler.sa_handler = { _ in

@@ -96,7 +96,8 @@ package struct ResidualMLP {
     let last = finalModulation(m)
     return output(
       layerNormModulated(
-        x, scale: ModulationColumns(last, first: 0), shift: ModulationColumns(last, first: shape.width)))
+        x, scale: ModulationColumns(last, first: 0),
+        shift: ModulationColumns(last, first: shape.width)))
   }
 }
 

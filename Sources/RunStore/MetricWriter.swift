@@ -147,7 +147,7 @@ final class MetricWriter: Sendable {
           let isFlush = work.flushesWanted > work.flushesDone
           let isClosing = work.closeUntil != nil
           try send(confirming: isFlush || isClosing)
-          try sendProgress(now: isClosing)
+          try sendProgress(now: isFlush || isClosing)
           let isEmpty = spool.count == 0
           writer.inbox.update {
             $0.lastBatch = lastBatch
@@ -191,7 +191,8 @@ final class MetricWriter: Sendable {
             work.points = []
           }
           if inbox.progress != nil || self.progress != nil {
-            if isTime(max(self.progressAt, self.retryAt)) {
+            // The last word goes with a flush: after it the job may end.
+            if isTime(urgent ? self.retryAt : max(self.progressAt, self.retryAt)) {
               isDue = true
               inbox.progress = nil
             } else {

@@ -67,6 +67,18 @@ import Testing
     #expect(try attempt.series("loss") == ["0=0 of 2", "1=1 of 2"])
   }
 
+  /// However fast the stage was: the job's last word on its progress is there when it has ended.
+  @Test func aFinishedJobShowsItsLastProgress() throws {
+    let session = try attempt.open()
+    let shown = "select coalesce(progress_done, 0) from pra.jobs where id = \(attempt.job)"
+    session.progress(done: 1, total: 12, unit: "images")
+    try wait { try attempt.count(shown) == 1 }
+    session.progress(done: 12, total: 12, unit: "images")
+    try session.finish(outputs: [:])
+    #expect(try attempt.count(shown) == 12)
+    session.close()
+  }
+
   @Test func valuesThatAreNoNumbersAreKept() throws {
     let session = try attempt.open()
     session.record([

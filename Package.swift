@@ -119,7 +119,8 @@ let package = Package(
     .executableTarget(
       name: "bench-compute",
       dependencies: [
-        "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor", "Training",
+        "AllocationCount", "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor",
+        "Training",
       ],
       path: "ops/bench/compute.d", swiftSettings: swiftSettings),
 
@@ -135,6 +136,9 @@ let package = Package(
       name: "chaos-client", dependencies: ["JobQueue", "Postgres", "RunStore"],
       path: "ops/chaos/queue.d", swiftSettings: swiftSettings),
 
+    // malloc and its kin with a counter, for what must not ask for memory.
+    .target(name: "AllocationCount", path: "Tests/Support/AllocationCount"),
+
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
       name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",
@@ -148,7 +152,8 @@ let package = Package(
     tests(
       "ModelTests",
       [
-        "Autodiff", "Configuration", "Evaluation", "NeuralNetwork", "PRAModel", "Sampling",
+        "AllocationCount", "Autodiff", "Configuration", "Evaluation", "NeuralNetwork", "PRAModel",
+        "Sampling",
         "Tensor",
         "TensorFiles", "Training",
       ]),

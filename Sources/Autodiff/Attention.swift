@@ -25,7 +25,9 @@ package struct RotaryAngles {
 package func attention(
   _ qkv: Variable, heads: Int, angles: RotaryAngles, causal: Bool
 ) -> Variable {
-  let value = qkv.value
+  // Where products round anyhow, what the backward pass needs is kept rounded.
+  let rounded = qkv.tape.roundsActivations ? RoundedTensor(qkv.value) : nil
+  let value = rounded?.widened ?? qkv.value
   let (batch, tokens, packed) = value.dimensions3
   let width = packed / 3
   precondition(angles.tokens == tokens, "attention: \(angles.tokens) angles, \(tokens) tokens")
@@ -48,7 +50,13 @@ package func attention(
       kernel(to, from, cosine, sine, $0, working(thread), begin, end)
     }
   }
-  return qkv.tape.record(out, from: [qkv]) { [shape] tape, dout in
+  let kept = rounded.map { rounded in { rounded.widened } } ?? { value }
+  let large = rounded != nil && out.byteCount >= Variable.worthRecomputing
+  let result = large ? RoundedTensor(out) : nil
+  let recipe = result.map { result in { result.widened } }
+  let place = qkv.place
+  return qkv.tape.record(out, from: [qkv], recipe: recipe) { [shape] tape, dout in
+    let value = kept()
     let dqkv = Tensor(like: value)
     value.device.count(multiplyAdds: 5 * products)
     let (to, gradient, from) = (dqkv.pointer, dout.pointer, value.pointer)
@@ -61,7 +69,7 @@ package func attention(
         kernel(to, gradient, from, cosine, sine, $0, working(thread), begin, end)
       }
     }
-    tape.add(dqkv, to: qkv.place)
+    tape.add(dqkv, to: place)
   }
 }
 

@@ -39,7 +39,7 @@ package struct Variable {
     let value = value
     return { value }
   }
-  private static let worthRecomputing = 4 << 20
+  static let worthRecomputing = 4 << 20
 
   /// Where the gradient goes, without the numbers.
   var place: GradientPlace { GradientPlace(id: id, shape: shape) }
@@ -125,6 +125,11 @@ package final class Tape {
     isRecording = recording
     recomputes = recomputing
     packsWeights = packingWeights
+  }
+
+  /// Whether large activations are rounded to what products read anyhow, and kept like that.
+  var roundsActivations: Bool {
+    products == .bfloat16 && type == .float32 && device.multipliesBFloat16 && !packsWeights
   }
 
   /// A tensor into which no gradient flows.

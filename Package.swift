@@ -174,8 +174,7 @@ let package = Package(
       "CommandLineTests",
       [
         "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "pra-compare", "Postgres",
-        "Raster",
-        "DatabaseTesting",
+        "Raster", "DatabaseTesting", "TensorFiles",
       ]),
   ],
   swiftLanguageModes: [.v6]

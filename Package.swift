@@ -140,6 +140,9 @@ let package = Package(
       name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",
       swiftSettings: swiftSettings),
     .executableTarget(
+      name: "read-weights", dependencies: ["Files", "TensorFiles"], path: "Tests/Support/Weights",
+      swiftSettings: swiftSettings),
+    .executableTarget(
       name: "test-agent", dependencies: ["Agent", "Postgres", "RunStore", logging],
       path: "Tests/Support/Agent",
       swiftSettings: swiftSettings),
@@ -160,7 +163,7 @@ let package = Package(
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests(
       "ImagesTests", ["Files", "Images", "Raster", "Tensor"], resources: [.copy("Golden")]),
-    tests("TensorFilesTests", ["Files", "TensorFiles"]),
+    tests("TensorFilesTests", ["Files", "TensorFiles", "read-weights"]),
     tests(
       "RunStoreTests",
       ["DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore", "pra-test"]),

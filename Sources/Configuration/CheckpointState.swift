@@ -55,7 +55,7 @@ package struct CheckpointState: Section {
       guard let text = metadata[field.key] else { return nil }
       let value: SettingValue =
         switch field.key {
-        case "config": try SettingValue(parsing: text, source: "config")
+        case "config": try SettingValue(parsingJSON: text, source: "config")
         case let key where texts.contains(key): .string(text)
         default: .integer(text)
         }
@@ -71,7 +71,7 @@ package struct CheckpointState: Section {
   /// Reads a file's text.
   /// - Throws: `ConfigurationError` naming a missing, unknown or wrong key
   package init(canonicalJSON text: String) throws {
-    try apply(SettingValue(parsing: text, source: "state.json"), at: "", complete: true)
+    try apply(SettingValue(parsingJSON: text, source: "state.json"), at: "", complete: true)
     try config.validate()
   }
 }

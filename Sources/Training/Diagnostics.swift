@@ -52,6 +52,23 @@ struct Diagnostics {
     ]
   }
 
+  /// How wrong fed patches are, as root mean squares over pixels in [-1, 1].
+  /// - `feedback.perturbed`: what the AR pass of `pra` reads, decoded from perturbed states
+  /// - `feedback.sampled`: what sampling reads, decoded from states that the head draws
+  /// - `feedback.ratio`: the first over the second; `perturb.t_min` is chosen by it
+  static func feedback(
+    _ activations: StepActivations, of batch: TrainingBatch, _ model: PRAModel
+  ) -> [(name: String, value: Double)] {
+    guard let decoded = activations["decoded"]?.value, let hidden = activations["hidden"]?.value,
+      let sampled = model.sampledDecoding(batch, hidden: hidden)
+    else { return [] }
+    let errors = [decoded, sampled].map { meanSquare($0, batch.patches).squareRoot() }
+    return [
+      ("feedback.perturbed", errors[0]), ("feedback.sampled", errors[1]),
+      ("feedback.ratio", errors[0] / errors[1]),
+    ]
+  }
+
   /// 10 log10(4 / error) for pixels in [-1, 1].
   static func decibels(_ error: Double) -> Double { 10 * log10(4 / error) }
 

@@ -72,8 +72,9 @@ package final class Trainer {
     ]
     if step % Diagnostics.interval == 0 {
       let rows = activations["states"]?.shape[0] ?? 0
-      let last = batch.patches.slice(batch.labels.count - rows..<batch.labels.count)
-      losses += Diagnostics.states(activations, patches: last)
+      let last = batch.slice(batch.labels.count - rows..<batch.labels.count)
+      losses += Diagnostics.states(activations, patches: last.patches)
+      losses += Diagnostics.feedback(activations, of: last, model)
     }
     let report = StepReport(step: step, values: losses, skipped: !finite)
     step += 1

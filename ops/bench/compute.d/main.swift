@@ -2,7 +2,7 @@
 // them. ops/bench/compute calls both in turns.
 //
 //   bench-compute {step,sample,limit} [--preset P] [--batch B] [--threads N] [--rounds R]
-//                 [--precision fp32|bf16]
+//                 [--precision fp32|bf16] [--warm W] [--micro-batch M] [--recompute]
 //   bench-compute products [--threads N] [--rounds R]     a table beside OpenBLAS
 
 import COpenBLAS
@@ -91,6 +91,9 @@ func peakMemory() -> Int {
   var configuration = preset.configuration
   configuration.loss.lpips = 0
   if precision == "bf16" { configuration.training.precision = .bf16 }
+  let part = option("micro-batch", batch)
+  (configuration.training.batch, configuration.training.microBatch) = (batch, part)
+  configuration.training.recompute = CommandLine.arguments.contains("--recompute")
   configuration.sampling.method = .euler
   configuration.sampling.steps = 25
   configuration.sampling.scale = 2
@@ -107,7 +110,7 @@ func peakMemory() -> Int {
     pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: trainer.model.sizes, on: device)
   let labels = (0..<batch).map { $0 % classes }
   // Two steps first: memory is reserved and caches are warm from then on.
-  let warm = 2
+  let warm = option("warm", 2)
   var before = 0
   let times = try (0..<rounds + warm).map { step in
     before = device.multiplyAdds

@@ -119,7 +119,8 @@ let package = Package(
     .executableTarget(
       name: "bench-compute",
       dependencies: [
-        "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor", "Training",
+        "AllocationCount", "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor",
+        "Training",
       ],
       path: "ops/bench/compute.d", swiftSettings: swiftSettings),
 
@@ -134,6 +135,9 @@ let package = Package(
     .executableTarget(
       name: "chaos-client", dependencies: ["JobQueue", "Postgres", "RunStore"],
       path: "ops/chaos/queue.d", swiftSettings: swiftSettings),
+
+    // malloc and its kin with a counter, for what must not ask for memory.
+    .target(name: "AllocationCount", path: "Tests/Support/AllocationCount"),
 
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
@@ -151,7 +155,8 @@ let package = Package(
     tests(
       "ModelTests",
       [
-        "Autodiff", "Configuration", "Evaluation", "NeuralNetwork", "PRAModel", "Sampling",
+        "AllocationCount", "Autodiff", "Configuration", "Evaluation", "NeuralNetwork", "PRAModel",
+        "Sampling",
         "Tensor",
         "TensorFiles", "Training",
       ]),

@@ -16,7 +16,7 @@ extension PRAModel {
   /// - Returns: [batch, N, P], not clamped
   package func sampledDecoding(_ batch: TrainingBatch, hidden: Tensor) -> Tensor? {
     guard case .states(let parts) = generator else { return nil }
-    let (rows, count) = (batch.labels.count, sizes.positions)
+    let (rows, count) = (batch.count, sizes.positions)
     let tape = Tape(on: device, type: type, products: products, recording: false)
     let hidden = tape.constant(hidden)
     let noise = normals(
@@ -27,7 +27,9 @@ extension PRAModel {
       [Double](repeating: 1 / Double(steps), count: rows * count), [rows * count], type: type,
       on: device)
     for j in 0..<steps {
-      let times = [Double](repeating: Double(j) / Double(steps), count: rows * count)
+      let times = Tensor(
+        [Double](repeating: Double(j) / Double(steps), count: rows * count), [rows * count],
+        type: .float64, on: device)
       z = add(z, rowsScaled(parts.head(z, times: times, hidden: hidden, repeats: 1), by: length))
     }
     return parts.decoder(normalizedState(z, configuration.state.norm), hidden: hidden).value

@@ -43,7 +43,7 @@ struct Diagnostics {
   static func states(
     _ activations: StepActivations, patches: Tensor
   ) -> [(name: String, value: Double)] {
-    guard let states = activations["states"]?.value, let decoded = activations["decoded"]?.value
+    guard let states = activations["states"], let decoded = activations["decoded"]
     else { return [] }
     let (norm, rank) = spread(states)
     return [
@@ -59,7 +59,7 @@ struct Diagnostics {
   static func feedback(
     _ activations: StepActivations, of batch: TrainingBatch, _ model: PRAModel
   ) -> [(name: String, value: Double)] {
-    guard let decoded = activations["decoded"]?.value, let hidden = activations["hidden"]?.value,
+    guard let decoded = activations["decoded"], let hidden = activations["hidden"],
       let sampled = model.sampledDecoding(batch, hidden: hidden)
     else { return [] }
     let errors = [decoded, sampled].map { meanSquare($0, batch.patches).squareRoot() }

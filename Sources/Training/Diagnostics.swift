@@ -59,10 +59,21 @@ struct Diagnostics {
   static func feedback(
     _ activations: StepActivations, of batch: TrainingBatch, _ model: PRAModel
   ) -> [(name: String, value: Double)] {
-    guard let decoded = activations["decoded"], let hidden = activations["hidden"],
-      let sampled = model.sampledDecoding(batch, hidden: hidden)
-    else { return [] }
-    let errors = [decoded, sampled].map { meanSquare($0, batch.patches).squareRoot() }
+    guard let decoded = activations["decoded"], let hidden = activations["hidden"] else {
+      return []
+    }
+    var sums = (perturbed: 0.0, sampled: 0.0)
+    // A few images at once: a look at the states must not take the memory of a step.
+    for first in stride(from: 0, to: batch.count, by: 8) {
+      let rows = first..<min(first + 8, batch.count)
+      let part = batch.slice(rows)
+      guard let sampled = model.sampledDecoding(part, hidden: hidden.slice(rows)) else {
+        return []
+      }
+      sums.perturbed += Double(rows.count) * meanSquare(decoded.slice(rows), part.patches)
+      sums.sampled += Double(rows.count) * meanSquare(sampled, part.patches)
+    }
+    let errors = [sums.perturbed, sums.sampled].map { ($0 / Double(batch.count)).squareRoot() }
     return [
       ("feedback.perturbed", errors[0]), ("feedback.sampled", errors[1]),
       ("feedback.ratio", errors[0] / errors[1]),

@@ -305,15 +305,19 @@ private final class Folder {
   }
 
   @Test func feedbackErrorsAreReported() throws {
-    func values(_ edit: (inout ModelConfiguration) -> Void) throws -> [String: Double] {
+    func values(
+      count: Int = 5, _ edit: (inout ModelConfiguration) -> Void
+    ) throws -> [String: Double] {
       let trainer = try trainer(edit)
-      let report = try trainer.run(tinyBatch(trainer.model, count: 5))
+      let report = try trainer.run(tinyBatch(trainer.model, count: count))
       return Dictionary(uniqueKeysWithValues: report.values.map { ($0.name, $0.value) })
     }
     let whole = try values { _ in }
     let (perturbed, sampled) = (whole["feedback.perturbed"]!, whole["feedback.sampled"]!)
     #expect(perturbed > 0 && sampled > 0 && perturbed != sampled)
     #expect(whole["feedback.ratio"] == perturbed / sampled)
+    let many = try values(count: 19) { _ in }
+    #expect(abs(many["reconstruction.psnr"]! - 20 * log10(2 / many["feedback.perturbed"]!)) < 1e-9)
     // 10 log10(4 / e^2) is the same error in decibels.
     #expect(abs(whole["reconstruction.psnr"]! - 20 * log10(2 / perturbed)) < 1e-9)
     // Of a batch in parts they are those of its last part, with its own random numbers.

@@ -119,8 +119,8 @@ let package = Package(
     .executableTarget(
       name: "bench-compute",
       dependencies: [
-        "AllocationCount", "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor",
-        "Training",
+        "AllocationCount", "COpenBLAS", "Configuration", "NeuralNetwork", "PRAModel", "Sampling",
+        "Tensor", "Training",
       ],
       path: "ops/bench/compute.d", swiftSettings: swiftSettings),
 
@@ -144,6 +144,9 @@ let package = Package(
       name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",
       swiftSettings: swiftSettings),
     .executableTarget(
+      name: "read-weights", dependencies: ["Files", "TensorFiles"], path: "Tests/Support/Weights",
+      swiftSettings: swiftSettings),
+    .executableTarget(
       name: "test-agent", dependencies: ["Agent", "Postgres", "RunStore", logging],
       path: "Tests/Support/Agent",
       swiftSettings: swiftSettings),
@@ -165,7 +168,7 @@ let package = Package(
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests(
       "ImagesTests", ["Files", "Images", "Raster", "Tensor"], resources: [.copy("Golden")]),
-    tests("TensorFilesTests", ["Files", "TensorFiles"]),
+    tests("TensorFilesTests", ["Files", "TensorFiles", "read-weights"]),
     tests(
       "RunStoreTests",
       ["DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore", "pra-test"]),
@@ -179,8 +182,7 @@ let package = Package(
       "CommandLineTests",
       [
         "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "pra-compare", "Postgres",
-        "Raster",
-        "DatabaseTesting",
+        "Raster", "DatabaseTesting", "TensorFiles",
       ]),
   ],
   swiftLanguageModes: [.v6]

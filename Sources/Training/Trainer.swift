@@ -113,9 +113,9 @@ package final class Trainer {
     values[count + 3].value = diagnostics.spikes(after: loss)
     if step % Diagnostics.interval == 0 {
       let rows = work.activations["states"]?.shape[0] ?? 0
-      let all = work.batch.patches
-      values += Diagnostics.states(
-        work.activations, patches: all.slice(all.shape[0] - rows..<all.shape[0]))
+      let last = work.batch.slice(work.batch.count - rows..<work.batch.count)
+      values += Diagnostics.states(work.activations, patches: last.patches)
+      values += Diagnostics.feedback(work.activations, of: last, model)
     }
   }
 

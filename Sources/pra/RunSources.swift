@@ -4,7 +4,9 @@ import Configuration
 import Digest
 import Files
 import Foundation
+import JobKinds
 import RunStore
+import TensorFiles
 
 /// The tar that a run ingests: a file, or a folder packed into one.
 final class Source {
@@ -52,22 +54,48 @@ private func refusing<T>(_ key: String = "data.source", _ body: () throws -> T) 
   }
 }
 
-/// The files of `loss.lpips_file` of every arm.
+extension RunFile {
+  /// Reads a run file; where it has `init`, over the configuration that this file holds.
+  init(reading path: String, overrides: [Override] = []) throws {
+    try self.init(path: path, overrides: overrides) { file in
+      try refusing("init.file") {
+        try CheckpointState.stored(in: try WeightFiles.open(file).metadata, of: file)?.config
+      }
+    }
+  }
+}
+
+/// The files of `loss.lpips_file` of every arm, and that of `init`.
 struct WeightArtifacts {
-  /// SHA-256 by the name that the configuration gives.
+  /// SHA-256 by the name that the run file gives.
   let digests: [String: String]
   private let paths: [String: String]
 
   /// - Parameter file: the run file, from whose folder relative names are taken
   init(_ plan: RunFile, besides file: String) throws {
-    let names = Set(plan.arms.flatMap(\.configuration.loss.lpipsFile))
-    paths = Dictionary(uniqueKeysWithValues: names.map { ($0, RunFile.path($0, besides: file)) })
-    digests = try paths.mapValues { path in
-      let bytes = try refusing("loss.lpips_file") { try MappedFile(path) }
-      var digest = SHA256()
-      withExtendedLifetime(bytes) { digest.update(bytes.bytes) }
-      return digest.hexadecimal()
-    }
+    var keys = Dictionary(
+      plan.arms.flatMap(\.configuration.loss.lpipsFile).map { ($0, "loss.lpips_file") }
+    ) { first, _ in first }
+    if let start = plan.start { keys[start.file] = "init.file" }
+    paths = Dictionary(
+      uniqueKeysWithValues: keys.keys.map { ($0, RunFile.path($0, besides: file)) })
+    digests = try Dictionary(
+      uniqueKeysWithValues: paths.map { name, path in
+        let bytes = try refusing(keys[name]!) { try MappedFile(path) }
+        var digest = SHA256()
+        withExtendedLifetime(bytes) { digest.update(bytes.bytes) }
+        return (name, digest.hexadecimal())
+      })
+  }
+
+  /// Argument `init` of the run's training jobs.
+  func start(of plan: RunFile) -> TrainArguments.Start {
+    var start = TrainArguments.Start()
+    guard let given = plan.start else { return start }
+    start.weights = [digests[given.file]!]
+    start.name = URL(filePath: given.file).lastPathComponent
+    start.restart = given.restart
+    return start
   }
 
   /// Content-addressed: sent again only where the store does not have them.

@@ -1,6 +1,7 @@
 // The training loop: resuming to the bit, skipped steps, checkpoints that are cut or of another run.
 
 import AllocationCount
+import Autodiff
 import Configuration
 import Foundation
 import PRAModel
@@ -274,6 +275,56 @@ private final class Folder {
     for _ in 0..<60 { #expect(diagnostics.spikes(after: 1) == 0) }
     #expect(diagnostics.spikes(after: 1.9) == 0)
     #expect(diagnostics.spikes(after: 9) == 1 && diagnostics.spikes(after: .nan) == 1)
+  }
+
+  /// The first patch of an exact rollout from noise is drawn from the same states after the same
+  /// class tokens: both must find the same pixels.
+  @Test(arguments: [DecoderContext.causal, .hidden, .none])
+  func sampledDecodingIsWhatARolloutFeeds(_ context: DecoderContext) throws {
+    let configuration = tiny {
+      $0.method = .exactRollout
+      $0.rollout.start = .noise
+      $0.rollout.steps = 3
+      $0.decoder.context = context
+    }
+    let model = shaken(try PRAModel(configuration, classes: 3, on: Device(threads: 1)))
+    let batch = tinyBatch(model)
+    let (_, activations) = model.losses(batch, on: Tape(on: model.device))
+    let fed = try #require(activations["rollout"])
+    let hidden = try #require(activations["hidden"])
+    let sampled = try #require(model.sampledDecoding(batch, hidden: hidden))
+    #expect(sampled.shape == fed.shape)
+    let (tokens, width) = (fed.shape[1], fed.shape[2])
+    for image in 0..<3 {
+      let first = image * tokens * width
+      for i in first..<first + width {
+        #expect(abs(sampled[i] - fed[i]) < 1e-5 * max(1, abs(fed[i])), "image \(image), \(i)")
+      }
+    }
+    #expect(fed[0] != fed[tokens * width])
+  }
+
+  @Test func feedbackErrorsAreReported() throws {
+    func values(
+      count: Int = 5, _ edit: (inout ModelConfiguration) -> Void
+    ) throws -> [String: Double] {
+      let trainer = try trainer(edit)
+      let report = try trainer.run(tinyBatch(trainer.model, count: count))
+      return Dictionary(uniqueKeysWithValues: report.values.map { ($0.name, $0.value) })
+    }
+    let whole = try values { _ in }
+    let (perturbed, sampled) = (whole["feedback.perturbed"]!, whole["feedback.sampled"]!)
+    #expect(perturbed > 0 && sampled > 0 && perturbed != sampled)
+    #expect(whole["feedback.ratio"] == perturbed / sampled)
+    let many = try values(count: 19) { _ in }
+    #expect(abs(many["reconstruction.psnr"]! - 20 * log10(2 / many["feedback.perturbed"]!)) < 1e-9)
+    // 10 log10(4 / e^2) is the same error in decibels.
+    #expect(abs(whole["reconstruction.psnr"]! - 20 * log10(2 / perturbed)) < 1e-9)
+    // Of a batch in parts they are those of its last part, with its own random numbers.
+    let parts = try values { $0.training.microBatch = 2 }
+    #expect(parts["feedback.sampled"]! > 0 && parts["feedback.sampled"] != sampled)
+    let alone = try values { $0.method = .teacherForced }
+    #expect(alone.keys.allSatisfy { !$0.hasPrefix("feedback") })
   }
 
   @Test func notANumberInACheckpointIsNamed() throws {

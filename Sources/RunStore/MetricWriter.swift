@@ -186,6 +186,8 @@ final class MetricWriter: Sendable {
             || !inbox.points.isEmpty && isTime(self.sealAt)
           {
             isDue = true
+            // On their way is not there yet.
+            inbox.backlog += inbox.points.count
             inbox.points = []
           } else {
             work.points = []

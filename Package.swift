@@ -76,7 +76,8 @@ let package = Package(
       ]),
     library(
       "Sampling", ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"]),
-    library("Evaluation", ["Tensor", "COpenBLAS"]),
+    library("Inception", ["Autodiff", "Files", "Tensor", "TensorFiles"]),
+    library("Evaluation", ["COpenBLAS", "Inception", "Tensor"]),
 
     library("Digest", ["CCrypto"]),
 
@@ -124,6 +125,11 @@ let package = Package(
       path: "ops/bench/compute.d", swiftSettings: swiftSettings),
 
     .executableTarget(
+      name: "bench-inception",
+      dependencies: ["Evaluation", "Inception", "Tensor", "TensorFiles"],
+      path: "ops/bench/inception.d", swiftSettings: swiftSettings),
+
+    .executableTarget(
       name: "bench-store", dependencies: ["Postgres", "RunStore"],
       path: "ops/bench/store.d", swiftSettings: swiftSettings),
 
@@ -152,6 +158,8 @@ let package = Package(
         "Tensor",
         "TensorFiles", "Training",
       ]),
+    tests(
+      "EvaluationTests", ["Evaluation", "Files", "Inception", "Tensor", "TensorFiles"]),
     tests("TensorTests", ["CKernels", "Tensor"]),
     tests("AutodiffTests", ["Autodiff", "Tensor"]),
     tests("ConfigurationTests", ["Configuration"]),

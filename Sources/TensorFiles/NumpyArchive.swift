@@ -19,6 +19,9 @@ final class NumpyArchive: TensorSource {
     }
   }
 
+  /// Whether the array's bytes are in the file as they are.
+  func isStored(_ name: String) -> Bool { archive.entry("\(name).npy")?.method == 0 }
+
   func shape(of name: String) throws -> [Int] {
     try withArray(name) { header, _ in header.shape }
   }
@@ -29,12 +32,14 @@ final class NumpyArchive: TensorSource {
     }
   }
 
-  private struct Header {
+  struct Header {
     let encoding: ElementEncoding
     let shape: [Int]
   }
 
-  private func withArray<T>(
+  /// Calls body with an array's header and its elements as they lie; a stored array's bytes are the
+  /// file's and stay as long as the archive.
+  func withArray<T>(
     _ name: String, _ body: (Header, UnsafeRawBufferPointer) throws -> T
   ) throws -> T {
     guard let entry = archive.entry("\(name).npy") else {

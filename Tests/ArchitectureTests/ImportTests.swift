@@ -19,7 +19,8 @@ private let allowed: [String: Set<String>] = [
     "Autodiff", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
   ],
   "Sources/Sampling": ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"],
-  "Sources/Evaluation": ["COpenBLAS", "Tensor"],
+  "Sources/Inception": ["Autodiff", "Files", "Tensor", "TensorFiles"],
+  "Sources/Evaluation": ["COpenBLAS", "Inception", "Tensor"],
   // The queue runs without a model.
   "Sources/Digest": ["CCrypto"],
   "Sources/Postgres": ["CMigrations", "CPostgres"],

@@ -101,7 +101,8 @@ let package = Package(
     .target(
       name: "StageInputs",
       dependencies: [
-        "Configuration", "Files", "Images", "PRAModel", "RunStore", "Tensor", "Training",
+        "Configuration", "Evaluation", "Files", "Images", "Inception", "PRAModel", "RunStore",
+        "Tensor", "TensorFiles", "Training",
       ], path: "workers/inputs",
       swiftSettings: swiftSettings),
     stage("ingest", ["Files", "Images"]),
@@ -114,6 +115,10 @@ let package = Package(
     stage(
       "sample",
       ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
+    stage(
+      "features",
+      ["Configuration", "Digest", "Files", "Images", "Inception", "Raster", "Tensor", "TensorFiles"]),
+    stage("reference", ["Evaluation", "Files", "TensorFiles"]),
     stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
     stage("compare", ["Configuration", "Evaluation", "Raster"]),
 
@@ -181,8 +186,8 @@ let package = Package(
     tests(
       "CommandLineTests",
       [
-        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "pra-compare", "Postgres",
-        "Raster",
+        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-features", "pra-reference", "pra-evaluate",
+        "pra-compare", "Files", "Postgres", "Raster", "TensorFiles",
         "DatabaseTesting",
       ]),
   ],

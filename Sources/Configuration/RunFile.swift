@@ -10,6 +10,8 @@ package struct RunFile: Sendable, Equatable {
   /// Nil where the file has no `sample`: the run ends with training.
   package var sample: Sample?
   package var evaluate: Bool
+  /// Nil where the run is evaluated by random features alone.
+  package var inception: InceptionEvaluation?
   /// What is trained and compared, every variant with every seed; without `variants` and `seeds`
   /// the configuration alone.
   package var arms: [Arm]
@@ -89,6 +91,9 @@ package struct RunFile: Sendable, Equatable {
   /// Keys that an option replaces as a whole.
   private static let plainKeys = ["name", "evaluate", "variants", "seeds"]
 
+  /// Keys whose parts an option may replace.
+  private static let sectionKeys = ["data", "sample", "evaluate"]
+
   private init(_ value: SettingValue, _ overrides: [Override]) throws {
     guard case .mapping(let entries) = value else {
       throw ConfigurationError(
@@ -110,7 +115,7 @@ package struct RunFile: Sendable, Equatable {
         settings.append(Override(path: Array(option.path.dropFirst()), value: option.value))
       case _ where option.path.count == 1 && Self.plainKeys.contains(option.path[0]):
         given[option.path[0]] = option.value
-      case "data", "sample": sections.append(option)
+      case _ where Self.sectionKeys.contains(option.path[0]): sections.append(option)
       case _ where option.path[0] == "config" || Self.plainKeys.contains(option.path[0]):
         throw ConfigurationError("--set \(option.path.joined(separator: ".")): is no key of a run")
       default: settings.append(option)
@@ -128,7 +133,7 @@ package struct RunFile: Sendable, Equatable {
       drawn = Sample()
       try drawn!.apply(sample, at: "sample")
     }
-    for option in sections {
+    for option in sections where option.path[0] != "evaluate" {
       let layer = Override(path: Array(option.path.dropFirst()), value: option.value).nested
       if option.path[0] == "data" {
         try data.apply(layer, at: "data")
@@ -150,12 +155,8 @@ package struct RunFile: Sendable, Equatable {
       variants: given["variants"], seeds: given["seeds"], config: given["config"] ?? .null,
       overrides: settings)
 
-    switch given["evaluate"] {
-    case .boolean(let flag): evaluate = flag
-    case nil: evaluate = false
-    case .some(let other):
-      throw ConfigurationError("evaluate: found \(other.description), expected true or false")
-    }
+    (evaluate, inception) = try InceptionEvaluation.read(
+      given["evaluate"], sections.filter { $0.path[0] == "evaluate" })
     if arms.isEmpty { arms = [Arm(name: name, configuration: configuration)] }
     try checkSample()
   }

@@ -29,6 +29,8 @@ package struct InceptionLayout: Sendable, Equatable {
 /// The network with one set of weights.
 package final class InceptionNetwork {
   package let layout: InceptionLayout
+  /// By which every number of channels is divided: 1 for the network that figures are made with.
+  package let narrowing: Int
   private let device: Device
   private let stem: [FrozenConvolution]
   private let blocks: [any InceptionBlock]
@@ -41,15 +43,14 @@ package final class InceptionNetwork {
   private static let spatialChannels = 7
   private static let classes = 1008
 
-  /// - Parameters:
-  ///   - source: `pt_inception-2015-12-05-6726825d.pth`, or another file with its tensors
-  ///   - narrowing: a divisor of every number of channels, for tests with small files
+  /// - Parameter source: `pt_inception-2015-12-05-6726825d.pth`, or another file with its tensors; one
+  ///   whose numbers of channels are all divided by 2, 4, 8 or 16 is a smaller network, for tests
   /// - Throws: `FileError` naming file and tensor where one is missing, of another shape, or not of
   ///   this network
-  package init(_ source: any TensorSource, narrowing: Int = 1, on device: Device) throws {
-    precondition(16 % narrowing == 0, "InceptionNetwork: narrowing \(narrowing)")
+  package init(_ source: any TensorSource, on device: Device) throws {
     self.device = device
-    let w = InceptionWeights(source, narrowing: narrowing, on: device)
+    let w = try InceptionWeights(source, on: device)
+    narrowing = w.narrowing
     let three = Window(3)
     stem = [
       try w.unit("Conv2d_1a_3x3", 3, 32, Window(3, stride: 2)),

@@ -17,9 +17,13 @@ final class InceptionWeights {
   /// TensorFlow's, in every batch normalisation of the network.
   private static let epsilon = 1e-3
 
-  init(_ source: any TensorSource, narrowing: Int, on device: Device) {
-    (self.source, self.narrowing, self.device) = (source, narrowing, device)
+  /// - Throws: `FileError`
+  init(_ source: any TensorSource, on device: Device) throws {
+    (self.source, self.device) = (source, device)
     known = Set(source.names)
+    let first = "Conv2d_1a_3x3.conv.weight"
+    let channels = known.contains(first) ? try source.shape(of: first).first ?? 32 : 32
+    narrowing = [1, 2, 4, 8, 16].first { 32 / $0 == channels } ?? 1
   }
 
   /// A tensor's elements.

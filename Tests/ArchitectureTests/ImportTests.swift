@@ -35,7 +35,15 @@ private let allowed: [String: Set<String>] = [
   ],
   // They meet only here.
   "workers/inputs": [
-    "Configuration", "Files", "Images", "PRAModel", "RunStore", "Tensor", "Training",
+    "Configuration", "Evaluation", "Files", "Images", "Inception", "PRAModel", "RunStore",
+    "Tensor", "TensorFiles", "Training",
+  ],
+  "workers/features": [
+    "Configuration", "Digest", "Files", "Images", "Inception", "JobKinds", "Raster", "RunStore",
+    "StageInputs", "Tensor", "TensorFiles",
+  ],
+  "workers/reference": [
+    "Evaluation", "Files", "JobKinds", "RunStore", "StageInputs", "TensorFiles",
   ],
   "workers/ingest": ["Files", "Images", "JobKinds", "RunStore", "StageInputs"],
   "workers/train": [

@@ -36,7 +36,7 @@ private struct Changed: TensorSource {
     let images = try ArrayFile(
       path: "\(golden)/features.npz", array: name, of: .uint8, dimensions: 4)
     let network = try InceptionNetwork(
-      WeightFiles.open(weights), narrowing: 16,
+      WeightFiles.open(weights),
       on: Device(threads: threads, instructions: instructions))
     return stride(from: 0, to: images.shape[0], by: batch).flatMap { first in
       network.features(
@@ -78,7 +78,7 @@ private struct Changed: TensorSource {
 
   @Test func graysAreReadAsThreeEqualChannels() throws {
     let network = try InceptionNetwork(
-      WeightFiles.open(weights), narrowing: 16, on: Device(threads: 1))
+      WeightFiles.open(weights), on: Device(threads: 1))
     let gray = (0..<64).map { UInt8($0 * 3) }
     func features(_ pixels: [UInt8], _ channels: Int) -> [Float] {
       pixels.withUnsafeBytes {
@@ -94,7 +94,7 @@ private struct Changed: TensorSource {
     var source = try Changed()
     change(&source)
     do {
-      _ = try InceptionNetwork(source, narrowing: 16, on: Device(threads: 1))
+      _ = try InceptionNetwork(source, on: Device(threads: 1))
       return "taken"
     } catch let error as FileError {
       return "\(error)"

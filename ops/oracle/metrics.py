@@ -144,7 +144,7 @@ class Report:
                       abs(mine[key] - theirs[name]), absolute)
 
 
-def check(bench: str, images: int = 1100) -> int:
+def check(bench: str, images: int = 1000) -> int:
     report = Report()
     with tempfile.TemporaryDirectory() as folder:
         def path(name: str) -> str:

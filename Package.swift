@@ -120,6 +120,8 @@ let package = Package(
       ["Configuration", "Digest", "Files", "Images", "Inception", "Raster", "Tensor", "TensorFiles"]),
     stage("reference", ["Evaluation", "Files", "TensorFiles"]),
     stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
+    stage(
+      "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
     stage("compare", ["Configuration", "Evaluation", "Raster"]),
 
     .executableTarget(
@@ -187,6 +189,7 @@ let package = Package(
       "CommandLineTests",
       [
         "pra", "pra-ingest", "pra-train", "pra-sample", "pra-features", "pra-reference", "pra-evaluate",
+        "pra-probe",
         "pra-compare", "Files", "Postgres", "Raster", "TensorFiles",
         "DatabaseTesting",
       ]),

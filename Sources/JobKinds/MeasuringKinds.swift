@@ -9,10 +9,10 @@ package struct FeaturesArguments: JobArguments {
   package var data = 0
   /// Sample jobs, or arrays of them, which together drew one sampling run.
   package var samples: [Int] = []
-  /// SHA-256 of an npz with images `arr_0`, or empty.
+  /// SHA-256 of an npz with images `arr_0`, or empty: null in JSON.
   package var archive = ""
   package var archiveName = ""
-  /// SHA-256 of a tar of PNG files, or empty.
+  /// SHA-256 of a tar of PNG files, or empty: null in JSON.
   package var folder = ""
   package var folderName = ""
   /// SHA-256 of the network's weights.
@@ -27,9 +27,10 @@ package struct FeaturesArguments: JobArguments {
   package static var fields: [Field<Self>] {
     [
       .integer("data", \.data, jobIDsOrNone), .integers("samples", \.samples, jobIDs),
-      .text("archive", \.archive), .text("archive_name", \.archiveName), .text("folder", \.folder),
-      .text("folder_name", \.folderName), .text("weights", \.weights),
-      .text("weights_name", \.weightsName), .integer("part", \.part, 0...9_999),
+      .optionalText("archive", \.archive), .optionalText("archive_name", \.archiveName),
+      .optionalText("folder", \.folder),
+      .optionalText("folder_name", \.folderName), .text("weights", \.weights),
+      .optionalText("weights_name", \.weightsName), .integer("part", \.part, 0...9_999),
       .integer("parts", \.parts, 1...10_000),
     ]
   }
@@ -64,7 +65,7 @@ package struct ReferenceArguments: JobArguments {
   package static let kind = JobKind.reference
   /// Features jobs, or an array of them, which together are of all images of one source.
   package var features: [Int] = []
-  /// SHA-256 of an npz with `mu` and `sigma`, or empty.
+  /// SHA-256 of an npz with `mu` and `sigma`, or empty: null in JSON.
   package var statistics = ""
   package var statisticsName = ""
   /// Images of which precision, recall and KID keep the features: of more, as many evenly spaced.
@@ -74,8 +75,8 @@ package struct ReferenceArguments: JobArguments {
 
   package static var fields: [Field<Self>] {
     [
-      .integers("features", \.features, jobIDs), .text("statistics", \.statistics),
-      .text("statistics_name", \.statisticsName), .integer("keep", \.keep, 0...1_000_000),
+      .integers("features", \.features, jobIDs), .optionalText("statistics", \.statistics),
+      .optionalText("statistics_name", \.statisticsName), .integer("keep", \.keep, 0...1_000_000),
     ]
   }
 

@@ -42,6 +42,10 @@ private let allowed: [String: Set<String>] = [
     "Configuration", "Digest", "Files", "Images", "Inception", "JobKinds", "Raster", "RunStore",
     "StageInputs", "Tensor", "TensorFiles",
   ],
+  "workers/probe": [
+    "Evaluation", "Files", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "StageInputs",
+    "Tensor",
+  ],
   "workers/reference": [
     "Evaluation", "Files", "JobKinds", "RunStore", "StageInputs", "TensorFiles",
   ],

@@ -274,6 +274,7 @@ import Testing
     #expect(unstored.errors.contains("--file weights=PATH stores the file"), "\(unstored.errors)")
     let typo = try world.pra("run", try runFile("typo", "{inception: x, convention: adm}"))
     #expect(
-      typo.status == 2 && typo.errors.contains("did you mean 'conventions'?"), "\(typo.errors)")
+      typo.status == 2 && typo.errors.contains("did you mean 'evaluate.conventions'?"),
+      "\(typo.errors)")
   }
 }

@@ -55,6 +55,10 @@ import Testing
       var made = FeaturesArguments()
       (made.data, made.weights) = (1, String(repeating: "0", count: 64))
       return try both(made)
+    case .probe:
+      var made = ProbeArguments()
+      (made.train, made.data) = (1, 2)
+      return try both(made)
     case .reference:
       var made = ReferenceArguments()
       made.features = [1]

@@ -22,8 +22,9 @@ package struct ReferenceDescription: Section {
 
   package static var fields: [Field<Self>] {
     [
-      .text("hash", \.hash), .text("name", \.name), .integer("images", \.images, 0...Int.max),
-      .integer("kept", \.kept, 0...Int.max), .text("weights", \.weights),
+      .text("hash", \.hash), .optionalText("name", \.name),
+      .integer("images", \.images, 0...Int.max),
+      .integer("kept", \.kept, 0...Int.max), .optionalText("weights", \.weights),
     ]
   }
 

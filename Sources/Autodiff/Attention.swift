@@ -25,7 +25,9 @@ package struct RotaryAngles {
 package func attention(
   _ qkv: Variable, heads: Int, angles: RotaryAngles, causal: Bool
 ) -> Variable {
-  let value = qkv.value
+  // Where products round anyhow, what the backward pass needs is kept rounded.
+  let rounded = qkv.tape.roundsActivations ? RoundedTensor(qkv.value) : nil
+  let value = rounded?.widened ?? qkv.value
   let (batch, tokens, packed) = value.dimensions3
   let width = packed / 3
   precondition(angles.tokens == tokens, "attention: \(angles.tokens) angles, \(tokens) tokens")
@@ -42,26 +44,32 @@ package func attention(
   value.device.count(multiplyAdds: 2 * products)
   let (to, from) = (out.pointer, value.pointer)
   let (cosine, sine) = (angles.cosine.pointer, angles.sine.pointer)
-  let kernel = value.kernels.pointee.attention!
+  let (kernel, working) = (value.kernels.pointee.attention!, scratch.pointerOfThread)
   value.device.parallel(batch * heads, cost: cost) { [shape] begin, end, thread in
     withUnsafePointer(to: shape) {
-      kernel(to, from, cosine, sine, $0, scratch.pointer(of: thread), begin, end)
+      kernel(to, from, cosine, sine, $0, working(thread), begin, end)
     }
   }
-  return qkv.tape.record(out, from: [qkv]) { [shape] tape, dout in
+  let kept = rounded.map { rounded in { rounded.widened } } ?? { value }
+  let large = rounded != nil && out.byteCount >= Variable.worthRecomputing
+  let result = large ? RoundedTensor(out) : nil
+  let recipe = result.map { result in { result.widened } }
+  let place = qkv.place
+  return qkv.tape.record(out, from: [qkv], recipe: recipe) { [shape] tape, dout in
+    let value = kept()
     let dqkv = Tensor(like: value)
     value.device.count(multiplyAdds: 5 * products)
     let (to, gradient, from) = (dqkv.pointer, dout.pointer, value.pointer)
     let (cosine, sine) = (angles.cosine.pointer, angles.sine.pointer)
     var shape = shape
     let scratch = Scratch(for: &shape, on: value)
-    let kernel = value.kernels.pointee.attention_gradient!
+    let (kernel, working) = (value.kernels.pointee.attention_gradient!, scratch.pointerOfThread)
     value.device.parallel(batch * heads, cost: 3 * cost) { [shape] begin, end, thread in
       withUnsafePointer(to: shape) {
-        kernel(to, gradient, from, cosine, sine, $0, scratch.pointer(of: thread), begin, end)
+        kernel(to, gradient, from, cosine, sine, $0, working(thread), begin, end)
       }
     }
-    tape.add(dqkv, to: qkv.place)
+    tape.add(dqkv, to: place)
   }
 }
 
@@ -128,5 +136,9 @@ private struct Scratch {
       uninitialized: [like.device.threads, each], type: like.type, on: like.device)
   }
 
-  func pointer(of thread: Int) -> UnsafeMutableRawPointer { tensor.pointer(at: thread * each) }
+  /// Addresses alone: a recorded loop must not keep the memory from others.
+  var pointerOfThread: (Int) -> UnsafeMutableRawPointer {
+    let (start, bytes) = (tensor.pointer, each * tensor.type.size)
+    return { start + $0 * bytes }
+  }
 }

@@ -68,6 +68,7 @@ package func silu(_ x: Variable) -> Variable {
 package func swiglu(_ x: Variable) -> Variable {
   let value = x.value
   precondition(value.width % 2 == 0, "swiglu: odd width \(value.width)")
+  if x.tape.roundsActivations { return swigluRounded(x) }
   let (rows, width) = (value.rows, value.width / 2)
   func result() -> Tensor {
     let y = Tensor(
@@ -86,5 +87,30 @@ package func swiglu(_ x: Variable) -> Variable {
       kernel(to, gradient, from, Int64(width), begin, end)
     }
     tape.add(dx, to: x.place)
+  }
+}
+
+/// SwiGLU of x rounded to bfloat16, which is kept in half the memory.
+private func swigluRounded(_ x: Variable) -> Variable {
+  let value = x.value
+  let (rows, width, shape, type) = (value.rows, value.width / 2, value.shape, value.type)
+  let kept = RoundedTensor(value).storage
+  func result() -> Tensor {
+    let y = Tensor(uninitialized: shape.dropLast() + [width], type: type, on: kept.device)
+    let (out, from, kernel) = (y.pointer, kept.pointer, y.kernels.pointee.swiglu_bf16!)
+    y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
+      kernel(out, from, Int64(width), begin, end)
+    }
+    return y
+  }
+  let place = x.place
+  return x.tape.record(result(), from: [x], recipe: result) { tape, dy in
+    let dx = Tensor(uninitialized: shape, type: type, on: kept.device)
+    let (to, gradient, from) = (dx.pointer, dy.pointer, kept.pointer)
+    let kernel = dx.kernels.pointee.swiglu_bf16_gradient!
+    dx.device.parallel(rows, cost: 16 * width) { begin, end, _ in
+      kernel(to, gradient, from, Int64(width), begin, end)
+    }
+    tape.add(dx, to: place)
   }
 }

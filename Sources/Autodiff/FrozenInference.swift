@@ -98,7 +98,7 @@ extension FrozenConvolution {
 
   private static func forRuns(
     of run: Int, pixels: Int, cost: Int, _ device: Device,
-    _ body: (_ first: Int, _ last: Int, _ thread: Int) -> Void
+    _ body: @escaping (_ first: Int, _ last: Int, _ thread: Int) -> Void
   ) {
     device.parallel((pixels + run - 1) / run, cost: run * cost) { begin, end, thread in
       for number in Int(begin)..<Int(end) {

@@ -39,7 +39,7 @@ package struct Variable {
     let value = value
     return { value }
   }
-  private static let worthRecomputing = 4 << 20
+  static let worthRecomputing = 4 << 20
 
   /// Where the gradient goes, without the numbers.
   var place: GradientPlace { GradientPlace(id: id, shape: shape) }
@@ -63,16 +63,26 @@ struct GradientPlace {
 
 /// A mean over all elements, kept as a double: losses are summed on the host.
 package struct Scalar {
-  package let value: Double
+  /// The value as the last run of its operations left it.
+  package var value: Double { read() }
+  private let read: () -> Double
   /// Adds `factor` times the derivative of the value to the gradients of what it was made from.
   let derivative: ((_ factor: Double) -> Void)?
+
+  init(read: @escaping () -> Double, derivative: ((_ factor: Double) -> Void)?) {
+    self.read = read
+    self.derivative = derivative
+  }
+
+  /// The same value, without a derivative.
+  package var settled: Scalar { Scalar(read: read, derivative: nil) }
 
   /// The sum of several.
   package static func sum(_ terms: [Scalar]) -> Scalar {
     let derivatives = terms.compactMap(\.derivative)
-    let value = terms.reduce(0) { $0 + $1.value }
-    guard !derivatives.isEmpty else { return Scalar(value: value, derivative: nil) }
-    return Scalar(value: value) { factor in for derivative in derivatives { derivative(factor) } }
+    let read = { terms.reduce(0) { $0 + $1.value } }
+    guard !derivatives.isEmpty else { return Scalar(read: read, derivative: nil) }
+    return Scalar(read: read) { factor in for derivative in derivatives { derivative(factor) } }
   }
 }
 
@@ -115,6 +125,11 @@ package final class Tape {
     isRecording = recording
     recomputes = recomputing
     packsWeights = packingWeights
+  }
+
+  /// Whether large activations are rounded to what products read anyhow, and kept like that.
+  var roundsActivations: Bool {
+    products == .bfloat16 && type == .float32 && device.multipliesBFloat16 && !packsWeights
   }
 
   /// A tensor into which no gradient flows.
@@ -246,11 +261,6 @@ package final class Tape {
 }
 
 extension Tensor {
-  /// A tensor of the same shape and type, elements not set.
-  package init(like other: Tensor) {
-    self.init(uninitialized: other.shape, type: other.type, on: other.device)
-  }
-
   func setToSum(_ a: Tensor, _ b: Tensor) {
     precondition(a.count == count && b.count == count, "sum of \(a.shape) and \(b.shape)")
     let (out, a, b, width) = (pointer, a.pointer, b.pointer, Int64(width))

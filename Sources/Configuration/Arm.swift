@@ -15,7 +15,8 @@ extension RunFile {
     ///   - seeds: a list of integers
     /// - Throws: `ConfigurationError`
     static func all(
-      variants: SettingValue?, seeds: SettingValue?, config: SettingValue, overrides: [Override]
+      variants: SettingValue?, seeds: SettingValue?, config: SettingValue, overrides: [Override],
+      base: ModelConfiguration?
     ) throws -> [Arm] {
       guard variants != nil || seeds != nil else { return [] }
       let named = try variants.map(settings) ?? [(name: "", overrides: [])]
@@ -26,7 +27,7 @@ extension RunFile {
             return Arm(
               name: variant.name,
               configuration: try ModelConfiguration.resolve(
-                config, overrides: variant.overrides + seed + overrides))
+                config, overrides: variant.overrides + seed + overrides, base: base))
           } catch let error as ConfigurationError where !variant.name.isEmpty {
             throw ConfigurationError("variants.\(variant.name): \(error)")
           }

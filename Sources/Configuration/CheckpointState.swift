@@ -26,13 +26,52 @@ package struct CheckpointState: Section {
     ]
   }
 
+  /// The same for `__metadata__` of a safetensors file, whose values are texts: `config` is JSON.
+  package var metadata: [String: String] {
+    [
+      "step": String(step), "images_seen": String(imagesSeen), "bad_steps": String(badSteps),
+      "bad_steps_in_row": String(badStepsInRow), "seed": String(seed), "config": config.json,
+      "code_version": codeVersion, "data_fingerprint": dataFingerprint,
+    ]
+  }
+
+  /// The state in a file's metadata, or nil where it says nothing of a configuration.
+  /// - Throws: `ConfigurationError` naming the file and a missing or wrong key
+  package static func stored(
+    in metadata: [String: String], of file: String
+  ) throws -> CheckpointState? {
+    guard metadata["config"] != nil else { return nil }
+    do {
+      return try CheckpointState(metadata: metadata)
+    } catch let error as ConfigurationError {
+      throw ConfigurationError("\(file): __metadata__: \(error)")
+    }
+  }
+
+  /// Reads `metadata` back; what else is there is left alone.
+  private init(metadata: [String: String]) throws {
+    let texts = ["code_version", "data_fingerprint"]
+    let entries = try Self.fields.compactMap { field -> SettingValue.Entry? in
+      guard let text = metadata[field.key] else { return nil }
+      let value: SettingValue =
+        switch field.key {
+        case "config": try SettingValue(parsingJSON: text, source: "config")
+        case let key where texts.contains(key): .string(text)
+        default: .integer(text)
+        }
+      return SettingValue.Entry(key: field.key, value: value)
+    }
+    try apply(.mapping(entries), at: "", complete: true)
+    try config.validate()
+  }
+
   /// The file's text.
   package var canonicalJSON: String { json + "\n" }
 
   /// Reads a file's text.
   /// - Throws: `ConfigurationError` naming a missing, unknown or wrong key
   package init(canonicalJSON text: String) throws {
-    try apply(SettingValue(parsing: text, source: "state.json"), at: "", complete: true)
+    try apply(SettingValue(parsingJSON: text, source: "state.json"), at: "", complete: true)
     try config.validate()
   }
 }

@@ -35,20 +35,29 @@ extension ModelConfiguration {
   /// - Parameters:
   ///   - settings: the mapping of a file, or `.null` for an empty one
   ///   - path: where the mapping stands in its file, for messages
+  ///   - base: takes the preset's place where no layer names one
   /// - Throws: `ConfigurationError`
   package static func resolve(
-    _ settings: SettingValue = .null, overrides: [Override] = [], at path: String = ""
+    _ settings: SettingValue = .null, overrides: [Override] = [], at path: String = "",
+    base: ModelConfiguration? = nil
   ) throws -> ModelConfiguration {
     let layers = (settings == .null ? [] : [settings]) + overrides.map(\.nested)
     var chosen = ModelConfiguration()
+    var namesPreset = false
     for layer in layers {
       guard case .mapping(let entries) = layer else { continue }
       for entry in entries where entry.key == "preset" {
         try chosen.apply(.mapping([entry]), at: path)
+        namesPreset = true
       }
     }
     var resolved = chosen.preset.configuration
     resolved.sampling.weights = ""
+    if let base, !namesPreset {
+      resolved = base
+      // Other averages are kept: the one that was sampled with may not be among them.
+      if layers.contains(where: { $0.sets("training", "ema") }) { resolved.sampling.weights = "" }
+    }
     for layer in layers { try resolved.apply(layer, at: path) }
     if resolved.sampling.weights.isEmpty { resolved.sampling.weights = resolved.largestAverage }
     if resolved.training.epochs != nil, layers.contains(where: { $0.sets("training", "total") }) {

@@ -7,6 +7,8 @@ package struct RunFile: Sendable, Equatable {
   package var name: String
   package var data: DataSource
   package var configuration: ModelConfiguration
+  /// The file that training starts from; nil for the first weights of the seed.
+  package var start: Start?
   /// Nil where the file has no `sample`: the run ends with training.
   package var sample: Sample?
   package var evaluate: Bool
@@ -25,6 +27,18 @@ package struct RunFile: Sendable, Equatable {
 
     package static var fields: [Field<Self>] {
       [.text("source", \.source), .integer("skip_limit", \.skipLimit, 0...1_000_000_000)]
+    }
+  }
+
+  /// Key `init`: weights that were trained before, as a file (Training, CheckpointArchive).
+  package struct Start: Section {
+    /// As written: relative to the run file's folder unless it begins with `/`.
+    package var file = ""
+    /// Whether training begins anew at step 0 with the file's weights, or goes on at its step.
+    package var restart = false
+
+    package static var fields: [Field<Self>] {
+      [.text("file", \.file), .flag("restart", \.restart)]
     }
   }
 
@@ -58,8 +72,12 @@ package struct RunFile: Sendable, Equatable {
   }
 
   /// Reads a run file and applies `--set` options.
+  /// - Parameter stored: the configuration that the file of `init` holds, by its path
   /// - Throws: `ConfigurationError`
-  package init(path: String, overrides: [Override] = []) throws {
+  package init(
+    path: String, overrides: [Override] = [],
+    stored: (_ path: String) throws -> ModelConfiguration? = { _ in nil }
+  ) throws {
     let bytes: Data
     do {
       bytes = try Data(contentsOf: URL(filePath: path))
@@ -71,30 +89,40 @@ package struct RunFile: Sendable, Equatable {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw ConfigurationError("\(path): is not UTF-8 text")
     }
-    try self.init(text: text, source: path, overrides: overrides)
+    try self.init(text: text, source: path, overrides: overrides) {
+      try stored(Self.path($0, besides: path))
+    }
   }
 
-  /// - Parameter source: what messages call the text
+  /// - Parameters:
+  ///   - source: what messages call the text
+  ///   - stored: the configuration that the file of `init` holds, by its name as written
   /// - Throws: `ConfigurationError`
-  package init(text: String, source: String, overrides: [Override] = []) throws {
+  package init(
+    text: String, source: String, overrides: [Override] = [],
+    stored: (_ file: String) throws -> ModelConfiguration? = { _ in nil }
+  ) throws {
     do {
-      try self.init(SettingValue(parsing: text, source: source), overrides)
+      try self.init(SettingValue(parsing: text, source: source), overrides, stored)
     } catch let error as ConfigurationError where !error.description.hasPrefix(source) {
       throw ConfigurationError("\(source): \(error)")
     }
   }
 
   private static let keys = [
-    "name", "data", "config", "variants", "seeds", "sample", "evaluate",
+    "name", "data", "init", "config", "variants", "seeds", "sample", "evaluate",
   ]
 
   /// Keys that an option replaces as a whole.
   private static let plainKeys = ["name", "evaluate", "variants", "seeds"]
 
   /// Keys whose parts an option may replace.
-  private static let sectionKeys = ["data", "sample", "evaluate"]
+  private static let sectionKeys = ["data", "init", "sample", "evaluate"]
 
-  private init(_ value: SettingValue, _ overrides: [Override]) throws {
+  private init(
+    _ value: SettingValue, _ overrides: [Override],
+    _ stored: (String) throws -> ModelConfiguration?
+  ) throws {
     guard case .mapping(let entries) = value else {
       throw ConfigurationError(
         "found \(value.description), expected a mapping with keys among "
@@ -128,37 +156,50 @@ package struct RunFile: Sendable, Equatable {
       throw ConfigurationError("data: missing; expected {source: a tar file or an image folder}")
     }
     try data.apply(source, at: "data")
-    var drawn: Sample?
-    if let sample = given["sample"], sample != .null {
-      drawn = Sample()
-      try drawn!.apply(sample, at: "sample")
-    }
+    var (begun, drawn): (Start?, Sample?)
+    try Self.apply(given["init"] ?? .null, to: &begun, Start(), at: "init")
+    try Self.apply(given["sample"] ?? .null, to: &drawn, Sample(), at: "sample")
     for option in sections where option.path[0] != "evaluate" {
       let layer = Override(path: Array(option.path.dropFirst()), value: option.value).nested
-      if option.path[0] == "data" {
-        try data.apply(layer, at: "data")
-      } else if layer == .null {
-        drawn = nil
-      } else {
-        var changed = drawn ?? Sample()
-        try changed.apply(layer, at: "sample")
-        drawn = changed
+      switch option.path[0] {
+      case "data": try data.apply(layer, at: "data")
+      case "init": try Self.apply(layer, to: &begun, Start(), at: "init")
+      default: try Self.apply(layer, to: &drawn, Sample(), at: "sample")
       }
     }
-    sample = drawn
+    (start, sample) = (begun, drawn)
+    if let start {
+      guard !start.file.isEmpty else {
+        throw ConfigurationError("init.file: missing; expected a file of weights")
+      }
+    }
     guard !data.source.isEmpty else {
       throw ConfigurationError("data.source: missing; expected a tar file or an image folder")
     }
+    let base = try begun.flatMap { try stored($0.file) }
     configuration = try ModelConfiguration.resolve(
-      given["config"] ?? .null, overrides: settings, at: "")
+      given["config"] ?? .null, overrides: settings, at: "", base: base)
     arms = try Arm.all(
       variants: given["variants"], seeds: given["seeds"], config: given["config"] ?? .null,
-      overrides: settings)
+      overrides: settings, base: base)
 
     (evaluate, inception) = try InceptionEvaluation.read(
       given["evaluate"], sections.filter { $0.path[0] == "evaluate" })
     if arms.isEmpty { arms = [Arm(name: name, configuration: configuration)] }
     try checkSample()
+  }
+
+  /// Lays a mapping over a section that may be left out; null takes it away.
+  private static func apply<S: Section>(
+    _ layer: SettingValue, to section: inout S?, _ empty: S, at path: String
+  ) throws {
+    guard layer != .null else {
+      section = nil
+      return
+    }
+    var changed = section ?? empty
+    try changed.apply(layer, at: path)
+    section = changed
   }
 
   private static func name(_ value: SettingValue?) throws -> String {

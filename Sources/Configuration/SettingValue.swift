@@ -32,20 +32,49 @@ package enum SettingValue: Sendable, Equatable {
       if try parser.nextRoot() != nil {
         throw ConfigurationError("\(source): holds several YAML documents; one is expected")
       }
-      self = try SettingValue(first, source: source, path: "")
+      // A value takes a byte at least, so that more of them come from aliases, each of which may stand
+      // for a thousand others.
+      var left = text.utf8.count + 1
+      self = try SettingValue(first, source: source, path: "", left: &left)
     } catch let error as YamlError {
       throw ConfigurationError("\(source): \(Self.sentence(error))")
     }
   }
 
-  private init(_ node: Node, source: String, path: String) throws {
+  /// Parses JSON from a stranger's file. The parser reads YAML, in which keys may be aliases of aliases
+  /// that take longer than anybody waits: what can begin one has no place outside of JSON's quotes.
+  /// - Throws: `ConfigurationError`
+  package init(parsingJSON text: String, source: String) throws {
+    var (isQuoted, isEscaped) = (false, false)
+    for byte in text.utf8 {
+      if isEscaped {
+        isEscaped = false
+      } else if byte == UInt8(ascii: "\"") {
+        isQuoted.toggle()
+      } else if isQuoted {
+        isEscaped = byte == UInt8(ascii: "\\")
+      } else if "&*?!|>#".utf8.contains(byte) {
+        throw ConfigurationError(
+          "\(source): is no JSON: '\(Character(Unicode.Scalar(byte)))' outside of quotes")
+      }
+    }
+    try self.init(parsing: text, source: source)
+  }
+
+  /// - Parameter left: values that the text can still hold
+  private init(_ node: Node, source: String, path: String, left: inout Int) throws {
+    left -= 1
+    guard left >= 0 else {
+      throw ConfigurationError(
+        "\(source): holds more values than characters; write out what aliases (*name) stand for")
+    }
     switch node {
     case .scalar(let scalar):
       self = scalar.style == .plain ? Self.plain(scalar.string) : .string(scalar.string)
     case .sequence(let nodes):
       self = .list(
         try nodes.enumerated().map {
-          try SettingValue($1, source: source, path: "\(path)[\($0)]")
+          try SettingValue($1, source: source, path: "\(path)[\($0)]", left: &left)
         })
     case .mapping(let mapping):
       var entries: [Entry] = []
@@ -59,7 +88,8 @@ package enum SettingValue: Sendable, Equatable {
           throw ConfigurationError("\(source): \(full) is given twice; keep one")
         }
         entries.append(
-          Entry(key: key, value: try SettingValue(valueNode, source: source, path: full)))
+          Entry(
+            key: key, value: try SettingValue(valueNode, source: source, path: full, left: &left)))
       }
       self = .mapping(entries)
     case .alias:

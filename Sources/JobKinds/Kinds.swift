@@ -52,15 +52,34 @@ package struct TrainArguments: JobArguments {
   package var config = ModelConfiguration()
   /// SHA-256 of the artifacts that `config.loss.lpips_file` names, in its order.
   package var lpipsWeights: [String] = []
+  package var start = Start()
 
   package init() {}
 
-  package static let additions: Set<String> = ["lpips_weights"]
+  package static let additions: Set<String> = ["lpips_weights", "init"]
+
+  /// Key `init`: the weights that training begins with.
+  package struct Start: Section {
+    /// SHA-256 of an artifact, or empty for the first weights of the seed.
+    package var weights: [String] = []
+    /// What messages call the artifact: a name, never a path.
+    package var name = "weights"
+    /// Whether training begins at step 0 and not at the artifact's.
+    package var restart = false
+
+    package init() {}
+
+    package static var fields: [Field<Self>] {
+      [
+        .texts("weights", \.weights), .text("name", \.name), .flag("restart", \.restart),
+      ]
+    }
+  }
 
   package static var fields: [Field<Self>] {
     [
       .integer("data", \.data, jobIDs), .section("config", \.config),
-      .texts("lpips_weights", \.lpipsWeights),
+      .texts("lpips_weights", \.lpipsWeights), .section("init", \.start),
     ]
   }
 
@@ -75,6 +94,16 @@ package struct TrainArguments: JobArguments {
       throw ConfigurationError(
         "lpips_weights: expected the SHA-256 of a stored artifact for each of the "
           + "\(config.loss.lpipsFile.count) files of config.loss.lpips_file; pra run stores them")
+    }
+    guard start.weights.count <= 1,
+      start.weights.allSatisfy({ $0.wholeMatch(of: /[0-9a-f]{64}/) != nil })
+    else {
+      throw ConfigurationError(
+        "init.weights: expected the SHA-256 of one stored artifact, or null; pra run stores it")
+    }
+    guard start.name.wholeMatch(of: /[^\/\0]{1,200}/) != nil, ![".", ".."].contains(start.name)
+    else {
+      throw ConfigurationError("init.name: found '\(start.name)', expected a file's name")
     }
   }
 }

@@ -37,7 +37,8 @@ package struct TrunkLayers {
     let tape = Tape(
       on: model.device, type: model.type, products: model.products, recording: false)
     let trunk = model.trunk
-    let labels = [Int32](repeating: model.nullClass, count: batch)
+    let labels = Indices(
+      [Int32](repeating: model.nullClass, count: batch), on: model.device)
     let sequence = concatenatedTokens(
       trunk.classTokens(labels, on: tape), trunk.patchEmbedding(tape.constant(patches)))
     let first = trunk.classTokens

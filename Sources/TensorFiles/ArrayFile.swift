@@ -26,7 +26,9 @@ package final class ArrayFile {
   /// Elements, valid as long as this object.
   package let bytes: UnsafeRawBufferPointer
   private let archive: NumpyArchive
-  private let inflated: UnsafeMutableRawBufferPointer?
+  private let inflated: Copy?
+
+  private typealias Copy = UnsafeMutableRawBufferPointer
 
   /// Names of the arrays in an npz file.
   /// - Throws: `FileError`
@@ -41,18 +43,16 @@ package final class ArrayFile {
   ) throws {
     (self.path, self.name) = (path, name)
     archive = try Self.open(path)
-    let isStored = archive.isStored(name)
-    let found = try archive.withArray(name) {
-      header, data -> (NumpyArchive.Header, UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer?)
-      in
-      guard !isStored else { return (header, data, nil) }
-      // A deflated array exists in memory alone, and there only within this call.
-      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: data.count, alignment: 64)
+    let found = try archive.withElements(of: name) { encoding, shape, data, areStored in
+      guard !areStored else {
+        return (encoding: encoding, shape: shape, data: data, copy: Copy?.none)
+      }
+      let copy = Copy.allocate(byteCount: data.count, alignment: 64)
       copy.copyMemory(from: data)
-      return (header, UnsafeRawBufferPointer(copy), copy)
+      return (encoding, shape, UnsafeRawBufferPointer(copy), copy)
     }
-    (shape, bytes, inflated) = (found.0.shape, found.1, found.2)
-    guard ArrayElement(found.0.encoding) == element else {
+    (shape, bytes, inflated) = (found.shape, found.data, found.copy)
+    guard ArrayElement(found.encoding) == element else {
       throw FileError(
         "\(path): array '\(name)' has elements of another type than \(element.rawValue), which is "
           + "needed; convert it with numpy.astype")

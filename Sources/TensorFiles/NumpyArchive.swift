@@ -19,51 +19,76 @@ final class NumpyArchive: TensorSource {
     }
   }
 
-  /// Whether the array's bytes are in the file as they are.
-  func isStored(_ name: String) -> Bool { archive.entry("\(name).npy")?.method == 0 }
-
-  func shape(of name: String) throws -> [Int] {
-    try withArray(name) { header, _ in header.shape }
-  }
+  func shape(of name: String) throws -> [Int] { try array(name).shape }
 
   func read(_ name: String) throws -> [Float] {
-    try withArray(name) { header, data in
-      (0..<data.count / header.encoding.size).map { header.encoding.value(data, $0) }
+    let array = try array(name)
+    return try archive.withBytes(array.entry) { bytes in
+      let data = UnsafeRawBufferPointer(rebasing: bytes[array.start...])
+      return (0..<data.count / array.encoding.size).map { array.encoding.value(data, $0) }
     }
   }
 
-  struct Header {
+  /// Calls body with an array's type, its shape, and its elements as they lie.
+  ///
+  /// Stored elements are the file's own bytes and stay as long as the archive; others were inflated
+  /// for this call alone.
+  func withElements<T>(
+    of name: String,
+    _ body: (ElementEncoding, [Int], UnsafeRawBufferPointer, _ areStored: Bool) throws -> T
+  ) throws -> T {
+    let array = try array(name)
+    return try archive.withBytes(array.entry) { bytes in
+      try body(
+        array.encoding, array.shape, UnsafeRawBufferPointer(rebasing: bytes[array.start...]),
+        array.entry.method == 0)
+    }
+  }
+
+  private struct Header {
     let encoding: ElementEncoding
     let shape: [Int]
   }
 
-  /// Calls body with an array's header and its elements as they lie; a stored array's bytes are the
-  /// file's and stay as long as the archive.
-  func withArray<T>(
-    _ name: String, _ body: (Header, UnsafeRawBufferPointer) throws -> T
-  ) throws -> T {
+  /// One array, of which the header was read: its bytes are as many as its shape needs.
+  private struct Record {
+    let entry: ZipArchive.Entry
+    let encoding: ElementEncoding
+    let shape: [Int]
+    /// Of the data among the entry's bytes.
+    let start: Int
+  }
+
+  /// Bytes of a header: NumPy refuses those above 10,000 (numpy.lib.format, max_header_size).
+  private static let longestHeader = 10_000
+
+  private func array(_ name: String) throws -> Record {
     guard let entry = archive.entry("\(name).npy") else {
       throw FileError("\(path): holds no array '\(name)'; it has \(names.count) others")
     }
-    return try archive.withBytes(entry) { bytes in
-      let place = "\(path): \(entry.name)"
+    let place = "\(path): \(entry.name)"
+    return try archive.prefix(of: entry, 12 + Self.longestHeader).withUnsafeBytes { bytes in
       guard bytes.count >= 10, bytes.starts(with: [0x93] + Array("NUMPY".utf8)) else {
         throw FileError("\(place): is no npy array")
       }
       let reader = ByteReader(bytes, path: place)
       let (start, length) =
         bytes[6] == 1 ? (10, Int(try reader.u16(8))) : (12, Int(try reader.u32(8)))
-      let text = String(decoding: try reader.slice(start, length), as: UTF8.self)
-      let header = try Self.parse(text, place)
-      let data = UnsafeRawBufferPointer(rebasing: bytes[(start + length)...])
+      guard length <= Self.longestHeader else {
+        throw FileError(
+          "\(place): an npy header of \(length) bytes; at most \(Self.longestHeader) are read")
+      }
+      let header = try Self.parse(
+        String(decoding: try reader.slice(start, length), as: UTF8.self), place)
+      let data = entry.size - start - length
       guard let count = elementCount(header.shape),
         !count.multipliedReportingOverflow(by: header.encoding.size).overflow,
-        count * header.encoding.size == data.count
+        count * header.encoding.size == data
       else {
-        throw FileError(
-          "\(place): shape \(header.shape) does not fit its \(data.count) bytes of data")
+        throw FileError("\(place): shape \(header.shape) does not fit its \(data) bytes of data")
       }
-      return try body(header, data)
+      return Record(
+        entry: entry, encoding: header.encoding, shape: header.shape, start: start + length)
     }
   }
 

@@ -25,7 +25,8 @@ enum PickleNode {
   case opaque(String)
 }
 
-/// Reads one pickle. Its size bounds its memory: an opcode makes one node at most.
+/// Reads one pickle in bounded memory: an opcode makes one node at most; nodes, stack, memo and what is
+/// copied between containers are counted. Tests measure the process (HostileFileTests).
 struct RestrictedPickle {
   private(set) var nodes: [PickleNode] = []
   /// Bytes read, the STOP included.
@@ -39,8 +40,10 @@ struct RestrictedPickle {
   private var stack: [Int] = []
   private var marks: [Int] = []
   private var memo: [Int: Int] = [:]
+  /// Values that calls took out of lists: one list may be given to many.
+  private var copied = 0
 
-  /// Nodes of the largest file of weights by far.
+  /// Values of the largest file of weights by far.
   private static let mostNodes = 1_000_000
 
   /// - Throws: `FileError` naming file and byte
@@ -61,11 +64,18 @@ struct RestrictedPickle {
   // MARK: the stack
 
   private mutating func push(_ node: PickleNode) throws {
-    guard nodes.count < Self.mostNodes else {
-      throw broken("more than \(Self.mostNodes) values")
-    }
+    try bounded(nodes.count)
     nodes.append(node)
     stack.append(nodes.count - 1)
+  }
+
+  private func bounded(_ count: Int) throws {
+    guard count < Self.mostNodes else { throw broken("more than \(Self.mostNodes) values") }
+  }
+
+  private mutating func remember(_ key: Int) throws {
+    try bounded(memo.count)
+    memo[key] = try top()
   }
 
   private mutating func pop() throws -> Int {
@@ -168,9 +178,9 @@ struct RestrictedPickle {
       let values = try popToMark()
       guard values.count % 2 == 0 else { throw broken("a key without a value") }
       try extend(values)
-    case 0x71: memo[try u8()] = try top()  // BINPUT
-    case 0x72: memo[try u32()] = try top()
-    case 0x94: memo[memo.count] = try top()  // MEMOIZE
+    case 0x71: try remember(try u8())  // BINPUT
+    case 0x72: try remember(try u32())
+    case 0x94: try remember(memo.count)  // MEMOIZE
     case 0x68: try get(try u8())
     case 0x6A: try get(try u32())
     case 0x63: try push(.global(module: try line(), name: try line()))  // GLOBAL
@@ -206,6 +216,7 @@ struct RestrictedPickle {
 
   private mutating func get(_ key: Int) throws {
     guard let known = memo[key] else { throw broken("memo \(key) was never set") }
+    try bounded(stack.count)
     stack.append(known)
   }
 
@@ -236,7 +247,10 @@ struct RestrictedPickle {
     }
     switch "\(module).\(name)" {
     case "collections.OrderedDict", "builtins.dict":
-      try push(.dictionary(orderedPairs(values)))
+      let pairs = orderedPairs(values)
+      copied += pairs.count
+      try bounded(copied)
+      try push(.dictionary(pairs))
     case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
       "torch._utils._rebuild_tensor_v3":
       guard values.count >= 4 else { throw broken("a tensor of \(values.count) arguments") }

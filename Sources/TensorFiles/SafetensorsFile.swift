@@ -82,6 +82,16 @@ package final class SafetensorsFile {
     }
   }
 
+  /// A float32 tensor's bytes, not copied: valid as long as this object lives.
+  func float32Bytes(of name: String) throws -> UnsafeRawBufferPointer {
+    let record = try record(name)
+    guard record.type == .float32 else {
+      throw FileError("\(path): tensor '\(name)' has type \(record.type.rawValue), expected F32")
+    }
+    let start = dataStart + record.range.lowerBound
+    return UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + record.range.count])
+  }
+
   private func record(_ name: String) throws -> TensorRecord {
     guard let record = tensors[name] else {
       throw FileError("\(path): holds no tensor '\(name)'; it has \(names.count) others")

@@ -30,6 +30,8 @@ enum StoredType: String {
 struct SafetensorsHeader {
   private(set) var tensors: [String: TensorRecord] = [:]
   private(set) var metadata: [String: String] = [:]
+  /// Bytes of a name: longer ones would fill the message that refuses them.
+  static let longestName = 1000
   private let path: String
   private let bytes: UnsafeRawBufferPointer
   private var offset = 0
@@ -92,7 +94,7 @@ struct SafetensorsHeader {
     var offsets: [Int]?
     try members { header, key in
       switch key {
-      case "dtype" where type == nil: type = try header.string()
+      case "dtype" where type == nil: type = try header.string(within: Self.longestName)
       case "shape" where shape == nil: shape = try header.integers()
       case "data_offsets" where offsets == nil: offsets = try header.integers()
       default:
@@ -149,7 +151,7 @@ struct SafetensorsHeader {
     try expect("{")
     if take("}") { return }
     repeat {
-      let key = try string()
+      let key = try string(within: Self.longestName)
       try expect(":")
       try read(&self, key)
     } while take(",")
@@ -173,11 +175,12 @@ struct SafetensorsHeader {
     return values
   }
 
-  private mutating func string() throws -> String {
+  private mutating func string(within limit: Int = .max) throws -> String {
     try expect("\"")
     var units: [UInt8] = []
     while true {
       guard offset < bytes.count else { throw broken("a text without end") }
+      guard units.count <= limit else { throw broken("a name of more than \(limit) bytes") }
       let byte = bytes[offset]
       offset += 1
       switch byte {

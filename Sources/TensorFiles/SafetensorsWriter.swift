@@ -6,15 +6,20 @@ import Files
 package struct NamedTensor {
   package let name: String
   package let shape: [Int]
-  package let elements: UnsafeBufferPointer<Float>
+  /// float32, little-endian, row-major; need not be aligned.
+  let bytes: UnsafeRawBufferPointer
 
   package init(name: String, shape: [Int], elements: UnsafeBufferPointer<Float>) {
+    self.init(name: name, shape: shape, bytes: UnsafeRawBufferPointer(elements))
+  }
+
+  init(name: String, shape: [Int], bytes: UnsafeRawBufferPointer) {
     precondition(
-      shape.reduce(1, *) == elements.count,
-      "NamedTensor: '\(name)' of shape \(shape) with \(elements.count) elements")
+      shape.reduce(4, *) == bytes.count,
+      "NamedTensor: '\(name)' of shape \(shape) with \(bytes.count) bytes")
     self.name = name
     self.shape = shape
-    self.elements = elements
+    self.bytes = bytes
   }
 }
 
@@ -38,7 +43,7 @@ package enum SafetensorsWriter {
       precondition(
         tensor.name != "__metadata__" && (i == 0 || sorted[i - 1].name != tensor.name),
         "SafetensorsWriter: the name '\(tensor.name)' is reserved or given twice")
-      let end = offset + tensor.elements.count * 4
+      let end = offset + tensor.bytes.count
       members.append(
         "\(JSONText.string(tensor.name)):{\"dtype\":\"F32\",\"shape\":["
           + tensor.shape.map(String.init).joined(separator: ",")
@@ -51,7 +56,26 @@ package enum SafetensorsWriter {
     let file = try DurableFile(path)
     try file.write(withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) })
     try file.write(header)
-    for tensor in sorted { try file.write(UnsafeRawBufferPointer(tensor.elements)) }
+    for tensor in sorted { try file.write(tensor.bytes) }
     try file.commit()
+  }
+
+  /// Writes the tensors of several float32 files into one, each file's names behind a prefix. Nothing
+  /// is held in memory.
+  /// - Throws: `FileError` naming a tensor of another type
+  package static func merge(
+    _ parts: [(prefix: String, file: SafetensorsFile)], to path: String,
+    metadata: [String: String]
+  ) throws {
+    try withExtendedLifetime(parts) {
+      let tensors = try parts.flatMap { part in
+        try part.file.names.map { name in
+          NamedTensor(
+            name: part.prefix + name, shape: try part.file.shape(of: name),
+            bytes: try part.file.float32Bytes(of: name))
+        }
+      }
+      try write(path: path, tensors: tensors, metadata: metadata)
+    }
   }
 }

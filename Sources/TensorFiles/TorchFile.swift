@@ -36,6 +36,9 @@ final class TorchFile: TensorSource {
     }
     let folder = entry.name.dropLast("data.pkl".count)
     if let order = archive.entry("\(folder)byteorder") {
+      guard order.size <= 16 else {
+        throw FileError("\(path): byteorder takes \(order.size) bytes, expected the word little")
+      }
       let text = try archive.withBytes(order) { String(decoding: $0, as: UTF8.self) }
       guard text == "little" else {
         throw FileError("\(path): its numbers are \(text)-endian; little-endian ones are read")
@@ -159,6 +162,9 @@ final class TorchFile: TensorSource {
     }
     var named: [String: Int] = [:]
     for (key, node) in found {
+      guard key.utf8.count <= SafetensorsHeader.longestName else {
+        throw FileError("\(path): the name of a tensor has \(key.utf8.count) bytes")
+      }
       var name = key
       for prefix in ["_orig_mod.", "module."] where name.hasPrefix(prefix) {
         name.removeFirst(prefix.count)
@@ -201,10 +207,11 @@ final class TorchFile: TensorSource {
       last = sum
     }
     return try storage(layout.key) { bytes in
-      guard last < bytes.count / layout.encoding.size else {
-        throw damaged(
-          name, "element \(last) in a storage of \(bytes.count / layout.encoding.size)")
+      let held = bytes.count / layout.encoding.size
+      guard count <= held else {
+        throw damaged(name, "\(count) elements in a storage of \(held)")
       }
+      guard last < held else { throw damaged(name, "element \(last) in a storage of \(held)") }
       var index = [Int](repeating: 0, count: layout.shape.count)
       var at = layout.offset
       return (0..<count).map { _ in

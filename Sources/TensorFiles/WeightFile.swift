@@ -12,6 +12,12 @@ package protocol TensorSource {
   /// A tensor's elements, row-major.
   /// - Throws: `FileError`
   func read(_ name: String) throws -> [Float]
+  /// The texts of safetensors' `__metadata__`; none in other layouts.
+  var metadata: [String: String] { get }
+}
+
+extension TensorSource {
+  package var metadata: [String: String] { [:] }
 }
 
 extension SafetensorsFile: TensorSource {}

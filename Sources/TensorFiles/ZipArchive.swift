@@ -22,7 +22,7 @@ final class ZipArchive {
   /// Larger directories than any archive of weights has.
   private static let mostEntries = 1_000_000
   /// What deflate may make of an entry: it can claim a thousand times its size.
-  private static let mostInflated = 1 << 30
+  private static let mostInflated = 256 << 20
 
   init(_ file: MappedFile) throws {
     self.file = file
@@ -102,14 +102,7 @@ final class ZipArchive {
 
   /// The bytes of an entry; a stored one is not copied. Valid as long as the archive lives.
   func withBytes<T>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> T) throws -> T {
-    let bytes = ByteReader(file.bytes, path: path)
-    guard try bytes.u32(entry.header) == 0x0403_4B50 else {
-      throw FileError("\(path): damaged zip: '\(entry.name)' is not where the directory says")
-    }
-    let start =
-      entry.header + 30 + Int(try bytes.u16(entry.header + 26))
-      + Int(try bytes.u16(entry.header + 28))
-    let raw = try bytes.slice(start, entry.compressedSize)
+    let raw = try stored(entry)
     switch entry.method {
     case 0:
       guard entry.size == entry.compressedSize else {
@@ -125,10 +118,35 @@ final class ZipArchive {
         try check($0, entry)
         return try body($0)
       }
-    default:
-      throw FileError(
-        "\(path): '\(entry.name)' is compressed by method \(entry.method); stored and deflate are "
-          + "read")
+    default: throw unknownMethod(entry)
+    }
+  }
+
+  /// The bytes of an entry as they lie in the file.
+  private func stored(_ entry: Entry) throws -> UnsafeRawBufferPointer {
+    let bytes = ByteReader(file.bytes, path: path)
+    guard try bytes.u32(entry.header) == 0x0403_4B50 else {
+      throw FileError("\(path): damaged zip: '\(entry.name)' is not where the directory says")
+    }
+    let start =
+      entry.header + 30 + Int(try bytes.u16(entry.header + 26))
+      + Int(try bytes.u16(entry.header + 28))
+    return try bytes.slice(start, entry.compressedSize)
+  }
+
+  private func unknownMethod(_ entry: Entry) -> FileError {
+    FileError(
+      "\(path): '\(entry.name)' is compressed by method \(entry.method); stored and deflate are "
+        + "read")
+  }
+
+  /// The first bytes of an entry, not more than `count` of them, unchecked.
+  func prefix(of entry: Entry, _ count: Int) throws -> [UInt8] {
+    let raw = try stored(entry)
+    switch entry.method {
+    case 0: return Array(raw.prefix(count))
+    case 8: return try inflated(raw, entry, into: min(count, entry.size)).bytes
+    default: throw unknownMethod(entry)
     }
   }
 
@@ -147,24 +165,37 @@ final class ZipArchive {
         "\(path): '\(entry.name)' claims \(entry.size) bytes from \(raw.count); at most "
           + "\(Self.mostInflated) are read")
     }
+    // One byte more than it claims: what inflates further is refused.
+    let made = try inflated(raw, entry, into: entry.size + 1)
+    guard made.isWhole, made.bytes.count == entry.size else {
+      throw FileError("\(path): damaged zip: '\(entry.name)' does not inflate to its size")
+    }
+    return made.bytes
+  }
+
+  /// What deflate makes of bytes, as far as there is room, and whether that is all.
+  private func inflated(
+    _ raw: UnsafeRawBufferPointer, _ entry: Entry, into room: Int
+  ) throws -> (bytes: [UInt8], isWhole: Bool) {
+    guard raw.count <= UInt32.max else {
+      throw FileError(
+        "\(path): '\(entry.name)' takes \(raw.count) compressed bytes; no more than 4 GiB are read")
+    }
     var stream = z_stream()
     guard inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
     else { throw FileError("\(path): zlib cannot start") }
     defer { inflateEnd(&stream) }
-    var made = [UInt8](repeating: 0, count: entry.size + 1)
-    let complete = made.withUnsafeMutableBufferPointer { out -> Bool in
+    var isWhole = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: room) { out, count in
       stream.next_in = UnsafeMutablePointer(
         mutating: raw.bindMemory(to: UInt8.self).baseAddress)
       stream.avail_in = UInt32(raw.count)
       stream.next_out = out.baseAddress
-      stream.avail_out = UInt32(out.count)
-      return CZlib.inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_out == 1
+      stream.avail_out = UInt32(room)
+      isWhole = CZlib.inflate(&stream, Z_FINISH) == Z_STREAM_END
+      count = room - Int(stream.avail_out)
     }
-    guard complete, raw.count <= UInt32.max else {
-      throw FileError("\(path): damaged zip: '\(entry.name)' does not inflate to its size")
-    }
-    made.removeLast()
-    return made
+    return (bytes, isWhole)
   }
 }
 

@@ -43,12 +43,40 @@ struct Diagnostics {
   static func states(
     _ activations: StepActivations, patches: Tensor
   ) -> [(name: String, value: Double)] {
-    guard let states = activations["states"]?.value, let decoded = activations["decoded"]?.value
+    guard let states = activations["states"], let decoded = activations["decoded"]
     else { return [] }
     let (norm, rank) = spread(states)
     return [
       ("state.norm", norm), ("state.rank", rank),
       ("reconstruction.psnr", decibels(meanSquare(decoded, patches))),
+    ]
+  }
+
+  /// How wrong fed patches are, as root mean squares over pixels in [-1, 1].
+  /// - `feedback.perturbed`: what the AR pass of `pra` reads, decoded from perturbed states
+  /// - `feedback.sampled`: what sampling reads, decoded from states that the head draws
+  /// - `feedback.ratio`: the first over the second; `perturb.t_min` is chosen by it
+  static func feedback(
+    _ activations: StepActivations, of batch: TrainingBatch, _ model: PRAModel
+  ) -> [(name: String, value: Double)] {
+    guard let decoded = activations["decoded"], let hidden = activations["hidden"] else {
+      return []
+    }
+    var sums = (perturbed: 0.0, sampled: 0.0)
+    // A few images at once: a look at the states must not take the memory of a step.
+    for first in stride(from: 0, to: batch.count, by: 8) {
+      let rows = first..<min(first + 8, batch.count)
+      let part = batch.slice(rows)
+      guard let sampled = model.sampledDecoding(part, hidden: hidden.slice(rows)) else {
+        return []
+      }
+      sums.perturbed += Double(rows.count) * meanSquare(decoded.slice(rows), part.patches)
+      sums.sampled += Double(rows.count) * meanSquare(sampled, part.patches)
+    }
+    let errors = [sums.perturbed, sums.sampled].map { ($0 / Double(batch.count)).squareRoot() }
+    return [
+      ("feedback.perturbed", errors[0]), ("feedback.sampled", errors[1]),
+      ("feedback.ratio", errors[0] / errors[1]),
     ]
   }
 

@@ -77,7 +77,10 @@ struct Compare: ParsableCommand {
     var found: [String: [String: [(run: Int64, value: String)]]] = [:]
     for row in rows {
       found[try row.string("metric"), default: [:]][try row.string("key"), default: []].append(
-        (try row.integer("run_id"), try row.text("value").map { String($0.prefix(16)) } ?? "unknown"))
+        (
+          try row.integer("run_id"),
+          try row.text("value").map { String($0.prefix(16)) } ?? "unknown"
+        ))
     }
     var sentences: [String: String] = [:]
     for (metric, keys) in found {

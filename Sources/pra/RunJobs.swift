@@ -65,6 +65,7 @@ final class RunJobs {
     var train = TrainArguments()
     (train.data, train.config) = (Int(data), configuration)
     train.lpipsWeights = configuration.loss.lpipsFile.map { weights.digests[$0]! }
+    train.start = weights.start(of: plan)
     let trained = try job(train, after: [data])
 
     guard let sample = plan.sample else { return [] }

@@ -4,7 +4,9 @@ import Configuration
 import Digest
 import Files
 import Foundation
+import JobKinds
 import RunStore
+import TensorFiles
 
 /// The tar that a run ingests: a file, or a folder packed into one.
 final class Source {
@@ -55,25 +57,45 @@ func refusing<T>(_ key: String, _ body: () throws -> T) throws -> T {
   }
 }
 
-/// The files of weights and statistics that a run names: `loss.lpips_file` of every arm, and those of
-/// `evaluate`.
+extension RunFile {
+  /// Reads a run file; where it has `init`, over the configuration that this file holds.
+  init(reading path: String, overrides: [Override] = []) throws {
+    try self.init(path: path, overrides: overrides) { file in
+      try refusing("init.file") {
+        try CheckpointState.stored(in: try WeightFiles.open(file).metadata, of: file)?.config
+      }
+    }
+  }
+}
+
+/// The files of weights and statistics that a run names: `loss.lpips_file` of every arm, that of
+/// `init`, and those of `evaluate`.
 struct WeightArtifacts {
-  /// SHA-256 by the name that the configuration gives.
+  /// SHA-256 by the name that the run file gives.
   let digests: [String: String]
   private let paths: [String: String]
 
   /// - Parameter file: the run file, from whose folder relative names are taken
   init(_ plan: RunFile, besides file: String) throws {
-    let keys =
+    var keys = Dictionary(
       plan.arms.flatMap(\.configuration.loss.lpipsFile).map { ($0, "loss.lpips_file") }
-      + (plan.inception?.files ?? []).map { ($0, "evaluate") }
-    let keyOfName = Dictionary(keys) { first, _ in first }
-    var (digests, paths): ([String: String], [String: String]) = ([:], [:])
-    for (name, key) in keyOfName {
-      paths[name] = RunFile.path(name, besides: file)
-      digests[name] = try sha256(of: paths[name]!, key)
-    }
-    (self.digests, self.paths) = (digests, paths)
+    ) { first, _ in first }
+    if let start = plan.start { keys[start.file] = "init.file" }
+    for name in plan.inception?.files ?? [] { keys[name] = "evaluate" }
+    paths = Dictionary(
+      uniqueKeysWithValues: keys.keys.map { ($0, RunFile.path($0, besides: file)) })
+    digests = try Dictionary(
+      uniqueKeysWithValues: paths.map { ($0, try sha256(of: $1, keys[$0]!)) })
+  }
+
+  /// Argument `init` of the run's training jobs.
+  func start(of plan: RunFile) -> TrainArguments.Start {
+    var start = TrainArguments.Start()
+    guard let given = plan.start else { return start }
+    start.weights = [digests[given.file]!]
+    start.name = URL(filePath: given.file).lastPathComponent
+    start.restart = given.restart
+    return start
   }
 
   func path(_ name: String) -> String { paths[name]! }

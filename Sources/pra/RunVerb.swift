@@ -39,7 +39,7 @@ struct Run: ParsableCommand {
   /// What can be refused before anything is stored.
   @discardableResult
   func check() throws -> RunFile {
-    try RunFile(path: file, overrides: try settings.map { try Override($0) })
+    try RunFile(reading: file, overrides: try settings.map { try Override($0) })
   }
 
   /// - Returns: the run's number
@@ -53,7 +53,7 @@ struct Run: ParsableCommand {
   private func enqueue(
     _ plan: RunFile, _ source: Source, _ weights: WeightArtifacts, _ connection: Connection
   ) throws -> Int64 {
-    let configuration = plan.storedConfiguration
+    let configuration = plan.storedConfiguration(weights)
     if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
     // Content-addressed: sent again only where the store does not have it.
     var store = try Database.store(.submit)
@@ -91,11 +91,12 @@ struct Run: ParsableCommand {
 
 extension RunFile {
   /// What the run was made from, resolved: stored with it, and compared by --reuse.
-  fileprivate var storedConfiguration: String {
+  fileprivate func storedConfiguration(_ weights: WeightArtifacts) -> String {
     var members = [
       ("config", configuration.canonicalJSON), ("data", data.json),
       ("evaluate", inception?.json ?? (evaluate ? "true" : "false")),
     ]
+    if start != nil { members.append(("init", weights.start(of: self).json)) }
     if let sample { members.append(("sample", sample.json)) }
     if arms.count > 1 {
       let texts = arms.map {

@@ -28,7 +28,7 @@ struct Sweep: ParsableCommand {
       throw ValidationError("\(points.count) runs are more than --most \(most)")
     }
     var runs: [(name: String, Run)] = []
-    let base = try RunFile(path: file, overrides: []).name
+    let base = try RunFile(reading: file).name
     for point in points {
       let name = ([base] + point.filter(\.differs).map(\.text)).joined(separator: " ")
       // A name of its own may be one of the settings.

@@ -25,15 +25,15 @@ struct Enqueue: ParsableCommand {
       --set parts=8 --array 0-7 --element part
       """)
 
-  @Argument(help: "ingest, train, sample, features, reference, evaluate, probe or compare.") var kind:
-    String
+  @Argument(help: "ingest, train, sample, features, reference, evaluate, probe or compare.")
+  var kind: String
   @Option(help: "A YAML or JSON file with arguments.") var config: String?
   @Option(name: .customLong("set"), help: "One argument: dotted.key=value.") var settings:
     [String] = []
   @Option(
     name: .customLong("file"),
     help: ArgumentHelp(
-      "Store a file, or a folder as a tar, and set the argument to its SHA-256; several may be named.",
+      "Store a file, or a folder as a tar, and set the argument to its SHA-256; may be repeated.",
       valueName: "key=path"))
   var files: [String] = []
   @Option(

@@ -34,6 +34,80 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
     #expect(run.data.skipLimit == 2)
   }
 
+  /// Ten lines whose aliases stand for a thousand million values.
+  @Test func aliasesOfAliasesAreRefused() throws {
+    var text = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+    for (name, part) in zip("bcdefghi", "abcdefgh") {
+      text +=
+        "\(name): &\(name) [\(Array(repeating: "*\(part)", count: 10).joined(separator: ", "))]\n"
+    }
+    #expect { try read(text) } throws: { "\($0)".contains("write out what aliases") }
+    let nested = "name: " + String(repeating: "[", count: 100_000)
+    #expect { try read(nested) } throws: { "\($0)".contains("run.yaml: line 1") }
+    for json in [#"{"a": &a 1}"#, #"{"a": "\"", *b: 1}"#, "{? *a : 1}"] {
+      #expect { try SettingValue(parsingJSON: json, source: "x") } throws: {
+        "\($0)".contains("x: is no JSON")
+      }
+    }
+    #expect(
+      try SettingValue(parsingJSON: #"{"a": "& * \" #"}"#, source: "x")
+        == .mapping([.init(key: "a", value: .string("& * \" #"))]))
+  }
+
+  @Test func initTakesThePlaceOfThePreset() throws {
+    var held = Preset.micro.configuration
+    held.training.total = 77
+    held.training.ema = [0.5, 0.75]
+    held.sampling.weights = "ema-0.5"
+    held.classes = 4
+    func begun(_ settings: String, _ options: String...) throws -> RunFile {
+      try RunFile(
+        text: "name: a\ndata: {source: b.tar}\n\(settings)", source: "run.yaml",
+        overrides: options.map { try Override($0) }
+      ) { file in
+        #expect(file == "c.safetensors")
+        return held
+      }
+    }
+    let plain = try begun("init: {file: c.safetensors}")
+    #expect(plain.start?.file == "c.safetensors" && plain.start?.restart == false)
+    #expect(plain.configuration == held && plain.arms[0].configuration == held)
+    let longer = try begun("init: {file: c.safetensors}\nconfig: {training: {total: 90}}")
+    held.training.total = 90
+    #expect(longer.configuration == held)
+    // Other averages: the one sampled with is chosen anew. A preset replaces everything.
+    let other = try begun("", "init.file=c.safetensors", "training.ema=[0.9]", "init.restart=true")
+    #expect(other.configuration.sampling.weights == "ema-0.9" && other.start?.restart == true)
+    #expect(
+      try begun("init: {file: c.safetensors}", "preset=nano").configuration
+        == Preset.nano.configuration)
+    #expect(try begun("init: {file: x}", "init=null").start == nil)
+    #expect { try begun("init: {restart: true}") } throws: {
+      "\($0)" == "run.yaml: init.file: missing; expected a file of weights"
+    }
+  }
+
+  @Test func aStateReadsBackFromMetadata() throws {
+    var state = CheckpointState()
+    (state.step, state.seed, state.codeVersion, state.dataFingerprint) = (7, .max, "1.2", "abc")
+    state.config = Preset.nano.configuration
+    let texts = state.metadata
+    #expect(try CheckpointState.stored(in: texts, of: "f") == state)
+    #expect(try CheckpointState.stored(in: ["format": "pt"], of: "f") == nil)
+    func message(_ change: (inout [String: String]) -> Void) -> String {
+      var changed = texts
+      change(&changed)
+      do {
+        _ = try CheckpointState.stored(in: changed, of: "f.safetensors")
+        return "accepted"
+      } catch { return "\(error)" }
+    }
+    #expect(message { $0["step"] = nil }.hasPrefix("f.safetensors: __metadata__: step: missing"))
+    #expect(message { $0["step"] = "-1" }.contains("step: found -1, expected an integer from 0"))
+    #expect(message { $0["config"] = "{}" }.contains("missing"))
+    #expect(message { $0["config"] = "{*a: 1}" }.contains("config: is no JSON"))
+  }
+
   @Test func variantsTimesSeedsAreArms() throws {
     let text =
       emoji + """

@@ -1,5 +1,7 @@
 // The training loop: resuming to the bit, skipped steps, checkpoints that are cut or of another run.
 
+import AllocationCount
+import Autodiff
 import Configuration
 import Foundation
 import PRAModel
@@ -201,6 +203,48 @@ private final class Folder {
     }
   }
 
+  /// Built without optimisation, Swift puts contexts of closures on the heap that are on the stack
+  /// otherwise: then only the tape must be missing.
+  @Test(arguments: tinyVariants.indices, [1, 3])
+  func aRepeatedStepAsksTheHeapForNothing(_ variant: Int, _ threads: Int) throws {
+    let configuration = tinyVariants[variant].configuration
+    // A rollout looks at its own numbers: its operations are not the same each time.
+    guard configuration.method != .exactRollout else { return }
+    let trainer = Trainer(
+      try PRAModel(configuration, classes: 3, on: Device(threads: threads)))
+    var taken: [UInt64] = []
+    for step in 0..<6 {
+      let batch = tinyBatch(trainer.model, step: step)
+      let before = allocations_of_thread()
+      _ = try trainer.run(batch)
+      taken.append(allocations_of_thread() - before)
+    }
+    // The first repetition starts the working memory of the thread.
+    let most = _isDebugAssertConfiguration() ? taken[0] / 4 : 0
+    for step in 2..<6 { #expect(taken[step] <= most, "step \(step): \(taken)") }
+  }
+
+  /// Operations repeated give what they give when they are built anew, to the bit.
+  @Test(arguments: tinyVariants.indices)
+  func aRecordedStepEqualsAFreshOne(_ variant: Int) throws {
+    func run(freshEachStep: Bool) throws -> [[Float]] {
+      let configuration = tinyVariants[variant].configuration
+      var trainer = Trainer(try PRAModel(configuration, classes: 3, on: Device(threads: 2)))
+      for step in 0..<3 {
+        if freshEachStep, step > 0 {
+          let folder = try Folder()
+          _ = try trainer.writeCheckpoint(
+            to: folder.path, trainer.state(codeVersion: "test", dataFingerprint: "data"))
+          trainer = Trainer(try PRAModel(configuration, classes: 3, on: Device(threads: 1)))
+          try trainer.restore(from: folder.path, dataFingerprint: "data")
+        }
+        _ = try trainer.run(tinyBatch(trainer.model, step: step))
+      }
+      return weights(trainer)
+    }
+    #expect(try run(freshEachStep: true) == run(freshEachStep: false))
+  }
+
   /// What recomputing is for.
   @Test func recomputingTakesLessMemory() throws {
     func reserved(_ recompute: Bool) throws -> Int {
@@ -231,6 +275,56 @@ private final class Folder {
     for _ in 0..<60 { #expect(diagnostics.spikes(after: 1) == 0) }
     #expect(diagnostics.spikes(after: 1.9) == 0)
     #expect(diagnostics.spikes(after: 9) == 1 && diagnostics.spikes(after: .nan) == 1)
+  }
+
+  /// The first patch of an exact rollout from noise is drawn from the same states after the same
+  /// class tokens: both must find the same pixels.
+  @Test(arguments: [DecoderContext.causal, .hidden, .none])
+  func sampledDecodingIsWhatARolloutFeeds(_ context: DecoderContext) throws {
+    let configuration = tiny {
+      $0.method = .exactRollout
+      $0.rollout.start = .noise
+      $0.rollout.steps = 3
+      $0.decoder.context = context
+    }
+    let model = shaken(try PRAModel(configuration, classes: 3, on: Device(threads: 1)))
+    let batch = tinyBatch(model)
+    let (_, activations) = model.losses(batch, on: Tape(on: model.device))
+    let fed = try #require(activations["rollout"])
+    let hidden = try #require(activations["hidden"])
+    let sampled = try #require(model.sampledDecoding(batch, hidden: hidden))
+    #expect(sampled.shape == fed.shape)
+    let (tokens, width) = (fed.shape[1], fed.shape[2])
+    for image in 0..<3 {
+      let first = image * tokens * width
+      for i in first..<first + width {
+        #expect(abs(sampled[i] - fed[i]) < 1e-5 * max(1, abs(fed[i])), "image \(image), \(i)")
+      }
+    }
+    #expect(fed[0] != fed[tokens * width])
+  }
+
+  @Test func feedbackErrorsAreReported() throws {
+    func values(
+      count: Int = 5, _ edit: (inout ModelConfiguration) -> Void
+    ) throws -> [String: Double] {
+      let trainer = try trainer(edit)
+      let report = try trainer.run(tinyBatch(trainer.model, count: count))
+      return Dictionary(uniqueKeysWithValues: report.values.map { ($0.name, $0.value) })
+    }
+    let whole = try values { _ in }
+    let (perturbed, sampled) = (whole["feedback.perturbed"]!, whole["feedback.sampled"]!)
+    #expect(perturbed > 0 && sampled > 0 && perturbed != sampled)
+    #expect(whole["feedback.ratio"] == perturbed / sampled)
+    let many = try values(count: 19) { _ in }
+    #expect(abs(many["reconstruction.psnr"]! - 20 * log10(2 / many["feedback.perturbed"]!)) < 1e-9)
+    // 10 log10(4 / e^2) is the same error in decibels.
+    #expect(abs(whole["reconstruction.psnr"]! - 20 * log10(2 / perturbed)) < 1e-9)
+    // Of a batch in parts they are those of its last part, with its own random numbers.
+    let parts = try values { $0.training.microBatch = 2 }
+    #expect(parts["feedback.sampled"]! > 0 && parts["feedback.sampled"] != sampled)
+    let alone = try values { $0.method = .teacherForced }
+    #expect(alone.keys.allSatisfy { !$0.hasPrefix("feedback") })
   }
 
   @Test func notANumberInACheckpointIsNamed() throws {

@@ -63,7 +63,8 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
   }
 
   /// Factors of bfloat16, sums of float; where the processor has no such product, float32.
-  @Test(arguments: sizes + [(5, 70, 33), (1, 40, 1700), (40, 31, 769)])
+  @Test(
+    arguments: sizes + [(5, 70, 33), (1, 40, 1700), (40, 31, 769), (260, 70, 1601), (97, 33, 7)])
   func bfloat16ProductsAreThoseOfRoundedFactors(_ size: (Int, Int, Int)) {
     let (m, n, k) = size
     let device = Device(threads: 2)

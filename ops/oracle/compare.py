@@ -1,10 +1,11 @@
 """Does a trained model of the product do what the specification says? Float64 against its files.
 
-    compare.py step   step-<n> step-<n+1> --data FILE [--metrics CSV]
+    compare.py step   step-<n> step-<n+1> --data FILE [--metrics CSV] [--lpips FILE...] [--rows N]
     compare.py sample step-<n> IMAGES
 
 `step` repeats training step n from the first folder and compares with the second one; FILE is the
-packed data set or the archive it was made of, CSV an export with columns run, name, step, value.
+packed data set or the archive it was made of, CSV an export with columns run, name, step, value. The
+N tensors that differ most are shown as a table. A run with LPIPS needs the files of its weights.
 `sample` draws the images that lie in the folder IMAGES as 000007.png and so on, with the sampling
 section of the checkpoint's configuration. Exits 1 where a tolerance of model.md's preface is
 missed.
@@ -23,6 +24,7 @@ from files import Checkpoint, DataSet, pixels
 from model import Model, Tensors
 from passes import (averaged, cut, gradients, learning_rate, losses, moments, moved, norm, sample,
                     to_bytes)
+from perceptual import LPIPS
 
 LOSS, FIRST, SECOND = 1e-5, 1e-4, 2e-4  # model.md, preface
 ROUNDING = 2e-6  # what follows from the program's own numbers, but for float32
@@ -31,11 +33,9 @@ KINK = 1e-5  # residuals whose sign float32 cannot know
 
 def supported(config: dict) -> None:
     """Refuses what this implementation does not cover."""
-    for key, value, known in [
-            ("loss.lpips", config["loss"]["lpips"], (0,)),
-            ("training.precision", config["training"]["precision"], ("fp32",))]:
-        if value not in known:
-            raise SystemExit(f"{key}: {value!r} is not covered; expected one of {known}")
+    precision = config["training"]["precision"]
+    if precision != "fp32":
+        raise SystemExit(f"training.precision: {precision!r} is not covered; expected 'fp32'")
 
 
 class Report:
@@ -43,6 +43,7 @@ class Report:
 
     def __init__(self) -> None:
         self.held = True
+        self.errors: dict[str, dict[str, float]] = {}
 
     def check(self, what: str, error: float, limit: float) -> None:
         held = error <= limit  # false for NaN
@@ -56,6 +57,17 @@ class Report:
         errors = {n: distance(found[n], expected[n]) for n in found}
         worst = max(errors, key=lambda n: errors[n] if errors[n] == errors[n] else float("inf"))
         self.check(f"{what} of {len(errors)} tensors, worst {worst}", errors[worst], limit)
+        self.errors[what] = errors
+
+    def table(self, rows: int) -> None:
+        """The tensors that differ most in any column, worst first."""
+        columns = list(self.errors)
+        names = sorted(
+            self.errors[columns[0]], key=lambda n: -max(self.errors[c][n] for c in columns))
+        print(f"\n| largest differences by tensor | {' | '.join(columns)} |")
+        print("|---" * (len(columns) + 1) + "|")
+        for name in names[:rows]:
+            print(f"| `{name}` | {' | '.join(f'{self.errors[c][name]:.1e}' for c in columns)} |")
 
 
 def distance(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -105,7 +117,10 @@ def compare_step(args: argparse.Namespace) -> bool:
     p = {n: w.requires_grad_() for n, w in before.weights.items()}
     if {n: w.shape for n, w in p.items()} != {n: k[0] for n, k in model.kinds.items()}:
         raise SystemExit(f"{args.before}/model.safetensors: names or shapes differ from the page's")
-    out = losses(model, p, y, [data.labels[n] for n in numbers], s)
+    if config["loss"]["lpips"] and not args.lpips:
+        raise SystemExit("the run has loss.lpips; name the files of its weights with --lpips")
+    perceptual = LPIPS(args.lpips) if args.lpips else None
+    out = losses(model, p, y, [data.labels[n] for n in numbers], s, perceptual)
     g = gradients(p, out["losses"]["loss"])
     values = {n: float(x.detach()) for n, x in out["losses"].items()}
     values |= {"grad_norm": norm(g), "lr": learning_rate(t, s)}
@@ -117,6 +132,7 @@ def compare_step(args: argparse.Namespace) -> bool:
     if "decoded" in out["activations"]:
         g = settled(p, g, own, out["activations"]["decoded"], y, config["loss"]["l1"])
     m, v = moments(t, g, before.m, before.v)
+    report.tensors("gradient", own, g, FIRST)
     report.tensors("m", after.m, m, FIRST)
     report.tensors("v", after.v, v, SECOND)
     expected = moved(t, s, before.weights, after.m, after.v)
@@ -133,6 +149,7 @@ def compare_step(args: argparse.Namespace) -> bool:
                 raise SystemExit(f"{args.metrics}: no value of {name} at step {s}")
             error = abs(rows[name] - values[name]) / max(abs(values[name]), 1e-12)
             report.check(f"{name} of step {s}", error, FIRST if name == "grad_norm" else LOSS)
+    report.table(args.rows)
     return report.held
 
 
@@ -166,6 +183,8 @@ if __name__ == "__main__":
     step.add_argument("after", type=pathlib.Path)
     step.add_argument("--data", type=pathlib.Path, required=True)
     step.add_argument("--metrics", type=pathlib.Path)
+    step.add_argument("--lpips", type=pathlib.Path, nargs="+")
+    step.add_argument("--rows", type=int, default=5)
     step.set_defaults(run=compare_step)
     draw = verbs.add_parser("sample")
     draw.add_argument("before", type=pathlib.Path)

@@ -7,7 +7,7 @@ import torch
 import philox
 from model import PATCHES, PREDICTING, Model, Tensors
 
-SERIES = ("loss.flow", "loss.l1", "loss.l2", "loss.norm_pix", "loss.rec", "loss")
+SERIES = ("loss.flow", "loss.l1", "loss.l2", "loss.lpips", "loss.norm_pix", "loss.rec", "loss")
 
 
 def rows(draw, seed: int, batch: int, count: int, step: int, stream: int) -> torch.Tensor:
@@ -24,8 +24,9 @@ def dropped(model: Model, labels: list[int], step: int) -> list[int]:
         for b, label in enumerate(labels)]
 
 
-def losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], step: int) -> dict:
-    """Losses and activations of one step for y [batch, N, P]."""
+def losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], step: int,
+           perceptual=None) -> dict:
+    """Losses and activations of one step for y [batch, N, P]; `perceptual` is LPIPS, if any."""
     labels = dropped(model, labels, step)
     if model.method == "diffusion":
         return diffusion_losses(model, p, y, labels, step)
@@ -40,7 +41,8 @@ def losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], step: i
         activations = {"hidden": hidden}
         out["loss.rec"] = torch.zeros(())
     else:
-        out, activations = reconstruction_losses(model, p, y, labels, step)
+        out, activations = reconstruction_losses(
+            model, p, y, labels, step, perceptual)
         hidden, target = activations["hidden"], activations["states"].detach()
     out["loss.flow"], activations["velocity"] = flow_loss(model, p, target, hidden, step)
     mean, var = y.mean(-1, keepdim=True), y.var(-1, keepdim=True)
@@ -52,7 +54,7 @@ def losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], step: i
 
 
 def reconstruction_losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int],
-                          step: int) -> tuple[dict, Tensors]:
+                          step: int, perceptual) -> tuple[dict, Tensors]:
     """Steps 1 to 5 of section 4: states, decoded patches, and h' of what feeds the AR pass."""
     c, seed, (batch, N), k = model.config, model.config["seed"], y.shape[:2], model.k
     clean = model.method == "clean-input"
@@ -76,6 +78,9 @@ def reconstruction_losses(model: Model, p: Tensors, y: torch.Tensor, labels: lis
     l1, l2 = (decoded - y).abs().mean(), ((decoded - y) ** 2).mean()
     weights = c["loss"]
     out = {"loss.l1": l1, "loss.l2": l2, "loss.rec": weights["l1"] * l1 + weights["l2"] * l2}
+    if weights["lpips"]:
+        out["loss.lpips"] = perceptual(assembled(model, decoded), assembled(model, y))
+        out["loss.rec"] = out["loss.rec"] + weights["lpips"] * out["loss.lpips"]
     return out, activations | {"hidden": hidden}
 
 

@@ -12,18 +12,25 @@ import Tensor
 import TensorFiles
 import Training
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// One training job: what it reads, and where it stands.
 struct TrainingJob {
   let session: StageSession
   let data: PackedDataSet
   let trainer: Trainer
   var loader: ImageLoader
+  /// Key `init`.
+  let start: TrainArguments.Start
 
   init(_ session: StageSession) throws {
     self.session = session
     let arguments = try refusingBadInput { try TrainArguments(json: session.arguments) }
     let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
     self.data = data
+    start = arguments.start
     let configuration = try Self.complete(arguments.config, with: data)
     let device = try session.device()
     let model = try refusingBadInput {
@@ -93,6 +100,8 @@ struct TrainingJob {
       }
       registered = trainer.step
       say("resumed from step \(trainer.step)")
+    } else if let file = start.weights.first {
+      try begin(from: file)
     }
     let every = trainer.model.configuration.training.checkpointEvery
     while trainer.step < total {
@@ -116,6 +125,31 @@ struct TrainingJob {
         ("steps", String(trainer.step)), ("bad_steps", String(trainer.badSteps)),
         ("parameters", String(trainer.model.parameters.elementCount)),
       ]))
+  }
+
+  /// Takes weights and state from the file of `init`.
+  private func begin(from artifact: String) throws {
+    let folder = "\(session.scratch)/init"
+    guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+      throw StageFault("\(folder): \(String(cString: strerror(errno)))")
+    }
+    let path = "\(folder)/\(start.name)"
+    try session.fetchArtifact(sha256: artifact, to: path)
+    try refusingBadInput {
+      let archive = try CheckpointArchive(path: path)
+      for remark in try trainer.begin(from: archive, restart: start.restart) {
+        say("init: \(start.name): \(remark)")
+      }
+      if let given = archive.state, given.dataFingerprint != data.fingerprint {
+        say("init: \(start.name): was trained on another data set")
+      }
+    }
+    guard trainer.step <= total else {
+      throw PermanentFailure(
+        "training.total: \(total) is below step \(trainer.step) of init.file (\(start.name)); raise "
+          + "it, or set init.restart to true")
+    }
+    say("begins at step \(trainer.step) with the weights of \(start.name)")
   }
 
   private mutating func step() throws {

@@ -148,6 +148,67 @@ static void swiglu_gradient(void *restrict dx_, const void *restrict dy_,
   }
 }
 
+// SwiGLU whose input is kept in half the memory, rounded to bfloat16: result and derivative are those
+// of the rounded numbers.
+
+/// The nearest bfloat16, ties to even; a NaN stays one.
+static inline uint16_t rounded_to_bf16(REAL x_) {
+  const float x = (float)x_;
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  const uint32_t nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+  return (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? bits >> 16 | 0x40 : nearest);
+}
+
+static inline REAL widened_bf16(uint16_t x) {
+  const uint32_t bits = (uint32_t)x << 16;
+  float value;
+  __builtin_memcpy(&value, &bits, sizeof value);
+  return (REAL)value;
+}
+
+static void round_to_bf16(void *restrict out_, const void *restrict x_, int64_t begin,
+                          int64_t end) {
+  uint16_t *restrict out = out_;
+  const REAL *restrict x = x_;
+  for (int64_t i = begin; i < end; i++) out[i] = rounded_to_bf16(x[i]);
+}
+
+static void widen_bf16(void *restrict out_, const void *restrict x_, int64_t begin, int64_t end) {
+  REAL *restrict out = out_;
+  const uint16_t *restrict x = x_;
+  for (int64_t i = begin; i < end; i++) out[i] = widened_bf16(x[i]);
+}
+
+static void swiglu_bf16(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
+                        int64_t end) {
+  ROWS(r) {
+    REAL *restrict out = (REAL *)out_ + r * width;
+    const uint16_t *restrict first = (const uint16_t *)x_ + r * 2 * width,
+                            *restrict second = first + width;
+    COLUMNS(c) {
+      const REAL a = widened_bf16(first[c]);
+      out[c] = a * sigmoid(a) * widened_bf16(second[c]);
+    }
+  }
+}
+
+static void swiglu_bf16_gradient(void *restrict dx_, const void *restrict dy_,
+                                 const void *restrict x_, int64_t width, int64_t begin,
+                                 int64_t end) {
+  ROWS(r) {
+    REAL *restrict da = (REAL *)dx_ + r * 2 * width, *restrict db = da + width;
+    const uint16_t *restrict first = (const uint16_t *)x_ + r * 2 * width,
+                            *restrict second = first + width;
+    const REAL *restrict dy = (const REAL *)dy_ + r * width;
+    COLUMNS(c) {
+      const REAL a = widened_bf16(first[c]), b = widened_bf16(second[c]), s = sigmoid(a);
+      db[c] = dy[c] * a * s;
+      da[c] = dy[c] * b * s * (1 + a * (1 - s));
+    }
+  }
+}
+
 static void add_repeated(void *restrict out_, const void *restrict x_, const void *restrict y_,
                          int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
   ROWS(r) {

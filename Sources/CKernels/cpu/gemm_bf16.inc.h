@@ -259,6 +259,57 @@ static BF16_TARGET void gemm_bf16(void *restrict c_, int64_t c_row, const void *
   }
 }
 
+// ---- both operands packed once, by all threads ------------------------------------------------
+
+/// Panels begin..<end of B, [panel][pair][32 columns].
+static BF16_TARGET void pack_panels_bf16(void *restrict out_, const void *restrict b_,
+                                         int64_t b_row, int64_t b_column, int64_t n, int64_t k,
+                                         int64_t begin, int64_t end) {
+  uint32_t *out = out_;
+  const float *b = b_;
+  const int64_t pairs = (k + 1) / 2;
+  // Rows of a few pages at a time: across all of k each panel would walk through every page.
+  const int64_t run = b_column == 1 ? 32 : k;
+  for (int64_t p = 0; p < k; p += run)
+    for (int64_t panel = begin; panel < end; panel++) {
+      const int64_t j = panel * BF16_COLUMNS;
+      pack_columns_bf16(out + panel * BF16_COLUMNS * pairs + p / 2 * BF16_COLUMNS,
+                        b + p * b_row + j * b_column, b_row, b_column, k - p < run ? k - p : run,
+                        n - j < BF16_COLUMNS ? n - j : BF16_COLUMNS);
+    }
+}
+
+/// Rows of C from packed panels. A block of A stays in the second-level cache while the panels pass.
+static BF16_TARGET void gemm_panels_bf16(void *restrict c_, int64_t c_row,
+                                         const void *restrict a_, int64_t a_row,
+                                         int64_t a_column, const void *restrict panels_,
+                                         const void *restrict bias_, int64_t m, int64_t n,
+                                         int64_t k, int32_t accumulate) {
+  enum { ROWS = 20 * BF16_ROWS };  // times PAIR_BLOCK pairs: 360 KiB
+  uint32_t *packed = thread_workspace(PAIR_BLOCK * ROWS * sizeof(uint32_t));
+  const uint32_t *panels = panels_;
+  const float *a = a_, *bias = bias_;
+  const int64_t all = (k + 1) / 2;
+  for (int64_t first = 0; first < m; first += ROWS) {
+    const int64_t rows = m - first < ROWS ? m - first : ROWS;
+    float *c = (float *)c_ + first * c_row;
+    for (int64_t p = 0; p == 0 || p < k; p += 2 * PAIR_BLOCK) {
+      const int64_t depth = k - p < 2 * PAIR_BLOCK ? k - p : 2 * PAIR_BLOCK;
+      const int64_t pairs = (depth + 1) / 2;
+      if (a_column == 1)
+        pack_rows_along(packed, pairs, a + first * a_row + p, a_row, rows, depth);
+      else
+        pack_tiles_bf16(packed, a + first + p * a_column, a_column, rows, depth);
+      for (int64_t j = 0; j < n; j += BF16_COLUMNS)
+        for (int64_t i = 0; i < rows; i += BF16_ROWS)
+          tile_bf16_of(rows - i < BF16_ROWS ? rows - i : BF16_ROWS, c + i * c_row + j, c_row,
+                       packed + i * pairs, pairs, a_column == 1 ? 1 : BF16_ROWS,
+                       panels + j * all + p / 2 * BF16_COLUMNS, pairs,
+                       bias && p == 0 ? bias + j : 0, accumulate || p > 0, n - j);
+    }
+  }
+}
+
 // ---- weights that are packed once ---------------------------------------------------------------
 
 static int64_t packed_size_bf16(int64_t n, int64_t k) {

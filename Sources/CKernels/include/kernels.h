@@ -59,6 +59,16 @@ typedef struct kernels {
                     const void *restrict bias, int64_t m, int64_t n, int64_t k,
                     int32_t accumulate);
 
+  /// B[k, n] rounded and packed, panels begin..<end of `packed_columns` columns, into
+  /// `packed_size_bf16(n, k)` bytes; null where `gemm_bf16` is.
+  void (*pack_panels_bf16)(void *restrict out, const void *restrict b, int64_t b_row,
+                           int64_t b_column, int64_t n, int64_t k, int64_t begin, int64_t end);
+  /// `gemm_bf16` from such panels.
+  void (*gemm_panels_bf16)(void *restrict c, int64_t c_row, const void *restrict a,
+                           int64_t a_row, int64_t a_column, const void *restrict panels,
+                           const void *restrict bias, int64_t m, int64_t n, int64_t k,
+                           int32_t accumulate);
+
   // ---- weights w[n, k] that many products share: C[m,n] = A[m,k] w' (+ bias) --------------------
   /// Columns of C that one panel of packed weights makes; work is shared out by panels.
   int32_t (*packed_columns)(void);
@@ -108,6 +118,14 @@ typedef struct kernels {
                  int64_t end);
   void (*swiglu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict x,
                           int64_t width, int64_t begin, int64_t end);
+  /// x rounded to bfloat16 and back, and SwiGLU of such numbers with its derivative in dx[rows, 2 width].
+  void (*round_to_bf16)(void *restrict out, const void *restrict x, int64_t begin, int64_t end);
+  void (*widen_bf16)(void *restrict out, const void *restrict x, int64_t begin, int64_t end);
+  void (*swiglu_bf16)(void *restrict out, const void *restrict x, int64_t width, int64_t begin,
+                      int64_t end);
+  void (*swiglu_bf16_gradient)(void *restrict dx, const void *restrict dy,
+                               const void *restrict x, int64_t width, int64_t begin,
+                               int64_t end);
 
   // ---- broadcasting over repeats: x[outer, repeats, inner], y[outer, inner] --------------------
   /// out = x + y, y repeated; begin..end over outer * repeats.

@@ -2,11 +2,13 @@
 // them. ops/bench/compute calls both in turns.
 //
 //   bench-compute {step,sample,limit} [--preset P] [--batch B] [--threads N] [--rounds R]
-//                 [--precision fp32|bf16]
+//                 [--precision fp32|bf16] [--warm W] [--micro-batch M] [--recompute] [--lpips]
 //   bench-compute products [--threads N] [--rounds R]     a table beside OpenBLAS
 
+import AllocationCount
 import COpenBLAS
 import Configuration
+import NeuralNetwork
 import PRAModel
 import Sampling
 import Tensor
@@ -54,8 +56,8 @@ switch work {
 case "products": productTable(device, rounds: rounds)
 case "limit": row(rates: productRates(device, precision, rounds: rounds))
 case "step":
-  let (times, operations) = try trainingSteps()
-  row(times: times, operations: operations)
+  let (times, operations, allocations) = try trainingSteps()
+  row(times: times, operations: operations, allocations: allocations)
 case "sample":
   let (times, operations) = try draws()
   row(times: times, operations: operations)
@@ -69,11 +71,12 @@ func peakMemory() -> Int {
   return usage.ru_maxrss >> 10
 }
 
-@MainActor func row(times: [Double], operations: Double) {
+@MainActor func row(times: [Double], operations: Double, allocations: Int? = nil) {
   let all = times.map { String($0) }.joined(separator: ",")
   print(
     "{\"work\":\"\(work)\",\"preset\":\"\(presetName)\",\"batch\":\(batch),"
       + "\"precision\":\"\(precision)\",\"seconds\":\(median(times)),\"gflop\":\(operations * 1e-9),"
+      + (allocations.map { "\"allocations\":\($0)," } ?? "")
       + "\"threads\":\(threads),\"memory_mib\":\(peakMemory()),\"rounds\":[\(all)]}")
 }
 
@@ -83,39 +86,63 @@ func peakMemory() -> Int {
       + "\"gflops\":\(rates.max()!)}")
 }
 
-/// The preset to measure, without LPIPS: its weights are not part of the repository.
+/// The preset to measure, without LPIPS unless it is asked for.
 @MainActor func configuration() throws -> (ModelConfiguration, classes: Int) {
   guard let preset = Preset(rawValue: presetName) else {
     fatalError("--preset: no preset \(presetName)")
   }
   var configuration = preset.configuration
-  configuration.loss.lpips = 0
+  if CommandLine.arguments.contains("--lpips") {
+    (configuration.loss.lpips, configuration.loss.lpipsFile) = (1, ["random"])
+  } else {
+    configuration.loss.lpips = 0
+  }
   if precision == "bf16" { configuration.training.precision = .bf16 }
+  let part = option("micro-batch", batch)
+  (configuration.training.batch, configuration.training.microBatch) = (batch, part)
+  configuration.training.recompute = CommandLine.arguments.contains("--recompute")
   configuration.sampling.method = .euler
   configuration.sampling.steps = 25
   configuration.sampling.scale = 2
   return (configuration, preset.configuration.image.size == 256 ? 1000 : 9)
 }
 
-/// Seconds of complete training steps, data in memory, and the operations of one.
-@MainActor func trainingSteps() throws -> ([Double], operations: Double) {
+/// LPIPS with random weights, which take the time and memory of trained ones.
+@MainActor func perceptual() throws -> LPIPS {
+  try LPIPS(
+    { name, shape in
+      let fan = Double(shape.dropFirst().reduce(1, *))
+      return Philox(seed: 3).uniforms(
+        shape.reduce(1, *), a: crc32(Array(name.utf8)), b: 0, stream: 78
+      ).map { Float((2 * $0 - 1) * (6 / fan).squareRoot()) }
+    }, on: device)
+}
+
+/// Seconds of complete training steps, data in memory; the operations of one, and how often the last
+/// one asked for memory from the heap.
+@MainActor func trainingSteps() throws -> ([Double], operations: Double, allocations: Int) {
   let (configuration, classes) = try configuration()
-  let trainer = Trainer(try PRAModel(configuration, classes: classes, on: device))
+  let trainer = Trainer(
+    try PRAModel(configuration, classes: classes, on: device),
+    perceptual: configuration.loss.lpips > 0 ? try perceptual() : nil)
   let side = configuration.image.size
   let pixels = Philox(seed: 5).uniforms(batch * side * side * 3, a: 0, b: 0, stream: 77)
   let y = cutIntoPatches(
     pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: trainer.model.sizes, on: device)
   let labels = (0..<batch).map { $0 % classes }
   // Two steps first: memory is reserved and caches are warm from then on.
-  let warm = 2
-  var before = 0
+  let warm = option("warm", 2)
+  var (products, allocations) = (0, 0)
   let times = try (0..<rounds + warm).map { step in
-    before = device.multiplyAdds
+    let batch = TrainingBatch(patches: y, labels: labels, step: step)
+    products = device.multiplyAdds
     return try seconds {
-      _ = try trainer.run(TrainingBatch(patches: y, labels: labels, step: step))
+      let before = allocations_of_process()
+      _ = try trainer.run(batch)
+      allocations = Int(allocations_of_process() - before)
     }
   }
-  return (Array(times.suffix(rounds)), 2 * Double(device.multiplyAdds - before))
+  return (Array(times.suffix(rounds)), 2 * Double(device.multiplyAdds - products), allocations)
 }
 
 /// Seconds of drawing a batch of whole images, 25 Euler steps a position with linear guidance, and

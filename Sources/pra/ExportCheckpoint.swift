@@ -1,0 +1,135 @@
+// A checkpoint for other programs: its files, or one file with all of it.
+
+import ArgumentParser
+import Configuration
+import Files
+import Foundation
+import Postgres
+import RunStore
+import TensorFiles
+
+struct ExportCheckpoint: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "checkpoint",
+    abstract: "Write a checkpoint, by default the newest, as its files or as one.",
+    discussion: """
+      Every file is checked against its SHA-256. A number names a run where there is one, else a job.
+      An output that ends in .safetensors is one file: the weights under their names, averages as \
+      ema-<decay>.<name>, step and configuration as text in __metadata__. Key init of a run file \
+      begins with it; with --optimizer training goes on to the bit.
+      Example: pra export checkpoint emoji -o emoji.safetensors
+      """)
+
+  @Argument(
+    help: ArgumentHelp("Number or name of a run, or number of a job.", valueName: "run-or-job"))
+  var target: String?
+  @Option(help: "A training job, where the number is a run's as well.") var job: Int64?
+  @Option(help: "The checkpoint's step; without it the last.") var step: Int64?
+  @Option(
+    name: .shortAndLong,
+    help: "A folder, made where it is missing, or a name that ends in .safetensors.")
+  var output: String
+  @Flag(help: "Put the moments into the one file as well: optimizer.<name>.m and .v.")
+  var optimizer = false
+  @Flag(help: "Print JSON.") var json = false
+
+  private var isOneFile: Bool { output.hasSuffix(".safetensors") }
+
+  func validate() throws {
+    guard (target == nil) != (job == nil) else {
+      throw ValidationError("name a run or job, or --job, one of the two")
+    }
+    guard isOneFile || !optimizer else {
+      throw ValidationError(
+        "--optimizer: a folder has the moments already; for one file name it \(output).safetensors")
+    }
+  }
+
+  func run() throws {
+    let connection = try Database.connect(.read)
+    let (run, job) = try owner(connection)
+    let rows = try connection.query(
+      Queries.lastCheckpoint,
+      [
+        .optional(run, Parameter.integer), .optional(job, Parameter.integer),
+        .optional(step, Parameter.integer),
+      ])
+    guard let row = rows.first else {
+      let which = step.map { "checkpoint of step \($0)" } ?? "checkpoint"
+      throw NotFound(
+        message: "\(run.map { "run \($0)" } ?? "job \(job ?? 0)") has no \(which)")
+    }
+    let files = try connection.query(Queries.checkpointFiles, [.integer(try row.integer("id"))])
+    let paths = isOneFile ? [try writeOne(files)] : try write(files, into: output)
+    let (found, trained) = (try row.string("step"), try row.string("job_id"))
+    if json {
+      print(
+        JSONText.object([
+          ("job", trained), ("step", found),
+          ("files", JSONText.array(paths.map(JSONText.string))),
+        ]))
+    } else {
+      let what = isOneFile ? "all tensors" : "\(paths.count) files"
+      print("\(output): \(what) of job \(trained), step \(found)")
+    }
+  }
+
+  /// - Returns: paths of the files
+  private func write(_ files: Rows, into folder: String) throws -> [String] {
+    try makeFolder(folder)
+    var store = try Database.store(.read)
+    return try files.map { file in
+      // A checked logical name, never a path (RunStore, Artifact).
+      let path = "\(folder)/\(try file.string("name"))"
+      try store.fetch(sha256: try file.string("sha256"), to: path)
+      return path
+    }
+  }
+
+  /// The files as one, beside which nothing is left.
+  private func writeOne(_ files: Rows) throws -> String {
+    let folder = "\(output).parts-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    do {
+      let paths = try write(files, into: folder)
+      var state: CheckpointState?
+      var parts: [(prefix: String, file: SafetensorsFile)] = []
+      for path in paths {
+        let name = URL(filePath: path).lastPathComponent
+        switch name {
+        case "state.json":
+          state = try CheckpointState(
+            canonicalJSON: String(contentsOfFile: path, encoding: .utf8))
+        case "optimizer.safetensors" where !optimizer: break
+        case "model.safetensors": parts.append(("", try SafetensorsFile(path: path)))
+        default:
+          let stem = name.dropLast(".safetensors".count)
+          parts.append(("\(stem).", try SafetensorsFile(path: path)))
+        }
+      }
+      guard let state else { throw Failure(message: "the checkpoint has no state.json") }
+      try SafetensorsWriter.merge(
+        parts, to: output, metadata: state.metadata.merging(["format": "pt"]) { own, _ in own })
+    } catch let error as FileError {
+      throw Failure(message: error.description)
+    }
+    return output
+  }
+
+  private func owner(_ connection: Connection) throws -> (run: Int64?, job: Int64?) {
+    if let job {
+      try connection.requireJob(job)
+      return (nil, job)
+    }
+    let word = target ?? ""
+    do {
+      return (try connection.run(named: word).id, nil)
+    } catch is NotFound {
+      guard let id = Int64(word) else { throw NotFound(message: "there is no run '\(word)'") }
+      guard try !connection.query(Queries.jobExists, [.integer(id)]).isEmpty else {
+        throw NotFound(message: "there is neither a run nor a job \(id)")
+      }
+      return (nil, id)
+    }
+  }
+}

@@ -4,6 +4,7 @@
 //   bench-inception features WEIGHTS IMAGES.npz OUT.npz [--threads N] [--batch N]
 //   bench-inception speed WEIGHTS IMAGES.npz [--threads N] [--batch N]
 //   bench-inception figures DRAWN.npz REFERENCE.npz [--threads N]
+//   bench-inception archive OUT.npz [--images N] [--side N]
 
 import Evaluation
 import Foundation
@@ -14,7 +15,7 @@ import TensorFiles
 /// What the command line says.
 struct Options {
   var words: [String] = []
-  var numbers = ["threads": 2, "batch": 16]
+  var numbers = ["threads": 2, "batch": 16, "images": 50_000, "side": 256]
 
   init(_ arguments: [String]) {
     var rest = arguments[...]
@@ -64,6 +65,20 @@ func run(_ options: Options) throws {
     let images = try ArrayFile(path: words[2], array: "arr_0", of: .uint8, dimensions: 4)
     let seconds = try extract(words[1], images, options) { _ in }.seconds
     print("\(Double(images.shape[0]) / seconds)")
+  case ("archive", 2):
+    // As pra export npz writes what was drawn; every byte tells its image and place.
+    let (count, side) = (options.numbers["images"]!, options.numbers["side"]!)
+    let writer = try NPZWriter(words[1])
+    try writer.begin("arr_0", type: "|u1", width: 1, shape: [count, side, side, 3])
+    var image = [UInt8](repeating: 0, count: side * side * 3)
+    for number in 0..<count {
+      for i in image.indices { image[i] = UInt8(truncatingIfNeeded: i &* 31 &+ number &* 7) }
+      try writer.append(image)
+    }
+    try writer.commit()
+    var usage = rusage()
+    getrusage(RUSAGE_SELF, &usage)
+    print("images \(count) peak_MiB \(usage.ru_maxrss / 1024)")
   case ("figures", 3):
     let (drawn, other) = (try table(words[1]), try table(words[2]))
     let layout = InceptionLayout()

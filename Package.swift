@@ -76,7 +76,8 @@ let package = Package(
       ]),
     library(
       "Sampling", ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"]),
-    library("Evaluation", ["Tensor", "COpenBLAS"]),
+    library("Inception", ["Autodiff", "Files", "Tensor", "TensorFiles"]),
+    library("Evaluation", ["COpenBLAS", "Inception", "Tensor"]),
 
     library("Digest", ["CCrypto"]),
 
@@ -100,7 +101,8 @@ let package = Package(
     .target(
       name: "StageInputs",
       dependencies: [
-        "Configuration", "Files", "Images", "PRAModel", "RunStore", "Tensor", "Training",
+        "Configuration", "Evaluation", "Files", "Images", "Inception", "PRAModel", "RunStore",
+        "Tensor", "TensorFiles", "Training",
       ], path: "workers/inputs",
       swiftSettings: swiftSettings),
     stage("ingest", ["Files", "Images"]),
@@ -113,7 +115,16 @@ let package = Package(
     stage(
       "sample",
       ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
+    stage(
+      "features",
+      [
+        "Configuration", "Digest", "Files", "Images", "Inception", "Raster", "Tensor",
+        "TensorFiles",
+      ]),
+    stage("reference", ["Evaluation", "Files", "TensorFiles"]),
     stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
+    stage(
+      "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
     stage("compare", ["Configuration", "Evaluation", "Raster"]),
 
     .executableTarget(
@@ -123,6 +134,11 @@ let package = Package(
         "Tensor", "Training",
       ],
       path: "ops/bench/compute.d", swiftSettings: swiftSettings),
+
+    .executableTarget(
+      name: "bench-inception",
+      dependencies: ["Evaluation", "Inception", "Tensor", "TensorFiles"],
+      path: "ops/bench/inception.d", swiftSettings: swiftSettings),
 
     .executableTarget(
       name: "bench-store", dependencies: ["Postgres", "RunStore"],
@@ -160,6 +176,8 @@ let package = Package(
         "Tensor",
         "TensorFiles", "Training",
       ]),
+    tests(
+      "EvaluationTests", ["Evaluation", "Files", "Inception", "Tensor", "TensorFiles"]),
     tests("TensorTests", ["CKernels", "Tensor"]),
     tests("AutodiffTests", ["Autodiff", "Tensor"]),
     tests("ConfigurationTests", ["Configuration"]),
@@ -181,8 +199,11 @@ let package = Package(
     tests(
       "CommandLineTests",
       [
-        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "pra-compare", "Postgres",
-        "Raster", "DatabaseTesting", "TensorFiles",
+        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-features", "pra-reference",
+        "pra-evaluate",
+        "pra-probe",
+        "pra-compare", "Files", "Postgres", "Raster", "TensorFiles",
+        "DatabaseTesting",
       ]),
   ],
   swiftLanguageModes: [.v6]

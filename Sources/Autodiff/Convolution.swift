@@ -50,7 +50,7 @@ package struct FrozenConvolution {
   package let window: Window
   package let inputs: Int
   package let outputs: Int
-  private let forward: PackedWeights
+  let forward: PackedWeights
   /// Of the input's gradient: the kernel turned by 180 degrees, inputs and outputs exchanged.
   private let backward: PackedWeights?
 

@@ -195,6 +195,17 @@ extension Field where Root: Section {
     }
   }
 
+  /// A text, or null for an empty one.
+  package static func optionalText(
+    _ key: String, _ path: WritableKeyPath<Root, String>
+  ) -> Field {
+    Field(key: key) { root, value, at, _ in
+      root[keyPath: path] = value == .null ? "" : try textValue(value, at)
+    } json: {
+      $0[keyPath: path].isEmpty ? "null" : JSONText.string($0[keyPath: path])
+    }
+  }
+
   /// One text, a list of them, or null for none.
   package static func texts(_ key: String, _ path: WritableKeyPath<Root, [String]>) -> Field {
     Field(key: key) { root, value, at, _ in

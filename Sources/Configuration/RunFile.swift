@@ -12,6 +12,8 @@ package struct RunFile: Sendable, Equatable {
   /// Nil where the file has no `sample`: the run ends with training.
   package var sample: Sample?
   package var evaluate: Bool
+  /// Nil where the run is evaluated by random features alone.
+  package var inception: InceptionEvaluation?
   /// What is trained and compared, every variant with every seed; without `variants` and `seeds`
   /// the configuration alone.
   package var arms: [Arm]
@@ -114,6 +116,9 @@ package struct RunFile: Sendable, Equatable {
   /// Keys that an option replaces as a whole.
   private static let plainKeys = ["name", "evaluate", "variants", "seeds"]
 
+  /// Keys whose parts an option may replace.
+  private static let sectionKeys = ["data", "init", "sample", "evaluate"]
+
   private init(
     _ value: SettingValue, _ overrides: [Override],
     _ stored: (String) throws -> ModelConfiguration?
@@ -138,7 +143,7 @@ package struct RunFile: Sendable, Equatable {
         settings.append(Override(path: Array(option.path.dropFirst()), value: option.value))
       case _ where option.path.count == 1 && Self.plainKeys.contains(option.path[0]):
         given[option.path[0]] = option.value
-      case "data", "init", "sample": sections.append(option)
+      case _ where Self.sectionKeys.contains(option.path[0]): sections.append(option)
       case _ where option.path[0] == "config" || Self.plainKeys.contains(option.path[0]):
         throw ConfigurationError("--set \(option.path.joined(separator: ".")): is no key of a run")
       default: settings.append(option)
@@ -154,7 +159,7 @@ package struct RunFile: Sendable, Equatable {
     var (begun, drawn): (Start?, Sample?)
     try Self.apply(given["init"] ?? .null, to: &begun, Start(), at: "init")
     try Self.apply(given["sample"] ?? .null, to: &drawn, Sample(), at: "sample")
-    for option in sections {
+    for option in sections where option.path[0] != "evaluate" {
       let layer = Override(path: Array(option.path.dropFirst()), value: option.value).nested
       switch option.path[0] {
       case "data": try data.apply(layer, at: "data")
@@ -178,12 +183,8 @@ package struct RunFile: Sendable, Equatable {
       variants: given["variants"], seeds: given["seeds"], config: given["config"] ?? .null,
       overrides: settings, base: base)
 
-    switch given["evaluate"] {
-    case .boolean(let flag): evaluate = flag
-    case nil: evaluate = false
-    case .some(let other):
-      throw ConfigurationError("evaluate: found \(other.description), expected true or false")
-    }
+    (evaluate, inception) = try InceptionEvaluation.read(
+      given["evaluate"], sections.filter { $0.path[0] == "evaluate" })
     if arms.isEmpty { arms = [Arm(name: name, configuration: configuration)] }
     try checkSample()
   }

@@ -4,7 +4,8 @@ import COpenBLAS
 
 /// Mean and covariance of a set of feature vectors, in float64.
 package struct FeatureStatistics: Sendable {
-  package let count: Int
+  /// Vectors; nil where another program has not said.
+  package let count: Int?
   package let mean: [Double]
   /// Row-major [dimension, dimension], divided by count - 1.
   package let covariance: [Double]
@@ -35,6 +36,12 @@ package struct FeatureStatistics: Sendable {
     count = n
     self.mean = mean
     self.covariance = covariance
+  }
+
+  /// What another program or an earlier job has computed.
+  package init(count: Int?, mean: [Double], covariance: [Double]) {
+    precondition(covariance.count == mean.count * mean.count, "FeatureStatistics: shapes")
+    (self.count, self.mean, self.covariance) = (count, mean, covariance)
   }
 
   package var dimension: Int { mean.count }

@@ -16,7 +16,7 @@ package protocol JobArguments: Section {
 
 /// Kinds of jobs this version knows.
 package enum JobKind: String, Sendable, CaseIterable {
-  case ingest, train, sample, evaluate, compare
+  case ingest, train, sample, features, reference, evaluate, probe, compare
 }
 
 extension JobArguments {
@@ -71,6 +71,13 @@ extension JobKind {
     case .evaluate:
       let first = try EvaluateArguments().layered(given, overrides, isChecked: false)
       var arguments = EvaluateArguments()
+      if first.train > 0 { arguments.data = try trained(first.train).data }
+      return try CheckedArguments(arguments.layered(given, overrides))
+    case .features: return try CheckedArguments(FeaturesArguments().layered(given, overrides))
+    case .reference: return try CheckedArguments(ReferenceArguments().layered(given, overrides))
+    case .probe:
+      let first = try ProbeArguments().layered(given, overrides, isChecked: false)
+      var arguments = ProbeArguments()
       if first.train > 0 { arguments.data = try trained(first.train).data }
       return try CheckedArguments(arguments.layered(given, overrides))
     case .compare:

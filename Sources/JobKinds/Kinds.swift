@@ -149,34 +149,6 @@ package struct SampleArguments: JobArguments {
   }
 }
 
-/// `evaluate`: compares drawn images with the data set.
-package struct EvaluateArguments: JobArguments {
-  package static let kind = JobKind.evaluate
-  package var train = 0
-  package var data = 0
-  /// Sample jobs, which together drew one sampling run.
-  package var samples: [Int] = []
-
-  package init() {}
-
-  package static var fields: [Field<Self>] {
-    [
-      .integer("train", \.train, jobIDs), .integer("data", \.data, jobIDs),
-      .integers("samples", \.samples, jobIDs),
-    ]
-  }
-
-  package var parents: [Int] { [train, data] + samples }
-
-  package func validate() throws {
-    try require(train, "train", .train)
-    try require(data, "data", .ingest)
-    guard !samples.isEmpty, Set(samples).count == samples.count else {
-      throw ConfigurationError("samples: expected one or more sample jobs, each once")
-    }
-  }
-}
-
 /// `compare`: a figure and a table of several evaluations.
 package struct CompareArguments: JobArguments {
   package static let kind = JobKind.compare

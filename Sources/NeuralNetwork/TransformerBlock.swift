@@ -101,6 +101,16 @@ package struct TransformerStack {
     return x
   }
 
+  /// The output of every block, for inference.
+  /// - Parameter angles: for a sequence of another length than the stack was made for
+  package func outputs(_ x: Variable, angles: RotaryAngles) -> [Variable] {
+    var x = x
+    return blocks.map { block in
+      x = block(x, angles: angles, causal: causal)
+      return x
+    }
+  }
+
   /// Empty caches for `batch` sequences of the stack's length.
   package func caches(batch: Int) -> [KeyValueCache] {
     blocks.map { _ in

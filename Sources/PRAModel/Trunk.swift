@@ -8,11 +8,11 @@ import Tensor
 /// Reads class tokens and patches 0..N-2; its outputs h_i condition the prediction of patch i.
 package struct Trunk {
   private let classEmbedding: Parameter
-  private let patchEmbedding: Linear
-  private let embeddingNorm: RMSNorm
-  private let stack: TransformerStack
+  let patchEmbedding: Linear
+  let embeddingNorm: RMSNorm
+  let stack: TransformerStack
   private let norm: RMSNorm
-  private let classTokens: Int
+  let classTokens: Int
   private let width: Int
 
   init(_ sizes: ModelSizes, in parameters: Parameters) {
@@ -35,7 +35,7 @@ package struct Trunk {
     norm = RMSNorm("trunk.norm", width: width, in: parameters)
   }
 
-  private func classTokens(_ labels: Indices, on tape: Tape) -> Variable {
+  func classTokens(_ labels: Indices, on tape: Tape) -> Variable {
     embedding(tape.variable(classEmbedding), index: labels)
       .reshaped([labels.count, classTokens, width])
   }

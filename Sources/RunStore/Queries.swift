@@ -117,6 +117,14 @@ enum Queries {
     where job_id = $1
     """
 
+  // Of a job, or of the parts of an array in the order of their elements.
+  static let finishedJobs = """
+    select id, arguments::text as arguments
+    from pra.jobs
+    where (id = $1 and array_first is null or array_id = $1) and state = 'succeeded'
+    order by element_first, id
+    """
+
   // MARK: checkpoints and the end
 
   // Of the newest attempt that has any: one that started from scratch counts more than further steps

@@ -141,6 +141,22 @@ package final class StageSession {
     }
   }
 
+  /// A finished job with its arguments, as JSON; in the place of an array its parts, in the order of
+  /// their elements.
+  /// - Throws: `StoreError` where it has not succeeded
+  package func finishedJobs(of job: Int64) throws -> [(id: Int64, arguments: String)] {
+    try connection.run { connection in
+      guard let row = try connection.query(Queries.job, [.integer(job)]).first else {
+        throw StoreError("there is no job \(job)")
+      }
+      let state = try row.string("state")
+      guard state == "succeeded" else { throw StoreError("job \(job) is \(state): no outputs yet") }
+      return try connection.query(Queries.finishedJobs, [.integer(job)]).map {
+        (id: try $0.integer("id"), arguments: try $0.string("arguments"))
+      }
+    }
+  }
+
   // MARK: checkpoints
 
   /// Makes a state of the job durable: its metrics, then its files, then the checkpoint itself.

@@ -29,6 +29,22 @@ final class NumpyArchive: TensorSource {
     }
   }
 
+  /// Calls body with an array's type, its shape, and its elements as they lie.
+  ///
+  /// Stored elements are the file's own bytes and stay as long as the archive; others were inflated
+  /// for this call alone.
+  func withElements<T>(
+    of name: String,
+    _ body: (ElementEncoding, [Int], UnsafeRawBufferPointer, _ areStored: Bool) throws -> T
+  ) throws -> T {
+    let array = try array(name)
+    return try archive.withBytes(array.entry) { bytes in
+      try body(
+        array.encoding, array.shape, UnsafeRawBufferPointer(rebasing: bytes[array.start...]),
+        array.entry.method == 0)
+    }
+  }
+
   private struct Header {
     let encoding: ElementEncoding
     let shape: [Int]

@@ -38,8 +38,11 @@ struct Compare: ParsableCommand {
     ).filter { all || Set($0.values).count > 1 }
     let values = try lines(
       connection.query(Queries.comparedMetrics, [.text(shown), .texts(names)]), of: ids)
+    let refused = try refusals(
+      connection.query(Queries.comparedRulers, [.text(shown)]))
     let evaluations = try lines(
-      connection.query(Queries.comparedEvaluations, [.text(shown)]), of: ids)
+      connection.query(Queries.comparedEvaluations, [.text(shown)]), of: ids
+    ).filter { refused[$0.name] == nil }
     if output.json {
       print(
         JSONText.array(
@@ -51,6 +54,11 @@ struct Compare: ParsableCommand {
               ("run", String(run.id)), ("name", JSONText.string(run.name)),
               ("settings", members(settings)), ("metrics", members(values)),
               ("evaluations", members(evaluations)),
+              (
+                "not_compared",
+                JSONText.object(
+                  refused.sorted { $0.key < $1.key }.map { ($0.key, JSONText.string($0.value)) })
+              ),
             ])
           }))
       return
@@ -60,6 +68,34 @@ struct Compare: ParsableCommand {
       settings.map { [$0.name] + $0.values.map { unquoted($0) } }
       + (values + evaluations).map { [$0.name] + $0.marked }
     print(Table(header: [""] + runs.map { "\($0.name) (\($0.id))" }, rows: rows).text)
+    for (_, sentence) in refused.sorted(by: { $0.key < $1.key }) { print(sentence) }
+  }
+
+  /// Figures that were measured with different rulers, each with the sentence that says in what they
+  /// differ.
+  private func refusals(_ rows: Rows) throws -> [String: String] {
+    var found: [String: [String: [(run: Int64, value: String)]]] = [:]
+    for row in rows {
+      found[try row.string("metric"), default: [:]][try row.string("key"), default: []].append(
+        (
+          try row.integer("run_id"),
+          try row.text("value").map { String($0.prefix(16)) } ?? "unknown"
+        ))
+    }
+    var sentences: [String: String] = [:]
+    for (metric, keys) in found {
+      var differences: [String] = []
+      for (key, values) in keys.sorted(by: { $0.key < $1.key })
+      where Set(values.map(\.value)).count > 1 {
+        let each = values.map { "\($0.value) in run \($0.run)" }.joined(separator: ", ")
+        differences.append("\(key.replacing("_", with: " ")) \(each)")
+      }
+      guard !differences.isEmpty else { continue }
+      sentences[metric] =
+        "\(metric) is not compared, its figures were measured with different rulers: "
+        + differences.joined(separator: "; ")
+    }
+    return sentences
   }
 
   /// Rows of name, run and JSON text as lines with one value a run.

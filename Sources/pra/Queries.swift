@@ -145,9 +145,17 @@ enum Queries {
     where run_id = $1::bigint order by name, job_id, step
     """
   static let evaluations = """
-    select metric, scope, round(value::numeric, 3) as value, images from pra.evaluations
+    select metric, scope,
+      round(value::numeric, case when metric like 'kid.%' then 7 else 3 end) as value, images,
+      details #>> '{ruler,labels}' as labels, details #>> '{ruler,rounding}' as rounding,
+      left(details #>> '{ruler,reference}', 12) as reference,
+      left(details #>> '{ruler,weights}', 12) as weights
+    from pra.evaluations
     where run_id = $1::bigint
     order by metric, scope <> 'overall', scope
+    """
+  static let randomFigures = """
+    select 1 from pra.evaluations where run_id = $1::bigint and metric like 'frechet.%' limit 1
     """
   /// The leaves of the stored configurations; `config.` may be left out, as in --set.
   static let comparedSettings = """
@@ -192,10 +200,18 @@ enum Queries {
     """
   static let comparedEvaluations = """
     select metric as name, run_id, to_json(value)::text as value,
-      case when metric like '%psnr%' then 'up' else 'down' end as better
+      case when metric ~ '^(is|precision|recall|probe)[.]|psnr' then 'up' else 'down' end as better
     from pra.evaluations
     where run_id = any ($1::bigint[]) and scope = 'overall'
     order by metric, run_id
+    """
+  /// What each figure was measured with, key by key.
+  static let comparedRulers = """
+    select e.metric, e.run_id, r.key, r.value
+    from pra.evaluations as e cross join jsonb_each_text(e.details -> 'ruler') as r
+    where e.run_id = any ($1::bigint[]) and e.scope = 'overall'
+      and jsonb_typeof(e.details -> 'ruler') = 'object'
+    order by e.metric, r.key, e.run_id, e.job_id
     """
 
   static let stores = """
@@ -265,8 +281,10 @@ enum Queries {
     evaluationRows, job, attempts, why, workers, watched, runOfJob, jobOfKey, trainArguments,
     whyReady, reusableRun, lockName, badJobs, imagesOfRun, metricNames, series, metrics,
     limits, limitRows, schedules, scheduleRows,
-    evaluations, comparison, lastCheckpoint, checkpointFiles, jobState, attemptExists, drawnImages,
-    labelledImages, comparedSettings, comparedMetrics, comparedEvaluations, measuringJobs,
+    evaluations, randomFigures, comparison, lastCheckpoint, checkpointFiles, jobState,
+    attemptExists, drawnImages,
+    labelledImages, comparedSettings, comparedMetrics, comparedEvaluations, comparedRulers,
+    measuringJobs,
     eventPage,
     evaluationEvents, activeRuns, stores, useStore, dropMetrics,
   ]

@@ -10,7 +10,9 @@ struct Evaluations: ParsableCommand {
     abstract: "Show a run's evaluation, overall and by class.",
     discussion: """
       frechet.* are Frechet distances on fixed random features: they compare runs on one data set \
-      with each other and are no FID. reconstruction.psnr is in decibels.
+      with each other and are no FID. reconstruction.psnr is in decibels. fid, sfid, is, precision, \
+      recall and kid are of Inception features, each after whose definition it follows (adm, \
+      torch-fidelity); --json has the whole ruler of each.
       Example: pra evaluations emoji
       """)
 
@@ -22,7 +24,8 @@ struct Evaluations: ParsableCommand {
     let found = try connection.run(named: runName)
     try connection.show(
       Queries.evaluations, rows: Queries.evaluationRows, [.integer(found.id)], output)
-    if !output.json {
+    let hasRandom = try !connection.query(Queries.randomFigures, [.integer(found.id)]).isEmpty
+    if !output.json, hasRandom {
       print(
         "frechet.*: Frechet distance on fixed random features, comparable on one data set; no FID")
     }

@@ -84,58 +84,8 @@ struct Run: ParsableCommand {
     _ plan: RunFile, _ source: Source, _ weights: WeightArtifacts, _ run: Int64,
     _ connection: Connection
   ) throws {
-    func job(_ arguments: some JobArguments, after: [Int64]) throws -> Int64 {
-      try arguments.validate()
-      return try connection.enqueue(
-        type(of: arguments).kind, run: run, arguments: arguments.json, after: after, queue: queue,
-        priority: priority)
-    }
-    // Arms that read images of one size share their data set.
-    var dataSets: [ModelConfiguration.Image: Int64] = [:]
-    func dataSet(_ image: ModelConfiguration.Image) throws -> Int64 {
-      if let known = dataSets[image] { return known }
-      var ingest = IngestArguments()
-      (ingest.source, ingest.sourceName) = (source.sha256, source.name)
-      (ingest.image.size, ingest.image.channels) = (image.size, image.channels)
-      ingest.skipLimit = plan.data.skipLimit
-      dataSets[image] = try job(ingest, after: [])
-      return dataSets[image]!
-    }
-
-    /// - Returns: the arm's evaluate job, where the run evaluates
-    func enqueue(_ configuration: ModelConfiguration) throws -> Int64? {
-      let data = try dataSet(configuration.image)
-      var train = TrainArguments()
-      (train.data, train.config) = (Int(data), configuration)
-      train.lpipsWeights = configuration.loss.lpipsFile.map { weights.digests[$0]! }
-      train.start = weights.start(of: plan)
-      let trained = try job(train, after: [data])
-
-      guard let sample = plan.sample else { return nil }
-      let samples = try sample.ranges.map { range in
-        var shard = SampleArguments()
-        (shard.train, shard.data, shard.count) = (Int(trained), Int(data), sample.count)
-        (shard.first, shard.last) = (range.lowerBound, range.upperBound)
-        shard.sampling = configuration.sampling
-        return try job(shard, after: [trained])
-      }
-      guard plan.evaluate else { return nil }
-      var evaluate = EvaluateArguments()
-      (evaluate.train, evaluate.data) = (Int(trained), Int(data))
-      evaluate.samples = samples.map { Int($0) }
-      return try job(evaluate, after: samples)
-    }
-
-    var compare = CompareArguments()
-    compare.title = plan.name
-    for arm in plan.arms {
-      guard let evaluation = try enqueue(arm.configuration) else { continue }
-      compare.names.append(arm.name.isEmpty ? plan.name : arm.name)
-      compare.evaluations.append(Int(evaluation))
-    }
-    if compare.evaluations.count > 1 {
-      _ = try job(compare, after: compare.evaluations.map { Int64($0) })
-    }
+    let jobs = RunJobs(connection, run: run, queue: queue, priority: priority)
+    try jobs.enqueue(plan, source, weights)
   }
 }
 
@@ -144,7 +94,7 @@ extension RunFile {
   fileprivate func storedConfiguration(_ weights: WeightArtifacts) -> String {
     var members = [
       ("config", configuration.canonicalJSON), ("data", data.json),
-      ("evaluate", evaluate ? "true" : "false"),
+      ("evaluate", inception?.json ?? (evaluate ? "true" : "false")),
     ]
     if start != nil { members.append(("init", weights.start(of: self).json)) }
     if let sample { members.append(("sample", sample.json)) }

@@ -21,12 +21,21 @@ struct Enqueue: ParsableCommand {
       sampling takes that of the train job. Jobs named by the arguments are waited for.
       Example: pra enqueue sample --set train=13 --set count=50000 --array 0-49999%8 --pack 500
       Example: pra enqueue train --run emoji --set data=12 --set config.preset=nano
+      Example: pra enqueue features --file archive=samples.npz --file weights=inception.pth \
+      --set parts=8 --array 0-7 --element part
       """)
 
-  @Argument(help: "ingest, train, sample, evaluate or compare.") var kind: String
+  @Argument(help: "ingest, train, sample, features, reference, evaluate, probe or compare.")
+  var kind: String
   @Option(help: "A YAML or JSON file with arguments.") var config: String?
   @Option(name: .customLong("set"), help: "One argument: dotted.key=value.") var settings:
     [String] = []
+  @Option(
+    name: .customLong("file"),
+    help: ArgumentHelp(
+      "Store a file, or a folder as a tar, and set the argument to its SHA-256; may be repeated.",
+      valueName: "key=path"))
+  var files: [String] = []
   @Option(
     name: .customLong("run"),
     help:
@@ -59,7 +68,8 @@ struct Enqueue: ParsableCommand {
 
   func run() throws {
     let kind = try JobKind(named: kind)
-    let overrides = try settings.map { try Override($0) }
+    let stored = try files.map { try EnqueuedFile($0) }
+    let overrides = try settings.map { try Override($0) } + stored.flatMap(\.overrides)
     let given = try config.map { try SettingValue(argumentsFile: $0) } ?? .null
     var array: JobArray?
     var ends: [[Override]] = [[]]
@@ -78,6 +88,10 @@ struct Enqueue: ParsableCommand {
     let arguments = checked!
     let connection = try session ?? Database.connect(.submit)
     let parents = Set(after + arguments.parents).sorted()
+    if !stored.isEmpty {
+      var store = try Database.store(.submit)
+      for file in stored { try file.store(in: &store) }
+    }
     let id = try connection.transaction {
       try connection.enqueue(
         kind, run: try run(of: kind, parents: parents, connection), arguments: arguments.json,

@@ -19,7 +19,8 @@ private let allowed: [String: Set<String>] = [
     "Autodiff", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
   ],
   "Sources/Sampling": ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"],
-  "Sources/Evaluation": ["COpenBLAS", "Tensor"],
+  "Sources/Inception": ["Autodiff", "Files", "Tensor", "TensorFiles"],
+  "Sources/Evaluation": ["COpenBLAS", "Inception", "Tensor"],
   // The queue runs without a model.
   "Sources/Digest": ["CCrypto"],
   "Sources/Postgres": ["CMigrations", "CPostgres"],
@@ -34,7 +35,19 @@ private let allowed: [String: Set<String>] = [
   ],
   // They meet only here.
   "workers/inputs": [
-    "Configuration", "Files", "Images", "PRAModel", "RunStore", "Tensor", "Training",
+    "Configuration", "Evaluation", "Files", "Images", "Inception", "PRAModel", "RunStore",
+    "Tensor", "TensorFiles", "Training",
+  ],
+  "workers/features": [
+    "Configuration", "Digest", "Files", "Images", "Inception", "JobKinds", "Raster", "RunStore",
+    "StageInputs", "Tensor", "TensorFiles",
+  ],
+  "workers/probe": [
+    "Evaluation", "Files", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "StageInputs",
+    "Tensor",
+  ],
+  "workers/reference": [
+    "Evaluation", "Files", "JobKinds", "RunStore", "StageInputs", "TensorFiles",
   ],
   "workers/ingest": ["Files", "Images", "JobKinds", "RunStore", "StageInputs"],
   "workers/train": [

@@ -51,6 +51,18 @@ import Testing
       (made.train, made.data, made.count, made.last) = (1, 2, 3, 3)
       made.sampling = try ModelConfiguration.resolve().sampling
       return try both(made)
+    case .features:
+      var made = FeaturesArguments()
+      (made.data, made.weights) = (1, String(repeating: "0", count: 64))
+      return try both(made)
+    case .probe:
+      var made = ProbeArguments()
+      (made.train, made.data) = (1, 2)
+      return try both(made)
+    case .reference:
+      var made = ReferenceArguments()
+      made.features = [1]
+      return try both(made)
     case .evaluate:
       var made = EvaluateArguments()
       (made.train, made.data, made.samples) = (1, 2, [3])

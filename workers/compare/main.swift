@@ -10,6 +10,7 @@ import StageInputs
 StageExit.run { session in
   let arguments = try refusingBadInput { try CompareArguments(json: session.arguments) }
   var comparison = VariantComparison()
+  var rulers: [String: (ruler: SettingValue, job: Int)] = [:]
   for (name, job) in zip(arguments.names, arguments.evaluations) {
     guard let artifact = try session.outputs(ofJob: Int64(job))[OutputName.evaluation] else {
       throw PermanentFailure("job \(job) has no output \(OutputName.evaluation)")
@@ -18,11 +19,22 @@ StageExit.run { session in
     let figures = try refusingBadInput {
       try overallFigures(text, source: "\(OutputName.evaluation) of job \(job)")
     }
-    for figure in figures { comparison.add(figure.value, metric: figure.metric, variant: name) }
+    for figure in figures {
+      comparison.add(figure.value, metric: figure.metric, variant: name)
+      if let first = rulers[figure.metric], first.ruler != figure.ruler {
+        throw PermanentFailure(
+          "evaluations: \(figure.metric) of jobs \(first.job) and \(job) was measured with different "
+            + "rulers (\(differences(first.ruler, figure.ruler))); compare figures of one ruler")
+      }
+      rulers[figure.metric] = (figure.ruler, job)
+    }
   }
   let table = comparison.markdown(title: arguments.title)
   say(table)
-  guard let metric = comparison.metrics.first(where: { $0.hasPrefix("frechet.") }) else {
+  guard
+    let metric = comparison.metrics.first(where: { $0.hasPrefix("fid.") })
+      ?? comparison.metrics.first(where: { $0.hasPrefix("frechet.") })
+  else {
     throw PermanentFailure("evaluations: none has a Frechet distance over all images")
   }
   let chart = dotChart(comparison, metric: metric, title: arguments.title)
@@ -40,7 +52,7 @@ StageExit.run { session in
 /// Metrics over all images in an evaluation's document.
 func overallFigures(
   _ text: String, source: String
-) throws -> [(metric: String, value: Double)] {
+) throws -> [(metric: String, value: Double, ruler: SettingValue)] {
   guard case .list(let entries) = try SettingValue(parsing: text, source: source) else {
     throw ConfigurationError("\(source): expected a list of figures")
   }
@@ -54,11 +66,21 @@ func overallFigures(
     }
     switch named["value"] {
     case .integer(let digits), .number(let digits):
-      if let value = Double(digits) { return (metric, value) }
+      if let value = Double(digits) { return (metric, value, named["ruler"] ?? .null) }
     default: break
     }
     throw ConfigurationError("\(source): \(metric) has no finite value")
   }
+}
+
+/// Keys in which two rulers differ.
+func differences(_ a: SettingValue, _ b: SettingValue) -> String {
+  func members(_ value: SettingValue) -> [String: SettingValue] {
+    guard case .mapping(let entries) = value else { return [:] }
+    return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })
+  }
+  let (x, y) = (members(a), members(b))
+  return Set(x.keys).union(y.keys).filter { x[$0] != y[$0] }.sorted().joined(separator: ", ")
 }
 
 func dotChart(_ comparison: VariantComparison, metric: String, title: String) -> DotChart {

@@ -11,6 +11,7 @@ import Tensor
 
 StageExit.run { session in
   let arguments = try refusingBadInput { try EvaluateArguments(json: session.arguments) }
+  if arguments.isInception { return try evaluateByInception(session, arguments) }
   let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let device = try session.device()
   let extractor = RandomFeatures(on: device)

@@ -19,6 +19,10 @@ package enum OutputName {
   package static let images = "images.packed"
   package static let grid = "grid.png"
   package static let evaluation = "evaluation.json"
+  package static let features = "features.npz"
+  package static let featureShard = "features.json"
+  package static let reference = "reference.npz"
+  package static let referenceDescription = "reference.json"
 }
 
 extension StageSession {
@@ -31,6 +35,17 @@ extension StageSession {
     let path = "\(scratch)/job-\(job)-\(output)"
     try fetchArtifact(sha256: artifact.sha256, to: path)
     return try refusingBadInput { try PackedDataSet(path: path) }
+  }
+
+  /// A stored file under a name that messages may show.
+  /// - Parameter name: as given by a user; what is no plain file name is not used
+  package func fetch(sha256: String, named name: String, otherwise: String) throws -> String {
+    let isPlain =
+      !name.isEmpty && !name.hasPrefix(".") && name.utf8.count <= 200
+      && !name.unicodeScalars.contains { $0 == "/" || $0.value < 32 }
+    let path = "\(scratch)/\(isPlain ? name : otherwise)"
+    try fetchArtifact(sha256: sha256, to: path)
+    return path
   }
 
   /// All files of a checkpoint in a folder of their own.

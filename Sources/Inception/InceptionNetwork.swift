@@ -1,0 +1,159 @@
+// Inception-v3 in the form in which FID uses it: features that generation results are compared by.
+//
+// torch_fidelity/feature_extractor_inceptionv3.py; pytorch_fid/inception.py. The same weights, the
+// same resize, the same mistakes.
+
+import Autodiff
+import Files
+import Tensor
+import TensorFiles
+
+/// Where the features of an image lie in its row.
+package struct InceptionLayout: Sendable, Equatable {
+  /// pool_3: the mean over the last images, for FID, precision, recall and KID.
+  package let pool: Range<Int>
+  /// The first seven channels of `mixed_6/conv` (Mixed_6d.branch1x1), pixel by pixel, for sFID.
+  package let spatial: Range<Int>
+  /// Class scores without their bias, for the Inception score.
+  package let logits: Range<Int>
+
+  package var width: Int { logits.upperBound }
+
+  package init(pool: Int = 2048, spatial: Int = 17 * 17 * 7, logits: Int = 1008) {
+    self.pool = 0..<pool
+    self.spatial = pool..<pool + spatial
+    self.logits = pool + spatial..<pool + spatial + logits
+  }
+}
+
+/// The network with one set of weights.
+package final class InceptionNetwork {
+  package let layout: InceptionLayout
+  /// By which every number of channels is divided: 1 for the network that figures are made with.
+  package let narrowing: Int
+  private let device: Device
+  private let stem: [FrozenConvolution]
+  private let blocks: [any InceptionBlock]
+  private let classifier: PackedWeights
+  private var resize: (height: Int, width: Int, BilinearResize)?
+
+  /// Side of the images that the network sees.
+  private static let side = 299
+  /// Channels of Mixed_6d.branch1x1 that sFID reads.
+  private static let spatialChannels = 7
+  private static let classes = 1008
+
+  /// - Parameter source: `pt_inception-2015-12-05-6726825d.pth`, or another file with its tensors; one
+  ///   whose numbers of channels are all divided by 2, 4, 8 or 16 is a smaller network, for tests
+  /// - Throws: `FileError` naming file and tensor where one is missing, of another shape, or not of
+  ///   this network
+  package init(_ source: any TensorSource, on device: Device) throws {
+    self.device = device
+    let w = try InceptionWeights(source, on: device)
+    narrowing = w.narrowing
+    let three = Window(3)
+    stem = [
+      try w.unit("Conv2d_1a_3x3", 3, 32, Window(3, stride: 2)),
+      try w.unit("Conv2d_2a_3x3", 32, 32, three),
+      try w.unit("Conv2d_2b_3x3", 32, 64, Window(3, padding: 1)),
+      try w.unit("Conv2d_3b_1x1", 64, 80, Window(1)),
+      try w.unit("Conv2d_4a_3x3", 80, 192, three),
+    ]
+    blocks = [
+      try InceptionA(w, "Mixed_5b", inputs: 192, pool: 32),
+      try InceptionA(w, "Mixed_5c", inputs: 256, pool: 64),
+      try InceptionA(w, "Mixed_5d", inputs: 288, pool: 64),
+      try InceptionB(w, "Mixed_6a", inputs: 288),
+      try InceptionC(w, "Mixed_6b", channels: 128),
+      try InceptionC(w, "Mixed_6c", channels: 160),
+      try InceptionC(w, "Mixed_6d", channels: 160),
+      try InceptionC(w, "Mixed_6e", channels: 192),
+      try InceptionD(w, "Mixed_7a"),
+      try InceptionE(w, "Mixed_7b", inputs: 1280, poolsMaximum: false),
+      try InceptionE(w, "Mixed_7c", inputs: 2048, poolsMaximum: true),
+    ]
+    let width = 2048 / narrowing
+    layout = InceptionLayout(pool: width)
+    classifier = PackedWeights(
+      Tensor(
+        try w.read("fc.weight", [Self.classes, width]), [Self.classes, width], on: device),
+      bias: nil, precision: .full)
+    // A part of the network which nothing here reads.
+    _ = try w.read("fc.bias", [Self.classes])
+    try w.refuseOthers()
+  }
+
+  /// Features of a batch of images of one size; a row depends neither on its batch nor on the
+  /// threads, to the bit.
+  /// - Parameters:
+  ///   - images: each [height, width, channels] bytes
+  ///   - channels: 3, or 1, which is read as three equal ones
+  /// - Returns: [images, layout.width]
+  package func features(
+    of images: [UnsafeRawBufferPointer], height: Int, width: Int, channels: Int
+  ) -> Tensor {
+    precondition(channels == 1 || channels == 3, "InceptionNetwork: \(channels) channels")
+    var x = resized(images, height, width, channels)
+    for unit in stem[0..<3] { x = unit.infer(x) }
+    x = maxPooled(x, Window(3, stride: 2))
+    for unit in stem[3...] { x = unit.infer(x) }
+    x = maxPooled(x, Window(3, stride: 2))
+    let rows = Tensor(uninitialized: [images.count, layout.width], on: device)
+    for (number, block) in blocks.enumerated() {
+      x = block(x)
+      if number == 6 { keepSpatial(x, in: rows) }
+    }
+    keepMeans(x, in: rows)
+    classifier.multiplyShared(
+      into: rows.pointer(at: layout.logits.lowerBound), row: layout.width,
+      rows.pointer, row: layout.width, rows: images.count)
+    return rows
+  }
+
+  private func resized(
+    _ images: [UnsafeRawBufferPointer], _ height: Int, _ width: Int, _ channels: Int
+  ) -> Tensor {
+    if resize?.height != height || resize?.width != width {
+      resize = (height, width, BilinearResize(height: height, width: width, to: Self.side))
+    }
+    let resize = resize!.2
+    let x = Tensor(uninitialized: [images.count, Self.side, Self.side, 3], on: device)
+    let to = x.pointer.assumingMemoryBound(to: Float.self)
+    let size = Self.side * Self.side * 3
+    device.parallel(images.count, cost: 10 * size) { begin, end, _ in
+      for i in Int(begin)..<Int(end) {
+        resize.apply(images[i], channels: channels, to: to + i * size)
+      }
+    }
+    return x
+  }
+
+  /// Mixed_6d's branch1x1 are its first columns; pixel by pixel (NHWC), as ADM flattens them.
+  private func keepSpatial(_ x: Tensor, in rows: Tensor) {
+    let (pixels, channels) = (x.shape[1] * x.shape[2], Self.spatialChannels)
+    precondition(pixels * channels == layout.spatial.count, "spatial features of \(x.shape)")
+    let from = x.pointer.assumingMemoryBound(to: Float.self)
+    for image in 0..<x.shape[0] {
+      let to = rows.pointer(at: image * layout.width + layout.spatial.lowerBound)
+        .assumingMemoryBound(to: Float.self)
+      for pixel in 0..<pixels {
+        (to + pixel * channels).update(
+          from: from + (image * pixels + pixel) * x.width, count: channels)
+      }
+    }
+  }
+
+  private func keepMeans(_ x: Tensor, in rows: Tensor) {
+    let (pixels, width) = (x.shape[1] * x.shape[2], x.width)
+    let from = x.pointer.assumingMemoryBound(to: Float.self)
+    for image in 0..<x.shape[0] {
+      let to = rows.pointer(at: image * layout.width).assumingMemoryBound(to: Float.self)
+      to.update(repeating: 0, count: width)
+      for pixel in 0..<pixels {
+        let row = from + (image * pixels + pixel) * width
+        for c in 0..<width { to[c] += row[c] }
+      }
+      for c in 0..<width { to[c] /= Float(pixels) }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+// One array of an npz file as it lies, for arrays larger than memory.
+
+import Files
+
+/// How an array's numbers lie; other types of NumPy are refused where a stage needs one of these.
+package enum ArrayElement: String, Sendable {
+  case uint8 = "|u1"
+  case float32 = "<f4"
+  case float64 = "<f8"
+
+  fileprivate init?(_ encoding: ElementEncoding) {
+    switch encoding {
+    case .uint8: self = .uint8
+    case .float32: self = .float32
+    case .float64: self = .float64
+    default: return nil
+    }
+  }
+}
+
+/// The elements of one array, row-major and little-endian. A stored array is mapped, not read.
+package final class ArrayFile {
+  package let path: String
+  package let name: String
+  package let shape: [Int]
+  /// Elements, valid as long as this object.
+  package let bytes: UnsafeRawBufferPointer
+  private let archive: NumpyArchive
+  private let inflated: Copy?
+
+  private typealias Copy = UnsafeMutableRawBufferPointer
+
+  /// Names of the arrays in an npz file.
+  /// - Throws: `FileError`
+  package static func names(in path: String) throws -> [String] { try open(path).names }
+
+  /// - Parameters:
+  ///   - element: the type that is needed
+  ///   - dimensions: how many are needed
+  /// - Throws: `FileError` naming file, array, and what would be right
+  package init(
+    path: String, array name: String, of element: ArrayElement, dimensions: Int
+  ) throws {
+    (self.path, self.name) = (path, name)
+    archive = try Self.open(path)
+    let found = try archive.withElements(of: name) { encoding, shape, data, areStored in
+      guard !areStored else {
+        return (encoding: encoding, shape: shape, data: data, copy: Copy?.none)
+      }
+      let copy = Copy.allocate(byteCount: data.count, alignment: 64)
+      copy.copyMemory(from: data)
+      return (encoding, shape, UnsafeRawBufferPointer(copy), copy)
+    }
+    (shape, bytes, inflated) = (found.shape, found.data, found.copy)
+    guard ArrayElement(found.encoding) == element else {
+      throw FileError(
+        "\(path): array '\(name)' has elements of another type than \(element.rawValue), which is "
+          + "needed; convert it with numpy.astype")
+    }
+    guard shape.count == dimensions else {
+      throw FileError(
+        "\(path): array '\(name)' has shape \(shape), expected \(dimensions) "
+          + (dimensions == 1 ? "dimension" : "dimensions"))
+    }
+  }
+
+  deinit { inflated?.deallocate() }
+
+  /// All elements of a float64 array.
+  package var doubles: [Double] {
+    (0..<bytes.count / 8).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
+  }
+
+  /// The bytes of rows of the first dimension.
+  package func rows(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+    let size = shape[0] == 0 ? 0 : bytes.count / shape[0]
+    return UnsafeRawBufferPointer(
+      rebasing: bytes[range.lowerBound * size..<range.upperBound * size])
+  }
+
+  private static func open(_ path: String) throws -> NumpyArchive {
+    let file = try MappedFile(path)
+    guard file.bytes.prefix(4).elementsEqual([0x50, 0x4B, 0x03, 0x04]) else {
+      throw FileError("\(path): is no npz file, as numpy.savez writes it")
+    }
+    return try NumpyArchive(ZipArchive(file))
+  }
+}

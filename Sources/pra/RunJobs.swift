@@ -1,0 +1,149 @@
+// The jobs of a run: which there are, and which waits for which.
+
+import Configuration
+import JobKinds
+import JobQueue
+import Postgres
+import TensorFiles
+
+/// Enqueues the jobs of one run, all in the caller's transaction.
+final class RunJobs {
+  private let connection: Connection
+  private let run: Int64
+  private let queue: String
+  private let priority: Int
+  /// Arms that read images of one size share their data set, and what it is compared as.
+  private var dataSets: [ModelConfiguration.Image: Int64] = [:]
+  private var references: [Int64: Int64] = [:]
+
+  init(_ connection: Connection, run: Int64, queue: String, priority: Int) {
+    (self.connection, self.run, self.queue, self.priority) = (connection, run, queue, priority)
+  }
+
+  func enqueue(_ plan: RunFile, _ source: Source, _ weights: WeightArtifacts) throws {
+    var compare = CompareArguments()
+    compare.title = plan.name
+    for arm in plan.arms {
+      for evaluation in try enqueue(arm.configuration, plan, source, weights) {
+        compare.names.append(arm.name.isEmpty ? plan.name : arm.name)
+        compare.evaluations.append(Int(evaluation))
+      }
+    }
+    if plan.arms.count > 1, !compare.evaluations.isEmpty {
+      _ = try job(compare, after: compare.evaluations.map { Int64($0) })
+    }
+  }
+
+  private func job(
+    _ arguments: some JobArguments, after: [Int64], array: JobArray? = nil
+  ) throws -> Int64 {
+    try arguments.validate()
+    return try connection.enqueue(
+      type(of: arguments).kind, run: run, arguments: arguments.json, after: after, queue: queue,
+      priority: priority
+    ) { $0.array = array }
+  }
+
+  private func dataSet(
+    _ image: ModelConfiguration.Image, _ plan: RunFile, _ source: Source
+  ) throws -> Int64 {
+    if let known = dataSets[image] { return known }
+    var ingest = IngestArguments()
+    (ingest.source, ingest.sourceName) = (source.sha256, source.name)
+    (ingest.image.size, ingest.image.channels) = (image.size, image.channels)
+    ingest.skipLimit = plan.data.skipLimit
+    dataSets[image] = try job(ingest, after: [])
+    return dataSets[image]!
+  }
+
+  /// - Returns: the arm's evaluate jobs
+  private func enqueue(
+    _ configuration: ModelConfiguration, _ plan: RunFile, _ source: Source,
+    _ weights: WeightArtifacts
+  ) throws -> [Int64] {
+    let data = try dataSet(configuration.image, plan, source)
+    var train = TrainArguments()
+    (train.data, train.config) = (Int(data), configuration)
+    train.lpipsWeights = configuration.loss.lpipsFile.map { weights.digests[$0]! }
+    train.start = weights.start(of: plan)
+    let trained = try job(train, after: [data])
+
+    guard let sample = plan.sample else { return [] }
+    let samples = try sample.ranges.map { range in
+      var shard = SampleArguments()
+      (shard.train, shard.data, shard.count) = (Int(trained), Int(data), sample.count)
+      (shard.first, shard.last) = (range.lowerBound, range.upperBound)
+      shard.sampling = configuration.sampling
+      return try job(shard, after: [trained])
+    }
+    guard plan.evaluate else { return [] }
+    var evaluate = EvaluateArguments()
+    (evaluate.train, evaluate.data) = (Int(trained), Int(data))
+    evaluate.samples = samples.map { Int($0) }
+    var evaluations = [try job(evaluate, after: samples)]
+    if let inception = plan.inception {
+      var arguments = EvaluateArguments()
+      let reference = try self.reference(inception, weights, data: data)
+      let drawn = try features(inception, weights, after: samples) {
+        $0.samples = samples.map { Int($0) }
+      }
+      (arguments.reference, arguments.features) = (Int(reference), [Int(drawn)])
+      arguments.conventions = inception.conventions
+      evaluations.append(try job(arguments, after: [reference, drawn]))
+    }
+    return evaluations
+  }
+
+  /// Features of one source in as many parts as the run file says.
+  private func features(
+    _ inception: InceptionEvaluation, _ weights: WeightArtifacts, after: [Int64],
+    _ choose: (inout FeaturesArguments) -> Void
+  ) throws -> Int64 {
+    var features = FeaturesArguments()
+    features.weights = weights.digests[inception.inception]!
+    features.weightsName = lastComponent(weights.path(inception.inception))
+    features.parts = inception.shards
+    choose(&features)
+    guard inception.shards > 1 else { return try job(features, after: after) }
+    var array = JobArray(0...Int64(inception.shards - 1))
+    array.firstPath = ["part"]
+    return try job(features, after: after, array: array)
+  }
+
+  /// What an arm's images are compared with: of the data set, or of a file.
+  private func reference(
+    _ inception: InceptionEvaluation, _ weights: WeightArtifacts, data: Int64
+  ) throws -> Int64 {
+    let key = inception.reference == "data" ? data : 0
+    if let known = references[key] { return known }
+    var reference = ReferenceArguments()
+    var parents: [Int64] = []
+    if inception.reference == "data" {
+      parents = [try features(inception, weights, after: [data]) { $0.data = Int(data) }]
+    } else {
+      let (path, name) = (weights.path(inception.reference), inception.reference)
+      let arrays = try refusing("evaluate.reference") { try ArrayFile.names(in: path) }
+      let hasStatistics = arrays.contains("mu") && arrays.contains("sigma")
+      guard hasStatistics || arrays.contains("arr_0") else {
+        throw ConfigurationError(
+          "evaluate.reference: \(path) has neither mu and sigma nor images arr_0; it has "
+            + arrays.joined(separator: ", "))
+      }
+      if hasStatistics {
+        (reference.statistics, reference.statisticsName) = (
+          weights.digests[name]!, lastComponent(path)
+        )
+      }
+      if arrays.contains("arr_0") {
+        parents = [
+          try features(inception, weights, after: []) {
+            ($0.archive, $0.archiveName) = (weights.digests[name]!, lastComponent(path))
+          }
+        ]
+      }
+    }
+    reference.features = parents.map { Int($0) }
+    references[key] = try job(reference, after: parents)
+    return references[key]!
+  }
+}

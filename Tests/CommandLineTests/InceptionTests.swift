@@ -1,0 +1,280 @@
+// References and evaluation by Inception features through the queue, with a network of a sixteenth of
+// the channels.
+
+import Files
+import Foundation
+import Raster
+import TensorFiles
+import Testing
+
+@Suite struct InceptionTests {
+  let world: World
+  private let weights = "\(Repository.root)/Tests/Golden/inception/narrow.pth"
+
+  init() throws {
+    world = try World()
+    for (number, kind) in ["red", "blue"].enumerated() {
+      let folder = "\(world.folder)/pictures/\(kind)"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      for i in 0..<5 {
+        try Data(picture(10 * number + i).png()).write(to: URL(filePath: "\(folder)/\(i).png"))
+      }
+    }
+  }
+
+  private func picture(_ number: Int) -> Picture {
+    let pixels = (0..<16 * 16 * 3).map { UInt8(($0 * (7 + number) + 40 * number) % 256) }
+    return Picture(width: 16, height: 16, channels: 3, pixels: pixels)
+  }
+
+  private func runFile(_ name: String, _ evaluate: String) throws -> String {
+    try world.write(
+      "\(name).yaml",
+      """
+      name: \(name)
+      data: {source: pictures}
+      config:
+        image: {size: 16, patch: 8}
+        trunk: {width: 32, layers: 1, heads: 1}
+        head: {width: 32, blocks: 1}
+        encoder: {width: 32, blocks: 1, head_dim: 32}
+        decoder: {width: 32, blocks: 1, head_dim: 32}
+        training: {batch: 4, total: 2, warmup: 1, checkpoint_every: 2}
+        sampling: {steps: 2}
+      sample: {count: 12, shards: 2}
+      evaluate: \(evaluate)
+
+      """)
+  }
+
+  private func work() throws {
+    let worker = try world.pra("worker", "--until-idle", "--threads", "1")
+    #expect(worker.status == 0, "\(worker.errors)")
+  }
+
+  private func message(_ job: String) throws -> String {
+    try world.rows("select message from pra.jobs where id = \(job)")[0]
+  }
+
+  /// Figures of a run, to the last digit, by metric.
+  private func figures(_ run: String) throws -> [String] {
+    try world.rows(
+      """
+      select metric, value from pra.evaluations
+      where run_name = '\(run)' and metric not like 'f%random%' and metric not like '%psnr'
+      order by 1
+      """)
+  }
+
+  @Test func aRunsFiguresDoNotDependOnShards() throws {
+    for (name, shards) in [("one", 1), ("three", 3), ("five", 5)] {
+      let file = try runFile(name, "{inception: \(weights), shards: \(shards)}")
+      _ = try world.answer("run", file, "--set", "sample.shards=\(shards)")
+    }
+    try work()
+    let whole = try figures("one")
+    #expect(
+      whole.map { $0.split(separator: " ")[0] } == [
+        "fid.adm", "fid.torch-fidelity", "is.adm", "is.torch-fidelity", "precision.adm",
+        "precision.torch-fidelity", "recall.adm", "recall.torch-fidelity", "sfid.adm",
+      ])
+    #expect(try figures("three") == whole)
+    #expect(try figures("five") == whole)
+    let rulers = try world.rows(
+      """
+      select distinct details #>> '{ruler,convention}', details #>> '{ruler,images}',
+        details #>> '{ruler,labels}', details #>> '{ruler,rounding}',
+        length(details #>> '{ruler,weights}'),
+        details #>> '{ruler,reference}' = (
+          select result ->> 'hash' from pra.jobs where kind = 'reference' limit 1),
+        details #>> '{ruler,reference_images}'
+      from pra.evaluations where metric = 'fid.adm'
+      """)
+    #expect(rulers == ["adm 12 balanced half-up 64 t 10"])
+    #expect(try world.answer("evaluations", "one").contains("sfid.adm"))
+
+    // Equal rulers are compared, others are refused in a sentence.
+    let same = try world.answer("compare", "one", "three")
+    #expect(same.contains("fid.adm") && !same.contains("not compared"))
+    let fewer = try runFile("fewer", "{inception: \(weights)}")
+    _ = try world.answer("run", fewer, "--set", "sample.count=11")
+    try work()
+    let other = try world.answer("compare", "one", "fewer")
+    #expect(
+      other.contains(
+        "fid.adm is not compared, its figures were measured with different rulers: images 12 in run"
+      ), "\(other)")
+    #expect(try world.answer("compare", "one", "fewer", "--json").contains("\"not_compared\""))
+  }
+
+  /// The arms of a comparison share a reference; the chart is of FID.
+  @Test func armsAreComparedByFID() throws {
+    let file = try runFile("arms", "{inception: \(weights), conventions: [adm]}")
+    _ = try world.answer("run", file, "--set", "seeds=[0, 1]")
+    try work()
+    #expect(
+      try world.rows("select count(*) from pra.jobs where kind = 'reference'") == ["1"])
+    _ = try world.answer("export", "comparison", "arms", "-o", "\(world.folder)/comparison")
+    let chart = try String(
+      contentsOfFile: "\(world.folder)/comparison/comparison.svg", encoding: .utf8)
+    #expect(chart.contains("fid.adm"))
+  }
+
+  // MARK: files in the place of a run
+
+  private func archive(_ name: String, _ fill: (NPZWriter) throws -> Void) throws -> String {
+    let path = "\(world.folder)/\(name)"
+    let writer = try NPZWriter(path)
+    try fill(writer)
+    try writer.commit()
+    return path
+  }
+
+  private func images(_ name: String, _ numbers: Range<Int>) throws -> String {
+    try archive(name) { writer in
+      try writer.begin("arr_0", type: "|u1", width: 1, shape: [numbers.count, 16, 16, 3])
+      for number in numbers { try writer.append(picture(number).pixels) }
+    }
+  }
+
+  private func statistics(_ name: String, _ width: Int, spatial: Bool = false) throws -> String {
+    try archive(name) { writer in
+      func write(_ mean: String, _ covariance: String, _ d: Int) throws {
+        try writer.begin(mean, type: "<f8", width: 8, shape: [d])
+        try writer.append([UInt8](repeating: 0, count: 8 * d))
+        try writer.begin(covariance, type: "<f8", width: 8, shape: [d, d])
+        try writer.append([UInt8](repeating: 0, count: 8 * d * d))
+      }
+      try write("mu", "sigma", width)
+      if spatial { try write("mu_s", "sigma_s", 17 * 17 * 7) }
+    }
+  }
+
+  private func features(_ more: String...) throws -> String {
+    let outcome = try Outcome(
+      ["enqueue", "features", "--file", "weights=\(weights)"] + more,
+      environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    return outcome.output.trimmingCharacters(in: .newlines)
+  }
+
+  /// A folder of PNG files and an npz of the same images give the same features; so do parts.
+  @Test func foldersAndArchivesAreInputs() throws {
+    let npz = try images("a.npz", 0..<7)
+    let folder = "\(world.folder)/drawn"
+    try FileManager.default.createDirectory(
+      atPath: "\(folder)/x", withIntermediateDirectories: true)
+    for i in 0..<7 {
+      try Data(picture(i).png()).write(to: URL(filePath: "\(folder)/x/00000\(i).png"))
+    }
+    let parts = try features(
+      "--file", "archive=\(npz)", "--set", "parts=3", "--array", "0-2", "--element", "part")
+    let whole = try features("--file", "folder=\(folder)")
+    let reference = try world.answer(
+      "enqueue", "reference", "--set", "features=[\(parts)]", "--set", "keep=5")
+    let jobs = try [parts, whole].map {
+      try world.answer(
+        "enqueue", "evaluate", "--set", "reference=\(reference)", "--set", "features=[\($0)]")
+    }
+    try work()
+    for job in jobs {
+      #expect(try world.rows("select state from pra.jobs where id = \(job)") == ["succeeded"])
+    }
+    let found = try world.rows(
+      """
+      select count(distinct value), count(*), bool_and(value < 1e-6) from pra.evaluations
+      where metric = 'fid.adm'
+      """)
+    #expect(found == ["1 2 t"])
+    #expect(
+      try world.rows(
+        "select result ->> 'images', result ->> 'kept' from pra.jobs where id = \(reference)")
+        == ["7 5"])
+  }
+
+  /// ADM's reference batches: statistics of more images than the file holds.
+  @Test func aReferenceMayBeAFile() throws {
+    let path = try statistics("reference.npz", 128, spatial: true)
+    let file = try runFile("npz", "{inception: \(weights), reference: reference.npz}")
+    _ = try world.answer("run", file)
+    try work()
+    #expect(
+      try figures("npz").map { $0.split(separator: " ")[0] } == [
+        "fid.adm", "fid.torch-fidelity", "is.adm", "is.torch-fidelity", "sfid.adm",
+      ])
+    let digest = try world.rows(
+      "select distinct arguments ->> 'statistics' from pra.jobs where kind = 'reference'")
+    #expect(
+      try world.rows(
+        """
+        select distinct details #>> '{ruler,reference}', details #>> '{ruler,reference_images}'
+        from pra.evaluations where metric = 'fid.adm'
+        """) == ["\(digest[0]) -"])
+    #expect(FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func badInputsAreNamed() throws {
+    let other = try archive("other.npz") { writer in
+      try writer.begin("arr_0", type: "<f4", width: 4, shape: [1, 2, 2, 3])
+      try writer.append([UInt8](repeating: 0, count: 48))
+      try writer.begin("mu", type: "<f8", width: 8, shape: [3])
+      try writer.append([UInt8](repeating: 0, count: 24))
+    }
+    let flat = try archive("flat.npz") { writer in
+      try writer.begin("arr_0", type: "|u1", width: 1, shape: [4, 12])
+      try writer.append([UInt8](repeating: 0, count: 48))
+    }
+    let lossy = "\(world.folder)/lossy"
+    try FileManager.default.createDirectory(atPath: lossy, withIntermediateDirectories: true)
+    try Data([1, 2]).write(to: URL(filePath: "\(lossy)/a.jpg"))
+    let good = try features("--file", "archive=\(try images("good.npz", 0..<5))")
+    let wrong = try [
+      (
+        features("--file", "archive=\(other)"),
+        "other.npz: array 'arr_0' has elements of another type"
+      ),
+      (features("--file", "archive=\(flat)"), "flat.npz: array 'arr_0' has shape [4, 12]"),
+      (features("--file", "folder=\(lossy)"), "'a.jpg' is a JPEG"),
+      (
+        features("--file", "archive=\(world.folder)/good.npz", "--file", "weights=\(flat)"),
+        "flat.npz: no tensor 'Conv2d_1a_3x3.conv.weight'"
+      ),
+      (
+        world.answer("enqueue", "reference", "--file", "statistics=\(flat)"),
+        "flat.npz: has no arrays mu and sigma; it has arr_0"
+      ),
+      (
+        world.answer("enqueue", "reference", "--file", "statistics=\(other)"),
+        "holds no array 'sigma'"
+      ),
+      (
+        world.answer(
+          "enqueue", "reference", "--set", "features=[\(good)]", "--file",
+          "statistics=\(try statistics("narrow.npz", 64))"),
+        "narrow.npz: array 'mu' has 64 numbers, the features have 128"
+      ),
+    ]
+    let reference = try world.answer(
+      "enqueue", "reference", "--file", "statistics=\(try statistics("wide.npz", 2048))")
+    let evaluate = try world.answer(
+      "enqueue", "evaluate", "--set", "reference=\(reference)", "--set", "features=[\(good)]")
+    try work()
+    for (job, expected) in wrong {
+      let found = try message(job)
+      #expect(found.contains(expected), "\(found)")
+      #expect(try world.rows("select state from pra.jobs where id = \(job)") == ["failed"])
+    }
+    #expect(
+      try message(evaluate).contains(
+        "mu of wide.npz has 2048 numbers, the features of the images have 128"))
+
+    let missing = try world.pra("enqueue", "features", "--file", "weights=\(weights)")
+    #expect(missing.errors.contains("data, samples, archive, folder: all missing"))
+    let unstored = try world.pra("enqueue", "features", "--set", "data=1")
+    #expect(unstored.errors.contains("--file weights=PATH stores the file"), "\(unstored.errors)")
+    let typo = try world.pra("run", try runFile("typo", "{inception: x, convention: adm}"))
+    #expect(
+      typo.status == 2 && typo.errors.contains("did you mean 'evaluate.conventions'?"),
+      "\(typo.errors)")
+  }
+}

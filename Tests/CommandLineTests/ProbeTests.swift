@@ -1,0 +1,66 @@
+// A linear probe of a trained model, through the queue.
+
+import Foundation
+import Raster
+import Testing
+
+@Suite struct ProbeTests {
+  @Test func everyLayerIsMeasuredBesidePixels() throws {
+    let world = try World()
+    for (kind, colour) in [("red", 0), ("green", 1), ("blue", 2)] {
+      let folder = "\(world.folder)/pictures/\(kind)"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      for number in 0..<10 {
+        var pixels = [UInt8](repeating: UInt8(40 + number), count: 16 * 16 * 3)
+        for i in stride(from: colour, to: 3 * 16 * (6 + number), by: 3) { pixels[i] = 220 }
+        let picture = Picture(width: 16, height: 16, channels: 3, pixels: pixels)
+        try Data(try picture.png()).write(to: URL(filePath: "\(folder)/\(number).png"))
+      }
+    }
+    let file = try world.write(
+      "run.yaml",
+      """
+      name: small
+      data: {source: pictures}
+      config:
+        image: {size: 16, patch: 8}
+        trunk: {width: 32, layers: 2, heads: 1}
+        head: {width: 32, blocks: 1}
+        encoder: {width: 32, blocks: 1, head_dim: 32}
+        decoder: {width: 32, blocks: 1, head_dim: 32}
+        training: {batch: 4, total: 4, warmup: 1, checkpoint_every: 4}
+
+      """)
+    _ = try world.answer("run", file)
+    let train = try world.rows("select id from pra.jobs where kind = 'train'")[0]
+    let job = try world.answer(
+      "enqueue", "probe", "--set", "train=\(train)", "--set", "epochs=40", "--set",
+      "warmup_epochs=2", "--set", "batch=12", "--set", "lr=0.02")
+    let other = try world.answer(
+      "enqueue", "probe", "--set", "train=\(train)", "--set", "validation=1", "--set", "epochs=2",
+      "--set", "warmup_epochs=0", "--set", "optimizer=lars")
+    #expect(try world.pra("worker", "--until-idle", "--threads", "1").status == 0)
+    let scopes = try world.rows(
+      """
+      select scope, images, value > 0.5, value <= 1 from pra.evaluations
+      where job_id = \(job) and metric = 'probe.top1' order by 1
+      """)
+    #expect(scopes == ["block 1 6 t t", "block 2 6 t t", "pixels 6 t t"])
+    #expect(
+      try world.rows(
+        "select images from pra.evaluations where job_id = \(other) and metric = 'probe.best.top1'")
+        == ["30"])
+    let names = try world.rows("select name from pra.outputs where job_id = \(job) order by 1")
+    #expect(names == ["probe.json", "probe.png", "probe.svg"])
+
+    let wrong = try world.answer(
+      "enqueue", "probe", "--set", "train=\(train)", "--set", "weights=ema-0.5")
+    _ = try world.pra("worker", "--until-idle")
+    #expect(
+      try world.rows("select message from pra.jobs where id = \(wrong)")[0].contains(
+        "has no ema-0.5.safetensors"))
+    let refused = try world.pra(
+      "enqueue", "probe", "--set", "train=\(train)", "--set", "warmup_epochs=200")
+    #expect(refused.status == 2 && refused.errors.contains("warmup_epochs: found 200"))
+  }
+}

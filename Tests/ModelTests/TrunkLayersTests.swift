@@ -1,0 +1,43 @@
+// Features of the trunk's blocks for probes: one row an image, from all of its patches.
+
+import Configuration
+import PRAModel
+import Tensor
+import Testing
+
+@Suite struct TrunkLayersTests {
+  @Test func everyPatchIsReadAndNoOtherImage() throws {
+    let device = Device(threads: 2)
+    let model = shaken(try PRAModel(tiny(), classes: 3, on: device))
+    let layers = try #require(TrunkLayers(model))
+    let patches = tinyBatch(model).patches
+    let found = layers(patches)
+    #expect(found.count == 2 && found.allSatisfy { $0.shape == [3, 16] })
+    #expect(found[0].floats != found[1].floats)
+
+    // The last patch, which sampling never reads, changes its own image's row alone.
+    let changed = patches.copied()
+    let (count, width) = (model.sizes.positions, model.sizes.patchWidth)
+    let last = changed.pointer(at: (count - 1) * width).assumingMemoryBound(to: Float.self)
+    for i in 0..<width { last[i] = -last[i] }
+    for (layer, other) in zip(found, layers(changed)) {
+      #expect(layer.floats.prefix(16) != other.floats.prefix(16))
+      #expect(layer.floats.suffix(32) == other.floats.suffix(32))
+    }
+  }
+
+  @Test func anImageDoesNotDependOnItsBatch() throws {
+    let model = shaken(try PRAModel(tiny(), classes: 3, on: Device(threads: 2)))
+    let layers = try #require(TrunkLayers(model))
+    let one = tinyBatch(model, count: 1)
+    for (a, b) in zip(layers(tinyBatch(model).patches), layers(one.patches)) {
+      #expect(Array(a.floats.prefix(16)) == b.floats)
+    }
+  }
+
+  @Test func diffusionHasNoCausalTrunk() throws {
+    let model = try PRAModel(
+      tiny { $0.method = .diffusion }, classes: 3, on: Device(threads: 1))
+    #expect(TrunkLayers(model) == nil)
+  }
+}

@@ -1,0 +1,216 @@
+// Where the images come from that features are computed of.
+
+import Configuration
+import Digest
+import Files
+import Images
+import JobKinds
+import Raster
+import RunStore
+import StageInputs
+import TensorFiles
+
+/// One image, [height, width, channels].
+struct LoadedImage {
+  let height: Int
+  let width: Int
+  let channels: Int
+  let pixels: [UInt8]
+
+  func hasShape(of other: LoadedImage) -> Bool {
+    (height, width, channels) == (other.height, other.width, other.channels)
+  }
+}
+
+/// The images of one source by number.
+protocol ImageSource {
+  /// All but range, weights and narrowing.
+  var description: FeatureShard { get }
+  func image(_ number: Int) throws -> LoadedImage
+}
+
+extension StageSession {
+  func imageSource(_ arguments: FeaturesArguments) throws -> any ImageSource {
+    if arguments.data > 0 {
+      return PackedImages(try dataSet(ofJob: arguments.data, output: OutputName.dataSet))
+    }
+    if !arguments.samples.isEmpty { return try SampledImages(arguments.samples, self) }
+    if !arguments.archive.isEmpty {
+      let path = try fetch(
+        sha256: arguments.archive, named: arguments.archiveName, otherwise: "images.npz")
+      return try refusingBadInput { try ArchivedImages(path, sha256: arguments.archive) }
+    }
+    let path = try fetch(
+      sha256: arguments.folder, named: arguments.folderName, otherwise: "folder.tar")
+    return try refusingBadInput { try FolderImages(path, sha256: arguments.folder) }
+  }
+}
+
+private func described(_ change: (inout FeatureShard) -> Void) -> FeatureShard {
+  var shard = FeatureShard()
+  change(&shard)
+  return shard
+}
+
+/// A data set.
+private struct PackedImages: ImageSource {
+  let description: FeatureShard
+  private let set: PackedDataSet
+
+  init(_ set: PackedDataSet) {
+    self.set = set
+    description = described {
+      ($0.kind, $0.source, $0.images) = ("data", set.fingerprint, set.count)
+      ($0.name, $0.labels, $0.rounding) = ("data set", "data set", "none")
+    }
+  }
+
+  func image(_ number: Int) -> LoadedImage {
+    LoadedImage(
+      height: set.size, width: set.size, channels: set.channels,
+      pixels: Array(set.pixels(of: number))
+    )
+  }
+}
+
+/// What sample jobs have drawn, in the order of the images' numbers.
+private final class SampledImages: ImageSource {
+  let description: FeatureShard
+  private let session: StageSession
+  private let jobs: [(id: Int64, first: Int, last: Int)]
+  private var open: (number: Int, set: PackedDataSet)?
+
+  init(_ samples: [Int], _ session: StageSession) throws {
+    self.session = session
+    var found: [(id: Int64, arguments: SampleArguments)] = []
+    for sample in samples {
+      for part in try session.finishedJobs(of: Int64(sample)) {
+        let arguments = try refusingBadInput { try SampleArguments(json: part.arguments) }
+        found.append((part.id, arguments))
+      }
+    }
+    found.sort { $0.arguments.first < $1.arguments.first }
+    guard let one = found.first?.arguments else { throw PermanentFailure("samples: no parts") }
+    /// What is equal in all parts of one sampling run.
+    func whole(_ arguments: SampleArguments) -> SampleArguments {
+      var whole = arguments
+      (whole.first, whole.last) = (0, arguments.count)
+      return whole
+    }
+    var end = 0
+    for (id, arguments) in found {
+      guard whole(arguments) == whole(one) else {
+        throw PermanentFailure(
+          "samples: jobs \(found[0].id) and \(id) are of different sampling runs; name those of one"
+        )
+      }
+      guard arguments.first == end else {
+        throw PermanentFailure(
+          arguments.first > end
+            ? "samples: images \(end) to \(arguments.first - 1) are missing; name all sample jobs"
+            : "samples: image \(arguments.first) was drawn by more than one job")
+      }
+      end = arguments.last
+    }
+    guard end == one.count else {
+      throw PermanentFailure(
+        "samples: images \(end) to \(one.count - 1) are missing; name all sample jobs")
+    }
+    jobs = found.map { ($0.id, $0.arguments.first, $0.arguments.last) }
+    description = described {
+      ($0.kind, $0.images, $0.name) = ("samples", one.count, "sampling of job \(one.train)")
+      ($0.labels, $0.rounding) = (one.sampling.labels.rawValue, one.sampling.rounding.rawValue)
+      // Whatever the shards, the same text.
+      var digest = SHA256()
+      digest.update(Array(whole(one).json.utf8))
+      $0.source = digest.hexadecimal()
+    }
+  }
+
+  func image(_ number: Int) throws -> LoadedImage {
+    let place = jobs.firstIndex { number < $0.last }!
+    if open?.number != place {
+      open = nil
+      open = (place, try session.dataSet(ofJob: Int(jobs[place].id), output: OutputName.images))
+    }
+    let set = open!.set
+    let index = number - jobs[place].first
+    guard index < set.count else {
+      throw PermanentFailure("samples: job \(jobs[place].id) has \(set.count) images only")
+    }
+    return LoadedImage(
+      height: set.size, width: set.size, channels: set.channels,
+      pixels: Array(set.pixels(of: index)))
+  }
+}
+
+/// `arr_0` of an npz, as the ADM evaluator reads it.
+private struct ArchivedImages: ImageSource {
+  let description: FeatureShard
+  private let array: ArrayFile
+
+  init(_ path: String, sha256: String) throws {
+    let array = try ArrayFile(path: path, array: "arr_0", of: .uint8, dimensions: 4)
+    self.array = array
+    guard array.shape[3] == 3 || array.shape[3] == 1, array.shape[1] > 0, array.shape[2] > 0 else {
+      throw FileError(
+        "\(path): array 'arr_0' has shape \(array.shape), expected [images, height, width, 3]")
+    }
+    description = described {
+      ($0.kind, $0.source, $0.images) = ("archive", sha256, array.shape[0])
+      ($0.name, $0.labels, $0.rounding) = (lastComponent(path), "unknown", "unknown")
+    }
+  }
+
+  func image(_ number: Int) -> LoadedImage {
+    LoadedImage(
+      height: array.shape[1], width: array.shape[2], channels: array.shape[3],
+      pixels: Array(array.rows(number..<number + 1)))
+  }
+}
+
+/// PNG files of a folder, by path.
+private struct FolderImages: ImageSource {
+  let description: FeatureShard
+  private let reader: TarReader
+  private let files: [(name: String, range: Range<Int>)]
+
+  init(_ path: String, sha256: String) throws {
+    let reader = try TarReader(path)
+    self.reader = reader
+    var files: [(name: String, range: Range<Int>)] = []
+    while let entry = try reader.next() {
+      guard !entry.isFolder,
+        !entry.name.split(separator: "/").contains(where: { $0.hasPrefix(".") })
+      else { continue }
+      let name = entry.name.lowercased()
+      if name.hasSuffix(".jpg") || name.hasSuffix(".jpeg") {
+        throw FileError(
+          "\(path): '\(entry.name)' is a JPEG, whose losses change every figure; save images as PNG"
+        )
+      }
+      if name.hasSuffix(".png") { files.append((entry.name, reader.range)) }
+    }
+    guard !files.isEmpty else { throw FileError("\(path): holds no PNG files") }
+    self.files = files.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    description = described {
+      ($0.kind, $0.source, $0.images) = ("folder", sha256, files.count)
+      ($0.name, $0.labels, $0.rounding) = (lastComponent(path), "unknown", "unknown")
+    }
+  }
+
+  func image(_ number: Int) throws -> LoadedImage {
+    let file = files[number]
+    do {
+      let picture = try Picture(png: reader.bytes(in: file.range), channels: 3)
+      return LoadedImage(
+        height: picture.height, width: picture.width, channels: 3, pixels: picture.pixels)
+    } catch let error as PNGError {
+      throw PermanentFailure("\(description.name): '\(file.name)': \(error)")
+    }
+  }
+}
+
+private func lastComponent(_ path: String) -> String {
+  path.split(separator: "/").last.map(String.init) ?? path
+}

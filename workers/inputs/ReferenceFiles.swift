@@ -1,0 +1,92 @@
+// What a reference job leaves, written and read.
+
+import Configuration
+import Evaluation
+import Inception
+import RunStore
+import TensorFiles
+
+/// What a reference job says of itself (reference.json).
+package struct ReferenceDescription: Section {
+  /// What names it in every figure: a data set's fingerprint, or the SHA-256 of a file.
+  package var hash = ""
+  package var name = ""
+  /// Images of the statistics; 0 where a file of statistics does not say.
+  package var images = 0
+  /// Images whose features were kept.
+  package var kept = 0
+  /// SHA-256 of the network's weights; empty where a file of statistics does not say.
+  package var weights = ""
+
+  package init() {}
+
+  package static var fields: [Field<Self>] {
+    [
+      .text("hash", \.hash), .optionalText("name", \.name),
+      .integer("images", \.images, 0...Int.max),
+      .integer("kept", \.kept, 0...Int.max), .optionalText("weights", \.weights),
+    ]
+  }
+
+  package init(json: String, source: String) throws {
+    try apply(SettingValue(parsing: json, source: source), at: "", complete: true)
+  }
+}
+
+/// Mean and covariance under two names of an npz, nil where it has neither.
+/// - Parameter count: of the images, where it is known
+/// - Throws: `FileError`; where only one is there, where their shapes do not fit
+package func statistics(
+  in path: String, mean: String, covariance: String, count: Int?
+) throws -> FeatureStatistics? {
+  let names = try ArrayFile.names(in: path)
+  guard names.contains(mean) || names.contains(covariance) else { return nil }
+  let m = try ArrayFile(path: path, array: mean, of: .float64, dimensions: 1)
+  let s = try ArrayFile(path: path, array: covariance, of: .float64, dimensions: 2)
+  guard m.shape[0] > 0, s.shape == [m.shape[0], m.shape[0]] else {
+    throw PermanentFailure(
+      "\(path): array '\(covariance)' has shape \(s.shape), expected "
+        + "\([m.shape[0], m.shape[0]]) as '\(mean)' has \(m.shape[0]) numbers")
+  }
+  let (mu, sigma) = (m.doubles, s.doubles)
+  for (name, values) in [(mean, mu), (covariance, sigma)] {
+    if let bad = values.firstIndex(where: { !$0.isFinite }) {
+      throw PermanentFailure("\(path): element \(bad) of array '\(name)' is \(values[bad])")
+    }
+  }
+  return FeatureStatistics(count: count, mean: mu, covariance: sigma)
+}
+
+extension StageSession {
+  /// The reference that a job has made.
+  package func reference(
+    ofJob job: Int
+  ) throws -> (description: ReferenceDescription, reference: InceptionReference) {
+    let outputs = try outputs(ofJob: Int64(job))
+    guard let file = outputs[OutputName.reference],
+      let text = outputs[OutputName.referenceDescription]
+    else { throw PermanentFailure("reference: job \(job) has no output \(OutputName.reference)") }
+    let path = "\(scratch)/\(OutputName.reference)"
+    try fetchArtifact(sha256: file.sha256, to: path)
+    let json = String(decoding: try fetchArtifact(sha256: text.sha256), as: UTF8.self)
+    return try refusingBadInput {
+      let description = try ReferenceDescription(
+        json: json, source: "\(OutputName.referenceDescription) of job \(job)")
+      let count = description.images > 0 ? description.images : nil
+      guard let pool = try statistics(in: path, mean: "mu", covariance: "sigma", count: count)
+      else { throw PermanentFailure("reference: job \(job) has no mu and sigma") }
+      var table: FeatureTable?
+      if try ArrayFile.names(in: path).contains("features") {
+        let rows = try ArrayFile(path: path, array: "features", of: .float32, dimensions: 2)
+        table = FeatureTable(width: rows.shape[1], parts: [(rows.bytes, rows)])
+      }
+      return (
+        description,
+        InceptionReference(
+          pool: pool,
+          spatial: try statistics(in: path, mean: "mu_s", covariance: "sigma_s", count: count),
+          features: table)
+      )
+    }
+  }
+}

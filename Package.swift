@@ -13,6 +13,8 @@ let kernelFlags = [
   "-ffp-contract=fast", "-mprefer-vector-width=512", "-Wall", "-Wextra", "-Werror",
 ]
 
+let resamplingFlags = ["-O3", "-Wall", "-Wextra", "-Werror"]
+
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -52,6 +54,8 @@ let package = Package(
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     // libpng with its jumps kept inside C.
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
+    // libjpeg-turbo, likewise.
+    .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
@@ -63,11 +67,13 @@ let package = Package(
     library("Tensor", ["CKernels"]),
     library("Autodiff", ["CKernels", "Tensor"]),
     library("NeuralNetwork", ["Autodiff", "Tensor"]),
-    library("Files"),
-    library("TensorFiles", ["CZlib", "Files"]),
+    library("Files", ["CZlib"]),
+    library("TensorFiles", ["Files"]),
     library("Configuration", ["Files", yams]),
-    library("Raster", ["CPNG"]),
-    library("Images", ["Digest", "Files", "Raster", "Tensor"]),
+    library("Raster", ["CJPEG", "CPNG"]),
+    // As fast in debug builds: tests resize pictures.
+    .target(name: "CResampling", cSettings: [.unsafeFlags(resamplingFlags)]),
+    library("Images", ["CResampling", "Digest", "Files", "Raster", "Tensor"]),
     library("PRAModel", ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"]),
     library(
       "Training",

@@ -15,6 +15,8 @@ import Training
 /// Names of outputs that one stage writes and another reads.
 package enum OutputName {
   package static let dataSet = "data.packed"
+  /// What `ingest` held out, where a split was asked for: same classes, same size.
+  package static let validation = "validation.packed"
   package static let ingestReport = "report.json"
   package static let images = "images.packed"
   package static let grid = "grid.png"

@@ -121,6 +121,7 @@ let package = Package(
       ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
     stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
     stage("compare", ["Configuration", "Evaluation", "Raster"]),
+    stage("neighbours", ["Files", "Images", "Raster"]),
 
     .executableTarget(
       name: "bench-compute",
@@ -140,6 +141,15 @@ let package = Package(
     .executableTarget(
       name: "chaos-client", dependencies: ["JobQueue", "Postgres", "RunStore"],
       path: "ops/chaos/queue.d", swiftSettings: swiftSettings),
+
+    .executableTarget(
+      name: "bench-ingest", dependencies: ["Files", "Images"],
+      path: "ops/bench/ingest.d", swiftSettings: swiftSettings),
+
+    // Readers under libFuzzer; without its flag they are given files: ops/fuzz.
+    .executableTarget(
+      name: "fuzz-readers", dependencies: ["Files", "Images", "Raster", "TensorFiles"],
+      path: "ops/fuzz/readers.d", swiftSettings: swiftSettings),
 
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
@@ -179,7 +189,9 @@ let package = Package(
     tests(
       "CommandLineTests",
       [
-        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "pra-compare", "Postgres",
+        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-evaluate", "pra-compare",
+        "pra-neighbours",
+        "Postgres",
         "Raster",
         "DatabaseTesting",
       ]),

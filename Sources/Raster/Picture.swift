@@ -33,9 +33,11 @@ package struct Picture: Sendable, Equatable {
   /// dropped, profiles and gamma are ignored.
   /// - Parameter channels: 1 or 3
   /// - Throws: `PictureError`, also on truncated and damaged files
-  package init(png: UnsafeRawBufferPointer, channels: Int = 3) throws {
+  package init(
+    png: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels
+  ) throws {
     guard !png.isEmpty else { throw PictureError(description: "an empty file is no PNG") }
-    self = try Self.decoded(channels: channels) { most in
+    self = try Self.decoded(channels: channels, mostPixels) { most in
       var memory: UnsafeMutablePointer<UInt8>?
       var (width, height, found) = (UInt32(0), UInt32(0), Int32(0))
       var message = [CChar](repeating: 0, count: Int(png_message_size))
@@ -87,7 +89,7 @@ extension Picture {
 
   /// The picture that `decode` makes, which is told how many pixels it may make.
   static func decoded(
-    channels: Int, _ decode: (_ most: Int) -> DecodedPixels
+    channels: Int, _ mostPixels: Int, _ decode: (_ most: Int) -> DecodedPixels
   ) throws -> Picture {
     func picture(most: Int) throws -> Picture? {
       switch decode(most) {
@@ -105,7 +107,8 @@ extension Picture {
       case .refused(let why, isTooLarge: false): throw PictureError(description: why)
       }
     }
-    return try picture(most: pixelsAtOnce) ?? large.withLock { _ in try picture(most: mostPixels)! }
+    return try picture(most: min(pixelsAtOnce, mostPixels))
+      ?? large.withLock { _ in try picture(most: mostPixels)! }
   }
 }
 

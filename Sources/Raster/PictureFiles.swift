@@ -26,12 +26,16 @@ extension Picture {
   }
 
   /// Decodes a JPEG or PNG file, told apart by its bytes, to gray or RGB.
-  /// - Parameter channels: 1 or 3
+  /// - Parameters:
+  ///   - channels: 1 or 3
+  ///   - mostPixels: larger ones are refused
   /// - Throws: `PictureError`
-  package init(file bytes: UnsafeRawBufferPointer, channels: Int = 3) throws {
+  package init(
+    file bytes: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels
+  ) throws {
     switch Format(of: bytes) {
-    case .png: self = try Picture(png: bytes, channels: channels)
-    case .jpeg: self = try Picture(jpeg: bytes, channels: channels)
+    case .png: self = try Picture(png: bytes, channels: channels, mostPixels: mostPixels)
+    case .jpeg: self = try Picture(jpeg: bytes, channels: channels, mostPixels: mostPixels)
     case .other(let name): throw PictureError(description: "is \(name); JPEG and PNG are read")
     case nil:
       throw PictureError(
@@ -44,9 +48,11 @@ extension Picture {
   /// profiles and orientation are ignored.
   /// - Parameter channels: 1 or 3
   /// - Throws: `PictureError`, also on truncated files
-  package init(jpeg: UnsafeRawBufferPointer, channels: Int = 3) throws {
+  package init(
+    jpeg: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels
+  ) throws {
     guard !jpeg.isEmpty else { throw PictureError(description: "an empty file is no JPEG") }
-    self = try Self.decoded(channels: channels) { most in
+    self = try Self.decoded(channels: channels, mostPixels) { most in
       var memory: UnsafeMutablePointer<UInt8>?
       var (width, height, found) = (UInt32(0), UInt32(0), Int32(0))
       var message = [CChar](repeating: 0, count: Int(jpeg_message_size))

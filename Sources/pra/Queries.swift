@@ -75,6 +75,11 @@ enum Queries {
     select id from pra.runs where state in ('pending', 'running', 'paused') order by id
     """
 
+  static let neighbourGrid = """
+    select job_id, sha256 from pra.outputs
+    where run_id = $1::bigint and name = 'neighbours.png' order by job_id desc limit 1
+    """
+
   static let dataSetRows = """
     select j.id as job, j.run_id as run, j.run_name as name, j.result -> 'images' as images,
       j.result -> 'classes' as classes, j.arguments #> '{image,size}' as size,
@@ -294,7 +299,7 @@ enum Queries {
     runByID, runByName, jobExists, runs, jobs, runRows, jobRows, workerRows, attemptRows,
     evaluationRows, job, attempts, why, workers, watched, runOfJob, jobOfKey, trainArguments,
     whyReady, reusableRun, lockName, badJobs, imagesOfRun, metricNames, series, metrics,
-    dataSets, dataSetRows, limits, limitRows, schedules, scheduleRows,
+    neighbourGrid, dataSets, dataSetRows, limits, limitRows, schedules, scheduleRows,
     evaluations, comparison, lastCheckpoint, checkpointFiles, jobState, attemptExists, drawnImages,
     labelledImages, comparedSettings, comparedMetrics, comparedEvaluations, measuringJobs,
     eventPage,

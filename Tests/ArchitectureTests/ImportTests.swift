@@ -36,6 +36,7 @@ private let allowed: [String: Set<String>] = [
   "workers/inputs": [
     "Configuration", "Files", "Images", "PRAModel", "RunStore", "Tensor", "Training",
   ],
+  "workers/neighbours": ["Files", "Images", "JobKinds", "Raster", "RunStore", "StageInputs"],
   "workers/ingest": ["Files", "Images", "JobKinds", "RunStore", "StageInputs"],
   "workers/train": [
     "Configuration", "Files", "Images", "JobKinds", "NeuralNetwork", "PRAModel", "RunStore",

@@ -160,12 +160,12 @@ import Testing
   }
 
   @Test func aSplitThatLeavesNothingIsRefused() throws {
-    let path = try world.tar([("a/1.png", try png(1))])
+    let path = try world.tar([("val/a/1.png", try png(1))])
     #expect {
       try world.ingest([SourceArchive(path: path)]) { $0.validation = .every(5) }
     } throws: { "\($0)".contains("no image is held out") }
     #expect {
-      try world.ingest([SourceArchive(path: path)]) { $0.validation = .folder("a") }
+      try world.ingest([SourceArchive(path: path)]) { $0.validation = .folder("val") }
     } throws: { "\($0)".contains("no image is left to train on") }
   }
 }

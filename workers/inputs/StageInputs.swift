@@ -20,6 +20,8 @@ package enum OutputName {
   package static let ingestReport = "report.json"
   package static let images = "images.packed"
   package static let grid = "grid.png"
+  package static let neighbours = "neighbours.json"
+  package static let neighbourGrid = "neighbours.png"
   package static let evaluation = "evaluation.json"
 }
 

@@ -126,7 +126,8 @@ let package = Package(
     .executableTarget(
       name: "bench-compute",
       dependencies: [
-        "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor", "Training",
+        "AllocationCount", "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor",
+        "Training",
       ],
       path: "ops/bench/compute.d", swiftSettings: swiftSettings),
 
@@ -151,6 +152,9 @@ let package = Package(
       name: "fuzz-readers", dependencies: ["Files", "Images", "Raster", "TensorFiles"],
       path: "ops/fuzz/readers.d", swiftSettings: swiftSettings),
 
+    // malloc and its kin with a counter, for what must not ask for memory.
+    .target(name: "AllocationCount", path: "Tests/Support/AllocationCount"),
+
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
       name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",
@@ -164,7 +168,8 @@ let package = Package(
     tests(
       "ModelTests",
       [
-        "Autodiff", "Configuration", "Evaluation", "NeuralNetwork", "PRAModel", "Sampling",
+        "AllocationCount", "Autodiff", "Configuration", "Evaluation", "NeuralNetwork", "PRAModel",
+        "Sampling",
         "Tensor",
         "TensorFiles", "Training",
       ]),

@@ -42,10 +42,10 @@ package func attention(
   value.device.count(multiplyAdds: 2 * products)
   let (to, from) = (out.pointer, value.pointer)
   let (cosine, sine) = (angles.cosine.pointer, angles.sine.pointer)
-  let kernel = value.kernels.pointee.attention!
+  let (kernel, working) = (value.kernels.pointee.attention!, scratch.pointerOfThread)
   value.device.parallel(batch * heads, cost: cost) { [shape] begin, end, thread in
     withUnsafePointer(to: shape) {
-      kernel(to, from, cosine, sine, $0, scratch.pointer(of: thread), begin, end)
+      kernel(to, from, cosine, sine, $0, working(thread), begin, end)
     }
   }
   return qkv.tape.record(out, from: [qkv]) { [shape] tape, dout in
@@ -55,10 +55,10 @@ package func attention(
     let (cosine, sine) = (angles.cosine.pointer, angles.sine.pointer)
     var shape = shape
     let scratch = Scratch(for: &shape, on: value)
-    let kernel = value.kernels.pointee.attention_gradient!
+    let (kernel, working) = (value.kernels.pointee.attention_gradient!, scratch.pointerOfThread)
     value.device.parallel(batch * heads, cost: 3 * cost) { [shape] begin, end, thread in
       withUnsafePointer(to: shape) {
-        kernel(to, gradient, from, cosine, sine, $0, scratch.pointer(of: thread), begin, end)
+        kernel(to, gradient, from, cosine, sine, $0, working(thread), begin, end)
       }
     }
     tape.add(dqkv, to: qkv.place)
@@ -128,5 +128,9 @@ private struct Scratch {
       uninitialized: [like.device.threads, each], type: like.type, on: like.device)
   }
 
-  func pointer(of thread: Int) -> UnsafeMutableRawPointer { tensor.pointer(at: thread * each) }
+  /// Addresses alone: a recorded loop must not keep the memory from others.
+  var pointerOfThread: (Int) -> UnsafeMutableRawPointer {
+    let (start, bytes) = (tensor.pointer, each * tensor.type.size)
+    return { start + $0 * bytes }
+  }
 }

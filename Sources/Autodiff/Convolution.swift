@@ -119,14 +119,15 @@ package struct FrozenConvolution {
       uninitialized: [x.device.threads, run * depth], type: x.type, on: x.device)
     let kernels = x.kernels.pointee
     let (gather, clip) = (kernels.gather_windows!, kernels.relu!)
-    let (from, pixels) = (x.pointer, y.rows)
+    let (from, pixels, size) = (x.pointer, y.rows, x.type.size)
+    let (target, working) = (y.pointer, scratch.pointer)
     x.device.parallel(runs, cost: run * depth * weights.outputs) { [shape] begin, end, thread in
-      let windows = scratch.pointer(at: thread * run * depth)
+      let windows = working + thread * run * depth * size
       for number in Int(begin)..<Int(end) {
         let first = number * run
         let last = min(first + run, pixels)
         withUnsafePointer(to: shape) { gather(windows, from, $0, Int64(first), Int64(last)) }
-        let to = y.pointer(at: first * weights.outputs)
+        let to = target + first * weights.outputs * size
         weights.multiply(
           into: to, row: weights.outputs, windows, row: depth, rows: last - first)
         if relu { clip(to, to, Int64(weights.outputs), 0, Int64(last - first)) }
@@ -199,15 +200,12 @@ package func featureDistance(
   let chunks = (rows + Int(FEATURE_ROWS) - 1) / Int(FEATURE_ROWS)
   let (a, b, w) = (value.pointer, y.pointer, weight.pointer)
   let kernel = value.kernels.pointee.feature_distance!
-  let total = withUnsafeTemporaryAllocation(of: Double.self, capacity: max(chunks, 1)) { partial in
-    let start = partial.baseAddress!
-    value.device.parallel(chunks, cost: 6 * Int(FEATURE_ROWS) * width) { begin, end, _ in
-      kernel(start, a, b, w, Int64(width), Int64(rows), begin, end)
-    }
-    return partial.prefix(chunks).reduce(0, +)
-  }
-  guard x.needsGradient else { return Scalar(value: factor * total, derivative: nil) }
-  return Scalar(value: factor * total) { outer in
+  let total = summed(
+    over: chunks, cost: 6 * Int(FEATURE_ROWS) * width, on: value.device
+  ) { kernel($0, a, b, w, Int64(width), Int64(rows), $1, $2) }
+  let read = { factor * total.value }
+  guard x.needsGradient else { return Scalar(read: read, derivative: nil) }
+  return Scalar(read: read) { outer in
     let dx = Tensor(like: value)
     let (to, a, b, w) = (dx.pointer, value.pointer, y.pointer, weight.pointer)
     let kernel = dx.kernels.pointee.feature_distance_gradient!
@@ -233,11 +231,12 @@ package func imagesOfPatches(_ x: Variable, patch: Int, channels: Int) -> Variab
   /// Copies every patch between both layouts.
   func move(_ patches: Tensor, _ image: Tensor, toImage: Bool) {
     let kernel = patches.kernels.pointee.copy_block!
-    let (line, block) = (side * channels, patch * channels)
+    let (line, block, size) = (side * channels, patch * channels, image.type.size)
+    let (pixels, rows) = (image.pointer, patches.pointer)
     patches.device.parallel(batch, cost: count * width) { begin, end, _ in
       for i in 0..<count {
-        let at = image.pointer(at: i / grid * patch * line + i % grid * block)
-        let from = patches.pointer(at: i * width)
+        let at = pixels + (i / grid * patch * line + i % grid * block) * size
+        let from = rows + i * width * size
         let (imageOuter, patchOuter) = (Int64(side * line), Int64(count * width))
         if toImage {
           kernel(

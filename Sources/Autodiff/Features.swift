@@ -8,18 +8,16 @@ import Tensor
 #endif
 
 /// [cos, sin] of 1000 t exp(-ln(10000) j / half), in float64, rounded once: [t.count, 2 * half].
-package func timeFeatures(
-  _ t: [Double], half: Int, type: ElementType, on device: Device
-) -> Tensor {
-  let out = Tensor(uninitialized: [t.count, 2 * half], type: type, on: device)
+/// - Parameter t: float64
+package func timeFeatures(_ t: Tensor, half: Int, type: ElementType) -> Tensor {
+  precondition(t.type == .float64, "timeFeatures: times of \(t.type)")
+  let out = Tensor(uninitialized: [t.count, 2 * half], type: type, on: t.device)
   let (to, kernel) = (out.pointer, out.kernels.pointee.time_features!)
+  let times = t.pointer.assumingMemoryBound(to: Double.self)
   let frequencies = (0..<half).map { exp(-log(10000) * Double($0) / Double(half)) }
-  t.withUnsafeBufferPointer { times in
-    frequencies.withUnsafeBufferPointer { frequencies in
-      let (start, frequency) = (times.baseAddress, frequencies.baseAddress)
-      device.parallel(t.count, cost: 2 * half * 8) { begin, end, _ in
-        kernel(to, start, frequency, Int64(half), begin, end)
-      }
+  t.device.parallel(t.count, cost: 2 * half * 8) { begin, end, _ in
+    frequencies.withUnsafeBufferPointer {
+      kernel(to, times, $0.baseAddress, Int64(half), begin, end)
     }
   }
   return out

@@ -41,7 +41,9 @@ func columnSums(_ x: Tensor) -> Tensor {
 
 extension Device {
   /// A loop over columns in shares of whole cache lines, so that no two threads write one line.
-  func parallelColumns(_ width: Int, cost: Int, _ body: (Int64, Int64) -> Void) {
+  func parallelColumns(
+    _ width: Int, cost: Int, _ body: @escaping (Int64, Int64) -> Void
+  ) {
     let line = 16
     parallel((width + line - 1) / line, cost: cost * line) { begin, end, _ in
       body(begin * Int64(line), min(end * Int64(line), Int64(width)))

@@ -25,7 +25,7 @@ private typealias DifferenceGradient = (
 ) -> Void
 
 private func mean(
-  _ x: Variable, _ target: Tensor, _ sum: DifferenceSum,
+  _ x: Variable, _ target: Tensor, _ sum: @escaping DifferenceSum,
   _ gradient: @escaping DifferenceGradient, slope: Double
 ) -> Scalar {
   let value = x.value
@@ -33,8 +33,9 @@ private func mean(
   let (a, b, n) = (value.pointer, target.pointer, Int64(value.count))
   let total = chunkedSum(value) { sum($0, a, b, n, $1, $2) }
   let count = Double(value.count)
-  guard x.needsGradient else { return Scalar(value: total / count, derivative: nil) }
-  return Scalar(value: total / count) { factor in
+  let read = { total.value / count }
+  guard x.needsGradient else { return Scalar(read: read, derivative: nil) }
+  return Scalar(read: read) { factor in
     let dx = Tensor(like: value)
     let (to, a, b, width) = (dx.pointer, value.pointer, target.pointer, Int64(value.width))
     dx.device.parallel(value.rows, cost: value.width) { begin, end, _ in
@@ -44,21 +45,37 @@ private func mean(
   }
 }
 
+/// A number that operations compute, as their last run left it.
+package final class HostNumber {
+  package fileprivate(set) var value = 0.0
+}
+
 /// A sum in fixed chunks, added up in order: the same number whatever the threads.
 func chunkedSum(
-  _ x: Tensor, _ kernel: (UnsafeMutablePointer<Double>, Int64, Int64) -> Void
-) -> Double {
+  _ x: Tensor, _ kernel: @escaping (UnsafeMutablePointer<Double>, Int64, Int64) -> Void
+) -> HostNumber {
   let chunk = Int(REDUCTION_CHUNK)
-  let chunks = (x.count + chunk - 1) / chunk
-  return withUnsafeTemporaryAllocation(of: Double.self, capacity: max(chunks, 1)) { partial in
-    let start = partial.baseAddress!
-    x.device.parallel(chunks, cost: chunk) { begin, end, _ in kernel(start, begin, end) }
-    return partial.prefix(chunks).reduce(0, +)
+  return summed(over: (x.count + chunk - 1) / chunk, cost: chunk, on: x.device, kernel)
+}
+
+/// The sum of `chunks` parts that a kernel writes, added up in order.
+func summed(
+  over chunks: Int, cost: Int, on device: Device,
+  _ kernel: @escaping (UnsafeMutablePointer<Double>, Int64, Int64) -> Void
+) -> HostNumber {
+  let partial = Tensor(uninitialized: [chunks], type: .float64, on: device)
+  let start = partial.pointer.assumingMemoryBound(to: Double.self)
+  device.parallel(chunks, cost: cost) { begin, end, _ in kernel(start, begin, end) }
+  let sum = HostNumber()
+  device.perform {
+    sum.value = 0
+    for i in 0..<chunks { sum.value += start[i] }
   }
+  return sum
 }
 
 /// The sum of squares of all elements, in float64.
-package func sumOfSquares(_ x: Tensor) -> Double {
+package func sumOfSquares(_ x: Tensor) -> HostNumber {
   let (from, n, kernel) = (x.pointer, Int64(x.count), x.kernels.pointee.sum_of_squares!)
   return chunkedSum(x) { kernel($0, from, n, $1, $2) }
 }

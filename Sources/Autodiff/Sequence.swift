@@ -4,20 +4,28 @@ import CKernels
 import Tensor
 
 /// Rows of a table: [rows, width] -> [index.count, width].
-package func embedding(_ table: Variable, index: [Int32]) -> Variable {
+package func embedding(_ table: Variable, index: Indices) -> Variable {
   let (rows, width) = table.value.dimensions2
-  precondition(index.allSatisfy { $0 >= 0 && $0 < rows }, "embedding: index outside 0..<\(rows)")
+  let count = index.count
   let out = Tensor(
-    uninitialized: [index.count, width], type: table.value.type, on: table.value.device)
+    uninitialized: [count, width], type: table.value.type, on: table.value.device)
   let gather = out.kernels.pointee.gather_rows!
-  gather(out.pointer, table.value.pointer, index, Int64(width), 0, Int64(index.count))
+  let (to, from, numbers) = (out.pointer, table.value.pointer, index.pointer)
+  out.device.perform {
+    for i in 0..<count {
+      precondition(numbers[i] >= 0 && numbers[i] < rows, "embedding: index outside 0..<\(rows)")
+    }
+    gather(to, from, numbers, Int64(width), 0, Int64(count))
+  }
   let place = table.place
   return table.tape.record(out, from: [table]) { tape, dout in
     tape.accumulate(into: place) { gradient, accumulate in
       if !accumulate { gradient.fill(with: 0) }
       let scatter = gradient.kernels.pointee.scatter_add_rows!
-      scatter(
-        gradient.pointer, dout.pointer, index, Int64(index.count), Int64(width), 0, Int64(width))
+      let (to, from, numbers) = (gradient.pointer, dout.pointer, index.pointer)
+      gradient.device.perform {
+        scatter(to, from, numbers, Int64(count), Int64(width), 0, Int64(width))
+      }
     }
   }
 }
@@ -79,7 +87,8 @@ extension Tensor {
   /// Row `to` of self = row `from` of another tensor of the same width.
   package func copyRow(_ to: Int, from other: Tensor, _ from: Int) {
     precondition(other.width == width && to < rows && from < other.rows, "copyRow")
-    pointer(at: to * width)
-      .copyMemory(from: other.pointer(at: from * width), byteCount: width * type.size)
+    device.copy(
+      to: pointer(at: to * width), from: other.pointer(at: from * width),
+      byteCount: width * type.size)
   }
 }

@@ -63,16 +63,26 @@ struct GradientPlace {
 
 /// A mean over all elements, kept as a double: losses are summed on the host.
 package struct Scalar {
-  package let value: Double
+  /// The value as the last run of its operations left it.
+  package var value: Double { read() }
+  private let read: () -> Double
   /// Adds `factor` times the derivative of the value to the gradients of what it was made from.
   let derivative: ((_ factor: Double) -> Void)?
+
+  init(read: @escaping () -> Double, derivative: ((_ factor: Double) -> Void)?) {
+    self.read = read
+    self.derivative = derivative
+  }
+
+  /// The same value, without a derivative.
+  package var settled: Scalar { Scalar(read: read, derivative: nil) }
 
   /// The sum of several.
   package static func sum(_ terms: [Scalar]) -> Scalar {
     let derivatives = terms.compactMap(\.derivative)
-    let value = terms.reduce(0) { $0 + $1.value }
-    guard !derivatives.isEmpty else { return Scalar(value: value, derivative: nil) }
-    return Scalar(value: value) { factor in for derivative in derivatives { derivative(factor) } }
+    let read = { terms.reduce(0) { $0 + $1.value } }
+    guard !derivatives.isEmpty else { return Scalar(read: read, derivative: nil) }
+    return Scalar(read: read) { factor in for derivative in derivatives { derivative(factor) } }
   }
 }
 
@@ -246,11 +256,6 @@ package final class Tape {
 }
 
 extension Tensor {
-  /// A tensor of the same shape and type, elements not set.
-  package init(like other: Tensor) {
-    self.init(uninitialized: other.shape, type: other.type, on: other.device)
-  }
-
   func setToSum(_ a: Tensor, _ b: Tensor) {
     precondition(a.count == count && b.count == count, "sum of \(a.shape) and \(b.shape)")
     let (out, a, b, width) = (pointer, a.pointer, b.pointer, Int64(width))

@@ -116,8 +116,8 @@ package struct TimeEmbedding {
 
   /// - Parameter t: one time a row, float64
   /// - Returns: [t.count, width]
-  package func callAsFunction(_ t: [Double], on tape: Tape) -> Variable {
-    let features = timeFeatures(t, half: Self.features / 2, type: tape.type, on: tape.device)
+  package func callAsFunction(_ t: Tensor, on tape: Tape) -> Variable {
+    let features = timeFeatures(t, half: Self.features / 2, type: tape.type)
     return second(silu(first(tape.constant(features))))
   }
 }

@@ -16,7 +16,7 @@ extension PRAModel {
       LossTerm(name: "loss.flow", weight: 1, scalar: flow),
       patchPredictionLoss(parts.patchPrediction, hidden, batch),
     ])
-    return (losses, ["hidden": hidden, "velocity": output])
+    return (losses, ["hidden": hidden.value, "velocity": output.value])
   }
 
   /// Clean patches, or y + sigma e.
@@ -24,7 +24,7 @@ extension PRAModel {
     guard configuration.method == .noiseInjection else { return batch.patches }
     let y = batch.patches
     let noise = normals(
-      batch, count: y.count / batch.labels.count, stream: TrainingStream.perturbationNoise)
+      batch, count: y.count / batch.count, stream: TrainingStream.perturbationNoise)
     return y.combined(1, configuration.noiseInjection.sigma, noise.reshaped(y.shape))
   }
 
@@ -33,20 +33,18 @@ extension PRAModel {
     _ denoiser: ImageDenoiser, _ batch: TrainingBatch, on tape: Tape
   ) -> (StepLosses, StepActivations) {
     let (rows, count, width) = batch.patches.dimensions3
-    let times = perPlace(batch) {
-      random.normals(1, a: $0, b: $1, stream: TrainingStream.flowTime)
-    }.map(sigmoid)
-    let everywhere = times.flatMap { [Double](repeating: $0, count: count) }
+    let times = exact(.normal, batch, count: 1, stream: TrainingStream.flowTime, map: sigmoid)
+    let everywhere = times.repeated(count)
     let noise = normals(batch, count: count * width, stream: TrainingStream.flowNoise)
     let noisy = interpolated(
       noise: noise.reshaped([rows, 1, count, width]), to: tape.constant(batch.patches),
-      t: Tensor(everywhere, [rows, 1, count], type: type, on: device), repeats: 1
+      t: everywhere.rounded(to: type).reshaped([rows, 1, count]), repeats: 1
     ).reshaped([rows, count, width])
     let output = denoiser(trunk, droppedLabels(batch), noisy, times: times)
     let flow = clampedVelocityLoss(output, batch.patches, times: everywhere)
     return (
       StepLosses(terms: [LossTerm(name: "loss.flow", weight: 1, scalar: flow)]),
-      ["velocity": output]
+      ["velocity": output.value]
     )
   }
 }

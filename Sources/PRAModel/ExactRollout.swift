@@ -13,7 +13,7 @@ extension PRAModel {
   ///   - perturbation: the times t at which those states lie on their paths, and their noise
   /// - Returns: [batch, N, P]
   func rollout(
-    _ parts: StateGenerator, _ labels: [Int32], from mixed: Tensor, _ perturbation: Perturbation
+    _ parts: StateGenerator, _ labels: Indices, from mixed: Tensor, _ perturbation: Perturbation
   ) -> Tensor {
     let (batch, positions) = (labels.count, sizes.positions)
     let fromNoise = configuration.rollout.start == .noise

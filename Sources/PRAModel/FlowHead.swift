@@ -31,11 +31,11 @@ package struct FlowHead {
   /// The output at points of the path, in training.
   /// - Parameters:
   ///   - x: [batch * repeats, N, k]
-  ///   - times: one a position of x, in the same order
+  ///   - times: one a position of x, in the same order, float64
   ///   - hidden: h' [batch, N, d]
   /// - Returns: [batch * repeats, N, k]
   package func callAsFunction(
-    _ x: Variable, times: [Double], hidden: Variable, repeats: Int
+    _ x: Variable, times: Tensor, hidden: Variable, repeats: Int
   ) -> Variable {
     let (rows, count) = (x.shape[0], x.shape[1])
     let placed = addRepeated(hidden, hidden.tape.variable(position), repeats: hidden.shape[0])
@@ -57,13 +57,14 @@ package struct FlowHead {
   ///   - x: [batch, 1, k]
   ///   - condition: of the position, [batch, 1, w]
   package func callAsFunction(_ x: Variable, times: [Double], condition: Variable) -> Variable {
-    let embedded = time(times, on: x.tape).reshaped([times.count, 1, width])
+    let embedded = time(exactTimes(times, on: x.tape), on: x.tape)
+      .reshaped([times.count, 1, width])
     return mlp(x, condition: silu(add(embedded, condition)))
   }
 
   /// Embedded times, each [1, w]: the same for every position and image.
   package func embedded(times: [Double], on tape: Tape) -> [Variable] {
-    times.map { time([$0], on: tape) }
+    times.map { time(exactTimes([$0], on: tape), on: tape) }
   }
 
   /// The head for inference: weights as they are now, packed on `tape`.
@@ -73,4 +74,8 @@ package struct FlowHead {
     }
     return packed
   }
+}
+
+private func exactTimes(_ times: [Double], on tape: Tape) -> Tensor {
+  Tensor(times, [times.count], type: .float64, on: tape.device)
 }

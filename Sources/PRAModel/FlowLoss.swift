@@ -19,33 +19,31 @@ extension PRAModel {
   ) -> (Scalar, Variable) {
     let (rows, count, k) = target.dimensions3
     let repeats = configuration.loss.flowRepeat
-    let times = perPlace(batch) {
-      random.normals(repeats * count, a: $0, b: $1, stream: TrainingStream.flowTime)
-    }.map(sigmoid)
+    let times = exact(
+      .normal, batch, count: repeats * count, stream: TrainingStream.flowTime, map: sigmoid)
     let noise = normals(batch, count: repeats * count * k, stream: TrainingStream.flowNoise)
       .reshaped([rows, repeats, count, k])
     let tape = hidden.tape
-    func along(_ times: [Double]) -> Variable {
+    func along(_ times: Tensor) -> Variable {
       interpolated(
-        noise: noise, to: tape.constant(target),
-        t: Tensor(times, [rows, repeats, count], type: type, on: device), repeats: repeats)
+        noise: noise, to: tape.constant(target), t: times.reshaped([rows, repeats, count]),
+        repeats: repeats)
     }
-    let points = along(times).reshaped([rows * repeats, count, k])
+    let points = along(times.rounded(to: type)).reshaped([rows * repeats, count, k])
     let output = head(points, times: times, hidden: hidden, repeats: repeats)
     guard configuration.method.predictsX else {
       let velocity = straightVelocity(noise: noise, to: target, repeats: repeats)
       return (meanSquaredDifference(output, velocity), output)
     }
     // The end of every path: the target, repeated.
-    let ends = along([Double](repeating: 1, count: times.count)).value
+    let ends = along(Tensor(repeating: 1, times.shape, type: type, on: device)).value
     return (clampedVelocityLoss(output, ends, times: times), output)
   }
 
   /// The mean square of (x - target) / max(1 - r, 0.05): both velocities from the same point.
-  /// - Parameter times: r, one a row of x
-  func clampedVelocityLoss(_ x: Variable, _ target: Tensor, times: [Double]) -> Scalar {
-    let factors = Tensor(
-      times.map { 1 / remainingTime($0) }, [times.count], type: type, on: device)
+  /// - Parameter times: r, one a row of x, float64
+  func clampedVelocityLoss(_ x: Variable, _ target: Tensor, times: Tensor) -> Scalar {
+    let factors = times.mapped { 1 / remainingTime($0) }.rounded(to: type)
     return meanSquaredDifference(
       rowsScaled(x, by: factors), target.reshaped(x.shape).rowsScaled(by: factors))
   }

@@ -20,10 +20,10 @@ package struct ImageDenoiser {
   /// The clean patches x that noisy ones stand for.
   /// - Parameters:
   ///   - patches: [batch, N, P]
-  ///   - times: one an image
+  ///   - times: one an image, float64
   /// - Returns: [batch, N, P]
   package func callAsFunction(
-    _ trunk: Trunk, _ labels: [Int32], _ patches: Variable, times: [Double]
+    _ trunk: Trunk, _ labels: Indices, _ patches: Variable, times: Tensor
   ) -> Variable {
     output(trunk(labels, patches, time: time(times, on: patches.tape)))
   }

@@ -13,7 +13,9 @@ extension PRAModel {
     guard case .states(let parts) = generator else { return nil }
     let tape = Tape(on: device, type: type, products: products, recording: false)
     let clean = tape.constant(patches)
-    let hidden = parts.readsHiddenBeforeDecoding ? trunk(labels.map(Int32.init), clean) : nil
+    let hidden =
+      parts.readsHiddenBeforeDecoding
+      ? trunk(Indices(labels.map(Int32.init), on: device), clean) : nil
     let states = normalizedState(
       parts.encoder(clean, hidden: hidden), configuration.state.norm)
     return parts.decoder(states, hidden: hidden).value

@@ -48,14 +48,16 @@ extension PRAModel {
     let decoded = parts.decoder(perturbed, hidden: clean)
 
     // 5. The AR pass reads what inference would feed back.
-    var activations = ["states": states, "perturbed": perturbed, "decoded": decoded]
+    var activations = [
+      "states": states.value, "perturbed": perturbed.value, "decoded": decoded.value,
+    ]
     let hidden: Variable
     switch configuration.method {
     case .cleanInput:
       hidden = clean!
     case .exactRollout:
       let fed = tape.constant(rollout(parts, labels, from: mixed.value, perturbation))
-      activations["rollout"] = fed
+      activations["rollout"] = fed.value
       hidden = trunk(labels, fed)
     default:
       hidden = trunk(labels, decoded.detached)
@@ -84,8 +86,8 @@ extension PRAModel {
           scalar: perceptual(images(decoded), images(target).value)))
     }
     terms.append(patchPredictionLoss(parts.patchPrediction, hidden, batch))
-    activations["hidden"] = hidden
-    activations["velocity"] = velocity
+    activations["hidden"] = hidden.value
+    activations["velocity"] = velocity.value
     return (StepLosses(terms: terms), activations)
   }
 
@@ -100,11 +102,11 @@ extension PRAModel {
 
   /// t and e of step 3.
   private func perturbation(_ batch: TrainingBatch) -> Perturbation {
-    let (rows, count, k) = (batch.labels.count, sizes.positions, sizes.stateWidth)
+    let (rows, count, k) = (batch.count, sizes.positions, sizes.stateWidth)
     let least = configuration.perturb.tMin
-    let times = perPlace(batch) {
-      random.uniforms(count, a: $0, b: $1, stream: TrainingStream.perturbationTime)
-    }.map { least + (1 - least) * $0 }
+    let times = exact(.uniform, batch, count: count, stream: TrainingStream.perturbationTime) {
+      least + (1 - least) * $0
+    }
     let noise = normals(batch, count: count * k, stream: TrainingStream.perturbationNoise)
     return Perturbation(times: times, noise: noise.reshaped([rows, count, k]))
   }
@@ -112,8 +114,8 @@ extension PRAModel {
 
 /// How far each state of a batch is moved towards which noise.
 struct Perturbation {
-  /// t, [batch * N].
-  let times: [Double]
+  /// t, [batch, N], float64.
+  let times: Tensor
   /// e, [batch, N, k].
   let noise: Tensor
 
@@ -122,7 +124,7 @@ struct Perturbation {
     let (rows, count, k) = states.value.dimensions3
     return interpolated(
       noise: noise.reshaped([rows, 1, count, k]), to: states,
-      t: Tensor(times, [rows, 1, count], type: noise.type, on: noise.device), repeats: 1
+      t: times.rounded(to: noise.type).reshaped([rows, 1, count]), repeats: 1
     ).reshaped([rows, count, k])
   }
 }

@@ -4,29 +4,60 @@ import Autodiff
 import Configuration
 import Tensor
 
-/// One step's images and labels.
-package struct TrainingBatch {
+/// One step's images and labels. A recorded step reads each batch from where the first one lay.
+package final class TrainingBatch {
   /// y, [batch, N, P].
   package let patches: Tensor
-  /// Classes before the drop.
-  package let labels: [Int]
-  package let step: Int
+  package let count: Int
   /// Place of row 0 in the global batch.
   package let firstPlace: Int
+  /// The batch that this one is rows of: its labels and step count.
+  private let whole: TrainingBatch?
+  /// Classes before the drop; empty where it is rows of another.
+  package private(set) var labels: [Int]
+  private var ownStep: Int
 
+  /// - Parameter labels: classes before the drop
   package init(patches: Tensor, labels: [Int], step: Int, firstPlace: Int = 0) {
     precondition(patches.shape[0] == labels.count, "TrainingBatch: labels")
     self.patches = patches
     self.labels = labels
-    self.step = step
     self.firstPlace = firstPlace
+    count = labels.count
+    ownStep = step
+    whole = nil
+  }
+
+  private init(_ rows: Range<Int>, of whole: TrainingBatch) {
+    patches = whole.patches.slice(rows)
+    count = rows.count
+    firstPlace = whole.firstPlace + rows.lowerBound
+    self.whole = whole
+    (labels, ownStep) = ([], 0)
+  }
+
+  /// The number of the step that it is for.
+  package var step: Int { whole?.step ?? ownStep }
+
+  /// A row's class before the drop.
+  package func label(_ row: Int) -> Int {
+    guard let whole else { return labels[row] }
+    return whole.label(row + firstPlace - whole.firstPlace)
   }
 
   /// Rows of the batch as a batch of their own: their random numbers are the same.
-  package func slice(_ rows: Range<Int>) -> TrainingBatch {
-    TrainingBatch(
-      patches: patches.slice(rows), labels: Array(labels[rows]), step: step,
-      firstPlace: firstPlace + rows.lowerBound)
+  package func slice(_ rows: Range<Int>) -> TrainingBatch { TrainingBatch(rows, of: self) }
+
+  /// Takes over another batch of the same size.
+  package func load(_ other: TrainingBatch) {
+    precondition(other.count == count && other.whole == nil, "TrainingBatch: another size")
+    patches.copy(from: other.patches)
+    (labels, ownStep) = (other.labels, other.step)
+  }
+
+  /// The counter words of a row's random numbers.
+  func counter(_ row: Int) -> (a: UInt32, b: UInt32) {
+    (a: UInt32(step), b: UInt32(firstPlace + row))
   }
 }
 
@@ -58,20 +89,34 @@ package struct StepLosses {
     terms.reduce(0) { $1.weight != 0 && included($1) ? $0 + $1.weight * $1.scalar.value : $0 }
   }
 
+  /// The same losses without their derivatives, which hold what the passes computed.
+  package var settled: StepLosses {
+    StepLosses(
+      terms: terms.map { LossTerm(name: $0.name, weight: $0.weight, scalar: $0.scalar.settled) })
+  }
+
   /// - Parameter share: of these images in the batch, by which gradients are multiplied
   package func backward(on tape: Tape, share: Double = 1) {
     tape.backward(
       terms.filter { $0.weight != 0 }.map { (weight: share * $0.weight, of: $0.scalar) })
   }
 
-  /// Every series and its value: L, L_rec, and each loss before its weight.
-  package var values: [(name: String, value: Double)] {
-    [("loss", total), ("loss.rec", reconstruction)] + terms.map { ($0.name, $0.scalar.value) }
+  /// Names of the series: L, L_rec, and each loss before its weight.
+  package var names: [String] { ["loss", "loss.rec"] + terms.map(\.name) }
+
+  /// The value of a series as the last run of its operations left it.
+  package func value(_ series: Int) -> Double {
+    switch series {
+    case 0: total
+    case 1: reconstruction
+    default: terms[series - 2].scalar.value
+    }
   }
 }
 
-/// What the passes compute, by name, for tests against an independent implementation.
-package typealias StepActivations = [String: Variable]
+/// What the passes compute, by name, for diagnostics and for tests against an independent
+/// implementation.
+package typealias StepActivations = [String: Tensor]
 
 /// Random streams of section 6 that a training step reads.
 enum TrainingStream {
@@ -86,27 +131,31 @@ extension PRAModel {
   var random: Philox { Philox(seed: configuration.seed) }
 
   /// Labels after the drop.
-  func droppedLabels(_ batch: TrainingBatch) -> [Int32] {
-    perPlace(batch) {
-      random.uniforms(1, a: $0, b: $1, stream: TrainingStream.labelDrop)
-    }.enumerated().map { row, u in
-      u < configuration.training.labelDrop ? nullClass : Int32(batch.labels[row])
-    }
-  }
-
-  /// Numbers of every image of the batch, one image after the other.
-  func perPlace(
-    _ batch: TrainingBatch, _ numbers: (_ a: UInt32, _ b: UInt32) -> [Double]
-  ) -> [Double] {
-    batch.labels.indices.flatMap { row in
-      numbers(UInt32(batch.step), UInt32(batch.firstPlace + row))
+  func droppedLabels(_ batch: TrainingBatch) -> Indices {
+    let (random, null, drop) = (random, nullClass, configuration.training.labelDrop)
+    return Indices(batch.count, on: device) { target in
+      for row in 0..<batch.count {
+        let (a, b) = batch.counter(row)
+        let u = random.uniform(a: a, b: b, stream: TrainingStream.labelDrop)
+        target[row] = u < drop ? null : Int32(batch.label(row))
+      }
     }
   }
 
   /// Standard normals of a stream, `count` an image: [batch, count].
   func normals(_ batch: TrainingBatch, count: Int, stream: UInt32) -> Tensor {
     Tensor.normals(
-      [batch.labels.count, count], random: random, stream: stream, type: type, on: device
-    ) { (a: UInt32(batch.step), b: UInt32(batch.firstPlace + $0)) }
+      [batch.count, count], random: random, stream: stream, type: type, on: device,
+      counter: batch.counter)
+  }
+
+  /// Numbers of a stream in float64, `count` an image: [batch, count].
+  func exact(
+    _ kind: Distribution, _ batch: TrainingBatch, count: Int, stream: UInt32,
+    map: @escaping (Double) -> Double
+  ) -> Tensor {
+    Tensor.exact(
+      kind, [batch.count, count], random: random, stream: stream, on: device,
+      counter: batch.counter, map: map)
   }
 }

@@ -35,7 +35,7 @@ package struct Trunk {
     norm = RMSNorm("trunk.norm", width: width, in: parameters)
   }
 
-  private func classTokens(_ labels: [Int32], on tape: Tape) -> Variable {
+  private func classTokens(_ labels: Indices, on tape: Tape) -> Variable {
     embedding(tape.variable(classEmbedding), index: labels)
       .reshaped([labels.count, classTokens, width])
   }
@@ -45,7 +45,7 @@ package struct Trunk {
   ///   - labels: one class a row, `classes` for the null class
   ///   - patches: [batch, N, P], of which the last is not read
   /// - Returns: [batch, N, d]
-  package func callAsFunction(_ labels: [Int32], _ patches: Variable) -> Variable {
+  package func callAsFunction(_ labels: Indices, _ patches: Variable) -> Variable {
     let count = patches.shape[1]
     var sequence = classTokens(labels, on: patches.tape)
     if count > 1 {
@@ -61,7 +61,7 @@ package struct Trunk {
   ///   - patches: [batch, N, P], all of which are read
   ///   - time: [batch, d]
   /// - Returns: [batch, N, d]
-  package func callAsFunction(_ labels: [Int32], _ patches: Variable, time: Variable) -> Variable {
+  package func callAsFunction(_ labels: Indices, _ patches: Variable, time: Variable) -> Variable {
     let (batch, count) = (labels.count, patches.shape[1])
     let sequence = concatenatedTokens(
       classTokens(labels, on: patches.tape), patchEmbedding(patches))
@@ -78,7 +78,7 @@ package struct Trunk {
   }
 
   /// h_0 of [batch] classes: [batch, 1, d].
-  package func first(_ labels: [Int32], on tape: Tape, caches: [KeyValueCache]) -> Variable {
+  package func first(_ labels: Indices, on tape: Tape, caches: [KeyValueCache]) -> Variable {
     let outputs = stack(embeddingNorm(classTokens(labels, on: tape)), caches: caches)
     return norm(tokens(outputs, classTokens - 1..<classTokens))
   }

@@ -44,7 +44,7 @@ struct ImageIntegrator {
 
   private final class ImagePath: FlowPath {
     private let integrator: ImageIntegrator
-    private let labels: [Int32]
+    private let labels: Indices
     private let tape: Tape
     private let progress: (Double) throws -> Void
     private let noise: Noise
@@ -58,7 +58,7 @@ struct ImageIntegrator {
       progress: @escaping (Double) throws -> Void, noise: @escaping Noise
     ) {
       self.integrator = integrator
-      self.labels = labels
+      self.labels = Indices(labels, on: tape.device)
       self.tape = tape
       self.progress = progress
       self.noise = noise
@@ -72,7 +72,7 @@ struct ImageIntegrator {
 
     private func draw(_ number: Int, to target: Tensor) {
       let (count, positions, width) = target.dimensions3
-      target.device.parallel(count * positions, cost: 40 * width) { begin, end, _ in
+      target.device.parallel(count * positions, cost: 40 * width) { [noise] begin, end, _ in
         for row in Int(begin)..<Int(end) {
           noise(row / positions, row % positions, number, target.pointer(at: row * width))
         }
@@ -86,7 +86,7 @@ struct ImageIntegrator {
       let x = integrator.denoiser(
         integrator.model.trunk, labels,
         tape.constant(.stacked([Tensor](repeating: point, count: halves))),
-        times: [Double](repeating: t, count: labels.count)
+        times: Tensor(repeating: t, [labels.count], type: .float64, on: tape.device)
       ).value
       let scale = integrator.scale
       output =

@@ -9,12 +9,13 @@ import Tensor
 /// The trunk's hidden states of a batch as patches are fed back.
 struct Reading {
   private let model: PRAModel
-  private let labels: [Int32]
+  private let labels: Indices
   private let tape: Tape
   private let caches: [KeyValueCache]?
 
   init(_ model: PRAModel, _ labels: [Int32], caching: Bool, on tape: Tape) {
-    (self.model, self.labels, self.tape) = (model, labels, tape)
+    (self.model, self.tape) = (model, tape)
+    self.labels = Indices(labels, on: tape.device)
     caches = caching ? model.trunk.decoding(batch: labels.count) : nil
   }
 

@@ -46,7 +46,10 @@ package final class Device {
   private let float32: UnsafePointer<kernels>
   private let float64: UnsafePointer<kernels>
   package let threads: Int
-  let allocator = Allocator()
+  /// Where tensors made now get their memory: the device's own, or that of a program being recorded.
+  private(set) var allocator: Allocator
+  let reserved = ReservedMemory()
+  private var recorder: RecordedProgram?
   /// Multiply-adds of matrix products and attention so far, masked ones left out: what a benchmark
   /// divides by the time. Weights packed once are not counted.
   package private(set) var multiplyAdds = 0
@@ -67,6 +70,7 @@ package final class Device {
       fatalError("Device: cannot start \(threads) threads")
     }
     self.pool = pool
+    allocator = Allocator(counting: reserved)
     self.threads = threads
     float32 = kernels_float32(instructions.rawValue)
     float64 = kernels_float64()
@@ -86,22 +90,64 @@ package final class Device {
 
   package typealias Share = (_ begin: Int64, _ end: Int64, _ thread: Int) -> Void
 
-  /// Runs body over [0, count) in one contiguous share a thread.
+  /// Runs body over [0, count) in one contiguous share a thread, now and whenever a program that is
+  /// being recorded runs again: it holds addresses and no tensors, whose memory would not be reused.
   /// - Parameter cost: element operations of one index, to decide whether sharing pays
-  package func parallel(_ count: Int, cost: Int, _ body: Share) {
-    guard threads > 1, count > 1, count * cost >= Self.worthSharing else {
-      if count > 0 { body(0, Int64(count), 0) }
-      return
+  package func parallel(_ count: Int, cost: Int, _ body: @escaping Share) {
+    guard count > 0 else { return }
+    let shares = threads > 1 && count > 1 && count * cost >= Self.worthSharing
+    let loop = Loop(count: Int64(count), isShared: shares, body: body)
+    recorder?.append(loop)
+    run(loop)
+  }
+
+  /// Runs work on the calling thread, now and whenever a program that is being recorded runs again.
+  package func perform(_ work: @escaping () -> Void) {
+    if recorder == nil { work() } else { parallel(1, cost: 0) { _, _, _ in work() } }
+  }
+
+  /// Copies memory, in each run of a program that is being recorded.
+  package func copy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int) {
+    if recorder == nil {
+      to.copyMemory(from: from, byteCount: byteCount)
+    } else {
+      perform { to.copyMemory(from: from, byteCount: byteCount) }
     }
-    // The pool joins before it returns, so the closure never outlives this frame.
-    withoutActuallyEscaping(body) { share in
-      withUnsafePointer(to: share) { address in
-        thread_pool_run(
-          pool, Int64(count),
-          { context, begin, end, thread in
-            context!.assumingMemoryBound(to: Share.self).pointee(begin, end, Int(thread))
-          }, UnsafeMutableRawPointer(mutating: UnsafeRawPointer(address)))
-      }
+  }
+
+  /// One loop with its body: what a program is made of.
+  struct Loop {
+    let count: Int64
+    let isShared: Bool
+    let body: Share
+  }
+
+  func run(_ loop: Loop) {
+    guard loop.isShared else { return loop.body(0, loop.count, 0) }
+    // The pool joins before it returns, so the address never outlives this frame. Of the whole
+    // struct: a closure by itself would be wrapped into another one for a generic function.
+    withUnsafePointer(to: loop) { address in
+      thread_pool_run(
+        pool, loop.count,
+        { context, begin, end, thread in
+          context!.assumingMemoryBound(to: Loop.self).pointee.body(begin, end, Int(thread))
+        }, UnsafeMutableRawPointer(mutating: UnsafeRawPointer(address)))
     }
+  }
+
+  var isRecording: Bool { recorder != nil }
+
+  /// Runs `work` and records its loops. Tensors made meanwhile have memory of the program's own, which
+  /// no others get while it lives; what they hold is written anew by each run.
+  package func record<Result>(_ work: () throws -> Result) rethrows -> (RecordedProgram, Result) {
+    precondition(recorder == nil, "Device: a program within a program")
+    let program = RecordedProgram(on: self)
+    let (outer, before) = (allocator, multiplyAdds)
+    (recorder, allocator) = (program, program.allocator)
+    defer {
+      (recorder, allocator) = (nil, outer)
+      program.multiplyAdds = multiplyAdds - before
+    }
+    return (program, try work())
   }
 }

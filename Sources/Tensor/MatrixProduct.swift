@@ -47,21 +47,22 @@ package func matrixProduct(
   let tile = byColumns ? 32 : 4
   let extent = byColumns ? n : m
   let tiles = (extent + tile - 1) / tile
+  let (cRow, aRow, aColumn) = (c.row, Int64(a.row), Int64(a.column))
+  let (bRow, bColumn, start) = (Int64(b.row), b.column, bias?.pointer)
+  let add: Int32 = accumulate ? 1 : 0
   tensor.device.parallel(tiles, cost: m * n * k / tiles) { begin, end, _ in
     let low = Int(begin) * tile
     let high = min(Int(end) * tile, extent)
     if byColumns {
       gemm(
-        cStart + low * size, Int64(c.row), aStart, Int64(a.row), Int64(a.column),
-        bStart + low * b.column * size, Int64(b.row), Int64(b.column),
-        bias.map { UnsafeRawPointer($0.pointer + low * size) }, Int64(m), Int64(high - low),
-        Int64(k), accumulate ? 1 : 0)
+        cStart + low * size, Int64(cRow), aStart, aRow, aColumn, bStart + low * bColumn * size,
+        bRow, Int64(bColumn), start.map { UnsafeRawPointer($0 + low * size) }, Int64(m),
+        Int64(high - low), Int64(k), add)
     } else {
       gemm(
-        cStart + low * c.row * size, Int64(c.row), aStart + low * a.row * size, Int64(a.row),
-        Int64(a.column), bStart, Int64(b.row), Int64(b.column),
-        bias.map { UnsafeRawPointer($0.pointer) }, Int64(high - low), Int64(n), Int64(k),
-        accumulate ? 1 : 0)
+        cStart + low * cRow * size, Int64(cRow), aStart + low * Int(aRow) * size, aRow, aColumn,
+        bStart, bRow, Int64(bColumn), start.map { UnsafeRawPointer($0) }, Int64(high - low),
+        Int64(n), Int64(k), add)
     }
   }
 }

@@ -2,8 +2,9 @@
 
 import CKernels
 
-/// Scalars of one AdamW update (Loshchilov & Hutter 2019), in float64.
-package struct AdamWScalars: Sendable {
+/// Scalars of one AdamW update (Loshchilov & Hutter 2019), in float64. A class: a recorded update
+/// reads those of its step.
+package final class AdamWScalars {
   /// Gradients are multiplied by this first: clipping by the global norm.
   package var gradientScale: Double
   package var learningRate: Double
@@ -29,6 +30,17 @@ package struct AdamWScalars: Sendable {
   }
 }
 
+extension AdamWScalars {
+  fileprivate func step(weightDecay: Double) -> adamw_step {
+    let exponent = step + 1
+    return adamw_step(
+      gradient_scale: gradientScale, learning_rate: learningRate,
+      decay: 1 - learningRate * weightDecay, beta1: beta1, beta2: beta2,
+      correction1: 1 - power(beta1, exponent), correction2: 1 - power(beta2, exponent),
+      epsilon: epsilon, average_decay: averageDecay)
+  }
+}
+
 extension Tensor {
   /// w *= 1 - lr * weightDecay, then w -= lr m^ / (sqrt(v^) + eps), with m and v updated first and
   /// the moving average last.
@@ -38,17 +50,23 @@ extension Tensor {
   ) {
     precondition(m.count == count && v.count == count && gradient.count == count, "AdamW: shapes")
     precondition(average == nil || average!.count == count, "AdamW: shape of the average")
-    let exponent = scalars.step + 1
-    var step = adamw_step(
-      gradient_scale: scalars.gradientScale, learning_rate: scalars.learningRate,
-      decay: 1 - scalars.learningRate * weightDecay, beta1: scalars.beta1, beta2: scalars.beta2,
-      correction1: 1 - power(scalars.beta1, exponent),
-      correction2: 1 - power(scalars.beta2, exponent), epsilon: scalars.epsilon,
-      average_decay: scalars.averageDecay)
     let (w, m, v, a, g) = (pointer, m.pointer, v.pointer, average?.pointer, gradient.pointer)
     let kernel = kernels.pointee.adamw!
-    withUnsafePointer(to: &step) { step in
-      device.parallel(count, cost: 8) { begin, end, _ in kernel(w, m, v, a, g, step, begin, end) }
+    device.parallel(count, cost: 8) { begin, end, _ in
+      withUnsafePointer(to: scalars.step(weightDecay: weightDecay)) {
+        kernel(w, m, v, a, g, $0, begin, end)
+      }
+    }
+  }
+
+  /// self = D self + (1 - D) x.
+  /// - Parameter decay: D, asked in each run of a program that is being recorded
+  package func average(decay: @escaping () -> Double, of x: Tensor) {
+    precondition(x.count == count && x.type == type, "average: \(x.shape) into \(shape)")
+    let (to, from, width, kernel) = (pointer, x.pointer, self.width, kernels.pointee.combine!)
+    device.parallel(rows, cost: 2 * width) { begin, end, _ in
+      let d = decay()
+      kernel(to, d, to, 1 - d, from, Int64(width), begin, end)
     }
   }
 }

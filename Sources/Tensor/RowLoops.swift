@@ -21,7 +21,9 @@ package struct RowLoops {
 
   private var table: UnsafePointer<kernels> { device.table(type) }
 
-  private func forRows(_ count: Int, cost: Int, _ body: (Int64, Int64) -> Void) {
+  private func forRows(
+    _ count: Int, cost: Int, _ body: @escaping (Int64, Int64) -> Void
+  ) {
     if isShared {
       device.parallel(count, cost: cost) { begin, end, _ in body(begin, end) }
     } else {

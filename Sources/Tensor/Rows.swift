@@ -14,7 +14,8 @@ extension Tensor {
       type: first.type, on: first.device)
     var at = 0
     for part in parts {
-      out.pointer(at: at).copyMemory(from: part.pointer, byteCount: part.count * part.type.size)
+      out.device.copy(
+        to: out.pointer(at: at), from: part.pointer, byteCount: part.count * part.type.size)
       at += part.count
     }
     return out
@@ -26,8 +27,9 @@ extension Tensor {
     let out = Tensor(
       uninitialized: [range.count] + shape.dropFirst(), type: type, on: device)
     let each = shape[0] == 0 ? 0 : count / shape[0]
-    out.pointer.copyMemory(
-      from: pointer(at: range.lowerBound * each), byteCount: out.count * type.size)
+    device.copy(
+      to: out.pointer, from: pointer(at: range.lowerBound * each),
+      byteCount: out.count * type.size)
     return out
   }
 

@@ -7,19 +7,23 @@ import Synchronization
   import Glibc
 #endif
 
-/// Blocks of one device, kept for reuse until the device goes.
+/// Bytes that the allocators of one device hold.
+final class ReservedMemory: Sendable {
+  let bytes = Atomic(0)
+}
+
+/// Blocks of one device or program, kept for reuse until it goes.
 final class Allocator: Sendable {
   private struct Block: @unchecked Sendable {  // a free block belongs to the allocator alone
     let address: UnsafeMutableRawPointer
   }
   private struct State {
     var free: [Int: [Block]] = [:]
-    var reserved = 0
   }
   private let state = Mutex(State())
+  private let reserved: ReservedMemory
 
-  /// Bytes taken from the system so far: the peak of the tensors' memory.
-  var reservedBytes: Int { state.withLock { $0.reserved } }
+  init(counting reserved: ReservedMemory) { self.reserved = reserved }
 
   /// Eight size classes for each power of two: at most an eighth is wasted.
   static func sizeClass(_ byteCount: Int) -> Int {
@@ -31,11 +35,10 @@ final class Allocator: Sendable {
   func take(_ byteCount: Int) -> UnsafeMutableRawPointer {
     let size = Self.sizeClass(byteCount)
     let kept = state.withLock { state -> Block? in
-      if let block = state.free[size]?.popLast() { return block }
-      state.reserved += size
-      return nil
+      state.free[size]?.popLast()
     }
     if let kept { return kept.address }
+    reserved.bytes.add(size, ordering: .relaxed)
     var address: UnsafeMutableRawPointer?
     // Whole cache lines, so that two threads never share one; pages for large blocks.
     guard posix_memalign(&address, size >= 1 << 20 ? 4096 : 64, size) == 0, let address else {
@@ -51,7 +54,10 @@ final class Allocator: Sendable {
 
   deinit {
     state.withLock { state in
-      for blocks in state.free.values { for block in blocks { free(block.address) } }
+      for (size, blocks) in state.free {
+        for block in blocks { free(block.address) }
+        reserved.bytes.subtract(size * blocks.count, ordering: .relaxed)
+      }
     }
   }
 }
@@ -72,6 +78,7 @@ final class Storage {
 }
 
 extension Device {
-  /// Bytes that tensors of this device have taken from the system: their peak.
-  package var reservedBytes: Int { allocator.reservedBytes }
+  /// Bytes that tensors of this device, and programs that live, have taken from the system: their
+  /// peak.
+  package var reservedBytes: Int { reserved.bytes.load(ordering: .relaxed) }
 }

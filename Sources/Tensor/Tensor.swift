@@ -36,18 +36,15 @@ package struct Tensor {
   ) {
     self.init(uninitialized: shape, type: type, on: device)
     precondition(values.count == count, "Tensor: \(values.count) values for shape \(shape)")
-    switch type {
-    case .float32:
-      var next = pointer.assumingMemoryBound(to: Float.self)
-      for value in values {
-        next.pointee = Float(value)
-        next += 1
-      }
-    case .float64:
-      var next = pointer.assumingMemoryBound(to: Double.self)
-      for value in values {
-        next.pointee = value
-        next += 1
+    let (target, numbers) = (pointer, Array(values))
+    device.perform {
+      switch type {
+      case .float32:
+        let out = target.assumingMemoryBound(to: Float.self)
+        for i in numbers.indices { out[i] = Float(numbers[i]) }
+      case .float64:
+        let out = target.assumingMemoryBound(to: Double.self)
+        for i in numbers.indices { out[i] = numbers[i] }
       }
     }
   }
@@ -61,7 +58,12 @@ package struct Tensor {
     }
     self.init(uninitialized: shape, type: type, on: device)
     precondition(values.count == count, "Tensor: \(values.count) values for shape \(shape)")
-    values.withUnsafeBytes { pointer.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    let target = pointer
+    device.perform {
+      values.withUnsafeBytes {
+        if let from = $0.baseAddress { target.copyMemory(from: from, byteCount: $0.count) }
+      }
+    }
   }
 
   private init(sharing other: Tensor, shape: [Int]) {
@@ -119,7 +121,7 @@ package struct Tensor {
 
   package func copy(from other: Tensor) {
     precondition(other.count == count && other.type == type, "copy: \(other.shape) to \(shape)")
-    pointer.copyMemory(from: other.pointer, byteCount: count * type.size)
+    device.copy(to: pointer, from: other.pointer, byteCount: count * type.size)
   }
 
   package func fill(with value: Double) {

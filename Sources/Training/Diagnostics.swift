@@ -43,7 +43,7 @@ struct Diagnostics {
   static func states(
     _ activations: StepActivations, patches: Tensor
   ) -> [(name: String, value: Double)] {
-    guard let states = activations["states"]?.value, let decoded = activations["decoded"]?.value
+    guard let states = activations["states"], let decoded = activations["decoded"]
     else { return [] }
     let (norm, rank) = spread(states)
     return [

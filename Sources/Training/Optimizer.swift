@@ -26,6 +26,7 @@ package final class OptimizerState {
   package let v: [Tensor]
   package let averages: [MovingAverage]
   private let configuration: TrainingConfiguration
+  private let scalars: AdamWScalars
 
   /// - Parameter parameters: in bytewise order of names, in which norms are summed
   init(_ parameters: [Parameter], _ configuration: TrainingConfiguration) {
@@ -37,20 +38,23 @@ package final class OptimizerState {
     m = parameters.map(zeros)
     v = parameters.map(zeros)
     averages = configuration.ema.map { MovingAverage(decay: $0, of: parameters) }
+    scalars = AdamWScalars(
+      gradientScale: 1, learningRate: 0, beta1: configuration.betas[0],
+      beta2: configuration.betas[1], epsilon: configuration.eps, step: 0)
   }
 
-  /// The norm of all gradients, one a parameter: nil where no loss reached it.
-  static func norm(_ gradients: [Tensor?]) -> Double {
-    gradients.reduce(0) { $0 + ($1.map(sumOfSquares) ?? 0) }.squareRoot()
+  /// Learning rate, clipping and decays of step s.
+  /// - Parameter norm: of all gradients
+  func prepare(norm: Double, step: Int) {
+    scalars.gradientScale = min(1, configuration.clip / (norm + 1e-6))
+    scalars.learningRate = configuration.learningRate(at: step)
+    scalars.step = step
+    scalars.averageDecay = averages.first?.decay(at: step) ?? 0
   }
 
-  /// One update of weights, moments and averages at step s.
-  func update(_ gradients: [Tensor?], norm: Double, step: Int) {
-    let scalars = AdamWScalars(
-      gradientScale: min(1, configuration.clip / (norm + 1e-6)),
-      learningRate: configuration.learningRate(at: step), beta1: configuration.betas[0],
-      beta2: configuration.betas[1], epsilon: configuration.eps, step: step,
-      averageDecay: averages.first?.decay(at: step) ?? 0)
+  /// One update of weights, moments and averages as `prepare` said; nil where no loss reached a
+  /// parameter.
+  func update(_ gradients: [Tensor?]) {
     for (i, parameter) in parameters.enumerated() {
       let gradient =
         gradients[i]
@@ -61,7 +65,7 @@ package final class OptimizerState {
         m: m[i], v: v[i], average: averages.first?.values[i], gradient: gradient,
         weightDecay: Self.decays(parameter) ? configuration.weightDecay : 0, scalars)
     }
-    for average in averages.dropFirst() { average.update(step: step) }
+    for average in averages.dropFirst() { average.update(scalars) }
   }
 
   /// Weight decay acts on matrices, but not on the two embeddings.
@@ -84,12 +88,16 @@ package final class MovingAverage {
   }
 
   /// D of step s.
-  func decay(at step: Int) -> Double { min(decay, Double(1 + step) / Double(10 + step)) }
+  func decay(at step: Int) -> Double { Self.decay(decay, at: step) }
 
-  func update(step: Int) {
-    let d = decay(at: step)
+  private static func decay(_ most: Double, at step: Int) -> Double {
+    min(most, Double(1 + step) / Double(10 + step))
+  }
+
+  func update(_ scalars: AdamWScalars) {
+    let decay = decay
     for (value, parameter) in zip(values, parameters) {
-      value.combine(d, value, 1 - d, parameter.value)
+      value.average(decay: { Self.decay(decay, at: scalars.step) }, of: parameter.value)
     }
   }
 }

@@ -36,6 +36,8 @@ package final class Trainer {
 
   private let perceptual: LPIPS?
   private var diagnostics = Diagnostics()
+  private var recorded: TrainingStep?
+  private var values: [(name: String, value: Double)] = []
   private var configuration: TrainingConfiguration { model.configuration.training }
 
   /// - Parameter perceptual: the network of `loss.lpips`, where that is above 0
@@ -45,37 +47,36 @@ package final class Trainer {
     optimizer = OptimizerState(model.parameters.sorted, model.configuration.training)
   }
 
-  /// One step on a batch.
+  /// One step on a batch. The first step of a size is recorded; those after it repeat its operations
+  /// and take no memory from the heap.
   /// - Parameter observe: sees the gradients before they are clipped, for tests; the activations are
   ///   those of the last part of the batch
   /// - Throws: `TrainingDiverged`
   package func run(
     _ batch: TrainingBatch,
-    observe: (_ gradients: [String: Tensor], StepActivations) -> Void = { _, _ in }
+    observe: ((_ gradients: [String: Tensor], StepActivations) -> Void)? = nil
   ) throws -> StepReport {
     precondition(batch.step == step, "Trainer: batch of step \(batch.step) at step \(step)")
-    var (gradients, losses, activations) = passes(batch)
-    let norm = OptimizerState.norm(gradients)
-    let named = zip(optimizer.parameters, gradients).compactMap { p, g in g.map { (p.name, $0) } }
-    observe(Dictionary(uniqueKeysWithValues: named), activations)
-    let finite = losses[0].value.isFinite && norm.isFinite
+    let work = passes(batch)
+    let norm = work.norm
+    if let observe {
+      let named = zip(optimizer.parameters, work.gradients).compactMap { p, g in
+        g.map { (p.name, $0) }
+      }
+      observe(Dictionary(uniqueKeysWithValues: named), work.activations)
+    }
+    let loss = work.value(0)
+    let finite = loss.isFinite && norm.isFinite
     if finite {
-      optimizer.update(gradients, norm: norm, step: step)
+      optimizer.prepare(norm: norm, step: step)
+      work.update(optimizer)
       badStepsInRow = 0
     } else {
       badSteps += 1
       badStepsInRow += 1
     }
-    losses += [
-      ("grad_norm", norm), ("lr", configuration.learningRate(at: step)),
-      ("bad_steps", Double(badSteps)), ("loss.spikes", diagnostics.spikes(after: losses[0].value)),
-    ]
-    if step % Diagnostics.interval == 0 {
-      let rows = activations["states"]?.shape[0] ?? 0
-      let last = batch.patches.slice(batch.labels.count - rows..<batch.labels.count)
-      losses += Diagnostics.states(activations, patches: last)
-    }
-    let report = StepReport(step: step, values: losses, skipped: !finite)
+    collect(work, norm: norm, loss: loss)
+    let report = StepReport(step: step, values: values, skipped: !finite)
     step += 1
     if badStepsInRow >= configuration.maxBadSteps {
       throw TrainingDiverged(step: report.step, badSteps: badStepsInRow)
@@ -83,37 +84,41 @@ package final class Trainer {
     return report
   }
 
-  /// Gradients and losses of a batch, taken in parts of `training.micro_batch` images.
-  private func passes(
-    _ batch: TrainingBatch
-  ) -> (gradients: [Tensor?], losses: [(name: String, value: Double)], StepActivations) {
-    let count = batch.labels.count
-    let most = configuration.microBatch ?? count
-    var gradients: [Tensor?] = []
-    var sums: [(name: String, value: Double)] = []
-    var activations: StepActivations = [:]
-    for first in stride(from: 0, to: count, by: most) {
-      let rows = first..<min(first + most, count)
-      let share = Double(rows.count) / Double(count)
-      let tape = Tape(
-        on: model.device, type: model.type, products: model.products,
-        recomputing: configuration.recompute)
-      let (losses, computed) = model.losses(
-        rows.count == count ? batch : batch.slice(rows), on: tape, perceptual: perceptual)
-      losses.backward(on: tape, share: share)
-      let found = optimizer.parameters.map { tape.gradient(of: $0) }
-      gradients = first == 0 ? found : zip(gradients, found).map(added)
-      let values = losses.values.map { (name: $0.name, value: share * $0.value) }
-      sums =
-        first == 0
-        ? values : zip(sums, values).map { (name: $0.name, value: $0.value + $1.value) }
-      activations = computed
+  /// The passes over a batch: recorded, but for a rollout that looks at its own numbers.
+  private func passes(_ batch: TrainingBatch) -> TrainingStep {
+    if let recorded, recorded.batch.count == batch.count {
+      recorded.repeatPasses(batch)
+      return recorded
     }
-    return (gradients, sums, activations)
+    recorded = nil
+    let step = TrainingStep(
+      model, optimizer, perceptual, batch, recording: model.configuration.method != .exactRollout)
+    if step.isRecorded { recorded = step }
+    return step
   }
-}
 
-private func added(_ a: Tensor?, _ b: Tensor?) -> Tensor? {
-  guard let a, let b else { return a ?? b }
-  return a.combined(1, 1, b)
+  /// Puts the step's figures into `values`, in place where nobody holds the last report.
+  private func collect(_ work: TrainingStep, norm: Double, loss: Double) {
+    let count = work.names.count
+    let names = Self.names
+    if values.count < count + names.count {
+      values = (work.names + names).map { (name: $0, value: 0) }
+    } else if values.count > count + names.count {
+      values.removeLast(values.count - count - names.count)
+    }
+    for i in 0..<count { values[i].value = work.value(i) }
+    values[count].value = norm
+    values[count + 1].value = configuration.learningRate(at: step)
+    values[count + 2].value = Double(badSteps)
+    values[count + 3].value = diagnostics.spikes(after: loss)
+    if step % Diagnostics.interval == 0 {
+      let rows = work.activations["states"]?.shape[0] ?? 0
+      let all = work.batch.patches
+      values += Diagnostics.states(
+        work.activations, patches: all.slice(all.shape[0] - rows..<all.shape[0]))
+    }
+  }
+
+  /// Series after the losses.
+  private static let names = ["grad_norm", "lr", "bad_steps", "loss.spikes"]
 }

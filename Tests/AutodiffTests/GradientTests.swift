@@ -83,7 +83,9 @@ let gradientCases: [GradientCase] = [
   .init(name: "attention, full", shapes: [[2, 5, 24]]) {
     attention($0[0], heads: 2, angles: angles(5, 2, like: $0[0]), causal: false)
   },
-  .init(name: "embedding", shapes: [[4, 3]]) { embedding($0[0], index: [2, 0, 2, 3]) },
+  .init(name: "embedding", shapes: [[4, 3]]) {
+    embedding($0[0], index: Indices([2, 0, 2, 3], on: $0[0].tape.device))
+  },
   .init(name: "concatenatedTokens", shapes: [[2, 2, 3], [2, 3, 3]]) {
     concatenatedTokens($0[0], add($0[1], $0[1]))
   },

@@ -87,9 +87,9 @@ private func error(_ found: Tensor, _ expected: [Float]) -> Double {
         guard step == 0 else { return }
         let wanted = oracle.tensors.names.filter { $0.hasPrefix("activation.") }
         #expect(Set(wanted) == Set(activations.keys.map { "activation.\($0)" }))
-        for (part, variable) in activations {
+        for (part, found) in activations {
           let values = (try? oracle.tensors.read("activation.\(part)")) ?? []
-          #expect(error(variable.value, values) < 1e-5, "\(part)")
+          #expect(error(found, values) < 1e-5, "\(part)")
         }
         for parameter in trainer.model.parameters.all {
           let values = (try? oracle.tensors.read("gradient.\(parameter.name)")) ?? []

@@ -1,5 +1,6 @@
 // The training loop: resuming to the bit, skipped steps, checkpoints that are cut or of another run.
 
+import AllocationCount
 import Configuration
 import Foundation
 import PRAModel
@@ -199,6 +200,48 @@ private final class Folder {
       let worst = zip(parts.1[name]!, expected).map { abs($0 - $1) }.max()!
       #expect(worst <= 2e-5 * scale + 1e-9, "\(name)")
     }
+  }
+
+  /// Built without optimisation, Swift puts contexts of closures on the heap that are on the stack
+  /// otherwise: then only the tape must be missing.
+  @Test(arguments: tinyVariants.indices, [1, 3])
+  func aRepeatedStepAsksTheHeapForNothing(_ variant: Int, _ threads: Int) throws {
+    let configuration = tinyVariants[variant].configuration
+    // A rollout looks at its own numbers: its operations are not the same each time.
+    guard configuration.method != .exactRollout else { return }
+    let trainer = Trainer(
+      try PRAModel(configuration, classes: 3, on: Device(threads: threads)))
+    var taken: [UInt64] = []
+    for step in 0..<6 {
+      let batch = tinyBatch(trainer.model, step: step)
+      let before = allocations_of_thread()
+      _ = try trainer.run(batch)
+      taken.append(allocations_of_thread() - before)
+    }
+    // The first repetition starts the working memory of the thread.
+    let most = _isDebugAssertConfiguration() ? taken[0] / 4 : 0
+    for step in 2..<6 { #expect(taken[step] <= most, "step \(step): \(taken)") }
+  }
+
+  /// Operations repeated give what they give when they are built anew, to the bit.
+  @Test(arguments: tinyVariants.indices)
+  func aRecordedStepEqualsAFreshOne(_ variant: Int) throws {
+    func run(freshEachStep: Bool) throws -> [[Float]] {
+      let configuration = tinyVariants[variant].configuration
+      var trainer = Trainer(try PRAModel(configuration, classes: 3, on: Device(threads: 2)))
+      for step in 0..<3 {
+        if freshEachStep, step > 0 {
+          let folder = try Folder()
+          _ = try trainer.writeCheckpoint(
+            to: folder.path, trainer.state(codeVersion: "test", dataFingerprint: "data"))
+          trainer = Trainer(try PRAModel(configuration, classes: 3, on: Device(threads: 1)))
+          try trainer.restore(from: folder.path, dataFingerprint: "data")
+        }
+        _ = try trainer.run(tinyBatch(trainer.model, step: step))
+      }
+      return weights(trainer)
+    }
+    #expect(try run(freshEachStep: true) == run(freshEachStep: false))
   }
 
   /// What recomputing is for.

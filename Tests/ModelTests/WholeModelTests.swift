@@ -100,7 +100,7 @@ import Testing
     guard model.configuration.method != .diffusion else { return }
     let patches = tinyBatch(model).patches
     let tape = Tape(on: device, recording: false)
-    let labels: [Int32] = [0, 3, 2]
+    let labels = Indices([0, 3, 2], on: device)
     let parallel = model.trunk(labels, tape.constant(patches)).value
     let caches = model.trunk.decoding(batch: 3)
     var hidden = model.trunk.first(labels, on: tape, caches: caches).value

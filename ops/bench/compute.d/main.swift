@@ -5,6 +5,7 @@
 //                 [--precision fp32|bf16]
 //   bench-compute products [--threads N] [--rounds R]     a table beside OpenBLAS
 
+import AllocationCount
 import COpenBLAS
 import Configuration
 import PRAModel
@@ -54,8 +55,8 @@ switch work {
 case "products": productTable(device, rounds: rounds)
 case "limit": row(rates: productRates(device, precision, rounds: rounds))
 case "step":
-  let (times, operations) = try trainingSteps()
-  row(times: times, operations: operations)
+  let (times, operations, allocations) = try trainingSteps()
+  row(times: times, operations: operations, allocations: allocations)
 case "sample":
   let (times, operations) = try draws()
   row(times: times, operations: operations)
@@ -69,11 +70,12 @@ func peakMemory() -> Int {
   return usage.ru_maxrss >> 10
 }
 
-@MainActor func row(times: [Double], operations: Double) {
+@MainActor func row(times: [Double], operations: Double, allocations: Int? = nil) {
   let all = times.map { String($0) }.joined(separator: ",")
   print(
     "{\"work\":\"\(work)\",\"preset\":\"\(presetName)\",\"batch\":\(batch),"
       + "\"precision\":\"\(precision)\",\"seconds\":\(median(times)),\"gflop\":\(operations * 1e-9),"
+      + (allocations.map { "\"allocations\":\($0)," } ?? "")
       + "\"threads\":\(threads),\"memory_mib\":\(peakMemory()),\"rounds\":[\(all)]}")
 }
 
@@ -97,8 +99,9 @@ func peakMemory() -> Int {
   return (configuration, preset.configuration.image.size == 256 ? 1000 : 9)
 }
 
-/// Seconds of complete training steps, data in memory, and the operations of one.
-@MainActor func trainingSteps() throws -> ([Double], operations: Double) {
+/// Seconds of complete training steps, data in memory; the operations of one, and how often the last
+/// one asked for memory from the heap.
+@MainActor func trainingSteps() throws -> ([Double], operations: Double, allocations: Int) {
   let (configuration, classes) = try configuration()
   let trainer = Trainer(try PRAModel(configuration, classes: classes, on: device))
   let side = configuration.image.size
@@ -108,14 +111,17 @@ func peakMemory() -> Int {
   let labels = (0..<batch).map { $0 % classes }
   // Two steps first: memory is reserved and caches are warm from then on.
   let warm = 2
-  var before = 0
+  var (products, allocations) = (0, 0)
   let times = try (0..<rounds + warm).map { step in
-    before = device.multiplyAdds
+    let batch = TrainingBatch(patches: y, labels: labels, step: step)
+    products = device.multiplyAdds
     return try seconds {
-      _ = try trainer.run(TrainingBatch(patches: y, labels: labels, step: step))
+      let before = allocations_of_process()
+      _ = try trainer.run(batch)
+      allocations = Int(allocations_of_process() - before)
     }
   }
-  return (Array(times.suffix(rounds)), 2 * Double(device.multiplyAdds - before))
+  return (Array(times.suffix(rounds)), 2 * Double(device.multiplyAdds - products), allocations)
 }
 
 /// Seconds of drawing a batch of whole images, 25 Euler steps a position with linear guidance, and

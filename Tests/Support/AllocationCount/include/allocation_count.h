@@ -1,0 +1,7 @@
+// How often memory was asked from the heap: by all of the process, or by the calling thread.
+#pragma once
+
+#include <stdint.h>
+
+uint64_t allocations_of_process(void);
+uint64_t allocations_of_thread(void);

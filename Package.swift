@@ -180,7 +180,8 @@ let package = Package(
     tests("FilesTests", ["Files"]),
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests(
-      "ImagesTests", ["Files", "Images", "Raster", "Tensor"], resources: [.copy("Golden")]),
+      "ImagesTests", ["Files", "Images", "Raster", "Tensor", "fuzz-readers"],
+      resources: [.copy("Golden")]),
     tests("TensorFilesTests", ["Files", "TensorFiles"]),
     tests(
       "RunStoreTests",

@@ -54,7 +54,7 @@ struct OpenArchives {
 
   /// Calls `found` with every file and folder of every archive, in their order there.
   /// - Throws: `FileError` on damage and on names that leave the archive, or what `found` throws
-  func forEach(_ found: (Item) throws -> Void) throws {
+  func visit(_ found: (Item) throws -> Void) throws {
     for archive in files.indices {
       let bytes = files[archive].bytes
       if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6]) {
@@ -68,7 +68,7 @@ struct OpenArchives {
   }
 
   /// Calls `found` with what a tar within a tar holds.
-  func forEach(inTar file: StoredFile, called name: String, _ found: (Item) throws -> Void) throws {
+  func visit(inTar file: StoredFile, called name: String, _ found: (Item) throws -> Void) throws {
     let reader = TarReader(
       files[file.archive], range: file.place..<file.place + file.stored,
       called: "\(names[file.archive]): \(name)")

@@ -201,7 +201,7 @@ struct SourceIndex {
 
     mutating func list() throws {
       var nested: [(name: String, parts: [String], file: StoredFile)] = []
-      try archives.forEach { item in
+      try archives.visit { item in
         let parts = archives.folders[item.archive] + split(item.name)
         if let file = item.file, file.method == .plain, item.name.lowercased().hasSuffix(".tar") {
           var folder = parts
@@ -213,7 +213,7 @@ struct SourceIndex {
       }
       endSample()
       for tar in nested {
-        try archives.forEach(inTar: tar.file, called: tar.name) {
+        try archives.visit(inTar: tar.file, called: tar.name) {
           try take(tar.parts + split($0.name), $0)
         }
         endSample()

@@ -1,5 +1,6 @@
 // From archives of images to packed data sets: pipeline.md section 8.
 
+import CResampling
 import Files
 import Raster
 
@@ -194,6 +195,9 @@ package final class IngestJob {
 }
 
 extension Ingest {
+  /// Makes decoding faster in the whole process, which keeps the memory that it frees.
+  package static func keepMemory() { keep_freed_memory() }
+
   /// The whole import in one go.
   /// - Parameter progress: images done and their number; may throw to stop
   /// - Throws: `FileError`, or what `progress` throws; nothing is written then

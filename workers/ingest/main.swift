@@ -186,6 +186,7 @@ struct IngestStage {
   }
 }
 
+Ingest.keepMemory()
 StageExit.run { session in
   let stage = try IngestStage(session)
   try stage.run()

@@ -20,3 +20,7 @@ int resample_rows(uint8_t *out, const uint8_t *in, int64_t rows, int64_t in_widt
 /// out[height, row] from in[in_height, row], where `row` counts bytes.
 void resample_columns(uint8_t *out, const uint8_t *in, int64_t row, int64_t height,
                       resampling_axis axis);
+
+/// Has malloc keep what is freed. Pictures of half a megabyte come and go, and the system would clear
+/// fresh pages for each of them. For the whole process, so its main program decides.
+void keep_freed_memory(void);

@@ -11,6 +11,7 @@ guard words.count == 4, let size = Int(words[2]), let threads = Int(words[3]) el
 }
 let folder = FileManager.default.temporaryDirectory.appending(path: "pra-bench-\(getpid())").path()
 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+Ingest.keepMemory()  // as the stage does
 var options = Ingest.Options(size: size, channels: 3)
 options.threads = threads
 let start = ContinuousClock.now

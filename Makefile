@@ -14,4 +14,4 @@ bench:
 	./ops/bench/compute
 
 format:
-	swift format -i -r Package.swift Sources Tests workers ops/bench
+	swift format -i -r Package.swift Sources Tests workers ops/bench ops/fuzz

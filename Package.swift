@@ -13,6 +13,8 @@ let kernelFlags = [
   "-ffp-contract=fast", "-mprefer-vector-width=512", "-Wall", "-Wextra", "-Werror",
 ]
 
+let resamplingFlags = ["-O3", "-Wall", "-Wextra", "-Werror"]
+
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -52,6 +54,8 @@ let package = Package(
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     // libpng with its jumps kept inside C.
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
+    // libjpeg-turbo, likewise.
+    .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
@@ -63,11 +67,13 @@ let package = Package(
     library("Tensor", ["CKernels"]),
     library("Autodiff", ["CKernels", "Tensor"]),
     library("NeuralNetwork", ["Autodiff", "Tensor"]),
-    library("Files"),
-    library("TensorFiles", ["CZlib", "Files"]),
+    library("Files", ["CZlib"]),
+    library("TensorFiles", ["Files"]),
     library("Configuration", ["Files", yams]),
-    library("Raster", ["CPNG"]),
-    library("Images", ["Digest", "Files", "Raster", "Tensor"]),
+    library("Raster", ["CJPEG", "CPNG"]),
+    // As fast in debug builds: tests resize pictures.
+    .target(name: "CResampling", cSettings: [.unsafeFlags(resamplingFlags)]),
+    library("Images", ["CResampling", "Digest", "Files", "Raster", "Tensor"]),
     library("PRAModel", ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"]),
     library(
       "Training",
@@ -126,6 +132,7 @@ let package = Package(
     stage(
       "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
     stage("compare", ["Configuration", "Evaluation", "Raster"]),
+    stage("neighbours", ["Files", "Images", "Raster"]),
 
     .executableTarget(
       name: "bench-compute",
@@ -151,6 +158,15 @@ let package = Package(
     .executableTarget(
       name: "chaos-client", dependencies: ["JobQueue", "Postgres", "RunStore"],
       path: "ops/chaos/queue.d", swiftSettings: swiftSettings),
+
+    .executableTarget(
+      name: "bench-ingest", dependencies: ["Files", "Images"],
+      path: "ops/bench/ingest.d", swiftSettings: swiftSettings),
+
+    // Readers under libFuzzer; without its flag they are given files: ops/fuzz.
+    .executableTarget(
+      name: "fuzz-readers", dependencies: ["Files", "Images", "Raster", "TensorFiles"],
+      path: "ops/fuzz/readers.d", swiftSettings: swiftSettings),
 
     // malloc and its kin with a counter, for what must not ask for memory.
     .target(name: "AllocationCount", path: "Tests/Support/AllocationCount"),
@@ -185,7 +201,8 @@ let package = Package(
     tests("FilesTests", ["Files"]),
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests(
-      "ImagesTests", ["Files", "Images", "Raster", "Tensor"], resources: [.copy("Golden")]),
+      "ImagesTests", ["Files", "Images", "Raster", "Tensor", "fuzz-readers"],
+      resources: [.copy("Golden")]),
     tests("TensorFilesTests", ["Files", "TensorFiles", "read-weights"]),
     tests(
       "RunStoreTests",
@@ -200,9 +217,8 @@ let package = Package(
       "CommandLineTests",
       [
         "pra", "pra-ingest", "pra-train", "pra-sample", "pra-features", "pra-reference",
-        "pra-evaluate",
-        "pra-probe",
-        "pra-compare", "Files", "Postgres", "Raster", "TensorFiles",
+        "pra-evaluate", "pra-probe", "pra-compare", "pra-neighbours", "Files", "Postgres", "Raster",
+        "TensorFiles",
         "DatabaseTesting",
       ]),
   ],

@@ -67,6 +67,9 @@ static const unsigned char sql_0031[] = {
 static const unsigned char sql_0032[] = {
 #embed "../../migrations/0032_garbage.sql"
 };
+static const unsigned char sql_0055[] = {
+#embed "../../migrations/0055_named_artifacts.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -92,6 +95,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0030, "0030_metric_batches.sql"),
   MIGRATION(0031, "0031_stores.sql"),
   MIGRATION(0032, "0032_garbage.sql"),
+  MIGRATION(0055, "0055_named_artifacts.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

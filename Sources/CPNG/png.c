@@ -81,7 +81,11 @@ int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, ui
   png_read_info(png, info);
 
   uint32_t w = png_get_image_width(png, info), h = png_get_image_height(png, info);
-  if ((uint64_t)w * h > most_pixels) png_error(png, "too many pixels");
+  if ((uint64_t)w * h > most_pixels) {
+    snprintf(message, png_message_size, "%u x %u pixels", w, h);
+    png_destroy_read_struct(&png, &info, NULL);
+    return png_too_large;
+  }
   int type = png_get_color_type(png, info), bits = png_get_bit_depth(png, info);
   int gray16 = type == PNG_COLOR_TYPE_GRAY && bits == 16;
   if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);

@@ -206,6 +206,15 @@ extension Field where Root: Section {
     }
   }
 
+  /// A text, or null for none.
+  package static func optionalText(_ key: String, _ path: WritableKeyPath<Root, String?>) -> Field {
+    Field(key: key) { root, value, at, _ in
+      root[keyPath: path] = value == .null ? nil : try textValue(value, at)
+    } json: {
+      $0[keyPath: path].map(JSONText.string) ?? "null"
+    }
+  }
+
   /// One text, a list of them, or null for none.
   package static func texts(_ key: String, _ path: WritableKeyPath<Root, [String]>) -> Field {
     Field(key: key) { root, value, at, _ in

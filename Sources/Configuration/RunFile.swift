@@ -18,15 +18,24 @@ package struct RunFile: Sendable, Equatable {
   /// the configuration alone.
   package var arms: [Arm]
 
-  /// The tar or image folder to ingest.
+  /// The images to ingest.
   package struct DataSource: Section {
-    /// As written: relative to the run file's folder unless it begins with `/`.
+    /// A tar, a zip, a folder of images or of archives, or archives as in `train-{000..127}.tar`; as
+    /// written: relative to the run file's folder unless it begins with `/`.
     package var source = ""
+    /// Only what lies below this folder of the source.
+    package var folder: String?
+    /// What is held out.
+    package var validation = Validation()
     /// Broken images that ingest may leave out.
     package var skipLimit = 0
 
     package static var fields: [Field<Self>] {
-      [.text("source", \.source), .integer("skip_limit", \.skipLimit, 0...1_000_000_000)]
+      [
+        .text("source", \.source), .optionalText("folder", \.folder),
+        .section("validation", \.validation),
+        .integer("skip_limit", \.skipLimit, 0...1_000_000_000),
+      ]
     }
   }
 
@@ -176,6 +185,8 @@ package struct RunFile: Sendable, Equatable {
     guard !data.source.isEmpty else {
       throw ConfigurationError("data.source: missing; expected a tar file or an image folder")
     }
+    try data.validation.split(archives: data.validation.source == nil ? 0 : 1)
+      .validate(at: "data.validation", folder: data.folder)
     let base = try begun.flatMap { try stored($0.file) }
     configuration = try ModelConfiguration.resolve(
       given["config"] ?? .null, overrides: settings, at: "", base: base)

@@ -14,16 +14,25 @@ package struct TarEntry: Sendable, Equatable {
 /// Reads an archive once, front to back; nothing is unpacked.
 package final class TarReader {
   private let file: MappedFile
-  private var offset = 0
+  /// What messages call the archive.
+  private let path: String
+  /// The first byte behind the archive.
+  private let end: Int
+  private var offset: Int
   private var contents = 0..<0
   private var isAtEnd = false
 
   /// - Throws: `FileError`
-  package init(_ path: String) throws { file = try MappedFile(path) }
+  package convenience init(_ path: String) throws { self.init(try MappedFile(path)) }
 
-  /// The part of the archive that has been read, in bytes, and the whole.
-  package var progress: (done: Int, total: Int) {
-    (min(offset, file.bytes.count), file.bytes.count)
+  /// - Parameters:
+  ///   - range: where in the file the archive lies; nil for all of it
+  ///   - path: what messages call it
+  package init(_ file: MappedFile, range: Range<Int>? = nil, called path: String? = nil) {
+    self.file = file
+    self.path = path ?? file.path
+    offset = range?.lowerBound ?? 0
+    end = range?.upperBound ?? file.bytes.count
   }
 
   /// Where in the archive the contents of the entry that `next` returned last lie.
@@ -56,15 +65,15 @@ package final class TarReader {
       try checkSum(of: header)
       let kind = header[156]
       let size = try records["size"].map(paxSize) ?? number(header, 124..<136, "size")
-      guard size >= 0, size <= file.bytes.count - offset else {
+      guard size >= 0, size <= end - offset else {
         throw FileError(
-          "\(file.path): truncated: an entry at byte \(offset - 512) has \(size) bytes, "
-            + "\(file.bytes.count - offset) remain")
+          "\(path): truncated: an entry at byte \(offset - 512) has \(size) bytes, "
+            + "\(end - offset) remain")
       }
       contents = offset..<offset + size
       let padded = (size + 511) / 512 * 512
-      guard padded <= file.bytes.count - offset else {
-        throw FileError("\(file.path): truncated: the padding of an entry is missing")
+      guard padded <= end - offset else {
+        throw FileError("\(path): truncated: the padding of an entry is missing")
       }
       offset += padded
 
@@ -74,7 +83,8 @@ package final class TarReader {
       case UInt8(ascii: "L"): longName = try text(bytes.prefix { $0 != 0 })
       case UInt8(ascii: "K"): break  // the target of a link, which is refused anyway
       default:
-        let name = try safe(records["path"] ?? longName ?? shortName(header))
+        let name = try ArchiveName.checked(
+          records["path"] ?? longName ?? shortName(header), in: path)
         switch kind {
         case UInt8(ascii: "0"), 0, UInt8(ascii: "7"):
           if name.hasSuffix("/") { return TarEntry(name: trimmed(name), isFolder: true, size: 0) }
@@ -83,10 +93,10 @@ package final class TarReader {
           return TarEntry(name: trimmed(name), isFolder: true, size: 0)
         case UInt8(ascii: "1"), UInt8(ascii: "2"):
           throw FileError(
-            "\(file.path): '\(name)' is a link; put the file itself into the archive")
+            "\(path): '\(name)' is a link; put the file itself into the archive")
         default:
           throw FileError(
-            "\(file.path): '\(name)' is neither file nor folder (type byte \(kind))")
+            "\(path): '\(name)' is neither file nor folder (type byte \(kind))")
         }
       }
     }
@@ -94,13 +104,13 @@ package final class TarReader {
   }
 
   private func damaged(_ what: String) -> FileError {
-    FileError("\(file.path): is no tar archive or damaged at byte \(offset): \(what)")
+    FileError("\(path): is no tar archive or damaged at byte \(offset): \(what)")
   }
 
   private func block() throws -> UnsafeRawBufferPointer {
-    guard offset + 512 <= file.bytes.count else {
+    guard offset + 512 <= end else {
       throw FileError(
-        "\(file.path): truncated after \(file.bytes.count) bytes: no end mark of a tar archive")
+        "\(path): truncated after \(end) bytes: no end mark of a tar archive")
     }
     defer { offset += 512 }
     return UnsafeRawBufferPointer(rebasing: file.bytes[offset..<offset + 512])
@@ -158,7 +168,7 @@ package final class TarReader {
       }
       let key = try text(body[..<equals])
       guard !key.hasPrefix("GNU.sparse") else {
-        throw FileError("\(file.path): holds a sparse file; pack it without --sparse")
+        throw FileError("\(path): holds a sparse file; pack it without --sparse")
       }
       if key == "path" || key == "size" {
         records[key] = try text(body[body.index(after: equals)...])
@@ -180,20 +190,6 @@ package final class TarReader {
       throw damaged("a name that is not UTF-8")
     }
     return text
-  }
-
-  /// The name without `./`; refuses what would leave the archive.
-  private func safe(_ name: String) throws -> String {
-    guard !name.isEmpty, !name.utf8.contains(0) else { throw damaged("an empty name") }
-    guard !name.hasPrefix("/") else {
-      throw FileError("\(file.path): '\(name)' is an absolute name; names must be relative")
-    }
-    let parts = name.utf8.split(separator: UInt8(ascii: "/")).map { String($0)! }
-    guard !parts.contains("..") else {
-      throw FileError("\(file.path): '\(name)' leaves the archive; names must not hold '..'")
-    }
-    let kept = parts.filter { $0 != "." }.joined(separator: "/")
-    return name.hasSuffix("/") || kept.isEmpty ? kept + "/" : kept
   }
 
   private func trimmed(_ name: String) -> String {

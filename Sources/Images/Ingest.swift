@@ -1,41 +1,8 @@
-// From a tar of class folders to a packed data set: pipeline.md section 8.
+// From archives of images to packed data sets: pipeline.md section 8.
 
+import CResampling
 import Files
 import Raster
-
-/// What an import made, and what it left out.
-package struct IngestReport: Sendable, Equatable {
-  package struct Skipped: Sendable, Equatable {
-    package let name: String
-    package let reason: String
-  }
-
-  package let images: Int
-  /// Classes by number with their imported images.
-  package let classes: [(name: String, images: Int)]
-  package let skipped: [Skipped]
-  /// Files without a class folder, hidden ones, and those whose names are not of images.
-  package let ignored: [String]
-  package let fingerprint: String
-
-  package static func == (a: IngestReport, b: IngestReport) -> Bool {
-    a.images == b.images && a.skipped == b.skipped && a.ignored == b.ignored
-      && a.fingerprint == b.fingerprint && a.classes.elementsEqual(b.classes, by: ==)
-  }
-}
-
-extension IngestReport {
-  /// The report as a JSON object, keys sorted.
-  package var json: String {
-    let classes = classes.map { "{\"images\":\($0.images),\"name\":\(JSONText.string($0.name))}" }
-    let skipped = skipped.map {
-      "{\"name\":\(JSONText.string($0.name)),\"reason\":\(JSONText.string($0.reason))}"
-    }
-    return "{\"classes\":[\(classes.joined(separator: ","))],\"fingerprint\":\"\(fingerprint)\","
-      + "\"ignored\":[\(ignored.map(JSONText.string).joined(separator: ","))],"
-      + "\"images\":\(images),\"skipped\":[\(skipped.joined(separator: ","))]}\n"
-  }
-}
 
 package enum Ingest {
   package struct Options: Sendable {
@@ -45,6 +12,11 @@ package enum Ingest {
     package let channels: Int
     /// Broken images that may be left out.
     package let skipLimit: Int
+    /// Only what lies below this folder of the archives, parts joined by `/`; empty for all.
+    package var folder = ""
+    package var validation = Validation.none
+    /// Which threads decode changes no byte of the result.
+    package var threads = 1
 
     package init(size: Int, channels: Int, skipLimit: Int = 0) {
       precondition(size > 0 && (channels == 1 || channels == 3), "Ingest: \(size), \(channels)")
@@ -52,96 +24,193 @@ package enum Ingest {
     }
   }
 
-  /// Reads an archive whose first name components are the classes and writes the packed file.
-  ///
-  /// Classes are numbered bytewise by name, images bytewise by class and path (model.md section 6).
+  /// Which images are held out.
+  package enum Validation: Sendable, Equatable {
+    case none
+    /// Of each class every n-th image.
+    case every(Int)
+    /// Of each class a share of the images, as evenly spread as can be.
+    case share(Double)
+    /// What lies below this folder of the archives.
+    case folder(String)
+    /// What the last archives hold, below a folder of them or all.
+    case archives(Int, folder: String)
+
+    /// Whether image `i` of a class is held out, counted from 0 in the order of the data set.
+    func holdsOut(_ i: Int) -> Bool {
+      switch self {
+      case .none, .folder, .archives: false
+      case .every(let n): i % n == n - 1
+      case .share(let share):
+        (Double(i + 1) * share).rounded(.down) > (Double(i) * share).rounded(.down)
+      }
+    }
+  }
+
+  /// What became of one image.
+  package enum Outcome: Sendable, Equatable {
+    /// [size, size, channels]
+    case pixels([UInt8])
+    case broken(String)
+  }
+}
+
+/// An import under way: what of it is done may be written down and replayed by another process.
+package final class IngestJob {
+  private let title: String
+  private let options: Ingest.Options
+  private let index: SourceIndex
+  private let training: PackedDataSetWriter
+  private let validation: PackedDataSetWriter?
+  private var report: IngestReport
+  /// Images of the class that was met last, counted as the split counts them.
+  private var place = (label: Int32(-2), count: 0)
+  /// Images that are done.
+  package private(set) var done = 0
+
+  /// Lists the images of the archives and begins the packed files.
+  /// - Parameters:
+  ///   - sources: read as one source
+  ///   - path: the packed file; the held-out images lie beside it at `validationPath`
+  /// - Throws: `FileError`; nothing is visible then
+  package init(
+    _ sources: [SourceArchive], to path: String, validationPath: String, options: Ingest.Options
+  ) throws {
+    precondition(!sources.isEmpty, "IngestJob: no archives")
+    self.options = options
+    title = sources[0].name
+    index = try SourceIndex(of: sources, rules: Self.rules(options, archives: sources.count))
+    let isSplit = options.validation != .none
+    report = IngestReport(
+      layout: index.layout, classes: index.classes, hasValidation: isSplit, ignored: index.ignored)
+    training = try PackedDataSetWriter(path, size: options.size, channels: options.channels)
+    validation =
+      isSplit
+      ? try PackedDataSetWriter(validationPath, size: options.size, channels: options.channels)
+      : nil
+  }
+
+  /// Images of the source.
+  package var total: Int { index.images.count }
+
+  /// Decodes and packs the images up to `end`; `progress` may throw to stop.
+  /// - Parameter finished: called with every image that is done, in order
+  /// - Throws: `FileError`, or what the functions throw
+  package func run(
+    to end: Int, progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in },
+    finished: (Ingest.Outcome) throws -> Void = { _ in }
+  ) throws {
+    let (index, options) = (index, options)
+    try OrderedWork.run(done..<end, threads: options.threads) { i in
+      Self.outcome(of: index.images[i], in: index, options)
+    } consume: { _, outcome in
+      try progress(done, total)
+      try take(outcome)
+      try finished(outcome)
+    }
+  }
+
+  /// Takes in what another process has made of the next image.
+  /// - Throws: `FileError` where too many are broken
+  package func take(_ outcome: Ingest.Outcome) throws {
+    let image = index.images[done]
+    if image.label != place.label { place = (image.label, 0) }
+    let isValidation = image.isValidation || options.validation.holdsOut(place.count)
+    place.count += 1
+    done += 1
+    switch outcome {
+    case .pixels(let pixels):
+      let label = Int(image.label)
+      try (isValidation ? validation! : training).append(pixels, label: label)
+      report.count(label: label, isValidation: isValidation)
+    case .broken(let reason):
+      report.skip(index.name(of: image), reason)
+      guard report.skippedCount <= options.skipLimit else {
+        let (count, first) = (report.skippedCount, report.skipped[0])
+        throw FileError(
+          "\(title): \(count) broken \(count == 1 ? "image" : "images"), more than skip_limit "
+            + "\(options.skipLimit); the first is '\(first.name)': \(first.reason)")
+      }
+    }
+  }
+
+  /// Gives the packed files their names.
+  /// - Throws: `FileError`
+  package func commit() throws -> IngestReport {
+    precondition(done == total, "IngestJob: \(done) of \(total) images")
+    guard training.count > 0 else {
+      throw FileError(
+        "\(title): \(report.skippedCount == total ? "every image is broken" : "no image is left to train on")"
+      )
+    }
+    if let validation {
+      guard validation.count > 0 else {
+        throw FileError(
+          "\(title): no image is held out: its classes are smaller than data.validation asks for")
+      }
+      report.validation!.fingerprint = try validation.commit(classes: index.classes)
+    }
+    report.training.fingerprint = try training.commit(classes: index.classes)
+    return report
+  }
+
+  private static func outcome(
+    of image: SourceIndex.Image, in index: SourceIndex, _ options: Ingest.Options
+  ) -> Ingest.Outcome {
+    guard image.label >= 0 else {
+      return .broken(
+        index.layout == .edm
+          ? "dataset.json has no label for it" : "no file .cls or .json beside it has a label")
+    }
+    do {
+      let picture = try index.withBytes(of: image) {
+        try Picture(file: $0, channels: options.channels)
+      }
+      return .pixels(picture.centerCropped(to: options.size).pixels)
+    } catch {
+      return .broken("\(error)")
+    }
+  }
+
+  private static func rules(_ options: Ingest.Options, archives: Int) -> [SplitRule] {
+    func parts(_ folder: String) -> [String] { folder.split(separator: "/").map(String.init) }
+    let training = { (range: Range<Int>) in
+      SplitRule(archives: range, folder: parts(options.folder), isValidation: false)
+    }
+    switch options.validation {
+    case .none, .every, .share: return [training(0..<archives)]
+    case .folder(let folder):
+      return [
+        SplitRule(archives: 0..<archives, folder: parts(folder), isValidation: true),
+        training(0..<archives),
+      ]
+    case .archives(let last, let folder):
+      let first = archives - last
+      return [
+        SplitRule(archives: first..<archives, folder: parts(folder), isValidation: true),
+        training(0..<first),
+      ]
+    }
+  }
+}
+
+extension Ingest {
+  /// Makes decoding faster in the whole process, which keeps the memory that it frees.
+  package static func keepMemory() { keep_freed_memory() }
+
+  /// The whole import in one go.
   /// - Parameter progress: images done and their number; may throw to stop
   /// - Throws: `FileError`, or what `progress` throws; nothing is written then
   package static func run(
     source: String, to path: String, options: Options,
     progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> IngestReport {
-    let reader = try TarReader(source)
-    let contents = try Contents(of: reader, source: source)
-    let writer = try PackedDataSetWriter(path, size: options.size, channels: options.channels)
-    var skipped: [IngestReport.Skipped] = []
-    var counts = [Int](repeating: 0, count: contents.classes.count)
-    for (done, image) in contents.images.enumerated() {
-      try progress(done, contents.images.count)
-      do {
-        let picture = try Picture(png: reader.bytes(in: image.range), channels: options.channels)
-        try writer.append(picture.centerCropped(to: options.size).pixels, label: image.label)
-        counts[image.label] += 1
-      } catch let error as PNGError {
-        skipped.append(IngestReport.Skipped(name: image.name, reason: "\(error)"))
-        guard skipped.count <= options.skipLimit else {
-          let first = skipped[0]
-          throw FileError(
-            "\(source): \(skipped.count) broken "
-              + "\(skipped.count == 1 ? "image" : "images"), more than skip_limit "
-              + "\(options.skipLimit); the first is '\(first.name)': \(first.reason)")
-        }
-      }
-    }
-    guard writer.count > 0 else { throw FileError("\(source): every image is broken") }
-    let fingerprint = try writer.commit(classes: contents.classes)
-    try progress(contents.images.count, contents.images.count)
-    return IngestReport(
-      images: writer.count, classes: Array(zip(contents.classes, counts)).map { ($0, $1) },
-      skipped: skipped, ignored: contents.ignored, fingerprint: fingerprint)
-  }
-
-  /// File endings that are taken for images; what the bytes are decides.
-  private static let endings = [".png", ".jpg", ".jpeg"]
-
-  /// The archive's images in the order of their numbers.
-  private struct Contents {
-    struct Image {
-      let name: String
-      let label: Int
-      let range: Range<Int>
-    }
-
-    let classes: [String]
-    let images: [Image]
-    let ignored: [String]
-
-    init(of reader: TarReader, source: String) throws {
-      var names: Set<String> = []
-      var found: [(name: String, folder: String, range: Range<Int>)] = []
-      var ignored: [String] = []
-      var seen: Set<String> = []
-      while let entry = try reader.next() {
-        let parts = entry.name.utf8.split(separator: UInt8(ascii: "/")).map { String($0)! }
-        let isHidden = parts.contains { $0.hasPrefix(".") }
-        if entry.isFolder {
-          if !isHidden, let first = parts.first { names.insert(first) }
-          continue
-        }
-        let lower = entry.name.lowercased()
-        guard parts.count > 1, !isHidden, Ingest.endings.contains(where: lower.hasSuffix) else {
-          ignored.append(entry.name)
-          continue
-        }
-        guard seen.insert(entry.name).inserted else {
-          throw FileError("\(source): holds '\(entry.name)' twice; keep one")
-        }
-        names.insert(parts[0])
-        found.append((entry.name, parts[0], reader.range))
-      }
-      guard !found.isEmpty else {
-        throw FileError(
-          "\(source): holds no images; expected a folder for each class with PNG files in it")
-      }
-      let classes = names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-      let numbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
-      images = found.map { Image(name: $0.name, label: numbers[$0.folder]!, range: $0.range) }
-        .sorted {
-          $0.label != $1.label
-            ? $0.label < $1.label : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
-        }
-      self.classes = classes
-      self.ignored = ignored
-    }
+    let job = try IngestJob(
+      [SourceArchive(path: source)], to: path, validationPath: "\(path).validation",
+      options: options)
+    try job.run(to: job.total, progress: progress)
+    let report = try job.commit()
+    try progress(job.total, job.total)
+    return report
   }
 }

@@ -2,6 +2,7 @@
 //
 // Pillow, src/libImaging/Resample.c: weights in float64, pixels in integers of 22 fraction bits.
 
+import CResampling
 import Raster
 
 /// A resampling filter of Pillow.
@@ -30,18 +31,23 @@ enum ResamplingFilter {
   }
 }
 
-/// Weights of one axis: output `i` is the sum over source `first[i]...` of `weights[i]`.
+/// Weights of one axis for some of its outputs: output `i` is the sum over `count[i]` inputs from
+/// `first[i]`.
 private struct AxisWeights {
-  static let fractionBits = 22
+  private(set) var first: [Int32] = []
+  private(set) var count: [Int32] = []
+  /// [outputs, most], zeros behind each row's end.
+  private(set) var weights: [Int32] = []
+  private let most: Int
 
-  private(set) var first: [Int] = []
-  private(set) var weights: [[Int]] = []
-
-  init(from source: Int, to target: Int, _ filter: ResamplingFilter) {
+  /// - Parameter wanted: the outputs, among 0..<target
+  init(from source: Int, to target: Int, _ filter: ResamplingFilter, wanted: Range<Int>) {
     let scale = Double(source) / Double(target)
     let filterScale = max(scale, 1)
     let support = filter.support * filterScale
-    for i in 0..<target {
+    most = Int(support.rounded(.up)) * 2 + 1
+    weights = [Int32](repeating: 0, count: wanted.count * most)
+    for (place, i) in wanted.enumerated() {
       let center = (Double(i) + 0.5) * scale
       let low = max(0, Int(center - support + 0.5))
       let high = min(source, Int(center + support + 0.5))
@@ -50,60 +56,100 @@ private struct AxisWeights {
       }
       let sum = row.reduce(0, +)
       if sum != 0 { for j in row.indices { row[j] /= sum } }
-      first.append(low)
-      weights.append(
-        row.map {
-          let fixed = $0 * Double(1 << Self.fractionBits)
-          return Int(fixed < 0 ? fixed - 0.5 : fixed + 0.5)
-        })
+      first.append(Int32(low))
+      count.append(Int32(row.count))
+      for (j, weight) in row.enumerated() {
+        let fixed = weight * Double(1 << resampling_fraction_bits)
+        weights[place * most + j] = Int32(fixed < 0 ? fixed - 0.5 : fixed + 0.5)
+      }
+    }
+  }
+
+  /// The inputs that any output needs.
+  var inputs: Range<Int> { Int(first[0])..<Int(first.last! + count.last!) }
+
+  /// - Parameter offset: number of the first input that is there
+  func with<T>(offset: Int, _ body: (resampling_axis) -> T) -> T {
+    let moved = first.map { $0 - Int32(offset) }
+    return moved.withUnsafeBufferPointer { first in
+      count.withUnsafeBufferPointer { count in
+        weights.withUnsafeBufferPointer {
+          body(
+            resampling_axis(
+              first: first.baseAddress, count: count.baseAddress, weights: $0.baseAddress,
+              most: Int32(most)))
+        }
+      }
     }
   }
 }
 
 extension Picture {
-  /// Pillow's `resize`: rows first, then columns, 8 bits between.
+  /// Pillow's `resize`, and of its result a part: rows first, then columns, 8 bits between.
+  /// - Parameters:
+  ///   - columns, rows: the part of the resized picture that is wanted
+  func resized(
+    width: Int, height: Int, _ filter: ResamplingFilter, columns: Range<Int>, rows: Range<Int>
+  ) -> Picture {
+    let vertical =
+      height == self.height
+      ? nil : AxisWeights(from: self.height, to: height, filter, wanted: rows)
+    // The rows that the vertical pass needs, or where there is none those that are wanted.
+    let needed = vertical?.inputs ?? rows
+    let horizontal =
+      width == self.width
+      ? nil : AxisWeights(from: self.width, to: width, filter, wanted: columns)
+    let between =
+      horizontal.map { resizedRows($0, rows: needed, width: columns.count) }
+      ?? cut(columns: columns, rows: needed)
+    return vertical.map {
+      between.resizedColumns($0, offset: needed.lowerBound, height: rows.count)
+    }
+      ?? between
+  }
+
   func resized(width: Int, height: Int, _ filter: ResamplingFilter) -> Picture {
-    var picture = self
-    if width != self.width { picture = picture.resizedRows(to: width, filter) }
-    if height != self.height { picture = picture.resizedColumns(to: height, filter) }
-    return picture
+    resized(width: width, height: height, filter, columns: 0..<width, rows: 0..<height)
   }
 
-  private func resizedRows(to target: Int, _ filter: ResamplingFilter) -> Picture {
-    let axis = AxisWeights(from: width, to: target, filter)
-    var out = [UInt8](repeating: 0, count: target * height * channels)
-    for y in 0..<height {
-      for x in 0..<target {
-        for c in 0..<channels {
-          var sum = 1 << (AxisWeights.fractionBits - 1)
-          var at = (y * width + axis.first[x]) * channels + c
-          for weight in axis.weights[x] {
-            sum += weight * Int(pixels[at])
-            at += channels
-          }
-          out[(y * target + x) * channels + c] = clipped(sum)
+  private func resizedRows(_ axis: AxisWeights, rows: Range<Int>, width: Int) -> Picture {
+    let pixels = [UInt8](unsafeUninitializedCapacity: width * rows.count * channels) {
+      out, initialized in
+      let made = self.pixels.withUnsafeBufferPointer { source in
+        axis.with(offset: 0) {
+          resample_rows(
+            out.baseAddress, source.baseAddress! + rows.lowerBound * self.width * channels,
+            Int64(rows.count), Int64(self.width), Int64(width), Int32(channels), $0)
         }
       }
+      precondition(made == 1, "resample_rows: out of memory")
+      initialized = width * rows.count * channels
     }
-    return Picture(width: target, height: height, channels: channels, pixels: out)
+    return Picture(width: width, height: rows.count, channels: channels, pixels: pixels)
   }
 
-  private func resizedColumns(to target: Int, _ filter: ResamplingFilter) -> Picture {
-    let axis = AxisWeights(from: height, to: target, filter)
+  private func resizedColumns(_ axis: AxisWeights, offset: Int, height: Int) -> Picture {
     let row = width * channels
-    var out = [UInt8](repeating: 0, count: row * target)
-    for y in 0..<target {
-      for x in 0..<row {
-        var sum = 1 << (AxisWeights.fractionBits - 1)
-        var at = axis.first[y] * row + x
-        for weight in axis.weights[y] {
-          sum += weight * Int(pixels[at])
-          at += row
+    let pixels = [UInt8](unsafeUninitializedCapacity: row * height) { out, initialized in
+      self.pixels.withUnsafeBufferPointer { source in
+        axis.with(offset: offset) {
+          resample_columns(out.baseAddress, source.baseAddress, Int64(row), Int64(height), $0)
         }
-        out[y * row + x] = clipped(sum)
       }
+      initialized = row * height
     }
-    return Picture(width: width, height: target, channels: channels, pixels: out)
+    return Picture(width: width, height: height, channels: channels, pixels: pixels)
+  }
+
+  private func cut(columns: Range<Int>, rows: Range<Int>) -> Picture {
+    if columns.count == width, rows.count == height { return self }
+    var out: [UInt8] = []
+    out.reserveCapacity(columns.count * rows.count * channels)
+    for y in rows {
+      let start = (y * width + columns.lowerBound) * channels
+      out += pixels[start..<start + columns.count * channels]
+    }
+    return Picture(width: columns.count, height: rows.count, channels: channels, pixels: out)
   }
 
   /// The centre as a square of side `size`: halved by boxes while twice as large, then bicubic.
@@ -115,20 +161,10 @@ extension Picture {
       picture = picture.resized(width: picture.width / 2, height: picture.height / 2, .box)
     }
     let scale = Double(size) / Double(min(picture.width, picture.height))
-    picture = picture.resized(
-      width: Int((Double(picture.width) * scale).rounded(.toNearestOrEven)),
-      height: Int((Double(picture.height) * scale).rounded(.toNearestOrEven)), .bicubic)
-    let (left, top) = ((picture.width - size) / 2, (picture.height - size) / 2)
-    var out: [UInt8] = []
-    out.reserveCapacity(size * size * channels)
-    for y in top..<top + size {
-      let start = (y * picture.width + left) * channels
-      out += picture.pixels[start..<start + size * channels]
-    }
-    return Picture(width: size, height: size, channels: channels, pixels: out)
+    let width = Int((Double(picture.width) * scale).rounded(.toNearestOrEven))
+    let height = Int((Double(picture.height) * scale).rounded(.toNearestOrEven))
+    let (left, top) = ((width - size) / 2, (height - size) / 2)
+    return picture.resized(
+      width: width, height: height, .bicubic, columns: left..<left + size, rows: top..<top + size)
   }
-}
-
-private func clipped(_ sum: Int) -> UInt8 {
-  UInt8(clamping: sum >> AxisWeights.fractionBits)
 }

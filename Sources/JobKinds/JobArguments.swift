@@ -16,7 +16,7 @@ package protocol JobArguments: Section {
 
 /// Kinds of jobs this version knows.
 package enum JobKind: String, Sendable, CaseIterable {
-  case ingest, train, sample, features, reference, evaluate, probe, compare
+  case ingest, train, sample, features, reference, evaluate, probe, compare, neighbours
 }
 
 extension JobArguments {
@@ -82,6 +82,8 @@ extension JobKind {
       return try CheckedArguments(arguments.layered(given, overrides))
     case .compare:
       return try CheckedArguments(CompareArguments().layered(given, overrides))
+    case .neighbours:
+      return try CheckedArguments(NeighbourArguments().layered(given, overrides))
     }
   }
 }

@@ -2,48 +2,6 @@
 
 import Configuration
 
-/// `ingest`: packs an archive of class folders into one data set file.
-package struct IngestArguments: JobArguments {
-  package static let kind = JobKind.ingest
-  /// SHA-256 of the artifact: a tar.
-  package var source = ""
-  /// What messages call the source.
-  package var sourceName = ""
-  package var image = Image()
-  /// Broken images that may be left out.
-  package var skipLimit = 0
-
-  package init() {}
-
-  package struct Image: Section {
-    package var size = 32
-    package var channels = 3
-
-    package static var fields: [Field<Self>] {
-      [.integer("size", \.size, 1...4096), .integer("channels", \.channels, 1...3)]
-    }
-  }
-
-  package static var fields: [Field<Self>] {
-    [
-      .text("source", \.source), .text("source_name", \.sourceName), .section("image", \.image),
-      .integer("skip_limit", \.skipLimit, 0...1_000_000_000),
-    ]
-  }
-
-  package var parents: [Int] { [] }
-
-  package func validate() throws {
-    guard source.wholeMatch(of: /[0-9a-f]{64}/) != nil else {
-      throw ConfigurationError(
-        "source: found '\(source)', expected the SHA-256 of a stored tar, 64 hexadecimal digits")
-    }
-    guard image.channels != 2 else {
-      throw ConfigurationError("image.channels: found 2, expected 1 or 3")
-    }
-  }
-}
-
 /// `train`: trains a model on a packed data set.
 package struct TrainArguments: JobArguments {
   package static let kind = JobKind.train

@@ -1,9 +1,10 @@
 // 8-bit pictures and their PNG files.
 
 import CPNG
+import Synchronization
 
-/// A PNG that cannot be read or written; the message says why.
-package struct PNGError: Error, CustomStringConvertible, Equatable {
+/// A picture that cannot be read or written; the message says why.
+package struct PictureError: Error, CustomStringConvertible, Equatable {
   package let description: String
 }
 
@@ -26,31 +27,29 @@ package struct Picture: Sendable, Equatable {
 
   /// Pictures above this many pixels are refused: Pillow refuses them too (twice its
   /// `MAX_IMAGE_PIXELS`).
-  private static let mostPixels: UInt64 = 178_956_970
+  package static let mostPixels = 178_956_970
 
   /// Decodes a PNG file to gray or RGB, as Pillow's `convert("L")` and `convert("RGB")`: alpha is
   /// dropped, profiles and gamma are ignored.
   /// - Parameter channels: 1 or 3
-  /// - Throws: `PNGError`, also on truncated and damaged files
-  package init(png: UnsafeRawBufferPointer, channels: Int = 3) throws {
-    var memory: UnsafeMutablePointer<UInt8>?
-    var (width, height, found) = (UInt32(0), UInt32(0), Int32(0))
-    var message = [CChar](repeating: 0, count: Int(png_message_size))
-    let bytes = png.bindMemory(to: UInt8.self)
-    let isDecoded =
-      bytes.count > 0
-      && png_pixels_decode(
-        bytes.baseAddress, bytes.count, Self.mostPixels, &memory, &width, &height, &found,
-        &message) == 1
-    guard isDecoded, let memory else {
-      throw PNGError(description: bytes.isEmpty ? "an empty file is no PNG" : text(message))
+  /// - Throws: `PictureError`, also on truncated and damaged files
+  package init(
+    png: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels
+  ) throws {
+    guard !png.isEmpty else { throw PictureError(description: "an empty file is no PNG") }
+    self = try Self.decoded(channels: channels, mostPixels) { most in
+      var memory: UnsafeMutablePointer<UInt8>?
+      var (width, height, found) = (UInt32(0), UInt32(0), Int32(0))
+      var message = [CChar](repeating: 0, count: Int(png_message_size))
+      let outcome = png_pixels_decode(
+        png.bindMemory(to: UInt8.self).baseAddress, png.count, UInt64(most), &memory, &width,
+        &height, &found, &message)
+      guard Int(outcome) == png_decoded, let memory else {
+        return .refused(text(message), isTooLarge: Int(outcome) == png_too_large)
+      }
+      return .pixels(
+        memory, width: Int(width), height: Int(height), channels: Int(found), free: png_pixels_free)
     }
-    defer { png_pixels_free(memory) }
-    let count = Int(width) * Int(height)
-    let source = UnsafeBufferPointer(start: memory, count: count * Int(found))
-    self.init(
-      width: Int(width), height: Int(height), channels: channels,
-      pixels: converted(source, pixels: count, from: Int(found), to: channels))
   }
 
   package init(png: [UInt8], channels: Int = 3) throws {
@@ -58,23 +57,62 @@ package struct Picture: Sendable, Equatable {
   }
 
   /// The picture as a PNG file. Equal pictures give equal bytes.
-  /// - Throws: `PNGError` where memory ends
+  /// - Throws: `PictureError` where memory ends
   package func png() throws -> [UInt8] {
     var memory: UnsafeMutablePointer<UInt8>?
     var size = 0
     var message = [CChar](repeating: 0, count: Int(png_message_size))
-    guard width > 0, height > 0 else { throw PNGError(description: "a picture without pixels") }
+    guard width > 0, height > 0 else { throw PictureError(description: "a picture without pixels") }
     guard
       png_pixels_encode(
         pixels, UInt32(width), UInt32(height), Int32(channels), &memory, &size, &message) == 1,
       let memory
-    else { throw PNGError(description: text(message)) }
+    else { throw PictureError(description: text(message)) }
     defer { png_pixels_free(memory) }
     return Array(UnsafeBufferPointer(start: memory, count: size))
   }
 }
 
-private func text(_ message: [CChar]) -> String {
+/// What a decoder of C made, or why it made nothing.
+enum DecodedPixels {
+  case pixels(
+    UnsafeMutablePointer<UInt8>, width: Int, height: Int, channels: Int,
+    free: (UnsafeMutablePointer<UInt8>?) -> Void)
+  case refused(String, isTooLarge: Bool)
+}
+
+extension Picture {
+  /// Pictures above this many pixels are decoded one at a time in the whole process, so that a file of
+  /// a few kilobytes cannot take the memory of every thread at once.
+  private static let pixelsAtOnce = 1 << 24
+  private static let large = Mutex(())
+
+  /// The picture that `decode` makes, which is told how many pixels it may make.
+  static func decoded(
+    channels: Int, _ mostPixels: Int, _ decode: (_ most: Int) -> DecodedPixels
+  ) throws -> Picture {
+    func picture(most: Int) throws -> Picture? {
+      switch decode(most) {
+      case .pixels(let memory, let width, let height, let found, let free):
+        defer { free(memory) }
+        let count = width * height
+        return Picture(
+          width: width, height: height, channels: channels,
+          pixels: converted(
+            UnsafeBufferPointer(start: memory, count: count * found), pixels: count, from: found,
+            to: channels))
+      case .refused(_, isTooLarge: true) where most < mostPixels: return nil
+      case .refused(let why, isTooLarge: true):
+        throw PictureError(description: "\(why); at most \(mostPixels) are read")
+      case .refused(let why, isTooLarge: false): throw PictureError(description: why)
+      }
+    }
+    return try picture(most: min(pixelsAtOnce, mostPixels))
+      ?? large.withLock { _ in try picture(most: mostPixels)! }
+  }
+}
+
+func text(_ message: [CChar]) -> String {
   String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 

@@ -17,7 +17,10 @@ struct CheckpointWriter: Sendable {
   let report: @Sendable (String) -> Void
 
   /// The registration is the commit point: until then there is no checkpoint, afterwards all of it.
-  func run(step: Int64, write: (String) throws -> [(name: String, path: String)]) throws {
+  /// - Parameter keeping: files that the store has already
+  func run(
+    step: Int64, keeping: [Artifact], write: (String) throws -> [(name: String, path: String)]
+  ) throws {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       throw StoreError("cannot create \(folder): \(lastSystemError())")
     }
@@ -27,11 +30,13 @@ struct CheckpointWriter: Sendable {
       environment: environment)
     let files = try write(folder)
     _ = try metrics.flush()
-    let documents = try files.map { file in
-      let stored = try connection.store(
+    let stored = try files.map { file in
+      try connection.store(
         file: file.path, name: file.name, mediaType: Artifact.mediaType(ofName: file.name),
         owner: .attempt(job: job, epoch: epoch))
-      return JSONText.object([
+    }
+    let documents = (keeping + stored).map { stored in
+      JSONText.object([
         ("name", JSONText.string(stored.name)), ("sha256", JSONText.string(stored.sha256)),
       ])
     }

@@ -163,20 +163,25 @@ package final class StageSession {
   /// - Parameters:
   ///   - step: steps made so far, which is the number of the step with which a resumed attempt starts
   ///   - files: logical names and where the bytes lie
-  package func registerCheckpoint(step: Int64, files: [(name: String, path: String)]) throws {
-    try beginCheckpoint(step: step) { _ in files }
+  ///   - keeping: further files, which the store has already
+  package func registerCheckpoint(
+    step: Int64, files: [(name: String, path: String)], keeping: [Artifact] = []
+  ) throws {
+    try beginCheckpoint(step: step, keeping: keeping) { _ in files }
     try waitForCheckpoint()
   }
 
   /// As `registerCheckpoint`, on a thread of its own: the caller goes on at once. One at a time; a
   /// second waits for the first.
   /// - Parameters:
+  ///   - keeping: further files, which the store has already
   ///   - write: writes the files into a folder that is deleted afterwards, on that thread, from what it
   ///     alone holds
   ///   - registered: called on that thread when the checkpoint is durable
   /// - Throws: what the checkpoint before it met
   package func beginCheckpoint(
-    step: Int64, write: @escaping @Sendable (String) throws -> [(name: String, path: String)],
+    step: Int64, keeping: [Artifact] = [],
+    write: @escaping @Sendable (String) throws -> [(name: String, path: String)],
     registered: @escaping @Sendable () -> Void = {}
   ) throws {
     try waitForCheckpoint()
@@ -185,7 +190,7 @@ package final class StageSession {
       url: url, environment: environment, job: jobID, epoch: epoch, metrics: metrics,
       folder: "\(scratch)/checkpoint-\(step)", report: Self.report)
     pending = PendingCheckpoint {
-      try writer.run(step: step, write: write)
+      try writer.run(step: step, keeping: keeping, write: write)
       registered()
     }
   }

@@ -14,6 +14,9 @@ struct Images: ParsableCommand {
       --by class writes a row for each class. --by step and --by weights write a row for each sampling \
       job, by the step of its weights or by their name (model, ema-0.999), and in every row the same \
       numbers: what changes is the model. --by run does so over several runs.
+      --neighbours writes what the run's last job of kind neighbours has drawn: the samples that are \
+      nearest to a training image, each with its number and distance, beside the training images nearest \
+      to it (pra enqueue neighbours --set data=JOB --set samples=[JOB,...]).
       Example: pra images emoji -o grid.png --by class --columns 12 --scale 2
       """)
 
@@ -32,6 +35,7 @@ struct Images: ParsableCommand {
   @Option(help: "At most so many images, by number; with --by, so many rows of them.")
   var limit = 180
   @Option(help: "Pixels a side that one pixel becomes.") var scale = 2
+  @Flag(help: "The nearest training images of samples.") var neighbours = false
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
@@ -39,6 +43,9 @@ struct Images: ParsableCommand {
       throw ValidationError("--columns and --limit from 1, --scale from 1 to 16")
     }
     guard !runNames.isEmpty else { throw ValidationError("name a run") }
+    guard !neighbours || runNames.count == 1 && by == nil && classes.isEmpty else {
+      throw ValidationError("--neighbours is for one run, without --by and --class")
+    }
     guard runNames.count == 1 || by == nil || by == .run else {
       throw ValidationError("--by \(by!.rawValue) is for one run; several are shown by run")
     }
@@ -47,6 +54,7 @@ struct Images: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     let runs = try runNames.map { try connection.run(named: $0) }
+    if neighbours { return try writeNeighbours(of: runs[0], connection) }
     let order = by ?? (runs.count > 1 ? .run : .number)
     let sets = try runs.map { run in
       let rows = try connection.query(
@@ -95,6 +103,28 @@ struct Images: ParsableCommand {
     print(
       "\(output): \(count) images of run\(runs.count == 1 ? "" : "s") "
         + "\(named.joined(separator: ", ")), \(picture.width) x \(picture.height)")
+  }
+
+  private func writeNeighbours(
+    of run: (id: Int64, name: String), _ connection: Connection
+  ) throws {
+    guard
+      let row = try connection.query(Queries.neighbourGrid, [.integer(run.id)]).first
+    else {
+      throw NotFound(
+        message: "run \(run.id) has no picture of neighbours; pra enqueue neighbours makes one")
+    }
+    var store = try Database.store(.read)
+    try write(try store.bytes(sha256: try row.string("sha256")), to: output)
+    let job = try row.integer("job_id")
+    if json {
+      print(
+        JSONText.object([
+          ("run", String(run.id)), ("job", String(job)), ("file", JSONText.string(output)),
+        ]))
+    } else {
+      print("\(output): nearest training images of samples of run \(run.id), by job \(job)")
+    }
   }
 
   /// What is shown, in rows; the keys of rows in the order in which they come.

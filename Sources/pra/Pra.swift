@@ -27,7 +27,7 @@ struct Pra: ParsableCommand {
         name: "Look",
         subcommands: [
           Runs.self, Jobs.self, ShowJob.self, Why.self, Logs.self, Watch.self, Workers.self,
-          Limits.self, Schedules.self,
+          Limits.self, Schedules.self, DataSets.self,
         ]),
       CommandGroup(
         name: "Act",

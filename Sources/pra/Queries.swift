@@ -75,6 +75,41 @@ enum Queries {
     select id from pra.runs where state in ('pending', 'running', 'paused') order by id
     """
 
+  static let neighbourGrid = """
+    select job_id, sha256 from pra.outputs
+    where run_id = $1::bigint and name = 'neighbours.png' order by job_id desc limit 1
+    """
+
+  static let dataSetRows = """
+    select j.id as job, j.run_id as run, j.run_name as name, j.result -> 'images' as images,
+      j.result -> 'classes' as classes, j.arguments #> '{image,size}' as size,
+      j.arguments #> '{image,channels}' as channels, j.result ->> 'layout' as layout,
+      j.result -> 'skipped' as skipped, j.result -> 'validation_images' as validation_images,
+      j.result ->> 'fingerprint' as fingerprint,
+      j.result ->> 'validation_fingerprint' as validation_fingerprint,
+      j.arguments ->> 'source_name' as source, j.arguments ->> 'source' as source_sha256,
+      jsonb_array_length(coalesce(nullif(j.arguments -> 'shards', 'null'), '[]')) + 1 as archives,
+      coalesce(o.bytes, 0)::bigint as bytes, j.finished_at
+    from pra.jobs as j
+    left join lateral (
+      select sum(o.size) as bytes from pra.outputs as o
+      where o.job_id = j.id and o.name like '%.packed'
+    ) as o on true
+    where j.kind = 'ingest' and j.state = 'succeeded' order by j.id desc
+    """
+  static let dataSets = """
+    select id as job, run_name as name, result -> 'images' as images,
+      result -> 'validation_images' as held_out, result -> 'classes' as classes,
+      format('%sx%sx%s', arguments #> '{image,size}', arguments #> '{image,size}',
+        arguments #> '{image,channels}') as pixels,
+      left(result ->> 'fingerprint', 12) as fingerprint,
+      -- The first archive and how many more there are.
+      arguments ->> 'source_name'
+        || coalesce(' +' || jsonb_array_length(nullif(arguments -> 'shards', 'null')), '') as source,
+      to_char(finished_at, 'YYYY-MM-DD HH24:MI') as made
+    from pra.jobs where kind = 'ingest' and state = 'succeeded' order by id desc
+    """
+
   static let limits = """
     select name, taken, slots, array_to_string(held_by[1:10], ' ') as held_by_jobs
     from pra.limits order by name
@@ -280,7 +315,7 @@ enum Queries {
     runByID, runByName, jobExists, runs, jobs, runRows, jobRows, workerRows, attemptRows,
     evaluationRows, job, attempts, why, workers, watched, runOfJob, jobOfKey, trainArguments,
     whyReady, reusableRun, lockName, badJobs, imagesOfRun, metricNames, series, metrics,
-    limits, limitRows, schedules, scheduleRows,
+    neighbourGrid, dataSets, dataSetRows, limits, limitRows, schedules, scheduleRows,
     evaluations, randomFigures, comparison, lastCheckpoint, checkpointFiles, jobState,
     attemptExists, drawnImages,
     labelledImages, comparedSettings, comparedMetrics, comparedEvaluations, comparedRulers,

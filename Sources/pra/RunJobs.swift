@@ -45,13 +45,11 @@ final class RunJobs {
   }
 
   private func dataSet(
-    _ image: ModelConfiguration.Image, _ plan: RunFile, _ source: Source
+    _ image: ModelConfiguration.Image, _ source: Source
   ) throws -> Int64 {
     if let known = dataSets[image] { return known }
-    var ingest = IngestArguments()
-    (ingest.source, ingest.sourceName) = (source.sha256, source.name)
+    var ingest = source.arguments
     (ingest.image.size, ingest.image.channels) = (image.size, image.channels)
-    ingest.skipLimit = plan.data.skipLimit
     dataSets[image] = try job(ingest, after: [])
     return dataSets[image]!
   }
@@ -61,7 +59,7 @@ final class RunJobs {
     _ configuration: ModelConfiguration, _ plan: RunFile, _ source: Source,
     _ weights: WeightArtifacts
   ) throws -> [Int64] {
-    let data = try dataSet(configuration.image, plan, source)
+    let data = try dataSet(configuration.image, source)
     var train = TrainArguments()
     (train.data, train.config) = (Int(data), configuration)
     train.lpipsWeights = configuration.loss.lpipsFile.map { weights.digests[$0]! }

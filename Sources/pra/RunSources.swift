@@ -8,44 +8,133 @@ import JobKinds
 import RunStore
 import TensorFiles
 
-/// The tar that a run ingests: a file, or a folder packed into one.
-final class Source {
+/// One archive that a run ingests: a file, or a folder packed into one.
+final class Archive {
   let path: String
   let name: String
   let sha256: String
+  let mediaType: String
+  /// What its names are taken to lie below; nil for none.
+  let folder: String?
   private let isTemporary: Bool
 
-  /// - Parameter key: which names it
-  init(_ given: String, key: String = "data.source") throws {
-    var isFolder: ObjCBool = false
-    var isComplete = false
-    guard FileManager.default.fileExists(atPath: given, isDirectory: &isFolder) else {
-      throw ConfigurationError("\(key): there is no file or folder \(given)")
-    }
+  /// - Parameter isShard: whether it is one of many, whose name says where its files belong
+  init(_ given: String, key: String, isShard: Bool) throws {
     let last = URL(filePath: given).standardizedFileURL.lastPathComponent
+    let isFolder = try Self.isFolder(given, key)
+    var isComplete = false
     let packed = FileManager.default.temporaryDirectory
       .appending(path: "pra-source-\(UUID().uuidString).tar").path(percentEncoded: false)
-    let tar = isFolder.boolValue ? packed : given
-    defer { if !isComplete && isFolder.boolValue { unlink(packed) } }
-    if isFolder.boolValue {
-      _ = try refusing(key) { try TarWriter.pack(folder: given, to: packed) }
-    }
+    defer { if !isComplete && isFolder { unlink(packed) } }
+    if isFolder { _ = try refusing(key) { try TarWriter.pack(folder: given, to: packed) } }
+    let file = try refusing(key) { try MappedFile(isFolder ? packed : given) }
+    let isZip = file.bytes.starts(with: [0x50, 0x4B])
     // Names that leave the archive, links and a lost end are refused before anything is written.
     try refusing(key) {
-      let reader = try TarReader(tar)
-      while try reader.next() != nil {}
+      if isZip {
+        try ZipArchive.forEachFile(of: file, called: file.path) { _, _ in }
+      } else {
+        let reader = TarReader(file)
+        while try reader.next() != nil {}
+      }
     }
     var digest = SHA256()
-    let file = try refusing(key) { try MappedFile(tar) }
     // The bytes are there as long as the file is.
     withExtendedLifetime(file) { digest.update(file.bytes) }
-    (path, isTemporary) = (tar, isFolder.boolValue)
-    name = isFolder.boolValue ? "\(last).tar" : last
+    (path, isTemporary) = (file.path, isFolder)
+    name = isFolder ? "\(last).tar" : last
+    mediaType = isZip ? "application/zip" : "application/x-tar"
+    folder = isShard ? String(last.prefix { $0 != "." }) : nil
     sha256 = digest.hexadecimal()
     isComplete = true
   }
 
   deinit { if isTemporary { try? FileManager.default.removeItem(atPath: path) } }
+
+  static func isFolder(_ path: String, _ key: String) throws -> Bool {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw ConfigurationError("\(key): there is no file or folder \(path)")
+    }
+    return isFolder.boolValue
+  }
+
+  /// The archives that a path names: itself, those of a folder that holds nothing else, or those of a
+  /// pattern such as `train-{000..127}.tar`.
+  static func all(_ given: String, key: String) throws -> [Archive] {
+    if let shards = try pattern(given, key) {
+      return try shards.map { try Archive($0, key: key, isShard: true) }
+    }
+    guard try isFolder(given, key) else { return [try Archive(given, key: key, isShard: false)] }
+    let names = try FileManager.default.contentsOfDirectory(atPath: given)
+      .filter { !$0.hasPrefix(".") }
+      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    guard !names.isEmpty,
+      names.allSatisfy({ $0.lowercased().hasSuffix(".tar") || $0.lowercased().hasSuffix(".zip") })
+    else { return [try Archive(given, key: key, isShard: false)] }
+    return try names.map { try Archive("\(given)/\($0)", key: key, isShard: true) }
+  }
+
+  /// `a-{008..010}.tar` as a-008.tar, a-009.tar, a-010.tar; nil for a path without such a range.
+  private static func pattern(_ given: String, _ key: String) throws -> [String]? {
+    guard let found = given.firstMatch(of: /\{([0-9]{1,9})\.\.([0-9]{1,9})\}/) else { return nil }
+    let (first, last) = (Int(found.1)!, Int(found.2)!)
+    guard first <= last, last - first < 100_000 else {
+      throw ConfigurationError("\(key): {\(found.1)..\(found.2)} is no range of up to 100000 files")
+    }
+    return (first...last).map { number in
+      let digits = String(number)
+      let zeros = String(repeating: "0", count: max(0, found.1.count - digits.count))
+      return given.replacingCharacters(in: found.range, with: zeros + digits)
+    }
+  }
+}
+
+/// Everything that a run ingests.
+struct Source {
+  /// To train on, then to validate with.
+  let archives: [Archive]
+  private let validationArchives: Int
+  private let data: RunFile.DataSource
+
+  /// - Parameter file: the run file, from whose folder relative names are taken
+  init(_ data: RunFile.DataSource, besides file: String) throws {
+    self.data = data
+    let training = try Archive.all(RunFile.path(data.source, besides: file), key: "data.source")
+    let validation = try data.validation.source.map {
+      try Archive.all(RunFile.path($0, besides: file), key: "data.validation.source")
+    }
+    archives = training + (validation ?? [])
+    validationArchives = validation?.count ?? 0
+  }
+
+  /// SHA-256 of the archive, or where there are several of their digests one after the other.
+  var fingerprint: String {
+    guard archives.count > 1 else { return archives[0].sha256 }
+    return SHA256.hexadecimal(of: archives.flatMap { Array($0.sha256.utf8) })
+  }
+
+  func store(in store: inout RetryingConnection) throws {
+    for archive in archives {
+      _ = try store.store(
+        file: archive.path, name: archive.name, mediaType: archive.mediaType, owner: .submitter)
+    }
+  }
+
+  /// The arguments that read it.
+  var arguments: IngestArguments {
+    var ingest = IngestArguments()
+    (ingest.source, ingest.sourceName) = (archives[0].sha256, archives[0].name)
+    ingest.shards = archives.dropFirst().map(\.sha256)
+    ingest.shardNames = archives.dropFirst().map(\.name)
+    if archives.contains(where: { $0.folder != nil }) {
+      ingest.archiveFolders = archives.map { $0.folder ?? "." }
+    }
+    ingest.folder = data.folder
+    ingest.validation = data.validation.split(archives: validationArchives)
+    ingest.skipLimit = data.skipLimit
+    return ingest
+  }
 }
 
 /// A file that cannot be read is bad input.
@@ -125,7 +214,7 @@ func lastComponent(_ path: String) -> String {
 /// `--file key=path` of `pra enqueue`: an argument that is a stored file.
 final class EnqueuedFile {
   private let key: String
-  private let source: Source?
+  private let source: Archive?
   private let path: String
   private let digest: String
 
@@ -137,7 +226,7 @@ final class EnqueuedFile {
     path = String(text[text.index(after: equals)...])
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      let packed = try Source(path, key: "--file \(key)")
+      let packed = try Archive(path, key: "--file \(key)", isShard: false)
       (source, digest) = (packed, packed.sha256)
     } else {
       (source, digest) = (nil, try sha256(of: path, "--file \(key)"))

@@ -45,7 +45,7 @@ struct Run: ParsableCommand {
   /// - Returns: the run's number
   func enqueue() throws -> Int64 {
     let plan = try check()
-    let source = try Source(plan.sourcePath(besides: file))
+    let source = try Source(plan.data, besides: file)
     let weights = try WeightArtifacts(plan, besides: file)
     return try enqueue(plan, source, weights, try Database.connect(.submit))
   }
@@ -57,8 +57,7 @@ struct Run: ParsableCommand {
     if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
     // Content-addressed: sent again only where the store does not have it.
     var store = try Database.store(.submit)
-    _ = try store.store(
-      file: source.path, name: source.name, mediaType: "application/x-tar", owner: .submitter)
+    try source.store(in: &store)
     try weights.store(in: &store)
     return try connection.transaction {
       // Two callers with --reuse at once make one run.
@@ -66,7 +65,7 @@ struct Run: ParsableCommand {
       if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
       let run = try SubmitQueue(connection).createRun(
         name: plan.name, configuration: configuration, codeVersion: codeVersion,
-        dataFingerprint: source.sha256)
+        dataFingerprint: source.fingerprint)
       try enqueueJobs(plan, source, weights, run, connection)
       return run
     }
@@ -76,7 +75,7 @@ struct Run: ParsableCommand {
     _ plan: RunFile, _ configuration: String, _ source: Source, _ connection: Connection
   ) throws -> Int64? {
     let rows = try connection.query(
-      Queries.reusableRun, [.text(plan.name), .text(configuration), .text(source.sha256)])
+      Queries.reusableRun, [.text(plan.name), .text(configuration), .text(source.fingerprint)])
     return try rows.first?.integer("id")
   }
 

@@ -9,11 +9,11 @@ private let allowed: [String: Set<String>] = [
   "Sources/Tensor": ["CKernels"],
   "Sources/Autodiff": ["CKernels", "Tensor"],
   "Sources/NeuralNetwork": ["Autodiff", "Tensor"],
-  "Sources/Files": [],
-  "Sources/TensorFiles": ["CZlib", "Files"],
+  "Sources/Files": ["CZlib"],
+  "Sources/TensorFiles": ["Files"],
   "Sources/Configuration": ["Files", "Yams"],
-  "Sources/Raster": ["CPNG"],
-  "Sources/Images": ["Digest", "Files", "Raster", "Tensor"],
+  "Sources/Raster": ["CJPEG", "CPNG"],
+  "Sources/Images": ["CResampling", "Digest", "Files", "Raster", "Tensor"],
   "Sources/PRAModel": ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"],
   "Sources/Training": [
     "Autodiff", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
@@ -49,6 +49,7 @@ private let allowed: [String: Set<String>] = [
   "workers/reference": [
     "Evaluation", "Files", "JobKinds", "RunStore", "StageInputs", "TensorFiles",
   ],
+  "workers/neighbours": ["Files", "Images", "JobKinds", "Raster", "RunStore", "StageInputs"],
   "workers/ingest": ["Files", "Images", "JobKinds", "RunStore", "StageInputs"],
   "workers/train": [
     "Configuration", "Files", "Images", "JobKinds", "NeuralNetwork", "PRAModel", "RunStore",

@@ -11,7 +11,7 @@ import Testing
     "logs", "watch", "workers", "cancel", "retry", "pause", "resume", "preempt", "images", "plot",
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
     "export tensorboard", "export csv", "export comparison", "sql", "store", "gc", "completion",
-    "sweep", "schedule", "limits", "schedules", "drain", "weight",
+    "sweep", "schedule", "limits", "schedules", "drain", "weight", "data",
   ]
 
   @Test(arguments: verbs)

@@ -9,43 +9,6 @@ import Testing
 
   init() throws { world = try World() }
 
-  /// `pra worker` in the background; it ends with its owner.
-  private final class Worker {
-    let process = Process()
-
-    init(_ world: World) throws {
-      process.executableURL = Self.executable
-      process.arguments = ["worker", "--threads", "1", "--beat", "1", "--lease", "5"]
-      process.environment = [
-        "PATH": "/usr/bin:/bin", "HOME": world.folder, "TMPDIR": world.folder,
-        "PRA_DATABASE_URL": world.database.url.conninfo,
-      ]
-      process.standardError = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
-    }
-
-    deinit {
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
-    }
-
-    /// The stage that it runs.
-    var stage: pid_t? {
-      let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-      return names.compactMap(pid_t.init).first { pid in
-        guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
-          text.contains("(pra-train) "), let end = text.lastIndex(of: ")")
-        else { return false }
-        let fields = text[end...].split(separator: " ")
-        return fields[1] != "Z" && pid_t(fields[2]) == process.processIdentifier
-      }
-    }
-
-    private static let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-      .deletingLastPathComponent().appending(path: "pra")
-  }
-
   private func runFile(_ name: String) throws -> String {
     try world.write(
       "\(name).yaml",
@@ -69,18 +32,8 @@ import Testing
       })
   }
 
-  /// Polls; a test that waits two minutes has failed.
-  private func wait(_ condition: () throws -> Bool) throws {
-    let end = ContinuousClock.now + .seconds(120)
-    while try !condition() {
-      guard ContinuousClock.now < end else { throw TimedOut() }
-      usleep(2000)
-    }
-  }
-  private struct TimedOut: Error {}
-
   @Test func aKilledRunEndsWithTheBytesOfAnUninterruptedOne() throws {
-    let worker = try Worker(world)
+    let worker = try WorkerProcess(world)
     func ended(_ run: String) throws {
       try wait {
         try world.rows("select state from pra.jobs where run_id = \(run) and kind = 'train'") == [
@@ -101,7 +54,9 @@ import Testing
           where run_id = \(killed) and kind = 'train' and state = 'running'
           """
         ).first.flatMap { Int($0) }
-        guard let done, done >= threshold, let stage = worker.stage else { return false }
+        guard let done, done >= threshold, let stage = worker.stage("pra-train") else {
+          return false
+        }
         steps.append(done)
         return kill(stage, SIGKILL) == 0
       }

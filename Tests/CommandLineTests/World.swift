@@ -30,7 +30,9 @@ final class World {
   }
 
   /// What `pra` prints, when it ends well.
-  func answer(_ arguments: String...) throws -> String {
+  func answer(_ arguments: String...) throws -> String { try answer(arguments) }
+
+  func answer(_ arguments: [String]) throws -> String {
     let outcome = try Outcome(
       arguments, environment: ["PRA_DATABASE_URL": database.url.conninfo], in: folder)
     #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")

@@ -43,18 +43,22 @@ import Testing
     let (report, data) = try ingest(source)
     #expect(data.classes == ["B", "a", "b"] && data.labels == [0, 1, 1, 2])
     #expect((0..<4).map { data.pixels(of: $0)[5] } == [0, 1, 2, 3])
-    #expect(report.images == 4 && report.ignored == ["README.md", "a/notes.txt", "a/.x.png"])
-    #expect(report.classes.map(\.images) == [1, 2, 1])
-    #expect(report.fingerprint == data.fingerprint && data.fingerprint.count == 64)
+    #expect(
+      report.training.images == 4
+        && report.ignored.first == ["README.md", "a/notes.txt", "a/.x.png"])
+    #expect(report.training.byClass == [1, 2, 1])
+    #expect(report.training.fingerprint == data.fingerprint && data.fingerprint.count == 64)
     try data.verify()
   }
 
   @Test func theFingerprintDependsOnContentsAlone() throws {
     let files = [("b/x.png", try png(3)), ("a/y.png", try png(1))]
-    let first = try ingest(try archive(files)).0.fingerprint
-    #expect(try ingest(try archive(files.reversed())).0.fingerprint == first)
-    #expect(try ingest(try archive([files[0], ("a/y.png", try png(2))])).0.fingerprint != first)
-    #expect(try ingest(try archive([files[0], ("c/y.png", try png(1))])).0.fingerprint != first)
+    let first = try ingest(try archive(files)).0.training.fingerprint
+    #expect(try ingest(try archive(files.reversed())).0.training.fingerprint == first)
+    #expect(
+      try ingest(try archive([files[0], ("a/y.png", try png(2))])).0.training.fingerprint != first)
+    #expect(
+      try ingest(try archive([files[0], ("c/y.png", try png(1))])).0.training.fingerprint != first)
   }
 
   @Test func brokenImagesAreSkippedUpToTheLimit() throws {

@@ -20,9 +20,9 @@ import Testing
       #expect(total == 1870 && done == calls)
       calls += 1
     }
-    #expect(report.images == 1870 && report.skipped.isEmpty && report.ignored.isEmpty)
+    #expect(report.training.images == 1870 && report.skipped.isEmpty && report.ignored.count == 0)
     #expect(
-      report.classes.map { "\($0.name) \($0.images)" } == [
+      zip(report.classes, report.training.byClass).map { "\($0) \($1)" } == [
         "activities 85", "animals-nature 152", "flags 269", "food-drink 133", "objects 261",
         "people-body 363", "smileys-emotion 166", "symbols 223", "travel-places 218",
       ])

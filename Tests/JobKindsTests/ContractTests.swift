@@ -71,6 +71,10 @@ import Testing
       var made = CompareArguments()
       (made.names, made.evaluations) = (["a"], [1])
       return try both(made)
+    case .neighbours:
+      var made = NeighbourArguments()
+      (made.data, made.samples) = (1, [2])
+      return try both(made)
     }
   }
 

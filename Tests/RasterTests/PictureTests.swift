@@ -46,7 +46,7 @@ func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
   @Test func aFileCutAnywhereIsRefused() throws {
     let bytes = try pattern(9, 9, 3).png()
     for length in 0..<bytes.count {
-      #expect(throws: PNGError.self, "cut after \(length)") {
+      #expect(throws: PictureError.self, "cut after \(length)") {
         try Picture(png: Array(bytes[..<length]))
       }
     }
@@ -58,12 +58,12 @@ func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
     for i in 0..<bytes.count {
       var damaged = bytes
       damaged[i] ^= 0x21
-      #expect(throws: PNGError.self, "byte \(i)") { try Picture(png: damaged) }
+      #expect(throws: PictureError.self, "byte \(i)") { try Picture(png: damaged) }
     }
   }
 
   @Test func errorsAreOneSentence() {
-    #expect(throws: PNGError(description: "an empty file is no PNG")) { try Picture(png: []) }
+    #expect(throws: PictureError(description: "an empty file is no PNG")) { try Picture(png: []) }
     #expect { try Picture(png: Array("GIF89a..........".utf8)) } throws: {
       "\($0)".contains("Not a PNG file")
     }

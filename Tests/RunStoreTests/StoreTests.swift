@@ -150,6 +150,23 @@ import Testing
     #expect(try connection.collectGarbage(grace: 0, dry: false)[0].count == 0)
   }
 
+  /// A job that a schedule will enqueue, and elements of an array that nobody has claimed yet.
+  @Test(arguments: [
+    """
+    select pra.schedule(
+      name => 'nightly', cron => '0 3 * * *', run => 1, kind => 'ingest', arguments => $1::jsonb)
+    """,
+    "select pra.enqueue_many('ingest', 1, array['{}'::jsonb, $1::jsonb])",
+  ])
+  func whatAJobToComeNamesIsKept(_ statement: String) throws {
+    let session = try attempt.open()
+    let named = try put(session, bytes(2_000_000))
+    try session.finish(outputs: [:])
+    try attempt.admin.query(statement, [.text(#"{"deep": {"list": ["\#(named.sha256)"]}}"#)])
+    var connection = owner()
+    #expect(try connection.collectGarbage(grace: 0, dry: false)[0].count == 0)
+  }
+
   /// A collector that died between marking and deleting, and bytes that are stored again.
   @Test func markedBytesAreWrittenAnew() throws {
     let session = try attempt.open()

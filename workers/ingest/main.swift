@@ -1,4 +1,4 @@
-// Stage `ingest`: an archive of class folders in, one packed data set out.
+// Stage `ingest`: archives of images in, packed data sets out.
 
 import Files
 import Images
@@ -6,39 +6,188 @@ import JobKinds
 import RunStore
 import StageInputs
 
-StageExit.run { session in
-  let arguments = try refusingBadInput { try IngestArguments(json: session.arguments) }
-  // Messages name the source as its user does, not as the store does.
-  let source = "\(session.scratch)/source.tar"
-  try session.fetchArtifact(sha256: arguments.source, to: source)
-  let packed = "\(session.scratch)/\(OutputName.dataSet)"
-  let report: IngestReport
-  do {
-    report = try Ingest.run(
-      source: source, to: packed,
-      options: .init(
-        size: arguments.image.size, channels: arguments.image.channels,
-        skipLimit: arguments.skipLimit)
-    ) { done, total in
-      try session.releaseIfAsked()
-      session.progress(done: Int64(done), total: Int64(total), unit: "images")
-    }
-  } catch let error as FileError {
-    let sentence = error.description.split(separator: source, omittingEmptySubsequences: false)
-      .joined(separator: arguments.sourceName)
-    throw PermanentFailure(sentence)
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// One ingest job. Every `checkpoint_every` images what was made of them is registered as a part, from
+/// which another attempt goes on; the last checkpoint is the result itself, so that `pra gc` frees the
+/// parts.
+struct IngestStage {
+  let session: StageSession
+  private let arguments: IngestArguments
+
+  private static let result = "result.json"
+
+  init(_ session: StageSession) throws {
+    self.session = session
+    arguments = try refusingBadInput { try IngestArguments(json: session.arguments) }
   }
-  for skipped in report.skipped { say("skipped \(skipped.name): \(skipped.reason)") }
-  say("\(report.images) images in \(report.classes.count) classes, \(report.fingerprint)")
-  let dataSet = try session.storeArtifact(
-    file: packed, name: OutputName.dataSet, mediaType: "application/octet-stream")
-  let record = try session.storeArtifact(
-    bytes: Array(report.json.utf8), name: OutputName.ingestReport, mediaType: "application/json")
-  try session.finish(
-    outputs: [OutputName.dataSet: dataSet, OutputName.ingestReport: record],
-    result: JSONText.object([
-      ("images", String(report.images)), ("classes", String(report.classes.count)),
-      ("skipped", String(report.skipped.count)),
-      ("fingerprint", JSONText.string(report.fingerprint)),
-    ]))
+
+  func run() throws {
+    let checkpoint = try session.latestCheckpoint(ofJob: session.jobID)
+    if let checkpoint, checkpoint.files[Self.result] != nil {
+      say("everything was done before")
+      try finish(checkpoint.files)
+      return
+    }
+    let job = try refusingBadInput { try begin() }
+    if let checkpoint { try resume(job, from: checkpoint) }
+    while job.done < job.total {
+      let every = arguments.checkpointEvery
+      let end = min(job.total, (job.done / every + 1) * every)
+      // What ends with the job needs no checkpoint: minutes of work at most.
+      try refusingBadInput { try end < job.total ? runPart(job, to: end) : runLast(job) }
+    }
+    report(job.total, job.total)
+    try session.waitForCheckpoint()
+    try store(refusingBadInput { try job.commit() }, images: job.total)
+  }
+
+  // MARK: details
+
+  private var imageBytes: Int {
+    arguments.image.size * arguments.image.size * arguments.image.channels
+  }
+  private var packed: String { "\(session.scratch)/\(OutputName.dataSet)" }
+  private var validation: String { "\(session.scratch)/\(OutputName.validation)" }
+
+  /// The source's archives as they are called and where their bytes lie.
+  private var archives: [SourceArchive] {
+    let names = [arguments.sourceName] + arguments.shardNames
+    return names.indices.map { i in
+      let folder = arguments.archiveFolders.isEmpty ? "." : arguments.archiveFolders[i]
+      return SourceArchive(
+        path: "\(session.scratch)/source-\(i)", name: names[i], folder: folder == "." ? "" : folder)
+    }
+  }
+
+  private func begin() throws -> IngestJob {
+    for (archive, digest) in zip(archives, [arguments.source] + arguments.shards) {
+      try session.releaseIfAsked()
+      try session.fetchArtifact(sha256: digest, to: archive.path)
+    }
+    var options = Ingest.Options(
+      size: arguments.image.size, channels: arguments.image.channels,
+      skipLimit: arguments.skipLimit)
+    options.folder = arguments.folder ?? ""
+    options.threads = session.threads
+    let split = arguments.validation
+    if split.every > 0 { options.validation = .every(split.every) }
+    if split.share > 0 { options.validation = .share(split.share) }
+    if split.shards > 0 {
+      options.validation = .archives(split.shards, folder: split.folder ?? "")
+    } else if let folder = split.folder {
+      options.validation = .folder(folder)
+    }
+    return try IngestJob(archives, to: packed, validationPath: validation, options: options)
+  }
+
+  private func resume(_ job: IngestJob, from checkpoint: Checkpoint) throws {
+    for part in checkpoint.files.values.sorted(by: { $0.name < $1.name }) {
+      let path = "\(session.scratch)/\(part.name)"
+      try session.fetchArtifact(sha256: part.sha256, to: path)
+      try job.replay(part: path, imageBytes: imageBytes)
+      unlink(path)
+    }
+    say("resumed from image \(job.done)")
+  }
+
+  private func report(_ done: Int, _ total: Int) {
+    session.progress(done: Int64(done), total: Int64(total), unit: "images")
+  }
+
+  private func runLast(_ job: IngestJob) throws {
+    try job.run(to: job.total) { done, total in
+      try session.releaseIfAsked()
+      report(done, total)
+    }
+  }
+
+  private func runPart(_ job: IngestJob, to end: Int) throws {
+    let name = "part-" + String(repeating: "0", count: 12 - String(job.done).count) + "\(job.done)"
+    let path = "\(session.scratch)/\(name)"
+    let part = try IngestPartWriter(path, imageBytes: imageBytes, first: job.done)
+    var isReleased = false
+    do {
+      try job.run(to: end) { done, total in
+        try session.releaseIfAsked()
+        report(done, total)
+      } finished: {
+        try part.append($0)
+      }
+    } catch is Released {
+      isReleased = true
+    }
+    try part.commit()
+    // The one before is stored now: the next checkpoint keeps it without sending it again.
+    try session.waitForCheckpoint()
+    let stored = try session.latestCheckpoint(ofJob: session.jobID)?.files.values ?? [:].values
+    let done = job.done
+    try session.beginCheckpoint(step: Int64(done), keeping: Array(stored)) { _ in
+      [(name: name, path: path)]
+    } registered: {
+      unlink(path)
+      say("checkpoint at image \(done)")
+    }
+    if isReleased {
+      try session.waitForCheckpoint()
+      throw Released()
+    }
+  }
+
+  private func store(_ report: IngestReport, images: Int) throws {
+    for skipped in report.skipped { say("skipped \(skipped.name): \(skipped.reason)") }
+    say(
+      "\(report.training.images) images in \(report.classes.count) classes, "
+        + report.training.fingerprint)
+    var files = [
+      OutputName.dataSet: try session.storeArtifact(
+        file: packed, name: OutputName.dataSet, mediaType: "application/octet-stream"),
+      OutputName.ingestReport: try session.storeArtifact(
+        bytes: Array(report.json.utf8), name: OutputName.ingestReport,
+        mediaType: "application/json"),
+    ]
+    if report.validation != nil {
+      files[OutputName.validation] = try session.storeArtifact(
+        file: validation, name: OutputName.validation, mediaType: "application/octet-stream")
+    }
+    files[Self.result] = try session.storeArtifact(
+      bytes: Array(Self.json(report, size: arguments.image.size).utf8), name: Self.result,
+      mediaType: "application/json")
+    if try session.latestCheckpoint(ofJob: session.jobID) != nil {
+      try session.registerCheckpoint(
+        step: Int64(images), files: [], keeping: Array(files.values))
+    }
+    try finish(files)
+  }
+
+  private func finish(_ files: [String: Artifact]) throws {
+    let result = String(
+      decoding: try session.fetchArtifact(sha256: files[Self.result]!.sha256), as: UTF8.self)
+    try session.finish(outputs: files.filter { $0.key != Self.result }, result: result)
+  }
+
+  /// What is shown with the job.
+  private static func json(_ report: IngestReport, size: Int) -> String {
+    var members = [
+      ("images", String(report.training.images)), ("classes", String(report.classes.count)),
+      ("size", String(size)), ("layout", JSONText.string(report.layout.rawValue)),
+      ("skipped", String(report.skippedCount)), ("ignored", String(report.ignored.count)),
+      ("fingerprint", JSONText.string(report.training.fingerprint)),
+    ]
+    if let held = report.validation {
+      members += [
+        ("validation_images", String(held.images)),
+        ("validation_fingerprint", JSONText.string(held.fingerprint)),
+      ]
+    }
+    return JSONText.object(members)
+  }
+}
+
+Ingest.keepMemory()
+StageExit.run { session in
+  let stage = try IngestStage(session)
+  try stage.run()
 }

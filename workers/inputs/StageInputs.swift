@@ -15,9 +15,13 @@ import Training
 /// Names of outputs that one stage writes and another reads.
 package enum OutputName {
   package static let dataSet = "data.packed"
+  /// What `ingest` held out, where a split was asked for: same classes, same size.
+  package static let validation = "validation.packed"
   package static let ingestReport = "report.json"
   package static let images = "images.packed"
   package static let grid = "grid.png"
+  package static let neighbours = "neighbours.json"
+  package static let neighbourGrid = "neighbours.png"
   package static let evaluation = "evaluation.json"
   package static let features = "features.npz"
   package static let featureShard = "features.json"

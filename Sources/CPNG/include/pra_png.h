@@ -6,10 +6,13 @@
 
 enum { png_message_size = 200 };
 
+enum { png_failed = 0, png_decoded = 1, png_too_large = 2 };
+
 /// Decodes a whole PNG file in memory to 8 bits per channel, 1 to 4 channels (gray, gray and alpha,
 /// RGB, RGBA), rows from top to bottom, without gaps. Palettes and few bits are expanded; of 16 bits
 /// the high byte is kept, but 16-bit gray is clipped at 255, as Pillow converts its mode I;16.
-/// Returns 1 and memory for png_pixels_free, or 0 and a message.
+/// Returns png_decoded and memory for png_pixels_free; or png_too_large, before anything of the size of
+/// the image is allocated; or png_failed; both of these with a message.
 int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, uint8_t **pixels,
                       uint32_t *width, uint32_t *height, int *channels,
                       char message[png_message_size]);

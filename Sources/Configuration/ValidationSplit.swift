@@ -1,0 +1,69 @@
+// Which images of a data set are held out.
+
+/// A split of a data set into training and validation: by number, by share, by folder or by archive.
+package struct ValidationSplit: Section {
+  /// Of each class every n-th image is held out; 0 for none.
+  package var every = 0
+  /// Of each class this share is held out, as evenly spread as can be.
+  package var share = 0.0
+  /// What lies below this folder is held out.
+  package var folder: String?
+  /// So many of the last archives are held out.
+  package var shards = 0
+
+  package init() {}
+
+  package static var fields: [Field<Self>] {
+    [
+      .integer("every", \.every, 0...1_000_000_000), .number("share", \.share, .from(0, below: 1)),
+      .optionalText("folder", \.folder), .integer("shards", \.shards, 0...1_000_000),
+    ]
+  }
+
+  /// - Parameters:
+  ///   - path: the key of this section
+  ///   - training: the folder that training images lie below
+  /// - Throws: `ConfigurationError`
+  package func validate(at path: String, folder training: String?) throws {
+    let chosen = [every > 0, share > 0, shards > 0 || folder != nil].filter { $0 }.count
+    guard chosen <= 1 else {
+      throw ConfigurationError(
+        "\(path): expected one of every, share, and a folder or source of its own")
+    }
+    guard every != 1 else {
+      throw ConfigurationError("\(path): holds every image out; one must be left to train on")
+    }
+    if folder != nil, shards == 0, training == nil || training == folder {
+      throw ConfigurationError(
+        "\(path).folder: needs a folder of training images besides, as in folder: train")
+    }
+  }
+}
+
+extension RunFile.DataSource {
+  /// As `ValidationSplit`, with the archives by their path.
+  package struct Validation: Section {
+    package var every = 0
+    package var share = 0.0
+    package var folder: String?
+    /// A source of its own that is held out, as `data.source`.
+    package var source: String?
+
+    package init() {}
+
+    package static var fields: [Field<Self>] {
+      [
+        .integer("every", \.every, 0...1_000_000_000),
+        .number("share", \.share, .from(0, below: 1)),
+        .optionalText("folder", \.folder), .optionalText("source", \.source),
+      ]
+    }
+
+    /// - Parameter archives: of `source`
+    package func split(archives: Int) -> ValidationSplit {
+      var split = ValidationSplit()
+      (split.every, split.share, split.folder, split.shards) = (every, share, folder, archives)
+      return split
+    }
+  }
+}

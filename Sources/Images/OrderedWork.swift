@@ -1,0 +1,127 @@
+// Work on many elements by several threads, handed over in order.
+
+import Glibc
+
+/// Elements that threads compute and one thread takes, first to last, whoever finished first.
+enum OrderedWork {
+  /// Elements that may be ready before their turn, for each thread.
+  private static let ahead = 8
+
+  /// Calls `consume` with `compute(i)` for every i, in order and on the calling thread; `compute` runs on
+  /// `threads` other threads, or on this one where one thread is asked for.
+  /// - Throws: what `consume` throws; the threads have ended then
+  static func run<Element: Sendable>(
+    _ range: Range<Int>, threads: Int, compute: @escaping @Sendable (Int) -> Element,
+    consume: (Int, Element) throws -> Void
+  ) throws {
+    guard threads > 1, range.count > 1 else {
+      for i in range { try consume(i, compute(i)) }
+      return
+    }
+    let queue = Queue<Element>(range, ahead: threads * ahead)
+    let workers = (0..<threads).map { _ in
+      Thread {
+        while let i = queue.claim() { queue.finish(i, compute(i)) }
+      }
+    }
+    defer {
+      queue.stop()
+      for worker in workers { worker.join() }
+    }
+    for i in range { try consume(i, queue.take(i)) }
+  }
+
+  /// Sendable because every access to its variables holds the mutex.
+  private final class Queue<Element: Sendable>: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let isReady = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let hasRoom = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let end: Int
+    private let ahead: Int
+    private var next: Int
+    private var taken: Int
+    private var ready: [Int: Element] = [:]
+    private var isStopped = false
+
+    init(_ range: Range<Int>, ahead: Int) {
+      (next, taken, end) = (range.lowerBound, range.lowerBound, range.upperBound)
+      self.ahead = ahead
+      pthread_mutex_init(mutex, nil)
+      pthread_cond_init(isReady, nil)
+      pthread_cond_init(hasRoom, nil)
+    }
+
+    deinit {
+      pthread_cond_destroy(isReady)
+      pthread_cond_destroy(hasRoom)
+      pthread_mutex_destroy(mutex)
+      isReady.deallocate()
+      hasRoom.deallocate()
+      mutex.deallocate()
+    }
+
+    /// The next element's number; nil when there are no more.
+    func claim() -> Int? {
+      pthread_mutex_lock(mutex)
+      defer { pthread_mutex_unlock(mutex) }
+      while !isStopped, next < end, next >= taken + ahead { pthread_cond_wait(hasRoom, mutex) }
+      guard !isStopped, next < end else { return nil }
+      next += 1
+      return next - 1
+    }
+
+    func finish(_ i: Int, _ element: Element) {
+      pthread_mutex_lock(mutex)
+      ready[i] = element
+      if i == taken { pthread_cond_signal(isReady) }
+      pthread_mutex_unlock(mutex)
+    }
+
+    /// Waits for element `i`.
+    func take(_ i: Int) -> Element {
+      pthread_mutex_lock(mutex)
+      defer { pthread_mutex_unlock(mutex) }
+      while true {
+        if let element = ready.removeValue(forKey: i) {
+          taken = i + 1
+          pthread_cond_signal(hasRoom)
+          return element
+        }
+        pthread_cond_wait(isReady, mutex)
+      }
+    }
+
+    func stop() {
+      pthread_mutex_lock(mutex)
+      isStopped = true
+      pthread_cond_broadcast(hasRoom)
+      pthread_mutex_unlock(mutex)
+    }
+  }
+
+  /// A running thread of the system: decoding must not take the cooperative pool.
+  private struct Thread {
+    private let handle: pthread_t
+
+    init(_ body: @escaping @Sendable () -> Void) {
+      let box = Unmanaged.passRetained(Body(run: body))
+      var handle = pthread_t()
+      let error = pthread_create(
+        &handle, nil,
+        { context in
+          Unmanaged<Body>.fromOpaque(context!).takeRetainedValue().run()
+          return nil
+        }, box.toOpaque())
+      precondition(error == 0, "OrderedWork: \(String(cString: strerror(error)))")
+      self.handle = handle
+    }
+
+    func join() { pthread_join(handle, nil) }
+  }
+
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+
+    init(run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+}

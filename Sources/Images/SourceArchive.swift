@@ -1,0 +1,128 @@
+// A file of images as it lies on the disk: a tar or a zip.
+
+import Files
+
+/// An archive and what messages call it.
+package struct SourceArchive: Sendable {
+  package let path: String
+  package let name: String
+  /// What its names are taken to lie below, parts joined by `/`: one of many shards is a folder.
+  package let folder: String
+
+  package init(path: String, name: String? = nil, folder: String = "") {
+    (self.path, self.name, self.folder) = (path, name ?? path, folder)
+  }
+}
+
+/// Where the bytes of a file lie in an archive.
+struct StoredFile {
+  /// Number of the archive.
+  let archive: Int
+  /// In a tar the first byte, in a zip the local header.
+  let place: Int
+  /// Bytes in the archive.
+  let stored: Int
+  /// Bytes of the file.
+  let size: Int
+  let crc: UInt32
+  let method: Method
+
+  enum Method: UInt8 {
+    /// As they are: a tar's.
+    case plain
+    case zipStored
+    case zipDeflated
+  }
+}
+
+/// The archives of one source, open.
+struct OpenArchives {
+  private let files: [MappedFile]
+  let names: [String]
+  /// What each archive's names are taken to lie below.
+  let folders: [[String]]
+
+  /// Larger than any photograph's file; what deflate may make of an entry.
+  private static let mostFileBytes = 1 << 28
+
+  /// - Throws: `FileError`
+  init(_ archives: [SourceArchive]) throws {
+    files = try archives.map { try MappedFile($0.path) }
+    names = archives.map(\.name)
+    folders = archives.map { $0.folder.split(separator: "/").map(String.init) }
+  }
+
+  /// Calls `found` with every file and folder of every archive, in their order there.
+  /// - Throws: `FileError` on damage and on names that leave the archive, or what `found` throws
+  func visit(_ found: (Item) throws -> Void) throws {
+    for archive in files.indices {
+      let bytes = files[archive].bytes
+      if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6]) {
+        try forEachOfZip(archive, found)
+      } else if bytes.starts(with: [0x1F, 0x8B]) {
+        throw FileError("\(names[archive]): is compressed by gzip; unpack it with gunzip first")
+      } else {
+        try forEachOfTar(archive, TarReader(files[archive], called: names[archive]), found)
+      }
+    }
+  }
+
+  /// Calls `found` with what a tar within a tar holds.
+  func visit(inTar file: StoredFile, called name: String, _ found: (Item) throws -> Void) throws {
+    let reader = TarReader(
+      files[file.archive], range: file.place..<file.place + file.stored,
+      called: "\(names[file.archive]): \(name)")
+    try forEachOfTar(file.archive, reader, found)
+  }
+
+  /// The bytes of a file.
+  /// - Throws: `FileError` where they are not what the archive promises
+  func withBytes<T>(
+    _ file: StoredFile, called name: String, _ body: (UnsafeRawBufferPointer) throws -> T
+  ) throws -> T {
+    if file.method == .plain {
+      return try body(
+        UnsafeRawBufferPointer(
+          rebasing: files[file.archive].bytes[file.place..<file.place + file.stored]))
+    }
+    let entry = ZipArchive.Entry(
+      name: name, method: file.method == .zipStored ? 0 : 8, compressedSize: file.stored,
+      size: file.size, crc: file.crc, header: file.place)
+    return try ZipArchive.withBytes(
+      of: entry, in: files[file.archive], called: names[file.archive], most: Self.mostFileBytes,
+      body)
+  }
+
+  /// A file or folder.
+  struct Item {
+    let name: String
+    /// Number of the archive.
+    let archive: Int
+    /// Nil for a folder.
+    let file: StoredFile?
+  }
+
+  private func forEachOfTar(
+    _ archive: Int, _ reader: TarReader, _ found: (Item) throws -> Void
+  ) throws {
+    while let entry = try reader.next() {
+      let file = StoredFile(
+        archive: archive, place: reader.range.lowerBound, stored: entry.size, size: entry.size,
+        crc: 0, method: .plain)
+      try found(Item(name: entry.name, archive: archive, file: entry.isFolder ? nil : file))
+    }
+  }
+
+  private func forEachOfZip(_ archive: Int, _ found: (Item) throws -> Void) throws {
+    try ZipArchive.forEachFile(of: files[archive], called: names[archive]) { name, entry in
+      guard let entry else {
+        try found(Item(name: name, archive: archive, file: nil))
+        return
+      }
+      let file = StoredFile(
+        archive: archive, place: entry.header, stored: entry.compressedSize, size: entry.size,
+        crc: entry.crc, method: entry.method == 0 ? .zipStored : .zipDeflated)
+      try found(Item(name: name, archive: archive, file: file))
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// The arguments of `ingest`.
+
+import Configuration
+
+/// `ingest`: packs archives of images into one data set file.
+package struct IngestArguments: JobArguments {
+  package static let kind = JobKind.ingest
+  /// SHA-256 of the artifact: a tar or a zip.
+  package var source = ""
+  /// What messages call the source.
+  package var sourceName = ""
+  /// SHA-256 of further archives that are read as one with the source.
+  package var shards: [String] = []
+  /// What messages call them.
+  package var shardNames: [String] = []
+  /// For source and shards in this order the folder that their names are taken to lie below, `.` for
+  /// none; empty where none lies below one.
+  package var archiveFolders: [String] = []
+  /// Only what lies below this folder of the archives is read.
+  package var folder: String?
+  package var validation = ValidationSplit()
+  package var image = Image()
+  /// Broken images that may be left out.
+  package var skipLimit = 0
+  /// Images between two checkpoints.
+  package var checkpointEvery = 50_000
+
+  package init() {}
+
+  package static let additions: Set<String> = [
+    "shards", "shard_names", "archive_folders", "folder", "validation", "checkpoint_every",
+  ]
+
+  package struct Image: Section {
+    package var size = 32
+    package var channels = 3
+
+    package static var fields: [Field<Self>] {
+      [.integer("size", \.size, 1...4096), .integer("channels", \.channels, 1...3)]
+    }
+  }
+
+  package static var fields: [Field<Self>] {
+    [
+      .text("source", \.source), .text("source_name", \.sourceName),
+      .texts("shards", \.shards), .texts("shard_names", \.shardNames),
+      .texts("archive_folders", \.archiveFolders), .optionalText("folder", \.folder),
+      .section("validation", \.validation), .section("image", \.image),
+      .integer("skip_limit", \.skipLimit, 0...1_000_000_000),
+      .integer("checkpoint_every", \.checkpointEvery, 1...1_000_000_000),
+    ]
+  }
+
+  package var parents: [Int] { [] }
+
+  package func validate() throws {
+    for (key, digest) in [("source", source)] + shards.map({ ("shards", $0) }) {
+      guard digest.wholeMatch(of: /[0-9a-f]{64}/) != nil else {
+        throw ConfigurationError(
+          "\(key): found '\(digest)', expected the SHA-256 of a stored tar or zip, 64 hexadecimal "
+            + "digits")
+      }
+    }
+    guard shardNames.count == shards.count else {
+      throw ConfigurationError(
+        "shard_names: found \(shardNames.count), expected one for each of the \(shards.count) shards"
+      )
+    }
+    guard archiveFolders.isEmpty || archiveFolders.count == shards.count + 1 else {
+      throw ConfigurationError(
+        "archive_folders: found \(archiveFolders.count), expected none or one for source and each of "
+          + "the \(shards.count) shards")
+    }
+    guard image.channels != 2 else {
+      throw ConfigurationError("image.channels: found 2, expected 1 or 3")
+    }
+    try validation.validate(at: "validation", folder: folder)
+    guard validation.shards <= shards.count else {
+      throw ConfigurationError(
+        "validation.shards: found \(validation.shards) of \(shards.count + 1) archives; one must be "
+          + "left to train on")
+    }
+  }
+}

@@ -1,0 +1,86 @@
+// Pictures from JPEG files, and from files of either kind.
+
+import CJPEG
+
+extension Picture {
+  /// What a picture's first bytes say it is; names are often wrong (ImageNet holds a PNG called JPEG).
+  enum Format: Equatable {
+    case png
+    case jpeg
+    /// Known, but not read.
+    case other(String)
+
+    private static let signatures: [([UInt8], Format)] = [
+      ([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A], .png), ([0xFF, 0xD8, 0xFF], .jpeg),
+      (Array("GIF8".utf8), .other("a GIF")), (Array("RIFF".utf8), .other("a WebP or other RIFF")),
+      (Array("BM".utf8), .other("a BMP")), ([0x49, 0x49, 0x2A, 0], .other("a TIFF")),
+      ([0x4D, 0x4D, 0, 0x2A], .other("a TIFF")), (Array("<".utf8), .other("a text or a web page")),
+    ]
+
+    init?(of bytes: UnsafeRawBufferPointer) {
+      guard let found = Self.signatures.first(where: { bytes.starts(with: $0.0) }) else {
+        return nil
+      }
+      self = found.1
+    }
+  }
+
+  /// Decodes a JPEG or PNG file, told apart by its bytes, to gray or RGB.
+  /// - Parameters:
+  ///   - channels: 1 or 3
+  ///   - mostPixels: larger ones are refused
+  /// - Throws: `PictureError`
+  package init(
+    file bytes: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels
+  ) throws {
+    switch Format(of: bytes) {
+    case .png: self = try Picture(png: bytes, channels: channels, mostPixels: mostPixels)
+    case .jpeg: self = try Picture(jpeg: bytes, channels: channels, mostPixels: mostPixels)
+    case .other(let name): throw PictureError(description: "is \(name); JPEG and PNG are read")
+    case nil:
+      throw PictureError(
+        description: bytes.isEmpty ? "an empty file" : "is neither a JPEG nor a PNG")
+    }
+  }
+
+  /// Decodes a JPEG file to gray or RGB, as Pillow's `convert("L")` and `convert("RGB")` do, to the
+  /// bit: its accurate integer transform, smooth upsampling, CMYK inverted as Adobe stores it;
+  /// profiles and orientation are ignored.
+  /// - Parameter channels: 1 or 3
+  /// - Throws: `PictureError`, also on truncated files
+  package init(
+    jpeg: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels
+  ) throws {
+    guard !jpeg.isEmpty else { throw PictureError(description: "an empty file is no JPEG") }
+    self = try Self.decoded(channels: channels, mostPixels) { most in
+      var memory: UnsafeMutablePointer<UInt8>?
+      var (width, height, found) = (UInt32(0), UInt32(0), Int32(0))
+      var message = [CChar](repeating: 0, count: Int(jpeg_message_size))
+      let outcome = jpeg_pixels_decode(
+        jpeg.bindMemory(to: UInt8.self).baseAddress, jpeg.count, UInt64(most), &memory, &width,
+        &height, &found, &message)
+      guard Int(outcome) == jpeg_decoded, let memory else {
+        return .refused(text(message), isTooLarge: Int(outcome) == jpeg_too_large)
+      }
+      if found == 4 {
+        invertedInkToRGB(memory, pixels: Int(width) * Int(height))
+        found = 3
+      }
+      return .pixels(
+        memory, width: Int(width), height: Int(height), channels: Int(found),
+        free: jpeg_pixels_free)
+    }
+  }
+}
+
+/// Inverted CMYK to RGB in place, packed closer: Pillow, libImaging/Convert.c, `cmyk2rgb`.
+private func invertedInkToRGB(_ bytes: UnsafeMutablePointer<UInt8>, pixels: Int) {
+  for i in 0..<pixels {
+    let light = UInt32(bytes[i * 4 + 3])
+    for c in 0..<3 {
+      let product = UInt32(255 - bytes[i * 4 + c]) * light + 128
+      let ink = (product >> 8 + product) >> 8
+      bytes[i * 3 + c] = UInt8(light > ink ? light - ink : 0)
+    }
+  }
+}

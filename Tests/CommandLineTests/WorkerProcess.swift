@@ -1,0 +1,50 @@
+// A worker beside a test, for those that kill what it runs.
+
+import Foundation
+
+/// `pra worker` in the background; it ends with its owner.
+final class WorkerProcess {
+  let process = Process()
+
+  init(_ world: World) throws {
+    process.executableURL = Self.executable
+    process.arguments = ["worker", "--threads", "1", "--beat", "1", "--lease", "5"]
+    process.environment = [
+      "PATH": "/usr/bin:/bin", "HOME": world.folder, "TMPDIR": world.folder,
+      "PRA_DATABASE_URL": world.database.url.conninfo,
+    ]
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+  }
+
+  deinit {
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  /// The stage that it runs, by its program's name.
+  func stage(_ program: String) -> pid_t? {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return names.compactMap(pid_t.init).first { pid in
+      guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+        text.contains("(\(program)) "), let end = text.lastIndex(of: ")")
+      else { return false }
+      let fields = text[end...].split(separator: " ")
+      return fields[1] != "Z" && pid_t(fields[2]) == process.processIdentifier
+    }
+  }
+
+  private static let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent().appending(path: "pra")
+}
+
+/// Polls; a test that waits two minutes has failed.
+func wait(_ condition: () throws -> Bool) throws {
+  let end = ContinuousClock.now + .seconds(120)
+  while try !condition() {
+    guard ContinuousClock.now < end else { throw TimedOut() }
+    usleep(2000)
+  }
+}
+private struct TimedOut: Error {}

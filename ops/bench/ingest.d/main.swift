@@ -1,0 +1,32 @@
+// Speed of ingest on one tar of photographs; `ops/bench/ingest` calls it.
+
+import Files
+import Foundation
+import Images
+
+let words = CommandLine.arguments
+guard words.count == 4, let size = Int(words[2]), let threads = Int(words[3]) else {
+  print("usage: bench-ingest TAR SIZE THREADS")
+  exit(2)
+}
+let folder = FileManager.default.temporaryDirectory.appending(path: "pra-bench-\(getpid())").path()
+try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+Ingest.keepMemory()  // as the stage does
+var options = Ingest.Options(size: size, channels: 3)
+options.threads = threads
+let start = ContinuousClock.now
+let job = try IngestJob(
+  [SourceArchive(path: words[1])], to: "\(folder)/data.packed", validationPath: "",
+  options: options)
+let listed = ContinuousClock.now
+try job.run(to: job.total)
+let report = try job.commit()
+let seconds = (ContinuousClock.now - start) / .seconds(1)
+let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+let anonymous = status.split(separator: "\n").first { $0.hasPrefix("RssAnon") } ?? "RssAnon: ?"
+print(
+  String(
+    format: "%.3f %d %.3f %@", seconds, report.training.images, (listed - start) / .seconds(1),
+    String(anonymous.split(separator: " ")[1])))
+print(report.training.fingerprint)
+try FileManager.default.removeItem(atPath: folder)

@@ -205,7 +205,7 @@ private struct FolderImages: ImageSource {
       let picture = try Picture(png: reader.bytes(in: file.range), channels: 3)
       return LoadedImage(
         height: picture.height, width: picture.width, channels: 3, pixels: picture.pixels)
-    } catch let error as PNGError {
+    } catch let error as PictureError {
       throw PermanentFailure("\(description.name): '\(file.name)': \(error)")
     }
   }

@@ -149,7 +149,7 @@ when (new.outcome = 'fault' and new.cause in ('signal', 'out-of-memory'))
 execute function pra_store.note_crash();
 
 -- Lanes in which arrays stand: the claim takes all others as they come.
-create index jobs_arrays_in_line on pra_store.jobs (lane_id)
+create index jobs_arrays_in_line on pra_store.jobs (lane_id, place)
   where state = 'ready' and due and array_first is not null;
 
 create or replace view pra.events as

@@ -175,6 +175,7 @@ begin
       if not exists (
         select from pra_store.jobs as j
         where j.lane_id = lanes[1] and j.state = 'ready' and j.due and j.array_first is not null
+          and j.place >= from_place
       ) then
         return query
           with mine as materialized (
@@ -232,7 +233,7 @@ begin
         continue;
       end if;
       select array_agg(h.id) as ids, array_agg(h.is_array) as arrays, array_agg(h.gang) as gangs,
-        array_agg(h.time_limit) as endings, 1 as runs, count(*) filter (where h.is_array) as array_count,
+        array_agg(h.time_limit) as endings, 1::bigint as runs, count(*) filter (where h.is_array) as array_count,
         min(h.place) as got_to
       into heads
       from (

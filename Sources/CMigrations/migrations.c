@@ -67,8 +67,53 @@ static const unsigned char sql_0031[] = {
 static const unsigned char sql_0032[] = {
 #embed "../../migrations/0032_garbage.sql"
 };
+static const unsigned char sql_0034[] = {
+#embed "../../migrations/0034_history.sql"
+};
+static const unsigned char sql_0035[] = {
+#embed "../../migrations/0035_fast_claim.sql"
+};
+static const unsigned char sql_0036[] = {
+#embed "../../migrations/0036_arguments.sql"
+};
+static const unsigned char sql_0037[] = {
+#embed "../../migrations/0037_enqueue.sql"
+};
+static const unsigned char sql_0038[] = {
+#embed "../../migrations/0038_retention.sql"
+};
+static const unsigned char sql_0039[] = {
+#embed "../../migrations/0039_why.sql"
+};
 static const unsigned char sql_0055[] = {
 #embed "../../migrations/0055_named_artifacts.sql"
+};
+static const unsigned char contract_compare[] = {
+#embed "../../workers/compare/contract.json"
+};
+static const unsigned char contract_evaluate[] = {
+#embed "../../workers/evaluate/contract.json"
+};
+static const unsigned char contract_features[] = {
+#embed "../../workers/features/contract.json"
+};
+static const unsigned char contract_ingest[] = {
+#embed "../../workers/ingest/contract.json"
+};
+static const unsigned char contract_neighbours[] = {
+#embed "../../workers/neighbours/contract.json"
+};
+static const unsigned char contract_probe[] = {
+#embed "../../workers/probe/contract.json"
+};
+static const unsigned char contract_reference[] = {
+#embed "../../workers/reference/contract.json"
+};
+static const unsigned char contract_sample[] = {
+#embed "../../workers/sample/contract.json"
+};
+static const unsigned char contract_train[] = {
+#embed "../../workers/train/contract.json"
 };
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
@@ -95,10 +140,28 @@ static const PRAMigration migrations[] = {
   MIGRATION(0030, "0030_metric_batches.sql"),
   MIGRATION(0031, "0031_stores.sql"),
   MIGRATION(0032, "0032_garbage.sql"),
+  MIGRATION(0034, "0034_history.sql"),
+  MIGRATION(0035, "0035_fast_claim.sql"),
+  MIGRATION(0036, "0036_arguments.sql"),
+  MIGRATION(0037, "0037_enqueue.sql"),
+  MIGRATION(0038, "0038_retention.sql"),
+  MIGRATION(0039, "0039_why.sql"),
   MIGRATION(0055, "0055_named_artifacts.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {
   *count = sizeof migrations / sizeof migrations[0];
   return migrations;
+}
+
+#define CONTRACT(kind) {#kind, contract_##kind, sizeof contract_##kind}
+
+static const PRAContract contracts[] = {
+  CONTRACT(compare), CONTRACT(evaluate), CONTRACT(features), CONTRACT(ingest), CONTRACT(neighbours),
+  CONTRACT(probe), CONTRACT(reference), CONTRACT(sample), CONTRACT(train),
+};
+
+const PRAContract *pra_contracts(size_t *count) {
+  *count = sizeof contracts / sizeof contracts[0];
+  return contracts;
 }

@@ -161,14 +161,12 @@ package struct SubmitQueue {
     try connection.query(Queries.resumeQueue, [.text(queue)])
   }
 
-  /// A word for programs and a sentence for people, one pair per reason.
-  package func whyPending(_ job: Int64) throws(PostgresError) -> [(reason: String, detail: String)]
+  /// Why a job does not run: words for programs, in order, and a sentence for people.
+  package func whyPending(_ job: Int64) throws(PostgresError) -> (reasons: [String], detail: String)
   {
-    var reasons: [(reason: String, detail: String)] = []
-    for row in try connection.query(Queries.whyPending, [.integer(job)]) {
-      reasons.append((try row.string("reason"), try row.string("detail")))
-    }
-    return reasons
+    let row = try connection.query(Queries.whyPending, [.integer(job)]).single()
+    let words = try row.string("reason")
+    return (words.split(separator: ", ").map(String.init), try row.string("detail"))
   }
 
   /// All reasons in one sentence.

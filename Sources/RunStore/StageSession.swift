@@ -13,7 +13,7 @@ package final class StageSession {
   package let jobID: Int64
   package let epoch: Int64
   package let runID: Int64
-  /// Of the job's kind, as JSON text.
+  /// Of the job's kind, as JSON text; with the secrets that they refer to.
   package let arguments: String
   /// A folder of this attempt alone, deleted afterwards.
   package let scratch: String
@@ -74,7 +74,8 @@ package final class StageSession {
       url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report,
       environment: environment)
     let (jobID, epoch) = (jobID, epoch)
-    (runID, arguments) = try connection.run { connection in
+    let stored: String
+    (runID, stored) = try connection.run { connection in
       let job = try connection.query(Queries.job, [.integer(jobID)]).single()
       guard try job.string("state") == "running", try job.integer("epoch") == epoch else {
         throw LeaseLost(
@@ -82,6 +83,7 @@ package final class StageSession {
       }
       return (try job.integer("run_id"), try job.string("arguments"))
     }
+    arguments = try SecretReferences.resolve(stored, environment: environment)
     metrics = MetricWriter(job: jobID, epoch: epoch, folder: scratch) { onLost($0.description) }
     metricThread = metrics.start(url: url, report: Self.report)
   }

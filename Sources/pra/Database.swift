@@ -45,7 +45,9 @@ enum Database {
       }
     }
     let (url, change) = try cluster.up()
-    let migrated = try Migrator(Connection(url, name: "pra migrate")).migrate()
+    let connection = try Connection(url, name: "pra migrate")
+    let migrated = try Migrator(connection).migrate()
+    try Contracts.write(to: connection)
     switch change {
     case .created: complain("pra: created a private database under \(home)")
     case .started: complain("pra: started the private database under \(home)")

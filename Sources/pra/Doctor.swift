@@ -151,6 +151,7 @@ private struct Library {
     Library(file: "libpng16.so.16", package: "libpng16-16"),
     Library(file: "libcrypto.so.3", package: "libssl3"),
     Library(file: "libopenblas.so.0", package: "libopenblas0"),
+    Library(file: "libcurl.so.4", package: "libcurl4"),
   ]
 
   func check() -> Finding {

@@ -8,16 +8,50 @@ import RunStore
 
 struct Logs: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print what a job's stage has printed.",
-    discussion: "Example: pra logs 12 -f")
+    abstract: "Print what a job's stage has printed, or all stages of a run.",
+    discussion: """
+      Of a run each line says whose it is: kind, job and attempt, worker.
+      Example: pra logs 12 -f; pra logs --run emoji -f
+      """)
 
-  @Argument(help: "Number of the job.") var id: Int64
+  @Argument(help: "Number of the job.") var id: Int64?
+  @Option(name: .customLong("run"), help: "All attempts of a run, on whichever workers.")
+  var runName: String?
   @Flag(name: .shortAndLong, help: "Go on until the job has ended.") var follow = false
   @Option(help: "The attempt; without it the latest.") var attempt: Int64?
   @Flag(help: "Print a JSON object a line: job, attempt, ordinal, text.") var json = false
 
+  func validate() throws {
+    guard (id == nil) != (runName == nil) else {
+      throw ValidationError("expected the number of a job, or --run and a run")
+    }
+    guard attempt == nil || id != nil else {
+      throw ValidationError("--attempt is of a job, not of a run")
+    }
+  }
+
   func run() throws {
     let connection = try Database.connect(.read)
+    if let id {
+      try show(job: id, connection)
+    } else {
+      try show(run: try connection.run(named: runName!).id, connection)
+    }
+  }
+
+  private func show(run: Int64, _ connection: Connection) throws {
+    var store = try Database.store(.read)
+    var log = RunLog(run: run, isJSON: json)
+    while true {
+      let isActive = try connection.query(Queries.isActive, [.integer(run)]).single()
+        .boolean("active")
+      let hasShown = try log.show(connection, &store, patience: follow ? Self.patience : nil)
+      guard follow, isActive || !log.isComplete else { return }
+      if !hasShown { usleep(Self.pause) }
+    }
+  }
+
+  private func show(job id: Int64, _ connection: Connection) throws {
     try connection.requireJob(id)
     if let attempt {
       let found = try connection.query(Queries.attemptExists, [.integer(id), .integer(attempt)])
@@ -38,7 +72,7 @@ struct Logs: ParsableCommand {
       }
       let chunks = try store.log(job: id, epoch: epoch, after: last.ordinal)
       for chunk in chunks {
-        show(chunk)
+        show(chunk, of: id)
         last.ordinal = chunk.ordinal
       }
       guard follow else { return }
@@ -59,7 +93,7 @@ struct Logs: ParsableCommand {
     ["succeeded", "failed", "cancelled", "quarantined"].contains(state)
   }
 
-  private func show(_ chunk: LogChunk) {
+  private func show(_ chunk: LogChunk, of id: Int64) {
     guard json else {
       FileHandle.standardOutput.write(Data(chunk.bytes))
       return

@@ -70,6 +70,14 @@ enum Queries {
     from pra.jobs as j left join pra.arrays as a on a.id = j.id
     where j.run_id = any ($1::bigint[]) and j.array_id is null order by j.run_id, j.id
     """
+  static let attemptsOfRun = """
+    select job_id, epoch, kind, worker_name, ended_at is not null as has_ended
+    from pra.attempts where run_id = $1::bigint order by started_at, job_id
+    """
+  static let isActive = """
+    select exists (
+      select from pra.jobs where run_id = $1::bigint and state in ('ready', 'running')) as active
+    """
   /// What `watch` without a name shows.
   static let activeRuns = """
     select id from pra.runs where state in ('pending', 'running', 'paused') order by id
@@ -256,6 +264,9 @@ enum Queries {
   static let dropMetrics = """
     select partition, bytes from pra.drop_metrics($1::timestamptz, $2::boolean)
     """
+  static let dropEvents = """
+    select partition, bytes from pra.drop_events($1::timestamptz, $2::boolean)
+    """
 
   /// Jobs with metrics or evaluations, and when the first of them was recorded.
   static let measuringJobs = """
@@ -322,5 +333,6 @@ enum Queries {
     measuringJobs,
     eventPage,
     evaluationEvents, activeRuns, stores, useStore, dropMetrics,
+    dropEvents, attemptsOfRun, isActive,
   ]
 }

@@ -45,10 +45,12 @@ struct Migrate: ParsableCommand {
       return
     }
     // The private database is migrated whenever it is opened.
-    let migrator = Migrator(try Connection(try Database.url(), name: "pra migrate"))
+    let connection = try Connection(try Database.url(), name: "pra migrate")
+    let migrator = Migrator(connection)
     switch action {
     case .apply:
       for migration in try migrator.migrate() { Swift.print("applied \(migration.name)") }
+      try Contracts.write(to: connection)
     case .verify: try migrator.verify()
     case .status, .print: break
     }

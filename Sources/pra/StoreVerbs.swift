@@ -54,6 +54,7 @@ struct GarbageCollection: ParsableCommand {
   @Option(help: "Hours without a reference after which an artifact goes.") var grace = 24.0
   @Option(help: "Metric points of months before this date go, too: 2026-01-01.")
   var dropMetricsBefore: String?
+  @Option(help: "Events of months before this date go, too.") var dropEventsBefore: String?
   @Flag(help: "Only say what would be dropped.") var dryRun = false
   @Flag(help: "Print JSON.") var json = false
 
@@ -94,10 +95,14 @@ struct GarbageCollection: ParsableCommand {
       throw Failure(message: "\(error)")
     }
     var months: [Garbage] = []
-    if let date = dropMetricsBefore {
-      months = try connection.query(Queries.dropMetrics, [.text(date), .boolean(dryRun)]).map {
+    for (what, before, statement) in [
+      ("metrics", dropMetricsBefore, Queries.dropMetrics),
+      ("events", dropEventsBefore, Queries.dropEvents),
+    ] {
+      guard let before else { continue }
+      months += try connection.query(statement, [.text(before), .boolean(dryRun)]).map {
         Garbage(
-          what: "metrics of \(try $0.string("partition").suffix(6))", count: 1,
+          what: "\(what) of \(try $0.string("partition").suffix(6))", count: 1,
           bytes: try $0.integer("bytes"))
       }
     }

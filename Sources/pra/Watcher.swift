@@ -65,7 +65,7 @@ struct Watcher {
         reason = try session.run { connection in
           try connection.query(Queries.whyReady, [runs]).first.map {
             let remedy =
-              try $0.string("reason") == "no-worker" ? "; start one with pra worker" : ""
+              try $0.string("reason").contains("no-worker") ? "; start one with pra worker" : ""
             return "job \(try $0.string("id")) waits: \(try $0.string("detail"))\(remedy)"
           }
         }

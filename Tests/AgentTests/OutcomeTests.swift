@@ -49,6 +49,37 @@ import Testing
     #expect(lines.elementsEqual((0..<100_000).lazy.map { "line \($0)" }, by: { $0 == $1 }))
   }
 
+  @Test("a secret reaches its stage, and neither database nor log")
+  func secrets() throws {
+    let world = try World()
+    let job = try world.enqueue(
+      #"{"act": "tell", "secret": "secret://team.key"}"#, "fault_retries => 0")
+    let agent = try world.agent(
+      "a", "idle=true", environment: ["PRA_SECRET_TEAM_KEY": "open-sesame \"1\""])
+    #expect(try agent.end() == .code(0))
+    #expect(try world.log(job).contains("it is [redacted]\n"))
+    #expect(try world.end(job) == "fault 70 never say [redacted]")
+    #expect(
+      try world.text("select arguments ->> 'secret' from pra.jobs") == "secret://team.key")
+    #expect(!agent.output.contains("sesame"))
+    for table in ["jobs", "attempts", "events", "log_chunks", "workers"] {
+      #expect(
+        try world.text(
+          "select count(*) from pra_store.\(table) as t where strpos(t::text, 'sesame') > 0") == "0"
+      )
+    }
+  }
+
+  @Test func aSecretThatTheWorkerLacksIsNamed() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "tell", "secret": "secret://team.key"}"#)
+    #expect(try world.agent("a", "idle=true").end() == .code(0))
+    #expect(
+      try world.end(job)
+        == "permanent 65 secret://team.key: the worker has no PRA_SECRET_TEAM_KEY in its environment"
+    )
+  }
+
   @Test func aStageOverItsTimeLimitIsStopped() throws {
     let world = try World()
     let job = try world.enqueue(

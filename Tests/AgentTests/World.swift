@@ -43,10 +43,12 @@ final class World {
     ).single().integer("job")
   }
 
-  func agent(_ name: String, _ settings: String...) throws -> AgentProcess {
+  func agent(_ name: String, _ settings: String..., environment: [String: String] = [:]) throws
+    -> AgentProcess
+  {
     try AgentProcess(
       ["url=\(url.conninfo)", "name=\(name)", "stages=\(Self.products)"] + settings,
-      environment: ["TMPDIR": folder, "PATH": "/usr/bin:/bin"])
+      environment: environment.merging(["TMPDIR": folder, "PATH": "/usr/bin:/bin"]) { $1 })
   }
 
   func text(_ sql: String) throws -> String? {

@@ -79,6 +79,35 @@ import Testing
     #expect(try world.pra("logs", "1", "--attempt", "2").status == 3)
   }
 
+  @Test("the logs of a run say of each line whose it is, over workers and attempts")
+  func logsOfARun() throws {
+    try world.claimFirst()
+    try world.admin.run(
+      """
+      select pra.append_log(1, 1, 0, 'one\ntw'), pra.append_log(1, 1, 1, 'o\n'),
+        pra.append_log(1, 1, 2, 'cut');
+      select pra.report_exit(1, 1, 'released')
+      """)
+    try world.claimFirst()
+    try world.admin.run(
+      "select pra.append_log(1, 2, 0, 'again\n'), pra.report_exit(1, 2, 'permanent', 'no')")
+    let name = try world.rows("select run_name from pra.jobs where id = 1")[0]
+    for follows in [false, true] {
+      let outcome =
+        try follows ? world.pra("logs", "--run", name, "-f") : world.pra("logs", "--run", name)
+      let kind = try world.rows("select kind from pra.jobs where id = 1")[0]
+      // A line without an end waits for one as long as its attempt may have more to say.
+      #expect(
+        outcome.output.split(separator: "\n").sorted() == [
+          "\(kind) 1.1 w | cut", "\(kind) 1.1 w | one", "\(kind) 1.1 w | two",
+          "\(kind) 1.2 w | again",
+        ])
+    }
+    #expect(try world.pra("logs").status == 2)
+    #expect(try world.pra("logs", "1", "--run", name).status == 2)
+    #expect(try world.pra("logs", "--run", "nobody").status == 3)
+  }
+
   @Test func followedLogsEndWithTheJob() throws {
     try world.claimFirst()
     try world.admin.run(

@@ -246,4 +246,29 @@ import Testing
     #expect(error?.message.hasPrefix(named) == true, "\(error?.message ?? "")")
     #expect(try world.value("select count(*) from pra_store.jobs") == "0")
   }
+
+  /// The session keeps its plans: what one lane was asked with must fit what two are asked with.
+  @Test("one session claims from one lane of arrays, then from two, then from one")
+  func lanesComeAndGo() throws {
+    let world = try QueueWorld()
+    let worker = try world.worker()
+    let other = try world.submit.createRun(name: "other")
+    for round in 0..<8 {
+      let runs = round % 2 == 0 ? [world.run] : [world.run, other]
+      for run in runs {
+        var job = NewJob(kind: "train", run: run)
+        job.array = JobArray(0...3)
+        _ = try world.submit.enqueue(job)
+      }
+      var leases: [Lease] = []
+      while leases.count < 4 * runs.count {
+        let claimed = try world.workers.claim(worker: worker, count: 2).map(\.lease)
+        try #require(!claimed.isEmpty)
+        leases += claimed
+      }
+      #expect(try world.workers.finishMany(worker: worker, leases).count == 4 * runs.count)
+    }
+    #expect(
+      try world.value("select count(*) from pra.jobs where state <> 'succeeded'") == "0")
+  }
 }

@@ -22,7 +22,7 @@ import Testing
     let id = try gang(world, 3)
     #expect(try world.workers.claim(worker: first, count: 2).isEmpty)
     #expect(try running(world) == "0")
-    #expect(try world.submit.whyPending(id).map(\.reason) == ["gang"])
+    #expect(try world.submit.whyPending(id).reasons == ["gang"])
     let second = try world.worker(slots: 2)
     let here = try world.workers.claim(worker: first, count: 2)
     #expect(here.count == 2)
@@ -94,7 +94,7 @@ import Testing
     let endless = try world.job()
     let long = try world.job { $0.timeLimit = .seconds(7200) }
     let short = try world.job { $0.timeLimit = .seconds(600) }
-    #expect(try world.submit.whyPending(endless).map(\.reason).contains("behind-gang"))
+    #expect(try world.submit.whyPending(endless).reasons.contains("behind-gang"))
     #expect(try world.workers.claim(worker: worker, count: 2).map(\.lease.job) == [short])
     #expect(try world.submit.state(of: long) == .ready)
   }

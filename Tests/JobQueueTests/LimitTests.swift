@@ -13,9 +13,10 @@ import Testing
     #expect(first.map(\.job) == [jobs[0], jobs[1]])
     #expect(try world.value("select held_by from pra.limits") == "{\(jobs[0]),\(jobs[1])}")
     let why = try world.submit.whyPending(jobs[2])
-    #expect(why.first?.reason == "limit")
+    #expect(why.reasons.first == "limit")
     #expect(
-      why.first?.detail == "limit \"licence\" is full: 2 of 2 held by jobs \(jobs[0]), \(jobs[1])")
+      why.detail.hasPrefix(
+        "limit \"licence\" is full: 2 of 2 held by jobs \(jobs[0]), \(jobs[1]);"))
     try world.workers.release(first[0])
     #expect(try world.workers.claim(worker: worker, count: 4).map(\.lease.job) == [jobs[0]])
     try world.workers.finish(first[1])

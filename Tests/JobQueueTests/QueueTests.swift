@@ -73,7 +73,7 @@ import Testing
     let job = try world.job { $0.delay = .seconds(3600) }
     let worker = try world.worker()
     #expect(try world.workers.claim(worker: worker).isEmpty)
-    #expect(try world.submit.whyPending(job).map(\.reason).contains("delayed"))
+    #expect(try world.submit.whyPending(job).reasons.contains("delayed"))
     #expect(try world.submit.retry(job) == .ready)
     #expect(try world.claimOne(worker).job == job)
   }
@@ -90,7 +90,7 @@ import Testing
     let job = try world.job { $0.requirements = [requirement] }
     let worker = try world.worker(labels: #"{"gpu": "2", "host": "a7"}"#)
     if !fits {
-      #expect(try world.submit.whyPending(job).map(\.reason) == ["no-matching-worker"])
+      #expect(try world.submit.whyPending(job).reasons == ["no-matching-worker"])
     }
     #expect(try world.workers.claim(worker: worker).isEmpty == !fits)
   }
@@ -111,7 +111,7 @@ import Testing
     try world.submit.pause(run: world.run)
     try world.submit.pause(queue: "default")
     #expect(
-      try world.submit.whyPending(job).map(\.reason).prefix(2) == ["run-paused", "queue-paused"])
+      try world.submit.whyPending(job).reasons.prefix(2) == ["run-paused", "queue-paused"])
     #expect(try world.workers.claim(worker: worker).isEmpty)
     try world.submit.resume(run: world.run)
     #expect(try world.workers.claim(worker: worker).isEmpty)

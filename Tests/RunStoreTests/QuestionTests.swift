@@ -97,8 +97,8 @@ struct Question: Sendable, CustomTestStringConvertible {
           'number', 7, 'label', 0, 'class', 'sky', 'seed', 1,
           'sha256', encode(sha256('data'), 'hex'))),
         evaluations => '[
-          {"metric": "frechet.random", "scope": "overall", "value": 2.5, "images": 1},
-          {"metric": "frechet.random", "scope": "sky", "value": 3.5, "images": 1}]');
+          {"metric": "frechet.random-conv-32-v1", "scope": "overall", "value": 2.5, "images": 1},
+          {"metric": "frechet.random-conv-32-v1", "scope": "sky", "value": 3.5, "images": 1}]');
       select pra.finish(4, 1, metric_batch => 1);
       """)
     // Question 9 asks for values that are none; the resumed series has left its NaN behind.

@@ -225,10 +225,46 @@ import Testing
     session.close()
   }
 
+  /// The third attempt goes on from step 3 of the second, whose steps 4 and 5 are then nobody's: without
+  /// that the second's step 4 were the second best.
+  @Test("the best checkpoints are those of the series that survives")
+  func survivors() throws {
+    func step(_ session: StageSession, _ step: Int64, _ loss: Double) throws {
+      session.record([MetricPoint(name: "loss", step: step - 1, value: loss)])
+      let path = try attempt.write([UInt8(step), UInt8(attempt.epoch)], to: "state")
+      try session.registerCheckpoint(step: step, files: [(name: "state", path: path)])
+    }
+    let first = try attempt.open()
+    for (i, loss) in [9.0, 7].enumerated() { try step(first, Int64(i + 1), loss) }
+    first.close()
+    try attempt.claim()
+    let second = try attempt.open()
+    #expect(try second.latestCheckpoint(ofJob: attempt.job)?.step == 2)
+    for (i, loss) in [1.0, 2, 6].enumerated() { try step(second, Int64(i + 3), loss) }
+    second.close()
+    try attempt.claim()
+    let third = "\(attempt.job), \(attempt.epoch)"
+    try attempt.admin.run(
+      """
+      select pra.continue_from(\(third), 2, 3);
+      insert into pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
+      values (\(third), 1, 'loss', '{3,4}', '{4,8}');
+      select pra.absorb_metrics(\(third), 1);
+      select pra.register_checkpoint(\(third), step, files)
+      from pra.checkpoints where epoch = 2 and step > 3
+      """)
+    let kept = try attempt.admin.query(
+      "select * from pra.retain_checkpoints(null, keep_best => 2, dry => true)"
+    ).map { "\(try $0.string("epoch")) \(try $0.string("step")) \(try $0.text("reason") ?? "-")" }
+    #expect(kept == ["1 1 -", "1 2 -", "2 3 best", "2 4 -", "2 5 -", "3 4 best", "3 5 last"])
+  }
+
   @Test func nobodyButTheOwnerCollects() throws {
     for role in [DatabaseRole.read, .worker, .submit] {
       let connection = try Connection(attempt.url, role: role)
-      for call in ["collect_garbage()", "use_store('database')", "drop_metrics(now())"] {
+      for call in [
+        "collect_garbage()", "use_store('database')", "drop_metrics(now())", "drop_events(now())",
+      ] {
         #expect(throws: PostgresError.self) { try connection.run("select pra.\(call)") }
       }
     }

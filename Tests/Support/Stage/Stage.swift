@@ -6,10 +6,12 @@ import RunStore
 
 /// Arguments of a job of kind `test`.
 private struct Orders: Decodable {
-  /// succeed, refuse, fail, crash, hang, deaf, nothing, print or train.
+  /// succeed, refuse, fail, crash, hang, deaf, nothing, print, tell or train.
   let act: String
   /// print: lines to print; train: steps to make.
   var count: Int64? = nil
+  /// tell: what to print, and to fail with.
+  var secret: String? = nil
   /// train: a checkpoint after so many steps.
   var every: Int64? = nil
   /// train: the step before which the first attempt waits to be stopped or killed.
@@ -47,6 +49,10 @@ private struct Orders: Decodable {
       case "print":
         for line in 0..<orders.count! { print("line \(line)") }
         try session.finish(outputs: [:])
+      case "tell":
+        print("it is \(orders.secret!)")
+        fflush(nil)
+        throw StoreError("never say \(orders.secret!)")
       case "train": try train(session, orders)
       default: throw PermanentFailure("act: \"\(orders.act)\" is unknown")
       }

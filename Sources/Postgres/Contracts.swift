@@ -1,0 +1,27 @@
+import CMigrations
+
+/// What the kinds of jobs take as arguments, from the program to the database, which checks it.
+package struct Contracts {
+  /// `workers/<kind>/contract.json` as it was when the program was built, by kind.
+  package static let known: [(kind: String, json: String)] = {
+    var count = 0
+    let contracts = UnsafeBufferPointer(start: pra_contracts(&count), count: count)
+    return contracts.map { contract in
+      (
+        String(cString: contract.kind),
+        String(
+          decoding: UnsafeBufferPointer(start: contract.json, count: contract.length),
+          as: UTF8.self)
+      )
+    }
+  }()
+
+  /// Writes those that differ; for a session that may migrate.
+  package static func write(to connection: Connection) throws(PostgresError) {
+    try connection.query(
+      """
+      select pra.set_kind(c ->> 'kind', c -> 'arguments')
+      from jsonb_array_elements($1::jsonb) as c
+      """, [.text("[\(known.map(\.json).joined(separator: ","))]")])
+  }
+}

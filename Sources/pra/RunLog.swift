@@ -1,0 +1,94 @@
+// What all stages of a run print, as it comes, whichever workers they are on.
+
+import Files
+import Foundation
+import Postgres
+import RunStore
+
+/// The logs of the attempts of one run, read on and on.
+struct RunLog {
+  private struct Attempt: Hashable {
+    let job: Int64
+    let epoch: Int64
+  }
+
+  /// How far an attempt's log was read.
+  private struct Place {
+    let title: String
+    var ordinal: Int64 = -1
+    /// The beginning of a line whose end is still to come.
+    var line: [UInt8] = []
+    /// Looks in vain since the attempt has ended.
+    var quiet = 0
+  }
+
+  private let run: Int64
+  private let isJSON: Bool
+  private var places: [Attempt: Place] = [:]
+  /// Attempts that have ended and said all.
+  private var complete: Set<Attempt> = []
+
+  init(run: Int64, isJSON: Bool) {
+    (self.run, self.isJSON) = (run, isJSON)
+  }
+
+  /// Shows what has come since the last look.
+  /// - Parameter patience: looks in vain after its end until an attempt has nothing more to say; nil
+  ///   where this look is the only one
+  /// - Returns: whether there was anything
+  mutating func show(
+    _ connection: Connection, _ store: inout RetryingConnection, patience: Int?
+  ) throws -> Bool {
+    var hasShown = false
+    for row in try connection.query(Queries.attemptsOfRun, [.integer(run)]) {
+      let attempt = Attempt(job: try row.integer("job_id"), epoch: try row.integer("epoch"))
+      guard !complete.contains(attempt) else { continue }
+      var place =
+        try places[attempt]
+        ?? Place(
+          title: "\(row.string("kind")) \(attempt.job).\(attempt.epoch) "
+            + "\(row.string("worker_name")) | ")
+      let chunks = try store.log(job: attempt.job, epoch: attempt.epoch, after: place.ordinal)
+      for chunk in chunks {
+        place.ordinal = chunk.ordinal
+        isJSON ? printJSON(attempt, chunk) : print(chunk.bytes, &place)
+      }
+      hasShown = hasShown || !chunks.isEmpty
+      place.quiet = chunks.isEmpty ? place.quiet + 1 : 0
+      let hasEnded = try row.boolean("has_ended")
+      if patience.map({ hasEnded && place.quiet >= $0 }) ?? true {
+        if !place.line.isEmpty { print([UInt8(ascii: "\n")], &place) }
+        complete.insert(attempt)
+        places[attempt] = nil
+      } else {
+        places[attempt] = place
+      }
+    }
+    return hasShown
+  }
+
+  /// Whether all that was ever printed has been shown.
+  var isComplete: Bool { places.isEmpty }
+
+  private func print(_ bytes: [UInt8], _ place: inout Place) {
+    place.line += bytes
+    guard let end = place.line.lastIndex(of: UInt8(ascii: "\n")) else { return }
+    var out = Data()
+    for line in place.line[..<end].split(
+      separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    {
+      out += Array(place.title.utf8) + line + [UInt8(ascii: "\n")]
+    }
+    FileHandle.standardOutput.write(out)
+    place.line = Array(place.line[(end + 1)...])
+  }
+
+  private func printJSON(_ attempt: Attempt, _ chunk: LogChunk) {
+    let line = JSONText.object([
+      ("job", String(attempt.job)), ("attempt", String(attempt.epoch)),
+      ("ordinal", String(chunk.ordinal)),
+      ("text", JSONText.string(String(decoding: chunk.bytes, as: UTF8.self))),
+    ])
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+  }
+}

@@ -77,7 +77,7 @@ func run(_ options: Options) throws {
     }
     try writer.commit()
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     print("images \(count) peak_MiB \(usage.ru_maxrss / 1024)")
   case ("figures", 3):
     let (drawn, other) = (try table(words[1]), try table(words[2]))

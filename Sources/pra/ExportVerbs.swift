@@ -8,11 +8,11 @@ import RunStore
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write checkpoints, images, metrics or a comparison to files of other tools.",
+    abstract: "Write checkpoints, images, metrics or outputs of jobs to files.",
     discussion: "Example: pra export images emoji -o images",
     subcommands: [
       ExportCheckpoint.self, ExportImages.self, ExportNPZ.self, ExportTensorBoard.self,
-      ExportCSV.self, ExportComparison.self,
+      ExportCSV.self, ExportComparison.self, ExportOutputs.self,
     ])
 }
 
@@ -102,21 +102,53 @@ struct ExportComparison: ParsableCommand {
           "run \(found.id) has no finished comparison; a run file with variants or seeds and "
           + "evaluate: true makes one")
     }
-    try makeFolder(output)
-    var store = try Database.store(.read)
-    var paths: [String] = []
-    for row in rows {
-      paths.append("\(output)/\(try row.string("name"))")
-      try store.fetch(sha256: try row.string("sha256"), to: paths.last!)
+    try fetchOutputs(rows, to: output, of: ("run", found.id), json: json)
+  }
+}
+
+struct ExportOutputs: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "outputs",
+    abstract: "Write what a job has made, as a probe's figure or an evaluation's JSON.",
+    discussion: "Example: pra export outputs 12 -o probe")
+
+  @Argument(help: "Number of the job.") var id: Int64
+  @Option(name: .shortAndLong, help: "The folder to write into; made where it is missing.")
+  var output: String
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() throws {
+    let connection = try Database.connect(.read)
+    let rows = try connection.query(Queries.outputsOfJob, [.integer(id)])
+    guard !rows.isEmpty else {
+      guard try !connection.query(Queries.jobExists, [.integer(id)]).isEmpty else {
+        throw NotFound(message: "no job \(id)")
+      }
+      throw NotFound(message: "job \(id) has no outputs; those of a job come when it succeeds")
     }
-    if json {
-      print(
-        JSONText.object([
-          ("run", String(found.id)), ("files", JSONText.array(paths.map(JSONText.string))),
-        ]))
-    } else {
-      for path in paths { print(path) }
-    }
+    try fetchOutputs(rows, to: output, of: ("job", id), json: json)
+  }
+}
+
+/// Writes outputs under their names and prints where they are.
+/// - Parameter rows: name and sha256
+private func fetchOutputs(
+  _ rows: Rows, to folder: String, of owner: (key: String, id: Int64), json: Bool
+) throws {
+  try makeFolder(folder)
+  var store = try Database.store(.read)
+  var paths: [String] = []
+  for row in rows {
+    paths.append("\(folder)/\(try row.string("name"))")
+    try store.fetch(sha256: try row.string("sha256"), to: paths.last!)
+  }
+  if json {
+    print(
+      JSONText.object([
+        (owner.key, String(owner.id)), ("files", JSONText.array(paths.map(JSONText.string))),
+      ]))
+  } else {
+    for path in paths { print(path) }
   }
 }
 

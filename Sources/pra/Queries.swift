@@ -311,6 +311,9 @@ enum Queries {
         where c.run_id = $1::bigint and c.kind = 'compare')
     order by o.name
     """
+  static let outputsOfJob = """
+    select name, sha256 from pra.outputs where job_id = $1::bigint order by name
+    """
   static let checkpointFiles = """
     select f ->> 'name' as name, f ->> 'sha256' as sha256
     from pra.checkpoints as c, jsonb_array_elements(c.files) as f
@@ -327,7 +330,7 @@ enum Queries {
     evaluationRows, job, attempts, why, workers, watched, runOfJob, jobOfKey, trainArguments,
     whyReady, reusableRun, lockName, badJobs, imagesOfRun, metricNames, series, metrics,
     neighbourGrid, dataSets, dataSetRows, limits, limitRows, schedules, scheduleRows,
-    evaluations, randomFigures, comparison, lastCheckpoint, checkpointFiles, jobState,
+    evaluations, randomFigures, comparison, outputsOfJob, lastCheckpoint, checkpointFiles, jobState,
     attemptExists, drawnImages,
     labelledImages, comparedSettings, comparedMetrics, comparedEvaluations, comparedRulers,
     measuringJobs,

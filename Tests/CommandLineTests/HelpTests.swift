@@ -10,7 +10,8 @@ import Testing
     "", "up", "down", "migrate", "doctor", "run", "enqueue", "worker", "runs", "jobs", "job", "why",
     "logs", "watch", "workers", "cancel", "retry", "pause", "resume", "preempt", "images", "plot",
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
-    "export tensorboard", "export csv", "export comparison", "sql", "store", "gc", "completion",
+    "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",
+    "completion",
     "sweep", "schedule", "limits", "schedules", "drain", "weight", "data",
   ]
 

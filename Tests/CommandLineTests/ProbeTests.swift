@@ -52,6 +52,12 @@ import Testing
         == ["30"])
     let names = try world.rows("select name from pra.outputs where job_id = \(job) order by 1")
     #expect(names == ["probe.json", "probe.png", "probe.svg"])
+    let written = try world.pra("export", "outputs", job, "-o", "\(world.folder)/probe")
+    #expect(written.output == names.map { "\(world.folder)/probe/\($0)\n" }.joined())
+    let figure = try Picture(
+      png: Array(Data(contentsOf: URL(filePath: "\(world.folder)/probe/probe.png"))))
+    #expect(figure.width > 200 && figure.height > 100)
+    #expect(try world.pra("export", "outputs", "99999", "-o", world.folder).status == 3)
 
     let wrong = try world.answer(
       "enqueue", "probe", "--set", "train=\(train)", "--set", "weights=ema-0.5")

@@ -36,7 +36,7 @@ package func attention(
     uninitialized: [batch, tokens, width], type: value.type, on: value.device)
   var shape = attention_shape(
     batch: Int64(batch), tokens: Int64(tokens), heads: Int64(heads), size: Int64(width / heads),
-    causal: causal ? 1 : 0)
+    causal: causal ? 1 : 0, rounded: qkv.tape.roundsKeys ? 1 : 0)
   let scratch = Scratch(for: &shape, on: value)
   let cost = 4 * tokens * tokens * width / heads
   // Of one product of all heads; two forward, five backward with the scores made again.
@@ -73,47 +73,56 @@ package func attention(
   }
 }
 
-/// Rotated keys [batch, heads, size, stride] and values [batch, heads, stride, size] of the tokens
-/// seen so far, stride the capacity in whole vectors.
+/// Rotated keys and values of the tokens seen so far, in the order of `attention_cached`.
 package final class KeyValueCache {
-  let keys: Tensor
-  let values: Tensor
+  private let keys: Tensor
+  private let values: Tensor
+  private let width: Int
+  private let shape: attention_shape
   package let capacity: Int
   package private(set) var count = 0
   private let stride: Int
   private let scratch: Tensor
 
-  package init(
-    batch: Int, heads: Int, capacity: Int, size: Int, type: ElementType, on device: Device
-  ) {
-    stride = (capacity + 15) / 16 * 16
-    keys = Tensor(uninitialized: [batch, heads, size, stride], type: type, on: device)
-    values = Tensor(uninitialized: [batch, heads, stride, size], type: type, on: device)
-    scratch = Tensor(uninitialized: [device.threads, stride + size + 16], type: type, on: device)
+  /// - Parameter tape: of the operations around it; one that rounds keys halves the memory
+  package init(batch: Int, heads: Int, capacity: Int, size: Int, on tape: Tape) {
     self.capacity = capacity
+    width = heads * size
+    stride = (capacity + 15) / 16 * 16
+    var shape = attention_shape(
+      batch: Int64(batch), tokens: 1, heads: Int64(heads), size: Int64(size), causal: 1,
+      rounded: tape.roundsKeys ? 1 : 0)
+    let (type, device) = (tape.type, tape.device)
+    let numbers = batch * width * stride
+    let elements = tape.roundsKeys ? (2 * numbers + type.size - 1) / type.size : numbers
+    keys = Tensor(uninitialized: [elements], type: type, on: device)
+    values = Tensor(uninitialized: [elements], type: type, on: device)
+    let each = Int(keys.kernels.pointee.attention_cached_scratch!(&shape, Int64(stride)))
+    scratch = Tensor(
+      uninitialized: [device.threads, (each + 15) / 16 * 16], type: type, on: device)
+    self.shape = shape
   }
 
   /// Appends the tokens of qkv[batch, tokens, 3 * width] and attends causally over all so far.
   /// The result, [batch, tokens, width], equals `attention` on the whole sequence to the bit.
-  package func attend(_ qkv: Tensor, heads: Int, angles: RotaryAngles) -> Tensor {
+  package func attend(_ qkv: Tensor, angles: RotaryAngles) -> Tensor {
     let (batch, tokens, packed) = qkv.dimensions3
-    let width = packed / 3
     precondition(
-      qkv.type == keys.type && keys.shape == [batch, heads, width / heads, stride],
-      "KeyValueCache: \(qkv.shape) of \(qkv.type) for \(keys.shape) of \(keys.type)")
+      qkv.type == keys.type && batch == shape.batch && packed == 3 * width,
+      "KeyValueCache: \(qkv.shape) of \(qkv.type) for \(shape.batch) rows of 3 x \(width)")
     precondition(count + tokens <= capacity, "KeyValueCache: \(count) + \(tokens) > \(capacity)")
     precondition(angles.tokens >= count + tokens, "KeyValueCache: too few angles")
     let out = Tensor(uninitialized: [batch, tokens, width], type: qkv.type, on: qkv.device)
-    let shape = attention_shape(
-      batch: Int64(batch), tokens: Int64(tokens), heads: Int64(heads),
-      size: Int64(width / heads), causal: 1)
+    var shape = shape
+    shape.tokens = Int64(tokens)
     let (to, from, k, v) = (out.pointer, qkv.pointer, keys.pointer, values.pointer)
-    let first = count * (width / heads / 2)
+    let (heads, size) = (Int(shape.heads), Int(shape.size))
+    let first = count * (size / 2)
     let (cosine, sine) = (angles.cosine.pointer(at: first), angles.sine.pointer(at: first))
     let (position, limit) = (Int64(count), Int64(stride))
     let (working, each) = (scratch.pointer, scratch.width * qkv.type.size)
     let kernel = qkv.kernels.pointee.attention_cached!
-    let cost = 4 * tokens * (count + tokens) * width / heads
+    let cost = 4 * tokens * (count + tokens) * size
     qkv.device.parallel(batch * heads, cost: cost) { [shape] begin, end, thread in
       withUnsafePointer(to: shape) {
         kernel(

@@ -132,6 +132,11 @@ package final class Tape {
     products == .bfloat16 && type == .float32 && device.multipliesBFloat16 && !packsWeights
   }
 
+  /// Whether attention rounds rotated keys and values, with a cache of them or without.
+  var roundsKeys: Bool {
+    products == .bfloat16 && type == .float32 && device.multipliesBFloat16 && packsWeights
+  }
+
   /// A tensor into which no gradient flows.
   package func constant(_ tensor: Tensor) -> Variable {
     precondition(tensor.type == type, "constant: \(tensor.type) on a tape of \(type)")

@@ -61,7 +61,7 @@ package struct TransformerBlock {
     let mixed: Variable
     if let cache {
       precondition(causal && !packed.needsGradient, "a cache serves causal inference only")
-      mixed = x.tape.constant(cache.attend(packed.value, heads: heads, angles: angles))
+      mixed = x.tape.constant(cache.attend(packed.value, angles: angles))
     } else {
       mixed = attention(packed, heads: heads, angles: angles, causal: causal)
     }
@@ -112,11 +112,11 @@ package struct TransformerStack {
   }
 
   /// Empty caches for `batch` sequences of the stack's length.
-  package func caches(batch: Int) -> [KeyValueCache] {
+  package func caches(batch: Int, on tape: Tape) -> [KeyValueCache] {
     blocks.map { _ in
       KeyValueCache(
-        batch: batch, heads: shape.heads, capacity: angles.cosine.shape[0],
-        size: shape.headSize, type: angles.cosine.type, on: angles.cosine.device)
+        batch: batch, heads: shape.heads, capacity: angles.cosine.shape[0], size: shape.headSize,
+        on: tape)
     }
   }
 }

@@ -21,7 +21,7 @@ extension PRAModel {
     let tape = Tape(
       on: device, type: type, products: products, recording: false, packingWeights: true)
     let (trunkCaches, decoderCaches) = (
-      trunk.decoding(batch: batch), parts.decoder.caches(batch: batch)
+      trunk.decoding(batch: batch, on: tape), parts.decoder.caches(batch: batch, on: tape)
     )
     let patches = Tensor(
       uninitialized: [batch, positions, sizes.patchWidth], type: type, on: device)

@@ -69,9 +69,9 @@ package struct PixelDecoder {
   }
 
   /// Empty caches for `batch` images; none where positions do not see each other.
-  package func caches(batch: Int) -> [KeyValueCache]? {
+  package func caches(batch: Int, on tape: Tape) -> [KeyValueCache]? {
     if case .causal(_, let stack, _, _) = body {
-      stack.caches(batch: batch)
+      stack.caches(batch: batch, on: tape)
     } else {
       nil
     }

@@ -73,8 +73,8 @@ package struct Trunk {
   }
 
   /// h one position after the other, from the tokens' cached keys and values.
-  package func decoding(batch: Int) -> [KeyValueCache] {
-    stack.caches(batch: batch)
+  package func decoding(batch: Int, on tape: Tape) -> [KeyValueCache] {
+    stack.caches(batch: batch, on: tape)
   }
 
   /// h_0 of [batch] classes: [batch, 1, d].

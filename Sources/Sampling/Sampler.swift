@@ -83,7 +83,7 @@ package struct Sampler {
     }
   }
 
-  /// At scale 1 the null half cancels out of the velocity.
+  /// At scale 1 the null half cancels out of the velocity, as it does at a single position.
   private var isGuided: Bool { configuration.scale != 1 }
 
   private func autoregression(
@@ -99,10 +99,10 @@ package struct Sampler {
     var reading = Reading(model, labels, caching: caching, on: tape)
     var hidden = reading.first()
     for i in 0..<positions {
-      let condition = head.condition(hidden, position: i)
+      let scale = configuration.guidanceScale(at: i, of: positions)
+      let condition = head.condition(hidden, position: i).value
       let z = integrator.states(
-        count: count, condition: condition.value,
-        scale: configuration.guidanceScale(at: i, of: positions)
+        count: count, condition: scale == 1 ? condition.slice(0..<count) : condition, scale: scale
       ) { image, draw, target in
         drawNoise(
           numbers[image], position: i, draw: draw, width: model.sizes.stateWidth, to: target)

@@ -16,7 +16,7 @@ struct Reading {
   init(_ model: PRAModel, _ labels: [Int32], caching: Bool, on tape: Tape) {
     (self.model, self.tape) = (model, tape)
     self.labels = Indices(labels, on: tape.device)
-    caches = caching ? model.trunk.decoding(batch: labels.count) : nil
+    caches = caching ? model.trunk.decoding(batch: labels.count, on: tape) : nil
   }
 
   /// h_0, [labels.count, 1, d].
@@ -58,7 +58,7 @@ struct Decoding {
   init(_ decoder: PixelDecoder, _ model: PRAModel, count: Int, caching: Bool, on tape: Tape) {
     self.decoder = decoder
     self.tape = tape
-    caches = caching ? decoder.caches(batch: count) : nil
+    caches = caching ? decoder.caches(batch: count, on: tape) : nil
     let positions = caching ? 0 : model.sizes.positions
     func zeros(_ width: Int) -> Tensor {
       Tensor(repeating: 0, [count, positions, width], type: tape.type, on: tape.device)

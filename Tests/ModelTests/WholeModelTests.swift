@@ -102,7 +102,7 @@ import Testing
     let tape = Tape(on: device, recording: false)
     let labels = Indices([0, 3, 2], on: device)
     let parallel = model.trunk(labels, tape.constant(patches)).value
-    let caches = model.trunk.decoding(batch: 3)
+    let caches = model.trunk.decoding(batch: 3, on: tape)
     var hidden = model.trunk.first(labels, on: tape, caches: caches).value
     for i in 0..<model.sizes.positions {
       let expected = Tensor(uninitialized: [3, 1, 16], on: device)
@@ -122,8 +122,9 @@ import Testing
       _ numbers: Range<Int>, batch: Int, threads: Int, caching: Bool = true
     ) throws -> [[UInt8]] {
       let device = Device(threads: threads)
-      let model = shaken(
-        try PRAModel(tinyVariants[variant].configuration, classes: 3, on: device))
+      var configuration = tinyVariants[variant].configuration
+      configuration.training.precision = variant % 3 == 0 ? .bf16 : .fp32
+      let model = shaken(try PRAModel(configuration, classes: 3, on: device))
       var sampling = model.configuration.sampling
       sampling.steps = 4
       sampling.method = variant % 2 == 0 ? .euler : .sde

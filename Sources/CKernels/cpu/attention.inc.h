@@ -92,8 +92,13 @@ static void attention(void *restrict out_, const void *restrict qkv_, const void
     const REAL *x = (const REAL *)qkv_ + b * T * 3 * W + h * D;
     rotate(q, D, x, 3 * W, cosine, sine, T, D, 1);
     rotate(k, D, x + W, 3 * W, cosine, sine, T, D, 1);
-    transpose_head(keys, k, D, T, S, D);
     copy_head(v, x + 2 * W, 3 * W, T, D);
+    if (shape->rounded)
+      for (int64_t i = 0; i < T * D; i++) {
+        k[i] = widened_bf16(rounded_to_bf16(k[i]));
+        v[i] = widened_bf16(rounded_to_bf16(v[i]));
+      }
+    transpose_head(keys, k, D, T, S, D);
     probabilities(p, q, keys, shape);
     TOKEN_BLOCKS(T)
     gemm((REAL *)out_ + (b * T + first) * W + h * D, W, p + first * S, S, 1, v, D, 1, 0,
@@ -147,78 +152,51 @@ static void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
   }
 }
 
-/// scores[j] = sum over d of q[d] keys[d * capacity + j] for j < seen, rounded up to whole vectors:
-/// for each j the chain of additions that `gemm` makes.
-static void cached_scores(REAL *restrict scores, const REAL *restrict q,
-                          const REAL *restrict keys, int64_t seen, int64_t size,
-                          int64_t capacity) {
-#pragma clang fp reassociate(off)
-  enum { RUN = 4 };
-  int64_t j = 0;
-  for (; j + RUN * LANES <= capacity && j < seen; j += RUN * LANES) {
-    vector sum[RUN] = {{0}};
-    for (int64_t d = 0; d < size; d++)
-#pragma clang loop unroll(full)
-      for (int i = 0; i < RUN; i++)
-        sum[i] += *(const vector *)(keys + d * capacity + j + i * LANES) * q[d];
-    for (int i = 0; i < RUN; i++) *(vector *)(scores + j + i * LANES) = sum[i];
-  }
-  for (; j < seen; j += LANES) {
-    vector sum = {0};
-    for (int64_t d = 0; d < size; d++) sum += *(const vector *)(keys + d * capacity + j) * q[d];
-    *(vector *)(scores + j) = sum;
-  }
+// ---- one token after the other ------------------------------------------------------------------
+
+enum {
+  CACHE_BLOCK = 16,  // tokens; a multiple of every LANES, and a divisor of K_BLOCK
+  CACHE_PAIRS = 64,  // whose scores, over some hundred tokens, fit the second-level cache
+};
+_Static_assert(CACHE_BLOCK % LANES == 0, "a vector of keys lies in one block");
+_Static_assert(K_BLOCK % CACHE_BLOCK == 0, "a sum ends with a block");
+
+static int64_t attention_cached_scratch(const attention_shape *shape, int64_t capacity) {
+  return CACHE_PAIRS * (2 * shape->size + capacity) + shape->size;
 }
 
-/// out[d] = sum over t of p[t] values[t, d], in the blocks of `gemm`.
-static void cached_mixture(REAL *restrict out, const REAL *restrict p,
-                           const REAL *restrict values, int64_t seen, int64_t size) {
-#pragma clang fp reassociate(off)
-  for (int64_t first = 0; first < seen; first += K_BLOCK) {
-    const int64_t last = seen - first < K_BLOCK ? seen : first + K_BLOCK;
-    int64_t d = 0;
-    for (; d + 4 * LANES <= size; d += 4 * LANES) {
-      vector sum[4] = {{0}};
-      for (int64_t t = first; t < last; t++)
-#pragma clang loop unroll(full)
-        for (int i = 0; i < 4; i++)
-          sum[i] += *(const vector *)(values + t * size + d + i * LANES) * p[t];
-      for (int i = 0; i < 4; i++) {
-        vector *to = (vector *)(out + d + i * LANES);
-        *to = first ? sum[i] + *to : sum[i];
-      }
-    }
-    for (; d < size; d++) {
-      REAL sum = 0;
-      for (int64_t t = first; t < last; t++) sum += values[t * size + d] * p[t];
-      out[d] = first ? sum + out[d] : sum;
-    }
-  }
+static inline vector widened_vector(const uint16_t *x) {
+  typedef uint16_t halves
+      __attribute__((vector_size(2 * LANES), aligned(sizeof(uint16_t)), may_alias));
+  typedef uint32_t words __attribute__((vector_size(4 * LANES)));
+  typedef float floats __attribute__((vector_size(4 * LANES)));
+  const words bits = __builtin_convertvector(*(const halves *)x, words) << 16;
+  return __builtin_convertvector((floats)bits, vector);
 }
 
-static void attention_cached(void *restrict out_, void *restrict key_cache,
-                             void *restrict value_cache, const void *restrict qkv_,
+#define STORED REAL
+#define NAMED(function) full_##function
+#define VECTOR_AT(address) (*(const vector *)(address))
+#define READ(x) (x)
+#define STORE(x) (x)
+#include "attention_cached.inc.h"
+
+#define STORED uint16_t
+#define NAMED(function) rounded_##function
+#define VECTOR_AT(address) widened_vector(address)
+#define READ(x) widened_bf16(x)
+#define STORE(x) rounded_to_bf16(x)
+#include "attention_cached.inc.h"
+
+static void attention_cached(void *restrict out, void *restrict key_cache,
+                             void *restrict value_cache, const void *restrict qkv,
                              const void *restrict cosine, const void *restrict sine,
                              const attention_shape *shape, int64_t position, int64_t capacity,
                              void *restrict scratch, int64_t begin, int64_t end) {
-  const int64_t T = shape->tokens, H = shape->heads, D = shape->size, W = H * D;
-  const REAL factor = 1 / SQUARE_ROOT((REAL)D);
-  REAL *turned = scratch, *p = turned + (D + 15) / 16 * 16;
-  ROWS(pair) {
-    const int64_t b = pair / H, h = pair % H;
-    const REAL *x = (const REAL *)qkv_ + b * T * 3 * W + h * D;
-    REAL *keys = (REAL *)key_cache + pair * capacity * D;
-    REAL *values = (REAL *)value_cache + pair * capacity * D;
-    for (int64_t t = 0; t < T; t++) {
-      const REAL *cs = (const REAL *)cosine + t * (D / 2), *sn = (const REAL *)sine + t * (D / 2);
-      const int64_t seen = position + t + 1;
-      rotate(turned, D, x + t * 3 * W + W, 3 * W, cs, sn, 1, D, 1);
-      for (int64_t d = 0; d < D; d++) keys[d * capacity + seen - 1] = turned[d];
-      __builtin_memcpy(values + (seen - 1) * D, x + t * 3 * W + 2 * W, (size_t)D * sizeof(REAL));
-      rotate(turned, D, x + t * 3 * W, 3 * W, cs, sn, 1, D, 1);
-      cached_scores(p, turned, keys, seen, D, capacity);
-      softmax_row(p, seen, seen, factor);
-      cached_mixture((REAL *)out_ + (b * T + t) * W + h * D, p, values, seen, D);
-    }
-  }
+  if (shape->rounded)
+    rounded_attention(out, key_cache, value_cache, qkv, cosine, sine, shape, position, capacity,
+                      scratch, begin, end);
+  else
+    full_attention(out, key_cache, value_cache, qkv, cosine, sine, shape, position, capacity,
+                   scratch, begin, end);
 }

@@ -51,6 +51,7 @@ static const kernels TABLE = {
     .attention_scratch = attention_scratch,
     .attention = attention,
     .attention_gradient = attention_gradient,
+    .attention_cached_scratch = attention_cached_scratch,
     .attention_cached = attention_cached,
     .column_sums = column_sums,
     .sum_of_squares = sum_of_squares,

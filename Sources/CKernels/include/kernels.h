@@ -32,6 +32,8 @@ typedef struct adamw_step {
 typedef struct attention_shape {
   int64_t batch, tokens, heads, size;
   int32_t causal;
+  /// Whether rotated keys and values are rounded to bfloat16, in inference; without a gradient.
+  int32_t rounded;
 } attention_shape;
 
 /// Windows of a convolution or a pooling on images [batch, height, width, channels].
@@ -218,9 +220,12 @@ typedef struct kernels {
                              const void *restrict qkv, const void *restrict cosine,
                              const void *restrict sine, const attention_shape *shape,
                              void *restrict scratch, int64_t begin, int64_t end);
+  /// Elements of scratch that one thread needs for the next function.
+  int64_t (*attention_cached_scratch)(const attention_shape *shape, int64_t capacity);
   /// Appends `shape->tokens` new tokens at place `position` of the caches, rotated keys
-  /// [batch, heads, size, capacity] and values [batch, heads, capacity, size], and attends causally
-  /// over all so far. The capacity is a multiple of 16; scratch holds that many elements + size.
+  /// [capacity / 16, batch, heads, size, 16] and values [capacity / 16, batch, heads, 16, size],
+  /// bfloat16 if the shape says rounded, and attends causally over all so far. The capacity is a
+  /// multiple of 16.
   /// cosine, sine: rows of the new tokens. Equal to `attention` to the bit.
   void (*attention_cached)(void *restrict out, void *restrict key_cache,
                            void *restrict value_cache, const void *restrict qkv,

@@ -32,8 +32,6 @@ final class Allocator: Sendable {
     return (least + step - 1) / step * step
   }
 
-  private static let hugePage = 2 << 20
-
   func take(_ byteCount: Int) -> UnsafeMutableRawPointer {
     let size = Self.sizeClass(byteCount)
     let kept = state.withLock { state -> Block? in
@@ -43,15 +41,9 @@ final class Allocator: Sendable {
     reserved.bytes.add(size, ordering: .relaxed)
     var address: UnsafeMutableRawPointer?
     // Whole cache lines, so that two threads never share one; pages for large blocks.
-    let isHuge = byteCount >= 2 * Self.hugePage
-    let alignment = isHuge ? Self.hugePage : size >= 1 << 20 ? 4096 : 64
-    guard posix_memalign(&address, alignment, size) == 0, let address else {
+    guard posix_memalign(&address, size >= 1 << 20 ? 4096 : 64, size) == 0, let address else {
       fatalError("out of memory: a tensor of \(byteCount) bytes")
     }
-    // What streams through memory (attention's caches, AdamW) gains a fifth from pages of 2 MiB.
-    // Only those that will be written whole: a size class is wider than its tensor. A kernel
-    // without them says no, which changes nothing.
-    if isHuge { madvise(address, byteCount / Self.hugePage * Self.hugePage, MADV_HUGEPAGE) }
     return address
   }
 

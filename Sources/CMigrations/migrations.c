@@ -88,6 +88,9 @@ static const unsigned char sql_0039[] = {
 static const unsigned char sql_0055[] = {
 #embed "../../migrations/0055_named_artifacts.sql"
 };
+static const unsigned char sql_0090[] = {
+#embed "../../migrations/0090_variants.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
 };
@@ -147,6 +150,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0038, "0038_retention.sql"),
   MIGRATION(0039, "0039_why.sql"),
   MIGRATION(0055, "0055_named_artifacts.sql"),
+  MIGRATION(0090, "0090_variants.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -18,6 +18,7 @@ package enum Queries {
       priority => $5, pack => $6, requirements => $7, limits => $8, idempotency_key => $9) as id
     """
   package static let setLimit = "select pra.set_limit($1, $2)"
+  package static let setVariant = "select pra.set_variant($1, $2, $3)"
   package static let schedule = """
     select pra.schedule(
       name => $1, cron => $2, run => $3, kind => $4, arguments => $5::jsonb, time_zone => $6,
@@ -74,7 +75,7 @@ package enum Queries {
   package static let reap = "select pra.reap() as count"
 
   package static let all = [
-    createRun, enqueue, enqueueMany, setLimit, schedule, unschedule, pauseSchedule, drain, undrain,
+    createRun, enqueue, enqueueMany, setLimit, setVariant, schedule, unschedule, pauseSchedule, drain, undrain,
     forgiveHost, setRunWeight, setUserWeight, why, finishMany, cancel, cancelRun, retry, preempt,
     pauseRun, resumeRun, pauseQueue,
     resumeQueue, whyPending, jobState, registerWorker, heartbeat, claim, reportExit, release,

@@ -67,6 +67,14 @@ package struct SubmitQueue {
     try connection.query(Queries.setLimit, [.text(name), .integer(slots)])
   }
 
+  /// Says of which variant of a run jobs are, and with which seed it is trained.
+  package func setVariant(
+    _ variant: String, seed: Int64, of jobs: [Int64]
+  ) throws(PostgresError) {
+    try connection.query(
+      Queries.setVariant, [.integers(jobs), .text(variant), .integer(seed)])
+  }
+
   /// Makes a schedule or changes it.
   /// - Parameters:
   ///   - cron: five fields, as in crontab(5)

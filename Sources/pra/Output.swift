@@ -13,12 +13,13 @@ struct OutputOptions: ParsableArguments {
 extension Connection {
   /// Prints what is found: whole rows as one JSON array, or a table for people.
   func show(
-    _ query: String, rows: String, _ parameters: [Parameter] = [], _ options: OutputOptions
+    _ query: String, rows: String, _ parameters: [Parameter] = [], _ options: OutputOptions,
+    omittingEmpty: Bool = false
   ) throws {
     if options.json {
       print(try jsonText(rows, parameters))
     } else {
-      print(Table(try self.query(query, parameters)).text)
+      print(Table(try self.query(query, parameters), omittingEmpty: omittingEmpty).text)
     }
   }
 
@@ -36,12 +37,17 @@ struct Table {
   private let header: [String]
   private let rows: [[String]]
 
-  init(_ result: Rows) {
-    header = result.columns
-    let width = header.count
-    rows = result.map { row in
+  /// - Parameter omittingEmpty: leaves out columns in which no row has anything
+  init(_ result: Rows, omittingEmpty: Bool = false) {
+    let width = result.columns.count
+    let cells = result.map { row in
       (0..<width).map { (row.text(at: $0) ?? "").replacing("\n", with: " ") }
     }
+    let shown = (0..<width).filter { column in
+      !omittingEmpty || cells.isEmpty || cells.contains { !$0[column].isEmpty }
+    }
+    header = shown.map { result.columns[$0] }
+    rows = cells.map { row in shown.map { row[$0] } }
   }
 
   init(header: [String], rows: [[String]]) {

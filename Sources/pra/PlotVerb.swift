@@ -87,16 +87,16 @@ struct Plot: ParsableCommand {
         message: "run \(run.id) has no metric '\(name)'; it has "
           + (known.isEmpty ? "none yet" : known.joined(separator: ", ")))
     }
-    var jobs: [(id: Int64, points: [(x: Double, y: Double)])] = []
+    var jobs: [(id: Int64, variant: String?, points: [(x: Double, y: Double)])] = []
     for row in rows {
       let job = try row.integer("job_id")
-      if jobs.last?.id != job { jobs.append((job, [])) }
+      if jobs.last?.id != job { jobs.append((job, try row.text("variant"), [])) }
       jobs[jobs.count - 1].points.append((try row.double("step"), try row.double("value")))
     }
     return jobs.map { job in
       var parts = runs > 1 ? ["\(run.name) (\(run.id))"] : [name]
       if runs > 1 && names > 1 { parts.append(name) }
-      if jobs.count > 1 { parts.append("job \(job.id)") }
+      if jobs.count > 1 { parts.append(job.variant ?? "job \(job.id)") }
       return Chart.Series(
         name: parts.joined(separator: ", "), points: job.points, smoothing: smooth)
     }

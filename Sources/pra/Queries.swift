@@ -180,22 +180,23 @@ enum Queries {
     select distinct name from pra.metric_summaries where run_id = $1::bigint order by name
     """
   static let series = """
-    select job_id, step, value from pra.metrics
-    where run_id = $1::bigint and name = $2 order by job_id, step
+    select m.job_id, v.variant || ', seed ' || v.seed as variant, m.step, m.value
+    from pra.metrics as m left join pra.variants as v on v.job_id = m.job_id
+    where m.run_id = $1::bigint and m.name = $2 order by m.job_id, m.step
     """
   static let metrics = """
     select run_name as run, name, step, value from pra.metrics
     where run_id = $1::bigint order by name, job_id, step
     """
   static let evaluations = """
-    select metric, scope,
+    select variant, seed, metric, scope,
       round(value::numeric, case when metric like 'kid.%' then 7 else 3 end) as value, images,
       details #>> '{ruler,labels}' as labels, details #>> '{ruler,rounding}' as rounding,
       left(details #>> '{ruler,reference}', 12) as reference,
       left(details #>> '{ruler,weights}', 12) as weights
     from pra.evaluations
     where run_id = $1::bigint
-    order by metric, scope <> 'overall', scope
+    order by metric, scope <> 'overall', scope, variant, seed
     """
   static let randomFigures = """
     select 1 from pra.evaluations where run_id = $1::bigint and metric like 'frechet.%' limit 1

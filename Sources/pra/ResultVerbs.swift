@@ -23,7 +23,8 @@ struct Evaluations: ParsableCommand {
     let connection = try Database.connect(.read)
     let found = try connection.run(named: runName)
     try connection.show(
-      Queries.evaluations, rows: Queries.evaluationRows, [.integer(found.id)], output)
+      Queries.evaluations, rows: Queries.evaluationRows, [.integer(found.id)], output,
+      omittingEmpty: true)
     let hasRandom = try !connection.query(Queries.randomFigures, [.integer(found.id)]).isEmpty
     if !output.json, hasRandom {
       print(

@@ -15,6 +15,8 @@ final class RunJobs {
   /// Arms that read images of one size share their data set, and what it is compared as.
   private var dataSets: [ModelConfiguration.Image: Int64] = [:]
   private var references: [Int64: Int64] = [:]
+  /// Jobs enqueued so far for one arm alone.
+  private var ofArm: [Int64] = []
 
   init(_ connection: Connection, run: Int64, queue: String, priority: Int) {
     (self.connection, self.run, self.queue, self.priority) = (connection, run, queue, priority)
@@ -24,10 +26,15 @@ final class RunJobs {
     var compare = CompareArguments()
     compare.title = plan.name
     for arm in plan.arms {
+      let variant = arm.name.isEmpty ? plan.name : arm.name
+      ofArm = []
       for evaluation in try enqueue(arm.configuration, plan, source, weights) {
-        compare.names.append(arm.name.isEmpty ? plan.name : arm.name)
+        compare.names.append(variant)
         compare.evaluations.append(Int(evaluation))
       }
+      guard plan.arms.count > 1 else { continue }
+      try SubmitQueue(connection).setVariant(
+        variant, seed: Int64(arm.configuration.seed), of: ofArm)
     }
     if plan.arms.count > 1, !compare.evaluations.isEmpty {
       _ = try job(compare, after: compare.evaluations.map { Int64($0) })
@@ -65,6 +72,7 @@ final class RunJobs {
     train.lpipsWeights = configuration.loss.lpipsFile.map { weights.digests[$0]! }
     train.start = weights.start(of: plan)
     let trained = try job(train, after: [data])
+    ofArm.append(trained)
 
     guard let sample = plan.sample else { return [] }
     let samples = try sample.ranges.map { range in
@@ -74,6 +82,7 @@ final class RunJobs {
       shard.sampling = configuration.sampling
       return try job(shard, after: [trained])
     }
+    ofArm += samples
     guard plan.evaluate else { return [] }
     var evaluate = EvaluateArguments()
     (evaluate.train, evaluate.data) = (Int(trained), Int(data))
@@ -87,8 +96,10 @@ final class RunJobs {
       }
       (arguments.reference, arguments.features) = (Int(reference), [Int(drawn)])
       arguments.conventions = inception.conventions
+      ofArm.append(drawn)
       evaluations.append(try job(arguments, after: [reference, drawn]))
     }
+    ofArm += evaluations
     return evaluations
   }
 

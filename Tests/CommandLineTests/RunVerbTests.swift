@@ -44,6 +44,16 @@ import Testing
       where kind = 'compare'
       """)
     #expect(last == ["6 diffusion emoji"])
+    let variants = try world.rows(
+      """
+      select variant, seed, string_agg(kind, ',' order by job_id) from pra.variants
+      where run_id = \(run) group by variant, seed order by variant, seed
+      """)
+    #expect(
+      variants
+        == ["diffusion", "pra", "small"].flatMap { name in
+          (0...1).map { "\(name) \($0) train,sample,evaluate" }
+        })
     let seeds = try world.rows(
       """
       select arguments->'config'->'seed', arguments->'config'->'sampling'->'seed' from pra.jobs

@@ -106,6 +106,14 @@ import Testing
       where run_id = \(run) and metric = 'frechet.random-conv-32-v1.mean'
       """)
     #expect(means == ["7 2 t"])
+    let figures = try world.rows(
+      """
+      select count(distinct variant), count(distinct seed), count(*) from pra.evaluations
+      where run_id = \(run) and metric = 'frechet.random-conv-32-v1' and scope = 'overall'
+      """)
+    #expect(figures == ["7 2 14"])
+    let curves = try world.answer("plot", run, "-o", "\(world.folder)/loss.svg")
+    #expect(curves.contains("loss, teacher-forced, seed 1 (2 steps)"))
   }
 
   /// G7 on the programs themselves: shards, batch, caches and threads change no byte of a PNG.

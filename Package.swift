@@ -40,6 +40,10 @@ func tests(
 
 let package = Package(
   name: "pra-pipeline",
+  products: [
+    // Loaded into programs that are killed by tests; nothing links it.
+    .library(name: "KillPoint", type: .dynamic, targets: ["KillPoint"])
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -148,7 +152,8 @@ let package = Package(
       path: "ops/bench/inception.d", swiftSettings: swiftSettings),
 
     .executableTarget(
-      name: "bench-store", dependencies: ["Postgres", "RunStore"],
+      name: "bench-store",
+      dependencies: ["Configuration", "PRAModel", "Postgres", "RunStore", "Tensor", "Training"],
       path: "ops/bench/store.d", swiftSettings: swiftSettings),
 
     .executableTarget(
@@ -170,6 +175,8 @@ let package = Package(
 
     // malloc and its kin with a counter, for what must not ask for memory.
     .target(name: "AllocationCount", path: "Tests/Support/AllocationCount"),
+
+    .target(name: "KillPoint", path: "Tests/Support/KillPoint"),
 
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
@@ -217,9 +224,8 @@ let package = Package(
       "CommandLineTests",
       [
         "pra", "pra-ingest", "pra-train", "pra-sample", "pra-features", "pra-reference",
-        "pra-evaluate", "pra-probe", "pra-compare", "pra-neighbours", "Files", "Postgres", "Raster",
-        "TensorFiles",
-        "DatabaseTesting",
+        "pra-evaluate", "pra-probe", "pra-compare", "pra-neighbours", "Digest", "Files", "Postgres",
+        "Raster", "TensorFiles", "DatabaseTesting",
       ]),
   ],
   swiftLanguageModes: [.v6]

@@ -60,6 +60,8 @@ final class PendingCheckpoint: Sendable {
     }
   }
 
+  var isOver: Bool { outcome.read { $0 != nil } }
+
   /// - Throws: what went wrong
   func wait() throws { try wait(until: .infinity)?.get() }
 

@@ -1,5 +1,6 @@
 // Artifacts as files of a folder that all machines share.
 
+import FoundationEssentials
 import Glibc
 
 /// `file:/folder`: sha256/ab/cd/abcd..., complete files under their names alone.
@@ -34,11 +35,15 @@ struct FileStore: ObjectStore {
       unlink(partial)
       throw error
     }
-    guard rename(partial, "\(folder)/\(artifact.sha256)") == 0 else {
-      let failure = FileBytes.failure("create", "\(folder)/\(artifact.sha256)")
+    let path = "\(folder)/\(artifact.sha256)"
+    // Somebody who wrote the same bytes and was first has taken this one for a dead writer's.
+    let isOvertaken = { errno == ENOENT && access(path, F_OK) == 0 }
+    guard rename(partial, path) == 0 || isOvertaken() else {
+      let failure = FileBytes.failure("create", path)
       unlink(partial)
       throw failure
     }
+    Self.removePartials(of: artifact.sha256, in: folder)
     try Self.syncFolder(folder)
   }
 
@@ -58,6 +63,15 @@ struct FileStore: ObjectStore {
   mutating func delete(sha256: String) throws {
     let path = path(sha256)
     guard unlink(path) == 0 || errno == ENOENT else { throw FileBytes.failure("delete", path) }
+    Self.removePartials(of: sha256, in: String(path.dropLast(sha256.count + 1)))
+  }
+
+  /// What writers of these bytes left that were killed. A living one finds the bytes under their name.
+  private static func removePartials(of sha256: String, in folder: String) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    where name.hasPrefix(".\(sha256).") {
+      unlink("\(folder)/\(name)")
+    }
   }
 
   private func path(_ sha256: String) -> String {

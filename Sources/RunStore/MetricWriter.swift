@@ -25,6 +25,8 @@ final class MetricWriter: Sendable {
     /// Points in batches that the server does not have for certain.
     var backlog = 0
     var failure: (any Error)?
+    /// The last that was sent found no server that took it.
+    var isAway = false
     /// Until when what is left is tried; nil while the session is open.
     var closeUntil: Double?
   }
@@ -79,6 +81,9 @@ final class MetricWriter: Sendable {
 
   /// Points that the server does not have for certain.
   var backlog: Int { inbox.read { $0.points.count + $0.backlog } }
+
+  /// Whether the database did not take what was last sent to it.
+  var isAway: Bool { inbox.read { $0.isAway } }
 
   /// Waits until everything recorded before is on the server's disk.
   /// - Returns: the number of the last batch, 0 when there was none
@@ -245,8 +250,10 @@ final class MetricWriter: Sendable {
         do {
           try connection.attempt { try sendRound($0, confirm: confirm) }
           retryAt = 0
+          writer.inbox.update { $0.isAway = false }
         } catch let error as PostgresError where error.mayPass {
           retryAt = monotonicSeconds() + connection.pause
+          writer.inbox.update { $0.isAway = true }
           return
         }
         if confirm {

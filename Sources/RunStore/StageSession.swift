@@ -197,6 +197,9 @@ package final class StageSession {
     }
   }
 
+  /// A checkpoint waits for a database that is away: whoever begins another now waits as well.
+  package var isHeldUp: Bool { pending?.isOver == false && metrics.isAway }
+
   /// Waits until the checkpoint that was begun is durable.
   /// - Throws: what went wrong with it; it is not there then
   package func waitForCheckpoint() throws {

@@ -6,13 +6,14 @@ import Foundation
 final class WorkerProcess {
   let process = Process()
 
-  init(_ world: World) throws {
+  /// - Parameter environment: of the worker and its stages, besides what finds the database
+  init(_ world: World, environment: [String: String] = [:]) throws {
     process.executableURL = Self.executable
     process.arguments = ["worker", "--threads", "1", "--beat", "1", "--lease", "5"]
     process.environment = [
       "PATH": "/usr/bin:/bin", "HOME": world.folder, "TMPDIR": world.folder,
       "PRA_DATABASE_URL": world.database.url.conninfo,
-    ]
+    ].merging(environment) { $1 }
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     try process.run()

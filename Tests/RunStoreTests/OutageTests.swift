@@ -71,6 +71,33 @@ import Testing
     #expect(try admin.query("select from pra.metrics").count == 1)
   }
 
+  /// By this a training knows that it would wait for the database.
+  @Test func aCheckpointDuringAnOutageHoldsTheNextUp() throws {
+    let attempt = try Attempt(url)
+    let session = try attempt.open()
+    let path = try attempt.write([1], to: "state")
+    var step: Int64 = 0
+    func isHeldUp() -> Bool {
+      session.record([MetricPoint(name: "loss", step: step, value: 1)])
+      step += 1
+      return session.isHeldUp
+    }
+    // Where the series begins is said to the server before anything else.
+    #expect(try session.latestCheckpoint(ofJob: attempt.job) == nil)
+    #expect(!isHeldUp())
+    try server.stop(mode: "immediate")
+    try session.beginCheckpoint(step: 1) { _ in [(name: "state", path: path)] }
+    try wait { isHeldUp() }
+    try server.start()
+    try wait { !isHeldUp() }
+    try session.waitForCheckpoint()
+    #expect(!isHeldUp())
+    try session.finish(outputs: [:])
+    let admin = try Connection(url)
+    #expect(try admin.query("select from pra.checkpoints").count == 1)
+    #expect(try admin.query("select from pra.metrics_raw").count == Int(step))
+  }
+
   /// A client that asked for no patience is told at once.
   @Test func aSubmitterIsToldThatTheServerIsAway() throws {
     try server.stop()

@@ -17,10 +17,10 @@ func peakMemory() -> Int {
 }
 
 /// A file of bytes that no compression or deduplication makes smaller.
-func makeFile(_ path: String, megabytes: Int) throws {
+func makeFile(_ path: String, megabytes: Int, seed: Int) throws {
   _ = FileManager.default.createFile(atPath: path, contents: nil)
   let file = try FileHandle(forWritingTo: URL(filePath: path))
-  var state = UInt64(getpid()) &* 0x9E37_79B9_7F4A_7C15 | 1
+  var state = UInt64(Int(getpid()) + seed << 32) &* 0x9E37_79B9_7F4A_7C15 | 1
   var block = [UInt64](repeating: 0, count: 1 << 17)
   for _ in 0..<megabytes {
     for i in block.indices {
@@ -35,8 +35,9 @@ func makeFile(_ path: String, megabytes: Int) throws {
   try file.close()
 }
 
-/// Stores a file and fetches it, in the store `--store` (database where it is left out).
-func benchArtifacts(megabytes: Int) throws {
+/// Stores files and fetches them, in the store `--store` (database where it is left out), each beside
+/// what the disk, or COPY into a table of the same kind, takes for the same bytes.
+func benchArtifacts(megabytes: Int, rounds: Int) throws {
   let world = try BenchWorld()
   defer { try? world.end() }
   let location = text("store") ?? "database"
@@ -47,99 +48,120 @@ func benchArtifacts(megabytes: Int) throws {
     try FileManager.default.createDirectory(
       atPath: "\(world.folder)/artifacts", withIntermediateDirectories: true)
   }
-  let source = "\(world.folder)/source"
-  try makeFile(source, megabytes: megabytes)
+  let (source, copy) = ("\(world.folder)/source", "\(world.folder)/copy")
   let session = try world.session(ProcessInfo.processInfo.environment)
-  func rate(_ time: Double) -> String { "\(Int(Double(megabytes) / time)) MiB/s" }
-
-  // What the same disk, or COPY into the same table, takes for the same bytes.
-  var plain = 0.0
-  if location == "database" {
-    try world.admin.run(
-      "create table plain (n int8, bytes bytea); alter table plain alter bytes set storage external"
-    )
-    plain = try seconds {
-      let file = try FileHandle(forReadingFrom: URL(filePath: source))
-      var number: Int64 = 0
-      while let bytes = try file.read(upToCount: 1 << 20), !bytes.isEmpty {
-        var copy = BinaryCopy()
-        copy.row(columns: 2)
-        copy.append(number)
-        copy.append(bytes: [UInt8](bytes))
-        number += 1
-        try world.admin.transaction {
-          try world.admin.run("set local synchronous_commit = off")
-          try world.admin.copy("copy plain from stdin (format binary)", copy)
-        }
-      }
-      try world.admin.run("insert into plain values (-1, null)")
+  var (plainIn, stored, plainOut, fetched): ([Double], [Double], [Double], [Double]) = (
+    [], [], [], []
+  )
+  for round in 0..<rounds {
+    try makeFile(source, megabytes: megabytes, seed: round)
+    switch location {
+    case "database": plainIn.append(try copyIn(source, world))
+    case "file":
+      plainIn.append(try copyFile(source, to: copy, synced: true))
+      unlink(copy)
+    default: break
     }
-    try world.admin.run("drop table plain; checkpoint")
-  } else if location == "file" {
-    plain = try seconds {
-      let from = try FileHandle(forReadingFrom: URL(filePath: source))
-      _ = FileManager.default.createFile(atPath: "\(world.folder)/copy", contents: nil)
-      let to = try FileHandle(forWritingTo: URL(filePath: "\(world.folder)/copy"))
-      while let bytes = try from.read(upToCount: 1 << 20), !bytes.isEmpty {
-        try to.write(contentsOf: bytes)
-      }
-      try to.synchronize()
+    var sha256 = ""
+    stored.append(
+      try seconds {
+        sha256 = try session.storeArtifact(
+          file: source, name: "weights.bin", mediaType: "application/octet-stream"
+        ).sha256
+      })
+    unlink(source)
+    switch location {
+    case "database": plainOut.append(try copyOut(to: copy, world))
+    case "file":
+      let folder =
+        "\(world.folder)/artifacts/sha256/\(sha256.prefix(2))/\(sha256.dropFirst(2).prefix(2))"
+      // Read from the disk, both times.
+      try forget("\(folder)/\(sha256)")
+      plainOut.append(try copyFile("\(folder)/\(sha256)", to: copy, synced: false))
+      try forget("\(folder)/\(sha256)")
+    default: break
     }
-    try FileManager.default.removeItem(atPath: "\(world.folder)/copy")
+    unlink(copy)
+    fetched.append(try seconds { try session.fetchArtifact(sha256: sha256, to: copy) })
+    unlink(copy)
   }
-  var sha256 = ""
-  let store = try seconds {
-    sha256 = try session.storeArtifact(
-      file: source, name: "weights.bin", mediaType: "application/octet-stream"
-    ).sha256
-  }
-  try FileManager.default.removeItem(atPath: source)
-  let fetch = try seconds {
-    try session.fetchArtifact(sha256: sha256, to: "\(world.folder)/fetched")
+  func line(_ what: String, _ times: [Double], _ plain: [Double]) -> String {
+    let rate = "\(what) at \(Int(Double(megabytes) / median(times))) MiB/s"
+    guard !plain.isEmpty else { return rate }
+    let share = Int(100 * median(plain) / median(times))
+    return "\(rate), \(share) % of \(Int(Double(megabytes) / median(plain)))"
   }
   print(
-    "artifacts: \(location.prefix(40)): \(megabytes) MiB stored at \(rate(store)), fetched at "
-      + "\(rate(fetch))" + (plain > 0 ? ", a plain write alone \(rate(plain))" : "")
+    "artifacts: \(location.prefix(40)), \(rounds) times \(megabytes) MiB: "
+      + line("stored", stored, plainIn) + "; " + line("fetched", fetched, plainOut)
       + "; peak memory \(peakMemory()) MiB")
   try session.finish(outputs: [:])
 }
 
-/// How long a training loop stands still for a checkpoint: its copy, while the rest goes on beside it.
-func benchCheckpoint(megabytes: Int) throws {
-  let world = try BenchWorld()
-  defer { try? world.end() }
-  let session = try world.session()
-  let count = megabytes << 20
-  let state = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 4096)
-  let snapshot = Block(UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 4096))
-  memset(state, 1, count)
-  memset(snapshot.address, 2, count)
-  for i in 0..<megabytes { state.storeBytes(of: i, toByteOffset: i << 20, as: Int.self) }
-  let copy = seconds { memcpy(snapshot.address, state, count) }
-  let begin = try seconds {
-    try session.beginCheckpoint(step: 1) { folder in
-      let file = FileManager.default.createFile(atPath: "\(folder)/weights", contents: nil)
-      precondition(file)
-      let handle = try FileHandle(forWritingTo: URL(filePath: "\(folder)/weights"))
-      for i in 0..<megabytes {
-        try handle.write(
-          contentsOf: Data(
-            bytesNoCopy: snapshot.address + i << 20, count: 1 << 20, deallocator: .none))
-      }
-      try handle.synchronize()
-      return [(name: "weights.bin", path: "\(folder)/weights")]
+/// `dd bs=1M`, with conv=fsync where it is synced: seconds.
+func copyFile(_ from: String, to: String, synced: Bool) throws -> Double {
+  try seconds {
+    let (input, output) = (open(from, O_RDONLY), open(to, O_WRONLY | O_CREAT | O_EXCL, 0o600))
+    defer {
+      close(input)
+      close(output)
     }
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let count = read(input, &buffer, buffer.count)
+      if count == 0 { break }
+      guard count > 0, write(output, buffer, count) == count else {
+        throw Failure("copying \(from)")
+      }
+    }
+    guard !synced || fsync(output) == 0 else { throw Failure("syncing \(to)") }
   }
-  let rest = try seconds { try session.waitForCheckpoint() }
-  print(
-    "checkpoint: \(megabytes) MiB: the loop stands still for \(Int(copy * 1000)) ms (copy) + "
-      + "\(String(format: "%.1f", begin * 1000)) ms (begin); durable \(String(format: "%.1f", rest)) s later"
-  )
-  try session.finish(outputs: [:])
 }
 
-/// Sendable: written before the thread that reads it begins.
-struct Block: @unchecked Sendable {
-  let address: UnsafeMutableRawPointer
-  init(_ address: UnsafeMutableRawPointer) { self.address = address }
+/// Takes a file out of the page cache (posix_fadvise(2)).
+func forget(_ path: String) throws {
+  let file = open(path, O_RDONLY)
+  defer { close(file) }
+  guard fsync(file) == 0, posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0 else {
+    throw Failure("forgetting \(path)")
+  }
+}
+
+/// One COPY of a file in rows of 1 MiB, as the chunks of an artifact are stored: seconds until it is on disk.
+func copyIn(_ path: String, _ world: BenchWorld) throws -> Double {
+  try world.admin.run(
+    """
+    drop table if exists plain; create table plain (n int8, bytes bytea);
+    alter table plain alter bytes set storage external; checkpoint
+    """)
+  var copy = BinaryCopy()
+  let file = try FileHandle(forReadingFrom: URL(filePath: path))
+  var number: Int64 = 0
+  while let bytes = try file.read(upToCount: 1 << 20), !bytes.isEmpty {
+    copy.row(columns: 2)
+    copy.append(number)
+    copy.append(bytes: [UInt8](bytes))
+    number += 1
+  }
+  return try seconds { try world.admin.copy("copy plain from stdin (format binary)", copy) }
+}
+
+/// COPY of those rows into a file: seconds.
+func copyOut(to path: String, _ world: BenchWorld) throws -> Double {
+  let psql = Process()
+  psql.executableURL = URL(filePath: "/usr/bin/psql")
+  psql.arguments = [
+    "-q", world.url.conninfo, "-c",
+    "\\copy (select bytes from plain order by n) to '\(path)' (format binary)",
+  ]
+  return try seconds {
+    try psql.run()
+    psql.waitUntilExit()
+    guard psql.terminationStatus == 0 else { throw Failure("psql") }
+  }
+}
+
+struct Failure: Error {
+  let what: String
+  init(_ what: String) { self.what = what }
 }

@@ -68,7 +68,9 @@ switch CommandLine.arguments.dropFirst().first {
 case "metrics": try benchMetrics(writers: option("writers", 8), seconds: option("seconds", 20))
 case "reads": try benchReads(points: option("points", 1_000_000))
 case "record": try benchRecord()
-case "artifacts": try benchArtifacts(megabytes: option("megabytes", 1024))
-case "checkpoint": try benchCheckpoint(megabytes: option("megabytes", 2048))
-default: fatalError("bench-store metrics|reads|record|artifacts|checkpoint")
+case "training": try benchTraining(turns: option("turns", 12), steps: option("steps", 24))
+case "artifacts":
+  try benchArtifacts(megabytes: option("megabytes", 512), rounds: option("rounds", 3))
+case "checkpoint": try benchCheckpoint(rounds: option("rounds", 2))
+default: fatalError("bench-store metrics|reads|record|training|artifacts|checkpoint")
 }

@@ -1,0 +1,137 @@
+// The store under a real training: what its reports cost, how long a checkpoint stops it.
+
+import Configuration
+import Foundation
+import PRAModel
+import Postgres
+import RunStore
+import Tensor
+import Training
+
+/// A training of a preset on noise, with the demo's nine classes.
+struct BenchTraining {
+  let trainer: Trainer
+  private let patches: Tensor
+  private let labels: [Int]
+
+  init(_ preset: Preset, batch: Int, threads: Int) throws {
+    var configuration = preset.configuration
+    configuration.loss.lpips = 0
+    configuration.training.batch = batch
+    configuration.training.total = 1_000_000
+    let device = Device(threads: threads)
+    let classes = 9
+    trainer = Trainer(try PRAModel(configuration, classes: classes, on: device))
+    let side = configuration.image.size
+    let pixels = Philox(seed: 5).uniforms(batch * side * side * 3, a: 0, b: 0, stream: 77)
+    patches = cutIntoPatches(
+      pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: trainer.model.sizes, on: device)
+    labels = (0..<batch).map { $0 % classes }
+  }
+
+  func step() throws -> StepReport {
+    try trainer.run(TrainingBatch(patches: patches, labels: labels, step: trainer.step))
+  }
+}
+
+/// The same training with its reports and without, in turns that follow each other: the share of its
+/// time that reporting takes, server included where that runs on the same machine.
+func benchTraining(turns: Int, steps: Int) throws {
+  let world = try BenchWorld()
+  defer { try? world.end() }
+  let session = try world.session()
+  let training = try BenchTraining(
+    Preset(rawValue: text("preset") ?? "nano")!, batch: option("batch", 64),
+    threads: option("threads", 2))
+  func turn(reporting: Bool) throws -> Double {
+    try seconds {
+      for _ in 0..<steps {
+        // As in workers/train.
+        let report = try training.step()
+        guard reporting else { continue }
+        session.record(
+          report.values.map {
+            MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value)
+          })
+        session.progress(done: Int64(training.trainer.step), total: 1_000_000, unit: "steps")
+      }
+    }
+  }
+  _ = try turn(reporting: true)
+  var (with, without): ([Double], [Double]) = ([], [])
+  for i in 0..<turns {
+    // Neither is always first.
+    for reporting in i % 2 == 0 ? [true, false] : [false, true] {
+      if reporting {
+        with.append(try turn(reporting: true))
+      } else {
+        without.append(try turn(reporting: false))
+      }
+      while session.metricBacklog > 0 { usleep(1000) }
+    }
+  }
+  let ratios = zip(with, without).map { ($0 / $1 - 1) * 100 }.sorted()
+  func rate(_ times: [Double]) -> String { String(format: "%.3f", Double(steps) / median(times)) }
+  print(
+    "training: \(turns) turns of \(steps) steps: \(rate(with)) steps/s with reports, \(rate(without)) "
+      + "without: \(String(format: "%.2f", (median(with) / median(without) - 1) * 100)) % slower; turn by "
+      + "turn median \(String(format: "%.2f", median(ratios))) %, from "
+      + "\(String(format: "%.2f", ratios[0])) to \(String(format: "%.2f", ratios[turns - 1])) %")
+  try session.finish(outputs: [:])
+}
+
+/// How long a checkpoint of a preset stops its training, by the code of pra-train: the copy of all that
+/// is saved, beside a plain copy of as many bytes, and until when it is durable.
+func benchCheckpoint(rounds: Int) throws {
+  let world = try BenchWorld()
+  defer { try? world.end() }
+  let location = text("store") ?? "file"
+  if location == "file" {
+    try world.admin.query("select pra.use_store($1)", [.text("file:\(world.folder)/artifacts")])
+    try FileManager.default.createDirectory(
+      atPath: "\(world.folder)/artifacts", withIntermediateDirectories: true)
+  }
+  let session = try world.session()
+  let preset = Preset(rawValue: text("preset") ?? "pra-l")!
+  let training = try BenchTraining(preset, batch: 1, threads: option("threads", 2))
+  let trainer = training.trainer
+  let weights = trainer.model.parameters.elementCount * 4
+  let saved = weights * (3 + trainer.optimizer.averages.count)
+  let before = peakMemory()
+  // A plain copy of the weights' size, its memory touched before.
+  let (from, to) = (
+    UnsafeMutableRawPointer.allocate(byteCount: weights, alignment: 4096),
+    UnsafeMutableRawPointer.allocate(byteCount: weights, alignment: 4096)
+  )
+  memset(from, 1, weights)
+  memset(to, 2, weights)
+  let plain = median((0..<3).map { _ in seconds { memcpy(to, from, weights) } })
+  from.deallocate()
+  to.deallocate()
+  for round in 0..<rounds {
+    // Other bytes in each file, or the store would have them already.
+    for tensor in [trainer.optimizer.parameters[0].value, trainer.optimizer.m[0]]
+      + trainer.optimizer.averages.map({ $0.values[0] })
+    { tensor.fill(with: Double(round)) }
+    var stop = 0.0
+    var durable = 0.0
+    durable = try seconds {
+      stop = try seconds {
+        let snapshot = trainer.snapshot(
+          trainer.state(codeVersion: "bench", dataFingerprint: "none"))
+        try session.beginCheckpoint(step: Int64(round + 1)) { folder in
+          try snapshot.write(to: folder).map { (name: $0, path: "\(folder)/\($0)") }
+        }
+      }
+      try session.waitForCheckpoint()
+    }
+    print(
+      "checkpoint: \(preset.rawValue), round \(round): weights \(weights >> 20) MiB, saved "
+        + "\(saved >> 20) MiB; stopped for \(Int(stop * 1000)) ms; a plain copy of the weights "
+        + "\(Int(plain * 1000)) ms, of what is saved \(Int(plain * 1000) * saved / weights) ms; durable "
+        + "after \(String(format: "%.1f", durable)) s; memory \(before) MiB before, at most "
+        + "\(peakMemory()) MiB")
+    fflush(nil)
+  }
+  try session.finish(outputs: [:])
+}

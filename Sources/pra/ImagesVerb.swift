@@ -9,11 +9,12 @@ import RunStore
 
 struct Images: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a grid of drawn images: by number, class, step, weights or run.",
+    abstract: "Write a grid of drawn images: by number, class, step, weights, variant or run.",
     discussion: """
       --by class writes a row for each class. --by step and --by weights write a row for each sampling \
       job, by the step of its weights or by their name (model, ema-0.999), and in every row the same \
-      numbers: what changes is the model. --by run does so over several runs.
+      numbers: what changes is the model. --by variant does so for every variant and seed of a run that \
+      compares them, --by run over several runs.
       --neighbours writes what the run's last job of kind neighbours has drawn: the samples that are \
       nearest to a training image, each with its number and distance, beside the training images nearest \
       to it (pra enqueue neighbours --set data=JOB --set samples=[JOB,...]).
@@ -21,16 +22,20 @@ struct Images: ParsableCommand {
       """)
 
   enum Order: String, ExpressibleByArgument, CaseIterable {
-    case number, `class`, step, weights, run
+    case number, `class`, step, weights, variant, run
   }
 
   @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
     [String]
   @Option(name: .shortAndLong, help: "The PNG to write.") var output: String
-  @Option(help: "What a row has in common: number, class, step, weights or run.")
+  @Option(help: "What a row has in common: number, class, step, weights, variant or run.")
   var by: Order?
   @Option(name: .customLong("class"), help: "The name of a class; several may be named.")
   var classes: [String] = []
+  @Option(
+    name: .customLong("variant"),
+    help: "A variant of a run that compares several; more than one may be named.")
+  var variants: [String] = []
   @Option(help: "Images in a row.") var columns = 18
   @Option(help: "At most so many images, by number; with --by, so many rows of them.")
   var limit = 180
@@ -58,12 +63,13 @@ struct Images: ParsableCommand {
     let order = by ?? (runs.count > 1 ? .run : .number)
     let sets = try runs.map { run in
       let rows = try connection.query(
-        Queries.drawnImages, [.integer(run.id), .texts(classes)]
+        Queries.drawnImages, [.integer(run.id), .texts(classes), .texts(variants)]
       ).map { try DrawnImage($0, run: run) }
       guard !rows.isEmpty else {
         throw NotFound(
           message: "run \(run.id) has no images"
-            + (classes.isEmpty ? "" : " of class \(classes.joined(separator: ", "))"))
+            + (classes.isEmpty ? "" : " of class \(classes.joined(separator: ", "))")
+            + (variants.isEmpty ? "" : " of variant \(variants.joined(separator: ", "))"))
       }
       return rows
     }
@@ -77,7 +83,8 @@ struct Images: ParsableCommand {
           let picture = try Picture(png: store.bytes(sha256: image.sha256), channels: 3)
           guard first == nil || picture.width == first!.width && picture.height == first!.height
           else {
-            throw Failure(message: "there are images of several sizes; a grid needs one")
+            throw Failure(
+              message: "there are images of several sizes; a grid needs one: choose with --variant")
           }
           first = picture
           return picture
@@ -154,6 +161,7 @@ private struct DrawnImage {
   /// Of the weights; -1 where the job does not say.
   let step: Int64
   let weights: String
+  let variant: String?
 
   init(_ row: Row, run: (id: Int64, name: String)) throws {
     self.run = run
@@ -162,6 +170,7 @@ private struct DrawnImage {
     sha256 = try row.string("sha256")
     step = try row.optionalInteger("step") ?? -1
     weights = try row.text("weights") ?? "unknown"
+    variant = try row.text("variant")
   }
 
   func title(_ order: Images.Order) -> String {
@@ -170,6 +179,7 @@ private struct DrawnImage {
     case .class: className
     case .step: step < 0 ? "unknown step" : "step \(step)"
     case .weights: weights
+    case .variant: variant ?? run.name
     case .run: "\(run.name) (\(run.id))"
     }
   }

@@ -165,10 +165,13 @@ enum Queries {
     """
   static let drawnImages = """
     select i.label, i.class_name, i.sha256, (j.result ->> 'step')::bigint as step,
-      j.arguments #>> '{sampling,weights}' as weights
+      j.arguments #>> '{sampling,weights}' as weights,
+      v.variant || ', seed ' || v.seed as variant
     from pra.images as i join pra.jobs as j on j.id = i.job_id
+    left join pra.variants as v on v.job_id = i.job_id
     where i.run_id = $1::bigint
       and (cardinality($2::text[]) = 0 or i.class_name = any ($2::text[]))
+      and (cardinality($3::text[]) = 0 or v.variant = any ($3::text[]))
     order by i.number, i.job_id
     """
   static let labelledImages = """

@@ -114,6 +114,11 @@ import Testing
     #expect(figures == ["7 2 14"])
     let curves = try world.answer("plot", run, "-o", "\(world.folder)/loss.svg")
     #expect(curves.contains("loss, teacher-forced, seed 1 (2 steps)"))
+    let grid = try world.answer(
+      "images", run, "-o", "\(world.folder)/grid.png", "--by", "variant", "--variant", "pra",
+      "--variant", "diffusion", "--json")
+    for row in ["pra, seed 0", "pra, seed 1", "diffusion, seed 1"] { #expect(grid.contains(row)) }
+    #expect(!grid.contains("teacher-forced"))
   }
 
   /// G7 on the programs themselves: shards, batch, caches and threads change no byte of a PNG.

@@ -6,20 +6,24 @@ import Tensor
   import Glibc
 #endif
 
-/// B images of a batch · D features · K classes.
-///
-/// Batch normalisation without affine part (epsilon 1e-6) and a linear layer (weights 0.01 normal,
-/// biases zero), cross-entropy, warm-up and half a cosine to zero an iteration: He et al. 2022 (MAE),
-/// main_linprobe.py.
-package struct LinearProbe {
+/// What a linear classifier of features makes of images that it has not seen.
+package enum LinearProbe {
   package struct Settings: Sendable {
-    /// MAE's optimizer for batches of thousands (You et al. 2017), or one for small sets.
-    package enum Optimizer: Sendable { case lars, adamw }
+    package enum Optimizer: Sendable {
+      /// MAE's for batches of thousands (You et al. 2017).
+      case lars
+      case adamw
+      /// The minimum of a convex function, as CLIP's probes (Radford et al. 2021): nothing to tune but
+      /// the weight decay.
+      case lbfgs
+    }
 
-    package var optimizer = Optimizer.adamw
-    /// The highest, as it is: of LARS MAE's is 0.1 batch / 256.
+    package var optimizer = Optimizer.lbfgs
+    /// The highest, as it is: of LARS MAE's is 0.1 batch / 256. L-BFGS has none.
     package var learningRate = 1e-3
-    package var weightDecay = 0.0
+    /// Of several, each source of features gets the one that serves it best.
+    package var weightDecays = [0.0]
+    /// Passes over the examples; of L-BFGS the most.
     package var epochs = 100
     package var warmUpEpochs = 10
     package var batch = 256
@@ -28,260 +32,183 @@ package struct LinearProbe {
     package init() {}
   }
 
-  /// Labelled features, [count, width].
+  /// Some rows of labelled features [images, width].
   package struct Examples {
-    package let features: [Float]
-    package let labels: [Int]
+    private let features: [Float]
+    private let labels: [Int]
     package let width: Int
+    private let rows: [Int]
+
+    package var count: Int { rows.count }
 
     package init(features: [Float], labels: [Int], width: Int) {
       precondition(features.count == labels.count * width, "Examples: \(labels.count) x \(width)")
       (self.features, self.labels, self.width) = (features, labels, width)
+      rows = Array(labels.indices)
+    }
+
+    private init(_ all: Self, rows: [Int]) {
+      (features, labels, width, self.rows) = (all.features, all.labels, all.width, rows)
+    }
+
+    /// The examples of these numbers; the features are shared.
+    package func only(_ numbers: [Int]) -> Self { Self(self, rows: numbers.map { rows[$0] }) }
+
+    package func label(_ number: Int) -> Int { labels[rows[number]] }
+
+    /// [numbers, width]
+    func gathered(_ numbers: some Collection<Int>, on device: Device) -> Tensor {
+      let x = Tensor(uninitialized: [numbers.count, width], on: device)
+      features.withUnsafeBufferPointer { features in
+        for (place, number) in numbers.enumerated() {
+          x.pointer(at: place * width).copyMemory(
+            from: features.baseAddress! + rows[number] * width, byteCount: width * 4)
+        }
+      }
+      return x
     }
   }
 
-  /// Shares of held-out images whose class is the first, or among the first five, by score.
-  package struct Accuracy: Sendable, Equatable {
-    package let top1: Double
-    package let top5: Double
-  }
+  /// What came out for held-out examples.
+  package struct Outcome: Sendable {
+    /// Of each the number of classes whose score lies above that of its own; of equal scores those of
+    /// smaller classes come first, as in a stable sort.
+    package let ranks: [Int]
+    /// The one that was chosen.
+    package let weightDecay: Double
 
-  private let settings: Settings
-  private let classes: Int
-  private let width: Int
-  private let device: Device
-  private let weight: Tensor
-  private var bias: [Double]
-  /// Running mean and variance, as torch.nn.BatchNorm1d keeps them.
-  private var mean: [Double]
-  private var variance: [Double]
+    /// Shares whose own class is the first, or among the first five, by score.
+    package var top1: Double { share(below: 1) }
+    package var top5: Double { share(below: 5) }
 
-  private static let epsilon = 1e-6
-  /// Of the running statistics.
-  private static let momentum = 0.1
-
-  private init(classes: Int, width: Int, _ settings: Settings, on device: Device) {
-    (self.classes, self.width, self.settings, self.device) = (classes, width, settings, device)
-    let normals = Philox(seed: settings.seed).normals(classes * width, a: 0, b: 0, stream: 40)
-    weight = Tensor(normals.map { 0.01 * $0 }, [classes, width], on: device)
-    bias = [Double](repeating: 0, count: classes)
-    mean = [Double](repeating: 0, count: width)
-    variance = [Double](repeating: 1, count: width)
+    private func share(below limit: Int) -> Double {
+      Double(ranks.count { $0 < limit }) / Double(ranks.count)
+    }
   }
 
   /// Trains on some examples, measures on others.
   /// - Parameters:
   ///   - train: two at least
-  ///   - progress: called after every epoch; may throw to stop
-  package static func accuracy(
+  ///   - progress: called after every pass over the examples; may throw to stop
+  package static func outcome(
     training train: Examples, heldOut: Examples, classes: Int, settings: Settings = Settings(),
-    on device: Device, progress: (_ epoch: Int) throws -> Void = { _ in }
-  ) rethrows -> Accuracy {
-    precondition(train.width == heldOut.width && train.labels.count > 1, "LinearProbe: examples")
-    var probe = LinearProbe(classes: classes, width: train.width, settings, on: device)
-    try probe.fit(train, progress: progress)
-    return probe.accuracy(heldOut)
-  }
-
-  // MARK: training
-
-  private mutating func fit(_ examples: Examples, progress: (Int) throws -> Void) rethrows {
-    let n = examples.labels.count
-    let batch = min(settings.batch, n)
-    // A last batch that is not full is left out, as in MAE's loader.
-    let iterations = n / batch
-    var optimizer = ProbeOptimizer(settings, weights: classes * width, biases: classes)
-    for epoch in 0..<settings.epochs {
-      let keys = Philox(seed: settings.seed).uniforms(
-        n, a: UInt32(epoch), b: 0, stream: 41)
-      let order = (0..<n).sorted { (keys[$0], $0) < (keys[$1], $1) }
-      for iteration in 0..<iterations {
-        let at = Double(epoch) + Double(iteration) / Double(iterations)
-        let rows = order[iteration * batch..<(iteration + 1) * batch]
-        step(examples, rows, learningRate: learningRate(at: at), &optimizer)
-      }
-      try progress(epoch + 1)
+    on device: Device, progress: () throws -> Void = {}
+  ) rethrows -> Outcome {
+    precondition(train.width == heldOut.width && train.count > 1, "LinearProbe: examples")
+    // From the strongest on: each fit of L-BFGS begins where the one before it has ended.
+    let decays = settings.weightDecays.sorted(by: >)
+    let trial = Trial(classes: classes, settings: settings, device: device)
+    var chosen = decays[0]
+    if decays.count > 1 {
+      let parts = split(train, seed: settings.seed)
+      let found = try trial.scores(parts.learning, parts.judging, decays, progress)
+      let losses = found.map { trial.crossEntropy($0, parts.judging) }
+      chosen = decays[losses.indices.min { losses[$0] < losses[$1] }!]
     }
+    let path = decays.filter { $0 >= chosen }
+    let scores = try trial.scores(
+      train, heldOut, settings.optimizer == .lbfgs ? path : [chosen], progress)
+    return Outcome(ranks: trial.ranks(scores.last!, heldOut), weightDecay: chosen)
   }
 
-  /// - Parameter epoch: with its fraction
-  private func learningRate(at epoch: Double) -> Double {
-    let (warm, all) = (Double(settings.warmUpEpochs), Double(settings.epochs))
-    if epoch < warm { return settings.learningRate * epoch / warm }
-    return settings.learningRate * 0.5 * (1 + cos(.pi * (epoch - warm) / max(all - warm, 1)))
-  }
-
-  private mutating func step(
-    _ examples: Examples, _ rows: ArraySlice<Int>, learningRate: Double,
-    _ optimizer: inout ProbeOptimizer
-  ) {
-    let x = gathered(examples, rows)
-    normalize(x)
-    let scores = self.scores(x)
-    let slope = scores.pointer.assumingMemoryBound(to: Float.self)
-    var biasSlope = [Double](repeating: 0, count: classes)
-    let share = 1 / Float(rows.count)
-    for (row, example) in rows.enumerated() {
-      let p = slope + row * classes
-      softmax(p)
-      p[examples.labels[example]] -= 1
-      for k in 0..<classes {
-        p[k] *= share
-        biasSlope[k] += Double(p[k])
-      }
-    }
-    // dW[K, D] = slope' x
-    let gradient = Tensor(uninitialized: [classes, width], on: device)
-    matrixProduct(
-      into: Matrix(gradient), Matrix(scores).transposed, Matrix(x), m: classes, n: width,
-      k: rows.count)
-    optimizer.update(
-      weight.pointer.assumingMemoryBound(to: Float.self),
-      by: gradient.pointer.assumingMemoryBound(to: Float.self), &bias, by: biasSlope,
-      learningRate: learningRate)
-  }
-
-  private func softmax(_ x: UnsafeMutablePointer<Float>) {
-    var most = -Float.infinity
-    for k in 0..<classes { most = max(most, x[k]) }
-    var total = 0.0
-    for k in 0..<classes { total += exp(Double(x[k] - most)) }
-    for k in 0..<classes { x[k] = Float(exp(Double(x[k] - most)) / total) }
-  }
-
-  private func gathered(_ examples: Examples, _ rows: some Collection<Int>) -> Tensor {
-    let x = Tensor(uninitialized: [rows.count, width], on: device)
-    examples.features.withUnsafeBufferPointer { features in
-      for (row, example) in rows.enumerated() {
-        x.pointer(at: row * width).copyMemory(
-          from: features.baseAddress! + example * width, byteCount: width * 4)
-      }
-    }
-    return x
-  }
-
-  /// x = (x - mean) / sqrt(variance + epsilon) by the batch's own statistics, which are remembered.
-  private mutating func normalize(_ x: Tensor) {
-    let n = x.rows
-    let values = x.pointer.assumingMemoryBound(to: Float.self)
-    var (sums, squares) = (
-      [Double](repeating: 0, count: width), [Double](repeating: 0, count: width)
+  /// A fifth of each class to choose a weight decay by, and the rest.
+  private static func split(
+    _ examples: Examples, seed: UInt64
+  ) -> (learning: Examples, judging: Examples) {
+    let keys = Philox(seed: seed).uniforms(examples.count, a: 0, b: 0, stream: 43)
+    let labels = (0..<examples.count).map(examples.label)
+    let judging = Set(heldOutParts(labels, share: 0.2, count: 1, keys: keys)[0])
+    guard !judging.isEmpty, judging.count < examples.count - 1 else { return (examples, examples) }
+    return (
+      examples.only((0..<examples.count).filter { !judging.contains($0) }),
+      examples.only(judging.sorted())
     )
-    for row in 0..<n {
-      for i in 0..<width { sums[i] += Double(values[row * width + i]) }
-    }
-    for i in 0..<width { sums[i] /= Double(n) }
-    for row in 0..<n {
-      for i in 0..<width {
-        let difference = Double(values[row * width + i]) - sums[i]
-        squares[i] += difference * difference
-      }
-    }
-    for i in 0..<width {
-      squares[i] /= Double(n)
-      mean[i] += Self.momentum * (sums[i] - mean[i])
-      // The running one is unbiased.
-      let unbiased = squares[i] * Double(n) / Double(max(n - 1, 1))
-      variance[i] += Self.momentum * (unbiased - variance[i])
-    }
-    scale(x, sums, squares)
   }
 
-  private func scale(_ x: Tensor, _ mean: [Double], _ variance: [Double]) {
-    let factors = variance.map { 1 / ($0 + Self.epsilon).squareRoot() }
-    let values = x.pointer.assumingMemoryBound(to: Float.self)
-    for row in 0..<x.rows {
-      for i in 0..<width {
-        values[row * width + i] = Float((Double(values[row * width + i]) - mean[i]) * factors[i])
+  /// Parts that have no example in common, each with that share of every class, drawn at random.
+  /// - Parameters:
+  ///   - count: of parts; all together at most the whole
+  ///   - keys: one an example, which are taken in their order
+  package static func heldOutParts(
+    _ labels: [Int], share: Double, count: Int, keys: [Double]
+  ) -> [[Int]] {
+    precondition(share * Double(count) < 1 + 1e-9, "heldOutParts: \(count) parts of \(share)")
+    var parts = [[Int]](repeating: [], count: count)
+    let members = Dictionary(grouping: labels.indices) { labels[$0] }
+    for (_, numbers) in members.sorted(by: { $0.key < $1.key }) {
+      let order = numbers.sorted { (keys[$0], $0) < (keys[$1], $1) }
+      func end(_ part: Int) -> Int {
+        min(order.count, Int((Double(part) * share * Double(order.count)).rounded()))
       }
+      for part in 0..<count { parts[part] += order[end(part)..<end(part + 1)] }
     }
-  }
-
-  /// x W' + b, [B, K]
-  private func scores(_ x: Tensor) -> Tensor {
-    let y = Tensor(uninitialized: [x.rows, classes], on: device)
-    matrixProduct(
-      into: Matrix(y), Matrix(x), Matrix(weight).transposed, m: x.rows, n: classes, k: width,
-      bias: Tensor(bias, [classes], on: device))
-    return y
-  }
-
-  // MARK: measuring
-
-  private func accuracy(_ examples: Examples) -> Accuracy {
-    let n = examples.labels.count
-    var (first, five) = (0, 0)
-    for start in stride(from: 0, to: n, by: 1024) {
-      let rows = start..<min(start + 1024, n)
-      let x = gathered(examples, rows)
-      scale(x, mean, variance)
-      let y = scores(x).floats
-      for (row, example) in rows.enumerated() {
-        let scores = y[row * classes..<(row + 1) * classes]
-        let own = scores[scores.startIndex + examples.labels[example]]
-        // Of equal scores those of smaller classes come first, as in a stable sort.
-        let before = scores.indices.count {
-          let k = $0 - scores.startIndex
-          return scores[$0] > own || scores[$0] == own && k < examples.labels[example]
-        }
-        first += before < 1 ? 1 : 0
-        five += before < 5 ? 1 : 0
-      }
-    }
-    return Accuracy(top1: Double(first) / Double(n), top5: Double(five) / Double(n))
+    return parts.map { $0.sorted() }
   }
 }
 
-/// LARS as in MAE's util/lars.py (momentum 0.9, trust 0.001; neither decay nor trust for biases), or
-/// AdamW (0.9, 0.999, epsilon 1e-8), decay on weights alone.
-private struct ProbeOptimizer {
-  private let settings: LinearProbe.Settings
-  private var weights: [(first: Double, second: Double)]
-  private var biases: [(first: Double, second: Double)]
-  private var steps = 0
+/// Classifiers of one kind.
+private struct Trial {
+  let classes: Int
+  let settings: LinearProbe.Settings
+  let device: Device
 
-  init(_ settings: LinearProbe.Settings, weights: Int, biases: Int) {
-    self.settings = settings
-    self.weights = Array(repeating: (0, 0), count: weights)
-    self.biases = Array(repeating: (0, 0), count: biases)
-  }
-
-  mutating func update(
-    _ weight: UnsafeMutablePointer<Float>, by gradient: UnsafePointer<Float>,
-    _ bias: inout [Double], by biasGradient: [Double], learningRate: Double
-  ) {
-    steps += 1
-    let decay = settings.weightDecay
-    switch settings.optimizer {
-    case .lars:
-      func length(_ value: (Int) -> Double) -> Double {
-        (0..<weights.count).reduce(0) { $0 + value($1) * value($1) }.squareRoot()
+  /// Of the classifier that each decay makes, [examples, classes].
+  func scores(
+    _ train: LinearProbe.Examples, _ others: LinearProbe.Examples, _ decays: [Double],
+    _ progress: () throws -> Void
+  ) rethrows -> [[Float]] {
+    func all(_ scores: (Range<Int>) -> Tensor) -> [Float] {
+      stride(from: 0, to: others.count, by: 1024).flatMap {
+        scores($0..<min($0 + 1024, others.count)).floats
       }
-      let size = length { Double(weight[$0]) }
-      let slope = length { Double(gradient[$0]) + decay * Double(weight[$0]) }
-      let trust = size > 0 && slope > 0 ? 0.001 * size / slope : 1
-      for i in weights.indices {
-        let change = trust * (Double(gradient[i]) + decay * Double(weight[i]))
-        weights[i].first = 0.9 * weights[i].first + change
-        weight[i] = Float(Double(weight[i]) - learningRate * weights[i].first)
+    }
+    guard settings.optimizer == .lbfgs else {
+      return try decays.map { decay in
+        var classifier = SteppedClassifier(
+          classes: classes, width: train.width, decay: decay, settings, on: device)
+        try classifier.fit(train, progress: progress)
+        return all { classifier.scores(others, $0) }
       }
-      for i in biases.indices {
-        biases[i].first = 0.9 * biases[i].first + biasGradient[i]
-        bias[i] -= learningRate * biases[i].first
-      }
-    case .adamw:
-      let corrections = (1 - pow(0.9, Double(steps)), 1 - pow(0.999, Double(steps)))
-      func change(_ moments: inout (first: Double, second: Double), _ slope: Double) -> Double {
-        moments.first = 0.9 * moments.first + 0.1 * slope
-        moments.second = 0.999 * moments.second + 0.001 * slope * slope
-        return learningRate * (moments.first / corrections.0)
-          / ((moments.second / corrections.1).squareRoot() + 1e-8)
-      }
-      for i in weights.indices {
-        let kept = Double(weight[i]) * (1 - learningRate * decay)
-        weight[i] = Float(kept - change(&weights[i], Double(gradient[i])))
-      }
-      for i in biases.indices { bias[i] -= change(&biases[i], biasGradient[i]) }
+    }
+    var regression = LogisticRegression(train, classes: classes, on: device)
+    return try decays.map { decay in
+      try regression.fit(decay: decay, most: settings.epochs, progress: progress)
+      return all { regression.scores(others, $0) }
     }
   }
+
+  func ranks(_ scores: [Float], _ examples: LinearProbe.Examples) -> [Int] {
+    (0..<examples.count).map { number in
+      let (row, label) = (number * classes, examples.label(number))
+      let own = scores[row + label]
+      return (0..<classes).count {
+        scores[row + $0] > own || scores[row + $0] == own && $0 < label
+      }
+    }
+  }
+
+  /// The mean over examples.
+  func crossEntropy(_ scores: [Float], _ examples: LinearProbe.Examples) -> Double {
+    var (total, row) = (0.0, scores)
+    for number in 0..<examples.count {
+      row.withUnsafeMutableBufferPointer {
+        total += softmax(
+          $0.baseAddress! + number * classes, classes, own: examples.label(number))
+      }
+    }
+    return total / Double(examples.count)
+  }
+}
+
+/// Scores become shares of one.
+/// - Returns: -log of the share of class `own`
+@discardableResult
+func softmax(_ x: UnsafeMutablePointer<Float>, _ classes: Int, own: Int = 0) -> Double {
+  var most = -Float.infinity
+  for k in 0..<classes { most = max(most, x[k]) }
+  var total = 0.0
+  for k in 0..<classes { total += exp(Double(x[k] - most)) }
+  let loss = log(total) - Double(x[own] - most)
+  for k in 0..<classes { x[k] = Float(exp(Double(x[k] - most)) / total) }
+  return loss
 }

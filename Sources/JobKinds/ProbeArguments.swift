@@ -11,11 +11,16 @@ package struct ProbeArguments: JobArguments {
   package var validation = 0
   /// Share of each class of `data` that is held out where there is no `validation`.
   package var holdout = 0.2
+  /// Disjoint shares that are held out one after the other, where there is no `validation`.
+  package var splits = 5
+  /// Features are means over each of pool x pool equal parts of the image.
+  package var pool = 1
   /// `model` or `ema-<decay>`; empty for what the train job samples with.
   package var weights = ""
-  package var optimizer = ProbeOptimizerName.adamw
+  package var optimizer = ProbeOptimizerName.lbfgs
   package var learningRate = 1e-3
-  package var weightDecay = 0.0
+  /// One for all, or several, of which each layer gets the best; none for what the optimizer suggests.
+  package var weightDecays: [Double] = []
   package var epochs = 100
   package var warmUpEpochs = 10
   package var batch = 256
@@ -27,12 +32,24 @@ package struct ProbeArguments: JobArguments {
     [
       .integer("train", \.train, jobIDs), .integer("data", \.data, jobIDs),
       .integer("validation", \.validation, 0...Int.max),
-      .number("holdout", \.holdout, .above(0, to: 0.9)), .optionalText("weights", \.weights),
+      .number("holdout", \.holdout, .above(0, to: 0.9)), .integer("splits", \.splits, 1...100),
+      .integer("pool", \.pool, 1...64), .optionalText("weights", \.weights),
       .choice("optimizer", \.optimizer), .number("lr", \.learningRate, .positive),
-      .number("weight_decay", \.weightDecay, .zeroOrMore), .integer("epochs", \.epochs, 1...10_000),
+      .numbers("weight_decay", \.weightDecays, .zeroOrMore),
+      .integer("epochs", \.epochs, 1...10_000),
       .integer("warmup_epochs", \.warmUpEpochs, 0...10_000),
       .integer("batch", \.batch, 2...65_536), .seed("seed", \.seed),
     ]
+  }
+
+  /// Jobs of before these keys lack them.
+  package static var additions: Set<String> { ["splits", "pool"] }
+
+  /// Weight decays to choose from. L-BFGS needs one, as a convex function has one minimum; what is trained
+  /// batch by batch has none, as MAE's.
+  package var candidates: [Double] {
+    guard weightDecays.isEmpty else { return weightDecays }
+    return optimizer == .lbfgs ? [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1] : [0]
   }
 
   package var parents: [Int] { [train, data] + (validation > 0 ? [validation] : []) }
@@ -40,7 +57,12 @@ package struct ProbeArguments: JobArguments {
   package func validate() throws {
     try require(train, "train", .train)
     try require(data, "data", .ingest)
-    guard warmUpEpochs < epochs else {
+    guard validation > 0 || holdout * Double(splits) < 1 + 1e-9 else {
+      throw ConfigurationError(
+        "splits: found \(splits), expected at most \(Int(1 / holdout)) of \(holdout) (holdout) each, as "
+          + "they have no image in common")
+    }
+    guard optimizer == .lbfgs || warmUpEpochs < epochs else {
       throw ConfigurationError(
         "warmup_epochs: found \(warmUpEpochs), expected fewer than epochs (\(epochs))")
     }
@@ -48,4 +70,4 @@ package struct ProbeArguments: JobArguments {
 }
 
 /// Optimizers of a probe.
-package enum ProbeOptimizerName: String, Sendable, CaseIterable { case adamw, lars }
+package enum ProbeOptimizerName: String, Sendable, CaseIterable { case lbfgs, adamw, lars }

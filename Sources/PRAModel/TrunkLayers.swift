@@ -9,16 +9,19 @@ import Tensor
 ///
 /// The null class: a label would tell the answer. All N patches are read, teacher-forced in one pass,
 /// so that no pixel is unseen: sampling never reads the last one, which here has its coordinate as
-/// well. A feature is a channel's mean over the N patches; class tokens are left out. As iGPT (Chen et
-/// al. 2020) pools, with MAE's classifier on top.
+/// well. A feature is a channel's mean over the N patches, as iGPT (Chen et al. 2020) pools, or over
+/// those of each of r x r equal parts of the image, row by row. Class tokens are left out.
 package struct TrunkLayers {
   private let model: PRAModel
   private let angles: RotaryAngles
+  private let parts: Int
 
+  /// - Parameter parts: r, a divisor of the patches of a side
   /// - Returns: nil for a model without a causal trunk
-  package init?(_ model: PRAModel) {
+  package init?(_ model: PRAModel, parts: Int = 1) {
     guard model.configuration.method != .diffusion else { return nil }
-    self.model = model
+    precondition(model.sizes.grid % parts == 0, "TrunkLayers: \(parts) of \(model.sizes.grid)")
+    (self.model, self.parts) = (model, parts)
     let trunk = model.configuration.trunk
     angles = rotaryAngles(
       TokenCoordinate.sequence(classTokens: trunk.classTokens, grid: model.sizes.grid),
@@ -28,10 +31,10 @@ package struct TrunkLayers {
   /// Layers, that is blocks.
   package var count: Int { model.configuration.trunk.layers }
   /// Features of a layer.
-  package var width: Int { model.configuration.trunk.width }
+  package var width: Int { model.configuration.trunk.width * parts * parts }
 
   /// - Parameter patches: [batch, N, P]
-  /// - Returns: of each block [batch, d]
+  /// - Returns: of each block [batch, r r d]
   package func callAsFunction(_ patches: Tensor) -> [Tensor] {
     let (batch, positions, _) = patches.dimensions3
     let tape = Tape(
@@ -43,16 +46,40 @@ package struct TrunkLayers {
       trunk.classTokens(labels, on: tape), trunk.patchEmbedding(tape.constant(patches)))
     let first = trunk.classTokens
     return trunk.stack.outputs(trunk.embeddingNorm(sequence), angles: angles).map { output in
-      let x = tokens(output, first..<first + positions).value
-      let sums = Tensor(uninitialized: [batch, x.width], type: x.type, on: x.device)
-      let kernels = x.kernels.pointee
-      kernels.sum_repeats!(
-        sums.pointer, x.pointer, Int64(batch), Int64(positions), Int64(x.width), 0,
-        Int64(x.width))
-      kernels.combine!(
-        sums.pointer, 1 / Double(positions), sums.pointer, 0, sums.pointer, Int64(x.width), 0,
-        Int64(batch))
-      return sums
+      means(byParts(tokens(output, first..<first + positions).value))
     }
+  }
+
+  /// The tokens of one part of the image after those of another: [batch, N, d] as [batch r r, N/(r r), d].
+  private func byParts(_ x: Tensor) -> Tensor {
+    guard parts > 1 else { return x }
+    let (batch, grid, side) = (x.shape[0], model.sizes.grid, model.sizes.grid / parts)
+    let y = Tensor(
+      uninitialized: [batch * parts * parts, side * side, x.width], type: x.type, on: x.device)
+    // A row of a part lies together in both.
+    let run = side * x.width
+    for row in 0..<batch * grid {
+      for column in 0..<parts {
+        let (image, line) = (row / grid, row % grid)
+        let part = (image * parts + line / side) * parts + column
+        y.pointer(at: (part * side + line % side) * run).copyMemory(
+          from: x.pointer(at: (row * parts + column) * run), byteCount: run * x.type.size)
+      }
+    }
+    return y
+  }
+
+  /// Means over the tokens of each part: [batch, r r d].
+  private func means(_ x: Tensor) -> Tensor {
+    let (count, positions, width) = x.dimensions3
+    let sums = Tensor(
+      uninitialized: [count / (parts * parts), parts * parts * width], type: x.type, on: x.device)
+    let kernels = x.kernels.pointee
+    kernels.sum_repeats!(
+      sums.pointer, x.pointer, Int64(count), Int64(positions), Int64(width), 0, Int64(width))
+    kernels.combine!(
+      sums.pointer, 1 / Double(positions), sums.pointer, 0, sums.pointer, Int64(width), 0,
+      Int64(count))
+    return sums
   }
 }

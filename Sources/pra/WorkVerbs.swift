@@ -25,7 +25,9 @@ struct Enqueue: ParsableCommand {
       --set parts=8 --array 0-7 --element part
       """)
 
-  @Argument(help: "ingest, train, sample, features, reference, evaluate, probe or compare.")
+  @Argument(
+    help:
+      "ingest, train, sample, features, reference, evaluate, probe, neighbours or compare.")
   var kind: String
   @Option(help: "A YAML or JSON file with arguments.") var config: String?
   @Option(name: .customLong("set"), help: "One argument: dotted.key=value.") var settings:

@@ -107,6 +107,45 @@ import Testing
     #expect(try world.answer("compare", "one", "fewer", "--json").contains("\"not_compared\""))
   }
 
+  /// The same images drawn by one job, by an array of twelve and by one in packs, and their features
+  /// computed whole, in three parts and in twelve: one figure, to the last digit.
+  @Test func aFigureDoesNotDependOnArrays() throws {
+    _ = try world.answer("run", try runFile("whole", "{inception: \(weights), shards: 1}"))
+    try work()
+    let figures = """
+      select metric, value from pra.evaluations where details ? 'ruler' and job_id =
+      """
+    let ids = try ["train", "reference", "evaluate"].map { kind in
+      try world.rows(
+        """
+        select max(id) from pra.jobs where kind = '\(kind)'
+          and (kind <> 'evaluate' or arguments ->> 'reference' <> '0')
+        """)[0]
+    }
+    let whole = try world.rows("\(figures) \(ids[2]) order by 1")
+    #expect(whole.count == 9)
+    var jobs: [String] = []
+    for (pack, parts) in [(1, 3), (5, 1), (5, 12)] {
+      let samples = try world.answer(
+        "enqueue", "sample", "--set", "train=\(ids[0])", "--set", "count=12", "--array", "0-11",
+        "--pack", "\(pack)")
+      let array =
+        parts == 1
+        ? [] : ["--set", "parts=\(parts)", "--array", "0-\(parts - 1)", "--element", "part"]
+      let outcome = try Outcome(
+        ["enqueue", "features", "--file", "weights=\(weights)", "--set", "samples=[\(samples)]"]
+          + array, environment: ["PRA_DATABASE_URL": world.database.url.conninfo],
+        in: world.folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let features = outcome.output.trimmingCharacters(in: .newlines)
+      jobs.append(
+        try world.answer(
+          "enqueue", "evaluate", "--set", "reference=\(ids[1])", "--set", "features=[\(features)]"))
+    }
+    try work()
+    for job in jobs { #expect(try world.rows("\(figures) \(job) order by 1") == whole) }
+  }
+
   /// The arms of a comparison share a reference; the chart is of FID.
   @Test func armsAreComparedByFID() throws {
     let file = try runFile("arms", "{inception: \(weights), conventions: [adm]}")

@@ -33,19 +33,34 @@ import Testing
       """)
     _ = try world.answer("run", file)
     let train = try world.rows("select id from pra.jobs where kind = 'train'")[0]
-    let job = try world.answer(
-      "enqueue", "probe", "--set", "train=\(train)", "--set", "epochs=40", "--set",
-      "warmup_epochs=2", "--set", "batch=12", "--set", "lr=0.02")
+    let job = try world.answer("enqueue", "probe", "--set", "train=\(train)", "--set", "pool=2")
+    let one = try world.answer(
+      "enqueue", "probe", "--set", "train=\(train)", "--set", "splits=1", "--set",
+      "optimizer=adamw", "--set", "epochs=40", "--set", "warmup_epochs=2", "--set", "batch=12",
+      "--set", "lr=0.02")
     let other = try world.answer(
       "enqueue", "probe", "--set", "train=\(train)", "--set", "validation=1", "--set", "epochs=2",
       "--set", "warmup_epochs=0", "--set", "optimizer=lars")
     #expect(try world.pra("worker", "--until-idle", "--threads", "1").status == 0)
-    let scopes = try world.rows(
-      """
-      select scope, images, value > 0.5, value <= 1 from pra.evaluations
-      where job_id = \(job) and metric = 'probe.top1' order by 1
-      """)
-    #expect(scopes == ["block 1 6 t t", "block 2 6 t t", "pixels 6 t t"])
+    for (job, images) in [(job, 30), (one, 6)] {
+      let scopes = try world.rows(
+        """
+        select scope, images, value > 0.5, value <= 1 from pra.evaluations
+        where job_id = \(job) and metric = 'probe.top1' order by 1
+        """)
+      #expect(scopes == ["block 1", "block 2", "pixels"].map { "\($0) \(images) t t" })
+    }
+    // Five splits hold out every image once; where a layer and pixels differ, one of them is right alone.
+    #expect(
+      try world.rows(
+        """
+        select jsonb_array_length(details -> 'weight_decay'), jsonb_typeof(details -> 'deviation'),
+          round(30 * (value - (
+            select value from pra.evaluations
+            where job_id = \(job) and metric = 'probe.pixels.top1'))) =
+            (details ->> 'right_alone')::int - (details ->> 'pixels_right_alone')::int
+        from pra.evaluations where job_id = \(job) and metric = 'probe.last.top1'
+        """) == ["5 number t"])
     #expect(
       try world.rows(
         "select images from pra.evaluations where job_id = \(other) and metric = 'probe.best.top1'")
@@ -61,12 +76,23 @@ import Testing
 
     let wrong = try world.answer(
       "enqueue", "probe", "--set", "train=\(train)", "--set", "weights=ema-0.5")
+    let uneven = try world.answer(
+      "enqueue", "probe", "--set", "train=\(train)", "--set", "pool=3")
     _ = try world.pra("worker", "--until-idle")
+    #expect(
+      try world.rows("select message from pra.jobs where id = \(uneven)")[0].contains(
+        "pool: found 3, expected a divisor of the 2 patches of a side"))
     #expect(
       try world.rows("select message from pra.jobs where id = \(wrong)")[0].contains(
         "has no ema-0.5.safetensors"))
-    let refused = try world.pra(
-      "enqueue", "probe", "--set", "train=\(train)", "--set", "warmup_epochs=200")
-    #expect(refused.status == 2 && refused.errors.contains("warmup_epochs: found 200"))
+    for (settings, message) in [
+      (["optimizer=lars", "warmup_epochs=200"], "warmup_epochs: found 200"),
+      (["splits=6"], "splits: found 6, expected at most 5 of 0.2"),
+    ] {
+      let refused = try Outcome(
+        ["enqueue", "probe", "--set", "train=\(train)"] + settings.flatMap { ["--set", $0] },
+        environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+      #expect(refused.status == 2 && refused.errors.contains(message), "\(refused.errors)")
+    }
   }
 }

@@ -35,6 +35,36 @@ import Testing
     }
   }
 
+  /// The means of four parts have the mean of the whole for their mean, and tell the parts apart.
+  @Test func partsOfTheImageArePooledByThemselves() throws {
+    let model = shaken(try PRAModel(tiny(), classes: 3, on: Device(threads: 2)))
+    let grid = model.sizes.grid
+    #expect(grid % 2 == 0)
+    let patches = tinyBatch(model).patches
+    let means = try #require(TrunkLayers(model))
+    let whole = means(patches)
+    let layers = try #require(TrunkLayers(model, parts: 2))
+    #expect(layers.width == 64)
+    let found = layers(patches)
+    for (x, y) in zip(whole, found) {
+      #expect(y.shape == [3, 64])
+      for image in 0..<3 {
+        for i in 0..<16 {
+          let parts = (0..<4).map { y.floats[image * 64 + $0 * 16 + i] }
+          #expect(abs(parts.reduce(0, +) / 4 - x.floats[image * 16 + i]) < 1e-5)
+        }
+      }
+    }
+    // The last patch lies in the last part alone, and no other position has read it.
+    let changed = patches.copied()
+    let (count, width) = (model.sizes.positions, model.sizes.patchWidth)
+    let last = changed.pointer(at: (count - 1) * width).assumingMemoryBound(to: Float.self)
+    for i in 0..<width { last[i] = -last[i] }
+    let other = layers(changed)
+    #expect(found[1].floats[..<48] == other[1].floats[..<48])
+    #expect(found[1].floats[48..<64] != other[1].floats[48..<64])
+  }
+
   @Test func diffusionHasNoCausalTrunk() throws {
     let model = try PRAModel(
       tiny { $0.method = .diffusion }, classes: 3, on: Device(threads: 1))

@@ -68,14 +68,18 @@ def network(state: dict) -> torch.nn.Module:
     return module.eval().requires_grad_(False)
 
 
-def features(module: torch.nn.Module, images: numpy.ndarray, batch: int = 16) -> numpy.ndarray:
-    """[n, 2048 + 2023 + 1008] of uint8 [n, height, width, 3]: pool, spatial (NHWC), logits."""
+def features(module: torch.nn.Module, images: numpy.ndarray, batch: int = 16,
+             layout: torch.memory_format = torch.contiguous_format) -> numpy.ndarray:
+    """[n, 2048 + 2023 + 1008] of uint8 [n, height, width, 3]: pool, spatial (NHWC), logits.
+
+    The module follows the layout of the images in memory; its weights lie as they are given."""
     kept = []
     hook = module.Mixed_6d.branch1x1.register_forward_hook(lambda _, __, y: kept.append(y))
     rows = []
     with torch.inference_mode():
         for first in range(0, len(images), batch):
-            x = torch.from_numpy(images[first:first + batch]).permute(0, 3, 1, 2).contiguous()
+            x = torch.from_numpy(images[first:first + batch]).permute(0, 3, 1, 2)
+            x = x.contiguous(memory_format=layout)
             pool, logits = module(x)
             spatial = kept.pop()[:, :SPATIAL_CHANNELS].permute(0, 2, 3, 1).reshape(len(x), -1)
             rows.append(torch.cat([pool, spatial, logits], 1).numpy())

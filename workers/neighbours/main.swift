@@ -17,7 +17,7 @@ StageExit.run { session in
     throw PermanentFailure("job \(arguments.data): one training image has no other to compare with")
   }
   var samples: [(data: PackedDataSet, image: Int)] = []
-  for job in arguments.samples {
+  for job in try parts(session, arguments) {
     let set = try session.dataSet(ofJob: job, output: OutputName.images)
     guard set.size == training.size, set.channels == training.channels else {
       throw PermanentFailure(
@@ -87,6 +87,18 @@ StageExit.run { session in
       EvaluationRecord(
         metric: $0.0, scope: "overall", value: $0.1, images: Int64($0.2), details: details)
     })
+}
+
+/// Sample jobs, elements of arrays among them, in the order of their images.
+private func parts(_ session: StageSession, _ arguments: NeighbourArguments) throws -> [Int] {
+  var found: [(first: Int, job: Int)] = []
+  for sample in arguments.samples {
+    for part in try session.finishedJobs(of: Int64(sample)) {
+      let drawn = try refusingBadInput { try SampleArguments(json: part.arguments) }
+      found.append((drawn.first, Int(part.id)))
+    }
+  }
+  return found.sorted { $0 < $1 }.map(\.job)
 }
 
 /// With one decimal.

@@ -10,11 +10,31 @@ import RunStore
 import StageInputs
 import Tensor
 
-/// Labelled features of one layer, or raw pixels, for training and held out.
+/// Images of one or two sets, one after the other.
+private typealias Images = [(set: PackedDataSet, image: Int)]
+
+/// Raw pixels, or a layer, with what its classifiers made of the held-out images.
 private struct Source {
   let name: String
-  let training: LinearProbe.Examples
-  let heldOut: LinearProbe.Examples
+  let examples: LinearProbe.Examples
+  /// By split.
+  var outcomes: [LinearProbe.Outcome] = []
+
+  var ranks: [Int] { outcomes.flatMap(\.ranks) }
+  var top1: Double { share(below: 1) }
+  var top5: Double { share(below: 5) }
+
+  private func share(below limit: Int) -> Double {
+    Double(ranks.count { $0 < limit }) / Double(ranks.count)
+  }
+
+  /// Of top-1 between splits; nil for one.
+  var deviation: Double? {
+    guard outcomes.count > 1 else { return nil }
+    let mean = outcomes.reduce(0) { $0 + $1.top1 } / Double(outcomes.count)
+    let squares = outcomes.reduce(0) { $0 + ($1.top1 - mean) * ($1.top1 - mean) }
+    return (squares / Double(outcomes.count - 1)).squareRoot()
+  }
 }
 
 StageExit.run { session in
@@ -24,11 +44,19 @@ StageExit.run { session in
   let (model, step) = try session.trainedModel(
     ofJob: arguments.train, weights: arguments.weights.isEmpty ? nil : arguments.weights,
     on: device)
-  guard let layers = TrunkLayers(model) else {
+  guard model.sizes.grid % arguments.pool == 0 else {
+    throw PermanentFailure(
+      "pool: found \(arguments.pool), expected a divisor of the \(model.sizes.grid) patches of a side"
+    )
+  }
+  guard let layers = TrunkLayers(model, parts: arguments.pool) else {
     throw PermanentFailure("train: the method diffusion has no causal trunk to probe")
   }
-  let (training, heldOut) = try images(session, arguments, data)
-  for set in [training.set, heldOut.set] {
+  var sets = [data]
+  if arguments.validation > 0 {
+    sets.append(try session.dataSet(ofJob: arguments.validation, output: OutputName.dataSet))
+  }
+  for set in sets {
     let image = model.configuration.image
     guard set.size == image.size, set.channels == image.channels, set.classes == data.classes
     else {
@@ -38,114 +66,122 @@ StageExit.run { session in
           + "\(data.classes.count); expected the same classes")
     }
   }
-  say(
-    "step \(step): \(training.numbers.count) images for training, \(heldOut.numbers.count) held out"
-  )
-  let sources = try sources(session, layers, model, training, heldOut)
+  let images = sets.flatMap { set in (0..<set.count).map { (set: set, image: $0) } }
+  let heldOut =
+    try arguments.validation > 0 ? [Array(data.count..<images.count)] : parts(arguments, data)
+  say("step \(step): \(images.count) images, held out \(heldOut.map(\.count))")
+  var sources = try features(session, layers, model, images)
 
   var settings = LinearProbe.Settings()
-  settings.optimizer = arguments.optimizer == .lars ? .lars : .adamw
-  (settings.learningRate, settings.weightDecay) = (arguments.learningRate, arguments.weightDecay)
+  switch arguments.optimizer {
+  case .lbfgs: settings.optimizer = .lbfgs
+  case .adamw: settings.optimizer = .adamw
+  case .lars: settings.optimizer = .lars
+  }
+  (settings.learningRate, settings.weightDecays) = (arguments.learningRate, arguments.candidates)
   (settings.epochs, settings.warmUpEpochs) = (arguments.epochs, arguments.warmUpEpochs)
   (settings.batch, settings.seed) = (arguments.batch, arguments.seed)
-  var found: [LinearProbe.Accuracy] = []
-  for (number, source) in sources.enumerated() {
-    let accuracy = try LinearProbe.accuracy(
-      training: source.training, heldOut: source.heldOut, classes: data.classes.count,
-      settings: settings, on: device
-    ) { epoch in
-      try session.releaseIfAsked()
+  var done = 0
+  for number in sources.indices {
+    for part in heldOut {
+      let held = Set(part)
+      let examples = sources[number].examples
+      let outcome = try LinearProbe.outcome(
+        training: examples.only(images.indices.filter { !held.contains($0) }),
+        heldOut: examples.only(part), classes: data.classes.count, settings: settings, on: device
+      ) { try session.releaseIfAsked() }
+      sources[number].outcomes.append(outcome)
+      done += 1
       session.progress(
-        done: Int64(number * settings.epochs + epoch),
-        total: Int64(sources.count * settings.epochs), unit: "epochs")
+        done: Int64(done), total: Int64(sources.count * heldOut.count), unit: "classifiers")
     }
-    say("\(source.name): top-1 \(accuracy.top1), top-5 \(accuracy.top5)")
-    found.append(accuracy)
+    let source = sources[number]
+    say(
+      "\(source.name): top-1 \(source.top1), top-5 \(source.top5), weight decays "
+        + "\(source.outcomes.map(\.weightDecay))")
   }
-  try finish(session, sources.map(\.name), found, images: heldOut.numbers.count)
+  try finish(session, sources)
 }
 
-private typealias Part = (set: PackedDataSet, numbers: [Int])
-
-/// The images that classifiers learn from, and those that they are measured on.
-private func images(
-  _ session: StageSession, _ arguments: ProbeArguments, _ data: PackedDataSet
-) throws -> (training: Part, heldOut: Part) {
-  if arguments.validation > 0 {
-    let other = try session.dataSet(ofJob: arguments.validation, output: OutputName.dataSet)
-    return ((data, Array(0..<data.count)), (other, Array(0..<other.count)))
-  }
-  // Of each class the images that come first in a random order of their numbers.
+/// Numbers of the images that are held out, by split.
+private func parts(_ arguments: ProbeArguments, _ data: PackedDataSet) throws -> [[Int]] {
   let keys = Philox(seed: arguments.seed).uniforms(data.count, a: 0, b: 0, stream: 42)
-  var (training, heldOut): ([Int], [Int]) = ([], [])
-  for label in data.classes.indices {
-    let members = (0..<data.count).filter { data.labels[$0] == label }
-      .sorted { (keys[$0], $0) < (keys[$1], $1) }
-    let count = Int((Double(members.count) * arguments.holdout).rounded())
-    heldOut += members.prefix(count)
-    training += members.dropFirst(count)
+  let parts = LinearProbe.heldOutParts(
+    data.labels.map { Int($0) }, share: arguments.holdout, count: arguments.splits, keys: keys)
+  for part in parts {
+    guard !part.isEmpty, data.count - part.count > 1 else {
+      throw PermanentFailure(
+        "holdout: \(arguments.holdout) of \(data.count) images leaves \(data.count - part.count) for "
+          + "training and \(part.count) held out")
+    }
   }
-  guard training.count > 1, !heldOut.isEmpty else {
-    throw PermanentFailure(
-      "holdout: \(arguments.holdout) of \(data.count) images leaves \(training.count) for training and "
-        + "\(heldOut.count) held out")
-  }
-  return ((data, training.sorted()), (data, heldOut.sorted()))
+  return parts
 }
 
 /// Raw pixels and the outputs of every block, in one pass over the images.
-private func sources(
-  _ session: StageSession, _ layers: TrunkLayers, _ model: PRAModel, _ training: Part,
-  _ heldOut: Part
+private func features(
+  _ session: StageSession, _ layers: TrunkLayers, _ model: PRAModel, _ images: Images
 ) throws -> [Source] {
-  var done = 0
-  let all = training.numbers.count + heldOut.numbers.count
-  func examples(_ part: Part) throws -> [LinearProbe.Examples] {
-    let labels = part.numbers.map { part.set.labels[$0] }
-    var features = [[Float]](repeating: [], count: layers.count + 1)
-    for first in stride(from: 0, to: part.numbers.count, by: 64) {
-      try session.releaseIfAsked()
-      let numbers = part.numbers[first..<min(first + 64, part.numbers.count)]
-      let pixels = numbers.flatMap { part.set.pixels(of: $0).map { Float(Double($0) / 127.5 - 1) } }
-      let patches = cutIntoPatches(
-        pixels, batch: numbers.count, sizes: model.sizes, on: model.device)
-      features[0] += pixels
-      for (layer, output) in layers(patches).enumerated() { features[layer + 1] += output.floats }
-      done += numbers.count
-      session.progress(done: Int64(done), total: Int64(all), unit: "images")
-    }
-    return features.map {
-      LinearProbe.Examples(features: $0, labels: labels, width: $0.count / max(labels.count, 1))
-    }
+  var features = [[Float]](repeating: [], count: layers.count + 1)
+  for first in stride(from: 0, to: images.count, by: 64) {
+    try session.releaseIfAsked()
+    let part = images[first..<min(first + 64, images.count)]
+    let pixels = part.flatMap { $0.set.pixels(of: $0.image).map { Float(Double($0) / 127.5 - 1) } }
+    let patches = cutIntoPatches(pixels, batch: part.count, sizes: model.sizes, on: model.device)
+    features[0] += pixels
+    for (layer, output) in layers(patches).enumerated() { features[layer + 1] += output.floats }
+    session.progress(done: Int64(part.endIndex), total: Int64(images.count), unit: "images")
   }
-  let (a, b) = (try examples(training), try examples(heldOut))
-  return a.indices.map {
-    Source(name: $0 == 0 ? "pixels" : "block \($0)", training: a[$0], heldOut: b[$0])
+  let labels = images.map { Int($0.set.labels[$0.image]) }
+  return features.enumerated().map { number, features in
+    Source(
+      name: number == 0 ? "pixels" : "block \(number)",
+      examples: LinearProbe.Examples(
+        features: features, labels: labels, width: features.count / labels.count))
   }
 }
 
-private func finish(
-  _ session: StageSession, _ names: [String], _ found: [LinearProbe.Accuracy], images: Int
-) throws {
-  func record(_ metric: String, _ scope: String, _ value: Double) -> EvaluationRecord {
-    EvaluationRecord(metric: metric, scope: scope, value: value, images: Int64(images))
-  }
-  let layers = found.dropFirst()
+private func finish(_ session: StageSession, _ sources: [Source]) throws {
+  let (pixels, layers) = (sources[0], sources.dropFirst())
   let best = layers.max { $0.top1 < $1.top1 }!
-  var records = zip(names, found).flatMap {
-    [record("probe.top1", $0, $1.top1), record("probe.top5", $0, $1.top5)]
+  let images = pixels.ranks.count
+  func fields(_ source: Source) -> [(String, String)] {
+    // Only what one of two classifiers gets right tells them apart (McNemar 1947).
+    let pairs = zip(source.ranks, pixels.ranks)
+    return [
+      ("deviation", source.deviation.map { JSONText.number($0) } ?? "null"),
+      (
+        "weight_decay",
+        JSONText.array(source.outcomes.map { JSONText.number($0.weightDecay) })
+      ),
+      ("right_alone", String(pairs.count { $0 == 0 && $1 > 0 })),
+      ("pixels_right_alone", String(pairs.count { $0 > 0 && $1 == 0 })),
+    ]
   }
-  for (name, accuracy) in [("best", best), ("last", layers.last!), ("pixels", found[0])] {
-    records.append(record("probe.\(name).top1", "overall", accuracy.top1))
-    records.append(record("probe.\(name).top5", "overall", accuracy.top5))
+  func record(
+    _ metric: String, _ scope: String, _ value: Double, _ source: Source
+  ) -> EvaluationRecord {
+    EvaluationRecord(
+      metric: metric, scope: scope, value: value, images: Int64(images),
+      details: JSONText.object(fields(source)))
   }
-  let chart = probeChart(found, images: images)
+  var records = sources.flatMap {
+    [
+      record("probe.top1", $0.name, $0.top1, $0), record("probe.top5", $0.name, $0.top5, $0),
+    ]
+  }
+  for (name, source) in [("best", best), ("last", layers.last!), ("pixels", pixels)] {
+    records.append(record("probe.\(name).top1", "overall", source.top1, source))
+    records.append(record("probe.\(name).top5", "overall", source.top5, source))
+  }
+  let chart = probeChart(sources, images: images)
   let document = JSONText.array(
-    zip(names, found).map {
-      JSONText.object([
-        ("layer", JSONText.string($0)), ("top1", JSONText.number($1.top1)),
-        ("top5", JSONText.number($1.top5)),
-      ])
+    sources.map {
+      JSONText.object(
+        [
+          ("layer", JSONText.string($0.name)), ("top1", JSONText.number($0.top1)),
+          ("top5", JSONText.number($0.top5)),
+        ] + fields($0))
     })
   func store(_ bytes: [UInt8], _ name: String, _ mediaType: String) throws -> Artifact {
     try session.storeArtifact(bytes: bytes, name: name, mediaType: mediaType)
@@ -159,9 +195,9 @@ private func finish(
 }
 
 /// Accuracy by block, and of raw pixels as a level.
-private func probeChart(_ found: [LinearProbe.Accuracy], images: Int) -> Chart {
+private func probeChart(_ found: [Source], images: Int) -> Chart {
   let layers = found.count - 1
-  func curve(_ name: String, _ value: (LinearProbe.Accuracy) -> Double) -> Chart.Series {
+  func curve(_ name: String, _ value: (Source) -> Double) -> Chart.Series {
     Chart.Series(
       name: name, points: (1...layers).map { (Double($0), 100 * value(found[$0])) })
   }

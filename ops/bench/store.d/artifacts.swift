@@ -131,8 +131,8 @@ func forget(_ path: String) throws {
 func copyIn(_ path: String, _ world: BenchWorld) throws -> Double {
   try world.admin.run(
     """
-    drop table if exists plain; create table plain (n int8, bytes bytea);
-    alter table plain alter bytes set storage external; checkpoint
+    drop table if exists public.plain; create table public.plain (n int8, bytes bytea);
+    alter table public.plain alter bytes set storage external; checkpoint
     """)
   var copy = BinaryCopy()
   let file = try FileHandle(forReadingFrom: URL(filePath: path))
@@ -143,7 +143,7 @@ func copyIn(_ path: String, _ world: BenchWorld) throws -> Double {
     copy.append(bytes: [UInt8](bytes))
     number += 1
   }
-  return try seconds { try world.admin.copy("copy plain from stdin (format binary)", copy) }
+  return try seconds { try world.admin.copy("copy public.plain from stdin (format binary)", copy) }
 }
 
 /// COPY of those rows into a file: seconds.
@@ -152,7 +152,7 @@ func copyOut(to path: String, _ world: BenchWorld) throws -> Double {
   psql.executableURL = URL(filePath: "/usr/bin/psql")
   psql.arguments = [
     "-q", world.url.conninfo, "-c",
-    "\\copy (select bytes from plain order by n) to '\(path)' (format binary)",
+    "\\copy (select bytes from public.plain order by n) to '\(path)' (format binary)",
   ]
   return try seconds {
     try psql.run()

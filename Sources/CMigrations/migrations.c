@@ -88,6 +88,12 @@ static const unsigned char sql_0039[] = {
 static const unsigned char sql_0055[] = {
 #embed "../../migrations/0055_named_artifacts.sql"
 };
+static const unsigned char sql_0056[] = {
+#embed "../../migrations/0056_line.sql"
+};
+static const unsigned char sql_0057[] = {
+#embed "../../migrations/0057_finish.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
 };
@@ -147,6 +153,8 @@ static const PRAMigration migrations[] = {
   MIGRATION(0038, "0038_retention.sql"),
   MIGRATION(0039, "0039_why.sql"),
   MIGRATION(0055, "0055_named_artifacts.sql"),
+  MIGRATION(0056, "0056_line.sql"),
+  MIGRATION(0057, "0057_finish.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

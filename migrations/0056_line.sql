@@ -6,6 +6,9 @@
 -- Fair sharing walked over all attempts since then as well, to count what runs; such a session counts on
 -- from its last whole look. Without a snapshot the same saves the pages of entries that wait for a vacuum.
 
+-- What a limit will be is not known when a plan is made for all calls: it may look cheap to merge the jobs
+-- that are taken with all there are. So joins go row by row here.
+
 set local role pra_owner;
 
 -- Where a job has its slots, for giving them back: the slots of a limit may be many.
@@ -190,6 +193,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_mergejoin = off
+set enable_hashjoin = off
 set jit = off
 as $$
 #variable_conflict use_column
@@ -435,10 +440,10 @@ begin
     end if;
 
     if not has_arrays and not has_limits then
-      -- One lane of single jobs is taken as it comes.
+      -- One lane of single jobs is taken as it comes, by the rows that are held.
       return query
         with mine as materialized (
-          select j.id
+          select j.ctid as row
           from pra_store.jobs as j
           where j.lane_id = lanes[1] and j.state = 'ready' and j.due and j.place >= places[1]
             and (j.deadline is null or j.deadline > started)
@@ -451,7 +456,7 @@ begin
           set state = 'running', epoch = j.epoch + 1, worker_id = worker,
               started_at = coalesce(j.started_at, clock_timestamp()), preempt_requested_at = null
           from mine
-          where j.id = mine.id
+          where j.ctid = mine.row
           returning j.id, j.place, j.epoch, j.run_id, j.kind, j.queue, j.arguments, j.priority,
             j.time_limit, j.array_id, j.element_first, j.element_end
         ),

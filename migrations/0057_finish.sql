@@ -145,6 +145,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_mergejoin = off
+set enable_hashjoin = off
 set jit = off
 as $$
 #variable_conflict use_column

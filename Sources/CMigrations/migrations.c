@@ -89,10 +89,13 @@ static const unsigned char sql_0055[] = {
 #embed "../../migrations/0055_named_artifacts.sql"
 };
 static const unsigned char sql_0056[] = {
-#embed "../../migrations/0056_line.sql"
+#embed "../../migrations/0056_slots.sql"
 };
 static const unsigned char sql_0057[] = {
-#embed "../../migrations/0057_finish.sql"
+#embed "../../migrations/0057_claim.sql"
+};
+static const unsigned char sql_0058[] = {
+#embed "../../migrations/0058_finish.sql"
 };
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
@@ -153,8 +156,9 @@ static const PRAMigration migrations[] = {
   MIGRATION(0038, "0038_retention.sql"),
   MIGRATION(0039, "0039_why.sql"),
   MIGRATION(0055, "0055_named_artifacts.sql"),
-  MIGRATION(0056, "0056_line.sql"),
-  MIGRATION(0057, "0057_finish.sql"),
+  MIGRATION(0056, "0056_slots.sql"),
+  MIGRATION(0057, "0057_claim.sql"),
+  MIGRATION(0058, "0058_finish.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

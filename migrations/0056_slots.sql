@@ -110,57 +110,67 @@ begin
 end
 $$;
 
--- Cuts up to "wanted" pieces off an array, running on a worker from the start; returns their numbers.
---   waits  for whoever splits it now; otherwise passes it by
-create function pra_store.split(
-  array_job bigint, worker bigint, wanted integer, waits boolean default true
-) returns bigint[]
+-- Cuts pieces off arrays, so many of each as "wanted" says, running on a worker from the start; returns
+-- their numbers. The arrays are held by number, and whoever splits one now is waited for.
+create function pra_store.split(arrays bigint[], wanted integer[], worker bigint) returns bigint[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   a pra_store.jobs;
   next_first bigint;
-  cuts bigint[] := '{}';
   pieces integer;
+  ids bigint[];
+  cuts bigint[] := '{}';
+  parents bigint[] := '{}';
+  firsts bigint[] := '{}';
 begin
-  if waits then
-    select * into a from pra_store.jobs where id = array_job for no key update;
-  else
-    select * into a from pra_store.jobs where id = array_job for no key update skip locked;
-  end if;
-  if a.id is null or a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp() then
-    return cuts;
-  end if;
-  next_first := pra_store.next_element(a);
-  pieces := least(wanted, (a.array_end - next_first + a.pack - 1) / a.pack);
-  if pieces > 0 then
-    cuts := array(select nextval('pra_store.jobs_id_seq') from generate_series(1, pieces));
-    if a.limits <> '{}' then
-      cuts := cuts[1 : pra_store.take_slots_for(cuts, array_fill(1::bigint, array[pieces]), a.limits)];
+  for a in
+    select * from pra_store.jobs where id = any(arrays) order by id for no key update
+  loop
+    continue when a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp();
+    next_first := coalesce(
+      (select c.element_end from pra_store.jobs as c
+       where c.array_id = a.id order by c.element_end desc limit 1),
+      a.array_first);
+    pieces := least(
+      wanted[array_position(arrays, a.id)], (a.array_end - next_first + a.pack - 1) / a.pack);
+    if pieces > 0 then
+      ids := array(select nextval('pra_store.jobs_id_seq') from generate_series(1, pieces));
+      if a.limits <> '{}' then
+        ids := ids[1 : pra_store.take_slots_for(ids, array_fill(1::bigint, array[pieces]), a.limits)];
+      end if;
+      pieces := cardinality(ids);
     end if;
+    if pieces > 0 then
+      cuts := cuts || ids;
+      parents := parents || array_fill(a.id, array[pieces]);
+      firsts := firsts
+        || array(select next_first + i * a.pack from generate_series(0, pieces - 1) as i);
+      next_first := next_first + pieces::bigint * a.pack;
+    end if;
+    if next_first >= a.array_end then
+      update pra_store.jobs
+      set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where id = a.id;
+    elsif a.started_at is null and pieces > 0 then
+      update pra_store.jobs set started_at = clock_timestamp() where id = a.id;
+    end if;
+  end loop;
+  if cuts <> '{}' then
     insert into pra_store.jobs (
       id, run_id, kind, queue, arguments, requirements, priority, state, run_after, epoch,
       worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
       created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
     overriding system value
-    select c.id, a.run_id, a.kind, a.queue, '{}', a.requirements, a.priority, 'running',
-      clock_timestamp(), 1, worker, a.time_limit, a.fault_retries, a.lost_retries,
-      a.timeout_retries, a.preemption_retries, a.created_by, clock_timestamp(), a.lane_id,
-      a.place, a.limits, a.deadline, a.id, next_first + (c.n - 1) * a.pack,
-      least(next_first + c.n * a.pack, a.array_end)
-    from unnest(cuts) with ordinality as c (id, n);
-    next_first := next_first + cardinality(cuts)::bigint * a.pack;
-  end if;
-  if next_first >= a.array_end then
-    update pra_store.jobs
-    set state = 'running', started_at = coalesce(started_at, clock_timestamp())
-    where id = array_job;
-  elsif a.started_at is null and cuts <> '{}' then
-    update pra_store.jobs set started_at = clock_timestamp() where id = array_job;
+    select c.id, p.run_id, p.kind, p.queue, '{}', p.requirements, p.priority, 'running',
+      clock_timestamp(), 1, worker, p.time_limit, p.fault_retries, p.lost_retries,
+      p.timeout_retries, p.preemption_retries, p.created_by, clock_timestamp(), p.lane_id,
+      p.place, p.limits, p.deadline, p.id, c.first, least(c.first + p.pack, p.array_end)
+    from unnest(cuts, parents, firsts) as c (id, parent, first)
+    join pra_store.jobs as p on p.id = c.parent;
   end if;
   return cuts;
 end
 $$;
--- A claim of the version before that waits for this migration goes on in its old text, which calls the
--- function above without its last argument, and pra_store.heads, which serves nobody else from now on.
-drop function pra_store.split(bigint, bigint, integer);
+
+-- A claim of the version before that waits for these migrations goes on in its old text, with the split of one
+-- array and with pra_store.heads, which serve nobody else from now on.

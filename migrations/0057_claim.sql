@@ -43,7 +43,6 @@ declare
   free integer;
   assigned bigint[];
   taken bigint[] := '{}';
-  taken_runs bigint[] := '{}';
   got bigint[];
   started timestamptz := clock_timestamp();
   looked timestamptz;
@@ -66,7 +65,14 @@ declare
   has_arrays boolean := true;
   found_here integer;
   heads record;
-  plain bigint[] := '{}';
+  last integer;
+  plain bigint[];
+  arrays bigint[] := '{}';
+  wanted integer[] := '{}';
+  seats integer;
+  reserved integer := 0;
+  late bigint[];
+  late_arrays bigint[];
   -- Whether a gang waits at the head, and from when it can start.
   blocks boolean := false;
   starts timestamptz;
@@ -209,7 +215,8 @@ begin
       select array_agg(h.id) as ids, array_agg(h.is_array) as arrays, array_agg(h.gang) as gangs,
         array_agg(h.time_limit) as endings, array_agg(h.run_id) as runs, array_agg(h.seats) as seats,
         array_agg(h.lane_id) as lanes, array_agg(h.place) as places,
-        array_agg(h.id) filter (where h.gang or h.is_array and h.seats > 0) as shared
+        array_agg(h.id) filter (where h.gang or h.is_array and h.seats > 0) as shared,
+        bool_or(h.gang) as has_gangs
       into heads
       from (
         with used as materialized (
@@ -266,8 +273,9 @@ begin
         order by min(r.rank)
         limit free + 16
       ) as h;
-      -- Others may share them in another order: all are held first, by number.
-      if cardinality(heads.shared) > 1 then
+      -- Others may share them in another order: all are held by number, which the split does for arrays
+      -- alone.
+      if heads.has_gangs and cardinality(heads.shared) > 1 then
         perform from pra_store.jobs as j where j.id = any(heads.shared) order by j.id
         for no key update;
       end if;
@@ -328,57 +336,77 @@ begin
         ) as h;
       end if;
 
-      -- What an array leaves of its seats goes round again.
-      for pass in 1..2 loop
-        for i in 1..coalesce(cardinality(heads.ids), 0) loop
-          exit when free <= 0;
-          continue when blocks and (
-            heads.endings[i] is null or starts is null
-            or clock_timestamp() + heads.endings[i] > starts);
-          if not heads.arrays[i] then
-            if pass = 1 then
-              plain := plain || heads.ids[i];
-            end if;
-            continue;
-          end if;
-          if plain <> '{}' then
-            -- What stands before it goes first.
-            got := pra_store.take(plain, worker, free);
+      plain := '{}';
+      late := '{}';
+      late_arrays := '{}';
+      last := coalesce(cardinality(heads.ids), 0);
+      for i in 1..last + 1 loop
+        exit when free <= 0;
+        continue when blocks and i <= last and (
+          heads.endings[i] is null or starts is null
+          or clock_timestamp() + heads.endings[i] > starts);
+        if i > last or heads.gangs[i] then
+          -- What stands before it goes first.
+          if plain <> '{}' and free > reserved then
+            got := pra_store.take(plain, worker, free - reserved);
             taken := taken || got;
             free := free - cardinality(got);
-            plain := '{}';
-            exit when free <= 0;
           end if;
-          if not heads.gangs[i] then
-            continue when pass = 1 and heads.seats[i] = 0;
-            got := pra_store.split(
-              heads.ids[i], worker,
-              case when pass = 1 then least(heads.seats[i], free) else free end,
-              cardinality(lanes) = 1 or heads.seats[i] > 0);
-          elsif pass = 1 then
-            got := pra_store.place_gang(heads.ids[i], me, free);
-            if got is null and not blocks then
-              select b.blocks, b.starts into blocks, starts
-              from pra_store.gang_barrier(heads.ids[i]) as b;
-            end if;
-          else
-            got := '{}';
-          end if;
-          if cardinality(got) > 0 then
+          if arrays <> '{}' then
+            got := pra_store.split(arrays, wanted, worker);
             taken := taken || got;
-            taken_runs := taken_runs
-              || array_fill(heads.runs[i], array[cardinality(got)]);
             free := free - cardinality(got);
           end if;
-        end loop;
-        if free > 0 and plain <> '{}' then
-          got := pra_store.take(plain, worker, free);
+          plain := '{}';
+          arrays := '{}';
+          wanted := '{}';
+          reserved := 0;
+          exit when i > last or free <= 0;
+          got := pra_store.place_gang(heads.ids[i], me, free);
+          if got is null and not blocks then
+            select b.blocks, b.starts into blocks, starts
+            from pra_store.gang_barrier(heads.ids[i]) as b;
+          end if;
+          taken := taken || coalesce(got, '{}');
+          free := free - coalesce(cardinality(got), 0);
+        elsif heads.arrays[i] then
+          -- One lane alone is served in its order; several share by seats.
+          seats := case when cardinality(lanes) = 1 then free - reserved - cardinality(plain)
+            else least(heads.seats[i], free - reserved) end;
+          if seats > 0 then
+            arrays := arrays || heads.ids[i];
+            wanted := wanted || seats;
+            reserved := reserved + seats;
+          end if;
+          late_arrays := late_arrays || heads.ids[i];
+        else
+          plain := plain || heads.ids[i];
+          late := late || heads.ids[i];
+        end if;
+      end loop;
+      -- What some leave of their places goes to the others.
+      if free > 0 and late_arrays <> '{}' then
+        if late <> '{}' then
+          got := pra_store.take(late, worker, free);
           taken := taken || got;
           free := free - cardinality(got);
-          plain := '{}';
         end if;
-        exit when free <= 0 or not (true = any(heads.arrays));
-      end loop;
+        if cardinality(lanes) > 1 then
+          -- Whoever holds arrays waits for no other.
+          late_arrays := array(
+            select j.id
+            from unnest(late_arrays) with ordinality as l (id, n)
+            join pra_store.jobs as j on j.id = l.id
+            order by l.n
+            for no key update of j skip locked);
+        end if;
+        for i in 1..cardinality(late_arrays) loop
+          exit when free <= 0;
+          got := pra_store.split(late_arrays[i : i], array[free], worker);
+          taken := taken || got;
+          free := free - cardinality(got);
+        end loop;
+      end if;
     end if;
     exit when free <= 0 or not remembers;
     remembers := false;
@@ -413,23 +441,23 @@ begin
   full_claims := full_claims + 1;
   busy := busy or full_claims >= 50 or looking > 0.25;
   if busy and cardinality(lanes) > 1 then
-    places := array(
-      select coalesce(min(h.place), l.place)
-      from unnest(lanes, places) with ordinality as l (lane, place, n)
-      left join unnest(heads.lanes, heads.places) as h (lane, place) on h.lane = l.lane
-      group by l.n, l.place
-      order by l.n);
-    select array_agg(u.run), array_agg(u.running) into runs, used
+    select
+      array(
+        select coalesce(min(h.place), l.place)
+        from unnest(lanes, places) with ordinality as l (lane, place, n)
+        left join unnest(heads.lanes, heads.places) as h (lane, place) on h.lane = l.lane
+        group by l.n, l.place
+        order by l.n),
+      array_agg(u.run), array_agg(u.running)
+    into places, runs, used
     from (
-      select u.run, sum(u.running) as running
+      select started.run, sum(started.running)::bigint as running
       from (
         select * from unnest(runs, used) as known (run, running)
         union all
-        select t.run, 1 from unnest(taken_runs) as t (run)
-        union all
-        select h.run, 1 from unnest(heads.ids, heads.runs) as h (id, run) where h.id = any(taken)
-      ) as u
-      group by u.run
+        select j.run_id, 1 from pra_store.jobs as j where j.id = any(taken)
+      ) as started
+      group by started.run
     ) as u;
   end if;
   perform set_config('pra.line', concat_ws(' ', me.id, since, lasting, full_claims, looking, busy,

@@ -84,9 +84,8 @@ when (
   and not (new.batched and new.state = 'succeeded')
 ) execute function pra_store.after_attempt();
 
--- What follows when jobs have succeeded together: of them "limited" held slots, "arrays" are the arrays of
--- which they were cut.
-create function pra_store.after_batch(done bigint[], limited bigint[], arrays bigint[]) returns void
+-- What follows when jobs have succeeded together that were cut of some arrays.
+create function pra_store.after_batch(done bigint[], arrays bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -95,16 +94,7 @@ declare
   touched bigint;
   member pra_store.jobs;
 begin
-  if limited is not null then
-    if exists (select from pra_store.limits as l where l.excess > 0) then
-      perform pra_store.give_slots(j.id, j.limits)
-      from pra_store.jobs as j where j.id = any(limited);
-    else
-      update pra_store.limit_slots set job_id = null, epoch = null, taken_at = null
-      where job_id = any(limited);
-    end if;
-  end if;
-  foreach touched in array coalesce(arrays, '{}') loop
+  foreach touched in array arrays loop
     select * into a from pra_store.jobs where id = touched;
     if a.gang then
       select * into a from pra_store.jobs where id = touched for no key update;
@@ -240,8 +230,17 @@ begin
   end if;
   insert into pra_store.events (kind, worker_id, detail)
   values ('batch.succeeded', worker, jsonb_build_object('jobs', cardinality(accepted)));
-  if limited is not null or arrays is not null then
-    perform pra_store.after_batch(accepted, limited, arrays);
+  if limited is not null then
+    if exists (select from pra_store.limits as l where l.excess > 0) then
+      perform pra_store.give_slots(j.id, j.limits)
+      from pra_store.jobs as j where j.id = any(limited);
+    else
+      update pra_store.limit_slots set job_id = null, epoch = null, taken_at = null
+      where job_id = any(limited);
+    end if;
+  end if;
+  if arrays is not null then
+    perform pra_store.after_batch(accepted, arrays);
   end if;
   parents := array(
     select distinct parent_id from pra_store.job_dependencies where parent_id = any(accepted)

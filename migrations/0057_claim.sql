@@ -16,13 +16,13 @@ set local role pra_owner;
 --             before is not looked at again
 -- Of a cut of an array: array_job and its elements [element_first, element_end).
 --
--- A session that claims fifty times a second and gets all it asks for each time, or that spends
--- a quarter of a second on looking, is busy: until its next
--- whole look, a second later, it remembers in a setting of its own in which lanes it saw work and from
--- which place on, and what ran of each run. Should a whole look be slow, as over what a snapshot holds, the
--- next comes later: so that looking takes a twentieth of the time, at most a minute. Nothing depends on
--- that memory, since whoever gets less than asked for looks at the whole; but a job of higher priority
--- may wait until then.
+-- A session that gets all it asks for, fifty times a second, is busy: until its next whole look, a second
+-- later, it remembers in a setting of its own in which lanes it saw work and from which place on, and what ran
+-- of each run. So is one that claims ten times a second and spends 20 ms of it on whole looks, and one that
+-- spends a quarter of it; ten claims a second keep it busy. Should a whole look be slow, as over what a
+-- snapshot holds, the next comes later, so that looking takes a twentieth of the time; at most a minute.
+-- Nothing depends on that memory, since whoever gets less than asked for looks at the whole; but a job of
+-- higher priority, or one that comes back into line, may wait until then.
 create or replace function pra.claim(worker bigint, count integer default 1, oldest bigint default 0)
 returns table (
   job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb,
@@ -132,7 +132,8 @@ begin
       busy := memory[6]::boolean;
       remembers := memory[7] is not null;
     else
-      busy := full_claims >= 50 * memory[3]::double precision;
+      busy := full_claims
+        >= case when memory[6]::boolean then 10 else 50 end * memory[3]::double precision;
       full_claims := 0;
     end if;
   end if;
@@ -439,7 +440,7 @@ begin
     return;
   end if;
   full_claims := full_claims + 1;
-  busy := busy or full_claims >= 50 or looking > 0.25;
+  busy := busy or full_claims >= 50 or full_claims >= 10 and looking > 0.02 or looking > 0.25;
   if busy and cardinality(lanes) > 1 then
     select
       array(

@@ -88,8 +88,17 @@ static const unsigned char sql_0039[] = {
 static const unsigned char sql_0055[] = {
 #embed "../../migrations/0055_named_artifacts.sql"
 };
-static const unsigned char sql_0090[] = {
-#embed "../../migrations/0090_variants.sql"
+static const unsigned char sql_0056[] = {
+#embed "../../migrations/0056_slots.sql"
+};
+static const unsigned char sql_0057[] = {
+#embed "../../migrations/0057_claim.sql"
+};
+static const unsigned char sql_0058[] = {
+#embed "../../migrations/0058_finish.sql"
+};
+static const unsigned char sql_0059[] = {
+#embed "../../migrations/0059_variants.sql"
 };
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
@@ -150,7 +159,10 @@ static const PRAMigration migrations[] = {
   MIGRATION(0038, "0038_retention.sql"),
   MIGRATION(0039, "0039_why.sql"),
   MIGRATION(0055, "0055_named_artifacts.sql"),
-  MIGRATION(0090, "0090_variants.sql"),
+  MIGRATION(0056, "0056_slots.sql"),
+  MIGRATION(0057, "0057_claim.sql"),
+  MIGRATION(0058, "0058_finish.sql"),
+  MIGRATION(0059, "0059_variants.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

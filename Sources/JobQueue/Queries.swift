@@ -75,10 +75,10 @@ package enum Queries {
   package static let reap = "select pra.reap() as count"
 
   package static let all = [
-    createRun, enqueue, enqueueMany, setLimit, setVariant, schedule, unschedule, pauseSchedule, drain, undrain,
-    forgiveHost, setRunWeight, setUserWeight, why, finishMany, cancel, cancelRun, retry, preempt,
-    pauseRun, resumeRun, pauseQueue,
-    resumeQueue, whyPending, jobState, registerWorker, heartbeat, claim, reportExit, release,
-    appendLog, progress, finish, deregisterWorker, reap,
+    createRun, enqueue, enqueueMany, setLimit, setVariant, schedule, unschedule, pauseSchedule,
+    drain, undrain, forgiveHost, setRunWeight, setUserWeight, why, finishMany, cancel,
+    cancelRun, retry, preempt, pauseRun, resumeRun, pauseQueue, resumeQueue, whyPending,
+    jobState, registerWorker, heartbeat, claim, reportExit, release, appendLog, progress,
+    finish, deregisterWorker, reap,
   ]
 }

@@ -295,6 +295,8 @@ begin
           from pra_store.jobs as j
           where j.lane_id = lanes[1] and j.state = 'ready' and j.due and j.place >= places[1]
             and (j.deadline is null or j.deadline > started)
+            -- One may have come since the question was asked.
+            and j.array_first is null
           order by j.place, j.id
           limit free
           for no key update of j skip locked

@@ -32,29 +32,11 @@ struct LogisticRegression {
   init(_ examples: LinearProbe.Examples, classes: Int, on device: Device) {
     (self.examples, self.classes, self.device) = (examples, classes, device)
     x = examples.gathered(0..<examples.count, on: device)
-    (mean, factor) = Self.statistics(x)
+    let (mean, variance) = columnMoments(x)
+    self.mean = mean
+    factor = variance.map { 1 / ($0 + 1e-6).squareRoot() }
     weights = [Double](repeating: 0, count: classes * (examples.width + 1))
     Self.standardize(x, mean, factor)
-  }
-
-  /// Means, and one over the deviations (epsilon 1e-6), of columns.
-  private static func statistics(_ x: Tensor) -> (mean: [Double], factor: [Double]) {
-    let (n, width) = (x.rows, x.width)
-    let values = x.pointer.assumingMemoryBound(to: Float.self)
-    var (sums, squares) = (
-      [Double](repeating: 0, count: width), [Double](repeating: 0, count: width)
-    )
-    for row in 0..<n {
-      for i in 0..<width { sums[i] += Double(values[row * width + i]) }
-    }
-    for i in 0..<width { sums[i] /= Double(n) }
-    for row in 0..<n {
-      for i in 0..<width {
-        let difference = Double(values[row * width + i]) - sums[i]
-        squares[i] += difference * difference
-      }
-    }
-    return (sums, squares.map { 1 / ($0 / Double(n) + 1e-6).squareRoot() })
   }
 
   private static func standardize(_ x: Tensor, _ mean: [Double], _ factor: [Double]) {

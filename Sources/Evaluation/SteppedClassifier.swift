@@ -99,28 +99,14 @@ struct SteppedClassifier {
   /// x = (x - mean) / sqrt(variance + epsilon) by the batch's own statistics, which are remembered.
   private mutating func normalize(_ x: Tensor) {
     let n = x.rows
-    let values = x.pointer.assumingMemoryBound(to: Float.self)
-    var (sums, squares) = (
-      [Double](repeating: 0, count: width), [Double](repeating: 0, count: width)
-    )
-    for row in 0..<n {
-      for i in 0..<width { sums[i] += Double(values[row * width + i]) }
-    }
-    for i in 0..<width { sums[i] /= Double(n) }
-    for row in 0..<n {
-      for i in 0..<width {
-        let difference = Double(values[row * width + i]) - sums[i]
-        squares[i] += difference * difference
-      }
-    }
+    let (means, variances) = columnMoments(x)
     for i in 0..<width {
-      squares[i] /= Double(n)
-      mean[i] += Self.momentum * (sums[i] - mean[i])
+      mean[i] += Self.momentum * (means[i] - mean[i])
       // The running one is unbiased.
-      let unbiased = squares[i] * Double(n) / Double(max(n - 1, 1))
+      let unbiased = variances[i] * Double(n) / Double(max(n - 1, 1))
       variance[i] += Self.momentum * (unbiased - variance[i])
     }
-    scale(x, sums, squares)
+    scale(x, means, variances)
   }
 
   private func scale(_ x: Tensor, _ mean: [Double], _ variance: [Double]) {

@@ -100,6 +100,9 @@ static const unsigned char sql_0058[] = {
 static const unsigned char sql_0059[] = {
 #embed "../../migrations/0059_variants.sql"
 };
+static const unsigned char sql_0060[] = {
+#embed "../../migrations/0060_reap.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
 };
@@ -163,6 +166,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0057, "0057_claim.sql"),
   MIGRATION(0058, "0058_finish.sql"),
   MIGRATION(0059, "0059_variants.sql"),
+  MIGRATION(0060, "0060_reap.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

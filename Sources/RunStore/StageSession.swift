@@ -106,6 +106,11 @@ package final class StageSession {
     metrics.progress(done: done, total: total, unit: unit)
   }
 
+  /// Waits until every point that was recorded before is on the server's disk.
+  /// - Returns: the number of the last batch, 0 when there was none
+  @discardableResult
+  package func flushMetrics() throws -> Int64 { try metrics.flush() }
+
   // MARK: artifacts
 
   /// Stores a file. Bytes that the store has already are not sent.
@@ -198,7 +203,9 @@ package final class StageSession {
   }
 
   /// A checkpoint waits for a database that is away: whoever begins another now waits as well.
-  package var isHeldUp: Bool { pending?.isOver == false && metrics.isAway }
+  package var isHeldUp: Bool { isWritingCheckpoint && metrics.isAway }
+
+  package var isWritingCheckpoint: Bool { pending?.isOver == false }
 
   /// Waits until the checkpoint that was begun is durable.
   /// - Throws: what went wrong with it; it is not there then
@@ -251,7 +258,7 @@ package final class StageSession {
   ) throws {
     for name in outputs.keys { try Artifact.check(name: name) }
     try waitForCheckpoint()
-    let lastBatch = try metrics.flush()
+    let lastBatch = try flushMetrics()
     let named = outputs.sorted { $0.key < $1.key }.map { name, artifact in
       JSONText.object([
         ("name", JSONText.string(name)), ("sha256", JSONText.string(artifact.sha256)),

@@ -52,10 +52,40 @@ extension Tensor {
     precondition(average == nil || average!.count == count, "AdamW: shape of the average")
     let (w, m, v, a, g) = (pointer, m.pointer, v.pointer, average?.pointer, gradient.pointer)
     let kernel = kernels.pointee.adamw!
-    device.parallel(count, cost: 8) { begin, end, _ in
+    parallelRuns { begin, end in
       withUnsafePointer(to: scalars.step(weightDecay: weightDecay)) {
         kernel(w, m, v, a, g, $0, begin, end)
       }
+    }
+  }
+
+  /// As `updateByAdamW`, to the bit, from other weights, moments and average, which stay as they are.
+  package func updateByAdamW(
+    m: Tensor, v: Tensor, average: Tensor?, gradient: Tensor, weightDecay: Double,
+    _ scalars: AdamWScalars, from old: (w: Tensor, m: Tensor, v: Tensor, average: Tensor?)
+  ) {
+    let to = [self, m, v, average]
+    let from = [old.w, old.m, old.v, old.average]
+    precondition(gradient.count == count, "AdamW: shape of the gradient")
+    for (new, old) in zip(to, from) {
+      precondition(new?.count == old?.count, "AdamW: shapes")
+      precondition(new == nil || new!.count == count, "AdamW: shapes")
+    }
+    let (outputs, inputs) = (to.map { $0?.pointer }, from.map { UnsafeRawPointer($0?.pointer) })
+    let (g, kernel) = (gradient.pointer, kernels.pointee.adamw_from!)
+    parallelRuns { begin, end in
+      var (outputs, inputs) = (outputs, inputs)
+      withUnsafePointer(to: scalars.step(weightDecay: weightDecay)) {
+        kernel(&outputs, &inputs, g, $0, begin, end)
+      }
+    }
+  }
+
+  /// Runs of the optimizer's kernels over all elements, shared by the threads.
+  private func parallelRuns(_ body: @escaping (_ begin: Int64, _ end: Int64) -> Void) {
+    let (count, run) = (Int64(count), Int64(ADAMW_RUN))
+    device.parallel(Int((count + run - 1) / run), cost: 8 * Int(run)) { begin, end, _ in
+      body(begin * run, min(end * run, count))
     }
   }
 

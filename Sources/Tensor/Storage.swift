@@ -39,12 +39,40 @@ final class Allocator: Sendable {
     }
     if let kept { return kept.address }
     reserved.bytes.add(size, ordering: .relaxed)
-    var address: UnsafeMutableRawPointer?
-    // Whole cache lines, so that two threads never share one; pages for large blocks.
-    guard posix_memalign(&address, size >= 1 << 20 ? 4096 : 64, size) == 0, let address else {
+    guard let address = size < Self.mapped ? Self.lines(size) : Self.pages(size) else {
       fatalError("out of memory: a tensor of \(byteCount) bytes")
     }
     return address
+  }
+
+  /// Blocks of this size and larger are mappings of their own, whose pages can be exchanged.
+  private static let mapped = 1 << 20
+  /// What one page table maps.
+  private static let table = 2 << 20
+
+  /// Whole cache lines, so that two threads never share one.
+  private static func lines(_ size: Int) -> UnsafeMutableRawPointer? {
+    var address: UnsafeMutableRawPointer?
+    return posix_memalign(&address, 64, size) == 0 ? address : nil
+  }
+
+  /// Whole pages, and from the size of a page table on aligned to it: tables of blocks that lie alike are
+  /// exchanged as they are.
+  private static func pages(_ size: Int) -> UnsafeMutableRawPointer? {
+    let slack = size >= table ? table : 0
+    guard
+      let start = mmap(
+        nil, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      start != MAP_FAILED
+    else { return nil }
+    let before = (-Int(bitPattern: start)) & (max(slack, 1) - 1)
+    if before > 0 { munmap(start, before) }
+    if slack > before { munmap(start + before + size, slack - before) }
+    return start + before
+  }
+
+  private static func release(_ address: UnsafeMutableRawPointer, _ size: Int) {
+    if size < mapped { free(address) } else { munmap(address, size) }
   }
 
   func give(_ address: UnsafeMutableRawPointer, _ byteCount: Int) {
@@ -55,7 +83,7 @@ final class Allocator: Sendable {
   deinit {
     state.withLock { state in
       for (size, blocks) in state.free {
-        for block in blocks { free(block.address) }
+        for block in blocks { Self.release(block.address, size) }
         reserved.bytes.subtract(size * blocks.count, ordering: .relaxed)
       }
     }
@@ -73,6 +101,9 @@ final class Storage {
     self.allocator = allocator
     address = allocator.take(byteCount)
   }
+
+  /// The bytes of the whole block.
+  var capacity: Int { Allocator.sizeClass(byteCount) }
 
   deinit { allocator.give(address, byteCount) }
 }

@@ -119,6 +119,18 @@ package struct Tensor {
     return copy
   }
 
+  /// The numbers of two tensors change places, those of large ones without a copy: their pages do.
+  package func exchange(with other: Tensor) {
+    precondition(
+      other.count == count && other.type == type, "exchange: \(other.shape) with \(shape)")
+    let (a, b, size) = (pointer, other.pointer, storage.capacity)
+    device.perform { blocks_exchange(a, b, size) }
+  }
+
+  /// Takes the memory of elements that nobody has written yet, which costs more than writing them; on any
+  /// thread, whatever others do with the tensor.
+  package func touch() { block_touch(pointer, byteCount) }
+
   package func copy(from other: Tensor) {
     precondition(other.count == count && other.type == type, "copy: \(other.shape) to \(shape)")
     device.copy(to: pointer, from: other.pointer, byteCount: count * type.size)

@@ -37,28 +37,20 @@ extension Trainer {
   /// Writes the files of a checkpoint into an empty folder.
   /// - Returns: their names
   package func writeCheckpoint(to folder: String, _ state: CheckpointState) throws -> [String] {
-    try TrainerSnapshot(state: state, files: tensorFiles).write(to: folder)
+    try snapshot(state).write(to: folder)
   }
 
-  /// A copy of everything a checkpoint holds, to be written while training goes on.
-  package func snapshot(_ state: CheckpointState) -> TrainerSnapshot {
-    TrainerSnapshot(
-      state: state,
-      files: tensorFiles.map { file in
-        (file.name, file.tensors.map { (name: $0.name, value: $0.value.copied()) })
-      })
-  }
-
-  private var tensorFiles: [(name: String, tensors: [(name: String, value: Tensor)])] {
-    let parameters = optimizer.parameters
-    let averages = optimizer.averages.map { average in
-      (
-        name: CheckpointFile.average(average.decay),
-        tensors: zip(parameters, average.values).map { (name: $0.name, value: $1) }
-      )
+  /// Files of tensors that lie in the order of the optimizer's parameters.
+  func tensorFiles(
+    weights: [Tensor], m: [Tensor], v: [Tensor], averages: [[Tensor]]
+  ) -> [(name: String, tensors: [(name: String, value: Tensor)])] {
+    let names = optimizer.parameters.map(\.name)
+    func named(_ tensors: [Tensor], _ suffix: String = "") -> [(name: String, value: Tensor)] {
+      zip(names, tensors).map { (name: $0 + suffix, value: $1) }
     }
-    return [(CheckpointFile.model, parameters.map { (name: $0.name, value: $0.value) })] + averages
-      + [(CheckpointFile.optimizer, moments)]
+    return [(CheckpointFile.model, named(weights))]
+      + zip(optimizer.averages, averages).map { (CheckpointFile.average($0.decay), named($1)) }
+      + [(CheckpointFile.optimizer, named(m, ".m") + named(v, ".v"))]
   }
 
   /// Continues from a checkpoint's files. Nothing changes unless all of them can be read.
@@ -73,18 +65,10 @@ extension Trainer {
       throw CheckpointMismatch(
         file: CheckpointFile.state, problem: "was trained on another data set")
     }
-    let parameters = optimizer.parameters
     var read: [(Tensor, Tensor)] = []
-    func plan(_ file: String, _ tensors: [(name: String, value: Tensor)]) throws {
-      read += zip(tensors.map(\.value), try readTensors("\(folder)/\(file)", like: tensors))
+    for (name, tensors) in snapshot(state).files {
+      read += zip(tensors.map(\.value), try readTensors("\(folder)/\(name)", like: tensors))
     }
-    try plan(CheckpointFile.model, parameters.map { (name: $0.name, value: $0.value) })
-    for average in optimizer.averages {
-      try plan(
-        CheckpointFile.average(average.decay),
-        zip(parameters, average.values).map { (name: $0.name, value: $1) })
-    }
-    try plan(CheckpointFile.optimizer, moments)
     for (target, value) in read { target.copy(from: value) }
     step = state.step
     badSteps = state.badSteps
@@ -92,19 +76,10 @@ extension Trainer {
   }
 }
 
-extension Trainer {
-  /// The optimizer's tensors under their names in the file.
-  private var moments: [(name: String, value: Tensor)] {
-    let names = optimizer.parameters.map(\.name)
-    return zip(names, optimizer.m).map { (name: "\($0).m", value: $1) }
-      + zip(names, optimizer.v).map { (name: "\($0).v", value: $1) }
-  }
-}
-
-/// The content of a checkpoint. Sendable: nobody writes into a snapshot's tensors.
+/// The content of a checkpoint. Sendable: nobody writes into its tensors before it is written.
 package struct TrainerSnapshot: @unchecked Sendable {
-  fileprivate let state: CheckpointState
-  fileprivate let files: [(name: String, tensors: [(name: String, value: Tensor)])]
+  package let state: CheckpointState
+  let files: [(name: String, tensors: [(name: String, value: Tensor)])]
 
   /// Writes its files into an empty folder.
   /// - Returns: their names

@@ -32,11 +32,8 @@ package final class OptimizerState {
   init(_ parameters: [Parameter], _ configuration: TrainingConfiguration) {
     self.parameters = parameters
     self.configuration = configuration
-    func zeros(_ like: Parameter) -> Tensor {
-      Tensor(repeating: 0, like.value.shape, type: like.value.type, on: like.value.device)
-    }
-    m = parameters.map(zeros)
-    v = parameters.map(zeros)
+    m = parameters.map(Self.nothing)
+    v = parameters.map(Self.nothing)
     averages = configuration.ema.map { MovingAverage(decay: $0, of: parameters) }
     scalars = AdamWScalars(
       gradientScale: 1, learningRate: 0, beta1: configuration.betas[0],
@@ -56,22 +53,39 @@ package final class OptimizerState {
   /// parameter.
   func update(_ gradients: [Tensor?]) {
     for (i, parameter) in parameters.enumerated() {
-      let gradient =
-        gradients[i]
-        ?? Tensor(
-          repeating: 0, parameter.value.shape, type: parameter.value.type,
-          on: parameter.value.device)
       parameter.value.updateByAdamW(
-        m: m[i], v: v[i], average: averages.first?.values[i], gradient: gradient,
-        weightDecay: Self.decays(parameter) ? configuration.weightDecay : 0, scalars)
+        m: m[i], v: v[i], average: averages.first?.values[i],
+        gradient: gradients[i] ?? Self.nothing(parameter), weightDecay: weightDecay(parameter),
+        scalars)
     }
     for average in averages.dropFirst() { average.update(scalars) }
   }
 
+  /// The same from a state that lies in other memory, to the bit.
+  func update(_ gradients: [Tensor?], from old: SnapshotMemory) {
+    for (i, parameter) in parameters.enumerated() {
+      parameter.value.updateByAdamW(
+        m: m[i], v: v[i], average: averages.first?.values[i],
+        gradient: gradients[i] ?? Self.nothing(parameter), weightDecay: weightDecay(parameter),
+        scalars,
+        from: (old.weights[i], old.m[i], old.v[i], old.averages.first?[i]))
+    }
+    for (average, values) in zip(averages, old.averages).dropFirst() {
+      for (value, before) in zip(average.values, values) { value.copy(from: before) }
+      average.update(scalars)
+    }
+  }
+
+  private static func nothing(_ parameter: Parameter) -> Tensor {
+    let value = parameter.value
+    return Tensor(repeating: 0, value.shape, type: value.type, on: value.device)
+  }
+
   /// Weight decay acts on matrices, but not on the two embeddings.
-  private static func decays(_ parameter: Parameter) -> Bool {
+  private func weightDecay(_ parameter: Parameter) -> Double {
     parameter.value.shape.count == 2
       && !["trunk.class_embed.weight", "head.position"].contains(parameter.name)
+      ? configuration.weightDecay : 0
   }
 }
 

@@ -34,6 +34,11 @@ package final class Trainer {
   package internal(set) var badSteps = 0
   package internal(set) var badStepsInRow = 0
 
+  /// The state that the next step shall keep, the one that was kept, and its memory.
+  var wanted: CheckpointState?
+  var kept: TrainerSnapshot?
+  var memory: SnapshotMemory?
+
   private let perceptual: LPIPS?
   private var diagnostics = Diagnostics()
   private var recorded: TrainingStep?
@@ -69,7 +74,13 @@ package final class Trainer {
     let finite = loss.isFinite && norm.isFinite
     if finite {
       optimizer.prepare(norm: norm, step: step)
+    }
+    if let wanted {
+      keepWanted(wanted, update: finite ? work.gradients : nil)
+    } else if finite {
       work.update(optimizer)
+    }
+    if finite {
       badStepsInRow = 0
     } else {
       badSteps += 1

@@ -104,25 +104,34 @@ struct TrainingJob {
       try begin(from: file)
     }
     let every = trainer.model.configuration.training.checkpointEvery
+    if trainer.step + every < total {
+      let memory = trainer.snapshotMemory()
+      _ = DedicatedThread("touch") { memory.touch() }
+    }
     while trainer.step < total {
       if session.stopRequested {
-        if trainer.step > registered { try register() }
+        if trainer.step > registered { try register(trainer.snapshot(state)) }
         try session.waitForCheckpoint()
         say("stopped at step \(trainer.step)")
         throw Released()
       }
       try step()
-      guard trainer.step % every == 0 || trainer.step == total else { continue }
-      if session.isHeldUp && trainer.step < total {
+      if let kept = trainer.takeSnapshot() {
+        try register(kept)
+        registered = kept.state.step
+      }
+      guard trainer.step % every == 0 && trainer.step < total else { continue }
+      if session.isHeldUp {
         // Training goes on (G8); one that falls due after the outage has all of this one.
         say("no checkpoint at step \(trainer.step): the database is away")
       } else {
-        try register()
-        registered = trainer.step
+        // There is memory for one.
+        try session.waitForCheckpoint()
+        trainer.keep(state)
       }
     }
     // A run of no steps still leaves its first weights.
-    if registered < total { try register() }
+    if registered < total { try register(trainer.snapshot(state)) }
     try session.finish(
       outputs: [:],
       result: JSONText.object([
@@ -169,11 +178,13 @@ struct TrainingJob {
     session.progress(done: Int64(trainer.step), total: Int64(total), unit: "steps")
   }
 
-  /// Copies the state; it is written, stored and registered while training goes on.
-  private func register() throws {
-    let step = trainer.step
-    let snapshot = trainer.snapshot(
-      trainer.state(codeVersion: codeVersion, dataFingerprint: data.fingerprint))
+  private var state: CheckpointState {
+    trainer.state(codeVersion: codeVersion, dataFingerprint: data.fingerprint)
+  }
+
+  /// Writes, stores and registers a state while training goes on.
+  private func register(_ snapshot: TrainerSnapshot) throws {
+    let step = snapshot.state.step
     try session.beginCheckpoint(step: Int64(step)) { folder in
       try snapshot.write(to: folder).map { (name: $0, path: "\(folder)/\($0)") }
     } registered: {

@@ -121,27 +121,81 @@ static void time_features(void *restrict out_, const double *restrict t,
   }
 }
 
+typedef struct {
+  REAL scale, decay, beta1, beta2, rest1, rest2, rate, correction2, epsilon, kept, taken;
+} adamw_factors;
+
+static adamw_factors adamw_rounded(const adamw_step *step) {
+  return (adamw_factors){
+      .scale = (REAL)step->gradient_scale,
+      .decay = (REAL)step->decay,
+      .beta1 = (REAL)step->beta1,
+      .beta2 = (REAL)step->beta2,
+      .rest1 = (REAL)(1 - step->beta1),
+      .rest2 = (REAL)(1 - step->beta2),
+      .rate = (REAL)(step->learning_rate / step->correction1),
+      .correction2 = (REAL)(1 / step->correction2),
+      .epsilon = (REAL)step->epsilon,
+      .kept = (REAL)step->average_decay,
+      .taken = (REAL)(1 - step->average_decay),
+  };
+}
+
+/// At most ADAMW_RUN elements: the average follows while the new weights are in the cache. One body for all
+/// its callers, since two may be contracted and associated in two ways.
+static __attribute__((noinline)) void adamw_run(REAL *restrict w, REAL *restrict m,
+                                                REAL *restrict v, REAL *restrict average,
+                                                const REAL *restrict g,
+                                                const adamw_factors *factors, int64_t n) {
+  const adamw_factors f = *factors;
+  for (int64_t i = 0; i < n; i++) {
+    const REAL gradient = g[i] * f.scale;
+    m[i] = f.beta1 * m[i] + f.rest1 * gradient;
+    v[i] = f.beta2 * v[i] + f.rest2 * gradient * gradient;
+    w[i] = w[i] * f.decay - f.rate * m[i] / (SQUARE_ROOT(v[i] * f.correction2) + f.epsilon);
+  }
+  if (average)
+    for (int64_t i = 0; i < n; i++) average[i] = f.kept * average[i] + f.taken * w[i];
+}
+
 static void adamw(void *restrict w_, void *restrict m_, void *restrict v_,
                   void *restrict average_, const void *restrict g_, const adamw_step *step,
                   int64_t begin, int64_t end) {
-  enum { RUN = 1024 };  // the average follows while the new weights are in the first-level cache
   REAL *restrict w = w_, *restrict m = m_, *restrict v = v_, *restrict average = average_;
   const REAL *restrict g = g_;
-  const REAL scale = (REAL)step->gradient_scale, decay = (REAL)step->decay;
-  const REAL beta1 = (REAL)step->beta1, beta2 = (REAL)step->beta2;
-  const REAL rest1 = (REAL)(1 - step->beta1), rest2 = (REAL)(1 - step->beta2);
-  const REAL rate = (REAL)(step->learning_rate / step->correction1);
-  const REAL correction2 = (REAL)(1 / step->correction2), epsilon = (REAL)step->epsilon;
-  const REAL kept = (REAL)step->average_decay, taken = (REAL)(1 - step->average_decay);
-  for (int64_t first = begin; first < end; first += RUN) {
-    const int64_t last = end - first < RUN ? end : first + RUN;
-    for (int64_t i = first; i < last; i++) {
-      const REAL gradient = g[i] * scale;
-      m[i] = beta1 * m[i] + rest1 * gradient;
-      v[i] = beta2 * v[i] + rest2 * gradient * gradient;
-      w[i] = w[i] * decay - rate * m[i] / (SQUARE_ROOT(v[i] * correction2) + epsilon);
-    }
-    if (average)
-      for (int64_t i = first; i < last; i++) average[i] = kept * average[i] + taken * w[i];
+  const adamw_factors factors = adamw_rounded(step);
+  for (int64_t i = begin; i < end; i += ADAMW_RUN)
+    adamw_run(w + i, m + i, v + i, average ? average + i : 0, g + i, &factors,
+              end - i < ADAMW_RUN ? end - i : ADAMW_RUN);
+}
+
+/// Past the caches where whole lines are written: nobody reads them soon, and a line that is written in
+/// full is not fetched first.
+static inline void write_past_caches(REAL *restrict to, const REAL *restrict from, int64_t n) {
+  typedef REAL line __attribute__((vector_size(64)));
+  const int64_t lines = n * (int64_t)sizeof(REAL) / 64;
+  if ((uintptr_t)to % 64 != 0 || lines * 64 != n * (int64_t)sizeof(REAL)) {
+    __builtin_memcpy(to, from, (size_t)n * sizeof(REAL));
+    return;
   }
+  for (int64_t i = 0; i < lines; i++)
+    __builtin_nontemporal_store(((const line *)from)[i], (line *)to + i);
+}
+
+static void adamw_from(void *restrict to_[4], const void *restrict from_[4], const void *restrict g_,
+                       const adamw_step *step, int64_t begin, int64_t end) {
+  _Alignas(64) REAL held[4][ADAMW_RUN];
+  const int count = to_[3] ? 4 : 3;
+  const adamw_factors factors = adamw_rounded(step);
+  for (int64_t i = begin; i < end; i += ADAMW_RUN) {
+    const int64_t n = end - i < ADAMW_RUN ? end - i : ADAMW_RUN;
+    for (int k = 0; k < count; k++)
+      __builtin_memcpy(held[k], (const REAL *)from_[k] + i, (size_t)n * sizeof(REAL));
+    adamw_run(held[0], held[1], held[2], count == 4 ? held[3] : 0, (const REAL *)g_ + i, &factors, n);
+    for (int k = 0; k < count; k++) write_past_caches((REAL *)to_[k] + i, held[k], n);
+  }
+#ifdef __SSE2__
+  // Whoever is told that this is done must find what was written past the caches.
+  __builtin_ia32_sfence();
+#endif
 }

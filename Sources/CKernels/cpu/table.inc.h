@@ -70,4 +70,5 @@ static const kernels TABLE = {
     .feature_distance = feature_distance,
     .feature_distance_gradient = feature_distance_gradient,
     .adamw = adamw,
+    .adamw_from = adamw_from,
 };

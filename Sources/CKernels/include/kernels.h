@@ -15,6 +15,9 @@
 #define REDUCTION_CHUNK 4096
 /// Rows of features in one partial sum of `feature_distance`.
 #define FEATURE_ROWS 64
+/// Elements that the optimizer takes at a time: weights, moments and average of so many fit the first-level
+/// cache. A thread's share begins with a multiple of it, so that shares of any size give the same bits.
+#define ADAMW_RUN 1024
 
 /// AdamW with decoupled decay (Loshchilov & Hutter 2019); all scalars as model.md section 4 (8).
 typedef struct adamw_step {
@@ -296,6 +299,10 @@ typedef struct kernels {
   /// Weights, moments and, where it is not null, a moving average of the weights in one pass.
   void (*adamw)(void *restrict w, void *restrict m, void *restrict v, void *restrict average,
                 const void *restrict g, const adamw_step *step, int64_t begin, int64_t end);
+  /// The same, with the same bits, from other weights, moments and average, which stay: each is an array of
+  /// w, m, v and average. No other memory may overlap what is written.
+  void (*adamw_from)(void *restrict to[4], const void *restrict from[4], const void *restrict g,
+                     const adamw_step *step, int64_t begin, int64_t end);
 } kernels;
 
 /// Instruction sets in rising order; 0 runs anywhere the program runs.

@@ -67,7 +67,8 @@ func benchTraining(turns: Int, steps: Int) throws {
       } else {
         without.append(try turn(reporting: false))
       }
-      while session.metricBacklog > 0 { usleep(1000) }
+      // What is on its way yet belongs to neither turn.
+      try session.flushMetrics()
     }
   }
   let ratios = zip(with, without).map { ($0 / $1 - 1) * 100 }.sorted()
@@ -80,9 +81,9 @@ func benchTraining(turns: Int, steps: Int) throws {
   try session.finish(outputs: [:])
 }
 
-/// How long a checkpoint of a preset stops its training, by the code of pra-train: the copy of all that
-/// is saved, beside a plain copy of as many bytes, and until when it is durable.
-func benchCheckpoint(rounds: Int) throws {
+/// What a checkpoint takes from its training, by the calls of pra-train: how much longer the step is that
+/// keeps what is saved, beside a plain copy of as many bytes, and until when it is durable.
+func benchCheckpoint(rounds: Int, steps: Int) throws {
   let world = try BenchWorld()
   defer { try? world.end() }
   let location = text("store") ?? "file"
@@ -93,45 +94,66 @@ func benchCheckpoint(rounds: Int) throws {
   }
   let session = try world.session()
   let preset = Preset(rawValue: text("preset") ?? "pra-l")!
-  let training = try BenchTraining(preset, batch: 1, threads: option("threads", 2))
+  let training = try BenchTraining(preset, batch: option("batch", 1), threads: option("threads", 2))
   let trainer = training.trainer
   let weights = trainer.model.parameters.elementCount * 4
   let saved = weights * (3 + trainer.optimizer.averages.count)
-  let before = peakMemory()
-  // A plain copy of the weights' size, its memory touched before.
-  let (from, to) = (
-    UnsafeMutableRawPointer.allocate(byteCount: weights, alignment: 4096),
-    UnsafeMutableRawPointer.allocate(byteCount: weights, alignment: 4096)
-  )
-  memset(from, 1, weights)
-  memset(to, 2, weights)
-  let plain = median((0..<3).map { _ in seconds { memcpy(to, from, weights) } })
-  from.deallocate()
-  to.deallocate()
+  let plain = plainCopy(bytes: weights)
+  let touched = seconds { trainer.snapshotMemory().touch() }
+  func milliseconds(_ seconds: Double) -> String { "\(Int((seconds * 1000).rounded())) ms" }
+  func state() -> CheckpointState { trainer.state(codeVersion: "bench", dataFingerprint: "none") }
+
+  // The first step records.
+  _ = try training.step()
+  var (ordinary, keeping): ([Double], [Double]) = ([], [])
+  for i in 0..<2 * steps {
+    let keeps = i % 4 == 1 || i % 4 == 2
+    if keeps { trainer.keep(state()) }
+    let time = try seconds { _ = try training.step() }
+    if keeps { keeping.append(time) } else { ordinary.append(time) }
+    _ = trainer.takeSnapshot()
+  }
+  print(
+    "checkpoint: \(preset.rawValue), weights \(weights >> 20) MiB, saved \(saved >> 20) MiB; a step "
+      + "\(milliseconds(median(ordinary))) (from \(milliseconds(ordinary.min()!)) to "
+      + "\(milliseconds(ordinary.max()!))), one that keeps what is saved \(milliseconds(median(keeping))) "
+      + "(from \(milliseconds(keeping.min()!)) to \(milliseconds(keeping.max()!))), medians of \(steps): "
+      + "\(milliseconds(median(keeping) - median(ordinary))) more; a plain copy of the weights "
+      + "\(milliseconds(plain)), of what is saved \(milliseconds(plain * Double(saved / weights))); its "
+      + "memory was touched in \(String(format: "%.1f", touched)) s, beside training")
   for round in 0..<rounds {
-    // Other bytes in each file, or the store would have them already.
-    for tensor in [trainer.optimizer.parameters[0].value, trainer.optimizer.m[0]]
-      + trainer.optimizer.averages.map({ $0.values[0] })
-    { tensor.fill(with: Double(round)) }
-    var stop = 0.0
-    var durable = 0.0
-    durable = try seconds {
-      stop = try seconds {
-        let snapshot = trainer.snapshot(
-          trainer.state(codeVersion: "bench", dataFingerprint: "none"))
+    trainer.keep(state())
+    _ = try training.step()
+    let snapshot = trainer.takeSnapshot()!
+    var begun = 0.0
+    var beside: [Double] = []
+    let durable = try seconds {
+      begun = try seconds {
         try session.beginCheckpoint(step: Int64(round + 1)) { folder in
           try snapshot.write(to: folder).map { (name: $0, path: "\(folder)/\($0)") }
         }
       }
+      while session.isWritingCheckpoint { beside.append(try seconds { _ = try training.step() }) }
       try session.waitForCheckpoint()
     }
     print(
-      "checkpoint: \(preset.rawValue), round \(round): weights \(weights >> 20) MiB, saved "
-        + "\(saved >> 20) MiB; stopped for \(Int(stop * 1000)) ms; a plain copy of the weights "
-        + "\(Int(plain * 1000)) ms, of what is saved \(Int(plain * 1000) * saved / weights) ms; durable "
-        + "after \(String(format: "%.1f", durable)) s; memory \(before) MiB before, at most "
-        + "\(peakMemory()) MiB")
+      "checkpoint: round \(round): its thread began in \(milliseconds(begun)); durable after "
+        + "\(String(format: "%.1f", durable)) s of training, whose \(beside.count) steps took "
+        + "\(milliseconds(median(beside))) (median); memory at most \(peakMemory()) MiB")
     fflush(nil)
   }
   try session.finish(outputs: [:])
+}
+
+/// Seconds that memcpy takes, the memory touched before.
+private func plainCopy(bytes: Int) -> Double {
+  let from = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
+  let to = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
+  defer {
+    from.deallocate()
+    to.deallocate()
+  }
+  memset(from, 1, bytes)
+  memset(to, 2, bytes)
+  return median((0..<3).map { _ in seconds { memcpy(to, from, bytes) } })
 }

@@ -1,0 +1,13 @@
+// The numbers of two blocks of memory change places.
+#pragma once
+
+#include <stddef.h>
+
+/// What was at a is at b and the other way round. Of blocks of anonymous private memory that begin and end
+/// with pages the pages are exchanged, in a time that hardly depends on their size (mremap(2) with
+/// MREMAP_DONTUNMAP, Linux 5.7); elsewhere the bytes are. Nobody may use either meanwhile.
+void blocks_exchange(void *a, void *b, size_t bytes);
+
+/// Gives a block its pages before somebody waits for them: an atomic write to each that changes nothing,
+/// whatever others do with the block meanwhile.
+void block_touch(void *address, size_t bytes);

@@ -103,6 +103,9 @@ static const unsigned char sql_0059[] = {
 static const unsigned char sql_0060[] = {
 #embed "../../migrations/0060_reap.sql"
 };
+static const unsigned char sql_0061[] = {
+#embed "../../migrations/0061_store_folder.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
 };
@@ -167,6 +170,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0058, "0058_finish.sql"),
   MIGRATION(0059, "0059_variants.sql"),
   MIGRATION(0060, "0060_reap.sql"),
+  MIGRATION(0061, "0061_store_folder.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

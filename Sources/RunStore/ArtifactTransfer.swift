@@ -1,5 +1,5 @@
-// Bytes into the store and out of it. Whatever goes in is hashed first and stored once; whatever
-// comes out is hashed again before anybody sees it.
+// Bytes into the store and out of it. Whatever goes in has its digest as its name and is stored once;
+// whatever comes out is hashed again before anybody sees it.
 
 import Digest
 import Glibc
@@ -20,14 +20,28 @@ package enum ArtifactOwner: Sendable {
 }
 
 extension RetryingConnection {
-  /// Stores a file, reading it twice: once for its name, once for its bytes.
+  /// Stores a file, reading it twice: once for its name, once for its bytes. A folder takes it in one reading,
+  /// unless it is of the size of an artifact that is there, which it may be.
+  /// - Parameter isGivenAway: nobody writes into it any more, so that a store on its file system takes the
+  ///   file itself and leaves the second reading out
   package mutating func store(
-    file path: String, name: String, mediaType: String, owner: ArtifactOwner
+    file path: String, name: String, mediaType: String, owner: ArtifactOwner,
+    isGivenAway: Bool = false
   ) throws -> Artifact {
     try Artifact.check(name: name)
+    if !isGivenAway, let copy = try receive(path) {
+      defer { unlink(copy.path) }
+      let artifact = Artifact(
+        sha256: copy.sha256, size: copy.size, name: name, mediaType: mediaType)
+      try put(artifact, owner: owner, adopting: copy.path) { () throws in
+        var reader = CheckedFile(file: try FileBytes(reading: copy.path), artifact: artifact)
+        return { try reader.next() }
+      }
+      return artifact
+    }
     let (sha256, size) = try Self.digest(file: path)
     let artifact = Artifact(sha256: sha256, size: size, name: name, mediaType: mediaType)
-    try put(artifact, owner: owner) { () throws in
+    try put(artifact, owner: owner, adopting: isGivenAway ? path : nil) { () throws in
       var reader = CheckedFile(file: try FileBytes(reading: path), artifact: artifact)
       return { try reader.next() }
     }
@@ -76,12 +90,27 @@ extension RetryingConnection {
 
   // MARK: details
 
+  /// Copies a file to where the store can give it its name; nil where that is not the way.
+  private mutating func receive(_ path: String) throws
+    -> (path: String, sha256: String, size: Int64)?
+  {
+    let size = try FileBytes(reading: path).size()
+    guard size > Int64(Artifact.chunkSize) else { return nil }
+    let folder = try run {
+      try $0.query(Queries.storeFolder, [.integer(size)]).single().text("folder")
+    }
+    return try folder.map { try FileStore("file:\($0)").receive(path) }
+  }
+
   /// How often an upload is begun anew after a server has lost a part of it.
   private static let uploads = 3
 
-  /// - Parameter open: gives a function that gives the pieces of `Artifact.chunkSize` in order
+  /// - Parameters:
+  ///   - path: of a file with the bytes that the store may keep
+  ///   - open: gives a function that gives the pieces of `Artifact.chunkSize` in order
   private mutating func put(
-    _ artifact: Artifact, owner: ArtifactOwner, open: () throws -> () throws -> [UInt8]
+    _ artifact: Artifact, owner: ArtifactOwner, adopting path: String? = nil,
+    open: () throws -> () throws -> [UInt8]
   ) throws {
     let attempt = owner.parameters
     let isAttempt = !attempt.isEmpty
@@ -110,7 +139,8 @@ extension RetryingConnection {
           return
         }
         var objects = try StoreLocation.open(location, environment: environment)
-        try objects.put(artifact, next: try open(), over: &self)
+        let isAdopted = try path.map { try objects.adopt(artifact, file: $0) } ?? false
+        if !isAdopted { try objects.put(artifact, next: try open(), over: &self) }
         try run {
           try $0.query(
             isAttempt ? Queries.commitObject : Queries.commitSubmittedObject,

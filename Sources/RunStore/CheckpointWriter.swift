@@ -33,7 +33,7 @@ struct CheckpointWriter: Sendable {
     let stored = try files.map { file in
       try connection.store(
         file: file.path, name: file.name, mediaType: Artifact.mediaType(ofName: file.name),
-        owner: .attempt(job: job, epoch: epoch))
+        owner: .attempt(job: job, epoch: epoch), isGivenAway: true)
     }
     let documents = (keeping + stored).map { stored in
       JSONText.object([

@@ -47,6 +47,25 @@ struct FileBytes: ~Copyable {
     return filled
   }
 
+  /// The next bytes, fewer where the file ends.
+  func read(_ count: Int) throws(StoreError) -> [UInt8] {
+    var failure: StoreError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      while filled < count {
+        let got = Glibc.read(descriptor, buffer.baseAddress! + filled, count - filled)
+        if got == 0 { break }
+        if got < 0 && errno == EINTR { continue }
+        guard got > 0 else {
+          failure = Self.failure("read", path)
+          break
+        }
+        filled += got
+      }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
   func write(_ bytes: [UInt8]) throws(StoreError) {
     var written = 0
     while written < bytes.count {

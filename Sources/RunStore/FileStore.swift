@@ -18,11 +18,7 @@ struct FileStore: ObjectStore {
   mutating func put(
     _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
   ) throws {
-    let folder = try makeFolder(artifact.sha256)
-    // Beside its place, so that giving it its name is one step; a name of its own, since another
-    // process may write the same bytes.
-    let partial = "\(folder)/.\(artifact.sha256).\(getpid()).\(UInt32.random(in: 0 ... .max))"
-    do {
+    _ = try publish(artifact) { partial in
       let file = try FileBytes(creating: partial)
       var written: Int64 = 0
       while written < artifact.size {
@@ -31,6 +27,62 @@ struct FileStore: ObjectStore {
         written += Int64(piece.count)
       }
       try file.sync()
+      return true
+    }
+  }
+
+  /// Copies a file into the store's folder before its name is known, hashed beside the writing.
+  /// - Returns: where it lies, for `adopt`; to be deleted afterwards
+  func receive(_ source: String) throws -> (path: String, sha256: String, size: Int64) {
+    let folder = try makeFolder([Self.objects])
+    let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
+    do {
+      let (sha256, size) = try HashedCopy.run(from: source, to: path)
+      return (path, sha256, size)
+    } catch {
+      unlink(path)
+      throw error
+    }
+  }
+
+  /// Deletes what killed processes left of files that they copied: nobody has written there for a day.
+  func removeAbandoned() {
+    let folder = "\(root)/\(Self.objects)"
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    where name.hasPrefix(Self.incoming) {
+      var status = stat()
+      guard stat("\(folder)/\(name)", &status) == 0,
+        Int(status.st_mtim.tv_sec) < time(nil) - 24 * 3600
+      else { continue }
+      unlink("\(folder)/\(name)")
+    }
+  }
+
+  private static let objects = "sha256"
+  private static let incoming = ".incoming."
+
+  mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool {
+    try publish(artifact) { partial in
+      // Not on another file system, nor where there are no links.
+      guard link(path, partial) == 0 else { return false }
+      guard chmod(partial, 0o600) == 0 else { throw FileBytes.failure("set the mode of", partial) }
+      try FileBytes(reading: partial).sync()
+      return true
+    }
+  }
+
+  /// Gives bytes their name.
+  /// - Parameter make: makes a durable file of them at a path, or says that it cannot
+  /// - Returns: whether it could
+  private func publish(_ artifact: Artifact, _ make: (String) throws -> Bool) throws -> Bool {
+    let sha256 = artifact.sha256
+    let folder = try makeFolder(
+      [Self.objects, String(sha256.prefix(2)), String(sha256.dropFirst(2).prefix(2))])
+    // Beside its place, so that giving it its name is one step; a name of its own, since another
+    // process may write the same bytes.
+    let partial = "\(folder)/.\(artifact.sha256).\(getpid()).\(UInt32.random(in: 0 ... .max))"
+    do {
+      guard try make(partial) else { return false }
     } catch {
       unlink(partial)
       throw error
@@ -45,6 +97,7 @@ struct FileStore: ObjectStore {
     }
     Self.removePartials(of: artifact.sha256, in: folder)
     try Self.syncFolder(folder)
+    return true
   }
 
   mutating func read(
@@ -75,12 +128,12 @@ struct FileStore: ObjectStore {
   }
 
   private func path(_ sha256: String) -> String {
-    "\(root)/sha256/\(sha256.prefix(2))/\(sha256.dropFirst(2).prefix(2))/\(sha256)"
+    "\(root)/\(Self.objects)/\(sha256.prefix(2))/\(sha256.dropFirst(2).prefix(2))/\(sha256)"
   }
 
-  private func makeFolder(_ sha256: String) throws(StoreError) -> String {
+  private func makeFolder(_ parts: [String]) throws(StoreError) -> String {
     var folder = root
-    for part in ["sha256", String(sha256.prefix(2)), String(sha256.dropFirst(2).prefix(2))] {
+    for part in parts {
       let parent = folder
       folder += "/\(part)"
       if mkdir(folder, 0o755) == 0 {

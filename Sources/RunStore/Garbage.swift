@@ -72,7 +72,13 @@ extension RetryingConnection {
           bytes: try $0.integer("bytes"))
       }
     }
-    if !dry { try deleteDoomed() }
+    if !dry {
+      try deleteDoomed()
+      let folders = try run {
+        try $0.query(Queries.storeFolders).map { try $0.string("location") }
+      }
+      for folder in folders { try FileStore(folder).removeAbandoned() }
+    }
     return found
   }
 

@@ -13,6 +13,10 @@ protocol ObjectStore {
     _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
   ) throws
 
+  /// Takes a whole file that nobody writes into any more, instead of a copy of its bytes.
+  /// - Returns: whether this store can; the file keeps its own name as well
+  mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool
+
   /// Reads the bytes in order, a piece at a time.
   mutating func read(
     _ artifact: StoredArtifact, over connection: inout RetryingConnection,
@@ -21,6 +25,10 @@ protocol ObjectStore {
 
   /// Deletes the bytes; those that are not there are no error.
   mutating func delete(sha256: String) throws
+}
+
+extension ObjectStore {
+  mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool { false }
 }
 
 /// An artifact as the database knows it.

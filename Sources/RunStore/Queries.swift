@@ -51,6 +51,10 @@ enum Queries {
     select pra.commit_artifact(job => $1, epoch => $2, upload => $3)
     """
 
+  static let storeFolders = "select location from pra.stores where location like 'file:%'"
+
+  static let storeFolder = "select pra.store_folder(size => $1) as folder"
+
   static let beginObject = """
     select store, location from pra.begin_object(job => $1, epoch => $2, sha256 => $3, size => $4)
     """

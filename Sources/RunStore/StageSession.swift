@@ -169,7 +169,8 @@ package final class StageSession {
   /// Makes a state of the job durable: its metrics, then its files, then the checkpoint itself.
   /// - Parameters:
   ///   - step: steps made so far, which is the number of the step with which a resumed attempt starts
-  ///   - files: logical names and where the bytes lie
+  ///   - files: logical names and where the bytes lie; nobody writes into them any more, as a store may
+  ///     take the files themselves
   ///   - keeping: further files, which the store has already
   package func registerCheckpoint(
     step: Int64, files: [(name: String, path: String)], keeping: [Artifact] = []
@@ -183,7 +184,7 @@ package final class StageSession {
   /// - Parameters:
   ///   - keeping: further files, which the store has already
   ///   - write: writes the files into a folder that is deleted afterwards, on that thread, from what it
-  ///     alone holds
+  ///     alone holds; a store may take the files themselves
   ///   - registered: called on that thread when the checkpoint is durable
   /// - Throws: what the checkpoint before it met
   package func beginCheckpoint(

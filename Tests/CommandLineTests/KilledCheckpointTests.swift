@@ -123,12 +123,13 @@ private struct Call: CustomStringConvertible {
     let upload = stored.filter { ["write", "send"].contains($0.name) && $0.bytes > 100_000 }
     let files = calls[..<local].filter { $0.name == "write" }
     let storing = [
-      upload[upload.count / 2],  // within the upload
+      // Within the upload, or where a folder takes the file as it is.
+      upload.isEmpty ? stored.first { $0.name == "link" }! : upload[upload.count / 2],
       stored.last { $0.name == "rename" } ?? upload.last!,  // the last one's end
       calls[registration],  // all stored, the registration half said
       calls[registration + 1],  // said, not answered
     ]
-    guard !upload[0].place.hasPrefix("socket:") else { return storing }
+    guard upload.isEmpty else { return storing }
     return [
       calls[0],  // before the folder
       files[files.count / 3],  // within a local file

@@ -1,7 +1,9 @@
 // Artifacts outside the database, and the collection of garbage.
 
 import DatabaseTesting
+import Digest
 import Foundation
+import JobQueue
 import Postgres
 import RunStore
 import Testing
@@ -55,6 +57,83 @@ import Testing
     #expect(try files().count == 1)
     let places = try attempt.admin.query("select storage from pra.artifacts order by size")
     #expect(try places.map { try $0.string("storage") } == ["inline", "file"])
+  }
+
+  /// In one reading, its name given afterwards.
+  @Test func aFolderTakesACopyOfAFile() throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    let path = try attempt.write(bytes(3_500_000), to: "weights.bin")
+    func put() throws -> Artifact {
+      try session.storeArtifact(
+        file: path, name: "weights.bin", mediaType: "application/octet-stream")
+    }
+    let artifact = try put()
+    #expect(artifact.sha256 == SHA256.hexadecimal(of: bytes(3_500_000)))
+    #expect(artifact.size == 3_500_000)
+    // The file is still its owner's, who may write into it.
+    try Data(bytes(3_500_000, 1)).write(to: URL(filePath: path))
+    #expect(try session.fetchArtifact(sha256: artifact.sha256) == bytes(3_500_000))
+    // Of the same size, first other bytes, then the same again.
+    let other = try put()
+    #expect(try put() == other)
+    #expect(try session.fetchArtifact(sha256: other.sha256) == bytes(3_500_000, 1))
+    #expect(Set(try files().map { String($0.suffix(64)) }) == [artifact.sha256, other.sha256])
+    // What was refused leaves nothing.
+    try Data(bytes(2_000_000)).write(to: URL(filePath: path))
+    try attempt.admin.run("update pra_store.jobs set epoch = epoch + 1")
+    #expect(throws: LeaseLost.self) { try put() }
+    #expect(try files().count == 2)
+  }
+
+  /// A day after a process was killed while it copied.
+  @Test func abandonedCopiesAreCollected() throws {
+    try FileManager.default.createDirectory(
+      atPath: "\(store)/sha256", withIntermediateDirectories: false)
+    for (name, age) in [("old", 25.0), ("new", 23.0)] {
+      let path = "\(store)/sha256/.incoming.\(name)"
+      try Data(bytes(10)).write(to: URL(filePath: path))
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSinceNow: -age * 3600)], ofItemAtPath: path)
+    }
+    var connection = owner()
+    _ = try connection.collectGarbage(grace: 0, dry: true)
+    #expect(try files().count == 2)
+    _ = try connection.collectGarbage(grace: 0, dry: false)
+    #expect(try files() == ["sha256/.incoming.new"])
+  }
+
+  /// Of a checkpoint, whose files are the stage's own: on the store's file system there is nothing to copy.
+  @Test func aFileOfACheckpointBecomesTheStoredOneWhereItCan() throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    // Another file system than that of the store, which is in the temporary folder.
+    let elsewhere = "/dev/shm/pra-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: elsewhere, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: elsewhere) }
+    func device(_ path: String) throws -> Int {
+      try #require(FileManager.default.attributesOfItem(atPath: path)[.systemNumber] as? Int)
+    }
+    func inode(_ path: String) throws -> Int {
+      try #require(FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int)
+    }
+    for (step, folder) in [(1, attempt.folder), (2, elsewhere)] {
+      let path = "\(folder)/weights.bin"
+      try Data(bytes(2_000_000, step)).write(to: URL(filePath: path))
+      try session.registerCheckpoint(step: Int64(step), files: [(name: "weights.bin", path: path)])
+      let sha256 = try attempt.admin.query(
+        "select files -> 0 ->> 'sha256' as sha256 from pra.checkpoints where step = $1",
+        [.integer(Int64(step))]
+      ).single().string("sha256")
+      let stored = "\(store)/\(try #require(try files().first { $0.hasSuffix(sha256) }))"
+      let isShared = try device(folder) == device(store)
+      #expect(try (inode(stored) == inode(path)) == isShared)
+      unlink(path)
+      #expect(try session.fetchArtifact(sha256: sha256) == bytes(2_000_000, step))
+      let mode = try FileManager.default.attributesOfItem(atPath: stored)[.posixPermissions]
+      #expect(mode as? Int == 0o600)
+    }
+    #expect(try files().count == 2)
   }
 
   /// What lies in the database stays readable when new artifacts go elsewhere.

@@ -106,7 +106,11 @@ struct TrainingJob {
     let every = trainer.model.configuration.training.checkpointEvery
     if trainer.step + every < total {
       let memory = trainer.snapshotMemory()
-      _ = DedicatedThread("touch") { memory.touch() }
+      _ = DedicatedThread("touch") {
+        // Of this thread alone on Linux: what training leaves of the processors will do.
+        _ = nice(19)
+        memory.touch()
+      }
     }
     while trainer.step < total {
       if session.stopRequested {

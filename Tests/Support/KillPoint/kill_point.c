@@ -111,6 +111,11 @@ int rename(const char *from, const char *to) {
   return REAL(rename)(from, to);
 }
 
+int link(const char *from, const char *to) {
+  if (dies("link", to, 0)) die();
+  return REAL(link)(from, to);
+}
+
 int fsync(int file) {
   char space[4096];
   if (dies("fsync", name_of(file, space, sizeof space), 0)) die();

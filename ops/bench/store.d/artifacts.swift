@@ -35,8 +35,8 @@ func makeFile(_ path: String, megabytes: Int, seed: Int) throws {
   try file.close()
 }
 
-/// Stores files and fetches them, in the store `--store` (database where it is left out), each beside
-/// what the disk, or COPY into a table of the same kind, takes for the same bytes.
+/// Stores files and fetches them, in the store `--store` (database where it is left out), in turns with what
+/// the disk, or COPY into a table of the same kind, takes for the same bytes.
 func benchArtifacts(megabytes: Int, rounds: Int) throws {
   let world = try BenchWorld()
   defer { try? world.end() }
@@ -53,43 +53,60 @@ func benchArtifacts(megabytes: Int, rounds: Int) throws {
   var (plainIn, stored, plainOut, fetched): ([Double], [Double], [Double], [Double]) = (
     [], [], [], []
   )
-  for round in 0..<rounds {
+  func put() throws -> String {
+    try session.storeArtifact(
+      file: source, name: "weights.bin", mediaType: "application/octet-stream"
+    ).sha256
+  }
+  for round in 0...rounds {
     try makeFile(source, megabytes: megabytes, seed: round)
-    switch location {
-    case "database": plainIn.append(try copyIn(source, world))
-    case "file":
-      plainIn.append(try copyFile(source, to: copy, synced: true))
-      unlink(copy)
-    default: break
+    // What others left to be written is not in the way of either, and neither is always first.
+    func plain() throws -> Double? {
+      sync()
+      defer { unlink(copy) }
+      switch location {
+      case "database": return try copyIn(source, world)
+      case "file": return try copyFile(source, to: copy, synced: true)
+      default: return nil
+      }
     }
-    var sha256 = ""
-    stored.append(
-      try seconds {
-        sha256 = try session.storeArtifact(
-          file: source, name: "weights.bin", mediaType: "application/octet-stream"
-        ).sha256
-      })
+    var (before, sha256) = (round % 2 == 0 ? try plain() : nil, "")
+    sync()
+    let storing = try seconds { sha256 = try put() }
+    before = try before ?? plain()
     unlink(source)
-    switch location {
-    case "database": plainOut.append(try copyOut(to: copy, world))
-    case "file":
-      let folder =
-        "\(world.folder)/artifacts/sha256/\(sha256.prefix(2))/\(sha256.dropFirst(2).prefix(2))"
-      // Read from the disk, both times.
-      try forget("\(folder)/\(sha256)")
-      plainOut.append(try copyFile("\(folder)/\(sha256)", to: copy, synced: false))
-      try forget("\(folder)/\(sha256)")
-    default: break
+    let folder =
+      "\(world.folder)/artifacts/sha256/\(sha256.prefix(2))/\(sha256.dropFirst(2).prefix(2))"
+    func plainRead() throws -> Double? {
+      defer { unlink(copy) }
+      switch location {
+      case "database": return try copyOut(to: copy, world)
+      case "file":
+        try forget("\(folder)/\(sha256)")
+        return try copyFile("\(folder)/\(sha256)", to: copy, synced: false)
+      default: return nil
+      }
     }
+    var read = round % 2 == 0 ? try plainRead() : nil
+    // From the disk, both times.
+    if location == "file" { try forget("\(folder)/\(sha256)") }
+    let fetching = try seconds { try session.fetchArtifact(sha256: sha256, to: copy) }
     unlink(copy)
-    fetched.append(try seconds { try session.fetchArtifact(sha256: sha256, to: copy) })
-    unlink(copy)
+    read = try read ?? plainRead()
+    // The first round gives the page cache its memory.
+    guard round > 0 else { continue }
+    stored.append(storing)
+    fetched.append(fetching)
+    if let before { plainIn.append(before) }
+    if let read { plainOut.append(read) }
   }
   func line(_ what: String, _ times: [Double], _ plain: [Double]) -> String {
     let rate = "\(what) at \(Int(Double(megabytes) / median(times))) MiB/s"
     guard !plain.isEmpty else { return rate }
-    let share = Int(100 * median(plain) / median(times))
-    return "\(rate), \(share) % of \(Int(Double(megabytes) / median(plain)))"
+    let shares = zip(plain, times).map { Int((100 * $0 / $1).rounded()) }
+    return
+      "\(rate), \(Int(100 * median(plain) / median(times))) % of \(Int(Double(megabytes) / median(plain))) "
+      + "(turns: \(shares.map { "\($0) %" }.joined(separator: ", ")))"
   }
   print(
     "artifacts: \(location.prefix(40)), \(rounds) times \(megabytes) MiB: "

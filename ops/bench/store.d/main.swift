@@ -70,8 +70,8 @@ case "reads": try benchReads(points: option("points", 1_000_000))
 case "record": try benchRecord()
 case "training": try benchTraining(turns: option("turns", 12), steps: option("steps", 24))
 case "artifacts":
-  try benchArtifacts(megabytes: option("megabytes", 512), rounds: option("rounds", 3))
-case "checkpoint": 
+  try benchArtifacts(megabytes: option("megabytes", 512), rounds: option("rounds", 6))
+case "checkpoint":
   try benchCheckpoint(rounds: option("rounds", 2), steps: option("steps", 5))
 default: fatalError("bench-store metrics|reads|record|training|artifacts|checkpoint")
 }

@@ -11,6 +11,9 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /// Smaller blocks are copied sooner than remapped.
 #define LEAST (256 << 10)
@@ -64,7 +67,12 @@ void blocks_exchange(void *a, void *b, size_t bytes) {
 }
 
 void block_touch(void *address, size_t bytes) {
-  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  for (size_t at = 0; at < bytes; at += page)
-    __atomic_fetch_or((char *)address + at, 0, __ATOMIC_RELAXED);
+  // Pieces, since other threads' mappings wait for each.
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE), piece = 16 * page;
+  char *from = (char *)(((uintptr_t)address + page - 1) / page * page);
+  char *const end = (char *)(((uintptr_t)address + bytes) / page * page);
+  for (; from < end; from += piece) {
+    const size_t rest = (size_t)(end - from);
+    if (madvise(from, rest < piece ? rest : piece, MADV_POPULATE_WRITE)) return;
+  }
 }

@@ -171,7 +171,7 @@ extension RetryingConnection {
       } else {
         DatabaseStore(owner: .submitter)
       }
-    var digest = SHA256()
+    let digest = BackgroundDigest()
     var size: Int64 = 0
     try store.read(artifact, over: &self) { piece in
       digest.update(piece)

@@ -105,11 +105,10 @@ struct FileStore: ObjectStore {
     into consume: ([UInt8]) throws -> Void
   ) throws {
     let file = try FileBytes(reading: path(artifact.sha256))
-    var buffer = [UInt8](repeating: 0, count: Artifact.chunkSize)
     while true {
-      let count = try file.read(into: &buffer)
-      if count == 0 { return }
-      try consume(count == buffer.count ? buffer : Array(buffer[..<count]))
+      let piece = try file.read(Artifact.chunkSize)
+      if piece.isEmpty { return }
+      try consume(piece)
     }
   }
 

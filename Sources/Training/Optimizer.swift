@@ -42,7 +42,7 @@ package final class OptimizerState {
 
   /// Learning rate, clipping and decays of step s.
   /// - Parameter norm: of all gradients
-  func prepare(norm: Double, step: Int) {
+  package func prepare(norm: Double, step: Int) {
     scalars.gradientScale = min(1, configuration.clip / (norm + 1e-6))
     scalars.learningRate = configuration.learningRate(at: step)
     scalars.step = step
@@ -51,7 +51,7 @@ package final class OptimizerState {
 
   /// One update of weights, moments and averages as `prepare` said; nil where no loss reached a
   /// parameter.
-  func update(_ gradients: [Tensor?]) {
+  package func update(_ gradients: [Tensor?]) {
     for (i, parameter) in parameters.enumerated() {
       parameter.value.updateByAdamW(
         m: m[i], v: v[i], average: averages.first?.values[i],
@@ -62,7 +62,7 @@ package final class OptimizerState {
   }
 
   /// The same from a state that lies in other memory, to the bit.
-  func update(_ gradients: [Tensor?], from old: SnapshotMemory) {
+  package func update(_ gradients: [Tensor?], from old: SnapshotMemory) {
     for (i, parameter) in parameters.enumerated() {
       parameter.value.updateByAdamW(
         m: m[i], v: v[i], average: averages.first?.values[i],

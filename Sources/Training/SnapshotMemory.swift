@@ -31,7 +31,7 @@ package final class SnapshotMemory: @unchecked Sendable {
   }
 
   /// What the optimizer holds is here then; what it holds then is of no meaning.
-  func exchange(with optimizer: OptimizerState) {
+  package func exchange(with optimizer: OptimizerState) {
     for (mine, its) in zip(all, optimizer.tensors) { mine.exchange(with: its) }
   }
 

@@ -141,58 +141,73 @@ static adamw_factors adamw_rounded(const adamw_step *step) {
   };
 }
 
-/// At most ADAMW_RUN elements: the average follows while the new weights are in the cache. One body for all
-/// its callers, since two may be contracted and associated in two ways.
-static __attribute__((noinline)) void adamw_run(REAL *restrict w, REAL *restrict m,
-                                                REAL *restrict v, REAL *restrict average,
-                                                const REAL *restrict g,
-                                                const adamw_factors *factors, int64_t n) {
+/// At most ADAMW_RUN elements of w, m, v and average: the average follows while the new weights are in the
+/// cache. What is written is what is read or lies elsewhere. One body for both, since two may be contracted and
+/// associated in two ways.
+static __attribute__((noinline)) void adamw_run(REAL *const to[4], const REAL *const from[4],
+                                                const REAL *g, const adamw_factors *factors,
+                                                int64_t n) {
   const adamw_factors f = *factors;
+  REAL *const w = to[0], *const m = to[1], *const v = to[2], *const average = to[3];
+  const REAL *const w0 = from[0], *const m0 = from[1], *const v0 = from[2], *const average0 = from[3];
+#pragma clang loop vectorize(assume_safety)
   for (int64_t i = 0; i < n; i++) {
     const REAL gradient = g[i] * f.scale;
-    m[i] = f.beta1 * m[i] + f.rest1 * gradient;
-    v[i] = f.beta2 * v[i] + f.rest2 * gradient * gradient;
-    w[i] = w[i] * f.decay - f.rate * m[i] / (SQUARE_ROOT(v[i] * f.correction2) + f.epsilon);
+    const REAL mean = f.beta1 * m0[i] + f.rest1 * gradient;
+    const REAL square = f.beta2 * v0[i] + f.rest2 * gradient * gradient;
+    m[i] = mean;
+    v[i] = square;
+    w[i] = w0[i] * f.decay - f.rate * mean / (SQUARE_ROOT(square * f.correction2) + f.epsilon);
   }
-  if (average)
-    for (int64_t i = 0; i < n; i++) average[i] = f.kept * average[i] + f.taken * w[i];
+  if (!average) return;
+#pragma clang loop vectorize(assume_safety)
+  for (int64_t i = 0; i < n; i++) average[i] = f.kept * average0[i] + f.taken * w[i];
 }
 
-static void adamw(void *restrict w_, void *restrict m_, void *restrict v_,
-                  void *restrict average_, const void *restrict g_, const adamw_step *step,
-                  int64_t begin, int64_t end) {
-  REAL *restrict w = w_, *restrict m = m_, *restrict v = v_, *restrict average = average_;
-  const REAL *restrict g = g_;
+static void adamw(void *restrict w, void *restrict m, void *restrict v, void *restrict average,
+                  const void *restrict g, const adamw_step *step, int64_t begin, int64_t end) {
+  REAL *const all[4] = {w, m, v, average};
   const adamw_factors factors = adamw_rounded(step);
-  for (int64_t i = begin; i < end; i += ADAMW_RUN)
-    adamw_run(w + i, m + i, v + i, average ? average + i : 0, g + i, &factors,
-              end - i < ADAMW_RUN ? end - i : ADAMW_RUN);
+  for (int64_t i = begin; i < end; i += ADAMW_RUN) {
+    REAL *at[4];
+    const REAL *from[4];
+    for (int k = 0; k < 4; k++) from[k] = at[k] = all[k] ? all[k] + i : 0;
+    adamw_run(at, from, (const REAL *)g + i, &factors, end - i < ADAMW_RUN ? end - i : ADAMW_RUN);
+  }
 }
 
 /// Past the caches where whole lines are written: nobody reads them soon, and a line that is written in
 /// full is not fetched first.
-static inline void write_past_caches(REAL *restrict to, const REAL *restrict from, int64_t n) {
+static inline void write_past_caches(REAL *restrict to, const REAL *restrict from, int64_t n,
+                                     const REAL *next, const REAL *also_next) {
   typedef REAL line __attribute__((vector_size(64)));
   const int64_t lines = n * (int64_t)sizeof(REAL) / 64;
   if ((uintptr_t)to % 64 != 0 || lines * 64 != n * (int64_t)sizeof(REAL)) {
     __builtin_memcpy(to, from, (size_t)n * sizeof(REAL));
     return;
   }
-  for (int64_t i = 0; i < lines; i++)
+  for (int64_t i = 0; i < lines; i++) {
+    // What is read next comes meanwhile: its pages are new, and the processor does not look beyond the last.
+    __builtin_prefetch((const line *)next + i, 0, 2);
+    if (also_next) __builtin_prefetch((const line *)also_next + i, 0, 2);
     __builtin_nontemporal_store(((const line *)from)[i], (line *)to + i);
+  }
 }
 
-static void adamw_from(void *restrict to_[4], const void *restrict from_[4], const void *restrict g_,
+static void adamw_from(void *restrict to[4], const void *restrict from[4], const void *restrict g,
                        const adamw_step *step, int64_t begin, int64_t end) {
   _Alignas(64) REAL held[4][ADAMW_RUN];
-  const int count = to_[3] ? 4 : 3;
+  REAL *const new[4] = {held[0], held[1], held[2], to[3] ? held[3] : 0};
   const adamw_factors factors = adamw_rounded(step);
   for (int64_t i = begin; i < end; i += ADAMW_RUN) {
     const int64_t n = end - i < ADAMW_RUN ? end - i : ADAMW_RUN;
-    for (int k = 0; k < count; k++)
-      __builtin_memcpy(held[k], (const REAL *)from_[k] + i, (size_t)n * sizeof(REAL));
-    adamw_run(held[0], held[1], held[2], count == 4 ? held[3] : 0, (const REAL *)g_ + i, &factors, n);
-    for (int k = 0; k < count; k++) write_past_caches((REAL *)to_[k] + i, held[k], n);
+    const REAL *old[4];
+    for (int k = 0; k < 4; k++) old[k] = from[k] ? (const REAL *)from[k] + i : 0;
+    adamw_run(new, old, (const REAL *)g + i, &factors, n);
+    for (int k = 0; k < 4; k++)
+      if (new[k])
+        write_past_caches((REAL *)to[k] + i, new[k], n, old[k] + n,
+                          k == 0 ? (const REAL *)g + i + n : 0);
   }
 #ifdef __SSE2__
   // Whoever is told that this is done must find what was written past the caches.

@@ -8,6 +8,6 @@
 /// MREMAP_DONTUNMAP, Linux 5.7); elsewhere the bytes are. Nobody may use either meanwhile.
 void blocks_exchange(void *a, void *b, size_t bytes);
 
-/// Gives a block its pages before somebody waits for them: an atomic write to each that changes nothing,
-/// whatever others do with the block meanwhile.
+/// Gives a block the pages that it has not yet, before somebody waits for them, and changes no byte, whatever
+/// others do with the block meanwhile (MADV_POPULATE_WRITE, Linux 5.14; elsewhere nothing happens).
 void block_touch(void *address, size_t bytes);

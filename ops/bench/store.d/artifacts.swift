@@ -31,6 +31,8 @@ func makeFile(_ path: String, megabytes: Int, seed: Int) throws {
     }
     try block.withUnsafeBytes { try file.write(contentsOf: Data($0)) }
   }
+  // Of a size of its own: what may be there already is hashed first.
+  try file.write(contentsOf: Data(repeating: 7, count: seed + 1))
   try file.synchronize()
   try file.close()
 }

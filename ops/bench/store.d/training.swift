@@ -35,14 +35,15 @@ struct BenchTraining {
 }
 
 /// The same training with its reports and without, in turns that follow each other: the share of its
-/// time that reporting takes, server included where that runs on the same machine.
+/// time that reporting takes, server included where that runs on the same machine. And the processors' time that
+/// reporting uses, which the machine's moods do not change.
 func benchTraining(turns: Int, steps: Int) throws {
   let world = try BenchWorld()
   defer { try? world.end() }
   let session = try world.session()
+  let threads = option("threads", 2)
   let training = try BenchTraining(
-    Preset(rawValue: text("preset") ?? "nano")!, batch: option("batch", 64),
-    threads: option("threads", 2))
+    Preset(rawValue: text("preset") ?? "nano")!, batch: option("batch", 64), threads: threads)
   func turn(reporting: Bool) throws -> Double {
     try seconds {
       for _ in 0..<steps {
@@ -57,28 +58,88 @@ func benchTraining(turns: Int, steps: Int) throws {
       }
     }
   }
+  let server = try Processor.parent(
+    of: world.admin.query("select pg_backend_pid() as p").single().integer("p"))
+  func used() -> Double {
+    Processor.seconds(ofChildrenOf: server) + Processor.seconds(ofThread: "metrics")
+  }
   _ = try turn(reporting: true)
   var (with, without): ([Double], [Double]) = ([], [])
+  var spent = 0.0
   for i in 0..<turns {
     // Neither is always first.
     for reporting in i % 2 == 0 ? [true, false] : [false, true] {
+      let before = used()
       if reporting {
         with.append(try turn(reporting: true))
+        // What is on its way yet belongs to no other turn.
+        try session.flushMetrics()
+        spent += used() - before
       } else {
         without.append(try turn(reporting: false))
+        spent -= used() - before
       }
-      // What is on its way yet belongs to neither turn.
-      try session.flushMetrics()
     }
   }
   let ratios = zip(with, without).map { ($0 / $1 - 1) * 100 }.sorted()
   func rate(_ times: [Double]) -> String { String(format: "%.3f", Double(steps) / median(times)) }
+  func percent(_ value: Double) -> String { String(format: "%.2f %%", value) }
   print(
     "training: \(turns) turns of \(steps) steps: \(rate(with)) steps/s with reports, \(rate(without)) "
-      + "without: \(String(format: "%.2f", (median(with) / median(without) - 1) * 100)) % slower; turn by "
-      + "turn median \(String(format: "%.2f", median(ratios))) %, from "
-      + "\(String(format: "%.2f", ratios[0])) to \(String(format: "%.2f", ratios[turns - 1])) %")
+      + "without: turn by turn \(percent(median(ratios))) slower (median; quarters from "
+      + "\(percent(ratios[turns / 4])) to \(percent(ratios[turns * 3 / 4]))); reporting used "
+      + "\(percent(100 * spent / Double(threads) / with.reduce(0, +))) of the processors, sender and server"
+  )
   try session.finish(outputs: [:])
+}
+
+/// Time of processors, from proc(5).
+enum Processor {
+  /// Fields of a stat file from the third on.
+  private static func fields(_ path: String) -> [Substring]? {
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8),
+      let end = text.lastIndex(of: ")")
+    else { return nil }
+    return text[text.index(end, offsetBy: 2)...].split(separator: " ")
+  }
+
+  private static func names(_ folder: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+  }
+
+  static func parent(of process: Int64) throws -> Int {
+    guard let parent = fields("/proc/\(process)/stat").flatMap({ Int($0[1]) }) else {
+      throw Failure("no process \(process)")
+    }
+    return parent
+  }
+
+  /// User and system time of a process, its children and those of them that have ended.
+  static func seconds(ofChildrenOf parent: Int) -> Double {
+    var ticks = 0
+    for process in names("/proc").compactMap({ Int($0) }) {
+      guard let fields = fields("/proc/\(process)/stat") else { continue }
+      if process == parent {
+        ticks += fields[11...14].compactMap { Int($0) }.reduce(0, +)
+      } else if Int(fields[1]) == parent {
+        ticks += fields[11...12].compactMap { Int($0) }.reduce(0, +)
+      }
+    }
+    return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
+  /// Of the threads of this process that have a name.
+  static func seconds(ofThread name: String) -> Double {
+    var ticks = 0
+    for thread in names("/proc/self/task") {
+      let folder = "/proc/self/task/\(thread)"
+      guard (try? String(contentsOfFile: "\(folder)/comm", encoding: .utf8)) == "\(name)\n",
+        let fields = fields("\(folder)/stat")
+      else { continue }
+      ticks += fields[11...12].compactMap { Int($0) }.reduce(0, +)
+    }
+    return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
 }
 
 /// What a checkpoint takes from its training, by the calls of pra-train: how much longer the step is that
@@ -102,25 +163,16 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
   let touched = seconds { trainer.snapshotMemory().touch() }
   func milliseconds(_ seconds: Double) -> String { "\(Int((seconds * 1000).rounded())) ms" }
   func state() -> CheckpointState { trainer.state(codeVersion: "bench", dataFingerprint: "none") }
-
-  // The first step records.
-  _ = try training.step()
-  var (ordinary, keeping): ([Double], [Double]) = ([], [])
-  for i in 0..<2 * steps {
-    let keeps = i % 4 == 1 || i % 4 == 2
-    if keeps { trainer.keep(state()) }
-    let time = try seconds { _ = try training.step() }
-    if keeps { keeping.append(time) } else { ordinary.append(time) }
-    _ = trainer.takeSnapshot()
-  }
+  let (ordinary, keeping) = updates(of: trainer, turns: steps)
   print(
-    "checkpoint: \(preset.rawValue), weights \(weights >> 20) MiB, saved \(saved >> 20) MiB; a step "
-      + "\(milliseconds(median(ordinary))) (from \(milliseconds(ordinary.min()!)) to "
-      + "\(milliseconds(ordinary.max()!))), one that keeps what is saved \(milliseconds(median(keeping))) "
-      + "(from \(milliseconds(keeping.min()!)) to \(milliseconds(keeping.max()!))), medians of \(steps): "
-      + "\(milliseconds(median(keeping) - median(ordinary))) more; a plain copy of the weights "
+    "checkpoint: \(preset.rawValue), weights \(weights >> 20) MiB, saved \(saved >> 20) MiB; an update "
+      + "\(milliseconds(ordinary)), one that keeps what is saved \(milliseconds(keeping)) (medians of "
+      + "\(steps)): stopped for \(milliseconds(keeping - ordinary)); a plain copy of the weights "
       + "\(milliseconds(plain)), of what is saved \(milliseconds(plain * Double(saved / weights))); its "
-      + "memory was touched in \(String(format: "%.1f", touched)) s, beside training")
+      + "memory was touched in \(String(format: "%.1f", touched)) s, beside training where there is any"
+  )
+  let alone = try (0..<4).map { _ in try seconds { _ = try training.step() } }
+  print("checkpoint: a step alone \(milliseconds(median(Array(alone[1...])))) (median of 3)")
   for round in 0..<rounds {
     trainer.keep(state())
     _ = try training.step()
@@ -143,6 +195,28 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
     fflush(nil)
   }
   try session.finish(outputs: [:])
+}
+
+/// Seconds of an update in place and of one that leaves the state it starts from, in turns; medians.
+private func updates(of trainer: Trainer, turns: Int) -> (ordinary: Double, keeping: Double) {
+  let (optimizer, memory) = (trainer.optimizer, trainer.snapshotMemory())
+  let gradients = optimizer.parameters.map {
+    Tensor(repeating: 1e-3, $0.value.shape, on: $0.value.device)
+  }
+  optimizer.prepare(norm: 1, step: 0)
+  var (ordinary, keeping): ([Double], [Double]) = ([], [])
+  for i in 0..<2 * turns {
+    if i % 4 == 1 || i % 4 == 2 {
+      keeping.append(
+        seconds {
+          memory.exchange(with: optimizer)
+          optimizer.update(gradients, from: memory)
+        })
+    } else {
+      ordinary.append(seconds { optimizer.update(gradients) })
+    }
+  }
+  return (median(ordinary), median(keeping))
 }
 
 /// Seconds that memcpy takes, the memory touched before.

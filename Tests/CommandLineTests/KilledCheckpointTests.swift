@@ -253,10 +253,9 @@ private struct Call: CustomStringConvertible {
   private func worker() throws -> WorkerProcess {
     let library = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
       .deletingLastPathComponent().appending(path: "libKillPoint.so").path(percentEncoded: false)
-    let credentials = Self.environment.filter { $0.key.hasPrefix("AWS_") }
     return try WorkerProcess(
       world,
-      environment: ["LD_PRELOAD": library, "KILL_POINTS": plans].merging(credentials) { $1 })
+      environment: ["LD_PRELOAD": library, "KILL_POINTS": plans].merging(World.credentials) { $1 })
   }
 
   private func hasEnded(_ run: String) throws -> Bool {

@@ -29,12 +29,17 @@ final class World {
     return try Outcome(arguments, input: input, environment: all, in: folder)
   }
 
+  /// Of the bucket that a long test was given.
+  static let credentials = ProcessInfo.processInfo.environment.filter { $0.key.hasPrefix("AWS_") }
+
   /// What `pra` prints, when it ends well.
   func answer(_ arguments: String...) throws -> String { try answer(arguments) }
 
   func answer(_ arguments: [String]) throws -> String {
     let outcome = try Outcome(
-      arguments, environment: ["PRA_DATABASE_URL": database.url.conninfo], in: folder)
+      arguments,
+      environment: ["PRA_DATABASE_URL": database.url.conninfo].merging(Self.credentials) { $1 },
+      in: folder)
     #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")
     return outcome.output.trimmingCharacters(in: .newlines)
   }

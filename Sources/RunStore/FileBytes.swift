@@ -47,25 +47,6 @@ struct FileBytes: ~Copyable {
     return filled
   }
 
-  /// The next bytes, fewer where the file ends.
-  func read(_ count: Int) throws(StoreError) -> [UInt8] {
-    var failure: StoreError?
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      while filled < count {
-        let got = Glibc.read(descriptor, buffer.baseAddress! + filled, count - filled)
-        if got == 0 { break }
-        if got < 0 && errno == EINTR { continue }
-        guard got > 0 else {
-          failure = Self.failure("read", path)
-          break
-        }
-        filled += got
-      }
-    }
-    if let failure { throw failure }
-    return bytes
-  }
-
   func write(_ bytes: [UInt8]) throws(StoreError) {
     var written = 0
     while written < bytes.count {
@@ -85,5 +66,22 @@ struct FileBytes: ~Copyable {
 
   static func failure(_ verb: String, _ path: String) -> StoreError {
     StoreError("cannot \(verb) \(path): \(String(cString: strerror(errno)))")
+  }
+}
+
+/// Memory of the pieces that a file is read in, used again: new memory for each costs a seventh of the reading.
+struct PieceRing {
+  /// More than are with `BackgroundDigest` at once. Whoever keeps one for longer keeps a copy.
+  private var buffers = [[UInt8]](repeating: [], count: 2 * BackgroundDigest.most + 2)
+  private var last = 0
+
+  /// The next `Artifact.chunkSize` bytes, fewer where the file ends.
+  mutating func read(_ file: borrowing FileBytes) throws(StoreError) -> [UInt8] {
+    last = (last + 1) % buffers.count
+    if buffers[last].isEmpty {
+      buffers[last] = [UInt8](repeating: 0, count: Artifact.chunkSize)
+    }
+    let count = try file.read(into: &buffers[last])
+    return count == Artifact.chunkSize ? buffers[last] : Array(buffers[last][..<count])
   }
 }

@@ -105,8 +105,9 @@ struct FileStore: ObjectStore {
     into consume: ([UInt8]) throws -> Void
   ) throws {
     let file = try FileBytes(reading: path(artifact.sha256))
+    var ring = PieceRing()
     while true {
-      let piece = try file.read(Artifact.chunkSize)
+      let piece = try ring.read(file)
       if piece.isEmpty { return }
       try consume(piece)
     }

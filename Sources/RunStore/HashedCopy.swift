@@ -12,7 +12,7 @@ final class BackgroundDigest: Sendable {
   }
 
   /// Pieces that wait at most.
-  private static let most = 4
+  static let most = 4
 
   private let line = Monitor(Line())
   private let thread: DedicatedThread
@@ -59,9 +59,10 @@ enum HashedCopy {
     let output = try FileBytes(creating: target)
     _ = try input.size()
     let digest = BackgroundDigest()
+    var ring = PieceRing()
     var size: Int64 = 0
     while true {
-      let piece = try input.read(Artifact.chunkSize)
+      let piece = try ring.read(input)
       if piece.isEmpty { break }
       digest.update(piece)
       try output.write(piece)

@@ -10,6 +10,15 @@ struct Colour: Equatable {
     (red, green, blue) = (UInt8(hex >> 16 & 255), UInt8(hex >> 8 & 255), UInt8(hex & 255))
   }
 
+  /// - Parameter share: of the other colour, 0 to 1
+  func mixed(with other: Colour, _ share: Double) -> Colour {
+    func mix(_ a: UInt8, _ b: UInt8) -> UInt32 {
+      UInt32((Double(a) * (1 - share) + Double(b) * share).rounded())
+    }
+    return Colour(
+      mix(red, other.red) << 16 | mix(green, other.green) << 8 | mix(blue, other.blue))
+  }
+
   /// As in SVG: #rrggbb.
   var hex: String {
     "#"

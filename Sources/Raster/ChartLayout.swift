@@ -31,11 +31,39 @@ private let palette = [
   Colour(0xE69F00), Colour(0x6F4E9C), Colour(0x444444),
 ]
 
+/// Of the i-th curve: after all colours of the palette come darker ones, then lighter ones.
+private func colour(_ i: Int) -> Colour {
+  let base = palette[i % palette.count]
+  switch i / palette.count % 3 {
+  case 0: return base
+  case 1: return base.mixed(with: Colour(0x000000), 0.45)
+  default: return base.mixed(with: Colour(0xFFFFFF), 0.5)
+  }
+}
+
 extension Chart {
+  /// The legend is in the upper right corner where no curve is, beside the axes otherwise.
   func shapes() -> [Shape] {
+    guard series.count > 1 else { return shapes(legendWidth: 0) }
+    return isCornerFree() ? shapes(legendWidth: 0) : shapes(legendWidth: legendWidth + 16)
+  }
+
+  private func isCornerFree() -> Bool {
+    let corner = Double(width) - 24 - legendWidth - 8
+    let end = Double(legendNames.count) * 20 + 16 + top
+    return !shapes(legendWidth: 0).contains { shape in
+      // Curves alone are not opaque.
+      guard case .line(let points, _, _, let opacity) = shape, opacity < 1 else { return false }
+      return points.contains { $0.x >= corner && $0.y <= end }
+    }
+  }
+
+  private var top: Double { yLabel.isEmpty ? 56.0 : 72.0 }
+
+  /// - Parameter legendWidth: of the column that is kept free for it
+  private func shapes(legendWidth: Double) -> [Shape] {
     let left = 76.0
-    let right = Double(width) - 24
-    let top = yLabel.isEmpty ? 56.0 : 72.0
+    let right = Double(width) - 24 - legendWidth
     let bottom = Double(height) - 56
     var shapes: [Shape] = [
       .text(shortened(title, 90), x: 24, y: 32, size: 18, .start, ink, isBold: true)
@@ -81,12 +109,12 @@ extension Chart {
       }
     }
     for (i, one) in series.enumerated() where one.isSmoothed {
-      draw(one.points, palette[i % palette.count], opacity: 0.22)
+      draw(one.points, colour(i), opacity: 0.22)
     }
     for (i, one) in series.enumerated() {
-      draw(one.isSmoothed ? one.smoothed : one.points, palette[i % palette.count], opacity: 0.92)
+      draw(one.isSmoothed ? one.smoothed : one.points, colour(i), opacity: 0.92)
     }
-    if series.count > 1 { shapes += legend(right: right, top: top) }
+    if series.count > 1 { shapes += legend() }
     return shapes
   }
 
@@ -118,23 +146,32 @@ extension Chart {
     return out
   }
 
-  /// Names beside samples of their lines, in the upper right corner.
-  private func legend(right: Double, top: Double) -> [Shape] {
+  private var legendNames: [String] {
     let most = max(1, Int((Double(height) - top - 90) / 20))
     var names = series.prefix(most).map { shortened($0.name, 40) }
     if series.count > most { names[most - 1] = "and \(series.count - most + 1) more" }
-    let width = (names.map { Canvas.width(of: $0, size: 13) }.max() ?? 0) + 52
-    let x = right - width - 8
+    return names
+  }
+
+  private var legendWidth: Double {
+    (legendNames.map { Canvas.width(of: $0, size: 13) }.max() ?? 0) + 52
+  }
+
+  /// Names beside samples of their lines, at the right edge.
+  private func legend() -> [Shape] {
+    let names = legendNames
+    let x = Double(width) - 24 - legendWidth - 8
     var shapes: [Shape] = [
+      // Over the rules of the grid.
       .box(
-        x: x, y: top + 6, width: width, height: Double(names.count) * 20 + 10, Colour(0xFFFFFF),
-        opacity: 0.85)
+        x: x, y: top + 6, width: legendWidth, height: Double(names.count) * 20 + 10,
+        Colour(0xFFFFFF), opacity: 0.85)
     ]
     for (i, name) in names.enumerated() {
       let y = top + 21 + Double(i) * 20
-      shapes.append(
-        .line(
-          [(x + 10, y), (x + 34, y)], width: 2.5, palette[i % palette.count], opacity: 1))
+      if i < names.count - 1 || series.count == names.count {
+        shapes.append(.line([(x + 10, y), (x + 34, y)], width: 2.5, colour(i), opacity: 1))
+      }
       shapes.append(.text(name, x: x + 42, y: y + 4.5, size: 13, .start, ink, isBold: false))
     }
     return shapes

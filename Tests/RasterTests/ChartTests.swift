@@ -50,6 +50,31 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     #expect(counter.lines > 4)
   }
 
+  /// Many curves, and few that lie low: what a name covers cannot be read.
+  @Test(arguments: [(18, 1.0), (2, 1.0), (2, -1)])
+  func namesCoverNoCurve(count: Int, sign: Double) {
+    let chart = Chart(
+      title: "t", series: (0..<count).map { curve("curve \($0)", sign * Double($0 + 1)) })
+    let shapes = chart.shapes()
+    var curves: [(x: Double, y: Double)] = []
+    var names: [(x: Double, y: Double)] = []
+    var colours: Set<String> = []
+    for shape in shapes {
+      if case .line(let points, _, let colour, let opacity) = shape, opacity < 1 {
+        curves += points
+        colours.insert(colour.hex)
+      }
+      if case .text(let text, let x, let y, _, _, _, _) = shape, text.hasPrefix("curve") {
+        names.append((x, y))
+      }
+    }
+    #expect(names.count == count && colours.count == count)
+    let (left, bottom) = (names.map(\.x).min()!, names.map(\.y).max()!)
+    #expect(!curves.contains { $0.x > left && $0.y < bottom })
+    // Few curves that leave the corner free have the whole width.
+    #expect((curves.map(\.x).max()! > left) == (count == 2 && sign > 0))
+  }
+
   @Test func valuesThatAreNotFiniteLeaveGaps() {
     let points = [(0.0, 1.0), (1, .nan), (2, 3), (3, 4), (4, .infinity), (5, -1)]
       .map { (x: $0.0, y: $0.1) }

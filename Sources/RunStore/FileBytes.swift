@@ -69,7 +69,7 @@ struct FileBytes: ~Copyable {
   }
 }
 
-/// Memory of the pieces that a file is read in, used again: new memory for each costs a seventh of the reading.
+/// Memory of the pieces that a file is read in, used again, since new memory for each has to be cleared.
 struct PieceRing {
   /// More than are with `BackgroundDigest` at once. Whoever keeps one for longer keeps a copy.
   private var buffers = [[UInt8]](repeating: [], count: 2 * BackgroundDigest.most + 2)

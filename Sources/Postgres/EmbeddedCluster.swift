@@ -84,6 +84,8 @@ package struct EmbeddedCluster: Sendable {
     guard livingServer() != nil else { return false }
     try programs().run(
       "pg_ctl", ["-D", data, "-m", "fast", "-w", "-t", "60", "-s", "stop"])
+    // Empty now; the next start makes it again.
+    rmdir(socketPath())
     return true
   }
 

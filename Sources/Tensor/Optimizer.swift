@@ -44,39 +44,33 @@ extension AdamWScalars {
 extension Tensor {
   /// w *= 1 - lr * weightDecay, then w -= lr m^ / (sqrt(v^) + eps), with m and v updated first and
   /// the moving average last.
+  /// - Parameter old: what to start from where that lies in other memory; it stays, and the result is the
+  ///   same to the bit
   package func updateByAdamW(
     m: Tensor, v: Tensor, average: Tensor?, gradient: Tensor, weightDecay: Double,
-    _ scalars: AdamWScalars
+    _ scalars: AdamWScalars,
+    from old: (w: Tensor, m: Tensor, v: Tensor, average: Tensor?)? = nil
   ) {
-    precondition(m.count == count && v.count == count && gradient.count == count, "AdamW: shapes")
-    precondition(average == nil || average!.count == count, "AdamW: shape of the average")
-    let (w, m, v, a, g) = (pointer, m.pointer, v.pointer, average?.pointer, gradient.pointer)
-    let kernel = kernels.pointee.adamw!
-    parallelRuns { begin, end in
-      withUnsafePointer(to: scalars.step(weightDecay: weightDecay)) {
-        kernel(w, m, v, a, g, $0, begin, end)
-      }
-    }
-  }
-
-  /// As `updateByAdamW`, to the bit, from other weights, moments and average, which stay as they are.
-  package func updateByAdamW(
-    m: Tensor, v: Tensor, average: Tensor?, gradient: Tensor, weightDecay: Double,
-    _ scalars: AdamWScalars, from old: (w: Tensor, m: Tensor, v: Tensor, average: Tensor?)
-  ) {
-    let to = [self, m, v, average]
-    let from = [old.w, old.m, old.v, old.average]
+    let new = [self, m, v, average]
     precondition(gradient.count == count, "AdamW: shape of the gradient")
-    for (new, old) in zip(to, from) {
-      precondition(new?.count == old?.count, "AdamW: shapes")
-      precondition(new == nil || new!.count == count, "AdamW: shapes")
+    precondition(new.allSatisfy { $0 == nil || $0!.count == count }, "AdamW: shapes")
+    let (to, g) = (new.map { $0?.pointer }, gradient.pointer)
+    guard let old else {
+      let kernel = kernels.pointee.adamw!
+      parallelRuns { begin, end in
+        withUnsafePointer(to: scalars.step(weightDecay: weightDecay)) {
+          kernel(to[0], to[1], to[2], to[3], g, $0, begin, end)
+        }
+      }
+      return
     }
-    let (outputs, inputs) = (to.map { $0?.pointer }, from.map { UnsafeRawPointer($0?.pointer) })
-    let (g, kernel) = (gradient.pointer, kernels.pointee.adamw_from!)
+    let read = [old.w, old.m, old.v, old.average]
+    precondition(zip(read, new).allSatisfy { $0?.count == $1?.count }, "AdamW: shapes")
+    let (from, kernel) = (read.map { UnsafeRawPointer($0?.pointer) }, kernels.pointee.adamw_from!)
     parallelRuns { begin, end in
-      var (outputs, inputs) = (outputs, inputs)
+      var (to, from) = (to, from)
       withUnsafePointer(to: scalars.step(weightDecay: weightDecay)) {
-        kernel(&outputs, &inputs, g, $0, begin, end)
+        kernel(&to, &from, g, $0, begin, end)
       }
     }
   }

@@ -51,27 +51,18 @@ package final class OptimizerState {
 
   /// One update of weights, moments and averages as `prepare` said; nil where no loss reached a
   /// parameter.
-  package func update(_ gradients: [Tensor?]) {
+  /// - Parameter old: the state to start from where that lies elsewhere; the result is the same to the bit
+  package func update(_ gradients: [Tensor?], from old: SnapshotMemory? = nil) {
     for (i, parameter) in parameters.enumerated() {
       parameter.value.updateByAdamW(
         m: m[i], v: v[i], average: averages.first?.values[i],
         gradient: gradients[i] ?? Self.nothing(parameter), weightDecay: weightDecay(parameter),
-        scalars)
+        scalars, from: old.map { ($0.weights[i], $0.m[i], $0.v[i], $0.averages.first?[i]) })
     }
-    for average in averages.dropFirst() { average.update(scalars) }
-  }
-
-  /// The same from a state that lies in other memory, to the bit.
-  package func update(_ gradients: [Tensor?], from old: SnapshotMemory) {
-    for (i, parameter) in parameters.enumerated() {
-      parameter.value.updateByAdamW(
-        m: m[i], v: v[i], average: averages.first?.values[i],
-        gradient: gradients[i] ?? Self.nothing(parameter), weightDecay: weightDecay(parameter),
-        scalars,
-        from: (old.weights[i], old.m[i], old.v[i], old.averages.first?[i]))
-    }
-    for (average, values) in zip(averages, old.averages).dropFirst() {
-      for (value, before) in zip(average.values, values) { value.copy(from: before) }
+    for (k, average) in averages.enumerated().dropFirst() {
+      if let old {
+        for (value, before) in zip(average.values, old.averages[k]) { value.copy(from: before) }
+      }
       average.update(scalars)
     }
   }

@@ -76,3 +76,11 @@ void block_touch(void *address, size_t bytes) {
     if (madvise(from, rest < piece ? rest : piece, MADV_POPULATE_WRITE)) return;
   }
 }
+
+void block_write(void *address, size_t bytes) {
+  // Not known to be nothing when this is compiled, so that it is added.
+  static volatile char nothing = 0;
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  for (size_t at = 0; at < bytes; at += page)
+    __atomic_fetch_add((char *)address + at, nothing, __ATOMIC_RELAXED);
+}

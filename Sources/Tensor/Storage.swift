@@ -57,7 +57,7 @@ final class Allocator: Sendable {
   }
 
   /// Whole pages, and from the size of a page table on aligned to it: tables of blocks that lie alike are
-  /// exchanged as they are.
+  /// exchanged as they are, and the system may give pages of that size, which it does only when asked.
   private static func pages(_ size: Int) -> UnsafeMutableRawPointer? {
     let slack = size >= table ? table : 0
     guard
@@ -68,6 +68,7 @@ final class Allocator: Sendable {
     let before = (-Int(bitPattern: start)) & (max(slack, 1) - 1)
     if before > 0 { munmap(start, before) }
     if slack > before { munmap(start + before + size, slack - before) }
+    if slack > 0 { madvise(start + before, size, Int32(MADV_HUGEPAGE)) }
     return start + before
   }
 

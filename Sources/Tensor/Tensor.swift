@@ -131,6 +131,9 @@ package struct Tensor {
   /// thread, whatever others do with the tensor.
   package func touch() { block_touch(pointer, byteCount) }
 
+  /// Writes to each page of the tensor's and changes nothing; on any thread, whatever others do with it.
+  package func writePages() { block_write(pointer, byteCount) }
+
   package func copy(from other: Tensor) {
     precondition(other.count == count && other.type == type, "copy: \(other.shape) to \(shape)")
     device.copy(to: pointer, from: other.pointer, byteCount: count * type.size)

@@ -25,9 +25,11 @@ package final class SnapshotMemory: @unchecked Sendable {
 
   private var all: [Tensor] { weights + m + v + averages.joined() }
 
-  /// Takes its pages from the system: done at the first checkpoint, it would keep that waiting.
+  /// Takes its pages from the system: done at the first checkpoint, it would keep that waiting. So would the first
+  /// pass over them, even where each was written to as it came.
   package func touch() {
     for tensor in all { tensor.touch() }
+    for tensor in all { tensor.writePages() }
   }
 
   /// What the optimizer holds is here then; what it holds then is of no meaning.

@@ -1,5 +1,7 @@
 // Tensors that change places, and the update that reads from one and writes into the other.
 
+import Dispatch
+import Synchronization
 import Testing
 
 @testable import Tensor
@@ -32,6 +34,26 @@ import Testing
     let before = a.floats
     a.touch()
     #expect(a.floats == before)
+    a.writePages()
+    #expect(a.floats == before)
+  }
+
+  /// Whatever the thread that owns them writes meanwhile.
+  @Test func writingToPagesLosesNoWrite() {
+    let device = Device(threads: 1)
+    let a = tensor(1 << 20, from: 5, on: device)
+    nonisolated(unsafe) let other = a
+    let done = Atomic(false)
+    let writer = DispatchGroup()
+    DispatchQueue.global().async(group: writer) {
+      while !done.load(ordering: .acquiring) { other.writePages() }
+    }
+    for round in 1...20 {
+      a.fill(with: Double(round))
+      #expect(a.floats.allSatisfy { $0 == Float(round) })
+    }
+    done.store(true, ordering: .releasing)
+    writer.wait()
   }
 
   /// One, a part of a run of the kernel, several runs, each with ends between whole lines.

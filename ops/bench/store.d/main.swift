@@ -72,6 +72,6 @@ case "training": try benchTraining(turns: option("turns", 12), steps: option("st
 case "artifacts":
   try benchArtifacts(megabytes: option("megabytes", 512), rounds: option("rounds", 6))
 case "checkpoint":
-  try benchCheckpoint(rounds: option("rounds", 2), steps: option("steps", 9))
+  try benchCheckpoint(rounds: option("rounds", 2), steps: option("steps", 5))
 default: fatalError("bench-store metrics|reads|record|training|artifacts|checkpoint")
 }

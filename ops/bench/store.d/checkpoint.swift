@@ -1,0 +1,124 @@
+// How long a checkpoint stops its training.
+
+import Configuration
+import Foundation
+import RunStore
+import Synchronization
+import Tensor
+import Training
+
+/// What a checkpoint takes from its training, by the calls of pra-train: how much longer than its neighbours the
+/// update is that keeps what is saved, the first one and later ones, beside a plain copy of the weights; and how
+/// long until it is durable.
+func benchCheckpoint(rounds: Int, steps: Int) throws {
+  let world = try BenchWorld()
+  defer { try? world.end() }
+  let location = text("store") ?? "file"
+  if location == "file" {
+    try world.admin.query("select pra.use_store($1)", [.text("file:\(world.folder)/artifacts")])
+    try FileManager.default.createDirectory(
+      atPath: "\(world.folder)/artifacts", withIntermediateDirectories: true)
+  }
+  let session = try world.session()
+  let preset = Preset(rawValue: text("preset") ?? "pra-l")!
+  let training = try BenchTraining(preset, batch: option("batch", 1), threads: option("threads", 2))
+  let trainer = training.trainer
+  let weights = trainer.model.parameters.elementCount * 4
+  let saved = weights * (3 + trainer.optimizer.averages.count)
+  let (first, plain) = plainCopy(bytes: weights)
+  func milliseconds(_ seconds: Double) -> String { "\(Int((seconds * 1000).rounded())) ms" }
+  func share(_ seconds: Double) -> String {
+    "\(milliseconds(seconds)) (\(String(format: "%.2f", seconds / plain)) of a copy of the weights)"
+  }
+  func state() -> CheckpointState { trainer.state(codeVersion: "bench", dataFingerprint: "none") }
+  print(
+    "checkpoint: \(preset.rawValue), weights \(weights >> 20) MiB, saved \(saved >> 20) MiB; a plain copy "
+      + "of the weights \(milliseconds(plain)), the first one \(milliseconds(first))")
+
+  // As pra-train: the memory is touched beside the first steps.
+  let touched = Atomic(0.0)
+  let memory = trainer.snapshotMemory()
+  _ = DedicatedThread("touch") {
+    _ = nice(19)
+    touched.store(seconds { memory.touch() }, ordering: .releasing)
+  }
+  var beside: [Double] = []
+  while touched.load(ordering: .acquiring) == 0 { beside.append(try training.timedStep().whole) }
+  let alone = try (0..<steps).map { _ in try training.timedStep() }
+  let (step, update) = (median(alone.map(\.whole)), median(alone.map(\.update)))
+  print(
+    "checkpoint: \(beside.count) steps while its memory was touched "
+      + "(\(String(format: "%.1f", touched.load(ordering: .acquiring))) s) took "
+      + "\(milliseconds(median(beside))), \(steps) after that \(milliseconds(step)), of which the update "
+      + "\(milliseconds(update)) (medians)")
+  for round in 0..<rounds {
+    trainer.keep(state())
+    let keeping = try training.timedStep().update
+    let snapshot = trainer.takeSnapshot()!
+    var begun = 0.0
+    var beside: [Double] = []
+    let durable = try seconds {
+      begun = try seconds {
+        try session.beginCheckpoint(step: Int64(round + 1)) { folder in
+          try snapshot.write(to: folder).map { (name: $0, path: "\(folder)/\($0)") }
+        }
+      }
+      repeat { beside.append(try training.timedStep().whole) } while session.isWritingCheckpoint
+      try session.waitForCheckpoint()
+    }
+    print(
+      "checkpoint: round \(round): the update that kept it took \(milliseconds(keeping)), its thread began in "
+        + "\(milliseconds(begun)): stopped for \(share(keeping - update + begun)); durable after "
+        + "\(String(format: "%.1f", durable)) s of training, whose \(beside.count) steps took "
+        + "\(milliseconds(median(beside))) (median); memory at most \(peakMemory()) MiB")
+    fflush(nil)
+  }
+  let (ordinary, keeping) = updates(of: trainer, turns: steps)
+  print(
+    "checkpoint: updates alone, in turns: \(milliseconds(ordinary)), keeping what is saved "
+      + "\(milliseconds(keeping)) (medians of \(steps)): stopped for \(share(keeping - ordinary))")
+  try session.finish(outputs: [:])
+}
+
+/// Seconds of an update in place and of one that leaves the state it starts from, in turns; medians.
+private func updates(of trainer: Trainer, turns: Int) -> (ordinary: Double, keeping: Double) {
+  let (optimizer, memory) = (trainer.optimizer, trainer.snapshotMemory())
+  let gradients = optimizer.parameters.map {
+    Tensor(repeating: 1e-3, $0.value.shape, on: $0.value.device)
+  }
+  optimizer.prepare(norm: 1, step: 0)
+  var (ordinary, keeping): ([Double], [Double]) = ([], [])
+  for i in 0..<2 * turns {
+    if i % 4 == 1 || i % 4 == 2 {
+      keeping.append(
+        seconds {
+          memory.exchange(with: optimizer)
+          optimizer.update(gradients, from: memory)
+        })
+    } else {
+      ordinary.append(seconds { optimizer.update(gradients) })
+    }
+  }
+  return (median(ordinary), median(keeping))
+}
+
+/// Seconds that memcpy takes: the first time into memory that was just touched, and the median of 5. The bytes are not known when this is
+/// compiled: where they are, a copy of what was just filled becomes another filling, in half the time.
+private func plainCopy(bytes: Int) -> (first: Double, median: Double) {
+  let from = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
+  let to = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
+  defer {
+    from.deallocate()
+    to.deallocate()
+  }
+  let times = (UInt8(1)...5).map { round in
+    for page in stride(from: 0, to: bytes, by: 4096) {
+      from.storeBytes(of: round, toByteOffset: page, as: UInt8.self)
+      if round == 1 { to.storeBytes(of: 0, toByteOffset: page, as: UInt8.self) }
+    }
+    let taken = seconds { memcpy(to, from, bytes) }
+    precondition(to.load(fromByteOffset: (bytes - 1) / 4096 * 4096, as: UInt8.self) == round)
+    return taken
+  }
+  return (times[0], median(times))
+}

@@ -17,7 +17,7 @@
 #define FEATURE_ROWS 64
 /// Elements that the optimizer takes at a time: weights, moments and average of so many fit the first-level
 /// cache. A thread's share begins with a multiple of it, so that shares of any size give the same bits.
-#define ADAMW_RUN 1024
+#define ADAMW_RUN 128
 
 /// AdamW with decoupled decay (Loshchilov & Hutter 2019); all scalars as model.md section 4 (8).
 typedef struct adamw_step {

@@ -8,8 +8,8 @@ import Tensor
 import Training
 
 /// What a checkpoint takes from its training, by the calls of pra-train: how much longer than its neighbours the
-/// update is that keeps what is saved, the first one and later ones, beside a plain copy of the weights; and how
-/// long until it is durable.
+/// update is that keeps what is saved, the first one and later ones, beside a copy of the weights at the same time
+/// into memory prepared in the same way; and how long until it is durable.
 func benchCheckpoint(rounds: Int, steps: Int) throws {
   let world = try BenchWorld()
   defer { try? world.end() }
@@ -27,9 +27,6 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
   let saved = weights * (3 + trainer.optimizer.averages.count)
   let (first, plain) = plainCopy(bytes: weights)
   func milliseconds(_ seconds: Double) -> String { "\(Int((seconds * 1000).rounded())) ms" }
-  func share(_ seconds: Double) -> String {
-    "\(milliseconds(seconds)) (\(String(format: "%.2f", seconds / plain)) of a copy of the weights)"
-  }
   func state() -> CheckpointState { trainer.state(codeVersion: "bench", dataFingerprint: "none") }
   print(
     "checkpoint: \(preset.rawValue), weights \(weights >> 20) MiB, saved \(saved >> 20) MiB; a plain copy "
@@ -38,9 +35,18 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
   // As pra-train: the memory is touched beside the first steps.
   let touched = Atomic(0.0)
   let memory = trainer.snapshotMemory()
+  let parameters = trainer.optimizer.parameters.map(\.value)
+  nonisolated(unsafe) let copies = parameters.map {
+    Tensor(uninitialized: $0.shape, type: $0.type, on: $0.device)
+  }
   _ = DedicatedThread("touch") {
     _ = nice(19)
-    touched.store(seconds { memory.touch() }, ordering: .releasing)
+    touched.store(
+      seconds {
+        memory.touch()
+        for copy in copies { copy.touch() }
+        for copy in copies { copy.writePages() }
+      }, ordering: .releasing)
   }
   var beside: [Double] = []
   while touched.load(ordering: .acquiring) == 0 { beside.append(try training.timedStep().whole) }
@@ -52,6 +58,8 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
       + "\(milliseconds(median(beside))), \(steps) after that \(milliseconds(step)), of which the update "
       + "\(milliseconds(update)) (medians)")
   for round in 0..<rounds {
+    // Into memory that was left alone for as long as the other.
+    let copied = seconds { for (copy, its) in zip(copies, parameters) { copy.copy(from: its) } }
     trainer.keep(state())
     let keeping = try training.timedStep().update
     let snapshot = trainer.takeSnapshot()!
@@ -68,7 +76,8 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
     }
     print(
       "checkpoint: round \(round): the update that kept it took \(milliseconds(keeping)), its thread began in "
-        + "\(milliseconds(begun)): stopped for \(share(keeping - update + begun)); durable after "
+        + "\(milliseconds(begun)): stopped for \(milliseconds(keeping - update + begun)), where a copy of the "
+        + "weights just before took \(milliseconds(copied)); durable after "
         + "\(String(format: "%.1f", durable)) s of training, whose \(beside.count) steps took "
         + "\(milliseconds(median(beside))) (median); memory at most \(peakMemory()) MiB")
     fflush(nil)
@@ -76,7 +85,7 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
   let (ordinary, keeping) = updates(of: trainer, turns: steps)
   print(
     "checkpoint: updates alone, in turns: \(milliseconds(ordinary)), keeping what is saved "
-      + "\(milliseconds(keeping)) (medians of \(steps)): stopped for \(share(keeping - ordinary))")
+      + "\(milliseconds(keeping)) (medians of \(steps)): stopped for \(milliseconds(keeping - ordinary))")
   try session.finish(outputs: [:])
 }
 

@@ -85,7 +85,8 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
   let (ordinary, keeping) = updates(of: trainer, turns: steps)
   print(
     "checkpoint: updates alone, in turns: \(milliseconds(ordinary)), keeping what is saved "
-      + "\(milliseconds(keeping)) (medians of \(steps)): stopped for \(milliseconds(keeping - ordinary))")
+      + "\(milliseconds(keeping)) (medians of \(steps)): stopped for \(milliseconds(keeping - ordinary))"
+  )
   try session.finish(outputs: [:])
 }
 

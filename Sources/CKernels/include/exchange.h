@@ -13,5 +13,5 @@ void blocks_exchange(void *a, void *b, size_t bytes);
 void block_touch(void *address, size_t bytes);
 
 /// Writes to each page of a block and changes no byte, whatever others do with the block meanwhile. On a virtual
-/// machine the first pass over memory that all has its pages was seen to take three times as long as later ones.
+/// machine the first pass over memory that all has its pages was seen to take several times as long as later ones.
 void block_write(void *address, size_t bytes);

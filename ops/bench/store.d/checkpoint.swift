@@ -112,8 +112,9 @@ private func updates(of trainer: Trainer, turns: Int) -> (ordinary: Double, keep
   return (median(ordinary), median(keeping))
 }
 
-/// Seconds that memcpy takes: the first time into memory that was just touched, and the median of 5. The bytes are not known when this is
-/// compiled: where they are, a copy of what was just filled becomes another filling, in half the time.
+/// Seconds that memcpy takes: the first time into memory that was just touched, and the median of 5. The bytes are
+/// not known when this is compiled: where they are, a copy of what was just filled becomes another filling, in half
+/// the time.
 private func plainCopy(bytes: Int) -> (first: Double, median: Double) {
   let from = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
   let to = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)

@@ -71,7 +71,7 @@ let package = Package(
     library("Tensor", ["CKernels"]),
     library("Autodiff", ["CKernels", "Tensor"]),
     library("NeuralNetwork", ["Autodiff", "Tensor"]),
-    library("Files", ["CZlib"]),
+    library("Files", ["CZlib", "Digest"]),
     library("TensorFiles", ["Files"]),
     library("Configuration", ["Files", yams]),
     library("Raster", ["CJPEG", "CPNG"]),
@@ -194,10 +194,8 @@ let package = Package(
     tests(
       "ModelTests",
       [
-        "AllocationCount", "Autodiff", "Configuration", "Evaluation", "NeuralNetwork", "PRAModel",
-        "Sampling",
-        "Tensor",
-        "TensorFiles", "Training",
+        "AllocationCount", "Autodiff", "Configuration", "Digest", "Evaluation", "Files",
+        "NeuralNetwork", "PRAModel", "Sampling", "Tensor", "TensorFiles", "Training",
       ]),
     tests(
       "EvaluationTests", ["Evaluation", "Files", "Inception", "Tensor", "TensorFiles"]),
@@ -205,7 +203,7 @@ let package = Package(
     tests("AutodiffTests", ["Autodiff", "Tensor"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("DigestTests", ["Digest"]),
-    tests("FilesTests", ["Files"]),
+    tests("FilesTests", ["Digest", "Files"]),
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests(
       "ImagesTests", ["Files", "Images", "Raster", "Tensor", "fuzz-readers"],

@@ -1,5 +1,20 @@
 // Content-addressed bytes: the SHA-256 is the name under which the store keeps them.
 
+import Files
+
+/// A file that is to become one of a checkpoint's. Nobody writes into it any more.
+package struct CheckpointPart: Sendable {
+  /// Logical name, such as `weights.safetensors`; never a path.
+  package let name: String
+  package let path: String
+  /// Where whoever wrote it knows: it is not read for it then.
+  package let digest: FileDigest?
+
+  package init(name: String, path: String, digest: FileDigest? = nil) {
+    (self.name, self.path, self.digest) = (name, path, digest)
+  }
+}
+
 /// Bytes in the store, under the name that a job or a checkpoint gives them.
 package struct Artifact: Sendable, Equatable {
   /// 64 lower-case hexadecimal digits.

@@ -2,6 +2,7 @@
 // whatever comes out is hashed again before anybody sees it.
 
 import Digest
+import Files
 import Glibc
 import Postgres
 
@@ -19,32 +20,38 @@ package enum ArtifactOwner: Sendable {
   }
 }
 
+extension Artifact {
+  fileprivate init(_ digest: FileDigest, name: String, mediaType: String) {
+    self.init(sha256: digest.sha256, size: digest.size, name: name, mediaType: mediaType)
+  }
+}
+
 extension RetryingConnection {
   /// Stores a file, reading it twice: once for its name, once for its bytes. A folder takes it in one reading,
   /// unless it is of the size of an artifact that is there, which it may be.
-  /// - Parameter isGivenAway: nobody writes into it any more, so that a store on its file system takes the
-  ///   file itself and leaves the second reading out
   package mutating func store(
-    file path: String, name: String, mediaType: String, owner: ArtifactOwner,
-    isGivenAway: Bool = false
+    file path: String, name: String, mediaType: String, owner: ArtifactOwner
   ) throws -> Artifact {
     try Artifact.check(name: name)
-    if !isGivenAway, let copy = try receive(path) {
-      defer { unlink(copy.path) }
-      let artifact = Artifact(
-        sha256: copy.sha256, size: copy.size, name: name, mediaType: mediaType)
-      try put(artifact, owner: owner, adopting: copy.path) { () throws in
-        var reader = CheckedFile(file: try FileBytes(reading: copy.path), artifact: artifact)
-        return { try reader.next() }
-      }
+    if let (copy, digest) = try receive(path) {
+      defer { unlink(copy) }
+      let artifact = Artifact(digest, name: name, mediaType: mediaType)
+      try put(artifact, file: copy, owner: owner, isGivenAway: true)
       return artifact
     }
-    let (sha256, size) = try Self.digest(file: path)
-    let artifact = Artifact(sha256: sha256, size: size, name: name, mediaType: mediaType)
-    try put(artifact, owner: owner, adopting: isGivenAway ? path : nil) { () throws in
-      var reader = CheckedFile(file: try FileBytes(reading: path), artifact: artifact)
-      return { try reader.next() }
-    }
+    let artifact = Artifact(try Self.digest(file: path), name: name, mediaType: mediaType)
+    try put(artifact, file: path, owner: owner, isGivenAway: false)
+    return artifact
+  }
+
+  /// Stores a file into which nobody writes any more: a store on its file system takes the file itself.
+  package mutating func store(
+    givenAway file: CheckpointPart, mediaType: String, owner: ArtifactOwner
+  ) throws -> Artifact {
+    try Artifact.check(name: file.name)
+    let artifact = Artifact(
+      try file.digest ?? Self.digest(file: file.path), name: file.name, mediaType: mediaType)
+    try put(artifact, file: file.path, owner: owner, isGivenAway: true)
     return artifact
   }
 
@@ -91,15 +98,22 @@ extension RetryingConnection {
   // MARK: details
 
   /// Copies a file to where the store can give it its name; nil where that is not the way.
-  private mutating func receive(_ path: String) throws
-    -> (path: String, sha256: String, size: Int64)?
-  {
+  private mutating func receive(_ path: String) throws -> (path: String, digest: FileDigest)? {
     let size = try FileBytes(reading: path).size()
     guard size > Int64(Artifact.chunkSize) else { return nil }
     let folder = try run {
       try $0.query(Queries.storeFolder, [.integer(size)]).single().text("folder")
     }
     return try folder.map { try FileStore("file:\($0)").receive(path) }
+  }
+
+  private mutating func put(
+    _ artifact: Artifact, file path: String, owner: ArtifactOwner, isGivenAway: Bool
+  ) throws {
+    try put(artifact, owner: owner, adopting: isGivenAway ? path : nil) { () throws in
+      var reader = CheckedFile(file: try FileBytes(reading: path), artifact: artifact)
+      return { try reader.next() }
+    }
   }
 
   /// How often an upload is begun anew after a server has lost a part of it.
@@ -193,7 +207,7 @@ extension RetryingConnection {
     }
   }
 
-  private static func digest(file path: String) throws(StoreError) -> (String, Int64) {
+  private static func digest(file path: String) throws(StoreError) -> FileDigest {
     let file = try FileBytes(reading: path)
     _ = try file.size()
     var digest = SHA256()
@@ -201,7 +215,7 @@ extension RetryingConnection {
     var buffer = [UInt8](repeating: 0, count: Artifact.chunkSize)
     while true {
       let count = try file.read(into: &buffer)
-      if count == 0 { return (digest.hexadecimal(), size) }
+      if count == 0 { return FileDigest(sha256: digest.hexadecimal(), size: size) }
       buffer.withUnsafeBytes { digest.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
       size += Int64(count)
     }

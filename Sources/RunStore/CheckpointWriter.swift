@@ -19,7 +19,7 @@ struct CheckpointWriter: Sendable {
   /// The registration is the commit point: until then there is no checkpoint, afterwards all of it.
   /// - Parameter keeping: files that the store has already
   func run(
-    step: Int64, keeping: [Artifact], write: (String) throws -> [(name: String, path: String)]
+    step: Int64, keeping: [Artifact], write: (String) throws -> [CheckpointPart]
   ) throws {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       throw StoreError("cannot create \(folder): \(lastSystemError())")
@@ -32,8 +32,8 @@ struct CheckpointWriter: Sendable {
     _ = try metrics.flush()
     let stored = try files.map { file in
       try connection.store(
-        file: file.path, name: file.name, mediaType: Artifact.mediaType(ofName: file.name),
-        owner: .attempt(job: job, epoch: epoch), isGivenAway: true)
+        givenAway: file, mediaType: Artifact.mediaType(ofName: file.name),
+        owner: .attempt(job: job, epoch: epoch))
     }
     let documents = (keeping + stored).map { stored in
       JSONText.object([

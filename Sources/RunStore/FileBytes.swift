@@ -1,5 +1,6 @@
 // Files as the store needs them: whole reads of a piece, whole writes, errors that name the file.
 
+import Files
 import Glibc
 
 /// An open file; closed with its owner.
@@ -21,6 +22,8 @@ struct FileBytes: ~Copyable {
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
+
+  fileprivate var directWriter: DirectWriter { DirectWriter(descriptor: descriptor) }
 
   /// Bytes.
   func size() throws(StoreError) -> Int64 {
@@ -59,13 +62,40 @@ struct FileBytes: ~Copyable {
     }
   }
 
-  /// What was written to disk.
+  /// To disk.
   func sync() throws(StoreError) {
     guard fsync(descriptor) == 0 else { throw Self.failure("sync", path) }
   }
 
-  static func failure(_ verb: String, _ path: String) -> StoreError {
-    StoreError("cannot \(verb) \(path): \(String(cString: strerror(errno)))")
+  static func failure(_ verb: String, _ path: String, _ code: Int32 = errno) -> StoreError {
+    StoreError("cannot \(verb) \(path): \(String(cString: strerror(code)))")
+  }
+}
+
+/// A new file of the store: durable when it is synced, and not kept in memory.
+struct NewFile: ~Copyable {
+  private let file: FileBytes
+  private var writer: DirectWriter
+
+  init(_ path: String) throws(StoreError) {
+    file = try FileBytes(creating: path)
+    writer = file.directWriter
+  }
+
+  mutating func write(_ bytes: [UInt8]) throws(StoreError) {
+    do {
+      try writer.write(bytes)
+    } catch {
+      throw FileBytes.failure("write", file.path, error.code)
+    }
+  }
+
+  mutating func sync() throws(StoreError) {
+    do {
+      try writer.sync()
+    } catch {
+      throw FileBytes.failure("write", file.path, error.code)
+    }
   }
 }
 

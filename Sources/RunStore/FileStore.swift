@@ -1,5 +1,6 @@
 // Artifacts as files of a folder that all machines share.
 
+import Files
 import FoundationEssentials
 import Glibc
 
@@ -19,7 +20,7 @@ struct FileStore: ObjectStore {
     _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
   ) throws {
     _ = try publish(artifact) { partial in
-      let file = try FileBytes(creating: partial)
+      var file = try NewFile(partial)
       var written: Int64 = 0
       while written < artifact.size {
         let piece = try next()
@@ -33,12 +34,11 @@ struct FileStore: ObjectStore {
 
   /// Copies a file into the store's folder before its name is known, hashed beside the writing.
   /// - Returns: where it lies, for `adopt`; to be deleted afterwards
-  func receive(_ source: String) throws -> (path: String, sha256: String, size: Int64) {
+  func receive(_ source: String) throws -> (path: String, digest: FileDigest) {
     let folder = try makeFolder([Self.objects])
     let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
     do {
-      let (sha256, size) = try HashedCopy.run(from: source, to: path)
-      return (path, sha256, size)
+      return (path, try HashedCopy.run(from: source, to: path))
     } catch {
       unlink(path)
       throw error

@@ -1,6 +1,7 @@
 // Digests on a thread of their own, and copies whose digest comes from the same reading.
 
 import Digest
+import Files
 import Glibc
 
 /// The SHA-256 of pieces that come one after the other, while whoever brings them reads and writes.
@@ -54,9 +55,9 @@ final class BackgroundDigest: Sendable {
 
 enum HashedCopy {
   /// - Parameter target: must not exist; durable afterwards, and after an error the caller's to delete
-  static func run(from source: String, to target: String) throws -> (sha256: String, size: Int64) {
+  static func run(from source: String, to target: String) throws -> FileDigest {
     let input = try FileBytes(reading: source)
-    let output = try FileBytes(creating: target)
+    var output = try NewFile(target)
     _ = try input.size()
     let digest = BackgroundDigest()
     var ring = PieceRing()
@@ -69,6 +70,6 @@ enum HashedCopy {
       size += Int64(piece.count)
     }
     try output.sync()
-    return (digest.hexadecimal(), size)
+    return FileDigest(sha256: digest.hexadecimal(), size: size)
   }
 }

@@ -173,7 +173,7 @@ package final class StageSession {
   ///     take the files themselves
   ///   - keeping: further files, which the store has already
   package func registerCheckpoint(
-    step: Int64, files: [(name: String, path: String)], keeping: [Artifact] = []
+    step: Int64, files: [CheckpointPart], keeping: [Artifact] = []
   ) throws {
     try beginCheckpoint(step: step, keeping: keeping) { _ in files }
     try waitForCheckpoint()
@@ -189,7 +189,7 @@ package final class StageSession {
   /// - Throws: what the checkpoint before it met
   package func beginCheckpoint(
     step: Int64, keeping: [Artifact] = [],
-    write: @escaping @Sendable (String) throws -> [(name: String, path: String)],
+    write: @escaping @Sendable (String) throws -> [CheckpointPart],
     registered: @escaping @Sendable () -> Void = {}
   ) throws {
     try waitForCheckpoint()

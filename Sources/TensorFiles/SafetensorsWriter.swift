@@ -28,9 +28,10 @@ package enum SafetensorsWriter {
   /// file appears under its name when it is complete and on disk; its data begin at a multiple of
   /// eight bytes.
   /// - Throws: `FileError`
+  @discardableResult
   package static func write(
     path: String, tensors: [NamedTensor], metadata: [String: String] = [:]
-  ) throws {
+  ) throws -> FileDigest {
     let sorted = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     var members: [String] = []
     if !metadata.isEmpty {
@@ -53,11 +54,12 @@ package enum SafetensorsWriter {
     var header = Array("{\(members.joined(separator: ","))}".utf8)
     header += [UInt8](repeating: 32, count: (8 - header.count % 8) % 8)
 
-    let file = try DurableFile(path)
+    let file = try DurableFile(path, isHashed: true)
     try file.write(withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) })
     try file.write(header)
     for tensor in sorted { try file.write(tensor.bytes) }
     try file.commit()
+    return file.digest!
   }
 
   /// Writes the tensors of several float32 files into one, each file's names behind a prefix. Nothing

@@ -37,7 +37,7 @@ extension Trainer {
   /// Writes the files of a checkpoint into an empty folder.
   /// - Returns: their names
   package func writeCheckpoint(to folder: String, _ state: CheckpointState) throws -> [String] {
-    try snapshot(state).write(to: folder)
+    try snapshot(state).write(to: folder).map(\.name)
   }
 
   /// Files of tensors that lie in the order of the optimizer's parameters.
@@ -82,15 +82,18 @@ package struct TrainerSnapshot: @unchecked Sendable {
   let files: [(name: String, tensors: [(name: String, value: Tensor)])]
 
   /// Writes its files into an empty folder.
-  /// - Returns: their names
-  package func write(to folder: String) throws -> [String] {
-    for file in files {
-      try writeTensors(file.tensors, to: "\(folder)/\(file.name)", step: state.step)
+  /// - Returns: their names, and what they hold
+  package func write(to folder: String) throws -> [(name: String, digest: FileDigest)] {
+    let written = try files.map { name, tensors in
+      (
+        name: name,
+        digest: try writeTensors(tensors, to: "\(folder)/\(name)", step: state.step)
+      )
     }
-    let file = try DurableFile("\(folder)/\(CheckpointFile.state)")
+    let file = try DurableFile("\(folder)/\(CheckpointFile.state)", isHashed: true)
     try file.write(Array(state.canonicalJSON.utf8))
     try file.commit()
-    return files.map(\.name) + [CheckpointFile.state]
+    return written + [(name: CheckpointFile.state, digest: file.digest!)]
   }
 }
 

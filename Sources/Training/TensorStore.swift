@@ -1,5 +1,6 @@
 // Tensors to and from safetensors files.
 
+import Files
 import Tensor
 import TensorFiles
 
@@ -9,7 +10,9 @@ package struct TensorFileMismatch: Error, CustomStringConvertible {
 }
 
 /// Writes float32 tensors under their names; the file appears whole or not at all.
-func writeTensors(_ tensors: [(name: String, value: Tensor)], to path: String, step: Int) throws {
+func writeTensors(
+  _ tensors: [(name: String, value: Tensor)], to path: String, step: Int
+) throws -> FileDigest {
   try withExtendedLifetime(tensors) {
     try SafetensorsWriter.write(
       path: path,

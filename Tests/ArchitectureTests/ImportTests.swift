@@ -9,7 +9,7 @@ private let allowed: [String: Set<String>] = [
   "Sources/Tensor": ["CKernels"],
   "Sources/Autodiff": ["CKernels", "Tensor"],
   "Sources/NeuralNetwork": ["Autodiff", "Tensor"],
-  "Sources/Files": ["CZlib"],
+  "Sources/Files": ["CZlib", "Digest"],
   "Sources/TensorFiles": ["Files"],
   "Sources/Configuration": ["Files", "Yams"],
   "Sources/Raster": ["CJPEG", "CPNG"],

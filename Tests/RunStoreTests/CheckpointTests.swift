@@ -15,7 +15,7 @@ import Testing
     try session.beginCheckpoint(step: 1) { folder in
       _ = gate.wait { $0 ? true : nil }
       try Data([1]).write(to: URL(filePath: "\(folder)/state"))
-      return [(name: "state", path: "\(folder)/state")]
+      return [CheckpointPart(name: "state", path: "\(folder)/state")]
     } registered: {
       registered.update { $0 = true }
     }
@@ -120,7 +120,7 @@ import Testing
     let error = #expect(throws: StoreError.self) { try session.waitForCheckpoint() }
     #expect(error?.description.hasSuffix("No space left on device") == true)
     let path = try attempt.write([1], to: "state")
-    try session.registerCheckpoint(step: 1, files: [(name: "state", path: path)])
+    try session.registerCheckpoint(step: 1, files: [CheckpointPart(name: "state", path: path)])
     try session.finish(outputs: [:])
     #expect(try attempt.count("select count(*) from pra.checkpoints") == 1)
   }

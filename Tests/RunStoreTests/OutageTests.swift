@@ -62,7 +62,7 @@ import Testing
     session.record([MetricPoint(name: "loss", step: 0, value: 1)])
     try server.stop(mode: "immediate")
     let restart = DedicatedThread("restart") { [server] in try! server.start() }
-    try session.registerCheckpoint(step: 1, files: [(name: "state", path: path)])
+    try session.registerCheckpoint(step: 1, files: [CheckpointPart(name: "state", path: path)])
     restart.join()
     let stored = try #require(try session.latestCheckpoint(ofJob: attempt.job)?.files["state"])
     #expect(try session.fetchArtifact(sha256: stored.sha256) == content)
@@ -86,7 +86,7 @@ import Testing
     #expect(try session.latestCheckpoint(ofJob: attempt.job) == nil)
     #expect(!isHeldUp())
     try server.stop(mode: "immediate")
-    try session.beginCheckpoint(step: 1) { _ in [(name: "state", path: path)] }
+    try session.beginCheckpoint(step: 1) { _ in [CheckpointPart(name: "state", path: path)] }
     try wait { isHeldUp() }
     try server.start()
     try wait { !isHeldUp() }

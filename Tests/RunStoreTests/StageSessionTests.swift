@@ -37,7 +37,7 @@ import Testing
     #expect(try first.latestCheckpoint(ofJob: attempt.job) == nil)
     first.record(points(0..<3))
     let path = try attempt.write(Array("3".utf8), to: "state")
-    try first.registerCheckpoint(step: 3, files: [(name: "state.json", path: path)])
+    try first.registerCheckpoint(step: 3, files: [CheckpointPart(name: "state.json", path: path)])
     first.record(points(3..<5))
     first.close()
 
@@ -139,7 +139,7 @@ import Testing
       try stale.storeArtifact(bytes: [1], name: "x", mediaType: "image/png")
     }
     #expect(throws: LeaseLost.self) {
-      try stale.registerCheckpoint(step: 1, files: [(name: "state", path: path)])
+      try stale.registerCheckpoint(step: 1, files: [CheckpointPart(name: "state", path: path)])
     }
     stale.record(points(0..<5))
     #expect(throws: LeaseLost.self) { try stale.finish(outputs: [:]) }

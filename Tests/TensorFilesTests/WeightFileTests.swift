@@ -181,7 +181,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
     func safetensors(_ name: String, _ tensors: [(String, [Float])]) throws -> String {
       let path = "\(scratch.path)/\(name)"
       for (i, tensor) in tensors.enumerated() where i == 0 {
-        try tensor.1.withUnsafeBufferPointer {
+        _ = try tensor.1.withUnsafeBufferPointer {
           try SafetensorsWriter.write(
             path: path, tensors: [NamedTensor(name: tensor.0, shape: [$0.count], elements: $0)],
             metadata: [:])

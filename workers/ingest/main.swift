@@ -125,7 +125,7 @@ struct IngestStage {
     let stored = try session.latestCheckpoint(ofJob: session.jobID)?.files.values ?? [:].values
     let done = job.done
     try session.beginCheckpoint(step: Int64(done), keeping: Array(stored)) { _ in
-      [(name: name, path: path)]
+      [CheckpointPart(name: name, path: path)]
     } registered: {
       unlink(path)
       say("checkpoint at image \(done)")

@@ -190,7 +190,9 @@ struct TrainingJob {
   private func register(_ snapshot: TrainerSnapshot) throws {
     let step = snapshot.state.step
     try session.beginCheckpoint(step: Int64(step)) { folder in
-      try snapshot.write(to: folder).map { (name: $0, path: "\(folder)/\($0)") }
+      try snapshot.write(to: folder).map {
+        CheckpointPart(name: $0.name, path: "\(folder)/\($0.name)", digest: $0.digest)
+      }
     } registered: {
       say("checkpoint at step \(step)")
     }

@@ -32,7 +32,7 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
     "checkpoint: \(preset.rawValue), weights \(weights >> 20) MiB, saved \(saved >> 20) MiB; a plain copy "
       + "of the weights \(milliseconds(plain)), the first one \(milliseconds(first))")
 
-  // As pra-train: the memory is touched beside the first steps.
+  // As pra-train: the memory is touched beside the first steps. So is that of the copies.
   let touched = Atomic(0.0)
   let memory = trainer.snapshotMemory()
   let parameters = trainer.optimizer.parameters.map(\.value)
@@ -57,18 +57,21 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
       + "(\(String(format: "%.1f", touched.load(ordering: .acquiring))) s) took "
       + "\(milliseconds(median(beside))), \(steps) after that \(milliseconds(step)), of which the update "
       + "\(milliseconds(update)) (medians)")
+  let copy = { for (copy, its) in zip(copies, parameters) { copy.copy(from: its) } }
+  try keepInTurns(training, turns: option("turns", 6), steps: steps, state: state, copy: copy)
   for round in 0..<rounds {
-    // Into memory that was left alone for as long as the other.
-    let copied = seconds { for (copy, its) in zip(copies, parameters) { copy.copy(from: its) } }
+    let copied = seconds(copy)
     trainer.keep(state())
-    let keeping = try training.timedStep().update
+    let (whole, keeping) = try training.timedStep()
     let snapshot = trainer.takeSnapshot()!
     var begun = 0.0
     var beside: [Double] = []
     let durable = try seconds {
       begun = try seconds {
         try session.beginCheckpoint(step: Int64(round + 1)) { folder in
-          try snapshot.write(to: folder).map { (name: $0, path: "\(folder)/\($0)") }
+          try snapshot.write(to: folder).map {
+            CheckpointPart(name: $0.name, path: "\(folder)/\($0.name)", digest: $0.digest)
+          }
         }
       }
       repeat { beside.append(try training.timedStep().whole) } while session.isWritingCheckpoint
@@ -77,7 +80,7 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
     print(
       "checkpoint: round \(round): the update that kept it took \(milliseconds(keeping)), its thread began in "
         + "\(milliseconds(begun)): stopped for \(milliseconds(keeping - update + begun)), where a copy of the "
-        + "weights just before took \(milliseconds(copied)); durable after "
+        + "weights just before took \(milliseconds(copied)); that whole step \(milliseconds(whole)); durable after "
         + "\(String(format: "%.1f", durable)) s of training, whose \(beside.count) steps took "
         + "\(milliseconds(median(beside))) (median); memory at most \(peakMemory()) MiB")
     fflush(nil)
@@ -88,6 +91,28 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
       + "\(milliseconds(keeping)) (medians of \(steps)): stopped for \(milliseconds(keeping - ordinary))"
   )
   try session.finish(outputs: [:])
+}
+
+/// The update of every so many steps keeps what it starts from, which nobody writes then: how much longer it takes
+/// than those since the last one, beside a copy of the weights just before it.
+private func keepInTurns(
+  _ training: BenchTraining, turns: Int, steps: Int, state: () -> CheckpointState, copy: () -> Void
+) throws {
+  var (extra, copies): ([Double], [Double]) = ([], [])
+  for _ in 0..<turns {
+    let ordinary = try (0..<steps).map { _ in try training.timedStep().update }
+    copies.append(seconds(copy))
+    training.trainer.keep(state())
+    extra.append(try training.timedStep().update - median(ordinary))
+    _ = training.trainer.takeSnapshot()
+  }
+  func milliseconds(_ values: [Double]) -> String {
+    values.map { String(Int(($0 * 1000).rounded())) }.joined(separator: " ")
+  }
+  print(
+    "checkpoint: kept after each \(steps) steps, not written: \(milliseconds(extra)) ms more than the "
+      + "updates before (median \(milliseconds([median(extra)]))), copies of the weights "
+      + "\(milliseconds(copies)) ms (median \(milliseconds([median(copies)])))")
 }
 
 /// Seconds of an update in place and of one that leaves the state it starts from, in turns; medians.

@@ -153,7 +153,9 @@ let package = Package(
 
     .executableTarget(
       name: "bench-store",
-      dependencies: ["Configuration", "PRAModel", "Postgres", "RunStore", "Tensor", "Training"],
+      dependencies: [
+        "Configuration", "Files", "PRAModel", "Postgres", "RunStore", "Tensor", "Training",
+      ],
       path: "ops/bench/store.d", swiftSettings: swiftSettings),
 
     .executableTarget(

@@ -120,7 +120,8 @@ import Testing
     for (step, folder) in [(1, attempt.folder), (2, elsewhere)] {
       let path = "\(folder)/weights.bin"
       try Data(bytes(2_000_000, step)).write(to: URL(filePath: path))
-      try session.registerCheckpoint(step: Int64(step), files: [CheckpointPart(name: "weights.bin", path: path)])
+      try session.registerCheckpoint(
+        step: Int64(step), files: [CheckpointPart(name: "weights.bin", path: path)])
       let sha256 = try attempt.admin.query(
         "select files -> 0 ->> 'sha256' as sha256 from pra.checkpoints where step = $1",
         [.integer(Int64(step))]
@@ -285,7 +286,8 @@ import Testing
     for (step, loss) in [9.0, 1, 5, 4, 3].enumerated() {
       session.record([MetricPoint(name: "loss", step: Int64(step), value: loss)])
       let path = try attempt.write([UInt8(step)], to: "state")
-      try session.registerCheckpoint(step: Int64(step + 1), files: [CheckpointPart(name: "state", path: path)])
+      try session.registerCheckpoint(
+        step: Int64(step + 1), files: [CheckpointPart(name: "state", path: path)])
     }
     func reasons(_ rules: Retention, dry: Bool) throws -> [String] {
       var connection = owner()

@@ -100,11 +100,16 @@ private struct Orders: Decodable {
     try session.beginCheckpoint(step: step) { folder in
       let path = "\(folder)/count"
       try Data(String(step).utf8).write(to: URL(filePath: path))
-      guard let weight = orders.weight else { return [CheckpointPart(name: "count.txt", path: path)] }
+      guard let weight = orders.weight else {
+        return [CheckpointPart(name: "count.txt", path: path)]
+      }
       // Other bytes at each step: equal ones would not be sent again.
       let bytes = (0..<weight).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ Int(step)) }
       try Data(bytes).write(to: URL(filePath: "\(folder)/weights"))
-      return [CheckpointPart(name: "weights.bin", path: "\(folder)/weights"), CheckpointPart(name: "count.txt", path: path)]
+      return [
+        CheckpointPart(name: "weights.bin", path: "\(folder)/weights"),
+        CheckpointPart(name: "count.txt", path: path),
+      ]
     }
     try session.waitForCheckpoint()
   }

@@ -1,5 +1,6 @@
 // Artifacts: bytes a second into a store and out of it, beside what the disk and COPY do alone.
 
+import Files
 import Foundation
 import Postgres
 import RunStore
@@ -55,6 +56,7 @@ func benchArtifacts(megabytes: Int, rounds: Int) throws {
   var (plainIn, stored, plainOut, fetched): ([Double], [Double], [Double], [Double]) = (
     [], [], [], []
   )
+  var direct: [Double] = []
   // The peer of the database holds its rows in memory, and what it gave back may be used again.
   let isAlone = CommandLine.arguments.contains("--alone")
   func put() throws -> String {
@@ -79,6 +81,11 @@ func benchArtifacts(megabytes: Int, rounds: Int) throws {
     sync()
     let storing = try seconds { sha256 = try put() }
     before = try before ?? plain()
+    if location == "file" && !isAlone && round > 0 {
+      sync()
+      direct.append(try copyFileDirectly(source, to: copy))
+      unlink(copy)
+    }
     unlink(source)
     let folder =
       "\(world.folder)/artifacts/sha256/\(sha256.prefix(2))/\(sha256.dropFirst(2).prefix(2))"
@@ -116,7 +123,12 @@ func benchArtifacts(megabytes: Int, rounds: Int) throws {
   }
   print(
     "artifacts: \(location.prefix(40)), \(rounds) times \(megabytes) MiB: "
-      + line("stored", stored, plainIn) + "; " + line("fetched", fetched, plainOut)
+      + line("stored", stored, plainIn)
+      + (direct.isEmpty
+        ? ""
+        : ", "
+          + "\(Int(100 * median(direct) / median(stored))) % of \(Int(Double(megabytes) / median(direct))) past the page cache")
+      + "; " + line("fetched", fetched, plainOut)
       + "; peak memory \(peakMemory()) MiB")
   try session.finish(outputs: [:])
 }
@@ -138,6 +150,29 @@ func copyFile(_ from: String, to: String, synced: Bool) throws -> Double {
       }
     }
     guard !synced || fsync(output) == 0 else { throw Failure("syncing \(to)") }
+  }
+}
+
+/// `dd bs=4M oflag=direct conv=fsync`: seconds.
+private func copyFileDirectly(_ from: String, to: String) throws -> Double {
+  try seconds {
+    let (input, output) = (open(from, O_RDONLY), open(to, O_WRONLY | O_CREAT | O_EXCL, 0o600))
+    defer {
+      close(input)
+      close(output)
+    }
+    var writer = DirectWriter(descriptor: output)
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let count = read(input, &buffer, buffer.count)
+      if count == 0 { break }
+      guard count == buffer.count else {
+        try writer.write(Array(buffer[..<max(0, count)]))
+        continue
+      }
+      try writer.write(buffer)
+    }
+    try writer.sync()
   }
 }
 

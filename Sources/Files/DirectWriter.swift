@@ -72,7 +72,7 @@ package struct DirectWriter: ~Copyable {
         if count < 0 && errno != EINVAL { throw SystemCallError(code: errno) }
         done += max(0, count)
         // Not this file system, or a rest that begins between two blocks.
-        if count < 0 || done % Self.alignment != 0 { goesDirect = setDirect(false) && false }
+        if count <= 0 || done % Self.alignment != 0 { goesDirect = setDirect(false) && false }
       }
     }
     try put(done)
@@ -85,7 +85,7 @@ package struct DirectWriter: ~Copyable {
     while done < filled {
       let count = Glibc.write(descriptor, piece.baseAddress! + done, filled - done)
       if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw SystemCallError(code: errno) }
+      guard count > 0 else { throw SystemCallError(code: count == 0 ? ENOSPC : errno) }
       done += count
     }
   }

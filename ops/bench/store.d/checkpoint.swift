@@ -113,6 +113,7 @@ private func keepInTurns(
     "checkpoint: kept after each \(steps) steps, not written: \(milliseconds(extra)) ms more than the "
       + "updates before (median \(milliseconds([median(extra)]))), copies of the weights "
       + "\(milliseconds(copies)) ms (median \(milliseconds([median(copies)])))")
+  fflush(nil)
 }
 
 /// Seconds of an update in place and of one that leaves the state it starts from, in turns; medians.

@@ -5,11 +5,6 @@ import Foundation
 import Postgres
 import RunStore
 
-func text(_ name: String) -> String? {
-  let words = CommandLine.arguments
-  return words.firstIndex(of: "--\(name)").map { words[$0 + 1] }
-}
-
 /// Highest resident memory of this process so far, in MiB.
 func peakMemory() -> Int {
   let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""

@@ -11,6 +11,9 @@ import Training
 /// update is that keeps what is saved, the first one and later ones, beside a copy of the weights at the same time
 /// into memory prepared in the same way; and how long until it is durable.
 func benchCheckpoint(rounds: Int, steps: Int) throws {
+  let preset = preset("pra-l")
+  let turns = option("turns", 6)
+  let (batch, threads) = (option("batch", 1), option("threads", 2))
   let world = try BenchWorld()
   defer { try? world.end() }
   let location = text("store") ?? "file"
@@ -20,8 +23,7 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
       atPath: "\(world.folder)/artifacts", withIntermediateDirectories: true)
   }
   let session = try world.session()
-  let preset = Preset(rawValue: text("preset") ?? "pra-l")!
-  let training = try BenchTraining(preset, batch: option("batch", 1), threads: option("threads", 2))
+  let training = try BenchTraining(preset, batch: batch, threads: threads)
   let trainer = training.trainer
   let weights = trainer.model.parameters.elementCount * 4
   let saved = weights * (3 + trainer.optimizer.averages.count)
@@ -58,7 +60,7 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
       + "\(milliseconds(median(beside))), \(steps) after that \(milliseconds(step)), of which the update "
       + "\(milliseconds(update)) (medians)")
   let copy = { for (copy, its) in zip(copies, parameters) { copy.copy(from: its) } }
-  try keepInTurns(training, turns: option("turns", 6), steps: steps, state: state, copy: copy)
+  try keepInTurns(training, turns: turns, steps: steps, state: state, copy: copy)
   for round in 0..<rounds {
     let copied = seconds(copy)
     trainer.keep(state())

@@ -18,6 +18,23 @@ struct BenchWorld {
     (url, _) = try cluster.up()
     _ = try Migrator(Connection(url)).migrate()
     admin = try Connection(url)
+    endOnSignals()
+  }
+
+  /// Ended from outside it stops its server as well.
+  private func endOnSignals() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGINT, SIGTERM] { sigaddset(&signals, signal) }
+    // Of the threads that come now as well.
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    _ = DedicatedThread("signals") { [cluster, folder, signals] in
+      var (signals, signal) = (signals, Int32(0))
+      sigwait(&signals, &signal)
+      _ = try? cluster.down()
+      try? FileManager.default.removeItem(atPath: folder)
+      exit(128 + signal)
+    }
   }
 
   func end() throws {
@@ -59,9 +76,25 @@ let stepNames = [
   "bad_steps",
 ]
 
-func option(_ name: String, _ fallback: Int) -> Int {
+func refuse(_ problem: String) -> Never {
+  FileHandle.standardError.write(Data("bench-store: \(problem)\n".utf8))
+  exit(2)
+}
+
+/// The word behind `--name`; nil without it.
+func text(_ name: String) -> String? {
   let words = CommandLine.arguments
-  return words.firstIndex(of: "--\(name)").flatMap { Int(words[$0 + 1]) } ?? fallback
+  guard let at = words.firstIndex(of: "--\(name)") else { return nil }
+  guard at + 1 < words.count else { refuse("--\(name): needs a value") }
+  return words[at + 1]
+}
+
+func option(_ name: String, _ fallback: Int) -> Int {
+  guard let word = text(name) else { return fallback }
+  guard let value = Int(word), value >= 0 else {
+    refuse("--\(name): \"\(word)\" is no number of 0 or more")
+  }
+  return value
 }
 
 switch CommandLine.arguments.dropFirst().first {
@@ -73,5 +106,5 @@ case "artifacts":
   try benchArtifacts(megabytes: option("megabytes", 512), rounds: option("rounds", 6))
 case "checkpoint":
   try benchCheckpoint(rounds: option("rounds", 2), steps: option("steps", 5))
-default: fatalError("bench-store metrics|reads|record|training|artifacts|checkpoint")
+default: refuse("one of metrics, reads, record, training, artifacts and checkpoint must come first")
 }

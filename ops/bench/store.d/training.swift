@@ -8,6 +8,16 @@ import RunStore
 import Tensor
 import Training
 
+/// What `--preset` names.
+func preset(_ fallback: String) -> Preset {
+  let name = text("preset") ?? fallback
+  guard let preset = Preset(rawValue: name) else {
+    refuse(
+      "--preset: \"\(name)\" is none of \(Preset.allCases.map(\.rawValue).joined(separator: ", "))")
+  }
+  return preset
+}
+
 /// A training of a preset on noise, with the demo's nine classes.
 struct BenchTraining {
   let trainer: Trainer
@@ -49,12 +59,11 @@ struct BenchTraining {
 /// time that reporting takes, server included where that runs on the same machine. And the processors' time that
 /// reporting uses, which the machine's moods do not change.
 func benchTraining(turns: Int, steps: Int) throws {
+  let (preset, batch, threads) = (preset("nano"), option("batch", 64), option("threads", 2))
   let world = try BenchWorld()
   defer { try? world.end() }
   let session = try world.session()
-  let threads = option("threads", 2)
-  let training = try BenchTraining(
-    Preset(rawValue: text("preset") ?? "nano")!, batch: option("batch", 64), threads: threads)
+  let training = try BenchTraining(preset, batch: batch, threads: threads)
   func turn(reporting: Bool) throws -> Double {
     try seconds {
       for _ in 0..<steps {

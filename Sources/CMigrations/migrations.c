@@ -106,6 +106,9 @@ static const unsigned char sql_0060[] = {
 static const unsigned char sql_0061[] = {
 #embed "../../migrations/0061_store_folder.sql"
 };
+static const unsigned char sql_0062[] = {
+#embed "../../migrations/0062_slot_order.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
 };
@@ -171,6 +174,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0059, "0059_variants.sql"),
   MIGRATION(0060, "0060_reap.sql"),
   MIGRATION(0061, "0061_store_folder.sql"),
+  MIGRATION(0062, "0062_slot_order.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

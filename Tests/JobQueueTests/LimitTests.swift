@@ -35,6 +35,40 @@ import Testing
     #expect(try world.value("select taken from pra.limits") == "1")
   }
 
+  /// What a session remembers of where free slots begin hides none for long.
+  @Test("slots are taken in the order in which they became free, and none is forgotten")
+  func order() throws {
+    let world = try QueueWorld()
+    try world.submit.setLimit("licence", slots: 3)
+    for _ in 0..<40 { _ = try world.job { $0.limits = ["licence"] } }
+    let worker = try world.worker()
+    func slot(of job: Int64) throws -> Int {
+      try #require(
+        world.value("select ordinal from pra_store.limit_slots where job_id = \(job)").flatMap {
+          Int($0)
+        })
+    }
+    var taken: [Int] = []
+    for _ in 0..<9 {
+      let lease = try world.claimOne(worker)
+      taken.append(try slot(of: lease.job))
+      try world.workers.finish(lease)
+    }
+    #expect(taken == taken.sorted() && Set(taken).count == 9)
+    // A slot that stands before all that the session looks at, as after a taking that was undone late.
+    try world.administrator.run("update pra_store.limit_slots set ordinal = ordinal - 1000000")
+    var all: [Int64] = []
+    let end = ContinuousClock.now + .seconds(20)
+    while all.count < 3, ContinuousClock.now < end {
+      all += try world.workers.claim(worker: worker, count: 3 - all.count).map(\.lease.job)
+    }
+    #expect(Set(all).count == 3)
+    // One that comes later is free at once.
+    try world.submit.setLimit("licence", slots: 4)
+    _ = try world.claimOne(worker)
+    #expect(try world.workers.claim(worker: worker, count: 3).isEmpty)
+  }
+
   @Test("a job takes a slot of each of its limits or none")
   func allOrNone() throws {
     let world = try QueueWorld()

@@ -109,6 +109,9 @@ static const unsigned char sql_0061[] = {
 static const unsigned char sql_0062[] = {
 #embed "../../migrations/0062_slot_order.sql"
 };
+static const unsigned char sql_0063[] = {
+#embed "../../migrations/0063_reap_deadlines.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
 };
@@ -175,6 +178,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0060, "0060_reap.sql"),
   MIGRATION(0061, "0061_store_folder.sql"),
   MIGRATION(0062, "0062_slot_order.sql"),
+  MIGRATION(0063, "0063_reap_deadlines.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

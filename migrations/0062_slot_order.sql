@@ -20,7 +20,9 @@ alter table pra_store.limit_slots alter column ordinal set default nextval('pra_
 
 -- Whether a limit has a free slot, as far as can be known cheaply: a session that took one a moment ago assumes so.
 --
--- What a session remembers of a limit, in a setting of its own:
+-- What a session remembers of a limit, in one of 256 settings, which is that of the limit it used last of those that
+-- share it (settings live as long as the session, and each array with a limit has one of its own):
+--   0  its name
 --   1  from where on it looks for a free slot
 --   2  the first one that it took from there lately, from where on it will look next
 --   3  when it took that one; a fiftieth of a second later it is where to look from, since a slot may be given its
@@ -34,8 +36,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  key text := 'pra.slots_' || md5(has_free_slot.name);
-  memory double precision[] := string_to_array(nullif(current_setting(key, true), ''), ' ', '');
+  key text := 'pra.slots_' || (hashtext(has_free_slot.name) & 255);
+  kept text[] := string_to_array(current_setting(key, true), ' ', '');
+  memory double precision[] := case when kept[1] = has_free_slot.name then kept[2:]::double precision[] end;
   asked double precision := extract(epoch from clock_timestamp());
   found_at bigint;
 begin
@@ -55,7 +58,7 @@ begin
   memory[4] := asked;
   memory[5] := 100 * (extract(epoch from clock_timestamp()) - asked);
   memory[6] := case when found_at < memory[1] then found_at end;
-  perform set_config(key, array_to_string(memory, ' ', ''), false);
+  perform set_config(key, has_free_slot.name || ' ' || array_to_string(memory, ' ', ''), false);
   return found_at is not null;
 end
 $$;
@@ -70,15 +73,16 @@ declare
   allowed integer := cardinality(jobs);
   free integer;
   key text;
+  kept text[];
   memory double precision[];
   first_free bigint;
   present double precision := extract(epoch from clock_timestamp());
 begin
   -- By name, as everybody takes them.
   foreach wanted in array limits loop
-    key := 'pra.slots_' || md5(wanted);
-    memory := coalesce(
-      string_to_array(nullif(current_setting(key, true), ''), ' ', '')::double precision[], '{0}');
+    key := 'pra.slots_' || (hashtext(wanted) & 255);
+    kept := string_to_array(current_setting(key, true), ' ', '');
+    memory := case when kept[1] = wanted then kept[2:]::double precision[] else '{0}' end;
     with free as materialized (
       select l.row, row_number() over () as n
       from (
@@ -104,7 +108,7 @@ begin
         memory[3] := present;
       end if;
       memory[6] := null;
-      perform set_config(key, array_to_string(memory, ' ', ''), false);
+      perform set_config(key, wanted || ' ' || array_to_string(memory, ' ', ''), false);
     end if;
     if free < allowed then
       update pra_store.limit_slots as s set job_id = null, epoch = null, taken_at = null

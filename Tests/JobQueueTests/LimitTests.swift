@@ -69,6 +69,27 @@ import Testing
     #expect(try world.workers.claim(worker: worker, count: 3).isEmpty)
   }
 
+  /// A session remembers limits in 256 places.
+  @Test("limits that share a place in a session's memory keep apart")
+  func sharedMemory() throws {
+    let world = try QueueWorld()
+    let names = (0..<300).map { "limit-\($0)" }
+    for name in names {
+      try world.submit.setLimit(name, slots: 1)
+      for _ in 0..<2 { _ = try world.job { $0.limits = [name] } }
+    }
+    let worker = try world.worker(slots: 1000)
+    for _ in 0..<2 {
+      var leases: [Lease] = []
+      while case let more = try world.workers.claim(worker: worker, count: 600), !more.isEmpty {
+        leases += more.map(\.lease)
+      }
+      #expect(leases.count == names.count)
+      #expect(try world.value("select count(*) from pra.limits where taken = 1") == "300")
+      #expect(try world.workers.finishMany(worker: worker, leases).count == names.count)
+    }
+  }
+
   @Test("a job takes a slot of each of its limits or none")
   func allOrNone() throws {
     let world = try QueueWorld()

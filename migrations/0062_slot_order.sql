@@ -75,6 +75,7 @@ declare
   key text;
   kept text[];
   memory double precision[];
+  locked integer;
   first_free bigint;
   present double precision := extract(epoch from clock_timestamp());
 begin
@@ -83,24 +84,32 @@ begin
     key := 'pra.slots_' || (hashtext(wanted) & 255);
     kept := string_to_array(current_setting(key, true), ' ', '');
     memory := case when kept[1] = wanted then kept[2:]::double precision[] else '{0}' end;
-    with free as materialized (
-      select l.row, row_number() over () as n
-      from (
-        select s.ctid as row from pra_store.limit_slots as s
-        where s.limit_name = wanted and s.job_id is null
-          and s.ordinal >= least(memory[1], memory[6])::bigint
-        order by s.ordinal limit allowed
-        for update skip locked
-      ) as l
-    ),
-    taken as (
-      update pra_store.limit_slots as s
-      set job_id = jobs[free.n], epoch = epochs[free.n], taken_at = clock_timestamp()
-      from free
-      where s.ctid = free.row
-      returning s.ordinal
-    )
-    select count(*), min(t.ordinal) filter (where t.ordinal >= memory[1]) into free, first_free from taken as t;
+    loop
+      with free as materialized (
+        select l.row, row_number() over () as n
+        from (
+          select s.ctid as row from pra_store.limit_slots as s
+          where s.limit_name = wanted and s.job_id is null
+            and s.ordinal >= least(memory[1], memory[6])::bigint
+          order by s.ordinal limit allowed
+          for update skip locked
+        ) as l
+      ),
+      taken as (
+        update pra_store.limit_slots as s
+        set job_id = jobs[free.n], epoch = epochs[free.n], taken_at = clock_timestamp()
+        from free
+        where s.ctid = free.row
+        returning s.ordinal
+      )
+      select count(*), (select count(*) from free), min(t.ordinal) filter (where t.ordinal >= memory[1])
+      into free, locked, first_free from taken as t;
+      exit when free = locked;
+      -- One that was given back after this began has another place by the time it is locked, where only the next
+      -- statement sees it; and the job with its number has none.
+      update pra_store.limit_slots as s set job_id = null, epoch = null, taken_at = null
+      where s.job_id = any(jobs) and s.limit_name = wanted;
+    end loop;
     if memory[6] is not null or present - coalesce(memory[3], 0) not between 0 and 0.02 then
       if first_free is not null then
         memory[1] := coalesce(memory[2], memory[1]);

@@ -90,6 +90,58 @@ import Testing
     }
   }
 
+  /// What a statement sees is older than what it locks.
+  @Test("a slot that is taken and given back while somebody looks leaves no job without one")
+  func givenBackMeanwhile() throws {
+    let world = try QueueWorld()
+    try world.submit.setLimit("licence", slots: 2)
+    for _ in 0..<2 { _ = try world.job { $0.limits = ["licence"] } }
+    let worker = try world.worker()
+    // The look at the slots waits for a lock that the test holds.
+    try world.administrator.run(
+      """
+      do $do$
+      declare
+        old text := pg_get_functiondef(
+          'pra_store.take_slots_for(bigint[], bigint[], text[])'::regprocedure);
+        new text := replace(old, 'and s.ordinal >=',
+          'and pg_advisory_xact_lock_shared(7) is not null and s.ordinal >=');
+      begin
+        assert new <> old;
+        execute new;
+      end
+      $do$
+      """)
+    let database = world.database
+    let claimed = try onThreads(2) { thread, team in
+      if thread == 0 {
+        let workers = WorkerQueue(try database.connect(.worker))
+        while team.goesOn, team.done.load(ordering: .sequentiallyConsistent) == 0 {}
+        return try workers.claim(worker: worker, count: 2).count
+      }
+      // Its end, by whichever way, lets go of the lock.
+      let other = try database.connect()
+      try other.run("select pg_advisory_lock(7)")
+      team.done.store(1, ordering: .sequentiallyConsistent)
+      let waiting = """
+        select count(*) from pg_locks join pg_database as d on d.oid = database
+        where locktype = 'advisory' and not granted and d.datname = current_database()
+        """
+      while team.goesOn, try other.query(waiting).single().text(at: 0) == "0" {}
+      try other.run(
+        """
+        update pra_store.limit_slots set ordinal = nextval('pra_store.slot_order')
+        where ordinal = (select min(ordinal) from pra_store.limit_slots)
+        """)
+      return 0
+    }[0]
+    let held = "select count(*) from pra_store.limit_slots join pra_store.jobs as j on j.id = job_id"
+    #expect(try world.value("\(held) where j.state = 'running'") == "\(claimed)")
+    #expect(try world.value("select sum(taken) from pra.limits") == "\(claimed)")
+    _ = try world.workers.claim(worker: worker, count: 2)
+    #expect(try world.value("\(held) where j.state = 'running'") == "2")
+  }
+
   @Test("a job takes a slot of each of its limits or none")
   func allOrNone() throws {
     let world = try QueueWorld()

@@ -4,6 +4,11 @@ import Autodiff
 import Tensor
 
 /// A modulated residual MLP that is evaluated hundreds of times for every token that is drawn.
+///
+/// All that depends on the condition m alone comes from one product, for many conditions at once: the
+/// modulations of the blocks (scale, shift, gate of each group), the scale before the output, and what
+/// the shift before the output adds to it. That shift is linear in m and the output linear in it, so
+/// that the product of their weights takes the place of both.
 package struct PackedResidualMLP {
   private struct Block {
     let gain: Tensor
@@ -13,21 +18,25 @@ package struct PackedResidualMLP {
   }
   private let input: PackedWeights
   private let blocks: [Block]
-  private let modulations: [PackedWeights]
-  private let finalModulation: PackedWeights
+  private let modulation: PackedWeights
   private let output: PackedWeights
   private let shape: ResidualMLPShape
 
   /// - Parameter tape: one that packs weights
   init?(_ mlp: ResidualMLP, on tape: Tape) {
-    guard let input = mlp.input.packed(on: tape), let output = mlp.output.packed(on: tape),
-      let final = mlp.finalModulation?.packed(on: tape)
-    else { return nil }
+    guard let input = mlp.input.packed(on: tape), let final = mlp.finalModulation else {
+      return nil
+    }
     shape = mlp.shape
     self.input = input
-    self.output = output
-    finalModulation = final
-    modulations = mlp.modulations.map { $0.packed(on: tape)! }
+    output = PackedWeights(mlp.output.weight.value, bias: nil, precision: tape.products)
+    let shift = shiftedOutput(mlp.output, final)
+    let w = mlp.shape.width
+    let parts =
+      mlp.modulations.map { (weight: $0.weight.value, bias: $0.bias!.value) }
+      + [(weight: final.weight.value.slice(0..<w), bias: final.bias!.value.slice(0..<w)), shift]
+    modulation = PackedWeights(
+      .stacked(parts.map(\.weight)), bias: .stacked(parts.map(\.bias)), precision: tape.products)
     blocks = mlp.blocks.map {
       Block(
         gain: $0.norm.weight.value, bias: $0.norm.bias.value, up: $0.up.packed(on: tape)!,
@@ -38,51 +47,80 @@ package struct PackedResidualMLP {
   package var inputs: Int { shape.inputs }
   package var width: Int { shape.width }
   package var outputs: Int { shape.outputs }
+  /// Columns of the modulations of one condition.
+  package var modulationWidth: Int { modulation.outputs }
   /// Elements to work in, for each row.
-  package var workspacePerRow: Int { 12 * shape.width }
+  package var workspacePerRow: Int { 8 * shape.width }
   /// Of all products of one evaluation.
   package var weightCount: Int {
     let w = shape.width
-    return (shape.inputs + shape.outputs) * w
-      + (2 + 3 * shape.groups) * w * w + shape.blocks * (3 * w * w + 3 * w / 2 * w)
+    return (shape.inputs + shape.outputs) * w + modulationWidth * w
+      + shape.blocks * (3 * w * w + 3 * w / 2 * w)
   }
 
-  /// y[rows, outputs] for x[rows, inputs] under the condition SiLU(c[rows, width] + time[width]).
+  /// The modulations under the conditions SiLU(c[rows, width] + times[t][width]).
+  /// - Parameters:
+  ///   - y: [times, rows, modulationWidth]
+  ///   - workspace: [times, rows, width]
+  package func modulations(
+    _ loops: RowLoops, into y: UnsafeMutableRawPointer, condition c: UnsafeRawPointer,
+    times: [UnsafeRawPointer], workspace m: UnsafeMutableRawPointer
+  ) {
+    loops.siluOfSums(m, c, with: times, width: shape.width)
+    loops.repeated(times.count).product(y, modulation, m)
+  }
+
+  /// y[rows, outputs] for x[rows, inputs] under modulations[rows, modulationWidth].
   package func evaluate(
     _ loops: RowLoops, into y: UnsafeMutableRawPointer, _ x: UnsafeRawPointer,
-    condition c: UnsafeRawPointer, time: UnsafeRawPointer, workspace: UnsafeMutableRawPointer
+    modulations: UnsafeRawPointer, workspace u: UnsafeMutableRawPointer
   ) {
-    let w = shape.width
+    let (w, stride) = (shape.width, modulationWidth)
     let row = loops.rows * w * loops.type.size
-    let m = workspace
-    let modulation = m + row  // 3 w, of which the final modulation takes 2
-    let u = modulation + 3 * row
     let wide = u + row  // 3 w
     let gated = wide + 3 * row  // 1.5 w
     var (x0, x1) = (gated + 3 * row / 2, gated + 5 * row / 2)
 
-    loops.siluOfSum(m, c, row: time, width: w)
     loops.product(x0, input, x)
     let perGroup = shape.blocks / shape.groups
     for (b, block) in blocks.enumerated() {
-      if b % perGroup == 0 { loops.product(modulation, modulations[b / perGroup], m) }
+      let first = b / perGroup * 3 * w
       loops.layerNormModulated(
-        u, x0, gain: block.gain, bias: block.bias, by: modulation, scale: 0, shift: w,
-        stride: 3 * w, width: w)
+        u, x0, gain: block.gain, bias: block.bias, by: modulations, scale: first, shift: first + w,
+        stride: stride, width: w)
       loops.product(wide, block.up, u)
       loops.swiglu(gated, wide, width: 3 * w / 2)
       loops.product(u, block.down, gated)
-      loops.gatedAdd(x1, x0, u, by: modulation, gate: 2 * w, stride: 3 * w, width: w)
+      loops.gatedAdd(
+        x1, x0, u, by: modulations, gate: first + 2 * w, stride: stride, width: w)
       swap(&x0, &x1)
     }
-    loops.product(modulation, finalModulation, m)
+    let final = 3 * w * shape.groups
     loops.layerNormModulated(
-      u, x0, gain: nil, bias: nil, by: modulation, scale: 0, shift: w, stride: 2 * w, width: w)
+      u, x0, gain: nil, bias: nil, by: modulations, scale: final, shift: nil, stride: stride,
+      width: w)
     loops.product(y, output, u)
+    loops.add(y, modulations, column: final + w, stride: stride, width: shape.outputs)
   }
 }
 
 extension ResidualMLP {
   /// This MLP with the weights that it has now, on a tape that packs them; nil without modulation.
   package func packed(on tape: Tape) -> PackedResidualMLP? { PackedResidualMLP(self, on: tape) }
+}
+
+/// What the output makes of the final modulation's shift: weight O S [k, w] and bias O s + o [k] for an
+/// output O, o and the shift's rows S, s of the modulation.
+private func shiftedOutput(_ output: Linear, _ final: Linear) -> (weight: Tensor, bias: Tensor) {
+  let (outer, inner) = (output.weight.value, final.weight.value)
+  let (k, w) = outer.dimensions2
+  let weight = Tensor(uninitialized: [k, w], type: outer.type, on: outer.device)
+  matrixProduct(
+    into: Matrix(weight), Matrix(outer), Matrix(inner, first: w * w, row: w), m: k, n: w, k: w)
+  let bias = Tensor(uninitialized: [k], type: outer.type, on: outer.device)
+  matrixProduct(
+    into: Matrix(bias, row: 1), Matrix(outer), Matrix(final.bias!.value, first: w, row: 1), m: k,
+    n: 1, k: w)
+  bias.combine(1, bias, 1, output.bias!.value)
+  return (weight, bias)
 }

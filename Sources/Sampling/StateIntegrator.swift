@@ -18,6 +18,9 @@ struct StateIntegrator {
   private static let rowsForAll = 24
   /// Weights that fit beside the activations in a second-level cache.
   private static let fewWeights = 512 * 1024
+  /// Rows whose modulations are computed together, of several times, where weights are shared: they are
+  /// read once. A thread that reads them for its own rows has enough rows.
+  private static let modulatedRows = 128
 
   /// - Parameter predictsX: whether the head's output is the end of the path, not its velocity
   init(
@@ -47,14 +50,16 @@ struct StateIntegrator {
       count < device.threads || device.threads == 1
       || (halves * perThread < Self.rowsForAll && head.weightCount > Self.fewWeights)
     let round = shared ? count : min(perThread, Self.round)
+    let together =
+      shared ? min(max(Self.modulatedRows / max(halves * round, 1), 1), times.count) : 1
     let workspace = Workspace(
-      head, rows: halves * round, images: round, threads: shared ? 1 : device.threads, type: type,
-      on: device)
+      head, rows: halves * round, times: together, images: round,
+      threads: shared ? 1 : device.threads, type: type, on: device)
     func integrate(_ first: Int, _ last: Int, _ thread: Int) {
       let chunk = Chunk(
         integrator: self, images: first..<last, of: count, halves: halves, scale: scale,
         condition: condition, z: z, noise: noise, memory: workspace.memory(of: thread),
-        shared: shared)
+        together: together, shared: shared)
       chunk.integrate()
     }
     if shared {
@@ -74,11 +79,12 @@ struct StateIntegrator {
     private let tensor: Tensor
 
     init(
-      _ head: PackedResidualMLP, rows: Int, images: Int, threads: Int, type: ElementType,
-      on device: Device
+      _ head: PackedResidualMLP, rows: Int, times: Int, images: Int, threads: Int,
+      type: ElementType, on device: Device
     ) {
       let perRow = head.workspacePerRow + head.width + head.inputs + head.outputs
-      let each = rows * perRow + 2 * images * head.inputs
+      let perTime = head.width + head.modulationWidth
+      let each = rows * (perRow + times * perTime) + 2 * images * head.inputs
       tensor = Tensor(
         uninitialized: [threads, (each + 15) / 16 * 16], type: type, on: device)
     }
@@ -89,7 +95,7 @@ struct StateIntegrator {
   }
 
   /// The images of one round.
-  private struct Chunk: FlowPath {
+  private final class Chunk: FlowPath {
     typealias Failure = Never
 
     let integrator: StateIntegrator
@@ -100,14 +106,19 @@ struct StateIntegrator {
     let loops: RowLoops
     /// The chunk's rows of the result, [images, k].
     let z: UnsafeMutableRawPointer
-    let conditions, inputs, outputs, ahead, drawn, workspace: UnsafeMutableRawPointer
+    let conditions, modulations, inputs, outputs, ahead, drawn: UnsafeMutableRawPointer
+    let workspace: UnsafeMutableRawPointer
+    /// Times that have their modulations computed together.
+    let together: Int
+    /// Those whose modulations are there.
+    var modulated = 0..<0
 
     private var k: Int { integrator.head.inputs }
 
     init(
       integrator: StateIntegrator, images: Range<Int>, of count: Int, halves: Int, scale: Double,
       condition: Tensor, z: Tensor, noise: @escaping Noise, memory: UnsafeMutableRawPointer,
-      shared: Bool
+      together: Int, shared: Bool
     ) {
       self.integrator = integrator
       self.images = images
@@ -121,7 +132,9 @@ struct StateIntegrator {
       self.z = z.pointer(at: images.lowerBound * head.inputs)
       workspace = memory
       conditions = workspace + rows * head.workspacePerRow * size
-      inputs = conditions + rows * head.width * size
+      modulations = conditions + rows * head.width * size
+      self.together = together
+      inputs = modulations + together * rows * (head.width + head.modulationWidth) * size
       outputs = inputs + rows * head.inputs * size
       ahead = outputs + rows * head.outputs * size
       drawn = ahead + images.count * head.inputs * size
@@ -162,11 +175,24 @@ struct StateIntegrator {
         (inputs + half * bytes).copyMemory(from: from, byteCount: bytes)
       }
       integrator.head.evaluate(
-        loops, into: outputs, inputs, condition: conditions,
-        time: integrator.times[time].pointer, workspace: workspace)
+        loops, into: outputs, inputs, modulations: modulations(at: time), workspace: workspace)
       guard halves == 2 else { return }
       loops.combine(
         outputs, scale, outputs, 1 - scale, outputs + bytes, width: k, count: images.count)
+    }
+
+    /// [rows, modulationWidth]. Times come in rising order, so a run of them is computed together.
+    private func modulations(at time: Int) -> UnsafeRawPointer {
+      let (head, size) = (integrator.head, loops.type.size)
+      if !modulated.contains(time) {
+        modulated = time..<min(time + together, integrator.times.count)
+        head.modulations(
+          loops, into: modulations, condition: conditions,
+          times: modulated.map { UnsafeRawPointer(integrator.times[$0].pointer) },
+          workspace: modulations + together * loops.rows * head.modulationWidth * size)
+      }
+      return UnsafeRawPointer(
+        modulations + (time - modulated.lowerBound) * loops.rows * head.modulationWidth * size)
     }
 
     func lookAhead(_ step: Double) {

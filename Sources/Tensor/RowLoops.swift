@@ -43,23 +43,34 @@ package struct RowLoops {
     }
   }
 
-  /// out = SiLU(x + row), one row[width] for all rows of x.
-  package func siluOfSum(
-    _ out: UnsafeMutableRawPointer, _ x: UnsafeRawPointer, row: UnsafeRawPointer, width: Int
+  /// The same loops over `times` as many rows.
+  package func repeated(_ times: Int) -> RowLoops {
+    RowLoops(rows: times * rows, type: type, on: device, shared: isShared)
+  }
+
+  /// out[count, rows, width] = SiLU(x[rows, width] + added[width]) for each of what is added.
+  package func siluOfSums(
+    _ out: UnsafeMutableRawPointer, _ x: UnsafeRawPointer, with added: [UnsafeRawPointer],
+    width: Int
   ) {
-    let kernel = table.pointee.silu_of_sum!
-    forRows(rows, cost: 8 * width) { kernel(out, x, row, Int64(width), $0, $1) }
+    let (kernel, rows, bytes) = (table.pointee.silu_of_sum!, rows, width * type.size)
+    forRows(added.count * rows, cost: 8 * width) { begin, end in
+      for row in Int(begin)..<Int(end) {
+        kernel(
+          out + row * bytes, x + row % rows * bytes, added[row / rows], Int64(width), 0, 1)
+      }
+    }
   }
 
   /// out = (LayerNorm(x) * gain + bias) * (1 + scale) + shift, scale and shift columns `scale...`
-  /// and `shift...` of m[rows, stride]; without weights where gain is nil.
+  /// and `shift...` of m[rows, stride]; without weights where gain is nil, without shift where that is.
   package func layerNormModulated(
     _ out: UnsafeMutableRawPointer, _ x: UnsafeRawPointer, gain: Tensor?, bias: Tensor?,
-    by m: UnsafeRawPointer, scale: Int, shift: Int, stride: Int, width: Int
+    by m: UnsafeRawPointer, scale: Int, shift: Int?, stride: Int, width: Int
   ) {
     let kernel = table.pointee.layer_norm_modulated!
     let (g, b) = (gain?.pointer, bias?.pointer)
-    let (first, second) = (m + scale * type.size, m + shift * type.size)
+    let (first, second) = (m + scale * type.size, shift.map { m + $0 * type.size })
     forRows(rows, cost: 5 * width) {
       kernel(out, nil, x, g, b, first, second, Int64(stride), Int64(width), 1e-6, $0, $1)
     }
@@ -80,6 +91,17 @@ package struct RowLoops {
     let columns = m + gate * type.size
     forRows(rows, cost: 2 * width) {
       kernel(out, x, y, columns, Int64(stride), Int64(width), $0, $1)
+    }
+  }
+
+  /// out += columns `column...` of m[rows, stride], out [rows, width].
+  package func add(
+    _ out: UnsafeMutableRawPointer, _ m: UnsafeRawPointer, column: Int, stride: Int, width: Int
+  ) {
+    let size = type.size
+    for row in 0..<rows {
+      let to = out + row * width * size
+      table.pointee.add!(to, to, m + (row * stride + column) * size, Int64(width), 0, 1)
     }
   }
 

@@ -75,7 +75,7 @@ static void layer_norm_modulated(void *restrict out_, void *restrict statistics_
     REAL *restrict out = (REAL *)out_ + r * width;
     const REAL *restrict x = (const REAL *)x_ + r * width;
     const REAL *restrict scale = (const REAL *)scale_ + r * stride;
-    const REAL *restrict shift = (const REAL *)shift_ + r * stride;
+    const REAL *restrict shift = shift_ ? (const REAL *)shift_ + r * stride : 0;
     REAL sum = 0, squares = 0;
     COLUMNS(c) sum += x[c];
     const REAL mean = sum / (REAL)width;
@@ -87,8 +87,10 @@ static void layer_norm_modulated(void *restrict out_, void *restrict statistics_
     }
     if (gain)
       COLUMNS(c) out[c] = ((x[c] - mean) * inverse * gain[c] + bias[c]) * (1 + scale[c]) + shift[c];
-    else
+    else if (shift_)
       COLUMNS(c) out[c] = (x[c] - mean) * inverse * (1 + scale[c]) + shift[c];
+    else
+      COLUMNS(c) out[c] = (x[c] - mean) * inverse * (1 + scale[c]);
   }
 }
 

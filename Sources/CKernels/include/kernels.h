@@ -187,7 +187,8 @@ typedef struct kernels {
                                         const void *restrict statistics, int64_t rows,
                                         int64_t width, int64_t begin, int64_t end);
   /// out = layer_norm(x) * (1 + scale) + shift, scale and shift columns of m[rows, stride];
-  /// statistics may be null: for inference. Column gradients are added to.
+  /// statistics may be null: for inference, and where there is no gain shift as well. Column gradients
+  /// are added to.
   void (*layer_norm_modulated)(void *restrict out, void *restrict statistics,
                                const void *restrict x, const void *restrict gain,
                                const void *restrict bias, const void *restrict scale,

@@ -146,7 +146,7 @@ func peakMemory() -> Int {
 }
 
 /// Seconds of drawing a batch of whole images, 25 Euler steps a position with linear guidance, and
-/// the operations of the linear maps.
+/// the operations of the linear maps that are left: the last shift and the output are one.
 @MainActor func draws() throws -> ([Double], operations: Double) {
   let (configuration, classes) = try configuration()
   let model = try PRAModel(configuration, classes: classes, on: device)
@@ -158,7 +158,9 @@ func peakMemory() -> Int {
   }
   var perToken = 0
   for parameter in model.parameters.sorted where parameter.value.shape.count == 2 {
-    let (name, count) = (parameter.name, parameter.value.count)
+    let name = parameter.name
+    let merged = name == "head.final_modulation.weight"
+    let count = merged ? mergedShift(parameter.value) : parameter.value.count
     if ["head.time", "head.position", "trunk.class", "encoder", "norm_pix"].contains(
       where: name.hasPrefix)
     {
@@ -167,6 +169,10 @@ func peakMemory() -> Int {
     let halves = name.hasPrefix("decoder") ? 1 : 2
     let steps = name.hasPrefix("head.") && !name.hasPrefix("head.cond") ? 25 : 1
     perToken += count * halves * steps
+  }
+  /// Weights of the scale [w, w], and of what the output makes of the shift, [k, w].
+  func mergedShift(_ final: Tensor) -> Int {
+    final.count / 2 + model.sizes.stateWidth * final.width
   }
   let operations = 2 * Double(perToken) * Double(batch * model.sizes.positions)
   return (Array(times.suffix(rounds)), operations)

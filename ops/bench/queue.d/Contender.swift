@@ -6,6 +6,7 @@
 //   bench-queue enqueue URL N single|bulk|sleep prints `seconds X`
 //   bench-queue latency URL N                   N jobs, 50 ms apart
 //   bench-queue work URL                        a worker; see Work.swift
+//   bench-queue floor URL N, floor-work URL     the least that a queue can do; see Floor.swift
 
 import Glibc
 import JobQueue
@@ -57,6 +58,10 @@ import RunStore
         try submit.one("timed", "{\"t\":\(microseconds())}")
       }
     case ("work", 2): try Work(url).run()
+    case ("floor", 3):
+      guard let count else { throw Usage() }
+      try Floor(url).enqueue(count)
+    case ("floor-work", 2): try Floor(url).work()
     default: throw Usage()
     }
   }
@@ -88,7 +93,7 @@ import RunStore
 }
 
 struct Usage: Error, CustomStringConvertible {
-  let description = "setup|info|fill|enqueue|latency|work URL [N] [single|bulk|sleep]"
+  let description = "setup|info|fill|enqueue|latency|work|floor|floor-work URL [N] [single|bulk|sleep]"
 }
 
 /// A session that enqueues, in a run of its own.

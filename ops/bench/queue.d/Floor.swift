@@ -1,0 +1,56 @@
+// The least that a queue can do, for what of a latency is the machine's and the server's: one table, an
+// insert that notifies, one update of the first row that nobody holds. No runs, no epochs, no attempts.
+
+import Glibc
+import Postgres
+
+struct Floor {
+  private let connection: Connection
+
+  init(_ url: DatabaseURL) throws {
+    connection = try Connection(url, name: "bench floor")
+  }
+
+  /// Prints `ready`, waits for a line, then works for ever: `lat MICROSECONDS` at the start of each job.
+  func work() throws {
+    try connection.run(
+      """
+      create table floor (
+        id bigint generated always as identity primary key, state text not null default 'ready',
+        enqueued bigint not null);
+      create index on floor (id) where state = 'ready'
+      """)
+    try connection.listen("floor")
+    print("ready")
+    fflush(nil)
+    guard readLine() != nil else { return }
+    while true {
+      guard let job = try connection.query(Self.claim).first else {
+        _ = try connection.wait(.seconds(1))
+        continue
+      }
+      let enqueued = Int64(job.text(at: 0) ?? "") ?? 0
+      print("lat \(Contender.microseconds() - enqueued)")
+      fflush(nil)
+    }
+  }
+
+  /// `count` jobs, each of which carries its time, 50 ms apart.
+  func enqueue(_ count: Int) throws {
+    for _ in 0..<count {
+      usleep(50_000)
+      _ = try connection.query(Self.insert, [.text(String(Contender.microseconds()))])
+    }
+  }
+
+  private static let insert = """
+    with added as (insert into floor (enqueued) values ($1) returning id)
+    select pg_notify('floor', '') from added
+    """
+  private static let claim = """
+    update floor set state = 'running'
+    where id = (
+      select id from floor where state = 'ready' order by id limit 1 for update skip locked)
+    returning enqueued
+    """
+}

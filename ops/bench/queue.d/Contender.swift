@@ -93,7 +93,8 @@ import RunStore
 }
 
 struct Usage: Error, CustomStringConvertible {
-  let description = "setup|info|fill|enqueue|latency|work|floor|floor-work URL [N] [single|bulk|sleep]"
+  let description =
+    "setup|info|fill|enqueue|latency|work|floor|floor-work URL [N] [single|bulk|sleep]"
 }
 
 /// A session that enqueues, in a run of its own.

@@ -15,10 +15,10 @@ struct Floor {
   func work() throws {
     try connection.run(
       """
-      create table floor (
+      create table public.floor (
         id bigint generated always as identity primary key, state text not null default 'ready',
         enqueued bigint not null);
-      create index on floor (id) where state = 'ready'
+      create index on public.floor (id) where state = 'ready'
       """)
     try connection.listen("floor")
     print("ready")
@@ -44,13 +44,13 @@ struct Floor {
   }
 
   private static let insert = """
-    with added as (insert into floor (enqueued) values ($1) returning id)
+    with added as (insert into public.floor (enqueued) values ($1) returning id)
     select pg_notify('floor', '') from added
     """
   private static let claim = """
-    update floor set state = 'running'
+    update public.floor set state = 'running'
     where id = (
-      select id from floor where state = 'ready' order by id limit 1 for update skip locked)
+      select id from public.floor where state = 'ready' order by id limit 1 for update skip locked)
     returning enqueued
     """
 }

@@ -6,9 +6,10 @@ import Tensor
 /// A modulated residual MLP that is evaluated hundreds of times for every token that is drawn.
 ///
 /// All that depends on the condition m alone comes from one product, for many conditions at once: the
-/// modulations of the blocks (scale, shift, gate of each group), the scale before the output, and what
-/// the shift before the output adds to it. That shift is linear in m and the output linear in it, so
-/// that the product of their weights takes the place of both.
+/// modulations of the blocks (scale, shift, gate of each group), the scale and the shift before the
+/// output. That shift is linear in m and the output linear in it: where there are fewer outputs than
+/// columns, the product of their weights takes the place of both, and gives what the shift adds to the
+/// output.
 package struct PackedResidualMLP {
   private struct Block {
     let gain: Tensor
@@ -21,6 +22,8 @@ package struct PackedResidualMLP {
   private let modulation: PackedWeights
   private let output: PackedWeights
   private let shape: ResidualMLPShape
+  /// Whether the last shift is already one of the output.
+  private let shiftsOutput: Bool
 
   /// - Parameter tape: one that packs weights
   init?(_ mlp: ResidualMLP, on tape: Tape) {
@@ -29,12 +32,17 @@ package struct PackedResidualMLP {
     }
     shape = mlp.shape
     self.input = input
-    output = PackedWeights(mlp.output.weight.value, bias: nil, precision: tape.products)
-    let shift = shiftedOutput(mlp.output, final)
     let w = mlp.shape.width
+    shiftsOutput = mlp.shape.outputs < w
+    output = PackedWeights(
+      mlp.output.weight.value, bias: shiftsOutput ? nil : mlp.output.bias!.value,
+      precision: tape.products)
+    func rows(_ range: Range<Int>) -> (weight: Tensor, bias: Tensor) {
+      (final.weight.value.slice(range), final.bias!.value.slice(range))
+    }
     let parts =
       mlp.modulations.map { (weight: $0.weight.value, bias: $0.bias!.value) }
-      + [(weight: final.weight.value.slice(0..<w), bias: final.bias!.value.slice(0..<w)), shift]
+      + [rows(0..<w), shiftsOutput ? shiftedOutput(mlp.output, final) : rows(w..<2 * w)]
     modulation = PackedWeights(
       .stacked(parts.map(\.weight)), bias: .stacked(parts.map(\.bias)), precision: tape.products)
     blocks = mlp.blocks.map {
@@ -97,9 +105,10 @@ package struct PackedResidualMLP {
     }
     let final = 3 * w * shape.groups
     loops.layerNormModulated(
-      u, x0, gain: nil, bias: nil, by: modulations, scale: final, shift: nil, stride: stride,
-      width: w)
+      u, x0, gain: nil, bias: nil, by: modulations, scale: final,
+      shift: shiftsOutput ? nil : final + w, stride: stride, width: w)
     loops.product(y, output, u)
+    guard shiftsOutput else { return }
     loops.add(y, modulations, column: final + w, stride: stride, width: shape.outputs)
   }
 }

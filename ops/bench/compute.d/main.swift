@@ -27,6 +27,28 @@ func seconds(_ body: () throws -> Void) rethrows -> Double {
 
 func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
+/// Ends the program: what is wrong, and what would be right.
+func refuse(_ message: String) -> Never {
+  let line = Array("bench-compute: \(message)\n".utf8)
+  _ = write(STDERR_FILENO, line, line.count)
+  exit(2)
+}
+
+/// Words that are no option would otherwise be measured as if they were not there.
+func checkOptions() {
+  let valued = ["preset", "batch", "threads", "rounds", "precision", "warm", "micro-batch"]
+  let known = Set(valued.map { "--\($0)" })
+  var words = CommandLine.arguments.dropFirst(2)
+  while let word = words.popFirst() {
+    if ["--recompute", "--lpips"].contains(word) { continue }
+    guard known.contains(word) else {
+      let all = known.sorted().joined(separator: ", ")
+      refuse("'\(word)'; expected --recompute, --lpips or \(all)")
+    }
+    guard words.popFirst() != nil else { refuse("\(word): expected a value") }
+  }
+}
+
 func text(_ name: String, _ otherwise: String) -> String {
   let arguments = CommandLine.arguments
   guard let at = arguments.firstIndex(of: "--\(name)"), at + 1 < arguments.count else {
@@ -37,15 +59,19 @@ func text(_ name: String, _ otherwise: String) -> String {
 
 func option(_ name: String, _ otherwise: Int) -> Int {
   guard let value = Int(text(name, String(otherwise))), value > 0 else {
-    fatalError("--\(name): \(text(name, "")); expected a positive number")
+    refuse("--\(name): \(text(name, "")); expected a positive number")
   }
   return value
 }
 
+checkOptions()
 let threads = option("threads", 1)
 let rounds = option("rounds", 9)
 let batch = option("batch", 64)
 let precision = text("precision", "fp32")
+if !["fp32", "bf16"].contains(precision) {
+  refuse("--precision: \(precision); expected fp32 or bf16")
+}
 let presetName = text("preset", "nano")
 let device = Device(threads: threads)
 openblas_set_num_threads(Int32(threads))
@@ -61,7 +87,7 @@ case "step":
 case "sample":
   let (times, operations) = try draws()
   row(times: times, operations: operations)
-default: fatalError("bench-compute: '\(work)'; expected step, sample, limit or products")
+default: refuse("'\(work)'; expected step, sample, limit or products")
 }
 
 /// Peak resident memory of this process, MiB.
@@ -89,7 +115,8 @@ func peakMemory() -> Int {
 /// The preset to measure, without LPIPS unless it is asked for.
 @MainActor func configuration() throws -> (ModelConfiguration, classes: Int) {
   guard let preset = Preset(rawValue: presetName) else {
-    fatalError("--preset: no preset \(presetName)")
+    let names = Preset.allCases.map(\.rawValue).joined(separator: ", ")
+    refuse("--preset: \(presetName); expected \(names)")
   }
   var configuration = preset.configuration
   if CommandLine.arguments.contains("--lpips") {

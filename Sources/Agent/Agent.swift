@@ -15,14 +15,12 @@ package final class Agent: Sendable {
   /// Wakes the claiming thread: a place is free, the agent is asked to leave.
   let work = WakeUp()
   /// How many sessions the claiming thread has opened.
-  private let claimSessions = Monitor(0)
+  let claimSessions = Monitor(0)
   /// Signalled once, when every thread shall end.
   let over = WakeUp()
 
   /// Seconds for which the ends of killed stages may wait to be reported.
   private static let reportTime = 10.0
-  /// Longest wait for a notification of ready work: it may have been lost with a session.
-  private static let pollInterval = 5.0
 
   package init(_ configuration: AgentConfiguration, logger: Logger) {
     self.configuration = configuration
@@ -106,122 +104,6 @@ package final class Agent: Sendable {
       for key in state.attempts.keys { state.kill(key, because: .lost) }
     }
     work.signal()
-  }
-
-  // MARK: claiming
-
-  private func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
-    var nextReap = 0.0
-    var wasIdle = false
-    var session = 0
-    while state.read({ $0.phase }) == .working {
-      work.drain()
-      guard let worker = state.read({ $0.worker }) else {
-        // Registration wakes this thread.
-        work.wait()
-        continue
-      }
-      do {
-        if monotonicSeconds() >= nextReap {
-          try connection.run { try WorkerQueue($0).reap() }
-          nextReap = monotonicSeconds() + configuration.beat
-        }
-        let free = configuration.slots - state.read { $0.attempts.count }
-        let jobs = free > 0 ? try claim(free, for: worker, &connection, after: &session) : []
-        for job in jobs { start(job, of: worker, scratch, &connection) }
-
-        if configuration.untilIdle, jobs.isEmpty, free == configuration.slots {
-          // Twice in a row: what became ready between the claim and the question is claimed then.
-          let isIdle = try !hasPendingWork(&connection)
-          if isIdle && wasIdle { return }
-          wasIdle = isIdle
-          if isIdle { continue }
-        } else {
-          wasIdle = false
-        }
-        let time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
-        _ = try connection.attempt {
-          try $0.wait(.seconds(time), wakeUp: work.descriptor)
-        }
-      } catch let lost as LeaseLost {
-        loseLease(of: worker, lost)
-      } catch let error as PostgresError where error.mayPass {
-        continue  // the next `run` waits for the server, and ends when the agent shall leave
-      } catch {
-        fail(AgentError("\(error)"))
-      }
-    }
-  }
-
-  /// - Parameter claimSession: the session of the last claim
-  private func claim(
-    _ count: Int, for worker: Int64, _ connection: inout RetryingConnection,
-    after claimSession: inout Int
-  ) throws -> [ClaimedJob] {
-    try connection.run { connection in
-      // The answer to a claim may have been lost with the session before: what it took is given back.
-      let session = claimSessions.read { $0 }
-      if session != claimSession { try releaseUnknown(of: worker, connection) }
-      claimSession = session
-      // What ended before the first that still runs is not looked at again.
-      let oldest = state.read { $0.attempts.keys.map(\.job).min() }
-      return try WorkerQueue(connection).claim(
-        worker: worker, count: count, oldest: oldest ?? 0)
-    }
-  }
-
-  private func releaseUnknown(of worker: Int64, _ connection: Connection) throws {
-    let known = state.read { Set($0.attempts.keys) }
-    for row in try connection.query(Queries.running, [.integer(worker)]) {
-      let key = Lease(job: try row.integer("id"), epoch: try row.integer("epoch"))
-      guard !known.contains(key) else { continue }
-      logger.warning("job \(key.job) was claimed unheard and is given back")
-      do {
-        try WorkerQueue(connection).release(key, message: "the claim was not heard")
-      } catch is LeaseLost {
-        // Somebody cancelled it meanwhile; or the worker itself is lost, which the claim will tell.
-      }
-    }
-  }
-
-  private func hasPendingWork(_ connection: inout RetryingConnection) throws -> Bool {
-    try connection.run {
-      try $0.query(
-        Queries.pending, [.texts(configuration.queues), .texts(configuration.kinds)]
-      ).single().boolean("pending")
-    }
-  }
-
-  private func start(
-    _ job: ClaimedJob, of worker: Int64, _ scratch: ScratchFolder,
-    _ connection: inout RetryingConnection
-  ) {
-    let key = job.lease
-    do throws(AgentError) {
-      let attempt = try RunningAttempt(job: job, configuration: configuration, scratch: scratch)
-      state.update { state in
-        state.attempts[key] = AgentState.Running(attempt: attempt)
-        // Lost or asked to leave since the claim.
-        if state.worker != worker {
-          state.kill(key, because: .lost)
-        } else if state.phase > .working {
-          state.stop(key, because: .drained, killAt: state.drainEnd)
-        }
-      }
-      logger.info("job \(key.job) (\(job.kind)): attempt \(key.epoch) started")
-      attempt.watch { end in
-        self.state.update {
-          $0.attempts[key]?.end = end
-          $0.attempts[key]?.killAt = nil
-        }
-      }
-    } catch {
-      do {
-        try send(ExitReport(notStarted: error), of: key, &connection)
-      } catch {
-        logger.error("job \(key.job): its end is not reported: \(error)")
-      }
-    }
   }
 
   // MARK: leaving

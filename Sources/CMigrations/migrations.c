@@ -112,6 +112,9 @@ static const unsigned char sql_0062[] = {
 static const unsigned char sql_0063[] = {
 #embed "../../migrations/0063_reap_deadlines.sql"
 };
+static const unsigned char sql_0064[] = {
+#embed "../../migrations/0064_hand_over.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
 };
@@ -179,6 +182,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0061, "0061_store_folder.sql"),
   MIGRATION(0062, "0062_slot_order.sql"),
   MIGRATION(0063, "0063_reap_deadlines.sql"),
+  MIGRATION(0064, "0064_hand_over.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -1,3 +1,5 @@
+import Postgres
+
 /// Where a job stands; migrations/0001_roles.sql says who moves it in and out.
 package enum JobState: String, Sendable, CaseIterable {
   case blocked, ready, running, succeeded, failed, cancelled, quarantined
@@ -95,6 +97,25 @@ package struct ClaimedJob: Sendable {
 
   /// Jobs that this attempt does: the elements of its part of an array, else one.
   package var count: Int { elements.map { $0.range.count } ?? 1 }
+}
+
+extension ClaimedJob {
+  /// - Parameter payload: three lines: job, epoch, run, kind and queue; the arguments; the run's name
+  ///   (`pra.claim`, migration 0064)
+  init(handed payload: String) throws(PostgresError) {
+    let lines = payload.split(separator: "\n", maxSplits: 2, omittingEmptySubsequences: false)
+    let words = lines[0].split(separator: " ")
+    guard lines.count == 3, words.count == 5, let job = Int64(words[0]),
+      let epoch = Int64(words[1]),
+      let run = Int64(words[2])
+    else {
+      throw PostgresError(
+        .unexpected, sqlState: "22P02", message: "this hands no job over: \"\(payload)\"")
+    }
+    self.init(
+      lease: Lease(job: job, epoch: epoch), run: run, runName: String(lines[2]),
+      kind: String(words[3]), queue: String(words[4]), arguments: String(lines[1]), elements: nil)
+  }
 }
 
 /// A job to enqueue; the defaults are those of `pra.enqueue`.

@@ -43,11 +43,19 @@ package struct WorkerQueue {
     }
   }
 
-  /// - Parameter oldest: lowest number of a job that still runs here; saves the server from looking
-  ///   at what has ended before
+  /// - Parameters:
+  ///   - oldest: lowest number of a job that still runs here; saves the server from looking at what has
+  ///     ended before
+  ///   - waits: fewer than `count` jobs mean that a later one may be handed over by a notification, until
+  ///     the next claim; the session listens to the worker's `channel` already
   /// - Returns: at most `count` jobs, and no more than the worker has slots free
-  package func claim(worker: Int64, count: Int = 1, oldest: Int64 = 0) throws -> [ClaimedJob] {
-    try ask(Queries.claim, [.integer(worker), .integer(count), .integer(oldest)]).map { row in
+  package func claim(worker: Int64, count: Int = 1, oldest: Int64 = 0, waits: Bool = false) throws
+    -> [ClaimedJob]
+  {
+    try ask(
+      waits ? Queries.claimOrWait : Queries.claim,
+      [.integer(worker), .integer(count), .integer(oldest)]
+    ).map { row in
       ClaimedJob(
         lease: try row.lease(), run: try row.integer("run"), runName: try row.string("run_name"),
         kind: try row.string("kind"), queue: try row.string("queue"),
@@ -58,6 +66,23 @@ package struct WorkerQueue {
             range: try row.integer("element_first")..<row.integer("element_end"))
         })
     }
+  }
+
+  /// Where a worker hears of jobs that are handed to it.
+  package static func channel(of worker: Int64) -> String { "pra_worker_\(worker)" }
+
+  /// What was handed to a worker by what its session heard.
+  package static func jobs(handedTo worker: Int64, by heard: [Connection.Notification]) throws
+    -> [ClaimedJob]
+  {
+    try heard.filter { $0.channel == channel(of: worker) }.map {
+      try ClaimedJob(handed: $0.payload)
+    }
+  }
+
+  /// From now on nothing is handed over; what was is among what runs on the worker.
+  package func stopWaiting(worker: Int64) throws {
+    _ = try ask(Queries.stopWaiting, [.integer(worker)])
   }
 
   /// Commits attempts that have nothing to store but that they are done; best for many short ones.

@@ -149,19 +149,32 @@ package final class Connection {
     try run("listen \(String(cString: quoted))")
   }
 
-  /// Waits for notifications and returns their channels, each once; none when the time is over or
-  /// the descriptor `wakeUp` becomes readable.
-  package func wait(_ time: Duration, wakeUp: Int32? = nil) throws(PostgresError) -> Set<String> {
+  /// What another session says: 8000 bytes at most (NOTIFY).
+  package struct Notification: Sendable, Equatable {
+    package let channel: String
+    package let payload: String
+
+    package init(channel: String, payload: String) {
+      (self.channel, self.payload) = (channel, payload)
+    }
+  }
+
+  /// Waits for notifications; none when the time is over or the descriptor `wakeUp` becomes readable.
+  package func wait(_ time: Duration, wakeUp: Int32? = nil) throws(PostgresError) -> [Notification]
+  {
     let end = ContinuousClock.now + time
     while true {
       guard PQconsumeInput(session) == 1 else { throw sessionError() }
-      var channels: Set<String> = []
+      var heard: [Notification] = []
       while let notification = PQnotifies(session) {
-        channels.insert(String(cString: notification.pointee.relname))
+        heard.append(
+          Notification(
+            channel: String(cString: notification.pointee.relname),
+            payload: String(cString: notification.pointee.extra)))
         PQfreemem(notification)
       }
       let left = end - ContinuousClock.now
-      if !channels.isEmpty || left <= .zero { return channels }
+      if !heard.isEmpty || left <= .zero { return heard }
       var descriptors = [pollfd(fd: PQsocket(session), events: Int16(POLLIN), revents: 0)]
       if let wakeUp {
         descriptors.append(pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0))

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import RunStore
 import Testing
 
@@ -56,5 +57,45 @@ import Testing
     try wait { try world.text("select count(*) from pra.workers") == "1" }
     agent.signal(SIGTERM)
     #expect(try agent.end() == .code(0))
+  }
+
+  @Test func aWaitingAgentIsHandedAJob() throws {
+    let world = try World()
+    let agent = try world.agent("a", "lease=200", "beat=100")
+    try wait { try world.text("select count(*) from pra_store.waiting_workers") == "1" }
+    let job = try world.enqueue(#"{"act": "train", "count": 3}"#)
+    #expect(try world.text("select worker_id from pra.attempts where job_id = \(job)") != nil)
+    try wait { try world.state(job) == "succeeded" }
+    // It waits again.
+    try wait { try world.text("select count(*) from pra_store.waiting_workers") == "1" }
+    agent.signal(SIGTERM)
+    #expect(try agent.end() == .code(0))
+    #expect(try world.text("select count(*) from pra_store.waiting_workers") == "0")
+  }
+
+  @Test func whatIsHandedToAnAgentThatLeavesGoesBackIntoLine() throws {
+    let world = try World()
+    let agent = try world.agent("a", "lease=200", "beat=100")
+    try wait { try world.text("select count(*) from pra_store.waiting_workers") == "1" }
+    let giver = try Connection(world.url)
+    try giver.run(
+      """
+      begin; set idle_in_transaction_session_timeout = 0;
+      select pra.enqueue('test', \(world.run), '{"act": "train"}')
+      """)
+    agent.signal(SIGTERM)
+    // It asks that nothing be handed over any more, and waits for what is.
+    try wait {
+      try world.text(
+        """
+        select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'
+        """) == "1"
+    }
+    try giver.run("commit")
+    #expect(try agent.end() == .code(0))
+    let job = try #require(Int64(try world.text("select id from pra.jobs") ?? ""))
+    #expect(try world.state(job) == "ready")
+    #expect(try world.end(job) == "released the worker leaves")
   }
 }

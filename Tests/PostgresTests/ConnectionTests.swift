@@ -117,8 +117,9 @@ import Testing
     let database = try TestDatabase.create()
     let (listener, speaker) = (try database.connect(), try database.connect())
     try listener.listen("pra_ready")
-    try speaker.run("notify pra_ready")
-    #expect(try listener.wait(.seconds(30)) == ["pra_ready"])
+    try speaker.run("notify pra_ready, 'a line'")
+    #expect(
+      try listener.wait(.seconds(30)) == [.init(channel: "pra_ready", payload: "a line")])
     #expect(try listener.wait(.zero) == [])
   }
 

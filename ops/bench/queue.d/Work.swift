@@ -35,6 +35,7 @@ struct Work {
     let worker = try queue.register(
       name: "bench-\(getpid())", kinds: ["noop", "timed", "sleep"], slots: 10_000,
       lease: .seconds(lease))
+    try connection.listen(WorkerQueue.channel(of: worker))
     let asleep = Monitor<[Lease]>([])
     beatInBackground(worker, asleep)
     print("ready")
@@ -47,6 +48,7 @@ struct Work {
     var oldest: Int64 = 0
     var count = isOneByOne ? 1 : Self.parts
     var nextReap = 0.0
+    var handed: [ClaimedJob] = []
     while true {
       // The agent reaps between two claims as well.
       if monotonicSeconds() >= nextReap {
@@ -56,7 +58,9 @@ struct Work {
         nextReap = monotonicSeconds() + beat
       }
       let asked = monotonicSeconds()
-      let jobs = try queue.claim(worker: worker, count: count, oldest: oldest)
+      let jobs =
+        handed.isEmpty
+        ? try queue.claim(worker: worker, count: count, oldest: oldest, waits: true) : handed
       if timesCalls { print("claim \(Int((monotonicSeconds() - asked) * 1e6))") }
       var leases: [Lease] = []
       var done = 0
@@ -88,10 +92,10 @@ struct Work {
         (said, saidAt) = (total, now)
       }
       if !jobs.isEmpty { fflush(nil) }
-      if jobs.isEmpty {
-        fflush(nil)
-        _ = try connection.wait(.milliseconds(Int.random(in: 500...1000)))
-      }
+      if jobs.isEmpty { fflush(nil) }
+      let heard = try connection.wait(
+        jobs.isEmpty ? .milliseconds(Int.random(in: 500...1000)) : .zero)
+      handed = try WorkerQueue.jobs(handedTo: worker, by: heard)
     }
   }
 

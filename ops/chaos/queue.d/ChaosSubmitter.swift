@@ -64,11 +64,24 @@ struct ChaosSubmitter {
       elements += size
       if dice.percent() < 8 { try disturb(known.randomElement(using: &dice)!, &dice, &server) }
       usleep(useconds_t.random(in: 0..<4000, using: &dice))
+      if dice.percent() < 10 { try letTheLineRunEmpty(&server) }
     }
     log.say("enqueued-all")
     try seeThemEnd(&server)
     log.say("ended-all")
     print("ended-all")
+  }
+
+  /// So that workers wait, and are handed the jobs that follow; a second at most.
+  private func letTheLineRunEmpty(_ server: inout RetryingConnection) throws {
+    for _ in 0..<20 {
+      let ready = try server.run {
+        try $0.query("select count(*) as n from pra.jobs where state = 'ready'").single().integer(
+          "n")
+      }
+      if ready == 0 { return }
+      usleep(50_000)
+    }
   }
 
   private func disturb(_ job: Int64, _ dice: inout Dice, _ server: inout RetryingConnection) throws

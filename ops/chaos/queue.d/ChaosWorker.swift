@@ -39,6 +39,7 @@ struct ChaosWorker {
     let worker = try queue.register(
       name: name, labels: "{\"host\": \"\(name)\"}", kinds: ["chaos"], slots: 6,
       lease: .seconds(1))
+    try connection.listen(WorkerQueue.channel(of: worker))
     var held: [Lease] = []
     var beatAt = 0.0
     while true {
@@ -60,15 +61,11 @@ struct ChaosWorker {
       if held.count < 6, dice.percent() < 50 {
         let jobs = try queue.claim(
           worker: worker, count: Int.random(in: 1...6, using: &dice),
-          oldest: held.map(\.job).min() ?? 0)
-        for job in jobs {
-          log.say(
-            "claimed", ("job", "\(job.lease.job)"), ("epoch", "\(job.lease.epoch)"),
-            ("worker", "\(worker)"))
-        }
-        held += jobs.map(\.lease)
-        if jobs.isEmpty { usleep(10_000) }
+          oldest: held.map(\.job).min() ?? 0, waits: dice.percent() < 80)
+        take(jobs, "claimed", worker, &held)
+        if jobs.isEmpty { try hear(.milliseconds(10), connection, worker, &held) }
       }
+      try hear(.zero, connection, worker, &held)
       guard let lease = held.randomElement(using: &dice) else { continue }
       switch dice.percent() {
       case ..<25:
@@ -87,12 +84,28 @@ struct ChaosWorker {
         for lease in batch where accepted.contains(lease.job) {
           log.say("finished", ("job", "\(lease.job)"), ("epoch", "\(lease.epoch)"))
         }
-        held = []
+        // One whose cancelling was asked for is not accepted, and runs until a beat has told so.
+        held.removeAll { accepted.contains($0.job) }
       case ..<90: try end(lease, &held) { try queue.reportExit(lease, .fault) }
       case ..<95: try end(lease, &held) { try queue.release(lease) }
       default: usleep(useconds_t.random(in: 0..<50_000, using: &dice))
       }
     }
+  }
+
+  private func hear(
+    _ time: Duration, _ connection: Connection, _ worker: Int64, _ held: inout [Lease]
+  ) throws {
+    let jobs = try WorkerQueue.jobs(handedTo: worker, by: connection.wait(time))
+    take(jobs, "handed", worker, &held)
+  }
+
+  private func take(_ jobs: [ClaimedJob], _ how: String, _ worker: Int64, _ held: inout [Lease]) {
+    for job in jobs {
+      log.say(
+        how, ("job", "\(job.lease.job)"), ("epoch", "\(job.lease.epoch)"), ("worker", "\(worker)"))
+    }
+    held += jobs.map(\.lease)
   }
 
   private func write(_ lease: Lease, _ connection: Connection, _ sql: String) throws {

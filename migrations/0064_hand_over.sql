@@ -14,8 +14,12 @@ create unlogged table pra_store.waiting_workers (
   kinds text[] not null,
   -- The highest number of a job when it began to wait. It knows of none above, and so it lets the server count what
   -- runs there from the lowest of those it knows.
-  above bigint not null
+  above bigint not null,
+  -- Which part of its places was taken then. Who has most of them free is the next, and of those alike who waits longest.
+  busy real not null,
+  since timestamptz not null default clock_timestamp()
 );
+create index waiting_workers_line on pra_store.waiting_workers (busy, since);
 comment on table pra_store.waiting_workers is 'Workers to which the next job may be handed';
 
 -- As pra.claim with three parameters. A worker that waits and comes back with less than it asked for may from now
@@ -44,12 +48,15 @@ begin
     and pg_try_advisory_lock_shared(1886549867, (worker & 2147483647)::integer) then
     perform set_config('pra.waits', worker::text, false);
   end if;
-  insert into pra_store.waiting_workers (worker_id, queues, kinds, above)
-  select w.id, w.queues, w.kinds, coalesce(pg_sequence_last_value('pra_store.jobs_id_seq'), 0)
+  insert into pra_store.waiting_workers (worker_id, queues, kinds, above, busy)
+  select w.id, w.queues, w.kinds, coalesce(pg_sequence_last_value('pra_store.jobs_id_seq'), 0),
+    r.running::real / w.slots
   from pra_store.workers as w
-  where w.id = worker and not w.draining and w.drain_requested_at is null and w.slots > (
-    select count(*) from pra_store.jobs as j
-    where j.worker_id = worker and j.state = 'running' and j.id >= coalesce(claim.oldest, 0))
+  cross join lateral (
+    select count(*) as running from pra_store.jobs as j
+    where j.worker_id = worker and j.state = 'running' and j.id >= coalesce(claim.oldest, 0)
+  ) as r
+  where w.id = worker and not w.draining and w.drain_requested_at is null and r.running < w.slots
     -- It is there still while a job is handed over; to insert it would be to wait for that.
     and not exists (select from pra_store.waiting_workers as i where i.worker_id = worker);
 end
@@ -90,6 +97,8 @@ create function pra_store.waiting_worker(
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_sort = off
+set enable_material = off
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -97,6 +106,7 @@ set jit = off
 as $$
 #variable_conflict use_column
 begin
+  -- In the order of their index, so that the first that fits is the last that is looked at.
   select i.worker_id, r.name into worker, run_name
   from pra_store.waiting_workers as i
   join pra_store.workers as w on w.id = i.worker_id
@@ -116,6 +126,7 @@ begin
       select from pra_store.jobs as j
       where j.state = 'ready' and j.due and j.id is distinct from made)
     and (made > i.above) is not false
+  order by i.busy, i.since
   limit 1
   for update of i skip locked;
   if worker is null then

@@ -93,6 +93,24 @@ import Testing
     #expect(try waiter.handed().map(\.lease.job) == [next])
   }
 
+  @Test func jobsSpreadOverTheWorkersByTheirFreePlaces() throws {
+    let world = try QueueWorld()
+    let (small, large) = (try Waiter(world, slots: 2), try Waiter(world, slots: 4))
+    var held: [Int64: [Int64]] = [:]
+    for _ in 0..<6 {
+      for waiter in [small, large] {
+        try waiter.wait(oldest: held[waiter.worker]?.min() ?? 0)
+      }
+      let job = try world.job()
+      for waiter in [small, large] {
+        held[waiter.worker, default: []] += try waiter.handed().map(\.lease.job)
+      }
+      #expect(held.values.joined().contains(job))
+      if held.values.joined().count == 3 { #expect(Set(held.values.map(\.count)) == [1, 2]) }
+    }
+    #expect(held[small.worker]?.count == 2 && held[large.worker]?.count == 4)
+  }
+
   @Test func requirementsAreThoseOfTheWorker() throws {
     let world = try QueueWorld()
     let (small, large) = (

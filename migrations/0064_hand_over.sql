@@ -2,8 +2,8 @@
 --
 -- Enqueuing told all workers that wait, and each of them claimed: with 48 of them a job cost the server 18 ms and
 -- started after 9. Now a worker that found nothing may say that it waits. The enqueue of a job that needs nothing
--- special takes one of those, writes the job as running there, with its attempt, and notifies that worker alone, on
--- its own channel; the notification carries all that a claim would have returned.
+-- special takes one of those, writes the job as running there, with its attempt, and notifies that worker alone, on a
+-- channel that only it knows; the notification carries all that a claim would have returned.
 
 set local role pra_owner;
 
@@ -12,6 +12,7 @@ create unlogged table pra_store.waiting_workers (
   worker_id bigint primary key,
   queues text[] not null,
   kinds text[] not null,
+  channel text not null,
   -- The highest number of a job when it began to wait. It knows of none above, and so it lets the server count what
   -- runs there from the lowest of those it knows.
   above bigint not null,
@@ -22,12 +23,12 @@ create unlogged table pra_store.waiting_workers (
 create index waiting_workers_line on pra_store.waiting_workers (busy, since);
 comment on table pra_store.waiting_workers is 'Workers to which the next job may be handed';
 
--- As pra.claim with three parameters. A worker that waits and comes back with less than it asked for may from now
--- on get a job by notification:
---   channel  pra_worker_N, to which its session listens, N being its number
+-- As pra.claim with three parameters. A worker that comes back with less than it asked for may from now on get a job
+-- by a notification, until its next claim:
+--   channel  to which its session listens: pra_handed_ and 32 digits that it has drawn by chance. Every session of the
+--            database may notify and listen, so whoever knew the name could give orders and read.
 --   payload  three lines: job, epoch, run, kind and queue, with one space between; the arguments; the run's name
--- Its next claim ends the waiting.
-create function pra.claim(worker bigint, count integer, oldest bigint, waits boolean)
+create function pra.claim(worker bigint, count integer, oldest bigint, channel text)
 returns table (
   job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb,
   priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint
@@ -38,9 +39,13 @@ as $$
 declare
   found_here integer;
 begin
+  if channel is null or channel !~ '^pra_handed_[0-9a-f]{32}$' then
+    raise exception 'channel: "%" is not pra_handed_ and 32 digits of 0-9 and a-f', channel
+      using errcode = 'PR003';
+  end if;
   return query select * from pra.claim(claim.worker, claim.count, claim.oldest);
   get diagnostics found_here = row_count;
-  if not waits or found_here >= claim.count then
+  if found_here >= claim.count then
     return;
   end if;
   -- Held until the session ends, which is how others see that it has.
@@ -48,8 +53,8 @@ begin
     and pg_try_advisory_lock_shared(1886549867, (worker & 2147483647)::integer) then
     perform set_config('pra.waits', worker::text, false);
   end if;
-  insert into pra_store.waiting_workers (worker_id, queues, kinds, above, busy)
-  select w.id, w.queues, w.kinds, coalesce(pg_sequence_last_value('pra_store.jobs_id_seq'), 0),
+  insert into pra_store.waiting_workers (worker_id, queues, kinds, channel, above, busy)
+  select w.id, w.queues, w.kinds, claim.channel, coalesce(pg_sequence_last_value('pra_store.jobs_id_seq'), 0),
     r.running::real / w.slots
   from pra_store.workers as w
   cross join lateral (
@@ -70,9 +75,9 @@ begin atomic
 end;
 
 revoke execute on function pra.stop_waiting from public;
-revoke execute on function pra.claim(bigint, integer, bigint, boolean) from public;
+revoke execute on function pra.claim(bigint, integer, bigint, text) from public;
 grant execute on function pra.stop_waiting to pra_worker;
-grant execute on function pra.claim(bigint, integer, bigint, boolean) to pra_worker;
+grant execute on function pra.claim(bigint, integer, bigint, text) to pra_worker;
 
 -- Whether a job is being handed to a worker at this moment, by a transaction that has not ended. Otherwise it waits
 -- no more.
@@ -92,7 +97,8 @@ $$;
 -- A worker that waits for such a job, where nothing else is in line; it waits no more. It may get work, has beaten in
 -- the first half of its lease, and its session is there.
 create function pra_store.waiting_worker(
-  kind text, queue text, run bigint, requirements jsonb, made bigint, out worker bigint, out run_name text
+  kind text, queue text, run bigint, requirements jsonb, made bigint, out worker bigint, out channel text,
+  out run_name text
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -107,7 +113,7 @@ as $$
 #variable_conflict use_column
 begin
   -- In the order of their index, so that the first that fits is the last that is looked at.
-  select i.worker_id, r.name into worker, run_name
+  select i.worker_id, i.channel, r.name into worker, channel, run_name
   from pra_store.waiting_workers as i
   join pra_store.workers as w on w.id = i.worker_id
   join pra_store.runs as r on r.id = run
@@ -141,15 +147,15 @@ $$;
 
 -- Tells a worker of the job that runs there now.
 create function pra_store.tell(
-  worker bigint, job bigint, kind text, queue text, run bigint, run_name text, arguments jsonb
+  chosen record, job bigint, kind text, queue text, run bigint, arguments jsonb
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into pra_store.attempts (job_id, epoch, worker_id) values (job, 1, worker);
+  insert into pra_store.attempts (job_id, epoch, worker_id) values (job, 1, chosen.worker);
   perform pg_notify(
-    'pra_worker_' || worker,
-    concat_ws(' ', job, 1, run, kind, queue) || E'\n' || arguments || E'\n' || run_name);
+    chosen.channel,
+    concat_ws(' ', job, 1, run, kind, queue) || E'\n' || arguments || E'\n' || chosen.run_name);
 end
 $$;
 
@@ -173,8 +179,7 @@ begin
   update pra_store.jobs
   set state = 'running', epoch = 1, worker_id = chosen.worker, started_at = clock_timestamp()
   where id = made;
-  perform pra_store.tell(
-    chosen.worker, made, job.kind, job.queue, job.run_id, chosen.run_name, job.arguments);
+  perform pra_store.tell(chosen, made, job.kind, job.queue, job.run_id, job.arguments);
   return true;
 end
 $$;
@@ -232,8 +237,7 @@ begin',
             extract(epoch from clock_timestamp())::double precision - 600 * enqueue.priority)
           returning id into made;
           perform pra_store.tell(
-            chosen.worker, made, enqueue.kind, enqueue.queue, enqueue.run, chosen.run_name,
-            enqueue.arguments);
+            chosen, made, enqueue.kind, enqueue.queue, enqueue.run, enqueue.arguments);
           return made;
         end if;
       end if;

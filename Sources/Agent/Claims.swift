@@ -11,9 +11,10 @@ extension Agent {
   private static let pollInterval = 5.0
 
   /// One session of one registration.
-  private struct ClaimSession: Equatable {
+  private struct ClaimSession {
     var number = 0
     var worker: Int64 = 0
+    var channel = ""
   }
 
   /// Who ends when it is idle waits for nothing, and so is handed nothing.
@@ -53,7 +54,7 @@ extension Agent {
         let heard = try connection.attempt {
           try $0.wait(.seconds(time), wakeUp: work.descriptor)
         }
-        for job in try WorkerQueue.jobs(handedTo: worker, by: heard) {
+        for job in try WorkerQueue.jobs(handedOn: session.channel, by: heard) {
           start(job, of: worker, scratch, &connection)
         }
       } catch let lost as LeaseLost {
@@ -72,19 +73,22 @@ extension Agent {
     after last: inout ClaimSession
   ) throws -> [ClaimedJob] {
     try connection.run { connection in
-      let session = ClaimSession(number: claimSessions.read { $0 }, worker: worker)
-      if isWaiting, session != last {
-        try connection.listen(WorkerQueue.channel(of: worker))
+      let number = claimSessions.read { $0 }
+      if number != last.number || worker != last.worker {
+        let session = ClaimSession(
+          number: number, worker: worker, channel: WorkerQueue.newChannel())
+        if isWaiting { try connection.listen(session.channel) }
+        // What was claimed by the session before, or handed to it, may have been lost with it.
+        if number != last.number {
+          try releaseUnknown(of: worker, connection, "the claim was not heard")
+        }
+        last = session
       }
-      // What was claimed by the session before, or handed to it, may have been lost with it.
-      if session.number != last.number {
-        try releaseUnknown(of: worker, connection, "the claim was not heard")
-      }
-      last = session
       // What ended before the first that still runs is not looked at again.
       let oldest = state.read { $0.attempts.keys.map(\.job).min() }
       return try WorkerQueue(connection).claim(
-        worker: worker, count: count, oldest: oldest ?? 0, waits: isWaiting)
+        worker: worker, count: count, oldest: oldest ?? 0,
+        waitsOn: isWaiting ? last.channel : nil)
     }
   }
 

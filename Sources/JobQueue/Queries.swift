@@ -57,7 +57,7 @@ package enum Queries {
     """
   package static let claimOrWait = """
     select job, epoch, run, run_name, kind, queue, arguments, array_job, element_first, element_end
-    from pra.claim($1, $2, $3, true)
+    from pra.claim($1, $2, $3, $4)
     """
   package static let stopWaiting = "select pra.stop_waiting($1)"
   package static let reportExit = """

@@ -46,15 +46,15 @@ package struct WorkerQueue {
   /// - Parameters:
   ///   - oldest: lowest number of a job that still runs here; saves the server from looking at what has
   ///     ended before
-  ///   - waits: fewer than `count` jobs mean that a later one may be handed over by a notification, until
-  ///     the next claim; the session listens to the worker's `channel` already
+  ///   - channel: to which the session listens already; fewer than `count` jobs mean that a later one may be
+  ///     handed over by a notification there, until the next claim
   /// - Returns: at most `count` jobs, and no more than the worker has slots free
-  package func claim(worker: Int64, count: Int = 1, oldest: Int64 = 0, waits: Bool = false) throws
-    -> [ClaimedJob]
-  {
+  package func claim(
+    worker: Int64, count: Int = 1, oldest: Int64 = 0, waitsOn channel: String? = nil
+  ) throws -> [ClaimedJob] {
     try ask(
-      waits ? Queries.claimOrWait : Queries.claim,
-      [.integer(worker), .integer(count), .integer(oldest)]
+      channel == nil ? Queries.claim : Queries.claimOrWait,
+      [.integer(worker), .integer(count), .integer(oldest)] + (channel.map { [.text($0)] } ?? [])
     ).map { row in
       ClaimedJob(
         lease: try row.lease(), run: try row.integer("run"), runName: try row.string("run_name"),
@@ -68,16 +68,20 @@ package struct WorkerQueue {
     }
   }
 
-  /// Where a worker hears of jobs that are handed to it.
-  package static func channel(of worker: Int64) -> String { "pra_worker_\(worker)" }
+  /// A channel for one session of a worker. Others cannot guess it, and so neither give orders nor read.
+  package static func newChannel() -> String {
+    "pra_handed_"
+      + (0..<16).map { _ in
+        let byte = String(UInt8.random(in: .min ... .max), radix: 16)
+        return byte.count == 2 ? byte : "0" + byte
+      }.joined()
+  }
 
-  /// What was handed to a worker by what its session heard.
-  package static func jobs(handedTo worker: Int64, by heard: [Connection.Notification]) throws
+  /// What was handed over by what a session heard.
+  package static func jobs(handedOn channel: String, by heard: [Connection.Notification]) throws
     -> [ClaimedJob]
   {
-    try heard.filter { $0.channel == channel(of: worker) }.map {
-      try ClaimedJob(handed: $0.payload)
-    }
+    try heard.filter { $0.channel == channel }.map { try ClaimedJob(handed: $0.payload) }
   }
 
   /// From now on nothing is handed over; what was is among what runs on the worker.

@@ -10,17 +10,18 @@ import Testing
     let session: Connection
     let queue: WorkerQueue
     let worker: Int64
+    let channel = WorkerQueue.newChannel()
 
     init(_ world: QueueWorld, labels: String = "{}", slots: Int = 1) throws {
       session = try world.database.connect(.worker)
       queue = WorkerQueue(session)
       worker = try world.worker(labels: labels, slots: slots)
       try session.listen("pra_ready")
-      try session.listen(WorkerQueue.channel(of: worker))
+      try session.listen(channel)
     }
 
     func wait(oldest: Int64 = 0) throws {
-      #expect(try queue.claim(worker: worker, count: 100, oldest: oldest, waits: true).isEmpty)
+      #expect(try queue.claim(worker: worker, count: 100, oldest: oldest, waitsOn: channel).isEmpty)
     }
 
     /// What it hears, a round trip later at the latest.
@@ -30,7 +31,7 @@ import Testing
     }
 
     func handed() throws -> [ClaimedJob] {
-      try WorkerQueue.jobs(handedTo: worker, by: try heard())
+      try WorkerQueue.jobs(handedOn: channel, by: try heard())
     }
   }
 
@@ -61,7 +62,7 @@ import Testing
     let heard = [(first, try first.heard()), (second, try second.heard())]
     let told = try #require(heard.first { !$0.1.isEmpty })
     #expect(heard.map(\.1.count).sorted() == [0, 1])
-    let handed = try #require(try WorkerQueue.jobs(handedTo: told.0.worker, by: told.1).first)
+    let handed = try #require(try WorkerQueue.jobs(handedOn: told.0.channel, by: told.1).first)
     #expect(handed.lease == Lease(job: job, epoch: 1))
     let place = "worker_id || ' ' || epoch || ' ' || (ended_at is null) from pra.attempts"
     #expect(try world.value("select \(place)") == "\(told.0.worker) 1 true")
@@ -193,7 +194,8 @@ import Testing
     // Nothing waits for the transaction.
     let claimed = try waiter.queue.claim(worker: waiter.worker, count: 9).map(\.lease)
     #expect(claimed.count == 1)
-    #expect(try waiter.queue.claim(worker: waiter.worker, count: 9, waits: true).isEmpty)
+    #expect(
+      try waiter.queue.claim(worker: waiter.worker, count: 9, waitsOn: waiter.channel).isEmpty)
     try giver.run("commit")
     let handed = try #require(try waiter.handed().first)
     #expect(try waiter.queue.claim(worker: waiter.worker, count: 9).isEmpty)
@@ -285,5 +287,23 @@ import Testing
     let asked = "pra_store.waiting_worker('train', 'default', \(world.run), '[]'"
     #expect(try world.value("select worker from \(asked), \(drawn))") == nil)
     #expect(try world.value("select worker from \(asked), \(drawn) + 1)") == "\(waiter.worker)")
+  }
+
+  @Test func aChannelIsOneThatNobodyGuesses() throws {
+    let world = try QueueWorld()
+    let worker = try world.worker()
+    #expect(WorkerQueue.newChannel() != WorkerQueue.newChannel())
+    for channel in ["pra_ready", "pra_handed_1", WorkerQueue.newChannel() + "0"] {
+      let error = #expect(throws: PostgresError.self) {
+        try world.workers.claim(worker: worker, waitsOn: channel)
+      }
+      #expect(error?.message.contains("channel: \"\(channel)\" is not pra_handed_ and 32") == true)
+    }
+    for role in [DatabaseRole.read, .submit, .worker] {
+      let error = #expect(throws: PostgresError.self) {
+        try world.database.connect(role).query("select channel from pra_store.waiting_workers")
+      }
+      #expect(error?.sqlState == "42501")
+    }
   }
 }

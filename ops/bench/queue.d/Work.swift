@@ -35,7 +35,8 @@ struct Work {
     let worker = try queue.register(
       name: "bench-\(getpid())", kinds: ["noop", "timed", "sleep"], slots: 10_000,
       lease: .seconds(lease))
-    try connection.listen(WorkerQueue.channel(of: worker))
+    let channel = WorkerQueue.newChannel()
+    try connection.listen(channel)
     let asleep = Monitor<[Lease]>([])
     beatInBackground(worker, asleep)
     print("ready")
@@ -60,7 +61,7 @@ struct Work {
       let asked = monotonicSeconds()
       let jobs =
         handed.isEmpty
-        ? try queue.claim(worker: worker, count: count, oldest: oldest, waits: true) : handed
+        ? try queue.claim(worker: worker, count: count, oldest: oldest, waitsOn: channel) : handed
       if timesCalls { print("claim \(Int((monotonicSeconds() - asked) * 1e6))") }
       var leases: [Lease] = []
       var done = 0
@@ -95,7 +96,7 @@ struct Work {
       if jobs.isEmpty { fflush(nil) }
       let heard = try connection.wait(
         jobs.isEmpty ? .milliseconds(Int.random(in: 500...1000)) : .zero)
-      handed = try WorkerQueue.jobs(handedTo: worker, by: heard)
+      handed = try WorkerQueue.jobs(handedOn: channel, by: heard)
     }
   }
 

@@ -39,7 +39,8 @@ struct ChaosWorker {
     let worker = try queue.register(
       name: name, labels: "{\"host\": \"\(name)\"}", kinds: ["chaos"], slots: 6,
       lease: .seconds(1))
-    try connection.listen(WorkerQueue.channel(of: worker))
+    let channel = WorkerQueue.newChannel()
+    try connection.listen(channel)
     var held: [Lease] = []
     var beatAt = 0.0
     while true {
@@ -61,11 +62,11 @@ struct ChaosWorker {
       if held.count < 6, dice.percent() < 50 {
         let jobs = try queue.claim(
           worker: worker, count: Int.random(in: 1...6, using: &dice),
-          oldest: held.map(\.job).min() ?? 0, waits: dice.percent() < 80)
+          oldest: held.map(\.job).min() ?? 0, waitsOn: dice.percent() < 80 ? channel : nil)
         take(jobs, "claimed", worker, &held)
-        if jobs.isEmpty { try hear(.milliseconds(10), connection, worker, &held) }
+        if jobs.isEmpty { try hear(.milliseconds(10), connection, channel, worker, &held) }
       }
-      try hear(.zero, connection, worker, &held)
+      try hear(.zero, connection, channel, worker, &held)
       guard let lease = held.randomElement(using: &dice) else { continue }
       switch dice.percent() {
       case ..<25:
@@ -94,9 +95,10 @@ struct ChaosWorker {
   }
 
   private func hear(
-    _ time: Duration, _ connection: Connection, _ worker: Int64, _ held: inout [Lease]
+    _ time: Duration, _ connection: Connection, _ channel: String, _ worker: Int64,
+    _ held: inout [Lease]
   ) throws {
-    let jobs = try WorkerQueue.jobs(handedTo: worker, by: connection.wait(time))
+    let jobs = try WorkerQueue.jobs(handedOn: channel, by: connection.wait(time))
     take(jobs, "handed", worker, &held)
   }
 

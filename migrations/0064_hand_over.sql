@@ -145,20 +145,6 @@ begin
 end
 $$;
 
--- Tells a worker of the job that runs there now.
-create function pra_store.tell(
-  chosen record, job bigint, kind text, queue text, run bigint, arguments jsonb
-) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into pra_store.attempts (job_id, epoch, worker_id) values (job, 1, chosen.worker);
-  perform pg_notify(
-    chosen.channel,
-    concat_ws(' ', job, 1, run, kind, queue) || E'\n' || arguments || E'\n' || chosen.run_name);
-end
-$$;
-
 -- Hands over a job that is in line since a moment ago. Returns whether there was a worker for it.
 create function pra_store.hand_over(made bigint) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -171,21 +157,24 @@ begin
   if octet_length(job.arguments::text) > 7000 then
     return false;
   end if;
-  select * into chosen
-  from pra_store.waiting_worker(job.kind, job.queue, job.run_id, job.requirements, made);
+  chosen := pra_store.waiting_worker(job.kind, job.queue, job.run_id, job.requirements, made);
   if chosen.worker is null then
     return false;
   end if;
   update pra_store.jobs
   set state = 'running', epoch = 1, worker_id = chosen.worker, started_at = clock_timestamp()
   where id = made;
-  perform pra_store.tell(chosen, made, job.kind, job.queue, job.run_id, job.arguments);
+  insert into pra_store.attempts (job_id, epoch, worker_id) values (made, 1, chosen.worker);
+  perform pg_notify(
+    chosen.channel,
+    concat_ws(' ', made, 1, job.run_id, job.kind, job.queue) || E'\n' || job.arguments || E'\n'
+      || chosen.run_name);
   return true;
 end
 $$;
 
 revoke execute on function
-  pra_store.is_handed_a_job, pra_store.waiting_worker, pra_store.tell, pra_store.hand_over
+  pra_store.is_handed_a_job, pra_store.waiting_worker, pra_store.hand_over
   from public, pra_submit, pra_worker, pra_read;
 
 -- Writes a function anew, with each second text in place of the first before it, which stands there once.
@@ -224,8 +213,7 @@ begin',
       insert', '      end if;
       -- A notification has 8000 bytes at most.
       if is_awaited and octet_length(enqueue.arguments::text) <= 7000 then
-        select * into chosen
-        from pra_store.waiting_worker(enqueue.kind, enqueue.queue, enqueue.run, ''[]'', null);
+        chosen := pra_store.waiting_worker(enqueue.kind, enqueue.queue, enqueue.run, ''[]'', null);
         if chosen.worker is not null then
           insert into pra_store.jobs (
             run_id, kind, queue, arguments, priority, state, run_after, epoch, worker_id, started_at,
@@ -236,8 +224,11 @@ begin',
             enqueue.fault_retries, enqueue.lost_retries, enqueue.timeout_retries, lane,
             extract(epoch from clock_timestamp())::double precision - 600 * enqueue.priority)
           returning id into made;
-          perform pra_store.tell(
-            chosen, made, enqueue.kind, enqueue.queue, enqueue.run, enqueue.arguments);
+          insert into pra_store.attempts (job_id, epoch, worker_id) values (made, 1, chosen.worker);
+          perform pg_notify(
+            chosen.channel,
+            concat_ws('' '', made, 1, run, enqueue.kind, enqueue.queue) || E''\n'' || enqueue.arguments
+              || E''\n'' || chosen.run_name);
           return made;
         end if;
       end if;

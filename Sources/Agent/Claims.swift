@@ -78,8 +78,10 @@ extension Agent {
         let session = ClaimSession(
           number: number, worker: worker, channel: WorkerQueue.newChannel())
         if isWaiting { try connection.listen(session.channel) }
-        // What was claimed by the session before, or handed to it, may have been lost with it.
+        // What was claimed by the session before, or handed to it, may have been lost with it; also what is
+        // handed to it at this moment, for which the first waits and which the second then sees.
         if number != last.number {
+          if isWaiting { try WorkerQueue(connection).stopWaiting(worker: worker) }
           try releaseUnknown(of: worker, connection, "the claim was not heard")
         }
         last = session

@@ -98,4 +98,36 @@ import Testing
     #expect(try world.state(job) == "ready")
     #expect(try world.end(job) == "released the worker leaves")
   }
+
+  @Test func whatIsHandedToASessionThatBrokeIsGivenBack() throws {
+    let world = try World()
+    let agent = try world.agent("a", "lease=200", "beat=100")
+    try wait { try world.text("select count(*) from pra_store.waiting_workers") == "1" }
+    let giver = try Connection(world.url)
+    try giver.run(
+      """
+      begin; set idle_in_transaction_session_timeout = 0;
+      select pra.enqueue('test', \(world.run), '{"act": "train", "count": 3}')
+      """)
+    let broken = """
+      select pg_terminate_backend(pid, 60000) from pg_stat_activity
+      where datname = current_database() and application_name = 'pra worker a claim'
+      """
+    #expect(try world.text(broken) == "true")
+    // The next session waits for what is handed to the one before, which will not hear of it.
+    try wait {
+      try world.text(
+        """
+        select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'
+        """) == "1"
+    }
+    try giver.run("commit")
+    let job = try #require(Int64(try world.text("select id from pra.jobs") ?? ""))
+    try wait { try world.state(job) == "succeeded" }
+    #expect(try world.end(job) == "released the claim was not heard")
+    #expect(try world.end(job, 2) == "succeeded 0")
+    agent.signal(SIGTERM)
+    #expect(try agent.end() == .code(0))
+  }
 }

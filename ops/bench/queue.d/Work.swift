@@ -58,11 +58,12 @@ struct Work {
         if timesCalls { print("reap \(Int((monotonicSeconds() - asked) * 1e6))") }
         nextReap = monotonicSeconds() + beat
       }
-      let asked = monotonicSeconds()
-      let jobs =
-        handed.isEmpty
-        ? try queue.claim(worker: worker, count: count, oldest: oldest, waitsOn: channel) : handed
-      if timesCalls { print("claim \(Int((monotonicSeconds() - asked) * 1e6))") }
+      var jobs = handed
+      if jobs.isEmpty {
+        let asked = monotonicSeconds()
+        jobs = try queue.claim(worker: worker, count: count, oldest: oldest, waitsOn: channel)
+        if timesCalls { print("claim \(Int((monotonicSeconds() - asked) * 1e6))") }
+      }
       var leases: [Lease] = []
       var done = 0
       for job in jobs {
@@ -92,8 +93,7 @@ struct Work {
         print("done \(total)")
         (said, saidAt) = (total, now)
       }
-      if !jobs.isEmpty { fflush(nil) }
-      if jobs.isEmpty { fflush(nil) }
+      fflush(nil)
       let heard = try connection.wait(
         jobs.isEmpty ? .milliseconds(Int.random(in: 500...1000)) : .zero)
       handed = try WorkerQueue.jobs(handedOn: channel, by: heard)

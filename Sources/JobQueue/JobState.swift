@@ -141,6 +141,12 @@ package struct NewJob: Sendable {
   /// One row for many jobs.
   package var array: JobArray?
 
+  /// Whether it asks for nothing but its place in a line.
+  package var isPlain: Bool {
+    delay == .zero && after.isEmpty && requirements.isEmpty && idempotencyKey == nil
+      && timeLimit == nil && limits.isEmpty && deadline == nil && array == nil
+  }
+
   package init(kind: String, run: Int64, arguments: String = "{}") {
     self.kind = kind
     self.run = run

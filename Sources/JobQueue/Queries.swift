@@ -11,6 +11,10 @@ package enum Queries {
       array_limit => $15, pack => $16, first_path => $17, end_path => $18, elementwise => $19,
       gang => $20) as id
     """
+  /// For a job that asks for nothing else: what is not sent need not be written and read.
+  package static let enqueuePlain = """
+    select pra.enqueue(kind => $1, run => $2, arguments => $3::jsonb, queue => $4, priority => $5) as id
+    """
   package static let enqueueMany = """
     select pra.enqueue_many(
       kind => $1, run => $2,
@@ -80,7 +84,8 @@ package enum Queries {
   package static let reap = "select pra.reap() as count"
 
   package static let all = [
-    createRun, enqueue, enqueueMany, setLimit, setVariant, schedule, unschedule, pauseSchedule,
+    createRun, enqueue, enqueuePlain, enqueueMany, setLimit, setVariant, schedule, unschedule,
+    pauseSchedule,
     drain, undrain, forgiveHost, setRunWeight, setUserWeight, why, finishMany, cancel,
     cancelRun, retry, preempt, pauseRun, resumeRun, pauseQueue, resumeQueue, whyPending,
     jobState, registerWorker, heartbeat, claim, claimOrWait, stopWaiting, reportExit, release,

@@ -23,7 +23,16 @@ package struct SubmitQueue {
 
   /// - Returns: the job's number; the same for the same key
   package func enqueue(_ job: NewJob) throws(PostgresError) -> Int64 {
-    try connection.query(
+    if job.isPlain {
+      return try connection.query(
+        Queries.enqueuePlain,
+        [
+          .text(job.kind), .integer(job.run), .text(job.arguments), .text(job.queue),
+          .integer(job.priority),
+        ]
+      ).single().integer("id")
+    }
+    return try connection.query(
       Queries.enqueue,
       [
         .text(job.kind), .integer(job.run), .text(job.arguments), .text(job.queue),

@@ -119,7 +119,7 @@ extension ClaimedJob {
 }
 
 /// A job to enqueue; the defaults are those of `pra.enqueue`.
-package struct NewJob: Sendable {
+package struct NewJob: Sendable, Equatable {
   package var kind: String
   package var run: Int64
   /// JSON object.
@@ -142,9 +142,10 @@ package struct NewJob: Sendable {
   package var array: JobArray?
 
   /// Whether it asks for nothing but its place in a line.
-  package var isPlain: Bool {
-    delay == .zero && after.isEmpty && requirements.isEmpty && idempotencyKey == nil
-      && timeLimit == nil && limits.isEmpty && deadline == nil && array == nil
+  var isPlain: Bool {
+    var plain = NewJob(kind: kind, run: run, arguments: arguments)
+    (plain.queue, plain.priority) = (queue, priority)
+    return self == plain
   }
 
   package init(kind: String, run: Int64, arguments: String = "{}") {

@@ -85,11 +85,10 @@ package enum Queries {
 
   package static let all = [
     createRun, enqueue, enqueuePlain, enqueueMany, setLimit, setVariant, schedule, unschedule,
-    pauseSchedule,
-    drain, undrain, forgiveHost, setRunWeight, setUserWeight, why, finishMany, cancel,
+    pauseSchedule, drain, undrain, forgiveHost, setRunWeight, setUserWeight, why, finishMany,
+    cancel,
     cancelRun, retry, preempt, pauseRun, resumeRun, pauseQueue, resumeQueue, whyPending,
     jobState, registerWorker, heartbeat, claim, claimOrWait, stopWaiting, reportExit, release,
-    appendLog, progress,
-    finish, deregisterWorker, reap,
+    appendLog, progress, finish, deregisterWorker, reap,
   ]
 }

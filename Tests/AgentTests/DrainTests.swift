@@ -76,22 +76,10 @@ import Testing
   @Test func whatIsHandedToAnAgentThatLeavesGoesBackIntoLine() throws {
     let world = try World()
     let agent = try world.agent("a", "lease=200", "beat=100")
-    try wait { try world.text("select count(*) from pra_store.waiting_workers") == "1" }
-    let giver = try Connection(world.url)
-    try giver.run(
-      """
-      begin; set idle_in_transaction_session_timeout = 0;
-      select pra.enqueue('test', \(world.run), '{"act": "train"}')
-      """)
+    let giver = try giver(world)
     agent.signal(SIGTERM)
     // It asks that nothing be handed over any more, and waits for what is.
-    try wait {
-      try world.text(
-        """
-        select count(*) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'
-        """) == "1"
-    }
+    try waitForLock(world)
     try giver.run("commit")
     #expect(try agent.end() == .code(0))
     let job = try #require(Int64(try world.text("select id from pra.jobs") ?? ""))
@@ -102,26 +90,14 @@ import Testing
   @Test func whatIsHandedToASessionThatBrokeIsGivenBack() throws {
     let world = try World()
     let agent = try world.agent("a", "lease=200", "beat=100")
-    try wait { try world.text("select count(*) from pra_store.waiting_workers") == "1" }
-    let giver = try Connection(world.url)
-    try giver.run(
-      """
-      begin; set idle_in_transaction_session_timeout = 0;
-      select pra.enqueue('test', \(world.run), '{"act": "train", "count": 3}')
-      """)
+    let giver = try giver(world)
     let broken = """
       select pg_terminate_backend(pid, 60000) from pg_stat_activity
       where datname = current_database() and application_name = 'pra worker a claim'
       """
     #expect(try world.text(broken) == "true")
     // The next session waits for what is handed to the one before, which will not hear of it.
-    try wait {
-      try world.text(
-        """
-        select count(*) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'
-        """) == "1"
-    }
+    try waitForLock(world)
     try giver.run("commit")
     let job = try #require(Int64(try world.text("select id from pra.jobs") ?? ""))
     try wait { try world.state(job) == "succeeded" }
@@ -129,5 +105,27 @@ import Testing
     #expect(try world.end(job, 2) == "succeeded 0")
     agent.signal(SIGTERM)
     #expect(try agent.end() == .code(0))
+  }
+
+  /// A transaction that hands a job over and goes on.
+  private func giver(_ world: World) throws -> Connection {
+    try wait { try world.text("select count(*) from pra_store.waiting_workers") == "1" }
+    let giver = try Connection(world.url)
+    try giver.run(
+      """
+      begin; set idle_in_transaction_session_timeout = 0;
+      select pra.enqueue('test', \(world.run), '{"act": "train", "count": 3}')
+      """)
+    return giver
+  }
+
+  private func waitForLock(_ world: World) throws {
+    try wait {
+      try world.text(
+        """
+        select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'
+        """) == "1"
+    }
   }
 }

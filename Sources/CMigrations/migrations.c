@@ -115,6 +115,9 @@ static const unsigned char sql_0063[] = {
 static const unsigned char sql_0064[] = {
 #embed "../../migrations/0064_hand_over.sql"
 };
+static const unsigned char sql_0065[] = {
+#embed "../../migrations/0065_turns.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
 };
@@ -183,6 +186,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0062, "0062_slot_order.sql"),
   MIGRATION(0063, "0063_reap_deadlines.sql"),
   MIGRATION(0064, "0064_hand_over.sql"),
+  MIGRATION(0065, "0065_turns.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -23,15 +23,16 @@ import Testing
 
     /// Claims and finishes two jobs, between which the session is told that they are the forty-ninth
     /// and fiftieth of a period that does not end soon.
-    func makeBusy() throws {
+    func makeBusy(words: Int = 10) throws {
       #expect(try queue.finishMany(worker: worker, claim().map(\.lease)).count == 1)
       #expect(try memory().count == 6)
       try remember { ($0[2], $0[3]) = ("1000", "49") }
       #expect(try queue.finishMany(worker: worker, claim().map(\.lease)).count == 1)
-      #expect(try memory().count == 10)
+      #expect(try memory().count == words)
     }
 
-    /// Six words while it counts claims alone, ten when it remembers where it got to.
+    /// Six words while it counts claims alone, ten when it remembers where it got to, and one more, for whose turn it
+    /// is, where arrays alone share.
     func memory() throws -> [Substring] {
       try session.query("select current_setting('pra.line', true) as line").single().text(at: 0)?
         .split(separator: " ") ?? []
@@ -103,6 +104,60 @@ import Testing
     // What runs counts: the next four keep the shares.
     let more = try world.workers.claim(worker: worker, count: 4)
     #expect(more.filter { $0.run == other }.count == 3)
+  }
+
+  @Test(
+    "a busy session plans turns of arrays for several claims, in the same shares",
+    arguments: [1, 5, 100])
+  func turns(size: Int) throws {
+    let world = try QueueWorld()
+    let other = try world.submit.createRun(name: "other")
+    try world.submit.setWeight(run: other, 3)
+    let claimer = try Claimer(world)
+    for run in [world.run, other] {
+      var job = NewJob(kind: "train", run: run)
+      job.array = JobArray(0...999)
+      _ = try world.submit.enqueue(job)
+    }
+    try claimer.makeBusy(words: 11)
+    // None waits for its fair part longer than the difference of one place.
+    var taken = [world.run: 0, other: 0]
+    for _ in 0..<(200 / size) {
+      let claimed = try claimer.claim(size)
+      #expect(claimed.count == size)
+      for job in claimed { taken[job.run, default: 0] += 1 }
+      #expect(
+        try claimer.queue.finishMany(worker: claimer.worker, claimed.map(\.lease)).count == size)
+      #expect(abs(taken[other]! - 3 * taken[world.run]!) <= 4)
+    }
+    #expect(try claimer.memory().count == 11)
+    #expect(
+      try world.value(
+        "select count(distinct (array_id, element_first)) from pra_store.jobs where array_id is not null"
+      ) == "202")
+  }
+
+  @Test("turns end with an array that has no more elements, and with a job that is none")
+  func endOfTurns() throws {
+    let world = try QueueWorld()
+    let other = try world.submit.createRun(name: "other")
+    let claimer = try Claimer(world)
+    _ = try world.job { $0.array = JobArray(0...20) }
+    var job = NewJob(kind: "train", run: other)
+    job.array = JobArray(0...199)
+    _ = try world.submit.enqueue(job)
+    try claimer.makeBusy(words: 11)
+    var first = 0
+    for _ in 0..<15 {
+      let claimed = try claimer.claim(5)
+      #expect(claimed.count == 5)
+      first += claimed.filter { $0.run == world.run }.count
+      #expect(try claimer.queue.finishMany(worker: claimer.worker, claimed.map(\.lease)).count == 5)
+    }
+    #expect((19...21).contains(first))
+    let single = try world.job()
+    try claimer.remember { $0[1] = "0" }
+    #expect(try claimer.claim(5).map(\.lease.job).contains(single))
   }
 
   @Test("what an array leaves of its part goes to the others")

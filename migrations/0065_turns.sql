@@ -187,3 +187,5 @@ select pg_temp.patch('pra.claim(bigint, integer, bigint)',
   'select j.run_id, 1 from pra_store.jobs as j where j.id = any(taken)',
   'select j.run_id, 1 from unnest(counted) as c (id) join pra_store.jobs as j on j.id = c.id',
   'case when busy then used end)', 'case when busy then used end, case when busy then turns end)');
+
+drop function pg_temp.patch;

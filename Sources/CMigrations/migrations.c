@@ -118,6 +118,9 @@ static const unsigned char sql_0064[] = {
 static const unsigned char sql_0065[] = {
 #embed "../../migrations/0065_turns.sql"
 };
+static const unsigned char sql_0066[] = {
+#embed "../../migrations/0066_first_in_lane.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../workers/compare/contract.json"
 };
@@ -187,6 +190,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0063, "0063_reap_deadlines.sql"),
   MIGRATION(0064, "0064_hand_over.sql"),
   MIGRATION(0065, "0065_turns.sql"),
+  MIGRATION(0066, "0066_first_in_lane.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

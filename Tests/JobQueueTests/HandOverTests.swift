@@ -92,6 +92,10 @@ import Testing
     #expect(try world.value("select count(*) from pra.attempts") == "1")
     let next = try world.job()
     #expect(try waiter.handed().map(\.lease.job) == [next])
+    try waiter.wait()
+    let run = try world.submit.createRun(name: "other")
+    let first = try world.submit.enqueue(NewJob(kind: "train", run: run))
+    #expect(try waiter.handed().map(\.lease) == [Lease(job: first, epoch: 1)])
   }
 
   @Test func jobsSpreadOverTheWorkersByTheirFreePlaces() throws {

@@ -104,6 +104,31 @@ import Testing
     #expect(error?.sqlState == "PR003")
   }
 
+  @Test(
+    "a job of a kind, queue or run that cannot be is refused, and leaves nothing",
+    arguments: [
+      ("Train", "default", true, "PR003", "kind"), ("train", "a b", true, "PR003", "queue"),
+      ("train", "new", false, "PR002", "run"),
+    ], [nil, "key"])
+  func badLane(
+    of job: (kind: String, queue: String, hasRun: Bool, sqlState: String, field: String),
+    key: String?
+  ) throws {
+    let world = try QueueWorld()
+    let places =
+      "select (select count(*) from pra_store.queues) || ' ' || (select count(*) from pra_store.lanes)"
+    let before = try world.value(places)
+    let error = #expect(throws: PostgresError.self) {
+      var new = NewJob(kind: job.kind, run: job.hasRun ? world.run : 99)
+      new.queue = job.queue
+      new.idempotencyKey = key
+      _ = try world.submit.enqueue(new)
+    }
+    #expect(error?.sqlState == job.sqlState && error?.message.hasPrefix("\(job.field): ") == true)
+    #expect(try world.value(places) == before)
+    #expect(try world.value("select count(*) from pra.jobs") == "0")
+  }
+
   @Test func aPausedRunOrQueueIsLeftAlone() throws {
     let world = try QueueWorld()
     let job = try world.job()

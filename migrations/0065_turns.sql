@@ -102,6 +102,9 @@ select pg_temp.patch('pra.claim(bigint, integer, bigint)',
   horizon integer;
   -- What is to be counted as running from now on. Null where a claim goes by turns that were counted before.
   counted bigint[];
+  -- Arrays are held already: whoever holds some waits for no other.
+  holds boolean := false;
+  held bigint[];
 ',
   '    used := memory[10]::bigint[];
 ', '    used := memory[10]::bigint[];
@@ -177,6 +180,33 @@ select pg_temp.patch('pra.claim(bigint, integer, bigint)',
     else
       if cardinality(lanes) = 1 then
         select array_agg',
+  'heads.has_gangs and cardinality(heads.shared) > 1', 'not holds and heads.has_gangs and cardinality(heads.shared) > 1',
+  '      plain := ''{}'';
+      late := ''{}'';
+', '      if holds then
+        held := array(
+          select j.id from pra_store.jobs as j
+          where j.id = any(heads.ids) and j.array_first is not null
+          for no key update skip locked);
+      end if;
+      plain := ''{}'';
+      late := ''{}'';
+',
+  '        exit when free <= 0;
+        continue when blocks and i <= last',
+  '        exit when free <= 0;
+        continue when holds and i <= last and (heads.arrays[i] or heads.gangs[i])
+          and heads.ids[i] <> all(held);
+        continue when blocks and i <= last',
+  '    remembers := false;
+  end loop;',
+  '    remembers := false;
+    if cardinality(lanes) = 1 or counted is null then
+      holds := has_arrays;
+    else
+      holds := true = any(heads.arrays || heads.gangs);
+    end if;
+  end loop;',
   '  if busy and cardinality(lanes) > 1 then
 ', '  if busy and cardinality(lanes) > 1 and counted is not null then
     if counted = ''{}'' then

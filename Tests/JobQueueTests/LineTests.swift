@@ -160,6 +160,36 @@ import Testing
     #expect(try claimer.claim(5).map(\.lease.job).contains(single))
   }
 
+  @Test("a claim that holds arrays does not wait for one that another holds")
+  func holdsAndWaitsNot() throws {
+    let world = try QueueWorld()
+    let claimer = try Claimer(world)
+    let runs = try [world.run] + (0..<2).map { try world.submit.createRun(name: "run \($0)") }
+    func enqueue(_ run: Int64, last: Int64) throws {
+      var job = NewJob(kind: "train", run: run)
+      job.array = JobArray(0...last)
+      _ = try world.submit.enqueue(job)
+    }
+    try enqueue(runs[0], last: 3)
+    try enqueue(runs[1], last: 99)
+    try claimer.makeBusy(words: 11)
+    try enqueue(runs[2], last: 99)
+    // The second claim finds nothing more of the first array, and looks at all.
+    let claimed = try world.administrator.transaction {
+      try world.administrator.query(
+        "select from pra_store.jobs where run_id = $1 for update", [.integer(runs[2])])
+      return try (0..<2).map { _ in try claimer.claim(5).map(\.run) }
+    }
+    #expect(claimed.map(\.count) == [5, 5])
+    #expect(!claimed.joined().contains(runs[2]))
+    #expect(
+      try world.value(
+        "select count(*) from pra.jobs where run_id = \(runs[0]) and element_first is not null")
+        == "4")
+    let next = try claimer.claim(10)
+    #expect(next.count == 10 && next.contains { $0.run == runs[2] })
+  }
+
   @Test("what an array leaves of its part goes to the others")
   func leftOver() throws {
     let world = try QueueWorld()

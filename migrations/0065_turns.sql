@@ -99,6 +99,8 @@ select pg_temp.patch('pra.claim(bigint, integer, bigint)',
 ', '  places double precision[];
   -- Whose turn it is, an array for each place; known while there are arrays alone and none has a limit.
   turns bigint[];
+  -- Whether this claim begins a period, with a look at the whole line.
+  begins boolean;
   horizon integer;
   -- What is to be counted as running from now on. Null where a claim goes by turns that were counted before.
   counted bigint[];
@@ -112,7 +114,8 @@ select pg_temp.patch('pra.claim(bigint, integer, bigint)',
 ',
   '  loop
     if not remembers then
-      looked', '  loop
+      looked', '  begins := not remembers;
+  loop
     if not remembers then
       turns := null;
       looked',
@@ -211,7 +214,8 @@ select pg_temp.patch('pra.claim(bigint, integer, bigint)',
 ', '  if busy and cardinality(lanes) > 1 and counted is not null then
     if counted = ''{}'' then
       counted := taken;
-      turns := case when not has_limits and not heads.has_gangs and true = all(heads.arrays) then ''{}'' end;
+      -- After turns that fell short none are planned until the next period: small arrays end all the time.
+      turns := case when begins and not has_limits and not heads.has_gangs and true = all(heads.arrays) then ''{}'' end;
     end if;
 ',
   'select j.run_id, 1 from pra_store.jobs as j where j.id = any(taken)',

@@ -5,47 +5,6 @@ import Postgres
 import Testing
 
 @Suite struct LineTests {
-  /// A worker with a session of its own, which can be asked what it remembers.
-  private struct Claimer {
-    let session: Connection
-    let queue: WorkerQueue
-    let worker: Int64
-
-    init(_ world: QueueWorld) throws {
-      session = try world.database.connect(.worker)
-      queue = WorkerQueue(session)
-      worker = try queue.register(name: "w", kinds: ["train"], slots: 100)
-    }
-
-    func claim(_ count: Int = 1) throws -> [ClaimedJob] {
-      try queue.claim(worker: worker, count: count)
-    }
-
-    /// Claims and finishes two jobs, between which the session is told that they are the forty-ninth
-    /// and fiftieth of a period that does not end soon.
-    func makeBusy(words: Int = 10) throws {
-      #expect(try queue.finishMany(worker: worker, claim().map(\.lease)).count == 1)
-      #expect(try memory().count == 6)
-      try remember { ($0[2], $0[3]) = ("1000", "49") }
-      #expect(try queue.finishMany(worker: worker, claim().map(\.lease)).count == 1)
-      #expect(try memory().count == words)
-    }
-
-    /// Six words while it counts claims alone, ten when it remembers where it got to, and one more, for whose turn it
-    /// is, where arrays alone share.
-    func memory() throws -> [Substring] {
-      try session.query("select current_setting('pra.line', true) as line").single().text(at: 0)?
-        .split(separator: " ") ?? []
-    }
-
-    func remember(_ change: (inout [Substring]) -> Void) throws {
-      var words = try memory()
-      change(&words)
-      try session.query(
-        "select set_config('pra.line', $1, false)", [.text(words.joined(separator: " "))])
-    }
-  }
-
   @Test("a session that claims all the time looks at the whole line when its period is over")
   func wholeLook() throws {
     let world = try QueueWorld()
@@ -104,90 +63,6 @@ import Testing
     // What runs counts: the next four keep the shares.
     let more = try world.workers.claim(worker: worker, count: 4)
     #expect(more.filter { $0.run == other }.count == 3)
-  }
-
-  @Test(
-    "a busy session plans turns of arrays for several claims, in the same shares",
-    arguments: [1, 5, 100])
-  func turns(size: Int) throws {
-    let world = try QueueWorld()
-    let other = try world.submit.createRun(name: "other")
-    try world.submit.setWeight(run: other, 3)
-    let claimer = try Claimer(world)
-    for run in [world.run, other] {
-      var job = NewJob(kind: "train", run: run)
-      job.array = JobArray(0...999)
-      _ = try world.submit.enqueue(job)
-    }
-    try claimer.makeBusy(words: 11)
-    // None waits for its fair part longer than the difference of one place.
-    var taken = [world.run: 0, other: 0]
-    for _ in 0..<(200 / size) {
-      let claimed = try claimer.claim(size)
-      #expect(claimed.count == size)
-      for job in claimed { taken[job.run, default: 0] += 1 }
-      #expect(
-        try claimer.queue.finishMany(worker: claimer.worker, claimed.map(\.lease)).count == size)
-      #expect(abs(taken[other]! - 3 * taken[world.run]!) <= 4)
-    }
-    #expect(try claimer.memory().count == 11)
-    #expect(
-      try world.value(
-        "select count(distinct (array_id, element_first)) from pra_store.jobs where array_id is not null"
-      ) == "202")
-  }
-
-  @Test("turns end with an array that has no more elements, and with a job that is none")
-  func endOfTurns() throws {
-    let world = try QueueWorld()
-    let other = try world.submit.createRun(name: "other")
-    let claimer = try Claimer(world)
-    _ = try world.job { $0.array = JobArray(0...20) }
-    var job = NewJob(kind: "train", run: other)
-    job.array = JobArray(0...199)
-    _ = try world.submit.enqueue(job)
-    try claimer.makeBusy(words: 11)
-    var first = 0
-    for _ in 0..<15 {
-      let claimed = try claimer.claim(5)
-      #expect(claimed.count == 5)
-      first += claimed.filter { $0.run == world.run }.count
-      #expect(try claimer.queue.finishMany(worker: claimer.worker, claimed.map(\.lease)).count == 5)
-    }
-    #expect((19...21).contains(first))
-    let single = try world.job()
-    try claimer.remember { $0[1] = "0" }
-    #expect(try claimer.claim(5).map(\.lease.job).contains(single))
-  }
-
-  @Test("a claim that holds arrays does not wait for one that another holds")
-  func holdsAndWaitsNot() throws {
-    let world = try QueueWorld()
-    let claimer = try Claimer(world)
-    let runs = try [world.run] + (0..<2).map { try world.submit.createRun(name: "run \($0)") }
-    func enqueue(_ run: Int64, last: Int64) throws {
-      var job = NewJob(kind: "train", run: run)
-      job.array = JobArray(0...last)
-      _ = try world.submit.enqueue(job)
-    }
-    try enqueue(runs[0], last: 3)
-    try enqueue(runs[1], last: 99)
-    try claimer.makeBusy(words: 11)
-    try enqueue(runs[2], last: 99)
-    // The second claim finds nothing more of the first array, and looks at all.
-    let claimed = try world.administrator.transaction {
-      try world.administrator.query(
-        "select from pra_store.jobs where run_id = $1 for update", [.integer(runs[2])])
-      return try (0..<2).map { _ in try claimer.claim(5).map(\.run) }
-    }
-    #expect(claimed.map(\.count) == [5, 5])
-    #expect(!claimed.joined().contains(runs[2]))
-    #expect(
-      try world.value(
-        "select count(*) from pra.jobs where run_id = \(runs[0]) and element_first is not null")
-        == "4")
-    let next = try claimer.claim(10)
-    #expect(next.count == 10 && next.contains { $0.run == runs[2] })
   }
 
   @Test("what an array leaves of its part goes to the others")

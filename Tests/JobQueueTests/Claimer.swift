@@ -1,0 +1,44 @@
+import JobQueue
+import Postgres
+import Testing
+
+/// A worker with a session of its own, which can be asked what it remembers.
+struct Claimer {
+  let session: Connection
+  let queue: WorkerQueue
+  let worker: Int64
+
+  init(_ world: QueueWorld) throws {
+    session = try world.database.connect(.worker)
+    queue = WorkerQueue(session)
+    worker = try queue.register(name: "w", kinds: ["train"], slots: 100)
+  }
+
+  func claim(_ count: Int = 1) throws -> [ClaimedJob] {
+    try queue.claim(worker: worker, count: count)
+  }
+
+  /// Claims and finishes two jobs, between which the session is told that they are the forty-ninth
+  /// and fiftieth of a period that does not end soon.
+  func makeBusy(words: Int = 10) throws {
+    #expect(try queue.finishMany(worker: worker, claim().map(\.lease)).count == 1)
+    #expect(try memory().count == 6)
+    try remember { ($0[2], $0[3]) = ("1000", "49") }
+    #expect(try queue.finishMany(worker: worker, claim().map(\.lease)).count == 1)
+    #expect(try memory().count == words)
+  }
+
+  /// Six words while it counts claims alone, ten when it remembers where it got to, and one more, for whose turn it
+  /// is, where arrays alone share.
+  func memory() throws -> [Substring] {
+    try session.query("select current_setting('pra.line', true) as line").single().text(at: 0)?
+      .split(separator: " ") ?? []
+  }
+
+  func remember(_ change: (inout [Substring]) -> Void) throws {
+    var words = try memory()
+    change(&words)
+    try session.query(
+      "select set_config('pra.line', $1, false)", [.text(words.joined(separator: " "))])
+  }
+}

@@ -1,3 +1,4 @@
+import DatabaseTesting
 import JobQueue
 import Postgres
 import Testing
@@ -8,8 +9,8 @@ struct Claimer {
   let queue: WorkerQueue
   let worker: Int64
 
-  init(_ world: QueueWorld) throws {
-    session = try world.database.connect(.worker)
+  init(_ database: TestDatabase) throws {
+    session = try database.connect(.worker)
     queue = WorkerQueue(session)
     worker = try queue.register(name: "w", kinds: ["train"], slots: 100)
   }

@@ -9,7 +9,7 @@ import Testing
   func wholeLook() throws {
     let world = try QueueWorld()
     let jobs = try (0..<5).map { _ in try world.job() }
-    let claimer = try Claimer(world)
+    let claimer = try Claimer(world.database)
     try claimer.makeBusy()
     let urgent = try world.job { $0.priority = 1 }
     #expect(try claimer.claim().map(\.lease.job) == [jobs[2]])
@@ -22,7 +22,7 @@ import Testing
   func lessThanAsked() throws {
     let world = try QueueWorld()
     for _ in 0..<5 { _ = try world.job() }
-    let claimer = try Claimer(world)
+    let claimer = try Claimer(world.database)
     try claimer.makeBusy()
     let urgent = try world.job { $0.priority = 1 }
     let rest = try claimer.claim(50).map(\.lease.job)
@@ -34,7 +34,7 @@ import Testing
   func pause() throws {
     let world = try QueueWorld()
     for _ in 0..<2 { _ = try world.job { $0.array = JobArray(0...9) } }
-    let claimer = try Claimer(world)
+    let claimer = try Claimer(world.database)
     try claimer.makeBusy()
     try world.submit.pause(run: world.run)
     #expect(try claimer.claim(5).isEmpty)

@@ -1,5 +1,6 @@
 // Turns that a session plans for several claims at once (decision 0065).
 
+import Foundation
 import JobQueue
 import Postgres
 import Testing
@@ -12,7 +13,7 @@ import Testing
     let world = try QueueWorld()
     let other = try world.submit.createRun(name: "other")
     try world.submit.setWeight(run: other, 3)
-    let claimer = try Claimer(world)
+    let claimer = try Claimer(world.database)
     for run in [world.run, other] {
       var job = NewJob(kind: "train", run: run)
       job.array = JobArray(0...999)
@@ -40,7 +41,7 @@ import Testing
   func endOfTurns() throws {
     let world = try QueueWorld()
     let other = try world.submit.createRun(name: "other")
-    let claimer = try Claimer(world)
+    let claimer = try Claimer(world.database)
     _ = try world.job { $0.array = JobArray(0...20) }
     var job = NewJob(kind: "train", run: other)
     job.array = JobArray(0...199)
@@ -59,10 +60,43 @@ import Testing
     #expect(try claimer.claim(5).map(\.lease.job).contains(single))
   }
 
+  @Test("busy sessions that share arrays by turns do each element once, and wait for nobody long")
+  func sharing() throws {
+    let world = try QueueWorld()
+    for last in [299, 450, 999] {
+      var job = NewJob(kind: "train", run: try world.submit.createRun(name: "run"))
+      job.array = JobArray(0...Int64(last))
+      _ = try world.submit.enqueue(job)
+    }
+    let database = world.database
+    let done = try onThreads(4) { _, team in
+      let claimer = try Claimer(database)
+      try claimer.makeBusy(words: 11)
+      // All plan before any array ends.
+      team.done.add(1, ordering: .sequentiallyConsistent)
+      while team.done.load(ordering: .sequentiallyConsistent) < 4 && team.goesOn { sched_yield() }
+      var done = 2
+      var misses = 0
+      while misses < 3 && team.goesOn {
+        let claimed = try claimer.claim(5).map(\.lease)
+        done += try claimer.queue.finishMany(worker: claimer.worker, claimed).count
+        misses = claimed.isEmpty ? misses + 1 : 0
+      }
+      return done
+    }.reduce(0, +)
+    #expect(done == 300 + 451 + 1000)
+    #expect(
+      try world.value("select string_agg(distinct state::text, ' ') from pra.jobs") == "succeeded")
+    #expect(
+      try world.value(
+        "select count(*) from (select distinct array_id, element_first from pra_store.jobs where array_id is not null) as e"
+      ) == "1751")
+  }
+
   @Test("a claim that holds arrays does not wait for one that another holds")
   func holdsAndWaitsNot() throws {
     let world = try QueueWorld()
-    let claimer = try Claimer(world)
+    let claimer = try Claimer(world.database)
     let runs = try [world.run] + (0..<2).map { try world.submit.createRun(name: "run \($0)") }
     func enqueue(_ run: Int64, last: Int64) throws {
       var job = NewJob(kind: "train", run: run)
@@ -93,7 +127,7 @@ import Testing
   func limit() throws {
     let world = try QueueWorld()
     try world.submit.setLimit("licence", slots: 4)
-    let claimer = try Claimer(world)
+    let claimer = try Claimer(world.database)
     _ = try world.job {
       $0.array = JobArray(0...99)
       $0.limits = ["licence"]

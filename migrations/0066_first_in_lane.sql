@@ -73,93 +73,23 @@ select pg_temp.patch(
     and statement_timestamp() - transaction_timestamp() < interval ''100 ms'';
   is_awaited boolean;
 ',
-  '    select l.id, k.arguments,
-      exists (select from pra_store.waiting_workers) and pg_current_xact_id_if_assigned() is null
+  -- Twice where it is the first: then with the lane that it has opened.
+  '  if after = ''{}'' and', '  while after = ''{}'' and',
+  'pg_column_size(arguments) <= 65536
+  then
+', 'pg_column_size(arguments) <= 65536
+  loop
+',
+  'exists (select from pra_store.waiting_workers) and pg_current_xact_id_if_assigned() is null
         and statement_timestamp() - transaction_timestamp() < interval ''100 ms''
-    into lane, schema, is_awaited
-    from pra_store.lanes as l left join pra_store.kinds as k on k.kind = l.kind
-    where l.run_id = run and l.queue = enqueue.queue and l.kind = enqueue.kind and l.key = '''';
-    if lane is not null then
-      if schema is not null then
-        perform pra_store.check_arguments(enqueue.kind, enqueue.arguments);
-      end if;
-      -- A notification has 8000 bytes at most.
-      if is_awaited and octet_length(enqueue.arguments::text) <= 7000 then
-        chosen := pra_store.waiting_worker(enqueue.kind, enqueue.queue, enqueue.run, ''[]'', null);
-        if chosen.worker is not null then
-          insert into pra_store.jobs (
-            run_id, kind, queue, arguments, priority, state, run_after, epoch, worker_id, started_at,
-            time_limit, fault_retries, lost_retries, timeout_retries, lane_id, place)
-          values (
-            run, enqueue.kind, enqueue.queue, enqueue.arguments, enqueue.priority, ''running'',
-            clock_timestamp(), 1, chosen.worker, clock_timestamp(), enqueue.time_limit,
-            enqueue.fault_retries, enqueue.lost_retries, enqueue.timeout_retries, lane,
-            extract(epoch from clock_timestamp())::double precision - 600 * enqueue.priority)
-          returning id into made;
-          insert into pra_store.attempts (job_id, epoch, worker_id) values (made, 1, chosen.worker);
-          perform pg_notify(
-            chosen.channel,
-            concat_ws('' '', made, 1, run, enqueue.kind, enqueue.queue) || E''\n'' || enqueue.arguments
-              || E''\n'' || chosen.run_name);
-          return made;
-        end if;
-      end if;
-      insert into pra_store.jobs (
-        run_id, kind, queue, arguments, priority, state, run_after, time_limit, fault_retries,
-        lost_retries, timeout_retries, lane_id, place)
-      values (
-        run, enqueue.kind, enqueue.queue, enqueue.arguments, enqueue.priority, ''ready'',
-        clock_timestamp(), enqueue.time_limit, enqueue.fault_retries, enqueue.lost_retries,
-        enqueue.timeout_retries, lane,
-        extract(epoch from clock_timestamp())::double precision - 600 * enqueue.priority)
-      returning id into made;
-      perform pg_notify(''pra_ready'', '''');
-      return made;
-    end if;
-', '    loop
-      select l.id, k.arguments, is_alone and exists (select from pra_store.waiting_workers)
-      into lane, schema, is_awaited
-      from pra_store.lanes as l left join pra_store.kinds as k on k.kind = l.kind
-      where l.run_id = run and l.queue = enqueue.queue and l.kind = enqueue.kind and l.key = '''';
-      exit when lane is not null;
-      perform pra_store.lane(run, enqueue.queue, enqueue.kind, ''[]'', ''{}'');
-    end loop;
-    if schema is not null then
-      perform pra_store.check_arguments(enqueue.kind, enqueue.arguments);
-    end if;
-    -- A notification has 8000 bytes at most.
-    if is_awaited and octet_length(enqueue.arguments::text) <= 7000 then
-      chosen := pra_store.waiting_worker(enqueue.kind, enqueue.queue, enqueue.run, ''[]'', null);
-      if chosen.worker is not null then
-        insert into pra_store.jobs (
-          run_id, kind, queue, arguments, priority, state, run_after, epoch, worker_id, started_at,
-          time_limit, fault_retries, lost_retries, timeout_retries, lane_id, place)
-        values (
-          run, enqueue.kind, enqueue.queue, enqueue.arguments, enqueue.priority, ''running'',
-          clock_timestamp(), 1, chosen.worker, clock_timestamp(), enqueue.time_limit,
-          enqueue.fault_retries, enqueue.lost_retries, enqueue.timeout_retries, lane,
-          extract(epoch from clock_timestamp())::double precision - 600 * enqueue.priority)
-        returning id into made;
-        insert into pra_store.attempts (job_id, epoch, worker_id) values (made, 1, chosen.worker);
-        perform pg_notify(
-          chosen.channel,
-          concat_ws('' '', made, 1, run, enqueue.kind, enqueue.queue) || E''\n'' || enqueue.arguments
-            || E''\n'' || chosen.run_name);
-        return made;
-      end if;
-    end if;
-    insert into pra_store.jobs (
-      run_id, kind, queue, arguments, priority, state, run_after, time_limit, fault_retries,
-      lost_retries, timeout_retries, lane_id, place)
-    values (
-      run, enqueue.kind, enqueue.queue, enqueue.arguments, enqueue.priority, ''ready'',
-      clock_timestamp(), enqueue.time_limit, enqueue.fault_retries, enqueue.lost_retries,
-      enqueue.timeout_retries, lane,
-      extract(epoch from clock_timestamp())::double precision - 600 * enqueue.priority)
-    returning id into made;
-    perform pg_notify(''pra_ready'', '''');
-    return made;
-');
+', 'is_alone and exists (select from pra_store.waiting_workers)
+',
+  '    end if;
+  end if;
+  return pra_store.enqueue(', '    end if;
+    perform pra_store.lane(run, enqueue.queue, enqueue.kind, ''[]'', ''{}'');
+  end loop;
+  return pra_store.enqueue(');
 
 -- What opens a lane checks these.
 select pg_temp.patch(

@@ -93,16 +93,7 @@ import Testing
     }
     let database = world.database
     let done = try onThreads(4) { _, team in
-      let queue = WorkerQueue(try database.connect(.worker))
-      let worker = try queue.register(name: "w", kinds: ["train"], slots: 50)
-      var done = 0
-      var misses = 0
-      while misses < 3 && team.goesOn {
-        let claimed = try queue.claim(worker: worker, count: 5).map(\.lease)
-        done += try queue.finishMany(worker: worker, claimed).count
-        misses = claimed.isEmpty ? misses + 1 : 0
-      }
-      return done
+      try Claimer(database).drain(with: team)
     }.reduce(0, +)
     #expect(done == 900)
     #expect(

@@ -15,9 +15,7 @@ import Testing
     try world.submit.setWeight(run: other, 3)
     let claimer = try Claimer(world.database)
     for run in [world.run, other] {
-      var job = NewJob(kind: "train", run: run)
-      job.array = JobArray(0...999)
-      _ = try world.submit.enqueue(job)
+      _ = try world.job { ($0.run, $0.array) = (run, JobArray(0...999)) }
     }
     try claimer.makeBusy(words: 11)
     // None waits for its fair part longer than the difference of one place.
@@ -43,9 +41,7 @@ import Testing
     let other = try world.submit.createRun(name: "other")
     let claimer = try Claimer(world.database)
     _ = try world.job { $0.array = JobArray(0...20) }
-    var job = NewJob(kind: "train", run: other)
-    job.array = JobArray(0...199)
-    _ = try world.submit.enqueue(job)
+    _ = try world.job { ($0.run, $0.array) = (other, JobArray(0...199)) }
     try claimer.makeBusy(words: 11)
     var first = 0
     for _ in 0..<15 {
@@ -64,9 +60,8 @@ import Testing
   func sharing() throws {
     let world = try QueueWorld()
     for last in [299, 450, 999] {
-      var job = NewJob(kind: "train", run: try world.submit.createRun(name: "run"))
-      job.array = JobArray(0...Int64(last))
-      _ = try world.submit.enqueue(job)
+      let run = try world.submit.createRun(name: "run")
+      _ = try world.job { ($0.run, $0.array) = (run, JobArray(0...Int64(last))) }
     }
     let database = world.database
     let done = try onThreads(4) { _, team in
@@ -75,14 +70,7 @@ import Testing
       // All plan before any array ends.
       team.done.add(1, ordering: .sequentiallyConsistent)
       while team.done.load(ordering: .sequentiallyConsistent) < 4 && team.goesOn { sched_yield() }
-      var done = 2
-      var misses = 0
-      while misses < 3 && team.goesOn {
-        let claimed = try claimer.claim(5).map(\.lease)
-        done += try claimer.queue.finishMany(worker: claimer.worker, claimed).count
-        misses = claimed.isEmpty ? misses + 1 : 0
-      }
-      return done
+      return try 2 + claimer.drain(with: team)
     }.reduce(0, +)
     #expect(done == 300 + 451 + 1000)
     #expect(
@@ -99,9 +87,7 @@ import Testing
     let claimer = try Claimer(world.database)
     let runs = try [world.run] + (0..<2).map { try world.submit.createRun(name: "run \($0)") }
     func enqueue(_ run: Int64, last: Int64) throws {
-      var job = NewJob(kind: "train", run: run)
-      job.array = JobArray(0...last)
-      _ = try world.submit.enqueue(job)
+      _ = try world.job { ($0.run, $0.array) = (run, JobArray(0...last)) }
     }
     try enqueue(runs[0], last: 3)
     try enqueue(runs[1], last: 99)

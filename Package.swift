@@ -20,8 +20,11 @@ let argumentParser = Target.Dependency.product(
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+/// A library of one folder of a group, as in "Compute/Tensor": the target is named as the folder.
+func library(_ folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(
+    name: String(folder.split(separator: "/").last!), dependencies: dependencies,
+    path: "Sources/\(folder)", swiftSettings: swiftSettings)
 }
 
 /// The executable of one job kind; the agent starts it as a child process.
@@ -54,51 +57,66 @@ let package = Package(
   targets: [
     // Foreign libraries, each imported by exactly one target.
     .systemLibrary(
-      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-    // libpng with its jumps kept inside C.
-    .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
-    // libjpeg-turbo, likewise.
-    .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+      name: "COpenBLAS", path: "Sources/Libraries/COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CPostgres", path: "Sources/Libraries/CPostgres", pkgConfig: "libpq",
+      providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(
+      name: "CZlib", path: "Sources/Libraries/CZlib", pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(
+      name: "CCrypto", path: "Sources/Libraries/CCrypto", pkgConfig: "libcrypto",
+      providers: [.apt(["libssl-dev"])]),
+    // libpng and libjpeg-turbo with their jumps kept inside C, libcurl's variadic functions behind a
+    // plain one.
+    .target(
+      name: "CPNG", path: "Sources/Libraries/CPNG", linkerSettings: [.linkedLibrary("png16")]),
+    .target(
+      name: "CJPEG", path: "Sources/Libraries/CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
+    .target(
+      name: "CCurl", path: "Sources/Libraries/CCurl", linkerSettings: [.linkedLibrary("curl")]),
 
-    // libcurl's variadic functions behind one plain one.
-    .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+    // Tensors and networks.
+    .target(
+      name: "CKernels", path: "Sources/Compute/CKernels", cSettings: [.unsafeFlags(kernelFlags)]),
+    library("Compute/Tensor", ["CKernels"]),
+    library("Compute/Autodiff", ["CKernels", "Tensor"]),
+    library("Compute/NeuralNetwork", ["Autodiff", "Tensor"]),
+
+    // Files, archives, pictures.
+    library("Data/Digest", ["CCrypto"]),
+    library("Data/Files", ["CZlib", "Digest"]),
+    library("Data/TensorFiles", ["Files"]),
+    library("Data/Raster", ["CJPEG", "CPNG"]),
+    // As fast in debug builds: tests resize pictures.
+    .target(
+      name: "CResampling", path: "Sources/Data/CResampling",
+      cSettings: [.unsafeFlags(resamplingFlags)]),
+    library("Data/Images", ["CResampling", "Digest", "Files", "Raster", "Tensor"]),
+
+    // What people write: run files and the arguments of jobs.
+    library("Settings/Configuration", ["Files", yams]),
+    library("Settings/JobKinds", ["Configuration"]),
 
     // The model trains without a database.
-    .target(name: "CKernels", cSettings: [.unsafeFlags(kernelFlags)]),
-    library("Tensor", ["CKernels"]),
-    library("Autodiff", ["CKernels", "Tensor"]),
-    library("NeuralNetwork", ["Autodiff", "Tensor"]),
-    library("Files", ["CZlib", "Digest"]),
-    library("TensorFiles", ["Files"]),
-    library("Configuration", ["Files", yams]),
-    library("Raster", ["CJPEG", "CPNG"]),
-    // As fast in debug builds: tests resize pictures.
-    .target(name: "CResampling", cSettings: [.unsafeFlags(resamplingFlags)]),
-    library("Images", ["CResampling", "Digest", "Files", "Raster", "Tensor"]),
-    library("PRAModel", ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"]),
+    library("Model/PRAModel", ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"]),
     library(
-      "Training",
+      "Model/Training",
       [
         "Autodiff", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
       ]),
     library(
-      "Sampling", ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"]),
-    library("Inception", ["Autodiff", "Files", "Tensor", "TensorFiles"]),
-    library("Evaluation", ["COpenBLAS", "Inception", "Tensor"]),
-
-    library("Digest", ["CCrypto"]),
+      "Model/Sampling", ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"]),
+    library("Model/Inception", ["Autodiff", "Files", "Tensor", "TensorFiles"]),
+    library("Model/Evaluation", ["COpenBLAS", "Inception", "Tensor"]),
 
     // The queue runs without a model.
-    .target(name: "CMigrations"),
-    library("Postgres", ["CPostgres", "CMigrations"]),
-    library("DatabaseTesting", ["Postgres"]),
-    library("JobQueue", ["Postgres"]),
-    library("RunStore", ["CCurl", "Digest", "Files", "JobQueue", "Postgres"]),
-    library("JobKinds", ["Configuration"]),
-    library("Agent", ["Files", "JobQueue", "Postgres", "RunStore", logging]),
+    .target(name: "CMigrations", path: "Sources/Queue/CMigrations"),
+    library("Queue/Postgres", ["CPostgres", "CMigrations"]),
+    library("Queue/JobQueue", ["Postgres"]),
+    library("Queue/RunStore", ["CCurl", "Digest", "Files", "JobQueue", "Postgres"]),
+    library("Queue/Agent", ["Files", "JobQueue", "Postgres", "RunStore", logging]),
     .executableTarget(
       name: "pra",
       dependencies: [
@@ -174,6 +192,11 @@ let package = Package(
     .executableTarget(
       name: "fuzz-readers", dependencies: ["Files", "Images", "Raster", "TensorFiles"],
       path: "ops/fuzz/readers.d", swiftSettings: swiftSettings),
+
+    // Databases for tests.
+    .target(
+      name: "DatabaseTesting", dependencies: ["Postgres"], path: "Tests/Support/DatabaseTesting",
+      swiftSettings: swiftSettings),
 
     // malloc and its kin with a counter, for what must not ask for memory.
     .target(name: "AllocationCount", path: "Tests/Support/AllocationCount"),

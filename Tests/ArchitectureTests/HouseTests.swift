@@ -29,12 +29,13 @@ import Testing
   /// Every function of the kernel table is used by a wrapper; wrappers are what conformance tests run.
   @Test func everyKernelIsWrappedAndFilled() throws {
     let header = try #require(
-      try Repository.files(under: "Sources/CKernels/include", suffixes: ["kernels.h"]).first)
+      try Repository.files(under: "Sources/Compute/CKernels/include", suffixes: ["kernels.h"]).first
+    )
     let names = header.text.matches(of: /\(\*([a-z_]+)\)\(/).map { String($0.output.1) }
     #expect(names.count > 30)
     let table = try #require(
-      try Repository.files(under: "Sources/CKernels/cpu", suffixes: ["table.inc.h"]).first)
-    let wrappers = try ["Sources/Tensor", "Sources/Autodiff"].flatMap {
+      try Repository.files(under: "Sources/Compute/CKernels/cpu", suffixes: ["table.inc.h"]).first)
+    let wrappers = try ["Sources/Compute/Tensor", "Sources/Compute/Autodiff"].flatMap {
       try Repository.files(under: $0, suffixes: [".swift"])
     }.map(\.text).joined()
     for name in names {

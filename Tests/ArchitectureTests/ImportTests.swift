@@ -5,34 +5,38 @@ import Testing
 /// Modules of this package and foreign ones that a folder's files may import. What any file may
 /// import besides: `common`.
 private let allowed: [String: Set<String>] = [
+  "Sources/Compute/Tensor": ["CKernels"],
+  "Sources/Compute/Autodiff": ["CKernels", "Tensor"],
+  "Sources/Compute/NeuralNetwork": ["Autodiff", "Tensor"],
+
+  "Sources/Data/Digest": ["CCrypto"],
+  "Sources/Data/Files": ["CZlib", "Digest"],
+  "Sources/Data/TensorFiles": ["Files"],
+  "Sources/Data/Raster": ["CJPEG", "CPNG"],
+  "Sources/Data/Images": ["CResampling", "Digest", "Files", "Raster", "Tensor"],
+
+  "Sources/Settings/Configuration": ["Files", "Yams"],
+  "Sources/Settings/JobKinds": ["Configuration"],
+
   // The model trains without a database.
-  "Sources/Tensor": ["CKernels"],
-  "Sources/Autodiff": ["CKernels", "Tensor"],
-  "Sources/NeuralNetwork": ["Autodiff", "Tensor"],
-  "Sources/Files": ["CZlib", "Digest"],
-  "Sources/TensorFiles": ["Files"],
-  "Sources/Configuration": ["Files", "Yams"],
-  "Sources/Raster": ["CJPEG", "CPNG"],
-  "Sources/Images": ["CResampling", "Digest", "Files", "Raster", "Tensor"],
-  "Sources/PRAModel": ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"],
-  "Sources/Training": [
+  "Sources/Model/PRAModel": ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"],
+  "Sources/Model/Training": [
     "Autodiff", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
   ],
-  "Sources/Sampling": ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"],
-  "Sources/Inception": ["Autodiff", "Files", "Tensor", "TensorFiles"],
-  "Sources/Evaluation": ["COpenBLAS", "Inception", "Tensor"],
+  "Sources/Model/Sampling": ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"],
+  "Sources/Model/Inception": ["Autodiff", "Files", "Tensor", "TensorFiles"],
+  "Sources/Model/Evaluation": ["COpenBLAS", "Inception", "Tensor"],
+
   // The queue runs without a model.
-  "Sources/Digest": ["CCrypto"],
-  "Sources/Postgres": ["CMigrations", "CPostgres"],
-  "Sources/DatabaseTesting": ["Postgres"],
-  "Sources/JobQueue": ["Postgres"],
-  "Sources/RunStore": ["CCurl", "Digest", "Files", "JobQueue", "Postgres"],
-  "Sources/JobKinds": ["Configuration"],
-  "Sources/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore"],
+  "Sources/Queue/Postgres": ["CMigrations", "CPostgres"],
+  "Sources/Queue/JobQueue": ["Postgres"],
+  "Sources/Queue/RunStore": ["CCurl", "Digest", "Files", "JobQueue", "Postgres"],
+  "Sources/Queue/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore"],
   "Sources/pra": [
     "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
     "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
   ],
+
   // They meet only here.
   "workers/inputs": [
     "Configuration", "Evaluation", "Files", "Images", "Inception", "PRAModel", "RunStore",
@@ -66,6 +70,16 @@ private let allowed: [String: Set<String>] = [
     "Evaluation", "Files", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
   ],
 ]
+/// Groups of folders of `Sources` and the groups that each may import from, besides itself: the
+/// model trains without a database, the queue runs without a model.
+private let groups: [String: Set<String>] = [
+  "Libraries": [],
+  "Compute": ["Libraries"],
+  "Data": ["Compute", "Libraries"],
+  "Settings": ["Data"],
+  "Model": ["Compute", "Data", "Libraries", "Settings"],
+  "Queue": ["Data", "Libraries"],
+]
 private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchronization", "Swift"]
 
 /// Rules of the source tree itself.
@@ -82,9 +96,7 @@ private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchroniza
   }
 
   @Test func everyFolderImportsWhatItsRowNames() throws {
-    let folders =
-      try Repository.folders(in: "Sources").map { "Sources/\($0)" }
-      + Repository.folders(in: "workers").map { "workers/\($0)" }
+    let folders = try Repository.targetFolders() + Repository.workerFolders()
     for folder in folders {
       let files = try Repository.files(under: folder, suffixes: [".swift"])
       guard !files.isEmpty else { continue }
@@ -99,6 +111,27 @@ private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchroniza
       }
     }
     #expect(folders.count >= 15)
+  }
+
+  @Test func noGroupImportsFromOneAboveIt() throws {
+    var groupOf: [Substring: String] = [:]
+    for folder in try Repository.targetFolders() {
+      let parts = folder.split(separator: "/")
+      guard parts.count == 3 else { continue }
+      groupOf[parts[2]] = String(parts[1])
+    }
+    #expect(Set(groupOf.values) == Set(groups.keys))
+    var checked = 0
+    for (folder, row) in allowed {
+      let name = folder.split(separator: "/").last!
+      guard folder.hasPrefix("Sources/"), let group = groupOf[name] else { continue }
+      for module in row {
+        guard let other = groupOf[Substring(module)], other != group else { continue }
+        #expect(groups[group]!.contains(other), "\(folder) imports \(module) of \(other)")
+        checked += 1
+      }
+    }
+    #expect(checked > 20)
   }
 
   /// A row that names a module nobody imports hides the next mistake.
@@ -120,17 +153,20 @@ private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchroniza
     let declarations = package.text.split(
       separator: /\n    (?:library|stage|tests|\.target|\.executableTarget)\(/)
     let folders =
-      try Repository.folders(in: "Sources").map { ($0, "Sources/\($0)") }
-      + Repository.folders(in: "workers").map { ($0, "workers/\($0)") }
-      + Repository.folders(in: "Tests").map { ($0, "Tests/\($0)") }
-    let modules = try Repository.folders(in: "Sources") + ["StageInputs"]
+      try Repository.targetFolders() + Repository.workerFolders()
+      + Repository.folders(in: "Tests").map { "Tests/\($0)" }
+    let modules =
+      try Repository.targetFolders().map { String($0.split(separator: "/").last!) }
+      + ["StageInputs"]
     var checked = 0
-    for (name, folder) in folders {
+    for folder in folders {
+      let name = String(folder.split(separator: "/").last!)
       let target = name == "inputs" ? "StageInputs" : name
       guard
         let declaration = declarations.first(where: {
-          $0.drop { " \n".contains($0) }.hasPrefix("\"\(target)\"")
-            || $0.drop { " \n".contains($0) }.hasPrefix("name: \"\(target)\"")
+          let head = $0.drop { " \n\"".contains($0) }.prefix { $0 != "," }
+          return head.hasSuffix("/\(target)\"") || head == "\(target)\""
+            || head.hasPrefix("name: \"\(target)\"")
         })
       else { continue }
       // The function `stage` adds these to every stage.

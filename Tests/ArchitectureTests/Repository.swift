@@ -36,4 +36,16 @@ enum Repository {
           && isFolder.boolValue
       }.sorted()
   }
+
+  /// The folders of the targets below `Sources`, as in `Sources/Compute/Tensor` and `Sources/pra`.
+  static func targetFolders() throws -> [String] {
+    try folders(in: "Sources").flatMap { group in
+      group == "pra"
+        ? ["Sources/pra"] : try folders(in: "Sources/\(group)").map { "Sources/\(group)/\($0)" }
+    }
+  }
+
+  static func workerFolders() throws -> [String] {
+    try folders(in: "workers").map { "workers/\($0)" }
+  }
 }

@@ -5,148 +5,148 @@
 // A new migration is one array and one row.
 
 static const unsigned char sql_0001[] = {
-#embed "../../migrations/0001_roles.sql"
+#embed "../../../migrations/0001_roles.sql"
 };
 static const unsigned char sql_0002[] = {
-#embed "../../migrations/0002_queue_tables.sql"
+#embed "../../../migrations/0002_queue_tables.sql"
 };
 static const unsigned char sql_0003[] = {
-#embed "../../migrations/0003_store_tables.sql"
+#embed "../../../migrations/0003_store_tables.sql"
 };
 static const unsigned char sql_0004[] = {
-#embed "../../migrations/0004_submit.sql"
+#embed "../../../migrations/0004_submit.sql"
 };
 static const unsigned char sql_0005[] = {
-#embed "../../migrations/0005_work.sql"
+#embed "../../../migrations/0005_work.sql"
 };
 static const unsigned char sql_0006[] = {
-#embed "../../migrations/0006_store.sql"
+#embed "../../../migrations/0006_store.sql"
 };
 static const unsigned char sql_0007[] = {
-#embed "../../migrations/0007_finish.sql"
+#embed "../../../migrations/0007_finish.sql"
 };
 static const unsigned char sql_0008[] = {
-#embed "../../migrations/0008_views.sql"
+#embed "../../../migrations/0008_views.sql"
 };
 static const unsigned char sql_0009[] = {
-#embed "../../migrations/0009_comments.sql"
+#embed "../../../migrations/0009_comments.sql"
 };
 static const unsigned char sql_0010[] = {
-#embed "../../migrations/0010_line.sql"
+#embed "../../../migrations/0010_line.sql"
 };
 static const unsigned char sql_0011[] = {
-#embed "../../migrations/0011_enqueue.sql"
+#embed "../../../migrations/0011_enqueue.sql"
 };
 static const unsigned char sql_0012[] = {
-#embed "../../migrations/0012_claim.sql"
+#embed "../../../migrations/0012_claim.sql"
 };
 static const unsigned char sql_0013[] = {
-#embed "../../migrations/0013_gangs.sql"
+#embed "../../../migrations/0013_gangs.sql"
 };
 static const unsigned char sql_0014[] = {
-#embed "../../migrations/0014_end.sql"
+#embed "../../../migrations/0014_end.sql"
 };
 static const unsigned char sql_0015[] = {
-#embed "../../migrations/0015_act.sql"
+#embed "../../../migrations/0015_act.sql"
 };
 static const unsigned char sql_0016[] = {
-#embed "../../migrations/0016_schedules.sql"
+#embed "../../../migrations/0016_schedules.sql"
 };
 static const unsigned char sql_0017[] = {
-#embed "../../migrations/0017_why.sql"
+#embed "../../../migrations/0017_why.sql"
 };
 static const unsigned char sql_0018[] = {
-#embed "../../migrations/0018_queue_views.sql"
+#embed "../../../migrations/0018_queue_views.sql"
 };
 static const unsigned char sql_0030[] = {
-#embed "../../migrations/0030_metric_batches.sql"
+#embed "../../../migrations/0030_metric_batches.sql"
 };
 static const unsigned char sql_0031[] = {
-#embed "../../migrations/0031_stores.sql"
+#embed "../../../migrations/0031_stores.sql"
 };
 static const unsigned char sql_0032[] = {
-#embed "../../migrations/0032_garbage.sql"
+#embed "../../../migrations/0032_garbage.sql"
 };
 static const unsigned char sql_0034[] = {
-#embed "../../migrations/0034_history.sql"
+#embed "../../../migrations/0034_history.sql"
 };
 static const unsigned char sql_0035[] = {
-#embed "../../migrations/0035_fast_claim.sql"
+#embed "../../../migrations/0035_fast_claim.sql"
 };
 static const unsigned char sql_0036[] = {
-#embed "../../migrations/0036_arguments.sql"
+#embed "../../../migrations/0036_arguments.sql"
 };
 static const unsigned char sql_0037[] = {
-#embed "../../migrations/0037_enqueue.sql"
+#embed "../../../migrations/0037_enqueue.sql"
 };
 static const unsigned char sql_0038[] = {
-#embed "../../migrations/0038_retention.sql"
+#embed "../../../migrations/0038_retention.sql"
 };
 static const unsigned char sql_0039[] = {
-#embed "../../migrations/0039_why.sql"
+#embed "../../../migrations/0039_why.sql"
 };
 static const unsigned char sql_0055[] = {
-#embed "../../migrations/0055_named_artifacts.sql"
+#embed "../../../migrations/0055_named_artifacts.sql"
 };
 static const unsigned char sql_0056[] = {
-#embed "../../migrations/0056_slots.sql"
+#embed "../../../migrations/0056_slots.sql"
 };
 static const unsigned char sql_0057[] = {
-#embed "../../migrations/0057_claim.sql"
+#embed "../../../migrations/0057_claim.sql"
 };
 static const unsigned char sql_0058[] = {
-#embed "../../migrations/0058_finish.sql"
+#embed "../../../migrations/0058_finish.sql"
 };
 static const unsigned char sql_0059[] = {
-#embed "../../migrations/0059_variants.sql"
+#embed "../../../migrations/0059_variants.sql"
 };
 static const unsigned char sql_0060[] = {
-#embed "../../migrations/0060_reap.sql"
+#embed "../../../migrations/0060_reap.sql"
 };
 static const unsigned char sql_0061[] = {
-#embed "../../migrations/0061_store_folder.sql"
+#embed "../../../migrations/0061_store_folder.sql"
 };
 static const unsigned char sql_0062[] = {
-#embed "../../migrations/0062_slot_order.sql"
+#embed "../../../migrations/0062_slot_order.sql"
 };
 static const unsigned char sql_0063[] = {
-#embed "../../migrations/0063_reap_deadlines.sql"
+#embed "../../../migrations/0063_reap_deadlines.sql"
 };
 static const unsigned char sql_0064[] = {
-#embed "../../migrations/0064_hand_over.sql"
+#embed "../../../migrations/0064_hand_over.sql"
 };
 static const unsigned char sql_0065[] = {
-#embed "../../migrations/0065_turns.sql"
+#embed "../../../migrations/0065_turns.sql"
 };
 static const unsigned char sql_0066[] = {
-#embed "../../migrations/0066_first_in_lane.sql"
+#embed "../../../migrations/0066_first_in_lane.sql"
 };
 static const unsigned char contract_compare[] = {
-#embed "../../workers/compare/contract.json"
+#embed "../../../workers/compare/contract.json"
 };
 static const unsigned char contract_evaluate[] = {
-#embed "../../workers/evaluate/contract.json"
+#embed "../../../workers/evaluate/contract.json"
 };
 static const unsigned char contract_features[] = {
-#embed "../../workers/features/contract.json"
+#embed "../../../workers/features/contract.json"
 };
 static const unsigned char contract_ingest[] = {
-#embed "../../workers/ingest/contract.json"
+#embed "../../../workers/ingest/contract.json"
 };
 static const unsigned char contract_neighbours[] = {
-#embed "../../workers/neighbours/contract.json"
+#embed "../../../workers/neighbours/contract.json"
 };
 static const unsigned char contract_probe[] = {
-#embed "../../workers/probe/contract.json"
+#embed "../../../workers/probe/contract.json"
 };
 static const unsigned char contract_reference[] = {
-#embed "../../workers/reference/contract.json"
+#embed "../../../workers/reference/contract.json"
 };
 static const unsigned char contract_sample[] = {
-#embed "../../workers/sample/contract.json"
+#embed "../../../workers/sample/contract.json"
 };
 static const unsigned char contract_train[] = {
-#embed "../../workers/train/contract.json"
+#embed "../../../workers/train/contract.json"
 };
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}

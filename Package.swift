@@ -113,7 +113,7 @@ let package = Package(
 
     // The queue runs without a model.
     .target(name: "CMigrations", path: "Sources/Queue/CMigrations"),
-    library("Queue/Postgres", ["CPostgres", "CMigrations"]),
+    library("Queue/Postgres", ["CPostgres", "CMigrations", "Digest"]),
     library("Queue/JobQueue", ["Postgres"]),
     library("Queue/RunStore", ["CCurl", "Digest", "Files", "JobQueue", "Postgres"]),
     library("Queue/Agent", ["Files", "JobQueue", "Postgres", "RunStore", logging]),

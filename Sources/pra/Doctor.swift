@@ -63,7 +63,17 @@ struct Doctor: ParsableCommand {
       let migrator = Migrator(connection)
       let schema = "PostgreSQL \(version), schema \(try migrator.applied().last?.version ?? 0)"
       switch try migrator.state() {
-      case .current: break
+      case .current:
+        let differences = try migrator.differences()
+        guard differences.isEmpty else {
+          return Finding(
+            "database", "\(schema), but \(differences.joined(separator: ", "))",
+            remedy: "pra migrate, which makes it as the files say")
+        }
+      case .outdated(let files):
+        return Finding(
+          "database", "\(schema), with other functions or views (\(files.joined(separator: ", ")))",
+          remedy: "pra migrate")
       case .behind: return Finding("database", "\(schema), an older one", remedy: "pra migrate")
       case .newer: return Finding("database", "\(schema), a newer one", remedy: "upgrade pra")
       case .altered(let name):

@@ -41,7 +41,7 @@ struct Migrate: ParsableCommand {
 
   func run() throws {
     if action == .print {
-      for migration in Migrator.known { Swift.print(migration.sql) }
+      printFiles()
       return
     }
     // The private database is migrated whenever it is opened.
@@ -49,14 +49,14 @@ struct Migrate: ParsableCommand {
     let migrator = Migrator(connection)
     switch action {
     case .apply:
-      for migration in try migrator.migrate() { Swift.print("applied \(migration.name)") }
+      for name in try migrator.migrate(repairing: true) { Swift.print("applied \(name)") }
       try Contracts.write(to: connection)
-    case .verify: try migrator.verify()
+    case .verify: try verify(migrator)
     case .status, .print: break
     }
     let state = try migrator.state()
     if json {
-      let newest = Migrator.known.last?.version ?? 0
+      let newest = Migration.known.last?.version ?? 0
       let version = try migrator.applied().last?.version ?? 0
       var isCurrent = false
       if case .current = state { isCurrent = true }
@@ -69,7 +69,26 @@ struct Migrate: ParsableCommand {
       Swift.print("the schema is at \(version), this program at \(known): run `pra migrate`")
     case .newer(let version, let known):
       Swift.print("the schema is at \(version), this program at \(known): upgrade the program")
+    case .outdated(let files):
+      Swift.print("functions or views differ from this program's: run `pra migrate`")
+      for file in files { Swift.print("  \(file)") }
     case .altered(let name): Swift.print("migration \(name) differs from this program's")
     }
+  }
+
+  /// Structure, then current functions and views, each under the name of its file.
+  private func printFiles() {
+    for migration in Migration.known {
+      Swift.print("-- migrations/\(migration.name)\n\n\(migration.sql)")
+    }
+    for file in CurrentFile.known { Swift.print("-- migrations/\(file.path)\n\n\(file.sql)") }
+  }
+
+  private func verify(_ migrator: Migrator) throws {
+    try migrator.verify()
+    let differences = try migrator.differences()
+    guard !differences.isEmpty else { return }
+    for line in differences { complain(line) }
+    throw Failure(message: "the database differs from its files; `pra migrate` makes it as they say")
   }
 }

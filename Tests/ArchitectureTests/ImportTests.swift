@@ -28,7 +28,7 @@ private let allowed: [String: Set<String>] = [
   "Sources/Model/Evaluation": ["COpenBLAS", "Inception", "Tensor"],
 
   // The queue runs without a model.
-  "Sources/Queue/Postgres": ["CMigrations", "CPostgres"],
+  "Sources/Queue/Postgres": ["CMigrations", "CPostgres", "Digest"],
   "Sources/Queue/JobQueue": ["Postgres"],
   "Sources/Queue/RunStore": ["CCurl", "Digest", "Files", "JobQueue", "Postgres"],
   "Sources/Queue/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore"],

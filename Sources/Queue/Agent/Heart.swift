@@ -61,7 +61,7 @@ extension Agent {
       configuration.labels.sorted { $0.key < $1.key }.map { ($0.key, JSONText.string($0.value)) })
     let worker = try connection.attempt {
       // Somebody may have migrated the database since this program started.
-      try Migrator($0).verify()
+      try Migrator($0).verifyStructure()
       return try WorkerQueue($0).register(
         name: configuration.name, labels: labels, queues: configuration.queues,
         kinds: configuration.kinds, slots: configuration.slots,

@@ -1,51 +1,33 @@
-import CMigrations
-import Glibc
-
-/// Brings the schema of a database to the version this program knows.
+/// Brings the schema of a database to the one this program knows: numbered files of structure that are
+/// missing, then all current files of functions and views where one of them differs
+/// (migrations/README.md).
 package struct Migrator {
-  package struct Migration: Sendable {
-    package let version: Int
-    package let name: String
-    package let sql: String
-  }
-
   package struct Applied: Sendable, Equatable {
     package let version: Int
     package let name: String
     /// Hexadecimal.
     package let sha256: String
-    package let at: String
   }
 
   package enum State: Sendable, Equatable {
     /// The schema is the one this program was built for.
     case current(version: Int)
-    /// Some migrations are missing; 0 is an empty database.
+    /// Some numbered files are missing; 0 is an empty database.
     case behind(version: Int, known: Int)
+    /// The structure is this program's, the text of these current files is not.
+    case outdated(files: [String])
     /// Somebody with a newer program has migrated it.
     case newer(version: Int, known: Int)
-    /// A migration was applied with another text than this program's.
+    /// A numbered file was applied with another text than this program's.
     case altered(name: String)
   }
 
-  /// What `migrations/` held when the program was built, in order.
-  package static let known: [Migration] = {
-    var count = 0
-    let migrations = UnsafeBufferPointer(start: pra_migrations(&count), count: count)
-    return migrations.map { migration in
-      Migration(
-        version: Int(migration.version), name: String(cString: migration.name),
-        sql: String(
-          decoding: UnsafeBufferPointer(start: migration.sql, count: migration.length),
-          as: UTF8.self))
-    }
-  }()
-
-  private let connection: Connection
+  let connection: Connection
 
   /// The session must be allowed to create roles and schemas to migrate; any role may ask the state.
   package init(_ connection: Connection) { self.connection = connection }
 
+  /// The numbered files that were applied, in order.
   package func applied() throws(PostgresError) -> [Applied] {
     let exists = try connection.query(
       "select to_regclass('pra.schema_versions') is not null as exists"
@@ -53,38 +35,66 @@ package struct Migrator {
     guard exists else { return [] }
     var applied: [Applied] = []
     for row in try connection.query(
-      "select version, name, sha256, applied_at from pra.schema_versions order by version")
+      "select version, name, sha256 from pra.schema_versions order by version")
     {
       applied.append(
         Applied(
           version: Int(try row.integer("version")), name: try row.string("name"),
-          sha256: try row.string("sha256"), at: try row.string("applied_at")))
+          sha256: try row.string("sha256")))
     }
     return applied
   }
 
   package func state() throws(PostgresError) -> State {
-    let applied = try applied()
-    let newest = Self.known.last?.version ?? 0
-    if let last = applied.last, last.version > newest {
+    let all = try applied()
+    let newest = Migration.known.last?.version ?? 0
+    if let last = all.last, last.version > newest {
       return .newer(version: last.version, known: newest)
     }
-    for (migration, done) in zip(Self.known, applied) {
-      let sha256 = try connection.query(
-        "select encode(sha256(convert_to($1, 'UTF8')), 'hex') as sha256", [.text(migration.sql)]
-      ).single().string("sha256")
-      guard sha256 == done.sha256, migration.version == done.version else {
+    let steps = all.filter { DevelopmentSteps.versions.contains($0.version) }
+    if let last = steps.last, !DevelopmentSteps.areKnown(steps) { return .altered(name: last.name) }
+    let applied = all.filter { !DevelopmentSteps.versions.contains($0.version) }
+    for (migration, done) in zip(Migration.known, applied) {
+      guard migration.sha256 == done.sha256, migration.version == done.version else {
         return .altered(name: done.name)
       }
     }
-    let version = applied.last?.version ?? 0
-    return version == newest ? .current(version: version) : .behind(version: version, known: newest)
+    let version = all.last?.version ?? 0
+    guard version == newest else { return .behind(version: version, known: newest) }
+    let files = try changedFiles()
+    return files.isEmpty ? .current(version: version) : .outdated(files: files)
   }
 
-  /// Throws unless the schema is current, and says what to do. Workers call it before anything else.
+  /// Paths of current files whose text is not the one applied last, and of those applied that this
+  /// program does not have.
+  private func changedFiles() throws(PostgresError) -> [String] {
+    var there: [String: String] = [:]
+    for row in try connection.query("select path, sha256 from pra.schema_files") {
+      there[try row.string("path")] = try row.string("sha256")
+    }
+    var changed: [String] = []
+    for file in CurrentFile.known where there.removeValue(forKey: file.path) != file.sha256 {
+      changed.append(file.path)
+    }
+    return changed + there.keys.sorted()
+  }
+
+  /// Throws unless the schema is current, and says what to do. Programs call it before anything else.
   package func verify() throws(PostgresError) {
+    if case .outdated(let files) = try state() {
+      throw SchemaMismatch.error(
+        "the database has other functions or views than this program: \(files[0])"
+          + (files.count > 1 ? " and \(files.count - 1) more" : ""),
+        hint: "Run `pra migrate`.")
+    }
+    try verifyStructure()
+  }
+
+  /// Throws unless the numbered files are this program's. A running worker asks for no more: a change of a
+  /// function that the version before could not work with is a numbered file.
+  package func verifyStructure() throws(PostgresError) {
     switch try state() {
-    case .current: return
+    case .current, .outdated: return
     case .behind(let version, let known):
       throw SchemaMismatch.error(
         version == 0
@@ -101,86 +111,15 @@ package struct Migrator {
     }
   }
 
-  /// Applies what is missing and returns it: all in one transaction, so that workers of the version
-  /// before meet the old functions or the new ones and nothing between. One migrator at a time. Refuses
-  /// a schema it does not know.
-  ///
-  /// Live workers take their locks in more than one order. So all tables are locked first, each with so
-  /// little patience that nobody sees a deadlock, again and again until it succeeds.
-  /// - Parameter newest: stops at this version
-  @discardableResult
-  package func migrate(upTo newest: Int = .max) throws -> [Migration] {
-    try connection.query("select pg_advisory_lock(\(Self.lock))")
-    // When this fails the session is gone, and the lock with it.
-    defer { _ = try? connection.query("select pg_advisory_unlock(\(Self.lock))") }
-    switch try state() {
-    case .current: return []
-    case .newer, .altered:
-      try verify()
-      return []
-    case .behind(let version, _):
-      let missing = Self.known.filter { $0.version > version && $0.version <= newest }
-      for tries in 1... {
-        do {
-          try connection.transaction {
-            if version > 0 { try connection.run(Self.lockAllTables) }
-            for migration in missing { try apply(migration) }
-          }
-          break
-        } catch let error as PostgresError
-          where ["40P01", "55P03"].contains(error.sqlState) && tries < Self.tries
-        {
-          usleep(UInt32.random(in: 5_000..<40_000))
-        }
-      }
-      return missing
-    }
+  /// A line for each function, view, trigger or table that is not as the current files made it: changed by
+  /// hand, dropped or added. Empty unless the state is `current`.
+  package func differences() throws(PostgresError) -> [String] {
+    guard case .current = try state() else { return [] }
+    return try SchemaObjects(connection: connection).differences()
   }
-
-  /// For half a minute at least.
-  private static let tries = 600
-  private static let lockAllTables = """
-    set local lock_timeout = '50ms';
-    do $$
-    declare
-      name text;
-    begin
-      for name in
-        select format('%I.%I', schemaname, tablename) from pg_tables
-        where schemaname = 'pra_store'
-        order by tablename <> 'jobs', tablename
-      loop
-        execute 'lock table ' || name || ' in access exclusive mode';
-      end loop;
-    end
-    $$;
-    set local lock_timeout = 0
-    """
-
-  private func apply(_ migration: Migration) throws(PostgresError) {
-    do {
-      try connection.run("reset role")
-      try connection.run(migration.sql)
-      try connection.run("set local role pra_owner")
-      try connection.query(
-        """
-        insert into pra_store.migrations (version, name, sha256)
-        values ($1, $2, sha256(convert_to($3, 'UTF8')))
-        """,
-        [.integer(migration.version), .text(migration.name), .text(migration.sql)])
-    } catch {
-      throw PostgresError(
-        error.kind, sqlState: error.sqlState,
-        message: "migration \(migration.name): \(error.message)", detail: error.detail,
-        hint: error.hint)
-    }
-  }
-
-  /// "pra" and "migr" as bytes: any number that no other program takes.
-  private static let lock = 0x7072_616D_6967_72
 }
 
-private enum SchemaMismatch {
+enum SchemaMismatch {
   /// 55000: object_not_in_prerequisite_state.
   static func error(_ message: String, hint: String) -> PostgresError {
     PostgresError(.refused, sqlState: "55000", message: message, hint: hint)

@@ -10,8 +10,18 @@ typedef struct {
   size_t length;            // bytes
 } PRAMigration;
 
-// In order of version, from 1.
+// Numbered files, in order of version, from 1.
 const PRAMigration *pra_migrations(size_t *count);
+
+// A file of functions or a view, edited in place.
+typedef struct {
+  const char *path;         // below migrations/
+  const unsigned char *sql; // UTF-8, not terminated
+  size_t length;            // bytes
+} PRACurrentFile;
+
+// In the order in which they are executed.
+const PRACurrentFile *pra_current_files(size_t *count);
 
 // workers/<kind>/contract.json.
 typedef struct {

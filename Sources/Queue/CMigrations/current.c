@@ -1,0 +1,230 @@
+#include "migrations.h"
+
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+// The current files of functions and views. A new file is one array and one row of the table below, whose
+// order is the order of execution: a function in SQL comes after those that it calls, a view after its
+// functions.
+
+static const unsigned char functions_queue_events[] = {
+#embed "../../../migrations/functions/queue/events.sql"
+};
+static const unsigned char functions_queue_requirements[] = {
+#embed "../../../migrations/functions/queue/requirements.sql"
+};
+static const unsigned char functions_queue_arguments[] = {
+#embed "../../../migrations/functions/queue/arguments.sql"
+};
+static const unsigned char functions_queue_lanes[] = {
+#embed "../../../migrations/functions/queue/lanes.sql"
+};
+static const unsigned char functions_queue_slots[] = {
+#embed "../../../migrations/functions/queue/slots.sql"
+};
+static const unsigned char functions_queue_workers[] = {
+#embed "../../../migrations/functions/queue/workers.sql"
+};
+static const unsigned char functions_queue_order[] = {
+#embed "../../../migrations/functions/queue/order.sql"
+};
+static const unsigned char functions_queue_arrays[] = {
+#embed "../../../migrations/functions/queue/arrays.sql"
+};
+static const unsigned char functions_queue_hosts[] = {
+#embed "../../../migrations/functions/queue/hosts.sql"
+};
+static const unsigned char functions_queue_end[] = {
+#embed "../../../migrations/functions/queue/end.sql"
+};
+static const unsigned char functions_queue_finish[] = {
+#embed "../../../migrations/functions/queue/finish.sql"
+};
+static const unsigned char functions_queue_gangs[] = {
+#embed "../../../migrations/functions/queue/gangs.sql"
+};
+static const unsigned char functions_queue_claim[] = {
+#embed "../../../migrations/functions/queue/claim.sql"
+};
+static const unsigned char functions_queue_enqueue[] = {
+#embed "../../../migrations/functions/queue/enqueue.sql"
+};
+static const unsigned char functions_queue_hand_over[] = {
+#embed "../../../migrations/functions/queue/hand_over.sql"
+};
+static const unsigned char functions_queue_act[] = {
+#embed "../../../migrations/functions/queue/act.sql"
+};
+static const unsigned char functions_queue_preempt[] = {
+#embed "../../../migrations/functions/queue/preempt.sql"
+};
+static const unsigned char functions_queue_schedules[] = {
+#embed "../../../migrations/functions/queue/schedules.sql"
+};
+static const unsigned char functions_queue_reap[] = {
+#embed "../../../migrations/functions/queue/reap.sql"
+};
+static const unsigned char functions_queue_runs[] = {
+#embed "../../../migrations/functions/queue/runs.sql"
+};
+static const unsigned char functions_queue_why[] = {
+#embed "../../../migrations/functions/queue/why.sql"
+};
+static const unsigned char functions_store_metrics[] = {
+#embed "../../../migrations/functions/store/metrics.sql"
+};
+static const unsigned char functions_store_artifacts[] = {
+#embed "../../../migrations/functions/store/artifacts.sql"
+};
+static const unsigned char functions_store_stores[] = {
+#embed "../../../migrations/functions/store/stores.sql"
+};
+static const unsigned char functions_store_checkpoints[] = {
+#embed "../../../migrations/functions/store/checkpoints.sql"
+};
+static const unsigned char functions_store_garbage[] = {
+#embed "../../../migrations/functions/store/garbage.sql"
+};
+static const unsigned char functions_store_retention[] = {
+#embed "../../../migrations/functions/store/retention.sql"
+};
+static const unsigned char functions_store_logs[] = {
+#embed "../../../migrations/functions/store/logs.sql"
+};
+static const unsigned char views_arrays[] = {
+#embed "../../../migrations/views/arrays.sql"
+};
+static const unsigned char views_artifacts[] = {
+#embed "../../../migrations/views/artifacts.sql"
+};
+static const unsigned char views_attempts[] = {
+#embed "../../../migrations/views/attempts.sql"
+};
+static const unsigned char views_blamed_hosts[] = {
+#embed "../../../migrations/views/blamed_hosts.sql"
+};
+static const unsigned char views_checkpoints[] = {
+#embed "../../../migrations/views/checkpoints.sql"
+};
+static const unsigned char views_evaluations[] = {
+#embed "../../../migrations/views/evaluations.sql"
+};
+static const unsigned char views_events[] = {
+#embed "../../../migrations/views/events.sql"
+};
+static const unsigned char views_images[] = {
+#embed "../../../migrations/views/images.sql"
+};
+static const unsigned char views_jobs[] = {
+#embed "../../../migrations/views/jobs.sql"
+};
+static const unsigned char views_kinds[] = {
+#embed "../../../migrations/views/kinds.sql"
+};
+static const unsigned char views_limits[] = {
+#embed "../../../migrations/views/limits.sql"
+};
+static const unsigned char views_metric_summaries[] = {
+#embed "../../../migrations/views/metric_summaries.sql"
+};
+static const unsigned char views_metrics[] = {
+#embed "../../../migrations/views/metrics.sql"
+};
+static const unsigned char views_metrics_raw[] = {
+#embed "../../../migrations/views/metrics_raw.sql"
+};
+static const unsigned char views_outputs[] = {
+#embed "../../../migrations/views/outputs.sql"
+};
+static const unsigned char views_preemptions[] = {
+#embed "../../../migrations/views/preemptions.sql"
+};
+static const unsigned char views_queues[] = {
+#embed "../../../migrations/views/queues.sql"
+};
+static const unsigned char views_runs[] = {
+#embed "../../../migrations/views/runs.sql"
+};
+static const unsigned char views_schedules[] = {
+#embed "../../../migrations/views/schedules.sql"
+};
+static const unsigned char views_schema_files[] = {
+#embed "../../../migrations/views/schema_files.sql"
+};
+static const unsigned char views_schema_objects[] = {
+#embed "../../../migrations/views/schema_objects.sql"
+};
+static const unsigned char views_schema_versions[] = {
+#embed "../../../migrations/views/schema_versions.sql"
+};
+static const unsigned char views_stores[] = {
+#embed "../../../migrations/views/stores.sql"
+};
+static const unsigned char views_variants[] = {
+#embed "../../../migrations/views/variants.sql"
+};
+static const unsigned char views_workers[] = {
+#embed "../../../migrations/views/workers.sql"
+};
+
+#define CURRENT(path, bytes) {path, bytes, sizeof bytes}
+
+static const PRACurrentFile files[] = {
+  CURRENT("functions/queue/events.sql", functions_queue_events),
+  CURRENT("functions/queue/requirements.sql", functions_queue_requirements),
+  CURRENT("functions/queue/arguments.sql", functions_queue_arguments),
+  CURRENT("functions/queue/lanes.sql", functions_queue_lanes),
+  CURRENT("functions/queue/slots.sql", functions_queue_slots),
+  CURRENT("functions/queue/workers.sql", functions_queue_workers),
+  CURRENT("functions/queue/order.sql", functions_queue_order),
+  CURRENT("functions/queue/arrays.sql", functions_queue_arrays),
+  CURRENT("functions/queue/hosts.sql", functions_queue_hosts),
+  CURRENT("functions/queue/end.sql", functions_queue_end),
+  CURRENT("functions/queue/finish.sql", functions_queue_finish),
+  CURRENT("functions/queue/gangs.sql", functions_queue_gangs),
+  CURRENT("functions/queue/claim.sql", functions_queue_claim),
+  CURRENT("functions/queue/enqueue.sql", functions_queue_enqueue),
+  CURRENT("functions/queue/hand_over.sql", functions_queue_hand_over),
+  CURRENT("functions/queue/act.sql", functions_queue_act),
+  CURRENT("functions/queue/preempt.sql", functions_queue_preempt),
+  CURRENT("functions/queue/schedules.sql", functions_queue_schedules),
+  CURRENT("functions/queue/reap.sql", functions_queue_reap),
+  CURRENT("functions/queue/runs.sql", functions_queue_runs),
+  CURRENT("functions/queue/why.sql", functions_queue_why),
+  CURRENT("functions/store/metrics.sql", functions_store_metrics),
+  CURRENT("functions/store/artifacts.sql", functions_store_artifacts),
+  CURRENT("functions/store/stores.sql", functions_store_stores),
+  CURRENT("functions/store/checkpoints.sql", functions_store_checkpoints),
+  CURRENT("functions/store/garbage.sql", functions_store_garbage),
+  CURRENT("functions/store/retention.sql", functions_store_retention),
+  CURRENT("functions/store/logs.sql", functions_store_logs),
+  CURRENT("views/arrays.sql", views_arrays),
+  CURRENT("views/artifacts.sql", views_artifacts),
+  CURRENT("views/attempts.sql", views_attempts),
+  CURRENT("views/blamed_hosts.sql", views_blamed_hosts),
+  CURRENT("views/checkpoints.sql", views_checkpoints),
+  CURRENT("views/evaluations.sql", views_evaluations),
+  CURRENT("views/events.sql", views_events),
+  CURRENT("views/images.sql", views_images),
+  CURRENT("views/jobs.sql", views_jobs),
+  CURRENT("views/kinds.sql", views_kinds),
+  CURRENT("views/limits.sql", views_limits),
+  CURRENT("views/metric_summaries.sql", views_metric_summaries),
+  CURRENT("views/metrics.sql", views_metrics),
+  CURRENT("views/metrics_raw.sql", views_metrics_raw),
+  CURRENT("views/outputs.sql", views_outputs),
+  CURRENT("views/preemptions.sql", views_preemptions),
+  CURRENT("views/queues.sql", views_queues),
+  CURRENT("views/runs.sql", views_runs),
+  CURRENT("views/schedules.sql", views_schedules),
+  CURRENT("views/schema_files.sql", views_schema_files),
+  CURRENT("views/schema_objects.sql", views_schema_objects),
+  CURRENT("views/schema_versions.sql", views_schema_versions),
+  CURRENT("views/stores.sql", views_stores),
+  CURRENT("views/variants.sql", views_variants),
+  CURRENT("views/workers.sql", views_workers),
+};
+
+const PRACurrentFile *pra_current_files(size_t *count) {
+  *count = sizeof files / sizeof files[0];
+  return files;
+}

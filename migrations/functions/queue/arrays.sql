@@ -1,0 +1,274 @@
+-- Arrays: one row of which parts are cut.
+
+-- What a cut of an array is told: the array's arguments with its first element and its end put in, or
+-- the arguments of its elements.
+create or replace function pra_store.element_arguments(array_job pra_store.jobs, first bigint, last bigint)
+returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  whole jsonb := array_job.arguments;
+  own jsonb;
+begin
+  if array_job.has_element_arguments then
+    own := pra_store.arguments_of(array_job.id, first, last);
+    return case when last - first = 1 then own -> 0 else jsonb_build_object('elements', own) end;
+  end if;
+  if array_job.first_path is not null then
+    whole := jsonb_set(whole, array_job.first_path, to_jsonb(first));
+  end if;
+  if array_job.end_path is not null then
+    whole := jsonb_set(whole, array_job.end_path, to_jsonb(last));
+  end if;
+  return whole;
+end
+$$;
+
+-- Arguments of the elements [first, last) of an array with arguments of their own, as a JSON array.
+create or replace function pra_store.arguments_of(array_job bigint, first bigint, last bigint) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  return (
+    select coalesce(
+      -- As a rule they are a row as it is.
+      (select e.arguments from pra_store.element_arguments as e
+       where e.array_id = arguments_of.array_job and e.first = arguments_of.first
+         and jsonb_array_length(e.arguments) = arguments_of.last - arguments_of.first),
+      (select jsonb_agg(e.arguments -> (i - e.first)::integer order by i)
+       from generate_series(arguments_of.first, arguments_of.last - 1) as i
+       cross join lateral (
+         select a.first, a.arguments from pra_store.element_arguments as a
+         where a.array_id = arguments_of.array_job and a.first <= i
+         order by a.first desc limit 1
+       ) as e)));
+end
+$$;
+
+-- The element at which the next cut of an array begins.
+create or replace function pra_store.next_element(a pra_store.jobs) returns bigint
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  return (
+    select coalesce(
+      (select element_end from pra_store.jobs where array_id = a.id order by element_end desc limit 1),
+      a.array_first));
+end
+$$;
+
+-- Makes a cut of an array in a state; returns its number.
+create or replace function pra_store.cut(
+  a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state,
+  worker bigint default null, epoch bigint default 0, wait interval default '0'
+) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  insert into pra_store.jobs (
+    id, run_id, kind, queue, arguments, requirements, priority, state, run_after, due, epoch,
+    worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
+    created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+  overriding system value values (
+    made, a.run_id, a.kind, a.queue, '{}', a.requirements, a.priority, state,
+    clock_timestamp() + wait, wait <= interval '0', epoch, worker, a.time_limit, a.fault_retries,
+    a.lost_retries, a.timeout_retries, a.preemption_retries, a.created_by,
+    case when worker is not null then clock_timestamp() end, a.lane_id, a.place, a.limits,
+    a.deadline, a.id, first, last);
+end
+$$;
+
+-- Cuts pieces off arrays, so many of each as "wanted" says, running on a worker from the start; returns
+-- their numbers. The arrays are held by number, and whoever splits one now is waited for.
+create or replace function pra_store.split(arrays bigint[], wanted integer[], worker bigint) returns bigint[]
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  a pra_store.jobs;
+  next_first bigint;
+  pieces integer;
+  ids bigint[];
+  cuts bigint[] := '{}';
+  parents bigint[] := '{}';
+  firsts bigint[] := '{}';
+begin
+  for a in
+    select * from pra_store.jobs where id = any(arrays) order by id for no key update
+  loop
+    continue when a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp();
+    next_first := coalesce(
+      (select c.element_end from pra_store.jobs as c
+       where c.array_id = a.id order by c.element_end desc limit 1),
+      a.array_first);
+    pieces := least(
+      wanted[array_position(arrays, a.id)], (a.array_end - next_first + a.pack - 1) / a.pack);
+    if pieces > 0 then
+      ids := array(select nextval('pra_store.jobs_id_seq') from generate_series(1, pieces));
+      if a.limits <> '{}' then
+        ids := ids[1 : pra_store.take_slots_for(ids, array_fill(1::bigint, array[pieces]), a.limits)];
+      end if;
+      pieces := cardinality(ids);
+    end if;
+    if pieces > 0 then
+      cuts := cuts || ids;
+      parents := parents || array_fill(a.id, array[pieces]);
+      firsts := firsts
+        || array(select next_first + i * a.pack from generate_series(0, pieces - 1) as i);
+      next_first := next_first + pieces::bigint * a.pack;
+    end if;
+    if next_first >= a.array_end then
+      update pra_store.jobs
+      set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where id = a.id;
+    elsif a.started_at is null and pieces > 0 then
+      update pra_store.jobs set started_at = clock_timestamp() where id = a.id;
+    end if;
+  end loop;
+  if cuts <> '{}' then
+    insert into pra_store.jobs (
+      id, run_id, kind, queue, arguments, requirements, priority, state, run_after, epoch,
+      worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
+      created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+    overriding system value
+    select c.id, p.run_id, p.kind, p.queue, '{}', p.requirements, p.priority, 'running',
+      clock_timestamp(), 1, worker, p.time_limit, p.fault_retries, p.lost_retries,
+      p.timeout_retries, p.preemption_retries, p.created_by, clock_timestamp(), p.lane_id,
+      p.place, p.limits, p.deadline, p.id, c.first, least(c.first + p.pack, p.array_end)
+    from unnest(cuts, parents, firsts) as c (id, parent, first)
+    join pra_store.jobs as p on p.id = c.parent;
+  end if;
+  return cuts;
+end
+$$;
+
+-- Cuts up to "wanted" pieces off an array, running on a worker from the start; returns their numbers.
+create or replace function pra_store.split(array_job bigint, worker bigint, wanted integer) returns bigint[]
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  a pra_store.jobs;
+  next_first bigint;
+  cuts bigint[] := '{}';
+  made bigint;
+begin
+  -- Whoever splits it now is waited for: to pass by would leave a place empty.
+  select * into a from pra_store.jobs where id = array_job for no key update;
+  if a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp() then
+    return cuts;
+  end if;
+  next_first := pra_store.next_element(a);
+  if a.limits = '{}' then
+    with made as (
+      insert into pra_store.jobs (
+        run_id, kind, queue, arguments, requirements, priority, state, run_after, epoch, worker_id,
+        time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries, created_by,
+        started_at, lane_id, place, deadline, array_id, element_first, element_end)
+      select a.run_id, a.kind, a.queue, '{}', a.requirements, a.priority, 'running',
+        clock_timestamp(), 1, worker, a.time_limit, a.fault_retries, a.lost_retries,
+        a.timeout_retries, a.preemption_retries, a.created_by, clock_timestamp(), a.lane_id,
+        a.place, a.deadline, a.id, piece, least(piece + a.pack, a.array_end)
+      from generate_series(
+        next_first, least(a.array_end, next_first + wanted::bigint * a.pack) - 1, a.pack) as piece
+      returning id, element_end
+    )
+    select coalesce(array_agg(id), '{}'), coalesce(max(element_end), next_first)
+    into cuts, next_first from made;
+  end if;
+  while a.limits <> '{}' and cardinality(cuts) < wanted and next_first < a.array_end loop
+    made := nextval('pra_store.jobs_id_seq');
+    exit when not pra_store.take_slots(made, 1, a.limits);
+    perform pra_store.cut(
+      a, made, next_first, least(next_first + a.pack, a.array_end), 'running', worker, 1);
+    cuts := cuts || made;
+    next_first := next_first + a.pack;
+  end loop;
+  if next_first >= a.array_end then
+    update pra_store.jobs
+    set state = 'running', started_at = coalesce(started_at, clock_timestamp())
+    where id = array_job;
+  elsif a.started_at is null and cuts <> '{}' then
+    update pra_store.jobs set started_at = clock_timestamp() where id = array_job;
+  end if;
+  return cuts;
+end
+$$;
+
+-- Elements of an array that follows another, ready because theirs have succeeded.
+create or replace function pra_store.follow(follower bigint, first bigint, last bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  a pra_store.jobs;
+begin
+  select * into a from pra_store.jobs where id = follower;
+  perform pra_store.cut(
+    a, nextval(pg_get_serial_sequence('pra_store.jobs', 'id')), first, last, 'ready');
+end
+$$;
+
+-- Elements of arrays that follow an array, of which a cut has succeeded; whether there are any.
+create or replace function pra_store.follow_cut(
+  array_job bigint, cut bigint, element_first bigint, element_end bigint
+) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  follower bigint;
+begin
+  for follower in
+    select f.id from pra_store.jobs as f
+    where f.follows_id = array_job and f.state not in ('succeeded', 'cancelled') order by f.id
+  loop
+    if exists (
+      select from pra_store.jobs as p
+      where p.array_id = array_job and p.id <> cut and p.element_first >= follow_cut.element_first
+        and p.element_end <= follow_cut.element_end and p.state <> 'succeeded'
+    ) then
+      perform pra_store.follow(follower, e, e + 1)
+      from generate_series(follow_cut.element_first, follow_cut.element_end - 1) as e
+      where not exists (
+        select from pra_store.jobs as p
+        where p.array_id = array_job and p.id <> cut and p.element_first = e);
+    else
+      perform pra_store.follow(follower, follow_cut.element_first, follow_cut.element_end);
+    end if;
+  end loop;
+  return follower is not null;
+end
+$$;
+
+-- Ends an array whose elements have all ended. Once: whoever ends it holds its row and finds it running.
+create or replace function pra_store.settle_array(array_job bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  a pra_store.jobs;
+  bad bigint;
+begin
+  select * into a from pra_store.jobs where id = array_job for no key update;
+  if a.state <> 'running' or exists (
+    select from pra_store.jobs where array_id = array_job and state in ('blocked', 'ready', 'running')
+  ) then
+    return;
+  end if;
+  select coalesce(sum(element_end - element_first), 0) into bad
+  from pra_store.jobs where array_id = array_job and state <> 'succeeded';
+  if bad > 0 then
+    update pra_store.jobs
+    set state = 'failed', finished_at = clock_timestamp(),
+        message = format('%s of %s elements did not succeed', bad, a.array_end - a.array_first)
+    where id = array_job;
+    perform pra_store.record_event('array.failed', a.run_id, array_job, null, null);
+  else
+    update pra_store.jobs
+    set state = 'succeeded', finished_at = clock_timestamp(), message = null,
+        result = jsonb_build_object('elements', a.array_end - a.array_first)
+    where id = array_job;
+    perform pra_store.record_event('array.succeeded', a.run_id, array_job, null, null);
+    perform pra_store.release_dependents(array_job);
+  end if;
+end
+$$;

@@ -1,0 +1,163 @@
+-- Attempts that end without success: classes, budgets, quarantine.
+
+-- 2 s, 4 s, 8 s ... to 10 minutes, a quarter more or less so that failures do not return in step.
+create or replace function pra_store.backoff(tries integer) returns interval
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  select least(600, 2 ^ least(tries, 10)) * (0.75 + 0.5 * random()) * interval '1 second';
+$$;
+
+-- Ends the attempt of a running job that the caller holds, and moves the job where that leads it.
+create or replace function pra_store.end_attempt(
+  held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer,
+  exit_signal integer, cause text default null
+) returns pra.job_state
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  how pra.attempt_outcome := outcome;
+  why text := message;
+  next_state pra.job_state := 'ready';
+  wait interval := '0';
+  known text := coalesce(cause, case
+    when exit_signal is not null then 'signal'
+    when outcome = 'timeout' then 'time-limit'
+    when outcome = 'lost' then 'lease-lost'
+    when exit_code is not null then 'exit-code'
+    when outcome in ('released', 'preempted', 'cancelled') then 'asked' end);
+  host text;
+begin
+  if held.cancel_requested_at is not null then
+    how := 'cancelled';
+  elsif held.deadline <= clock_timestamp() then
+    how := 'timeout';
+    known := 'deadline';
+    why := format('its deadline %s is over', held.deadline);
+  elsif how = 'released' and held.preempt_requested_at is not null then
+    how := 'preempted';
+  end if;
+  case how
+    when 'fault' then
+      held.faults := held.faults + 1;
+      wait := pra_store.backoff(held.faults);
+      if held.faults > held.fault_retries then next_state := 'failed'; end if;
+    when 'timeout' then
+      held.timeouts := held.timeouts + 1;
+      wait := pra_store.backoff(held.timeouts);
+      if held.timeouts > held.timeout_retries or known = 'deadline' then
+        next_state := 'failed';
+      end if;
+    when 'lost' then
+      held.lost := held.lost + 1;
+      if held.lost > held.lost_retries then next_state := 'quarantined'; end if;
+    when 'preempted' then
+      held.preemptions := held.preemptions + 1;
+      if held.preemptions > held.preemption_retries then next_state := 'failed'; end if;
+    when 'permanent' then next_state := 'failed';
+    when 'cancelled' then next_state := 'cancelled';
+    when 'released' then null;
+    else
+      raise exception 'class: an attempt does not end as % here', how using errcode = 'PR003';
+  end case;
+
+  update pra_store.attempts
+  set ended_at = clock_timestamp(), outcome = how, message = why,
+      exit_code = end_attempt.exit_code, exit_signal = end_attempt.exit_signal, cause = known
+  where job_id = held.id and epoch = held.epoch;
+  if how = 'fault' and known in ('signal', 'out-of-memory') then
+    select pra_store.host(w.labels, w.name) into host
+    from pra_store.workers as w where w.id = held.worker_id;
+    if host <> all(held.crash_hosts) then
+      held.crash_hosts := held.crash_hosts || host;
+    end if;
+    if cardinality(held.crash_hosts) >= 2 then
+      next_state := 'quarantined';
+      why := format('it crashes wherever it runs: on %s; %s',
+        array_to_string(held.crash_hosts, ', '), message);
+    end if;
+    perform pra_store.blame(host);
+  end if;
+  -- A member of a gang goes back into line with all of it.
+  if next_state = 'ready' and held.array_id is not null and (
+    select a.gang from pra_store.jobs as a where a.id = held.array_id
+  ) then
+    next_state := 'blocked';
+  end if;
+
+  update pra_store.jobs
+  set state = next_state, worker_id = null, run_after = clock_timestamp() + wait,
+      due = wait <= interval '0',
+      faults = held.faults, timeouts = held.timeouts, lost = held.lost,
+      preemptions = held.preemptions, preempt_requested_at = null,
+      crash_hosts = held.crash_hosts, message = coalesce(why, message),
+      finished_at = case when next_state not in ('ready', 'blocked') then clock_timestamp() end
+  where id = held.id;
+  update pra_store.preemptions as p set released_at = clock_timestamp(), outcome = how
+  where p.job_id = held.id and p.epoch = held.epoch and p.released_at is null;
+  delete from pra_store.gang_members as g
+  where g.worker_id = held.worker_id and g.job_id = held.id;
+  perform pra_store.record_event(
+    'attempt.' || how, held.run_id, held.id, held.epoch, held.worker_id,
+    jsonb_strip_nulls(jsonb_build_object(
+      'message', why, 'exit_code', end_attempt.exit_code,
+      'exit_signal', end_attempt.exit_signal, 'cause', known, 'next', next_state)));
+  if next_state = 'ready' and wait <= interval '0' or held.limits <> '{}' then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return next_state;
+end
+$$;
+
+-- How an attempt ended that did not finish: class is fault, permanent, timeout, released, cancelled
+-- or lost; cause is exit-code, signal, out-of-memory, time-limit, lease-lost, not-started or asked.
+-- Returns the job's next state. A job that somebody cancelled is cancelled, whatever its class.
+create or replace function pra.report_exit(
+  job bigint, epoch bigint, class pra.attempt_outcome, message text default null,
+  exit_code integer default null, exit_signal integer default null, cause text default null
+) returns pra.job_state
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  held pra_store.jobs := pra_store.hold(job, epoch, true);
+begin
+  if class is null or class in ('succeeded', 'preempted') then
+    raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
+  end if;
+  if cause not in ('exit-code', 'signal', 'out-of-memory', 'time-limit', 'lease-lost',
+                   'not-started', 'asked') then
+    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, asked',
+      cause using errcode = 'PR003';
+  end if;
+  return pra_store.end_attempt(held, class, left(message, 4000), exit_code, exit_signal, cause);
+end
+$$;
+
+grant execute on function pra.report_exit to pra_worker;
+
+-- Gives a job back: no budget spent.
+create or replace function pra.release(job bigint, epoch bigint, message text default null)
+returns pra.job_state
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return pra.report_exit(job, epoch, 'released', message);
+end
+$$;
+
+grant execute on function pra.release to pra_worker;
+
+-- Ends a job that is not running. Callers hold its row.
+create or replace function pra_store.settle_cancelled(job bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  update pra_store.jobs
+  set state = 'cancelled', worker_id = null, finished_at = clock_timestamp(),
+      cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+  where id = job;
+  perform pra_store.record_event(
+    'job.cancelled', (select run_id from pra_store.jobs where id = job), job, null, null);
+end
+$$;

@@ -1,0 +1,53 @@
+-- Events: the journal of the queue, in monthly partitions.
+
+create or replace function pra_store.record_event(
+  kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb default '{}'
+) returns void
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$
+  insert into pra_store.events (kind, run_id, job_id, epoch, worker_id, detail)
+  values (kind, run_id, job_id, epoch, worker_id, detail);
+$$;
+
+-- Makes the partition of a month. Attached, not created as one: that needs no lock against inserts. What
+-- had come before it was made is moved over.
+create or replace function pra_store.ensure_event_partition(at timestamptz) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  month timestamp := date_trunc('month', at at time zone 'UTC');
+  first timestamptz := month at time zone 'UTC';
+  until timestamptz := (month + interval '1 month') at time zone 'UTC';
+  name text := 'events_' || to_char(month, 'YYYYMM');
+begin
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtext('pra_store.events partitions'));
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  execute format('create table pra_store.%I (like pra_store.events including defaults)', name);
+  execute format(
+    'with moved as (delete from pra_store.events_other as e where e.at >= $1 and e.at < $2 returning *)
+     insert into pra_store.%I select * from moved', name) using first, until;
+  execute format(
+    'alter table pra_store.events attach partition pra_store.%I for values from (%L) to (%L)',
+    name, first, until);
+end
+$$;
+
+-- A worker registers now and then, and events of the coming week have their partition by that time; what
+-- comes when nobody has registered for long lies in events_other until somebody does.
+create or replace function pra_store.prepare_events() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.ensure_event_partition(clock_timestamp());
+  perform pra_store.ensure_event_partition(clock_timestamp() + interval '7 days');
+  return null;
+end
+$$;
+
+create or replace trigger prepare_events after insert on pra_store.workers
+for each statement execute function pra_store.prepare_events();

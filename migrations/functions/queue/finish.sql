@@ -1,0 +1,364 @@
+-- Success: one attempt, or many at once.
+
+-- Holds a running job for a write of its attempt, until the transaction ends: the reaper passes by.
+-- Exclusive when the write ends the attempt, shared otherwise.
+create or replace function pra_store.hold(job bigint, epoch bigint, exclusive boolean)
+returns pra_store.jobs
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs;
+begin
+  if exclusive then
+    select * into held from pra_store.jobs where id = job for no key update;
+  else
+    select * into held from pra_store.jobs where id = job for share;
+  end if;
+  if held.id is null or held.state <> 'running' or held.epoch <> hold.epoch or not exists (
+    select from pra_store.workers as w
+    where w.id = held.worker_id and w.stopped_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+  ) then
+    raise exception 'lease lost: attempt % of job % may write no more', hold.epoch, job
+      using errcode = 'PR001';
+  end if;
+  return held;
+end
+$$;
+
+-- Releases what waits for a job that has succeeded.
+create or replace function pra_store.release_dependents(parent bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  released bigint;
+begin
+  if not exists (select from pra_store.job_dependencies where parent_id = parent) then
+    return;
+  end if;
+  -- In the order of ids, as everybody locks.
+  perform from pra_store.jobs as j
+  where j.id in (select d.job_id from pra_store.job_dependencies as d where d.parent_id = parent)
+  order by j.id for no key update;
+  with freed as (
+    update pra_store.jobs as j
+    set unmet = j.unmet - 1,
+        -- All elements of an array that follows its parent are cut already.
+        state = case
+          when j.state = 'blocked' and j.unmet = 1 and j.follows_id is not null then 'running'
+          when j.state = 'blocked' and j.unmet = 1 then 'ready'
+          else j.state end
+    from pra_store.job_dependencies as d
+    where d.parent_id = parent and d.job_id = j.id and j.unmet > 0
+    returning j.state
+  )
+  select count(*) into released from freed where state = 'ready';
+  perform pra_store.settle_array(j.id)
+  from pra_store.jobs as j where j.follows_id = parent and j.state = 'running';
+  if released > 0 then
+    perform pg_notify('pra_ready', '');
+  end if;
+end
+$$;
+
+-- What follows when a job leaves its attempt or ends: slots go back, its array is looked after.
+create or replace function pra_store.after_attempt() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  a pra_store.jobs;
+begin
+  if old.state = 'running' and new.limits <> '{}' and new.array_first is null then
+    perform pra_store.give_slots(new.id, new.limits);
+  end if;
+  if new.array_id is null then
+    return null;
+  end if;
+  select * into a from pra_store.jobs where id = new.array_id;
+  if a.gang then
+    if old.state = 'running' then
+      select * into a from pra_store.jobs where id = new.array_id for no key update;
+      if a.state = 'running' then
+        perform pra_store.settle_gang(a, new);
+      end if;
+    end if;
+    return null;
+  end if;
+  if new.state = 'succeeded' then
+    if pra_store.follow_cut(a.id, new.id, new.element_first, new.element_end) then
+      perform pg_notify('pra_ready', '');
+    end if;
+  end if;
+  -- Before all of it is cut there are elements left. The call of pra.reap that follows settles what
+  -- two last elements at the same moment leave to each other.
+  if a.state = 'running' then
+    perform pra_store.settle_array(a.id);
+  end if;
+  return null;
+end
+$$;
+
+create or replace trigger after_attempt after update on pra_store.jobs for each row
+when (
+  old.state is distinct from new.state
+  and (old.state = 'running' and new.limits <> '{}'
+    or new.array_id is not null and (
+      old.state = 'running' or new.state in ('failed', 'cancelled', 'quarantined')))
+  and not (new.batched and new.state = 'succeeded')
+) execute function pra_store.after_attempt();
+
+-- What follows when jobs have succeeded together that were cut of some arrays.
+create or replace function pra_store.after_batch(done bigint[], arrays bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  a pra_store.jobs;
+  touched bigint;
+  member pra_store.jobs;
+begin
+  foreach touched in array arrays loop
+    select * into a from pra_store.jobs where id = touched;
+    if a.gang then
+      select * into a from pra_store.jobs where id = touched for no key update;
+      if a.state = 'running' then
+        select * into member from pra_store.jobs as j
+        where j.id = any(done) and j.array_id = touched limit 1;
+        perform pra_store.settle_gang(a, member);
+      end if;
+      continue;
+    end if;
+    if exists (select from pra_store.jobs where follows_id = touched) then
+      for member in
+        select * from pra_store.jobs as j
+        where j.id = any(done) and j.array_id = touched order by j.element_first
+      loop
+        if not pra_store.follow_cut(touched, member.id, member.element_first, member.element_end) then
+          exit;
+        end if;
+      end loop;
+      perform pg_notify('pra_ready', '');
+    end if;
+    if a.state = 'running' then
+      perform pra_store.settle_array(touched);
+    end if;
+  end loop;
+end
+$$;
+
+-- Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are
+-- in, the status, and the release of its dependents, all or nothing.
+--   outputs      [{"name", "sha256", "media_type"}]
+--   images       [{"number", "label", "class", "seed", "sha256"}]
+--   evaluations  [{"metric", "scope", "value", "images", "details"}]; a value that is no number in
+--                JSON ("NaN", "Infinity") is a string
+--   metric_batch number of the last metric batch sent; PR004 if it was not absorbed
+-- True when this call committed it, false when an earlier call of the same attempt had.
+create or replace function pra.finish(
+  job bigint, epoch bigint, outputs jsonb default '[]', images jsonb default '[]',
+  evaluations jsonb default '[]', result jsonb default '{}', metric_batch bigint default 0
+) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs;
+  absorbed bigint;
+  released bigint;
+begin
+  if exists (
+    select from pra_store.jobs as j
+    join pra_store.attempts as a on a.job_id = j.id and a.epoch = j.epoch
+    where j.id = job and j.epoch = finish.epoch and j.state = 'succeeded'
+      and a.outcome = 'succeeded'
+  ) then
+    return false;
+  end if;
+  held := pra_store.hold(job, epoch, true);
+  select a.metric_batch into absorbed
+  from pra_store.attempts as a where a.job_id = job and a.epoch = finish.epoch;
+  if absorbed <> finish.metric_batch then
+    raise exception 'metric_batch: the last batch absorbed is %, not %', absorbed,
+      finish.metric_batch using errcode = 'PR004';
+  end if;
+
+  insert into pra_store.job_outputs (job_id, name, epoch, sha256, media_type)
+  select held.id, o ->> 'name', held.epoch,
+    pra_store.stored_artifact(o ->> 'sha256', 'outputs: ' || (o ->> 'name')), o ->> 'media_type'
+  from jsonb_array_elements(finish.outputs) as o;
+  insert into pra_store.images (job_id, number, epoch, label, class_name, seed, sha256)
+  select held.id, (i ->> 'number')::bigint, held.epoch, (i ->> 'label')::integer, i ->> 'class',
+    (i ->> 'seed')::numeric,
+    pra_store.stored_artifact(i ->> 'sha256', 'images: number ' || (i ->> 'number'))
+  from jsonb_array_elements(finish.images) as i;
+  insert into pra_store.evaluations (job_id, metric, scope, epoch, value, images, details)
+  select held.id, e ->> 'metric', e ->> 'scope', held.epoch, (e ->> 'value')::double precision,
+    (e ->> 'images')::bigint, coalesce(e -> 'details', '{}')
+  from jsonb_array_elements(finish.evaluations) as e;
+
+  update pra_store.attempts as a
+  set ended_at = clock_timestamp(), outcome = 'succeeded', exit_code = 0
+  where a.job_id = held.id and a.epoch = held.epoch;
+  update pra_store.jobs as j
+  set state = 'succeeded', worker_id = null, finished_at = clock_timestamp(), message = null,
+      result = finish.result, preempt_requested_at = null, cancel_requested_at = null
+  where j.id = held.id;
+  perform pra_store.record_event(
+    'attempt.succeeded', held.run_id, held.id, held.epoch, held.worker_id,
+    jsonb_build_object('metric_batch', absorbed));
+
+  -- In the order of ids, as everybody locks.
+  perform from pra_store.jobs as j
+  where j.id in (select d.job_id from pra_store.job_dependencies as d where d.parent_id = held.id)
+  order by j.id for no key update;
+  with freed as (
+    update pra_store.jobs as j
+    set unmet = j.unmet - 1,
+        state = case when j.state = 'blocked' and j.unmet = 1 then 'ready' else j.state end
+    from pra_store.job_dependencies as d
+    where d.parent_id = held.id and d.job_id = j.id and j.unmet > 0
+    returning j.state
+  )
+  select count(*) into released from freed where state = 'ready';
+  if released > 0 then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return true;
+end
+$$;
+
+grant execute on function pra.finish to pra_worker;
+
+-- Commits attempts that have nothing to store but that they are done, in one statement; best for many
+-- short ones. Returns the jobs that were accepted: an attempt that is no longer the job's is left out,
+-- and nothing of it is stored. PR001 when the lease of the worker is over.
+--   failures  [{"job", "element", "message"}]: elements of a cut that did not succeed; each is retried by
+--             itself as far as its budget of faults goes
+create or replace function pra.finish_many(
+  worker bigint, jobs bigint[], epochs bigint[], failures jsonb default '[]'
+) returns setof bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_mergejoin = off
+set enable_hashjoin = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  accepted bigint[];
+  limited bigint[];
+  arrays bigint[];
+  parents bigint[];
+  failure record;
+  made bigint;
+  wait interval;
+begin
+  if coalesce(cardinality(jobs), 0) <> coalesce(cardinality(epochs), 0) then
+    raise exception 'epochs: % epochs for % jobs', cardinality(epochs), cardinality(jobs)
+      using errcode = 'PR003';
+  end if;
+  if not exists (
+    select from pra_store.workers as w
+    where w.id = worker and w.stopped_at is null
+      and greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) > clock_timestamp()
+  ) then
+    raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
+  end if;
+
+  if failures <> '[]' then
+    with held as (
+      select j.id
+      from unnest(jobs, epochs) as m (job, epoch)
+      join pra_store.jobs as j on j.id = m.job
+      where j.epoch = m.epoch and j.state = 'running' and j.worker_id = worker
+        and j.cancel_requested_at is null
+      order by j.id
+      for no key update of j
+    )
+    select coalesce(array_agg(id), '{}') into accepted from held;
+    for failure in
+      select p.*, f ->> 'message' as said, (f ->> 'element')::bigint as element
+      from jsonb_array_elements(failures) as f
+      join pra_store.jobs as p on p.id = (f ->> 'job')::bigint
+      where p.id = any(accepted)
+    loop
+      if failure.element is null or failure.array_id is null
+        or failure.element not between failure.element_first and failure.element_end - 1 then
+        raise exception 'failures: job % has no element %', failure.id, failure.element
+          using errcode = 'PR003';
+      end if;
+      made := nextval('pra_store.jobs_id_seq');
+      wait := pra_store.backoff(1);
+      perform pra_store.cut(
+        a, made, failure.element, failure.element + 1, 'ready', null, failure.epoch, wait)
+      from pra_store.jobs as a where a.id = failure.array_id;
+      update pra_store.jobs
+      set faults = failure.faults + 1, message = left(failure.said, 4000),
+          state = case when failure.faults + 1 > fault_retries then 'failed' else state end,
+          finished_at = case when failure.faults + 1 > fault_retries then clock_timestamp() end
+      where id = made;
+      perform pra_store.record_event(
+        'element.fault', failure.run_id, made, failure.epoch, worker,
+        jsonb_build_object('element', failure.element, 'message', left(failure.said, 4000)));
+    end loop;
+  end if;
+
+  -- In the order of ids, as everybody locks.
+  with mine as materialized (
+    select m.job, m.epoch from unnest(jobs, epochs) as m (job, epoch) order by m.job
+  ),
+  done as (
+    update pra_store.jobs as j
+    set state = 'succeeded', worker_id = null, finished_at = clock_timestamp(), message = null,
+        result = '{}', preempt_requested_at = null, batched = true
+    from mine as m
+    -- What has a worker is running. To ask for the state as well would suggest the index of what runs,
+    -- all of which would be read once for each of them.
+    where j.id = m.job and j.epoch = m.epoch and j.worker_id + 0 = worker
+      and j.cancel_requested_at is null
+    returning j.id, j.epoch, j.array_id, j.limits
+  ),
+  ended as (
+    update pra_store.attempts as t
+    set ended_at = clock_timestamp(), outcome = 'succeeded', exit_code = 0, cause = 'exit-code',
+        batched = true
+    from done as d
+    where t.job_id = d.id and t.epoch = d.epoch
+  )
+  select coalesce(array_agg(d.id), '{}'), array_agg(d.id) filter (where d.limits <> '{}'),
+    array_agg(distinct d.array_id) filter (where d.array_id is not null)
+  into accepted, limited, arrays
+  from done as d;
+  if accepted = '{}' then
+    return;
+  end if;
+  insert into pra_store.events (kind, worker_id, detail)
+  values ('batch.succeeded', worker, jsonb_build_object('jobs', cardinality(accepted)));
+  if limited is not null then
+    if exists (select from pra_store.limits as l where l.excess > 0) then
+      perform pra_store.give_slots(j.id, j.limits)
+      from pra_store.jobs as j where j.id = any(limited);
+    else
+      update pra_store.limit_slots
+      set job_id = null, epoch = null, taken_at = null, ordinal = nextval('pra_store.slot_order')
+      where job_id = any(limited);
+    end if;
+  end if;
+  if arrays is not null then
+    perform pra_store.after_batch(accepted, arrays);
+  end if;
+  parents := array(
+    select distinct parent_id from pra_store.job_dependencies where parent_id = any(accepted)
+    order by parent_id);
+  if parents <> '{}' then
+    perform pra_store.release_dependents(parent) from unnest(parents) as parent;
+  end if;
+  return query select unnest(accepted);
+end
+$$;
+
+grant execute on function pra.finish_many to pra_worker;

@@ -1,0 +1,175 @@
+-- Gangs: arrays whose elements start all at once, on as many workers as it takes.
+
+-- How many members of a gang are still to be done.
+create or replace function pra_store.gang_size(a pra_store.jobs) returns integer
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select case when count(*) = 0 then (a.array_end - a.array_first)::integer
+    else count(*) filter (where m.state = 'blocked')::integer end
+  from pra_store.jobs as m where m.array_id = a.id;
+$$;
+
+-- Live workers that could run a job of a lane, with the places they have free.
+create or replace function pra_store.seats(lane integer)
+returns table (worker_id bigint, slots integer, free integer)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select w.id, w.slots, (
+      w.slots - (select count(*) from pra_store.jobs as j
+                 where j.worker_id = w.id and j.state = 'running'))::integer
+  from pra_store.workers as w
+  join pra_store.lanes as l on l.id = lane
+  where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+    and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+    and l.queue = any(w.queues) and l.kind = any(w.kinds)
+    and pra_store.satisfies(w.labels, l.requirements)
+    and not exists (
+      select from pra_store.blamed_hosts as b
+      where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp());
+$$;
+
+-- Starts a gang, or changes nothing and returns null. Returns the members placed on the caller.
+create or replace function pra_store.place_gang(gang_job bigint, me pra_store.workers, free_here integer)
+returns bigint[]
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  a pra_store.jobs;
+  needed integer;
+  other record;
+  open_places integer;
+  places bigint[] := array_fill(me.id, array[greatest(free_here, 0)]);
+  members bigint[];
+  epochs bigint[] := '{}';
+  is_fresh boolean;
+  given bigint[] := '{}';
+begin
+  select * into a from pra_store.jobs where id = gang_job for no key update;
+  if a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp() then
+    return '{}';
+  end if;
+  needed := pra_store.gang_size(a);
+  if (select coalesce(sum(s.free), 0) from pra_store.seats(a.lane_id) as s) < needed then
+    return null;
+  end if;
+  for other in
+    select w.id, w.slots from pra_store.workers as w
+    where w.id in (select s.worker_id from pra_store.seats(a.lane_id) as s where s.free > 0)
+      and w.id <> me.id
+    order by w.id for no key update skip locked
+  loop
+    exit when cardinality(places) >= needed;
+    -- Anew, now that it is held.
+    select s.free into open_places from pra_store.seats(a.lane_id) as s where s.worker_id = other.id;
+    if exists (select from pra_store.waiting_workers as i where i.worker_id = other.id)
+      and pra_store.is_handed_a_job(other.id) then
+      open_places := open_places - 1;
+    end if;
+    if open_places > 0 then
+      places := places || array_fill(other.id, array[open_places]);
+    end if;
+  end loop;
+  if cardinality(places) < needed then
+    return null;
+  end if;
+
+  select array_agg(m.id order by m.id) into members
+  from pra_store.jobs as m where m.array_id = gang_job and m.state = 'blocked';
+  is_fresh := members is null;
+  if is_fresh then
+    select array_agg(nextval('pra_store.jobs_id_seq')) into members
+    from generate_series(1, needed);
+  end if;
+  for i in 1..needed loop
+    epochs := epochs || coalesce((select epoch from pra_store.jobs where id = members[i]), 0) + 1;
+    if a.limits <> '{}' and not pra_store.take_slots(members[i], epochs[i], a.limits) then
+      perform pra_store.give_slots(g, a.limits) from unnest(given) as g;
+      return null;
+    end if;
+    given := given || members[i];
+  end loop;
+  for i in 1..needed loop
+    if is_fresh then
+      perform pra_store.cut(
+        a, members[i], a.array_first + i - 1, a.array_first + i, 'running', places[i], 1);
+    else
+      update pra_store.jobs
+      set state = 'running', epoch = epochs[i], worker_id = places[i], preempt_requested_at = null
+      where id = members[i];
+    end if;
+    if places[i] <> me.id then
+      insert into pra_store.attempts (job_id, epoch, worker_id)
+      values (members[i], epochs[i], places[i]);
+      insert into pra_store.gang_members (worker_id, job_id, epoch)
+      values (places[i], members[i], epochs[i]);
+      perform pra_store.record_event('job.claimed', a.run_id, members[i], epochs[i], places[i]);
+    end if;
+  end loop;
+  update pra_store.jobs
+  set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where id = gang_job;
+  perform pra_store.record_event(
+    'gang.started', a.run_id, gang_job, null, me.id, jsonb_build_object('members', to_jsonb(members)));
+  perform pg_notify('pra_ready', '');
+  return (
+    select coalesce(array_agg(m), '{}')
+    from unnest(members, places[1:needed]) as u (m, p) where p = me.id);
+end
+$$;
+
+-- What a gang that waits asks of those behind it: whether it will ever fit the workers there are, and
+-- from when; null where that depends on a job without a time limit.
+create or replace function pra_store.gang_barrier(gang_job bigint)
+returns table (blocks boolean, starts timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  with asked as (
+    select j.lane_id, pra_store.gang_size(j) as needed from pra_store.jobs as j where j.id = gang_job
+  ),
+  seats as materialized (
+    select s.* from asked cross join lateral pra_store.seats(asked.lane_id) as s
+  ),
+  ends as (
+    select coalesce(t.started_at + j.time_limit, 'infinity') as at,
+      row_number() over (order by t.started_at + j.time_limit) as n
+    from pra_store.jobs as j
+    join pra_store.attempts as t on t.job_id = j.id and t.epoch = j.epoch
+    where j.state = 'running' and j.worker_id in (select s.worker_id from seats as s)
+  ),
+  total as (select coalesce(sum(slots), 0) as slots, coalesce(sum(free), 0) as free from seats)
+  select total.slots >= asked.needed,
+    case
+      when total.free >= asked.needed then clock_timestamp()
+      else nullif((select e.at from ends as e where e.n = asked.needed - total.free), 'infinity')
+    end
+  from asked, total;
+$$;
+
+-- After a member of a gang has left without success, the others are stopped too; when all are out,
+-- those that have not succeeded go back into line together.
+create or replace function pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if member.state = 'blocked' then
+    update pra_store.jobs set preempt_requested_at = clock_timestamp()
+    where array_id = a.id and state = 'running' and preempt_requested_at is null;
+  elsif member.state <> 'succeeded' then
+    update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(),
+      message = 'another member of its gang ended badly'
+    where array_id = a.id and state = 'blocked';
+    update pra_store.jobs set cancel_requested_at = clock_timestamp()
+    where array_id = a.id and state = 'running' and cancel_requested_at is null;
+  end if;
+  if exists (select from pra_store.jobs where array_id = a.id and state = 'running') then
+    perform pg_notify('pra_ask', '');
+  elsif exists (select from pra_store.jobs where array_id = a.id and state = 'blocked') then
+    update pra_store.jobs
+    set state = 'ready', run_after = greatest(run_after, member.run_after),
+        due = greatest(run_after, member.run_after) <= clock_timestamp()
+    where id = a.id and state = 'running';
+    perform pg_notify('pra_ready', '');
+  else
+    perform pra_store.settle_array(a.id);
+  end if;
+end
+$$;

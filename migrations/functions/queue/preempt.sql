@@ -1,0 +1,55 @@
+-- Preemption.
+
+-- Asks the agent of a running job to checkpoint and give it back. When the grace is over it is taken
+-- away: pra.preemptions shows how far it came. No try is spent.
+create or replace function pra.preempt(
+  job bigint, grace interval default '60 seconds', reason text default null
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+begin
+  if grace is null or grace < interval '0' then
+    raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
+  end if;
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.array_first is not null then
+    perform pra.preempt(c.id, grace, reason)
+    from (select id from pra_store.jobs
+          where array_id = job and state = 'running' order by id) as c;
+    return;
+  end if;
+  if old.state <> 'running' then
+    raise exception 'job % is %, not running', job, old.state using errcode = 'PR004';
+  end if;
+  update pra_store.jobs
+  set preempt_requested_at = coalesce(preempt_requested_at, clock_timestamp()) where id = job;
+  insert into pra_store.preemptions as p (job_id, epoch, reason, deadline)
+  values (preempt.job, old.epoch, preempt.reason, clock_timestamp() + preempt.grace)
+  on conflict (job_id, epoch) do update set deadline = least(p.deadline, excluded.deadline);
+  perform pra_store.record_event('job.preempt_requested', old.run_id, job, old.epoch, null);
+  perform pg_notify('pra_ask', '');
+end
+$$;
+
+grant execute on function pra.preempt to pra_submit;
+
+-- A checkpoint that a job registers on its way out belongs to the request.
+create or replace function pra_store.note_checkpoint() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pra_store.preemptions as p
+  set checkpoint_step = new.step, checkpoint_at = clock_timestamp()
+  where p.job_id = new.job_id and p.epoch = new.epoch and p.released_at is null;
+  return null;
+end
+$$;
+
+create or replace trigger note_checkpoint after insert on pra_store.checkpoints
+for each row execute function pra_store.note_checkpoint();

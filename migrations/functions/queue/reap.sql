@@ -1,0 +1,108 @@
+-- The reaper: what nobody else would notice.
+
+-- Puts the jobs of workers whose lease is over back in line, ends what has missed a deadline, settles
+-- arrays, enqueues what schedules ask for. Anybody may call it, as often as they like: every agent does
+-- at each beat, so a dead worker's jobs wait for lease + beat at most. Jobs and arrays
+-- that another transaction holds are left for the next call.
+create or replace function pra.reap() returns integer
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_mergejoin = off
+set enable_hashjoin = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  dead pra_store.workers;
+  held pra_store.jobs;
+  late record;
+  complete bigint;
+  taken integer := 0;
+begin
+  for dead in
+    select * from pra_store.workers
+    where stopped_at is null
+      and pra_store.lease_end(lease_expires_at, lease) <= clock_timestamp()
+    order by id for no key update skip locked
+  loop
+    continue when exists (select from pra_store.waiting_workers as i where i.worker_id = dead.id)
+      and pra_store.is_handed_a_job(dead.id);
+    for held in
+      select * from pra_store.jobs
+      where worker_id = dead.id and state = 'running' order by id for no key update skip locked
+    loop
+      perform pra_store.end_attempt(
+        held, 'lost', format('worker %s (%s) was lost', dead.id, dead.name), null, null,
+        'host-lost');
+      taken := taken + 1;
+    end loop;
+    -- A job that another transaction held is left for the next call, and so is the worker.
+    if not exists (
+      select from pra_store.jobs where worker_id = dead.id and state = 'running'
+    ) then
+      update pra_store.workers
+      set stopped_at = clock_timestamp(), stop_reason = 'lease lost' where id = dead.id;
+      perform pra_store.record_event('worker.lost', null, null, null, dead.id);
+    end if;
+  end loop;
+
+  -- A gang of which a member was not fetched in time starts anew as a whole. What a preempted job has
+  -- not given back a lease after its deadline is taken away from it.
+  for late in
+    select g.job_id, g.epoch, 'the gang was not complete in time' as why
+    from pra_store.gang_members as g where g.placed_at < clock_timestamp() - interval '30 seconds'
+    union all
+    select p.job_id, p.epoch, 'it did not give way in time'
+    from pra_store.preemptions as p
+    -- The limit keeps the planner from beginning with all that runs.
+    cross join lateral (
+      select j.state, j.worker_id from pra_store.jobs as j
+      where j.id = p.job_id and j.epoch = p.epoch limit 1
+    ) as j
+    join pra_store.workers as w on w.id = j.worker_id
+    where p.released_at is null and p.deadline < clock_timestamp() and j.state = 'running'
+      and p.deadline + w.lease < clock_timestamp()
+    order by 1
+  loop
+    select * into held from pra_store.jobs
+    where id = late.job_id and epoch = late.epoch and state = 'running'
+    for no key update skip locked;
+    if found then
+      perform pra_store.end_attempt(held, 'released', late.why, null, null, 'asked');
+    end if;
+  end loop;
+
+  for held in
+    select * from pra_store.jobs
+    where state in ('blocked', 'ready') and deadline <= clock_timestamp()
+    order by deadline for no key update skip locked
+  loop
+    update pra_store.jobs
+    set state = 'failed', finished_at = clock_timestamp(),
+        message = format('its deadline %s passed before it could run', held.deadline)
+    where id = held.id;
+    perform pra_store.record_event('job.deadline', held.run_id, held.id, null, null);
+  end loop;
+
+  for complete in
+    select a.id from pra_store.jobs as a
+    left join lateral (
+      -- The limit keeps the planner from reading the parts of all arrays for each of them.
+      select 1 as part from pra_store.jobs as c
+      where c.array_id = a.id and c.state in ('blocked', 'ready', 'running') limit 1
+    ) as unfinished on true
+    where a.array_first is not null and a.state = 'running' and unfinished.part is null
+    order by a.id
+  loop
+    perform from pra_store.jobs where id = complete for no key update skip locked;
+    if found then
+      perform pra_store.settle_array(complete);
+    end if;
+  end loop;
+  perform pra_store.run_schedules();
+  return taken;
+end
+$$;
+
+grant execute on function pra.reap to pra_submit, pra_worker;

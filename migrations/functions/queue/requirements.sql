@@ -1,0 +1,51 @@
+-- Requirements of jobs and labels of workers.
+
+-- 'vram_gib>=40' -> {"label": "vram_gib", "op": ">=", "value": "40"}
+create or replace function pra_store.parse_requirement(requirement text) returns jsonb
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  part text[] := regexp_match(
+    requirement, '^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(>=|<=|!=|=|>|<)\s*([^\s<>=!][^<>=!]*?)\s*$');
+begin
+  if part is null then
+    raise exception 'requirement "%" is not of the form label>=value', requirement
+      using errcode = 'PR003', hint = 'The comparators are =, !=, >=, <=, > and <.';
+  end if;
+  if part[2] in ('>=', '<=', '>', '<') and part[3] !~ '^-?[0-9]+(\.[0-9]+)?$' then
+    raise exception 'requirement "%" compares with "%", which is not a number', requirement, part[3]
+      using errcode = 'PR003';
+  end if;
+  return jsonb_build_object('label', part[1], 'op', part[2], 'value', part[3]);
+end
+$$;
+
+-- A label that a worker lacks satisfies != alone. Numbers are compared as numbers.
+create or replace function pra_store.satisfies(labels jsonb, requirements jsonb) returns boolean
+language sql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(bool_and(
+    case
+      when has is null then op = '!='
+      when has ~ '^-?[0-9]+(\.[0-9]+)?$' and wants ~ '^-?[0-9]+(\.[0-9]+)?$' then
+        case op
+          when '=' then has::numeric = wants::numeric
+          when '!=' then has::numeric <> wants::numeric
+          when '>=' then has::numeric >= wants::numeric
+          when '<=' then has::numeric <= wants::numeric
+          when '>' then has::numeric > wants::numeric
+          when '<' then has::numeric < wants::numeric
+        end
+      when op = '=' then has = wants
+      when op = '!=' then has <> wants
+      else false
+    end), true)
+  from (
+    select labels ->> (r ->> 'label') as has, r ->> 'op' as op, r ->> 'value' as wants
+    from jsonb_array_elements(requirements) as r
+  ) as asked;
+$$;
+
+create or replace function pra_store.host(labels jsonb, name text) returns text
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$ begin return coalesce(labels ->> 'host', name); end $$;

@@ -1,0 +1,92 @@
+-- Runs: creation, variants, weights.
+
+create or replace function pra.create_run(
+  name text, configuration jsonb default '{}', code_version text default null,
+  data_fingerprint text default null, idempotency_key text default null
+) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  made bigint;
+  found_name text;
+begin
+  if create_run.name is null or length(create_run.name) not between 1 and 200 then
+    raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
+  insert into pra_store.runs (name, configuration, code_version, data_fingerprint, idempotency_key)
+  values (create_run.name, create_run.configuration, create_run.code_version,
+          create_run.data_fingerprint, create_run.idempotency_key)
+  on conflict (idempotency_key) do nothing
+  returning id into made;
+  if made is null then
+    select id, name into made, found_name
+    from pra_store.runs
+    where idempotency_key = create_run.idempotency_key;
+    if found_name <> create_run.name then
+      raise exception 'idempotency_key: "%" is that of run % "%"',
+        create_run.idempotency_key, made, found_name using errcode = 'PR004';
+    end if;
+    return made;
+  end if;
+  perform pra_store.record_event('run.created', made, null, null, null);
+  return made;
+end
+$$;
+
+grant execute on function pra.create_run to pra_submit;
+
+-- Says of which variant jobs are; once for each job, by those who enqueued them.
+create or replace function pra.set_variant(jobs bigint[], variant text, seed bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if length(set_variant.variant) not between 1 and 200 or set_variant.variant is null then
+    raise exception 'variant: must have 1 to 200 characters' using errcode = 'PR003';
+  end if;
+  if set_variant.seed is null then
+    raise exception 'seed: missing' using errcode = 'PR003';
+  end if;
+  insert into pra_store.variants (job_id, variant, seed)
+  select j, set_variant.variant, set_variant.seed from unnest(set_variant.jobs) as j
+  on conflict (job_id) do nothing;
+exception when foreign_key_violation then
+  raise exception 'jobs: there is no job %', (
+    select min(j) from unnest(set_variant.jobs) as j
+    where not exists (select from pra_store.jobs as known where known.id = j))
+    using errcode = 'PR002';
+end
+$$;
+
+grant execute on function pra.set_variant to pra_submit;
+
+-- Weights of fair sharing: a run or a user with weight 2 gets twice the places of one with 1.
+create or replace function pra.set_run_weight(run bigint, weight double precision) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if weight is null or not (weight > 0 and weight < 1e9) then
+    raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
+  end if;
+  update pra_store.runs as r set weight = set_run_weight.weight where r.id = run;
+  if not found then
+    raise exception 'there is no run %', run using errcode = 'PR002';
+  end if;
+end
+$$;
+
+grant execute on function pra.set_run_weight to pra_submit;
+
+create or replace function pra.set_user_weight(name text, weight double precision) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if weight is null or not (weight > 0 and weight < 1e9) then
+    raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
+  end if;
+  insert into pra_store.users (name, weight) values (set_user_weight.name, set_user_weight.weight)
+  on conflict on constraint users_pkey do update set weight = excluded.weight;
+end
+$$;
+
+grant execute on function pra.set_user_weight to pra_submit;

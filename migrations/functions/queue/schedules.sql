@@ -1,0 +1,229 @@
+-- Schedules: jobs that are enqueued at times of the calendar of a time zone.
+
+-- The values of one field of a cron line, such as 0,30 or 1-5 or */15. Names of months and days are
+-- read; 7 is Sunday, as is 0.
+create or replace function pra_store.cron_field(field text, lowest integer, highest integer, names text[])
+returns integer[]
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  part text;
+  bits text[];
+  low integer;
+  high integer;
+  step integer;
+  named text := lower(field);
+  result integer[] := '{}';
+begin
+  for i in 1..coalesce(cardinality(names), 0) loop
+    named := regexp_replace(named, '\m' || names[i] || '\M', (i - 1 + lowest)::text, 'g');
+  end loop;
+  foreach part in array string_to_array(named, ',') loop
+    bits := regexp_match(part, '^(?:(\*)|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$');
+    if bits is null then
+      raise exception 'cron: "%" is not a field such as *, 5, 1-5, */15 or 0,30', field
+        using errcode = 'PR003';
+    end if;
+    step := coalesce(bits[4]::integer, 1);
+    low := case when bits[1] is not null then lowest else bits[2]::integer end;
+    high := case
+      when bits[1] is not null then highest
+      when bits[3] is not null then bits[3]::integer
+      when bits[4] is not null then highest
+      else low end;
+    if low < lowest or high > highest or low > high or step < 1 then
+      raise exception 'cron: "%" is outside % to %', part, lowest, highest using errcode = 'PR003';
+    end if;
+    result := result || array(select generate_series(low, high, step));
+  end loop;
+  return result;
+end
+$$;
+
+-- The first time after a moment at which a cron line fires, on the calendar of a time zone. A time
+-- that the calendar leaves out in spring is skipped, one that it repeats in autumn fires once.
+create or replace function pra_store.cron_next(cron text, time_zone text, after timestamptz)
+returns timestamptz
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  line text := case cron
+    when '@hourly' then '0 * * * *' when '@daily' then '0 0 * * *'
+    when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *'
+    when '@yearly' then '0 0 1 1 *' else btrim(cron) end;
+  fields text[] := regexp_split_to_array(line, '\s+');
+  minutes integer[];
+  hours integer[];
+  days integer[];
+  months integer[];
+  weekdays integer[];
+  local_after timestamp := after at time zone time_zone;
+  day date := local_after::date;
+  at timestamp;
+  moment timestamptz;
+begin
+  if cardinality(fields) <> 5 then
+    raise exception 'cron: "%" does not have the five fields minute, hour, day, month, weekday', cron
+      using errcode = 'PR003';
+  end if;
+  minutes := pra_store.cron_field(fields[1], 0, 59, '{}');
+  hours := pra_store.cron_field(fields[2], 0, 23, '{}');
+  days := pra_store.cron_field(fields[3], 1, 31, '{}');
+  months := pra_store.cron_field(
+    fields[4], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+  weekdays := array(
+    select w % 7
+    from unnest(pra_store.cron_field(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}')) as w);
+  -- 29 February comes within eight years.
+  for ahead in 0..2930 loop
+    if extract(month from day)::integer = any(months) and (
+      -- crontab(5): where both days are given, either will do.
+      case
+        when fields[3] = '*' then extract(dow from day)::integer = any(weekdays)
+        when fields[5] = '*' then extract(day from day)::integer = any(days)
+        else extract(day from day)::integer = any(days)
+          or extract(dow from day)::integer = any(weekdays)
+      end
+    ) then
+      for at in
+        select day + make_interval(hours => h, mins => m)
+        from unnest(hours) as h, unnest(minutes) as m
+        order by 1
+      loop
+        moment := at at time zone time_zone;
+        continue when moment <= after or moment at time zone time_zone <> at;
+        return moment;
+      end loop;
+    end if;
+    day := day + 1;
+  end loop;
+  raise exception 'cron: "%" never fires', cron using errcode = 'PR003';
+end
+$$;
+
+-- Makes a schedule, or changes it.
+create or replace function pra.schedule(
+  name text, cron text, run bigint, kind text, arguments jsonb, time_zone text default 'UTC',
+  catch_up text default 'last', queue text default 'default', priority integer default 0
+) returns timestamptz
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  first_at timestamptz;
+begin
+  if name is null or name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$' then
+    raise exception 'name: "%" is not a name of letters, digits, _, . and -', name
+      using errcode = 'PR003';
+  end if;
+  if not exists (select from pg_timezone_names as z where z.name = schedule.time_zone) then
+    raise exception 'time_zone: there is no "%"', time_zone using errcode = 'PR003',
+      hint = 'Names are such as Europe/Berlin or UTC.';
+  end if;
+  if catch_up is null or catch_up not in ('all', 'last', 'none') then
+    raise exception 'catch_up: "%" is not all, last or none', catch_up using errcode = 'PR003';
+  end if;
+  if jsonb_typeof(arguments) is distinct from 'object' then
+    raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
+  end if;
+  perform from pra_store.runs where id = run;
+  if not found then
+    raise exception 'run: there is no run %', run using errcode = 'PR002';
+  end if;
+  first_at := pra_store.cron_next(cron, time_zone, clock_timestamp());
+  insert into pra_store.schedules (
+    name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, next_at)
+  values (schedule.name, schedule.cron, schedule.time_zone, schedule.run, schedule.kind,
+          schedule.arguments, schedule.queue, schedule.priority, schedule.catch_up, first_at)
+  on conflict (name) do update
+  set cron = excluded.cron, time_zone = excluded.time_zone, run_id = excluded.run_id,
+      kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
+      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at;
+  perform pra_store.record_event('schedule.set', run, null, null, null,
+    jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
+  return first_at;
+end
+$$;
+
+grant execute on function pra.schedule to pra_submit;
+
+create or replace function pra.unschedule(name text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from pra_store.schedules as s where s.name = unschedule.name;
+  if not found then
+    raise exception 'there is no schedule "%"', name using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event(
+    'schedule.removed', null, null, null, null, jsonb_build_object('schedule', name));
+end
+$$;
+
+grant execute on function pra.unschedule to pra_submit;
+
+-- Pausing keeps the times that pass from firing; resuming starts with the next one.
+create or replace function pra.pause_schedule(name text, paused boolean default true) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pra_store.schedules as s
+  set paused_at = case when paused then coalesce(s.paused_at, clock_timestamp()) end,
+      next_at = case when paused then s.next_at
+        else pra_store.cron_next(s.cron, s.time_zone, clock_timestamp()) end
+  where s.name = pause_schedule.name;
+  if not found then
+    raise exception 'there is no schedule "%"', name using errcode = 'PR002';
+  end if;
+end
+$$;
+
+grant execute on function pra.pause_schedule to pra_submit;
+
+-- Enqueues what is due. Each time of a schedule has an idempotency key: it makes one job, whoever looks.
+create or replace function pra_store.run_schedules() returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pra_store.schedules;
+  fires timestamptz;
+  following timestamptz;
+  made bigint;
+  count integer := 0;
+begin
+  for s in
+    select * from pra_store.schedules
+    where next_at <= clock_timestamp() and paused_at is null
+    order by name for no key update skip locked
+  loop
+    fires := s.next_at;
+    made := s.last_job;
+    -- A thousand at a time: the next call goes on.
+    for i in 1..1000 loop
+      following := pra_store.cron_next(s.cron, s.time_zone, fires);
+      -- One that is less than a minute late has not been missed.
+      if s.catch_up = 'all' or following > clock_timestamp()
+        and (s.catch_up = 'last' or fires > clock_timestamp() - interval '1 minute') then
+        begin
+          made := pra.enqueue(
+            kind => s.kind, run => s.run_id, arguments => s.arguments, queue => s.queue,
+            priority => s.priority,
+            idempotency_key => format('schedule %s %s', s.name,
+              to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
+          count := count + 1;
+        exception
+          -- Agents call this at each beat: one schedule must not keep them from the rest.
+          when others then
+            perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
+              jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
+        end;
+      end if;
+      fires := following;
+      exit when fires > clock_timestamp();
+    end loop;
+    update pra_store.schedules
+    set next_at = fires, last_at = clock_timestamp(), last_job = made where name = s.name;
+  end loop;
+  return count;
+end
+$$;

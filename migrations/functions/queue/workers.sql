@@ -1,0 +1,178 @@
+-- Workers: registration, leases, heartbeats.
+
+-- A restart of the server does not count against a lease: for a lease's time after it all may beat.
+create or replace function pra_store.lease_end(expires_at timestamptz, lease interval)
+returns timestamptz
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$ begin return greatest(expires_at, pg_postmaster_start_time() + lease); end $$;
+
+-- Locks a live worker or raises PR001: an expired lease is never renewed, even if nobody has reaped
+-- it yet. The agent then kills its stages and registers anew.
+create or replace function pra_store.hold_worker(worker bigint) returns pra_store.workers
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  held pra_store.workers;
+begin
+  select * into held from pra_store.workers where id = worker for no key update;
+  if held.id is null or held.stopped_at is not null
+    or pra_store.lease_end(held.lease_expires_at, held.lease) <= clock_timestamp() then
+    raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
+  end if;
+  return held;
+end
+$$;
+
+create or replace function pra.register_worker(
+  name text, labels jsonb, queues text[], kinds text[], slots integer default 1,
+  lease interval default '30 seconds', version text default null
+) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  made bigint;
+begin
+  if coalesce(cardinality(queues), 0) = 0 then
+    raise exception 'queues: a worker serves at least one' using errcode = 'PR003';
+  end if;
+  if coalesce(cardinality(kinds), 0) = 0 then
+    raise exception 'kinds: a worker runs at least one' using errcode = 'PR003';
+  end if;
+  if slots is null or slots < 1 then
+    raise exception 'slots: %, must be 1 or more', slots using errcode = 'PR003';
+  end if;
+  if lease is null or lease < interval '1 second' then
+    raise exception 'lease: %, must be a second or more', lease using errcode = 'PR003';
+  end if;
+  insert into pra_store.workers (
+    name, labels, queues, kinds, slots, lease, version, lease_expires_at)
+  values (register_worker.name, register_worker.labels, register_worker.queues,
+          register_worker.kinds, register_worker.slots, register_worker.lease,
+          register_worker.version, clock_timestamp() + register_worker.lease)
+  returning id into made;
+  perform pra_store.record_event('worker.registered', null, null, null, made);
+  return made;
+end
+$$;
+
+grant execute on function pra.register_worker to pra_worker;
+
+create or replace function pra.deregister_worker(worker bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs;
+begin
+  perform pra_store.hold_worker(worker);
+  perform pra.stop_waiting(worker);
+  for held in
+    select * from pra_store.jobs
+    where worker_id = worker and state = 'running' order by id for no key update
+  loop
+    perform pra_store.end_attempt(held, 'released', 'the worker left', null, null);
+  end loop;
+  update pra_store.workers
+  set stopped_at = clock_timestamp(), stop_reason = 'deregistered' where id = worker;
+  perform pra_store.record_event('worker.deregistered', null, null, null, worker);
+end
+$$;
+
+grant execute on function pra.deregister_worker to pra_worker;
+
+-- One beat for all jobs of a worker. Says of which of them something is asked: 'lost' kill it, it
+-- belongs to another attempt or nobody; 'cancel' stop and report; 'timeout' likewise; 'preempt'
+-- checkpoint and release, within so many seconds.
+create or replace function pra.heartbeat(
+  worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean default false
+) returns table (job bigint, epoch bigint, ask text, seconds double precision)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+  if cardinality(running_jobs) <> cardinality(running_epochs) then
+    raise exception 'running_epochs: % epochs for % jobs',
+      cardinality(running_epochs), cardinality(running_jobs) using errcode = 'PR003';
+  end if;
+  perform pra_store.hold_worker(worker);
+  update pra_store.workers
+  set beat_at = clock_timestamp(), lease_expires_at = clock_timestamp() + lease,
+      draining = heartbeat.draining
+  where id = worker;
+  update pra_store.preemptions as p set acknowledged_at = clock_timestamp()
+  from unnest(running_jobs, running_epochs) as mine (job, epoch)
+  where p.job_id = mine.job and p.epoch = mine.epoch and p.acknowledged_at is null;
+  return query
+    select asked.job, asked.epoch, asked.ask, asked.seconds
+    from (
+      select
+        mine.job, mine.epoch,
+        case
+          when j.id is null or j.state <> 'running' or j.epoch <> mine.epoch
+            or j.worker_id <> worker then 'lost'
+          when j.cancel_requested_at is not null then 'cancel'
+          when a.started_at + j.time_limit <= clock_timestamp()
+            or j.deadline <= clock_timestamp() then 'timeout'
+          when j.preempt_requested_at is not null then 'preempt'
+        end as ask,
+        greatest(0, extract(epoch from p.deadline - clock_timestamp()))::double precision as seconds
+      from unnest(running_jobs, running_epochs) as mine (job, epoch)
+      left join pra_store.jobs as j on j.id = mine.job
+      left join pra_store.attempts as a on a.job_id = mine.job and a.epoch = mine.epoch
+      left join pra_store.preemptions as p on p.job_id = mine.job and p.epoch = mine.epoch
+    ) as asked
+    where asked.ask is not null;
+end
+$$;
+
+grant execute on function pra.heartbeat to pra_worker;
+
+-- A worker that shall get no more work and give back what it has, each job by a preemption.
+create or replace function pra.drain(worker bigint, grace interval default '60 seconds') returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  held bigint;
+  asked integer := 0;
+begin
+  update pra_store.workers
+  set drain_requested_at = coalesce(drain_requested_at, clock_timestamp())
+  where id = worker and stopped_at is null;
+  if not found then
+    raise exception 'there is no live worker %', worker using errcode = 'PR002';
+  end if;
+  perform pra.stop_waiting(worker);
+  for held in
+    select id from pra_store.jobs where worker_id = worker and state = 'running' order by id
+  loop
+    perform pra.preempt(held, grace, format('worker %s is drained', worker));
+    asked := asked + 1;
+  end loop;
+  perform pra_store.record_event('worker.drain_requested', null, null, null, worker);
+  return asked;
+end
+$$;
+
+grant execute on function pra.drain to pra_submit;
+
+create or replace function pra.undrain(worker bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  update pra_store.workers set drain_requested_at = null where id = worker and stopped_at is null;
+  if not found then
+    raise exception 'there is no live worker %', worker using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event('worker.undrained', null, null, null, worker);
+  perform pg_notify('pra_ready', '');
+end
+$$;
+
+grant execute on function pra.undrain to pra_submit;

@@ -1,0 +1,248 @@
+-- Artifacts in the database.
+
+-- Artifacts. The same bytes are stored once; workers and submitters share the inner functions.
+create or replace function pra_store.digest(sha256 text) returns bytea
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if sha256 is null or sha256 !~ '^[0-9a-f]{64}$' then
+    raise exception 'sha256: "%" is not 64 lower-case hexadecimal digits', sha256
+      using errcode = 'PR003';
+  end if;
+  return decode(sha256, 'hex');
+end
+$$;
+
+-- Whether the store has these bytes. Then they are safe from collection for a grace period.
+create or replace function pra_store.touch(sha256 bytea) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  update pra_store.artifacts as a set touched_at = clock_timestamp() where a.sha256 = touch.sha256;
+  return found;
+end
+$$;
+
+-- The digest of a stored artifact, or PR002 that names what refers to it.
+create or replace function pra_store.stored_artifact(sha256 text, referrer text) returns bytea
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  digest bytea := pra_store.digest(sha256);
+begin
+  if not exists (select from pra_store.artifacts as a where a.sha256 = digest) then
+    raise exception '%: there is no artifact %', referrer, stored_artifact.sha256
+      using errcode = 'PR002';
+  end if;
+  return digest;
+end
+$$;
+
+create or replace function pra_store.put_inline(sha256 text, media_type text, bytes bytea)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  if bytes is null or length(bytes) > 1048576 then
+    raise exception 'bytes: % is more than the 1048576 that lie inline; upload in chunks',
+      length(bytes) using errcode = 'PR003';
+  end if;
+  if pg_catalog.sha256(bytes) <> pra_store.digest(sha256) then
+    raise exception 'bytes: their sha256 is %, not %',
+      encode(pg_catalog.sha256(bytes), 'hex'), sha256 using errcode = 'PR005';
+  end if;
+  insert into pra_store.artifacts (sha256, size, media_type, bytes)
+  values (pra_store.digest(put_inline.sha256), length(put_inline.bytes), put_inline.media_type,
+          put_inline.bytes)
+  on conflict (sha256) do update set touched_at = clock_timestamp();
+end
+$$;
+
+create or replace function pra_store.begin_upload(
+  job bigint, epoch bigint, sha256 text, size bigint, media_type text
+) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  made bigint;
+begin
+  if pra_store.touch(pra_store.digest(begin_upload.sha256)) then
+    return null;
+  end if;
+  insert into pra_store.uploads (sha256, size, media_type, job_id, epoch)
+  values (pra_store.digest(begin_upload.sha256), begin_upload.size, begin_upload.media_type,
+          begin_upload.job, begin_upload.epoch)
+  returning id into made;
+  return made;
+end
+$$;
+
+create or replace function pra_store.put_chunk(
+  upload bigint, job bigint, epoch bigint, ordinal integer, bytes bytea
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  target pra_store.uploads;
+  expected bigint;
+begin
+  select * into target from pra_store.uploads as u
+  where u.id = upload and (u.job_id, u.epoch) is not distinct from (put_chunk.job, put_chunk.epoch);
+  if not found then
+    raise exception 'there is no upload % of this attempt', upload using errcode = 'PR002';
+  end if;
+  if exists (select from pra_store.artifacts as a where a.upload_id = upload) then
+    raise exception 'upload % is committed', upload using errcode = 'PR004';
+  end if;
+  expected := least(1048576, target.size - ordinal::bigint * 1048576);
+  if ordinal < 0 or expected <= 0 or length(bytes) <> expected then
+    raise exception 'chunk % of upload % has % bytes, not %', ordinal, upload, length(bytes),
+      greatest(expected, 0) using errcode = 'PR005';
+  end if;
+  insert into pra_store.artifact_chunks (upload_id, ordinal, bytes)
+  values (put_chunk.upload, put_chunk.ordinal, put_chunk.bytes)
+  on conflict (upload_id, ordinal) do update set bytes = excluded.bytes;
+end
+$$;
+
+-- Up to 64 MiB the server checks the hash itself; beyond that the size, and every reader checks.
+create or replace function pra_store.commit_upload(upload bigint, job bigint, epoch bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  target pra_store.uploads;
+  got bigint;
+begin
+  select * into target from pra_store.uploads as u
+  where u.id = upload
+    and (u.job_id, u.epoch) is not distinct from (commit_upload.job, commit_upload.epoch)
+  for no key update;
+  if not found then
+    raise exception 'there is no upload % of this attempt', upload using errcode = 'PR002';
+  end if;
+  select coalesce(sum(length(c.bytes)), 0) into got
+  from pra_store.artifact_chunks as c where c.upload_id = upload;
+  if got <> target.size then
+    raise exception 'upload % has % bytes, not %', upload, got, target.size using errcode = 'PR005';
+  end if;
+  if target.size <= 67108864 and target.sha256 <> (
+    select pg_catalog.sha256(coalesce(string_agg(c.bytes, '' order by c.ordinal), ''))
+    from pra_store.artifact_chunks as c where c.upload_id = upload
+  ) then
+    raise exception 'upload %: the sha256 of its bytes is not %', upload,
+      encode(target.sha256, 'hex') using errcode = 'PR005';
+  end if;
+  insert into pra_store.artifacts (sha256, size, media_type, upload_id)
+  values (target.sha256, target.size, target.media_type, upload)
+  on conflict (sha256) do nothing;
+  if not found and not exists (select from pra_store.artifacts as a where a.upload_id = upload) then
+    -- Somebody stored the same bytes first.
+    delete from pra_store.artifact_chunks as c where c.upload_id = upload;
+  end if;
+end
+$$;
+
+create or replace function pra.put_artifact(
+  job bigint, epoch bigint, sha256 text, media_type text, bytes bytea
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.put_inline(sha256, media_type, bytes);
+end
+$$;
+
+grant execute on function pra.put_artifact to pra_worker;
+
+-- Starts an upload; null when the store has these bytes already.
+create or replace function pra.begin_artifact(
+  job bigint, epoch bigint, sha256 text, size bigint, media_type text
+) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  return pra_store.begin_upload(job, epoch, sha256, size, media_type);
+end
+$$;
+
+grant execute on function pra.begin_artifact to pra_worker;
+
+create or replace function pra.put_artifact_chunk(
+  job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.put_chunk(upload, job, epoch, ordinal, bytes);
+end
+$$;
+
+grant execute on function pra.put_artifact_chunk to pra_worker;
+
+create or replace function pra.commit_artifact(job bigint, epoch bigint, upload bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.commit_upload(upload, job, epoch);
+end
+$$;
+
+grant execute on function pra.commit_artifact to pra_worker;
+
+create or replace function pra.submit_artifact(sha256 text, media_type text, bytes bytea) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin perform pra_store.put_inline(sha256, media_type, bytes); end $$;
+
+grant execute on function pra.submit_artifact to pra_submit;
+
+create or replace function pra.begin_submission(sha256 text, size bigint, media_type text) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin return pra_store.begin_upload(null, null, sha256, size, media_type); end $$;
+
+grant execute on function pra.begin_submission to pra_submit;
+
+create or replace function pra.submit_chunk(upload bigint, ordinal integer, bytes bytea) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin perform pra_store.put_chunk(upload, null, null, ordinal, bytes); end $$;
+
+grant execute on function pra.submit_chunk to pra_submit;
+
+create or replace function pra.commit_submission(upload bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin perform pra_store.commit_upload(upload, null, null); end $$;
+
+grant execute on function pra.commit_submission to pra_submit;
+
+-- The bytes [ordinal * 1048576, ...) of an artifact; null past its end.
+create or replace function pra.artifact_chunk(sha256 text, ordinal integer) returns bytea
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  kept pra_store.artifacts;
+begin
+  select * into kept from pra_store.artifacts as a
+  where a.sha256 = pra_store.digest(artifact_chunk.sha256);
+  if not found then
+    raise exception 'there is no artifact %', artifact_chunk.sha256 using errcode = 'PR002';
+  end if;
+  if kept.upload_id is null then
+    return case when ordinal = 0 then kept.bytes end;
+  end if;
+  return (
+    select c.bytes from pra_store.artifact_chunks as c
+    where c.upload_id = kept.upload_id and c.ordinal = artifact_chunk.ordinal);
+end
+$$;
+
+grant execute on function pra.artifact_chunk to pra_submit, pra_worker, pra_read;

@@ -1,0 +1,123 @@
+-- Checkpoints.
+
+-- Files are [{"name": ..., "sha256": ...}]; they must be stored. A checkpoint exists when this is
+-- committed. Registered again by the same attempt it must be the same, and counts once.
+create or replace function pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb)
+returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs := pra_store.hold(job, epoch, false);
+  made bigint;
+begin
+  if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then
+    raise exception 'files: a checkpoint has at least one' using errcode = 'PR003';
+  end if;
+  insert into pra_store.checkpoints (job_id, epoch, step)
+  values (register_checkpoint.job, register_checkpoint.epoch, register_checkpoint.step)
+  on conflict do nothing
+  returning id into made;
+  if made is null then
+    select c.id into made from pra_store.checkpoints as c
+    where c.job_id = job and c.epoch = register_checkpoint.epoch
+      and c.step = register_checkpoint.step;
+    if exists (
+      (select f.name::text, encode(f.sha256, 'hex')
+       from pra_store.checkpoint_files as f where f.checkpoint_id = made)
+      except
+      (select f ->> 'name', f ->> 'sha256' from jsonb_array_elements(files) as f)
+    ) then
+      raise exception 'step: attempt % of job % has registered another checkpoint at step %',
+        epoch, job, step using errcode = 'PR004';
+    end if;
+    return made;
+  end if;
+  insert into pra_store.checkpoint_files (checkpoint_id, name, sha256)
+  select made, f ->> 'name', pra_store.stored_artifact(f ->> 'sha256', 'files: ' || (f ->> 'name'))
+  from jsonb_array_elements(files) as f;
+  perform pra_store.record_event(
+    'checkpoint.registered', held.run_id, job, epoch, held.worker_id,
+    jsonb_build_object('step', step));
+  return made;
+end
+$$;
+
+grant execute on function pra.register_checkpoint to pra_worker;
+
+-- Drops checkpoints of finished and running jobs but the last ones, the best ones by a series, and
+-- those at multiples of a step. The newest of each job always stays: it is what a job goes on from.
+-- A checkpoint's value is the mean of the surviving series since the surviving checkpoint before it, of
+-- whichever attempt either is; one that no attempt went on from is never among the best.
+create or replace function pra.retain_checkpoints(
+  run bigint, keep_last integer default 1, keep_best integer default 0, metric text default 'loss',
+  keep_every bigint default null, dry boolean default false
+) returns table (job_id bigint, epoch bigint, step bigint, kept boolean, reason text)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  up boolean := pra_store.better(metric) = 'up';
+begin
+  if keep_last is null or keep_last < 1 then
+    raise exception 'keep_last: %, must be 1 or more: a job goes on from its newest', keep_last
+      using errcode = 'PR003';
+  end if;
+  if keep_best < 0 or keep_every < 1 then
+    raise exception 'keep_best and keep_every: % and %, must be 0 or more and 1 or more',
+      keep_best, keep_every using errcode = 'PR003';
+  end if;
+  create temp table if not exists verdicts (
+    id bigint, job_id bigint, epoch bigint, step bigint, reason text) on commit drop;
+  delete from pg_temp.verdicts;
+  insert into pg_temp.verdicts (id, job_id, epoch, step, reason)
+  with lasting as (
+    select c.id, c.job_id, c.epoch, c.step,
+      row_number() over (partition by c.job_id order by c.epoch desc, c.step desc) as age,
+      not exists (select from pra_store.metric_ranges as r where r.job_id = c.job_id) or exists (
+        select from pra_store.metric_ranges as r
+        where r.job_id = c.job_id and r.epoch = c.epoch and c.step > r.from_step
+          and c.step <= r.to_step) as survives
+    from pra_store.checkpoints as c
+    join pra_store.jobs as j on j.id = c.job_id
+    where run is null or j.run_id = run
+  ), ranged as (
+    select l.*,
+      coalesce(lag(l.step) over (partition by l.job_id, l.survives order by l.step), 0) as since
+    from lasting as l
+  ), ranked as (
+    select r.*,
+      (select avg(m.value)
+       from pra_store.metrics as m
+       join pra_store.metric_names as n on n.id = m.name_id and n.name = metric
+       join pra_store.metric_ranges as s
+         on s.job_id = m.job_id and s.epoch = m.epoch and m.step >= s.from_step and m.step < s.to_step
+       where m.job_id = r.job_id and m.value <> 'NaN' and m.step < r.step and m.step >= r.since
+         and r.survives
+      ) as value
+    from ranged as r
+  ), rated as (
+    select r.*,
+      row_number() over (
+        partition by r.job_id order by case when up then -r.value else r.value end nulls last, r.step
+      ) as rank
+    from ranked as r
+  )
+  select r.id, r.job_id, r.epoch, r.step,
+    case
+      when r.age <= keep_last then 'last'
+      when r.rank <= keep_best and r.value is not null then 'best'
+      when keep_every is not null and r.step % keep_every = 0 then 'every'
+    end
+  from rated as r;
+  if not dry then
+    delete from pra_store.checkpoint_files as f using pg_temp.verdicts as v
+    where f.checkpoint_id = v.id and v.reason is null;
+    delete from pra_store.checkpoints as c using pg_temp.verdicts as v
+    where c.id = v.id and v.reason is null;
+  end if;
+  return query
+    select v.job_id, v.epoch, v.step, v.reason is not null, v.reason
+    from pg_temp.verdicts as v order by v.job_id, v.epoch, v.step;
+end
+$$;

@@ -1,0 +1,49 @@
+-- Logs.
+
+-- Appends what a stage printed; sent again under the same ordinal it counts once. The one write
+-- that is also allowed within a minute after its attempt ended in order, for the last lines are read
+-- when the stage has gone: but only while it is the job's latest attempt and its worker is alive.
+create or replace function pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform from pra_store.jobs as j where j.id = job for share;
+  if not exists (
+    select
+    from pra_store.attempts as a
+    join pra_store.jobs as j on j.id = a.job_id and j.epoch = a.epoch
+    join pra_store.workers as w on w.id = a.worker_id
+    where a.job_id = job and a.epoch = append_log.epoch
+      and (a.ended_at is null or (
+        a.outcome <> 'lost' and a.ended_at > clock_timestamp() - interval '1 minute'))
+      and w.stopped_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+  ) then
+    raise exception 'lease lost: attempt % of job % may write no more', epoch, job
+      using errcode = 'PR001';
+  end if;
+  insert into pra_store.log_chunks (job_id, epoch, ordinal, bytes)
+  values (append_log.job, append_log.epoch, append_log.ordinal, append_log.bytes)
+  on conflict do nothing;
+end
+$$;
+
+grant execute on function pra.append_log to pra_worker;
+
+-- What an attempt printed: its chunks after an ordinal; without an epoch, of the latest attempt.
+create or replace function pra.read_log(job bigint, epoch bigint default null, after integer default -1)
+returns table (epoch bigint, ordinal integer, at timestamptz, bytes bytea)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select c.epoch, c.ordinal, c.at, c.bytes
+  from pra_store.log_chunks as c
+  where c.job_id = read_log.job
+    and c.epoch = coalesce(
+      read_log.epoch, (select j.epoch from pra_store.jobs as j where j.id = read_log.job))
+    and c.ordinal > read_log.after
+  order by c.ordinal;
+$$;
+
+grant execute on function pra.read_log to pra_submit, pra_worker, pra_read;

@@ -1,0 +1,273 @@
+-- Metrics: batches, series, lineage.
+
+-- Makes the partition of a month. Attached, not created as one: that needs no lock against inserts.
+create or replace function pra_store.ensure_metric_partition(at timestamptz) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  month timestamp := date_trunc('month', at at time zone 'UTC');
+  name text := 'metrics_' || to_char(month, 'YYYYMM');
+begin
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtext('pra_store.metrics partitions'));
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  execute format('create table pra_store.%I (like pra_store.metrics including defaults)', name);
+  execute format(
+    'alter table pra_store.metrics attach partition pra_store.%I for values from (%L) to (%L)',
+    name, month || '+00', (month + interval '1 month') || '+00');
+end
+$$;
+
+-- Which way a series is better: up for what measures likeness or correctness, else down.
+create or replace function pra_store.better(name text) returns text
+language sql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when name ~* '(^|[._/-])(psnr|ssim|accuracy|acc|top1|top5|precision|recall|coverage|density|inception|is)([._/-]|$)'
+      then 'up'
+    else 'down'
+  end;
+$$;
+
+create or replace function pra_store.set_better() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.better := pra_store.better(new.name);
+  return new;
+end
+$$;
+
+create or replace trigger set_better before insert on pra_store.metric_names
+for each row execute function pra_store.set_better();
+
+-- Adds points of one series to its summary. Of equal values the earlier step counts, of equal steps
+-- the later point.
+create or replace function pra_store.add_to_summary(added pra_store.metric_summaries) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  insert into pra_store.metric_summaries as s (
+    job_id, name_id, points, not_finite, last_step, last_value,
+    min_step, min_value, max_step, max_value)
+  values (
+    added.job_id, added.name_id, added.points, added.not_finite, added.last_step, added.last_value,
+    added.min_step, added.min_value, added.max_step, added.max_value)
+  on conflict (job_id, name_id) do update
+  set points = s.points + excluded.points,
+      not_finite = s.not_finite + excluded.not_finite,
+      last_step = greatest(s.last_step, excluded.last_step),
+      last_value = case
+        when excluded.last_step >= s.last_step then excluded.last_value else s.last_value end,
+      min_step = case
+        when s.min_value is null or excluded.min_value < s.min_value then excluded.min_step
+        else s.min_step end,
+      min_value = least(s.min_value, excluded.min_value),
+      max_step = case
+        when s.max_value is null or excluded.max_value > s.max_value then excluded.max_step
+        else s.max_step end,
+      max_value = greatest(s.max_value, excluded.max_value),
+      updated_at = clock_timestamp();
+$$;
+
+-- Summaries of a job from its surviving points. One pass over them: for an attempt that leaves a
+-- part of an earlier series behind.
+create or replace function pra_store.rebuild_summaries(job bigint) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  delete from pra_store.metric_summaries as s where s.job_id = job;
+  insert into pra_store.metric_summaries (
+    job_id, name_id, points, not_finite, last_step, last_value,
+    min_step, min_value, max_step, max_value)
+  select
+    job, m.name_id, count(*),
+    count(*) filter (where m.value in ('NaN', 'Infinity', '-Infinity')),
+    max(m.step), (array_agg(m.value order by m.step desc))[1],
+    (array_agg(m.step order by m.value, m.step) filter (where m.value <> 'NaN'))[1],
+    min(m.value) filter (where m.value <> 'NaN'),
+    (array_agg(m.step order by m.value desc, m.step) filter (where m.value <> 'NaN'))[1],
+    max(m.value) filter (where m.value <> 'NaN')
+  from pra_store.metrics as m
+  join pra_store.metric_ranges as r
+    on r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step
+  where m.job_id = job
+  group by m.name_id;
+$$;
+
+-- Moves a staged batch to the series. Batches of an attempt are numbered upwards from 1; one that
+-- was absorbed before is dropped, so a sender that did not hear the answer sends it again. Returns the
+-- number of points taken. Best in one transaction with the COPY that staged it.
+create or replace function pra.absorb_metrics(job bigint, epoch bigint, batch bigint) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  mine pra_store.attempts;
+  arrived timestamptz := clock_timestamp();
+  taken bigint;
+  highest bigint;
+begin
+  perform pra_store.hold(job, epoch, false);
+  select * into mine from pra_store.attempts as a
+  where a.job_id = job and a.epoch = absorb_metrics.epoch for no key update;
+  if batch is null or batch <= mine.metric_batch then
+    delete from pra_store.metric_staging as s
+    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch;
+    return 0;
+  end if;
+  if mine.from_step is null then
+    update pra_store.attempts as a set from_step = 0
+    where a.job_id = job and a.epoch = absorb_metrics.epoch;
+    mine.from_step := 0;
+    perform pra_store.write_ranges(job, mine.epoch);
+  end if;
+
+  insert into pra_store.metric_names (name)
+  select distinct s.name from pra_store.metric_staging as s
+  where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch
+    and not exists (select from pra_store.metric_names as n where n.name = s.name)
+  order by s.name
+  on conflict do nothing;
+
+  perform pra_store.ensure_metric_partition(arrived);
+  insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
+  select arrived, job, mine.epoch, n.id, p.step, p.value
+  from pra_store.metric_staging as s
+  join pra_store.metric_names as n on n.name = s.name
+  cross join unnest(s.steps, s."values") as p (step, value)
+  where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch;
+  get diagnostics taken = row_count;
+
+  -- In the order of names, as everybody locks them.
+  perform pra_store.add_to_summary(row(added.*)::pra_store.metric_summaries)
+  from (
+    select
+      job as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
+      l.value as last_value, low.step as min_step, low.value as min_value, high.step as max_step,
+      high.value as max_value, arrived as updated_at
+    from pra_store.metric_staging as s
+    join pra_store.metric_names as n on n.name = s.name
+    cross join lateral (
+      select count(*) as points,
+        count(*) filter (where p.value in ('NaN', 'Infinity', '-Infinity')) as not_finite
+      from unnest(s.steps, s."values") as p (step, value)
+      where p.step >= mine.from_step
+    ) as t
+    cross join lateral (
+      select p.step, p.value
+      from unnest(s.steps, s."values") with ordinality as p (step, value, place)
+      where p.step >= mine.from_step
+      order by p.step desc, p.place desc limit 1
+    ) as l
+    left join lateral (
+      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
+      where p.step >= mine.from_step and p.value <> 'NaN'
+      order by p.value, p.step limit 1
+    ) as low on true
+    left join lateral (
+      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
+      where p.step >= mine.from_step and p.value <> 'NaN'
+      order by p.value desc, p.step limit 1
+    ) as high on true
+    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch
+    order by n.id
+  ) as added;
+
+  with gone as (
+    delete from pra_store.metric_staging as s
+    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch
+    returning s.steps
+  )
+  select max(p.step) into highest from gone cross join unnest(gone.steps) as p (step);
+  update pra_store.attempts as a
+  set metric_batch = absorb_metrics.batch,
+      metric_high_water = greatest(a.metric_high_water, highest)
+  where a.job_id = job and a.epoch = absorb_metrics.epoch;
+  return taken;
+end
+$$;
+
+grant execute on function pra.absorb_metrics to pra_worker;
+
+-- The steps that survive, following an attempt back through what it continues; then the summaries.
+create or replace function pra_store.write_ranges(job bigint, head bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  delete from pra_store.metric_ranges where job_id = job;
+  insert into pra_store.metric_ranges (job_id, epoch, from_step, to_step)
+  with recursive chain (epoch, continues_epoch, from_step, to_step) as (
+    select a.epoch, a.continues_epoch, a.from_step, 9223372036854775807
+    from pra_store.attempts as a
+    where a.job_id = job and a.epoch = head
+    union all
+    select a.epoch, a.continues_epoch, a.from_step, least(c.from_step, c.to_step)
+    from chain as c
+    join pra_store.attempts as a on a.job_id = job and a.epoch = c.continues_epoch
+  )
+  select job, epoch, from_step, to_step from chain where from_step < to_step;
+  perform pra_store.rebuild_summaries(job);
+end
+$$;
+
+-- Declares that this attempt's series starts at a step, before it the series of an earlier attempt.
+-- Without an earlier attempt it starts from scratch. Once per attempt, before its first metric.
+create or replace function pra.continue_from(
+  job bigint, epoch bigint, from_epoch bigint default null, step bigint default 0
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  mine pra_store.attempts;
+begin
+  perform pra_store.hold(job, epoch, false);
+  select * into mine from pra_store.attempts as a
+  where a.job_id = job and a.epoch = continue_from.epoch for no key update;
+  if mine.from_step is not null then
+    if (mine.from_step, mine.continues_epoch) is not distinct from (step, from_epoch) then
+      return;
+    end if;
+    raise exception 'attempt % of job % has declared step %, or has metrics, already',
+      epoch, job, mine.from_step using errcode = 'PR004';
+  end if;
+  if from_epoch is not null and not exists (
+    select from pra_store.attempts as a
+    where a.job_id = job and a.epoch = from_epoch and a.epoch < mine.epoch
+      and a.from_step is not null
+  ) then
+    raise exception 'from_epoch: job % has no earlier attempt % with a series', job, from_epoch
+      using errcode = 'PR002';
+  end if;
+  if step is null or step < 0 then
+    raise exception 'step: %, must be 0 or more', step using errcode = 'PR003';
+  end if;
+  update pra_store.attempts as a
+  set from_step = step, continues_epoch = from_epoch
+  where a.job_id = job and a.epoch = continue_from.epoch;
+  perform pra_store.write_ranges(job, continue_from.epoch);
+end
+$$;
+
+grant execute on function pra.continue_from to pra_worker;
+
+create or replace function pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform pra_store.hold(job, epoch, false);
+  insert into pra_store.progress as p (job_id, epoch, done, total, unit)
+  values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40))
+  on conflict (job_id) do update
+  set epoch = excluded.epoch, done = excluded.done, total = excluded.total, unit = excluded.unit,
+      updated_at = clock_timestamp();
+end
+$$;
+
+grant execute on function pra.progress to pra_worker;

@@ -1,0 +1,42 @@
+-- pra_store.lease_end written out: a view's functions run with the rights of its reader.
+create or replace view pra.workers as
+select
+  w.id, w.name, w.version, w.labels, w.queues, w.kinds, w.slots,
+  (select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running')
+    as running,
+  case
+    when w.stopped_at is not null then 'stopped'
+    when greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp()
+      then 'lost'
+    when w.draining or w.drain_requested_at is not null then 'draining'
+    when exists (
+      select from pra_store.blamed_hosts as b
+      where b.host = coalesce(w.labels ->> 'host', w.name) and b.until > clock_timestamp())
+      then 'blamed'
+    else 'live'
+  end as state,
+  w.lease, greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) as lease_expires_at,
+  w.registered_at, w.beat_at, w.stopped_at, w.stop_reason, w.drain_requested_at
+from pra_store.workers as w;
+
+grant select on pra.workers to pra_submit, pra_worker, pra_read;
+
+comment on view pra.workers is 'One row per agent process that registered';
+comment on column pra.workers.id is 'number of the registration';
+comment on column pra.workers.name is 'name the agent gave itself';
+comment on column pra.workers.version is 'version of its program';
+comment on column pra.workers.labels is 'labels that requirements are compared with';
+comment on column pra.workers.queues is 'queues it serves';
+comment on column pra.workers.kinds is 'kinds it runs';
+comment on column pra.workers.slots is 'jobs it runs at once';
+comment on column pra.workers.running is 'jobs it runs now';
+comment on column pra.workers.state is
+  'live, draining, lost (its lease is over, nobody has reaped it yet) or stopped';
+comment on column pra.workers.lease is 'how long it may stay silent';
+comment on column pra.workers.lease_expires_at is 'when it will count as lost if it stays silent';
+comment on column pra.workers.registered_at is 'when it registered';
+comment on column pra.workers.beat_at is 'its last heartbeat';
+comment on column pra.workers.stopped_at is 'when it left or was reaped';
+comment on column pra.workers.stop_reason is 'deregistered or lease lost';
+comment on column pra.workers.drain_requested_at is
+  'since when an operator wants it to give its work back';

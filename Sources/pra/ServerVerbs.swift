@@ -89,6 +89,7 @@ struct Migrate: ParsableCommand {
     let differences = try migrator.differences()
     guard !differences.isEmpty else { return }
     for line in differences { complain(line) }
-    throw Failure(message: "the database differs from its files; `pra migrate` makes it as they say")
+    throw Failure(
+      message: "the database differs from its files; `pra migrate` makes it as they say")
   }
 }

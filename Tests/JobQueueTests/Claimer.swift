@@ -3,7 +3,7 @@ import JobQueue
 import Postgres
 import Testing
 
-/// A worker with a session of its own, which can be asked what it remembers.
+/// A worker with a session of its own, which can be asked what it keeps of its last look at the line.
 struct Claimer {
   let session: Connection
   let queue: WorkerQueue
@@ -31,27 +31,27 @@ struct Claimer {
     return done
   }
 
-  /// Claims and finishes two jobs, between which the session is told that they are the forty-ninth
-  /// and fiftieth of a period that does not end soon.
-  func makeBusy(words: Int = 10) throws {
-    #expect(try queue.finishMany(worker: worker, claim().map(\.lease)).count == 1)
-    #expect(try memory().count == 6)
-    try remember { ($0[2], $0[3]) = ("1000", "49") }
-    #expect(try queue.finishMany(worker: worker, claim().map(\.lease)).count == 1)
-    #expect(try memory().count == words)
+  /// Lets the session keep the line as it is now, as after a look that took long.
+  func keepLine(_ administrator: Connection) throws {
+    let line = try administrator.query(
+      """
+      select row(
+          $1::bigint, clock_timestamp() + interval '1 hour', array_agg(l.lane_id), array_agg(l.place),
+          null::bigint[], null::bigint[])::pra_store.line_view::text as line
+      from (
+        select lane_id, min(place) as place from pra_store.jobs
+        where state = 'ready' and due group by lane_id
+      ) as l
+      """, [.integer(worker)]
+    ).single().string("line")
+    try session.query("select set_config('pra.line', $1, false)", [.text(line)])
   }
 
-  /// Six words while it counts claims alone, ten when it remembers where it got to, and one more, for whose turn it
-  /// is, where arrays alone share.
-  func memory() throws -> [Substring] {
-    try session.query("select current_setting('pra.line', true) as line").single().text(at: 0)?
-      .split(separator: " ") ?? []
+  /// The line that the session keeps; empty where it keeps none.
+  func line() throws -> String {
+    try session.query("select current_setting('pra.line', true)").single().text(at: 0) ?? ""
   }
 
-  func remember(_ change: (inout [Substring]) -> Void) throws {
-    var words = try memory()
-    change(&words)
-    try session.query(
-      "select set_config('pra.line', $1, false)", [.text(words.joined(separator: " "))])
-  }
+  /// Lets what the session keeps expire.
+  func expireLine() throws { try session.query("select set_config('pra.line', '', false)") }
 }

@@ -35,61 +35,6 @@ import Testing
     #expect(try world.value("select taken from pra.limits") == "1")
   }
 
-  /// What a session remembers of where free slots begin hides none for long.
-  @Test("slots are taken in the order in which they became free, and none is forgotten")
-  func order() throws {
-    let world = try QueueWorld()
-    try world.submit.setLimit("licence", slots: 3)
-    for _ in 0..<40 { _ = try world.job { $0.limits = ["licence"] } }
-    let worker = try world.worker()
-    func slot(of job: Int64) throws -> Int {
-      try #require(
-        world.value("select ordinal from pra_store.limit_slots where job_id = \(job)").flatMap {
-          Int($0)
-        })
-    }
-    var taken: [Int] = []
-    for _ in 0..<9 {
-      let lease = try world.claimOne(worker)
-      taken.append(try slot(of: lease.job))
-      try world.workers.finish(lease)
-    }
-    #expect(taken == taken.sorted() && Set(taken).count == 9)
-    // A slot that stands before all that the session looks at, as after a taking that was undone late.
-    try world.administrator.run("update pra_store.limit_slots set ordinal = ordinal - 1000000")
-    var all: [Int64] = []
-    let end = ContinuousClock.now + .seconds(20)
-    while all.count < 3, ContinuousClock.now < end {
-      all += try world.workers.claim(worker: worker, count: 3 - all.count).map(\.lease.job)
-    }
-    #expect(Set(all).count == 3)
-    // One that comes later is free at once.
-    try world.submit.setLimit("licence", slots: 4)
-    _ = try world.claimOne(worker)
-    #expect(try world.workers.claim(worker: worker, count: 3).isEmpty)
-  }
-
-  /// A session remembers limits in 256 places.
-  @Test("limits that share a place in a session's memory keep apart")
-  func sharedMemory() throws {
-    let world = try QueueWorld()
-    let names = (0..<300).map { "limit-\($0)" }
-    for name in names {
-      try world.submit.setLimit(name, slots: 1)
-      for _ in 0..<2 { _ = try world.job { $0.limits = [name] } }
-    }
-    let worker = try world.worker(slots: 1000)
-    for _ in 0..<2 {
-      var leases: [Lease] = []
-      while case let more = try world.workers.claim(worker: worker, count: 600), !more.isEmpty {
-        leases += more.map(\.lease)
-      }
-      #expect(leases.count == names.count)
-      #expect(try world.value("select count(*) from pra.limits where taken = 1") == "300")
-      #expect(try world.workers.finishMany(worker: worker, leases).count == names.count)
-    }
-  }
-
   /// What a statement sees is older than what it locks.
   @Test("a slot that is taken and given back while somebody looks leaves no job without one")
   func givenBackMeanwhile() throws {
@@ -103,9 +48,9 @@ import Testing
       do $do$
       declare
         old text := pg_get_functiondef(
-          'pra_store.take_slots_for(bigint[], bigint[], text[])'::regprocedure);
-        new text := replace(old, 'and s.ordinal >=',
-          'and pg_advisory_xact_lock_shared(7) is not null and s.ordinal >=');
+          'pra_store.take_slots(bigint[], bigint[], text[])'::regprocedure);
+        new text := replace(old, E's.job_id is null\\n      order',
+          E'pg_advisory_xact_lock_shared(7) is not null and s.job_id is null\\n      order');
       begin
         assert new <> old;
         execute new;

@@ -1,50 +1,76 @@
-// What a session that claims all the time remembers of the line, and how places are shared out.
+// The line that a session keeps after a slow look, and how places are shared out.
 
 import JobQueue
 import Postgres
 import Testing
 
 @Suite struct LineTests {
-  @Test("a session that claims all the time looks at the whole line when its period is over")
-  func wholeLook() throws {
+  @Test(
+    "a session keeps the line only after a look that took long, and looks again when it expires")
+  func slowLook() throws {
     let world = try QueueWorld()
-    let jobs = try (0..<5).map { _ in try world.job() }
+    let jobs = try (0..<3).map { _ in try world.job() }
     let claimer = try Claimer(world.database)
-    try claimer.makeBusy()
+    #expect(try claimer.claim().map(\.lease.job) == [jobs[0]])
+    #expect(try claimer.line().isEmpty)
+    try world.administrator.run(
+      """
+      do $do$
+      begin
+        execute regexp_replace(
+          pg_get_functiondef('pra_store.open_lanes(pra_store.workers, integer[])'::regprocedure),
+          'begin', 'begin perform pg_sleep(0.05);');
+      end
+      $do$
+      """)
+    #expect(try claimer.claim().map(\.lease.job) == [jobs[1]])
+    #expect(try claimer.line().hasPrefix("(\(claimer.worker),"))
     let urgent = try world.job { $0.priority = 1 }
     #expect(try claimer.claim().map(\.lease.job) == [jobs[2]])
-    // The period is over.
-    try claimer.remember { $0[1] = "0" }
+    try claimer.expireLine()
     #expect(try claimer.claim().map(\.lease.job) == [urgent])
   }
 
-  @Test("who gets less than asked for from where it got to looks at the whole line at once")
-  func lessThanAsked() throws {
+  @Test("a session that keeps the line takes what comes later into its lanes")
+  func laterJobs() throws {
     let world = try QueueWorld()
-    for _ in 0..<5 { _ = try world.job() }
+    let first = try world.job()
     let claimer = try Claimer(world.database)
-    try claimer.makeBusy()
-    let urgent = try world.job { $0.priority = 1 }
-    let rest = try claimer.claim(50).map(\.lease.job)
-    #expect(rest.count == 4 && rest.contains(urgent))
-    #expect(try claimer.memory().isEmpty)
+    try claimer.keepLine(world.administrator)
+    let second = try world.job()
+    #expect(try claimer.claim(5).map(\.lease.job) == [first, second])
+    #expect(try claimer.claim(5).isEmpty)
+    let third = try world.job()
+    #expect(try claimer.claim(5).map(\.lease.job) == [third])
   }
 
-  @Test("a busy session obeys a pause at once, and goes on with arrays where it was")
+  @Test("a session that keeps the line obeys a pause at once, and goes on with arrays where it was")
   func pause() throws {
     let world = try QueueWorld()
     for _ in 0..<2 { _ = try world.job { $0.array = JobArray(0...9) } }
     let claimer = try Claimer(world.database)
-    try claimer.makeBusy()
+    try claimer.keepLine(world.administrator)
     try world.submit.pause(run: world.run)
     #expect(try claimer.claim(5).isEmpty)
     try world.submit.resume(run: world.run)
+    try claimer.keepLine(world.administrator)
     var elements: [Int64] = []
     while let job = try claimer.claim().first {
       elements.append(try #require(job.elements).range.lowerBound)
       #expect(try claimer.queue.finishMany(worker: claimer.worker, [job.lease]).count == 1)
     }
-    #expect(elements == Array(2...9) + Array(0...9))
+    #expect(elements == Array(0...9) + Array(0...9))
+  }
+
+  @Test("a claim that finds nothing writes nothing")
+  func emptyClaim() throws {
+    let world = try QueueWorld()
+    let claimer = try Claimer(world.database)
+    try claimer.session.run("begin")
+    #expect(try claimer.claim().isEmpty)
+    let written = try claimer.session.query("select pg_current_xact_id_if_assigned() as number")
+    #expect(try written.single().text("number") == nil)
+    try claimer.session.run("commit")
   }
 
   @Test("places of one claim are shared between arrays by the weights of their runs")

@@ -17,13 +17,15 @@ left join pra_store.stores as s on s.id = a.store_id;
 
 grant select on pra.artifacts to pra_submit, pra_worker, pra_read;
 
-comment on view pra.artifacts is 'One row per stored content';
-comment on column pra.artifacts.sha256 is 'SHA-256 of the bytes, in hexadecimal: its name';
-comment on column pra.artifacts.size is 'bytes';
-comment on column pra.artifacts.media_type is 'media type under which it was first stored';
-comment on column pra.artifacts.storage is 'inline, chunks, file or s3';
+comment on view pra.artifacts is 'One row per artifact: stored bytes, named by their SHA-256';
+comment on column pra.artifacts.sha256 is 'SHA-256 of the bytes, in hexadecimal';
+comment on column pra.artifacts.size is 'size in bytes';
+comment on column pra.artifacts.media_type is 'media type under which the bytes were first stored';
+comment on column pra.artifacts.storage is 'inline or chunks (in the database), file or s3';
 comment on column pra.artifacts.chunks is
-  'number of chunks to ask pra.artifact_chunk for; 0 outside the database';
-comment on column pra.artifacts.created_at is 'when it was stored';
-comment on column pra.artifacts.location is 'store outside the database; null inside';
-comment on column pra.artifacts.touched_at is 'when somebody last stored these bytes';
+  'number of chunks that pra.artifact_chunk returns; 0 outside the database';
+comment on column pra.artifacts.created_at is 'time when the bytes were first stored';
+comment on column pra.artifacts.location is
+  'location of the store outside the database; null inside';
+comment on column pra.artifacts.touched_at is
+  'time when the bytes were last stored or asked for by a writer';

@@ -9,26 +9,26 @@ join pra_store.workers as w on w.id = a.worker_id;
 
 grant select on pra.attempts to pra_submit, pra_worker, pra_read;
 
-comment on view pra.attempts is 'One row per claim of a job';
-comment on column pra.attempts.job_id is 'the job';
-comment on column pra.attempts.epoch is
-  'number of the attempt, strictly increasing within the job';
+comment on view pra.attempts is 'One row per attempt: each claim of a job starts one';
+comment on column pra.attempts.job_id is 'job of the attempt';
+comment on column pra.attempts.epoch is 'number of the attempt, strictly increasing within the job';
 comment on column pra.attempts.run_id is 'run of the job';
 comment on column pra.attempts.kind is 'kind of the job';
-comment on column pra.attempts.worker_id is 'worker that claimed it';
+comment on column pra.attempts.worker_id is 'worker that claimed the job';
 comment on column pra.attempts.worker_name is 'name of that worker';
-comment on column pra.attempts.started_at is 'when it was claimed';
-comment on column pra.attempts.ended_at is 'when it ended; null while it runs';
+comment on column pra.attempts.started_at is 'time of the claim';
+comment on column pra.attempts.ended_at is 'time of the end; null while it runs';
 comment on column pra.attempts.outcome is
   'succeeded, fault, permanent, lost, timeout, preempted, released or cancelled';
-comment on column pra.attempts.exit_code is 'exit code of the stage';
-comment on column pra.attempts.exit_signal is 'signal that ended the stage';
-comment on column pra.attempts.message is 'what went wrong, in words';
+comment on column pra.attempts.exit_code is 'exit code of the stage''s process';
+comment on column pra.attempts.exit_signal is 'signal that ended the stage''s process';
+comment on column pra.attempts.message is 'description of the failure';
 comment on column pra.attempts.from_step is
   'first step of its own metric series; null when it has none';
 comment on column pra.attempts.continues_epoch is
-  'attempt whose series it continues before that step; null when it started from scratch';
-comment on column pra.attempts.metric_batch is 'number of the last metric batch absorbed';
+  'attempt whose series precedes that step; null when it started from scratch';
+comment on column pra.attempts.metric_batch is
+  'number of the last batch of metrics that was absorbed';
 comment on column pra.attempts.metric_high_water is 'highest step among its metrics';
 comment on column pra.attempts.cause is
   'how its process ended: exit-code, signal, out-of-memory, time-limit, deadline, lease-lost, host-lost, not-started or asked';

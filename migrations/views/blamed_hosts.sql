@@ -4,8 +4,9 @@ where b.until > clock_timestamp();
 
 grant select on pra.blamed_hosts to pra_submit, pra_worker, pra_read;
 
-comment on view pra.blamed_hosts is 'Hosts that get no work because jobs crash there';
+comment on view pra.blamed_hosts is 'Hosts that get no work because several jobs crashed there';
 comment on column pra.blamed_hosts.host is 'label host of its workers, else their name';
-comment on column pra.blamed_hosts.blamed_at is 'since when';
-comment on column pra.blamed_hosts.until is 'until when; pra.forgive_host ends it earlier';
-comment on column pra.blamed_hosts.reason is 'why, in words';
+comment on column pra.blamed_hosts.blamed_at is 'time since which it gets no work';
+comment on column pra.blamed_hosts.until is
+  'time when it gets work again; pra.forgive_host ends it earlier';
+comment on column pra.blamed_hosts.reason is 'description of the crashes';

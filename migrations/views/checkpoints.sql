@@ -17,6 +17,8 @@ comment on column pra.checkpoints.id is 'number of the checkpoint';
 comment on column pra.checkpoints.job_id is 'job that wrote it';
 comment on column pra.checkpoints.run_id is 'run of the job';
 comment on column pra.checkpoints.epoch is 'attempt that wrote it';
-comment on column pra.checkpoints.step is 'steps made, which is the number of the next step';
-comment on column pra.checkpoints.registered_at is 'when it was registered';
-comment on column pra.checkpoints.files is 'its files: [{name, sha256, size, media_type}]';
+comment on column pra.checkpoints.step is
+  'number of steps made, which is the number of the next step';
+comment on column pra.checkpoints.registered_at is 'time of registration';
+comment on column pra.checkpoints.files is
+  'files of the checkpoint: [{name, sha256, size, media_type}]';

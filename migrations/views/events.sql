@@ -20,14 +20,14 @@ where a.batched and a.outcome = 'succeeded';
 
 grant select on pra.events to pra_submit, pra_worker, pra_read;
 
-comment on view pra.events is 'What happened, in order';
+comment on view pra.events is 'Journal of the queue: one row per event';
 comment on column pra.events.id is
-  'number of the event; none of a job.enqueued, of a job.claimed and of an attempt.succeeded in a batch';
-comment on column pra.events.at is 'when';
-comment on column pra.events.kind is 'such as job.claimed or attempt.fault';
+  'number of the event; null for job.enqueued, job.claimed and an attempt.succeeded of a batch';
+comment on column pra.events.at is 'time of the event';
+comment on column pra.events.kind is 'kind of event, such as job.claimed or attempt.fault';
 comment on column pra.events.run_id is 'run concerned';
 comment on column pra.events.job_id is 'job concerned';
 comment on column pra.events.epoch is 'attempt concerned';
 comment on column pra.events.worker_id is 'worker concerned';
-comment on column pra.events.actor is 'login of the session that did it, where that is known';
+comment on column pra.events.actor is 'login of the session that caused it, where known';
 comment on column pra.events.detail is 'further facts';

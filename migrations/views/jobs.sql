@@ -1,7 +1,7 @@
 create or replace view pra.jobs as
 select
   j.id, j.run_id, r.name as run_name, j.kind, j.queue, j.state, j.priority,
-  -- Written out: a view's functions run with the rights of its reader.
+  -- pra_store.element_arguments written out, since functions in a view run with the rights of its reader.
   case when j.array_id is null then j.arguments else (
     select case
       when a.has_element_arguments then (
@@ -41,57 +41,58 @@ left join pra_store.progress as p on p.job_id = j.id;
 
 grant select on pra.jobs to pra_submit, pra_worker, pra_read;
 
-comment on view pra.jobs is 'One row per job';
+comment on view pra.jobs is
+  'One row per job; an array is one, and so is each part of it that was started';
 comment on column pra.jobs.id is 'number of the job';
-comment on column pra.jobs.run_id is 'its run';
-comment on column pra.jobs.run_name is 'name of its run';
-comment on column pra.jobs.kind is 'what it does: ingest, train, sample, evaluate ...';
+comment on column pra.jobs.run_id is 'run of the job';
+comment on column pra.jobs.run_name is 'name of the run';
+comment on column pra.jobs.kind is 'kind of work: ingest, train, sample, evaluate ...';
 comment on column pra.jobs.queue is 'queue in which it waits';
 comment on column pra.jobs.state is
   'blocked, ready, running, succeeded, failed, cancelled or quarantined';
-comment on column pra.jobs.priority is 'higher is claimed first';
-comment on column pra.jobs.arguments is 'arguments of its kind';
-comment on column pra.jobs.requirements is
-  'what it asks of a worker''s labels: [{label, op, value}]';
-comment on column pra.jobs.run_after is 'not claimed before';
+comment on column pra.jobs.priority is 'priority; higher is claimed first';
+comment on column pra.jobs.arguments is 'arguments of the job, by the schema of its kind';
+comment on column pra.jobs.requirements is 'conditions on a worker''s labels: [{label, op, value}]';
+comment on column pra.jobs.run_after is 'earliest time of the next claim';
 comment on column pra.jobs.epoch is 'number of its latest attempt; 0 when never claimed';
 comment on column pra.jobs.worker_id is 'worker that runs it';
 comment on column pra.jobs.worker_name is 'name of that worker';
 comment on column pra.jobs.depends_on is 'jobs that must succeed first';
-comment on column pra.jobs.unmet is 'how many of them have not';
-comment on column pra.jobs.time_limit is 'longest time one attempt may take; null for no limit';
-comment on column pra.jobs.faults is 'faults since it was enqueued or retried by hand';
-comment on column pra.jobs.fault_retries is 'faults after which it is run again';
-comment on column pra.jobs.lost is 'attempts lost with their worker';
+comment on column pra.jobs.unmet is 'number of those that have not succeeded';
+comment on column pra.jobs.time_limit is 'longest duration of an attempt; null for no limit';
+comment on column pra.jobs.faults is
+  'number of faults since it was enqueued or last retried by hand';
+comment on column pra.jobs.fault_retries is 'number of faults after which it still runs again';
+comment on column pra.jobs.lost is 'number of attempts lost with their worker';
 comment on column pra.jobs.lost_retries is
-  'losses after which it is run again; one more and it is quarantined';
-comment on column pra.jobs.timeouts is 'attempts over the time limit';
-comment on column pra.jobs.timeout_retries is 'time-outs after which it is run again';
-comment on column pra.jobs.preemptions is 'attempts preempted';
+  'number of losses after which it still runs again; one more quarantines it';
+comment on column pra.jobs.timeouts is 'number of attempts over the time limit';
+comment on column pra.jobs.timeout_retries is 'number of time-outs after which it still runs again';
+comment on column pra.jobs.preemptions is 'number of preempted attempts';
 comment on column pra.jobs.preemption_retries is
-  'preemptions after which it is run again; null for no limit';
-comment on column pra.jobs.cancel_requested_at is 'when somebody cancelled it';
-comment on column pra.jobs.preempt_requested_at is 'when its agent was asked to give it back';
-comment on column pra.jobs.message is 'last failure, in words';
-comment on column pra.jobs.result is 'what finish reported';
-comment on column pra.jobs.progress_done is 'units done in the latest attempt that said';
-comment on column pra.jobs.progress_total is 'units in all';
-comment on column pra.jobs.progress_unit is 'the unit, such as steps';
-comment on column pra.jobs.progress_at is 'when progress was last heard';
-comment on column pra.jobs.idempotency_key is
-  'key under which enqueuing it again returns this job';
-comment on column pra.jobs.created_at is 'when it was enqueued';
+  'number of preemptions after which it still runs again; null for no limit';
+comment on column pra.jobs.cancel_requested_at is 'time when its cancellation was requested';
+comment on column pra.jobs.preempt_requested_at is 'time when its agent was asked to give it back';
+comment on column pra.jobs.message is 'description of its latest failure';
+comment on column pra.jobs.result is 'result that pra.finish stored';
+comment on column pra.jobs.progress_done is
+  'number of units done, by the attempt that reported last';
+comment on column pra.jobs.progress_total is 'number of units in all';
+comment on column pra.jobs.progress_unit is 'name of the unit, such as steps';
+comment on column pra.jobs.progress_at is 'time of the latest progress report';
+comment on column pra.jobs.idempotency_key is 'key under which another enqueue returns this job';
+comment on column pra.jobs.created_at is 'time when it was enqueued';
 comment on column pra.jobs.created_by is 'login that enqueued it';
-comment on column pra.jobs.started_at is 'when it was first claimed';
-comment on column pra.jobs.finished_at is 'when it reached its last state';
+comment on column pra.jobs.started_at is 'time of its first claim';
+comment on column pra.jobs.finished_at is 'time when it reached its final state';
 comment on column pra.jobs.limits is 'limits of which each of its attempts takes a slot';
-comment on column pra.jobs.deadline is 'moment by which it must have ended';
-comment on column pra.jobs.array_first is 'of an array: its first element';
-comment on column pra.jobs.array_last is 'of an array: its last element';
-comment on column pra.jobs.pack is 'of an array: elements that one attempt does';
-comment on column pra.jobs.gang is 'whether the elements of the array start all at once';
-comment on column pra.jobs.array_id is 'the array of which this is a part';
-comment on column pra.jobs.element_first is 'first element of the array that this part does';
-comment on column pra.jobs.element_last is 'last element of the array that this part does';
-comment on column pra.jobs.crash_hosts is
-  'hosts on which it crashed; with a second one it is quarantined';
+comment on column pra.jobs.deadline is 'time by which it must have ended';
+comment on column pra.jobs.array_first is 'index of the first element of an array';
+comment on column pra.jobs.array_last is 'index of the last element of an array';
+comment on column pra.jobs.pack is 'number of elements of an array that one attempt does';
+comment on column pra.jobs.gang is
+  'true when the elements of the array start together or not at all';
+comment on column pra.jobs.array_id is 'array of which this job is a part';
+comment on column pra.jobs.element_first is 'index of the first element that this part does';
+comment on column pra.jobs.element_last is 'index of the last element that this part does';
+comment on column pra.jobs.crash_hosts is 'hosts on which it crashed; a second one quarantines it';

@@ -10,9 +10,9 @@ group by l.name;
 
 grant select on pra.limits to pra_submit, pra_worker, pra_read;
 
-comment on view pra.limits is 'One row per limit on what may run at once';
+comment on view pra.limits is 'One row per limit on the number of jobs that run at once';
 comment on column pra.limits.name is 'name of the limit';
-comment on column pra.limits.slots is 'how many jobs may run under it at once';
-comment on column pra.limits.taken is 'how many do';
-comment on column pra.limits.held_by is 'which, the longest first';
-comment on column pra.limits.created_at is 'when it was made';
+comment on column pra.limits.slots is 'number of jobs that may run under it at once';
+comment on column pra.limits.taken is 'number of jobs that do';
+comment on column pra.limits.held_by is 'jobs that do, the longest first';
+comment on column pra.limits.created_at is 'time of creation';

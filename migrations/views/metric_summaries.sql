@@ -12,7 +12,8 @@ join pra_store.runs as r on r.id = j.run_id;
 
 grant select on pra.metric_summaries to pra_submit, pra_worker, pra_read;
 
-comment on view pra.metric_summaries is 'One row per effective series: its last, least, greatest and best value, kept up to date';
+comment on view pra.metric_summaries is
+  'One row per effective metric series: its last, least, greatest and best value, kept up to date';
 comment on column pra.metric_summaries.run_id is 'run of the job';
 comment on column pra.metric_summaries.run_name is 'name of the run';
 comment on column pra.metric_summaries.job_id is 'job that measured it';
@@ -20,7 +21,7 @@ comment on column pra.metric_summaries.name is 'name of the series';
 comment on column pra.metric_summaries.better is
   'up where greater is better (psnr, accuracy, precision ... in the name), else down';
 comment on column pra.metric_summaries.points is 'number of points';
-comment on column pra.metric_summaries.not_finite is 'how many of them are NaN or infinite';
+comment on column pra.metric_summaries.not_finite is 'number of points that are NaN or infinite';
 comment on column pra.metric_summaries.last_step is 'highest step';
 comment on column pra.metric_summaries.last_value is 'value at the highest step';
 comment on column pra.metric_summaries.best_step is 'step of the best value';
@@ -29,4 +30,4 @@ comment on column pra.metric_summaries.min_step is 'first step of the least valu
 comment on column pra.metric_summaries.min_value is 'least value; null when all are NaN';
 comment on column pra.metric_summaries.max_step is 'first step of the greatest value';
 comment on column pra.metric_summaries.max_value is 'greatest value; null when all are NaN';
-comment on column pra.metric_summaries.updated_at is 'when it last changed';
+comment on column pra.metric_summaries.updated_at is 'time of the latest change';

@@ -10,12 +10,13 @@ join pra_store.runs as r on r.id = j.run_id;
 
 grant select on pra.metrics to pra_submit, pra_worker, pra_read;
 
-comment on view pra.metrics is 'The effective metric series: of every step the attempt that survived';
+comment on view pra.metrics is
+  'Effective metric series: of each step the point of the attempt that survived';
 comment on column pra.metrics.run_id is 'run of the job';
 comment on column pra.metrics.run_name is 'name of the run';
 comment on column pra.metrics.job_id is 'job that measured it';
 comment on column pra.metrics.epoch is 'attempt that measured it';
 comment on column pra.metrics.name is 'name of the series';
-comment on column pra.metrics.step is 'step of the value, from 0';
-comment on column pra.metrics.value is 'the value; may be NaN or infinite';
-comment on column pra.metrics.recorded_at is 'when the batch arrived';
+comment on column pra.metrics.step is 'step of the point, from 0';
+comment on column pra.metrics.value is 'value, which may be NaN or infinite';
+comment on column pra.metrics.recorded_at is 'time when its batch arrived';

@@ -8,12 +8,12 @@ join pra_store.runs as r on r.id = j.run_id;
 
 grant select on pra.metrics_raw to pra_submit, pra_worker, pra_read;
 
-comment on view pra.metrics_raw is 'Every metric point of every attempt';
+comment on view pra.metrics_raw is 'All metric points of all attempts';
 comment on column pra.metrics_raw.run_id is 'run of the job';
 comment on column pra.metrics_raw.run_name is 'name of the run';
 comment on column pra.metrics_raw.job_id is 'job that measured it';
 comment on column pra.metrics_raw.epoch is 'attempt that measured it';
 comment on column pra.metrics_raw.name is 'name of the series';
-comment on column pra.metrics_raw.step is 'step of the value, from 0';
-comment on column pra.metrics_raw.value is 'the value; may be NaN or infinite';
-comment on column pra.metrics_raw.recorded_at is 'when the batch arrived';
+comment on column pra.metrics_raw.step is 'step of the point, from 0';
+comment on column pra.metrics_raw.value is 'value, which may be NaN or infinite';
+comment on column pra.metrics_raw.recorded_at is 'time when its batch arrived';

@@ -8,12 +8,12 @@ join pra_store.artifacts as a on a.sha256 = o.sha256;
 
 grant select on pra.outputs to pra_submit, pra_worker, pra_read;
 
-comment on view pra.outputs is 'Named outputs of finished jobs';
+comment on view pra.outputs is 'One row per named output of a finished job';
 comment on column pra.outputs.job_id is 'job that made it';
 comment on column pra.outputs.run_id is 'run of the job';
 comment on column pra.outputs.kind is 'kind of the job';
 comment on column pra.outputs.name is 'name of the output within the job';
 comment on column pra.outputs.epoch is 'attempt that committed it';
-comment on column pra.outputs.sha256 is 'its artifact';
-comment on column pra.outputs.size is 'bytes';
+comment on column pra.outputs.sha256 is 'SHA-256 of its bytes, an artifact';
+comment on column pra.outputs.size is 'size in bytes';
 comment on column pra.outputs.media_type is 'media type';

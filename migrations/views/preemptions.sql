@@ -14,17 +14,17 @@ grant select on pra.preemptions to pra_submit, pra_worker, pra_read;
 
 comment on view pra.preemptions is 'One row per request to a running job to give way';
 comment on column pra.preemptions.id is 'number of the request';
-comment on column pra.preemptions.job_id is 'the job';
-comment on column pra.preemptions.epoch is 'its attempt';
-comment on column pra.preemptions.reason is 'why, in words';
-comment on column pra.preemptions.requested_at is 'when it was asked';
-comment on column pra.preemptions.requested_by is 'login that asked';
-comment on column pra.preemptions.deadline is
-  'when it is taken away if it has not been given back';
-comment on column pra.preemptions.acknowledged_at is 'when its agent had heard of it';
+comment on column pra.preemptions.job_id is 'job concerned';
+comment on column pra.preemptions.epoch is 'attempt concerned';
+comment on column pra.preemptions.reason is 'reason of the request';
+comment on column pra.preemptions.requested_at is 'time of the request';
+comment on column pra.preemptions.requested_by is 'login that requested it';
+comment on column pra.preemptions.deadline is 'time after which the job is taken away';
+comment on column pra.preemptions.acknowledged_at is
+  'time of the heartbeat by which its agent learned of it';
 comment on column pra.preemptions.checkpoint_at is
-  'when its last checkpoint after that was registered';
+  'time of the latest checkpoint since the request';
 comment on column pra.preemptions.checkpoint_step is 'step of that checkpoint';
-comment on column pra.preemptions.released_at is 'when the attempt had ended';
-comment on column pra.preemptions.outcome is 'how the attempt ended';
+comment on column pra.preemptions.released_at is 'time when the attempt ended';
+comment on column pra.preemptions.outcome is 'outcome of the attempt';
 comment on column pra.preemptions.state is 'requested, acknowledged, checkpointed or released';

@@ -14,13 +14,13 @@ group by q.name;
 
 grant select on pra.queues to pra_submit, pra_worker, pra_read;
 
-comment on view pra.queues is 'One row per queue';
+comment on view pra.queues is 'One row per queue: its waiting and running jobs counted';
 comment on column pra.queues.name is 'name of the queue';
 comment on column pra.queues.paused_at is
-  'since when nothing is claimed from it; null when not paused';
-comment on column pra.queues.blocked is 'jobs that wait for parents';
-comment on column pra.queues.ready is 'jobs that could be claimed now';
-comment on column pra.queues.delayed is 'jobs whose time has not come';
-comment on column pra.queues.running is 'jobs at work';
-comment on column pra.queues.oldest_ready_at is 'since when the oldest claimable job waits';
-comment on column pra.queues.created_at is 'when it was first used';
+  'time since which nothing is claimed from it; null when not paused';
+comment on column pra.queues.blocked is 'number of jobs that wait for other jobs';
+comment on column pra.queues.ready is 'number of jobs that may be claimed now';
+comment on column pra.queues.delayed is 'number of jobs that may be claimed later';
+comment on column pra.queues.running is 'number of running jobs';
+comment on column pra.queues.oldest_ready_at is 'time since which the oldest claimable job waits';
+comment on column pra.queues.created_at is 'time of its first use';

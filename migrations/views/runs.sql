@@ -1,4 +1,4 @@
--- An array counts as one job, whatever has been cut of it.
+-- Parts that were cut from an array are left out: the array counts as one job.
 create or replace view pra.runs as
 select
   r.id, r.name,
@@ -34,28 +34,31 @@ group by r.id;
 
 grant select on pra.runs to pra_submit, pra_worker, pra_read;
 
-comment on view pra.runs is 'One row per run: an experiment and the state of its jobs';
+comment on view pra.runs is
+  'One row per run: an experiment and the state of its jobs; an array counts as one job';
 comment on column pra.runs.id is 'number of the run';
-comment on column pra.runs.name is 'name given by whoever made it; need not be unique';
+comment on column pra.runs.name is 'name given by its creator; need not be unique';
 comment on column pra.runs.state is
   'empty, pending (nothing started), running, paused, failed, cancelled, blocked or succeeded';
-comment on column pra.runs.jobs is 'number of its jobs';
-comment on column pra.runs.blocked is 'jobs that wait for parents';
-comment on column pra.runs.ready is 'jobs in line';
-comment on column pra.runs.running is 'jobs at work';
-comment on column pra.runs.succeeded is 'jobs done';
-comment on column pra.runs.failed is 'jobs that failed for good';
-comment on column pra.runs.cancelled is 'jobs cancelled';
-comment on column pra.runs.quarantined is 'jobs that lost too many machines';
+comment on column pra.runs.jobs is 'number of jobs';
+comment on column pra.runs.blocked is 'number of jobs that wait for other jobs';
+comment on column pra.runs.ready is 'number of jobs in line';
+comment on column pra.runs.running is 'number of running jobs';
+comment on column pra.runs.succeeded is 'number of jobs that succeeded';
+comment on column pra.runs.failed is 'number of jobs that failed for good';
+comment on column pra.runs.cancelled is 'number of cancelled jobs';
+comment on column pra.runs.quarantined is
+  'number of jobs that lost too many workers or crashed on two hosts';
 comment on column pra.runs.configuration is 'complete resolved configuration';
-comment on column pra.runs.code_version is 'version of the code that made the run';
+comment on column pra.runs.code_version is 'version of the code that created the run';
 comment on column pra.runs.data_fingerprint is 'fingerprint of the data set';
-comment on column pra.runs.idempotency_key is 'key under which creating it again returns this run';
-comment on column pra.runs.created_at is 'when it was created';
+comment on column pra.runs.idempotency_key is 'key under which another creation returns this run';
+comment on column pra.runs.created_at is 'time of creation';
 comment on column pra.runs.created_by is 'login that created it';
 comment on column pra.runs.paused_at is
-  'since when its jobs are not claimed; null when not paused';
-comment on column pra.runs.started_at is 'when the first of its jobs was claimed';
+  'time since which its jobs are not claimed; null when not paused';
+comment on column pra.runs.started_at is 'time of the first claim of its jobs';
 comment on column pra.runs.finished_at is
-  'when the last of its jobs ended; null while one may still run';
-comment on column pra.runs.weight is 'its part of the places where several runs wait alike';
+  'time when the last of its jobs ended; null while one may still run';
+comment on column pra.runs.weight is
+  'weight in fair sharing between the runs of a user; 1 by default';

@@ -9,18 +9,18 @@ grant select on pra.schedules to pra_submit, pra_worker, pra_read;
 comment on view pra.schedules is 'One row per schedule';
 comment on column pra.schedules.name is 'name of the schedule';
 comment on column pra.schedules.cron is 'minute, hour, day, month, weekday, as in crontab(5)';
-comment on column pra.schedules.time_zone is 'on whose calendar';
-comment on column pra.schedules.catch_up is
-  'which of the times that passed unseen are made up for: all, last or none';
+comment on column pra.schedules.time_zone is 'time zone of its calendar';
+comment on column pra.schedules.catch_up is 'missed times that are made up for: all, last or none';
 comment on column pra.schedules.run_id is 'run that gets the jobs';
 comment on column pra.schedules.run_name is 'name of that run';
 comment on column pra.schedules.kind is 'kind of the jobs';
 comment on column pra.schedules.arguments is 'arguments of the jobs';
 comment on column pra.schedules.queue is 'queue of the jobs';
 comment on column pra.schedules.priority is 'priority of the jobs';
-comment on column pra.schedules.next_at is 'when it fires next';
-comment on column pra.schedules.last_at is 'when it fired last';
-comment on column pra.schedules.last_job is 'the job it made then';
-comment on column pra.schedules.paused_at is 'since when it does not fire; null when it does';
-comment on column pra.schedules.created_at is 'when it was made';
-comment on column pra.schedules.created_by is 'login that made it';
+comment on column pra.schedules.next_at is 'time when it fires next';
+comment on column pra.schedules.last_at is 'time when it fired last';
+comment on column pra.schedules.last_job is 'latest job that it enqueued';
+comment on column pra.schedules.paused_at is
+  'time since which it does not fire; null when not paused';
+comment on column pra.schedules.created_at is 'time of creation';
+comment on column pra.schedules.created_by is 'login that created it';

@@ -12,9 +12,9 @@ from pra_store.artifacts where store_id is null;
 
 grant select on pra.stores to pra_submit, pra_worker, pra_read;
 
-comment on view pra.stores is 'Where artifacts lie: one row per place';
+comment on view pra.stores is 'One row per store of artifacts, the database among them';
 comment on column pra.stores.location is 'database, file:/folder or s3://bucket/prefix';
-comment on column pra.stores.is_current is 'whether new large artifacts go there';
+comment on column pra.stores.is_current is 'true for the store that new large artifacts go to';
 comment on column pra.stores.artifacts is 'number of artifacts';
-comment on column pra.stores.bytes is 'their bytes';
-comment on column pra.stores.created_at is 'when it was first chosen; null for the database';
+comment on column pra.stores.bytes is 'total size of the artifacts in bytes';
+comment on column pra.stores.created_at is 'time when it was first chosen; null for the database';

@@ -1,4 +1,4 @@
--- pra_store.lease_end written out: a view's functions run with the rights of its reader.
+-- pra_store.lease_end written out, since functions in a view run with the rights of its reader.
 create or replace view pra.workers as
 select
   w.id, w.name, w.version, w.labels, w.queues, w.kinds, w.slots,
@@ -21,22 +21,23 @@ from pra_store.workers as w;
 
 grant select on pra.workers to pra_submit, pra_worker, pra_read;
 
-comment on view pra.workers is 'One row per agent process that registered';
-comment on column pra.workers.id is 'number of the registration';
-comment on column pra.workers.name is 'name the agent gave itself';
+comment on view pra.workers is 'One row per worker: an agent process that registered';
+comment on column pra.workers.id is 'number of the worker';
+comment on column pra.workers.name is 'name that the agent gave itself';
 comment on column pra.workers.version is 'version of its program';
 comment on column pra.workers.labels is 'labels that requirements are compared with';
-comment on column pra.workers.queues is 'queues it serves';
-comment on column pra.workers.kinds is 'kinds it runs';
-comment on column pra.workers.slots is 'jobs it runs at once';
-comment on column pra.workers.running is 'jobs it runs now';
+comment on column pra.workers.queues is 'queues that it serves';
+comment on column pra.workers.kinds is 'kinds of jobs that it runs';
+comment on column pra.workers.slots is 'number of jobs that it runs at once';
+comment on column pra.workers.running is 'number of jobs that it runs now';
 comment on column pra.workers.state is
-  'live, draining, lost (its lease is over, nobody has reaped it yet) or stopped';
-comment on column pra.workers.lease is 'how long it may stay silent';
-comment on column pra.workers.lease_expires_at is 'when it will count as lost if it stays silent';
-comment on column pra.workers.registered_at is 'when it registered';
-comment on column pra.workers.beat_at is 'its last heartbeat';
-comment on column pra.workers.stopped_at is 'when it left or was reaped';
+  'live, draining, blamed (its host is), lost (its lease has expired, it was not reaped yet) or stopped';
+comment on column pra.workers.lease is 'longest time between heartbeats';
+comment on column pra.workers.lease_expires_at is
+  'time when it counts as lost unless a heartbeat comes first';
+comment on column pra.workers.registered_at is 'time of registration';
+comment on column pra.workers.beat_at is 'time of its latest heartbeat';
+comment on column pra.workers.stopped_at is 'time when it left or was reaped';
 comment on column pra.workers.stop_reason is 'deregistered or lease lost';
 comment on column pra.workers.drain_requested_at is
-  'since when an operator wants it to give its work back';
+  'time since which an operator wants it to give its work back';

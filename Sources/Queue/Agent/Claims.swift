@@ -10,21 +10,16 @@ extension Agent {
   /// Longest wait for a notification of ready work: it may have been lost with a session.
   private static let pollInterval = 5.0
 
-  /// One session of one registration.
+  /// The session and the registration of the last claim.
   private struct ClaimSession {
     var number = 0
     var worker: Int64 = 0
-    var channel = ""
   }
-
-  /// Who ends when it is idle waits for nothing, and so is handed nothing.
-  private var isWaiting: Bool { !configuration.untilIdle }
 
   func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
     var nextReap = 0.0
     var wasIdle = false
     var session = ClaimSession()
-    defer { stopWaiting(&connection) }
     while state.read({ $0.phase }) == .working {
       work.drain()
       guard let worker = state.read({ $0.worker }) else {
@@ -51,12 +46,7 @@ extension Agent {
           wasIdle = false
         }
         let time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
-        let heard = try connection.attempt {
-          try $0.wait(.seconds(time), wakeUp: work.descriptor)
-        }
-        for job in try WorkerQueue.jobs(handedOn: session.channel, by: heard) {
-          start(job, of: worker, scratch, &connection)
-        }
+        _ = try connection.attempt { try $0.wait(.seconds(time), wakeUp: work.descriptor) }
       } catch let lost as LeaseLost {
         loseLease(of: worker, lost)
       } catch let error as PostgresError where error.mayPass {
@@ -75,22 +65,16 @@ extension Agent {
     try connection.run { connection in
       let number = claimSessions.read { $0 }
       if number != last.number || worker != last.worker {
-        let session = ClaimSession(
-          number: number, worker: worker, channel: WorkerQueue.newChannel())
-        if isWaiting { try connection.listen(session.channel) }
-        // What was claimed by the session before, or handed to it, may have been lost with it; also what is
-        // handed to it at this moment, for which the first waits and which the second then sees.
+        // The answer to the last claim may have been lost with the session before.
         if number != last.number {
-          if isWaiting { try WorkerQueue(connection).stopWaiting(worker: worker) }
           try releaseUnknown(of: worker, connection, "the claim was not heard")
         }
-        last = session
+        last = ClaimSession(number: number, worker: worker)
       }
       // What ended before the first that still runs is not looked at again.
       let oldest = state.read { $0.attempts.keys.map(\.job).min() }
       return try WorkerQueue(connection).claim(
-        worker: worker, count: count, oldest: oldest ?? 0,
-        waitsOn: isWaiting ? last.channel : nil)
+        worker: worker, count: count, oldest: oldest ?? 0)
     }
   }
 
@@ -106,20 +90,6 @@ extension Agent {
       } catch is LeaseLost {
         // Somebody cancelled it meanwhile; or the worker itself is lost, which the claim will tell.
       }
-    }
-  }
-
-  /// What was handed over as the agent was asked to leave goes to others at once, and not only when all
-  /// that runs here has ended.
-  private func stopWaiting(_ connection: inout RetryingConnection) {
-    guard isWaiting, let worker = state.read({ $0.worker }) else { return }
-    do {
-      try connection.attempt {
-        try WorkerQueue($0).stopWaiting(worker: worker)
-        try releaseUnknown(of: worker, $0, "the worker leaves")
-      }
-    } catch {
-      logger.warning("what was handed to worker \(worker) stays there until it has left: \(error)")
     }
   }
 

@@ -6,88 +6,85 @@
 // order is the order of execution: a function in SQL comes after those that it calls, a view after its
 // functions.
 
-static const unsigned char functions_queue_events[] = {
+static const unsigned char queue_events[] = {
 #embed "../../../migrations/functions/queue/events.sql"
 };
-static const unsigned char functions_queue_requirements[] = {
+static const unsigned char queue_requirements[] = {
 #embed "../../../migrations/functions/queue/requirements.sql"
 };
-static const unsigned char functions_queue_arguments[] = {
+static const unsigned char queue_arguments[] = {
 #embed "../../../migrations/functions/queue/arguments.sql"
 };
-static const unsigned char functions_queue_lanes[] = {
+static const unsigned char queue_lanes[] = {
 #embed "../../../migrations/functions/queue/lanes.sql"
 };
-static const unsigned char functions_queue_slots[] = {
+static const unsigned char queue_slots[] = {
 #embed "../../../migrations/functions/queue/slots.sql"
 };
-static const unsigned char functions_queue_workers[] = {
+static const unsigned char queue_workers[] = {
 #embed "../../../migrations/functions/queue/workers.sql"
 };
-static const unsigned char functions_queue_order[] = {
+static const unsigned char queue_order[] = {
 #embed "../../../migrations/functions/queue/order.sql"
 };
-static const unsigned char functions_queue_arrays[] = {
+static const unsigned char queue_arrays[] = {
 #embed "../../../migrations/functions/queue/arrays.sql"
 };
-static const unsigned char functions_queue_hosts[] = {
+static const unsigned char queue_hosts[] = {
 #embed "../../../migrations/functions/queue/hosts.sql"
 };
-static const unsigned char functions_queue_end[] = {
+static const unsigned char queue_end[] = {
 #embed "../../../migrations/functions/queue/end.sql"
 };
-static const unsigned char functions_queue_finish[] = {
+static const unsigned char queue_finish[] = {
 #embed "../../../migrations/functions/queue/finish.sql"
 };
-static const unsigned char functions_queue_gangs[] = {
+static const unsigned char queue_gangs[] = {
 #embed "../../../migrations/functions/queue/gangs.sql"
 };
-static const unsigned char functions_queue_claim[] = {
+static const unsigned char queue_claim[] = {
 #embed "../../../migrations/functions/queue/claim.sql"
 };
-static const unsigned char functions_queue_enqueue[] = {
+static const unsigned char queue_enqueue[] = {
 #embed "../../../migrations/functions/queue/enqueue.sql"
 };
-static const unsigned char functions_queue_hand_over[] = {
-#embed "../../../migrations/functions/queue/hand_over.sql"
-};
-static const unsigned char functions_queue_act[] = {
+static const unsigned char queue_act[] = {
 #embed "../../../migrations/functions/queue/act.sql"
 };
-static const unsigned char functions_queue_preempt[] = {
+static const unsigned char queue_preempt[] = {
 #embed "../../../migrations/functions/queue/preempt.sql"
 };
-static const unsigned char functions_queue_schedules[] = {
+static const unsigned char queue_schedules[] = {
 #embed "../../../migrations/functions/queue/schedules.sql"
 };
-static const unsigned char functions_queue_reap[] = {
+static const unsigned char queue_reap[] = {
 #embed "../../../migrations/functions/queue/reap.sql"
 };
-static const unsigned char functions_queue_runs[] = {
+static const unsigned char queue_runs[] = {
 #embed "../../../migrations/functions/queue/runs.sql"
 };
-static const unsigned char functions_queue_why[] = {
+static const unsigned char queue_why[] = {
 #embed "../../../migrations/functions/queue/why.sql"
 };
-static const unsigned char functions_store_metrics[] = {
+static const unsigned char store_metrics[] = {
 #embed "../../../migrations/functions/store/metrics.sql"
 };
-static const unsigned char functions_store_artifacts[] = {
+static const unsigned char store_artifacts[] = {
 #embed "../../../migrations/functions/store/artifacts.sql"
 };
-static const unsigned char functions_store_stores[] = {
+static const unsigned char store_stores[] = {
 #embed "../../../migrations/functions/store/stores.sql"
 };
-static const unsigned char functions_store_checkpoints[] = {
+static const unsigned char store_checkpoints[] = {
 #embed "../../../migrations/functions/store/checkpoints.sql"
 };
-static const unsigned char functions_store_garbage[] = {
+static const unsigned char store_garbage[] = {
 #embed "../../../migrations/functions/store/garbage.sql"
 };
-static const unsigned char functions_store_retention[] = {
+static const unsigned char store_retention[] = {
 #embed "../../../migrations/functions/store/retention.sql"
 };
-static const unsigned char functions_store_logs[] = {
+static const unsigned char store_logs[] = {
 #embed "../../../migrations/functions/store/logs.sql"
 };
 static const unsigned char views_arrays[] = {
@@ -169,34 +166,33 @@ static const unsigned char views_workers[] = {
 #define CURRENT(path, bytes) {path, bytes, sizeof bytes}
 
 static const PRACurrentFile files[] = {
-  CURRENT("functions/queue/events.sql", functions_queue_events),
-  CURRENT("functions/queue/requirements.sql", functions_queue_requirements),
-  CURRENT("functions/queue/arguments.sql", functions_queue_arguments),
-  CURRENT("functions/queue/lanes.sql", functions_queue_lanes),
-  CURRENT("functions/queue/slots.sql", functions_queue_slots),
-  CURRENT("functions/queue/workers.sql", functions_queue_workers),
-  CURRENT("functions/queue/order.sql", functions_queue_order),
-  CURRENT("functions/queue/arrays.sql", functions_queue_arrays),
-  CURRENT("functions/queue/hosts.sql", functions_queue_hosts),
-  CURRENT("functions/queue/end.sql", functions_queue_end),
-  CURRENT("functions/queue/finish.sql", functions_queue_finish),
-  CURRENT("functions/queue/gangs.sql", functions_queue_gangs),
-  CURRENT("functions/queue/claim.sql", functions_queue_claim),
-  CURRENT("functions/queue/enqueue.sql", functions_queue_enqueue),
-  CURRENT("functions/queue/hand_over.sql", functions_queue_hand_over),
-  CURRENT("functions/queue/act.sql", functions_queue_act),
-  CURRENT("functions/queue/preempt.sql", functions_queue_preempt),
-  CURRENT("functions/queue/schedules.sql", functions_queue_schedules),
-  CURRENT("functions/queue/reap.sql", functions_queue_reap),
-  CURRENT("functions/queue/runs.sql", functions_queue_runs),
-  CURRENT("functions/queue/why.sql", functions_queue_why),
-  CURRENT("functions/store/metrics.sql", functions_store_metrics),
-  CURRENT("functions/store/artifacts.sql", functions_store_artifacts),
-  CURRENT("functions/store/stores.sql", functions_store_stores),
-  CURRENT("functions/store/checkpoints.sql", functions_store_checkpoints),
-  CURRENT("functions/store/garbage.sql", functions_store_garbage),
-  CURRENT("functions/store/retention.sql", functions_store_retention),
-  CURRENT("functions/store/logs.sql", functions_store_logs),
+  CURRENT("functions/queue/events.sql", queue_events),
+  CURRENT("functions/queue/requirements.sql", queue_requirements),
+  CURRENT("functions/queue/arguments.sql", queue_arguments),
+  CURRENT("functions/queue/lanes.sql", queue_lanes),
+  CURRENT("functions/queue/slots.sql", queue_slots),
+  CURRENT("functions/queue/workers.sql", queue_workers),
+  CURRENT("functions/queue/order.sql", queue_order),
+  CURRENT("functions/queue/arrays.sql", queue_arrays),
+  CURRENT("functions/queue/hosts.sql", queue_hosts),
+  CURRENT("functions/queue/end.sql", queue_end),
+  CURRENT("functions/queue/finish.sql", queue_finish),
+  CURRENT("functions/queue/gangs.sql", queue_gangs),
+  CURRENT("functions/queue/claim.sql", queue_claim),
+  CURRENT("functions/queue/enqueue.sql", queue_enqueue),
+  CURRENT("functions/queue/act.sql", queue_act),
+  CURRENT("functions/queue/preempt.sql", queue_preempt),
+  CURRENT("functions/queue/schedules.sql", queue_schedules),
+  CURRENT("functions/queue/reap.sql", queue_reap),
+  CURRENT("functions/queue/runs.sql", queue_runs),
+  CURRENT("functions/queue/why.sql", queue_why),
+  CURRENT("functions/store/metrics.sql", store_metrics),
+  CURRENT("functions/store/artifacts.sql", store_artifacts),
+  CURRENT("functions/store/stores.sql", store_stores),
+  CURRENT("functions/store/checkpoints.sql", store_checkpoints),
+  CURRENT("functions/store/garbage.sql", store_garbage),
+  CURRENT("functions/store/retention.sql", store_retention),
+  CURRENT("functions/store/logs.sql", store_logs),
   CURRENT("views/arrays.sql", views_arrays),
   CURRENT("views/artifacts.sql", views_artifacts),
   CURRENT("views/attempts.sql", views_attempts),

@@ -37,6 +37,9 @@ static const unsigned char sql_0067[] = {
 static const unsigned char sql_0068[] = {
 #embed "../../../migrations/0068_recorded_files.sql"
 };
+static const unsigned char sql_0069[] = {
+#embed "../../../migrations/0069_plain_queue.sql"
+};
 static const unsigned char contract_compare[] = {
 #embed "../../../workers/compare/contract.json"
 };
@@ -79,6 +82,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0009, "0009_comments.sql"),
   MIGRATION(0067, "0067_structure.sql"),
   MIGRATION(0068, "0068_recorded_files.sql"),
+  MIGRATION(0069, "0069_plain_queue.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

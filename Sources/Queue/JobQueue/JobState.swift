@@ -99,25 +99,6 @@ package struct ClaimedJob: Sendable {
   package var count: Int { elements.map { $0.range.count } ?? 1 }
 }
 
-extension ClaimedJob {
-  /// - Parameter payload: three lines: job, epoch, run, kind and queue; the arguments; the run's name
-  ///   (`pra.claim`, migration 0064)
-  init(handed payload: String) throws(PostgresError) {
-    let lines = payload.split(separator: "\n", maxSplits: 2, omittingEmptySubsequences: false)
-    let words = lines[0].split(separator: " ")
-    guard lines.count == 3, words.count == 5, let job = Int64(words[0]),
-      let epoch = Int64(words[1]),
-      let run = Int64(words[2])
-    else {
-      throw PostgresError(
-        .unexpected, sqlState: "22P02", message: "this hands no job over: \"\(payload)\"")
-    }
-    self.init(
-      lease: Lease(job: job, epoch: epoch), run: run, runName: String(lines[2]),
-      kind: String(words[3]), queue: String(words[4]), arguments: String(lines[1]), elements: nil)
-  }
-}
-
 /// A job to enqueue; the defaults are those of `pra.enqueue`.
 package struct NewJob: Sendable, Equatable {
   package var kind: String

@@ -59,11 +59,6 @@ package enum Queries {
     select job, epoch, run, run_name, kind, queue, arguments, array_job, element_first, element_end
     from pra.claim($1, $2, $3)
     """
-  package static let claimOrWait = """
-    select job, epoch, run, run_name, kind, queue, arguments, array_job, element_first, element_end
-    from pra.claim($1, $2, $3, $4)
-    """
-  package static let stopWaiting = "select pra.stop_waiting($1)"
   package static let reportExit = """
     select pra.report_exit(
       job => $1, epoch => $2, class => $3, message => $4, exit_code => $5, exit_signal => $6,
@@ -88,7 +83,7 @@ package enum Queries {
     pauseSchedule, drain, undrain, forgiveHost, setRunWeight, setUserWeight, why, finishMany,
     cancel,
     cancelRun, retry, preempt, pauseRun, resumeRun, pauseQueue, resumeQueue, whyPending,
-    jobState, registerWorker, heartbeat, claim, claimOrWait, stopWaiting, reportExit, release,
+    jobState, registerWorker, heartbeat, claim, reportExit, release,
     appendLog, progress, finish, deregisterWorker, reap,
   ]
 }

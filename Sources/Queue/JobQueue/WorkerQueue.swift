@@ -46,16 +46,9 @@ package struct WorkerQueue {
   /// - Parameters:
   ///   - oldest: lowest number of a job that still runs here; saves the server from looking at what has
   ///     ended before
-  ///   - channel: to which the session listens already; fewer than `count` jobs mean that a later one may be
-  ///     handed over by a notification there, until the next claim
   /// - Returns: at most `count` jobs, and no more than the worker has slots free
-  package func claim(
-    worker: Int64, count: Int = 1, oldest: Int64 = 0, waitsOn channel: String? = nil
-  ) throws -> [ClaimedJob] {
-    try ask(
-      channel == nil ? Queries.claim : Queries.claimOrWait,
-      [.integer(worker), .integer(count), .integer(oldest)] + (channel.map { [.text($0)] } ?? [])
-    ).map { row in
+  package func claim(worker: Int64, count: Int = 1, oldest: Int64 = 0) throws -> [ClaimedJob] {
+    try ask(Queries.claim, [.integer(worker), .integer(count), .integer(oldest)]).map { row in
       ClaimedJob(
         lease: try row.lease(), run: try row.integer("run"), runName: try row.string("run_name"),
         kind: try row.string("kind"), queue: try row.string("queue"),
@@ -66,27 +59,6 @@ package struct WorkerQueue {
             range: try row.integer("element_first")..<row.integer("element_end"))
         })
     }
-  }
-
-  /// A channel for one session of a worker. Others cannot guess it, and so neither give orders nor read.
-  package static func newChannel() -> String {
-    "pra_handed_"
-      + (0..<16).map { _ in
-        let byte = String(UInt8.random(in: .min ... .max), radix: 16)
-        return byte.count == 2 ? byte : "0" + byte
-      }.joined()
-  }
-
-  /// What was handed over by what a session heard.
-  package static func jobs(handedOn channel: String, by heard: [Connection.Notification]) throws
-    -> [ClaimedJob]
-  {
-    try heard.filter { $0.channel == channel }.map { try ClaimedJob(handed: $0.payload) }
-  }
-
-  /// From now on nothing is handed over; what was is among what runs on the worker.
-  package func stopWaiting(worker: Int64) throws {
-    _ = try ask(Queries.stopWaiting, [.integer(worker)])
   }
 
   /// Commits attempts that have nothing to store but that they are done; best for many short ones.

@@ -68,7 +68,8 @@ extension Migrator {
       version = DevelopmentSteps.equal
       try adopt()
     }
-    for migration in Migration.known where migration.version > version && migration.version <= newest {
+    for migration in Migration.known
+    where migration.version > version && migration.version <= newest {
       try apply(migration)
       done.append(migration.name)
     }
@@ -154,7 +155,9 @@ extension Migrator {
     """
 
   /// Errors of `body`, with the name of the file that they come from.
-  private func naming(_ file: String, _ body: () throws(PostgresError) -> Void) throws(PostgresError) {
+  private func naming(_ file: String, _ body: () throws(PostgresError) -> Void)
+    throws(PostgresError)
+  {
     do {
       try body()
     } catch {

@@ -1,8 +1,5 @@
 -- Cancel, retry, pause.
 
--- Cancels a job, and at wish everything that waits for it. A running one is stopped by its agent; of an
--- array all elements are. Without the wish its dependents stay blocked, as after a failure: a retry
--- revives them.
 create or replace function pra.cancel(job bigint, with_dependents boolean default false)
 returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -36,7 +33,7 @@ begin
       perform pra_store.settle_cancelled(target.id);
       touched := touched + 1;
       if target.array_first is not null then
-        -- No more are cut, as the array is held.
+        -- The row lock on the array keeps others from splitting off more of it.
         perform pra.cancel(c.id)
         from (
           select id from pra_store.jobs
@@ -60,6 +57,13 @@ $$;
 
 grant execute on function pra.cancel to pra_submit;
 
+comment on function pra.cancel is
+'Cancels a job and all elements of an array; with_dependents: also everything that waits for it,
+which otherwise stays blocked until a retry makes the job succeed. The agent of a running job is
+asked to stop it.
+Returns the number of jobs cancelled or asked to stop; the elements of an array are not counted.
+Raises PR002 when there is no such job.';
+
 create or replace function pra.cancel_run(run bigint) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -81,9 +85,10 @@ $$;
 
 grant execute on function pra.cancel_run to pra_submit;
 
--- Gives a job that ended badly fresh budgets and puts it back in line; one that waits out a delay
--- runs now. Its dependents were blocked all the time and are released when it succeeds. Of an array
--- the elements that did not succeed run again.
+comment on function pra.cancel_run is
+'Cancels every job of a run that has not ended, and returns the sum of what pra.cancel returns for them.
+Raises PR002 when there is no such run.';
+
 create or replace function pra.retry(job bigint) returns pra.job_state
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -94,7 +99,7 @@ declare
   unmet_parents integer;
   next_state pra.job_state;
 begin
-  -- The parents first, in the order in which everybody locks: by id.
+  -- Locks the parents first and by id, as every function does: no two calls wait for each other.
   perform from pra_store.jobs
   where id in (select parent_id from pra_store.job_dependencies where job_id = job)
   order by id for share;
@@ -127,21 +132,12 @@ begin
       cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
   where id = job;
   if old.array_first is not null then
-    update pra_store.jobs
-    set state = case when old.gang then 'blocked' else 'ready' end::pra.job_state,
-        run_after = clock_timestamp(), due = true,
-        faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
-        cancel_requested_at = null, message = null, finished_at = null
-    where array_id = job and state in ('failed', 'cancelled', 'quarantined');
+    perform pra_store.retry_elements(old);
     if next_state = 'running' then
       perform pra_store.settle_array(job);
     end if;
   elsif whole.state in ('failed', 'cancelled') then
-    update pra_store.jobs
-    set state = case when follows_id is null and pra_store.next_element(whole) < array_end
-          and whole.state = 'failed' then 'ready' else 'running' end::pra.job_state,
-        finished_at = null, message = null, cancel_requested_at = null
-    where id = whole.id;
+    perform pra_store.reopen_array(whole);
   end if;
   perform pra_store.record_event('job.retried', old.run_id, job, null, null);
   if next_state = 'ready' or old.array_first is not null then
@@ -152,6 +148,43 @@ end
 $$;
 
 grant execute on function pra.retry to pra_submit;
+
+comment on function pra.retry is
+'Puts a failed, cancelled or quarantined job back in line with fresh budgets, or ends the delay of a
+waiting one; of an array the elements run again that did not succeed. Jobs that wait for it were
+blocked all the time and are released when it succeeds.
+Returns its new state: ready, blocked (parents have not succeeded) or running (an array).
+Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, or a member of
+a gang, which is retried as a whole.';
+
+-- Puts the elements of a retried array that ended badly back in line with fresh budgets; those of a gang
+-- wait for each other.
+create or replace function pra_store.retry_elements(whole pra_store.jobs) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pra_store.jobs
+  set state = case when whole.gang then 'blocked' else 'ready' end::pra.job_state,
+      run_after = clock_timestamp(), due = true,
+      faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      cancel_requested_at = null, message = null, finished_at = null
+  where array_id = whole.id and state in ('failed', 'cancelled', 'quarantined');
+end
+$$;
+
+-- Reopens an array that has ended, for one of its elements that is retried. An array that failed also
+-- goes on with the elements that had not started; those of a cancelled one stay cancelled.
+create or replace function pra_store.reopen_array(whole pra_store.jobs) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pra_store.jobs
+  set state = case when follows_id is null and pra_store.next_element(whole) < array_end
+        and whole.state = 'failed' then 'ready' else 'running' end::pra.job_state,
+      finished_at = null, message = null, cancel_requested_at = null
+  where id = whole.id;
+end
+$$;
 
 create or replace function pra.pause_run(run bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -167,6 +200,10 @@ $$;
 
 grant execute on function pra.pause_run to pra_submit;
 
+comment on function pra.pause_run is
+'Keeps the jobs of a run from being claimed until pra.resume_run; running ones go on.
+Raises PR002 when there is no such run.';
+
 create or replace function pra.resume_run(run bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -181,6 +218,10 @@ end
 $$;
 
 grant execute on function pra.resume_run to pra_submit;
+
+comment on function pra.resume_run is
+'Lets the jobs of a paused run be claimed again; no effect on a run that is not paused.
+Raises PR002 when there is no such run.';
 
 create or replace function pra.pause_queue(queue text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -198,6 +239,10 @@ $$;
 
 grant execute on function pra.pause_queue to pra_submit;
 
+comment on function pra.pause_queue is
+'Keeps the jobs of a queue from being claimed until pra.resume_queue; running ones go on.
+Raises PR002 when there is no such queue.';
+
 create or replace function pra.resume_queue(queue text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -213,3 +258,7 @@ end
 $$;
 
 grant execute on function pra.resume_queue to pra_submit;
+
+comment on function pra.resume_queue is
+'Lets the jobs of a paused queue be claimed again; no effect on a queue that is not paused.
+Raises PR002 when there is no such queue.';

@@ -1,7 +1,36 @@
 -- Arguments of jobs, checked against the JSON schema of their kind.
 
--- The rules of JSON Schema (2020-12) that the checker knows. A schema with any other is refused, so that
--- no rule is ever passed over in silence.
+create or replace function pra.set_kind(kind text, arguments jsonb, bytes_limit integer default 1048576)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
+    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind
+      using errcode = 'PR003';
+  end if;
+  if bytes_limit is null or bytes_limit not between 2 and 1048576 then
+    raise exception 'bytes_limit: %, must be from 2 to 1048576', bytes_limit using errcode = 'PR003';
+  end if;
+  perform pra_store.check_schema(arguments, 'arguments');
+  insert into pra_store.kinds as k (kind, arguments, bytes_limit)
+  values (set_kind.kind, set_kind.arguments, set_kind.bytes_limit)
+  on conflict on constraint kinds_pkey do update
+  set arguments = excluded.arguments, bytes_limit = excluded.bytes_limit, set_at = clock_timestamp()
+  where (k.arguments, k.bytes_limit) is distinct from (excluded.arguments, excluded.bytes_limit);
+end
+$$;
+
+comment on function pra.set_kind is
+'Sets the JSON schema that arguments of a kind must fit from now on; jobs that wait are not checked.
+arguments: a schema whose rules are all among those that the database checks. bytes_limit: largest
+size of the arguments as text, from 2 to 1048576 bytes.
+`pra migrate` calls it; granted to no role but pra_owner.
+Raises PR003 for a bad kind or limit and for a schema with a rule that is not checked.';
+
+-- Refuses a schema that has a rule of JSON Schema (2020-12) which pra_store.misfit does not check, so
+-- that no rule is passed over in silence.
 create or replace function pra_store.check_schema(schema jsonb, path text) returns void
 language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -37,111 +66,8 @@ begin
 end
 $$;
 
--- The first thing in a value that its schema forbids, as a sentence that names the field; null if none.
-create or replace function pra_store.misfit(given jsonb, schema jsonb, path text) returns text
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  is_a text := jsonb_typeof(given);
-  types jsonb := schema -> 'type';
-  shown text := left(given::text, 60);
-  amount numeric;
-  size integer;
-  part record;
-  found text;
-  rest jsonb := schema -> 'additionalProperties';
-begin
-  if is_a = 'number' and (given #>> '{}')::numeric % 1 = 0 then
-    is_a := 'integer';
-  end if;
-  if types is not null and not (
-    to_jsonb(is_a) <@ types or is_a = 'integer' and to_jsonb('number'::text) <@ types
-  ) then
-    return format('%s: found %s, expected %s', path, shown,
-      case jsonb_typeof(types) when 'array'
-        then (select string_agg(t, ' or ') from jsonb_array_elements_text(types) as t)
-        else types #>> '{}' end);
-  end if;
-  if schema ? 'enum' and not exists (
-    select from jsonb_array_elements(schema -> 'enum') as e where e = given
-  ) then
-    return format('%s: found %s, expected one of %s', path, shown,
-      (select string_agg(e #>> '{}', ', ') from jsonb_array_elements(schema -> 'enum') as e));
-  end if;
-  if schema ? 'const' and schema -> 'const' <> given then
-    return format('%s: found %s, expected %s', path, shown, schema -> 'const');
-  end if;
-  case is_a
-    when 'integer', 'number' then
-      amount := (given #>> '{}')::numeric;
-      if amount < (schema ->> 'minimum')::numeric then
-        return format('%s: found %s, expected at least %s', path, shown, schema ->> 'minimum');
-      elsif amount > (schema ->> 'maximum')::numeric then
-        return format('%s: found %s, expected at most %s', path, shown, schema ->> 'maximum');
-      elsif amount <= (schema ->> 'exclusiveMinimum')::numeric then
-        return format('%s: found %s, expected above %s', path, shown, schema ->> 'exclusiveMinimum');
-      elsif amount >= (schema ->> 'exclusiveMaximum')::numeric then
-        return format('%s: found %s, expected below %s', path, shown, schema ->> 'exclusiveMaximum');
-      end if;
-    when 'string' then
-      size := length(given #>> '{}');
-      if size < (schema ->> 'minLength')::integer then
-        return format('%s: found %s, expected %s characters or more', path, shown,
-          schema ->> 'minLength');
-      elsif size > (schema ->> 'maxLength')::integer then
-        return format('%s: found %s characters, expected at most %s', path, size,
-          schema ->> 'maxLength');
-      elsif schema ? 'pattern' and given #>> '{}' !~ (schema ->> 'pattern')
-        -- A reference is put in by the worker, which checks what it stands for.
-        and given #>> '{}' !~ '^secret://' then
-        return format('%s: found %s, expected a text like %s', path, shown, schema ->> 'pattern');
-      end if;
-    when 'array' then
-      size := jsonb_array_length(given);
-      if size < (schema ->> 'minItems')::integer then
-        return format('%s: found %s items, expected %s or more', path, size, schema ->> 'minItems');
-      elsif size > (schema ->> 'maxItems')::integer then
-        return format('%s: found %s items, expected at most %s', path, size, schema ->> 'maxItems');
-      elsif schema -> 'uniqueItems' = 'true' and size <> (
-        select count(distinct e) from jsonb_array_elements(given) as e
-      ) then
-        return format('%s: expected each item once', path);
-      end if;
-      if schema ? 'items' then
-        for part in
-          select e.item, e.n - 1 as n
-          from jsonb_array_elements(given) with ordinality as e (item, n)
-        loop
-          found := pra_store.misfit(part.item, schema -> 'items', format('%s[%s]', path, part.n));
-          if found is not null then return found; end if;
-        end loop;
-      end if;
-    when 'object' then
-      select r into found from jsonb_array_elements_text(schema -> 'required') as r
-      where not given ? r limit 1;
-      if found is not null then
-        return format('%s: missing', path || '.' || found);
-      end if;
-      for part in select e.key, e.value from jsonb_each(given) as e order by e.key loop
-        if schema -> 'properties' ? part.key then
-          found := pra_store.misfit(
-            part.value, schema -> 'properties' -> part.key, path || '.' || part.key);
-        elsif rest = 'false' then
-          found := format('%s: unknown key; known are %s', path || '.' || part.key,
-            (select string_agg(k, ', ' order by k)
-             from jsonb_object_keys(coalesce(schema -> 'properties', '{}')) as k));
-        elsif jsonb_typeof(rest) = 'object' then
-          found := pra_store.misfit(part.value, rest, path || '.' || part.key);
-        end if;
-        if found is not null then return found; end if;
-      end loop;
-    else null;
-  end case;
-  return null;
-end
-$$;
-
--- Refuses arguments that their kind does not take, or that are too long.
+-- Refuses arguments that do not fit the schema of their kind, or are too long. A kind without a schema
+-- takes any.
 create or replace function pra_store.check_arguments(kind text, arguments jsonb, path text default 'arguments')
 returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -165,25 +91,164 @@ begin
 end
 $$;
 
--- Says what a kind takes; jobs that wait already are not looked at. For those who migrate.
-create or replace function pra.set_kind(kind text, arguments jsonb, bytes_limit integer default 1048576)
-returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- The first rule of its schema that a value breaks, as a sentence that names the field; null if it fits.
+-- Checks the type: a name, or an array of alternatives; a number without a fraction is an integer, too.
+-- The rules of each type have functions of their own.
+create or replace function pra_store.misfit(given jsonb, schema jsonb, path text) returns text
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
+declare
+  types jsonb := schema -> 'type';
+  is_a text := jsonb_typeof(given);
+  found text;
 begin
-  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
-    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind
-      using errcode = 'PR003';
+  if is_a = 'number' and (given #>> '{}')::numeric % 1 = 0 then
+    is_a := 'integer';
   end if;
-  if bytes_limit is null or bytes_limit not between 2 and 1048576 then
-    raise exception 'bytes_limit: %, must be from 2 to 1048576', bytes_limit using errcode = 'PR003';
+  if types is not null and not (
+    to_jsonb(is_a) <@ types or is_a = 'integer' and to_jsonb('number'::text) <@ types
+  ) then
+    return pra_store.unexpected(given, path,
+      case jsonb_typeof(types) when 'array'
+        then (select string_agg(t, ' or ') from jsonb_array_elements_text(types) as t)
+        else types #>> '{}' end);
   end if;
-  perform pra_store.check_schema(arguments, 'arguments');
-  insert into pra_store.kinds as k (kind, arguments, bytes_limit)
-  values (set_kind.kind, set_kind.arguments, set_kind.bytes_limit)
-  on conflict on constraint kinds_pkey do update
-  set arguments = excluded.arguments, bytes_limit = excluded.bytes_limit, set_at = clock_timestamp()
-  where (k.arguments, k.bytes_limit) is distinct from (excluded.arguments, excluded.bytes_limit);
+  if schema ?| '{enum,const}' then
+    found := pra_store.choice_misfit(given, schema, path);
+    if found is not null then return found; end if;
+  end if;
+  return case
+    when is_a in ('integer', 'number') then pra_store.number_misfit(given, schema, path)
+    when is_a = 'string' then pra_store.string_misfit(given, schema, path)
+    when is_a = 'array' then pra_store.array_misfit(given, schema, path)
+    when is_a = 'object' then pra_store.object_misfit(given, schema, path)
+  end;
+end
+$$;
+
+-- The sentence of a misfit: the field, the beginning of its value, the rule.
+create or replace function pra_store.unexpected(given jsonb, path text, expected text) returns text
+language sql immutable security definer set search_path = pg_catalog, pg_temp
+as $$ select format('%s: found %s, expected %s', path, left(given::text, 60), expected); $$;
+
+-- enum and const.
+create or replace function pra_store.choice_misfit(given jsonb, schema jsonb, path text) returns text
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if schema ? 'enum' and not exists (
+    select from jsonb_array_elements(schema -> 'enum') as e where e = given
+  ) then
+    return pra_store.unexpected(given, path, format('one of %s',
+      (select string_agg(e #>> '{}', ', ') from jsonb_array_elements(schema -> 'enum') as e)));
+  end if;
+  if schema ? 'const' and schema -> 'const' <> given then
+    return pra_store.unexpected(given, path, (schema -> 'const')::text);
+  end if;
+  return null;
+end
+$$;
+
+-- minimum, maximum, exclusiveMinimum and exclusiveMaximum.
+create or replace function pra_store.number_misfit(given jsonb, schema jsonb, path text) returns text
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  amount numeric := (given #>> '{}')::numeric;
+begin
+  if amount < (schema ->> 'minimum')::numeric then
+    return pra_store.unexpected(given, path, 'at least ' || (schema ->> 'minimum'));
+  elsif amount > (schema ->> 'maximum')::numeric then
+    return pra_store.unexpected(given, path, 'at most ' || (schema ->> 'maximum'));
+  elsif amount <= (schema ->> 'exclusiveMinimum')::numeric then
+    return pra_store.unexpected(given, path, 'above ' || (schema ->> 'exclusiveMinimum'));
+  elsif amount >= (schema ->> 'exclusiveMaximum')::numeric then
+    return pra_store.unexpected(given, path, 'below ' || (schema ->> 'exclusiveMaximum'));
+  end if;
+  return null;
+end
+$$;
+
+-- minLength, maxLength and pattern.
+create or replace function pra_store.string_misfit(given jsonb, schema jsonb, path text) returns text
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  size integer := length(given #>> '{}');
+begin
+  if size < (schema ->> 'minLength')::integer then
+    return pra_store.unexpected(given, path, (schema ->> 'minLength') || ' characters or more');
+  elsif size > (schema ->> 'maxLength')::integer then
+    return format('%s: found %s characters, expected at most %s', path, size,
+      schema ->> 'maxLength');
+  elsif schema ? 'pattern' and given #>> '{}' !~ (schema ->> 'pattern')
+    -- The worker puts in the value of a reference, and checks it.
+    and given #>> '{}' !~ '^secret://' then
+    return pra_store.unexpected(given, path, 'a text like ' || (schema ->> 'pattern'));
+  end if;
+  return null;
+end
+$$;
+
+-- minItems, maxItems, uniqueItems and items.
+create or replace function pra_store.array_misfit(given jsonb, schema jsonb, path text) returns text
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  size integer := jsonb_array_length(given);
+  part record;
+  found text;
+begin
+  if size < (schema ->> 'minItems')::integer then
+    return format('%s: found %s items, expected %s or more', path, size, schema ->> 'minItems');
+  elsif size > (schema ->> 'maxItems')::integer then
+    return format('%s: found %s items, expected at most %s', path, size, schema ->> 'maxItems');
+  elsif schema -> 'uniqueItems' = 'true' and size <> (
+    select count(distinct e) from jsonb_array_elements(given) as e
+  ) then
+    return format('%s: expected each item once', path);
+  end if;
+  if schema ? 'items' then
+    for part in
+      select e.item, e.n - 1 as n
+      from jsonb_array_elements(given) with ordinality as e (item, n)
+    loop
+      found := pra_store.misfit(part.item, schema -> 'items', format('%s[%s]', path, part.n));
+      if found is not null then return found; end if;
+    end loop;
+  end if;
+  return null;
+end
+$$;
+
+-- required, properties and additionalProperties.
+create or replace function pra_store.object_misfit(given jsonb, schema jsonb, path text) returns text
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  properties jsonb := coalesce(schema -> 'properties', '{}');
+  additional jsonb := schema -> 'additionalProperties';
+  part record;
+  field text;
+  found text;
+begin
+  select r into found from jsonb_array_elements_text(schema -> 'required') as r
+  where not given ? r limit 1;
+  if found is not null then
+    return format('%s.%s: missing', path, found);
+  end if;
+  for part in select e.key, e.value from jsonb_each(given) as e order by e.key loop
+    field := path || '.' || part.key;
+    if properties ? part.key then
+      found := pra_store.misfit(part.value, properties -> part.key, field);
+    elsif additional = 'false' then
+      return format('%s: unknown key; known are %s', field,
+        (select string_agg(k, ', ' order by k) from jsonb_object_keys(properties) as k));
+    elsif jsonb_typeof(additional) = 'object' then
+      found := pra_store.misfit(part.value, additional, field);
+    end if;
+    if found is not null then return found; end if;
+  end loop;
+  return null;
 end
 $$;

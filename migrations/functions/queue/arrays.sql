@@ -1,7 +1,7 @@
--- Arrays: one row of which parts are cut.
+-- Arrays: one row, off which a claim cuts the next elements as a job of their own.
 
--- What a cut of an array is told: the array's arguments with its first element and its end put in, or
--- the arguments of its elements.
+-- The arguments of a cut: the array's arguments with the cut's first element and its end put in, or the
+-- arguments of its elements.
 create or replace function pra_store.element_arguments(array_job pra_store.jobs, first bigint, last bigint)
 returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -32,7 +32,7 @@ as $$
 begin
   return (
     select coalesce(
-      -- As a rule they are a row as it is.
+      -- As a rule they are one row as it is.
       (select e.arguments from pra_store.element_arguments as e
        where e.array_id = arguments_of.array_job and e.first = arguments_of.first
          and jsonb_array_length(e.arguments) = arguments_of.last - arguments_of.first),
@@ -81,8 +81,9 @@ begin
 end
 $$;
 
--- Cuts pieces off arrays, so many of each as "wanted" says, running on a worker from the start; returns
--- their numbers. The arrays are held by number, and whoever splits one now is waited for.
+-- Cuts pieces off arrays, as many of each as "wanted" says, running on a worker from the start; returns
+-- their numbers. The arrays are locked by number, and a session that splits one now is waited for: to
+-- skip it would leave places empty.
 create or replace function pra_store.split(arrays bigint[], wanted integer[], worker bigint) returns bigint[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -99,16 +100,13 @@ begin
     select * from pra_store.jobs where id = any(arrays) order by id for no key update
   loop
     continue when a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp();
-    next_first := coalesce(
-      (select c.element_end from pra_store.jobs as c
-       where c.array_id = a.id order by c.element_end desc limit 1),
-      a.array_first);
+    next_first := pra_store.next_element(a);
     pieces := least(
       wanted[array_position(arrays, a.id)], (a.array_end - next_first + a.pack - 1) / a.pack);
     if pieces > 0 then
       ids := array(select nextval('pra_store.jobs_id_seq') from generate_series(1, pieces));
       if a.limits <> '{}' then
-        ids := ids[1 : pra_store.take_slots_for(ids, array_fill(1::bigint, array[pieces]), a.limits)];
+        ids := ids[1 : pra_store.take_slots(ids, array_fill(1::bigint, array[pieces]), a.limits)];
       end if;
       pieces := cardinality(ids);
     end if;
@@ -143,59 +141,7 @@ begin
 end
 $$;
 
--- Cuts up to "wanted" pieces off an array, running on a worker from the start; returns their numbers.
-create or replace function pra_store.split(array_job bigint, worker bigint, wanted integer) returns bigint[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  a pra_store.jobs;
-  next_first bigint;
-  cuts bigint[] := '{}';
-  made bigint;
-begin
-  -- Whoever splits it now is waited for: to pass by would leave a place empty.
-  select * into a from pra_store.jobs where id = array_job for no key update;
-  if a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp() then
-    return cuts;
-  end if;
-  next_first := pra_store.next_element(a);
-  if a.limits = '{}' then
-    with made as (
-      insert into pra_store.jobs (
-        run_id, kind, queue, arguments, requirements, priority, state, run_after, epoch, worker_id,
-        time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries, created_by,
-        started_at, lane_id, place, deadline, array_id, element_first, element_end)
-      select a.run_id, a.kind, a.queue, '{}', a.requirements, a.priority, 'running',
-        clock_timestamp(), 1, worker, a.time_limit, a.fault_retries, a.lost_retries,
-        a.timeout_retries, a.preemption_retries, a.created_by, clock_timestamp(), a.lane_id,
-        a.place, a.deadline, a.id, piece, least(piece + a.pack, a.array_end)
-      from generate_series(
-        next_first, least(a.array_end, next_first + wanted::bigint * a.pack) - 1, a.pack) as piece
-      returning id, element_end
-    )
-    select coalesce(array_agg(id), '{}'), coalesce(max(element_end), next_first)
-    into cuts, next_first from made;
-  end if;
-  while a.limits <> '{}' and cardinality(cuts) < wanted and next_first < a.array_end loop
-    made := nextval('pra_store.jobs_id_seq');
-    exit when not pra_store.take_slots(made, 1, a.limits);
-    perform pra_store.cut(
-      a, made, next_first, least(next_first + a.pack, a.array_end), 'running', worker, 1);
-    cuts := cuts || made;
-    next_first := next_first + a.pack;
-  end loop;
-  if next_first >= a.array_end then
-    update pra_store.jobs
-    set state = 'running', started_at = coalesce(started_at, clock_timestamp())
-    where id = array_job;
-  elsif a.started_at is null and cuts <> '{}' then
-    update pra_store.jobs set started_at = clock_timestamp() where id = array_job;
-  end if;
-  return cuts;
-end
-$$;
-
--- Elements of an array that follows another, ready because theirs have succeeded.
+-- Makes elements of an array ready that follow those of another, which have succeeded.
 create or replace function pra_store.follow(follower bigint, first bigint, last bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -208,7 +154,7 @@ begin
 end
 $$;
 
--- Elements of arrays that follow an array, of which a cut has succeeded; whether there are any.
+-- Makes elements ready that follow those of a cut that has succeeded; returns whether an array follows.
 create or replace function pra_store.follow_cut(
   array_job bigint, cut bigint, element_first bigint, element_end bigint
 ) returns boolean
@@ -240,7 +186,7 @@ begin
 end
 $$;
 
--- Ends an array whose elements have all ended. Once: whoever ends it holds its row and finds it running.
+-- Ends an array whose elements have all ended. It happens once, since the row is locked and found running.
 create or replace function pra_store.settle_array(array_job bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,13 +1,54 @@
 -- Attempts that end without success: classes, budgets, quarantine.
 
--- 2 s, 4 s, 8 s ... to 10 minutes, a quarter more or less so that failures do not return in step.
-create or replace function pra_store.backoff(tries integer) returns interval
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+create or replace function pra.report_exit(
+  job bigint, epoch bigint, class pra.attempt_outcome, message text default null,
+  exit_code integer default null, exit_signal integer default null, cause text default null
+) returns pra.job_state
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
-  select least(600, 2 ^ least(tries, 10)) * (0.75 + 0.5 * random()) * interval '1 second';
+declare
+  held pra_store.jobs := pra_store.hold(job, epoch, true);
+begin
+  if class is null or class in ('succeeded', 'preempted') then
+    raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
+  end if;
+  if cause not in ('exit-code', 'signal', 'out-of-memory', 'time-limit', 'lease-lost',
+                   'not-started', 'asked') then
+    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, asked',
+      cause using errcode = 'PR003';
+  end if;
+  return pra_store.end_attempt(held, class, left(message, 4000), exit_code, exit_signal, cause);
+end
 $$;
 
--- Ends the attempt of a running job that the caller holds, and moves the job where that leads it.
+grant execute on function pra.report_exit to pra_worker;
+
+comment on function pra.report_exit is
+'Ends an attempt that did not succeed, and returns the next state of its job.
+class: fault, permanent, timeout, released, cancelled or lost; the budget of that class decides
+whether the job runs again. A job whose cancellation was asked for is cancelled, whatever the class.
+message: what went wrong, cut to 4000 characters. cause: exit-code, signal, out-of-memory, time-limit,
+lease-lost, not-started or asked; by default derived from class, exit_code and exit_signal.
+Raises PR001 when the attempt has lost its lease, PR003 for a class or cause not listed here.';
+
+create or replace function pra.release(job bigint, epoch bigint, message text default null)
+returns pra.job_state
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return pra.report_exit(job, epoch, 'released', message);
+end
+$$;
+
+grant execute on function pra.release to pra_worker;
+
+comment on function pra.release is
+'Gives a running job back to the queue and returns its next state. No budget is spent, but that of
+preemptions when a preemption was asked for.
+Raises PR001 when the attempt has lost its lease.';
+
+-- Ends the attempt of a running job that the caller holds: writes the attempt, counts it against its
+-- budget and moves the job to its next state, which it returns.
 create or replace function pra_store.end_attempt(
   held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer,
   exit_signal integer, cause text default null
@@ -18,15 +59,9 @@ as $$
 declare
   how pra.attempt_outcome := outcome;
   why text := message;
-  next_state pra.job_state := 'ready';
+  next_state pra.job_state;
   wait interval := '0';
-  known text := coalesce(cause, case
-    when exit_signal is not null then 'signal'
-    when outcome = 'timeout' then 'time-limit'
-    when outcome = 'lost' then 'lease-lost'
-    when exit_code is not null then 'exit-code'
-    when outcome in ('released', 'preempted', 'cancelled') then 'asked' end);
-  host text;
+  known text := coalesce(cause, pra_store.default_cause(outcome, exit_code, exit_signal));
 begin
   if held.cancel_requested_at is not null then
     how := 'cancelled';
@@ -41,48 +76,28 @@ begin
     when 'fault' then
       held.faults := held.faults + 1;
       wait := pra_store.backoff(held.faults);
-      if held.faults > held.fault_retries then next_state := 'failed'; end if;
     when 'timeout' then
       held.timeouts := held.timeouts + 1;
       wait := pra_store.backoff(held.timeouts);
-      if held.timeouts > held.timeout_retries or known = 'deadline' then
-        next_state := 'failed';
-      end if;
-    when 'lost' then
-      held.lost := held.lost + 1;
-      if held.lost > held.lost_retries then next_state := 'quarantined'; end if;
-    when 'preempted' then
-      held.preemptions := held.preemptions + 1;
-      if held.preemptions > held.preemption_retries then next_state := 'failed'; end if;
-    when 'permanent' then next_state := 'failed';
-    when 'cancelled' then next_state := 'cancelled';
-    when 'released' then null;
+    when 'lost' then held.lost := held.lost + 1;
+    when 'preempted' then held.preemptions := held.preemptions + 1;
+    when 'permanent', 'cancelled', 'released' then null;
     else
       raise exception 'class: an attempt does not end as % here', how using errcode = 'PR003';
   end case;
+  next_state := pra_store.state_after(held, how, known);
 
   update pra_store.attempts
   set ended_at = clock_timestamp(), outcome = how, message = why,
       exit_code = end_attempt.exit_code, exit_signal = end_attempt.exit_signal, cause = known
   where job_id = held.id and epoch = held.epoch;
   if how = 'fault' and known in ('signal', 'out-of-memory') then
-    select pra_store.host(w.labels, w.name) into host
-    from pra_store.workers as w where w.id = held.worker_id;
-    if host <> all(held.crash_hosts) then
-      held.crash_hosts := held.crash_hosts || host;
-    end if;
+    held.crash_hosts := pra_store.count_crash(held);
     if cardinality(held.crash_hosts) >= 2 then
       next_state := 'quarantined';
       why := format('it crashes wherever it runs: on %s; %s',
         array_to_string(held.crash_hosts, ', '), message);
     end if;
-    perform pra_store.blame(host);
-  end if;
-  -- A member of a gang goes back into line with all of it.
-  if next_state = 'ready' and held.array_id is not null and (
-    select a.gang from pra_store.jobs as a where a.id = held.array_id
-  ) then
-    next_state := 'blocked';
   end if;
 
   update pra_store.jobs
@@ -109,45 +124,68 @@ begin
 end
 $$;
 
--- How an attempt ended that did not finish: class is fault, permanent, timeout, released, cancelled
--- or lost; cause is exit-code, signal, out-of-memory, time-limit, lease-lost, not-started or asked.
--- Returns the job's next state. A job that somebody cancelled is cancelled, whatever its class.
-create or replace function pra.report_exit(
-  job bigint, epoch bigint, class pra.attempt_outcome, message text default null,
-  exit_code integer default null, exit_signal integer default null, cause text default null
+-- Cause of an end that was reported without one.
+create or replace function pra_store.default_cause(
+  outcome pra.attempt_outcome, exit_code integer, exit_signal integer
+) returns text
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return case
+    when exit_signal is not null then 'signal'
+    when outcome = 'timeout' then 'time-limit'
+    when outcome = 'lost' then 'lease-lost'
+    when exit_code is not null then 'exit-code'
+    when outcome in ('released', 'preempted', 'cancelled') then 'asked'
+  end;
+end
+$$;
+
+-- State of a job after an attempt that its counters have counted: out of line where a budget is spent.
+create or replace function pra_store.state_after(
+  held pra_store.jobs, how pra.attempt_outcome, cause text
 ) returns pra.job_state
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return case
+    when how = 'cancelled' then 'cancelled'
+    when how = 'permanent' then 'failed'
+    when how = 'fault' and held.faults > held.fault_retries then 'failed'
+    when how = 'timeout' and (held.timeouts > held.timeout_retries or cause = 'deadline') then 'failed'
+    when how = 'preempted' and held.preemptions > held.preemption_retries then 'failed'
+    when how = 'lost' and held.lost > held.lost_retries then 'quarantined'
+    -- A member of a gang returns to the line together with all members.
+    when held.array_id is not null and (
+      select a.gang from pra_store.jobs as a where a.id = held.array_id) then 'blocked'
+    else 'ready'
+  end::pra.job_state;
+end
+$$;
+
+-- Counts a crash against its host, and returns the hosts on which the job has crashed.
+create or replace function pra_store.count_crash(held pra_store.jobs) returns text[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  held pra_store.jobs := pra_store.hold(job, epoch, true);
+  host text := (
+    select pra_store.host(w.labels, w.name) from pra_store.workers as w where w.id = held.worker_id);
 begin
-  if class is null or class in ('succeeded', 'preempted') then
-    raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
-  end if;
-  if cause not in ('exit-code', 'signal', 'out-of-memory', 'time-limit', 'lease-lost',
-                   'not-started', 'asked') then
-    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, asked',
-      cause using errcode = 'PR003';
-  end if;
-  return pra_store.end_attempt(held, class, left(message, 4000), exit_code, exit_signal, cause);
+  perform pra_store.blame(host);
+  return case when host <> all(held.crash_hosts) then held.crash_hosts || host
+    else held.crash_hosts end;
 end
 $$;
 
-grant execute on function pra.report_exit to pra_worker;
-
--- Gives a job back: no budget spent.
-create or replace function pra.release(job bigint, epoch bigint, message text default null)
-returns pra.job_state
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- Delay before another try: 2 s, 4 s, 8 s ... to 10 minutes, a quarter more or less so that jobs that
+-- failed together do not return together.
+create or replace function pra_store.backoff(tries integer) returns interval
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
-begin
-  return pra.report_exit(job, epoch, 'released', message);
-end
+  select least(600, 2 ^ least(tries, 10)) * (0.75 + 0.5 * random()) * interval '1 second';
 $$;
 
-grant execute on function pra.release to pra_worker;
-
--- Ends a job that is not running. Callers hold its row.
+-- Cancels a job that is not running. The caller holds its row.
 create or replace function pra_store.settle_cancelled(job bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,45 +1,135 @@
 -- Enqueue: one job, an array, a gang, or many jobs with arguments of their own.
 
--- What pra.enqueue does; without a look at the arguments where those of the elements are looked at.
+create or replace function pra.enqueue(
+  kind text, run bigint, arguments jsonb, queue text default 'default',
+  priority integer default 0, delay interval default '0', after bigint[] default '{}',
+  requirements text[] default '{}', idempotency_key text default null,
+  time_limit interval default null, fault_retries integer default 3,
+  lost_retries integer default 5, timeout_retries integer default 1,
+  preemption_retries integer default null, limits text[] default '{}',
+  deadline timestamptz default null, array_first bigint default null,
+  array_last bigint default null, array_limit integer default null, pack integer default null,
+  first_path text[] default null, end_path text[] default null,
+  elementwise boolean default false, gang boolean default false
+) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if arguments is null or jsonb_typeof(arguments) <> 'object' then
+    raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
+  end if;
+  perform pra_store.check_arguments(kind, arguments);
+  return pra_store.enqueue(
+    kind, run, arguments, queue, priority, delay, after, requirements, idempotency_key, time_limit,
+    fault_retries, lost_retries, timeout_retries, preemption_retries, limits, deadline, array_first,
+    array_last, array_limit, pack, first_path, end_path, elementwise, gang);
+end
+$$;
+
+grant execute on function pra.enqueue to pra_submit;
+
+comment on function pra.enqueue is
+  'Enqueues one job or, with array_first and array_last, an array of elements that is one row; returns its '
+  'number. limits: names of limits of which each attempt takes a slot. deadline: the moment by which it must have '
+  'ended. array_limit: how many parts of the array may run at once. pack: elements that one attempt does, 1 to '
+  '10,000. first_path, end_path: where the arguments take the first element of a part, and its end. elementwise: '
+  'each element waits for its own in the one array of "after", not for all of it. gang: the elements start all at '
+  'once or not at all. With an idempotency_key that was used before it returns the job of that time. Errors: PR002 '
+  'for a run, limit or parent that is not there, PR003 for an argument that cannot be, PR004 for a key that another '
+  'job has.';
+
+-- Enqueues with arguments that have been checked.
 create or replace function pra_store.enqueue(
-  kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval,
-  after bigint[], requirements text[], idempotency_key text, time_limit interval,
-  fault_retries integer, lost_retries integer, timeout_retries integer,
-  preemption_retries integer, limits text[], deadline timestamptz, array_first bigint,
-  array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[],
-  elementwise boolean, gang boolean, is_checked boolean
+  kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[],
+  requirements text[], idempotency_key text, time_limit interval, fault_retries integer,
+  lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[],
+  deadline timestamptz, array_first bigint, array_last bigint, array_limit integer, pack integer,
+  first_path text[], end_path text[], elementwise boolean, gang boolean
 ) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
   made bigint;
-  earlier pra_store.jobs;
   parents bigint[] := '{}';
   asked jsonb := '[]';
   named text[] := '{}';
-  existing bigint[];
   unmet_parents integer := 0;
-  own_limit text;
-  is_alone boolean := pg_current_xact_id_if_assigned() is null
-    and statement_timestamp() - transaction_timestamp() < interval '100 ms';
 begin
+  perform pra_store.check_budgets(
+    priority, idempotency_key, time_limit, fault_retries, lost_retries, timeout_retries,
+    preemption_retries);
   if after <> '{}' then
     parents := array(select distinct p from unnest(after) as p);
   end if;
-  if enqueue.requirements <> '{}' then
-    select jsonb_agg(pra_store.parse_requirement(r) order by i) into asked
-    from unnest(enqueue.requirements) with ordinality as u(r, i);
+  perform pra_store.check_array(
+    array_first, array_last, array_limit, pack, coalesce(first_path, end_path) is not null, elementwise,
+    gang, cardinality(parents));
+  if requirements <> '{}' then
+    asked := (
+      select jsonb_agg(pra_store.parse_requirement(r) order by i)
+      from unnest(enqueue.requirements) with ordinality as u (r, i));
   end if;
   if limits <> '{}' then
-    named := array(select distinct l from unnest(limits) as l order by l);
+    named := pra_store.known_limits(limits);
   end if;
-  if arguments is null or jsonb_typeof(arguments) <> 'object' then
-    raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
+  if parents <> '{}' then
+    unmet_parents := pra_store.hold_parents(parents, elementwise, array_first, array_last);
   end if;
-  if is_checked then
-    perform pra_store.check_arguments(enqueue.kind, enqueue.arguments);
+  if array_limit is not null then
+    named := named || concat(
+      'array-', nextval(pg_get_serial_sequence('pra_store.lanes', 'id')), '-', run)::text;
+    perform pra.set_limit(named[cardinality(named)], array_limit);
   end if;
+
+  insert into pra_store.jobs (
+    run_id, kind, queue, arguments, requirements, priority, idempotency_key, state, run_after, due,
+    unmet, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries, lane_id,
+    place, limits, deadline, array_first, array_end, pack, first_path, end_path, gang, follows_id)
+  values (
+    run, enqueue.kind, enqueue.queue, enqueue.arguments, asked,
+    enqueue.priority, enqueue.idempotency_key,
+    case when unmet_parents > 0 then 'blocked' else 'ready' end::pra.job_state,
+    clock_timestamp() + enqueue.delay, enqueue.delay <= interval '0', unmet_parents,
+    enqueue.time_limit, enqueue.fault_retries, enqueue.lost_retries, enqueue.timeout_retries,
+    enqueue.preemption_retries,
+    pra_store.lane(run, enqueue.queue, enqueue.kind, asked, named),
+    extract(epoch from clock_timestamp()) - 600.0 * enqueue.priority, named, enqueue.deadline,
+    enqueue.array_first, enqueue.array_last + 1,
+    case when enqueue.array_first is not null then coalesce(enqueue.pack, 1) end,
+    enqueue.first_path, enqueue.end_path, enqueue.gang,
+    case when elementwise then parents[1] end)
+  on conflict (idempotency_key) do nothing
+  returning id into made;
+  if made is null then
+    return pra_store.earlier_job(idempotency_key, kind, run, arguments, array_first, array_last);
+  end if;
+
+  if parents <> '{}' then
+    insert into pra_store.job_dependencies (job_id, parent_id)
+    select made, p from unnest(parents) as p;
+  end if;
+  if elementwise then
+    perform pra_store.follow(made, f.element_first, f.element_end)
+    from pra_store.jobs as f where f.array_id = parents[1] and f.state = 'succeeded';
+    if unmet_parents = 0 then
+      update pra_store.jobs set state = 'running', started_at = clock_timestamp() where id = made;
+    end if;
+  end if;
+  if unmet_parents = 0 and delay <= interval '0' then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return made;
+end
+$$;
+
+create or replace function pra_store.check_budgets(
+  priority integer, idempotency_key text, time_limit interval, fault_retries integer,
+  lost_retries integer, timeout_retries integer, preemption_retries integer
+) returns void
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
   if length(idempotency_key) not between 1 and 500 then
     raise exception 'idempotency_key: must have 1 to 500 characters' using errcode = 'PR003';
   end if;
@@ -54,11 +144,21 @@ begin
     raise exception 'fault_retries, lost_retries, timeout_retries, preemption_retries: must not be negative'
       using errcode = 'PR003';
   end if;
+end
+$$;
+
+create or replace function pra_store.check_array(
+  array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean,
+  elementwise boolean, gang boolean, parents integer
+) returns void
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
   if (array_first is null) <> (array_last is null) then
     raise exception 'array_last: an array has both ends' using errcode = 'PR003';
   end if;
-  if array_first is null and (array_limit is not null or pack is not null or elementwise or gang
-    or first_path is not null or end_path is not null) then
+  if array_first is null and (
+    array_limit is not null or pack is not null or elementwise or gang or has_path) then
     raise exception 'array_first: array_limit, pack, paths, elementwise and gang are for arrays alone'
       using errcode = 'PR003';
   end if;
@@ -77,195 +177,81 @@ begin
     raise exception 'gang: its members, at most 10000, start together, one by one: no pack, no array_limit, no elementwise'
       using errcode = 'PR003';
   end if;
-  if elementwise and cardinality(parents) <> 1 then
+  if elementwise and parents <> 1 then
     raise exception 'after: an array waits elementwise for one other array' using errcode = 'PR003';
   end if;
-  if named <> '{}' and exists (
-    select from unnest(named) as n where not exists (select from pra_store.limits where name = n)
-  ) then
-    raise exception 'limits: there is no limit "%"', (
-      select min(n) from unnest(named) as n
-      where not exists (select from pra_store.limits where name = n))
+end
+$$;
+
+-- Names of limits, each once and in order; PR002 for one that is not there.
+create or replace function pra_store.known_limits(limits text[]) returns text[]
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  named text[] := array(select distinct l from unnest(limits) as l order by l);
+  unknown text := (
+    select min(n) from unnest(named) as n
+    where not exists (select from pra_store.limits as l where l.name = n));
+begin
+  if unknown is not null then
+    raise exception 'limits: there is no limit "%"', unknown
       using errcode = 'PR002', hint = 'pra.set_limit makes one.';
   end if;
-
-  if cardinality(parents) > 0 then
-    -- A parent's success and this count must not pass each other: finish waits for the share lock.
-    perform from pra_store.jobs where id = any(parents) order by id for share;
-    select coalesce(array_agg(id), '{}'), count(*) filter (where state <> 'succeeded')
-    into existing, unmet_parents
-    from pra_store.jobs where id = any(parents);
-    if cardinality(existing) <> cardinality(parents) then
-      raise exception 'after: there is no job %',
-        (select min(p) from unnest(parents) as p where p <> all(existing)) using errcode = 'PR002';
-    end if;
-    if elementwise and not exists (
-      select from pra_store.jobs as p
-      where p.id = parents[1] and p.array_first = enqueue.array_first
-        and p.array_end = array_last + 1 and not p.gang
-    ) then
-      raise exception 'after: job % is no array of the elements %-%', parents[1], array_first,
-        array_last using errcode = 'PR004';
-    end if;
-  end if;
-
-  if array_limit is not null then
-    own_limit := concat('array-', nextval(pg_get_serial_sequence('pra_store.lanes', 'id')), '-', run);
-    perform pra.set_limit(own_limit, array_limit);
-    named := named || own_limit;
-  end if;
-  insert into pra_store.jobs (
-    run_id, kind, queue, arguments, requirements, priority, idempotency_key, state, run_after, due,
-    unmet, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries, lane_id,
-    place, limits, deadline, array_first, array_end, pack, first_path, end_path, gang, follows_id)
-  values (
-    run, enqueue.kind, enqueue.queue, enqueue.arguments, asked,
-    enqueue.priority, enqueue.idempotency_key,
-    case when unmet_parents > 0 then 'blocked' else 'ready' end::pra.job_state,
-    clock_timestamp() + enqueue.delay, enqueue.delay <= interval '0', unmet_parents,
-    enqueue.time_limit, enqueue.fault_retries,
-    enqueue.lost_retries, enqueue.timeout_retries, enqueue.preemption_retries,
-    pra_store.lane(run, enqueue.queue, enqueue.kind, asked, named),
-    extract(epoch from clock_timestamp()) - 600.0 * enqueue.priority, named, enqueue.deadline,
-    enqueue.array_first, enqueue.array_last + 1,
-    case when enqueue.array_first is not null then coalesce(enqueue.pack, 1) end,
-    enqueue.first_path, enqueue.end_path, enqueue.gang,
-    case when elementwise then parents[1] end)
-  on conflict (idempotency_key) do nothing
-  returning id into made;
-
-  if made is null then
-    select * into earlier
-    from pra_store.jobs where idempotency_key = enqueue.idempotency_key;
-    if (earlier.kind, earlier.run_id, earlier.arguments, earlier.array_first, earlier.array_end)
-      is distinct from (enqueue.kind, enqueue.run, enqueue.arguments, enqueue.array_first,
-                        enqueue.array_last + 1) then
-      raise exception
-        'idempotency_key: "%" is that of job %, which has another kind, run or arguments',
-        enqueue.idempotency_key, earlier.id using errcode = 'PR004';
-    end if;
-    return earlier.id;
-  end if;
-
-  if parents <> '{}' then
-    insert into pra_store.job_dependencies (job_id, parent_id)
-    select made, p from unnest(parents) as p;
-  end if;
-  if elementwise then
-    perform pra_store.follow(made, f.element_first, f.element_end)
-    from pra_store.jobs as f where f.array_id = parents[1] and f.state = 'succeeded';
-    if unmet_parents = 0 then
-      update pra_store.jobs set state = 'running', started_at = clock_timestamp() where id = made;
-    end if;
-  end if;
-  if unmet_parents = 0 and enqueue.delay <= interval '0' and not (
-    is_alone and array_first is null and named = '{}' and pra_store.hand_over(made))
-  then
-    perform pg_notify('pra_ready', '');
-  end if;
-  return made;
+  return named;
 end
 $$;
 
--- One job; with array_first and array_last, one row for as many as that.
---   limits       names of limits of which each attempt takes a slot
---   deadline     the moment by which it must have ended
---   array_limit  how many cuts of the array may run at once
---   pack         elements that one attempt does
---   first_path, end_path   where the arguments take the first element of a cut, and its end
---   elementwise  each element waits for its own in the one array of "after", not for all of it
---   gang         the elements start all at once or not at all
-create or replace function pra.enqueue(
-  kind text, run bigint, arguments jsonb, queue text default 'default',
-  priority integer default 0, delay interval default '0', after bigint[] default '{}',
-  requirements text[] default '{}', idempotency_key text default null,
-  time_limit interval default null, fault_retries integer default 3,
-  lost_retries integer default 5, timeout_retries integer default 1,
-  preemption_retries integer default null, limits text[] default '{}',
-  deadline timestamptz default null, array_first bigint default null,
-  array_last bigint default null, array_limit integer default null, pack integer default null,
-  first_path text[] default null, end_path text[] default null,
-  elementwise boolean default false, gang boolean default false
-) returns bigint
+-- Locks the parents of a job to come; returns how many of them have not succeeded. A parent's success and
+-- this count must not pass each other: finish waits for the share lock.
+create or replace function pra_store.hold_parents(
+  parents bigint[], elementwise boolean, array_first bigint, array_last bigint
+) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
 declare
-  made bigint;
-  lane integer;
-  schema jsonb;
-  is_alone boolean := pg_current_xact_id_if_assigned() is null
-    and statement_timestamp() - transaction_timestamp() < interval '100 ms';
-  is_awaited boolean;
-  chosen record;
+  existing bigint[];
+  unmet integer;
 begin
-  -- A job like one that was enqueued before: what the lane was made with need not be looked at again.
-  while after = '{}' and requirements = '{}' and limits = '{}' and array_first is null
-    and idempotency_key is null and deadline is null and delay = interval '0'
-    and priority between -1000000 and 1000000 and (time_limit > interval '0') is not false
-    and fault_retries >= 0 and lost_retries >= 0 and timeout_retries >= 0
-    and preemption_retries is null and array_last is null and array_limit is null and pack is null
-    and first_path is null and end_path is null and not elementwise and not gang
-    and jsonb_typeof(arguments) = 'object' and pg_column_size(arguments) <= 65536
-  loop
-    select l.id, k.arguments,
-      is_alone and exists (select from pra_store.waiting_workers)
-    into lane, schema, is_awaited
-    from pra_store.lanes as l left join pra_store.kinds as k on k.kind = l.kind
-    where l.run_id = run and l.queue = enqueue.queue and l.kind = enqueue.kind and l.key = '';
-    if lane is not null then
-      if schema is not null then
-        perform pra_store.check_arguments(enqueue.kind, enqueue.arguments);
-      end if;
-      -- A notification has 8000 bytes at most.
-      if is_awaited and octet_length(enqueue.arguments::text) <= 7000 then
-        chosen := pra_store.waiting_worker(enqueue.kind, enqueue.queue, enqueue.run, '[]', null);
-        if chosen.worker is not null then
-          insert into pra_store.jobs (
-            run_id, kind, queue, arguments, priority, state, run_after, epoch, worker_id, started_at,
-            time_limit, fault_retries, lost_retries, timeout_retries, lane_id, place)
-          values (
-            run, enqueue.kind, enqueue.queue, enqueue.arguments, enqueue.priority, 'running',
-            clock_timestamp(), 1, chosen.worker, clock_timestamp(), enqueue.time_limit,
-            enqueue.fault_retries, enqueue.lost_retries, enqueue.timeout_retries, lane,
-            extract(epoch from clock_timestamp())::double precision - 600 * enqueue.priority)
-          returning id into made;
-          insert into pra_store.attempts (job_id, epoch, worker_id) values (made, 1, chosen.worker);
-          perform pg_notify(
-            chosen.channel,
-            concat_ws(' ', made, 1, run, enqueue.kind, enqueue.queue) || E'\n' || enqueue.arguments
-              || E'\n' || chosen.run_name);
-          return made;
-        end if;
-      end if;
-      insert into pra_store.jobs (
-        run_id, kind, queue, arguments, priority, state, run_after, time_limit, fault_retries,
-        lost_retries, timeout_retries, lane_id, place)
-      values (
-        run, enqueue.kind, enqueue.queue, enqueue.arguments, enqueue.priority, 'ready',
-        clock_timestamp(), enqueue.time_limit, enqueue.fault_retries, enqueue.lost_retries,
-        enqueue.timeout_retries, lane,
-        extract(epoch from clock_timestamp())::double precision - 600 * enqueue.priority)
-      returning id into made;
-      perform pg_notify('pra_ready', '');
-      return made;
-    end if;
-    perform pra_store.lane(run, enqueue.queue, enqueue.kind, '[]', '{}');
-  end loop;
-  return pra_store.enqueue(
-    enqueue.kind, enqueue.run, enqueue.arguments, enqueue.queue, enqueue.priority, enqueue.delay,
-    enqueue.after, enqueue.requirements, enqueue.idempotency_key, enqueue.time_limit,
-    enqueue.fault_retries, enqueue.lost_retries, enqueue.timeout_retries,
-    enqueue.preemption_retries, enqueue.limits, enqueue.deadline, enqueue.array_first,
-    enqueue.array_last, enqueue.array_limit, enqueue.pack, enqueue.first_path, enqueue.end_path,
-    enqueue.elementwise, enqueue.gang, true);
+  perform from pra_store.jobs as j where j.id = any(parents) order by j.id for share;
+  select coalesce(array_agg(j.id), '{}'), count(*) filter (where j.state <> 'succeeded')
+  into existing, unmet
+  from pra_store.jobs as j where j.id = any(parents);
+  if cardinality(existing) <> cardinality(parents) then
+    raise exception 'after: there is no job %',
+      (select min(p) from unnest(parents) as p where p <> all(existing)) using errcode = 'PR002';
+  end if;
+  if elementwise and not exists (
+    select from pra_store.jobs as p
+    where p.id = parents[1] and p.array_first = hold_parents.array_first
+      and p.array_end = array_last + 1 and not p.gang
+  ) then
+    raise exception 'after: job % is no array of the elements %-%', parents[1], array_first,
+      array_last using errcode = 'PR004';
+  end if;
+  return unmet;
 end
 $$;
 
-grant execute on function pra.enqueue to pra_submit;
+-- The job that has an idempotency key already; PR004 when it was enqueued as another.
+create or replace function pra_store.earlier_job(
+  key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint
+) returns bigint
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  earlier pra_store.jobs;
+begin
+  select * into earlier from pra_store.jobs as j where j.idempotency_key = key;
+  if (earlier.kind, earlier.run_id, earlier.arguments, earlier.array_first, earlier.array_end)
+    is distinct from (kind, run, arguments, array_first, array_last + 1) then
+    raise exception
+      'idempotency_key: "%" is that of job %, which has another kind, run or arguments',
+      key, earlier.id using errcode = 'PR004';
+  end if;
+  return earlier.id;
+end
+$$;
 
--- Many jobs of one kind, each with arguments of its own: an array whose element i has arguments[i + 1].
--- Returns the array.
 create or replace function pra.enqueue_many(
   kind text, run bigint, arguments jsonb[], queue text default 'default',
   priority integer default 0, pack integer default 1, requirements text[] default '{}',
@@ -301,7 +287,7 @@ begin
     lost_retries => 5, timeout_retries => 1, preemption_retries => null,
     limits => enqueue_many.limits, deadline => null, array_first => 0, array_last => size - 1,
     array_limit => enqueue_many.array_limit, pack => enqueue_many.pack, first_path => null,
-    end_path => null, elementwise => false, gang => false, is_checked => false);
+    end_path => null, elementwise => false, gang => false);
   update pra_store.jobs set has_element_arguments = true
   where id = made and not has_element_arguments returning true into fresh;
   if fresh then
@@ -321,3 +307,7 @@ end
 $$;
 
 grant execute on function pra.enqueue_many to pra_submit;
+
+comment on function pra.enqueue_many is
+  'Enqueues many jobs of one kind, each with arguments of its own, as an array whose element i has '
+  'arguments[i + 1]; returns the number of the array. pack: elements that one attempt does. Errors: as pra.enqueue.';

@@ -1,5 +1,6 @@
 -- Events: the journal of the queue, in monthly partitions.
 
+-- Writes a row of the journal, with the time and the login of the session.
 create or replace function pra_store.record_event(
   kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb default '{}'
 ) returns void
@@ -9,8 +10,9 @@ as $$
   values (kind, run_id, job_id, epoch, worker_id, detail);
 $$;
 
--- Makes the partition of a month. Attached, not created as one: that needs no lock against inserts. What
--- had come before it was made is moved over.
+-- Makes the partition of the month of a moment, and moves the events over that came before it existed.
+-- A table that is attached later, unlike one that is created as a partition, needs no lock against
+-- inserts.
 create or replace function pra_store.ensure_event_partition(at timestamptz) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -37,8 +39,8 @@ begin
 end
 $$;
 
--- A worker registers now and then, and events of the coming week have their partition by that time; what
--- comes when nobody has registered for long lies in events_other until somebody does.
+-- Makes the partitions of the coming week whenever a worker registers. Events of a month for which none
+-- did lie in events_other until the next one does.
 create or replace function pra_store.prepare_events() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
 -- Success: one attempt, or many at once.
 
--- Holds a running job for a write of its attempt, until the transaction ends: the reaper passes by.
+-- Locks a running job for a write of its attempt until the transaction ends: the reaper skips it.
 -- Exclusive when the write ends the attempt, shared otherwise.
 create or replace function pra_store.hold(job bigint, epoch bigint, exclusive boolean)
 returns pra_store.jobs
@@ -27,7 +27,7 @@ begin
 end
 $$;
 
--- Releases what waits for a job that has succeeded.
+-- Releases the jobs that wait for a job that has succeeded.
 create or replace function pra_store.release_dependents(parent bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -63,7 +63,7 @@ begin
 end
 $$;
 
--- What follows when a job leaves its attempt or ends: slots go back, its array is looked after.
+-- After a job has left its attempt or ended: gives its slots back and looks after its array.
 create or replace function pra_store.after_attempt() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -71,7 +71,7 @@ declare
   a pra_store.jobs;
 begin
   if old.state = 'running' and new.limits <> '{}' and new.array_first is null then
-    perform pra_store.give_slots(new.id, new.limits);
+    perform pra_store.give_slots(array[new.id]);
   end if;
   if new.array_id is null then
     return null;
@@ -109,7 +109,7 @@ when (
   and not (new.batched and new.state = 'succeeded')
 ) execute function pra_store.after_attempt();
 
--- What follows when jobs have succeeded together that were cut of some arrays.
+-- After jobs have succeeded together that were cut off some arrays: looks after the arrays.
 create or replace function pra_store.after_batch(done bigint[], arrays bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -148,14 +148,6 @@ begin
 end
 $$;
 
--- Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are
--- in, the status, and the release of its dependents, all or nothing.
---   outputs      [{"name", "sha256", "media_type"}]
---   images       [{"number", "label", "class", "seed", "sha256"}]
---   evaluations  [{"metric", "scope", "value", "images", "details"}]; a value that is no number in
---                JSON ("NaN", "Infinity") is a string
---   metric_batch number of the last metric batch sent; PR004 if it was not absorbed
--- True when this call committed it, false when an earlier call of the same attempt had.
 create or replace function pra.finish(
   job bigint, epoch bigint, outputs jsonb default '[]', images jsonb default '[]',
   evaluations jsonb default '[]', result jsonb default '{}', metric_batch bigint default 0
@@ -166,7 +158,6 @@ as $$
 declare
   held pra_store.jobs;
   absorbed bigint;
-  released bigint;
 begin
   if exists (
     select from pra_store.jobs as j
@@ -209,33 +200,68 @@ begin
     'attempt.succeeded', held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_build_object('metric_batch', absorbed));
 
-  -- In the order of ids, as everybody locks.
-  perform from pra_store.jobs as j
-  where j.id in (select d.job_id from pra_store.job_dependencies as d where d.parent_id = held.id)
-  order by j.id for no key update;
-  with freed as (
-    update pra_store.jobs as j
-    set unmet = j.unmet - 1,
-        state = case when j.state = 'blocked' and j.unmet = 1 then 'ready' else j.state end
-    from pra_store.job_dependencies as d
-    where d.parent_id = held.id and d.job_id = j.id and j.unmet > 0
-    returning j.state
-  )
-  select count(*) into released from freed where state = 'ready';
-  if released > 0 then
-    perform pg_notify('pra_ready', '');
-  end if;
+  perform pra_store.release_dependents(held.id);
   return true;
 end
 $$;
 
 grant execute on function pra.finish to pra_worker;
 
--- Commits attempts that have nothing to store but that they are done, in one statement; best for many
--- short ones. Returns the jobs that were accepted: an attempt that is no longer the job's is left out,
--- and nothing of it is stored. PR001 when the lease of the worker is over.
---   failures  [{"job", "element", "message"}]: elements of a cut that did not succeed; each is retried by
---             itself as far as its budget of faults goes
+comment on function pra.finish is
+  'Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in, the state '
+  'and the release of its dependents, all or nothing. outputs: [{name, sha256, media_type}]. images: [{number, '
+  'label, class, seed, sha256}]. evaluations: [{metric, scope, value, images, details}], a value that is no '
+  'number in JSON as a string ("NaN"). metric_batch: the number of the last metric batch sent. Returns true '
+  'when this call committed it, false when an earlier call of the same attempt had. Errors: PR001 for a stale '
+  'attempt, PR002 for an artifact that is not stored, PR004 for a metric batch that was not absorbed.';
+
+-- Makes a job of its own of each element that failed in a cut whose other elements have succeeded: it is
+-- retried as far as its budget of faults goes. Jobs that are no longer the worker's are left out.
+create or replace function pra_store.cut_failures(
+  worker bigint, jobs bigint[], epochs bigint[], failures jsonb
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  accepted bigint[];
+  failure record;
+  made bigint;
+begin
+  accepted := array(
+    select j.id
+    from unnest(jobs, epochs) as m (job, epoch)
+    join pra_store.jobs as j on j.id = m.job
+    where j.epoch = m.epoch and j.state = 'running' and j.worker_id = worker
+      and j.cancel_requested_at is null
+    order by j.id
+    for no key update of j);
+  for failure in
+    select p.*, f ->> 'message' as said, (f ->> 'element')::bigint as element
+    from jsonb_array_elements(failures) as f
+    join pra_store.jobs as p on p.id = (f ->> 'job')::bigint
+    where p.id = any(accepted)
+  loop
+    if failure.element is null or failure.array_id is null
+      or failure.element not between failure.element_first and failure.element_end - 1 then
+      raise exception 'failures: job % has no element %', failure.id, failure.element
+        using errcode = 'PR003';
+    end if;
+    made := nextval('pra_store.jobs_id_seq');
+    perform pra_store.cut(
+      a, made, failure.element, failure.element + 1, 'ready', null, failure.epoch, pra_store.backoff(1))
+    from pra_store.jobs as a where a.id = failure.array_id;
+    update pra_store.jobs
+    set faults = failure.faults + 1, message = left(failure.said, 4000),
+        state = case when failure.faults + 1 > fault_retries then 'failed' else state end,
+        finished_at = case when failure.faults + 1 > fault_retries then clock_timestamp() end
+    where id = made;
+    perform pra_store.record_event(
+      'element.fault', failure.run_id, made, failure.epoch, worker,
+      jsonb_build_object('element', failure.element, 'message', left(failure.said, 4000)));
+  end loop;
+end
+$$;
+
 create or replace function pra.finish_many(
   worker bigint, jobs bigint[], epochs bigint[], failures jsonb default '[]'
 ) returns setof bigint
@@ -253,58 +279,14 @@ declare
   limited bigint[];
   arrays bigint[];
   parents bigint[];
-  failure record;
-  made bigint;
-  wait interval;
 begin
   if coalesce(cardinality(jobs), 0) <> coalesce(cardinality(epochs), 0) then
     raise exception 'epochs: % epochs for % jobs', cardinality(epochs), cardinality(jobs)
       using errcode = 'PR003';
   end if;
-  if not exists (
-    select from pra_store.workers as w
-    where w.id = worker and w.stopped_at is null
-      and greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) > clock_timestamp()
-  ) then
-    raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
-  end if;
-
+  perform pra_store.live_worker(worker);
   if failures <> '[]' then
-    with held as (
-      select j.id
-      from unnest(jobs, epochs) as m (job, epoch)
-      join pra_store.jobs as j on j.id = m.job
-      where j.epoch = m.epoch and j.state = 'running' and j.worker_id = worker
-        and j.cancel_requested_at is null
-      order by j.id
-      for no key update of j
-    )
-    select coalesce(array_agg(id), '{}') into accepted from held;
-    for failure in
-      select p.*, f ->> 'message' as said, (f ->> 'element')::bigint as element
-      from jsonb_array_elements(failures) as f
-      join pra_store.jobs as p on p.id = (f ->> 'job')::bigint
-      where p.id = any(accepted)
-    loop
-      if failure.element is null or failure.array_id is null
-        or failure.element not between failure.element_first and failure.element_end - 1 then
-        raise exception 'failures: job % has no element %', failure.id, failure.element
-          using errcode = 'PR003';
-      end if;
-      made := nextval('pra_store.jobs_id_seq');
-      wait := pra_store.backoff(1);
-      perform pra_store.cut(
-        a, made, failure.element, failure.element + 1, 'ready', null, failure.epoch, wait)
-      from pra_store.jobs as a where a.id = failure.array_id;
-      update pra_store.jobs
-      set faults = failure.faults + 1, message = left(failure.said, 4000),
-          state = case when failure.faults + 1 > fault_retries then 'failed' else state end,
-          finished_at = case when failure.faults + 1 > fault_retries then clock_timestamp() end
-      where id = made;
-      perform pra_store.record_event(
-        'element.fault', failure.run_id, made, failure.epoch, worker,
-        jsonb_build_object('element', failure.element, 'message', left(failure.said, 4000)));
-    end loop;
+    perform pra_store.cut_failures(worker, jobs, epochs, failures);
   end if;
 
   -- In the order of ids, as everybody locks.
@@ -316,7 +298,7 @@ begin
     set state = 'succeeded', worker_id = null, finished_at = clock_timestamp(), message = null,
         result = '{}', preempt_requested_at = null, batched = true
     from mine as m
-    -- What has a worker is running. To ask for the state as well would suggest the index of what runs,
+    -- A job with a worker is running. To ask for the state as well would suggest the index of what runs,
     -- all of which would be read once for each of them.
     where j.id = m.job and j.epoch = m.epoch and j.worker_id + 0 = worker
       and j.cancel_requested_at is null
@@ -339,14 +321,7 @@ begin
   insert into pra_store.events (kind, worker_id, detail)
   values ('batch.succeeded', worker, jsonb_build_object('jobs', cardinality(accepted)));
   if limited is not null then
-    if exists (select from pra_store.limits as l where l.excess > 0) then
-      perform pra_store.give_slots(j.id, j.limits)
-      from pra_store.jobs as j where j.id = any(limited);
-    else
-      update pra_store.limit_slots
-      set job_id = null, epoch = null, taken_at = null, ordinal = nextval('pra_store.slot_order')
-      where job_id = any(limited);
-    end if;
+    perform pra_store.give_slots(limited);
   end if;
   if arrays is not null then
     perform pra_store.after_batch(accepted, arrays);
@@ -362,3 +337,10 @@ end
 $$;
 
 grant execute on function pra.finish_many to pra_worker;
+
+comment on function pra.finish_many is
+  'Commits attempts that have nothing to store but that they are done, in one statement; best for many short '
+  'ones. Returns the jobs that were accepted: an attempt that is no longer the job''s is left out, and nothing '
+  'of it is stored. failures: [{job, element, message}], elements of a part of an array that did not succeed; '
+  'each is retried by itself as far as its budget of faults goes. Errors: PR001 when the worker''s lease is '
+  'over.';

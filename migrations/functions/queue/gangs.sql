@@ -1,6 +1,6 @@
 -- Gangs: arrays whose elements start all at once, on as many workers as it takes.
 
--- How many members of a gang are still to be done.
+-- The number of members of a gang that are still to be done.
 create or replace function pra_store.gang_size(a pra_store.jobs) returns integer
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -28,7 +28,43 @@ as $$
       where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp());
 $$;
 
+-- A worker for each member of a gang: the caller first, then others that nobody holds, whose rows are held
+-- from now on. Null when there are not enough places.
+create or replace function pra_store.gang_places(
+  lane integer, needed integer, me pra_store.workers, free_here integer
+) returns bigint[]
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  other bigint;
+  free integer;
+  places bigint[] := array_fill(me.id, array[greatest(free_here, 0)]);
+begin
+  if (select coalesce(sum(s.free), 0) from pra_store.seats(lane) as s) < needed then
+    return null;
+  end if;
+  for other in
+    select w.id from pra_store.workers as w
+    where w.id in (select s.worker_id from pra_store.seats(lane) as s where s.free > 0)
+      and w.id <> me.id
+    order by w.id for no key update skip locked
+  loop
+    exit when cardinality(places) >= needed;
+    -- Anew, now that it is held.
+    select s.free into free from pra_store.seats(lane) as s where s.worker_id = other;
+    if free > 0 then
+      places := places || array_fill(other, array[free]);
+    end if;
+  end loop;
+  return case when cardinality(places) >= needed then places[1 : needed] end;
+end
+$$;
+
 -- Starts a gang, or changes nothing and returns null. Returns the members placed on the caller.
+--
+-- The whole gang is placed in one transaction: either every member has a place or nothing has changed. So no
+-- gang is ever half started and none waits for another. Workers fetch their members with their next claim;
+-- if one does not within half a minute, all are released.
 create or replace function pra_store.place_gang(gang_job bigint, me pra_store.workers, free_here integer)
 returns bigint[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -36,58 +72,32 @@ as $$
 declare
   a pra_store.jobs;
   needed integer;
-  other record;
-  open_places integer;
-  places bigint[] := array_fill(me.id, array[greatest(free_here, 0)]);
+  places bigint[];
   members bigint[];
-  epochs bigint[] := '{}';
+  epochs bigint[];
   is_fresh boolean;
-  given bigint[] := '{}';
 begin
   select * into a from pra_store.jobs where id = gang_job for no key update;
   if a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp() then
     return '{}';
   end if;
   needed := pra_store.gang_size(a);
-  if (select coalesce(sum(s.free), 0) from pra_store.seats(a.lane_id) as s) < needed then
-    return null;
-  end if;
-  for other in
-    select w.id, w.slots from pra_store.workers as w
-    where w.id in (select s.worker_id from pra_store.seats(a.lane_id) as s where s.free > 0)
-      and w.id <> me.id
-    order by w.id for no key update skip locked
-  loop
-    exit when cardinality(places) >= needed;
-    -- Anew, now that it is held.
-    select s.free into open_places from pra_store.seats(a.lane_id) as s where s.worker_id = other.id;
-    if exists (select from pra_store.waiting_workers as i where i.worker_id = other.id)
-      and pra_store.is_handed_a_job(other.id) then
-      open_places := open_places - 1;
-    end if;
-    if open_places > 0 then
-      places := places || array_fill(other.id, array[open_places]);
-    end if;
-  end loop;
-  if cardinality(places) < needed then
+  places := pra_store.gang_places(a.lane_id, needed, me, free_here);
+  if places is null then
     return null;
   end if;
 
-  select array_agg(m.id order by m.id) into members
+  select array_agg(m.id order by m.id), array_agg(m.epoch + 1 order by m.id) into members, epochs
   from pra_store.jobs as m where m.array_id = gang_job and m.state = 'blocked';
   is_fresh := members is null;
   if is_fresh then
-    select array_agg(nextval('pra_store.jobs_id_seq')) into members
-    from generate_series(1, needed);
+    members := array(select nextval('pra_store.jobs_id_seq') from generate_series(1, needed));
+    epochs := array_fill(1::bigint, array[needed]);
   end if;
-  for i in 1..needed loop
-    epochs := epochs || coalesce((select epoch from pra_store.jobs where id = members[i]), 0) + 1;
-    if a.limits <> '{}' and not pra_store.take_slots(members[i], epochs[i], a.limits) then
-      perform pra_store.give_slots(g, a.limits) from unnest(given) as g;
-      return null;
-    end if;
-    given := given || members[i];
-  end loop;
+  if a.limits <> '{}' and pra_store.take_slots(members, epochs, a.limits) < needed then
+    perform pra_store.give_slots(members);
+    return null;
+  end if;
   for i in 1..needed loop
     if is_fresh then
       perform pra_store.cut(
@@ -110,13 +120,12 @@ begin
   perform pra_store.record_event(
     'gang.started', a.run_id, gang_job, null, me.id, jsonb_build_object('members', to_jsonb(members)));
   perform pg_notify('pra_ready', '');
-  return (
-    select coalesce(array_agg(m), '{}')
-    from unnest(members, places[1:needed]) as u (m, p) where p = me.id);
+  return array(
+    select m from unnest(members, places) as u (m, p) where p = me.id);
 end
 $$;
 
--- What a gang that waits asks of those behind it: whether it will ever fit the workers there are, and
+-- The barrier that a waiting gang is to those behind it: whether it will ever fit the workers there are, and
 -- from when; null where that depends on a job without a time limit.
 create or replace function pra_store.gang_barrier(gang_job bigint)
 returns table (blocks boolean, starts timestamptz)

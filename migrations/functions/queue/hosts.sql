@@ -1,7 +1,28 @@
 -- Hosts on which jobs crash.
 
--- A host on which three jobs crash one after the other, none succeeding in between, gets no work for
--- an hour, if there is another host to do it.
+create or replace function pra.forgive_host(host text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from pra_store.blamed_hosts as b where b.host = forgive_host.host;
+  if not found then
+    raise exception 'host "%" is not blamed for anything', host using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event(
+    'host.forgiven', null, null, null, null, jsonb_build_object('host', host));
+  perform pg_notify('pra_ready', '');
+end
+$$;
+
+grant execute on function pra.forgive_host to pra_submit;
+
+comment on function pra.forgive_host is
+'Lets a blamed host get work again at once; pra.blamed_hosts lists them. host: label host of its
+workers, else their name.
+Raises PR002 when the host is not blamed.';
+
+-- Blames a host on which three jobs crashed within an hour with no success in between: it gets no work
+-- for an hour. The only live host is never blamed.
 create or replace function pra_store.blame(host text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -36,23 +57,7 @@ begin
 end
 $$;
 
-create or replace function pra.forgive_host(host text) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  delete from pra_store.blamed_hosts as b where b.host = forgive_host.host;
-  if not found then
-    raise exception 'host "%" is not blamed for anything', host using errcode = 'PR002';
-  end if;
-  perform pra_store.record_event(
-    'host.forgiven', null, null, null, null, jsonb_build_object('host', host));
-  perform pg_notify('pra_ready', '');
-end
-$$;
-
-grant execute on function pra.forgive_host to pra_submit;
-
--- An attempt that ends by a crash is noted for its host; blame() reads it afterwards.
+-- Records a crash of an attempt, for pra_store.blame to count.
 create or replace function pra_store.note_crash() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

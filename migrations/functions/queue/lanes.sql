@@ -1,6 +1,7 @@
 -- Lanes, in which ready jobs stand.
 
--- The lane of such jobs. Only who opens one is looked at: in a lane that is there they were found right before.
+-- The lane of a job, made where there is none yet. Kind, queue and run are checked then: those of a lane that
+-- is there were found right before.
 create or replace function pra_store.lane(
   run bigint, queue text, kind text, requirements jsonb, limits text[]
 ) returns integer
@@ -43,7 +44,8 @@ begin
 end
 $$;
 
--- A call of the enqueue of version 0.1.0 that waited for this migration goes on in its old text.
+-- Gives a lane to a job of an enqueue of version 0.1.0 that waited for the migration and goes on in its old
+-- text.
 create or replace function pra_store.give_lane() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -58,7 +60,7 @@ $$;
 create or replace trigger give_lane before insert on pra_store.jobs for each row
 when (new.lane_id is null) execute function pra_store.give_lane();
 
--- Delayed jobs whose time has come stand in line from now on.
+-- Puts delayed jobs whose time has come into line.
 create or replace function pra_store.make_due() returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,5 @@
--- Preemption.
+-- Preemption: requests to running jobs to checkpoint and give way.
 
--- Asks the agent of a running job to checkpoint and give it back. When the grace is over it is taken
--- away: pra.preemptions shows how far it came. No try is spent.
 create or replace function pra.preempt(
   job bigint, grace interval default '60 seconds', reason text default null
 ) returns void
@@ -39,7 +37,14 @@ $$;
 
 grant execute on function pra.preempt to pra_submit;
 
--- A checkpoint that a job registers on its way out belongs to the request.
+comment on function pra.preempt is
+'Asks the agent of a running job to write a checkpoint and give the job back; of an array, all running
+elements are asked. grace: time to do so, 0 or more; afterwards the job is taken away. A second request
+can shorten it, not extend it. reason: in words, for pra.preemptions, which shows the progress.
+The job returns to the line; of its budgets only that of preemptions is spent.
+Raises PR003 for a negative grace, PR002 when there is no such job, PR004 when it is not running.';
+
+-- Records the latest checkpoint that a job registered after a request.
 create or replace function pra_store.note_checkpoint() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,9 +1,8 @@
 -- The reaper: what nobody else would notice.
+--
+-- Jobs and arrays that another transaction holds are left for the next call. Rows are looked up one by one: while a
+-- snapshot is held open, one row looks to the planner like all that it was since.
 
--- Puts the jobs of workers whose lease is over back in line, ends what has missed a deadline, settles
--- arrays, enqueues what schedules ask for. Anybody may call it, as often as they like: every agent does
--- at each beat, so a dead worker's jobs wait for lease + beat at most. Jobs and arrays
--- that another transaction holds are left for the next call.
 create or replace function pra.reap() returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -12,12 +11,31 @@ set enable_mergejoin = off
 set enable_hashjoin = off
 set jit = off
 as $$
-#variable_conflict use_column
+declare
+  taken integer := pra_store.reap_workers();
+begin
+  perform pra_store.reap_late_attempts();
+  perform pra_store.reap_deadlines();
+  perform pra_store.reap_arrays();
+  perform pra_store.run_schedules();
+  return taken;
+end
+$$;
+
+grant execute on function pra.reap to pra_submit, pra_worker;
+
+comment on function pra.reap is
+  'Puts the jobs of workers whose lease is over back in line, ends what has missed a deadline, settles arrays, '
+  'enqueues what schedules ask for. Returns how many attempts were lost. Anybody may call it, as often as they '
+  'like: every agent does at each beat, so a dead worker''s jobs wait for lease + beat at most.';
+
+-- Ends the attempts of workers whose lease is over; returns how many.
+create or replace function pra_store.reap_workers() returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
 declare
   dead pra_store.workers;
   held pra_store.jobs;
-  late record;
-  complete bigint;
   taken integer := 0;
 begin
   for dead in
@@ -26,8 +44,6 @@ begin
       and pra_store.lease_end(lease_expires_at, lease) <= clock_timestamp()
     order by id for no key update skip locked
   loop
-    continue when exists (select from pra_store.waiting_workers as i where i.worker_id = dead.id)
-      and pra_store.is_handed_a_job(dead.id);
     for held in
       select * from pra_store.jobs
       where worker_id = dead.id and state = 'running' order by id for no key update skip locked
@@ -46,9 +62,19 @@ begin
       perform pra_store.record_event('worker.lost', null, null, null, dead.id);
     end if;
   end loop;
+  return taken;
+end
+$$;
 
-  -- A gang of which a member was not fetched in time starts anew as a whole. What a preempted job has
-  -- not given back a lease after its deadline is taken away from it.
+-- A gang of which a member was not fetched in time starts anew as a whole. A preempted job that has not given
+-- way a lease after its deadline is taken away from its worker.
+create or replace function pra_store.reap_late_attempts() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  late record;
+  held pra_store.jobs;
+begin
   for late in
     select g.job_id, g.epoch, 'the gang was not complete in time' as why
     from pra_store.gang_members as g where g.placed_at < clock_timestamp() - interval '30 seconds'
@@ -72,7 +98,17 @@ begin
       perform pra_store.end_attempt(held, 'released', late.why, null, null, 'asked');
     end if;
   end loop;
+end
+$$;
 
+-- Fails jobs whose deadline passed before they could run. By deadline and not by number: in that order the index
+-- of deadlines serves.
+create or replace function pra_store.reap_deadlines() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  held pra_store.jobs;
+begin
   for held in
     select * from pra_store.jobs
     where state in ('blocked', 'ready') and deadline <= clock_timestamp()
@@ -84,7 +120,17 @@ begin
     where id = held.id;
     perform pra_store.record_event('job.deadline', held.run_id, held.id, null, null);
   end loop;
+end
+$$;
 
+-- Settles arrays that have no unfinished element: the last two of them, ending at the same moment, leave it to
+-- each other.
+create or replace function pra_store.reap_arrays() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  complete bigint;
+begin
   for complete in
     select a.id from pra_store.jobs as a
     left join lateral (
@@ -100,9 +146,5 @@ begin
       perform pra_store.settle_array(complete);
     end if;
   end loop;
-  perform pra_store.run_schedules();
-  return taken;
 end
 $$;
-
-grant execute on function pra.reap to pra_submit, pra_worker;

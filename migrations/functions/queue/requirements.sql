@@ -1,6 +1,6 @@
--- Requirements of jobs and labels of workers.
+-- Requirements of jobs, compared with labels of workers.
 
--- 'vram_gib>=40' -> {"label": "vram_gib", "op": ">=", "value": "40"}
+-- Parts of a requirement: 'vram_gib>=40' -> {"label": "vram_gib", "op": ">=", "value": "40"}.
 create or replace function pra_store.parse_requirement(requirement text) returns jsonb
 language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -20,7 +20,8 @@ begin
 end
 $$;
 
--- A label that a worker lacks satisfies != alone. Numbers are compared as numbers.
+-- True when labels meet all requirements. A label that a worker lacks satisfies != alone. Numbers are
+-- compared as numbers.
 create or replace function pra_store.satisfies(labels jsonb, requirements jsonb) returns boolean
 language sql immutable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -46,6 +47,7 @@ as $$
   ) as asked;
 $$;
 
+-- Host of a worker: its label host, else its name.
 create or replace function pra_store.host(labels jsonb, name text) returns text
 language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
 as $$ begin return coalesce(labels ->> 'host', name); end $$;

@@ -1,4 +1,4 @@
--- Runs: creation, variants, weights.
+-- Runs: creation, variants, weights of fair sharing.
 
 create or replace function pra.create_run(
   name text, configuration jsonb default '{}', code_version text default null,
@@ -36,7 +36,14 @@ $$;
 
 grant execute on function pra.create_run to pra_submit;
 
--- Says of which variant jobs are; once for each job, by those who enqueued them.
+comment on function pra.create_run is
+'Creates a run and returns its number; called again with the same idempotency_key, it returns the
+earlier run.
+name: 1 to 200 characters, need not be unique. configuration: resolved configuration, JSON.
+code_version, data_fingerprint: free text. idempotency_key: 1 to 500 characters; without one each call
+creates a run.
+Raises PR003 for a bad name, PR004 when the key belongs to a run of another name.';
+
 create or replace function pra.set_variant(jobs bigint[], variant text, seed bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -60,7 +67,12 @@ $$;
 
 grant execute on function pra.set_variant to pra_submit;
 
--- Weights of fair sharing: a run or a user with weight 2 gets twice the places of one with 1.
+comment on function pra.set_variant is
+'Records the variant and the seed of jobs, for runs that compare variants (see pra.variants). A job
+that has one already keeps it.
+variant: 1 to 200 characters. seed: seed of the training.
+Raises PR003 for a missing seed or a bad variant, PR002 when one of the jobs does not exist.';
+
 create or replace function pra.set_run_weight(run bigint, weight double precision) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -77,6 +89,11 @@ $$;
 
 grant execute on function pra.set_run_weight to pra_submit;
 
+comment on function pra.set_run_weight is
+'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, one of weight 2
+gets twice the slots of one of weight 1, the default. weight: above 0, below 1e9.
+Raises PR003 for another weight, PR002 when there is no such run.';
+
 create or replace function pra.set_user_weight(name text, weight double precision) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -90,3 +107,9 @@ end
 $$;
 
 grant execute on function pra.set_user_weight to pra_submit;
+
+comment on function pra.set_user_weight is
+'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, one of
+weight 2 gets twice the slots of one of weight 1, the default.
+name: login that creates the runs, not checked. weight: above 0, below 1e9.
+Raises PR003 for another weight.';

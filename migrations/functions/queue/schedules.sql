@@ -1,107 +1,5 @@
 -- Schedules: jobs that are enqueued at times of the calendar of a time zone.
 
--- The values of one field of a cron line, such as 0,30 or 1-5 or */15. Names of months and days are
--- read; 7 is Sunday, as is 0.
-create or replace function pra_store.cron_field(field text, lowest integer, highest integer, names text[])
-returns integer[]
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  part text;
-  bits text[];
-  low integer;
-  high integer;
-  step integer;
-  named text := lower(field);
-  result integer[] := '{}';
-begin
-  for i in 1..coalesce(cardinality(names), 0) loop
-    named := regexp_replace(named, '\m' || names[i] || '\M', (i - 1 + lowest)::text, 'g');
-  end loop;
-  foreach part in array string_to_array(named, ',') loop
-    bits := regexp_match(part, '^(?:(\*)|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$');
-    if bits is null then
-      raise exception 'cron: "%" is not a field such as *, 5, 1-5, */15 or 0,30', field
-        using errcode = 'PR003';
-    end if;
-    step := coalesce(bits[4]::integer, 1);
-    low := case when bits[1] is not null then lowest else bits[2]::integer end;
-    high := case
-      when bits[1] is not null then highest
-      when bits[3] is not null then bits[3]::integer
-      when bits[4] is not null then highest
-      else low end;
-    if low < lowest or high > highest or low > high or step < 1 then
-      raise exception 'cron: "%" is outside % to %', part, lowest, highest using errcode = 'PR003';
-    end if;
-    result := result || array(select generate_series(low, high, step));
-  end loop;
-  return result;
-end
-$$;
-
--- The first time after a moment at which a cron line fires, on the calendar of a time zone. A time
--- that the calendar leaves out in spring is skipped, one that it repeats in autumn fires once.
-create or replace function pra_store.cron_next(cron text, time_zone text, after timestamptz)
-returns timestamptz
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  line text := case cron
-    when '@hourly' then '0 * * * *' when '@daily' then '0 0 * * *'
-    when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *'
-    when '@yearly' then '0 0 1 1 *' else btrim(cron) end;
-  fields text[] := regexp_split_to_array(line, '\s+');
-  minutes integer[];
-  hours integer[];
-  days integer[];
-  months integer[];
-  weekdays integer[];
-  local_after timestamp := after at time zone time_zone;
-  day date := local_after::date;
-  at timestamp;
-  moment timestamptz;
-begin
-  if cardinality(fields) <> 5 then
-    raise exception 'cron: "%" does not have the five fields minute, hour, day, month, weekday', cron
-      using errcode = 'PR003';
-  end if;
-  minutes := pra_store.cron_field(fields[1], 0, 59, '{}');
-  hours := pra_store.cron_field(fields[2], 0, 23, '{}');
-  days := pra_store.cron_field(fields[3], 1, 31, '{}');
-  months := pra_store.cron_field(
-    fields[4], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
-  weekdays := array(
-    select w % 7
-    from unnest(pra_store.cron_field(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}')) as w);
-  -- 29 February comes within eight years.
-  for ahead in 0..2930 loop
-    if extract(month from day)::integer = any(months) and (
-      -- crontab(5): where both days are given, either will do.
-      case
-        when fields[3] = '*' then extract(dow from day)::integer = any(weekdays)
-        when fields[5] = '*' then extract(day from day)::integer = any(days)
-        else extract(day from day)::integer = any(days)
-          or extract(dow from day)::integer = any(weekdays)
-      end
-    ) then
-      for at in
-        select day + make_interval(hours => h, mins => m)
-        from unnest(hours) as h, unnest(minutes) as m
-        order by 1
-      loop
-        moment := at at time zone time_zone;
-        continue when moment <= after or moment at time zone time_zone <> at;
-        return moment;
-      end loop;
-    end if;
-    day := day + 1;
-  end loop;
-  raise exception 'cron: "%" never fires', cron using errcode = 'PR003';
-end
-$$;
-
--- Makes a schedule, or changes it.
 create or replace function pra.schedule(
   name text, cron text, run bigint, kind text, arguments jsonb, time_zone text default 'UTC',
   catch_up text default 'last', queue text default 'default', priority integer default 0
@@ -147,6 +45,14 @@ $$;
 
 grant execute on function pra.schedule to pra_submit;
 
+comment on function pra.schedule is
+'Creates a schedule, or replaces the one of that name, and returns when it fires first.
+cron: minute, hour, day, month, weekday as in crontab(5), or @hourly, @daily, @weekly, @monthly,
+@yearly. time_zone: whose calendar, such as Europe/Berlin. catch_up: which of the times missed while no
+agent ran are made up for: all, last or none. Each firing enqueues a job of that kind in the run.
+Raises PR003 for a bad name, cron, time zone, catch_up or arguments that are no object, PR002 when there
+is no such run. Arguments are checked against the schema of the kind when a job is enqueued.';
+
 create or replace function pra.unschedule(name text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -162,7 +68,10 @@ $$;
 
 grant execute on function pra.unschedule to pra_submit;
 
--- Pausing keeps the times that pass from firing; resuming starts with the next one.
+comment on function pra.unschedule is
+'Removes a schedule; jobs that it enqueued stay.
+Raises PR002 when there is no such schedule.';
+
 create or replace function pra.pause_schedule(name text, paused boolean default true) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -180,7 +89,13 @@ $$;
 
 grant execute on function pra.pause_schedule to pra_submit;
 
--- Enqueues what is due. Each time of a schedule has an idempotency key: it makes one job, whoever looks.
+comment on function pra.pause_schedule is
+'Pauses a schedule, or with paused => false resumes it from the next time on: times that pass during
+a pause are not made up for.
+Raises PR002 when there is no such schedule.';
+
+-- Enqueues the jobs that are due, and returns their number. The time of firing is part of the
+-- idempotency key: each makes one job, however many agents call this.
 create or replace function pra_store.run_schedules() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -198,10 +113,10 @@ begin
   loop
     fires := s.next_at;
     made := s.last_job;
-    -- A thousand at a time: the next call goes on.
+    -- At most a thousand times for each call; the next call continues.
     for i in 1..1000 loop
       following := pra_store.cron_next(s.cron, s.time_zone, fires);
-      -- One that is less than a minute late has not been missed.
+      -- A time that is less than a minute late does not count as missed.
       if s.catch_up = 'all' or following > clock_timestamp()
         and (s.catch_up = 'last' or fires > clock_timestamp() - interval '1 minute') then
         begin
@@ -212,7 +127,7 @@ begin
               to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
           count := count + 1;
         exception
-          -- Agents call this at each beat: one schedule must not keep them from the rest.
+          -- Agents call this at each heartbeat: one bad schedule must not stop the others.
           when others then
             perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
               jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
@@ -225,5 +140,106 @@ begin
     set next_at = fires, last_at = clock_timestamp(), last_job = made where name = s.name;
   end loop;
   return count;
+end
+$$;
+
+-- First time after a moment at which a cron line fires, on the calendar of a time zone. A time that is
+-- left out in spring is skipped, one that is repeated in autumn fires once.
+create or replace function pra_store.cron_next(cron text, time_zone text, after timestamptz)
+returns timestamptz
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  line text := case cron
+    when '@hourly' then '0 * * * *' when '@daily' then '0 0 * * *'
+    when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *'
+    when '@yearly' then '0 0 1 1 *' else btrim(cron) end;
+  fields text[] := regexp_split_to_array(line, '\s+');
+  minutes integer[];
+  hours integer[];
+  days integer[];
+  months integer[];
+  weekdays integer[];
+  local_after timestamp := after at time zone time_zone;
+  day date := local_after::date;
+  at timestamp;
+  moment timestamptz;
+begin
+  if cardinality(fields) <> 5 then
+    raise exception 'cron: "%" does not have the five fields minute, hour, day, month, weekday', cron
+      using errcode = 'PR003';
+  end if;
+  minutes := pra_store.cron_field(fields[1], 0, 59, '{}');
+  hours := pra_store.cron_field(fields[2], 0, 23, '{}');
+  days := pra_store.cron_field(fields[3], 1, 31, '{}');
+  months := pra_store.cron_field(
+    fields[4], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+  weekdays := array(
+    select w % 7
+    from unnest(pra_store.cron_field(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}')) as w);
+  -- 29 February comes at least once in eight years.
+  for ahead in 0..2930 loop
+    if extract(month from day)::integer = any(months) and (
+      -- crontab(5): where both days are given, either suffices. 7 is Sunday, as is 0.
+      case
+        when fields[3] = '*' then extract(dow from day)::integer = any(weekdays)
+        when fields[5] = '*' then extract(day from day)::integer = any(days)
+        else extract(day from day)::integer = any(days)
+          or extract(dow from day)::integer = any(weekdays)
+      end
+    ) then
+      for at in
+        select day + make_interval(hours => h, mins => m)
+        from unnest(hours) as h, unnest(minutes) as m
+        order by 1
+      loop
+        moment := at at time zone time_zone;
+        continue when moment <= after or moment at time zone time_zone <> at;
+        return moment;
+      end loop;
+    end if;
+    day := day + 1;
+  end loop;
+  raise exception 'cron: "%" never fires', cron using errcode = 'PR003';
+end
+$$;
+
+-- Values of one field of a cron line, such as 0,30 or 1-5 or */15, in order of its parts. names: those
+-- of months or weekdays, which may stand for numbers from the lowest on.
+create or replace function pra_store.cron_field(field text, lowest integer, highest integer, names text[])
+returns integer[]
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  part text;
+  bits text[];
+  low integer;
+  high integer;
+  step integer;
+  named text := lower(field);
+  result integer[] := '{}';
+begin
+  for i in 1..coalesce(cardinality(names), 0) loop
+    named := regexp_replace(named, '\m' || names[i] || '\M', (i - 1 + lowest)::text, 'g');
+  end loop;
+  foreach part in array string_to_array(named, ',') loop
+    bits := regexp_match(part, '^(?:(\*)|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$');
+    if bits is null then
+      raise exception 'cron: "%" is not a field such as *, 5, 1-5, */15 or 0,30', field
+        using errcode = 'PR003';
+    end if;
+    step := coalesce(bits[4]::integer, 1);
+    low := case when bits[1] is not null then lowest else bits[2]::integer end;
+    high := case
+      when bits[1] is not null then highest
+      when bits[3] is not null then bits[3]::integer
+      when bits[4] is not null then highest
+      else low end;
+    if low < lowest or high > highest or low > high or step < 1 then
+      raise exception 'cron: "%" is outside % to %', part, lowest, highest using errcode = 'PR003';
+    end if;
+    result := result || array(select generate_series(low, high, step));
+  end loop;
+  return result;
 end
 $$;

@@ -6,21 +6,30 @@ returns timestamptz
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$ begin return greatest(expires_at, pg_postmaster_start_time() + lease); end $$;
 
--- Locks a live worker or raises PR001: an expired lease is never renewed, even if nobody has reaped
--- it yet. The agent then kills its stages and registers anew.
+-- A live worker, or PR001: an expired lease is never renewed, even if nobody has reaped it yet. The agent
+-- then kills its stages and registers anew.
+create or replace function pra_store.live_worker(worker bigint) returns pra_store.workers
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found_worker pra_store.workers;
+begin
+  select * into found_worker from pra_store.workers as w where w.id = worker;
+  if found_worker.id is null or found_worker.stopped_at is not null
+    or pra_store.lease_end(found_worker.lease_expires_at, found_worker.lease) <= clock_timestamp() then
+    raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
+  end if;
+  return found_worker;
+end
+$$;
+
+-- The same, its row locked until the transaction ends.
 create or replace function pra_store.hold_worker(worker bigint) returns pra_store.workers
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
-declare
-  held pra_store.workers;
 begin
-  select * into held from pra_store.workers where id = worker for no key update;
-  if held.id is null or held.stopped_at is not null
-    or pra_store.lease_end(held.lease_expires_at, held.lease) <= clock_timestamp() then
-    raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
-  end if;
-  return held;
+  perform from pra_store.workers as w where w.id = worker for no key update;
+  return pra_store.live_worker(worker);
 end
 $$;
 
@@ -59,6 +68,12 @@ $$;
 
 grant execute on function pra.register_worker to pra_worker;
 
+comment on function pra.register_worker is
+  'Registers an agent process as a worker; returns its number. labels: a JSON object of texts, which '
+  'requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it '
+  'runs at once. lease: how long it may stay silent, a second or more. Errors: PR003 for an argument that '
+  'cannot be.';
+
 create or replace function pra.deregister_worker(worker bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -67,7 +82,6 @@ declare
   held pra_store.jobs;
 begin
   perform pra_store.hold_worker(worker);
-  perform pra.stop_waiting(worker);
   for held in
     select * from pra_store.jobs
     where worker_id = worker and state = 'running' order by id for no key update
@@ -82,9 +96,10 @@ $$;
 
 grant execute on function pra.deregister_worker to pra_worker;
 
--- One beat for all jobs of a worker. Says of which of them something is asked: 'lost' kill it, it
--- belongs to another attempt or nobody; 'cancel' stop and report; 'timeout' likewise; 'preempt'
--- checkpoint and release, within so many seconds.
+comment on function pra.deregister_worker is
+  'Takes a worker out of service for good; what still runs there goes back into line without spending a try. '
+  'Errors: PR001 when its lease is over.';
+
 create or replace function pra.heartbeat(
   worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean default false
 ) returns table (job bigint, epoch bigint, ask text, seconds double precision)
@@ -132,7 +147,12 @@ $$;
 
 grant execute on function pra.heartbeat to pra_worker;
 
--- A worker that shall get no more work and give back what it has, each job by a preemption.
+comment on function pra.heartbeat is
+  'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is '
+  'asked: ''lost'' (kill it: it belongs to another attempt or nobody), ''cancel'' and ''timeout'' (stop and '
+  'report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims '
+  'nothing more. Errors: PR001 when the lease is over.';
+
 create or replace function pra.drain(worker bigint, grace interval default '60 seconds') returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -147,7 +167,6 @@ begin
   if not found then
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
   end if;
-  perform pra.stop_waiting(worker);
   for held in
     select id from pra_store.jobs where worker_id = worker and state = 'running' order by id
   loop
@@ -160,6 +179,11 @@ end
 $$;
 
 grant execute on function pra.drain to pra_submit;
+
+comment on function pra.drain is
+  'Takes a worker out of service: it gets no more jobs and is asked to give back what it runs, each job by a '
+  'preemption within the grace time. Returns how many jobs were asked. Errors: PR002 when there is no such live '
+  'worker.';
 
 create or replace function pra.undrain(worker bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -176,3 +200,6 @@ end
 $$;
 
 grant execute on function pra.undrain to pra_submit;
+
+comment on function pra.undrain is
+  'Lets a drained worker get jobs again. Errors: PR002 when there is no such live worker.';

@@ -1,6 +1,152 @@
--- Artifacts in the database.
+-- Artifacts in the database: bytes named by their SHA-256, stored once.
 
--- Artifacts. The same bytes are stored once; workers and submitters share the inner functions.
+create or replace function pra.put_artifact(
+  job bigint, epoch bigint, sha256 text, media_type text, bytes bytea
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.put_inline(sha256, media_type, bytes);
+end
+$$;
+
+grant execute on function pra.put_artifact to pra_worker;
+
+comment on function pra.put_artifact is
+'Stores bytes of at most 1 MiB (1048576) in the database, for an attempt. Bytes that are stored already
+count as touched.
+sha256: 64 lower-case hexadecimal digits. media_type: kept from the first call for these bytes.
+Raises PR001 when the attempt has lost its lease, PR003 for more bytes or a bad sha256, PR005 when the
+bytes have another sha256.';
+
+create or replace function pra.begin_artifact(
+  job bigint, epoch bigint, sha256 text, size bigint, media_type text
+) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  return pra_store.begin_upload(job, epoch, sha256, size, media_type);
+end
+$$;
+
+grant execute on function pra.begin_artifact to pra_worker;
+
+comment on function pra.begin_artifact is
+'Starts an upload to the database in chunks of 1 MiB, for an attempt, and returns its number; null when
+the bytes are stored already. sha256: 64 lower-case hexadecimal digits. size: bytes.
+Next: pra.put_artifact_chunk for each chunk, then pra.commit_artifact.
+Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
+
+create or replace function pra.put_artifact_chunk(
+  job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.put_chunk(upload, job, epoch, ordinal, bytes);
+end
+$$;
+
+grant execute on function pra.put_artifact_chunk to pra_worker;
+
+comment on function pra.put_artifact_chunk is
+'Stores a chunk of an upload of this attempt; sent again, it replaces the earlier one.
+ordinal: from 0. bytes: 1048576, of the last chunk the rest.
+Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR004 when the upload
+is committed, PR005 for a chunk of another size.';
+
+create or replace function pra.commit_artifact(job bigint, epoch bigint, upload bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.commit_upload(upload, job, epoch);
+end
+$$;
+
+grant execute on function pra.commit_artifact to pra_worker;
+
+comment on function pra.commit_artifact is
+'Makes a complete upload of this attempt an artifact. May be called again.
+The server checks the sha256 of uploads of up to 64 MiB, and the size alone of larger ones.
+Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR005 when bytes are
+missing or have another sha256.';
+
+create or replace function pra.submit_artifact(sha256 text, media_type text, bytes bytea) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin perform pra_store.put_inline(sha256, media_type, bytes); end $$;
+
+grant execute on function pra.submit_artifact to pra_submit;
+
+comment on function pra.submit_artifact is
+'Stores bytes of at most 1 MiB in the database, outside any attempt: pra.put_artifact for submitters.
+Raises PR003 for more bytes or a bad sha256, PR005 when the bytes have another sha256.';
+
+create or replace function pra.begin_submission(sha256 text, size bigint, media_type text) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin return pra_store.begin_upload(null, null, sha256, size, media_type); end $$;
+
+grant execute on function pra.begin_submission to pra_submit;
+
+comment on function pra.begin_submission is
+'Starts an upload to the database in chunks of 1 MiB, outside any attempt, and returns its number; null
+when the bytes are stored already. Next: pra.submit_chunk, then pra.commit_submission.
+Raises PR003 for a bad sha256.';
+
+create or replace function pra.submit_chunk(upload bigint, ordinal integer, bytes bytea) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin perform pra_store.put_chunk(upload, null, null, ordinal, bytes); end $$;
+
+grant execute on function pra.submit_chunk to pra_submit;
+
+comment on function pra.submit_chunk is
+'Stores a chunk of an upload that pra.begin_submission started; sent again, it replaces the earlier one.
+ordinal: from 0. bytes: 1048576, of the last chunk the rest.
+Raises PR002 when there is no such upload, PR004 when it is committed, PR005 for a chunk of another
+size.';
+
+create or replace function pra.commit_submission(upload bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$ begin perform pra_store.commit_upload(upload, null, null); end $$;
+
+grant execute on function pra.commit_submission to pra_submit;
+
+comment on function pra.commit_submission is
+'Makes a complete upload that pra.begin_submission started an artifact. May be called again.
+Raises PR002 when there is no such upload, PR005 when bytes are missing or have another sha256.';
+
+create or replace function pra.artifact_chunk(sha256 text, ordinal integer) returns bytea
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  kept pra_store.artifacts;
+begin
+  select * into kept from pra_store.artifacts as a
+  where a.sha256 = pra_store.digest(artifact_chunk.sha256);
+  if not found then
+    raise exception 'there is no artifact %', artifact_chunk.sha256 using errcode = 'PR002';
+  end if;
+  if kept.upload_id is null then
+    return case when ordinal = 0 then kept.bytes end;
+  end if;
+  return (
+    select c.bytes from pra_store.artifact_chunks as c
+    where c.upload_id = kept.upload_id and c.ordinal = artifact_chunk.ordinal);
+end
+$$;
+
+grant execute on function pra.artifact_chunk to pra_submit, pra_worker, pra_read;
+
+comment on function pra.artifact_chunk is
+'Returns bytes of an artifact in the database, from ordinal * 1048576 on, at most 1 MiB; null past its
+end and for an artifact in another store. pra.artifacts tells the number of chunks.
+Raises PR002 when there is no such artifact, PR003 for a bad sha256.';
+
+-- Digest of 64 lower-case hexadecimal digits, or PR003.
 create or replace function pra_store.digest(sha256 text) returns bytea
 language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -13,7 +159,7 @@ begin
 end
 $$;
 
--- Whether the store has these bytes. Then they are safe from collection for a grace period.
+-- True when these bytes are stored already; then garbage collection spares them for its grace period.
 create or replace function pra_store.touch(sha256 bytea) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -24,7 +170,7 @@ begin
 end
 $$;
 
--- The digest of a stored artifact, or PR002 that names what refers to it.
+-- Digest of a stored artifact, or PR002 that names the referrer.
 create or replace function pra_store.stored_artifact(sha256 text, referrer text) returns bytea
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -40,6 +186,7 @@ begin
 end
 $$;
 
+-- Stores bytes of at most 1 MiB in the row of the artifact.
 create or replace function pra_store.put_inline(sha256 text, media_type text, bytes bytea)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -61,6 +208,8 @@ begin
 end
 $$;
 
+-- Starts an upload in chunks, for an attempt or, with null for both, a submitter. Null when the bytes are
+-- stored already.
 create or replace function pra_store.begin_upload(
   job bigint, epoch bigint, sha256 text, size bigint, media_type text
 ) returns bigint
@@ -81,6 +230,7 @@ begin
 end
 $$;
 
+-- Stores a chunk of an upload: 1 MiB, the last one less.
 create or replace function pra_store.put_chunk(
   upload bigint, job bigint, epoch bigint, ordinal integer, bytes bytea
 ) returns void
@@ -110,7 +260,8 @@ begin
 end
 $$;
 
--- Up to 64 MiB the server checks the hash itself; beyond that the size, and every reader checks.
+-- Makes a complete upload an artifact. Up to 64 MiB the server checks the SHA-256; of larger uploads it
+-- checks the size alone, since hashing needs all bytes in one value, and every reader checks.
 create or replace function pra_store.commit_upload(upload bigint, job bigint, epoch bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -142,107 +293,8 @@ begin
   values (target.sha256, target.size, target.media_type, upload)
   on conflict (sha256) do nothing;
   if not found and not exists (select from pra_store.artifacts as a where a.upload_id = upload) then
-    -- Somebody stored the same bytes first.
+    -- Another upload of the same bytes was committed first.
     delete from pra_store.artifact_chunks as c where c.upload_id = upload;
   end if;
 end
 $$;
-
-create or replace function pra.put_artifact(
-  job bigint, epoch bigint, sha256 text, media_type text, bytes bytea
-) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform pra_store.hold(job, epoch, false);
-  perform pra_store.put_inline(sha256, media_type, bytes);
-end
-$$;
-
-grant execute on function pra.put_artifact to pra_worker;
-
--- Starts an upload; null when the store has these bytes already.
-create or replace function pra.begin_artifact(
-  job bigint, epoch bigint, sha256 text, size bigint, media_type text
-) returns bigint
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform pra_store.hold(job, epoch, false);
-  return pra_store.begin_upload(job, epoch, sha256, size, media_type);
-end
-$$;
-
-grant execute on function pra.begin_artifact to pra_worker;
-
-create or replace function pra.put_artifact_chunk(
-  job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea
-) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform pra_store.hold(job, epoch, false);
-  perform pra_store.put_chunk(upload, job, epoch, ordinal, bytes);
-end
-$$;
-
-grant execute on function pra.put_artifact_chunk to pra_worker;
-
-create or replace function pra.commit_artifact(job bigint, epoch bigint, upload bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform pra_store.hold(job, epoch, false);
-  perform pra_store.commit_upload(upload, job, epoch);
-end
-$$;
-
-grant execute on function pra.commit_artifact to pra_worker;
-
-create or replace function pra.submit_artifact(sha256 text, media_type text, bytes bytea) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$ begin perform pra_store.put_inline(sha256, media_type, bytes); end $$;
-
-grant execute on function pra.submit_artifact to pra_submit;
-
-create or replace function pra.begin_submission(sha256 text, size bigint, media_type text) returns bigint
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$ begin return pra_store.begin_upload(null, null, sha256, size, media_type); end $$;
-
-grant execute on function pra.begin_submission to pra_submit;
-
-create or replace function pra.submit_chunk(upload bigint, ordinal integer, bytes bytea) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$ begin perform pra_store.put_chunk(upload, null, null, ordinal, bytes); end $$;
-
-grant execute on function pra.submit_chunk to pra_submit;
-
-create or replace function pra.commit_submission(upload bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$ begin perform pra_store.commit_upload(upload, null, null); end $$;
-
-grant execute on function pra.commit_submission to pra_submit;
-
--- The bytes [ordinal * 1048576, ...) of an artifact; null past its end.
-create or replace function pra.artifact_chunk(sha256 text, ordinal integer) returns bytea
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-  kept pra_store.artifacts;
-begin
-  select * into kept from pra_store.artifacts as a
-  where a.sha256 = pra_store.digest(artifact_chunk.sha256);
-  if not found then
-    raise exception 'there is no artifact %', artifact_chunk.sha256 using errcode = 'PR002';
-  end if;
-  if kept.upload_id is null then
-    return case when ordinal = 0 then kept.bytes end;
-  end if;
-  return (
-    select c.bytes from pra_store.artifact_chunks as c
-    where c.upload_id = kept.upload_id and c.ordinal = artifact_chunk.ordinal);
-end
-$$;
-
-grant execute on function pra.artifact_chunk to pra_submit, pra_worker, pra_read;

@@ -1,7 +1,5 @@
--- Checkpoints.
+-- Checkpoints: registration and retention.
 
--- Files are [{"name": ..., "sha256": ...}]; they must be stored. A checkpoint exists when this is
--- committed. Registered again by the same attempt it must be the same, and counts once.
 create or replace function pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb)
 returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -45,10 +43,13 @@ $$;
 
 grant execute on function pra.register_checkpoint to pra_worker;
 
--- Drops checkpoints of finished and running jobs but the last ones, the best ones by a series, and
--- those at multiples of a step. The newest of each job always stays: it is what a job goes on from.
--- A checkpoint's value is the mean of the surviving series since the surviving checkpoint before it, of
--- whichever attempt either is; one that no attempt went on from is never among the best.
+comment on function pra.register_checkpoint is
+'Registers a checkpoint of an attempt, whose files are stored already, and returns its number. Registered
+again by the same attempt with the same files, it counts once.
+step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one.
+Raises PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
+stored, PR004 when the attempt has registered other files at this step.';
+
 create or replace function pra.retain_checkpoints(
   run bigint, keep_last integer default 1, keep_best integer default 0, metric text default 'loss',
   keep_every bigint default null, dry boolean default false
@@ -56,8 +57,6 @@ create or replace function pra.retain_checkpoints(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
-declare
-  up boolean := pra_store.better(metric) = 'up';
 begin
   if keep_last is null or keep_last < 1 then
     raise exception 'keep_last: %, must be 1 or more: a job goes on from its newest', keep_last
@@ -71,45 +70,13 @@ begin
     id bigint, job_id bigint, epoch bigint, step bigint, reason text) on commit drop;
   delete from pg_temp.verdicts;
   insert into pg_temp.verdicts (id, job_id, epoch, step, reason)
-  with lasting as (
-    select c.id, c.job_id, c.epoch, c.step,
-      row_number() over (partition by c.job_id order by c.epoch desc, c.step desc) as age,
-      not exists (select from pra_store.metric_ranges as r where r.job_id = c.job_id) or exists (
-        select from pra_store.metric_ranges as r
-        where r.job_id = c.job_id and r.epoch = c.epoch and c.step > r.from_step
-          and c.step <= r.to_step) as survives
-    from pra_store.checkpoints as c
-    join pra_store.jobs as j on j.id = c.job_id
-    where run is null or j.run_id = run
-  ), ranged as (
-    select l.*,
-      coalesce(lag(l.step) over (partition by l.job_id, l.survives order by l.step), 0) as since
-    from lasting as l
-  ), ranked as (
-    select r.*,
-      (select avg(m.value)
-       from pra_store.metrics as m
-       join pra_store.metric_names as n on n.id = m.name_id and n.name = metric
-       join pra_store.metric_ranges as s
-         on s.job_id = m.job_id and s.epoch = m.epoch and m.step >= s.from_step and m.step < s.to_step
-       where m.job_id = r.job_id and m.value <> 'NaN' and m.step < r.step and m.step >= r.since
-         and r.survives
-      ) as value
-    from ranged as r
-  ), rated as (
-    select r.*,
-      row_number() over (
-        partition by r.job_id order by case when up then -r.value else r.value end nulls last, r.step
-      ) as rank
-    from ranked as r
-  )
   select r.id, r.job_id, r.epoch, r.step,
     case
       when r.age <= keep_last then 'last'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step % keep_every = 0 then 'every'
     end
-  from rated as r;
+  from pra_store.rated_checkpoints(run, metric) as r;
   if not dry then
     delete from pra_store.checkpoint_files as f using pg_temp.verdicts as v
     where f.checkpoint_id = v.id and v.reason is null;
@@ -119,5 +86,62 @@ begin
   return query
     select v.job_id, v.epoch, v.step, v.reason is not null, v.reason
     from pg_temp.verdicts as v order by v.job_id, v.epoch, v.step;
+end
+$$;
+
+comment on function pra.retain_checkpoints is
+'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
+it: last, best or every. dry: only returns the rows. The bytes go with pra.collect_garbage.
+Of each job these stay: the keep_last newest (1 or more; a job goes on from its newest), the keep_best
+best by the mean of the metric since the checkpoint before, and those at multiples of keep_every steps.
+A checkpoint of a series that was abandoned is never among the best. Granted to no role but pra_owner.
+Raises PR003 for a number out of range.';
+
+-- Checkpoints of a run, of all runs for null: age and rank by a metric within the job, each from 1. The
+-- value is the mean of the surviving series since the surviving checkpoint before, whichever attempts
+-- wrote them; null for a checkpoint that no attempt continued from.
+create or replace function pra_store.rated_checkpoints(run bigint, metric text)
+returns table (
+  id bigint, job_id bigint, epoch bigint, step bigint, age bigint, rank bigint, value double precision)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  up boolean := pra_store.better(metric) = 'up';
+begin
+  return query
+    with lasting as (
+      select c.id, c.job_id, c.epoch, c.step,
+        row_number() over (partition by c.job_id order by c.epoch desc, c.step desc) as age,
+        not exists (select from pra_store.metric_ranges as r where r.job_id = c.job_id) or exists (
+          select from pra_store.metric_ranges as r
+          where r.job_id = c.job_id and r.epoch = c.epoch and c.step > r.from_step
+            and c.step <= r.to_step) as survives
+      from pra_store.checkpoints as c
+      join pra_store.jobs as j on j.id = c.job_id
+      where run is null or j.run_id = run
+    ), ranged as (
+      select l.*,
+        coalesce(lag(l.step) over (partition by l.job_id, l.survives order by l.step), 0) as since
+      from lasting as l
+    ), ranked as (
+      select r.*,
+        (select avg(m.value)
+         from pra_store.metrics as m
+         join pra_store.metric_names as n on n.id = m.name_id and n.name = metric
+         join pra_store.metric_ranges as s
+           on s.job_id = m.job_id and s.epoch = m.epoch and m.step >= s.from_step
+             and m.step < s.to_step
+         where m.job_id = r.job_id and m.value <> 'NaN' and m.step < r.step and m.step >= r.since
+           and r.survives
+        ) as value
+      from ranged as r
+    )
+    select r.id, r.job_id, r.epoch, r.step, r.age,
+      row_number() over (
+        partition by r.job_id
+        order by case when up then -r.value else r.value end nulls last, r.step),
+      r.value
+    from ranked as r;
 end
 $$;

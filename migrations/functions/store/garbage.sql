@@ -1,25 +1,5 @@
 -- Garbage collection of artifacts.
 
--- Digests among the arguments of jobs, of elements and of schedules.
-create or replace function pra_store.named_artifacts() returns table (sha256 bytea)
-language sql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-  select decode(v #>> '{}', 'hex')
-  from (
-    select j.arguments from pra_store.jobs as j
-    union all
-    select e.arguments from pra_store.element_arguments as e
-    union all
-    select s.arguments from pra_store.schedules as s
-  ) as a
-  cross join jsonb_path_query(
-    a.arguments, '$.** ? (@.type() == "string" && @ like_regex "^[0-9a-f]{64}$")') as v
-$$;
-
--- Forgets artifacts that nothing refers to and that nobody touched within the grace period, nor since
--- the oldest running attempt began: what an attempt stores is referred to when it finishes. Bytes in
--- the database go at once, objects of other stores are marked: pra.next_doomed gives them out.
--- References are outputs, checkpoints, images, and what pra_store.named_artifacts finds.
 create or replace function pra.collect_garbage(grace interval default '1 day', dry boolean default false)
 returns table (what text, number bigint, bytes bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -28,6 +8,7 @@ as $$
 declare
   before timestamptz;
 begin
+  -- An artifact that a running attempt stored is referred to only when the attempt finishes.
   select least(clock_timestamp() - grace, min(a.started_at)) into before
   from pra_store.attempts as a where a.ended_at is null;
   create temp table if not exists garbage (
@@ -77,8 +58,14 @@ begin
 end
 $$;
 
--- Locks an object that is to be deleted from its store, until the transaction ends; whoever wants to
--- write the same bytes waits for that. In the same transaction pra.forget_object, after the deletion.
+comment on function pra.collect_garbage is
+'Deletes artifacts that nothing refers to and that were not touched within grace, nor since the oldest
+running attempt began; and uploads that were left unfinished for so long. dry: only counts them.
+References: outputs, checkpoints, images, and SHA-256 texts in arguments of jobs and schedules.
+Bytes in the database go at once; objects of other stores are marked for pra.next_doomed.
+Returns what (artifacts, unfinished uploads, unfinished objects) with number and bytes. Granted to no
+role but pra_owner.';
+
 create or replace function pra.next_doomed(after text default '')
 returns table (store integer, location text, sha256 text)
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -89,4 +76,40 @@ as $$
   order by o.sha256
   limit 1
   for update of o skip locked;
+$$;
+
+comment on function pra.next_doomed is
+'Returns the first object, by sha256 after the given one, that is to be deleted from a store outside the
+database, and locks it until the transaction ends: writers of the same bytes wait. No row when none is
+left, or others hold them.
+Next, in the same transaction: delete the object, then pra.forget_object. Granted to no role but
+pra_owner.';
+
+create or replace function pra.forget_object(store integer, sha256 text) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  delete from pra_store.objects as o
+  where o.store_id = store and o.sha256 = pra_store.digest(forget_object.sha256)
+    and o.state = 'deleting';
+$$;
+
+comment on function pra.forget_object is
+'Removes the row of an object that was deleted from its store; no effect on an object that pra.next_doomed
+does not give out. Granted to no role but pra_owner.
+Raises PR003 for a bad sha256.';
+
+-- Digests that appear as texts in the arguments of jobs, of elements of arrays, or of schedules.
+create or replace function pra_store.named_artifacts() returns table (sha256 bytea)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select decode(v #>> '{}', 'hex')
+  from (
+    select j.arguments from pra_store.jobs as j
+    union all
+    select e.arguments from pra_store.element_arguments as e
+    union all
+    select s.arguments from pra_store.schedules as s
+  ) as a
+  cross join jsonb_path_query(
+    a.arguments, '$.** ? (@.type() == "string" && @ like_regex "^[0-9a-f]{64}$")') as v
 $$;

@@ -1,8 +1,5 @@
--- Logs.
+-- Logs: the output of attempts, in chunks.
 
--- Appends what a stage printed; sent again under the same ordinal it counts once. The one write
--- that is also allowed within a minute after its attempt ended in order, for the last lines are read
--- when the stage has gone: but only while it is the job's latest attempt and its worker is alive.
 create or replace function pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -10,6 +7,8 @@ as $$
 #variable_conflict use_column
 begin
   perform from pra_store.jobs as j where j.id = job for share;
+  -- Unlike other writes also for a minute after the end, since the last lines are read when the stage
+  -- has ended; but only for the latest attempt of the job, and only from a live worker.
   if not exists (
     select
     from pra_store.attempts as a
@@ -32,7 +31,12 @@ $$;
 
 grant execute on function pra.append_log to pra_worker;
 
--- What an attempt printed: its chunks after an ordinal; without an epoch, of the latest attempt.
+comment on function pra.append_log is
+'Appends a chunk to the log of an attempt; sent again with the same ordinal, it counts once.
+ordinal: from 0. bytes: 1 to 1048576. Allowed while the attempt runs and for a minute after it ended,
+unless it was lost.
+Raises PR001 when the attempt may write no more.';
+
 create or replace function pra.read_log(job bigint, epoch bigint default null, after integer default -1)
 returns table (epoch bigint, ordinal integer, at timestamptz, bytes bytea)
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -47,3 +51,8 @@ as $$
 $$;
 
 grant execute on function pra.read_log to pra_submit, pra_worker, pra_read;
+
+comment on function pra.read_log is
+'Returns the log of an attempt in chunks, in order. epoch: the latest attempt by default. after: only
+chunks with a higher ordinal; -1, the default, for all. No rows when there is no such job, attempt or
+output.';

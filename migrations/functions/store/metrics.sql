@@ -1,112 +1,11 @@
 -- Metrics: batches, series, lineage.
 
--- Makes the partition of a month. Attached, not created as one: that needs no lock against inserts.
-create or replace function pra_store.ensure_metric_partition(at timestamptz) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  month timestamp := date_trunc('month', at at time zone 'UTC');
-  name text := 'metrics_' || to_char(month, 'YYYYMM');
-begin
-  if to_regclass('pra_store.' || name) is not null then
-    return;
-  end if;
-  perform pg_advisory_xact_lock(hashtext('pra_store.metrics partitions'));
-  if to_regclass('pra_store.' || name) is not null then
-    return;
-  end if;
-  execute format('create table pra_store.%I (like pra_store.metrics including defaults)', name);
-  execute format(
-    'alter table pra_store.metrics attach partition pra_store.%I for values from (%L) to (%L)',
-    name, month || '+00', (month + interval '1 month') || '+00');
-end
-$$;
-
--- Which way a series is better: up for what measures likeness or correctness, else down.
-create or replace function pra_store.better(name text) returns text
-language sql immutable security definer set search_path = pg_catalog, pg_temp
-as $$
-  select case
-    when name ~* '(^|[._/-])(psnr|ssim|accuracy|acc|top1|top5|precision|recall|coverage|density|inception|is)([._/-]|$)'
-      then 'up'
-    else 'down'
-  end;
-$$;
-
-create or replace function pra_store.set_better() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  new.better := pra_store.better(new.name);
-  return new;
-end
-$$;
-
-create or replace trigger set_better before insert on pra_store.metric_names
-for each row execute function pra_store.set_better();
-
--- Adds points of one series to its summary. Of equal values the earlier step counts, of equal steps
--- the later point.
-create or replace function pra_store.add_to_summary(added pra_store.metric_summaries) returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp
-as $$
-  insert into pra_store.metric_summaries as s (
-    job_id, name_id, points, not_finite, last_step, last_value,
-    min_step, min_value, max_step, max_value)
-  values (
-    added.job_id, added.name_id, added.points, added.not_finite, added.last_step, added.last_value,
-    added.min_step, added.min_value, added.max_step, added.max_value)
-  on conflict (job_id, name_id) do update
-  set points = s.points + excluded.points,
-      not_finite = s.not_finite + excluded.not_finite,
-      last_step = greatest(s.last_step, excluded.last_step),
-      last_value = case
-        when excluded.last_step >= s.last_step then excluded.last_value else s.last_value end,
-      min_step = case
-        when s.min_value is null or excluded.min_value < s.min_value then excluded.min_step
-        else s.min_step end,
-      min_value = least(s.min_value, excluded.min_value),
-      max_step = case
-        when s.max_value is null or excluded.max_value > s.max_value then excluded.max_step
-        else s.max_step end,
-      max_value = greatest(s.max_value, excluded.max_value),
-      updated_at = clock_timestamp();
-$$;
-
--- Summaries of a job from its surviving points. One pass over them: for an attempt that leaves a
--- part of an earlier series behind.
-create or replace function pra_store.rebuild_summaries(job bigint) returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp
-as $$
-  delete from pra_store.metric_summaries as s where s.job_id = job;
-  insert into pra_store.metric_summaries (
-    job_id, name_id, points, not_finite, last_step, last_value,
-    min_step, min_value, max_step, max_value)
-  select
-    job, m.name_id, count(*),
-    count(*) filter (where m.value in ('NaN', 'Infinity', '-Infinity')),
-    max(m.step), (array_agg(m.value order by m.step desc))[1],
-    (array_agg(m.step order by m.value, m.step) filter (where m.value <> 'NaN'))[1],
-    min(m.value) filter (where m.value <> 'NaN'),
-    (array_agg(m.step order by m.value desc, m.step) filter (where m.value <> 'NaN'))[1],
-    max(m.value) filter (where m.value <> 'NaN')
-  from pra_store.metrics as m
-  join pra_store.metric_ranges as r
-    on r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step
-  where m.job_id = job
-  group by m.name_id;
-$$;
-
--- Moves a staged batch to the series. Batches of an attempt are numbered upwards from 1; one that
--- was absorbed before is dropped, so a sender that did not hear the answer sends it again. Returns the
--- number of points taken. Best in one transaction with the COPY that staged it.
 create or replace function pra.absorb_metrics(job bigint, epoch bigint, batch bigint) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
   mine pra_store.attempts;
-  arrived timestamptz := clock_timestamp();
   taken bigint;
   highest bigint;
 begin
@@ -125,56 +24,8 @@ begin
     perform pra_store.write_ranges(job, mine.epoch);
   end if;
 
-  insert into pra_store.metric_names (name)
-  select distinct s.name from pra_store.metric_staging as s
-  where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch
-    and not exists (select from pra_store.metric_names as n where n.name = s.name)
-  order by s.name
-  on conflict do nothing;
-
-  perform pra_store.ensure_metric_partition(arrived);
-  insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
-  select arrived, job, mine.epoch, n.id, p.step, p.value
-  from pra_store.metric_staging as s
-  join pra_store.metric_names as n on n.name = s.name
-  cross join unnest(s.steps, s."values") as p (step, value)
-  where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch;
-  get diagnostics taken = row_count;
-
-  -- In the order of names, as everybody locks them.
-  perform pra_store.add_to_summary(row(added.*)::pra_store.metric_summaries)
-  from (
-    select
-      job as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
-      l.value as last_value, low.step as min_step, low.value as min_value, high.step as max_step,
-      high.value as max_value, arrived as updated_at
-    from pra_store.metric_staging as s
-    join pra_store.metric_names as n on n.name = s.name
-    cross join lateral (
-      select count(*) as points,
-        count(*) filter (where p.value in ('NaN', 'Infinity', '-Infinity')) as not_finite
-      from unnest(s.steps, s."values") as p (step, value)
-      where p.step >= mine.from_step
-    ) as t
-    cross join lateral (
-      select p.step, p.value
-      from unnest(s.steps, s."values") with ordinality as p (step, value, place)
-      where p.step >= mine.from_step
-      order by p.step desc, p.place desc limit 1
-    ) as l
-    left join lateral (
-      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
-      where p.step >= mine.from_step and p.value <> 'NaN'
-      order by p.value, p.step limit 1
-    ) as low on true
-    left join lateral (
-      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
-      where p.step >= mine.from_step and p.value <> 'NaN'
-      order by p.value desc, p.step limit 1
-    ) as high on true
-    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch
-    order by n.id
-  ) as added;
+  taken := pra_store.insert_points(job, epoch, batch);
+  perform pra_store.summarize_batch(job, epoch, batch, mine.from_step);
 
   with gone as (
     delete from pra_store.metric_staging as s
@@ -192,30 +43,14 @@ $$;
 
 grant execute on function pra.absorb_metrics to pra_worker;
 
--- The steps that survive, following an attempt back through what it continues; then the summaries.
-create or replace function pra_store.write_ranges(job bigint, head bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-begin
-  delete from pra_store.metric_ranges where job_id = job;
-  insert into pra_store.metric_ranges (job_id, epoch, from_step, to_step)
-  with recursive chain (epoch, continues_epoch, from_step, to_step) as (
-    select a.epoch, a.continues_epoch, a.from_step, 9223372036854775807
-    from pra_store.attempts as a
-    where a.job_id = job and a.epoch = head
-    union all
-    select a.epoch, a.continues_epoch, a.from_step, least(c.from_step, c.to_step)
-    from chain as c
-    join pra_store.attempts as a on a.job_id = job and a.epoch = c.continues_epoch
-  )
-  select job, epoch, from_step, to_step from chain where from_step < to_step;
-  perform pra_store.rebuild_summaries(job);
-end
-$$;
+comment on function pra.absorb_metrics is
+'Moves a batch of metrics from pra_store.metric_staging, where COPY wrote it, to the series of an attempt
+and brings the summaries up to date; returns the number of points. Best in the transaction of the COPY.
+batch: numbered upwards from 1 within the attempt. A batch that was absorbed already is dropped and
+counts 0, so that a sender that missed the answer can send it again.
+An attempt that has not called pra.continue_from starts its series at step 0.
+Raises PR001 when the attempt has lost its lease.';
 
--- Declares that this attempt's series starts at a step, before it the series of an earlier attempt.
--- Without an earlier attempt it starts from scratch. Once per attempt, before its first metric.
 create or replace function pra.continue_from(
   job bigint, epoch bigint, from_epoch bigint default null, step bigint default 0
 ) returns void
@@ -255,6 +90,13 @@ $$;
 
 grant execute on function pra.continue_from to pra_worker;
 
+comment on function pra.continue_from is
+'Declares where the series of an attempt starts: at step, and before it the series of the earlier attempt
+from_epoch; without from_epoch, from scratch. Once per attempt, before its first metric; the same
+declaration again has no effect.
+Raises PR001 when the attempt has lost its lease, PR002 when from_epoch has no series or is not earlier,
+PR003 for a negative step, PR004 when the attempt has declared something else or has metrics.';
+
 create or replace function pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -271,3 +113,203 @@ end
 $$;
 
 grant execute on function pra.progress to pra_worker;
+
+comment on function pra.progress is
+'Records the progress of a job: done of total units, each 0 or more. unit: such as steps, cut to 40
+characters. pra.jobs shows the latest.
+Raises PR001 when the attempt has lost its lease.';
+
+-- Inserts the points of a staged batch, and returns their number.
+create or replace function pra_store.insert_points(job bigint, epoch bigint, batch bigint) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  arrived timestamptz := clock_timestamp();
+  taken bigint;
+begin
+  insert into pra_store.metric_names (name)
+  select distinct s.name from pra_store.metric_staging as s
+  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch
+    and not exists (select from pra_store.metric_names as n where n.name = s.name)
+  order by s.name
+  on conflict do nothing;
+
+  perform pra_store.ensure_metric_partition(arrived);
+  insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
+  select arrived, job, insert_points.epoch, n.id, p.step, p.value
+  from pra_store.metric_staging as s
+  join pra_store.metric_names as n on n.name = s.name
+  cross join unnest(s.steps, s."values") as p (step, value)
+  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch;
+  get diagnostics taken = row_count;
+  return taken;
+end
+$$;
+
+-- Adds the points of a staged batch from a step on to the summaries of their series.
+create or replace function pra_store.summarize_batch(
+  job bigint, epoch bigint, batch bigint, from_step bigint
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  -- In the order of names, in which every function locks the summaries.
+  perform pra_store.add_to_summary(row(added.*)::pra_store.metric_summaries)
+  from (
+    select
+      job as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
+      l.value as last_value, low.step as min_step, low.value as min_value, high.step as max_step,
+      high.value as max_value, clock_timestamp() as updated_at
+    from pra_store.metric_staging as s
+    join pra_store.metric_names as n on n.name = s.name
+    cross join lateral (
+      select count(*) as points,
+        count(*) filter (where p.value in ('NaN', 'Infinity', '-Infinity')) as not_finite
+      from unnest(s.steps, s."values") as p (step, value)
+      where p.step >= from_step
+    ) as t
+    cross join lateral (
+      select p.step, p.value
+      from unnest(s.steps, s."values") with ordinality as p (step, value, place)
+      where p.step >= from_step
+      order by p.step desc, p.place desc limit 1
+    ) as l
+    left join lateral (
+      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
+      where p.step >= from_step and p.value <> 'NaN'
+      order by p.value, p.step limit 1
+    ) as low on true
+    left join lateral (
+      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
+      where p.step >= from_step and p.value <> 'NaN'
+      order by p.value desc, p.step limit 1
+    ) as high on true
+    where s.job_id = job and s.epoch = summarize_batch.epoch and s.batch = summarize_batch.batch
+    order by n.id
+  ) as added;
+end
+$$;
+
+-- Adds points of one series to its summary. Among equal values the earliest step counts, among equal
+-- steps the latest point.
+create or replace function pra_store.add_to_summary(added pra_store.metric_summaries) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  insert into pra_store.metric_summaries as s (
+    job_id, name_id, points, not_finite, last_step, last_value,
+    min_step, min_value, max_step, max_value)
+  values (
+    added.job_id, added.name_id, added.points, added.not_finite, added.last_step, added.last_value,
+    added.min_step, added.min_value, added.max_step, added.max_value)
+  on conflict (job_id, name_id) do update
+  set points = s.points + excluded.points,
+      not_finite = s.not_finite + excluded.not_finite,
+      last_step = greatest(s.last_step, excluded.last_step),
+      last_value = case
+        when excluded.last_step >= s.last_step then excluded.last_value else s.last_value end,
+      min_step = case
+        when s.min_value is null or excluded.min_value < s.min_value then excluded.min_step
+        else s.min_step end,
+      min_value = least(s.min_value, excluded.min_value),
+      max_step = case
+        when s.max_value is null or excluded.max_value > s.max_value then excluded.max_step
+        else s.max_step end,
+      max_value = greatest(s.max_value, excluded.max_value),
+      updated_at = clock_timestamp();
+$$;
+
+-- Writes the ranges of steps that survive of each attempt of a job, from its latest attempt back through
+-- those that it continues; then the summaries.
+create or replace function pra_store.write_ranges(job bigint, head bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  delete from pra_store.metric_ranges where job_id = job;
+  insert into pra_store.metric_ranges (job_id, epoch, from_step, to_step)
+  with recursive chain (epoch, continues_epoch, from_step, to_step) as (
+    select a.epoch, a.continues_epoch, a.from_step, 9223372036854775807
+    from pra_store.attempts as a
+    where a.job_id = job and a.epoch = head
+    union all
+    select a.epoch, a.continues_epoch, a.from_step, least(c.from_step, c.to_step)
+    from chain as c
+    join pra_store.attempts as a on a.job_id = job and a.epoch = c.continues_epoch
+  )
+  select job, epoch, from_step, to_step from chain where from_step < to_step;
+  perform pra_store.rebuild_summaries(job);
+end
+$$;
+
+-- Computes the summaries of a job anew from its surviving points, for an attempt that leaves a part of
+-- an earlier series behind.
+create or replace function pra_store.rebuild_summaries(job bigint) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  delete from pra_store.metric_summaries as s where s.job_id = job;
+  insert into pra_store.metric_summaries (
+    job_id, name_id, points, not_finite, last_step, last_value,
+    min_step, min_value, max_step, max_value)
+  select
+    job, m.name_id, count(*),
+    count(*) filter (where m.value in ('NaN', 'Infinity', '-Infinity')),
+    max(m.step), (array_agg(m.value order by m.step desc))[1],
+    (array_agg(m.step order by m.value, m.step) filter (where m.value <> 'NaN'))[1],
+    min(m.value) filter (where m.value <> 'NaN'),
+    (array_agg(m.step order by m.value desc, m.step) filter (where m.value <> 'NaN'))[1],
+    max(m.value) filter (where m.value <> 'NaN')
+  from pra_store.metrics as m
+  join pra_store.metric_ranges as r
+    on r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step
+  where m.job_id = job
+  group by m.name_id;
+$$;
+
+-- Makes the partition of the month of a moment. A table that is attached, unlike one that is created as a
+-- partition, needs no lock against inserts.
+create or replace function pra_store.ensure_metric_partition(at timestamptz) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  month timestamp := date_trunc('month', at at time zone 'UTC');
+  name text := 'metrics_' || to_char(month, 'YYYYMM');
+begin
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtext('pra_store.metrics partitions'));
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  execute format('create table pra_store.%I (like pra_store.metrics including defaults)', name);
+  execute format(
+    'alter table pra_store.metrics attach partition pra_store.%I for values from (%L) to (%L)',
+    name, month || '+00', (month + interval '1 month') || '+00');
+end
+$$;
+
+-- Direction in which a series improves: up for measures of likeness or correctness, else down.
+create or replace function pra_store.better(name text) returns text
+language sql immutable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when name ~* '(^|[._/-])(psnr|ssim|accuracy|acc|top1|top5|precision|recall|coverage|density|inception|is)([._/-]|$)'
+      then 'up'
+    else 'down'
+  end;
+$$;
+
+-- Fills the direction of a new series.
+create or replace function pra_store.set_better() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.better := pra_store.better(new.name);
+  return new;
+end
+$$;
+
+create or replace trigger set_better before insert on pra_store.metric_names
+for each row execute function pra_store.set_better();

@@ -1,6 +1,5 @@
--- Retention: partitions of past months are dropped.
+-- Retention: drops partitions of past months.
 
--- Drops whole months of metric points that arrived before a moment; summaries stay.
 create or replace function pra.drop_metrics(before timestamptz, dry boolean default false)
 returns table (partition text, bytes bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -26,8 +25,10 @@ begin
 end
 $$;
 
--- Drops whole months of events that happened before a moment. That a job was enqueued, started and
--- succeeded is still told by its own row.
+comment on function pra.drop_metrics is
+'Drops the metric points of whole months that ended before a moment, and returns a row for each
+partition with its size. Summaries stay. dry: only returns the rows. Granted to no role but pra_owner.';
+
 create or replace function pra.drop_events(before timestamptz, dry boolean default false)
 returns table (partition text, bytes bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -59,3 +60,8 @@ begin
   end loop;
 end
 $$;
+
+comment on function pra.drop_events is
+'Drops the events of whole months (UTC) that ended before a moment, and returns a row for each partition
+with its size. dry: only returns the rows. Granted to no role but pra_owner.
+Rows of jobs and attempts still tell when they were enqueued, claimed and ended.';

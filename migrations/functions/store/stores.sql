@@ -1,6 +1,5 @@
--- Stores outside the database: folders and buckets.
+-- Stores outside the database: folders and buckets that hold artifacts as objects.
 
--- Makes a store the one for new artifacts; 'database' for none.
 create or replace function pra.use_store(location text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -20,8 +19,11 @@ begin
 end
 $$;
 
--- The folder of the store for new artifacts; null where that is none, and where an artifact of this size may be
--- the one that is stored now: then it is hashed first, and not sent if it is.
+comment on function pra.use_store is
+'Chooses the store for new artifacts of more than 1 MiB; those that are stored stay where they are.
+location: file:/folder, s3://bucket/prefix, or database. Granted to no role but pra_owner.
+Raises PR003 for another location.';
+
 create or replace function pra.store_folder(size bigint) returns text
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -32,8 +34,14 @@ $$;
 
 grant execute on function pra.store_folder to pra_submit, pra_worker;
 
--- Says where to write: no row when the store has these bytes already, a null location for the
--- database. From then on the object is known; pra_store.commit_object makes it an artifact.
+comment on function pra.store_folder is
+'Returns the folder of the current store when bytes of this size can be written there at once. Null when
+that store is no folder, and when an artifact of this size exists: then the caller computes the SHA-256
+first, since the bytes may be stored already.';
+
+-- Store to write bytes to: no row when they are stored already, a null location for the database. The
+-- object has a row from then on, with which garbage collection finds it if the writer is killed;
+-- pra_store.commit_object makes it an artifact.
 create or replace function pra_store.begin_object(sha256 text, size bigint)
 returns table (store integer, location text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -51,7 +59,7 @@ begin
     return query select null::integer, null::text;
     return;
   end if;
-  -- Waits for a collector that is deleting the object; afterwards it is written anew.
+  -- Waits for a garbage collection that is deleting the object; afterwards it is written anew.
   insert into pra_store.objects as o (store_id, sha256, state, size)
   values (chosen.id, digest, 'uploading', begin_object.size)
   on conflict (store_id, sha256) do update set state = 'uploading', touched_at = clock_timestamp();
@@ -59,6 +67,7 @@ begin
 end
 $$;
 
+-- Makes an object that was written an artifact.
 create or replace function pra_store.commit_object(
   store integer, sha256 text, size bigint, media_type text
 ) returns void
@@ -92,6 +101,12 @@ $$;
 
 grant execute on function pra.begin_object to pra_worker;
 
+comment on function pra.begin_object is
+'Returns the store to which an attempt writes bytes: a null location for the database (next:
+pra.begin_artifact), else write the object and call pra.commit_object. No row when the bytes are
+stored already. sha256: 64 lower-case hexadecimal digits. size: bytes.
+Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
+
 create or replace function pra.commit_object(
   job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text
 ) returns void
@@ -105,12 +120,22 @@ $$;
 
 grant execute on function pra.commit_object to pra_worker;
 
+comment on function pra.commit_object is
+'Makes an object that was written to a store an artifact. May be called again.
+Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256, PR004 when pra.begin_object was
+not called or garbage collection has given the object up since: begin again.';
+
 create or replace function pra.begin_submitted_object(sha256 text, size bigint)
 returns table (store integer, location text)
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ select * from pra_store.begin_object(sha256, size); $$;
 
 grant execute on function pra.begin_submitted_object to pra_submit;
+
+comment on function pra.begin_submitted_object is
+'Returns the store to which a submitter writes bytes, outside any attempt: a null location for the
+database (next: pra.begin_submission), else write the object and call pra.commit_submitted_object. No row
+when the bytes are stored already. Raises PR003 for a bad sha256.';
 
 create or replace function pra.commit_submitted_object(
   store integer, sha256 text, size bigint, media_type text
@@ -120,10 +145,7 @@ as $$ select pra_store.commit_object(store, sha256, size, media_type); $$;
 
 grant execute on function pra.commit_submitted_object to pra_submit;
 
-create or replace function pra.forget_object(store integer, sha256 text) returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp
-as $$
-  delete from pra_store.objects as o
-  where o.store_id = store and o.sha256 = pra_store.digest(forget_object.sha256)
-    and o.state = 'deleting';
-$$;
+comment on function pra.commit_submitted_object is
+'Makes an object that was written to a store an artifact, outside any attempt. May be called again.
+Raises PR003 for a bad sha256, PR004 when pra.begin_submitted_object was not called or garbage collection
+has given the object up since: begin again.';

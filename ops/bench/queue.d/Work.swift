@@ -35,8 +35,6 @@ struct Work {
     let worker = try queue.register(
       name: "bench-\(getpid())", kinds: ["noop", "timed", "sleep"], slots: 10_000,
       lease: .seconds(lease))
-    let channel = WorkerQueue.newChannel()
-    try connection.listen(channel)
     let asleep = Monitor<[Lease]>([])
     beatInBackground(worker, asleep)
     print("ready")
@@ -49,7 +47,6 @@ struct Work {
     var oldest: Int64 = 0
     var count = isOneByOne ? 1 : Self.parts
     var nextReap = 0.0
-    var handed: [ClaimedJob] = []
     while true {
       // The agent reaps between two claims as well.
       if monotonicSeconds() >= nextReap {
@@ -58,12 +55,9 @@ struct Work {
         if timesCalls { print("reap \(Int((monotonicSeconds() - asked) * 1e6))") }
         nextReap = monotonicSeconds() + beat
       }
-      var jobs = handed
-      if jobs.isEmpty {
-        let asked = monotonicSeconds()
-        jobs = try queue.claim(worker: worker, count: count, oldest: oldest, waitsOn: channel)
-        if timesCalls { print("claim \(Int((monotonicSeconds() - asked) * 1e6))") }
-      }
+      let asked = monotonicSeconds()
+      let jobs = try queue.claim(worker: worker, count: count, oldest: oldest)
+      if timesCalls { print("claim \(Int((monotonicSeconds() - asked) * 1e6))") }
       var leases: [Lease] = []
       var done = 0
       for job in jobs {
@@ -94,9 +88,7 @@ struct Work {
         (said, saidAt) = (total, now)
       }
       fflush(nil)
-      let heard = try connection.wait(
-        jobs.isEmpty ? .milliseconds(Int.random(in: 500...1000)) : .zero)
-      handed = try WorkerQueue.jobs(handedOn: channel, by: heard)
+      _ = try connection.wait(jobs.isEmpty ? .milliseconds(Int.random(in: 500...1000)) : .zero)
     }
   }
 

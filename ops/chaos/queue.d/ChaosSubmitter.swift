@@ -72,7 +72,7 @@ struct ChaosSubmitter {
     print("ended-all")
   }
 
-  /// So that workers wait, and are handed the jobs that follow; a second at most.
+  /// Waits until the line is empty, so that workers wait as well; a second at most.
   private func letTheLineRunEmpty(_ server: inout RetryingConnection) throws {
     for _ in 0..<20 {
       let ready = try server.run {

@@ -39,8 +39,7 @@ struct ChaosWorker {
     let worker = try queue.register(
       name: name, labels: "{\"host\": \"\(name)\"}", kinds: ["chaos"], slots: 6,
       lease: .seconds(1))
-    let channel = WorkerQueue.newChannel()
-    try connection.listen(channel)
+    try connection.listen("pra_ready")
     var held: [Lease] = []
     var beatAt = 0.0
     while true {
@@ -62,11 +61,10 @@ struct ChaosWorker {
       if held.count < 6, dice.percent() < 50 {
         let jobs = try queue.claim(
           worker: worker, count: Int.random(in: 1...6, using: &dice),
-          oldest: held.map(\.job).min() ?? 0, waitsOn: dice.percent() < 80 ? channel : nil)
-        take(jobs, "claimed", worker, &held)
-        if jobs.isEmpty { try hear(.milliseconds(10), connection, channel, worker, &held) }
+          oldest: held.map(\.job).min() ?? 0)
+        take(jobs, worker, &held)
+        if jobs.isEmpty { _ = try connection.wait(.milliseconds(10)) }
       }
-      try hear(.zero, connection, channel, worker, &held)
       guard let lease = held.randomElement(using: &dice) else { continue }
       switch dice.percent() {
       case ..<25:
@@ -94,18 +92,11 @@ struct ChaosWorker {
     }
   }
 
-  private func hear(
-    _ time: Duration, _ connection: Connection, _ channel: String, _ worker: Int64,
-    _ held: inout [Lease]
-  ) throws {
-    let jobs = try WorkerQueue.jobs(handedOn: channel, by: connection.wait(time))
-    take(jobs, "handed", worker, &held)
-  }
-
-  private func take(_ jobs: [ClaimedJob], _ how: String, _ worker: Int64, _ held: inout [Lease]) {
+  private func take(_ jobs: [ClaimedJob], _ worker: Int64, _ held: inout [Lease]) {
     for job in jobs {
       log.say(
-        how, ("job", "\(job.lease.job)"), ("epoch", "\(job.lease.epoch)"), ("worker", "\(worker)"))
+        "claimed", ("job", "\(job.lease.job)"), ("epoch", "\(job.lease.epoch)"),
+        ("worker", "\(worker)"))
     }
     held += jobs.map(\.lease)
   }

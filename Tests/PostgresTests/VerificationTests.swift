@@ -1,0 +1,99 @@
+import DatabaseTesting
+import Postgres
+import Testing
+
+/// Changes by hand are named, and a migration takes them back.
+@Suite struct VerificationTests {
+  struct Change: Sendable, CustomTestStringConvertible {
+    let sql: String
+    let line: String
+    var testDescription: String { sql }
+  }
+
+  @Test(
+    "a change by hand is named, and taken back by a migration that repairs",
+    arguments: [
+      Change(
+        sql: """
+          create or replace function pra.why(job bigint) returns text language sql
+          security definer set search_path = pg_catalog, pg_temp as $$ select 'because' $$
+          """, line: "function pra.why(job bigint) is not as its file says"),
+      Change(
+        sql: "create function pra.extra(a integer) returns integer language sql as $$ select a $$",
+        line: "function pra.extra(a integer) stands in no file"),
+      Change(
+        sql: "grant execute on function pra_store.backoff(integer) to pra_worker",
+        line: "function pra_store.backoff(tries integer) is not as its file says"),
+      Change(
+        sql: "grant execute on function pra.reap() to public",
+        line: "function pra.reap() is not as its file says"),
+      Change(
+        sql: "comment on column pra.stores.location is 'changed'",
+        line: "view pra.stores is not as its file says"),
+      Change(
+        sql: """
+          create or replace view pra.kinds as
+          select k.kind, k.arguments, k.bytes_limit, k.set_at from pra_store.kinds as k where false
+          """, line: "view pra.kinds is not as its file says"),
+      Change(
+        sql: "drop trigger give_lane on pra_store.jobs",
+        line: "trigger give_lane on pra_store.jobs is not there"),
+    ])
+  func changeByHand(_ change: Change) throws {
+    let connection = try TestDatabase.create().connect()
+    let migrator = Migrator(connection)
+    #expect(try migrator.differences().isEmpty)
+    try connection.run(change.sql)
+    #expect(try migrator.differences() == [change.line])
+    #expect(try migrator.migrate().isEmpty)
+    #expect(try migrator.differences() == [change.line])
+    try migrator.migrate(repairing: true)
+    #expect(try migrator.differences().isEmpty)
+  }
+
+  @Test func aRightOnATableIsNamed() throws {
+    let connection = try TestDatabase.create().connect()
+    try connection.run("grant select on pra_store.jobs to pra_read")
+    #expect(
+      try Migrator(connection).differences() == ["table pra_store.jobs is not as its file says"])
+  }
+
+  @Test func anAnalystMayAskForDifferences() throws {
+    let database = try TestDatabase.create()
+    try database.connect().run("grant execute on function pra.reap() to pra_read")
+    #expect(
+      try Migrator(database.connect(.read)).differences() == [
+        "function pra.reap() is not as its file says"
+      ])
+  }
+
+  @Test func aFileWithAnotherTextIsNamedAndExecuted() throws {
+    let connection = try TestDatabase.create().connect()
+    let migrator = Migrator(connection)
+    try connection.run(
+      """
+      update pra_store.schema_files set sha256 = sha256('') where path = 'views/runs.sql';
+      insert into pra_store.schema_files (path, sha256) values ('views/gone.sql', sha256(''))
+      """)
+    #expect(try migrator.state() == .outdated(files: ["views/runs.sql", "views/gone.sql"]))
+    let error = #expect(throws: PostgresError.self) { try migrator.verify() }
+    #expect(error?.message.contains("views/runs.sql and 1 more") == true)
+    // A worker that registers anew goes on.
+    try migrator.verifyStructure()
+    #expect(try migrator.migrate() == ["views/runs.sql", "views/gone.sql"])
+    let newest = try #require(Migration.known.last?.version)
+    #expect(try migrator.state() == .current(version: newest))
+  }
+
+  @Test func anotherMajorVersionOfTheServerIsSaid() throws {
+    let connection = try TestDatabase.create().connect()
+    try connection.run("update pra_store.schema_objects set server_version = 14")
+    let migrator = Migrator(connection)
+    #expect(
+      try migrator.differences() == [
+        "the objects were recorded under another major version of PostgreSQL"
+      ])
+    try migrator.migrate(repairing: true)
+    #expect(try migrator.differences().isEmpty)
+  }
+}

@@ -1,4 +1,4 @@
-// The claiming thread: claims, waits, and starts what it is given.
+// The claiming thread: claims jobs, waits for more, and starts them.
 
 import Glibc
 import JobQueue
@@ -7,7 +7,7 @@ import Postgres
 import RunStore
 
 extension Agent {
-  /// Longest wait for a notification of ready work: it may have been lost with a session.
+  /// Longest wait for a notification of ready work, as one may have been lost with a session.
   private static let pollInterval = 5.0
 
   /// One session of one registration.
@@ -17,7 +17,7 @@ extension Agent {
     var channel = ""
   }
 
-  /// Who ends when it is idle waits for nothing, and so is handed nothing.
+  /// An agent that ends when idle waits for nothing, so nothing is handed over to it.
   private var isWaiting: Bool { !configuration.untilIdle }
 
   func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
@@ -28,7 +28,7 @@ extension Agent {
     while state.read({ $0.phase }) == .working {
       work.drain()
       guard let worker = state.read({ $0.worker }) else {
-        // Registration wakes this thread.
+        // A new registration wakes this thread.
         work.wait()
         continue
       }
@@ -42,7 +42,8 @@ extension Agent {
         for job in jobs { start(job, of: worker, scratch, &connection) }
 
         if configuration.untilIdle, jobs.isEmpty, free == configuration.slots {
-          // Twice in a row: what became ready between the claim and the question is claimed then.
+          // Twice in a row: work that became ready between the claim and the question is then
+          // claimed.
           let isIdle = try !hasPendingWork(&connection)
           if isIdle && wasIdle { return }
           wasIdle = isIdle
@@ -78,15 +79,16 @@ extension Agent {
         let session = ClaimSession(
           number: number, worker: worker, channel: WorkerQueue.newChannel())
         if isWaiting { try connection.listen(session.channel) }
-        // What was claimed by the session before, or handed to it, may have been lost with it; also what is
-        // handed to it at this moment, for which the first waits and which the second then sees.
+        // Jobs claimed by the earlier session, or handed over to it, may have been lost with it.
+        // One may even be handed over right now: `stopWaiting` waits for that, and `releaseUnknown`
+        // then sees it.
         if number != last.number {
           if isWaiting { try WorkerQueue(connection).stopWaiting(worker: worker) }
           try releaseUnknown(of: worker, connection, "the claim was not heard")
         }
         last = session
       }
-      // What ended before the first that still runs is not looked at again.
+      // Saves the server from searching jobs that ended before the first that still runs.
       let oldest = state.read { $0.attempts.keys.map(\.job).min() }
       return try WorkerQueue(connection).claim(
         worker: worker, count: count, oldest: oldest ?? 0,
@@ -94,7 +96,7 @@ extension Agent {
     }
   }
 
-  /// Gives back what the server believes to run here and the agent has not heard of.
+  /// Gives back the jobs that the server believes to run here and the agent does not know.
   private func releaseUnknown(of worker: Int64, _ connection: Connection, _ why: String) throws {
     let known = state.read { Set($0.attempts.keys) }
     for row in try connection.query(Queries.running, [.integer(worker)]) {
@@ -104,13 +106,14 @@ extension Agent {
       do {
         try WorkerQueue(connection).release(key, message: why)
       } catch is LeaseLost {
-        // Somebody cancelled it meanwhile; or the worker itself is lost, which the claim will tell.
+        // Somebody cancelled it meanwhile; or the worker's lease is lost, as the next claim will
+        // say.
       }
     }
   }
 
-  /// What was handed over as the agent was asked to leave goes to others at once, and not only when all
-  /// that runs here has ended.
+  /// Jobs handed over while the agent was asked to leave go to other workers at once, and not only
+  /// when all stages here have ended.
   private func stopWaiting(_ connection: inout RetryingConnection) {
     guard isWaiting, let worker = state.read({ $0.worker }) else { return }
     do {
@@ -140,7 +143,7 @@ extension Agent {
       let attempt = try RunningAttempt(job: job, configuration: configuration, scratch: scratch)
       state.update { state in
         state.attempts[key] = AgentState.Running(attempt: attempt)
-        // Lost or asked to leave since the claim.
+        // The lease was lost, or the agent asked to leave, since the claim.
         if state.worker != worker {
           state.kill(key, because: .lost)
         } else if state.phase > .working {

@@ -13,7 +13,7 @@ typedef struct {
   const char *credentials;     // KEY:SECRET
   const void *body;            // sent whole; NULL for none
   size_t body_size;
-  // Takes the bytes of an answer below 300; what it returns short of size ends the request.
+  // Takes the bytes of an answer below 300; returning less than size ends the request.
   size_t (*sink)(const void *bytes, size_t size, void *context);
   void *context;
 } CurlRequest;
@@ -27,7 +27,7 @@ typedef struct {
   size_t text_size;
 } CurlAnswer;
 
-// A connection kept open between requests; used by one thread at a time.
+// Opens a connection that is kept between requests; used by one thread at a time.
 void *curl_session_open(void);
 void curl_session_close(void *session);
 void curl_session_send(void *session, const CurlRequest *request, CurlAnswer *answer);

@@ -11,7 +11,7 @@ import Testing
     let world = try World()
     let job = try world.enqueue(#"{"act": "train", "count": 20, "every": 3, "hold": 7}"#)
     let agent = try world.agent("first")
-    // The stage waits before step 7; on a busy machine it may be long in coming there.
+    // The stage waits before step 7, which it may reach late on a busy machine.
     try wait { try world.text("select max(step) from pra.metrics_raw") == "6" }
     agent.signal(SIGTERM)
     #expect(try agent.end() == .code(0))
@@ -66,7 +66,7 @@ import Testing
     let job = try world.enqueue(#"{"act": "train", "count": 3}"#)
     #expect(try world.text("select worker_id from pra.attempts where job_id = \(job)") != nil)
     try wait { try world.state(job) == "succeeded" }
-    // It waits again.
+    // The agent waits for the next job.
     try wait { try world.text("select count(*) from pra_store.waiting_workers") == "1" }
     agent.signal(SIGTERM)
     #expect(try agent.end() == .code(0))
@@ -78,7 +78,7 @@ import Testing
     let agent = try world.agent("a", "lease=200", "beat=100")
     let giver = try giver(world)
     agent.signal(SIGTERM)
-    // It asks that nothing be handed over any more, and waits for what is.
+    // The agent asks for no further jobs, and waits for the one being handed over.
     try waitForLock(world)
     try giver.run("commit")
     #expect(try agent.end() == .code(0))
@@ -96,7 +96,8 @@ import Testing
       where datname = current_database() and application_name = 'pra worker a claim'
       """
     #expect(try world.text(broken) == "true")
-    // The next session waits for what is handed to the one before, which will not hear of it.
+    // The next session waits for the job being handed over to the broken one, which cannot receive
+    // it.
     try waitForLock(world)
     try giver.run("commit")
     let job = try #require(Int64(try world.text("select id from pra.jobs") ?? ""))
@@ -107,7 +108,7 @@ import Testing
     #expect(try agent.end() == .code(0))
   }
 
-  /// A transaction that hands a job over and goes on.
+  /// A transaction that hands a job over and stays open.
   private func giver(_ world: World) throws -> Connection {
     try wait { try world.text("select count(*) from pra_store.waiting_workers") == "1" }
     let giver = try Connection(world.url)

@@ -1,4 +1,4 @@
-// What a kind takes is checked by the database, for whoever enqueues.
+// The database checks arguments against the contract of their kind, whoever enqueues.
 
 import Foundation
 import JobQueue
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(
-    "arguments as the schema has them are taken",
+    "arguments that the schema allows are accepted",
     arguments: [
       #"{"steps": 1}"#, #"{"steps": 9.0, "rate": 0.5}"#, #"{"steps": 2, "rate": null}"#,
       #"{"steps": 2, "method": "pra", "names": ["ab"], "file": "00ff"}"#,
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(
-    "what the schema forbids is refused by name",
+    "arguments that the schema forbids are refused by name",
     arguments: [
       (#"{}"#, "arguments.steps: missing"),
       (#"{"steps": 0}"#, "arguments.steps: found 0, expected at least 1"),
@@ -127,7 +127,7 @@ import Testing
     }
   }
 
-  @Test("the contracts of this program are written as they are, and written again")
+  @Test("the contracts of this program are written unchanged, and may be written again")
   func contracts() throws {
     let world = try QueueWorld()
     try Contracts.write(to: world.administrator)

@@ -3,7 +3,7 @@ import JobQueue
 import Postgres
 import Testing
 
-/// A worker with a session of its own, which can be asked what it remembers.
+/// A worker with a session of its own, whose memory can be read.
 struct Claimer {
   let session: Connection
   let queue: WorkerQueue
@@ -19,7 +19,7 @@ struct Claimer {
     try queue.claim(worker: worker, count: count)
   }
 
-  /// Claims and finishes, five at a time, until three claims find nothing; how many jobs.
+  /// Claims and finishes five jobs at a time until three claims find nothing; returns their number.
   func drain(with team: Team) throws -> Int {
     var done = 0
     var misses = 0

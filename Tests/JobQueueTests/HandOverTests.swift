@@ -3,7 +3,7 @@ import JobQueue
 import Postgres
 import Testing
 
-/// Jobs that go to a worker that waits, without a claim (decision 0064).
+/// Jobs that go to a waiting worker without a claim (decision 0064).
 @Suite struct HandOverTests {
   /// A worker with a session of its own, which it can leave.
   private final class Waiter {
@@ -24,7 +24,7 @@ import Testing
       #expect(try queue.claim(worker: worker, count: 100, oldest: oldest, waitsOn: channel).isEmpty)
     }
 
-    /// What it hears, a round trip later at the latest.
+    /// Notifications received so far, after a round trip to the server.
     func heard() throws -> [Connection.Notification] {
       try session.run("select 1")
       return try session.wait(.zero)
@@ -46,7 +46,7 @@ import Testing
   private static let enqueue = """
     select pra.enqueue('train', (select max(id) from pra.runs), '{}')
     """
-  /// A transaction that hands over and goes on, whatever else the machine has to do meanwhile.
+  /// A transaction that hands a job over and stays open, however busy the machine is.
   private static let open = "begin; set idle_in_transaction_session_timeout = 0; \(enqueue)"
 
   @Test func aWaitingWorkerIsHandedWhatAClaimWouldReturn() throws {
@@ -67,7 +67,7 @@ import Testing
     let place = "worker_id || ' ' || epoch || ' ' || (ended_at is null) from pra.attempts"
     #expect(try world.value("select \(place)") == "\(told.0.worker) 1 true")
 
-    // It is fenced as any other, and given back is claimed as any other.
+    // The attempt is fenced like any other, and claimed like any other once given back.
     #expect(throws: LeaseLost.self) { try world.workers.release(Lease(job: job, epoch: 2)) }
     #expect(try world.workers.release(handed.lease) == .ready)
     let other = told.0 === first ? second : first
@@ -281,8 +281,8 @@ import Testing
     #expect(try world.value("select state || ' ' || lost from pra.jobs") == "ready 1")
   }
 
-  /// Its number was drawn before the worker began to wait and claimed what has a higher one: the server, told to
-  /// count from there, would not see it.
+  /// The job's number was drawn before the worker, which has claimed a higher one, began to wait:
+  /// the server, told to count from there, would not see the job.
   @Test func aJobWithALowerNumberIsNotHanded() throws {
     let world = try QueueWorld()
     let waiter = try Waiter(world)

@@ -18,7 +18,7 @@ import Testing
       _ = try world.job { ($0.run, $0.array) = (run, JobArray(0...999)) }
     }
     try claimer.makeBusy(words: 11)
-    // None waits for its fair part longer than the difference of one place.
+    // The shares follow the weights to within one place.
     var taken = [world.run: 0, other: 0]
     for _ in 0..<(200 / size) {
       let claimed = try claimer.claim(size)

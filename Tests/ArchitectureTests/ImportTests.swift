@@ -1,4 +1,5 @@
-// Who may import whom. The table is the architecture: a row changes with a page in ops/decisions.
+// The imports that are allowed. The table is the architecture: a row changes with a page in
+// ops/decisions.
 
 import Testing
 

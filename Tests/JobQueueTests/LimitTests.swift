@@ -35,7 +35,7 @@ import Testing
     #expect(try world.value("select taken from pra.limits") == "1")
   }
 
-  /// What a session remembers of where free slots begin hides none for long.
+  /// A session's memory of where free slots begin must not hide one for long.
   @Test("slots are taken in the order in which they became free, and none is forgotten")
   func order() throws {
     let world = try QueueWorld()

@@ -22,7 +22,7 @@ package enum LinearProbe {
     package var optimizer = Optimizer.lbfgs
     /// Highest learning rate, unscaled: MAE's for LARS is 0.1 batch / 256. L-BFGS has none.
     package var learningRate = 1e-3
-    /// Of several, the best is chosen for each source of features.
+    /// If there are several, the best is chosen for each source of features.
     package var weightDecays = [0.0]
     /// Passes over the examples; for L-BFGS an upper limit.
     package var epochs = 100

@@ -26,7 +26,7 @@ package final class Connection {
     ] where url[keyword] == nil {
       settings.append(.init(keyword: keyword, value: value))
     }
-    // Of several hosts, the one that accepts writes, which changes at a failover.
+    // Chooses, among several hosts, the one that accepts writes, which changes at a failover.
     if url["host"]?.contains(",") ?? false, url["target_session_attrs"] == nil {
       settings.append(.init(keyword: "target_session_attrs", value: "read-write"))
     }

@@ -35,7 +35,7 @@ import Testing
     let world = try world()
     let job = try world.job { $0.arguments = arguments }
     #expect(try world.submit.state(of: job) == .ready)
-    // Again: a second one of the lane takes the short way.
+    // The second job of a lane takes the shorter path.
     #expect(try world.job { $0.arguments = arguments } == job + 1)
   }
 
@@ -72,7 +72,7 @@ import Testing
     ])
   func misfit(arguments: String, message: String) throws {
     let world = try world()
-    // By the long way and, beside a lane that is there, by the short one.
+    // By the longer path first; with an existing lane by the shorter one.
     for _ in 0..<2 {
       let error = #expect(throws: PostgresError.self) {
         try world.job { $0.arguments = arguments }

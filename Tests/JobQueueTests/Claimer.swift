@@ -41,8 +41,8 @@ struct Claimer {
     #expect(try memory().count == words)
   }
 
-  /// Six words while it counts claims alone, ten when it remembers where it got to, and one more, for whose turn it
-  /// is, where arrays alone share.
+  /// The session's memory: six words while it only counts claims, ten when it also remembers its
+  /// position, eleven when only arrays share and it also remembers whose turn it is.
   func memory() throws -> [Substring] {
     try session.query("select current_setting('pra.line', true) as line").single().text(at: 0)?
       .split(separator: " ") ?? []

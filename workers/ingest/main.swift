@@ -11,8 +11,8 @@ import StageInputs
 #endif
 
 /// One ingest job. Every `checkpoint_every` images it registers a checkpoint with one more part,
-/// from which another attempt can continue; the last checkpoint is the result itself, so that `pra
-/// gc` frees the parts.
+/// from which another attempt can continue; the last checkpoint is the result itself, so that
+/// `pra gc` frees the parts.
 struct IngestStage {
   let session: StageSession
   private let arguments: IngestArguments

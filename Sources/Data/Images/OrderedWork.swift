@@ -9,7 +9,7 @@ enum OrderedWork {
 
   /// Calls `consume` with `compute(i)` for every i, in order and on the calling thread; `compute` runs on
   /// `threads` other threads, or on this one where one thread is asked for.
-  /// - Throws: what `consume` throws; the threads have ended then
+  /// - Throws: the error of `consume`, when the threads have ended
   static func run<Element: Sendable>(
     _ range: Range<Int>, threads: Int, compute: @escaping @Sendable (Int) -> Element,
     consume: (Int, Element) throws -> Void

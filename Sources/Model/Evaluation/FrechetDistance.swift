@@ -88,7 +88,7 @@ func symmetricRoot(_ matrix: [Double], _ d: Int) -> [Double] {
   return root
 }
 
-/// Eigenvalues in rising order and eigenvectors (one a row) by LAPACK's dsyevd.
+/// Eigenvalues in rising order, and eigenvectors as rows, by LAPACK's dsyevd.
 func symmetricEigen(_ matrix: [Double], _ d: Int) -> (values: [Double], vectors: [Double]) {
   // Rounding makes a product only nearly symmetric; LAPACK reads one triangle.
   var vectors = matrix

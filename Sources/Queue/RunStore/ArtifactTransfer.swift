@@ -56,7 +56,7 @@ extension RetryingConnection {
     return artifact
   }
 
-  /// Stores bytes that lie in memory.
+  /// Stores bytes in memory.
   package mutating func store(
     bytes: [UInt8], name: String, mediaType: String, owner: ArtifactOwner
   ) throws -> Artifact {

@@ -156,7 +156,7 @@ static void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
 
 enum {
   CACHE_BLOCK = 16,  // tokens; a multiple of every LANES, and a divisor of K_BLOCK
-  CACHE_PAIRS = 64,  // whose scores, over some hundred tokens, fit the second-level cache
+  CACHE_PAIRS = 64,  // pairs whose scores, over some hundred tokens, fit in the L2 cache
 };
 _Static_assert(CACHE_BLOCK % LANES == 0, "a vector of keys lies in one block");
 _Static_assert(K_BLOCK % CACHE_BLOCK == 0, "a sum ends with a block");

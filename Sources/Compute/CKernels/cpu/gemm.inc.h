@@ -12,7 +12,7 @@ enum {
   TILE_COLUMNS = 2 * LANES,
   K_BLOCK = 384,       // a multiple of the widths of small models: one pass over C
   COLUMN_BLOCK = 512,  // K_BLOCK * COLUMN_BLOCK floats = 768 KiB, under the 1 MiB of a Zen core
-  DIRECT_BYTES = 320 << 10,  // of a block of B that is read in place: under the second-level cache
+  DIRECT_BYTES = 320 << 10,  // largest block of B that is read in place: below the L2 cache
   ROW_TILES = 128,     // tiles of a transposed A that are packed at once, in the third-level cache
 };
 
@@ -151,11 +151,11 @@ static void pack_columns(REAL *restrict out, const REAL *restrict b, int64_t b_r
   }
 }
 
-/// Packs tiles [tile][k][TILE_ROWS] of an A with contiguous rows: element (i, p) is at a[i + p *
-/// a_column]. Unpacked, each k of a tile would lie on a different page.
+/// Packs tiles [tile][k][TILE_ROWS] of an A with contiguous rows: element (i, p) is at
+/// a[i + p * a_column]. Unpacked, each k of a tile would lie on a different page.
 static void pack_tiles(REAL *restrict out, const REAL *restrict a, int64_t a_column, int64_t rows,
                        int64_t depth) {
-  enum { RUN = 8 };  // of k: a few cache lines of a tile are written at once
+  enum { RUN = 8 };  // number of k, so that a few cache lines of a tile are written at once
   for (int64_t p = 0; p < depth; p += RUN) {
     const int64_t run = depth - p < RUN ? depth - p : RUN;
     for (int64_t i = 0; i < rows; i += TILE_ROWS) {

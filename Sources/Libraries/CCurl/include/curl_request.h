@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
   long status;       // 0 where there was no answer
   int error;         // a CURLcode
-  char message[256]; // what libcurl says of the error
+  char message[256]; // libcurl's message
   char etag[128];    // with its quotation marks
   char *text;        // the body of an answer of 300 or more, at most 64 KiB; free with curl_answer_free
   size_t text_size;

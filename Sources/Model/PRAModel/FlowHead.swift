@@ -44,8 +44,8 @@ package struct FlowHead {
     return mlp(x, condition: silu(addRepeated(embedded, conditions, repeats: repeats)))
   }
 
-  /// The term that position i adds to every step of its integration: [batch, 1, d] -> [batch, 1,
-  /// w].
+  /// The term that position i adds to every step of its integration: [batch, 1, d] ->
+  /// [batch, 1, w].
   package func condition(_ hidden: Variable, position i: Int) -> Variable {
     let d = position.value.width
     let row = Tensor(uninitialized: [1, d], type: hidden.value.type, on: hidden.value.device)

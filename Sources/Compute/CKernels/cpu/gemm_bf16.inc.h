@@ -65,8 +65,8 @@ static BF16_TARGET void pack_pairs_across(uint32_t *restrict out, int64_t out_pa
   }
 }
 
-/// Packs tiles [tile][pair][BF16_ROWS] of an A with contiguous rows: (i, p) is at a[i + p *
-/// a_column].
+/// Packs tiles [tile][pair][BF16_ROWS] of an A with contiguous rows: (i, p) is at
+/// a[i + p * a_column].
 static BF16_TARGET void pack_tiles_bf16(uint32_t *restrict out, const float *restrict a,
                                         int64_t a_column, int64_t rows, int64_t depth) {
   const int64_t pairs = (depth + 1) / 2;

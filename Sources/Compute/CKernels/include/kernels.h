@@ -124,8 +124,8 @@ typedef struct kernels {
                  int64_t end);
   void (*swiglu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict x,
                           int64_t width, int64_t begin, int64_t end);
-  /// Rounds x to bfloat16 and back; SwiGLU of such numbers, with its derivative in dx[rows, 2
-  /// width].
+  /// Rounds x to bfloat16 and back; SwiGLU of such numbers, with its derivative in
+  /// dx[rows, 2 width].
   void (*round_to_bf16)(void *restrict out, const void *restrict x, int64_t begin, int64_t end);
   void (*widen_bf16)(void *restrict out, const void *restrict x, int64_t begin, int64_t end);
   void (*swiglu_bf16)(void *restrict out, const void *restrict x, int64_t width, int64_t begin,

@@ -7,11 +7,11 @@ import Tensor
 
 /// Features of clean images after each block of a causal trunk.
 ///
-/// With the null class, as a label would give the answer away. All N patches are read in one
-/// teacher-forced pass, so that every pixel is seen; sampling never reads the last one, which here
-/// also gets its coordinate. A feature is a channel's mean over the N patches, as iGPT (Chen et al.
-/// 2020) pools, or over each of r x r equal parts of the image, row by row. Class tokens are left
-/// out.
+/// The trunk reads the null class, as a label would give the answer away. All N patches are read in
+/// one teacher-forced pass, so that every pixel is seen; sampling never reads the last one, which
+/// here also gets its coordinate. A feature is a channel's mean over the N patches, as iGPT (Chen
+/// et al. 2020) pools, or over each of r x r equal parts of the image, row by row. Class tokens are
+/// left out.
 package struct TrunkLayers {
   private let model: PRAModel
   private let angles: RotaryAngles

@@ -1,6 +1,6 @@
 import Postgres
 
-/// The state of a job; migrations/0001_roles.sql says which call makes each transition.
+/// The state of a job; migrations/0001_roles.sql says who makes each transition.
 package enum JobState: String, Sendable, CaseIterable {
   case blocked, ready, running, succeeded, failed, cancelled, quarantined
 
@@ -162,8 +162,8 @@ package struct JobArray: Sendable, Equatable {
   package var limit: Int?
   /// Number of elements in one attempt.
   package var pack = 1
-  /// Path in the arguments that receives an attempt's first element; `endPath` receives its last +
-  /// 1.
+  /// Path of the argument that receives an attempt's first element; `endPath` is that of its last
+  /// element + 1.
   package var firstPath: [String]?
   package var endPath: [String]?
   /// Each element waits for the element of the same number in the array of `after`.

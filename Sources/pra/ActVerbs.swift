@@ -1,4 +1,4 @@
-// What changes the course of things.
+// Verbs that change jobs, runs and queues.
 
 import ArgumentParser
 import JobQueue
@@ -67,7 +67,7 @@ struct Retry: ParsableCommand {
   }
 }
 
-/// A run or a queue, one of the two.
+/// Either a run or a queue.
 struct PauseTarget: ParsableArguments {
   @Argument(help: ArgumentHelp("Number or name of a run.", valueName: "run")) var runName: String?
   @Option(help: "A queue instead.") var queue: String?

@@ -18,7 +18,7 @@ struct ArrayOptions: ParsableArguments {
   @Flag(help: "Each element waits for its own in the array of --after, not for all of it.")
   var elementwise = false
 
-  /// What `--array` says, apart from where the elements go.
+  /// The array that `--array` describes, still without the path of its elements.
   func parsed() throws -> JobArray? {
     guard let array else {
       guard pack == nil, element == nil, !gang, !elementwise else {
@@ -42,7 +42,8 @@ struct ArrayOptions: ParsableArguments {
     return result
   }
 
-  /// Where a kind's arguments take the elements, and the options that check both ends of the array.
+  /// Adds the arguments' path for the elements. `ends` are the options that check both ends of the
+  /// array.
   func placed(in array: JobArray, of kind: JobKind) throws -> (JobArray, ends: [[Override]]) {
     var array = array
     let (first, last) = (array.elements.lowerBound, array.elements.upperBound)

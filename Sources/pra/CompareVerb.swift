@@ -1,4 +1,4 @@
-// Runs side by side.
+// `pra compare`: runs side by side.
 
 import ArgumentParser
 import Files
@@ -71,7 +71,7 @@ struct Compare: ParsableCommand {
     for (_, sentence) in refused.sorted(by: { $0.key < $1.key }) { print(sentence) }
   }
 
-  /// Figures that were measured with different rulers, each with the sentence that says in what they
+  /// The figures that were measured with different rulers, each with a sentence that says how these
   /// differ.
   private func refusals(_ rows: Rows) throws -> [String: String] {
     var found: [String: [String: [(run: Int64, value: String)]]] = [:]
@@ -98,7 +98,7 @@ struct Compare: ParsableCommand {
     return sentences
   }
 
-  /// Rows of name, run and JSON text as lines with one value a run.
+  /// Turns rows of name, run and JSON text into lines with one value per run.
   private func lines(_ rows: Rows, of ids: [Int64]) throws -> [Line] {
     var lines: [Line] = []
     for row in rows {
@@ -117,10 +117,10 @@ struct Compare: ParsableCommand {
   }
 }
 
-/// What is compared, and a JSON text for each run that has it.
+/// A line of the comparison, with a JSON text for each run that has it.
 private struct Line {
   let name: String
-  /// `up` or `down` where one value is better than another.
+  /// `up` or `down` if higher or lower values are better.
   let better: String?
   var values: [String?]
 

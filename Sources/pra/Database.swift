@@ -1,11 +1,11 @@
-// Which database, and as whom.
+// The choice of the database, and sessions in it.
 
 import ArgumentParser
 import Foundation
 import Postgres
 import RunStore
 
-/// The queue's database: a given one, or the private one under PRA_HOME.
+/// The queue's database: the one named in the environment, or the private one under PRA_HOME.
 enum Database {
   private static var environment: [String: String] { ProcessInfo.processInfo.environment }
 
@@ -34,8 +34,8 @@ enum Database {
       home: home, path: environment["PATH"], runtimeFolder: environment["XDG_RUNTIME_DIR"])
   }
 
-  /// The database's address. The private one is made, started and migrated where that is needed,
-  /// which one line on standard error says.
+  /// The database's address. The private one is created, started and migrated if needed; a line on
+  /// standard error then says so.
   static func url() throws -> DatabaseURL {
     if let given {
       do {
@@ -57,7 +57,7 @@ enum Database {
     return url
   }
 
-  /// A session in a role, on a schema that this program knows.
+  /// Opens a session in a role; the schema must be one that this program knows.
   static func connect(_ role: DatabaseRole) throws -> Connection {
     let connection = try Connection(try url(), role: role, name: "pra")
     try Migrator(connection).verify()
@@ -73,7 +73,7 @@ enum Database {
 }
 
 extension Connection {
-  /// A run by number or name; of several of one name the latest.
+  /// Finds a run by number or name; of several with one name the latest.
   func run(named word: String) throws -> (id: Int64, name: String) {
     let numbered = try Int64(word).flatMap { try query(Queries.runByID, [.integer($0)]).first }
     guard let row = try numbered ?? query(Queries.runByName, [.text(word)]).first else {
@@ -82,7 +82,7 @@ extension Connection {
     return (try row.integer("id"), try row.string("name"))
   }
 
-  /// Throws `NotFound` where there is no such job.
+  /// Throws `NotFound` if there is no such job.
   func requireJob(_ id: Int64) throws {
     guard try !query(Queries.jobExists, [.integer(id)]).isEmpty else {
       throw NotFound(message: "there is no job \(id)")

@@ -1,4 +1,4 @@
-// What is missing on this machine, and the remedy.
+// `pra doctor`: finds what is missing on this machine, and names the remedy.
 
 import ArgumentParser
 import Files
@@ -93,7 +93,7 @@ struct Doctor: ParsableCommand {
 
   private func disk() -> Finding {
     let home = Database.home
-    // The private database may not have been made: the nearest folder that is there.
+    // The nearest existing folder, as the private database may not have been created yet.
     var folder = home
     while !FileManager.default.fileExists(atPath: folder), folder != "/" {
       folder = URL(filePath: folder).deletingLastPathComponent().standardizedFileURL
@@ -126,11 +126,11 @@ struct Doctor: ParsableCommand {
   }
 }
 
-/// What a check found.
+/// The result of a check.
 private struct Finding {
   let name: String
   let found: String
-  /// Nil where all is well.
+  /// Nil if all is well.
   let remedy: String?
 
   init(_ name: String, _ found: String, remedy: String? = nil) {
@@ -155,7 +155,7 @@ private struct Library {
   let file: String
   let package: String
 
-  /// The names that Debian's development packages link to.
+  /// The file names to which Debian's development packages link.
   static let all = [
     Library(file: "libpq.so.5", package: "libpq5"),
     Library(file: "libpng16.so.16", package: "libpng16-16"),
@@ -174,7 +174,7 @@ private struct Library {
   }
 }
 
-/// Where this program and the stages lie.
+/// The folders of this program and of the stages.
 enum Executables {
   static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().path(percentEncoded: false).droppingTrailingSlash

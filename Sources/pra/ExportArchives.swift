@@ -55,7 +55,7 @@ struct ExportTensorBoard: ParsableCommand {
     }
   }
 
-  /// In the order of steps, as TensorBoard expects it; a page of points at a time.
+  /// Writes points in the order of steps, as TensorBoard expects them, a page at a time.
   private func write(job: Int64, began: Double, _ path: String, _ connection: Connection) throws
     -> Int
   {
@@ -155,7 +155,7 @@ struct ExportNPZ: ParsableCommand {
   }
 }
 
-/// A run's name as a part of a path: what could lead elsewhere becomes a dash.
+/// A run's name as a part of a path: a character that could lead elsewhere becomes a dash.
 func fileName(_ name: String) -> String {
   let kept = name.unicodeScalars.map { scalar -> Character in
     switch scalar {
@@ -166,7 +166,7 @@ func fileName(_ name: String) -> String {
   return String(kept.prefix(100))
 }
 
-/// Errors of files as those of the command.
+/// Reports errors of files as errors of the command.
 func reportingFiles<T>(_ body: () throws -> T) throws -> T {
   do {
     return try body()

@@ -1,4 +1,4 @@
-// A checkpoint for other programs: its files, or one file with all of it.
+// A checkpoint for other programs: its files, or one file with everything.
 
 import ArgumentParser
 import Configuration
@@ -86,7 +86,7 @@ struct ExportCheckpoint: ParsableCommand {
     }
   }
 
-  /// The files as one, beside which nothing is left.
+  /// Writes one file, and leaves nothing else beside it.
   private func writeOne(_ files: Rows) throws -> String {
     let folder = "\(output).parts-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -130,7 +130,7 @@ struct ExportOutputs: ParsableCommand {
   }
 }
 
-/// Writes outputs under their names and prints where they are.
+/// Writes outputs under their names and prints their paths.
 /// - Parameter rows: name and sha256
 private func fetchOutputs(
   _ rows: Rows, to folder: String, of owner: (key: String, id: Int64), json: Bool

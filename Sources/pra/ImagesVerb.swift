@@ -134,7 +134,7 @@ struct Images: ParsableCommand {
     }
   }
 
-  /// What is shown, in rows; the keys of rows in the order in which they come.
+  /// Sorts images into rows; the rows are in the order in which their keys first occur.
   private func rows(of images: [DrawnImage], _ order: Order) -> [(
     title: String, images: [DrawnImage]
   )] {
@@ -152,13 +152,13 @@ struct Images: ParsableCommand {
   }
 }
 
-/// An image and what it was drawn with.
+/// An image, and the settings it was drawn with.
 private struct DrawnImage {
   let run: (id: Int64, name: String)
   let label: Int64
   let className: String
   let sha256: String
-  /// Of the weights; -1 where the job does not say.
+  /// Training step of the weights; -1 if the job does not say.
   let step: Int64
   let weights: String
   let variant: String?

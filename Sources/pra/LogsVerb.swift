@@ -1,4 +1,4 @@
-// What the stage of a job has printed.
+// `pra logs`: the output of a job's stage.
 
 import ArgumentParser
 import Files
@@ -84,8 +84,8 @@ struct Logs: ParsableCommand {
     }
   }
 
-  /// Microseconds between two looks, and how many in vain after the end are enough: 1.5 s, where an
-  /// agent sends what was printed twice a second.
+  /// Microseconds between two looks, and the number of looks without news after the end: 1.5 s,
+  /// while an agent sends new output twice a second.
   private static let pause: UInt32 = 300_000
   private static let patience = 5
 

@@ -1,4 +1,4 @@
-// What is there: runs, jobs, workers, logs.
+// Verbs that show runs, jobs, workers, and why a job waits.
 
 import ArgumentParser
 import Foundation

@@ -4,14 +4,14 @@ import ArgumentParser
 import Foundation
 import Postgres
 
-/// The option of every verb that reads.
+/// The options of every verb that reads.
 struct OutputOptions: ParsableArguments {
   @Flag(help: "Print JSON instead of a table.")
   var json = false
 }
 
 extension Connection {
-  /// Prints what is found: whole rows as one JSON array, or a table for people.
+  /// Prints a result: whole rows as one JSON array, or a table for people.
   func show(
     _ query: String, rows: String, _ parameters: [Parameter] = [], _ options: OutputOptions,
     omittingEmpty: Bool = false
@@ -32,12 +32,12 @@ extension Connection {
   }
 }
 
-/// A result in aligned columns: numbers to the right, the rest to the left.
+/// A result in aligned columns: numbers to the right, all else to the left.
 struct Table {
   private let header: [String]
   private let rows: [[String]]
 
-  /// - Parameter omittingEmpty: leaves out columns in which no row has anything
+  /// - Parameter omittingEmpty: leaves out columns that are empty in every row
   init(_ result: Rows, omittingEmpty: Bool = false) {
     let width = result.columns.count
     let cells = result.map { row in
@@ -82,14 +82,14 @@ extension String {
   }
 }
 
-/// What a terminal can show.
+/// The abilities of the terminal.
 enum Terminal {
   static let isInteractive = isatty(STDOUT_FILENO) == 1
   /// no-color.org: set and not empty.
   private static let hasColors =
     isInteractive && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
 
-  /// Rows and columns; 24 and 80 where the terminal does not say.
+  /// The size in characters; 24 by 80 if the terminal does not say.
   static var size: (rows: Int, columns: Int) {
     var size = winsize()
     guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0
@@ -114,7 +114,7 @@ enum Terminal {
     return "\u{1B}[\(code)m\(text)\u{1B}[0m"
   }
 
-  /// `#####.....` for done of total.
+  /// A bar such as `#####.....`.
   static func bar(_ done: Int64, of total: Int64, width: Int = 24) -> String {
     let filled = total > 0 ? Int(min(done, total)) * width / Int(total) : 0
     return String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)

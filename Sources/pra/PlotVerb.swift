@@ -74,7 +74,7 @@ struct Plot: ParsableCommand {
       ]))
   }
 
-  /// One curve for each job of the run that has the series.
+  /// The curves of a run: one for each of its jobs that has the series.
   private func curves(
     _ name: String, of run: (id: Int64, name: String), among runs: Int, _ names: Int,
     _ connection: Connection

@@ -62,17 +62,17 @@ enum ExitStatus: Int32 {
   case unreachable = 4
 }
 
-/// Something named on the command line that is not there.
+/// The command line names something that does not exist.
 struct NotFound: Error {
   let message: String
 }
 
-/// Something that went wrong and is not the command's fault.
+/// The command was right, but could not be carried out.
 struct Failure: Error {
   let message: String
 }
 
-/// How an error ends the program.
+/// The message and the exit code for an error.
 struct Ending {
   private let status: ExitStatus
   private let message: String
@@ -85,7 +85,7 @@ struct Ending {
       (status, message) = (.unreachable, "the database is unreachable: \(error.message)")
     case let error as PostgresError:
       status = error.sqlState == "PR002" ? .notFound : .failed
-      // An argument that cannot be, and text that is no query. 42501 is a right that is missing.
+      // A refused argument, and a text that is no query. 42501 is a missing right.
       if error.sqlState == "PR003" { status = .usage }
       if error.sqlState.hasPrefix("42") && error.sqlState != "42501" { status = .usage }
       message = error.description
@@ -117,7 +117,7 @@ struct Ending {
   }
 }
 
-/// One line to standard error.
+/// Writes one line to standard error.
 func complain(_ line: String) {
   FileHandle.standardError.write(Data((line + "\n").utf8))
 }

@@ -1,5 +1,5 @@
-// What the command line asks besides the calls of the queue (JobQueue, SubmitQueue). A
-// test prepares each on the migrated schema.
+// The command line's own queries, besides the calls of the queue (JobQueue, SubmitQueue). A test
+// prepares each on the migrated schema.
 
 enum Queries {
   static let runByID = "select id, name from pra.runs where id = $1::bigint"
@@ -15,7 +15,7 @@ enum Queries {
 
   static let jobs = """
     select id, run_name as run, kind, state,
-      -- Who runs it, or ran it last.
+      -- The worker that runs the job, or ran it last.
       (select a.worker_name from pra.attempts as a where a.job_id = jobs.id and a.epoch = jobs.epoch)
         as worker, epoch as attempt,
       case when progress_total > 0 then 100 * progress_done / progress_total end as percent,
@@ -27,7 +27,7 @@ enum Queries {
     order by id desc limit $3::integer
     """
 
-  /// What --json gives: whole rows of the public views.
+  /// The rows of --json: whole rows of the public views.
   static let runRows = "select * from pra.runs order by id desc limit $1::integer"
   static let jobRows = """
     select * from pra.jobs
@@ -61,7 +61,7 @@ enum Queries {
     order by id desc
     """
 
-  /// What `watch` and `run --wait` poll.
+  /// The jobs that `watch` and `run --wait` poll.
   static let watched = """
     select j.run_id, j.run_name, j.id, j.kind, j.state::text as state, j.worker_name, j.message,
       coalesce(a.succeeded, j.progress_done) as progress_done,
@@ -78,7 +78,7 @@ enum Queries {
     select exists (
       select from pra.jobs where run_id = $1::bigint and state in ('ready', 'running')) as active
     """
-  /// What `watch` without a name shows.
+  /// The runs that `watch` shows when none is named.
   static let activeRuns = """
     select id from pra.runs where state in ('pending', 'running', 'paused') order by id
     """
@@ -111,7 +111,7 @@ enum Queries {
       format('%sx%sx%s', arguments #> '{image,size}', arguments #> '{image,size}',
         arguments #> '{image,channels}') as pixels,
       left(result ->> 'fingerprint', 12) as fingerprint,
-      -- The first archive and how many more there are.
+      -- The first archive, and the number of further ones.
       arguments ->> 'source_name'
         || coalesce(' +' || jsonb_array_length(nullif(arguments -> 'shards', 'null')), '') as source,
       to_char(finished_at, 'YYYY-MM-DD HH24:MI') as made
@@ -135,7 +135,7 @@ enum Queries {
   static let trainArguments = """
     select kind, arguments::text as arguments from pra.jobs where id = $1::bigint
     """
-  /// Whether anybody could take up what is ready.
+  /// The reason why a ready job does not start: perhaps no worker can take it.
   static let whyReady = """
     select j.id, w.reason, w.detail
     from (
@@ -143,7 +143,7 @@ enum Queries {
       where run_id = any ($1::bigint[]) and state = 'ready' order by id limit 1
     ) as j, pra.why_pending(j.id) as w
     """
-  /// A run of the same name, configuration and data that has not ended badly.
+  /// A run of the same name, configuration and data that has neither failed nor been cancelled.
   static let reusableRun = """
     select id from pra.runs
     where name = $1 and configuration = $2::jsonb and data_fingerprint = $3
@@ -227,7 +227,8 @@ enum Queries {
     from pra.runs where id = any ($1::bigint[])
     order by 1, 2
     """
-  /// Last, and the mean of the last hundred steps, which says more of a noisy series.
+  /// The mean of the last hundred steps, which says more of a noisy series than its last value
+  /// does, the best value, and the number of steps.
   static let comparedMetrics = """
     select s.name || ' ' || v.what as name, s.run_id, to_json(v.value)::text as value,
       min(s.better) as better
@@ -252,7 +253,7 @@ enum Queries {
     where run_id = any ($1::bigint[]) and scope = 'overall'
     order by metric, run_id
     """
-  /// What each figure was measured with, key by key.
+  /// The ruler of each figure, key by key.
   static let comparedRulers = """
     select e.metric, e.run_id, r.key, r.value
     from pra.evaluations as e cross join jsonb_each_text(e.details -> 'ruler') as r
@@ -272,7 +273,7 @@ enum Queries {
     select partition, bytes from pra.drop_events($1::timestamptz, $2::boolean)
     """
 
-  /// Jobs with metrics or evaluations, and when the first of them was recorded.
+  /// Jobs with metrics or evaluations, and the time at which each began.
   static let measuringJobs = """
     select id, kind, floor(extract(epoch from coalesce(started_at, created_at)))::bigint as began
     from pra.jobs as j
@@ -281,7 +282,7 @@ enum Queries {
       or exists (select from pra.evaluations as e where e.job_id = j.id))
     order by id
     """
-  /// Points after a step, some thousand steps of them.
+  /// Points after a step, up to 5000 steps of them.
   static let eventPage = """
     select name, step, value, extract(epoch from recorded_at)::double precision as time
     from pra.metrics

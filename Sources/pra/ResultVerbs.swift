@@ -1,4 +1,4 @@
-// Results as tables: evaluations. And files that are whole or not there.
+// `pra evaluations`, and a function that writes a file completely or not at all.
 
 import ArgumentParser
 import Files
@@ -33,7 +33,7 @@ struct Evaluations: ParsableCommand {
   }
 }
 
-/// Writes a whole file or none.
+/// Writes a file completely or not at all.
 func write(_ bytes: [UInt8], to path: String) throws {
   do {
     let file = try DurableFile(path)

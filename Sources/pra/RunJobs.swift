@@ -1,4 +1,4 @@
-// The jobs of a run: which there are, and which waits for which.
+// The jobs of a run and their dependencies.
 
 import Configuration
 import JobKinds
@@ -12,10 +12,10 @@ final class RunJobs {
   private let run: Int64
   private let queue: String
   private let priority: Int
-  /// Arms that read images of one size share their data set, and what it is compared as.
+  /// Arms with images of one size share their data set and its reference.
   private var dataSets: [ModelConfiguration.Image: Int64] = [:]
   private var references: [Int64: Int64] = [:]
-  /// Jobs enqueued so far for one arm alone.
+  /// Jobs that belong to one arm alone, so far.
   private var ofArm: [Int64] = []
 
   init(_ connection: Connection, run: Int64, queue: String, priority: Int) {
@@ -103,7 +103,7 @@ final class RunJobs {
     return evaluations
   }
 
-  /// Features of one source in as many parts as the run file says.
+  /// Enqueues features of one source, in as many parts as the run file says.
   private func features(
     _ inception: InceptionEvaluation, _ weights: WeightArtifacts, after: [Int64],
     _ choose: (inout FeaturesArguments) -> Void
@@ -119,7 +119,7 @@ final class RunJobs {
     return try job(features, after: after, array: array)
   }
 
-  /// What an arm's images are compared with: of the data set, or of a file.
+  /// Enqueues the reference that an arm's images are compared with: its data set, or a file.
   private func reference(
     _ inception: InceptionEvaluation, _ weights: WeightArtifacts, data: Int64
   ) throws -> Int64 {

@@ -1,41 +1,41 @@
-// What all stages of a run print, as it comes, whichever workers they are on.
+// The output of all stages of a run, as it comes, whatever workers they are on.
 
 import Files
 import Foundation
 import Postgres
 import RunStore
 
-/// The logs of the attempts of one run, read on and on.
+/// The logs of all attempts of one run, read again and again.
 struct RunLog {
   private struct Attempt: Hashable {
     let job: Int64
     let epoch: Int64
   }
 
-  /// How far an attempt's log was read.
+  /// The position up to which an attempt's log was read.
   private struct Place {
     let title: String
     var ordinal: Int64 = -1
-    /// The beginning of a line whose end is still to come.
+    /// The beginning of a line whose end has not come yet.
     var line: [UInt8] = []
-    /// Looks in vain since the attempt has ended.
+    /// Number of looks without news since the attempt ended.
     var quiet = 0
   }
 
   private let run: Int64
   private let isJSON: Bool
   private var places: [Attempt: Place] = [:]
-  /// Attempts that have ended and said all.
+  /// Attempts that have ended and whose log is complete.
   private var complete: Set<Attempt> = []
 
   init(run: Int64, isJSON: Bool) {
     (self.run, self.isJSON) = (run, isJSON)
   }
 
-  /// Shows what has come since the last look.
-  /// - Parameter patience: looks in vain after its end until an attempt has nothing more to say; nil
-  ///   where this look is the only one
-  /// - Returns: whether there was anything
+  /// Prints everything that is new since the last look.
+  /// - Parameter patience: number of looks without news after an attempt's end until its log is
+  ///   complete; nil if this look is the only one
+  /// - Returns: whether anything was new
   mutating func show(
     _ connection: Connection, _ store: inout RetryingConnection, patience: Int?
   ) throws -> Bool {
@@ -67,7 +67,7 @@ struct RunLog {
     return hasShown
   }
 
-  /// Whether all that was ever printed has been shown.
+  /// Whether every log has been shown to its end.
   var isComplete: Bool { places.isEmpty }
 
   private func print(_ bytes: [UInt8], _ place: inout Place) {

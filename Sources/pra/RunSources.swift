@@ -1,4 +1,4 @@
-// The files that a run is made from, under their digests.
+// The files that a run is made from, named after their digests.
 
 import Configuration
 import Digest
@@ -14,11 +14,12 @@ final class Archive {
   let name: String
   let sha256: String
   let mediaType: String
-  /// What its names are taken to lie below; nil for none.
+  /// Folder inside which the archive's names are taken to lie; nil for none.
   let folder: String?
   private let isTemporary: Bool
 
-  /// - Parameter isShard: whether it is one of many, whose name says where its files belong
+  /// - Parameter isShard: whether it is one of several archives, whose name says in which folder
+  ///   its files belong
   init(_ given: String, key: String, isShard: Bool) throws {
     let last = URL(filePath: given).standardizedFileURL.lastPathComponent
     let isFolder = try Self.isFolder(given, key)
@@ -29,7 +30,7 @@ final class Archive {
     if isFolder { _ = try refusing(key) { try TarWriter.pack(folder: given, to: packed) } }
     let file = try refusing(key) { try MappedFile(isFolder ? packed : given) }
     let isZip = file.bytes.starts(with: [0x50, 0x4B])
-    // Names that leave the archive, links and a lost end are refused before anything is written.
+    // Refuses names that leave the archive, links and a missing end before anything is written.
     try refusing(key) {
       if isZip {
         try ZipArchive.forEachFile(of: file, called: file.path) { _, _ in }
@@ -39,7 +40,7 @@ final class Archive {
       }
     }
     var digest = SHA256()
-    // The bytes are there as long as the file is.
+    // The bytes are mapped as long as the file lives.
     withExtendedLifetime(file) { digest.update(file.bytes) }
     (path, isTemporary) = (file.path, isFolder)
     name = isFolder ? "\(last).tar" : last
@@ -59,8 +60,8 @@ final class Archive {
     return isFolder.boolValue
   }
 
-  /// The archives that a path names: itself, those of a folder that holds nothing else, or those of a
-  /// pattern such as `train-{000..127}.tar`.
+  /// The archives that a path names: the file itself, the archives of a folder that holds nothing
+  /// else, or those of a pattern such as `train-{000..127}.tar`.
   static func all(_ given: String, key: String) throws -> [Archive] {
     if let shards = try pattern(given, key) {
       return try shards.map { try Archive($0, key: key, isShard: true) }
@@ -75,7 +76,8 @@ final class Archive {
     return try names.map { try Archive("\(given)/\($0)", key: key, isShard: true) }
   }
 
-  /// `a-{008..010}.tar` as a-008.tar, a-009.tar, a-010.tar; nil for a path without such a range.
+  /// Expands `a-{008..010}.tar` to a-008.tar, a-009.tar, a-010.tar; nil for a path without such a
+  /// range.
   private static func pattern(_ given: String, _ key: String) throws -> [String]? {
     guard let found = given.firstMatch(of: /\{([0-9]{1,9})\.\.([0-9]{1,9})\}/) else { return nil }
     let (first, last) = (Int(found.1)!, Int(found.2)!)
@@ -92,7 +94,7 @@ final class Archive {
 
 /// Everything that a run ingests.
 struct Source {
-  /// To train on, then to validate with.
+  /// Archives to train on, followed by those for validation.
   let archives: [Archive]
   private let validationArchives: Int
   private let data: RunFile.DataSource
@@ -108,7 +110,7 @@ struct Source {
     validationArchives = validation?.count ?? 0
   }
 
-  /// SHA-256 of the archive, or where there are several of their digests one after the other.
+  /// SHA-256 of the archive, or of the digests of several archives one after the other.
   var fingerprint: String {
     guard archives.count > 1 else { return archives[0].sha256 }
     return SHA256.hexadecimal(of: archives.flatMap { Array($0.sha256.utf8) })
@@ -121,7 +123,7 @@ struct Source {
     }
   }
 
-  /// The arguments that read it.
+  /// Arguments of the ingest job that reads the archives.
   var arguments: IngestArguments {
     var ingest = IngestArguments()
     (ingest.source, ingest.sourceName) = (archives[0].sha256, archives[0].name)
@@ -137,7 +139,7 @@ struct Source {
   }
 }
 
-/// A file that cannot be read is bad input.
+/// Turns the error of an unreadable file into bad input.
 func refusing<T>(_ key: String, _ body: () throws -> T) throws -> T {
   do {
     return try body()
@@ -147,7 +149,7 @@ func refusing<T>(_ key: String, _ body: () throws -> T) throws -> T {
 }
 
 extension RunFile {
-  /// Reads a run file; where it has `init`, over the configuration that this file holds.
+  /// Reads a run file; if it has `init`, its settings apply over the configuration in that file.
   init(reading path: String, overrides: [Override] = []) throws {
     try self.init(path: path, overrides: overrides) { file in
       try refusing("init.file") {
@@ -160,7 +162,7 @@ extension RunFile {
 /// The files of weights and statistics that a run names: `loss.lpips_file` of every arm, that of
 /// `init`, and those of `evaluate`.
 struct WeightArtifacts {
-  /// SHA-256 by the name that the run file gives.
+  /// SHA-256 by the name in the run file.
   let digests: [String: String]
   private let paths: [String: String]
 
@@ -189,7 +191,7 @@ struct WeightArtifacts {
 
   func path(_ name: String) -> String { paths[name]! }
 
-  /// Content-addressed: sent again only where the store does not have them.
+  /// Stores the files; those whose digest the store has are not sent.
   func store(in store: inout RetryingConnection) throws {
     for path in paths.values.sorted() {
       _ = try store.store(
@@ -199,7 +201,7 @@ struct WeightArtifacts {
   }
 }
 
-/// - Parameter key: which names the file
+/// - Parameter key: the key that names the file
 func sha256(of path: String, _ key: String) throws -> String {
   let bytes = try refusing(key) { try MappedFile(path) }
   var digest = SHA256()
@@ -233,7 +235,7 @@ final class EnqueuedFile {
     }
   }
 
-  /// The key takes the digest, its `_name` the file's name.
+  /// Sets the key to the digest, and its `_name` to the file's name.
   var overrides: [Override] {
     [
       Override(path: [key], value: .string(digest)),

@@ -1,4 +1,4 @@
-// `pra run FILE`: a whole experiment as a DAG of jobs.
+// `pra run FILE`: an experiment as a graph of jobs.
 
 import ArgumentParser
 import Configuration
@@ -36,7 +36,7 @@ struct Run: ParsableCommand {
     if wait { try Watcher(try Database.url(), runs: [id]).watch() }
   }
 
-  /// What can be refused before anything is stored.
+  /// Refuses bad settings before anything is stored.
   @discardableResult
   func check() throws -> RunFile {
     try RunFile(reading: file, overrides: try settings.map { try Override($0) })
@@ -55,12 +55,12 @@ struct Run: ParsableCommand {
   ) throws -> Int64 {
     let configuration = plan.storedConfiguration(weights)
     if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
-    // Content-addressed: sent again only where the store does not have it.
+    // Named by content: files that the store has are not sent again.
     var store = try Database.store(.submit)
     try source.store(in: &store)
     try weights.store(in: &store)
     return try connection.transaction {
-      // Two callers with --reuse at once make one run.
+      // Two callers with --reuse at the same time make one run.
       try connection.query(Queries.lockName, [.text(plan.name)])
       if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
       let run = try SubmitQueue(connection).createRun(
@@ -89,7 +89,7 @@ struct Run: ParsableCommand {
 }
 
 extension RunFile {
-  /// What the run was made from, resolved: stored with it, and compared by --reuse.
+  /// The resolved configuration of the run: stored with it, and compared by --reuse.
   fileprivate func storedConfiguration(_ weights: WeightArtifacts) -> String {
     var members = [
       ("config", configuration.canonicalJSON), ("data", data.json),

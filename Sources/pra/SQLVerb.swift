@@ -1,4 +1,4 @@
-// Questions to the run history in SQL.
+// `pra sql`: queries of the run history.
 
 import ArgumentParser
 import Files
@@ -45,7 +45,7 @@ struct SQL: ParsableCommand {
     return trimmed
   }
 
-  /// Typed by the server; of statements that are no query, such as `show`, every value is text.
+  /// Typed by the server; for statements that are no query, such as `show`, every value is text.
   private func json(_ query: String, _ connection: Connection) throws -> String {
     do {
       return try connection.jsonText(query)
@@ -63,7 +63,7 @@ struct SQL: ParsableCommand {
   }
 }
 
-/// RFC 4180, with line feeds.
+/// CSV as in RFC 4180, but with line feeds only.
 func commaSeparated(_ rows: Rows) -> String {
   func line(_ cells: [String]) -> String {
     cells.map { cell in

@@ -1,4 +1,4 @@
-// The database itself: up, down, migrate, doctor.
+// Verbs for the database itself: up, down, migrate, doctor.
 
 import ArgumentParser
 import Foundation

@@ -1,4 +1,4 @@
-// Where artifacts lie, and what is not needed any more.
+// `pra store` and `pra gc`: the place of artifacts, and the deletion of those that nobody needs.
 
 import ArgumentParser
 import Files
@@ -24,7 +24,7 @@ struct Store: ParsableCommand {
     if let location {
       if location != "database" {
         var store = try Database.store(.owner)
-        // Bytes that cannot be written, read back and deleted now would fail every job later.
+        // A store that cannot write, read back and delete now would fail every job later.
         do { try store.probe(location) } catch { throw Failure(message: "\(error)") }
       }
       try Database.connect(.owner).query(Queries.useStore, [.text(location)])

@@ -1,4 +1,4 @@
-// `pra sweep`: the cross product of settings, a run for each.
+// `pra sweep`: the cross product of settings, with a run for each.
 
 import ArgumentParser
 import Configuration
@@ -31,7 +31,7 @@ struct Sweep: ParsableCommand {
     let base = try RunFile(reading: file).name
     for point in points {
       let name = ([base] + point.filter(\.differs).map(\.text)).joined(separator: " ")
-      // A name of its own may be one of the settings.
+      // The run's name may itself be one of the settings.
       let given = point.contains { $0.text.hasPrefix("name=") }
       var run = Run()
       run.file = file
@@ -43,7 +43,7 @@ struct Sweep: ParsableCommand {
     for (name, run) in runs { print("\(try run.enqueue()) \(name)") }
   }
 
-  /// One combination: its settings, and which of them differ between runs.
+  /// One combination: its settings, and whether each differs between runs.
   typealias Point = [(text: String, differs: Bool)]
 
   static func points(_ settings: [String]) throws -> [Point] {
@@ -63,7 +63,7 @@ struct Sweep: ParsableCommand {
     return points
   }
 
-  /// At commas outside brackets and quotes.
+  /// Splits at commas outside brackets and quotes.
   private static func split(_ text: Substring) -> [String] {
     var parts = [""]
     var depth = 0

@@ -1,4 +1,4 @@
-// Progress of a run: bars on a terminal, a line a change elsewhere.
+// Progress of a run: bars on a terminal, one line per change elsewhere.
 
 import ArgumentParser
 import Files
@@ -45,11 +45,11 @@ struct Watcher {
 
   /// Microseconds between two looks.
   private static let pause: UInt32 = 500_000
-  /// Looks in which nothing runs before the reason is asked for: 5 s.
+  /// Looks without a running job after which the reason is asked for: 5 s.
   private static let patience = 10
 
-  /// Returns when every job has ended; a database that is away is waited for.
-  /// - Throws: `Failure` where a job ended badly
+  /// Returns when every job has ended; waits for a database that is away.
+  /// - Throws: `Failure` if a job ended badly
   func watch() throws {
     var session = RetryingConnection(
       url: url, role: .read, name: "pra watch", report: { complain("pra: \($0)") })
@@ -79,8 +79,8 @@ struct Watcher {
     }
   }
 
-  /// Nil while work goes on; else whether it ended badly. A failed job's dependents stay blocked: they
-  /// are not waited for.
+  /// The outcome of the run: the outer nil while work goes on, the inner nil for success. The
+  /// dependents of a failed job stay blocked and are not waited for.
   private func verdict(_ jobs: [WatchedJob]) -> Failure?? {
     guard !jobs.contains(where: { $0.state == "ready" || $0.state == "running" }) else {
       return nil
@@ -95,7 +95,7 @@ struct Watcher {
   }
 }
 
-/// One job as the display shows it.
+/// One job as displayed.
 private struct WatchedJob {
   let run: (id: Int64, name: String)
   let id: Int64
@@ -123,7 +123,7 @@ private struct WatchedJob {
   var endedBadly: Bool { hasEnded && state != "succeeded" }
   var share: String { total > 0 ? "\(done)/\(total) \(unit)" : "" }
 
-  /// One line of the display, at most so many characters.
+  /// One line of the display, cut to the terminal's width.
   func line(width: Int) -> String {
     let title = "\(id)".padding(toLength: 6, withPad: " ", startingAt: 0)
     let name = kind.padding(toLength: 9, withPad: " ", startingAt: 0)
@@ -131,12 +131,13 @@ private struct WatchedJob {
     let tail =
       state == "running" || !hasEnded && message.isEmpty || state == "succeeded"
       ? [share, worker].filter { !$0.isEmpty }.joined(separator: "  ") : message
-    // 56 characters stand before the tail; a line that wraps would not be drawn over.
+    // 56 characters come before the tail; a wrapped line could not be overwritten.
     return "\(title) \(name) \(Terminal.colored(state, padded: 11)) [\(shown)] "
       + tail.prefix(max(0, width - 56))
   }
 
-  /// What a log wants to know: state changes and every tenth of the work.
+  /// A text that changes when a log should have a new line: at a new state, and at every tenth of
+  /// the work.
   var landmark: String {
     let tenth = state == "running" && total > 0 ? Int(Double(done) / Double(total) * 10) : 0
     return "\(state) \(tenth)"
@@ -153,7 +154,7 @@ private struct WatchedJob {
   }
 }
 
-/// What has been shown so far.
+/// The lines shown so far.
 private struct Display {
   let isJSON: Bool
   private var landmarks: [Int64: String] = [:]
@@ -194,7 +195,8 @@ private struct Display {
       + (bad == 0 ? "" : ", \(bad) ended badly")
   }
 
-  /// Over what was drawn before. More jobs than the terminal has rows: those that matter now.
+  /// Draws over the earlier lines. If there are more jobs than rows, only running and failed ones
+  /// are shown.
   private mutating func draw(_ jobs: [WatchedJob], note: String?) {
     let (rows, columns) = Terminal.size
     var lines: [String] = []
@@ -203,7 +205,7 @@ private struct Display {
       if runs.last?.id != job.run.id { runs.append(job.run) }
     }
     if runs.count > 1 {
-      // One line a run, and its jobs below where there is room for all.
+      // One line per run, with its jobs below if all of them fit.
       let isWhole = jobs.count + runs.count <= room
       for run in runs.prefix(isWhole ? runs.count : room - 1) {
         let own = jobs.filter { $0.run.id == run.id }

@@ -79,7 +79,7 @@ struct Enqueue: ParsableCommand {
       (array, ends) = try arrayOptions.placed(in: parsed, of: kind)
     }
     var session: Connection?
-    // The arguments of both ends of an array are checked; those of the first are stored.
+    // The arguments are checked at both ends of an array; those of its first element are stored.
     var checked: CheckedArguments?
     for end in ends {
       checked = try kind.arguments(given, overrides + end) { train in
@@ -119,14 +119,14 @@ struct Enqueue: ParsableCommand {
       }
       return try row.integer("run_id")
     }
-    // With the job's key, so that two callers at once make one run.
+    // With a key made from the job's, so that two callers at once make one run.
     return try SubmitQueue(connection).createRun(
       name: kind.rawValue, codeVersion: codeVersion, idempotencyKey: key.map { "job \($0)" })
   }
 }
 
 extension Connection {
-  /// - Throws: `NotFound`; `ConfigurationError` where the job is of another kind
+  /// - Throws: `NotFound`; `ConfigurationError` if the job is of another kind
   func trainArguments(ofJob id: Int) throws -> TrainArguments {
     guard let row = try query(Queries.trainArguments, [.integer(id)]).first else {
       throw NotFound(message: "train: there is no job \(id)")

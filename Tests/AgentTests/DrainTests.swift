@@ -11,7 +11,7 @@ import Testing
     let world = try World()
     let job = try world.enqueue(#"{"act": "train", "count": 20, "every": 3, "hold": 7}"#)
     let agent = try world.agent("first")
-    // The stage waits before step 7; on a busy machine it may be long in coming there.
+    // The stage waits before step 7, which it may reach late on a busy machine.
     try wait { try world.text("select max(step) from pra.metrics_raw") == "6" }
     agent.signal(SIGTERM)
     #expect(try agent.end() == .code(0))

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Agent
 
-/// Stages, agents and the server are killed, stopped and restarted.
+/// Agents, stages and the server are killed, stopped and restarted.
 @Suite struct LossTests {
   private let training = #"{"act": "train", "count": 20, "every": 3, "hold": 7}"#
 
@@ -19,7 +19,7 @@ import Testing
     #expect(try world.series(job) == ["0...5 of 1", "6...19 of 2"])
   }
 
-  /// Its stage ends by itself, and another agent goes on from the checkpoint (G3).
+  /// The stage ends by itself, and another agent continues from the checkpoint (G3).
   @Test func aKilledAgentsJobGoesToAnother() throws {
     let world = try World()
     let job = try world.enqueue(training)
@@ -39,7 +39,8 @@ import Testing
     #expect(world.scratch.isEmpty, "the second agent removes what the first left behind")
   }
 
-  /// Agent and stage are stopped past their lease, another agent does the work, they go on (G2).
+  /// Agent and stage are stopped past their lease; another agent does the work; then they go on
+  /// (G2).
   @Test func aStoppedAgentWritesNothingAfterItsLease() throws {
     let world = try World()
     let job = try world.enqueue(
@@ -67,7 +68,7 @@ import Testing
       """
     let before = try world.text(written)
 
-    // First the stage alone, which nobody but the database can stop now; then its agent.
+    // First only the stage continues, which nobody but the database can stop now; then its agent.
     kill(stage, SIGCONT)
     try wait { !isAlive(stage) }
     #expect(try world.text(written) == before)
@@ -79,7 +80,7 @@ import Testing
     #expect(first.output.contains("lease lost"))
   }
 
-  /// The server took a claim, and the session ended before the answer arrived.
+  /// The server accepted a claim, but the session ended before the answer arrived.
   @Test func aClaimThatWasNotHeardIsGivenBack() throws {
     let world = try World()
     let agent = try world.agent("a", "lease=200", "beat=100")
@@ -100,7 +101,7 @@ import Testing
     #expect(try agent.end() == .code(0))
   }
 
-  /// A stage that writes nothing learns of nothing: its agent kills it for certain.
+  /// A stage that writes nothing learns nothing: its agent must kill it.
   @Test func anAgentThatLostItsLeaseKillsItsStage() throws {
     let world = try World()
     let job = try world.enqueue(#"{"act": "deaf"}"#)
@@ -118,7 +119,7 @@ import Testing
     #expect(try agent.end() == .code(0))
   }
 
-  /// The stage alone goes on after another attempt has started: its own agent kills it.
+  /// Only the stage continues, after another attempt has started: its own agent kills it.
   @Test func aStageOfALostJobIsKilled() throws {
     let world = try World()
     let job = try world.enqueue(#"{"act": "deaf"}"#)

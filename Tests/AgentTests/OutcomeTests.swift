@@ -4,7 +4,7 @@ import Testing
 
 @testable import Agent
 
-/// What becomes of a job when its stage ends in one way or another.
+/// The state of a job after each kind of end of its stage.
 @Suite struct OutcomeTests {
   @Test func aSucceededJobLeavesItsOutputAndNoFolder() throws {
     let world = try World()
@@ -88,7 +88,8 @@ import Testing
     #expect(try world.end(job) == "timeout 75 over its time limit")
   }
 
-  /// The beat is far longer than the test may take: the notification does it (G5).
+  /// The heartbeat interval is far longer than the test may take, so the notification must wake the
+  /// agent (G5).
   @Test(arguments: ["hang", "deaf"])
   func aRunningJobIsCancelledBetweenBeats(act: String) throws {
     let world = try World()

@@ -11,7 +11,7 @@ import Testing
       executable: "/bin/sh", arguments: ["-c", script], environment: ["PATH": "/usr/bin:/bin"])
   }
 
-  /// Everything the child prints until its end.
+  /// Everything that the child prints until its end.
   private func output(_ child: ChildProcess) -> String {
     defer { close(child.output) }
     return String(
@@ -35,7 +35,7 @@ import Testing
     child.requestStop()
     #expect(output(child) == "stop\n")
     #expect(child.wait() == .code(0))
-    child.requestStop()  // of a process that is gone: nothing happens
+    child.requestStop()  // the process has ended: nothing happens
   }
 
   @Test func theEnvironmentIsThatOfTheCaller() throws {
@@ -55,7 +55,7 @@ import Testing
     child.kill()
     #expect(child.wait() == .signal(SIGKILL))
     try wait { !isAlive(grandchild) }
-    child.kill()  // a second time: the number may be somebody else's by now
+    child.kill()  // must do nothing: the number may be another process's by now
   }
 
   @Test func whatAChildLeavesBehindDiesWithIt() throws {
@@ -128,7 +128,7 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: home) }
     let living = try ScratchFolder(environment: ["PRA_HOME": home])
     let kept = try living.makeFolder(named: "1-1")
-    // As a killed agent leaves it: a folder and a lock file that nobody holds.
+    // Left by a killed agent: a folder, and a lock file that nobody has locked.
     let root = "\(home)/scratch"
     try FileManager.default.createDirectory(
       atPath: "\(root)/agent-1-0/2-1", withIntermediateDirectories: true)

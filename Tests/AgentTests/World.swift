@@ -31,7 +31,7 @@ final class World {
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-  /// Where the tests and the executables they start are built.
+  /// The folder of the built tests and of the executables that they start.
   static let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().path(percentEncoded: false)
 
@@ -59,7 +59,7 @@ final class World {
     try text("select state from pra.jobs where id = \(job)")
   }
 
-  /// How an attempt ended, with its exit code or signal and message.
+  /// The end of an attempt, with its exit code or signal and message.
   func end(_ job: Int64, _ epoch: Int64 = 1) throws -> String? {
     try text(
       """
@@ -68,7 +68,7 @@ final class World {
       """)
   }
 
-  /// The attempts that the effective series consists of, as `first...last of epoch`.
+  /// The attempts of the effective series, as `first...last of epoch`.
   func series(_ job: Int64) throws -> [String] {
     try admin.query(
       """
@@ -89,7 +89,7 @@ final class World {
       decoding: try reader.log(job: job, epoch: epoch).flatMap(\.bytes), as: UTF8.self)
   }
 
-  /// The process of a stage, once it has said its number.
+  /// The process of a stage, once it has printed its number.
   func process(_ job: Int64, _ epoch: Int64 = 1) throws -> pid_t {
     var found: pid_t?
     try wait {
@@ -105,7 +105,7 @@ final class World {
   }
 }
 
-/// An agent that can be killed; it ends with its owner.
+/// An agent that can be killed; it is killed when this object is freed.
 final class AgentProcess {
   let child: ChildProcess
   private let printed = Monitor("")
@@ -137,7 +137,7 @@ final class AgentProcess {
 
   var output: String { printed.read { $0 } }
 
-  /// Waits for its end.
+  /// Waits for the agent to end.
   func end() throws -> ProcessEnd {
     let end: ProcessEnd? = ended.wait(until: monotonicSeconds() + 60) { $0 }
     if let end { return end }
@@ -146,7 +146,7 @@ final class AgentProcess {
   }
 }
 
-/// Whether a process is there and not just a corpse that nobody has buried.
+/// Whether a process exists and is no zombie.
 func isAlive(_ process: pid_t) -> Bool {
   guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else {
     return false
@@ -154,7 +154,7 @@ func isAlive(_ process: pid_t) -> Bool {
   return !text.contains(") Z ")
 }
 
-/// Polls until something is true; a test that waits a minute for it has failed.
+/// Polls until a condition is true; fails the test after a minute.
 func wait(_ condition: () throws -> Bool) throws {
   let end = ContinuousClock.now + .seconds(60)
   while try !condition() {

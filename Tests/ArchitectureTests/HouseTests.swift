@@ -1,4 +1,4 @@
-// Lengths of files, kernels without a conformance case, words that do not belong.
+// Rules about the length of files, the import of Foundation, and kernels that nothing calls.
 
 import Testing
 
@@ -26,7 +26,7 @@ import Testing
     }
   }
 
-  /// Every function of the kernel table is used by a wrapper; wrappers are what conformance tests run.
+  /// Every function of the kernel table is called by a wrapper, which conformance tests run.
   @Test func everyKernelIsWrappedAndFilled() throws {
     let header = try #require(
       try Repository.files(under: "Sources/Compute/CKernels/include", suffixes: ["kernels.h"]).first

@@ -1,9 +1,10 @@
-// Who may import whom. The table is the architecture: a row changes with a page in ops/decisions.
+// The imports that are allowed. The table is the architecture: a row changes with a page in
+// ops/decisions.
 
 import Testing
 
-/// Modules of this package and foreign ones that a folder's files may import. What any file may
-/// import besides: `common`.
+/// Modules of this package and foreign ones that a folder's files may import, in addition to those
+/// of `common`.
 private let allowed: [String: Set<String>] = [
   "Sources/Compute/Tensor": ["CKernels"],
   "Sources/Compute/Autodiff": ["CKernels", "Tensor"],
@@ -70,7 +71,7 @@ private let allowed: [String: Set<String>] = [
     "Evaluation", "Files", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
   ],
 ]
-/// Groups of folders of `Sources` and the groups that each may import from, besides itself: the
+/// Groups of folders of `Sources`, and the groups that each may import from besides itself: the
 /// model trains without a database, the queue runs without a model.
 private let groups: [String: Set<String>] = [
   "Libraries": [],
@@ -134,7 +135,7 @@ private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchroniza
     #expect(checked > 20)
   }
 
-  /// A row that names a module nobody imports hides the next mistake.
+  /// An unused row would hide the next mistake.
   @Test func noRowNamesMoreThanIsImported() throws {
     for (folder, row) in allowed {
       let files = try Repository.files(under: folder, suffixes: [".swift"])

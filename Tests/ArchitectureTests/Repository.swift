@@ -1,4 +1,4 @@
-// The source tree as the tests of its rules see it.
+// The source tree, as read by the tests of its rules.
 
 import Foundation
 

@@ -66,7 +66,7 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
       }
     }
     #expect(worst < 1e-5 * Double(inputs * kh * kw).squareRoot() + 1e-5)
-    // To the bit whatever the threads and the other images.
+    // The same bits for any threads and other images.
     #expect(run(0..<2, threads: 3).floats == y.floats)
     #expect(run(1..<2, threads: 2).floats == Array(y.floats.suffix(y.count / 2)))
   }
@@ -79,7 +79,7 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
     #expect(y.doubles == [2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6])
   }
 
-  /// Ties go to the first, NaN is seen.
+  /// The first of equal values wins; a NaN is kept.
   @Test func poolingAtTiesAndNaN() {
     let device = Device(threads: 1)
     let tape = Tape(on: device)
@@ -140,7 +140,7 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
     }
   }
 
-  /// Where all features of a pixel are zero the square root has no derivative.
+  /// If all features of a pixel are zero, the square root has no derivative.
   @Test(arguments: sets)
   func featureDistanceIsZeroSafe(_ set: InstructionSet) {
     let device = Device(threads: 1, instructions: set)

@@ -1,11 +1,11 @@
-// Every operation's derivative against central differences in float64.
+// The derivative of every operation, compared with central differences in float64.
 
 import Tensor
 import Testing
 
 @testable import Autodiff
 
-/// One operation under test: its inputs' shapes, and how a result comes from them.
+/// One operation under test: the shapes of its inputs, and the function of these.
 struct GradientCase: Sendable, CustomTestStringConvertible {
   let name: String
   let shapes: [[Int]]
@@ -29,7 +29,7 @@ private func angles(_ tokens: Int, _ half: Int, like x: Variable) -> RotaryAngle
     sine: Tensor(w.map { sine($0) }, [tokens, half], type: type, on: device))
 }
 
-/// cos and sin by their series: exact enough here, and no platform library needed.
+/// cos and sin by their series, which are exact enough here and need no platform library.
 private func cosine(_ x: Double) -> Double {
   var (term, sum) = (1.0, 1.0)
   for k in 1..<30 {
@@ -166,7 +166,7 @@ let gradientCases: [GradientCase] = [
     let inputs = tested.shapes.enumerated().map { random($1, UInt32($0), device) }
     func losses(_ tape: Tape, _ variables: [Variable]) -> [(weight: Double, of: Scalar)] {
       let y = tested.apply(variables)
-      // Both losses at once; targets far from the results, where |x - y| has no kink.
+      // Both losses at once; the targets are far from the results, where |x - y| has no kink.
       let target = Tensor(repeating: 50, y.shape, type: .float64, on: device)
       return [
         (0.5, meanSquaredDifference(y, random(y.shape, 77, device))),

@@ -1,4 +1,5 @@
-// Attention one token after the other, from cached keys and values, beside attention over all.
+// Attention one token after the other from cached keys and values, compared with attention over
+// all.
 
 import Tensor
 import Testing
@@ -10,7 +11,8 @@ import Testing
     let batch, heads, size, tokens, first: Int
     let type: ElementType
   }
-  /// Pairs and tokens beyond one block each, sums beyond one chain (384), odd heads of a few numbers.
+  /// More pairs and tokens than one block, sums longer than one chain (384), an odd number of
+  /// heads, small heads.
   static let cases = [
     Case(batch: 2, heads: 3, size: 64, tokens: 45, first: 7, type: .float32),
     Case(batch: 23, heads: 3, size: 4, tokens: 19, first: 1, type: .float32),
@@ -38,7 +40,7 @@ import Testing
       batch: c.batch, heads: c.heads, capacity: c.tokens, size: c.size, on: tape)
     let stepped = Tensor(
       uninitialized: [c.batch, c.tokens, width], type: c.type, on: device)
-    // Some tokens at once, as class tokens are, then one after the other.
+    // Several tokens at once, like class tokens, then one after the other.
     var at = 0
     while at < c.tokens {
       let end = at == 0 ? c.first : at + 1
@@ -60,7 +62,7 @@ import Testing
       #expect(full[0] == full[1], "\(c)")
       let rounded = outputs(c, device, .bfloat16)
       #expect(rounded[0] == rounded[1], "\(c), rounded")
-      // Rounded where products are: by 2^-8 of a key and a value, and only there.
+      // Keys and values are rounded, by 2^-8 of each, only if products are.
       let rounds = c.type == .float32 && device.multipliesBFloat16
       let difference = zip(full[0], rounded[0]).map { abs($0 - $1) }.max()!
       #expect(rounds ? (1e-4..<0.2).contains(difference) : difference == 0, "\(c): \(difference)")

@@ -1,4 +1,4 @@
-// What training with bfloat16 products keeps for the backward pass.
+// Rounded activations that training with bfloat16 products keeps for the backward pass.
 
 import Tensor
 import Testing
@@ -22,8 +22,8 @@ import Testing
     #expect(found[9].isNaN && found[6].sign == .minus)
   }
 
-  /// SwiGLU and attention of rounded numbers, and their derivatives, are the full ones of numbers that
-  /// were rounded before, to the bit.
+  /// SwiGLU and attention that round their inputs, and their derivatives, equal those of inputs
+  /// rounded before, bit for bit.
   @Test(arguments: ["swiglu", "attention"])
   func keptNumbersAreTheRoundedOnes(_ operation: String) {
     let device = Device(threads: 2)

@@ -1,4 +1,4 @@
-// A checkpoint in one file: written by one run, begun with by the next, through the real programs.
+// A checkpoint in one file: written by one run, read by the next, through the real programs.
 
 import Foundation
 import TensorFiles
@@ -61,7 +61,7 @@ import Testing
     let checkpoint = try files("checkpoint", whole)
     #expect(images.count == 5 && checkpoint.count == 5)
 
-    // Everything is in the file, under the names of its parts.
+    // The file holds everything, under the names of its parts.
     let file = "\(world.folder)/whole.safetensors"
     #expect(
       try world.answer("export", "checkpoint", whole, "-o", file)
@@ -80,7 +80,7 @@ import Testing
     let left = try FileManager.default.contentsOfDirectory(atPath: world.folder)
     #expect(!left.contains { $0.contains(".parts-") })
 
-    // A run that begins with it and trains no step draws the same bytes and has the same figures.
+    // A run that begins with it and trains no step draws the same bytes and gets the same figures.
     let again = try finish(
       try runFile("again", "init: {file: whole.safetensors}\nsample: {count: 5}\nevaluate: true"))
     #expect(try files("images", again) == images)
@@ -98,7 +98,7 @@ import Testing
     #expect(shared[0] == figures[0].split(separator: " ")[0])
     #expect(try world.rows("select count(*) from pra.metrics where run_id = \(again)") == ["0"])
 
-    // With moments, from the middle on: the end is the same to the bit.
+    // With moments, from the middle on: the same result bit for bit.
     let middle = "\(world.folder)/middle.safetensors"
     _ = try world.answer(
       "export", "checkpoint", whole, "--step", "4", "--optimizer", "-o", middle)
@@ -108,7 +108,7 @@ import Testing
       try world.rows(
         "select min(step), max(step) from pra.metrics where run_id = \(continued)") == ["4 7"])
 
-    // Without them it goes on as well, to other weights; restarted it has all steps.
+    // Without moments training also continues, to other weights; restarted it makes all steps.
     let fresh = try finish(
       try runFile("fresh", "init: {file: whole.safetensors, restart: true}"), "training.total=2")
     #expect(
@@ -117,7 +117,7 @@ import Testing
     #expect(try files("checkpoint", fresh)["model.safetensors"] != checkpoint["model.safetensors"])
   }
 
-  /// What does not fit is one sentence that names the file, the tensor and both shapes.
+  /// The error is one sentence that names the file, the tensor and both shapes.
   @Test func aCheckpointThatDoesNotFitIsRefused() throws {
     let whole = try world.answer(
       "run", try runFile("whole", small), "--set", "sample=null",

@@ -1,4 +1,4 @@
-// Several runs beside each other: compare, plot, images, watch; and exports for other tools.
+// Several runs side by side: compare, plot, images, watch; and exports for other tools.
 
 import Foundation
 import Postgres
@@ -87,7 +87,7 @@ import Testing
       try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]])
     #expect((runs[1]["settings"] as? [String: Any])?["training.lr"] as? Double == 0.002)
     #expect((runs[0]["evaluations"] as? [String: Any])?["frechet.random"] as? Double == 1.5)
-    // NaN at a step of the last hundred: no JSON number, and no crash.
+    // NaN at one of the last hundred steps is no JSON number, but must not crash.
     #expect((runs[0]["metrics"] as? [String: Any])?["loss at its end"] as? String == "NaN")
   }
 
@@ -105,7 +105,7 @@ import Testing
   @Test func rowsOfAGridAreClasses() throws {
     let path = "\(world.folder)/classes.png"
     let answer = try world.answer("images", "a", "-o", path, "--by", "class", "--json")
-    // Class 0 first; two images each, of 2 x 2 pixels that are 4 x 4 now, in rows of 16.
+    // Class 0 first; two images of 2 x 2 pixels each, magnified to 4 x 4, in rows of 16.
     #expect(answer.contains(#""rows":["sea","sky"]"#))
     let grid = try picture("classes.png")
     #expect(grid.height == 2 * 17 + 1)
@@ -139,7 +139,7 @@ import Testing
     #expect(idle.status == 0 && idle.errors == "pra: no run is at work\n")
   }
 
-  /// `arr_0` as the ADM evaluator reads it: the header is where the format says, pixels follow.
+  /// `arr_0` as read by the ADM evaluator: a header as in the format, followed by the pixels.
   @Test func imagesBecomeAnArchive() throws {
     let path = "\(world.folder)/samples.npz"
     _ = try world.answer("export", "npz", "a", "-o", path)

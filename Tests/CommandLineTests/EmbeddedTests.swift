@@ -1,4 +1,4 @@
-// Without PRA_DATABASE_URL: a private database that is there when it is needed.
+// Without PRA_DATABASE_URL, a private database is created and started when needed.
 
 import Foundation
 import Testing
@@ -7,7 +7,7 @@ import Testing
   @Test func aPrivateDatabaseAppearsAndGoes() throws {
     let folder = "/tmp/pra-home-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-    // Kept reachable for the account that the server runs as.
+    // The account that the server runs as must be able to reach it.
     let home = ["PRA_HOME": "\(folder)/a home"]
     func pra(_ arguments: String...) throws -> Outcome {
       try Outcome(arguments, environment: home, in: folder)

@@ -1,4 +1,4 @@
-// `pra enqueue`, and the verbs that change what was enqueued.
+// `pra enqueue`, and the verbs that change enqueued jobs.
 
 import Testing
 

@@ -1,4 +1,4 @@
-// Exit codes and messages of bad input: one line, `error: ...`, that names the matter.
+// Exit codes, and messages of bad input: one line, `error: ...`, that names the fault.
 
 import Foundation
 import Testing

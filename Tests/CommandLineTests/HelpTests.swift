@@ -1,6 +1,7 @@
-// Help is part of the surface: it is frozen, and shows an example of every verb.
+// Help is part of the interface: it is compared with golden files, and has an example of every
+// verb.
 //
-// PRA_UPDATE_GOLDEN=1 writes what is printed now.
+// PRA_UPDATE_GOLDEN=1 writes the files anew.
 
 import Foundation
 import Testing
@@ -35,7 +36,7 @@ import Testing
     #expect(outcome.output == (try String(contentsOfFile: golden, encoding: .utf8)))
   }
 
-  /// A verb without a frozen help would escape the test above.
+  /// A verb without a golden file would escape the test above.
   @Test func everyVerbIsFrozen() throws {
     let text = try String(
       contentsOfFile: "\(Repository.root)/Tests/Golden/help/pra.txt", encoding: .utf8)

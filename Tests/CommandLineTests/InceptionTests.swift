@@ -1,5 +1,5 @@
-// References and evaluation by Inception features through the queue, with a network of a sixteenth of
-// the channels.
+// References and evaluation by Inception features through the queue, with a network that has a
+// sixteenth of the channels.
 
 import Files
 import Foundation
@@ -56,7 +56,7 @@ import Testing
     try world.rows("select message from pra.jobs where id = \(job)")[0]
   }
 
-  /// Figures of a run, to the last digit, by metric.
+  /// The figures of a run, to the last digit, by metric.
   private func figures(_ run: String) throws -> [String] {
     try world.rows(
       """
@@ -93,7 +93,7 @@ import Testing
     #expect(rulers == ["adm 12 balanced half-up 64 t 10"])
     #expect(try world.answer("evaluations", "one").contains("sfid.adm"))
 
-    // Equal rulers are compared, others are refused in a sentence.
+    // Figures with equal rulers are compared, others are refused in a sentence.
     let same = try world.answer("compare", "one", "three")
     #expect(same.contains("fid.adm") && !same.contains("not compared"))
     let fewer = try runFile("fewer", "{inception: \(weights)}")
@@ -107,8 +107,8 @@ import Testing
     #expect(try world.answer("compare", "one", "fewer", "--json").contains("\"not_compared\""))
   }
 
-  /// The same images drawn by one job, by an array of twelve and by one in packs, and their features
-  /// computed whole, in three parts and in twelve: one figure, to the last digit.
+  /// The same images drawn by one job, by an array of twelve and by one in packs, with features
+  /// computed in one, three and twelve parts: the same figure, to the last digit.
   @Test func aFigureDoesNotDependOnArrays() throws {
     _ = try world.answer("run", try runFile("whole", "{inception: \(weights), shards: 1}"))
     try work()
@@ -146,7 +146,7 @@ import Testing
     for job in jobs { #expect(try world.rows("\(figures) \(job) order by 1") == whole) }
   }
 
-  /// The arms of a comparison share a reference; the chart is of FID.
+  /// The arms of a comparison share a reference; the chart shows FID.
   @Test func armsAreComparedByFID() throws {
     let file = try runFile("arms", "{inception: \(weights), conventions: [adm]}")
     _ = try world.answer("run", file, "--set", "seeds=[0, 1]")
@@ -197,7 +197,7 @@ import Testing
     return outcome.output.trimmingCharacters(in: .newlines)
   }
 
-  /// A folder of PNG files and an npz of the same images give the same features; so do parts.
+  /// A folder of PNG files and an npz of the same images give the same features, also in parts.
   @Test func foldersAndArchivesAreInputs() throws {
     let npz = try images("a.npz", 0..<7)
     let folder = "\(world.folder)/drawn"

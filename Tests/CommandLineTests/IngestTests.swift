@@ -1,4 +1,4 @@
-// Ingest as its users meet it: what lies on the disk, killed stages, `pra data`, and garbage.
+// Ingest as users see it: sources on disk, killed stages, `pra data`, and garbage.
 
 import Foundation
 import Testing
@@ -25,7 +25,7 @@ import Testing
     try wait { try world.rows("select state from pra.jobs where id = \(job)") == ["succeeded"] }
   }
 
-  /// Killed after a checkpoint, then asked to stop, then left alone.
+  /// The stage is killed after a checkpoint, then asked to stop, then left alone.
   @Test func anInterruptedIngestEndsWithTheBytesOfAnUninterruptedOne() throws {
     let source = try source()
     let worker = try WorkerProcess(world)
@@ -56,7 +56,7 @@ import Testing
     #expect(outcomes.count >= 2 && outcomes[0].hasSuffix(" 9"), "\(outcomes)")
     #expect(try world.answer("logs", cut).contains("resumed from image"))
 
-    // The parts go with the checkpoints that named them; data sets and sources stay.
+    // Parts are deleted with the checkpoints that named them; data sets and sources stay.
     let named = """
       select count(*) from pra.artifacts where sha256 in (
         select sha256 from pra.outputs where job_id in (\(whole), \(cut)) union select '\(source)')

@@ -1,11 +1,11 @@
-// pra-train killed at every call that the writing of a checkpoint makes (G6, G10).
+// pra-train killed at every call that writing a checkpoint makes (G6, G10).
 
 import Digest
 import Foundation
 import Postgres
 import Testing
 
-/// A call of a checkpoint, as Tests/Support/KillPoint writes it down.
+/// A system call of a checkpoint, as recorded by Tests/Support/KillPoint.
 private struct Call: CustomStringConvertible {
   let number: Int
   let name: String
@@ -22,19 +22,19 @@ private struct Call: CustomStringConvertible {
 
   var description: String { "call \(number): \(name) of \(bytes) bytes, \(place)" }
 
-  /// Of the attempt's own folder, which is cleared after the registration.
+  /// Whether it concerns the attempt's own folder, which is deleted after the registration.
   var isLocal: Bool { place.contains("/checkpoint-") }
-  /// The words with which a session of the database ends.
+  /// Whether it sends the message that ends a database session.
   var isFarewell: Bool { name == "send" && bytes == 5 }
 
-  /// Whether the checkpoint is registered when the process dies here; nil where the server may or may
-  /// not have acted on its last words.
+  /// Whether the checkpoint is registered if the process dies here; nil if the server may or may
+  /// not have received the last message.
   var isRegistered: Bool? {
     switch name {
     case "rmdir", "unlink", "remove": true
     case "recv": nil
     case "send": isFarewell
-    // The line "checkpoint at step" comes last.
+    // The last write is the line "checkpoint at step".
     case "write": place.hasPrefix("socket:") && bytes < 64
     default: false
     }
@@ -42,12 +42,12 @@ private struct Call: CustomStringConvertible {
 }
 
 @Suite struct KilledCheckpointTests {
-  /// The environment chooses the long way: ops/chaos/checkpoint.
+  /// Environment variables select the long run: ops/chaos/checkpoint.
   private static let environment = ProcessInfo.processInfo.environment
   private static let isWhole = environment["PRA_KILL_EVERYWHERE"] != nil
   private static let places =
     environment["PRA_KILL_STORE"].map { [$0] } ?? ["database", "file"]
-  /// Kills of one run: it makes two checkpoints for each at most.
+  /// Kills per run, of which each needs at most two checkpoints.
   private static let killsOfRun = 12
 
   let world: World
@@ -86,7 +86,7 @@ private struct Call: CustomStringConvertible {
 
   // MARK: where to kill
 
-  /// The calls of one checkpoint of a run that nobody kills.
+  /// The calls of one checkpoint in a run that is not killed.
   private func trace() throws -> [Call] {
     let run = try begin("traced", seed: 1000, steps: 3, plan: ["trace"])
     let worker = try worker()
@@ -97,8 +97,7 @@ private struct Call: CustomStringConvertible {
       .split(separator: "\n").compactMap { Call($0) }
   }
 
-  /// Every call, but of those that repeat the one before at the same place the first, one in the middle
-  /// and the last.
+  /// Every call; but of repeated calls at one place only the first, one in the middle and the last.
   private static func everywhere(_ calls: [Call]) -> [Call] {
     var runs: [[Call]] = []
     for call in calls {
@@ -115,7 +114,7 @@ private struct Call: CustomStringConvertible {
     }
   }
 
-  /// One call of each stage; of those that have nothing to do with the store on one store alone.
+  /// One call of each stage. Stages that do not concern the store are tested with one store alone.
   private static func stages(_ calls: [Call]) -> [Call] {
     let registration = calls.lastIndex { $0.name == "send" && !$0.isFarewell }!
     let local = calls.lastIndex { $0.name == "rename" && $0.isLocal }!
@@ -123,30 +122,30 @@ private struct Call: CustomStringConvertible {
     let upload = stored.filter { ["write", "send"].contains($0.name) && $0.bytes > 100_000 }
     let files = calls[..<local].filter { $0.name == "write" }
     let storing = [
-      // Within the upload, or where a folder takes the file as it is.
+      // In the middle of the upload, or at the link by which a folder takes over the file.
       upload.isEmpty ? stored.first { $0.name == "link" }! : upload[upload.count / 2],
-      stored.last { $0.name == "rename" } ?? upload.last!,  // the last one's end
-      calls[registration],  // all stored, the registration half said
-      calls[registration + 1],  // said, not answered
+      stored.last { $0.name == "rename" } ?? upload.last!,  // the end of the last file
+      calls[registration],  // all stored, the registration half sent
+      calls[registration + 1],  // sent, not answered
     ]
     guard upload.isEmpty else { return storing }
     return [
       calls[0],  // before the folder
       files[files.count / 3],  // within a local file
       calls[..<local].last { $0.name == "fsync" }!,  // written, not on disk for certain
-      calls[local],  // on disk, without its name
-      stored.first { $0.name == "open" && $0.isLocal }!,  // whole on disk, nothing of it stored
+      calls[local],  // on disk, not renamed
+      stored.first { $0.name == "open" && $0.isLocal }!,  // complete on disk, nothing of it stored
     ] + storing + [
       calls[registration...].first { ["rmdir", "unlink", "remove"].contains($0.name) }!,
       calls[registration...].last { $0.name == "unlink" || $0.name == "remove" }!,
-      calls.last!,  // all cleared, nobody told
+      calls.last!,  // all deleted, nobody told
     ]
   }
 
   // MARK: killing
 
-  /// A run whose attempts are killed at one call each, beside one that nobody kills.
-  /// - Returns: where they died
+  /// Runs a training whose attempts are each killed at one call, and one that is not killed.
+  /// - Returns: the calls at which they died
   private func walk(_ numbers: [Int], seed: Int) throws -> [Call] {
     let steps = 2 * numbers.count + 2
     let run = try begin("killed-\(seed)", seed: seed, steps: steps, plan: numbers.map(String.init))
@@ -165,7 +164,7 @@ private struct Call: CustomStringConvertible {
       #expect(killed.count == epoch)
       let call = try #require(killed.last)
       try check(run, job: job, epoch: epoch, call, planned: numbers[epoch - 1], before: &before)
-      // Its backoff ends now, with a fresh budget; one that is over already is no error here.
+      // Ends the backoff, with a new budget; it is no error if the backoff is already over.
       _ = try world.pra("retry", job)
     }
     try wait { try hasEnded(run) }
@@ -183,27 +182,28 @@ private struct Call: CustomStringConvertible {
     return killed
   }
 
-  /// What is registered is whole and stays, what is not cannot be seen.
+  /// A registered checkpoint is complete and stays; an unregistered one is invisible.
   private func check(
     _ run: String, job: String, epoch: Int, _ call: Call, planned: Int, before: inout Int
   ) throws {
     let registered = try world.rows(
       "select jsonb_array_length(files) from pra.checkpoints where job_id = \(job)")
     #expect(registered.allSatisfy { $0 == "4" }, "\(call)")
-    // The checkpoint before was the attempt's first.
+    // The first checkpoint of the attempt came before.
     let added = registered.count - before
     #expect(added == 1 || added == 2, "\(call)")
-    // A checkpoint that made fewer calls than the traced one ended; its attempt died at the next one's
-    // first.
+    // A checkpoint with fewer calls than the traced one was completed; the attempt then died at the
+    // first call of the next one.
     let isRegistered = call.number < planned ? true : call.isRegistered
     if let isRegistered { #expect(added == (isRegistered ? 2 : 1), "\(call)") }
     before = registered.count
-    // Reads every byte of the newest and compares its digest.
+    // Reads every byte of the newest checkpoint and compares its digest.
     #expect(try files(run).count == 4, "\(call)")
     try wait { try scratch().allSatisfy { !$0.contains("/\(job)-\(epoch)/") } }
   }
 
-  /// After the collection of garbage the store holds what is referred to, and no rest of an upload.
+  /// After the garbage collection the store holds only artifacts that are referred to, and no
+  /// remains of uploads.
   private func checkWhatIsLeft(_ place: String) throws {
     #expect(
       try world.rows(
@@ -226,7 +226,8 @@ private struct Call: CustomStringConvertible {
 
   // MARK: details
 
-  /// Enqueues a run whose training follows a plan; a run with one has no worker yet that could be faster.
+  /// Enqueues a run whose training follows a plan; a run with a plan has no worker yet that could
+  /// be faster.
   private func begin(_ name: String, seed: Int, steps: Int, plan: [String]) throws -> String {
     // More than 1 MiB in each file of tensors, and not much more.
     let file = try world.write(

@@ -1,4 +1,4 @@
-// G6 on the programs themselves: pra-train killed again and again ends with the same bytes.
+// G6 on the programs themselves: pra-train, killed again and again, ends with the same bytes.
 
 import Foundation
 import Postgres
@@ -44,7 +44,7 @@ import Testing
     let whole = try world.answer("run", try runFile("whole"))
     try ended(whole)
     let killed = try world.answer("run", try runFile("killed"))
-    // Before the first checkpoint, then at wherever it stands a little after each new one.
+    // Before the first checkpoint, then wherever it is shortly after each new one.
     var steps: [Int] = []
     for threshold in [1, 30, 60] {
       try wait {
@@ -77,7 +77,7 @@ import Testing
     for (name, bytes) in expected {
       #expect(found[name] == bytes, "\(name), killed at \(steps)")
     }
-    // And one clean series, whatever was computed twice.
+    // The series is clean, whatever was computed twice.
     let series = try world.rows(
       """
       select count(*), count(distinct step), md5(string_agg(value::text, ',' order by step))

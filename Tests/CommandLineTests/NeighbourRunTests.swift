@@ -1,4 +1,4 @@
-// The nearest training images of drawn ones, through the queue: is the model copying?
+// The nearest training images of drawn images, through the queue.
 
 import Foundation
 import Raster
@@ -89,14 +89,14 @@ import Testing
         from pra.evaluations
         where job_id = \(job) and metric = 'near_duplicates.share'
         """) == ["near_duplicates.share 8 t"])
-    // Four images that were held out say what a model that copies nothing has.
+    // Four held-out images show the share of near-duplicates without copying.
     #expect(
       try world.rows(
         """
         select images, value between 0 and 1 from pra.evaluations
         where job_id = \(job) and metric = 'near_duplicates.held_out'
         """) == ["4 t"])
-    // Three rows of a drawn image and two neighbours, four times their size.
+    // Three rows of a drawn image and two neighbours, magnified four times.
     let png = try #require(
       try FileManager.default.contentsOfDirectory(atPath: "\(world.folder)/near").first {
         $0.hasSuffix(".png")

@@ -1,4 +1,4 @@
-// What the reading verbs print: tables, JSON, CSV, logs; never control characters into a file.
+// The output of the reading verbs: tables, JSON, CSV, logs; never control characters in a file.
 
 import Foundation
 import Testing
@@ -79,7 +79,7 @@ import Testing
     #expect(try world.pra("logs", "1", "--attempt", "2").status == 3)
   }
 
-  @Test("the logs of a run say of each line whose it is, over workers and attempts")
+  @Test("the logs of a run name the attempt of each line, over workers and attempts")
   func logsOfARun() throws {
     try world.claimFirst()
     try world.admin.run(
@@ -96,7 +96,7 @@ import Testing
       let outcome =
         try follows ? world.pra("logs", "--run", name, "-f") : world.pra("logs", "--run", name)
       let kind = try world.rows("select kind from pra.jobs where id = 1")[0]
-      // A line without an end waits for one as long as its attempt may have more to say.
+      // An incomplete line is held back as long as its attempt may print more.
       #expect(
         outcome.output.split(separator: "\n").sorted() == [
           "\(kind) 1.1 w | cut", "\(kind) 1.1 w | one", "\(kind) 1.1 w | two",
@@ -118,7 +118,7 @@ import Testing
 }
 
 extension World {
-  /// A worker claims the first job in line.
+  /// Claims the first job of the queue with a worker.
   func claimFirst() throws {
     try admin.run(
       """

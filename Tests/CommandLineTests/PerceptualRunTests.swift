@@ -1,4 +1,4 @@
-// Training with LPIPS through the queue: its weights are artifacts of the run like its data.
+// Training with LPIPS through the queue: its weights are artifacts of the run, like its data.
 
 import Foundation
 import TensorFiles
@@ -9,11 +9,11 @@ import Testing
 
   init() throws { world = try World() }
 
-  /// VGG-16's convolutions as torchvision names them, with weights that keep a signal alive.
+  /// Writes VGG-16's convolutions with torchvision's names, and weights that keep a signal alive.
   private func writeNetwork(_ path: String) throws {
     let numbers = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
     let channels = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
-    // One block of noise serves every tensor: 15 million numbers are needed.
+    // One block of noise serves every tensor, since 15 million numbers are needed.
     var state: UInt64 = 1
     let noise = (0..<(1 << 16)).map { _ -> Float in
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -89,7 +89,7 @@ import Testing
     let run = try world.answer("run", file)
     let end = try ended(run)
     #expect(end.status == 0, "\(end.errors)")
-    // L_rec is what its parts are with their weights: the distance counts, and is there.
+    // L_rec is the weighted sum of its parts, including the distance.
     let losses = try world.rows(
       """
       select count(*), bool_and(lpips > 0), bool_and(abs(rec - l1 - 0.5 * lpips) < 1e-6) from (
@@ -103,7 +103,7 @@ import Testing
       try world.rows("select count(*) from pra.images where run_id = \(run)") == ["4"])
     #expect(try world.answer("evaluations", run).contains("reconstruction.psnr"))
 
-    // A weight that is no number fails the job and is named; a file that is missing is refused.
+    // A weight that is not finite fails the job and is named; a missing file is refused.
     let broken = try world.answer(
       "run", file, "--set", "loss.lpips_file=[vgg.safetensors, broken.safetensors]")
     let failed = try ended(broken)

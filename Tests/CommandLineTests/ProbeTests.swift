@@ -50,7 +50,8 @@ import Testing
         """)
       #expect(scopes == ["block 1", "block 2", "pixels"].map { "\($0) \(images) t t" })
     }
-    // Five splits hold out every image once; where a layer and pixels differ, one of them is right alone.
+    // Five splits hold out every image once; if a layer and pixels differ, only one of them is
+    // right.
     #expect(
       try world.rows(
         """

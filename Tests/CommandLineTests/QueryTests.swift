@@ -1,4 +1,4 @@
-// Every statement fits the schema, in the role of the reader at least where it only reads.
+// Every statement fits the schema; statements that only read are prepared as the reader.
 
 import DatabaseTesting
 import Testing

@@ -1,4 +1,4 @@
-// Arrays, limits, sweeps, schedules and draining, as people ask for them.
+// Arrays, limits, sweeps, schedules and draining through the command line.
 
 import Testing
 
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(
-    "what cannot be is refused by name",
+    "impossible options are refused by name",
     arguments: [
       (["--array", "5"], "--array 5"), (["--array", "5-4"], "--array 5-4"),
       (["--pack", "5"], "--pack"), (["--gang"], "--gang"),

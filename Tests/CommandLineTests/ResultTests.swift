@@ -8,7 +8,7 @@ import Testing
 @Suite struct ResultTests {
   let world: World
 
-  /// Job 1 is a train job that has left everything a run can leave.
+  /// Job 1 is a train job that has left everything that a run can leave.
   init() throws {
     world = try World()
     let admin = world.admin

@@ -1,4 +1,4 @@
-// `pra run`: the jobs it makes, what it stores, and that it can find them again.
+// `pra run`: the jobs that it makes, the artifacts that it stores, and the reuse of both.
 
 import Foundation
 import Testing

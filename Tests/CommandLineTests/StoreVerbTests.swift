@@ -1,4 +1,4 @@
-// `pra store` and `pra gc`: where artifacts lie, and what goes when it is not needed any more.
+// `pra store` and `pra gc`: the place of artifacts, and the deletion of those that nobody needs.
 
 import Foundation
 import Postgres
@@ -42,7 +42,7 @@ import Testing
     #expect(try world.rows("select location from pra.stores where is_current") == ["database"])
   }
 
-  @Test("months of metrics and of events are dropped whole, on request alone")
+  @Test("months of metrics and of events are dropped as a whole, only on request")
   func months() throws {
     try world.admin.run(
       """
@@ -73,7 +73,7 @@ import Testing
   }
 
   @Test(
-    "rules that cannot be are refused",
+    "impossible rules are refused",
     arguments: [
       ["gc", "--keep-last", "0"], ["gc", "--keep-best", "-1"], ["gc", "--grace", "-1"],
       ["gc", "somebody"],

@@ -78,7 +78,7 @@ import Testing
     #expect(
       try world.rows("select distinct labels->>'host' from pra.workers") == ["here"])
 
-    // Other data or another order would be another run; only the sharding differs here.
+    // Only the sharding differs: other data or another order would make another run.
     let one = try finish("--set", "sample.shards=1")
     #expect(try images(one) == drawn)
   }
@@ -121,7 +121,8 @@ import Testing
     #expect(!grid.contains("teacher-forced"))
   }
 
-  /// G7 on the programs themselves: shards, batch, caches and threads change no byte of a PNG.
+  /// G7 on the programs themselves: shards, batch, caches and threads do not change a byte of a
+  /// PNG.
   @Test(arguments: ["pra", "x-prediction", "diffusion"])
   func imagesAreTheSameBytesHoweverTheyAreDrawn(_ method: String) throws {
     let given = ["--set", "method=\(method)", "--set", "sample.count=16"]

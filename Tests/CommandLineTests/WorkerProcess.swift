@@ -1,12 +1,13 @@
-// A worker beside a test, for those that kill what it runs.
+// A worker in the background, for tests that kill its stages.
 
 import Foundation
 
-/// `pra worker` in the background; it ends with its owner.
+/// `pra worker` in the background; it is ended when this object is freed.
 final class WorkerProcess {
   let process = Process()
 
-  /// - Parameter environment: of the worker and its stages, besides what finds the database
+  /// - Parameter environment: for the worker and its stages, in addition to the variables that find
+  ///   the database
   init(_ world: World, environment: [String: String] = [:]) throws {
     process.executableURL = Self.executable
     process.arguments = ["worker", "--threads", "1", "--beat", "1", "--lease", "5"]
@@ -24,7 +25,7 @@ final class WorkerProcess {
     process.waitUntilExit()
   }
 
-  /// The stage that it runs, by its program's name.
+  /// The process of the stage that it runs, by the program's name.
   func stage(_ program: String) -> pid_t? {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return names.compactMap(pid_t.init).first { pid in
@@ -40,7 +41,7 @@ final class WorkerProcess {
     .deletingLastPathComponent().appending(path: "pra")
 }
 
-/// Polls; a test that waits two minutes has failed.
+/// Polls until a condition is true; fails the test after two minutes.
 func wait(_ condition: () throws -> Bool) throws {
   let end = ContinuousClock.now + .seconds(120)
   while try !condition() {

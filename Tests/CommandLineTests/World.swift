@@ -1,4 +1,4 @@
-// A database and a folder for one test, and the built `pra` as a process in front of them.
+// A database and a folder for one test, and the built `pra` as a process that uses them.
 
 import DatabaseTesting
 import Foundation
@@ -29,10 +29,10 @@ final class World {
     return try Outcome(arguments, input: input, environment: all, in: folder)
   }
 
-  /// Of the bucket that a long test was given.
+  /// Credentials of the bucket that a long test was given.
   static let credentials = ProcessInfo.processInfo.environment.filter { $0.key.hasPrefix("AWS_") }
 
-  /// What `pra` prints, when it ends well.
+  /// The output of `pra`, which must succeed.
   func answer(_ arguments: String...) throws -> String { try answer(arguments) }
 
   func answer(_ arguments: [String]) throws -> String {
@@ -44,7 +44,7 @@ final class World {
     return outcome.output.trimmingCharacters(in: .newlines)
   }
 
-  /// The rows of a query, their values separated by blanks.
+  /// The rows of a query, with their values separated by blanks.
   func rows(_ sql: String) throws -> [String] {
     let rows = try admin.query(sql)
     return rows.map { row in
@@ -75,13 +75,13 @@ final class World {
   }
 }
 
-/// How a process ended, and what it said.
+/// The exit status and the output of a process.
 struct Outcome {
   let status: Int32
   let output: String
   let errors: String
 
-  /// - Parameter folder: for the files that its channels are
+  /// - Parameter folder: holds files for its output channels
   init(
     _ arguments: [String], input: String = "", environment: [String: String], in folder: String
   ) throws {
@@ -100,7 +100,8 @@ struct Outcome {
     errors = try String(contentsOfFile: "\(base).err", encoding: .utf8)
   }
 
-  /// Foundation's Process waits for whatever inherits its sockets, and a database server does.
+  /// Used because Foundation's Process waits for every process that inherits its sockets, such as a
+  /// database server.
   static func run(_ words: [String], _ environment: [String], channels base: String) throws -> Int32
   {
     var actions = posix_spawn_file_actions_t()

@@ -14,7 +14,7 @@ private func keys(_ value: Any, _ prefix: String = "") -> Set<String> {
   return Set(object.flatMap { keys($0.value, prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") })
 }
 
-/// Keys that a JSON schema names, as dotted paths; each object must name all as required.
+/// Keys of a JSON schema, as dotted paths; each object must name all of them as required.
 private func schemaKeys(_ schema: [String: Any], _ prefix: String = "") -> Set<String> {
   guard let properties = schema["properties"] as? [String: [String: Any]] else { return [prefix] }
   #expect(Set(schema["required"] as? [String] ?? []) == Set(properties.keys), "\(prefix)")

@@ -1,4 +1,4 @@
-// Presets, files and options: what they resolve to and what they refuse.
+// Presets, files and options: the configurations that they resolve to, and the errors.
 
 import Testing
 

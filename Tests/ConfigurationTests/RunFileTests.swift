@@ -1,4 +1,4 @@
-// Run files: what `pra run` reads.
+// Run files, which `pra run` reads.
 
 import FoundationEssentials
 import Testing
@@ -34,7 +34,7 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
     #expect(run.data.skipLimit == 2)
   }
 
-  /// Ten lines whose aliases stand for a thousand million values.
+  /// Ten lines whose aliases expand to a thousand million values.
   @Test func aliasesOfAliasesAreRefused() throws {
     var text = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
     for (name, part) in zip("bcdefghi", "abcdefgh") {
@@ -75,7 +75,7 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
     let longer = try begun("init: {file: c.safetensors}\nconfig: {training: {total: 90}}")
     held.training.total = 90
     #expect(longer.configuration == held)
-    // Other averages: the one sampled with is chosen anew. A preset replaces everything.
+    // With other averages, the one to sample with is chosen again. A preset replaces everything.
     let other = try begun("", "init.file=c.safetensors", "training.ema=[0.9]", "init.restart=true")
     #expect(other.configuration.sampling.weights == "ema-0.9" && other.start?.restart == true)
     #expect(
@@ -122,7 +122,7 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
     #expect(run.arms.map(\.configuration.seed) == [4, 7, 4, 7])
     #expect(run.arms.map(\.configuration.sampling.seed) == [4, 7, 4, 7])
     #expect(run.arms.map(\.configuration.method) == [.pra, .pra, .cleanInput, .cleanInput])
-    // Options are on top of everything.
+    // Options override everything else.
     #expect(run.arms.allSatisfy { $0.configuration.training.total == 30 })
     #expect(run.arms.allSatisfy { $0.configuration.training.batch == 5 })
     #expect(try read(text, "seeds=[1]").arms.count == 2)

@@ -114,7 +114,7 @@ private final class UnalignedBytes {
     #expect(abs(result.recall - golden.figures["recall"]!) < 1e-6)
   }
 
-  /// More rows than a block of distances or moments has.
+  /// More rows than a block of distances or moments holds.
   @Test func blocksAreWholeTables() throws {
     let random = Philox(seed: 4)
     func rows(_ count: Int, _ b: UInt32, shift: Double) -> [[Float]] {
@@ -144,7 +144,7 @@ private final class UnalignedBytes {
     }
   }
 
-  /// The same bits however the features were sharded and on however many threads.
+  /// The same bits for any sharding of the features and any number of threads.
   @Test func figuresDoNotDependOnShards() throws {
     let golden = try Golden()
     let layout = InceptionLayout(pool: 12, spatial: 7, logits: 9)

@@ -1,4 +1,5 @@
-// The network against torch-fidelity's on a sixteenth of its channels (ops/oracle/metrics.py golden).
+// The network with a sixteenth of its channels, compared with torch-fidelity's
+// (ops/oracle/metrics.py golden).
 
 import Files
 import Foundation
@@ -11,7 +12,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
   .deletingLastPathComponent().appending(path: "Golden/inception").path(percentEncoded: false)
 private let weights = "\(golden)/narrow.pth"
 
-/// A file's tensors, some of them changed.
+/// A file's tensors, with some of them changed.
 private struct Changed: TensorSource {
   let path = "weights.pth"
   var tensors: [String: (shape: [Int], values: [Float])]

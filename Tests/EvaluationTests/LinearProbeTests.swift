@@ -1,4 +1,4 @@
-// The classifier on frozen features: it learns what is linear, and nothing from noise.
+// The classifier on frozen features: it learns linear classes, and nothing from noise.
 
 import Tensor
 import Testing
@@ -13,7 +13,7 @@ import Testing
     var features = noise.map { Float($0) }
     for (row, label) in labels.enumerated() {
       features[row * 8 + label] += Float(signal)
-      // Another scale, which batch normalisation takes away.
+      // Another scale, which batch normalization removes.
       for i in 0..<8 { features[row * 8 + i] = features[row * 8 + i] * 1000 + 50_000 }
     }
     return LinearProbe.Examples(features: features, labels: labels, width: 8)
@@ -52,8 +52,8 @@ import Testing
       try outcome(signal: 1, optimizer).ranks == outcome(signal: 1, optimizer, threads: 1).ranks)
   }
 
-  /// Of noise a strong weight decay loses least, of a clear signal a weak one; held-out images have no
-  /// say in it.
+  /// On noise a strong weight decay has the least loss, on a clear signal a weak one; held-out
+  /// images must not influence the choice.
   @Test func theWeightDecayIsChosenByTrainingExamples() throws {
     let decays = [10, 1, 0.1, 0.01, 1e-3]
     #expect(try outcome(signal: 0, .lbfgs, decays: decays).weightDecay >= 1)
@@ -67,14 +67,14 @@ import Testing
     #expect(other.weightDecay == clear.weightDecay && other.top1 < 0.3)
   }
 
-  /// At the minimum the gradient is zero: decay * W is what the examples pull with.
+  /// At the minimum the gradient is zero: decay * W equals the pull of the examples.
   @Test func regressionEndsAtTheMinimum() throws {
     let device = Device(threads: 1)
     let train = examples(200, b: 4, signal: 1)
     var regression = LogisticRegression(train, classes: 6, on: device)
     regression.fit(decay: 0.05, most: 200) {}
     var other = LogisticRegression(train, classes: 6, on: device)
-    // Another way to the same place.
+    // Another path to the same minimum.
     other.fit(decay: 3, most: 200) {}
     let far = other.scores(train, 0..<200).floats
     other.fit(decay: 0.05, most: 200) {}

@@ -1,4 +1,4 @@
-// Files that go past the page cache hold what was written into them, wherever pieces begin and end.
+// Files written past the page cache hold the written bytes, wherever pieces begin and end.
 
 import Digest
 import Foundation
@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  /// Parts that end before, at and behind the end of a piece; one of several pieces; none.
+  /// Parts that end before, at and behind the end of a piece; a part of several pieces; no part.
   @Test(arguments: [
     [], [0], [1], [piece], [piece - 1, 1, 1], [5, 2 * piece, 4096, 4095], [piece, piece, 512],
   ])
@@ -38,7 +38,7 @@ import Testing
         == FileDigest(sha256: SHA256.hexadecimal(of: whole), size: Int64(whole.count)))
   }
 
-  /// What lies in whole pieces on the disk already, and what still waits.
+  /// Replaces bytes in complete pieces, which are on disk already, and in the incomplete one.
   @Test func bytesOnDiskAndBytesThatWaitCanBeReplaced() throws {
     let scratch = try Scratch()
     let file = try DurableFile("\(scratch.path)/x")
@@ -49,19 +49,19 @@ import Testing
       try file.overwrite(part, at: offset)
       whole.replaceSubrange(offset..<offset + 7, with: part)
     }
-    // Whole pieces again, at a place between two blocks.
+    // Complete pieces again, from an offset between two blocks.
     let more = bytes(2 * Self.piece, seed: 2)
     try file.write(more)
     try file.commit()
     #expect(try scratch.bytes("x") == whole + more)
   }
 
-  /// One that cannot get its name: an error that says so, and nothing remains.
+  /// A file that cannot be renamed: the error says so, and nothing remains.
   @Test(arguments: [100, 3 * piece]) func afterAnErrorNothingIsThere(_ count: Int) throws {
     let scratch = try Scratch()
     let path = "\(scratch.path)/x"
     let error = #expect(throws: FileError.self) {
-      // The folder goes while its file is written: it cannot get its name.
+      // The folder is deleted while its file is written, so that the file cannot be renamed.
       let file = try DurableFile(path)
       try file.write(bytes(count, seed: 3))
       try FileManager.default.removeItem(atPath: scratch.path)

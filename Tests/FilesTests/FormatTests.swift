@@ -1,4 +1,4 @@
-// Checks and records against what their specifications give.
+// Checks and records, compared with the examples of their specifications.
 
 import Files
 import Foundation
@@ -24,7 +24,8 @@ import Testing
     }
   }
 
-  /// One record as TensorFlow 2 writes it: `events.out` of a `FileWriter` begins so, but for the time.
+  /// One record as written by TensorFlow 2: the beginning of `events.out` of a `FileWriter`, except
+  /// for the time.
   @Test func theFirstRecordSaysTheVersion() throws {
     let folder = try Scratch()
     let path = "\(folder.path)/events"

@@ -1,8 +1,8 @@
-// A world of its own for each test.
+// A private folder for each test.
 
 import Foundation
 
-/// A private folder that goes with its owner.
+/// A private folder, deleted with this object.
 final class Scratch {
   let path: String
 

@@ -1,4 +1,4 @@
-// Tar archives: round trips, GNU tar's own, damage and hostile names.
+// Tar archives: round trips, archives of GNU tar, damage and hostile names.
 
 import Foundation
 import Testing

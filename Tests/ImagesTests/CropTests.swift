@@ -1,4 +1,4 @@
-// The centre crop against Pillow, and the random crop against its formula.
+// The centre crop compared with Pillow, and the random crop compared with its formula.
 
 import Foundation
 import Raster
@@ -22,7 +22,7 @@ struct Crop: Codable, Sendable, CustomTestStringConvertible {
   }
 }
 
-/// The picture that the golden crops were made from.
+/// The picture from which the golden crops were made.
 func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
   var pixels: [UInt8] = []
   for y in 0..<height {
@@ -75,7 +75,7 @@ private func augmented(
     #expect(flips > 8 && flips < 32)
   }
 
-  /// The definition of section 6 written as sums over all pixels.
+  /// The definition in section 6, as sums over all pixels.
   @Test(arguments: 0..<12) func theRandomCropIsBilinear(step: Int) {
     let size = 16
     let picture = pattern(size, size, 3)

@@ -1,4 +1,4 @@
-// The demo's data set as it is committed.
+// The committed data set of the demo.
 
 import Foundation
 import Testing

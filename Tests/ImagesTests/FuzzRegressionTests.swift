@@ -1,4 +1,4 @@
-// What once crashed a reader, and the seeds, by the program that ops/fuzz runs.
+// Files that once crashed a reader, and the seeds, read by the program that ops/fuzz runs.
 
 import Foundation
 import Testing

@@ -1,5 +1,5 @@
-// Archives that somebody made to do harm, and those that a disk has harmed: each is refused with a
-// sentence that names it, and nothing of it is imported.
+// Archives made to do harm, or damaged: each is refused with a sentence that names it, and nothing
+// is imported.
 
 import Files
 import Foundation
@@ -14,7 +14,7 @@ import Testing
 
   private func png(_ shade: UInt8) throws -> [UInt8] { try ImportWorld.png(shade) }
 
-  /// The refusal, and that nothing is left beside the source.
+  /// Returns the error, and checks that nothing is left beside the source.
   private func refused(_ path: String) throws -> String {
     let before = try FileManager.default.contentsOfDirectory(atPath: world.scratch.path).sorted()
     let message = world.refusal(path)
@@ -40,7 +40,8 @@ import Testing
     #expect(try refused(path).hasPrefix(message))
   }
 
-  /// GNU tar's own links, devices and pipes; a device needs no right when only its header is written.
+  /// Links, devices and pipes written by GNU tar; a device's header can be written without special
+  /// rights.
   @Test(arguments: [
     (UInt8(ascii: "1"), "source: 'a/1.png' is a link"), (UInt8(ascii: "2"), "is a link"),
     (UInt8(ascii: "3"), "'a/1.png' is neither file nor folder (type byte 51)"),
@@ -104,7 +105,7 @@ import Testing
   @Test func sizesThatLieAreRefused() throws {
     let stored = try refused(zip: [.init(name: "a/1.png", bytes: png(1), size: 5000)])
     #expect(stored.contains("'a/1.png' is stored in") && stored.contains("but claims 5000"))
-    // Too small, too large, and beyond what any file may have.
+    // Too small, too large, and larger than any file may be.
     for (size, message) in [
       (3, "'a/1.png' does not inflate to its size"),
       (200, "'a/1.png' does not inflate to its size"),
@@ -117,7 +118,7 @@ import Testing
     }
   }
 
-  /// Fifield's bomb: many names over the same bytes.
+  /// Fifield's bomb: many names share the same bytes.
   @Test func entriesThatShareBytesAreRefused() throws {
     let message = try refused(zip: [
       .init(name: "a/1.png", bytes: png(1)), .init(name: "a/2.png", bytes: png(1), dataOf: 0),
@@ -138,7 +139,8 @@ import Testing
       var changed = bytes
       changed[i] ^= 0x5A
       let path = try world.scratch.file("changed.zip", changed)
-      // What no reader looks at, such as times, may change, and names, which nothing checks.
+      // Fields that no reader uses, such as times, may change, and so may names, which have no
+      // checksum.
       if let made = try? world.ingest(path) {
         let shades = made.shades.map { $0.split(separator: " ")[1] }
         #expect(Set(shades).count == shades.count && Set(shades).isSubset(of: ["1", "2"]), "\(i)")

@@ -1,4 +1,4 @@
-// Sources of tiny pictures, and what an import makes of them.
+// Sources of tiny pictures, and their import.
 
 import Files
 import Foundation
@@ -26,7 +26,7 @@ struct ImportWorld {
     return path
   }
 
-  /// An import of archives of 4 x 4 pictures.
+  /// Imports archives of 4 x 4 pictures.
   func ingest(
     _ sources: [SourceArchive], skipLimit: Int = 0, threads: Int = 1,
     change: (inout Ingest.Options) -> Void = { _ in }
@@ -48,7 +48,7 @@ struct ImportWorld {
     try ingest([SourceArchive(path: path, name: "source")], skipLimit: skipLimit)
   }
 
-  /// What an import says when it refuses.
+  /// The error with which an import refuses a source.
   func refusal(_ path: String, skipLimit: Int = 0) -> String {
     do {
       _ = try ingest(path, skipLimit: skipLimit)

@@ -1,4 +1,4 @@
-// JPEG against Pillow, to the bit, and what is no picture.
+// JPEG decoding, equal to Pillow's bit for bit, and files that are no pictures.
 
 import Foundation
 import Testing
@@ -6,7 +6,7 @@ import Testing
 @testable import Images
 @testable import Raster
 
-/// A file and what Pillow makes of it: ops/oracle/images.py.
+/// A file with Pillow's decoding of it: ops/oracle/images.py.
 struct PillowCase: Codable, Sendable, CustomTestStringConvertible {
   let name: String
   let file: Data
@@ -67,7 +67,7 @@ func picture(_ bytes: [UInt8], channels: Int = 3) throws -> Picture {
     #expect(try peakMemory() - before < 4 << 30)
   }
 
-  /// Each scan of a progressive file costs as much as a whole image.
+  /// Each scan of a progressive file takes as much time as a whole image.
   @Test func aFileOfThousandsOfScansIsRefused() throws {
     var bytes = try PillowCase.bytes("progressive")
     let scans = (0..<bytes.count - 1).filter { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xDA }
@@ -93,7 +93,7 @@ func picture(_ bytes: [UInt8], channels: Int = 3) throws -> Picture {
   }
 }
 
-/// Most bytes of addresses that the process had so far; other tests run beside this one.
+/// Largest size of the address space so far; other tests run in the same process.
 func peakMemory() throws -> Int {
   let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
   let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmPeak:") })

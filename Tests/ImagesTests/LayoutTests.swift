@@ -1,4 +1,4 @@
-// Every layout that people have their images in, and splits of them.
+// Every supported layout of images, and its splits.
 
 import Files
 import Foundation
@@ -27,7 +27,8 @@ import Testing
     #expect(made.shades == ["n01 9", "n02 1", "n02 2"] && made.report.layout == .folders)
   }
 
-  /// Keys begin anew in every shard, so shards are folders; other pictures of a sample do not count.
+  /// Keys begin again in every shard, so shards are folders; other pictures of a sample do not
+  /// count.
   @Test func shardsOfWebDatasetAreReadAsOne() throws {
     func shard(_ name: String, _ label: Int, _ shades: [UInt8]) throws -> SourceArchive {
       var files: [(String, [UInt8])] = []
@@ -54,7 +55,7 @@ import Testing
     #expect(try world.ingest(path).shades == ["0 3", "2 4"])
   }
 
-  /// Descriptions without a label make no WebDataset.
+  /// JSON files without labels do not make a WebDataset.
   @Test func otherJSONFilesAreIgnored() throws {
     let path = try world.tar([
       ("x/1.png", try png(4)), ("x/1.json", Array(#"{"caption": "a"}"#.utf8)),
@@ -130,7 +131,7 @@ import Testing
     #expect(made.heldShades == ["a 3", "a 6", "a 9", "b 3"])
   }
 
-  /// A broken image moves no other from one side to the other.
+  /// A broken image does not move others between training and validation.
   @Test func theSplitDoesNotDependOnBrokenImages() throws {
     var files: [(String, [UInt8])] = []
     for i in 0..<10 { files.append(("a/\(i).png", i == 1 ? [1] : try png(UInt8(i)))) }

@@ -1,4 +1,4 @@
-// Nearest training images, and how many samples are copies.
+// Nearest training images, and the share of samples that are copies.
 
 import Files
 import Foundation

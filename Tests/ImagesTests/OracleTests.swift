@@ -53,7 +53,7 @@ private struct Pinned: Decodable {
       let uniforms = random.uniforms(8, a: draw.a, b: draw.b, stream: draw.stream)
       #expect(uniforms == draw.uniforms)
       let normals = random.normals(8, a: draw.a, b: draw.b, stream: draw.stream)
-      // Logarithm and cosine may differ in the last bit from one library to another.
+      // Logarithm and cosine may differ in the last bit between libraries.
       #expect(zip(normals, draw.normals).allSatisfy { abs($0 - $1) < 1e-14 })
     }
   }

@@ -1,4 +1,4 @@
-// Imports by several threads, and by several processes one after the other: the same bytes.
+// Imports by several threads, and by several processes in turn, give the same bytes.
 
 import Files
 import Foundation
@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  /// The first broken image in order, however many threads meet others before it.
+  /// The error is that of the first broken image in order, even if threads meet others before it.
   @Test func theFirstFailureIsTheSameForAnyNumberOfThreads() throws {
     let source = try source()
     for threads in [1, 4] {
@@ -64,7 +64,7 @@ import Testing
     var parts: [String] = []
     var job1 = try job()
     while job1.done < 50 {
-      // As if each part were of a process of its own.
+      // As if each part were imported by a process of its own.
       let next = try job()
       for part in parts { try next.replay(part: part, imageBytes: 16) }
       let path = "\(world.scratch.path)/part-\(parts.count)"

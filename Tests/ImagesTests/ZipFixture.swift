@@ -1,4 +1,4 @@
-// Zip archives with whatever a test wants in them: APPNOTE.TXT 6.3.10.
+// Zip archives with arbitrary fields for tests: APPNOTE.TXT 6.3.10.
 
 import Files
 
@@ -8,12 +8,12 @@ struct ZipFixture {
     var bytes: [UInt8]
     /// Deflated as one stored block, which is valid deflate.
     var isDeflated = false
-    /// What the directory claims instead of the truth.
+    /// A false size in the directory.
     var size: Int?
     var mode: UInt32 = 0o100644
-    /// Number of the entry whose data the directory names instead.
+    /// Number of the entry whose data the directory refers to instead.
     var dataOf: Int?
-    /// Sizes and place in a ZIP64 field.
+    /// Whether sizes and offset are in a ZIP64 field.
     var isWide = false
   }
 

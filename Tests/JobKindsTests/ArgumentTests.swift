@@ -1,4 +1,4 @@
-// Arguments are strict: what is unknown, missing or of another type is named.
+// Arguments are strict: errors name keys that are unknown, missing or of another type.
 
 import Configuration
 import Testing

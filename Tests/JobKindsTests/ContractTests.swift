@@ -1,4 +1,4 @@
-// workers/<kind>/contract.json says what the typed arguments are; both are held together here.
+// workers/<kind>/contract.json describes the typed arguments; these tests keep the two equal.
 
 import Configuration
 import Foundation
@@ -19,8 +19,8 @@ import Testing
     return try #require(contract["arguments"] as? Object)
   }
 
-  /// Canonical JSON of arguments as they are made, and a function that takes such JSON back without
-  /// the rules that join several keys.
+  /// Canonical JSON of default arguments, and a function that reads such JSON back without checking
+  /// rules that join several keys.
   private func canonical(_ kind: JobKind) throws -> (Object, (Object) throws -> Void) {
     func both<A: JobArguments>(_ made: A) throws -> (Object, (Object) throws -> Void) {
       let data = Data(made.json.utf8)
@@ -94,7 +94,7 @@ import Testing
     try compare(try schema(kind), try canonical(kind).0, at: kind.rawValue)
   }
 
-  /// Every value that a contract lists or bounds is taken; the next one is refused.
+  /// Every value that a contract lists or bounds is accepted; the next one is refused.
   @Test(arguments: JobKind.allCases)
   func valuesAreTheSame(_ kind: JobKind) throws {
     let (whole, decode) = try canonical(kind)
@@ -117,7 +117,8 @@ import Testing
           continue
         }
         if let least = part["minimum"] as? Int {
-          // Whether 0 can be is a matter of the whole: a range of images, a job that was not named.
+          // A rule over several keys decides whether 0 is valid, as in a range of images or for a
+          // job that was not named.
           #expect(takes(least), "\(at) \(least)")
           if least != 1 || at.count > 1 { #expect(!takes(least - 1), "\(at) \(least - 1)") }
         }

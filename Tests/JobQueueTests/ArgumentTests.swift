@@ -1,4 +1,4 @@
-// What a kind takes is checked by the database, for whoever enqueues.
+// The database checks arguments against the contract of their kind, whoever enqueues.
 
 import Foundation
 import JobQueue
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(
-    "arguments as the schema has them are taken",
+    "arguments that the schema allows are accepted",
     arguments: [
       #"{"steps": 1}"#, #"{"steps": 9.0, "rate": 0.5}"#, #"{"steps": 2, "rate": null}"#,
       #"{"steps": 2, "method": "pra", "names": ["ab"], "file": "00ff"}"#,
@@ -35,12 +35,12 @@ import Testing
     let world = try world()
     let job = try world.job { $0.arguments = arguments }
     #expect(try world.submit.state(of: job) == .ready)
-    // Again: a second one of the lane takes the short way.
+    // The second job of a lane takes the shorter path.
     #expect(try world.job { $0.arguments = arguments } == job + 1)
   }
 
   @Test(
-    "what the schema forbids is refused by name",
+    "arguments that the schema forbids are refused by name",
     arguments: [
       (#"{}"#, "arguments.steps: missing"),
       (#"{"steps": 0}"#, "arguments.steps: found 0, expected at least 1"),
@@ -72,7 +72,7 @@ import Testing
     ])
   func misfit(arguments: String, message: String) throws {
     let world = try world()
-    // By the long way and, beside a lane that is there, by the short one.
+    // By the longer path first; with an existing lane by the shorter one.
     for _ in 0..<2 {
       let error = #expect(throws: PostgresError.self) {
         try world.job { $0.arguments = arguments }
@@ -127,7 +127,7 @@ import Testing
     }
   }
 
-  @Test("the contracts of this program are written as they are, and written again")
+  @Test("the contracts of this program are written unchanged, and may be written again")
   func contracts() throws {
     let world = try QueueWorld()
     try Contracts.write(to: world.administrator)

@@ -84,7 +84,7 @@ import Testing
     try world.administrator.run("update pra_store.jobs set run_after = now() where not due")
     let again = try #require(try world.workers.claim(worker: worker).first)
     #expect(again.elements?.range == 77..<78)
-    // Strictly higher than that of the attempt in which it failed.
+    // Strictly higher than the epoch of the attempt in which it failed.
     #expect(again.lease.epoch == 2)
     #expect(try world.workers.finish(again.lease))
     #expect(try world.submit.state(of: id) == .succeeded)
@@ -215,7 +215,7 @@ import Testing
         for lease in claimed { _ = try queue.finish(lease) }
       }
     }
-    // What two last elements left to each other.
+    // The last two elements may have left the end of the array to each other.
     _ = try world.workers.reap()
     #expect(try world.submit.state(of: id) == .succeeded)
     #expect(try world.submit.state(of: child) == .ready)
@@ -225,7 +225,7 @@ import Testing
   }
 
   @Test(
-    "what cannot be is refused by name",
+    "impossible arguments are refused by name",
     arguments: [
       ("array_first => 5, array_last => 4", "array_last"), ("array_first => 5", "array_last"),
       ("pack => 2", "array_first"), ("array_first => 0, array_last => 5, pack => 0", "pack"),

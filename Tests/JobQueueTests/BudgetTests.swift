@@ -165,7 +165,7 @@ import Testing
     #expect(try world.value("select preemptions || ' ' || faults from pra.jobs") == "1 0")
   }
 
-  @Test("what does not give way a lease after the deadline is taken away")
+  @Test("a job that does not stop is taken away a lease after the deadline")
   func deadline() throws {
     let world = try QueueWorld()
     let job = try world.job()

@@ -19,7 +19,7 @@ struct Claimer {
     try queue.claim(worker: worker, count: count)
   }
 
-  /// Claims and finishes, five at a time, until three claims find nothing; how many jobs.
+  /// Claims and finishes five jobs at a time until three claims find nothing; returns their number.
   func drain(with team: Team) throws -> Int {
     var done = 0
     var misses = 0

@@ -1,4 +1,4 @@
-// What is told of jobs afterwards, and how it goes.
+// The recorded history of jobs, and its deletion.
 
 import JobQueue
 import Postgres
@@ -64,7 +64,7 @@ import Testing
     let dropped = try world.administrator.query("select * from pra.drop_events('2020-03-01+00')")
     #expect(try dropped.map { try $0.string("partition") } == ["events_202001", "events_202002"])
     #expect(try kinds() == "march")
-    // What comes late to a month that has a partition lies in it.
+    // A late event of a month that has a partition goes into that partition.
     try world.administrator.query(
       "insert into pra_store.events (at, kind) values ('2020-03-31 23:00:00+00', 'late')")
     #expect(try kinds() == "march late")

@@ -68,7 +68,7 @@ private let attemptWrites = [
     #expect(try contents(world) == before)
   }
 
-  /// Number of rows of every table, and the state of every job.
+  /// The number of rows of every table, and the state of every job.
   private func contents(_ world: QueueWorld) throws -> [String] {
     let tables = try world.administrator.query(
       """

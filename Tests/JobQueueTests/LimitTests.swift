@@ -64,7 +64,7 @@ import Testing
         while team.goesOn, team.done.load(ordering: .sequentiallyConsistent) == 0 {}
         return try workers.claim(worker: worker, count: 2).count
       }
-      // Its end, by whichever way, lets go of the lock.
+      // The end of the session, in whatever way, releases the lock.
       let other = try database.connect()
       try other.run("select pg_advisory_lock(7)")
       team.done.store(1, ordering: .sequentiallyConsistent)
@@ -133,7 +133,8 @@ import Testing
 }
 
 @Suite struct FairnessTests {
-  /// Runs of which `count` jobs each wait; how many of each run the first claims take.
+  /// Enqueues runs of `count` waiting jobs each; returns how many of each run the first claims
+  /// take.
   private func shares(weights: [Double], users: [String]? = nil, claims: Int) throws -> [Int] {
     let world = try QueueWorld()
     var runs: [Int64] = []

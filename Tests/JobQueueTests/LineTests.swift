@@ -86,7 +86,7 @@ import Testing
     let claimed = try world.workers.claim(worker: worker, count: 20)
     #expect(claimed.filter { $0.run == other }.count == 15)
     #expect(claimed.count == 20)
-    // What runs counts: the next four keep the shares.
+    // Running attempts count: the next four keep the shares.
     let more = try world.workers.claim(worker: worker, count: 4)
     #expect(more.filter { $0.run == other }.count == 3)
   }

@@ -95,7 +95,7 @@ import Testing
     #expect(try world.workers.claim(worker: worker).isEmpty == !fits)
   }
 
-  @Test("a requirement that cannot be is refused", arguments: ["gpu", "gpu>=a", ">=1", "a=b=c"])
+  @Test("an impossible requirement is refused", arguments: ["gpu", "gpu>=a", ">=1", "a=b=c"])
   func badRequirement(text: String) throws {
     let world = try QueueWorld()
     let error = #expect(throws: PostgresError.self) {
@@ -105,7 +105,7 @@ import Testing
   }
 
   @Test(
-    "a job of a kind, queue or run that cannot be is refused, and leaves nothing",
+    "a job of an impossible kind, queue or run is refused, and leaves nothing",
     arguments: [
       ("Train", "default", true, "PR003", "kind"), ("train", "a b", true, "PR003", "queue"),
       ("train", "new", false, "PR002", "run"),

@@ -33,7 +33,7 @@ struct QueueWorld {
       name: "w", labels: labels, queues: queues, kinds: ["train", "sample"], slots: slots)
   }
 
-  /// The only job that is claimed.
+  /// Claims the only job.
   func claimOne(_ worker: Int64) throws -> Lease {
     let claimed = try workers.claim(worker: worker)
     guard let first = claimed.first else {
@@ -42,8 +42,8 @@ struct QueueWorld {
     return first.lease
   }
 
-  /// Lets a worker's lease run out on the clock of the database. A server younger than a lease still
-  /// forgives, so the statement waits until it is a second old.
+  /// Lets a worker's lease expire on the database's clock. A server younger than a lease does not
+  /// enforce it yet, so the statement waits until the server is a second old.
   func expire(_ worker: Int64) throws {
     try administrator.query(
       """
@@ -63,8 +63,8 @@ struct QueueWorld {
   }
 }
 
-/// Runs bodies at once, each on a thread of its own: they block, and tasks share as many threads as there
-/// are processors. When one throws the others are told.
+/// Runs bodies in parallel, each on its own thread, since they block and tasks share only as many
+/// threads as there are CPUs. If one throws, the others are told.
 func onThreads<Value: Sendable>(
   _ count: Int, _ body: @escaping @Sendable (Int, Team) throws -> Value
 ) throws -> [Value] {
@@ -84,7 +84,7 @@ func onThreads<Value: Sendable>(
   return try (0..<count).map { i in try results.withLock { $0[i]! }.get() }
 }
 
-/// What the threads of one test know of each other.
+/// The state that the threads of one test share.
 final class Team: Sendable {
   let hasFailed = Atomic(false)
   let done = Atomic(0)

@@ -3,9 +3,10 @@ import Postgres
 import Testing
 
 @Suite struct ReaperTests {
-  /// What a snapshot holds back stays in the indexes and looks to the planner like the few rows that are
-  /// left: a plan that begins with such an index reads all that ran since, for each array.
-  @Test("what ended under a held snapshot is not read for each array")
+  /// Rows that a held snapshot keeps stay in the indexes, while the planner's statistics count only
+  /// the few live ones: a plan that begins with such an index reads all rows since then, for each
+  /// array.
+  @Test("jobs that ended under a held snapshot are not read for each array")
   func heldSnapshot() throws {
     let world = try QueueWorld()
     let holder = try world.database.connect()
@@ -13,7 +14,7 @@ import Testing
     try holder.query("select 1")
     let parts: Int64 = 100
     let worker = try world.worker(slots: 10_000)
-    /// Arrays of which all is cut and so many parts still run.
+    /// Arrays whose elements are all claimed, with this many parts still running.
     func work(arrays: Int, leaving rest: Int64) throws {
       for _ in 0..<arrays { _ = try world.job { $0.array = JobArray(0...parts - 1) } }
       while true {
@@ -39,7 +40,7 @@ import Testing
     let before = try entriesRead()
     try reaper.query("select pra.reap()")
     let read = try entriesRead() - before
-    // The parts of those that run, once.
+    // The parts of arrays that run, once.
     #expect(read <= 5 * parts)
     try holder.run("rollback")
   }

@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test(
-    "a line that cannot be is refused",
+    "an impossible line is refused",
     arguments: [
       "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "x * * * *", "5-1 * * * *",
       "*/0 * * * *", "0 0 31 2 *", "", "0 0 * * * *",
@@ -54,7 +54,7 @@ import Testing
   }
 
   @Test(
-    "times that passed unseen are made up for as the schedule says",
+    "missed times are made up for as the schedule says",
     arguments: [
       (CatchUp.all, "5"), (.last, "1"), (.none, "0"),
     ])

@@ -5,7 +5,7 @@ import Postgres
 import Synchronization
 import Testing
 
-/// The statements of the workers of version 0.1.0 (schema 9), as they were.
+/// The statements of the workers of version 0.1.0 (schema 9), unchanged.
 private enum Old {
   static let register = """
     select pra.register_worker(
@@ -38,7 +38,7 @@ private enum Old {
     while true {
       do {
         return try body()
-        // What a worker repeats: somebody else was first.
+        // Transient errors, after which a worker retries.
       } catch let error as PostgresError where ["40P01", "55P03", "57014"].contains(error.sqlState)
       {
         continue

@@ -1,4 +1,4 @@
-// Distances with known values.
+// Distances whose values are known.
 
 import Evaluation
 import Tensor
@@ -22,7 +22,7 @@ import Testing
 }
 
 @Suite struct EvaluationTests {
-  /// Vectors whose sample covariance is exactly diagonal: plus and minus each axis.
+  /// Vectors with an exactly diagonal sample covariance: plus and minus each axis.
   private func cross(_ lengths: [Double], centre: [Double]) -> [[Double]] {
     var vectors: [[Double]] = []
     for (axis, length) in lengths.enumerated() {
@@ -45,7 +45,7 @@ import Testing
     #expect(abs(distance - expected) < 1e-12)
   }
 
-  /// For singular covariances too: two sets in a plane of a three-dimensional space.
+  /// Also with a singular covariance: a set in a plane of a three-dimensional space.
   @Test func frechetDistanceOfASetToItselfIsZero() {
     let flat = Philox(seed: 1).normals(40, a: 0, b: 0, stream: 1)
     let set = (0..<20).map { (i: Int) -> [Double] in
@@ -56,7 +56,7 @@ import Testing
     #expect(abs(frechetDistance(statistics, statistics)) < 1e-4)
   }
 
-  /// Full covariances: rotating both sets together changes nothing.
+  /// Full covariances: rotating both sets together must change nothing.
   @Test func frechetDistanceIsInvariantUnderRotation() {
     func set(_ n: UInt32, _ stretch: [Double]) -> [[Double]] {
       (0..<50).map { (i: Int) -> [Double] in

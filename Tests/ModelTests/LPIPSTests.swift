@@ -1,4 +1,4 @@
-// LPIPS against the packages lpips and torchvision on random weights (ops/oracle/weights.py).
+// LPIPS compared with the packages lpips and torchvision on random weights (ops/oracle/weights.py).
 
 import Autodiff
 import Configuration
@@ -50,7 +50,7 @@ private struct Reference: Decodable {
 }
 
 @Suite struct LPIPSTests {
-  /// Each tap, the loss, and the gradient that reaches the image; beyond [-1, 1] as well.
+  /// Each tap, the loss, and the gradient of the image; also for images beyond [-1, 1].
   @Test(arguments: [ElementType.float32, .float64])
   func matchesTheReferenceImplementation(_ type: ElementType) throws {
     let reference = try Reference()
@@ -78,11 +78,11 @@ private struct Reference: Decodable {
     }
   }
 
-  /// Black images have features that are zero in whole pixels; nothing becomes NaN.
+  /// Black images have pixels whose features are all zero; nothing may become NaN.
   @Test func equalAndFlatImagesAreSafe() throws {
     let reference = try Reference()
     let device = Device(threads: 2)
-    // Negative biases: with a flat input the ReLUs of whole stages are closed.
+    // Negative biases: for a flat input the ReLUs of whole stages are closed.
     let network = try LPIPS(
       { name, shape in
         let values = reference.weights(name, shape)

@@ -1,5 +1,5 @@
-// The model against an independent implementation in float64 (ops/oracle), whose results are pinned
-// under Tests/Golden/oracle. Tolerances are those of model.md's preface.
+// The model compared with an independent implementation in float64 (ops/oracle), whose results are
+// stored in Tests/Golden/oracle. The preface of model.md gives the tolerances.
 
 import Autodiff
 import Configuration
@@ -13,7 +13,8 @@ import Testing
 
 @testable import Training
 
-/// One case: a complete step series and samples of a tiny model with shaken weights.
+/// One case: the complete series of some steps, and samples, of a tiny model with perturbed
+/// weights.
 private struct OracleCase {
   let configuration: ModelConfiguration
   let labels: [Int]
@@ -37,14 +38,14 @@ private struct OracleCase {
     tensors = try SafetensorsFile(path: folder.appending(path: "\(name).safetensors").path())
   }
 
-  /// First weights plus 0.1 * normal of stream 20, rounded to float32.
+  /// Initial weights plus 0.1 * normal of stream 20, rounded to float32.
   func model(_ type: ElementType, _ device: Device) throws -> PRAModel {
     let model = try PRAModel(configuration, classes: 3, type: type, on: device)
     for parameter in model.parameters.all {
       let value = parameter.value
       let noise = Philox(seed: configuration.seed).normals(
         value.count, a: crc32(Array(parameter.name.utf8)), b: 0, stream: 20)
-      // First values are float32 numbers before they are shaken.
+      // Initial values are float32 numbers before the perturbation.
       let sums = zip(value.doubles, noise).map { Double(Float(Double(Float($0)) + 0.1 * $1)) }
       value.copy(from: Tensor(sums, value.shape, type: type, on: device))
     }

@@ -45,7 +45,7 @@ import Testing
 
   @Test func aStepKeepsTheStateBeforeItAndChangesNoNumber() throws {
     let (plain, keeping) = (try trainer(), try trainer())
-    // In the first step, which records, after it, and twice in a row.
+    // At the first step, which records, later, and twice in a row.
     for asked in [0, 3, 4] {
       while plain.step < asked {
         try step(plain)
@@ -70,7 +70,7 @@ import Testing
         == [])
   }
 
-  /// Training may diverge from here on: the checkpoint is there.
+  /// Training may diverge afterwards: the checkpoint exists.
   @Test func aStepThatIsNotFiniteKeepsTheStateTooAndLeavesIt() throws {
     let trainer = try trainer()
     try step(trainer)

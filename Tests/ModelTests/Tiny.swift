@@ -28,7 +28,7 @@ func tiny(_ edit: (inout ModelConfiguration) -> Void = { _ in }) -> ModelConfigu
   return c
 }
 
-/// Zero-initialised outputs hide errors: every tensor moves by 0.1 * normal.
+/// Moves every tensor by 0.1 * normal, since outputs initialized to zero hide errors.
 func shaken(_ model: PRAModel) -> PRAModel {
   let random = Philox(seed: 99)
   for (n, parameter) in model.parameters.all.enumerated() {

@@ -1,4 +1,4 @@
-// The training loop: resuming to the bit, skipped steps, checkpoints that are cut or of another run.
+// The training loop: bit-for-bit resumption, skipped steps, damaged and foreign checkpoints.
 
 import AllocationCount
 import Autodiff
@@ -10,7 +10,7 @@ import Testing
 
 @testable import Training
 
-/// A folder of its own, gone with the test.
+/// A private folder, deleted with this object.
 private final class Folder {
   let path = FileManager.default.temporaryDirectory
     .appending(path: "pra-trainer-\(UUID().uuidString)").path()
@@ -66,7 +66,7 @@ private final class Folder {
     #expect(weights(second) == weights(whole))
   }
 
-  /// What one step took serves the next: a long run needs the memory of a short one.
+  /// Memory of one step is reused by the next: a long run needs no more than a short one.
   @Test func aStepGivesItsMemoryBack() throws {
     let trainer = try trainer()
     _ = try run(trainer, steps: 0..<3)
@@ -75,7 +75,7 @@ private final class Folder {
     #expect(trainer.model.device.reservedBytes == reserved)
   }
 
-  /// bfloat16 products change the numbers a little, and where there are none nothing.
+  /// bfloat16 products change the numbers a little, and nothing if the CPU has none.
   @Test func trainingInBFloat16FollowsFloat32() throws {
     let full = try run(try trainer(), steps: 0..<8)
     let trainer = try trainer { $0.training.precision = .bf16 }
@@ -108,7 +108,7 @@ private final class Folder {
     #expect(report.values.first { $0.name == "bad_steps" }?.value == 1)
     #expect(weights(trainer) == before)
     #expect(trainer.step == 3)
-    // A good step in between ends the row.
+    // A good step in between ends the sequence.
     _ = try trainer.run(tinyBatch(trainer.model, step: 3))
     #expect(trainer.badStepsInRow == 0 && trainer.badSteps == 1)
     _ = try trainer.run(broken(4))
@@ -127,7 +127,7 @@ private final class Folder {
     #expect(c.learningRate(at: 0) == 1)
   }
 
-  /// G10: every cut of every file is refused with the file's name, and nothing has changed.
+  /// G10: every truncation of every file is refused with the file's name, and nothing changes.
   @Test(arguments: [
     "model.safetensors", "ema-0.999.safetensors", "optimizer.safetensors", "state.json",
   ])
@@ -146,7 +146,7 @@ private final class Folder {
       let error = #expect(throws: (any Error).self, "\(kept) of \(bytes.count) bytes") {
         try reader.restore(from: folder.path, dataFingerprint: "data")
       }
-      // The last byte of state.json is its line's end.
+      // The last byte of state.json is the line feed.
       if let error { #expect("\(error)".contains(name), "\(error)") }
       #expect(weights(reader) == before && reader.step == 0)
       if name == "state.json" && kept == bytes.count / 2 { break }
@@ -171,7 +171,7 @@ private final class Folder {
     #expect(error?.description.contains("head.") == true)
   }
 
-  /// Parts of a batch give its gradient to rounding, recomputing gives it to the bit.
+  /// Parts of a batch give its gradient except for rounding; recomputation gives it bit for bit.
   @Test(arguments: tinyVariants.indices)
   func aStepInPartsIsTheSameStep(_ variant: Int) throws {
     func step(
@@ -203,12 +203,12 @@ private final class Folder {
     }
   }
 
-  /// Built without optimisation, Swift puts contexts of closures on the heap that are on the stack
-  /// otherwise: then only the tape must be missing.
+  /// Unoptimized Swift puts closure contexts on the heap that otherwise are on the stack: then only
+  /// the tape must be absent.
   @Test(arguments: tinyVariants.indices, [1, 3])
   func aRepeatedStepAsksTheHeapForNothing(_ variant: Int, _ threads: Int) throws {
     let configuration = tinyVariants[variant].configuration
-    // A rollout looks at its own numbers: its operations are not the same each time.
+    // The operations of a rollout depend on its own numbers, so they differ from run to run.
     guard configuration.method != .exactRollout else { return }
     let trainer = Trainer(
       try PRAModel(configuration, classes: 3, on: Device(threads: threads)))
@@ -219,12 +219,12 @@ private final class Folder {
       _ = try trainer.run(batch)
       taken.append(allocations_of_thread() - before)
     }
-    // The first repetition starts the working memory of the thread.
+    // The first repetition allocates the thread's working memory.
     let most = _isDebugAssertConfiguration() ? taken[0] / 4 : 0
     for step in 2..<6 { #expect(taken[step] <= most, "step \(step): \(taken)") }
   }
 
-  /// Operations repeated give what they give when they are built anew, to the bit.
+  /// Repeated operations give the same results as newly recorded ones, bit for bit.
   @Test(arguments: tinyVariants.indices)
   func aRecordedStepEqualsAFreshOne(_ variant: Int) throws {
     func run(freshEachStep: Bool) throws -> [[Float]] {
@@ -245,7 +245,7 @@ private final class Folder {
     #expect(try run(freshEachStep: true) == run(freshEachStep: false))
   }
 
-  /// What recomputing is for.
+  /// The purpose of recomputation.
   @Test func recomputingTakesLessMemory() throws {
     func reserved(_ recompute: Bool) throws -> Int {
       let device = Device(threads: 1)
@@ -277,8 +277,8 @@ private final class Folder {
     #expect(diagnostics.spikes(after: 9) == 1 && diagnostics.spikes(after: .nan) == 1)
   }
 
-  /// The first patch of an exact rollout from noise is drawn from the same states after the same
-  /// class tokens: both must find the same pixels.
+  /// The first patch of an exact rollout from noise comes from the same states and class tokens, so
+  /// both must have the same pixels.
   @Test(arguments: [DecoderContext.causal, .hidden, .none])
   func sampledDecodingIsWhatARolloutFeeds(_ context: DecoderContext) throws {
     let configuration = tiny {
@@ -318,9 +318,9 @@ private final class Folder {
     #expect(whole["feedback.ratio"] == perturbed / sampled)
     let many = try values(count: 19) { _ in }
     #expect(abs(many["reconstruction.psnr"]! - 20 * log10(2 / many["feedback.perturbed"]!)) < 1e-9)
-    // 10 log10(4 / e^2) is the same error in decibels.
+    // 10 log10(4 / e^2) is the same error, in decibels.
     #expect(abs(whole["reconstruction.psnr"]! - 20 * log10(2 / perturbed)) < 1e-9)
-    // Of a batch in parts they are those of its last part, with its own random numbers.
+    // For a batch in parts the metrics are those of its last part, with its own random numbers.
     let parts = try values { $0.training.microBatch = 2 }
     #expect(parts["feedback.sampled"]! > 0 && parts["feedback.sampled"] != sampled)
     let alone = try values { $0.method = .teacherForced }

@@ -1,4 +1,4 @@
-// Features of the trunk's blocks for probes: one row an image, from all of its patches.
+// Features of the trunk's blocks for probes: one row per image, from all of its patches.
 
 import Configuration
 import PRAModel
@@ -15,7 +15,7 @@ import Testing
     #expect(found.count == 2 && found.allSatisfy { $0.shape == [3, 16] })
     #expect(found[0].floats != found[1].floats)
 
-    // The last patch, which sampling never reads, changes its own image's row alone.
+    // The last patch, which sampling never reads, affects only its own image's row.
     let changed = patches.copied()
     let (count, width) = (model.sizes.positions, model.sizes.patchWidth)
     let last = changed.pointer(at: (count - 1) * width).assumingMemoryBound(to: Float.self)
@@ -35,7 +35,7 @@ import Testing
     }
   }
 
-  /// The means of four parts have the mean of the whole for their mean, and tell the parts apart.
+  /// The mean over the four parts equals that of the whole image, and the parts differ.
   @Test func partsOfTheImageArePooledByThemselves() throws {
     let model = shaken(try PRAModel(tiny(), classes: 3, on: Device(threads: 2)))
     let grid = model.sizes.grid
@@ -55,7 +55,7 @@ import Testing
         }
       }
     }
-    // The last patch lies in the last part alone, and no other position has read it.
+    // The last patch lies in the last part alone, and no other position reads it.
     let changed = patches.copied()
     let (count, width) = (model.sizes.positions, model.sizes.patchWidth)
     let last = changed.pointer(at: (count - 1) * width).assumingMemoryBound(to: Float.self)

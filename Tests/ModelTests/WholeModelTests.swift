@@ -1,5 +1,5 @@
-// The model as a whole: its gradient, its decoding one position after the other, its independence
-// of batch, threads and instruction set.
+// The whole model: its gradient, its decoding one position after the other, its independence of
+// batch, threads and instruction set.
 
 import Autodiff
 import Configuration
@@ -13,8 +13,8 @@ import Testing
     model.losses(batch, on: Tape(on: model.device, type: model.type, recording: false)).0.total
   }
 
-  /// L as the gradient sees it is not L as a function of all weights: sg() cuts paths. So the
-  /// check moves one weight and compares with the terms that it may reach.
+  /// The gradient is not that of L as a function of all weights, because sg() cuts paths. So the
+  /// check moves one weight and compares the terms that the weight may reach.
   @Test(arguments: tinyVariants.indices)
   func gradientOfTrunkAndHeadMatchesCentralDifferences(_ variant: Int) throws {
     let device = Device(threads: 1)
@@ -23,8 +23,8 @@ import Testing
     let batch = tinyBatch(model)
     let tape = Tape(on: device, type: .float64)
     model.losses(batch, on: tape).0.backward(on: tape)
-    // The head and the patch prediction reach only L_flow and L_norm, with no sg() behind them; but
-    // the head of an exact rollout, which draws what is fed.
+    // The head and the patch prediction reach only L_flow and L_norm, with no sg() behind them,
+    // except for the head of an exact rollout, whose drawn patches are fed back.
     let rollsOut = model.configuration.method == .exactRollout
     for parameter in model.parameters.all
     where !(rollsOut && parameter.name.hasPrefix("head."))
@@ -46,7 +46,8 @@ import Testing
     }
   }
 
-  /// The table of model.md section 7 counts what sampling needs: no encoder, no norm_pix.
+  /// The table of model.md section 7 counts the parameters that sampling needs: no encoder, no
+  /// norm_pix.
   @Test(arguments: [("pra-s", 134.6), ("pra-b", 249.8), ("pra-l", 511.6), ("nano", 2.0)])
   func presetsHaveTheSizesOfTheTable(_ name: String, _ millions: Double) throws {
     var configuration = try #require(Preset(rawValue: name)).configuration
@@ -89,14 +90,14 @@ import Testing
     #expect(try losses(Device(threads: 3, instructions: set), .float32) == one)
   }
 
-  /// With guidance 1 and no noise left to integrate, feeding back what the decoder drew must give
-  /// the hidden states of one parallel pass over those patches, to the bit.
+  /// With guidance 1 and no noise left to integrate, feeding back the decoder's patches must give
+  /// the hidden states of one parallel pass over these patches, bit for bit.
   @Test(arguments: tinyVariants.indices)
   func cachedDecodingEqualsTheParallelPass(_ variant: Int) throws {
     let device = Device(threads: 2)
     let model = shaken(
       try PRAModel(tinyVariants[variant].configuration, classes: 3, on: device))
-    // Its tokens see each other: there is no order to decode them in.
+    // Its tokens see each other, so there is no order to decode them in.
     guard model.configuration.method != .diffusion else { return }
     let patches = tinyBatch(model).patches
     let tape = Tape(on: device, recording: false)
@@ -115,7 +116,7 @@ import Testing
     }
   }
 
-  /// G7: an image's bytes depend on seed, number and weights alone.
+  /// G7: the bytes of an image depend only on seed, number and weights.
   @Test(arguments: tinyVariants.indices)
   func imagesDoNotDependOnBatchOrThreads(_ variant: Int) throws {
     func draw(

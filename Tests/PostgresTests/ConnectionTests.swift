@@ -3,7 +3,7 @@ import Postgres
 import Testing
 
 @Suite struct ConnectionTests {
-  @Test("parameters come back as they went", arguments: ["", "ü → 'x' \\ \"", "{a,b}", "null"])
+  @Test("parameters come back unchanged", arguments: ["", "ü → 'x' \\ \"", "{a,b}", "null"])
   func text(value: String) throws {
     let connection = try TestDatabase.create(migrated: false).connect()
     #expect(
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(
-    "doubles survive to the bit",
+    "doubles come back bit for bit",
     arguments: [0.1, -0.0, .leastNonzeroMagnitude, .infinity, -.infinity, .nan])
   func double(value: Double) throws {
     let connection = try TestDatabase.create(migrated: false).connect()
@@ -132,7 +132,7 @@ import Testing
     #expect(error?.sqlState == "42501")
   }
 
-  @Test("a statement that has a name survives a change of what it returns")
+  @Test("a prepared statement survives a change of its result type")
   func preparedStatements() throws {
     let database = try TestDatabase.create(migrated: false)
     let connection = try database.connect()
@@ -147,7 +147,7 @@ import Testing
     #expect(try connection.query("select * from public.f()").columns == ["a", "b"])
   }
 
-  @Test("a refused statement is refused the same with a name")
+  @Test("a prepared statement is refused like any other")
   func preparedRefusal() throws {
     let connection = try TestDatabase.create(migrated: false).connect()
     for _ in 0..<5 {
@@ -158,7 +158,7 @@ import Testing
     }
   }
 
-  @Test("of several hosts the one that may be written to is taken")
+  @Test("the one of several hosts that accepts writes is taken")
   func severalHosts() throws {
     let database = try TestDatabase.create(migrated: false)
     let host = try #require(database.url["host"])

@@ -10,7 +10,7 @@ private final class Home {
   init() throws {
     var template = Array("/tmp/pra-home-XXXXXX".utf8CString)
     path = String(cString: try #require(mkdtemp(&template)))
-    // The account postgres must be able to pass.
+    // The account postgres must be able to pass through the folder.
     chmod(path, 0o755)
     cluster = EmbeddedCluster(
       home: path, path: getenv("PATH").map { String(cString: $0) }, runtimeFolder: nil)

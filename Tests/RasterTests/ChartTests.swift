@@ -6,7 +6,7 @@ import Testing
 
 @testable import Raster
 
-/// A curve like a loss.
+/// A curve that looks like a loss.
 private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.Series {
   Chart.Series(
     name: name,
@@ -50,7 +50,7 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     #expect(counter.lines > 4)
   }
 
-  /// Many curves, and few that lie low: what a name covers cannot be read.
+  /// Many curves, and few low ones: a curve under the legend could not be read.
   @Test(arguments: [(18, 1.0), (2, 1.0), (2, -1)])
   func namesCoverNoCurve(count: Int, sign: Double) {
     let chart = Chart(
@@ -71,7 +71,7 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     #expect(names.count == count && colours.count == count)
     let (left, bottom) = (names.map(\.x).min()!, names.map(\.y).max()!)
     #expect(!curves.contains { $0.x > left && $0.y < bottom })
-    // Few curves that leave the corner free have the whole width.
+    // Few curves that leave the corner free use the whole width.
     #expect((curves.map(\.x).max()! > left) == (count == 2 && sign > 0))
   }
 
@@ -128,7 +128,7 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     #expect(svg.split(separator: "stroke-width=\"8\"").count - 1 == 4)
     #expect(svg.contains(">pra</text>") && svg.contains(">2.35</text>"))
     #expect(chart.picture().height == chart.height)
-    // Nothing to show is no reason to fail.
+    // An empty chart is no error.
     #expect(DotChart(title: "", xLabel: "", rows: []).picture().width == 960)
   }
 }

@@ -1,11 +1,11 @@
-// PNG against Pillow's decoding, and files that are damaged.
+// PNG decoding compared with Pillow's, and damaged files.
 
 import Foundation
 import Testing
 
 @testable import Raster
 
-/// A PNG file and what Pillow makes of it with `convert("RGB")` and `convert("L")`.
+/// A PNG file with Pillow's `convert("RGB")` and `convert("L")` of it.
 struct Decoded: Codable, Sendable, CustomTestStringConvertible {
   let name: String
   let png: Data
@@ -21,7 +21,7 @@ struct Decoded: Codable, Sendable, CustomTestStringConvertible {
   }
 }
 
-/// Pixels that differ everywhere.
+/// A picture whose pixels differ everywhere.
 func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
   Picture(
     width: width, height: height, channels: channels,

@@ -21,7 +21,7 @@ import Testing
     return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
   }
 
-  /// FIPS 180-4, examples of NIST: the empty text and "abc".
+  /// FIPS 180-4, NIST's examples: the empty text and "abc".
   @Test func theDigestIsSHA256() {
     #expect(
       SHA256.hexadecimal(of: [])

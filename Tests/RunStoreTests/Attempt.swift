@@ -1,11 +1,11 @@
-// An attempt of a job in a database of its own, and its session, for tests.
+// An attempt of a job in its own database, with its session, for tests.
 
 import DatabaseTesting
 import Foundation
 import Postgres
 import RunStore
 
-/// A claimed job, seen from all sides: as its stage, as its worker, as the superuser.
+/// A claimed job, as seen by its stage, by its worker and by the superuser.
 final class Attempt {
   let url: DatabaseURL
   let admin: Connection
@@ -13,9 +13,9 @@ final class Attempt {
   private(set) var epoch: Int64 = 0
   private(set) var worker: Int64 = 0
   let folder: String
-  /// What the session said when nothing may be written any more.
+  /// Messages of the session when nothing may be written any more.
   let lost = Monitor<[String]>([])
-  /// The agent's end of the control channel of the last session.
+  /// The agent's end of the latest session's control channel.
   private(set) var channel: Int32 = -1
 
   init(_ url: DatabaseURL, arguments: String = #"{"act": "succeed"}"#) throws {
@@ -38,7 +38,7 @@ final class Attempt {
     try? FileManager.default.removeItem(atPath: folder)
   }
 
-  /// A new worker takes the job; the attempt before it is over, and its worker lost.
+  /// Lets a new worker take the job; the earlier attempt is over, and its worker lost.
   func claim() throws {
     if worker != 0 {
       try admin.run("update pra_store.workers set lease_expires_at = '-infinity', lease = '1 s'")
@@ -54,7 +54,7 @@ final class Attempt {
     ).single().integer("epoch")
   }
 
-  /// What its agent tells a stage.
+  /// The environment that an agent gives to a stage.
   var environment: [String: String] {
     [
       "PRA_DATABASE_URL": url.conninfo, "PRA_JOB": String(job), "PRA_EPOCH": String(epoch),
@@ -62,7 +62,7 @@ final class Attempt {
     ]
   }
 
-  /// The stage's session of the latest attempt.
+  /// Opens a stage's session for the latest attempt.
   func open(_ further: [String: String] = [:]) throws -> StageSession {
     var ends: [Int32] = [-1, -1]
     socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
@@ -73,7 +73,7 @@ final class Attempt {
       onLost: { [lost] message in lost.update { $0.append(message) } })
   }
 
-  /// Closes the channel, as the death of the agent does.
+  /// Closes the channel, as the agent's death does.
   func dropChannel() {
     close(channel)
     channel = -1
@@ -102,7 +102,7 @@ final class Attempt {
   }
 }
 
-/// Polls until something is true; a test that waits a minute for it has failed.
+/// Polls until a condition is true; fails the test after a minute.
 func wait(line: Int = #line, _ condition: () throws -> Bool) throws {
   let end = ContinuousClock.now + .seconds(60)
   while try !condition() {
@@ -112,6 +112,6 @@ func wait(line: Int = #line, _ condition: () throws -> Bool) throws {
 }
 
 struct TestTimeout: Error {
-  /// Of the wait that was in vain.
+  /// The line of the wait that timed out.
   let line: Int
 }

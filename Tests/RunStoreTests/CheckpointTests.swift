@@ -1,4 +1,4 @@
-// Checkpoints beside the loop, and killed at every stage of being written.
+// Checkpoints written in the background, and killed at every stage of that.
 
 import DatabaseTesting
 import Foundation
@@ -39,7 +39,7 @@ import Testing
     try session.finish(outputs: [:])
   }
 
-  /// A table whose lock a writer of a checkpoint waits for: where it is then killed.
+  /// The table whose lock the writer of a checkpoint waits for when it is killed.
   enum Stage: String, CaseIterable {
     case upload = "uploads"
     case chunk = "artifact_chunks"
@@ -55,7 +55,7 @@ import Testing
       try TestDatabase.create().url,
       arguments: #"{"act": "train", "count": 6, "every": 2, "hold": 3, "weight": 2500000}"#)
     let first = try Child(attempt)
-    // Before step 3 it waits; asked to stop earlier it would have nothing new to write.
+    // It waits before step 3; a request to stop before that would find nothing new to write.
     try wait { try attempt.count("select count(*) from pra.checkpoints") == 1 }
     try wait { try attempt.count("select max(done) from pra_store.progress") == 3 }
     let before = try attempt.count("select max(step) from pra.checkpoints")
@@ -76,15 +76,15 @@ import Testing
         """) == 1
     }
     first.kill()
-    // A server notices a dead client at its next word to it; until then the last statement would go on
-    // and be committed whole. Here it dies with its client.
+    // A server notices a dead client when it next sends to it; until then the last statement would
+    // run and be committed. Here the session ends with its client.
     try attempt.admin.run(
       """
       select pg_terminate_backend(pid, 60000) from pg_stat_activity
       where application_name like 'pra stage%' and datname = current_database()
       """)
     try locker.run("rollback")
-    // The server ends the session of a process that is gone, and with it what was not committed.
+    // The server ends the session of a process that is gone, and rolls back its transaction.
     try wait {
       try attempt.count(
         """
@@ -104,12 +104,13 @@ import Testing
     #expect(try attempt.count("select max(step) from pra.checkpoints") == 6)
   }
 
-  /// A disk that is full while the files are written: one sentence, nothing visible, the next goes well.
+  /// The disk is full while the files are written: one sentence, nothing visible, and the next
+  /// checkpoint succeeds.
   @Test func aFullDiskStopsACheckpointAndNothingElse() throws {
     let attempt = try Attempt(try TestDatabase.create().url)
     let session = try attempt.open()
     try session.beginCheckpoint(step: 1) { folder in
-      // Every write to /dev/full is refused as on a full disk.
+      // Every write to /dev/full fails as on a full disk.
       let descriptor = open("/dev/full", O_WRONLY)
       defer { close(descriptor) }
       guard write(descriptor, "x", 1) == 1 else {
@@ -126,7 +127,7 @@ import Testing
   }
 }
 
-/// A stage as a process of its own.
+/// A stage in a process of its own.
 private final class Child {
   private let process: pid_t
   private let channel: Int32
@@ -163,7 +164,7 @@ private final class Child {
     _ = end()
   }
 
-  /// The exit code, or 128 and the signal.
+  /// The exit code, or 128 plus the signal.
   func end() -> Int32 {
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 && errno == EINTR {}

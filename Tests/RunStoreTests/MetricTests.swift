@@ -1,4 +1,4 @@
-// Summaries of series, and batches that wait for a server.
+// Summaries of series, and batches that wait for the server.
 
 import DatabaseTesting
 import Foundation
@@ -44,7 +44,7 @@ import Testing
     #expect(try summary("loss") == "6/2 1@5 -Infinity@4 3@0 -Infinity@4")
   }
 
-  /// What a resumed attempt leaves behind is in no summary any more.
+  /// Points after the step from which a resumed attempt continued are in no summary any more.
   @Test func aSummaryIsOfTheSurvivingSeries() throws {
     let first = try attempt.open()
     record(first, "loss", [5, 4, 3])
@@ -61,7 +61,7 @@ import Testing
     #expect(try summary("loss") == "3/0 6@2 4@1 6@2 4@1")
   }
 
-  /// Of equal values the earlier step, of equal steps the later point.
+  /// The earlier step wins between equal values, the later point between equal steps.
   @Test func tiesAreDecided() throws {
     let session = try attempt.open()
     record(session, "loss", [2, 1, 1])
@@ -99,7 +99,7 @@ import Testing
     #expect(ContinuousClock.now - start < .seconds(30))
   }
 
-  /// More than memory may hold goes to a file without a name; nothing is lost or repeated (G8).
+  /// Batches beyond the memory limit go to a file without a name; nothing is lost or repeated (G8).
   @Test func aLongOutageIsSpooledToDisk() throws {
     let server = try TestServer()
     try Connection(server.url).run("create database pra")
@@ -130,7 +130,7 @@ import Testing
     #expect(spoolSize(in: attempt.folder) == 0)
   }
 
-  /// Bytes of this process's nameless spool under a folder.
+  /// Size in bytes of this process's nameless spool in a folder.
   private func spoolSize(in folder: String) -> Int64 {
     let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
     for descriptor in descriptors {

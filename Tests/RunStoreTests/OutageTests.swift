@@ -17,7 +17,7 @@ import Testing
     _ = try Migrator(Connection(url)).migrate()
   }
 
-  /// Each crash comes when the batch before it is committed, but not yet on disk for certain.
+  /// Each crash comes when the previous batch is committed, but not known to be on disk.
   @Test func crashesOfTheServerLoseNoMetricAndRepeatNone() throws {
     let attempt = try Attempt(url)
     let session = try attempt.open()
@@ -71,7 +71,7 @@ import Testing
     #expect(try admin.query("select from pra.metrics").count == 1)
   }
 
-  /// By this a training knows that it would wait for the database.
+  /// Tells a training that the next checkpoint would block.
   @Test func aCheckpointDuringAnOutageHoldsTheNextUp() throws {
     let attempt = try Attempt(url)
     let session = try attempt.open()
@@ -82,7 +82,7 @@ import Testing
       step += 1
       return session.isHeldUp
     }
-    // Where the series begins is said to the server before anything else.
+    // The start of the series is declared to the server before anything else.
     #expect(try session.latestCheckpoint(ofJob: attempt.job) == nil)
     #expect(!isHeldUp())
     try server.stop(mode: "immediate")
@@ -98,7 +98,7 @@ import Testing
     #expect(try admin.query("select from pra.metrics_raw").count == Int(step))
   }
 
-  /// A client that asked for no patience is told at once.
+  /// A client that does not want to wait gets the error at once.
   @Test func aSubmitterIsToldThatTheServerIsAway() throws {
     try server.stop()
     var submitter = RetryingConnection(

@@ -1,11 +1,12 @@
-// The questions of migrations/README.md: each has an answer in a world where all of it has happened.
+// The questions of migrations/README.md: each has an answer on a database in which all of it has
+// happened.
 
 import DatabaseTesting
 import Foundation
 import Postgres
 import Testing
 
-/// A heading of the page and its query.
+/// A heading of the page, with its query.
 struct Question: Sendable, CustomTestStringConvertible {
   let title: String
   let query: String
@@ -44,7 +45,7 @@ struct Question: Sendable, CustomTestStringConvertible {
     #expect(!rows.isEmpty, "\(question.title)")
   }
 
-  /// Two runs of a sweep: `emoji` was resumed once, failed once, drew and was evaluated.
+  /// Two runs of a sweep; `emoji` was resumed once, failed once, drew images and was evaluated.
   private static func makeWorld() throws -> TestDatabase {
     let database = try TestDatabase.create()
     let admin = try database.connect()
@@ -101,7 +102,8 @@ struct Question: Sendable, CustomTestStringConvertible {
           {"metric": "frechet.random-conv-32-v1", "scope": "sky", "value": 3.5, "images": 1}]');
       select pra.finish(4, 1, metric_batch => 1);
       """)
-    // Question 9 asks for values that are none; the resumed series has left its NaN behind.
+    // Question 9 asks for values that are not finite; the resumed series no longer includes its
+    // NaN.
     try admin.run("update pra_store.metric_summaries set not_finite = 1 where job_id = 4")
     return database
   }

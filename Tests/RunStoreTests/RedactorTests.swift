@@ -24,7 +24,7 @@ import Testing
     #expect(shown(["me:hunter2hunter2@db"], url) == "me:[redacted]@db")
   }
 
-  /// However the bytes are cut.
+  /// The stream is cut at every position.
   @Test func aSecretInPiecesIsNotShown() {
     let text = "a topsecret b topsecre topsecret"
     for cut in 0...text.utf8.count {

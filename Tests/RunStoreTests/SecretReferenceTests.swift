@@ -5,7 +5,7 @@ import Testing
   private let environment = ["PRA_SECRET_A_B": "x\"y", "PRA_SECRET_C": "z"]
 
   @Test(
-    "a value that is a reference is replaced, nothing else",
+    "only a value that is a reference is replaced",
     arguments: [
       (#"{"k": "secret://a.b", "l": ["secret://c"]}"#, #"{"k": "x\"y", "l": ["z"]}"#),
       (#"{"k": "no secret://c"}"#, #"{"k": "no secret://c"}"#),

@@ -31,7 +31,7 @@ import Testing
     #expect(throws: LeaseLost.self) { try attempt.open() }
   }
 
-  /// Metrics up to a checkpoint are durable with it, those after it belong to the next attempt.
+  /// Metrics up to a checkpoint are durable with it; later ones belong to the next attempt.
   @Test func aResumedSeriesIsCleanAndTheRawOneWhole() throws {
     let first = try attempt.open()
     #expect(try first.latestCheckpoint(ofJob: attempt.job) == nil)
@@ -67,7 +67,7 @@ import Testing
     #expect(try attempt.series("loss") == ["0=0 of 2", "1=1 of 2"])
   }
 
-  /// However fast the stage was: the job's last word on its progress is there when it has ended.
+  /// Even for a fast stage, the last progress is stored when the job has ended.
   @Test func aFinishedJobShowsItsLastProgress() throws {
     let session = try attempt.open()
     let shown = "select coalesce(progress_done, 0) from pra.jobs where id = \(attempt.job)"
@@ -130,7 +130,7 @@ import Testing
     #expect(try next.outputs(ofJob: attempt.job).mapValues(\.sha256) == ["seven": artifact.sha256])
   }
 
-  /// Zero rows of an attempt that another one has followed (G2).
+  /// Nothing of an attempt that was followed by another one (G2).
   @Test func aStaleAttemptWritesNothing() throws {
     let stale = try attempt.open()
     try attempt.claim()

@@ -1,4 +1,4 @@
-// Artifacts outside the database, and the collection of garbage.
+// Artifacts outside the database, and garbage collection.
 
 import DatabaseTesting
 import Digest
@@ -52,14 +52,14 @@ import Testing
     #expect(try session.fetchArtifact(sha256: name) == original)
     #expect(try attempt.count("select count(*) from pra_store.artifact_chunks") == 0)
     #expect(try put(session, original) == artifact)
-    // Small ones stay where one question finds them.
+    // Small artifacts stay in the database, where one query finds them.
     _ = try put(session, [1, 2, 3])
     #expect(try files().count == 1)
     let places = try attempt.admin.query("select storage from pra.artifacts order by size")
     #expect(try places.map { try $0.string("storage") } == ["inline", "file"])
   }
 
-  /// In one reading, its name given afterwards.
+  /// The file is read once, and its copy gets its name afterwards.
   @Test func aFolderTakesACopyOfAFile() throws {
     let session = try attempt.open()
     defer { session.close() }
@@ -71,22 +71,22 @@ import Testing
     let artifact = try put()
     #expect(artifact.sha256 == SHA256.hexadecimal(of: bytes(3_500_000)))
     #expect(artifact.size == 3_500_000)
-    // The file is still its owner's, who may write into it.
+    // The file still belongs to its owner, who may write into it.
     try Data(bytes(3_500_000, 1)).write(to: URL(filePath: path))
     #expect(try session.fetchArtifact(sha256: artifact.sha256) == bytes(3_500_000))
-    // Of the same size, first other bytes, then the same again.
+    // The same size: first with other bytes, then with the same bytes again.
     let other = try put()
     #expect(try put() == other)
     #expect(try session.fetchArtifact(sha256: other.sha256) == bytes(3_500_000, 1))
     #expect(Set(try files().map { String($0.suffix(64)) }) == [artifact.sha256, other.sha256])
-    // What was refused leaves nothing.
+    // A refused artifact leaves nothing.
     try Data(bytes(2_000_000)).write(to: URL(filePath: path))
     try attempt.admin.run("update pra_store.jobs set epoch = epoch + 1")
     #expect(throws: LeaseLost.self) { try put() }
     #expect(try files().count == 2)
   }
 
-  /// A day after a process was killed while it copied.
+  /// The copies of a killed process, before and after a day.
   @Test func abandonedCopiesAreCollected() throws {
     try FileManager.default.createDirectory(
       atPath: "\(store)/sha256", withIntermediateDirectories: false)
@@ -103,7 +103,8 @@ import Testing
     #expect(try files() == ["sha256/.incoming.new"])
   }
 
-  /// Of a checkpoint, whose files are the stage's own: on the store's file system there is nothing to copy.
+  /// A checkpoint's files belong to the stage alone: on the store's file system they are linked,
+  /// not copied.
   @Test func aFileOfACheckpointBecomesTheStoredOneWhereItCan() throws {
     let session = try attempt.open()
     defer { session.close() }
@@ -137,7 +138,7 @@ import Testing
     #expect(try files().count == 2)
   }
 
-  /// What lies in the database stays readable when new artifacts go elsewhere.
+  /// Artifacts in the database stay readable when new ones go elsewhere.
   @Test func everyArtifactIsReadWhereItLies() throws {
     let session = try attempt.open()
     defer { session.close() }
@@ -202,7 +203,7 @@ import Testing
     _ = try put(session, bytes(2_000_000, 3))
     _ = try put(session, [1])
     var connection = owner()
-    // While an attempt runs, what it has stored may be referred to when it finishes.
+    // A running attempt may refer to its stored artifacts when it finishes.
     #expect(try connection.collectGarbage(grace: 0, dry: false)[0].count == 0)
     try session.finish(outputs: ["weights": kept])
     #expect(try connection.collectGarbage(grace: 3600, dry: false)[0].count == 0)
@@ -218,7 +219,7 @@ import Testing
     #expect(try reader.bytes(sha256: kept.sha256) == bytes(2_000_000, 1))
   }
 
-  /// The data of a run are named by its ingest job's arguments alone.
+  /// Only the arguments of the ingest job name the run's data.
   @Test func whatAJobNamesIsKept() throws {
     let session = try attempt.open()
     let named = try put(session, bytes(2_000_000))
@@ -230,7 +231,7 @@ import Testing
     #expect(try connection.collectGarbage(grace: 0, dry: false)[0].count == 0)
   }
 
-  /// A job that a schedule will enqueue, and elements of an array that nobody has claimed yet.
+  /// A job that a schedule will enqueue, and elements of an array that are not claimed yet.
   @Test(arguments: [
     """
     select pra.schedule(
@@ -247,7 +248,7 @@ import Testing
     #expect(try connection.collectGarbage(grace: 0, dry: false)[0].count == 0)
   }
 
-  /// A collector that died between marking and deleting, and bytes that are stored again.
+  /// A collector that died between marking and deleting, and bytes that are then stored again.
   @Test func markedBytesAreWrittenAnew() throws {
     let session = try attempt.open()
     let original = bytes(2_000_000)
@@ -306,8 +307,8 @@ import Testing
     session.close()
   }
 
-  /// The third attempt goes on from step 3 of the second, whose steps 4 and 5 are then nobody's: without
-  /// that the second's step 4 were the second best.
+  /// The third attempt continues from step 3 of the second, whose steps 4 and 5 then belong to no
+  /// series: otherwise its step 4 would be the second best.
   @Test("the best checkpoints are those of the series that survives")
   func survivors() throws {
     func step(_ session: StageSession, _ step: Int64, _ loss: Double) throws {

@@ -1,9 +1,9 @@
-// Files made to take memory: what reading them takes is measured, in a process of its own.
+// Files made to exhaust memory: the memory for reading them is measured in a process of its own.
 
 import Foundation
 import Testing
 
-/// KiB beyond the file's own size. The dearest pickle that was found, a million values of one element
+/// KiB beyond the file's own size. The most expensive pickle found, a million values of one element
 /// each, takes 103 MiB.
 private let bound = 160 << 10
 
@@ -13,7 +13,7 @@ private let bound = 160 << 10
   init() throws { scratch = try Scratch() }
 
   /// Reads a file and checks the peak of resident memory.
-  /// - Returns: what the program says
+  /// - Returns: the program's output
   private func read(_ path: String, _ more: String...) throws -> String {
     let process = Process()
     process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
@@ -53,7 +53,7 @@ private let bound = 160 << 10
   }
 
   @Test func valuesAreCounted() throws {
-    // Tuples of one value each: the dearest value for its bytes.
+    // Tuples of one value each take the most memory per byte.
     let path = try legacy("values", [0x80, 2, 0x4E] + repeated([0x85], 1_100_000) + [0x2E])
     #expect(try read(path).contains("values.pth: damaged or hostile pickle at byte"))
   }
@@ -73,7 +73,7 @@ private let bound = 160 << 10
     #expect(try read(path).contains("more than 1000000 values"))
   }
 
-  /// One list of 100,000 pairs given to 5,000 calls would take 8 GB.
+  /// One list of 100,000 pairs, given to 5,000 calls, would take 8 GB.
   @Test func aListGivenToManyCallsIsCounted() throws {
     let ordered = [0x63] + Array("collections\nOrderedDict\n".utf8)
     let pair: [UInt8] = [0x4E, 0x4E, 0x86, 0x71, 1]
@@ -89,7 +89,7 @@ private let bound = 160 << 10
     #expect(try read(path).contains("text.pth: pickle: truncated: 2147483647 bytes"))
   }
 
-  /// A view of stride 0 makes a thousand million elements of one.
+  /// A view of stride 0 turns one element into a thousand million.
   @Test func aTensorIsNoLargerThanItsStorage() throws {
     func text(_ text: String) -> [UInt8] {
       [0x58, UInt8(text.utf8.count), 0, 0, 0] + Array(text.utf8)
@@ -116,7 +116,7 @@ private let bound = 160 << 10
     let name: String
     let bytes: [UInt8]
     let method: UInt16
-    /// What the directory says; the bytes' own size where it is nil.
+    /// The size in the directory; nil for the true one.
     let size: Int?
 
     init(_ name: String, _ bytes: [UInt8], method: UInt16, size: Int? = nil) {
@@ -124,7 +124,7 @@ private let bound = 160 << 10
     }
   }
 
-  /// A zip archive by APPNOTE.TXT 4.3; checks are right where an entry is stored.
+  /// A zip archive by APPNOTE.TXT 4.3; the checks of stored entries are right.
   private func zip(_ name: String, _ entries: [Entry]) throws -> String {
     func le<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
       withUnsafeBytes(of: value.littleEndian) { Array($0) }
@@ -158,7 +158,8 @@ private let bound = 160 << 10
     return ~crc
   }
 
-  /// Deflate (RFC 1951) of a text and then its last byte 258 * `matches` times more, 13 bits each.
+  /// Deflate (RFC 1951) of a text followed by 258 * `matches` copies of its last byte, 13 bits per
+  /// match.
   private func deflated(_ text: [UInt8], matches: Int) -> [UInt8] {
     var (bytes, bits, held): ([UInt8], UInt64, Int) = ([], 0, 0)
     func put(_ value: UInt64, _ count: Int) {
@@ -169,7 +170,7 @@ private let bound = 160 << 10
         (bits, held) = (bits >> 8, held - 8)
       }
     }
-    // Huffman codes go in from their highest bit.
+    // Huffman codes are written from their highest bit.
     func code(_ value: UInt64, _ count: Int) {
       for i in (0..<count).reversed() { put(value >> i & 1, 1) }
     }
@@ -186,7 +187,7 @@ private let bound = 160 << 10
     return bytes
   }
 
-  /// 300 KB that inflate to 45 MB: what no tensor asks for is never inflated.
+  /// 300 KB that inflate to 45 MB: an entry is inflated only as far as a tensor needs.
   @Test func anArchiveIsInflatedAsFarAsItsTensorGoes() throws {
     let elements = 11_610_000
     let dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(elements),), }"
@@ -241,7 +242,7 @@ private let bound = 160 << 10
     #expect(try read(path).contains("a name of more than 1000 bytes"))
   }
 
-  /// A header of 7 MB that is right: a hundred thousand tensors of nothing.
+  /// A valid header of 7 MB: a hundred thousand empty tensors.
   @Test func manyTensorsTakeWhatTheirNamesTake() throws {
     let members = (0..<100_000).map {
       #""t\#($0)":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}"#

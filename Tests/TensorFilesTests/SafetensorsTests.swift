@@ -1,4 +1,4 @@
-// Safetensors files: what is written reads back, and what is damaged is refused.
+// Safetensors files: written ones read back, damaged ones are refused.
 
 import Files
 import Foundation

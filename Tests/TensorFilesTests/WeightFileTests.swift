@@ -1,4 +1,4 @@
-// Files that torch and numpy wrote (ops/oracle/weights.py), and hostile ones.
+// Files written by torch and numpy (ops/oracle/weights.py), and hostile ones.
 
 import Foundation
 import Testing
@@ -14,7 +14,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
 
   init() throws { scratch = try Scratch() }
 
-  /// Both layouts of torch, plain and nested with objects of Python beside the tensors.
+  /// Both layouts of torch, plain, and nested with Python objects beside the tensors.
   @Test(arguments: ["zip.pt", "nested.pt", "legacy.pth", "legacy-nested.pth"])
   func torchFilesRead(_ name: String) throws {
     let file = try WeightFiles.open("\(golden)/\(name)")
@@ -25,7 +25,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
       ])
     #expect(try file.shape(of: "plain") == [2, 3, 4])
     #expect(try file.read("plain") == (0..<24).map(Float.init))
-    // Through offset and strides of a storage that three tensors share.
+    // By offset and strides in a storage that three tensors share.
     #expect(try file.shape(of: "turned") == [3, 2])
     #expect(try file.read("turned") == [0, 3, 1, 4, 2, 5])
     #expect(try file.read("part") == [5, 6, 7, 8])
@@ -57,7 +57,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
     #expect { try file.read("a") } throws: { "\($0)".contains("fortran.npz: a.npy: is in Fortran") }
   }
 
-  /// Every cut of every layout is an error that names the file, and none crashes.
+  /// Every truncation of every layout is an error that names the file; none crashes.
   @Test(arguments: ["zip.pt", "legacy.pth", "legacy-nested.pth", "deflated.npz"])
   func cutFilesAreRefused(_ name: String) throws {
     let whole = Array(try Data(contentsOf: URL(filePath: "\(golden)/\(name)")))
@@ -71,7 +71,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
     }
   }
 
-  /// One wrong byte anywhere: an error or a value, never a crash.
+  /// One wrong byte anywhere gives an error or a value, never a crash.
   @Test(arguments: ["zip.pt", "legacy-nested.pth", "deflated.npz"])
   func damagedFilesDoNotCrash(_ name: String) throws {
     let whole = Array(try Data(contentsOf: URL(filePath: "\(golden)/\(name)")))
@@ -95,7 +95,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
 
   // MARK: hostile pickles
 
-  /// A legacy file around a pickle of our own.
+  /// A legacy file around a given pickle.
   private func legacy(_ pickle: [UInt8], storages: [UInt8] = [0x80, 2, 0x5D, 0x2E]) throws -> String
   {
     let magic: [UInt8] = [
@@ -121,7 +121,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
     #expect(!FileManager.default.fileExists(atPath: marker))
   }
 
-  /// Opcodes that files of weights are not made of, lengths beyond the end, empty stacks.
+  /// Opcodes that weight files do not use, lengths beyond the end, empty stacks.
   @Test(arguments: [
     ([0x80, 2, 0x69, 0x2E] as [UInt8], "opcode 0x69"),  // INST
     ([0x80, 2, 0x82, 1, 0x2E], "opcode 0x82"),  // EXT1
@@ -137,7 +137,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
     }
   }
 
-  /// A million tuples inside each other would overflow a recursive reader's stack.
+  /// A million nested tuples would overflow the stack of a recursive reader.
   @Test func depthIsNoDanger() throws {
     let deep = [0x80, 2, 0x29] + [UInt8](repeating: 0x85, count: 900_000) + [0x2E]
     #expect { try WeightFiles.open(try legacy(deep)) } throws: {
@@ -149,7 +149,7 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
     }
   }
 
-  /// A tensor whose layout claims what its storage does not have.
+  /// A tensor whose layout claims more than its storage has.
   @Test(arguments: [
     ([4] as [UInt8], [1] as [UInt8], 0 as UInt8, "4 elements in a storage of 2"),
     ([2], [1], 1, "element 2 in a storage of 2"), ([2], [200], 0, "element 200"),
@@ -176,7 +176,8 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
     }
   }
 
-  /// Merged files: what is missing, twice there, of another shape or not finite is named.
+  /// Merged files: errors name tensors that are missing, given twice, of another shape or not
+  /// finite.
   @Test func mergedFilesNameWhatIsWrong() throws {
     func safetensors(_ name: String, _ tensors: [(String, [Float])]) throws -> String {
       let path = "\(scratch.path)/\(name)"

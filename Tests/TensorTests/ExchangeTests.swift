@@ -1,4 +1,5 @@
-// Tensors that change places, and the update that reads from one and writes into the other.
+// The exchange of two tensors' numbers, and the update that reads from one and writes into the
+// other.
 
 import Dispatch
 import Synchronization
@@ -11,7 +12,7 @@ import Testing
     Tensor((first..<first + count).map { Float($0) }, [count], on: device)
   }
 
-  /// Bytes, pages, whole page tables and a rest.
+  /// Sizes of bytes, pages, whole page tables and a rest.
   @Test(arguments: [1, 1000, 262_144, 300_001, 524_288, 1_300_000])
   func numbersChangePlacesAndAddressesStay(_ count: Int) {
     let device = Device(threads: 1)
@@ -21,7 +22,7 @@ import Testing
     a.exchange(with: b)
     #expect(a.floats == second && b.floats == first)
     #expect((a.pointer, b.pointer) == addresses)
-    // Both can still be written, and go back.
+    // Both can still be written, and exchanged back.
     a.fill(with: 1)
     b.exchange(with: a)
     #expect(a.floats == first)
@@ -38,7 +39,7 @@ import Testing
     #expect(a.floats == before)
   }
 
-  /// Whatever the thread that owns them writes meanwhile.
+  /// The thread that owns the tensor writes into it meanwhile.
   @Test func writingToPagesLosesNoWrite() {
     let device = Device(threads: 1)
     let a = tensor(1 << 20, from: 5, on: device)
@@ -56,7 +57,7 @@ import Testing
     writer.wait()
   }
 
-  /// One, a part of a run of the kernel, several runs, each with ends between whole lines.
+  /// One element, part of a run of the kernel, several runs, each with ends between whole lines.
   @Test(arguments: MatrixProductTests.sets, [1, 37, 1024, 5003])
   func theUpdateFromOtherMemoryIsTheUpdateInPlace(_ set: InstructionSet, _ count: Int) {
     let device = Device(threads: 2, instructions: set)

@@ -1,5 +1,5 @@
-// One conformance case a kernel: every instruction set against float64, and a row's result
-// independent of the other rows and of the number of threads.
+// One conformance case per kernel: every instruction set compared with float64, and each row's
+// result independent of other rows and of the number of threads.
 
 import CKernels
 import Testing
@@ -47,7 +47,7 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
         into: Matrix(c), left, right, m: m, n: n, k: k, bias: Tensor(bias, [n], on: device))
       let error = zip(c.doubles, expected).map { abs($0 - $1) }.max()!
       #expect(error < 2e-6 * Double(k) + 1e-5, "\(set) \(size) \(turnA) \(turnB): \(error)")
-      // Accumulation starts each chain from what is there.
+      // Accumulation starts each chain from the present value.
       matrixProduct(into: Matrix(c), left, right, m: m, n: n, k: k, accumulate: true)
       let twice = zip(c.doubles, expected).enumerated().map {
         abs($1.0 - (2 * $1.1 - Double(Float(bias[$0 % n]))))
@@ -56,13 +56,13 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
     }
   }
 
-  /// Round to nearest even, as the instruction's operands are rounded.
+  /// Rounds to nearest even, as the instruction's operands are rounded.
   private func rounded(_ x: Double) -> Double {
     let bits = Float(x).bitPattern
     return Double(Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000))
   }
 
-  /// Factors of bfloat16, sums of float; where the processor has no such product, float32.
+  /// bfloat16 factors and float sums; float32 if the CPU has no such product.
   @Test(
     arguments: sizes + [(5, 70, 33), (1, 40, 1700), (40, 31, 769), (260, 70, 1601), (97, 33, 7)])
   func bfloat16ProductsAreThoseOfRoundedFactors(_ size: (Int, Int, Int)) {
@@ -102,7 +102,7 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
     }
   }
 
-  /// A sampled image must not depend on what is sampled beside it.
+  /// A sampled image must not depend on the images sampled with it.
   @Test(
     arguments: sets,
     [(false, ProductPrecision.full), (true, .full), (false, .bfloat16), (true, .bfloat16)])

@@ -1,10 +1,10 @@
-// Loops shared by threads: every index once, whoever takes the share.
+// Loops shared by threads: every index is run once, whichever thread takes its share.
 
 import Tensor
 import Testing
 
 @Suite struct ParallelTests {
-  /// More threads than processors: shares are taken by whoever runs, over thousands of loops.
+  /// More threads than CPUs: any running thread takes a share, over thousands of loops.
   @Test(arguments: [2, 3, 8])
   func everyIndexIsVisitedOnceInEveryLoop(_ threads: Int) {
     let device = Device(threads: threads)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Row:
-    """What is timed: `ours` and `peers` name precisions, peers run eager and compiled."""
+    """One measurement: `ours` and `peers` name precisions; peers run eager and compiled."""
 
     work: str
     preset: str
@@ -42,7 +42,8 @@ def rows() -> list[Row]:
         Row("step", "pra-s", 8, "fp32", ("fp32",), 1, 1.15),
         Row("step", "pra-s", 8, "bf16", ("bf16",), 1, 1.4),
         Row("sample", "nano", 64, "fp32", ("fp32",), 5, 4),
-        # A peer's 256 positions take minutes: eight in the middle, where a cache has its mean length.
+        # A peer's 256 positions take minutes, so only eight in the middle, where a cache has its
+        # mean length.
         Row("sample", "pra-s", 1, "bf16", both, 1, 3, "124-132"),
         Row("sample", "pra-s", 8, "bf16", both, 1, 2.2, "124-132"),
         Row("sample", "pra-s", 32, "bf16", both, 1, 2.2, "126-130"),
@@ -50,7 +51,7 @@ def rows() -> list[Row]:
 
 
 def run(command: list[str], cores: str) -> dict:
-    # A peer's threads are bound, each to a core: unbound ones were seen sharing one for a whole run.
+    # A peer's threads are bound to a core each: unbound ones were seen sharing one for a whole run.
     # OpenBLAS and MKL choose their own kernels.
     variables = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
     variables |= {"OMP_PROC_BIND": "true"}

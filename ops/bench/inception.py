@@ -1,4 +1,4 @@
-"""Images a second of Inception features in turns; called by ops/bench/inception."""
+"""Inception features, images per second, in turns; called by ops/bench/inception."""
 
 import argparse
 import pathlib
@@ -46,7 +46,7 @@ with tempfile.TemporaryDirectory() as folder:
         inception.features(module, images[:count], batch, memory)
         return count / (time.perf_counter() - start)
 
-    # PyTorch as it is fastest here; two batches are enough to tell.
+    # PyTorch's fastest layout and batch on this machine, found on two batches each.
     tried = {(layout, batch): theirs(layout, batch, min(2 * batch, len(images)))
              for layout in layouts for batch in batches}
     for (layout, batch), speed in tried.items():

@@ -1,4 +1,4 @@
-"""The other side of ops/bench/ingest: makes photographs, and reads them with Pillow.
+"""The peer of ops/bench/ingest: makes photographs, and reads them with Pillow.
 
     ingest.py make TAR COUNT
     ingest.py read TAR SIZE PROCESSES     decode, ADM's centre crop, RGB bytes to a file
@@ -16,12 +16,12 @@ import time
 import numpy as np
 from PIL import Image
 
-# Width, height and how many of ten: ImageNet's usual sizes, and one in ten from a larger camera.
+# Width, height and frequency in ten: ImageNet's usual sizes, and one in ten from a larger camera.
 SHAPES = [(500, 375, 5), (375, 500, 2), (500, 333, 1), (400, 300, 1), (1200, 900, 1)]
 
 
 def photograph(random, width, height):
-    """Noise whose power falls with its frequency, as that of photographs does."""
+    """Noise whose power falls with its frequency, like that of photographs."""
     image = np.zeros((height, width, 3))
     cells = 2
     while cells < max(width, height):

@@ -1,4 +1,4 @@
-"""PyTorch at the work of `bench-compute`: one measurement series a call, one JSON row.
+"""PyTorch doing the work of `bench-compute`: one measurement series per call, one JSON row.
 
     peer.py {step,sample} [--preset P] [--batch B] [--threads N] [--rounds R] [--compile] [--bf16]
 

@@ -32,7 +32,7 @@ class Proxy(BaseHTTPRequestHandler):
         if way == 1:
             self.close_connection = True
             return
-        # The host is signed: it stays what the client has said.
+        # The client has signed the host, so it must not be changed.
         server = http.client.HTTPConnection("127.0.0.1", target)
         server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():

@@ -1,4 +1,4 @@
-"""Does a trained model of the product do what the specification says? Float64 against its files.
+"""Compares a trained model's files with the specification, computed in float64.
 
     compare.py step   step-<n> step-<n+1> --data FILE [--metrics CSV] [--lpips FILE...] [--rows N]
     compare.py sample step-<n> IMAGES
@@ -32,14 +32,14 @@ KINK = 1e-5  # residuals whose sign float32 cannot know
 
 
 def supported(config: dict) -> None:
-    """Refuses what this implementation does not cover."""
+    """Refuses configurations that this implementation does not cover."""
     precision = config["training"]["precision"]
     if precision != "fp32":
         raise SystemExit(f"training.precision: {precision!r} is not covered; expected 'fp32'")
 
 
 class Report:
-    """What was compared, worst first, and whether all of it held."""
+    """The comparisons, worst first, and whether all tolerances held."""
 
     def __init__(self) -> None:
         self.held = True
@@ -78,7 +78,7 @@ def distance(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 def settled(p: Tensors, g: Tensors, wanted: Tensors, decoded: torch.Tensor, y: torch.Tensor,
             weight: float) -> Tensors:
-    """Gradients with the signs of the smallest residuals as the program has them.
+    """Gradients in which the smallest residuals have the program's signs.
 
     A sign that float32 cannot know is a number among -1, 0 and 1: the ones that fit `wanted` best
     by least squares, rounded. One that is wrong still shows, since it then fits no better.

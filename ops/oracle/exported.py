@@ -1,4 +1,4 @@
-"""Does the one file of a checkpoint hold what its folder does, for the package safetensors?
+"""Compares a checkpoint in one file with its folder, read by the package safetensors.
 
     exported.py FILE.safetensors FOLDER    # pra export checkpoint RUN -o ..., both ways
 

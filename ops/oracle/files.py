@@ -1,4 +1,4 @@
-"""Files of the product by their published layout: checkpoints (model.md section 8), data sets."""
+"""Reads the program's files by their layout: checkpoints (model.md section 8), data sets."""
 
 import io
 import json
@@ -68,7 +68,7 @@ class DataSet:
         self.labels = list(struct.unpack_from(f"<{count}I", raw, 128 + length))
 
     def _read_tar(self, path: pathlib.Path, size: int, channels: int) -> None:
-        """An archive whose images have the model's size already."""
+        """An archive whose images already have the model's size."""
         with tarfile.open(path) as archive:
             found = {}
             for entry in archive:

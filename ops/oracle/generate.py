@@ -67,7 +67,7 @@ def merged(base: dict, over: dict) -> dict:
 
 
 def shaken(p: Tensors, seed: int) -> Tensors:
-    """Zero first values hide errors: every tensor moves by 0.1 * normal of stream 20."""
+    """Moves every tensor by 0.1 * normal of stream 20, since initial zeros hide errors."""
     out = {}
     for name, value in p.items():
         noise = philox.normals(seed, value.numel(), philox.name_counter(name), 0, 20)

@@ -1,4 +1,4 @@
-"""Writes Tests/ImagesTests/Golden: what Pillow makes of JPEG files, and ADM's centre crop of them.
+"""Writes Tests/ImagesTests/Golden: JPEG files with Pillow's decoding and ADM's centre crop of them.
 
 Pillow is the reference of every published evaluation; the files must be equal to the bit.
     oracle-venv/bin/python ops/oracle/images.py
@@ -16,7 +16,7 @@ GOLDEN = pathlib.Path(__file__).parents[2] / "Tests/ImagesTests/Golden"
 
 
 def picture(width, height, channels, seed):
-    """Smooth colours with edges and grain: what a coder of photographs meets."""
+    """Smooth colours with edges and grain, like a photograph."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(float)
     planes = [
@@ -57,7 +57,7 @@ def case(name, data, size):
         "name": name, "file": base(data), "width": rgb.width, "height": rgb.height,
         "size": size, "crop": base(center_crop(rgb, size).tobytes()),
     }  # fmt: skip
-    # The crop says enough about a large one.
+    # For a large image the crop is enough.
     if rgb.width < 100:
         made["rgb"] = base(np.array(rgb).tobytes())
         made["gray"] = base(np.array(image.convert("L")).tobytes())
@@ -90,7 +90,7 @@ def main():
         case("enlarged", rgb(13, 9, 11, quality=95), 32),
         case("one row", rgb(29, 1, 12, quality=95), 8),
     ]
-    # The tests expect every cut of a file to be refused, as Pillow does.
+    # The tests expect every truncation of a file to be refused, as by Pillow.
     raw = base64.b64decode(cases[4]["file"])
     for length in range(3, len(raw)):
         try:

@@ -15,7 +15,7 @@ SPATIAL_CHANNELS = 7
 
 
 def narrowed(divisor: int) -> None:
-    """Divides every number of channels but three, for files small enough to be kept."""
+    """Divides every number of channels except three, for files small enough to be committed."""
     make = fidelity.BasicConv2d.__init__
 
     def narrow(self, inputs, outputs, **options):
@@ -49,7 +49,7 @@ def random_state(divisor: int = 1, seed: int = 7) -> dict:
 
 
 def skeleton() -> torch.nn.Module:
-    """The module with weights that are not set: its constructor loads a file."""
+    """The module without weights; its own constructor would load a file."""
     load, load_state = torch.load, torch.nn.Module.load_state_dict
     torch.load = lambda *_, **__: {}
     fidelity.FeatureExtractorInceptionV3.load_state_dict = lambda *_: None
@@ -88,7 +88,7 @@ def features(module: torch.nn.Module, images: numpy.ndarray, batch: int = 16,
 
 
 def pictures(count: int, height: int, width: int, seed: int, shift: float = 0) -> numpy.ndarray:
-    """Random smooth colours with edges and noise: images that differ as photographs do."""
+    """Random smooth colours with edges and noise: images as different as photographs."""
     random = numpy.random.default_rng(seed)
     y, x = numpy.mgrid[0:height, 0:width] / max(height, width)
     images = numpy.empty((count, height, width, 3), numpy.uint8)

@@ -1,4 +1,4 @@
-"""The figures of generation results by torch-fidelity and pytorch-fid, beside ours.
+"""Figures of generated images by torch-fidelity and pytorch-fid, beside ours.
 
     python metrics.py golden                # writes Tests/Golden/inception
     python metrics.py weights FILE.pth      # random weights of the right names
@@ -43,7 +43,7 @@ def adm_score(logits: numpy.ndarray, size: int) -> float:
 
 
 def figures(a: dict, b: dict, subsets: int = 100, size: int = 1000, split: int = 5000) -> dict:
-    """Of drawn features a and reference features b, each {pool, spatial, logits} as float32."""
+    """Figures of drawn features a and reference b, each {pool, spatial, logits} as float32."""
     options = {**DEFAULTS, "kid_subsets": subsets, "kid_subset_size": size, "verbose": False}
     pools = [torch.from_numpy(x["pool"]) for x in (a, b)]
     statistics = [metric_fid.fid_features_to_statistics(x) for x in pools]
@@ -70,7 +70,7 @@ def figures(a: dict, b: dict, subsets: int = 100, size: int = 1000, split: int =
 
 
 def synthetic(count: int, pool: int, spatial: int, classes: int, shift: float, seed: int) -> dict:
-    """Features as networks make them: clusters, not negative, correlated."""
+    """Features like those of networks: in clusters, not negative, correlated."""
     random = numpy.random.default_rng(seed)
     world = numpy.random.default_rng(1)
 
@@ -122,7 +122,7 @@ def split(rows: numpy.ndarray) -> dict:
 
 
 class Report:
-    """Differences beside their limits."""
+    """The differences, with their limits."""
 
     def __init__(self) -> None:
         self.missed = 0
@@ -133,7 +133,7 @@ class Report:
         print(f"{what:58} {found:10.2e}  limit {limit:.0e}  {'ok' if good else 'MISSED'}")
 
     def both(self, title: str, mine: dict, theirs: dict, relative: float, absolute: float) -> None:
-        """Frechet distances relative; the others absolute, or relative where that is given."""
+        """Frechet distances: relative differences; others: absolute unless given as relative."""
         for name, key in (("fid", "fid.adm"), ("fid", "fid.torch-fidelity"),
                           ("fid.pytorch-fid", "fid.torch-fidelity"), ("sfid", "sfid.adm")):
             wanted = theirs[name]

@@ -15,7 +15,7 @@ PREDICTING = ("x-prediction", "diffusion")
 
 
 class Model:
-    """Shapes, first values and the parts as functions of a dictionary of tensors."""
+    """Shapes, initial values, and the parts as functions of a dictionary of tensors."""
 
     def __init__(self, config: dict, classes: int) -> None:
         self.config, self.classes = config, classes
@@ -97,7 +97,7 @@ class Model:
                 self._mlp(name, inp, w, out, part["blocks"], 1, context == "hidden", "gate")
 
     def initial(self, seed: int) -> Tensors:
-        """First values, rounded to float32 as they enter the model."""
+        """Initial values, rounded to float32 as in the model."""
         tensors = {}
         for name, (shape, kind) in self.kinds.items():
             n, a = math.prod(shape), philox.name_counter(name)
@@ -175,7 +175,7 @@ class Model:
 
     def denoised(self, p: Tensors, labels: list[int], patches: torch.Tensor,
                  time: torch.Tensor) -> torch.Tensor:
-        """x of `diffusion`: all patches [batch, N, P] at one time an image."""
+        """x of `diffusion`: all patches [batch, N, P], with one time per image."""
         t = self.config["trunk"]
         tokens = p["trunk.class_embed.weight"][labels].reshape(len(labels), t["class_tokens"], -1)
         x = torch.cat([tokens, self.linear(p, "trunk.patch_embed", patches)], 1)

@@ -1,4 +1,4 @@
-"""Which image is where, and how it is cropped: model.md section 6, in plain loops."""
+"""The order of images and their crops: model.md section 6, in plain loops."""
 
 import math
 
@@ -14,7 +14,7 @@ def permutation(count: int, seed: int, epoch: int) -> list[int]:
 
 
 def batch(count: int, seed: int, step: int, size: int) -> list[int]:
-    """Numbers of the images of a step, by place."""
+    """Numbers of the images of a step, by their position in the batch."""
     first = step * size
     epochs = {q // count for q in range(first, first + size)}
     orders = {epoch: permutation(count, seed, epoch) for epoch in epochs}

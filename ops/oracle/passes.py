@@ -11,7 +11,7 @@ SERIES = ("loss.flow", "loss.l1", "loss.l2", "loss.lpips", "loss.norm_pix", "los
 
 
 def rows(draw, seed: int, batch: int, count: int, step: int, stream: int) -> torch.Tensor:
-    """One row of `count` numbers for each place of the batch."""
+    """One row of `count` numbers per position of the batch."""
     return torch.tensor(
         [draw(seed, count, step, b, stream) for b in range(batch)], dtype=torch.float64)
 
@@ -55,7 +55,7 @@ def losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], step: i
 
 def reconstruction_losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int],
                           step: int, perceptual) -> tuple[dict, Tensors]:
-    """Steps 1 to 5 of section 4: states, decoded patches, and h' of what feeds the AR pass."""
+    """Steps 1 to 5 of section 4: states, decoded patches, and h' of the AR pass."""
     c, seed, (batch, N), k = model.config, model.config["seed"], y.shape[:2], model.k
     clean = model.method == "clean-input"
     h = model.trunk(p, labels, y[:, :-1]) if clean or model.reads_hidden() else None
@@ -117,7 +117,7 @@ def diffusion_losses(model: Model, p: Tensors, y: torch.Tensor, labels: list[int
 @torch.no_grad()
 def rollout(model: Model, p: Tensors, labels: list[int], mixed: torch.Tensor, t: torch.Tensor,
             e: torch.Tensor) -> torch.Tensor:
-    """What `exact-rollout` feeds: patches [batch, N, P] drawn one after the other."""
+    """The input of `exact-rollout`: patches [batch, N, P] drawn one after the other."""
     c, (batch, N, _) = model.config["rollout"], mixed.shape
     patches = torch.zeros(batch, 0, model.patch_width)
     states, seen = torch.zeros(batch, 0, model.k), []
@@ -180,7 +180,7 @@ def averaged(decay: float, s: int, average: Tensors, p: Tensors) -> Tensors:
 
 
 def train(model: Model, p: Tensors, y: torch.Tensor, labels: list[int], steps: int):
-    """Runs steps 0..steps-1 on one batch and yields what each computed."""
+    """Runs steps 0..steps-1 on one batch and yields the results of each."""
     t = model.config["training"]
     m = {name: torch.zeros_like(value) for name, value in p.items()}
     v = dict(m)

@@ -38,5 +38,5 @@ def normals(seed: int, count: int, a: int, b: int, stream: int) -> list[float]:
 
 
 def name_counter(name: str) -> int:
-    """The counter word that a tensor's name stands for."""
+    """The counter word of a tensor's name."""
     return zlib.crc32(name.encode())

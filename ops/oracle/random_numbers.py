@@ -11,7 +11,7 @@ SIDE, CHANNELS = 9, 3
 
 
 def picture(number: int) -> list[list[list[int]]]:
-    """Bytes from the generator itself, so that the file need not hold them."""
+    """Bytes from the generator, so that the file need not contain them."""
     count = SIDE * SIDE * CHANNELS
     flat = [int(256 * u) for u in philox.uniforms(1, count, number, 0, 21)]
     return [[flat[(r * SIDE + s) * CHANNELS:][:CHANNELS] for s in range(SIDE)]

@@ -1,4 +1,4 @@
-"""Writes Tests/Golden/weights: files that torch and numpy save, and LPIPS by the package `lpips`.
+"""Writes Tests/Golden/weights: files saved by torch and numpy, and LPIPS by the package `lpips`.
 
     python weights.py    # needs lpips 0.1.4 and torchvision besides requirements.txt
 
@@ -83,7 +83,7 @@ def reference() -> dict:
 
 
 def files() -> None:
-    """A state dictionary of every kind of tensor, as torch and numpy write it."""
+    """A state dictionary with every kind of tensor, to be saved by torch and numpy."""
     base = torch.arange(24, dtype=torch.float32)
     state = {
         "plain": base.reshape(2, 3, 4), "turned": base[:6].reshape(2, 3).t(),

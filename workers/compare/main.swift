@@ -1,4 +1,4 @@
-// Stage `compare`: evaluations of several variants and seeds in, one figure and one table out.
+// Stage `compare`: reads evaluations of several variants and seeds, makes one figure and one table.
 
 import Configuration
 import Evaluation
@@ -49,7 +49,7 @@ StageExit.run { session in
     ], evaluations: records(comparison))
 }
 
-/// Metrics over all images in an evaluation's document.
+/// Metrics over all images, from an evaluation's document.
 func overallFigures(
   _ text: String, source: String
 ) throws -> [(metric: String, value: Double, ruler: SettingValue)] {
@@ -73,7 +73,7 @@ func overallFigures(
   }
 }
 
-/// Keys in which two rulers differ.
+/// The keys in which two rulers differ.
 func differences(_ a: SettingValue, _ b: SettingValue) -> String {
   func members(_ value: SettingValue) -> [String: SettingValue] {
     guard case .mapping(let entries) = value else { return [:] }

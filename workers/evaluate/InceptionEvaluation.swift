@@ -1,4 +1,4 @@
-// The figures of generation results, each with the ruler that it was measured with.
+// Figures of drawn images, each with the ruler that it was measured with.
 
 import Evaluation
 import Files
@@ -74,7 +74,7 @@ func evaluateByInception(_ session: StageSession, _ arguments: EvaluateArguments
     ]))
 }
 
-/// Features of two networks compare with nothing.
+/// Refuses to compare features of two different networks.
 private func check(
   _ drawn: SourceFeatures, _ description: ReferenceDescription, _ reference: InceptionReference
 ) throws {

@@ -1,4 +1,5 @@
-// Stage `evaluate`: drawn images against the data set, and what the states keep of an image.
+// Stage `evaluate`: compares drawn images with the data set, and reconstructs images from their
+// states.
 
 import Evaluation
 import Files
@@ -65,8 +66,8 @@ StageExit.run { session in
   try session.finish(outputs: [OutputName.evaluation: output], evaluations: records)
 }
 
-/// Peak signal-to-noise ratio of encoding and decoding up to 10,000 images without noise; nothing
-/// for a method without states.
+/// Peak signal-to-noise ratio of up to 10,000 images after encoding and decoding without noise;
+/// empty for a method without states.
 func reconstruction(
   _ session: StageSession, _ arguments: EvaluateArguments, _ data: PackedDataSet, _ device: Device
 ) throws -> [EvaluationFigure] {

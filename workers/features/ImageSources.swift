@@ -1,4 +1,4 @@
-// Where the images come from that features are computed of.
+// The images whose features are computed, from a data set, sample jobs or files.
 
 import Configuration
 import Digest
@@ -22,9 +22,9 @@ struct LoadedImage {
   }
 }
 
-/// The images of one source by number.
+/// The images of one source, by number.
 protocol ImageSource {
-  /// All but range, weights and narrowing.
+  /// The description, without range, weights and narrowing.
   var description: FeatureShard { get }
   func image(_ number: Int) throws -> LoadedImage
 }
@@ -73,7 +73,7 @@ private struct PackedImages: ImageSource {
   }
 }
 
-/// What sample jobs have drawn, in the order of the images' numbers.
+/// The images of sample jobs, in the order of their numbers.
 private final class SampledImages: ImageSource {
   let description: FeatureShard
   private let session: StageSession
@@ -91,7 +91,7 @@ private final class SampledImages: ImageSource {
     }
     found.sort { $0.arguments.first < $1.arguments.first }
     guard let one = found.first?.arguments else { throw PermanentFailure("samples: no parts") }
-    /// What is equal in all parts of one sampling run.
+    /// The arguments that are equal in all parts of one sampling run.
     func whole(_ arguments: SampleArguments) -> SampleArguments {
       var whole = arguments
       (whole.first, whole.last) = (0, arguments.count)
@@ -120,7 +120,7 @@ private final class SampledImages: ImageSource {
     description = described {
       ($0.kind, $0.images, $0.name) = ("samples", one.count, "sampling of job \(one.train)")
       ($0.labels, $0.rounding) = (one.sampling.labels.rawValue, one.sampling.rounding.rawValue)
-      // Whatever the shards, the same text.
+      // A text that does not depend on how the run was cut into shards.
       var digest = SHA256()
       digest.update(Array(whole(one).json.utf8))
       $0.source = digest.hexadecimal()
@@ -169,7 +169,7 @@ private struct ArchivedImages: ImageSource {
   }
 }
 
-/// PNG files of a folder, by path.
+/// The PNG files of a folder, by path.
 private struct FolderImages: ImageSource {
   let description: FeatureShard
   private let reader: TarReader

@@ -1,4 +1,4 @@
-// Stage `features`: images of any source in, a row of Inception features for each image out.
+// Stage `features`: reads images of any source, writes a row of Inception features for each.
 
 import Files
 import Inception
@@ -8,7 +8,7 @@ import StageInputs
 import Tensor
 import TensorFiles
 
-/// Images side by side: enough that products are long. An image's features do not depend on it.
+/// Images per batch: enough for long products. An image's features do not depend on it.
 private let batch = 16
 
 StageExit.run { session in

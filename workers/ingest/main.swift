@@ -1,4 +1,4 @@
-// Stage `ingest`: archives of images in, packed data sets out.
+// Stage `ingest`: packs archives of images into data sets.
 
 import Files
 import Images
@@ -10,9 +10,9 @@ import StageInputs
   import Glibc
 #endif
 
-/// One ingest job. Every `checkpoint_every` images what was made of them is registered as a part, from
-/// which another attempt goes on; the last checkpoint is the result itself, so that `pra gc` frees the
-/// parts.
+/// One ingest job. Every `checkpoint_every` images it registers a checkpoint with one more part,
+/// from which another attempt can continue; the last checkpoint is the result itself, so that
+/// `pra gc` frees the parts.
 struct IngestStage {
   let session: StageSession
   private let arguments: IngestArguments
@@ -36,7 +36,7 @@ struct IngestStage {
     while job.done < job.total {
       let every = arguments.checkpointEvery
       let end = min(job.total, (job.done / every + 1) * every)
-      // What ends with the job needs no checkpoint: minutes of work at most.
+      // The last part needs no checkpoint of its own: it is minutes of work at most.
       try refusingBadInput { try end < job.total ? runPart(job, to: end) : runLast(job) }
     }
     report(job.total, job.total)
@@ -52,7 +52,7 @@ struct IngestStage {
   private var packed: String { "\(session.scratch)/\(OutputName.dataSet)" }
   private var validation: String { "\(session.scratch)/\(OutputName.validation)" }
 
-  /// The source's archives as they are called and where their bytes lie.
+  /// The source's archives, by their given names and the paths of their bytes.
   private var archives: [SourceArchive] {
     let names = [arguments.sourceName] + arguments.shardNames
     return names.indices.map { i in
@@ -120,7 +120,8 @@ struct IngestStage {
       isReleased = true
     }
     try part.commit()
-    // The one before is stored now: the next checkpoint keeps it without sending it again.
+    // The earlier checkpoint must be stored by now, so that the next one keeps its parts without
+    // sending them again.
     try session.waitForCheckpoint()
     let stored = try session.latestCheckpoint(ofJob: session.jobID)?.files.values ?? [:].values
     let done = job.done
@@ -168,7 +169,7 @@ struct IngestStage {
     try session.finish(outputs: files.filter { $0.key != Self.result }, result: result)
   }
 
-  /// What is shown with the job.
+  /// The result that is shown with the job.
   private static func json(_ report: IngestReport, size: Int) -> String {
     var members = [
       ("images", String(report.training.images)), ("classes", String(report.classes.count)),

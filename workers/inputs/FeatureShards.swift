@@ -1,4 +1,4 @@
-// Features that an array of jobs has left, as one table.
+// The features that an array of jobs has computed, as one table.
 
 import Configuration
 import Evaluation
@@ -6,19 +6,19 @@ import Inception
 import RunStore
 import TensorFiles
 
-/// What a features job says of its part (features.json).
+/// The description of a features job's part (features.json).
 package struct FeatureShard: Section {
   /// data, samples, archive or folder.
   package var kind = ""
-  /// What names the images: a fingerprint or a SHA-256.
+  /// The images' identity: a fingerprint or a SHA-256.
   package var source = ""
-  /// What messages call them.
+  /// The name used in messages.
   package var name = ""
-  /// Images of the whole source, and the range of this part.
+  /// Number of images in the whole source, and the range of this part.
   package var images = 0
   package var first = 0
   package var last = 0
-  /// Of a sampling run; `unknown` of files, `data set` of one.
+  /// Labels of a sampling run; `unknown` for files, `data set` for a data set.
   package var labels = ""
   package var rounding = ""
   /// SHA-256 of the network's weights.
@@ -41,7 +41,7 @@ package struct FeatureShard: Section {
     try apply(SettingValue(parsing: json, source: source), at: "", complete: true)
   }
 
-  /// What all parts of one source have in common.
+  /// The fields that all parts of one source have in common.
   fileprivate var whole: FeatureShard {
     var whole = self
     (whole.first, whole.last) = (0, images)
@@ -58,7 +58,7 @@ package struct SourceFeatures {
 
 extension StageSession {
   /// The features that jobs, or the parts of arrays, have computed, in the order of the images.
-  /// - Throws: `PermanentFailure` where they are not of one source, or not of all its images
+  /// - Throws: `PermanentFailure` if they are not of one source, or not of all its images
   package func features(ofJobs jobs: [Int]) throws -> SourceFeatures {
     var shards: [(shard: FeatureShard, job: Int64, sha256: String)] = []
     for job in jobs {
@@ -73,7 +73,7 @@ extension StageSession {
         shards.append((shard, part.id, rows.sha256))
       }
     }
-    // Empty parts first, so that the ranges follow each other.
+    // Empty parts come first, so that the ranges follow each other.
     shards.sort { ($0.shard.first, $0.shard.last) < ($1.shard.first, $1.shard.last) }
     guard let one = shards.first?.shard else { throw PermanentFailure("features: no parts") }
     var end = 0

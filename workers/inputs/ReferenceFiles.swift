@@ -1,4 +1,4 @@
-// What a reference job leaves, written and read.
+// Writes and reads the outputs of a reference job.
 
 import Configuration
 import Evaluation
@@ -6,16 +6,16 @@ import Inception
 import RunStore
 import TensorFiles
 
-/// What a reference job says of itself (reference.json).
+/// The description of a reference (reference.json).
 package struct ReferenceDescription: Section {
-  /// What names it in every figure: a data set's fingerprint, or the SHA-256 of a file.
+  /// The reference's identity in every figure: a data set's fingerprint, or the SHA-256 of a file.
   package var hash = ""
   package var name = ""
-  /// Images of the statistics; 0 where a file of statistics does not say.
+  /// Number of images behind the statistics; 0 if a file of statistics does not say.
   package var images = 0
-  /// Images whose features were kept.
+  /// Number of images whose features were kept.
   package var kept = 0
-  /// SHA-256 of the network's weights; empty where a file of statistics does not say.
+  /// SHA-256 of the network's weights; empty if a file of statistics does not say.
   package var weights = ""
 
   package init() {}
@@ -33,9 +33,9 @@ package struct ReferenceDescription: Section {
   }
 }
 
-/// Mean and covariance under two names of an npz, nil where it has neither.
-/// - Parameter count: of the images, where it is known
-/// - Throws: `FileError`; where only one is there, where their shapes do not fit
+/// Mean and covariance under two names of an npz; nil if it has neither.
+/// - Parameter count: number of images, if known
+/// - Throws: `FileError` if only one is there, or if their shapes do not fit
 package func statistics(
   in path: String, mean: String, covariance: String, count: Int?
 ) throws -> FeatureStatistics? {
@@ -58,7 +58,7 @@ package func statistics(
 }
 
 extension StageSession {
-  /// The reference that a job has made.
+  /// The reference that a job has computed.
   package func reference(
     ofJob job: Int
   ) throws -> (description: ReferenceDescription, reference: InceptionReference) {

@@ -1,4 +1,4 @@
-// What several stages read from the store: data sets and trained models.
+// Inputs that several stages read from the store: data sets and trained models.
 
 import Configuration
 import Files
@@ -15,7 +15,7 @@ import Training
 /// Names of outputs that one stage writes and another reads.
 package enum OutputName {
   package static let dataSet = "data.packed"
-  /// What `ingest` held out, where a split was asked for: same classes, same size.
+  /// The images that `ingest` held out, if a split was asked for; same classes, same size.
   package static let validation = "validation.packed"
   package static let ingestReport = "report.json"
   package static let images = "images.packed"
@@ -30,8 +30,8 @@ package enum OutputName {
 }
 
 extension StageSession {
-  /// A packed file that another job has left, fetched, verified and mapped.
-  /// - Throws: `PermanentFailure` where that job has no such output
+  /// Fetches, verifies and maps a packed file of another job.
+  /// - Throws: `PermanentFailure` if that job has no such output
   package func dataSet(ofJob job: Int, output: String) throws -> PackedDataSet {
     guard let artifact = try outputs(ofJob: Int64(job))[output] else {
       throw PermanentFailure("job \(job) has no output \(output)")
@@ -41,8 +41,8 @@ extension StageSession {
     return try refusingBadInput { try PackedDataSet(path: path) }
   }
 
-  /// A stored file under a name that messages may show.
-  /// - Parameter name: as given by a user; what is no plain file name is not used
+  /// Fetches a stored file under a name that messages may show.
+  /// - Parameter name: as given by a user; `otherwise` is used if it is no plain file name
   package func fetch(sha256: String, named name: String, otherwise: String) throws -> String {
     let isPlain =
       !name.isEmpty && !name.hasPrefix(".") && name.utf8.count <= 200
@@ -52,7 +52,7 @@ extension StageSession {
     return path
   }
 
-  /// All files of a checkpoint in a folder of their own.
+  /// Fetches all files of a checkpoint into a folder of their own.
   package func fetch(_ checkpoint: Checkpoint, to folder: String) throws {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       throw StageFault("\(folder): \(String(cString: strerror(errno)))")
@@ -66,9 +66,9 @@ extension StageSession {
     }
   }
 
-  /// A trained model with its last checkpoint's weights.
-  /// - Parameter weights: `model` or `ema-<decay>`, as `sampling.weights` names them; without it the
-  ///   ones that the training run's own configuration samples with
+  /// A trained model with the weights of its last checkpoint.
+  /// - Parameter weights: `model` or `ema-<decay>`, as in `sampling.weights`; by default those that
+  ///   the training run's own configuration samples with
   package func trainedModel(
     ofJob job: Int, weights: String? = nil, on device: Device
   ) throws -> (model: PRAModel, step: Int64) {
@@ -95,7 +95,7 @@ extension StageSession {
     }
   }
 
-  /// The processor with this attempt's threads and the instruction set that `PRA_KERNELS` names.
+  /// The CPU with this attempt's threads and the instruction set that `PRA_KERNELS` names.
   package func device() throws -> Device {
     guard let text = getenv("PRA_KERNELS") else { return Device(threads: threads) }
     let name = String(cString: text)
@@ -107,26 +107,26 @@ extension StageSession {
     return Device(threads: threads, instructions: set)
   }
 
-  /// Ends the attempt when its agent has asked for it, for stages without checkpoints.
+  /// Ends the attempt if its agent has asked for it; for stages without checkpoints.
   package func releaseIfAsked() throws {
     if stopRequested { throw Released() }
   }
 }
 
-/// One line of the attempt's log, at once: a buffered one would be lost with the process.
+/// Writes one line to the attempt's log at once: a buffered one would be lost with the process.
 package func say(_ line: String) {
   let line = line + "\n"
   _ = write(STDOUT_FILENO, line, line.utf8.count)
 }
 
-/// Something failed that may go well another time.
+/// A failure that may not occur at another try.
 package struct StageFault: Error, CustomStringConvertible {
   package let description: String
 
   package init(_ description: String) { self.description = description }
 }
 
-/// What the modules of the model say about bad input would be the same at every retry.
+/// Turns the model's errors about bad input, which no retry would change, into `PermanentFailure`.
 package func refusingBadInput<T>(_ work: () throws -> T) throws -> T {
   do {
     return try work()

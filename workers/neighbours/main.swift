@@ -1,4 +1,5 @@
-// Stage `neighbours`: drawn images in, their nearest training images as a picture and in figures out.
+// Stage `neighbours`: finds the nearest training images of drawn images, as a picture and in
+// figures.
 
 import Files
 import Images
@@ -40,7 +41,7 @@ StageExit.run { session in
       width: data.size, height: data.size, channels: data.channels,
       pixels: Array(data.pixels(of: image)))
   }
-  // The most suspicious ones: whoever sees no copy among them will see none at all.
+  // The nearest first: if these are no copies, none is.
   let order = samples.indices.sorted {
     (report.neighbours[$0][0].distance, $0) < (report.neighbours[$1][0].distance, $1)
   }
@@ -89,7 +90,7 @@ StageExit.run { session in
     })
 }
 
-/// Sample jobs, elements of arrays among them, in the order of their images.
+/// The sample jobs, including the parts of arrays, in the order of their images.
 private func parts(_ session: StageSession, _ arguments: NeighbourArguments) throws -> [Int] {
   var found: [(first: Int, job: Int)] = []
   for sample in arguments.samples {
@@ -101,7 +102,7 @@ private func parts(_ session: StageSession, _ arguments: NeighbourArguments) thr
   return found.sorted { $0 < $1 }.map(\.job)
 }
 
-/// With one decimal.
+/// A number with one decimal.
 func rounded(_ x: Double) -> String {
   let tenths = Int((x * 10).rounded())
   return "\(tenths / 10).\(tenths % 10)"

@@ -1,4 +1,4 @@
-// Stage `probe`: what each layer of a trained model knows of an image's class.
+// Stage `probe`: measures how well each layer of a trained model tells an image's class.
 
 import Evaluation
 import Files
@@ -13,11 +13,11 @@ import Tensor
 /// Images of one or two sets, one after the other.
 private typealias Images = [(set: PackedDataSet, image: Int)]
 
-/// Raw pixels, or a layer, with what its classifiers made of the held-out images.
+/// Raw pixels, or a layer, with the results of its classifiers on the held-out images.
 private struct Source {
   let name: String
   let examples: LinearProbe.Examples
-  /// By split.
+  /// One outcome per split.
   var outcomes: [LinearProbe.Outcome] = []
 
   var ranks: [Int] { outcomes.flatMap(\.ranks) }
@@ -28,7 +28,7 @@ private struct Source {
     Double(ranks.count { $0 < limit }) / Double(ranks.count)
   }
 
-  /// Of top-1 between splits; nil for one.
+  /// Standard deviation of top-1 between splits; nil for one split.
   var deviation: Double? {
     guard outcomes.count > 1 else { return nil }
     let mean = outcomes.reduce(0) { $0 + $1.top1 } / Double(outcomes.count)
@@ -103,7 +103,7 @@ StageExit.run { session in
   try finish(session, sources)
 }
 
-/// Numbers of the images that are held out, by split.
+/// Numbers of the held-out images of each split.
 private func parts(_ arguments: ProbeArguments, _ data: PackedDataSet) throws -> [[Int]] {
   let keys = Philox(seed: arguments.seed).uniforms(data.count, a: 0, b: 0, stream: 42)
   let parts = LinearProbe.heldOutParts(
@@ -146,7 +146,7 @@ private func finish(_ session: StageSession, _ sources: [Source]) throws {
   let best = layers.max { $0.top1 < $1.top1 }!
   let images = pixels.ranks.count
   func fields(_ source: Source) -> [(String, String)] {
-    // Only what one of two classifiers gets right tells them apart (McNemar 1947).
+    // Only images that one of two classifiers gets wrong tell them apart (McNemar 1947).
     let pairs = zip(source.ranks, pixels.ranks)
     return [
       ("deviation", source.deviation.map { JSONText.number($0) } ?? "null"),

@@ -1,4 +1,5 @@
-// Stage `reference`: features of a data set or a file of statistics in, what figures compare with out.
+// Stage `reference`: computes what figures compare with, from features of a data set or a file of
+// statistics.
 
 import Evaluation
 import Files
@@ -36,7 +37,7 @@ StageExit.run { session in
         if let spatial { try require(spatial, source.layout.spatial.count, "mu_s", in: path) }
       }
     }
-    // The file names the reference, and its statistics are of more images than it holds.
+    // The file's digest is the identity; it does not say of how many images its statistics are.
     (description.hash, description.images) = (arguments.statistics, 0)
     description.name = arguments.statisticsName
   } else if let source {
@@ -60,7 +61,7 @@ StageExit.run { session in
     let (count, kept, columns) = (source.table.count, description.kept, source.layout.pool)
     try writer.begin("features", type: "<f4", width: 4, shape: [kept, columns.count])
     for number in 0..<kept {
-      // Evenly spaced: images lie class by class.
+      // Evenly spaced, since images are sorted by class.
       let row = source.table.doubles([number * count / kept], columns: columns)
       try writer.append(row.map { Float($0) }.withUnsafeBytes { Array($0) })
     }

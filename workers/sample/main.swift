@@ -1,4 +1,4 @@
-// Stage `sample`: a trained model in, a range of a sampling run's images out.
+// Stage `sample`: draws a range of a sampling run's images from a trained model.
 
 import Configuration
 import Files
@@ -50,7 +50,7 @@ StageExit.run { session in
         index: Int64(drawn.number), label: drawn.label, className: data.classes[drawn.label],
         seed: sampling.seed, artifact: artifact))
     try writer.append(drawn.pixels, label: drawn.label)
-    // A grid that can still be looked at.
+    // So many that people can still look at the grid.
     if pictures.count < 256 { pictures.append(picture) }
   }
   _ = try writer.commit(classes: data.classes)
@@ -65,8 +65,8 @@ StageExit.run { session in
     result: JSONText.object([("images", String(count)), ("step", String(step))]))
 }
 
-/// Images drawn side by side: enough that products are long, few enough that 256 tokens of a large
-/// model fit in memory. An image does not depend on it: `PRA_SAMPLE_BATCH` may choose another number.
+/// Images drawn at once: enough for long products, few enough that 256 tokens of a large model fit
+/// in memory. An image does not depend on it: `PRA_SAMPLE_BATCH` may choose another number.
 func imagesAtOnce(_ model: PRAModel) throws -> Int {
   if let text = getenv("PRA_SAMPLE_BATCH") {
     guard let count = Int(String(cString: text)), (1...4096).contains(count) else {
@@ -80,7 +80,7 @@ func imagesAtOnce(_ model: PRAModel) throws -> Int {
   return max(1, min(64, (1 << 30) / bytes))
 }
 
-/// 000007.png (model.md section 6).
+/// A name such as 000007.png (model.md section 6).
 func fileName(_ number: Int) -> String {
   let digits = String(number)
   return String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".png"

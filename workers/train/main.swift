@@ -1,4 +1,4 @@
-// Stage `train`: a data set and a configuration in, checkpoints and metrics out.
+// Stage `train`: trains a model on a data set, writes checkpoints and metrics.
 
 import Configuration
 import Files
@@ -16,13 +16,13 @@ import Training
   import Glibc
 #endif
 
-/// One training job: what it reads, and where it stands.
+/// One training job: its inputs and its state.
 struct TrainingJob {
   let session: StageSession
   let data: PackedDataSet
   let trainer: Trainer
   var loader: ImageLoader
-  /// Key `init`.
+  /// Value of the key `init`.
   let start: TrainArguments.Start
 
   init(_ session: StageSession) throws {
@@ -66,7 +66,7 @@ struct TrainingJob {
     }
   }
 
-  /// Fills in what only the data set knows: the number of classes, and steps from epochs.
+  /// Fills in values that depend on the data set: the number of classes, and steps from epochs.
   private static func complete(
     _ given: ModelConfiguration, with data: PackedDataSet
   ) throws -> ModelConfiguration {
@@ -86,11 +86,11 @@ struct TrainingJob {
     return configuration
   }
 
-  /// Steps of the whole job.
+  /// Number of steps of the whole job.
   private var total: Int { trainer.model.configuration.training.total }
 
   mutating func run() throws {
-    // Declares where this attempt's series begins, so it comes before the first metric.
+    // Declares where this attempt's series begins, and so comes before the first metric.
     var registered = -1
     if let checkpoint = try session.latestCheckpoint(ofJob: session.jobID) {
       let folder = "\(session.scratch)/resume"
@@ -107,7 +107,7 @@ struct TrainingJob {
     if trainer.step + every < total {
       let memory = trainer.snapshotMemory()
       _ = DedicatedThread("touch") {
-        // Of this thread alone on Linux: what training leaves of the processors will do.
+        // On Linux this lowers the priority of this thread alone: it must not slow down training.
         _ = nice(19)
         memory.touch()
       }
@@ -126,15 +126,15 @@ struct TrainingJob {
       }
       guard trainer.step % every == 0 && trainer.step < total else { continue }
       if session.isHeldUp {
-        // Training goes on (G8); one that falls due after the outage has all of this one.
+        // Training goes on (G8); the next checkpoint after the outage makes up for this one.
         say("no checkpoint at step \(trainer.step): the database is away")
       } else {
-        // There is memory for one.
+        // The snapshot memory holds one checkpoint at a time.
         try session.waitForCheckpoint()
         trainer.keep(state)
       }
     }
-    // A run of no steps still leaves its first weights.
+    // A run without steps still leaves its first weights.
     if registered < total { try register(trainer.snapshot(state)) }
     try session.finish(
       outputs: [:],

@@ -17,15 +17,15 @@ package struct RotaryAngles {
   var tokens: Int { cosine.shape[0] }
 }
 
-/// softmax(rope(q) rope(k)' / sqrt(size)) v of every head.
+/// softmax(rope(q) rope(k)' / sqrt(size)) v for every head.
 /// - Parameters:
 ///   - qkv: [batch, tokens, 3 * width], thirds q, k, v, heads side by side in each
-///   - angles: of the tokens, for width / heads
+///   - angles: angles of the tokens, for a head size of width / heads
 /// - Returns: [batch, tokens, width]
 package func attention(
   _ qkv: Variable, heads: Int, angles: RotaryAngles, causal: Bool
 ) -> Variable {
-  // Where products round anyhow, what the backward pass needs is kept rounded.
+  // If products round their inputs anyhow, the backward pass can keep them rounded.
   let rounded = qkv.tape.roundsActivations ? RoundedTensor(qkv.value) : nil
   let value = rounded?.widened ?? qkv.value
   let (batch, tokens, packed) = value.dimensions3
@@ -39,7 +39,8 @@ package func attention(
     causal: causal ? 1 : 0, rounded: qkv.tape.roundsKeys ? 1 : 0)
   let scratch = Scratch(for: &shape, on: value)
   let cost = 4 * tokens * tokens * width / heads
-  // Of one product of all heads; two forward, five backward with the scores made again.
+  // Multiply-adds of one product over all heads: two products forward, five backward, where the
+  // scores are computed again.
   let products = batch * width * (causal ? tokens * (tokens + 1) / 2 : tokens * tokens)
   value.device.count(multiplyAdds: 2 * products)
   let (to, from) = (out.pointer, value.pointer)
@@ -73,7 +74,7 @@ package func attention(
   }
 }
 
-/// Rotated keys and values of the tokens seen so far, in the order of `attention_cached`.
+/// Rotated keys and values of earlier tokens, in the layout of `attention_cached`.
 package final class KeyValueCache {
   private let keys: Tensor
   private let values: Tensor
@@ -84,7 +85,8 @@ package final class KeyValueCache {
   private let stride: Int
   private let scratch: Tensor
 
-  /// - Parameter tape: of the operations around it; one that rounds keys halves the memory
+  /// - Parameter tape: the tape of the surrounding operations; one that rounds keys halves the
+  ///   memory
   package init(batch: Int, heads: Int, capacity: Int, size: Int, on tape: Tape) {
     self.capacity = capacity
     width = heads * size
@@ -103,8 +105,8 @@ package final class KeyValueCache {
     self.shape = shape
   }
 
-  /// Appends the tokens of qkv[batch, tokens, 3 * width] and attends causally over all so far.
-  /// The result, [batch, tokens, width], equals `attention` on the whole sequence to the bit.
+  /// Appends the tokens of qkv[batch, tokens, 3 * width] and attends causally over all so far. The
+  /// result, [batch, tokens, width], equals that of `attention` on the whole sequence bit for bit.
   package func attend(_ qkv: Tensor, angles: RotaryAngles) -> Tensor {
     let (batch, tokens, packed) = qkv.dimensions3
     precondition(
@@ -134,7 +136,7 @@ package final class KeyValueCache {
   }
 }
 
-/// Working memory of one thread each.
+/// Working memory for each thread.
 private struct Scratch {
   private let tensor: Tensor
   private let each: Int
@@ -145,7 +147,8 @@ private struct Scratch {
       uninitialized: [like.device.threads, each], type: like.type, on: like.device)
   }
 
-  /// Addresses alone: a recorded loop must not keep the memory from others.
+  /// Only addresses: a recorded loop must not keep the tensor, whose memory others may use
+  /// meanwhile.
   var pointerOfThread: (Int) -> UnsafeMutableRawPointer {
     let (start, bytes) = (tensor.pointer, each * tensor.type.size)
     return { start + $0 * bytes }

@@ -1,7 +1,7 @@
 // Convolutions with weights that are not trained, pooling and the feature distance of LPIPS.
 //
-// Images are [batch, height, width, channels]. A pixel of a result depends on its window alone, to
-// the bit: neither on the batch nor on the threads.
+// Images are [batch, height, width, channels]. A pixel of a result depends bit for bit on its
+// window alone, neither on the batch nor on the threads.
 
 import CKernels
 import Tensor
@@ -25,7 +25,7 @@ package struct Window: Sendable {
     self.init((kernel, kernel), stride: (stride, stride), padding: (padding, padding))
   }
 
-  /// [batch, height, width, channels] of images as the kernels see them.
+  /// The shape of images [batch, height, width, channels], in the form that the kernels take.
   func shape(of x: Tensor) -> window_shape {
     precondition(x.shape.count == 4, "images: shape \(x.shape), expected four dimensions")
     let (height, width) = (x.shape[1] + 2 * padding.0, x.shape[2] + 2 * padding.1)
@@ -45,13 +45,14 @@ extension window_shape {
   }
 }
 
-/// Weights of a convolution that is not trained, in the order in which its products read them.
+/// Weights of a convolution that is not trained, in the order in which products read them.
 package struct FrozenConvolution {
   package let window: Window
   package let inputs: Int
   package let outputs: Int
   let forward: PackedWeights
-  /// Of the input's gradient: the kernel turned by 180 degrees, inputs and outputs exchanged.
+  /// Weights for the input's gradient: the kernel turned by 180 degrees, inputs and outputs
+  /// exchanged.
   private let backward: PackedWeights?
 
   /// - Parameters:
@@ -90,7 +91,7 @@ package struct FrozenConvolution {
     backward = differentiable ? packed(inputs, outputs, nil, turned: true) : nil
   }
 
-  /// max(x * w + b, 0), or without the maximum where `relu` is false.
+  /// max(x * w + b, 0), or x * w + b if `relu` is false.
   package func callAsFunction(_ x: Variable, relu: Bool = true) -> Variable {
     precondition(x.value.width == inputs, "convolution: \(x.shape) into \(inputs) channels")
     let y = Self.product(x.value, forward, window.shape(of: x.value), relu: relu)
@@ -105,7 +106,7 @@ package struct FrozenConvolution {
     }
   }
 
-  /// Windows of a run of pixels are gathered and multiplied while they are in a cache.
+  /// Gathers the windows of a run of pixels and multiplies them while they are in a cache.
   private static func product(
     _ x: Tensor, _ weights: PackedWeights, _ shape: window_shape, relu: Bool
   ) -> Tensor {
@@ -147,7 +148,7 @@ private func reluGradient(_ dy: Tensor, _ y: Tensor) -> Tensor {
   return dx
 }
 
-/// The largest of each window; of equal ones the first receives the gradient, as in PyTorch.
+/// The largest value of each window. Of equal ones the first receives the gradient, as in PyTorch.
 package func maxPooled(_ x: Variable, _ window: Window) -> Variable {
   let value = x.value
   let shape = window.shape(of: value)
@@ -186,11 +187,12 @@ package func averagePooled(_ x: Tensor, _ window: Window) -> Tensor {
   return y
 }
 
-/// The sum over pixels of sum_c weight[c] (x_c/|x| - y_c/|y|)^2, times a factor; zero-safe: a pixel
-/// whose features are all zero receives no gradient. Zhang et al. 2018, arXiv 1801.03924.
+/// The sum over pixels of sum_c weight[c] (x_c/|x| - y_c/|y|)^2, times a factor. A pixel whose
+/// features are all zero receives no gradient, so that none becomes NaN. Zhang et al. 2018, arXiv
+/// 1801.03924.
 /// - Parameters:
 ///   - y: constant features of the same shape
-///   - weight: [channels], from zero
+///   - weight: [channels], not negative
 package func featureDistance(
   _ x: Variable, _ y: Tensor, weight: Tensor, factor: Double
 ) -> Scalar {
@@ -218,7 +220,7 @@ package func featureDistance(
 
 /// Patches [batch, N, P] as images [batch, size, size, channels]; inside a patch (row, column,
 /// channel).
-/// - Parameter patch: its side
+/// - Parameter patch: side of a patch
 package func imagesOfPatches(_ x: Variable, patch: Int, channels: Int) -> Variable {
   let (batch, count, width) = x.value.dimensions3
   var grid = 1
@@ -228,7 +230,7 @@ package func imagesOfPatches(_ x: Variable, patch: Int, channels: Int) -> Variab
   let side = grid * patch
   let image = Tensor(
     uninitialized: [batch, side, side, channels], type: x.value.type, on: x.value.device)
-  /// Copies every patch between both layouts.
+  /// Copies every patch from one layout to the other.
   func move(_ patches: Tensor, _ image: Tensor, toImage: Bool) {
     let kernel = patches.kernels.pointee.copy_block!
     let (line, block, size) = (side * channels, patch * channels, image.type.size)

@@ -3,7 +3,7 @@
 import CKernels
 import Tensor
 
-/// x + y, of one shape.
+/// x + y, of equal shapes.
 package func add(_ x: Variable, _ y: Variable) -> Variable {
   precondition(x.shape == y.shape, "add: shapes \(x.shape) and \(y.shape)")
   let sum = Tensor(like: x.value)
@@ -16,7 +16,7 @@ package func add(_ x: Variable, _ y: Variable) -> Variable {
 }
 
 /// x[outer * repeats, ...] + y[outer, ...]: row block o of y is added to `repeats` consecutive
-/// blocks of x. With outer = 1, a broadcast over the batch.
+/// blocks of x. With outer = 1 this broadcasts over the batch.
 package func addRepeated(_ x: Variable, _ y: Variable, repeats: Int) -> Variable {
   let (xv, yv) = (x.value, y.value)
   precondition(xv.count == yv.count * repeats, "addRepeated: \(x.shape), \(y.shape) x \(repeats)")
@@ -90,7 +90,7 @@ package func swiglu(_ x: Variable) -> Variable {
   }
 }
 
-/// SwiGLU of x rounded to bfloat16, which is kept in half the memory.
+/// SwiGLU of x rounded to bfloat16; the rounded x is kept, in half the memory.
 private func swigluRounded(_ x: Variable) -> Variable {
   let value = x.value
   let (rows, width, shape, type) = (value.rows, value.width / 2, value.shape, value.type)

@@ -1,10 +1,10 @@
-// Convolutions and pooling without gradients that write straight into a concatenation: networks with
-// branches, as Inception, need no copy to join them.
+// Convolutions and pooling without gradients that write directly into a concatenation, so that
+// networks with branches, such as Inception, join them without a copy.
 
 import CKernels
 import Tensor
 
-/// Where a branch writes: columns `column...` of images that may have more channels.
+/// The target of a branch: columns `column...` of images that may have more channels.
 package struct ImageColumns {
   package let images: Tensor
   package let column: Int
@@ -13,7 +13,7 @@ package struct ImageColumns {
     (self.images, self.column) = (images, column)
   }
 
-  /// max(x, 0) of images with as many pixels, into these columns.
+  /// Writes max(x, 0) of images with as many pixels into these columns.
   package func take(relu x: Tensor) {
     precondition(x.rows == images.rows && column + x.width <= images.width, "take: \(x.shape)")
     let (clip, size, width, all) = (x.kernels.pointee.relu!, x.type.size, x.width, images.width)
@@ -25,7 +25,7 @@ package struct ImageColumns {
     }
   }
 
-  /// x as it is, into these columns.
+  /// Copies x into these columns.
   package func take(_ x: Tensor) {
     precondition(x.rows == images.rows && column + x.width <= images.width, "take: \(x.shape)")
     let (copy, width, all) = (x.kernels.pointee.copy_block!, Int64(x.width), Int64(images.width))
@@ -37,7 +37,7 @@ package struct ImageColumns {
 }
 
 extension FrozenConvolution {
-  /// Images for this convolution's result on x.
+  /// New images for this convolution's result on x.
   package func output(for x: Tensor) -> Tensor {
     let shape = window.shape(of: x)
     return Tensor(
@@ -52,8 +52,8 @@ extension FrozenConvolution {
     return y
   }
 
-  /// max(x * w + b, 0) into columns of a concatenation, for inference. Equal to the recorded
-  /// convolution to the bit.
+  /// Writes max(x * w + b, 0) into columns of a concatenation, for inference. Equal to the recorded
+  /// convolution bit for bit.
   package func infer(_ x: Tensor, into target: ImageColumns) {
     let shape = window.shape(of: x)
     precondition(
@@ -72,8 +72,8 @@ extension FrozenConvolution {
     }
   }
 
-  /// Several 1x1 convolutions of the same images: a run of pixels is read from memory once.
-  /// - Parameter branches: each with its target, and whether max(_, 0) is taken
+  /// Several 1x1 convolutions of the same images, which are read from memory only once.
+  /// - Parameter branches: each with its target, and whether max(_, 0) is applied
   package static func pointwise(
     _ x: Tensor, _ branches: [(convolution: FrozenConvolution, target: ImageColumns, relu: Bool)]
   ) {
@@ -93,7 +93,7 @@ extension FrozenConvolution {
     }
   }
 
-  /// Pixels whose windows fit in the second-level cache together.
+  /// Number of pixels whose windows fit in the L2 cache together.
   private static func run(_ depth: Int) -> Int { max(12, min(480, 150_000 / depth / 12 * 12)) }
 
   private static func forRuns(
@@ -107,7 +107,7 @@ extension FrozenConvolution {
     }
   }
 
-  /// Rows of windows times the weights, into their pixels of the target.
+  /// Multiplies rows of windows by the weights, into their pixels of the target.
   private func product(
     _ windows: UnsafeRawPointer, _ depth: Int, _ pixels: Range<Int>, _ target: ImageColumns,
     relu: Bool
@@ -124,7 +124,7 @@ extension FrozenConvolution {
   }
 }
 
-/// The largest of each window, for inference.
+/// The largest value of each window, for inference.
 package func maxPooled(_ x: Tensor, _ window: Window) -> Tensor {
   maxPooled(Tape(on: x.device, type: x.type, recording: false).constant(x), window).value
 }

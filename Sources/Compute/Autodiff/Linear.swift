@@ -34,13 +34,14 @@ func columnSums(_ x: Tensor) -> Tensor {
   let sums = Tensor(uninitialized: [x.width], type: x.type, on: x.device)
   let (out, from, rows, width) = (sums.pointer, x.pointer, Int64(x.rows), Int64(x.width))
   let kernel = x.kernels.pointee.column_sums!
-  // Whole cache lines of columns to a thread.
+  // Each thread gets whole cache lines of columns.
   x.device.parallelColumns(x.width, cost: x.rows) { kernel(out, from, rows, width, $0, $1) }
   return sums
 }
 
 extension Device {
-  /// A loop over columns in shares of whole cache lines, so that no two threads write one line.
+  /// Runs a loop over columns in shares of whole cache lines, so that no two threads write to one
+  /// line.
   func parallelColumns(
     _ width: Int, cost: Int, _ body: @escaping (Int64, Int64) -> Void
   ) {

@@ -3,14 +3,15 @@
 import CKernels
 import Tensor
 
-/// mean |x - target|, a constant target of the same count. Derivative 0 where they are equal.
+/// mean |x - target| for a constant target of the same count. The derivative is 0 where they are
+/// equal.
 package func meanAbsoluteDifference(_ x: Variable, _ target: Tensor) -> Scalar {
   let kernels = x.value.kernels.pointee
   return mean(
     x, target, kernels.sum_absolute_difference!, kernels.absolute_difference_gradient!, slope: 1)
 }
 
-/// mean (x - target)^2, a constant target of the same count.
+/// mean (x - target)^2 for a constant target of the same count.
 package func meanSquaredDifference(_ x: Variable, _ target: Tensor) -> Scalar {
   let kernels = x.value.kernels.pointee
   return mean(
@@ -45,12 +46,12 @@ private func mean(
   }
 }
 
-/// A number that operations compute, as their last run left it.
+/// A number that operations compute; the value is that of their latest run.
 package final class HostNumber {
   package fileprivate(set) var value = 0.0
 }
 
-/// A sum in fixed chunks, added up in order: the same number whatever the threads.
+/// A sum in fixed chunks that are added up in order: the same number for any number of threads.
 func chunkedSum(
   _ x: Tensor, _ kernel: @escaping (UnsafeMutablePointer<Double>, Int64, Int64) -> Void
 ) -> HostNumber {
@@ -58,7 +59,7 @@ func chunkedSum(
   return summed(over: (x.count + chunk - 1) / chunk, cost: chunk, on: x.device, kernel)
 }
 
-/// The sum of `chunks` parts that a kernel writes, added up in order.
+/// The sum of `chunks` partial sums that a kernel writes, added up in order.
 func summed(
   over chunks: Int, cost: Int, on device: Device,
   _ kernel: @escaping (UnsafeMutablePointer<Double>, Int64, Int64) -> Void
@@ -83,9 +84,9 @@ package func sumOfSquares(_ x: Tensor) -> HostNumber {
 /// (1 - t) noise + t z on the straight path from noise to z. Liu et al. 2023, arXiv 2209.03003.
 /// - Parameters:
 ///   - z: [batch, rows, width]
-///   - noise: [batch, repeats, rows, width], repeats of one batch row side by side
+///   - noise: [batch, repeats, rows, width]; the repeats of a batch row are adjacent
 ///   - t: [batch, repeats, rows]
-/// - Returns: the shape of noise; the gradient reaches z only where repeats is 1
+/// - Returns: the shape of noise; a gradient reaches z only if repeats is 1
 package func interpolated(noise: Tensor, to z: Variable, t: Tensor, repeats: Int) -> Variable {
   let value = z.value
   let (batch, rows, width) = value.dimensions3
@@ -109,7 +110,7 @@ package func interpolated(noise: Tensor, to z: Variable, t: Tensor, repeats: Int
   }
 }
 
-/// z - noise, the velocity of that path: [batch, repeats, rows, width].
+/// z - noise, the velocity of the straight path: [batch, repeats, rows, width].
 package func straightVelocity(noise: Tensor, to z: Tensor, repeats: Int) -> Tensor {
   let batch = z.shape[0]
   let inner = z.count / max(batch, 1)

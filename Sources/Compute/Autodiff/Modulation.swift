@@ -3,7 +3,7 @@
 import CKernels
 import Tensor
 
-/// Columns first..<first + width of m[..., stride]: one of scale, shift, gate.
+/// Columns first..<first + width of m[..., stride], which are a scale, a shift or a gate.
 package struct ModulationColumns {
   package let source: Variable
   package let first: Int
@@ -19,7 +19,7 @@ package struct ModulationColumns {
 }
 
 /// LayerNorm(x) * (1 + scale) + shift, all [..., width]; scale and shift are columns of one
-/// modulation, gain and bias [width] the norm's own.
+/// modulation, gain and bias [width] belong to the norm.
 package func layerNormModulated(
   _ x: Variable, gain: Variable? = nil, bias: Variable? = nil, scale: ModulationColumns,
   shift: ModulationColumns, epsilon: Double = 1e-6
@@ -99,8 +99,8 @@ package func gatedAdd(_ x: Variable, _ y: Variable, gate: ModulationColumns) -> 
 }
 
 extension Tape {
-  /// For kernels that add to some columns of a gradient: the rest must be zero or already there.
-  /// Where no gradient is wanted, they write into memory that is dropped.
+  /// Adds to some columns of a gradient by a kernel; the other columns keep their numbers or become
+  /// zero. If no gradient is wanted, the kernel writes into memory that is dropped.
   fileprivate func accumulateColumns(into source: Variable, _ write: (Tensor) -> Void) {
     guard source.needsGradient else {
       let dropped = Tensor(like: source.value)

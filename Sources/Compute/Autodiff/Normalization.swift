@@ -39,7 +39,7 @@ package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6
   }
 }
 
-/// (x - mean) * rsqrt(var + epsilon), times gain plus bias where given.
+/// (x - mean) * rsqrt(var + epsilon), times gain plus bias if given.
 /// Ba, Kiros & Hinton 2016, arXiv 1607.06450.
 package func layerNormalized(
   _ x: Variable, gain: Variable? = nil, bias: Variable? = nil, epsilon: Double = 1e-6

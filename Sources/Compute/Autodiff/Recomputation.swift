@@ -1,10 +1,10 @@
-// Activations that are computed again in the backward pass rather than kept. Chen et al. 2016,
+// Activations that the backward pass computes again instead of keeping them. Chen et al. 2016,
 // arXiv 1604.06174.
 
 import Tensor
 
-/// work(inputs). On a tape that recomputes, only inputs and result are kept: the backward pass runs
-/// `work` again. The same operations in the same order give the same bits.
+/// work(inputs). On a tape that recomputes, only inputs and result are kept, and the backward pass
+/// runs `work` again. The same operations in the same order give the same bits.
 /// - Parameter work: computes on the tape of the variables that it is given
 package func recomputed(
   _ inputs: [Variable], _ work: @escaping ([Variable]) -> Variable

@@ -1,4 +1,4 @@
-// Activations kept in half the memory.
+// Activations kept rounded, in half the memory.
 
 import CKernels
 import Tensor
@@ -6,7 +6,7 @@ import Tensor
 /// Numbers rounded to bfloat16: 8 bits of significand, ties to even.
 struct RoundedTensor {
   let shape: [Int]
-  /// Two numbers in the place of one.
+  /// Two numbers in the memory of one.
   let storage: Tensor
 
   init(_ x: Tensor) {
@@ -17,7 +17,7 @@ struct RoundedTensor {
     x.device.parallel(x.count, cost: 1) { begin, end, _ in round(to, from, begin, end) }
   }
 
-  /// The rounded numbers in full width.
+  /// The rounded numbers in the tensor's type again.
   var widened: Tensor {
     let x = Tensor(uninitialized: shape, type: storage.type, on: storage.device)
     let (to, from, widen) = (x.pointer, storage.pointer, x.kernels.pointee.widen_bf16!)

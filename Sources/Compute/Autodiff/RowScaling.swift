@@ -1,10 +1,10 @@
-// Rows times factors that carry no gradient.
+// Rows times factors that have no gradient.
 
 import CKernels
 import Tensor
 
 /// factor[r] * x[r, :].
-/// - Parameter factors: one a row of x
+/// - Parameter factors: one per row of x
 package func rowsScaled(_ x: Variable, by factors: Tensor) -> Variable {
   precondition(factors.count == x.value.rows, "rowsScaled: \(factors.count) for \(x.shape)")
   return x.tape.record(x.value.rowsScaled(by: factors), from: [x]) { tape, dy in

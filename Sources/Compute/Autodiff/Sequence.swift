@@ -1,4 +1,4 @@
-// Sequences of tokens: looking up, joining, cutting.
+// Sequences of tokens: lookup, concatenation and slices.
 
 import CKernels
 import Tensor
@@ -63,7 +63,8 @@ package func tokens(_ x: Variable, _ range: Range<Int>) -> Variable {
 }
 
 extension Tensor {
-  /// self[:, to, :] = (or +=) other[:, from, :], for [batch, tokens, width] of one batch and width.
+  /// self[:, to, :] = (or +=) other[:, from, :], for two [batch, tokens, width] of equal batch and
+  /// width.
   package func copyTokens(
     _ to: Range<Int>, from other: Tensor, _ from: Range<Int>, accumulate: Bool = false
   ) {

@@ -14,12 +14,12 @@ package final class Parameter {
   }
 }
 
-/// A tensor computed on a tape. Without an `id` nothing flows back into it: a constant, or sg().
+/// A tensor computed on a tape. Without an `id` no gradient flows into it: a constant, or sg().
 package struct Variable {
   package let value: Tensor
   package let tape: Tape
   let id: Int?
-  /// Computes the numbers again from what is kept anyhow.
+  /// Computes the numbers again from tensors that are kept anyhow.
   var recipe: (() -> Tensor)?
 
   init(value: Tensor, tape: Tape, id: Int?, recipe: (() -> Tensor)? = nil) {
@@ -32,8 +32,8 @@ package struct Variable {
   /// The same numbers, through which no gradient flows: sg() of model.md.
   package var detached: Variable { Variable(value: value, tape: tape, id: nil) }
 
-  /// The numbers, for a derivative to hold: large ones that have a recipe are not kept until the
-  /// backward pass but made anew. They would be read back from memory at about that cost.
+  /// Gives a derivative the numbers. Large ones that have a recipe are not kept until the backward
+  /// pass but computed again, which costs about as much as reading them from memory.
   var kept: () -> Tensor {
     if let recipe, value.byteCount >= Self.worthRecomputing { return recipe }
     let value = value
@@ -41,7 +41,7 @@ package struct Variable {
   }
   static let worthRecomputing = 4 << 20
 
-  /// Where the gradient goes, without the numbers.
+  /// The identity of the gradient, without the numbers.
   var place: GradientPlace { GradientPlace(id: id, shape: shape) }
   package var shape: [Int] { value.shape }
   package var needsGradient: Bool { id != nil }
@@ -63,10 +63,10 @@ struct GradientPlace {
 
 /// A mean over all elements, kept as a double: losses are summed on the host.
 package struct Scalar {
-  /// The value as the last run of its operations left it.
+  /// The value computed by the latest run of its operations.
   package var value: Double { read() }
   private let read: () -> Double
-  /// Adds `factor` times the derivative of the value to the gradients of what it was made from.
+  /// Adds `factor` times the derivative of the value to the gradients of the inputs.
   let derivative: ((_ factor: Double) -> Void)?
 
   init(read: @escaping () -> Double, derivative: ((_ factor: Double) -> Void)?) {
@@ -77,7 +77,7 @@ package struct Scalar {
   /// The same value, without a derivative.
   package var settled: Scalar { Scalar(read: read, derivative: nil) }
 
-  /// The sum of several.
+  /// The sum of several scalars.
   package static func sum(_ terms: [Scalar]) -> Scalar {
     let derivatives = terms.compactMap(\.derivative)
     let read = { terms.reduce(0) { $0 + $1.value } }
@@ -86,34 +86,34 @@ package struct Scalar {
   }
 }
 
-/// Records operations in the order they run, and runs their derivatives in reverse. One backward
-/// pass a tape; not for use from two threads.
+/// Records operations in the order in which they run, and runs their derivatives in reverse. One
+/// backward pass per tape; not to be used by two threads.
 package final class Tape {
   package let device: Device
   package let type: ElementType
-  /// Of the products of `linear`.
+  /// Precision of the products in `linear`.
   package let products: ProductPrecision
   /// Whether `recomputed` keeps no activations.
   package let recomputes: Bool
   /// False for inference: no derivative is kept and every variable is a constant.
   package let isRecording: Bool
 
-  /// Weights that products read again and again, packed at their first use, for inference alone.
+  /// Weights packed at their first use, for products that read them again and again in inference.
   private var packed: [ObjectIdentifier: PackedWeights] = [:]
   private let packsWeights: Bool
 
   private struct Gradient {
     var tensor: Tensor
-    /// Whether the tensor belongs to this gradient alone and may be added to in place.
+    /// Whether the tensor belongs to this gradient alone, and may be changed in place.
     var owned: Bool
   }
   private var derivatives: [((Tape, Tensor) -> Void)?] = []
   private var gradients: [Gradient?] = []
-  /// Numbers of the parameters' variables: not the variables, which hold the tape.
+  /// Variable numbers of the parameters. The variables themselves would keep the tape alive.
   private var leaves: [ObjectIdentifier: Int] = [:]
   private var parameters: [(parameter: Parameter, id: Int)] = []
 
-  /// - Parameter packingWeights: for inference over and over with weights that do not change
+  /// - Parameter packingWeights: for repeated inference with weights that do not change
   package init(
     on device: Device, type: ElementType = .float32, products: ProductPrecision = .full,
     recording: Bool = true, packingWeights: Bool = false, recomputing: Bool = false
@@ -127,12 +127,12 @@ package final class Tape {
     packsWeights = packingWeights
   }
 
-  /// Whether large activations are rounded to what products read anyhow, and kept like that.
+  /// Whether large activations are kept rounded, as the products round them anyhow.
   var roundsActivations: Bool {
     products == .bfloat16 && type == .float32 && device.multipliesBFloat16 && !packsWeights
   }
 
-  /// Whether attention rounds rotated keys and values, with a cache of them or without.
+  /// Whether attention rounds rotated keys and values, with and without a cache.
   var roundsKeys: Bool {
     products == .bfloat16 && type == .float32 && device.multipliesBFloat16 && packsWeights
   }
@@ -143,7 +143,7 @@ package final class Tape {
     return Variable(value: tensor, tape: self, id: nil)
   }
 
-  /// A parameter's variable: the same one each time, so that its uses add up.
+  /// A parameter's variable; always the same one, so that the gradients of its uses add up.
   package func variable(_ parameter: Parameter) -> Variable {
     guard isRecording else { return constant(parameter.value) }
     if let known = leaves[ObjectIdentifier(parameter)] {
@@ -173,10 +173,10 @@ package final class Tape {
     return Variable(value: value, tape: self, id: derivatives.count - 1)
   }
 
-  /// The result of an operation. `derivative` receives the tape and the gradient of the result,
+  /// Records the result of an operation. `derivative` receives the tape and the result's gradient,
   /// and adds to the gradients of `inputs`.
-  /// - Parameter recipe: computes the result again from what `derivative` holds; its memory is
-  ///   the caller's
+  /// - Parameter recipe: computes the result again from tensors that `derivative` holds anyhow; the
+  ///   caller owns its memory
   func record(
     _ value: Tensor, from inputs: [Variable], recipe: (() -> Tensor)? = nil,
     derivative: @escaping (Tape, Tensor) -> Void
@@ -187,12 +187,12 @@ package final class Tape {
     return result
   }
 
-  /// The result of an operation whose inputs may be parameters that it looks up itself.
+  /// Records the result of an operation that looks up the parameters among its inputs by itself.
   func recordAlways(
     _ value: Tensor, derivative: @escaping (Tape, Tensor) -> Void
   ) -> Variable { newVariable(value, derivative: derivative) }
 
-  /// A tape for a part of this one's work.
+  /// A new tape for a part of this one's work.
   func another(recording: Bool) -> Tape {
     Tape(on: device, type: type, products: products, recording: recording)
   }
@@ -202,7 +202,7 @@ package final class Tape {
     parameters.compactMap { entry in gradients[entry.id].map { (entry.parameter, $0.tensor) } }
   }
 
-  /// Adds `tensor` to a gradient. Pass `owned: false` when others hold the same memory.
+  /// Adds `tensor` to a gradient. Pass `owned: false` if others use the same memory.
   func add(_ tensor: @autoclosure () -> Tensor, to place: GradientPlace, owned: Bool = true) {
     guard let id = place.id else { return }
     guard let present = gradients[id] else {
@@ -214,8 +214,8 @@ package final class Tape {
     gradients[id] = Gradient(tensor: sum, owned: true)
   }
 
-  /// Lets `write` put a derivative into the gradient's own memory: in place of what is there, or
-  /// added to it where `accumulate` is true.
+  /// Lets `write` put a derivative directly into the gradient's memory: it overwrites the numbers,
+  /// or adds to them if `accumulate` is true.
   func accumulate(
     into place: GradientPlace, _ write: (_ gradient: Tensor, _ accumulate: Bool) -> Void
   ) {
@@ -231,13 +231,13 @@ package final class Tape {
     }
   }
 
-  /// Differentiates the sum of weight * value over the terms, once.
+  /// Differentiates the sum of weight * value over the terms. To be called once.
   package func backward(_ terms: [(weight: Double, of: Scalar)]) {
     for term in terms { term.of.derivative?(term.weight) }
     propagate()
   }
 
-  /// Differentiates from a variable whose gradient is known, once.
+  /// Differentiates from a variable with a known gradient. To be called once.
   func backward(from variable: Variable, gradient: Tensor) {
     add(gradient, to: variable.place, owned: false)
     propagate()
@@ -247,15 +247,15 @@ package final class Tape {
     for id in derivatives.indices.reversed() {
       guard let derivative = derivatives[id], let gradient = gradients[id] else { continue }
       derivative(self, gradient.tensor)
-      // What was recorded is done with: its memory serves the rest of the pass.
+      // The derivative is not needed any more: its memory serves the rest of the pass.
       derivatives[id] = nil
       gradients[id] = nil
     }
-    // Those that no gradient reached hold variables, which hold the tape: it would never go.
+    // Derivatives that no gradient reached hold variables, which hold the tape: a reference cycle.
     derivatives = []
   }
 
-  /// The gradient that reached a leaf, nil where none did.
+  /// The gradient that reached a leaf; nil if none did.
   package func gradient(of variable: Variable) -> Tensor? {
     variable.id.flatMap { gradients[$0]?.tensor }
   }

@@ -15,12 +15,12 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-/// Smaller blocks are copied sooner than remapped.
+/// Smaller blocks are copied faster than remapped.
 #define LEAST (256 << 10)
-/// Where blocks lie alike inside these, whole page tables move.
+/// Memory mapped by one page table; between blocks with equal offsets in it, whole tables move.
 #define TABLE ((size_t)2 << 20)
 
-/// The place that is left stays mapped, empty: with a hole another thread's mapping could get there.
+/// The old range stays mapped but empty: another thread's mapping could take a hole.
 static int move(void *to, void *from, size_t bytes) {
   return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to ? 0 : -1;
 }
@@ -32,7 +32,7 @@ static void must_move(void *to, void *from, size_t bytes) {
   }
 }
 
-/// 0, or -1 and nothing has changed.
+/// Returns 0, or -1 if nothing has changed.
 static int exchange_pages(char *a, char *b, size_t bytes) {
   char *reserved = mmap(NULL, bytes + TABLE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) return -1;
@@ -67,7 +67,7 @@ void blocks_exchange(void *a, void *b, size_t bytes) {
 }
 
 void block_touch(void *address, size_t bytes) {
-  // Pieces, since other threads' mappings wait for each.
+  // In pieces, since mappings of other threads wait while one is populated.
   const size_t page = (size_t)sysconf(_SC_PAGESIZE), piece = 16 * page;
   char *from = (char *)(((uintptr_t)address + page - 1) / page * page);
   char *const end = (char *)(((uintptr_t)address + bytes) / page * page);
@@ -78,7 +78,7 @@ void block_touch(void *address, size_t bytes) {
 }
 
 void block_write(void *address, size_t bytes) {
-  // Not known to be nothing when this is compiled, so that it is added.
+  // Volatile, so that the compiler cannot remove the addition of zero.
   static volatile char nothing = 0;
   const size_t page = (size_t)sysconf(_SC_PAGESIZE);
   for (size_t at = 0; at < bytes; at += page)

@@ -8,18 +8,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// About 20 microseconds: longer than the gap between two loops of a step, shorter than a person or
-// a neighbour on the machine would notice.
+// About 20 microseconds: longer than the gap between two loops of a step, too short for other
+// programs to notice.
 enum { SPINS = 4000 };
-// As often the caller gives its processor up for a moment while it waits, before it sleeps: about a tenth of a
-// millisecond more. Who takes longer has lost its processor to another program, which can have ours then.
+// The caller then yields its CPU this many times before it sleeps, for about a tenth of a
+// millisecond. A thread that takes longer has lost its CPU to another program, which may then have
+// ours.
 enum { YIELDS = 200 };
 
 struct thread_pool {
   int32_t threads;
   pthread_t *handles;
   _Atomic uint32_t generation;  // futex: a new loop, or the end
-  _Atomic uint32_t *claimed;    // of each share, the last loop in which somebody took it
+  _Atomic uint32_t *claimed;    // the last loop in which each share was taken
   _Atomic int32_t remaining;    // futex: shares that are not done
   _Atomic int32_t caller_sleeps;
   _Atomic int32_t sleepers;
@@ -42,9 +43,9 @@ static void pause_cpu(void) {
 #endif
 }
 
-// A share is run by whoever takes it first: by its own thread as a rule, for the sake of caches; by
-// another when that one sleeps, or has lost its processor to another program. In loop g every share
-// goes from g - 1 to g once, so a thread that comes late from loop g finds nothing to take.
+// The first free thread takes a share: usually the share's own thread, whose caches have its data;
+// another if that one sleeps or has lost its CPU to another program. In loop g every share goes
+// from g - 1 to g once, so a thread that is late for loop g finds nothing to take.
 static void try_share(thread_pool *pool, uint32_t loop, int32_t share, int32_t thread) {
   uint32_t before = loop - 1;
   if (!atomic_compare_exchange_strong(&pool->claimed[share], &before, loop)) return;
@@ -125,7 +126,7 @@ void thread_pool_run(thread_pool *pool, int64_t count, thread_pool_body body, vo
   atomic_store(&pool->remaining, pool->threads);
   announce(pool);
   run_shares(pool, atomic_load(&pool->generation), 0);
-  // Somebody may be in the middle of a share.
+  // Another thread may be in the middle of a share.
   int spins = 0;
   int32_t rest;
   while ((rest = atomic_load(&pool->remaining)) > 0) {

@@ -40,12 +40,12 @@ package struct LPIPS {
     Autodiff.linear(x, weight: weight, bias: bias)
   }
 
-  /// The distance of every tap, a mean over images.
+  /// The distance at each tap, a mean over images.
   /// - Parameters:
   ///   - x: images [batch, height, width, 3] in [-1, 1], not clamped; the gradient reaches them
   ///   - y: constant images of the same shape
   package func taps(_ x: Variable, _ y: Tensor) -> [Scalar] {
-    // The target's activations are dropped tap by tap, and need no graph.
+    // The target's activations are freed tap by tap, and need no graph.
     let silent = Tape(on: x.tape.device, type: x.tape.type, recording: false)
     let targets = features(silent.constant(y)).map(\.value)
     return zip(features(x), zip(targets, linear)).map { found, wanted in

@@ -48,7 +48,7 @@ package struct LayerNorm {
     bias = parameters.make("\(name).bias", [width], .zero)
   }
 
-  /// - Parameter modulation: [..., at least 2 width], scale and shift first, where there is one
+  /// - Parameter modulation: [..., at least 2 width], with scale and shift first; nil for none
   package func callAsFunction(_ x: Variable, modulatedBy modulation: Variable?) -> Variable {
     let (gain, bias) = (x.tape.variable(weight), x.tape.variable(bias))
     guard let modulation else { return layerNormalized(x, gain: gain, bias: bias) }

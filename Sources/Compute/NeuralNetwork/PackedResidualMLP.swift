@@ -1,15 +1,15 @@
-// The residual MLP for inference: packed weights, and no memory taken per evaluation.
+// The residual MLP for inference: packed weights, and no allocation per evaluation.
 
 import Autodiff
 import Tensor
 
-/// A modulated residual MLP that is evaluated hundreds of times for every token that is drawn.
+/// A modulated residual MLP that is evaluated hundreds of times for each token drawn.
 ///
-/// All that depends on the condition m alone comes from one product, for many conditions at once: the
-/// modulations of the blocks (scale, shift, gate of each group), the scale and the shift before the
-/// output. That shift is linear in m and the output linear in it: where there are fewer outputs than
-/// columns, the product of their weights takes the place of both, and gives what the shift adds to the
-/// output.
+/// Everything that depends on the condition m alone comes from one product, for many conditions at
+/// once: the modulations of the blocks (scale, shift, gate of each group), and the scale and shift
+/// before the output. That shift is linear in m, and the output is linear in the shift: if there
+/// are fewer outputs than columns, the product of their weights replaces both and gives the shift's
+/// part of the output.
 package struct PackedResidualMLP {
   private struct Block {
     let gain: Tensor
@@ -22,7 +22,7 @@ package struct PackedResidualMLP {
   private let modulation: PackedWeights
   private let output: PackedWeights
   private let shape: ResidualMLPShape
-  /// Whether the last shift is already one of the output.
+  /// Whether the product of the final shift's and the output's weights replaces both.
   private let shiftsOutput: Bool
 
   /// - Parameter tape: one that packs weights
@@ -55,11 +55,11 @@ package struct PackedResidualMLP {
   package var inputs: Int { shape.inputs }
   package var width: Int { shape.width }
   package var outputs: Int { shape.outputs }
-  /// Columns of the modulations of one condition.
+  /// Number of columns in the modulations of one condition.
   package var modulationWidth: Int { modulation.outputs }
-  /// Elements to work in, for each row.
+  /// Number of elements of working memory per row.
   package var workspacePerRow: Int { 8 * shape.width }
-  /// Of all products of one evaluation.
+  /// Number of weights in all products of one evaluation.
   package var weightCount: Int {
     let w = shape.width
     return (shape.inputs + shape.outputs) * w + modulationWidth * w
@@ -114,12 +114,12 @@ package struct PackedResidualMLP {
 }
 
 extension ResidualMLP {
-  /// This MLP with the weights that it has now, on a tape that packs them; nil without modulation.
+  /// This MLP with its present weights, on a tape that packs them; nil without modulation.
   package func packed(on tape: Tape) -> PackedResidualMLP? { PackedResidualMLP(self, on: tape) }
 }
 
-/// What the output makes of the final modulation's shift: weight O S [k, w] and bias O s + o [k] for an
-/// output O, o and the shift's rows S, s of the modulation.
+/// The final modulation's shift, carried through the output: weight O S [k, w] and bias O s + o [k]
+/// for an output O, o and the shift's rows S, s of the modulation.
 private func shiftedOutput(_ output: Linear, _ final: Linear) -> (weight: Tensor, bias: Tensor) {
   let (outer, inner) = (output.weight.value, final.weight.value)
   let (k, w) = outer.dimensions2

@@ -1,9 +1,9 @@
-// The trained tensors of a model by name, and their first values (model.md section 3.6).
+// The trained tensors of a model by name, and their initial values (model.md section 3.6).
 
 import Autodiff
 import Tensor
 
-/// How the elements of a tensor start.
+/// Distributions of a tensor's initial values.
 package enum Initialization: Sendable {
   case zero
   case one
@@ -11,11 +11,12 @@ package enum Initialization: Sendable {
   case smallNormal
   /// Uniform within sqrt(6 / (in + out)). Glorot & Bengio 2010, equation 16.
   case xavierUniform
-  /// A modulation's bias whose gate third is 1, so that its blocks start open.
+  /// Bias of a modulation: 1 in its gate third, so that the blocks start open.
   case openGate
 }
 
-/// A model's parameters in the order they were made; layers register theirs on creation.
+/// A model's parameters in the order of their creation; layers register theirs when they are
+/// created.
 package final class Parameters {
   package let device: Device
   package let type: ElementType
@@ -23,11 +24,11 @@ package final class Parameters {
   private var byName: [String: Parameter] = [:]
   private let random: Philox
   private let isInitializing: Bool
-  /// Stream of model.md section 6 from which first values are drawn.
+  /// Stream of model.md section 6 for initial values.
   private static let stream: UInt32 = 10
 
-  /// - Parameter initializing: false where a file's values replace the first ones: large models
-  ///   need many seconds for them
+  /// - Parameter initializing: false if a file's values replace the initial ones, which take a
+  ///   large model many seconds
   package init(
     seed: UInt64, type: ElementType = .float32, on device: Device, initializing: Bool = true
   ) {
@@ -37,7 +38,7 @@ package final class Parameters {
     random = Philox(seed: seed)
   }
 
-  /// A new parameter under a name that is not taken.
+  /// Creates a parameter; no other may have the name.
   package func make(_ name: String, _ shape: [Int], _ start: Initialization) -> Parameter {
     precondition(byName[name] == nil, "parameter \(name) exists")
     let parameter = Parameter(name: name, value: values(name, shape, start))

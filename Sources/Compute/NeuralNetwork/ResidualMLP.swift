@@ -22,7 +22,8 @@ package struct ResidualMLPShape: Sendable {
   }
 }
 
-/// x += (gate *) down(SwiGLU(up(u))), u a normalised, modulated x; then a final norm and output.
+/// x += (gate *) down(SwiGLU(up(u))), where u is the normalized, modulated x; then a final norm and
+/// output.
 package struct ResidualMLP {
   struct Block {
     let norm: LayerNorm
@@ -45,8 +46,8 @@ package struct ResidualMLP {
 
   /// - Parameters:
   ///   - modulated: whether a condition m [.., width] drives scale, shift and gate
-  ///   - gateBias: first value of the modulations' bias
-  ///   - outputWeight: first value of the output's weight
+  ///   - gateBias: initial values of the modulations' bias
+  ///   - outputWeight: initial values of the output's weight
   package init(
     _ name: String, _ shape: ResidualMLPShape, modulated: Bool, gateBias: Initialization = .zero,
     outputWeight: Initialization = .xavierUniform, in parameters: Parameters
@@ -77,13 +78,14 @@ package struct ResidualMLP {
 
   /// - Parameters:
   ///   - x: [..., inputs]
-  ///   - m: the condition, [..., width], of a modulated MLP
+  ///   - m: the condition, [..., width], if the MLP is modulated
   /// - Returns: [..., outputs]
   package func callAsFunction(_ x: Variable, condition m: Variable? = nil) -> Variable {
     precondition((m != nil) == (finalModulation != nil), "ResidualMLP: condition")
     let perGroup = shape.blocks / shape.groups
     var x = input(x)
-    // Blocks that share a modulation are recomputed together: its gradient is one sum, to the bit.
+    // Blocks that share a modulation are recomputed together, so that its gradient is the same sum
+    // bit for bit.
     for first in stride(from: 0, to: blocks.count, by: perGroup) {
       let modulation = m.map { modulations[first / perGroup]($0) }
       x = recomputed([x] + (modulation.map { [$0] } ?? [])) { inputs in
@@ -103,18 +105,18 @@ package struct ResidualMLP {
 
 /// Time features and their two-layer embedding: 256 -> w, SiLU, w -> w.
 package struct TimeEmbedding {
-  /// Cosines and sines together.
+  /// Number of cosines and sines together.
   package static let features = 256
   private let first: Linear
   private let second: Linear
 
-  /// - Parameter name: as `head.time`
+  /// - Parameter name: such as `head.time`
   package init(_ name: String, width: Int, in parameters: Parameters) {
     first = Linear("\(name).0", from: Self.features, to: width, in: parameters)
     second = Linear("\(name).2", from: width, to: width, in: parameters)
   }
 
-  /// - Parameter t: one time a row, float64
+  /// - Parameter t: one time per row, float64
   /// - Returns: [t.count, width]
   package func callAsFunction(_ t: Tensor, on tape: Tape) -> Variable {
     let features = timeFeatures(t, half: Self.features / 2, type: tape.type)

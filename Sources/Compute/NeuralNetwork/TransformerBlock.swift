@@ -35,7 +35,7 @@ package struct TransformerBlock {
   private let down: Linear
   private let heads: Int
 
-  /// - Parameter name: without the final dot, as `trunk.blocks.0`
+  /// - Parameter name: without a final dot, such as `trunk.blocks.0`
   package init(_ name: String, _ shape: TransformerShape, in parameters: Parameters) {
     func matrix(_ part: String, from inputs: Int, to outputs: Int) -> Linear {
       Linear(
@@ -53,7 +53,7 @@ package struct TransformerBlock {
 
   /// - Parameters:
   ///   - x: [batch, tokens, width]
-  ///   - cache: of the tokens before, for causal inference one token after the other
+  ///   - cache: keys and values of earlier tokens, for causal inference one token after the other
   package func callAsFunction(
     _ x: Variable, angles: RotaryAngles, causal: Bool, cache: KeyValueCache? = nil
   ) -> Variable {
@@ -77,7 +77,7 @@ package struct TransformerStack {
   private let angles: RotaryAngles
   private let causal: Bool
 
-  /// - Parameter name: as `trunk.blocks`
+  /// - Parameter name: such as `trunk.blocks`
   package init(
     _ name: String, _ shape: TransformerShape, coordinates: [TokenCoordinate], causal: Bool,
     in parameters: Parameters
@@ -102,7 +102,7 @@ package struct TransformerStack {
   }
 
   /// The output of every block, for inference.
-  /// - Parameter angles: for a sequence of another length than the stack was made for
+  /// - Parameter angles: angles of the sequence, which may be longer or shorter than the stack's
   package func outputs(_ x: Variable, angles: RotaryAngles) -> [Variable] {
     var x = x
     return blocks.map { block in
@@ -121,7 +121,7 @@ package struct TransformerStack {
   }
 }
 
-/// The place of a token: patches count from (1, 1), class tokens are at (0, 0).
+/// The position of a token: patches count from (1, 1), class tokens are at (0, 0).
 package struct TokenCoordinate: Sendable {
   package let row: Int
   package let column: Int
@@ -133,8 +133,8 @@ package struct TokenCoordinate: Sendable {
   }
 }
 
-/// Two-dimensional rotary angles, base 10000: of a head's size / 2 pairs the first half turns with
-/// the row, the other with the column. Heo et al. 2024, arXiv 2403.13298.
+/// Two-dimensional rotary angles, base 10000. Of the size / 2 pairs of a head, the first half turns
+/// with the row, the other with the column. Heo et al. 2024, arXiv 2403.13298.
 package func rotaryAngles(
   _ coordinates: [TokenCoordinate], headSize: Int, type: ElementType, on device: Device
 ) -> RotaryAngles {

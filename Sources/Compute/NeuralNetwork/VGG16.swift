@@ -4,7 +4,7 @@ import Autodiff
 import Tensor
 
 /// Looks up a tensor's elements by name.
-/// - Throws: where it is missing or has another shape
+/// - Throws: if it is missing or has another shape
 package typealias WeightReader = (_ name: String, _ shape: [Int]) throws -> [Float]
 
 /// The thirteen frozen convolutions, with taps after the last ReLU of each of the five stages.
@@ -34,7 +34,7 @@ package struct VGG16 {
     }
   }
 
-  /// The five taps of images [batch, height, width, 3], a side of at least 16.
+  /// The five taps of images [batch, height, width, 3], whose sides are at least 16.
   package func callAsFunction(_ x: Variable) -> [Variable] {
     var x = x
     return stages.enumerated().map { number, convolutions in

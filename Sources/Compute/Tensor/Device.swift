@@ -1,22 +1,23 @@
-// Where tensors live and where their loops run: a kernel table, a pool of threads, an allocator.
+// The owner of tensors' memory and of the loops over them: a kernel table, a thread pool, an
+// allocator.
 
 import CKernels
 
 /// The type of a tensor's elements.
 package enum ElementType: Sendable {
   case float32
-  /// For oracles: gradient checks and reference figures. Written for exactness, not speed.
+  /// For oracles: gradient checks and reference figures; written for exactness, not speed.
   case float64
 
   package var size: Int { self == .float32 ? 4 : 8 }
 }
 
-/// How matrix products multiply: sums, and all that is not a product, are in the tensors' type.
+/// Precision of the factors of matrix products; sums, and everything else, have the tensors' type.
 package enum ProductPrecision: Sendable {
   /// In the tensors' own type.
   case full
-  /// Float factors rounded to bfloat16 (8 bits of significand), where the processor multiplies
-  /// them at twice the rate; elsewhere, and for float64, as `full`.
+  /// Float factors rounded to bfloat16 (8 bits of significand), if the CPU multiplies them at twice
+  /// the rate; otherwise, and for float64, the same as `full`.
   case bfloat16
 }
 
@@ -26,10 +27,10 @@ package enum InstructionSet: Int32, Sendable, CaseIterable {
   case avx2 = 1
   case avx512 = 2
 
-  /// The best one that this processor has.
+  /// The best set that this CPU has.
   package static var best: InstructionSet { InstructionSet(rawValue: kernels_level()) ?? .base }
 
-  /// Reads the name of a set, as the variable `PRA_KERNELS` spells it.
+  /// Reads the name of a set, as spelt in the variable `PRA_KERNELS`.
   package init?(name: String) {
     switch name {
     case "base": self = .base
@@ -40,26 +41,27 @@ package enum InstructionSet: Int32, Sendable, CaseIterable {
   }
 }
 
-/// A processor with its threads. One thread at a time may use it: a training loop or a sampler.
+/// A CPU with its threads. Only one thread at a time may use it, such as a training loop or a
+/// sampler.
 package final class Device {
   private let pool: OpaquePointer
   private let float32: UnsafePointer<kernels>
   private let float64: UnsafePointer<kernels>
   package let threads: Int
-  /// Where tensors made now get their memory: the device's own, or that of a program being recorded.
+  /// Source of memory for new tensors: the device's own, or that of the program being recorded.
   private(set) var allocator: Allocator
   let reserved = ReservedMemory()
   private var recorder: RecordedProgram?
-  /// Multiply-adds of matrix products and attention so far, masked ones left out: what a benchmark
-  /// divides by the time. Weights packed once are not counted.
+  /// Multiply-adds of matrix products and attention so far, without masked ones; a benchmark
+  /// divides them by the time. The packing of weights is not counted.
   package private(set) var multiplyAdds = 0
 
-  /// Loops with less work than this many element operations run on the calling thread: handing
-  /// a share to another thread costs about a microsecond.
+  /// Loops with fewer element operations than this run on the calling thread: handing a share to
+  /// another thread costs about a microsecond.
   private static let worthSharing = 8192
 
   /// - Parameters:
-  ///   - threads: of a loop, the caller included
+  ///   - threads: threads of a loop, including the caller
   ///   - instructions: at most `InstructionSet.best`
   package init(threads: Int, instructions: InstructionSet = .best) {
     precondition(threads >= 1, "Device: \(threads) threads")
@@ -79,7 +81,7 @@ package final class Device {
 
   deinit { thread_pool_destroy(pool) }
 
-  /// Whether `ProductPrecision.bfloat16` differs from `full` here.
+  /// Whether `ProductPrecision.bfloat16` differs from `full` on this CPU.
   package var multipliesBFloat16: Bool { float32.pointee.gemm_bf16 != nil }
 
   package func table(_ type: ElementType) -> UnsafePointer<kernels> {
@@ -90,9 +92,10 @@ package final class Device {
 
   package typealias Share = (_ begin: Int64, _ end: Int64, _ thread: Int) -> Void
 
-  /// Runs body over [0, count) in one contiguous share a thread, now and whenever a program that is
-  /// being recorded runs again: it holds addresses and no tensors, whose memory would not be reused.
-  /// - Parameter cost: element operations of one index, to decide whether sharing pays
+  /// Runs `body` over [0, count) in one contiguous share per thread, now and whenever the program
+  /// being recorded is run. The closure must hold addresses, not tensors, whose memory could then
+  /// not be reused.
+  /// - Parameter cost: element operations per index, to decide whether sharing pays
   package func parallel(_ count: Int, cost: Int, _ body: @escaping Share) {
     guard count > 0 else { return }
     let shares = threads > 1 && count > 1 && count * cost >= Self.worthSharing
@@ -101,12 +104,12 @@ package final class Device {
     run(loop)
   }
 
-  /// Runs work on the calling thread, now and whenever a program that is being recorded runs again.
+  /// Runs work on the calling thread, now and whenever the program being recorded is run.
   package func perform(_ work: @escaping () -> Void) {
     if recorder == nil { work() } else { parallel(1, cost: 0) { _, _, _ in work() } }
   }
 
-  /// Copies memory, in each run of a program that is being recorded.
+  /// Copies memory, now and whenever the program being recorded is run.
   package func copy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int) {
     if recorder == nil {
       to.copyMemory(from: from, byteCount: byteCount)
@@ -115,7 +118,7 @@ package final class Device {
     }
   }
 
-  /// One loop with its body: what a program is made of.
+  /// One loop with its body, the unit of a recorded program.
   struct Loop {
     let count: Int64
     let isShared: Bool
@@ -124,8 +127,8 @@ package final class Device {
 
   func run(_ loop: Loop) {
     guard loop.isShared else { return loop.body(0, loop.count, 0) }
-    // The pool joins before it returns, so the address never outlives this frame. Of the whole
-    // struct: a closure by itself would be wrapped into another one for a generic function.
+    // The pool joins before it returns, so the address never outlives this frame. It is that of the
+    // whole struct, since a closure passed to a generic function would be wrapped into another one.
     withUnsafePointer(to: loop) { address in
       thread_pool_run(
         pool, loop.count,
@@ -137,8 +140,8 @@ package final class Device {
 
   var isRecording: Bool { recorder != nil }
 
-  /// Runs `work` and records its loops. Tensors made meanwhile have memory of the program's own, which
-  /// no others get while it lives; what they hold is written anew by each run.
+  /// Runs `work` and records its loops. Tensors made meanwhile live in the program's own memory,
+  /// which nobody else gets while it exists; each run writes their contents again.
   package func record<Result>(_ work: () throws -> Result) rethrows -> (RecordedProgram, Result) {
     precondition(recorder == nil, "Device: a program within a program")
     let program = RecordedProgram(on: self)

@@ -1,11 +1,11 @@
-// Row numbers that an operation looks up.
+// Row numbers for lookups.
 
 /// A reference to 32-bit numbers on a device: copies share them.
 package struct Indices {
   package let count: Int
   private let storage: Storage
 
-  /// - Parameter write: sets all elements, in each run of a program that is being recorded
+  /// - Parameter write: sets all elements, now and whenever the program being recorded is run
   package init(
     _ count: Int, on device: Device, _ write: @escaping (UnsafeMutablePointer<Int32>) -> Void
   ) {

@@ -25,8 +25,8 @@ package struct Matrix {
   }
 }
 
-/// C[m, n] = A[m, k] B[k, n] (+ C) (+ bias on every row). An element is one chain of additions
-/// over k: it depends neither on m and n nor on the number of threads.
+/// C[m, n] = A[m, k] B[k, n] (+ C) (+ bias on every row). Each element is one chain of additions
+/// over k, which depends neither on m and n nor on the number of threads.
 package func matrixProduct(
   into c: Matrix, _ a: Matrix, _ b: Matrix, m: Int, n: Int, k: Int, bias: Tensor? = nil,
   accumulate: Bool = false, precision: ProductPrecision = .full
@@ -45,8 +45,9 @@ package func matrixProduct(
   let (cStart, aStart) = (tensor.pointer(at: c.first), a.tensor.pointer(at: a.first))
   let bStart = b.tensor.pointer(at: b.first)
   let size = tensor.type.size
-  // Each thread packs its own columns of B. Packing a transposed B costs more than reading A
-  // twice, so columns are shared out then; else rows, whose tiles need no rounding to vectors.
+  // Each thread packs its own columns of B. Packing a transposed B costs more than reading A twice,
+  // so then the columns are shared out; otherwise the rows, whose tiles are not rounded up to
+  // vectors.
   let byColumns = n >= 128 && (b.column != 1 || n > m)
   let tile = byColumns ? 32 : 4
   let extent = byColumns ? n : m
@@ -71,7 +72,8 @@ package func matrixProduct(
   }
 }
 
-/// The same in bfloat16 for many rows: all threads round and pack B once, then each its own rows of A.
+/// The same in bfloat16 for many rows: all threads round and pack B once, then each packs its own
+/// rows of A.
 private func productOfPanels(
   into c: Matrix, _ a: Matrix, _ b: Matrix, m: Int, n: Int, k: Int, bias: Tensor?,
   accumulate: Bool

@@ -2,16 +2,16 @@
 
 import CKernels
 
-/// Scalars of one AdamW update (Loshchilov & Hutter 2019), in float64. A class: a recorded update
-/// reads those of its step.
+/// Scalars of one AdamW update (Loshchilov & Hutter 2019), in float64. A class, so that a recorded
+/// update reads the present step's.
 package final class AdamWScalars {
-  /// Gradients are multiplied by this first: clipping by the global norm.
+  /// Factor of the gradients, for clipping by the global norm.
   package var gradientScale: Double
   package var learningRate: Double
   package var beta1: Double
   package var beta2: Double
   package var epsilon: Double
-  /// Updates made before this one, skipped ones included.
+  /// Number of updates before this one, including skipped ones.
   package var step: Int
   /// D of the moving average a = D a + (1 - D) w that is updated in the same pass.
   package var averageDecay: Double
@@ -42,10 +42,10 @@ extension AdamWScalars {
 }
 
 extension Tensor {
-  /// w *= 1 - lr * weightDecay, then w -= lr m^ / (sqrt(v^) + eps), with m and v updated first and
-  /// the moving average last.
-  /// - Parameter old: what to start from where that lies in other memory; it stays, and the result is the
-  ///   same to the bit
+  /// w *= 1 - lr * weightDecay, then w -= lr m^ / (sqrt(v^) + eps), after updating m and v and
+  /// before updating the moving average.
+  /// - Parameter old: tensors to start from, if they lie elsewhere; they do not change, and the
+  ///   result is the same bit for bit
   package func updateByAdamW(
     m: Tensor, v: Tensor, average: Tensor?, gradient: Tensor, weightDecay: Double,
     _ scalars: AdamWScalars,
@@ -75,7 +75,7 @@ extension Tensor {
     }
   }
 
-  /// Runs of the optimizer's kernels over all elements, shared by the threads.
+  /// Runs an optimizer kernel over all elements, shared by the threads.
   private func parallelRuns(_ body: @escaping (_ begin: Int64, _ end: Int64) -> Void) {
     let (count, run) = (Int64(count), Int64(ADAMW_RUN))
     device.parallel(Int((count + run - 1) / run), cost: 8 * Int(run)) { begin, end, _ in
@@ -84,7 +84,7 @@ extension Tensor {
   }
 
   /// self = D self + (1 - D) x.
-  /// - Parameter decay: D, asked in each run of a program that is being recorded
+  /// - Parameter decay: D, asked again whenever the program being recorded is run
   package func average(decay: @escaping () -> Double, of x: Tensor) {
     precondition(x.count == count && x.type == type, "average: \(x.shape) into \(shape)")
     let (to, from, width, kernel) = (pointer, x.pointer, self.width, kernels.pointee.combine!)

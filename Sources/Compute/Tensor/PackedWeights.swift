@@ -1,9 +1,9 @@
-// Weights in the order in which a product reads them, for many products with the same weights.
+// Weights in the order in which products read them, for many products with the same weights.
 
 import CKernels
 
-/// W[out, in] and b[out] of y = x W' + b, packed once. Results equal those of `matrixProduct` to the
-/// bit. The weights are copied: a later change of them is not seen.
+/// W[out, in] and b[out] of y = x W' + b, packed once. Results equal those of `matrixProduct` bit
+/// for bit. The weights are copied, so later changes of them have no effect.
 package final class PackedWeights {
   package let outputs: Int
   package let inputs: Int
@@ -40,8 +40,8 @@ package final class PackedWeights {
     pack(weights.pointer, weight.pointer, Int64(outputs), Int64(inputs))
   }
 
-  /// y[rows, out] = x[rows, in] W' + b on the calling thread; rows lie `yRow` and `xRow` elements
-  /// apart.
+  /// y[rows, out] = x[rows, in] W' + b on the calling thread; the distances between rows are `yRow`
+  /// and `xRow` elements.
   package func multiply(
     into y: UnsafeMutableRawPointer, row yRow: Int, _ x: UnsafeRawPointer, row xRow: Int, rows: Int
   ) {

@@ -2,8 +2,8 @@
 
 import CKernels
 
-/// Philox4x32-10 under one key. Every number is a function of its counter alone, so nothing has to
-/// be drawn in order and a resumed run needs no saved state. Salmon et al. 2011.
+/// Philox4x32-10 with one key. Every number is a function of its counter alone, so numbers can be
+/// drawn in any order and a resumed run needs no saved state. Salmon et al. 2011.
 package struct Philox: Sendable {
   package let key: UInt64
 
@@ -60,7 +60,7 @@ extension Philox {
       return philox_normal(out, 0, Int64(count), key, a, b, stream)
     }
     let out = target.assumingMemoryBound(to: Float.self)
-    // On the stack: larger ones would come from the heap.
+    // On the stack, so that nothing is allocated.
     let most = 128
     withUnsafeTemporaryAllocation(of: Double.self, capacity: most) { exact in
       for first in stride(from: 0, to: count, by: most) {
@@ -75,7 +75,7 @@ extension Philox {
 extension Tensor {
   /// Standard normals for rows of `width` elements; row r uses elements first..<first + width of
   /// counter (.., a(r), b(r), stream).
-  /// - Parameter counter: asked in each run of a program that is being recorded
+  /// - Parameter counter: asked again whenever the program being recorded is run
   package static func normals(
     _ shape: [Int], random: Philox, stream: UInt32, type: ElementType = .float32,
     on device: Device, counter: @escaping (_ row: Int) -> (a: UInt32, b: UInt32)
@@ -94,10 +94,10 @@ extension Tensor {
     return tensor
   }
 
-  /// Numbers in float64 for rows of `width` elements, as `normals`.
+  /// Numbers in float64 for rows of `width` elements, with counters as in `normals`.
   /// - Parameters:
-  ///   - kind: how they are distributed
-  ///   - map: of each number
+  ///   - kind: their distribution
+  ///   - map: applied to each number
   package static func exact(
     _ kind: Distribution, _ shape: [Int], random: Philox, stream: UInt32, on device: Device,
     counter: @escaping (_ row: Int) -> (a: UInt32, b: UInt32),
@@ -120,7 +120,7 @@ extension Tensor {
     return tensor
   }
 
-  /// A float64 tensor's numbers rounded to another type.
+  /// A float64 tensor rounded to another type.
   package func rounded(to type: ElementType) -> Tensor {
     precondition(self.type == .float64, "rounded: \(self.type)")
     guard type == .float32 else { return self }
@@ -135,7 +135,7 @@ extension Tensor {
 }
 
 extension Tensor {
-  /// Each of a float64 tensor's numbers n times: [count, n].
+  /// Each number of a float64 tensor n times: [count, n].
   package func repeated(_ n: Int) -> Tensor {
     precondition(type == .float64, "repeated: \(type)")
     let out = Tensor(uninitialized: [count, n], type: type, on: device)
@@ -149,7 +149,7 @@ extension Tensor {
     return out
   }
 
-  /// A float64 tensor's numbers, each mapped.
+  /// A float64 tensor with each number mapped.
   package func mapped(_ map: @escaping (Double) -> Double) -> Tensor {
     precondition(type == .float64, "mapped: \(type)")
     let out = Tensor(like: self)
@@ -161,16 +161,16 @@ extension Tensor {
     return out
   }
 
-  /// A tensor of the same shape and type, elements not set.
+  /// A tensor of the same shape and type, whose elements are not set.
   package init(like other: Tensor) {
     self.init(uninitialized: other.shape, type: other.type, on: other.device)
   }
 }
 
-/// How random numbers are distributed.
+/// Distributions of random numbers.
 package enum Distribution: Sendable {
-  /// In (0, 1).
+  /// Uniform in (0, 1).
   case uniform
-  /// Mean 0, variance 1.
+  /// Normal with mean 0 and variance 1.
   case normal
 }

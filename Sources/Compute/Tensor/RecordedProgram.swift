@@ -1,17 +1,17 @@
-// A run of operations recorded once and repeated: what a training step does every time.
+// A sequence of operations, recorded once and repeated at every training step.
 
 import CKernels
 
 /// The loops of some work, in order, with the addresses that they read and write.
 ///
-/// A step does the same operations on the same shapes each time. Repeating them takes no memory from
-/// the heap and none of the time of building a tape. What differs between runs (numbers of a step,
-/// labels) the loops read from where they are told to look.
+/// A training step makes the same operations on the same shapes each time. A repetition allocates
+/// nothing and builds no tape. Inputs that differ between runs (the step's number, labels) are read
+/// from fixed addresses.
 package final class RecordedProgram {
   private unowned let device: Device
   private var loops: [Device.Loop] = []
   let allocator: Allocator
-  /// Of one run.
+  /// Multiply-adds of one run.
   package internal(set) var multiplyAdds = 0
 
   init(on device: Device) {
@@ -21,7 +21,7 @@ package final class RecordedProgram {
 
   func append(_ loop: Device.Loop) { loops.append(loop) }
 
-  /// Does everything again.
+  /// Runs all loops again.
   package func run() {
     device.count(multiplyAdds: multiplyAdds)
     for loop in loops { device.run(loop) }

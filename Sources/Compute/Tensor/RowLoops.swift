@@ -1,11 +1,11 @@
-// Kernels on raw rows, for loops that keep all their work on one thread or share each step out.
+// Kernels on raw rows, for work that stays on one thread or is shared step by step.
 
 import CKernels
 
-/// A run of rows that stay on one thread, or whose every step all threads share.
+/// Rows that stay on one thread, or of which all threads share every step.
 ///
-/// Both give the same bits. On one thread nothing is waited for and rows stay in its cache; sharing
-/// pays where few rows meet many weights, which are then read once and not by every thread.
+/// Both give the same bits. On one thread there is no waiting and the rows stay in its cache;
+/// sharing pays if few rows meet many weights, which are then read once and not by every thread.
 package struct RowLoops {
   package let device: Device
   package let type: ElementType
@@ -48,7 +48,7 @@ package struct RowLoops {
     RowLoops(rows: times * rows, type: type, on: device, shared: isShared)
   }
 
-  /// out[count, rows, width] = SiLU(x[rows, width] + added[width]) for each of what is added.
+  /// out[count, rows, width] = SiLU(x[rows, width] + added[width]) for each of `added`.
   package func siluOfSums(
     _ out: UnsafeMutableRawPointer, _ x: UnsafeRawPointer, with added: [UnsafeRawPointer],
     width: Int
@@ -62,8 +62,9 @@ package struct RowLoops {
     }
   }
 
-  /// out = (LayerNorm(x) * gain + bias) * (1 + scale) + shift, scale and shift columns `scale...`
-  /// and `shift...` of m[rows, stride]; without weights where gain is nil, without shift where that is.
+  /// out = (LayerNorm(x) * gain + bias) * (1 + scale) + shift; scale and shift are columns
+  /// `scale...` and `shift...` of m[rows, stride]. No gain and bias if `gain` is nil, no shift if
+  /// `shift` is nil.
   package func layerNormModulated(
     _ out: UnsafeMutableRawPointer, _ x: UnsafeRawPointer, gain: Tensor?, bias: Tensor?,
     by m: UnsafeRawPointer, scale: Int, shift: Int?, stride: Int, width: Int
@@ -82,7 +83,7 @@ package struct RowLoops {
     forRows(rows, cost: 8 * width) { kernel(out, x, Int64(width), $0, $1) }
   }
 
-  /// out = x + gate * y, the gate columns `gate...` of m[rows, stride]; out is not x.
+  /// out = x + gate * y; the gate is columns `gate...` of m[rows, stride]; out must not be x.
   package func gatedAdd(
     _ out: UnsafeMutableRawPointer, _ x: UnsafeRawPointer, _ y: UnsafeRawPointer,
     by m: UnsafeRawPointer, gate: Int, stride: Int, width: Int

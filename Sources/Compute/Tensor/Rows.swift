@@ -1,9 +1,9 @@
-// Blocks of rows: joined, cut, combined.
+// Blocks of rows: concatenation, slices, sums.
 
 import CKernels
 
 extension Tensor {
-  /// Tensors of one width one after the other along the first dimension.
+  /// Concatenates tensors of equal width along the first dimension.
   package static func stacked(_ parts: [Tensor]) -> Tensor {
     let first = parts[0]
     precondition(
@@ -33,7 +33,7 @@ extension Tensor {
     return out
   }
 
-  /// alpha * self + beta * other, of one shape.
+  /// alpha * self + beta * other, of equal shapes.
   package func combined(_ alpha: Double, _ beta: Double, _ other: Tensor) -> Tensor {
     precondition(other.shape == shape && other.type == type, "combined: \(shape), \(other.shape)")
     let out = Tensor(uninitialized: shape, type: type, on: device)

@@ -1,5 +1,5 @@
-// Memory of tensors. A training step asks for the same sizes again and again, so freed blocks
-// are kept by size and handed out again: no page faults in the steady state.
+// Memory of tensors. A training step asks for the same sizes again and again, so freed blocks are
+// kept by size and reused: no page faults in the steady state.
 
 import Synchronization
 
@@ -7,12 +7,12 @@ import Synchronization
   import Glibc
 #endif
 
-/// Bytes that the allocators of one device hold.
+/// Number of bytes that the allocators of one device hold.
 final class ReservedMemory: Sendable {
   let bytes = Atomic(0)
 }
 
-/// Blocks of one device or program, kept for reuse until it goes.
+/// Blocks of one device or program, kept for reuse until it is freed.
 final class Allocator: Sendable {
   private struct Block: @unchecked Sendable {  // a free block belongs to the allocator alone
     let address: UnsafeMutableRawPointer
@@ -25,7 +25,7 @@ final class Allocator: Sendable {
 
   init(counting reserved: ReservedMemory) { self.reserved = reserved }
 
-  /// Eight size classes for each power of two: at most an eighth is wasted.
+  /// Eight size classes per power of two, so that at most an eighth is wasted.
   static func sizeClass(_ byteCount: Int) -> Int {
     let least = max(byteCount, 64)
     let step = max(64, 1 << (Int.bitWidth - 1 - least.leadingZeroBitCount - 3))
@@ -45,19 +45,19 @@ final class Allocator: Sendable {
     return address
   }
 
-  /// Blocks of this size and larger are mappings of their own, whose pages can be exchanged.
+  /// Blocks of at least this size are mappings of their own, whose pages can be exchanged.
   private static let mapped = 1 << 20
-  /// What one page table maps.
+  /// Size that one page table maps.
   private static let table = 2 << 20
 
-  /// Whole cache lines, so that two threads never share one.
+  /// Memory in whole cache lines, so that no two threads share one.
   private static func lines(_ size: Int) -> UnsafeMutableRawPointer? {
     var address: UnsafeMutableRawPointer?
     return posix_memalign(&address, 64, size) == 0 ? address : nil
   }
 
-  /// Whole pages, and from the size of a page table on aligned to it: tables of blocks that lie alike are
-  /// exchanged as they are, and the system may give pages of that size, which it does only when asked.
+  /// Memory in whole pages. Large blocks are aligned to the size that a page table maps: then whole
+  /// tables can be exchanged, and the kernel may use huge pages, which it does only when asked.
   private static func pages(_ size: Int) -> UnsafeMutableRawPointer? {
     let slack = size >= table ? table : 0
     guard
@@ -91,7 +91,7 @@ final class Allocator: Sendable {
   }
 }
 
-/// One block of memory with one owner count; freed to its device's allocator.
+/// One block of memory, returned to its allocator when the last reference to it goes.
 final class Storage {
   let address: UnsafeMutableRawPointer
   let byteCount: Int
@@ -103,14 +103,14 @@ final class Storage {
     address = allocator.take(byteCount)
   }
 
-  /// The bytes of the whole block.
+  /// Number of bytes in the whole block.
   var capacity: Int { Allocator.sizeClass(byteCount) }
 
   deinit { allocator.give(address, byteCount) }
 }
 
 extension Device {
-  /// Bytes that tensors of this device, and programs that live, have taken from the system: their
+  /// Bytes that tensors of this device and its programs have taken from the system, which is their
   /// peak.
   package var reservedBytes: Int { reserved.bytes.load(ordering: .relaxed) }
 }

@@ -2,7 +2,7 @@
 
 import CKernels
 
-/// A reference to numbers: copies share them. Who writes into a tensor made it itself.
+/// A reference to numbers, which copies share. Only the code that made a tensor writes into it.
 package struct Tensor {
   package let device: Device
   package let shape: [Int]
@@ -12,7 +12,7 @@ package struct Tensor {
 
   package var byteCount: Int { count * type.size }
 
-  /// A tensor whose elements are not set yet.
+  /// A tensor whose elements are not set.
   package init(uninitialized shape: [Int], type: ElementType = .float32, on device: Device) {
     precondition(shape.allSatisfy { $0 >= 0 }, "Tensor: negative dimension in \(shape)")
     self.device = device
@@ -74,7 +74,8 @@ package struct Tensor {
     self.shape = shape
   }
 
-  /// The address of element 0. Device memory: only kernels and copies may assume it is the host's.
+  /// The address of element 0, in device memory: only kernels and copies may assume that it is the
+  /// host's.
   package var pointer: UnsafeMutableRawPointer { storage.address }
 
   /// The address of an element.
@@ -82,7 +83,7 @@ package struct Tensor {
     storage.address + element * type.size
   }
 
-  /// The bytes of all elements, as long as the tensor lives.
+  /// The bytes of all elements, valid while the tensor lives.
   package var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: storage.address, count: count * type.size)
   }
@@ -119,7 +120,7 @@ package struct Tensor {
     return copy
   }
 
-  /// The numbers of two tensors change places, those of large ones without a copy: their pages do.
+  /// Exchanges the numbers of two tensors; large ones exchange pages, without a copy.
   package func exchange(with other: Tensor) {
     precondition(
       other.count == count && other.type == type, "exchange: \(other.shape) with \(shape)")
@@ -127,11 +128,11 @@ package struct Tensor {
     device.perform { blocks_exchange(a, b, size) }
   }
 
-  /// Takes the memory of elements that nobody has written yet, which costs more than writing them; on any
-  /// thread, whatever others do with the tensor.
+  /// Takes pages for elements that nobody has written yet, which takes longer than writing them.
+  /// May run on any thread while others use the tensor.
   package func touch() { block_touch(pointer, byteCount) }
 
-  /// Writes to each page of the tensor's and changes nothing; on any thread, whatever others do with it.
+  /// Writes to each page without changing it. May run on any thread while others use the tensor.
   package func writePages() { block_write(pointer, byteCount) }
 
   package func copy(from other: Tensor) {

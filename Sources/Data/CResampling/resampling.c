@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Compiled once for every processor and once for those with wider integers; chosen when the program
-// is loaded.
+// Compiled once for every CPU and once for those with wider integers; chosen when the program is
+// loaded.
 #if defined(__x86_64__)
 #define WIDEST __attribute__((target_clones("default", "avx2")))
 #else
@@ -22,7 +22,7 @@ INLINE uint8_t clipped(int32_t sum) {
 
 typedef uint8_t bytes16 __attribute__((vector_size(block)));
 
-// Columns for rows: four rounds of interleaving the first half with the second.
+// Turns columns into rows by four rounds of interleaving the first half with the second.
 INLINE void transpose(bytes16 tile[block]) {
   bytes16 other[block];
   for (int round = 0; round < 4; round++) {
@@ -36,7 +36,7 @@ INLINE void transpose(bytes16 tile[block]) {
   }
 }
 
-// Sixteen rows side by side, so that neighbours in memory get one weight. `turned` has room for the
+// Sixteen rows side by side, so that neighbours in memory share a weight. `turned` has room for the
 // rows' bytes and fifteen more columns.
 WIDEST static void rows_block(uint8_t *restrict out, const uint8_t *restrict in, int64_t rows,
                               int64_t in_width, int64_t width, int32_t channels,

@@ -1,8 +1,8 @@
-// SHA-256, the name of every artifact, computed by libcrypto with the processor's instructions.
+// SHA-256, by which artifacts are named, computed by libcrypto with the CPU's instructions.
 
 import CCrypto
 
-/// A digest in the making: feed it bytes, then take the name.
+/// A running digest: add bytes, then take the result.
 ///
 /// FIPS 180-4. One owner; the C context never leaves this file.
 package struct SHA256: ~Copyable {
@@ -17,19 +17,19 @@ package struct SHA256: ~Copyable {
 
   deinit { EVP_MD_CTX_free(context) }
 
-  /// Takes in the next bytes.
+  /// Adds bytes.
   package mutating func update(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count > 0 else { return }
     precondition(
       EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1, "SHA256: update failed")
   }
 
-  /// Takes in the next bytes.
+  /// Adds bytes.
   package mutating func update(_ bytes: [UInt8]) {
     bytes.withUnsafeBytes { update($0) }
   }
 
-  /// A second digest of what was taken in so far.
+  /// A second digest of the bytes added so far.
   package borrowing func copy() -> SHA256 {
     let other = SHA256()
     precondition(EVP_MD_CTX_copy_ex(other.context, context) == 1, "SHA256: copy failed")
@@ -45,7 +45,7 @@ package struct SHA256: ~Copyable {
       decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 
-  /// The name of bytes that lie in memory: 64 lower-case hexadecimal digits.
+  /// The digest of bytes in memory: 64 lower-case hexadecimal digits.
   package static func hexadecimal(of bytes: [UInt8]) -> String {
     var digest = SHA256()
     digest.update(bytes)

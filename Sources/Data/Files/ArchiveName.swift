@@ -1,10 +1,10 @@
-// Names in archives, which anybody may have written.
+// Names in archives, which may be hostile.
 
-/// The name of an entry, checked.
+/// Checks the name of an entry.
 package enum ArchiveName {
   /// The name without `./` and doubled slashes; a folder's ends with `/`.
-  /// - Parameter archive: what messages call the archive
-  /// - Throws: `FileError` on what would leave the archive or is no name
+  /// - Parameter archive: name of the archive in messages
+  /// - Throws: `FileError` if the name leaves the archive or is invalid
   package static func checked(_ name: String, in archive: String) throws -> String {
     guard !name.isEmpty, !name.utf8.contains(0) else {
       throw FileError("\(archive): holds an entry with an empty name")

@@ -1,17 +1,17 @@
-// Little-endian numbers of a file's bytes.
+// Reads little-endian numbers from a file's bytes.
 
-/// Numbers at places that are checked.
+/// Numbers at offsets, which are checked.
 package struct ByteReader {
   package let bytes: UnsafeRawBufferPointer
   package let path: String
 
-  /// - Parameter path: what messages call the file
+  /// - Parameter path: name of the file in messages
   package init(_ bytes: UnsafeRawBufferPointer, path: String) {
     self.bytes = bytes
     self.path = path
   }
 
-  /// - Throws: `FileError`, as all of these, where the file is too short
+  /// - Throws: `FileError` if the file is too short, as do all functions here
   package func slice(_ start: Int, _ count: Int) throws -> UnsafeRawBufferPointer {
     guard start >= 0, count >= 0, start <= bytes.count, count <= bytes.count - start else {
       throw FileError(
@@ -28,7 +28,7 @@ package struct ByteReader {
     UInt32(littleEndian: try slice(at, 4).loadUnaligned(as: UInt32.self))
   }
 
-  /// A 64-bit number that counts bytes or elements.
+  /// A 64-bit count of bytes or elements.
   package func int64(_ at: Int) throws -> Int {
     let value = UInt64(littleEndian: try slice(at, 8).loadUnaligned(as: UInt64.self))
     guard let number = Int(exactly: value) else {

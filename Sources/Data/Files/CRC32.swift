@@ -1,10 +1,10 @@
-// Cyclic redundancy checks of 32 bits, as file formats ask for them.
+// 32-bit cyclic redundancy checks, as file formats need them.
 
-/// A check in the making, by eight tables: eight bytes a turn (Kounavis and Berry 2005).
+/// A running check with eight tables, eight bytes at a time (Kounavis and Berry 2005).
 package struct CRC32: Sendable {
-  /// ISO 3309, of ZIP and PNG: 0x04C11DB7 with its bits reversed.
+  /// ISO 3309, used by ZIP and PNG: 0x04C11DB7 with its bits reversed.
   package static let zip = CRC32(polynomial: 0xEDB8_8320)
-  /// Castagnoli et al. 1993, of TFRecord: 0x1EDC6F41 with its bits reversed.
+  /// Castagnoli et al. 1993, used by TFRecord: 0x1EDC6F41 with its bits reversed.
   package static let castagnoli = CRC32(polynomial: 0x82F6_3B78)
 
   private let tables: [UInt32]
@@ -26,10 +26,10 @@ package struct CRC32: Sendable {
     self.tables = tables
   }
 
-  /// The check of what was taken in so far.
+  /// The check of the bytes added so far.
   package var value: UInt32 { ~state }
 
-  /// Takes in the next bytes.
+  /// Adds bytes.
   package mutating func update(_ bytes: UnsafeRawBufferPointer) {
     var state = state
     tables.withUnsafeBufferPointer { t in
@@ -55,7 +55,7 @@ package struct CRC32: Sendable {
 
   package mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
-  /// The check of bytes that lie in memory.
+  /// The check of bytes in memory.
   package func value(of bytes: [UInt8]) -> UInt32 {
     var check = self
     check.update(bytes)

@@ -1,4 +1,4 @@
-// Long files, past the system's page cache.
+// Writes long files, bypassing the page cache.
 
 import Glibc
 
@@ -7,15 +7,15 @@ package struct SystemCallError: Error {
   package let code: Int32
 }
 
-/// Appends to a new file in pieces of 4 MiB that go to the disk as they are (open(2), O_DIRECT), where the file
-/// system allows that: the system's copy of them would take the processor longer than the disk takes for them, and
-/// their pages from whatever else lives in memory. What is not a whole piece is written as usual.
+/// Appends to a new file in pieces of 4 MiB that go directly to the disk if the file system allows
+/// it (open(2), O_DIRECT): copying them to the page cache would take the CPU longer than the disk
+/// needs, and would evict other programs' pages. An incomplete piece is written as usual.
 package struct DirectWriter: ~Copyable {
   package static let pieceSize = 4 << 20
-  /// What the disk may ask of addresses, sizes and places.
+  /// Alignment that the disk may require of addresses, sizes and offsets.
   private static let alignment = 4096
 
-  /// Whoever opened it closes it.
+  /// The file's descriptor; closed by the code that opened it.
   private let descriptor: Int32
   private let piece: UnsafeMutableRawBufferPointer
   private var filled = 0
@@ -48,7 +48,7 @@ package struct DirectWriter: ~Copyable {
     if let failure { throw failure }
   }
 
-  /// Hands over what waits for its piece to become whole. What comes later goes through the page cache.
+  /// Writes the incomplete piece. Later bytes go through the page cache.
   package mutating func flush() throws(SystemCallError) {
     setDirect(false)
     goesDirect = false
@@ -56,7 +56,7 @@ package struct DirectWriter: ~Copyable {
     filled = 0
   }
 
-  /// All of it to disk.
+  /// Waits until everything is on disk.
   package mutating func sync() throws(SystemCallError) {
     try flush()
     guard fsync(descriptor) == 0 else { throw SystemCallError(code: errno) }
@@ -71,7 +71,7 @@ package struct DirectWriter: ~Copyable {
         if count < 0 && errno == EINTR { continue }
         if count < 0 && errno != EINVAL { throw SystemCallError(code: errno) }
         done += max(0, count)
-        // Not this file system, or a rest that begins between two blocks.
+        // The file system does not support it, or the write ended between two blocks.
         if count <= 0 || done % Self.alignment != 0 { goesDirect = setDirect(false) && false }
       }
     }
@@ -79,7 +79,7 @@ package struct DirectWriter: ~Copyable {
     filled = 0
   }
 
-  /// Writes what is there from a place on.
+  /// Writes the piece from an offset on.
   private func put(_ start: Int) throws(SystemCallError) {
     var done = start
     while done < filled {
@@ -90,7 +90,7 @@ package struct DirectWriter: ~Copyable {
     }
   }
 
-  /// - Returns: whether it is so now
+  /// - Returns: whether the mode could be set
   @discardableResult
   private func setDirect(_ wanted: Bool) -> Bool {
     let flags = fcntl(descriptor, F_GETFL)

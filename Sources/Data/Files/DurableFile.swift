@@ -1,9 +1,9 @@
-// Files that are either whole and on disk, or not there.
+// Files that are either complete and on disk, or not there.
 
 import Digest
 import Glibc
 
-/// What a file holds.
+/// Digest and size of a file's contents.
 package struct FileDigest: Sendable, Equatable {
   /// 64 lower-case hexadecimal digits.
   package let sha256: String
@@ -15,8 +15,8 @@ package struct FileDigest: Sendable, Equatable {
   }
 }
 
-/// A file being written under a temporary name in its folder. `commit` makes it durable and gives
-/// it its name in one step; without it nothing remains.
+/// A file being written under a temporary name in its folder. `commit` makes it durable and renames
+/// it; without that nothing remains.
 package final class DurableFile {
   package let path: String
   private let temporary: String
@@ -25,10 +25,11 @@ package final class DurableFile {
   private var hash: SHA256?
   private var size: Int64 = 0
   private var isCommitted = false
-  /// Known when it is committed, of files that are hashed.
+  /// Known after `commit`, if the file is hashed.
   package private(set) var digest: FileDigest?
 
-  /// - Parameter isHashed: takes the digest beside the writing; nothing may be overwritten then
+  /// - Parameter isHashed: whether the digest is computed during the writing; then nothing may be
+  ///   overwritten
   /// - Throws: `FileError`
   package init(_ path: String, isHashed: Bool = false) throws {
     self.path = path
@@ -56,7 +57,7 @@ package final class DurableFile {
     try bytes.withUnsafeBytes { try write($0) }
   }
 
-  /// Replaces bytes written before, as a header whose content is known at the end.
+  /// Replaces bytes written before, such as a header whose contents are known only at the end.
   /// - Throws: `FileError`
   package func overwrite(_ bytes: [UInt8], at offset: Int) throws {
     precondition(hash == nil, "DurableFile: hashed bytes cannot be overwritten")
@@ -68,7 +69,7 @@ package final class DurableFile {
     }
   }
 
-  /// Data to disk, then the name, then the folder's entry to disk.
+  /// Syncs the file, renames it, then syncs the folder.
   /// - Throws: `FileError`
   package func commit() throws {
     try writing { (writer) throws(SystemCallError) in try writer.flush() }

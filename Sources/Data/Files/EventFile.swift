@@ -1,4 +1,4 @@
-// TensorBoard's event files: records of protocol buffers.
+// TensorBoard's event files: records of protocol buffer messages.
 
 /// Writes scalars for TensorBoard. The file appears under its name when it is committed.
 ///
@@ -8,7 +8,7 @@ package final class EventFile {
   private let file: DurableFile
   private var buffer: [UInt8] = []
 
-  /// - Parameter time: seconds since 1970 at which the log begins
+  /// - Parameter time: start of the log, in seconds since 1970
   /// - Throws: `FileError`
   package init(_ path: String, time: Double) throws {
     file = try DurableFile(path)
@@ -18,9 +18,9 @@ package final class EventFile {
     write(event)
   }
 
-  /// One value of a series.
+  /// Adds one value of a series.
   /// - Parameters:
-  ///   - tag: its name; `/` makes groups
+  ///   - tag: name of the series; `/` makes groups
   ///   - time: seconds since 1970
   package func add(_ tag: String, step: Int64, value: Double, time: Double) throws {
     var scalar = Message()
@@ -55,7 +55,7 @@ package final class EventFile {
     buffer += Self.masked(message.bytes)
   }
 
-  /// `lib/hash/crc32c.h`: rotated and shifted, since a check of data that hold checks is weak.
+  /// `lib/hash/crc32c.h`: rotated and shifted, as a check over data that contain checks is weak.
   private static func masked(_ bytes: [UInt8]) -> [UInt8] {
     let check = CRC32.castagnoli.value(of: bytes)
     let masked = (check >> 15 | check << 17) &+ 0xA282_EAD8
@@ -63,7 +63,7 @@ package final class EventFile {
   }
 }
 
-/// A protocol buffer in its wire format.
+/// A protocol buffer message in wire format.
 private struct Message {
   private(set) var bytes: [UInt8] = []
 

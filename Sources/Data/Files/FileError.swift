@@ -1,14 +1,14 @@
-// What is wrong with a file, in one sentence.
+// Errors of files, in one sentence each.
 
 import Glibc
 
-/// A file that cannot be read or written: names it, what was found and what would be right.
+/// A file that cannot be read or written: names it, the fault, and what would be right.
 package struct FileError: Error, CustomStringConvertible, Equatable {
   package let description: String
 
   package init(_ description: String) { self.description = description }
 
-  /// A failed system call, with the system's own words.
+  /// A failed system call, with the system's message.
   init(_ path: String, _ action: String, code: Int32) {
     description = "\(path): cannot \(action): \(String(cString: strerror(code)))"
   }

@@ -21,7 +21,7 @@ package enum JSONText {
     return json + "\""
   }
 
-  /// A number; what JSON has no number for is the string that PostgreSQL reads as one.
+  /// A number; NaN and infinities become the strings that PostgreSQL reads as numbers.
   package static func number(_ value: Double) -> String {
     if value.isNaN { return "\"NaN\"" }
     if value.isInfinite { return value < 0 ? "\"-Infinity\"" : "\"Infinity\"" }

@@ -1,11 +1,11 @@
-// A file's bytes in memory, read by the system as they are touched.
+// A file's bytes mapped into memory, which the system reads on demand.
 
 import Glibc
 
-/// A read-only mapping of a whole file. Sendable: the bytes never change and nothing else is kept.
+/// A read-only mapping of a whole file. Sendable: neither the bytes nor the object change.
 package final class MappedFile: @unchecked Sendable {
   package let path: String
-  /// The bytes; valid as long as this object lives.
+  /// The bytes; valid while this object lives.
   package let bytes: UnsafeRawBufferPointer
 
   /// - Throws: `FileError`

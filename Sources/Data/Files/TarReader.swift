@@ -4,19 +4,19 @@ import Glibc
 
 /// A file or folder of an archive.
 package struct TarEntry: Sendable, Equatable {
-  /// Parts joined by `/`, without `./`, `..` or a leading `/`.
+  /// Path components joined by `/`, without `./`, `..` or a leading `/`.
   package let name: String
   package let isFolder: Bool
-  /// Bytes of a file's contents.
+  /// Size of a file's contents in bytes.
   package let size: Int
 }
 
 /// Reads an archive once, front to back; nothing is unpacked.
 package final class TarReader {
   private let file: MappedFile
-  /// What messages call the archive.
+  /// Name of the archive in messages.
   private let path: String
-  /// The first byte behind the archive.
+  /// Offset of the first byte after the archive.
   private let end: Int
   private var offset: Int
   private var contents = 0..<0
@@ -26,8 +26,8 @@ package final class TarReader {
   package convenience init(_ path: String) throws { self.init(try MappedFile(path)) }
 
   /// - Parameters:
-  ///   - range: where in the file the archive lies; nil for all of it
-  ///   - path: what messages call it
+  ///   - range: the archive's bytes in the file; nil for all of it
+  ///   - path: name of the archive in messages
   package init(_ file: MappedFile, range: Range<Int>? = nil, called path: String? = nil) {
     self.file = file
     self.path = path ?? file.path
@@ -35,10 +35,10 @@ package final class TarReader {
     end = range?.upperBound ?? file.bytes.count
   }
 
-  /// Where in the archive the contents of the entry that `next` returned last lie.
+  /// The range of the contents of the entry that `next` returned last.
   package var range: Range<Int> { contents }
 
-  /// The bytes of a `range`, in any order and as long as the reader lives.
+  /// The bytes of a `range`, in any order; valid while the reader lives.
   package func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: file.bytes[range])
   }

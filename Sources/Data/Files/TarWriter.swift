@@ -1,4 +1,4 @@
-// Tar archives that depend on names and contents alone, so that equal folders have equal archives.
+// Tar archives that depend only on names and contents, so that equal folders have equal archives.
 
 import Glibc
 
@@ -19,19 +19,19 @@ package struct TarWriter {
   }
 
   /// Appends a folder.
-  /// - Parameter name: as a file's, with `/` at its end
+  /// - Parameter name: like a file's, with `/` at its end
   /// - Throws: `FileError`
   private func append(folder name: String) throws { try writeEntry(name, type: "5", size: 0) }
 
-  /// The end mark; the archive gets its name.
+  /// Writes the end mark and gives the archive its name.
   /// - Throws: `FileError`
   package func commit() throws {
     try file.write([UInt8](repeating: 0, count: 1024))
     try file.commit()
   }
 
-  /// Packs the empty folders, then the files below a folder, both bytewise by path; names beginning
-  /// with a dot are left out.
+  /// Packs the empty folders, then the files below a folder, both sorted bytewise by path, without
+  /// names that begin with a dot.
   /// - Returns: the number of files
   /// - Throws: `FileError`, also on links and other things that are neither file nor folder
   @discardableResult
@@ -48,7 +48,7 @@ package struct TarWriter {
     return names.count
   }
 
-  /// Relative paths of the files below a folder, bytewise sorted; hidden ones are left out.
+  /// Relative paths of the files below a folder, sorted bytewise, without hidden ones.
   /// - Throws: `FileError`
   package static func files(below folder: String) throws -> [String] {
     try contents(below: folder).files

@@ -1,9 +1,9 @@
-// Reading zip archives: APPNOTE.TXT 6.3.10, with ZIP64. Sizes and places come from the central
-// directory alone; local headers may leave them out.
+// Reading zip archives: APPNOTE.TXT 6.3.10, with ZIP64. Sizes and offsets come from the central
+// directory alone, since local headers may lack them.
 
 import CZlib
 
-/// The directory of a zip archive.
+/// The central directory of a zip archive.
 package final class ZipArchive {
   /// A file or folder as the directory describes it.
   package struct Entry: Sendable {
@@ -13,9 +13,9 @@ package final class ZipArchive {
     package let compressedSize: Int
     package let size: Int
     package let crc: UInt32
-    /// Where in the archive its local header lies.
+    /// Offset of its local header in the archive.
     package let header: Int
-    /// A symbolic link of Unix.
+    /// Whether it is a symbolic link of Unix.
     package let isLink: Bool
 
     package init(
@@ -26,14 +26,14 @@ package final class ZipArchive {
       (self.compressedSize, self.size, self.isLink) = (compressedSize, size, isLink)
     }
 
-    /// Bytes of the archive that it takes at least: header, name and data.
+    /// The least range of the archive that it occupies: header, name and data.
     package var extent: Range<Int> { header..<header + 30 + name.utf8.count + compressedSize }
   }
   package let path: String
   package let entries: [Entry]
   private let file: MappedFile
 
-  /// What deflate may make of an entry: it can claim a thousand times its size.
+  /// Largest size of an inflated entry: deflate can expand data a thousandfold.
   private static let mostInflated = 256 << 20
 
   package init(_ file: MappedFile) throws {
@@ -44,9 +44,9 @@ package final class ZipArchive {
     self.entries = entries
   }
 
-  /// Reads the directory entry by entry, so that one of millions need not fit into memory.
-  /// - Parameter name: what messages call the archive
-  /// - Returns: where the directory begins
+  /// Reads the directory entry by entry, so that millions of them need not fit into memory.
+  /// - Parameter name: name of the archive in messages
+  /// - Returns: offset of the directory
   /// - Throws: `FileError`, or what `body` throws
   @discardableResult
   package static func forEachEntry(
@@ -66,7 +66,7 @@ package final class ZipArchive {
     return start
   }
 
-  /// The directory's entry at a place, and where the next begins.
+  /// The directory's entry at an offset, and the offset of the next one.
   private static func entry(of bytes: ByteReader, at: Int) throws -> (Entry, end: Int) {
     let (nameSize, extraSize) = (Int(try bytes.u16(at + 28)), Int(try bytes.u16(at + 30)))
     guard
@@ -74,7 +74,7 @@ package final class ZipArchive {
     else { throw FileError("\(bytes.path): damaged zip: a name at byte \(at) is not UTF-8") }
     var (compressed, size) = (Int(try bytes.u32(at + 20)), Int(try bytes.u32(at + 24)))
     var header = Int(try bytes.u32(at + 42))
-    // ZIP64: fields that are all ones stand in extra field 1, in this order.
+    // ZIP64: fields of all ones are found in extra field 1, in this order.
     var extra = at + 46 + nameSize
     let extraEnd = extra + extraSize
     while extra + 4 <= extraEnd {
@@ -102,7 +102,7 @@ package final class ZipArchive {
         "\(bytes.path): damaged zip: '\(name)' has \(compressed) bytes at \(header), the archive "
           + "\(bytes.bytes.count)")
     }
-    // The upper byte of "made by" 3 is Unix; the upper half of the attributes is then its mode.
+    // If the upper byte of "made by" is 3 (Unix), the upper half of the attributes is the mode.
     let isUnix = try bytes.u16(at + 4) >> 8 == 3
     let kind = try bytes.u32(at + 38) >> 28
     return (
@@ -113,7 +113,7 @@ package final class ZipArchive {
     )
   }
 
-  /// Where the directory begins and how many entries it has.
+  /// Offset of the directory, and its number of entries.
   private static func directory(of bytes: ByteReader) throws -> (start: Int, count: Int) {
     let (path, length) = (bytes.path, bytes.bytes.count)
     // The end record is 22 bytes and a comment of up to 65,535.
@@ -133,7 +133,7 @@ package final class ZipArchive {
       }
       (count, start) = (try bytes.int64(wide + 32), try bytes.int64(wide + 48))
     }
-    // An entry takes 46 bytes at least: no more are believed.
+    // An entry takes at least 46 bytes, so a larger number is not believed.
     guard count <= length / 46 else {
       throw FileError("\(path): damaged zip: \(count) entries in \(length) bytes")
     }
@@ -142,7 +142,7 @@ package final class ZipArchive {
 
   package func entry(_ name: String) -> Entry? { entries.first { $0.name == name } }
 
-  /// The bytes of an entry; a stored one is not copied. Valid as long as the archive lives.
+  /// The bytes of an entry; a stored one is not copied. Valid while the archive lives.
   package func withBytes<T>(
     _ entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> T
   ) throws -> T {
@@ -150,8 +150,8 @@ package final class ZipArchive {
   }
 
   /// - Parameters:
-  ///   - path: what messages call the archive
-  ///   - most: bytes that an entry may inflate to
+  ///   - path: name of the archive in messages
+  ///   - most: largest size of an inflated entry in bytes
   package static func withBytes<T>(
     of entry: Entry, in file: MappedFile, called path: String, most: Int,
     _ body: (UnsafeRawBufferPointer) throws -> T
@@ -176,7 +176,7 @@ package final class ZipArchive {
     }
   }
 
-  /// The bytes of an entry as they lie in the file.
+  /// The bytes of an entry as stored in the file.
   private static func stored(
     _ entry: Entry, in file: MappedFile, _ path: String
   ) throws -> UnsafeRawBufferPointer {
@@ -196,7 +196,7 @@ package final class ZipArchive {
         + "read")
   }
 
-  /// The first bytes of an entry, not more than `count` of them, unchecked.
+  /// The first bytes of an entry, at most `count`, unchecked.
   package func prefix(of entry: Entry, _ count: Int) throws -> [UInt8] {
     let raw = try Self.stored(entry, in: file, path)
     switch entry.method {
@@ -209,7 +209,7 @@ package final class ZipArchive {
   private static func check(
     _ bytes: UnsafeRawBufferPointer, _ entry: Entry, _ path: String
   ) throws {
-    // zlib takes a null pointer for a request of the first value.
+    // zlib returns the initial value for a null pointer.
     var crc = crc32_z(0, nil, 0)
     if !bytes.isEmpty {
       crc = crc32_z(crc, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
@@ -222,13 +222,13 @@ package final class ZipArchive {
   private static func inflate(
     _ raw: UnsafeRawBufferPointer, _ entry: Entry, _ path: String, most: Int
   ) throws -> [UInt8] {
-    // Deflate makes at most 1,032 bytes of one.
+    // Deflate expands a byte to at most 1,032.
     guard entry.size <= most, entry.size / 1033 <= raw.count else {
       throw FileError(
         "\(path): '\(entry.name)' claims \(entry.size) bytes from \(raw.count); at most \(most) are "
           + "read")
     }
-    // One byte more than the claim: an entry that makes more is seen to.
+    // One byte more than claimed, so that a larger entry is noticed.
     let made = try inflated(raw, entry, path, into: entry.size + 1)
     guard made.isWhole, made.bytes.count == entry.size else {
       throw FileError("\(path): damaged zip: '\(entry.name)' does not inflate to its size")
@@ -236,7 +236,7 @@ package final class ZipArchive {
     return made.bytes
   }
 
-  /// What deflate makes of bytes, as far as there is room, and whether that is all.
+  /// Inflates as many bytes as there is room for, and says whether these are all.
   private static func inflated(
     _ raw: UnsafeRawBufferPointer, _ entry: Entry, _ path: String, into room: Int
   ) throws -> (bytes: [UInt8], isWhole: Bool) {

@@ -1,11 +1,11 @@
-// What a zip archive from anywhere holds.
+// Lists the contents of an untrusted zip archive.
 
 extension ZipArchive {
-  /// Calls `found` with every file and, without an entry, every folder, under names that were checked.
+  /// Calls `found` for every file and, without an entry, for every folder, with checked names.
   ///
-  /// No two entries share bytes: a zip of many entries over the same bytes grows without bounds when
-  /// it is read (Fifield 2019, "A better zip bomb").
-  /// - Parameter title: what messages call the archive
+  /// No two entries may share bytes: a zip of many entries over the same bytes grows without bounds
+  /// when it is read (Fifield 2019, "A better zip bomb").
+  /// - Parameter title: name of the archive in messages
   /// - Throws: `FileError` on damage, names that leave the archive, links and foreign methods
   package static func forEachFile(
     of file: MappedFile, called title: String, _ found: (String, Entry?) throws -> Void

@@ -2,7 +2,7 @@
 
 import Tensor
 
-/// From bytes to numbers in [-1, 1], cropped and flipped at random where asked for.
+/// Turns bytes into numbers in [-1, 1], cropped and flipped at random if wanted.
 package struct Augmentation: Sendable {
   /// Smallest and largest side of the window relative to the image's; nil for the whole image.
   package let crop: ClosedRange<Double>?
@@ -17,7 +17,7 @@ package struct Augmentation: Sendable {
   /// Writes one image as numbers x / 127.5 - 1.
   /// - Parameters:
   ///   - bytes, out: [size, size, channels]
-  ///   - step, place: of the image in training, the counter of its random numbers
+  ///   - step, place: step and position in its batch, the counter of the image's random numbers
   package func apply(
     _ bytes: UnsafeRawBufferPointer, size: Int, channels: Int, step: Int, place: Int,
     into out: UnsafeMutableBufferPointer<Float>
@@ -66,7 +66,7 @@ package struct Augmentation: Sendable {
   /// Each byte as a number in [-1, 1].
   private static let number = (0...255).map { Float(Double($0) / 127.5 - 1) }
 
-  /// Source pixels and the weight of the second for each target pixel: half-pixel centres,
+  /// For each target pixel, its two source pixels and the weight of the second: half-pixel centres,
   /// coordinates clamped to the window.
   private static func taps(side: Int, size: Int) -> [(low: Int, high: Int, part: Double)] {
     (0..<size).map { i in

@@ -1,23 +1,24 @@
-// Which image is where in which batch: model.md section 6.
+// The order of images in batches: model.md section 6.
 
 import Tensor
 
-/// The endless stream of image numbers: each epoch is a permutation of its own, a function of seed
-/// and epoch alone.
+/// The endless stream of image numbers. Each epoch is a permutation of its own, which depends only
+/// on seed and epoch.
 package struct DataOrder {
   private let count: Int
   private let random: Philox
   private var epoch = -1
   private var permutation: [Int] = []
 
-  /// - Parameter count: images of the data set
+  /// - Parameter count: number of images in the data set
   package init(count: Int, seed: UInt64) {
     precondition(count > 0, "DataOrder: a data set without images")
     self.count = count
     random = Philox(seed: seed)
   }
 
-  /// Numbers of the images of a step; place b is number step * batch + b of the stream.
+  /// Numbers of the images of a step; position b of the batch is number step * batch + b of the
+  /// stream.
   package mutating func images(step: Int, batch: Int) -> [Int] {
     (0..<batch).map { place in
       let number = step * batch + place

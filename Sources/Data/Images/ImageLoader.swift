@@ -1,4 +1,4 @@
-// Batches of a training run.
+// Loads the batches of a training run.
 
 /// The images of one training step.
 package struct ImageBatch: Sendable {
@@ -10,7 +10,7 @@ package struct ImageBatch: Sendable {
   package let pixels: [Float]
 }
 
-/// Assembles batches: a function of data set, seed, step and settings alone.
+/// Assembles batches, which depend only on data set, seed, step and settings.
 package struct ImageLoader {
   private let dataSet: PackedDataSet
   private let augmentation: Augmentation

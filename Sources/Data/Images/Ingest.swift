@@ -1,4 +1,4 @@
-// From archives of images to packed data sets: pipeline.md section 8.
+// Makes packed data sets from archives of images: pipeline.md section 8.
 
 import CResampling
 import Files
@@ -6,16 +6,17 @@ import Raster
 
 package enum Ingest {
   package struct Options: Sendable {
-    /// Side of the square images, pixels.
+    /// Side of the square images in pixels.
     package let size: Int
     /// 1 (gray) or 3 (RGB).
     package let channels: Int
-    /// Broken images that may be left out.
+    /// Number of broken images that may be left out.
     package let skipLimit: Int
-    /// Only what lies below this folder of the archives, parts joined by `/`; empty for all.
+    /// Folder of the archives, components joined by `/`, to which reading is limited; empty for
+    /// all.
     package var folder = ""
     package var validation = Validation.none
-    /// Which threads decode changes no byte of the result.
+    /// Number of threads that decode; the result is the same bytes for any number.
     package var threads = 1
 
     package init(size: Int, channels: Int, skipLimit: Int = 0) {
@@ -24,16 +25,16 @@ package enum Ingest {
     }
   }
 
-  /// Which images are held out.
+  /// The images that are held out.
   package enum Validation: Sendable, Equatable {
     case none
-    /// Of each class every n-th image.
+    /// Every n-th image of each class.
     case every(Int)
-    /// Of each class a share of the images, as evenly spread as can be.
+    /// A share of each class, spread evenly.
     case share(Double)
-    /// What lies below this folder of the archives.
+    /// All images below this folder of the archives.
     case folder(String)
-    /// What the last archives hold, below a folder of them or all.
+    /// The images of the last archives, below a folder of these or all.
     case archives(Int, folder: String)
 
     /// Whether image `i` of a class is held out, counted from 0 in the order of the data set.
@@ -47,7 +48,7 @@ package enum Ingest {
     }
   }
 
-  /// What became of one image.
+  /// The result of one image.
   package enum Outcome: Sendable, Equatable {
     /// [size, size, channels]
     case pixels([UInt8])
@@ -55,7 +56,7 @@ package enum Ingest {
   }
 }
 
-/// An import under way: what of it is done may be written down and replayed by another process.
+/// An import in progress; its results so far can be saved and replayed by another process.
 package final class IngestJob {
   private let title: String
   private let options: Ingest.Options
@@ -63,15 +64,15 @@ package final class IngestJob {
   private let training: PackedDataSetWriter
   private let validation: PackedDataSetWriter?
   private var report: IngestReport
-  /// Images of the class that was met last, counted as the split counts them.
+  /// Number of images so far of the class met last, as counted for the split.
   private var place = (label: Int32(-2), count: 0)
-  /// Images that are done.
+  /// Number of images done.
   package private(set) var done = 0
 
   /// Lists the images of the archives and begins the packed files.
   /// - Parameters:
-  ///   - sources: read as one source
-  ///   - path: the packed file; the held-out images lie beside it at `validationPath`
+  ///   - sources: archives that are read as one source
+  ///   - path: the packed file; the held-out images go to `validationPath` beside it
   /// - Throws: `FileError`; nothing is visible then
   package init(
     _ sources: [SourceArchive], to path: String, validationPath: String, options: Ingest.Options
@@ -90,11 +91,11 @@ package final class IngestJob {
       : nil
   }
 
-  /// Images of the source.
+  /// Number of images in the source.
   package var total: Int { index.images.count }
 
   /// Decodes and packs the images up to `end`; `progress` may throw to stop.
-  /// - Parameter finished: called with every image that is done, in order
+  /// - Parameter finished: called with the result of every image, in order
   /// - Throws: `FileError`, or what the functions throw
   package func run(
     to end: Int, progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in },
@@ -110,8 +111,8 @@ package final class IngestJob {
     }
   }
 
-  /// Takes in what another process has made of the next image.
-  /// - Throws: `FileError` where too many are broken
+  /// Adds another process's result of the next image.
+  /// - Throws: `FileError` if too many images are broken
   package func take(_ outcome: Ingest.Outcome) throws {
     let image = index.images[done]
     if image.label != place.label { place = (image.label, 0) }
@@ -195,11 +196,11 @@ package final class IngestJob {
 }
 
 extension Ingest {
-  /// Makes decoding faster in the whole process, which keeps the memory that it frees.
+  /// Makes decoding faster, for the whole process, by keeping freed memory.
   package static func keepMemory() { keep_freed_memory() }
 
-  /// The whole import in one go.
-  /// - Parameter progress: images done and their number; may throw to stop
+  /// Runs a whole import.
+  /// - Parameter progress: called with the images done and their number; may throw to stop
   /// - Throws: `FileError`, or what `progress` throws; nothing is written then
   package static func run(
     source: String, to path: String, options: Options,

@@ -1,7 +1,7 @@
-// What an import has made of a range of images, for a process that goes on from there.
+// The results of an import for a range of images, from which another process can continue.
 //
-// Little-endian: "PRAPART1", u32 bytes of an image, u64 first, u64 end; then for each image a byte 1 and
-// its pixels, or a byte 0, u32 bytes of a reason, and the reason.
+// Little-endian: "PRAPART1", u32 bytes per image, u64 first, u64 end; then for each image a byte 1
+// and its pixels, or a byte 0, u32 bytes of a reason, and the reason.
 
 import Files
 
@@ -16,7 +16,7 @@ package final class IngestPartWriter {
   private var count = 0
 
   /// - Parameters:
-  ///   - imageBytes: of one image's pixels
+  ///   - imageBytes: size of one image's pixels
   ///   - first: number of the first image
   /// - Throws: `FileError`
   package init(_ path: String, imageBytes: Int, first: Int) throws {
@@ -51,7 +51,7 @@ package final class IngestPartWriter {
 }
 
 extension IngestJob {
-  /// Takes in what another process wrote down, which must go on where this one stands.
+  /// Adds the results saved by another process, which must begin where this one stands.
   /// - Throws: `FileError`
   package func replay(part path: String, imageBytes: Int) throws {
     let file = try MappedFile(path)

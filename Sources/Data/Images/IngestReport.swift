@@ -1,11 +1,11 @@
-// What an import made, and what it left out.
+// The results of an import, and the images that it left out.
 
 import Files
 
 /// One packed file of an import.
 package struct IngestedSplit: Sendable, Equatable {
   package internal(set) var images = 0
-  /// Imported images by number of the class.
+  /// Number of images by number of the class.
   package internal(set) var byClass: [Int]
   package internal(set) var fingerprint = ""
 }
@@ -19,14 +19,14 @@ package struct IngestReport: Sendable, Equatable {
   package let layout: SourceLayout
   /// Names of the classes by number.
   package let classes: [String]
-  /// What training sees.
+  /// The images for training.
   package internal(set) var training: IngestedSplit
-  /// What was held out, where a split was asked for.
+  /// The images held out, if a split was asked for.
   package internal(set) var validation: IngestedSplit?
-  /// Broken images; the first thousand of them.
+  /// Broken images, at most the first thousand.
   package internal(set) var skipped: [Skipped] = []
   package internal(set) var skippedCount = 0
-  /// Files that are no images of a class, hidden ones, and those outside the folders asked for.
+  /// Files that are no images of a class, hidden files, and files outside the chosen folders.
   package let ignored: CappedNames
 
   init(layout: SourceLayout, classes: [String], hasValidation: Bool, ignored: CappedNames) {

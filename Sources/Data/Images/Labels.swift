@@ -1,4 +1,4 @@
-// Labels as files beside the images say them.
+// Labels in files beside the images.
 
 import Files
 import FoundationEssentials
@@ -10,11 +10,11 @@ enum SampleLabel {
     let cls: Int?
   }
 
-  /// Larger descriptions than any image's.
+  /// Larger than any image's description.
   private static let mostBytes = 1 << 20
 
-  /// - Parameter path: what messages call the file
-  /// - Returns: nil where a JSON object has no number under `label` or `cls`
+  /// - Parameter path: name of the file in messages
+  /// - Returns: nil if a JSON object has no number under `label` or `cls`
   /// - Throws: `FileError`
   static func read(_ bytes: UnsafeRawBufferPointer, isJSON: Bool, path: String) throws -> Int32? {
     guard bytes.count <= mostBytes else {
@@ -40,7 +40,8 @@ enum SampleLabel {
 
 /// EDM's `dataset.json`: {"labels": [["00000/img00000000.png", 6], ...]}, or null for no labels.
 ///
-/// NVlabs/edm, training/dataset.py. Read piece by piece: that of ImageNet has 1.3 million entries.
+/// NVlabs/edm, training/dataset.py. Read piece by piece, as that of ImageNet has 1.3 million
+/// entries.
 struct EDMLabels {
   private let bytes: UnsafeRawBufferPointer
   private let path: String
@@ -107,7 +108,7 @@ struct EDMLabels {
     return true
   }
 
-  /// A string; its escapes by the decoder that everybody uses.
+  /// A string, whose escapes the general JSON decoder reads.
   private mutating func text() throws -> String {
     guard peek() == UInt8(ascii: "\"") else { throw wrong("no string") }
     let start = at

@@ -1,12 +1,12 @@
-// Is a model copying? The nearest training images of its samples.
+// The nearest training images of samples, which show whether a model copies.
 //
-// Small sets are memorised: then samples are good and worth nothing.
+// A model memorizes a small data set: its samples are then good, and worth nothing.
 
-/// Images made comparable: averaged over cells, so that a shift by a pixel or a little noise counts for
-/// little. Plain pixels would mostly compare edges; learnt or random features would say nothing that an
-/// eye can check in the picture.
+/// Images made comparable by averaging over cells, so that a shift by a pixel or a little noise
+/// hardly counts. Plain pixels would mostly compare edges; learnt or random features would say
+/// nothing that an eye can check in the picture.
 package struct NeighbourIndex: Sendable {
-  /// Cells of a side, at most: each is the mean of as many pixels, a box blur of the same width.
+  /// Largest number of cells along a side. Each is the mean of its pixels, a box blur.
   private static let mostCells = 16
 
   private let side: Int
@@ -16,7 +16,7 @@ package struct NeighbourIndex: Sendable {
   private let length: Int
   package let count: Int
 
-  /// - Parameter data: images of at least one
+  /// - Parameter data: holds at least one image
   package init(_ data: PackedDataSet) {
     side = Self.cells(of: data.size)
     channels = data.channels
@@ -34,10 +34,10 @@ package struct NeighbourIndex: Sendable {
     package let distance: Double
   }
 
-  /// The `k` nearest, nearest first, ties by number.
+  /// The `k` nearest training images, nearest first, ties by number.
   /// - Parameters:
-  ///   - data, image: what they are near to; of the size of the indexed images
-  ///   - isOneOfThem: leaves the image itself out
+  ///   - data, image: the image compared, of the size of the indexed images
+  ///   - isOneOfThem: whether to leave out the image itself
   package func nearest(
     _ k: Int, to image: Int, of data: PackedDataSet, isOneOfThem: Bool = false
   ) -> [Neighbour] {
@@ -61,7 +61,7 @@ package struct NeighbourIndex: Sendable {
       wanted.withUnsafeBufferPointer { wanted in
         let start = other * length
         var sum = 0
-        // Parts that cannot overflow 32 bits: 255 squared times 16,384.
+        // In parts that cannot overflow 32 bits: 255 squared times 16,384.
         var i = 0
         while i < length {
           let end = min(i + 16_384, length)
@@ -107,26 +107,27 @@ package struct NeighbourIndex: Sendable {
   }
 }
 
-/// How near samples are to the training images, beside how near those are to each other.
+/// Distances of samples to the training images, compared with those between training images.
 package struct CopyReport: Sendable {
-  /// Of each sample the nearest training images.
+  /// The nearest training images of each sample.
   package let neighbours: [[NeighbourIndex.Neighbour]]
-  /// Distance below which an image counts as a near-duplicate: the first percentile of the distances of
-  /// training images to their nearest other one. Nearer to one than 99 of 100 real images are.
+  /// Distance below which an image counts as a near-duplicate: the first percentile of the training
+  /// images' distances to their nearest other one, so that 99 of 100 real images are farther away.
   package let threshold: Double
-  /// Share of samples nearer than that.
+  /// Share of samples nearer than the threshold.
   package let share: Double
-  /// The same of images that were held out; nil without any. What a model that copies nothing has.
+  /// The same share of images that were held out; nil without any. A model that copies nothing has
+  /// about this share.
   package let heldOutShare: Double?
 
-  /// Training images whose nearest other one says what is near.
+  /// Largest number of training images from which the threshold is computed.
   private static let mostCalibrated = 2_000
   private static let mostHeldOut = 2_000
 
   /// - Parameters:
-  ///   - samples: all of the data set's size
-  ///   - progress: images compared and their number; may throw to stop
-  /// - Throws: what `progress` throws
+  ///   - samples: of the same size as the data set's images
+  ///   - progress: called with the images compared and their number; may throw to stop
+  /// - Throws: the error that `progress` throws
   package init(
     samples: [(data: PackedDataSet, image: Int)], training: PackedDataSet, heldOut: PackedDataSet?,
     k: Int, threads: Int, progress: (_ done: Int, _ total: Int) throws -> Void
@@ -150,7 +151,7 @@ package struct CopyReport: Sendable {
       return found
     }
 
-    // Evenly spread over the classes, which lie one after the other.
+    // Evenly spread, since images are sorted by class.
     let among = try run(calibrated) {
       index.nearest(1, to: $0 * training.count / calibrated, of: training, isOneOfThem: true)
     }

@@ -1,15 +1,15 @@
-// Work on many elements by several threads, handed over in order.
+// Parallel work whose results are consumed in order.
 
 import Glibc
 
-/// Elements that threads compute and one thread takes, first to last, whoever finished first.
+/// Several threads compute elements; one thread takes them in order, whichever is finished first.
 enum OrderedWork {
-  /// Elements that may be ready before their turn, for each thread.
+  /// Largest number of elements per thread that are computed ahead of their turn.
   private static let ahead = 8
 
   /// Calls `consume` with `compute(i)` for every i, in order and on the calling thread; `compute` runs on
   /// `threads` other threads, or on this one where one thread is asked for.
-  /// - Throws: what `consume` throws; the threads have ended then
+  /// - Throws: the error of `consume`, when the threads have ended
   static func run<Element: Sendable>(
     _ range: Range<Int>, threads: Int, compute: @escaping @Sendable (Int) -> Element,
     consume: (Int, Element) throws -> Void

@@ -13,16 +13,16 @@ private let headerSize = 128
 /// A data set that is ready for training.
 package final class PackedDataSet: Sendable {
   package let path: String
-  /// Side of the square images, pixels.
+  /// Side of the square images in pixels.
   package let size: Int
   package let channels: Int
-  /// Images.
+  /// Number of images.
   package let count: Int
   /// Names of the classes by number.
   package let classes: [String]
   /// SHA-256 over sizes, names, labels and pixels, 64 hexadecimal digits.
   package let fingerprint: String
-  /// Classes of the images by number.
+  /// Number of each image's class.
   package let labels: [Int]
   private let file: MappedFile
 
@@ -80,7 +80,7 @@ package final class PackedDataSet: Sendable {
   }
 
   /// Computes the fingerprint again.
-  /// - Throws: `FileError` where the contents are not what was written
+  /// - Throws: `FileError` if the contents are not those that were written
   package func verify() throws {
     var digest = fingerprintStart(size: size, channels: channels)
     digest.update(file.bytesAfter(headerSize))
@@ -90,7 +90,7 @@ package final class PackedDataSet: Sendable {
   }
 }
 
-/// Writes a packed data set image by image; labels may be known at the end only.
+/// Writes a packed data set image by image; the names of the classes are needed only at the end.
 package final class PackedDataSetWriter {
   private let file: DurableFile
   private let size: Int

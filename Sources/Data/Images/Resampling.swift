@@ -1,4 +1,4 @@
-// Resizing as Pillow does it, to the bit, and the centre crop of the ADM evaluation.
+// Resizing with the same bits as Pillow, and the centre crop of the ADM evaluation.
 //
 // Pillow, src/libImaging/Resample.c: weights in float64, pixels in integers of 22 fraction bits.
 
@@ -10,7 +10,7 @@ enum ResamplingFilter {
   case box
   case bicubic
 
-  /// Half the filter's width, in source pixels at scale one.
+  /// Half the filter's width in source pixels, at scale 1.
   var support: Double {
     switch self {
     case .box: 0.5
@@ -31,16 +31,16 @@ enum ResamplingFilter {
   }
 }
 
-/// Weights of one axis for some of its outputs: output `i` is the sum over `count[i]` inputs from
-/// `first[i]`.
+/// Weights of one axis for some of its outputs: output `i` is a weighted sum of `count[i]` inputs
+/// from `first[i]` on.
 private struct AxisWeights {
   private(set) var first: [Int32] = []
   private(set) var count: [Int32] = []
-  /// [outputs, most], zeros behind each row's end.
+  /// [outputs, most], with zeros at each row's end.
   private(set) var weights: [Int32] = []
   private let most: Int
 
-  /// - Parameter wanted: the outputs, among 0..<target
+  /// - Parameter wanted: the range of outputs, within 0..<target
   init(from source: Int, to target: Int, _ filter: ResamplingFilter, wanted: Range<Int>) {
     let scale = Double(source) / Double(target)
     let filterScale = max(scale, 1)
@@ -68,7 +68,7 @@ private struct AxisWeights {
   /// The inputs that any output needs.
   var inputs: Range<Int> { Int(first[0])..<Int(first.last! + count.last!) }
 
-  /// - Parameter offset: number of the first input that is there
+  /// - Parameter offset: number of the first input that is present
   func with<T>(offset: Int, _ body: (resampling_axis) -> T) -> T {
     let moved = first.map { $0 - Int32(offset) }
     return moved.withUnsafeBufferPointer { first in
@@ -85,16 +85,17 @@ private struct AxisWeights {
 }
 
 extension Picture {
-  /// Pillow's `resize`, and of its result a part: rows first, then columns, 8 bits between.
+  /// Pillow's `resize`, computed for a part of its result: rows first, then columns, with 8 bits in
+  /// between.
   /// - Parameters:
-  ///   - columns, rows: the part of the resized picture that is wanted
+  ///   - columns, rows: the wanted part of the resized picture
   func resized(
     width: Int, height: Int, _ filter: ResamplingFilter, columns: Range<Int>, rows: Range<Int>
   ) -> Picture {
     let vertical =
       height == self.height
       ? nil : AxisWeights(from: self.height, to: height, filter, wanted: rows)
-    // The rows that the vertical pass needs, or where there is none those that are wanted.
+    // The rows that the vertical pass needs; without such a pass the wanted ones.
     let needed = vertical?.inputs ?? rows
     let horizontal =
       width == self.width
@@ -152,7 +153,8 @@ extension Picture {
     return Picture(width: columns.count, height: rows.count, channels: channels, pixels: out)
   }
 
-  /// The centre as a square of side `size`: halved by boxes while twice as large, then bicubic.
+  /// The centre as a square of side `size`: halved by box filters while twice as large, then
+  /// bicubic.
   ///
   /// openai/guided-diffusion, guided_diffusion/image_datasets.py, `center_crop_arr`.
   package func centerCropped(to size: Int) -> Picture {

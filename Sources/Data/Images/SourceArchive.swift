@@ -1,12 +1,13 @@
-// A file of images as it lies on the disk: a tar or a zip.
+// A file of images on disk: a tar or a zip.
 
 import Files
 
-/// An archive and what messages call it.
+/// An archive and its name in messages.
 package struct SourceArchive: Sendable {
   package let path: String
   package let name: String
-  /// What its names are taken to lie below, parts joined by `/`: one of many shards is a folder.
+  /// Folder, components joined by `/`, in which its names are taken to lie: a shard may stand for a
+  /// folder.
   package let folder: String
 
   package init(path: String, name: String? = nil, folder: String = "") {
@@ -14,21 +15,21 @@ package struct SourceArchive: Sendable {
   }
 }
 
-/// Where the bytes of a file lie in an archive.
+/// The position of a file's bytes in an archive.
 struct StoredFile {
   /// Number of the archive.
   let archive: Int
-  /// In a tar the first byte, in a zip the local header.
+  /// Offset of the first byte in a tar, of the local header in a zip.
   let place: Int
-  /// Bytes in the archive.
+  /// Size in the archive, in bytes.
   let stored: Int
-  /// Bytes of the file.
+  /// Size of the file, in bytes.
   let size: Int
   let crc: UInt32
   let method: Method
 
   enum Method: UInt8 {
-    /// As they are: a tar's.
+    /// Not compressed, as in a tar.
     case plain
     case zipStored
     case zipDeflated
@@ -39,10 +40,10 @@ struct StoredFile {
 struct OpenArchives {
   private let files: [MappedFile]
   let names: [String]
-  /// What each archive's names are taken to lie below.
+  /// Folder in which each archive's names are taken to lie.
   let folders: [[String]]
 
-  /// Larger than any photograph's file; what deflate may make of an entry.
+  /// Larger than any photograph's file, and the limit of an inflated entry.
   private static let mostFileBytes = 1 << 28
 
   /// - Throws: `FileError`
@@ -67,7 +68,7 @@ struct OpenArchives {
     }
   }
 
-  /// Calls `found` with what a tar within a tar holds.
+  /// Calls `found` with every file and folder of a tar within a tar.
   func visit(inTar file: StoredFile, called name: String, _ found: (Item) throws -> Void) throws {
     let reader = TarReader(
       files[file.archive], range: file.place..<file.place + file.stored,
@@ -76,7 +77,7 @@ struct OpenArchives {
   }
 
   /// The bytes of a file.
-  /// - Throws: `FileError` where they are not what the archive promises
+  /// - Throws: `FileError` if they are not what the archive promises
   func withBytes<T>(
     _ file: StoredFile, called name: String, _ body: (UnsafeRawBufferPointer) throws -> T
   ) throws -> T {

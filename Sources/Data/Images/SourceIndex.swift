@@ -1,10 +1,10 @@
-// The images of a source in the order of their numbers, whatever its layout.
+// The images of a source in the order of their numbers, for any layout.
 //
-// For each image some 70 bytes and its name are kept; pixels are read when it is their turn.
+// About 70 bytes and the name are kept per image; pixels are read when needed.
 
 import Files
 
-/// How a source says which class an image belongs to.
+/// The way in which a source gives the class of an image.
 package enum SourceLayout: String, Sendable {
   /// The first folder is the class; a tar within the tar counts as a folder (ILSVRC).
   case folders
@@ -14,14 +14,14 @@ package enum SourceLayout: String, Sendable {
   case edm
 }
 
-/// What an archive or a folder of it is for.
+/// Use of an archive, or of a folder in it, for training or validation.
 struct SplitRule {
   let archives: Range<Int>
   /// Names below this folder belong to it; empty for all.
   let folder: [String]
   let isValidation: Bool
 
-  /// The parts below the folder; nil for a name that is not.
+  /// The components below the folder; nil for a name outside it.
   func below(_ parts: [String], archive: Int) -> [String]? {
     guard archives.contains(archive), parts.starts(with: folder) else { return nil }
     return Array(parts[folder.count...])
@@ -32,26 +32,26 @@ struct SplitRule {
 struct SourceIndex {
   struct Image {
     fileprivate(set) var name: Range<Int>
-    /// Negative where the source does not say.
+    /// Negative if the source does not say.
     fileprivate(set) var label: Int32
     fileprivate(set) var isValidation: Bool
     fileprivate let file: StoredFile
-    /// Whether a file beside it says its label.
+    /// Whether a file beside it gives its label.
     fileprivate var isLabelled = false
-    /// Whether the name's first dot begins its ending: WebDataset's other pictures, such as
-    /// `1.mask.png`, have more.
+    /// Whether the name's first dot begins its extension: WebDataset's other pictures, such as
+    /// `1.mask.png`, have more dots.
     fileprivate let isPlain: Bool
   }
 
   private(set) var images: [Image] = []
   private(set) var classes: [String] = []
   private(set) var layout = SourceLayout.folders
-  /// Files that are no images of a class; names of the first of them.
+  /// Files that are no images of a class, with the names of the first ones.
   private(set) var ignored = CappedNames()
   private var names: [UInt8] = []
   private let archives: OpenArchives
 
-  /// Numbers of classes must be below: each is a name in the data set.
+  /// Class numbers must be below this: each is a name in the data set.
   static let mostClasses = 100_000
 
   /// - Throws: `FileError`
@@ -121,7 +121,7 @@ struct SourceIndex {
         guard label < Self.mostClasses else {
           throw FileError("\(title): dataset.json: class \(label) of '\(name)' is too large")
         }
-        // A name without an image may be one of a folder that was not asked for.
+        // A name without an image may belong to a folder that was not asked for.
         var i = place(of: name)
         while i < images.count, names[images[i].name].elementsEqual(name.utf8) {
           images[i].label = Int32(label)
@@ -143,7 +143,7 @@ struct SourceIndex {
     }
   }
 
-  /// The first image that is not before a name, among images sorted by name.
+  /// Index of the first image whose name is not below a given one, among images sorted by name.
   private func place(of name: String) -> Int {
     var (low, high) = (0, images.count)
     while low < high {
@@ -157,7 +157,7 @@ struct SourceIndex {
     return low
   }
 
-  /// By class, then bytewise by path: model.md section 6.
+  /// Sorts by class, then bytewise by path: model.md section 6.
   private mutating func sort() throws {
     let twice = names.withUnsafeBufferPointer { names -> Image? in
       func isBefore(_ a: Image, _ b: Image) -> Bool {
@@ -174,7 +174,7 @@ struct SourceIndex {
     }
   }
 
-  /// Goes through the archives once.
+  /// Lists the archives in one pass.
   private struct Lister {
     let archives: OpenArchives
     let rules: [SplitRule]
@@ -187,7 +187,7 @@ struct SourceIndex {
     private var numbers: [String: Int32] = [:]
     private var sample = Sample()
 
-    /// Neighbouring files whose names are equal up to the first dot.
+    /// Adjacent files whose names are equal up to the first dot.
     private struct Sample {
       var archive = 0
       var key = ""
@@ -289,9 +289,9 @@ struct SourceIndex {
   private typealias Item = OpenArchives.Item
 }
 
-/// Names of which there may be millions.
+/// A list of names, of which there may be millions; only the first are kept.
 package struct CappedNames: Sendable, Equatable {
-  /// How many names are kept.
+  /// Number of names that are kept.
   static let most = 1000
   package private(set) var first: [String] = []
   package private(set) var count = 0

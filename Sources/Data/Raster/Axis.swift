@@ -2,13 +2,13 @@
 
 import Glibc
 
-/// A range of numbers laid over a range of pixels.
+/// Maps a range of numbers to a range of pixels.
 struct Axis {
   let range: ClosedRange<Double>
   let pixels: (from: Double, to: Double)
   let isLogarithmic: Bool
 
-  /// A range that holds the values with a little room; never empty.
+  /// A range that holds the values with a small margin; never empty.
   init(
     _ values: [Double], pixels: (from: Double, to: Double), isLogarithmic: Bool, room: Double
   ) {
@@ -31,7 +31,7 @@ struct Axis {
     return pixels.from + part * (pixels.to - pixels.from)
   }
 
-  /// About `count` round values within the range, with their texts.
+  /// About `count` round values within the range, with their labels.
   func ticks(_ count: Int) -> [(value: Double, text: String)] {
     if isLogarithmic, range.upperBound - range.lowerBound >= 1 {
       let wide = range.upperBound - range.lowerBound > 3

@@ -10,7 +10,7 @@ struct Colour: Equatable {
     (red, green, blue) = (UInt8(hex >> 16 & 255), UInt8(hex >> 8 & 255), UInt8(hex & 255))
   }
 
-  /// - Parameter share: of the other colour, 0 to 1
+  /// - Parameter share: share of the other colour, 0 to 1
   func mixed(with other: Colour, _ share: Double) -> Colour {
     func mix(_ a: UInt8, _ b: UInt8) -> UInt32 {
       UInt32((Double(a) * (1 - share) + Double(b) * share).rounded())
@@ -42,7 +42,7 @@ struct Canvas {
 
   var picture: Picture { Picture(width: width, height: height, channels: 3, pixels: pixels) }
 
-  /// A line through points with round ends, blended once however often it crosses itself.
+  /// Draws a line with round ends through points, blended once however often it crosses itself.
   mutating func stroke(
     _ points: [(x: Double, y: Double)], width lineWidth: Double, _ colour: Colour,
     opacity: Double = 1
@@ -68,7 +68,7 @@ struct Canvas {
     }
   }
 
-  /// Letters of a height; `x` is their left edge, `y` their baseline.
+  /// Draws letters of a given height; `x` is their left edge, `y` their baseline.
   mutating func letters(
     _ text: String, x: Double, y: Double, size: Double, _ colour: Colour, isBold: Bool
   ) {

@@ -6,7 +6,7 @@ package struct Chart: Sendable {
   package struct Series: Sendable {
     package let name: String
     package let points: [(x: Double, y: Double)]
-    /// Weight of what was before in a moving average, 0 to below 1; the curve itself is then faint.
+    /// Weight of the past in a moving average, from 0 to below 1; the curve itself is then faint.
     package let smoothing: Double
 
     package init(name: String, points: [(x: Double, y: Double)], smoothing: Double = 0) {
@@ -18,8 +18,8 @@ package struct Chart: Sendable {
 
     var isSmoothed: Bool { smoothing > 0 }
 
-    /// a = s a + (1 - s) y, divided by 1 - sⁿ so that the beginning is not drawn to zero, as
-    /// TensorBoard smooths; values that are not finite stay gaps.
+    /// a = s a + (1 - s) y, divided by 1 - sⁿ so that the start is not pulled to zero, as in
+    /// TensorBoard; values that are not finite leave gaps.
     package var smoothed: [(x: Double, y: Double)] {
       var average = 0.0
       var weight = 1.0

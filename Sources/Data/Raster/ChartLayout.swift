@@ -1,11 +1,11 @@
-// Where the parts of a chart are.
+// The layout of a chart.
 
-/// What a chart is drawn from, the same for SVG and pictures.
+/// The shapes that a chart consists of, the same for SVG and pictures.
 enum Shape {
   enum Anchor: String {
     case start, middle, end
 
-    /// The part of the text left of its point.
+    /// The share of the text's width that lies left of its point.
     var part: Double {
       switch self {
       case .start: 0
@@ -25,13 +25,13 @@ private let ink = Colour(0x1F2328)
 private let faint = Colour(0x59636E)
 private let rule = Colour(0xE4E7EB)
 
-/// Distinct for readers who do not tell red from green: Okabe and Ito 2008, without the yellow.
+/// Distinguishable without telling red from green: Okabe and Ito 2008, without the yellow.
 private let palette = [
   Colour(0x0072B2), Colour(0xD55E00), Colour(0x009E73), Colour(0xCC79A7), Colour(0x56B4E9),
   Colour(0xE69F00), Colour(0x6F4E9C), Colour(0x444444),
 ]
 
-/// Of the i-th curve: after all colours of the palette come darker ones, then lighter ones.
+/// Colour of the i-th curve: after the palette come darker colours, then lighter ones.
 private func colour(_ i: Int) -> Colour {
   let base = palette[i % palette.count]
   switch i / palette.count % 3 {
@@ -42,7 +42,8 @@ private func colour(_ i: Int) -> Colour {
 }
 
 extension Chart {
-  /// The legend is in the upper right corner where no curve is, beside the axes otherwise.
+  /// The chart with its legend in the upper right corner if no curve is there, otherwise beside the
+  /// axes.
   func shapes() -> [Shape] {
     guard series.count > 1 else { return shapes(legendWidth: 0) }
     return isCornerFree() ? shapes(legendWidth: 0) : shapes(legendWidth: legendWidth + 16)
@@ -52,7 +53,7 @@ extension Chart {
     let corner = Double(width) - 24 - legendWidth - 8
     let end = Double(legendNames.count) * 20 + 16 + top
     return !shapes(legendWidth: 0).contains { shape in
-      // Curves alone are not opaque.
+      // Only curves are not opaque.
       guard case .line(let points, _, _, let opacity) = shape, opacity < 1 else { return false }
       return points.contains { $0.x >= corner && $0.y <= end }
     }
@@ -60,7 +61,7 @@ extension Chart {
 
   private var top: Double { yLabel.isEmpty ? 56.0 : 72.0 }
 
-  /// - Parameter legendWidth: of the column that is kept free for it
+  /// - Parameter legendWidth: width of the column that is kept free for it
   private func shapes(legendWidth: Double) -> [Shape] {
     let left = 76.0
     let right = Double(width) - 24 - legendWidth
@@ -127,7 +128,7 @@ extension Chart {
     points.split { !isShown($0) }
   }
 
-  /// At most the lowest and the highest point of each pixel column, in their order: the same picture
+  /// At most the lowest and the highest point per pixel column, in their order: the same picture
   /// from fewer points.
   private func thinned(_ points: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
     guard points.count > 2 * width else { return points }
@@ -162,7 +163,7 @@ extension Chart {
     let names = legendNames
     let x = Double(width) - 24 - legendWidth - 8
     var shapes: [Shape] = [
-      // Over the rules of the grid.
+      // Covers the grid lines.
       .box(
         x: x, y: top + 6, width: legendWidth, height: Double(names.count) * 20 + 10,
         Colour(0xFFFFFF), opacity: 0.85)

@@ -1,4 +1,4 @@
-// Values of several things side by side: a row each, a dot a value, a line at their mean.
+// Values side by side: a row for each thing, a dot for each value, a line at their mean.
 
 /// A dot plot over one horizontal axis (Cleveland 1984).
 package struct DotChart: Sendable {
@@ -42,7 +42,7 @@ package struct DotChart: Sendable {
       .text(title, x: 24, y: 32, size: 18, .start, ink, isBold: true)
     ]
     let finite = rows.flatMap(\.values).filter(\.isFinite)
-    // From zero: lengths then compare as the values do.
+    // From zero, so that lengths compare as the values do.
     let axis = Axis(
       finite + (finite.allSatisfy { $0 >= 0 } ? [0] : []), pixels: (left, right),
       isLogarithmic: false, room: 0)

@@ -1,9 +1,9 @@
-// Many pictures as one.
+// Many pictures in one.
 
 extension Picture {
   /// Pictures of one size in rows, left to right and top to bottom, on white.
   /// - Parameters:
-  ///   - columns: pictures in a row
+  ///   - columns: pictures per row
   ///   - gap: white pixels around and between them, not magnified
   ///   - scale: each pixel becomes a square of this side
   package static func grid(
@@ -31,7 +31,7 @@ extension Picture {
   }
 }
 
-/// Pictures of one row, and what is written before them.
+/// Pictures of one row, with a title before them.
 package struct GridRow {
   package let title: String
   package let pictures: [Picture]
@@ -77,7 +77,7 @@ extension Picture {
     return out
   }
 
-  /// Puts a magnified picture on this one, which has three channels.
+  /// Draws a magnified picture on this one, which has three channels.
   mutating func paste(_ picture: Picture, left: Int, top: Int, scale: Int) {
     for y in 0..<picture.height * scale {
       var to = ((top + y) * width + left) * 3

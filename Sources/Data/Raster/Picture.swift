@@ -25,8 +25,7 @@ package struct Picture: Sendable, Equatable {
     self.pixels = pixels
   }
 
-  /// Pictures above this many pixels are refused: Pillow refuses them too (twice its
-  /// `MAX_IMAGE_PIXELS`).
+  /// Pictures above this many pixels are refused, as by Pillow (twice its `MAX_IMAGE_PIXELS`).
   package static let mostPixels = 178_956_970
 
   /// Decodes a PNG file to gray or RGB, as Pillow's `convert("L")` and `convert("RGB")`: alpha is
@@ -57,7 +56,7 @@ package struct Picture: Sendable, Equatable {
   }
 
   /// The picture as a PNG file. Equal pictures give equal bytes.
-  /// - Throws: `PictureError` where memory ends
+  /// - Throws: `PictureError` when out of memory
   package func png() throws -> [UInt8] {
     var memory: UnsafeMutablePointer<UInt8>?
     var size = 0
@@ -73,7 +72,7 @@ package struct Picture: Sendable, Equatable {
   }
 }
 
-/// What a decoder of C made, or why it made nothing.
+/// The result of a decoder in C, or the reason why there is none.
 enum DecodedPixels {
   case pixels(
     UnsafeMutablePointer<UInt8>, width: Int, height: Int, channels: Int,
@@ -82,12 +81,12 @@ enum DecodedPixels {
 }
 
 extension Picture {
-  /// Pictures above this many pixels are decoded one at a time in the whole process, so that a file of
-  /// a few kilobytes cannot take the memory of every thread at once.
+  /// Pictures above this many pixels are decoded one at a time in the whole process, so that files
+  /// of a few kilobytes cannot take memory for every thread at once.
   private static let pixelsAtOnce = 1 << 24
   private static let large = Mutex(())
 
-  /// The picture that `decode` makes, which is told how many pixels it may make.
+  /// Returns the picture that `decode` makes, given the number of pixels that it may make.
   static func decoded(
     channels: Int, _ mostPixels: Int, _ decode: (_ most: Int) -> DecodedPixels
   ) throws -> Picture {
@@ -116,8 +115,8 @@ func text(_ message: [CChar]) -> String {
   String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA to gray or RGB. Luma is Pillow's: ITU-R 601-2 in 16-bit
-/// fixed point (libImaging/Convert.c).
+/// Converts 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA channels to gray or RGB. Luma as in Pillow:
+/// ITU-R 601-2 in 16-bit fixed point (libImaging/Convert.c).
 private func converted(
   _ source: UnsafeBufferPointer<UInt8>, pixels: Int, from: Int, to: Int
 ) -> [UInt8] {

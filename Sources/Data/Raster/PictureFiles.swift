@@ -1,13 +1,13 @@
-// Pictures from JPEG files, and from files of either kind.
+// Pictures from JPEG files, and from files that may be JPEG or PNG.
 
 import CJPEG
 
 extension Picture {
-  /// What a picture's first bytes say it is; names are often wrong (ImageNet holds a PNG called JPEG).
+  /// The format by a picture's first bytes; names are often wrong (ImageNet has a PNG called JPEG).
   enum Format: Equatable {
     case png
     case jpeg
-    /// Known, but not read.
+    /// A known format that is not read.
     case other(String)
 
     private static let signatures: [([UInt8], Format)] = [
@@ -25,7 +25,7 @@ extension Picture {
     }
   }
 
-  /// Decodes a JPEG or PNG file, told apart by its bytes, to gray or RGB.
+  /// Decodes a JPEG or PNG file, recognized by its bytes, to gray or RGB.
   /// - Parameters:
   ///   - channels: 1 or 3
   ///   - mostPixels: larger ones are refused
@@ -43,9 +43,9 @@ extension Picture {
     }
   }
 
-  /// Decodes a JPEG file to gray or RGB, as Pillow's `convert("L")` and `convert("RGB")` do, to the
-  /// bit: its accurate integer transform, smooth upsampling, CMYK inverted as Adobe stores it;
-  /// profiles and orientation are ignored.
+  /// Decodes a JPEG file to gray or RGB with the same bits as Pillow's `convert("L")` and
+  /// `convert("RGB")`: its accurate integer transform, smooth upsampling, CMYK inverted as Adobe
+  /// stores it; profiles and orientation are ignored.
   /// - Parameter channels: 1 or 3
   /// - Throws: `PictureError`, also on truncated files
   package init(
@@ -73,7 +73,7 @@ extension Picture {
   }
 }
 
-/// Inverted CMYK to RGB in place, packed closer: Pillow, libImaging/Convert.c, `cmyk2rgb`.
+/// Converts inverted CMYK to RGB in place: Pillow, libImaging/Convert.c, `cmyk2rgb`.
 private func invertedInkToRGB(_ bytes: UnsafeMutablePointer<UInt8>, pixels: Int) {
   for i in 0..<pixels {
     let light = UInt32(bytes[i * 4 + 3])

@@ -1,6 +1,6 @@
-// Shapes of a chart as pixels and as SVG.
+// Draws the shapes of a chart as pixels and as SVG.
 
-/// Shapes as a picture.
+/// The shapes as a picture.
 func drawn(_ shapes: [Shape], width: Int, height: Int) -> Picture {
   var canvas = Canvas(width: width, height: height)
   for shape in shapes {
@@ -18,7 +18,7 @@ func drawn(_ shapes: [Shape], width: Int, height: Int) -> Picture {
   return canvas.picture
 }
 
-/// Shapes as an SVG document.
+/// The shapes as an SVG document.
 func document(_ shapes: [Shape], width: Int, height: Int) -> String {
   var out =
     "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(width)\" height=\"\(height)\" "
@@ -47,14 +47,14 @@ func document(_ shapes: [Shape], width: Int, height: Int) -> String {
   return out + "</svg>\n"
 }
 
-/// Two decimals at most.
+/// A number with at most two decimals.
 private func decimal(_ x: Double) -> String {
   let rounded = (x * 100).rounded() / 100
   let text = rounded.description
   return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
 }
 
-/// Text in XML 1.0; characters that it does not allow become U+FFFD.
+/// Escapes text for XML 1.0; characters that it does not allow become U+FFFD.
 private func escaped(_ text: String) -> String {
   var out = ""
   for scalar in text.unicodeScalars {

@@ -1,8 +1,8 @@
-// One array of an npz file as it lies, for arrays larger than memory.
+// One array of an npz file, read in place, for arrays larger than memory.
 
 import Files
 
-/// How an array's numbers lie; other types of NumPy are refused where a stage needs one of these.
+/// Element types of an array; a stage that needs one of these refuses NumPy's other types.
 package enum ArrayElement: String, Sendable {
   case uint8 = "|u1"
   case float32 = "<f4"
@@ -23,7 +23,7 @@ package final class ArrayFile {
   package let path: String
   package let name: String
   package let shape: [Int]
-  /// Elements, valid as long as this object.
+  /// The elements; valid while this object lives.
   package let bytes: UnsafeRawBufferPointer
   private let archive: NumpyArchive
   private let inflated: Copy?
@@ -35,8 +35,8 @@ package final class ArrayFile {
   package static func names(in path: String) throws -> [String] { try open(path).names }
 
   /// - Parameters:
-  ///   - element: the type that is needed
-  ///   - dimensions: how many are needed
+  ///   - element: the type needed
+  ///   - dimensions: the number of dimensions needed
   /// - Throws: `FileError` naming file, array, and what would be right
   package init(
     path: String, array name: String, of element: ArrayElement, dimensions: Int

@@ -1,12 +1,13 @@
-// NumPy's archives of arrays, written as a stream.
+// Writes NumPy's archives of arrays as a stream.
 
 import Files
 
-/// Writes an `.npz` of arrays whose shapes are known before their elements: one after the other, none
-/// of them in memory. The file appears under its name when it is committed.
+/// Writes an `.npz` of arrays whose shapes are known before their elements, one after the other,
+/// without keeping any in memory. The file appears under its name when it is committed.
 ///
-/// ZIP as `numpy.savez` makes it: stored, each header with ZIP64 sizes (APPNOTE.TXT 4.3.7, 4.5.3), so
-/// that an array may exceed 4 GiB; the check of an entry is filled in when its last byte is known.
+/// ZIP as written by `numpy.savez`: stored, each header with ZIP64 sizes (APPNOTE.TXT 4.3.7,
+/// 4.5.3), so that an array may exceed 4 GiB; the check of an entry is filled in after its last
+/// byte.
 package final class NPZWriter {
   private struct Entry {
     let name: String
@@ -25,8 +26,8 @@ package final class NPZWriter {
 
   /// Begins an array; exactly its elements must follow.
   /// - Parameters:
-  ///   - type: NumPy's, such as `|u1` or `<i8`
-  ///   - width: bytes of an element
+  ///   - type: NumPy's name of the type, such as `|u1` or `<i8`
+  ///   - width: bytes per element
   package func begin(_ name: String, type: String, width: Int, shape: [Int]) throws {
     endEntry()
     let header = Self.header(type: type, shape: shape)
@@ -36,7 +37,7 @@ package final class NPZWriter {
     try append(header)
   }
 
-  /// The array's next elements, row-major, as their bytes.
+  /// Appends the array's next elements, row-major, as bytes.
   package func append(_ bytes: [UInt8]) throws {
     precondition(
       entries[entries.count - 1].written + bytes.count <= entries[entries.count - 1].size,
@@ -79,7 +80,7 @@ package final class NPZWriter {
     precondition(last.written == last.size, "NPZWriter: \(last.name) lacks elements")
   }
 
-  /// NEP 1, version 1.0: a dictionary padded to a multiple of 64 bytes.
+  /// The header of NEP 1, version 1.0: a dictionary padded to a multiple of 64 bytes.
   private static func header(type: String, shape: [Int]) -> [UInt8] {
     let lengths = shape.map { "\($0)," }.joined(separator: " ")
     let dictionary = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(lengths)), }"
@@ -89,7 +90,7 @@ package final class NPZWriter {
   }
 
   private func local(_ entry: Entry, check: UInt32) -> [UInt8] {
-    // Sizes of all ones say that the ZIP64 field has them.
+    // Sizes of all ones refer to the ZIP64 field.
     let common = bytes(UInt16(45)) + bytes(UInt16(0)) + bytes(UInt16(0)) + Self.date
     let sizes = bytes(check) + bytes(UInt32.max) + bytes(UInt32.max)
     let extra =
@@ -110,7 +111,7 @@ package final class NPZWriter {
       + bytes(UInt32(0)) + bytes(UInt32.max) + Array(entry.name.utf8) + extra
   }
 
-  /// 1 January 1980, the first of ZIP: equal arrays give equal bytes.
+  /// 1 January 1980, ZIP's first day, so that equal arrays give equal bytes.
   private static let date = bytes(UInt16(0)) + bytes(UInt16(33))
 }
 

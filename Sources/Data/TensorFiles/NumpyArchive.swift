@@ -2,7 +2,7 @@
 
 import Files
 
-/// The arrays of an npz file under their names without `.npy`.
+/// The arrays of an npz file by their names without `.npy`.
 final class NumpyArchive: TensorSource {
   let path: String
   let names: [String]
@@ -29,10 +29,10 @@ final class NumpyArchive: TensorSource {
     }
   }
 
-  /// Calls body with an array's type, its shape, and its elements as they lie.
+  /// Calls `body` with an array's type, its shape, and its elements as stored.
   ///
-  /// Stored elements are the file's own bytes and stay as long as the archive; others were inflated
-  /// for this call alone.
+  /// Stored elements are the file's own bytes and are valid while the archive lives; others were
+  /// inflated for this call alone.
   func withElements<T>(
     of name: String,
     _ body: (ElementEncoding, [Int], UnsafeRawBufferPointer, _ areStored: Bool) throws -> T
@@ -50,16 +50,17 @@ final class NumpyArchive: TensorSource {
     let shape: [Int]
   }
 
-  /// One array, of which the header was read: its bytes are as many as its shape needs.
+  /// One array whose header was read; it has as many bytes as its shape needs.
   private struct Record {
     let entry: ZipArchive.Entry
     let encoding: ElementEncoding
     let shape: [Int]
-    /// Of the data among the entry's bytes.
+    /// Offset of the data in the entry's bytes.
     let start: Int
   }
 
-  /// Bytes of a header: NumPy refuses those above 10,000 (numpy.lib.format, max_header_size).
+  /// Largest size of a header: NumPy refuses more than 10,000 bytes (numpy.lib.format,
+  /// max_header_size).
   private static let longestHeader = 10_000
 
   private func array(_ name: String) throws -> Record {
@@ -92,7 +93,7 @@ final class NumpyArchive: TensorSource {
     }
   }
 
-  /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`
+  /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
   private static func parse(_ text: String, _ place: String) throws -> Header {
     guard
       let descr = text.firstMatch(of: /'descr': *'([^']{1,16})'/)?.1,

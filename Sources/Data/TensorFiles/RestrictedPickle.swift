@@ -2,8 +2,8 @@
 
 import Files
 
-/// One value of a pickle. Values name others by their place in the reader's table, so that nothing
-/// nests, however deep a hostile file goes.
+/// One value of a pickle. Values refer to others by their index in the reader's table, so that
+/// nothing nests, however deep a hostile file is.
 enum PickleNode {
   case none
   case bool(Bool)
@@ -17,19 +17,19 @@ enum PickleNode {
   case dictionary([Int])
   /// A name of Python's, never looked up.
   case global(module: String, name: String)
-  /// A reference to what lies outside of the pickle.
+  /// A reference to something outside of the pickle.
   case persistent(Int)
-  /// A tensor of torch as its parts: storage, offset, shape, stride; and a dtype where it is given.
+  /// The parts of a torch tensor: storage, offset, shape, stride; and a dtype if given.
   case tensor(storage: Int, offset: Int, shape: Int, stride: Int, dtype: Int?)
   /// Any other object: kept by name, inert.
   case opaque(String)
 }
 
-/// Reads one pickle in bounded memory: an opcode makes one node at most; nodes, stack, memo and what is
-/// copied between containers are counted. Tests measure the process (HostileFileTests).
+/// Reads one pickle in bounded memory: an opcode makes at most one node; nodes, stack, memo and
+/// values copied between containers are counted. Tests measure the process (HostileFileTests).
 struct RestrictedPickle {
   private(set) var nodes: [PickleNode] = []
-  /// Bytes read, the STOP included.
+  /// Number of bytes read, including the STOP.
   private(set) var length = 0
   private(set) var root = 0
   /// Integers of more than eight bytes that were read, as their bytes: torch's magic number.
@@ -40,10 +40,10 @@ struct RestrictedPickle {
   private var stack: [Int] = []
   private var marks: [Int] = []
   private var memo: [Int: Int] = [:]
-  /// Values that calls took out of lists: one list may be given to many.
+  /// Number of values that calls copied out of lists, since one list may be given to many calls.
   private var copied = 0
 
-  /// Values of the largest file of weights by far.
+  /// Limit of values, far above that of the largest file of weights.
   private static let mostNodes = 1_000_000
 
   /// - Throws: `FileError` naming file and byte
@@ -220,7 +220,7 @@ struct RestrictedPickle {
     stack.append(known)
   }
 
-  /// Adds to the list or dictionary on top; what an inert object is given is dropped.
+  /// Adds to the list or dictionary on top; drops values given to an inert object.
   private mutating func extend(_ values: [Int]) throws {
     let target = try top()
     switch nodes[target] {
@@ -237,7 +237,7 @@ struct RestrictedPickle {
     }
   }
 
-  /// What a call stands for: nothing is ever called.
+  /// The value that stands for the result of a call; nothing is ever called.
   private mutating func call(_ callee: Int, _ arguments: Int) throws {
     guard case .tuple(let values) = nodes[arguments] else {
       throw broken("a call whose arguments are no tuple")

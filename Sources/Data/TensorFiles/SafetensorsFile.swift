@@ -2,7 +2,7 @@
 
 import Files
 
-/// An open safetensors file. Opening checks the whole header; data are read as they are asked for.
+/// An open safetensors file. Opening checks the whole header; data are read on demand.
 package final class SafetensorsFile {
   package let path: String
   /// Names of the tensors, bytewise sorted.
@@ -13,7 +13,7 @@ package final class SafetensorsFile {
   private let tensors: [String: TensorRecord]
   private let dataStart: Int
 
-  /// Headers above this are refused, as by the format's reference implementation.
+  /// Larger headers are refused, as by the format's reference implementation.
   private static let largestHeader = 100_000_000
 
   /// - Throws: `FileError` naming file and tensor
@@ -38,11 +38,11 @@ package final class SafetensorsFile {
     names = tensors.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// - Throws: `FileError` where the file has no such tensor
+  /// - Throws: `FileError` if the file has no such tensor
   package func shape(of name: String) throws -> [Int] { try record(name).shape }
 
   /// Copies a tensor's elements, as float32.
-  /// - Throws: `FileError` where there is no such tensor or the number of elements differs
+  /// - Throws: `FileError` if there is no such tensor or the number of elements differs
   package func read(_ name: String, into target: UnsafeMutableBufferPointer<Float>) throws {
     let record = try record(name)
     let count = record.range.count / record.type.size
@@ -82,7 +82,7 @@ package final class SafetensorsFile {
     }
   }
 
-  /// A float32 tensor's bytes, not copied: valid as long as this object lives.
+  /// A float32 tensor's bytes, not copied; valid while this object lives.
   func float32Bytes(of name: String) throws -> UnsafeRawBufferPointer {
     let record = try record(name)
     guard record.type == .float32 else {

@@ -1,4 +1,4 @@
-// The JSON header of a safetensors file, read with every check before any data is touched.
+// The JSON header of a safetensors file, checked completely before any data are read.
 
 import Files
 
@@ -6,11 +6,11 @@ import Files
 struct TensorRecord: Equatable {
   let type: StoredType
   let shape: [Int]
-  /// Bytes of the data section.
+  /// Range of its bytes in the data section.
   let range: Range<Int>
 }
 
-/// Element types that are read; all become float32.
+/// Element types that can be read; all become float32.
 enum StoredType: String {
   case float64 = "F64"
   case float32 = "F32"
@@ -26,11 +26,11 @@ enum StoredType: String {
   }
 }
 
-/// A parser of the one kind of JSON that a header is. It reads each byte once and keeps no tree.
+/// A parser for the JSON of headers alone. It reads each byte once and builds no tree.
 struct SafetensorsHeader {
   private(set) var tensors: [String: TensorRecord] = [:]
   private(set) var metadata: [String: String] = [:]
-  /// Bytes of a name: longer ones would fill the message that refuses them.
+  /// Largest name in bytes; a longer one would fill the error message that refuses it.
   static let longestName = 1000
   private let path: String
   private let bytes: UnsafeRawBufferPointer
@@ -38,7 +38,7 @@ struct SafetensorsHeader {
 
   /// - Parameters:
   ///   - bytes: the header without its length
-  ///   - dataSize: bytes after the header
+  ///   - dataSize: number of bytes after the header
   /// - Throws: `FileError`
   init(path: String, bytes: UnsafeRawBufferPointer, dataSize: Int) throws {
     self.path = path
@@ -66,7 +66,7 @@ struct SafetensorsHeader {
     try checkCoverage(dataSize: dataSize)
   }
 
-  /// The data section must be used wholly and once, as the format demands.
+  /// Checks that tensors cover each byte of the data section exactly once, as the format demands.
   private func checkCoverage(dataSize: Int) throws {
     var end = 0
     let sorted = tensors.sorted {
@@ -146,7 +146,7 @@ struct SafetensorsHeader {
     guard take(character) else { throw broken("expected '\(character)'") }
   }
 
-  /// Reads an object; `read` consumes the value of each key.
+  /// Reads an object; `read` consumes each key's value.
   private mutating func members(_ read: (inout Self, String) throws -> Void) throws {
     try expect("{")
     if take("}") { return }

@@ -2,7 +2,7 @@
 
 import Files
 
-/// A tensor to be written: its elements must live until `write` returns.
+/// A tensor to be written; its elements must live until `write` returns.
 package struct NamedTensor {
   package let name: String
   package let shape: [Int]
@@ -62,8 +62,8 @@ package enum SafetensorsWriter {
     return file.digest!
   }
 
-  /// Writes the tensors of several float32 files into one, each file's names behind a prefix. Nothing
-  /// is held in memory.
+  /// Writes the tensors of several float32 files into one, each file's names behind a prefix,
+  /// without keeping any in memory.
   /// - Throws: `FileError` naming a tensor of another type
   package static func merge(
     _ parts: [(prefix: String, file: SafetensorsFile)], to path: String,

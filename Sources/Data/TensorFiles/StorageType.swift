@@ -1,10 +1,10 @@
 // Element types of torch storages and NumPy arrays; all are read as float32.
 
-/// How numbers lie in a file, little-endian.
+/// Encodings of numbers in a file, little-endian.
 enum ElementEncoding {
   case float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool
 
-  /// The names of torch storages, `FloatStorage`.
+  /// Reads the name of a torch storage, such as `FloatStorage`.
   init?(storage name: String) {
     switch name {
     case "DoubleStorage": self = .float64
@@ -21,7 +21,7 @@ enum ElementEncoding {
     }
   }
 
-  /// The names of torch dtypes, `float32`.
+  /// Reads the name of a torch dtype, such as `float32`.
   init?(dtype name: String) {
     switch name {
     case "float64", "double": self = .float64
@@ -38,7 +38,7 @@ enum ElementEncoding {
     }
   }
 
-  /// NumPy's `descr`.
+  /// Reads NumPy's `descr`.
   init?(numpy text: String) {
     switch text {
     case "<f8": self = .float64
@@ -63,7 +63,7 @@ enum ElementEncoding {
     }
   }
 
-  /// Element i of bytes that need not be aligned.
+  /// Element i of bytes, which need not be aligned.
   func value(_ bytes: UnsafeRawBufferPointer, _ i: Int) -> Float {
     let at = i * size
     switch self {
@@ -82,7 +82,7 @@ enum ElementEncoding {
   }
 }
 
-/// The product of sides, nil where one is negative or the product overflows.
+/// The product of all dimensions; nil if one is negative or the product overflows.
 func elementCount(_ shape: [Int]) -> Int? {
   var count = 1
   for side in shape {

@@ -1,8 +1,8 @@
-// Reading torch files (.pt, .pth): the zip layout of torch 1.6 and later, and the one before.
+// Reading torch files (.pt, .pth): the zip layout of torch 1.6 and later, and the earlier one.
 
 import Files
 
-/// The tensors of a state dictionary that torch.save wrote.
+/// The tensors of a state dictionary written by torch.save.
 ///
 /// Names lose the prefixes `_orig_mod.` and `module.`, which torch.compile and DistributedDataParallel
 /// add. A dictionary without tensors may hold the state under `model`, `state_dict`, `module` or `ema`.
@@ -11,10 +11,10 @@ final class TorchFile: TensorSource {
   let names: [String]
   private let nodes: [PickleNode]
   private let tensors: [String: Int]
-  /// Raw bytes of a storage by its key.
+  /// Reads the storage with a given key.
   private let storage: (String, (UnsafeRawBufferPointer) throws -> [Float]) throws -> [Float]
 
-  /// Larger pickles than any state dictionary has: data lie outside of them.
+  /// Larger than any state dictionary's pickle, as data lie outside of it.
   private static let largestPickle = 16 << 20
 
   private init(
@@ -103,7 +103,7 @@ final class TorchFile: TensorSource {
     }
   }
 
-  /// Element types by the keys of the storages that a pickle refers to.
+  /// Element types, by key, of the storages that a pickle refers to.
   private static func storages(
     _ pickle: RestrictedPickle, _ path: String
   ) throws -> [String: ElementEncoding] {
@@ -119,7 +119,7 @@ final class TorchFile: TensorSource {
     return types
   }
 
-  /// ('storage', torch.FloatStorage, key, location, elements, ...).
+  /// Reads ('storage', torch.FloatStorage, key, location, elements, ...).
   private static func storageRecord(
     _ node: Int, _ nodes: [PickleNode], _ path: String
   ) throws -> (key: String, ElementEncoding?, count: Int) {
@@ -195,7 +195,7 @@ final class TorchFile: TensorSource {
       throw damaged(name, "an impossible shape \(layout.shape)")
     }
     guard count > 0 else { return [] }
-    // What a tensor of stride 0 makes of a few bytes has no place among weights.
+    // Weights are never views that repeat a few bytes by a stride of 0.
     guard count <= layout.stored else {
       throw damaged(name, "\(count) elements in a storage of \(layout.stored)")
     }
@@ -216,7 +216,7 @@ final class TorchFile: TensorSource {
       var at = layout.offset
       return (0..<count).map { _ in
         let value = layout.encoding.value(bytes, at)
-        // The next place in row-major order.
+        // Advances to the next position in row-major order.
         for axis in layout.shape.indices.reversed() {
           index[axis] += 1
           at += layout.stride[axis]

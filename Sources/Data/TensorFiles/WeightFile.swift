@@ -1,13 +1,13 @@
-// Files of named tensors in the layouts in which weights are shared.
+// Files of named tensors in the formats in which weights are published.
 
 import Files
 
 /// Named tensors that are read one by one, as float32.
 package protocol TensorSource {
   var path: String { get }
-  /// Bytewise sorted.
+  /// Names in bytewise order.
   var names: [String] { get }
-  /// - Throws: `FileError` where there is no such tensor
+  /// - Throws: `FileError` if there is no such tensor
   func shape(of name: String) throws -> [Int]
   /// A tensor's elements, row-major.
   /// - Throws: `FileError`
@@ -22,7 +22,7 @@ extension TensorSource {
 
 extension SafetensorsFile: TensorSource {}
 
-/// Tensors of several files under one roof: weights that are shared in parts.
+/// The tensors of several files together, as weights may be published in parts.
 package struct WeightFiles {
   private let sources: [any TensorSource]
 
@@ -31,8 +31,8 @@ package struct WeightFiles {
     sources = try paths.map(Self.open)
   }
 
-  /// Opens a safetensors file, an npz archive, or a torch file of the zip or the legacy layout, by
-  /// its first bytes.
+  /// Opens a safetensors file, an npz archive, or a torch file of the zip or the legacy layout,
+  /// recognized by its first bytes.
   package static func open(_ path: String) throws -> any TensorSource {
     let file = try MappedFile(path)
     let start = Array(file.bytes.prefix(16))
@@ -48,7 +48,7 @@ package struct WeightFiles {
         + "layout")
   }
 
-  /// A tensor from the one file that has it.
+  /// Reads a tensor from the one file that has it.
   /// - Throws: `FileError` naming tensor and files
   package func read(_ name: String, shape: [Int]) throws -> [Float] {
     let holders = sources.filter { $0.names.contains(name) }

@@ -91,9 +91,9 @@ void curl_session_send(void *session, const CurlRequest *request, CurlAnswer *an
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, &exchange);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
-  // A header that is taken away ("Expect:") would be signed all the same: so a short wait instead.
+  // A removed header ("Expect:") would still be signed, so this waits for a short time instead.
   curl_easy_setopt(curl, CURLOPT_EXPECT_100_TIMEOUT_MS, 200L);
-  // A transfer that stands still for half a minute is over.
+  // A transfer without progress for half a minute has failed.
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 30L);
   if (request->signature) {

@@ -83,7 +83,7 @@ int jpeg_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, u
   image = malloc(row * jpeg.output_height);
   if (!image) refuse(&jpeg, "out of memory");
   while (jpeg.output_scanline < jpeg.output_height) {
-    // libjpeg gives a few rows at a time, however many it is asked for.
+    // libjpeg returns a few rows at a time, however many are requested.
     JSAMPROW rows[4];
     JDIMENSION count = jpeg.output_height - jpeg.output_scanline;
     if (count > 4) count = 4;

@@ -49,7 +49,7 @@ static void put(png_structp png, png_bytep bytes, size_t count) {
 
 static void flush(png_structp png) { (void)png; }
 
-// Two bytes per value, high first, to one: min(value, 255).
+// Converts two bytes per value, high byte first, to one: min(value, 255).
 static void clip_gray16(uint8_t *out, const uint8_t *in, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] = in[2 * i] ? 255 : in[2 * i + 1];
 }
@@ -76,7 +76,7 @@ int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, ui
     return 0;
   }
   png_set_read_fn(png, &from, take);
-  // A damaged checksum is an error in every chunk that pixels depend on.
+  // A wrong checksum is an error in every chunk that pixels depend on.
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
   png_read_info(png, info);
 
@@ -114,7 +114,7 @@ int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, ui
 
 int png_pixels_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
                       uint8_t **data, size_t *size, char message[png_message_size]) {
-  // On the heap: what a jump leaves in local variables is not defined.
+  // On the heap, as local variables are undefined after a jump.
   sink *to = calloc(1, sizeof(sink));
   png_infop info = NULL;
   message[0] = 0;

@@ -1,4 +1,4 @@
-// Means and variances of features, by which classifiers standardize them.
+// Means and variances by which features are standardized for classifiers.
 
 import Tensor
 

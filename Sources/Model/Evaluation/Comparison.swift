@@ -12,7 +12,7 @@ package struct EvaluationFigure: Sendable, Equatable {
   /// `overall` or a class name.
   package let scope: String
   package let value: Double
-  /// Images of the smaller side.
+  /// Number of images of the smaller side.
   package let images: Int
 
   package init(metric: String, scope: String, value: Double, images: Int) {
@@ -36,11 +36,11 @@ package struct LabelledFeatures {
   }
 }
 
-/// Frechet distances on fixed random features, overall and of each class that both sides show at
-/// least twice.
+/// Frechet distances on fixed random features, overall and for each class of which both sides have
+/// at least two images.
 ///
-/// Features are first divided by the data set's standard deviations, so that no feature counts for
-/// its unit. Overall, an image of the data set weighs so that its class counts as often as it was
+/// Features are first divided by the data set's standard deviations, so that their units do not
+/// matter. Overall, the data set's images are weighted so that each class counts as often as it was
 /// drawn: another mix of classes is not an error of the pictures.
 package func frechetFigures(
   drawn: LabelledFeatures, reference: LabelledFeatures, classes: [String]
@@ -68,7 +68,7 @@ package func frechetFigures(
   return figures
 }
 
-/// For each label: how often it was drawn for each time the data set has it.
+/// The number of drawn images of a label per image of it in the data set.
 private func classWeights(of reference: [Int], as drawn: [Int]) -> [Double]? {
   func counts(_ labels: [Int]) -> [Int: Double] {
     labels.reduce(into: [:]) { $0[$1, default: 0] += 1 }
@@ -87,7 +87,7 @@ private func inverseDeviations(_ features: [[Double]]) -> [Double] {
   }
 }
 
-/// 10 log10(4 / mean squared error) of pixels in [-1, 1], the error taken over all images at once.
+/// 10 log10(4 / mean squared error) of pixels in [-1, 1]; the mean is over all images together.
 package struct PeakSignalToNoise {
   private var squares = 0.0
   private var count = 0

@@ -1,8 +1,9 @@
-// Mean and covariance of features in one pass, the same to the last digit however they were sharded.
+// Mean and covariance of features in one pass, the same to the last digit whatever the shards.
 
 import COpenBLAS
 
-/// Runs work with one thread of OpenBLAS: how it splits a sum over threads changes the last digits.
+/// Runs work with one thread of OpenBLAS: the way it splits a sum over threads changes the last
+/// digits.
 package func withOneBLASThread<T>(_ work: () throws -> T) rethrows -> T {
   let before = openblas_get_num_threads()
   openblas_set_num_threads(1)
@@ -11,8 +12,8 @@ package func withOneBLASThread<T>(_ work: () throws -> T) rethrows -> T {
 }
 
 extension FeatureStatistics {
-  /// Of all rows of a table: s = sum x and Q = sum x x', in float64, over blocks of 256 images in
-  /// their order; then mean s/n and covariance (Q - n mean mean')/(n - 1).
+  /// Moments of all rows of a table: s = sum x and Q = sum x x', in float64, over blocks of 256
+  /// images in their order; then mean s/n and covariance (Q - n mean mean')/(n - 1).
   ///
   /// The blocks are counted from the first image, whatever the shards, so that every sum has the same
   /// order of additions.

@@ -1,9 +1,9 @@
-// Features of many images, as the shards that computed them have left them.
+// Features of many images, in the shards in which they were computed.
 
-/// Rows of float32, one an image, in the order of the images; the shards are read where they lie.
+/// Rows of float32, one per image, in the order of the images; the shards are read in place.
 package struct FeatureTable {
   package let count: Int
-  /// Features of an image.
+  /// Number of features per image.
   package let width: Int
   private let parts: [Part]
 
@@ -75,7 +75,7 @@ package struct FeatureTable {
     }
   }
 
-  /// The same as an array.
+  /// Columns of some rows as an array of float64.
   package func doubles(_ rows: some Collection<Int>, columns: Range<Int>) -> [Double] {
     [Double](unsafeUninitializedCapacity: rows.count * columns.count) { buffer, made in
       if let start = buffer.baseAddress { gather(rows, columns: columns, into: start) }

@@ -4,7 +4,7 @@ import COpenBLAS
 
 /// Mean and covariance of a set of feature vectors, in float64.
 package struct FeatureStatistics: Sendable {
-  /// Vectors; nil where another program has not said.
+  /// Number of vectors; nil if another program has not recorded it.
   package let count: Int?
   package let mean: [Double]
   /// Row-major [dimension, dimension], divided by count - 1.
@@ -12,7 +12,7 @@ package struct FeatureStatistics: Sendable {
 
   /// - Parameters:
   ///   - features: at least two vectors of one length
-  ///   - weights: how much each counts; all the same where nil
+  ///   - weights: weight of each vector; nil for equal weights
   package init(_ features: [[Double]], weights: [Double]? = nil) {
     precondition(features.count >= 2, "FeatureStatistics: \(features.count) vectors")
     let (n, d) = (features.count, features[0].count)
@@ -38,7 +38,7 @@ package struct FeatureStatistics: Sendable {
     self.covariance = covariance
   }
 
-  /// What another program or an earlier job has computed.
+  /// Statistics that another program or an earlier job computed.
   package init(count: Int?, mean: [Double], covariance: [Double]) {
     precondition(covariance.count == mean.count * mean.count, "FeatureStatistics: shapes")
     (self.count, self.mean, self.covariance) = (count, mean, covariance)
@@ -88,7 +88,7 @@ func symmetricRoot(_ matrix: [Double], _ d: Int) -> [Double] {
   return root
 }
 
-/// Eigenvalues in rising order and eigenvectors (one a row) by LAPACK's dsyevd.
+/// Eigenvalues in rising order, and eigenvectors as rows, by LAPACK's dsyevd.
 func symmetricEigen(_ matrix: [Double], _ d: Int) -> (values: [Double], vectors: [Double]) {
   // Rounding makes a product only nearly symmetric; LAPACK reads one triangle.
   var vectors = matrix

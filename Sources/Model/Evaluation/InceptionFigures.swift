@@ -1,9 +1,10 @@
-// The figures by which generation results are compared, in the conventions of both tools.
+// The figures by which generated images are compared, in the conventions of two tools.
 
 import Inception
 import Tensor
 
-/// Whose definition a figure follows. What only one of them defines is named after that one.
+/// The tool whose definition a figure follows. A figure that only one tool defines is named after
+/// it.
 package enum Convention: String, Sendable, CaseIterable {
   /// guided-diffusion, evaluations/evaluator.py: FID, sFID, IS in the order of the images, precision
   /// and recall.
@@ -12,13 +13,13 @@ package enum Convention: String, Sendable, CaseIterable {
   case torchFidelity = "torch-fidelity"
 }
 
-/// What drawn images are compared with.
+/// The statistics and features that drawn images are compared with.
 package struct InceptionReference {
-  /// Of pool_3.
+  /// Statistics of pool_3.
   package let pool: FeatureStatistics
-  /// Of mixed_6/conv's first seven channels; nil where the reference has none.
+  /// Statistics of the first seven channels of mixed_6/conv; nil if the reference has none.
   package let spatial: FeatureStatistics?
-  /// pool_3 of the images that precision, recall and KID compare with; nil where there are none.
+  /// pool_3 of the images that precision, recall and KID compare with; nil if there are none.
   package let features: FeatureTable?
 
   package init(pool: FeatureStatistics, spatial: FeatureStatistics?, features: FeatureTable?) {
@@ -37,17 +38,18 @@ package struct InceptionFigure: Sendable, Equatable {
   package let metric: Metric
   package let convention: Convention
   package let value: Double
-  /// Over the parts of a score or the subsets of KID.
+  /// Standard deviation over the parts of a score or the subsets of KID.
   package let deviation: Double?
-  /// Images of the reference that it is based on; nil for a score, which has no reference, and where
-  /// their number is not known.
+  /// Number of images in the reference; nil for a score, which has no reference, and if the number
+  /// is not known.
   package let referenceImages: Int?
 
-  /// `fid.adm`
+  /// A name such as `fid.adm`.
   package var name: String { "\(metric.rawValue).\(convention.rawValue)" }
 }
 
-/// What of a reference lacks, or too few images for a figure, in a sentence.
+/// A figure that could not be computed, with the reason in a sentence: something that the reference
+/// lacks, or too few images.
 package struct LeftOut: Sendable, Equatable {
   package let metric: InceptionFigure.Metric
   package let reason: String
@@ -55,8 +57,8 @@ package struct LeftOut: Sendable, Equatable {
 
 /// All figures that the reference allows.
 /// - Parameters:
-///   - drawn: rows of `layout`, two at least
-///   - progress: what is at work and the share of it that is done; may throw to stop
+///   - drawn: rows of `layout`, at least two
+///   - progress: called with the name of the work and the share done; may throw to stop
 package func inceptionFigures(
   drawn: FeatureTable, layout: InceptionLayout, reference: InceptionReference,
   conventions: [Convention], on device: Device,

@@ -7,7 +7,7 @@
 /// exp(mean over images of KL(p(y|x) || p(y))), by parts.
 package struct InceptionScore: Sendable, Equatable {
   package let mean: Double
-  /// Over the parts, divided by their number.
+  /// Standard deviation over the parts, divided by n rather than n - 1.
   package let deviation: Double
 
   private init(parts: [[Int]], of table: FeatureTable, columns: Range<Int>) {
@@ -18,8 +18,8 @@ package struct InceptionScore: Sendable, Equatable {
     deviation = variance.squareRoot()
   }
 
-  /// ADM's (evaluations/evaluator.py): parts of 5,000 in the order of the images, the last one what
-  /// is left. Images ordered by class have a low score.
+  /// ADM's (evaluations/evaluator.py): parts of 5,000 in the order of the images; the last part may
+  /// be smaller. Images ordered by class have a low score.
   package init(adm table: FeatureTable, columns: Range<Int>, part: Int = 5000) {
     let parts = stride(from: 0, to: table.count, by: part).map {
       Array($0..<min($0 + part, table.count))

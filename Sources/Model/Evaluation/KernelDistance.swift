@@ -3,12 +3,12 @@
 import COpenBLAS
 import Tensor
 
-/// Unbiased squared maximum mean discrepancy with the kernel (x y / d + 1)^3, over subsets, as
-/// torch-fidelity has it (metric_kid.py): 100 subsets of 1,000 images of each side, drawn by
+/// Unbiased squared maximum mean discrepancy with the kernel (x y / d + 1)^3, over subsets, as in
+/// torch-fidelity (metric_kid.py): 100 subsets of 1,000 images of each side, drawn by
 /// RandomState(2020). In float64.
 package struct KernelDistance: Sendable, Equatable {
   package let mean: Double
-  /// Over the subsets, divided by their number.
+  /// Standard deviation over the subsets, divided by n rather than n - 1.
   package let deviation: Double
 
   package static let subsetSize = 1000
@@ -17,8 +17,8 @@ package struct KernelDistance: Sendable, Equatable {
   /// - Parameters:
   ///   - drawn: at least `size` rows
   ///   - reference: at least `size` rows
-  ///   - columns: of the features in both
-  ///   - progress: called with the subsets done, on the calling thread; may throw to stop
+  ///   - columns: columns of the features in both
+  ///   - progress: called on the calling thread with the number of subsets done; may throw to stop
   package init(
     drawn: FeatureTable, reference: FeatureTable, columns: Range<Int>, referenceColumns: Range<Int>,
     size: Int = subsetSize, subsets: Int = subsets, on device: Device,
@@ -31,7 +31,8 @@ package struct KernelDistance: Sendable, Equatable {
     }
     var values = [Double](repeating: 0, count: subsets)
     try withOneBLASThread {
-      // As many subsets at once as there are threads: each by itself, so the result is the same.
+      // As many subsets at once as there are threads. Each is computed by itself, so the result
+      // does not depend on that number.
       for first in stride(from: 0, to: subsets, by: device.threads) {
         let part = first..<min(first + device.threads, subsets)
         values.withUnsafeMutableBufferPointer { values in
@@ -55,7 +56,7 @@ package struct KernelDistance: Sendable, Equatable {
 
 /// (sum of k(x, x') + sum of k(y, y'), each pair of different ones) / (m (m - 1)) - 2 mean of k(x, y).
 private func discrepancy(_ x: [Double], _ y: [Double], count m: Int, width: Int) -> Double {
-  /// The sum of k over all pairs, and over the pairs of equal number.
+  /// The sum of k over all pairs, and over the pairs with equal indices.
   func sums(_ a: [Double], _ b: [Double]) -> (all: Double, diagonal: Double) {
     var products = [Double](repeating: 0, count: m * m)
     cblas_dgemm(
@@ -63,7 +64,7 @@ private func discrepancy(_ x: [Double], _ y: [Double], count m: Int, width: Int)
       1 / Double(width), a, blasint(width), b, blasint(width), 0, &products, blasint(m))
     var (all, diagonal) = (0.0, 0.0)
     for i in 0..<m {
-      // A sum a row first: the terms are nearly equal.
+      // Each row is summed first, since the terms are nearly equal.
       var row = 0.0
       for j in 0..<m {
         let base = products[i * m + j] + 1

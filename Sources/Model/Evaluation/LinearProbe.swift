@@ -1,4 +1,4 @@
-// A linear classifier on frozen features, as representations are compared.
+// A linear classifier on frozen features, by which representations are compared.
 
 import Tensor
 
@@ -6,24 +6,25 @@ import Tensor
   import Glibc
 #endif
 
-/// What a linear classifier of features makes of images that it has not seen.
+/// Measures how well a linear classifier of features tells the classes of images that it has not
+/// seen.
 package enum LinearProbe {
   package struct Settings: Sendable {
     package enum Optimizer: Sendable {
       /// MAE's for batches of thousands (You et al. 2017).
       case lars
       case adamw
-      /// The minimum of a convex function, as CLIP's probes (Radford et al. 2021): nothing to tune but
-      /// the weight decay.
+      /// Finds the minimum of a convex function, as CLIP's probes do (Radford et al. 2021): only
+      /// the weight decay needs tuning.
       case lbfgs
     }
 
     package var optimizer = Optimizer.lbfgs
-    /// The highest, as it is: of LARS MAE's is 0.1 batch / 256. L-BFGS has none.
+    /// Highest learning rate, unscaled: MAE's for LARS is 0.1 batch / 256. L-BFGS has none.
     package var learningRate = 1e-3
-    /// Of several, each source of features gets the one that serves it best.
+    /// If there are several, the best is chosen for each source of features.
     package var weightDecays = [0.0]
-    /// Passes over the examples; of L-BFGS the most.
+    /// Passes over the examples; for L-BFGS an upper limit.
     package var epochs = 100
     package var warmUpEpochs = 10
     package var batch = 256
@@ -51,7 +52,7 @@ package enum LinearProbe {
       (features, labels, width, self.rows) = (all.features, all.labels, all.width, rows)
     }
 
-    /// The examples of these numbers; the features are shared.
+    /// The examples of these numbers, which share the features.
     package func only(_ numbers: [Int]) -> Self { Self(self, rows: numbers.map { rows[$0] }) }
 
     package func label(_ number: Int) -> Int { labels[rows[number]] }
@@ -69,15 +70,15 @@ package enum LinearProbe {
     }
   }
 
-  /// What came out for held-out examples.
+  /// The results on held-out examples.
   package struct Outcome: Sendable {
-    /// Of each the number of classes whose score lies above that of its own; of equal scores those of
+    /// For each example, the number of classes that score above its own. Of equal scores, those of
     /// smaller classes come first, as in a stable sort.
     package let ranks: [Int]
-    /// The one that was chosen.
+    /// The weight decay that was chosen.
     package let weightDecay: Double
 
-    /// Shares whose own class is the first, or among the first five, by score.
+    /// Share of examples whose own class has the highest score, or one of the five highest.
     package var top1: Double { share(below: 1) }
     package var top5: Double { share(below: 5) }
 
@@ -86,16 +87,16 @@ package enum LinearProbe {
     }
   }
 
-  /// Trains on some examples, measures on others.
+  /// Trains on some examples and measures on others.
   /// - Parameters:
-  ///   - train: two at least
+  ///   - train: at least two
   ///   - progress: called after every pass over the examples; may throw to stop
   package static func outcome(
     training train: Examples, heldOut: Examples, classes: Int, settings: Settings = Settings(),
     on device: Device, progress: () throws -> Void = {}
   ) rethrows -> Outcome {
     precondition(train.width == heldOut.width && train.count > 1, "LinearProbe: examples")
-    // From the strongest on: each fit of L-BFGS begins where the one before it has ended.
+    // From the strongest on, as each L-BFGS fit begins at the result of the one before.
     let decays = settings.weightDecays.sorted(by: >)
     let trial = Trial(classes: classes, settings: settings, device: device)
     var chosen = decays[0]
@@ -111,7 +112,7 @@ package enum LinearProbe {
     return Outcome(ranks: trial.ranks(scores.last!, heldOut), weightDecay: chosen)
   }
 
-  /// A fifth of each class to choose a weight decay by, and the rest.
+  /// Splits off a fifth of each class to choose a weight decay by.
   private static func split(
     _ examples: Examples, seed: UInt64
   ) -> (learning: Examples, judging: Examples) {
@@ -125,10 +126,10 @@ package enum LinearProbe {
     )
   }
 
-  /// Parts that have no example in common, each with that share of every class, drawn at random.
+  /// Disjoint parts, each with a share of every class, drawn at random.
   /// - Parameters:
-  ///   - count: of parts; all together at most the whole
-  ///   - keys: one an example, which are taken in their order
+  ///   - count: number of parts, which together are at most the whole
+  ///   - keys: one per example; examples are taken in the order of their keys
   package static func heldOutParts(
     _ labels: [Int], share: Double, count: Int, keys: [Double]
   ) -> [[Int]] {
@@ -146,13 +147,13 @@ package enum LinearProbe {
   }
 }
 
-/// Classifiers of one kind.
+/// Trains classifiers of one kind.
 private struct Trial {
   let classes: Int
   let settings: LinearProbe.Settings
   let device: Device
 
-  /// Of the classifier that each decay makes, [examples, classes].
+  /// Scores of the classifier for each decay, [examples, classes].
   func scores(
     _ train: LinearProbe.Examples, _ others: LinearProbe.Examples, _ decays: [Double],
     _ progress: () throws -> Void
@@ -187,7 +188,7 @@ private struct Trial {
     }
   }
 
-  /// The mean over examples.
+  /// Mean cross-entropy over examples.
   func crossEntropy(_ scores: [Float], _ examples: LinearProbe.Examples) -> Double {
     var (total, row) = (0.0, scores)
     for number in 0..<examples.count {
@@ -200,8 +201,8 @@ private struct Trial {
   }
 }
 
-/// Scores become shares of one.
-/// - Returns: -log of the share of class `own`
+/// Turns scores into probabilities (softmax).
+/// - Returns: -log of the probability of class `own`
 @discardableResult
 func softmax(_ x: UnsafeMutablePointer<Float>, _ classes: Int, own: Int = 0) -> Double {
   var most = -Float.infinity

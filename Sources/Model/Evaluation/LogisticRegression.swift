@@ -1,4 +1,4 @@
-// The linear classifier of least loss, as probes on sets of some thousand images need it.
+// The linear classifier of least loss, for probes on sets of some thousand images.
 
 import Tensor
 
@@ -24,9 +24,9 @@ struct LogisticRegression {
   private var weights: [Double]
 
   private static let pairs = 10
-  /// Rows of a product: their gradients are added in float64.
+  /// Rows per product; the gradients of products are added in float64.
   private static let rows = 4096
-  /// The relative descent, and the largest slope (scikit-learn's), at which it ends.
+  /// Relative descent, and largest slope (scikit-learn's), below which the fit ends.
   private static let (leastDescent, leastSlope) = (1e-7, 1e-4)
 
   init(_ examples: LinearProbe.Examples, classes: Int, on device: Device) {
@@ -49,9 +49,9 @@ struct LogisticRegression {
     }
   }
 
-  /// Goes on from the weights of the last fit.
+  /// Continues from the weights of the last fit.
   /// - Parameters:
-  ///   - most: steps
+  ///   - most: largest number of steps
   ///   - progress: called after every step; may throw to stop
   mutating func fit(decay: Double, most: Int, progress: () throws -> Void) rethrows {
     var (value, slope) = loss(weights, decay)
@@ -70,7 +70,7 @@ struct LogisticRegression {
         length /= 2
         halvings += 1
       } while !(found.value <= value + 2e-4 * length * descent) && halvings < 20
-      // What is left is rounding.
+      // Any further descent would be rounding.
       guard found.value < value else { return }
       let pair = (
         step: zip(next, weights).map { $0 - $1 }, change: zip(found.slope, slope).map { $0 - $1 }
@@ -87,7 +87,7 @@ struct LogisticRegression {
     }
   }
 
-  /// -H slope, H of the last pairs.
+  /// -H slope, with H from the last pairs.
   private static func direction(
     _ slope: [Double], _ pairs: [(step: [Double], change: [Double])]
   ) -> [Double] {

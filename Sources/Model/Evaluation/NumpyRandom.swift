@@ -1,4 +1,4 @@
-// NumPy's RandomState, which the figures of torch-fidelity shuffle and draw with.
+// NumPy's RandomState, with which torch-fidelity's figures shuffle and draw.
 
 /// MT19937 (Matsumoto & Nishimura 1998) with the legacy functions of numpy.random.RandomState, whose
 /// streams NumPy promises never to change: numpy/random/mtrand.pyx, src/distributions/distributions.c.
@@ -33,7 +33,7 @@ package struct NumpyRandom {
     position = 0
   }
 
-  /// random_interval: uniform on 0...most by masking and rejection.
+  /// random_interval: uniform on 0...most, by masking and rejection.
   private mutating func interval(_ most: UInt32) -> Int {
     guard most > 0 else { return 0 }
     let mask = UInt32.max >> most.leadingZeroBitCount

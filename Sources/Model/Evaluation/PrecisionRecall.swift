@@ -4,15 +4,15 @@ import COpenBLAS
 import Tensor
 
 /// Shares of images inside the other side's manifold: the union of balls around its images, each
-/// reaching to the third nearest of its own side.
+/// reaching to the third nearest image of its own side.
 ///
-/// ADM (evaluator.py) and torch-fidelity (metric_prc.py) agree in this; ADM computes in float16 or
-/// float32, torch-fidelity in float32, this in float64: an image at the very edge of a ball may count
-/// differently.
+/// ADM (evaluator.py) and torch-fidelity (metric_prc.py) agree on this. ADM computes in float16 or
+/// float32, torch-fidelity in float32, this in float64: an image at the very edge of a ball may
+/// count differently.
 package struct PrecisionRecall: Sendable, Equatable {
-  /// Drawn images inside the reference's manifold.
+  /// Share of drawn images inside the reference's manifold.
   package let precision: Double
-  /// Images of the reference inside the manifold of the drawn ones.
+  /// Share of the reference's images inside the manifold of the drawn ones.
   package let recall: Double
 
   package static let neighbours = 3
@@ -20,7 +20,7 @@ package struct PrecisionRecall: Sendable, Equatable {
   /// - Parameters:
   ///   - drawn: more than three rows
   ///   - reference: more than three rows
-  ///   - progress: called with the share that is done; may throw to stop
+  ///   - progress: called with the share done; may throw to stop
   package init(
     drawn: FeatureTable, reference: FeatureTable, columns: Range<Int>, referenceColumns: Range<Int>,
     on device: Device, progress: (Double) throws -> Void = { _ in }
@@ -47,7 +47,7 @@ private struct Points {
   private let table: FeatureTable
   private let columns: Range<Int>
   private let lengths: [Double]
-  /// Points whose distances are computed together.
+  /// Number of points whose distances are computed together.
   private static let block = 512
 
   init(_ table: FeatureTable, _ columns: Range<Int>) {
@@ -65,7 +65,7 @@ private struct Points {
     self.lengths = lengths
   }
 
-  /// Squared distances of a block's points to those of another's, [block, other.block]:
+  /// Squared distances of a block's points to those of another block, [block, other.block]:
   /// |x|^2 + |y|^2 - 2 x y.
   private func squaredDistances(
     _ rows: Range<Int>, _ x: [Double], to other: Points, _ columns: Range<Int>
@@ -80,7 +80,7 @@ private struct Points {
       for (j, column) in columns.enumerated() {
         let at = i * columns.count + j
         let squared = distances[at] + lengths[row] + other.lengths[column]
-        // A point is where it is: its distance to itself is no rounding error.
+        // The distance of a point to itself is 0, without rounding error.
         distances[at] = self.isSame(as: other) && row == column ? 0 : max(squared, 0)
       }
     }
@@ -93,7 +93,8 @@ private struct Points {
     static func == (a: Identity, b: Identity) -> Bool { a === b }
   }
 
-  /// Calls body with the distances of every pair of blocks, blocks of this side on all threads.
+  /// Calls `body` with the distances of every pair of blocks; the blocks of this side run on all
+  /// threads.
   private func forBlocks(
     to other: Points, on device: Device, step: (Double) throws -> Void,
     _ body: @escaping (_ rows: Range<Int>, _ columns: Range<Int>, _ distances: [Double]) -> Void
@@ -119,11 +120,11 @@ private struct Points {
     }
   }
 
-  /// Of each point the squared distance to its third nearest on the same side: the fourth least when
-  /// it counts itself.
+  /// For each point, the squared distance to its third nearest on the same side: the fourth
+  /// smallest, as it counts itself.
   func squaredRadii(on device: Device, step: (Double) throws -> Void) rethrows -> [Double] {
     let kept = PrecisionRecall.neighbours + 1
-    // Of each point the least distances so far, in rising order.
+    // The smallest distances of each point so far, rising.
     let nearest = UnsafeMutablePointer<Double>.allocate(capacity: count * kept)
     nearest.initialize(repeating: .infinity, count: count * kept)
     defer { nearest.deallocate() }

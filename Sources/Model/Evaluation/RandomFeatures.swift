@@ -1,17 +1,17 @@
 // Fixed random features of images: a small convolutional network that was never trained.
 //
 // Random convolutions rank images of one kind well enough to compare runs with each other, need no
-// download, and are the same everywhere. They are not Inception features: a distance measured with
-// them is not an FID and compares with nothing but itself.
+// download, and are the same everywhere. They are not Inception features: a distance on them is no
+// FID, and can be compared only with others of its kind.
 
 import Tensor
 
 /// Three 3x3 convolutions of stride 2 with ReLU; a feature is a channel's mean over the image.
 package struct RandomFeatures {
-  /// Eight means of the first layer, eight of the second, sixteen of the third: few, since a
-  /// covariance of d features estimated from n images is biased by about d^2 / n.
+  /// Eight means of the first layer, eight of the second, sixteen of the third. They are few
+  /// because a covariance of d features estimated from n images is biased by about d^2 / n.
   package static let count = 32
-  /// The smallest image, in pixels a side.
+  /// Side of the smallest image in pixels.
   package static let leastSide = 8
   /// Names this definition in stored results; a change of any number below must change it.
   package static let name = "random-conv-32-v1"
@@ -19,7 +19,7 @@ package struct RandomFeatures {
   private static let channels = [8, 8, 16]
   private static let seed: UInt64 = 0x5052_4131
   private let device: Device
-  /// Each [out, 9 * in].
+  /// One matrix per layer, [out, 9 * in].
   private let weights: [Tensor]
 
   package init(on device: Device) {
@@ -45,7 +45,7 @@ package struct RandomFeatures {
   ) -> [[Double]] {
     precondition(
       pixels.count == count * size * size * channels && size >= Self.leastSide, "features: sizes")
-    // One image at a time: the working memory of 256-pixel images stays small.
+    // One image at a time, so that 256-pixel images need little memory.
     let image = size * size * channels
     return (0..<count).map { n in
       var x = [Float](repeating: 0, count: size * size * 3)

@@ -1,4 +1,4 @@
-// A linear classifier that is trained batch by batch, as MAE trains it.
+// A linear classifier trained batch by batch, as MAE does it.
 
 import Tensor
 
@@ -6,9 +6,9 @@ import Tensor
   import Glibc
 #endif
 
-/// Batch normalisation without affine part (epsilon 1e-6) and a linear layer (weights 0.01 normal,
-/// biases zero), cross-entropy, warm-up and half a cosine to zero an iteration: He et al. 2022 (MAE),
-/// main_linprobe.py. D features · K classes.
+/// Batch normalization without affine part (epsilon 1e-6), a linear layer (weights 0.01 normal,
+/// biases zero), cross-entropy; the learning rate warms up and falls along half a cosine to zero,
+/// iteration by iteration: He et al. 2022 (MAE), main_linprobe.py. D features · K classes.
 struct SteppedClassifier {
   private let settings: LinearProbe.Settings
   private let decay: Double
@@ -17,15 +17,15 @@ struct SteppedClassifier {
   private let device: Device
   private let weight: Tensor
   private var bias: [Double]
-  /// Running mean and variance, as torch.nn.BatchNorm1d keeps them.
+  /// Running mean and variance, as in torch.nn.BatchNorm1d.
   private var mean: [Double]
   private var variance: [Double]
 
   private static let epsilon = 1e-6
-  /// Of the running statistics.
+  /// Momentum of the running statistics.
   private static let momentum = 0.1
 
-  /// - Parameter decay: on weights alone
+  /// - Parameter decay: weight decay, which does not act on biases
   init(
     classes: Int, width: Int, decay: Double, _ settings: LinearProbe.Settings, on device: Device
   ) {
@@ -42,7 +42,7 @@ struct SteppedClassifier {
   mutating func fit(_ examples: LinearProbe.Examples, progress: () throws -> Void) rethrows {
     let n = examples.count
     let batch = min(settings.batch, n)
-    // A last batch that is not full is left out, as in MAE's loader.
+    // An incomplete last batch is left out, as in MAE's loader.
     let iterations = n / batch
     var optimizer = ProbeOptimizer(
       settings.optimizer, decay: decay, weights: classes * width, biases: classes)
@@ -59,7 +59,7 @@ struct SteppedClassifier {
     }
   }
 
-  /// - Parameter epoch: with its fraction
+  /// - Parameter epoch: may be a fraction
   private func learningRate(at epoch: Double) -> Double {
     let (warm, all) = (Double(settings.warmUpEpochs), Double(settings.epochs))
     if epoch < warm { return settings.learningRate * epoch / warm }
@@ -96,13 +96,14 @@ struct SteppedClassifier {
       learningRate: learningRate)
   }
 
-  /// x = (x - mean) / sqrt(variance + epsilon) by the batch's own statistics, which are remembered.
+  /// x = (x - mean) / sqrt(variance + epsilon) by the batch's own statistics, which update the
+  /// running ones.
   private mutating func normalize(_ x: Tensor) {
     let n = x.rows
     let (means, variances) = columnMoments(x)
     for i in 0..<width {
       mean[i] += Self.momentum * (means[i] - mean[i])
-      // The running one is unbiased.
+      // The running variance is unbiased.
       let unbiased = variances[i] * Double(n) / Double(max(n - 1, 1))
       variance[i] += Self.momentum * (unbiased - variance[i])
     }
@@ -136,8 +137,8 @@ struct SteppedClassifier {
   }
 }
 
-/// LARS as in MAE's util/lars.py (momentum 0.9, trust 0.001; neither decay nor trust for biases), or
-/// AdamW (0.9, 0.999, epsilon 1e-8), decay on weights alone.
+/// LARS as in MAE's util/lars.py (momentum 0.9, trust 0.001; biases have neither decay nor trust),
+/// or AdamW (0.9, 0.999, epsilon 1e-8) with decay on weights only.
 private struct ProbeOptimizer {
   private let kind: LinearProbe.Settings.Optimizer
   private let decay: Double

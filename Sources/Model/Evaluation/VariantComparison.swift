@@ -1,10 +1,10 @@
-// One figure of several variants over several seeds: means and how far the seeds spread.
+// One figure for several variants over several seeds: means and the spread between seeds.
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// Mean and spread of one variant's seeds.
+/// Mean and spread over the seeds of one variant.
 package struct SeedSummary: Sendable, Equatable {
   package let mean: Double
   /// Standard deviation with n - 1; 0 for one seed.
@@ -20,7 +20,7 @@ package struct SeedSummary: Sendable, Equatable {
   }
 }
 
-/// Values by metric and variant, in the order in which they came.
+/// Values by metric and variant, in the order in which they were added.
 package struct VariantComparison {
   package private(set) var metrics: [String] = []
   package private(set) var variants: [String] = []
@@ -34,12 +34,13 @@ package struct VariantComparison {
     found[metric, default: [:]][variant, default: []].append(value)
   }
 
-  /// One value a seed.
+  /// The values, one per seed.
   package func values(metric: String, variant: String) -> [Double] {
     found[metric]?[variant] ?? []
   }
 
-  /// A Markdown table: a row a variant; mean, deviation and the seeds' values for each metric.
+  /// A Markdown table with a row per variant: mean, deviation and the seeds' values for each
+  /// metric.
   package func markdown(title: String) -> String {
     var lines = ["# \(title)", "", "| variant | \(metrics.joined(separator: " | ")) |"]
     lines.append("|---|" + metrics.map { _ in "---|" }.joined())

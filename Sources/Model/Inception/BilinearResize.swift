@@ -2,9 +2,10 @@
 
 import Tensor
 
-/// Bilinear interpolation with the source place of output i at i * (in / out): no half pixel, no
-/// filter when it shrinks; lo is its floor, hi = min(lo + 1, in - 1), along x first, then along y, as
-/// a + (b - a) d in float32. tensorflow/core/kernels/resize_bilinear_op.cc of version 1;
+/// Bilinear interpolation with the source position of output i at i * (in / out), without
+/// half-pixel centres and without a filter when shrinking; lo is its floor, hi = min(lo + 1, in -
+/// 1), along x first, then along y, as a + (b - a) d in float32.
+/// tensorflow/core/kernels/resize_bilinear_op.cc of version 1;
 /// `interpolate_bilinear_2d_like_tensorflow1x` of torch-fidelity gives the same bits.
 struct BilinearResize {
   private let height: Int
@@ -26,7 +27,7 @@ struct BilinearResize {
     }
   }
 
-  /// - Parameter side: of the square result
+  /// - Parameter side: side of the square result
   init(height: Int, width: Int, to side: Int) {
     precondition(height > 0 && width > 0 && side > 0, "BilinearResize: \(height) x \(width)")
     (self.height, self.width, self.side) = (height, width, side)
@@ -43,7 +44,7 @@ struct BilinearResize {
   ) {
     precondition(pixels.count == height * width * channels, "BilinearResize: \(pixels.count) bytes")
     let line = side * 3
-    // Both rows between which a row of the result lies, resized along x; neighbours share them.
+    // The two rows around a row of the result, resized along x; neighbouring rows share them.
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * line) { lines in
       var held = [-1, -1]
       func resized(_ row: Int, keeping other: Int) -> UnsafeMutablePointer<Float> {

@@ -1,13 +1,13 @@
 // The blocks of Inception-v3 as the TensorFlow graph of 2015 has them: Szegedy et al. 2016, arXiv
 // 1512.00567, figures 5 to 7; names of torchvision.
 //
-// Average pools leave the padding out of the mean. Since they and 1x1 convolutions are both linear, a
-// pool's branch multiplies first and averages the few results.
+// Average pools do not count the padding. Since they and 1x1 convolutions are both linear, the
+// branch of a pool multiplies first and then averages the smaller result.
 
 import Autodiff
 import Tensor
 
-/// Images [batch, height, width, channels] in and out.
+/// Maps images [batch, height, width, channels] to images.
 protocol InceptionBlock {
   func callAsFunction(_ x: Tensor) -> Tensor
 }
@@ -18,12 +18,12 @@ private func square(_ side: Int, stride: Int = 1, padding: Int = 0) -> Window {
   Window(side, stride: stride, padding: padding)
 }
 private let point = Window(1)
-/// 1 x n and n x 1, of which the sides stay.
+/// Windows 1 x n and n x 1 that keep the image's sides.
 private func wide(_ n: Int) -> Window { Window((1, n), padding: (0, n / 2)) }
 private func high(_ n: Int) -> Window { Window((n, 1), padding: (n / 2, 0)) }
 private let neighbours = square(3, padding: 1)
 
-/// Images for a concatenation with the pixels of x.
+/// Images to concatenate into, with the pixels of x.
 private func images(like x: Tensor, _ channels: Int) -> Tensor {
   Tensor(uninitialized: Array(x.shape.dropLast()) + [channels], type: x.type, on: x.device)
 }
@@ -160,7 +160,7 @@ struct InceptionD: InceptionBlock {
 struct InceptionE: InceptionBlock {
   private let one, pool: FrozenConvolution
   private let three, double: [FrozenConvolution]
-  /// Of 7c: a mistake of the graph of 2015 which all figures share.
+  /// True for 7c: a mistake of the graph of 2015 that all published figures share.
   private let poolsMaximum: Bool
 
   init(_ w: InceptionWeights, _ name: String, inputs: Int, poolsMaximum: Bool) throws {
@@ -206,7 +206,7 @@ struct InceptionE: InceptionBlock {
   }
 }
 
-/// First columns of units side by side, and the number of all columns.
+/// First columns of units placed side by side, and the number of all columns.
 private func columns(_ units: [FrozenConvolution]) -> (starts: [Int], total: Int) {
   var (starts, total): ([Int], Int) = ([], 0)
   for unit in units {

@@ -1,4 +1,4 @@
-// Inception-v3 in the form in which FID uses it: features that generation results are compared by.
+// Inception-v3 as FID uses it: its features are used to compare generated images.
 //
 // torch_fidelity/feature_extractor_inceptionv3.py; pytorch_fid/inception.py. The same weights, the
 // same resize, the same mistakes.
@@ -8,7 +8,7 @@ import Files
 import Tensor
 import TensorFiles
 
-/// Where the features of an image lie in its row.
+/// The columns of an image's features in its row.
 package struct InceptionLayout: Sendable, Equatable {
   /// pool_3: the mean over the last images, for FID, precision, recall and KID.
   package let pool: Range<Int>
@@ -29,7 +29,7 @@ package struct InceptionLayout: Sendable, Equatable {
 /// The network with one set of weights.
 package final class InceptionNetwork {
   package let layout: InceptionLayout
-  /// By which every number of channels is divided: 1 for the network that figures are made with.
+  /// Divisor of every number of channels: 1 for the network that figures use.
   package let narrowing: Int
   private let device: Device
   private let stem: [FrozenConvolution]
@@ -37,16 +37,16 @@ package final class InceptionNetwork {
   private let classifier: PackedWeights
   private var resize: (height: Int, width: Int, BilinearResize)?
 
-  /// Side of the images that the network sees.
+  /// Side of the network's input images.
   private static let side = 299
   /// Channels of Mixed_6d.branch1x1 that sFID reads.
   private static let spatialChannels = 7
   private static let classes = 1008
 
-  /// - Parameter source: `pt_inception-2015-12-05-6726825d.pth`, or another file with its tensors; one
-  ///   whose numbers of channels are all divided by 2, 4, 8 or 16 is a smaller network, for tests
-  /// - Throws: `FileError` naming file and tensor where one is missing, of another shape, or not of
-  ///   this network
+  /// - Parameter source: `pt_inception-2015-12-05-6726825d.pth`, or another file with its tensors;
+  ///   if all numbers of channels are divided by 2, 4, 8 or 16, it is a smaller network for tests
+  /// - Throws: `FileError` naming file and tensor if one is missing, has another shape, or belongs
+  ///   to another network
   package init(_ source: any TensorSource, on device: Device) throws {
     self.device = device
     let w = try InceptionWeights(source, on: device)
@@ -78,13 +78,13 @@ package final class InceptionNetwork {
       Tensor(
         try w.read("fc.weight", [Self.classes, width]), [Self.classes, width], on: device),
       bias: nil, precision: .full)
-    // A part of the network which nothing here reads.
+    // A tensor of the network that nothing here uses.
     _ = try w.read("fc.bias", [Self.classes])
     try w.refuseOthers()
   }
 
-  /// Features of a batch of images of one size; a row depends neither on its batch nor on the
-  /// threads, to the bit.
+  /// Features of a batch of images of one size. A row depends bit for bit neither on its batch nor
+  /// on the threads.
   /// - Parameters:
   ///   - images: each [height, width, channels] bytes
   ///   - channels: 3, or 1, which is read as three equal ones
@@ -128,7 +128,8 @@ package final class InceptionNetwork {
     return x
   }
 
-  /// Mixed_6d's branch1x1 are its first columns; pixel by pixel (NHWC), as ADM flattens them.
+  /// Keeps the first columns of Mixed_6d, which are branch1x1; pixel by pixel (NHWC), as ADM
+  /// flattens them.
   private func keepSpatial(_ x: Tensor, in rows: Tensor) {
     let (pixels, channels) = (x.shape[1] * x.shape[2], Self.spatialChannels)
     precondition(pixels * channels == layout.spatial.count, "spatial features of \(x.shape)")

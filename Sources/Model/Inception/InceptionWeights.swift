@@ -1,20 +1,20 @@
-// The weights of the network: names of the files that everybody has, and what is wrong with a file.
+// The network's weights: the tensor names of published files, and the checks of a file.
 
 import Autodiff
 import Files
 import Tensor
 import TensorFiles
 
-/// Reads tensors of one file and knows which have been asked for.
+/// Reads tensors of one file and remembers which were read.
 final class InceptionWeights {
   private let source: any TensorSource
   private let known: Set<String>
   private var used: Set<String> = []
   private let device: Device
-  /// By which every number of channels is divided: 1, but for tests.
+  /// Divisor of every number of channels: 1, except in tests.
   let narrowing: Int
 
-  /// TensorFlow's, in every batch normalisation of the network.
+  /// TensorFlow's epsilon, in every batch normalization of the network.
   private static let epsilon = 1e-3
 
   /// - Throws: `FileError`
@@ -79,7 +79,7 @@ final class InceptionWeights {
       window: window)
   }
 
-  /// Refuses a file with tensors that the network does not have: it is of another one.
+  /// Refuses a file with tensors that the network does not have: it belongs to another one.
   /// - Throws: `FileError` naming file and tensor
   func refuseOthers() throws {
     // Counters of training steps, which some versions of PyTorch save.

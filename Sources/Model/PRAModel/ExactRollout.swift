@@ -7,10 +7,10 @@ import Tensor
 
 extension PRAModel {
   /// The patches that the model itself would draw, one after the other, from perturbed states or
-  /// from noise: no gradient, no guidance.
+  /// from noise; without gradient and guidance.
   /// - Parameters:
   ///   - mixed: z^ before any norm, [batch, N, k]
-  ///   - perturbation: the times t at which those states lie on their paths, and their noise
+  ///   - perturbation: the times t of those states on their paths, and their noise
   /// - Returns: [batch, N, P]
   func rollout(
     _ parts: StateGenerator, _ labels: Indices, from mixed: Tensor, _ perturbation: Perturbation

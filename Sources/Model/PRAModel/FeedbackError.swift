@@ -1,4 +1,4 @@
-// How wrong what is fed back is: in training by perturbation, in sampling by the flow.
+// The patches that sampling would feed back, to compare with those of training's perturbation.
 
 import Autodiff
 import Configuration
@@ -6,10 +6,11 @@ import NeuralNetwork
 import Tensor
 
 extension PRAModel {
-  /// Patches D(Norm(z)) of states z that the head draws at every position, given the hidden states of
-  /// a training step: Euler steps of the flow, `rollout.steps` of them, from the step's own noise e_i
-  /// at t = 0 to 1, no guidance. What one step of sampling feeds back after a training prefix, for all
-  /// positions at once; the decoder sees the drawn states alone. Nil for a method without states.
+  /// Patches D(Norm(z)) of states z that the head draws at every position, given the hidden states
+  /// of a training step: `rollout.steps` Euler steps of the flow, from the step's own noise e_i at
+  /// t = 0 to 1, without guidance. Sampling would feed these back after a prefix of training data;
+  /// here all positions are computed at once, and the decoder sees only the drawn states. Nil for a
+  /// method without states.
   /// - Parameters:
   ///   - batch: the step's images
   ///   - hidden: h' of the AR pass, [batch, N, d]

@@ -5,8 +5,8 @@ import Configuration
 import NeuralNetwork
 import Tensor
 
-/// A residual MLP, modulated by time and condition, that predicts the velocity of a rectified flow,
-/// or in the method `x-prediction` its end.
+/// A residual MLP, modulated by time and condition. It predicts the velocity of a rectified flow,
+/// or in the method `x-prediction` the end of its path.
 package struct FlowHead {
   private let position: Parameter
   private let condition: Linear
@@ -31,7 +31,7 @@ package struct FlowHead {
   /// The output at points of the path, in training.
   /// - Parameters:
   ///   - x: [batch * repeats, N, k]
-  ///   - times: one a position of x, in the same order, float64
+  ///   - times: one per position of x, in the same order, float64
   ///   - hidden: h' [batch, N, d]
   /// - Returns: [batch * repeats, N, k]
   package func callAsFunction(
@@ -44,7 +44,8 @@ package struct FlowHead {
     return mlp(x, condition: silu(addRepeated(embedded, conditions, repeats: repeats)))
   }
 
-  /// What position i adds to every step of its integration: [batch, 1, d] -> [batch, 1, w].
+  /// The term that position i adds to every step of its integration: [batch, 1, d] ->
+  /// [batch, 1, w].
   package func condition(_ hidden: Variable, position i: Int) -> Variable {
     let d = position.value.width
     let row = Tensor(uninitialized: [1, d], type: hidden.value.type, on: hidden.value.device)
@@ -52,22 +53,22 @@ package struct FlowHead {
     return condition(addRepeated(hidden, hidden.tape.constant(row), repeats: hidden.shape[0]))
   }
 
-  /// The output at one position, each row at a time of its own.
+  /// The output at one position; each row has its own time.
   /// - Parameters:
   ///   - x: [batch, 1, k]
-  ///   - condition: of the position, [batch, 1, w]
+  ///   - condition: condition of the position, [batch, 1, w]
   package func callAsFunction(_ x: Variable, times: [Double], condition: Variable) -> Variable {
     let embedded = time(exactTimes(times, on: x.tape), on: x.tape)
       .reshaped([times.count, 1, width])
     return mlp(x, condition: silu(add(embedded, condition)))
   }
 
-  /// Embedded times, each [1, w]: the same for every position and image.
+  /// Embedded times, each [1, w], which serve every position and image.
   package func embedded(times: [Double], on tape: Tape) -> [Variable] {
     times.map { time(exactTimes([$0], on: tape), on: tape) }
   }
 
-  /// The head for inference: weights as they are now, packed on `tape`.
+  /// The head for inference, with its present weights packed on `tape`.
   package func packed(on tape: Tape) -> PackedResidualMLP {
     guard let packed = mlp.packed(on: tape) else {
       preconditionFailure("FlowHead: a tape that packs weights")

@@ -11,7 +11,7 @@ import Tensor
 extension PRAModel {
   /// L_flow of a head at R random points of every path from noise to `target`.
   /// - Parameters:
-  ///   - target: what is to be generated, [batch, N, k]; nothing flows into it
+  ///   - target: the head's target, [batch, N, k]; no gradient flows into it
   ///   - hidden: h' [batch, N, d]
   /// - Returns: the loss, and the head's output [batch * R, N, k]
   func flowLoss(
@@ -41,7 +41,7 @@ extension PRAModel {
   }
 
   /// The mean square of (x - target) / max(1 - r, 0.05): both velocities from the same point.
-  /// - Parameter times: r, one a row of x, float64
+  /// - Parameter times: r, one per row of x, float64
   func clampedVelocityLoss(_ x: Variable, _ target: Tensor, times: Tensor) -> Scalar {
     let factors = times.mapped { 1 / remainingTime($0) }.rounded(to: type)
     return meanSquaredDifference(
@@ -49,7 +49,7 @@ extension PRAModel {
   }
 }
 
-/// 1 - t, but at least what a predicted x is divided by (JiT, denoiser.py).
+/// 1 - t, but not below 0.05, as a predicted x is divided by it (JiT, denoiser.py).
 package func remainingTime(_ t: Double) -> Double { max(1 - t, 0.05) }
 
 func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }

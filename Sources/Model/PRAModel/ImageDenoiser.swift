@@ -1,11 +1,12 @@
-// What the method `diffusion` has besides its trunk (model.md section 9).
+// The parts of the method `diffusion` besides its trunk (model.md section 9).
 
 import Autodiff
 import Configuration
 import NeuralNetwork
 import Tensor
 
-/// The time of an image before the trunk, and pixels after it. Li & He 2025, arXiv 2511.13720 (JiT).
+/// Embeds the time of an image for the trunk, and maps the trunk's outputs to pixels. Li & He 2025,
+/// arXiv 2511.13720 (JiT).
 package struct ImageDenoiser {
   private let time: TimeEmbedding
   private let output: Linear
@@ -17,10 +18,10 @@ package struct ImageDenoiser {
       "dit.output", from: d, to: sizes.patchWidth, weight: .zero, in: parameters)
   }
 
-  /// The clean patches x that noisy ones stand for.
+  /// Predicts clean patches x from noisy ones.
   /// - Parameters:
   ///   - patches: [batch, N, P]
-  ///   - times: one an image, float64
+  ///   - times: one per image, float64
   /// - Returns: [batch, N, P]
   package func callAsFunction(
     _ trunk: Trunk, _ labels: Indices, _ patches: Variable, times: Tensor

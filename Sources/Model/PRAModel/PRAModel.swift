@@ -23,19 +23,19 @@ package struct ModelSizes: Sendable {
   package var patchWidth: Int {
     configuration.image.patch * configuration.image.patch * configuration.image.channels
   }
-  /// Width of what the head generates: k, or P where it generates patches.
+  /// Width of the head's output: k, or P if it generates patches.
   package var stateWidth: Int {
     configuration.method.hasStates ? configuration.state.dim : patchWidth
   }
 }
 
-/// What generates pixels from a trunk's outputs.
+/// The part that generates pixels from a trunk's outputs.
 package enum Generator {
   /// A head that generates states, an encoder and a decoder between states and pixels.
   case states(StateGenerator)
   /// A head that generates patches.
   case patches(PatchGenerator)
-  /// All patches at once, from noise.
+  /// Generates all patches at once, from noise.
   case image(ImageDenoiser)
 }
 
@@ -56,8 +56,8 @@ package struct PatchGenerator {
   package let patchPrediction: Linear
 }
 
-/// A model with the parts and tensor names of model.md sections 3 and 9: that of PRA (arXiv
-/// 2606.27978) or of one of the methods it is compared with.
+/// A model with the parts and tensor names of model.md sections 3 and 9: PRA (arXiv 2606.27978), or
+/// one of the methods that it is compared with.
 package final class PRAModel {
   package let sizes: ModelSizes
   package let parameters: Parameters
@@ -67,15 +67,15 @@ package final class PRAModel {
   package var configuration: ModelConfiguration { sizes.configuration }
   package var device: Device { parameters.device }
   package var type: ElementType { parameters.type }
-  /// How the model's matrix products multiply (key `training.precision`).
+  /// Precision of the model's matrix products (key `training.precision`).
   package var products: ProductPrecision {
     configuration.training.precision == .bf16 ? .bfloat16 : .full
   }
-  /// The label of no class.
+  /// The label that stands for no class.
   package var nullClass: Int32 { Int32(sizes.classes) }
 
-  /// A model with the first weights of its configuration's seed.
-  /// - Parameter initializing: false where weights are loaded next
+  /// A model with initial weights by its configuration's seed.
+  /// - Parameter initializing: false if weights are loaded next
   /// - Throws: `ConfigurationError` for settings that do not fit each other
   package init(
     _ configuration: ModelConfiguration, classes: Int, type: ElementType = .float32,

@@ -52,8 +52,8 @@ package struct PixelDecoder {
 
   /// - Parameters:
   ///   - states: [batch, tokens, k]
-  ///   - hidden: h of these positions, where the context is `hidden`; no gradient flows into it
-  ///   - caches: of the positions before, for decoding one after the other
+  ///   - hidden: h of these positions, if the context is `hidden`; no gradient flows into it
+  ///   - caches: caches of earlier positions, for decoding one position after the other
   /// - Returns: patches [batch, tokens, P], not clamped
   package func callAsFunction(
     _ states: Variable, hidden: Variable?, caches: [KeyValueCache]? = nil
@@ -68,7 +68,7 @@ package struct PixelDecoder {
     }
   }
 
-  /// Empty caches for `batch` images; none where positions do not see each other.
+  /// Empty caches for `batch` images; nil if positions do not see each other.
   package func caches(batch: Int, on tape: Tape) -> [KeyValueCache]? {
     if case .causal(_, let stack, _, _) = body {
       stack.caches(batch: batch, on: tape)

@@ -1,4 +1,4 @@
-// Encoding and decoding without noise: what the states keep of an image.
+// Encoding and decoding without noise, which shows how much of an image its states keep.
 
 import Autodiff
 import Configuration
@@ -6,7 +6,7 @@ import NeuralNetwork
 import Tensor
 
 extension PRAModel {
-  /// D(Norm(G(y))) of clean patches under their classes, not clamped; nil for a method without
+  /// D(Norm(G(y))) of clean patches with their classes, not clamped; nil for a method without
   /// states.
   /// - Parameter patches: [batch, N, P]
   package func reconstruction(of patches: Tensor, labels: [Int]) -> Tensor? {

@@ -7,7 +7,7 @@ import Tensor
 
 extension PRAModel {
   /// Runs the passes of the configured method on a tape.
-  /// - Parameter perceptual: the network of `loss.lpips`, where that is above 0
+  /// - Parameter perceptual: the network of `loss.lpips`, if its weight is above 0
   package func losses(
     _ batch: TrainingBatch, on tape: Tape, perceptual: LPIPS? = nil
   ) -> (StepLosses, StepActivations) {
@@ -27,8 +27,8 @@ extension PRAModel {
     let labels = droppedLabels(batch)
     let target = tape.constant(batch.patches)
 
-    // 1. Hidden states of clean patches. Where clean patches also feed the AR pass, one pass
-    // serves both.
+    // 1. Hidden states of clean patches. If the AR pass reads clean patches too, one pass serves
+    // both.
     let cleanInput = configuration.method == .cleanInput
     var clean: Variable?
     if cleanInput {
@@ -47,7 +47,7 @@ extension PRAModel {
       configuration.perturb.renormalize ? normalizedState(mixed, norm) : mixed
     let decoded = parts.decoder(perturbed, hidden: clean)
 
-    // 5. The AR pass reads what inference would feed back.
+    // 5. The AR pass reads the patches that inference would feed back.
     var activations = [
       "states": states.value, "perturbed": perturbed.value, "decoded": decoded.value,
     ]
@@ -112,7 +112,7 @@ extension PRAModel {
   }
 }
 
-/// How far each state of a batch is moved towards which noise.
+/// Times and noise that say how far each state is moved, and towards what.
 struct Perturbation {
   /// t, [batch, N], float64.
   let times: Tensor

@@ -53,7 +53,7 @@ package struct StateEncoder {
   /// States before the norm.
   /// - Parameters:
   ///   - patches: [batch, N, P]
-  ///   - hidden: h [batch, N, d], where the context is `hidden`; no gradient flows into it
+  ///   - hidden: h [batch, N, d], if the context is `hidden`; no gradient flows into it
   /// - Returns: [batch, N, k]
   package func callAsFunction(_ patches: Variable, hidden: Variable?) -> Variable {
     switch body {
@@ -67,7 +67,7 @@ package struct StateEncoder {
   }
 }
 
-/// Norm of a state [..., k].
+/// The norm of states [..., k].
 package func normalizedState(_ z: Variable, _ norm: StateNorm) -> Variable {
   switch norm {
   case .sphere: sphereNormalized(z)

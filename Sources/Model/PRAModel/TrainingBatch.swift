@@ -1,19 +1,19 @@
-// What a training step is made of and what it reports.
+// The inputs and the losses of a training step.
 
 import Autodiff
 import Configuration
 import Tensor
 
-/// One step's images and labels. A recorded step reads each batch from where the first one lay.
+/// One step's images and labels. A recorded step reads each batch from the memory of the first.
 package final class TrainingBatch {
   /// y, [batch, N, P].
   package let patches: Tensor
   package let count: Int
   /// Place of row 0 in the global batch.
   package let firstPlace: Int
-  /// The batch that this one is rows of: its labels and step count.
+  /// The batch of which this one is a slice; it holds labels and step.
   private let whole: TrainingBatch?
-  /// Classes before the drop; empty where it is rows of another.
+  /// Classes before the drop; empty in a slice.
   package private(set) var labels: [Int]
   private var ownStep: Int
 
@@ -36,7 +36,7 @@ package final class TrainingBatch {
     (labels, ownStep) = ([], 0)
   }
 
-  /// The number of the step that it is for.
+  /// The number of the batch's training step.
   package var step: Int { whole?.step ?? ownStep }
 
   /// A row's class before the drop.
@@ -45,10 +45,10 @@ package final class TrainingBatch {
     return whole.label(row + firstPlace - whole.firstPlace)
   }
 
-  /// Rows of the batch as a batch of their own: their random numbers are the same.
+  /// A slice of rows, which keep their random numbers.
   package func slice(_ rows: Range<Int>) -> TrainingBatch { TrainingBatch(rows, of: self) }
 
-  /// Takes over another batch of the same size.
+  /// Copies another batch of the same size into this one.
   package func load(_ other: TrainingBatch) {
     precondition(other.count == count && other.whole == nil, "TrainingBatch: another size")
     patches.copy(from: other.patches)
@@ -63,7 +63,7 @@ package final class TrainingBatch {
 
 /// One of the losses of a step, before its weight.
 package struct LossTerm {
-  /// Its series, as `loss.flow`.
+  /// Name of its series, such as `loss.flow`.
   package let name: String
   package let weight: Double
   package let scalar: Scalar
@@ -89,13 +89,13 @@ package struct StepLosses {
     terms.reduce(0) { $1.weight != 0 && included($1) ? $0 + $1.weight * $1.scalar.value : $0 }
   }
 
-  /// The same losses without their derivatives, which hold what the passes computed.
+  /// The same losses without their derivatives, which keep the activations alive.
   package var settled: StepLosses {
     StepLosses(
       terms: terms.map { LossTerm(name: $0.name, weight: $0.weight, scalar: $0.scalar.settled) })
   }
 
-  /// - Parameter share: of these images in the batch, by which gradients are multiplied
+  /// - Parameter share: share of these images in the batch, which scales the gradients
   package func backward(on tape: Tape, share: Double = 1) {
     tape.backward(
       terms.filter { $0.weight != 0 }.map { (weight: share * $0.weight, of: $0.scalar) })
@@ -104,7 +104,7 @@ package struct StepLosses {
   /// Names of the series: L, L_rec, and each loss before its weight.
   package var names: [String] { ["loss", "loss.rec"] + terms.map(\.name) }
 
-  /// The value of a series as the last run of its operations left it.
+  /// The value of a series after the latest run of its operations.
   package func value(_ series: Int) -> Double {
     switch series {
     case 0: total
@@ -114,11 +114,11 @@ package struct StepLosses {
   }
 }
 
-/// What the passes compute, by name, for diagnostics and for tests against an independent
+/// Results of the passes by name, for diagnostics and for tests against an independent
 /// implementation.
 package typealias StepActivations = [String: Tensor]
 
-/// Random streams of section 6 that a training step reads.
+/// Numbers of the random streams (section 6) that a training step reads.
 enum TrainingStream {
   static let labelDrop: UInt32 = 2
   static let perturbationTime: UInt32 = 3
@@ -142,14 +142,14 @@ extension PRAModel {
     }
   }
 
-  /// Standard normals of a stream, `count` an image: [batch, count].
+  /// Standard normals of a stream, `count` per image: [batch, count].
   func normals(_ batch: TrainingBatch, count: Int, stream: UInt32) -> Tensor {
     Tensor.normals(
       [batch.count, count], random: random, stream: stream, type: type, on: device,
       counter: batch.counter)
   }
 
-  /// Numbers of a stream in float64, `count` an image: [batch, count].
+  /// Numbers of a stream in float64, `count` per image.
   func exact(
     _ kind: Distribution, _ batch: TrainingBatch, count: Int, stream: UInt32,
     map: @escaping (Double) -> Double

@@ -1,4 +1,4 @@
-// The transformer F (model.md section 3.1), causal but for the method `diffusion` (section 9).
+// The transformer F (model.md section 3.1), causal except in the method `diffusion` (section 9).
 
 import Autodiff
 import Configuration
@@ -42,7 +42,7 @@ package struct Trunk {
 
   /// h for every position of a sequence.
   /// - Parameters:
-  ///   - labels: one class a row, `classes` for the null class
+  ///   - labels: one class per row, `classes` for the null class
   ///   - patches: [batch, N, P], of which the last is not read
   /// - Returns: [batch, N, d]
   package func callAsFunction(_ labels: Indices, _ patches: Variable) -> Variable {
@@ -56,7 +56,7 @@ package struct Trunk {
     return tokens(outputs, classTokens - 1..<classTokens - 1 + count)
   }
 
-  /// Outputs at every patch of a sequence without mask, `time` added to every token first.
+  /// Outputs at every patch of a sequence without a mask; `time` is first added to every token.
   /// - Parameters:
   ///   - patches: [batch, N, P], all of which are read
   ///   - time: [batch, d]

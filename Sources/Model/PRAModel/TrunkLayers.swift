@@ -1,4 +1,4 @@
-// What the trunk's blocks know of an image, for linear probes.
+// Features of images after each block of the trunk, for linear probes.
 
 import Autodiff
 import Configuration
@@ -7,16 +7,17 @@ import Tensor
 
 /// Features of clean images after each block of a causal trunk.
 ///
-/// The null class: a label would tell the answer. All N patches are read, teacher-forced in one pass,
-/// so that no pixel is unseen: sampling never reads the last one, which here has its coordinate as
-/// well. A feature is a channel's mean over the N patches, as iGPT (Chen et al. 2020) pools, or over
-/// those of each of r x r equal parts of the image, row by row. Class tokens are left out.
+/// The trunk reads the null class, as a label would give the answer away. All N patches are read in
+/// one teacher-forced pass, so that every pixel is seen; sampling never reads the last one, which
+/// here also gets its coordinate. A feature is a channel's mean over the N patches, as iGPT (Chen
+/// et al. 2020) pools, or over each of r x r equal parts of the image, row by row. Class tokens are
+/// left out.
 package struct TrunkLayers {
   private let model: PRAModel
   private let angles: RotaryAngles
   private let parts: Int
 
-  /// - Parameter parts: r, a divisor of the patches of a side
+  /// - Parameter parts: r, a divisor of the number of patches along a side
   /// - Returns: nil for a model without a causal trunk
   package init?(_ model: PRAModel, parts: Int = 1) {
     guard model.configuration.method != .diffusion else { return nil }
@@ -28,13 +29,13 @@ package struct TrunkLayers {
       headSize: trunk.width / trunk.heads, type: model.type, on: model.device)
   }
 
-  /// Layers, that is blocks.
+  /// Number of layers, that is of blocks.
   package var count: Int { model.configuration.trunk.layers }
-  /// Features of a layer.
+  /// Number of features of a layer.
   package var width: Int { model.configuration.trunk.width * parts * parts }
 
   /// - Parameter patches: [batch, N, P]
-  /// - Returns: of each block [batch, r r d]
+  /// - Returns: one tensor per block, [batch, r r d]
   package func callAsFunction(_ patches: Tensor) -> [Tensor] {
     let (batch, positions, _) = patches.dimensions3
     let tape = Tape(
@@ -50,13 +51,13 @@ package struct TrunkLayers {
     }
   }
 
-  /// The tokens of one part of the image after those of another: [batch, N, d] as [batch r r, N/(r r), d].
+  /// The tokens sorted by parts of the image: [batch, N, d] as [batch r r, N/(r r), d].
   private func byParts(_ x: Tensor) -> Tensor {
     guard parts > 1 else { return x }
     let (batch, grid, side) = (x.shape[0], model.sizes.grid, model.sizes.grid / parts)
     let y = Tensor(
       uninitialized: [batch * parts * parts, side * side, x.width], type: x.type, on: x.device)
-    // A row of a part lies together in both.
+    // A row of a part is contiguous in both.
     let run = side * x.width
     for row in 0..<batch * grid {
       for column in 0..<parts {

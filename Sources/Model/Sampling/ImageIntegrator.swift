@@ -9,7 +9,7 @@ struct ImageIntegrator {
   private let model: PRAModel
   private let denoiser: ImageDenoiser
   private let integration: Integration
-  /// Constant over positions, whatever the schedule: there is no order among them.
+  /// Constant over positions, whatever the schedule, since positions have no order here.
   private let scale: Double
 
   init(
@@ -21,14 +21,14 @@ struct ImageIntegrator {
     self.scale = scale
   }
 
-  /// Writes draw `draw` of one patch's noise.
+  /// Writes a draw, by its number, of one patch's noise.
   typealias Noise = (
     _ image: Int, _ position: Int, _ draw: Int, _ target: UnsafeMutableRawPointer
   ) -> Void
 
   /// - Parameters:
-  ///   - labels: of the images, then as many null classes where there is guidance
-  ///   - progress: called with the share of positions that the evaluations so far stand for
+  ///   - labels: one per image, followed by as many null classes if there is guidance
+  ///   - progress: called with the number of positions times the share of evaluations done
   /// - Returns: [count, N, P]
   func patches(
     _ numbers: [Int], _ labels: [Int32], on tape: Tape, progress: (Double) throws -> Void,

@@ -1,15 +1,15 @@
-// The ways from noise (time 0) to what is drawn (time 1): model.md section 5.
+// Integration methods from noise (time 0) to the drawn patch or state (time 1): model.md section 5.
 
 import Configuration
 
-/// Where a velocity is asked for.
+/// The point at which a velocity is wanted.
 enum FlowPoint { case state, ahead }
 
-/// A point on its way, with the velocity that was computed last.
+/// A point on its path, with the velocity that was computed last.
 protocol FlowPath {
-  /// What an evaluation may end with: a caller who wants no more.
+  /// The error with which an evaluation may stop the integration.
   associatedtype Failure: Error
-  /// Computes the guided velocity v at a point and one of the integration's times, by its index.
+  /// Computes the guided velocity v at a point; `time` is an index into the integration's times.
   func velocity(at point: FlowPoint, time: Int) throws(Failure)
   /// The point ahead = state + step * v.
   func lookAhead(_ step: Double)
@@ -17,14 +17,14 @@ protocol FlowPath {
   func move(_ alpha: Double, _ beta: Double)
   /// state += factor * the noise of a step.
   func addNoise(_ factor: Double, step: Int)
-  /// The last step, of length `step` from one of the integration's times: state += step * v, or
-  /// the prediction itself where the network predicts x (section 9).
+  /// Takes the last step, of length `step` from one of the integration's times: state += step * v,
+  /// or state = the prediction if the network predicts x (section 9).
   func finish(time: Int, step: Double) throws(Failure)
 }
 
 /// One of the integration methods with its number of steps.
 struct Integration {
-  /// Times at which the velocity is asked for, in rising order.
+  /// Times at which velocities are needed, rising.
   let times: [Double]
   private let method: SamplingMethod
   private let steps: Int
@@ -41,7 +41,7 @@ struct Integration {
       : (0..<n).map { Double($0) / Double(n) }
   }
 
-  /// Evaluations of the network from start to end.
+  /// Number of evaluations of the network.
   var evaluations: Int { method == .heun ? 2 * steps - 1 : times.count }
 
   func integrate<Path: FlowPath>(_ path: Path) throws(Path.Failure) {

@@ -1,4 +1,4 @@
-// From patches to pixels, and which class an image has.
+// Turns patches into pixels, and gives images their classes.
 
 import Configuration
 import PRAModel
@@ -11,7 +11,7 @@ package struct SampledImage: Sendable {
   package let pixels: [UInt8]
 }
 
-/// The weights drew something that is not a picture.
+/// The weights drew numbers that are no picture.
 package struct NonFiniteImage: Error, CustomStringConvertible {
   package let number: Int
   package var description: String {
@@ -39,8 +39,8 @@ extension SamplingConfiguration {
 }
 
 extension Sampler {
-  /// Images of the given numbers, in `batch`es.
-  /// - Parameter progress: called with the number of images done, in fractions
+  /// Draws the images of the given numbers, in `batch`es.
+  /// - Parameter progress: called with the number of images done, which may be a fraction
   package static func images(
     _ numbers: Range<Int>, model: PRAModel, configuration: SamplingConfiguration, batch: Int,
     caching: Bool = true,

@@ -1,4 +1,4 @@
-// Sampling (model.md section 5): one position after the other, an integration at each; or all
+// Sampling (model.md section 5): one position after the other, with an integration at each, or all
 // positions in one integration (section 9, `diffusion`).
 
 import Autodiff
@@ -7,8 +7,8 @@ import NeuralNetwork
 import PRAModel
 import Tensor
 
-/// Draws images. An image depends on the seed, its number and the weights alone, to the bit: no
-/// kernel's result for a row depends on the other rows.
+/// Draws images. An image depends bit for bit on only the seed, its number and the weights: no
+/// kernel's result for a row depends on other rows.
 package struct Sampler {
   private enum Course {
     case states(StateIntegrator, FlowHead, PixelDecoder)
@@ -22,14 +22,14 @@ package struct Sampler {
   private let course: Course
   private let caching: Bool
 
-  /// Steps whose noise has a counter of its own (section 6).
+  /// Largest number of steps, as each has a counter for its noise (section 6).
   package static let mostSteps = 4095
   private static let noiseStream: UInt32 = 1
 
   /// - Parameters:
-  ///   - model: with the weights to sample from; a float64 model serves as an oracle
-  ///   - caching: false runs trunk and decoder over the whole sequence at each position: the same
-  ///     bits, for those who doubt the caches
+  ///   - model: has the weights to sample from; a float64 model serves as an oracle
+  ///   - caching: false runs trunk and decoder over the whole sequence at each position; the result
+  ///     is the same bit for bit, which tests the caches
   package init(
     _ model: PRAModel, _ configuration: SamplingConfiguration, caching: Bool = true
   ) {
@@ -58,8 +58,8 @@ package struct Sampler {
       }
   }
 
-  /// Image `numbers` of the sampling run, before clamping: patches [count, N, P].
-  /// - Parameter progress: called now and then with the number of positions done, in fractions
+  /// Draws the images `numbers` of the sampling run, before clamping: patches [count, N, P].
+  /// - Parameter progress: called with the number of positions done, which may be a fraction
   package func patches(
     _ numbers: [Int], labels: [Int], progress: (Double) throws -> Void = { _ in }
   ) throws -> Tensor {

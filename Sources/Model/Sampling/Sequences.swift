@@ -1,4 +1,5 @@
-// Trunk and decoder one position after the other, with caches or without: the same bits.
+// Trunk and decoder one position after the other, with caches or without; the results are the same
+// bits.
 
 import Autodiff
 import Configuration
@@ -6,7 +7,7 @@ import NeuralNetwork
 import PRAModel
 import Tensor
 
-/// The trunk's hidden states of a batch as patches are fed back.
+/// Computes the trunk's hidden states of a batch, to which patches are fed back.
 struct Reading {
   private let model: PRAModel
   private let labels: Indices
@@ -31,14 +32,14 @@ struct Reading {
   /// h_i from patch i - 1.
   /// - Parameters:
   ///   - patch: [count, 1, P]
-  ///   - all: patches so far, [count, N, P], finite where they are not drawn yet
+  ///   - all: patches so far, [count, N, P]; finite also where they are not drawn yet
   mutating func next(_ patch: Tensor, all: Tensor, position: Int) -> Variable {
     guard let caches else { return whole(all, position: position) }
     let fedBack = [Tensor](repeating: patch, count: labels.count / patch.shape[0])
     return model.trunk.next(tape.constant(.stacked(fedBack)), caches: caches)
   }
 
-  /// The causal mask hides what is not drawn yet.
+  /// Runs the whole sequence; the causal mask hides patches that are not drawn yet.
   private func whole(_ patches: Tensor, position: Int) -> Variable {
     let fed = [Tensor](repeating: patches, count: labels.count / patches.shape[0])
     let hidden = model.trunk(labels, tape.constant(.stacked(fed)))
@@ -46,12 +47,12 @@ struct Reading {
   }
 }
 
-/// The decoder's patches of a batch as states are generated.
+/// Decodes the patches of a batch from states as they are generated.
 struct Decoding {
   private let decoder: PixelDecoder
   private let tape: Tape
   private let caches: [KeyValueCache]?
-  /// Without caches: states so far [count, N, k], and hidden states where the decoder reads them.
+  /// Without caches: states so far [count, N, k], and hidden states if the decoder reads them.
   private let states: Tensor
   private let hidden: Tensor
 

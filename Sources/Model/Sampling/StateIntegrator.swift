@@ -1,4 +1,5 @@
-// From noise to states, the most of the work of sampling: the head's evaluations of one position.
+// Integration from noise to states: the evaluations of the head, which are most of the work of
+// sampling.
 
 import NeuralNetwork
 import PRAModel
@@ -12,14 +13,14 @@ struct StateIntegrator {
   private let times: [Tensor]
   private let predictsX: Bool
 
-  /// Images of one thread's round: their activations stay in its second-level cache.
+  /// Images that a thread integrates together: their activations fit in its L2 cache.
   private static let round = 32
-  /// Rows a thread needs to be worth reading all weights by itself.
+  /// Number of rows from which a thread reads all weights by itself.
   private static let rowsForAll = 24
-  /// Weights that fit beside the activations in a second-level cache.
+  /// Number of weights that fit in an L2 cache beside the activations.
   private static let fewWeights = 512 * 1024
-  /// Rows whose modulations are computed together, of several times, where weights are shared: they are
-  /// read once. A thread that reads them for its own rows has enough rows.
+  /// Rows, of several times, whose modulations are computed together if threads share the weights,
+  /// so that these are read once. A thread that integrates by itself has enough rows.
   private static let modulatedRows = 128
 
   /// - Parameter predictsX: whether the head's output is the end of the path, not its velocity
@@ -32,12 +33,12 @@ struct StateIntegrator {
     self.times = times
   }
 
-  /// Writes draw `draw` of an image's noise: 0 its start, j + 1 the noise of step j.
+  /// Writes a draw of an image's noise: draw 0 is its start, j + 1 the noise of step j.
   typealias Noise = (_ image: Int, _ draw: Int, _ target: UnsafeMutableRawPointer) -> Void
 
   /// - Parameters:
-  ///   - condition: [count or 2 count, 1, w], the null half after the conditional one
-  ///   - scale: of the guidance; 1 where there is no null half
+  ///   - condition: [count or 2 count, 1, w]; the null half follows the conditional one
+  ///   - scale: guidance scale; 1 if there is no null half
   /// - Returns: states before their norm, [count, 1, k]
   func states(
     count: Int, condition: Tensor, scale: Double, noise: @escaping Noise
@@ -94,7 +95,7 @@ struct StateIntegrator {
     }
   }
 
-  /// The images of one round.
+  /// The images of one round, integrated together.
   private final class Chunk: FlowPath {
     typealias Failure = Never
 
@@ -108,9 +109,9 @@ struct StateIntegrator {
     let z: UnsafeMutableRawPointer
     let conditions, modulations, inputs, outputs, ahead, drawn: UnsafeMutableRawPointer
     let workspace: UnsafeMutableRawPointer
-    /// Times that have their modulations computed together.
+    /// Number of times whose modulations are computed together.
     let together: Int
-    /// Those whose modulations are there.
+    /// The times whose modulations are there.
     var modulated = 0..<0
 
     private var k: Int { integrator.head.inputs }
@@ -138,7 +139,7 @@ struct StateIntegrator {
       outputs = inputs + rows * head.inputs * size
       ahead = outputs + rows * head.outputs * size
       drawn = ahead + images.count * head.inputs * size
-      // Both halves of these images, one after the other.
+      // Both halves of these images follow each other.
       let bytes = images.count * head.width * size
       for half in 0..<halves {
         (conditions + half * bytes).copyMemory(
@@ -181,7 +182,8 @@ struct StateIntegrator {
         outputs, scale, outputs, 1 - scale, outputs + bytes, width: k, count: images.count)
     }
 
-    /// [rows, modulationWidth]. Times come in rising order, so a run of them is computed together.
+    /// Modulations [rows, modulationWidth]. Times come in rising order, so several are computed
+    /// together.
     private func modulations(at time: Int) -> UnsafeRawPointer {
       let (head, size) = (integrator.head, loops.type.size)
       if !modulated.contains(time) {

@@ -6,7 +6,7 @@ import Files
 import PRAModel
 import Tensor
 
-/// Names of the files of a checkpoint.
+/// Names of a checkpoint's files.
 package enum CheckpointFile {
   package static let model = "model.safetensors"
   package static let optimizer = "optimizer.safetensors"
@@ -15,7 +15,7 @@ package enum CheckpointFile {
   /// `ema-0.999.safetensors`.
   package static func average(_ decay: Double) -> String { "\(weights(decay)).safetensors" }
 
-  /// What `sampling.weights` calls an average: `ema-0.999`.
+  /// The name of an average in `sampling.weights`: `ema-0.999`.
   package static func weights(_ decay: Double) -> String { "ema-\(shortestDecimal(decay))" }
 }
 
@@ -40,7 +40,7 @@ extension Trainer {
     try snapshot(state).write(to: folder).map(\.name)
   }
 
-  /// Files of tensors that lie in the order of the optimizer's parameters.
+  /// Files of tensors, given in the order of the optimizer's parameters.
   func tensorFiles(
     weights: [Tensor], m: [Tensor], v: [Tensor], averages: [[Tensor]]
   ) -> [(name: String, tensors: [(name: String, value: Tensor)])] {
@@ -53,7 +53,7 @@ extension Trainer {
       + [(CheckpointFile.optimizer, named(m, ".m") + named(v, ".v"))]
   }
 
-  /// Continues from a checkpoint's files. Nothing changes unless all of them can be read.
+  /// Continues from a checkpoint's files; changes nothing unless all of them can be read.
   /// - Throws: an error that names the file and what is wrong with it
   package func restore(from folder: String, dataFingerprint: String) throws {
     let state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")
@@ -76,13 +76,13 @@ extension Trainer {
   }
 }
 
-/// The content of a checkpoint. Sendable: nobody writes into its tensors before it is written.
+/// The contents of a checkpoint. Sendable: its tensors do not change until it is written.
 package struct TrainerSnapshot: @unchecked Sendable {
   package let state: CheckpointState
   let files: [(name: String, tensors: [(name: String, value: Tensor)])]
 
-  /// Writes its files into an empty folder.
-  /// - Returns: their names, and what they hold
+  /// Writes the files into an empty folder.
+  /// - Returns: their names and digests
   package func write(to folder: String) throws -> [(name: String, digest: FileDigest)] {
     let written = try files.map { name, tensors in
       (
@@ -97,7 +97,7 @@ package struct TrainerSnapshot: @unchecked Sendable {
   }
 }
 
-/// A checkpoint that is whole but not this run's.
+/// The checkpoint is whole, but belongs to another run.
 package struct CheckpointMismatch: Error, CustomStringConvertible {
   package let file: String
   package let problem: String

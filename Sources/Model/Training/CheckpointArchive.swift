@@ -1,13 +1,15 @@
-// A checkpoint in one file: what `pra export checkpoint -o FILE` writes and `init` of a run reads.
+// A checkpoint in one file: `pra export checkpoint -o FILE` writes it, `init` of a run file reads
+// it.
 
 import Autodiff
 import Configuration
 import Tensor
 import TensorFiles
 
-/// Weights under the names of model.md section 3, averages as `ema-<decay>.<name>`, moments, where
-/// they are there, as `optimizer.<name>.m` and `.v`; the state in `__metadata__`. Files of other
-/// programs may hold the weights alone, in any layout that weights are read from.
+/// A checkpoint's tensors in one file: weights under the names of model.md section 3, averages as
+/// `ema-<decay>.<name>`, moments, if there are any, as `optimizer.<name>.m` and `.v`; the state is
+/// in `__metadata__`. Files of other programs may hold the weights alone, in any format that
+/// weights are read from.
 package struct CheckpointArchive {
   private let source: any TensorSource
   /// Step, counters and configuration; nil in a file of weights alone.
@@ -31,8 +33,8 @@ package struct CheckpointArchive {
 
   fileprivate var hasMoments: Bool { source.names.contains { $0.hasPrefix(Self.moments) } }
 
-  /// Every tensor of the model must be there, also in each average and among the moments, and no
-  /// other.
+  /// Checks that the file holds every tensor of the model, of each average and of the moments, and
+  /// no other.
   fileprivate func check(_ parameters: [Parameter]) throws {
     let prefixes = [""] + averages.sorted().map { "ema-\($0)." }
     var wanted = prefixes.flatMap { prefix in
@@ -85,9 +87,10 @@ package struct CheckpointArchive {
 
 extension Trainer {
   /// Starts from an archive. After an error this trainer must not be used.
-  /// - Parameter restart: takes weights and averages alone and begins at step 0; without it step,
-  ///   counters and moments are the archive's, and where those are whole training goes on to the bit
-  /// - Returns: what the archive does not say, in sentences for the log
+  /// - Parameter restart: takes only weights and averages and begins at step 0. Otherwise step,
+  ///   counters and moments are the archive's; if those are complete, training continues bit for
+  ///   bit
+  /// - Returns: sentences for the log about what the archive lacks
   /// - Throws: an error that names the file, the tensor and both shapes
   package func begin(from archive: CheckpointArchive, restart: Bool) throws -> [String] {
     let parameters = optimizer.parameters

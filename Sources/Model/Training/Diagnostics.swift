@@ -1,4 +1,4 @@
-// Signs that training goes wrong, as metrics.
+// Metrics that show when training goes wrong.
 
 import Autodiff
 import Configuration
@@ -9,26 +9,26 @@ import Tensor
   import Glibc
 #endif
 
-/// Whether losses jump and states collapse.
+/// Counts spikes of the loss, and measures states that collapse and errors that are fed back.
 struct Diagnostics {
-  /// Steps between two looks at the states.
+  /// Steps between two measurements of the states.
   static let interval = 50
   /// A loss above this many times its running mean is a spike.
   private static let spikeFactor = 2.0
-  /// Of the running mean.
+  /// Decay of the running mean.
   private static let decay = 0.98
-  /// Losses after which the mean is trusted.
+  /// Number of losses after which the mean is trusted.
   private static let patience = 50
 
   private var mean = 0.0
   private var seen = 0
   private var spikes = 0
 
-  /// `loss.spikes`: steps since this attempt began whose loss was above twice its running mean.
+  /// `loss.spikes`: steps of this attempt whose loss was above twice its running mean.
   mutating func spikes(after loss: Double) -> Double {
     if seen >= Self.patience, loss > Self.spikeFactor * mean { spikes += 1 }
     if loss.isFinite {
-      // From the first loss on, the mean of what was seen until the decay takes over.
+      // A plain mean of the first losses, until the decay takes over.
       let keep = min(Self.decay, Double(seen) / Double(seen + 1))
       mean = keep * mean + (1 - keep) * loss
       seen += 1
@@ -36,10 +36,10 @@ struct Diagnostics {
     return Double(spikes)
   }
 
-  /// What the reconstruction pass says about the states of a step's images.
+  /// Measures the states of a step's images by its reconstruction pass.
   /// - `state.norm`: root mean square of |z|
   /// - `state.rank`: (tr C)^2 / tr C^2 of the states' covariance, from 1 (collapsed) to k
-  /// - `reconstruction.psnr`: of the perturbed decoding, in decibels
+  /// - `reconstruction.psnr`: quality of the decoding from perturbed states, in decibels
   static func states(
     _ activations: StepActivations, patches: Tensor
   ) -> [(name: String, value: Double)] {
@@ -52,10 +52,11 @@ struct Diagnostics {
     ]
   }
 
-  /// How wrong fed patches are, as root mean squares over pixels in [-1, 1].
-  /// - `feedback.perturbed`: what the AR pass of `pra` reads, decoded from perturbed states
-  /// - `feedback.sampled`: what sampling reads, decoded from states that the head draws
-  /// - `feedback.ratio`: the first over the second; `perturb.t_min` is chosen by it
+  /// Errors of the patches that are fed back, as root mean squares over pixels in [-1, 1].
+  /// - `feedback.perturbed`: training's input to the AR pass of `pra`, decoded from perturbed
+  ///   states
+  /// - `feedback.sampled`: sampling's input, decoded from states that the head draws
+  /// - `feedback.ratio`: the first over the second; it guides the choice of `perturb.t_min`
   static func feedback(
     _ activations: StepActivations, of batch: TrainingBatch, _ model: PRAModel
   ) -> [(name: String, value: Double)] {
@@ -63,7 +64,7 @@ struct Diagnostics {
       return []
     }
     var sums = (perturbed: 0.0, sampled: 0.0)
-    // A few images at once: a look at the states must not take the memory of a step.
+    // In small parts: a measurement must not need as much memory as a step.
     for first in stride(from: 0, to: batch.count, by: 8) {
       let rows = first..<min(first + 8, batch.count)
       let part = batch.slice(rows)

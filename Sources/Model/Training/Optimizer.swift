@@ -28,7 +28,8 @@ package final class OptimizerState {
   private let configuration: TrainingConfiguration
   private let scalars: AdamWScalars
 
-  /// - Parameter parameters: in bytewise order of names, in which norms are summed
+  /// - Parameter parameters: in bytewise order of names, which fixes the order in which norms are
+  ///   summed
   init(_ parameters: [Parameter], _ configuration: TrainingConfiguration) {
     self.parameters = parameters
     self.configuration = configuration
@@ -40,8 +41,8 @@ package final class OptimizerState {
       beta2: configuration.betas[1], epsilon: configuration.eps, step: 0)
   }
 
-  /// Learning rate, clipping and decays of step s.
-  /// - Parameter norm: of all gradients
+  /// Sets learning rate, clipping and decays for a step.
+  /// - Parameter norm: norm of all gradients
   package func prepare(norm: Double, step: Int) {
     scalars.gradientScale = min(1, configuration.clip / (norm + 1e-6))
     scalars.learningRate = configuration.learningRate(at: step)
@@ -49,9 +50,10 @@ package final class OptimizerState {
     scalars.averageDecay = averages.first?.decay(at: step) ?? 0
   }
 
-  /// One update of weights, moments and averages as `prepare` said; nil where no loss reached a
-  /// parameter.
-  /// - Parameter old: the state to start from where that lies elsewhere; the result is the same to the bit
+  /// Updates weights, moments and averages once, with the scalars that `prepare` set. A gradient is
+  /// nil if no loss reached its parameter.
+  /// - Parameter old: the state to start from, if it lies elsewhere; the result is the same bit for
+  ///   bit
   package func update(_ gradients: [Tensor?], from old: SnapshotMemory? = nil) {
     for (i, parameter) in parameters.enumerated() {
       parameter.value.updateByAdamW(
@@ -92,7 +94,7 @@ package final class MovingAverage {
     values = parameters.map { $0.value.copied() }
   }
 
-  /// D of step s.
+  /// D at a step.
   func decay(at step: Int) -> Double { Self.decay(decay, at: step) }
 
   private static func decay(_ most: Double, at step: Int) -> Double {

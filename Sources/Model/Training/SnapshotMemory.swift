@@ -1,16 +1,17 @@
-// The state of a step kept for its checkpoint, while training goes on (model.md section 8).
+// The state of a step, kept for its checkpoint while training goes on (model.md section 8).
 
 import Configuration
 import Tensor
 
-/// Memory as large as the weights, moments and averages. The update that follows a checkpoint's step leaves
-/// there what it started from: pages change places, and the new numbers are written where the old ones were
-/// read before, so that nothing is copied. Sendable: one thread may `touch` it, the rest is the trainer's.
+/// Memory as large as the weights, moments and averages. The update after a checkpoint's step
+/// leaves the state from before it there: the two exchange pages, and the update reads the old
+/// numbers from here and writes the new ones to the optimizer, so that nothing is copied. Sendable:
+/// one thread may call `touch`; all else belongs to the trainer's thread.
 package final class SnapshotMemory: @unchecked Sendable {
   let weights: [Tensor]
   let m: [Tensor]
   let v: [Tensor]
-  /// Of each decay.
+  /// One list per decay.
   let averages: [[Tensor]]
 
   init(like optimizer: OptimizerState) {
@@ -25,14 +26,15 @@ package final class SnapshotMemory: @unchecked Sendable {
 
   private var all: [Tensor] { weights + m + v + averages.joined() }
 
-  /// Takes its pages from the system: done at the first checkpoint, it would keep that waiting. So would the first
-  /// pass over them, even where each was written to as it came.
+  /// Takes the memory's pages from the system and writes to each, in advance: at the first
+  /// checkpoint both would delay training. Writing is a pass of its own because the first pass over
+  /// the pages is slow even where each was written when it was taken.
   package func touch() {
     for tensor in all { tensor.touch() }
     for tensor in all { tensor.writePages() }
   }
 
-  /// What the optimizer holds is here then; what it holds then is of no meaning.
+  /// Takes over the optimizer's numbers; those that the optimizer gets in exchange are meaningless.
   package func exchange(with optimizer: OptimizerState) {
     for (mine, its) in zip(all, optimizer.tensors) { mine.exchange(with: its) }
   }
@@ -43,14 +45,15 @@ package final class SnapshotMemory: @unchecked Sendable {
 }
 
 extension OptimizerState {
-  /// In the order of the memory's.
+  /// In the order of `SnapshotMemory.all`.
   fileprivate var tensors: [Tensor] {
     parameters.map(\.value) + m + v + averages.flatMap(\.values)
   }
 }
 
 extension Trainer {
-  /// What a checkpoint of this moment holds. For whoever makes no further step before it is written.
+  /// The checkpoint of this moment. It shares the trainer's tensors: make no step before it is
+  /// written.
   package func snapshot(_ state: CheckpointState) -> TrainerSnapshot {
     TrainerSnapshot(
       state: state,
@@ -59,17 +62,17 @@ extension Trainer {
         averages: optimizer.averages.map(\.values)))
   }
 
-  /// Lets the next step leave the state that it starts from for `takeSnapshot`. What was taken before must be
-  /// written: the memory is the same.
+  /// Makes the next step keep the state that it starts from, for `takeSnapshot`. An earlier
+  /// snapshot must have been written by then: the memory is the same.
   package func keep(_ state: CheckpointState) { wanted = state }
 
-  /// The state that was kept last, once.
+  /// The state that was kept last; returned once.
   package func takeSnapshot() -> TrainerSnapshot? {
     defer { kept = nil }
     return kept
   }
 
-  /// Room for what is kept; made when it is first asked for.
+  /// The memory for kept states; allocated at the first call.
   package func snapshotMemory() -> SnapshotMemory {
     if let memory { return memory }
     let made = SnapshotMemory(like: optimizer)
@@ -77,7 +80,8 @@ extension Trainer {
     return made
   }
 
-  /// Updates, or leaves the weights as they are, and puts the state before aside.
+  /// Updates the weights, or leaves them if there are no gradients, and keeps the state from
+  /// before.
   func keepWanted(_ state: CheckpointState, update gradients: [Tensor?]?) {
     let memory = snapshotMemory()
     if let gradients {

@@ -1,4 +1,4 @@
-// Tensors to and from safetensors files.
+// Reads and writes tensors as safetensors files.
 
 import Files
 import Tensor

@@ -6,12 +6,12 @@ import NeuralNetwork
 import PRAModel
 import Tensor
 
-/// What a step reports, under the series names of model.md section 4.
+/// The results of a step, under the series names of model.md section 4.
 package struct StepReport: Sendable {
   package let step: Int
   /// Names and values in a fixed order.
   package let values: [(name: String, value: Double)]
-  /// Whether the loss or the gradient norm was not finite, so that nothing changed.
+  /// Whether the loss or the gradient norm was not finite, so that the weights did not change.
   package let skipped: Bool
 }
 
@@ -29,12 +29,12 @@ package struct TrainingDiverged: Error, CustomStringConvertible {
 package final class Trainer {
   package let model: PRAModel
   package let optimizer: OptimizerState
-  /// Steps made: the number of the next one.
+  /// Steps made, which is also the number of the next one.
   package internal(set) var step = 0
   package internal(set) var badSteps = 0
   package internal(set) var badStepsInRow = 0
 
-  /// The state that the next step shall keep, the one that was kept, and its memory.
+  /// A checkpoint's state that the next step shall keep, the snapshot kept last, and its memory.
   var wanted: CheckpointState?
   var kept: TrainerSnapshot?
   var memory: SnapshotMemory?
@@ -45,16 +45,16 @@ package final class Trainer {
   private var values: [(name: String, value: Double)] = []
   private var configuration: TrainingConfiguration { model.configuration.training }
 
-  /// - Parameter perceptual: the network of `loss.lpips`, where that is above 0
+  /// - Parameter perceptual: the network of `loss.lpips`, if its weight is above 0
   package init(_ model: PRAModel, perceptual: LPIPS? = nil) {
     self.model = model
     self.perceptual = perceptual
     optimizer = OptimizerState(model.parameters.sorted, model.configuration.training)
   }
 
-  /// One step on a batch. The first step of a size is recorded; those after it repeat its operations
-  /// and take no memory from the heap.
-  /// - Parameter observe: sees the gradients before they are clipped, for tests; the activations are
+  /// Makes one step on a batch. The first step of a batch size is recorded; later ones repeat its
+  /// operations and allocate nothing.
+  /// - Parameter observe: receives the gradients before clipping, for tests; the activations are
   ///   those of the last part of the batch
   /// - Throws: `TrainingDiverged`
   package func run(
@@ -95,7 +95,8 @@ package final class Trainer {
     return report
   }
 
-  /// The passes over a batch: recorded, but for a rollout that looks at its own numbers.
+  /// The passes over a batch. They are recorded, except for a rollout whose operations depend on
+  /// its own numbers.
   private func passes(_ batch: TrainingBatch) -> TrainingStep {
     if let recorded, recorded.batch.count == batch.count {
       recorded.repeatPasses(batch)
@@ -108,7 +109,7 @@ package final class Trainer {
     return step
   }
 
-  /// Puts the step's figures into `values`, in place where nobody holds the last report.
+  /// Puts the step's figures into `values`, in place unless somebody still holds the last report.
   private func collect(_ work: TrainingStep, norm: Double, loss: Double) {
     let count = work.names.count
     let names = Self.names
@@ -130,6 +131,6 @@ package final class Trainer {
     }
   }
 
-  /// Series after the losses.
+  /// Names of the series that follow the losses.
   private static let names = ["grad_norm", "lr", "bad_steps", "loss.spikes"]
 }

@@ -1,4 +1,4 @@
-// The passes of one step over a batch of one size, and its update.
+// The passes of one step over a batch of one size, and its update of the weights.
 
 import Autodiff
 import Configuration
@@ -6,15 +6,15 @@ import NeuralNetwork
 import PRAModel
 import Tensor
 
-/// What a step's operations leave behind, and the operations themselves where they are recorded.
+/// The results of a step's operations, and the operations themselves if they are recorded.
 final class TrainingStep {
-  /// The batch that the operations read: of a recorded step, one whose memory stays.
+  /// The batch that the operations read. In a recorded step its memory stays the same.
   let batch: TrainingBatch
-  /// One a parameter of the optimizer: nil where no loss reached it.
+  /// One per parameter of the optimizer; nil if no loss reached it.
   let gradients: [Tensor?]
-  /// Of the last part of the batch.
+  /// Activations of the last part of the batch.
   let activations: StepActivations
-  /// Of the losses.
+  /// Names of the losses.
   let names: [String]
 
   private let parts: [(share: Double, losses: StepLosses)]
@@ -46,7 +46,7 @@ final class TrainingStep {
 
   var isRecorded: Bool { program != nil }
 
-  /// The passes over another batch of the same size.
+  /// Runs the passes over another batch of the same size.
   func repeatPasses(_ other: TrainingBatch) {
     batch.load(other)
     program!.run()

@@ -1,4 +1,4 @@
-// The worker process: claims jobs, runs each as a child process, and is sure of their end.
+// The worker process: claims jobs, runs each as a child process, and makes sure that each ends.
 
 import Glibc
 import JobQueue
@@ -6,20 +6,20 @@ import Logging
 import Postgres
 import RunStore
 
-/// One worker. Threads: this one claims, one beats, one reports, one keeps deadlines, and two watch
-/// each stage. None of them computes, so liveness depends on no stage.
+/// One worker. One thread claims, one sends heartbeats, one reports, one keeps deadlines, and two
+/// watch each stage. None of them computes, so liveness does not depend on a stage.
 package final class Agent: Sendable {
   let configuration: AgentConfiguration
   let logger: Logger
   let state = Monitor(AgentState())
-  /// Wakes the claiming thread: a place is free, the agent is asked to leave.
+  /// Wakes the claiming thread: a slot is free, or the agent is asked to leave.
   let work = WakeUp()
-  /// How many sessions the claiming thread has opened.
+  /// The number of sessions that the claiming thread has opened.
   let claimSessions = Monitor(0)
-  /// Signalled once, when every thread shall end.
+  /// Signalled once, to end every thread.
   let over = WakeUp()
 
-  /// Seconds for which the ends of killed stages may wait to be reported.
+  /// Seconds within which the ends of killed stages must be reported.
   private static let reportTime = 10.0
 
   package init(_ configuration: AgentConfiguration, logger: Logger) {
@@ -27,13 +27,13 @@ package final class Agent: Sendable {
     self.logger = logger
   }
 
-  /// Works until it is asked to leave by SIGTERM or SIGINT, or until it is idle and shall then end.
-  /// A second signal kills the stages at once.
-  /// - Returns: the exit code: 0 after an orderly end, 1 when stages had to be given up
+  /// Works until SIGTERM or SIGINT asks it to leave, or until it is idle if it shall then end. A
+  /// second signal kills the stages at once.
+  /// - Returns: the exit code: 0 after an orderly end, 1 if stages had to be given up
   package func run() throws -> Int32 {
     try configuration.validate()
     let scratch = try ScratchFolder(environment: configuration.environment)
-    // Its end removes the folders; stages use them after the last line here that names it.
+    // Keeps the folders until the end: stages use them after the last use of this variable.
     defer { withExtendedLifetime(scratch) {} }
     let signals = Signals()
     let threads = [
@@ -53,7 +53,7 @@ package final class Agent: Sendable {
       })
     claim(&connection, scratch)
     let isOrderly = drain()
-    // First the heart: it would register anew when it finds the registration gone.
+    // The heartbeat must end first: it would register again if it found the registration gone.
     state.update { $0.phase = .over }
     over.signal()
     for thread in threads { thread.join() }
@@ -63,7 +63,8 @@ package final class Agent: Sendable {
     return isOrderly && isSaid ? 0 : 1
   }
 
-  /// Asked to leave: the first time stages may checkpoint, the second time they are killed.
+  /// Begins to leave: at the first call stages may save a checkpoint, at the second they are
+  /// killed.
   private func leave() {
     state.update { state in
       if state.phase == .working {
@@ -82,7 +83,7 @@ package final class Agent: Sendable {
     work.signal()
   }
 
-  /// Kills stages whose time to stop is over.
+  /// Kills stages that have not ended by their deadline.
   private func keepDeadlines() {
     while true {
       let due = state.read { $0.nextKill }
@@ -95,7 +96,7 @@ package final class Agent: Sendable {
     }
   }
 
-  /// What ends the agent with an error; its stages go with it.
+  /// Ends the agent with an error, and its stages with it.
   func fail(_ error: AgentError) {
     logger.error("\(error)")
     state.update { state in
@@ -108,13 +109,12 @@ package final class Agent: Sendable {
 
   // MARK: leaving
 
-  /// Waits for the ends of the stages, and for the database to hear of them.
-  /// - Returns: whether all stages ended in time
+  /// Waits until the stages have ended and the database knows.
   private func drain() -> Bool {
     let isInTime: Bool? = state.wait(until: state.read { $0.drainEnd }) {
       $0.attempts.isEmpty || $0.phase > .draining ? $0.phase < .killing : nil
     }
-    // Killed by now, all of them; what remains is to say so.
+    // All stages are killed by now; only their reports are left.
     let isReported: Bool? = state.wait(until: monotonicSeconds() + Self.reportTime) {
       $0.attempts.isEmpty ? true : nil
     }
@@ -122,7 +122,7 @@ package final class Agent: Sendable {
     return isInTime == true && isReported == true
   }
 
-  /// Gives the registration back, and with it what it may still hold.
+  /// Ends the registration, which releases any job still assigned to it.
   private func deregister() -> Bool {
     guard let worker = state.read({ $0.worker }) else { return true }
     var connection = RetryingConnection(

@@ -1,34 +1,35 @@
-// What a worker is told by its command line.
+// The settings of a worker's command line.
 
 import FoundationEssentials
 import Postgres
 
-/// One agent: what it serves, and how long it waits.
+/// The settings of one agent: the jobs it serves, and its waiting times.
 package struct AgentConfiguration: Sendable {
   package var databaseURL: DatabaseURL
-  /// As operators see it; need not be unique.
+  /// The name that operators see; need not be unique.
   package var name: String
-  /// Of the program, for operators.
+  /// Version of the program, for operators.
   package var version: String?
-  /// What the requirements of jobs are compared with.
+  /// Labels against which the requirements of jobs are checked.
   package var labels: [String: String]
   package var queues: [String]
   package var kinds: [String]
-  /// Jobs at once.
+  /// Number of jobs at once.
   package var slots: Int
-  /// Threads for each of them.
+  /// Number of threads for each job.
   package var threads: Int
-  /// Seconds of silence after which the server gives its jobs to others.
+  /// Seconds without a heartbeat after which the server gives its jobs to other workers.
   package var lease: Double
   /// Seconds between heartbeats.
   package var beat: Double
-  /// Seconds that a stage has to checkpoint and end when the agent ends, or when it is preempted.
+  /// Seconds in which a stage must save a checkpoint and end when the agent leaves or the job is
+  /// preempted.
   package var drainTime: Double
-  /// End when nothing is ready or running for this agent.
+  /// Whether to end when nothing is ready or running for this agent.
   package var untilIdle: Bool
-  /// Where the executables `pra-<kind>` lie.
+  /// The folder of the executables `pra-<kind>`.
   package var stageFolder: String
-  /// Inherited by stages, below the variables of their attempt.
+  /// Variables that stages inherit; those of their attempt take precedence.
   package var environment: [String: String]
 
   package init(
@@ -53,7 +54,7 @@ package struct AgentConfiguration: Sendable {
     self.environment = environment
   }
 
-  /// Refuses what cannot work, naming the field.
+  /// Refuses settings that cannot work, naming the field.
   func validate() throws(AgentError) {
     if queues.isEmpty { throw AgentError("queues: a worker serves at least one") }
     if kinds.isEmpty { throw AgentError("kinds: a worker runs at least one") }

@@ -1,27 +1,27 @@
-// What the threads of the agent share: its registration and its running attempts.
+// The state that the agent's threads share: its registration and its running attempts.
 
 import JobQueue
 import RunStore
 
-/// Why the agent ends an attempt before it ends by itself; the stronger reason prevails.
+/// The reason why the agent stops an attempt; the stronger reason prevails.
 enum StopReason: Int, Sendable, Comparable {
-  /// Other work needs the place: checkpoint and come back.
+  /// Other work needs the slot: save a checkpoint and come back.
   case preempted
   /// The agent leaves.
   case drained
   case timedOut
   case cancelled
-  /// Nothing may be written for it any more.
+  /// The lease is lost: the attempt may write nothing any more.
   case lost
 
   static func < (one: StopReason, other: StopReason) -> Bool { one.rawValue < other.rawValue }
 }
 
 struct AgentState: Sendable {
-  /// Where the agent is on its way from start to end.
+  /// The phases of an agent's life, in order.
   enum Phase: Int, Sendable, Comparable {
     case working
-    /// Asked to leave: stages checkpoint, nothing is claimed.
+    /// Asked to leave: stages save checkpoints, nothing is claimed.
     case draining
     /// Asked twice, or out of time: stages are killed.
     case killing
@@ -34,25 +34,25 @@ struct AgentState: Sendable {
   struct Running: Sendable {
     let attempt: RunningAttempt
     var reason: StopReason?
-    /// On `monotonicSeconds()`; killed then if it has not ended.
+    /// Deadline in `monotonicSeconds()`, at which it is killed if it has not ended.
     var killAt: Double?
     var end: ProcessEnd?
   }
 
   var phase = Phase.working
-  /// The registration; nil before the first and between a lost lease and the next.
+  /// The registration; nil before the first, and between a lost lease and the next.
   var worker: Int64?
   var attempts: [Lease: Running] = [:]
-  /// When draining ends, on `monotonicSeconds()`.
+  /// Deadline of draining, in `monotonicSeconds()`.
   var drainEnd = 0.0
-  /// Set when reports that found no server are given up.
+  /// Whether reports that found no server are given up.
   var givesUp = false
-  /// What ends the agent with an error.
+  /// The error that ends the agent.
   var failure: AgentError?
 
   var nextKill: Double? { attempts.values.compactMap(\.killAt).min() }
 
-  /// Asks a stage to stop, and sets the moment of the kill.
+  /// Asks a stage to stop, and sets the deadline after which it is killed.
   mutating func stop(_ key: Lease, because reason: StopReason, killAt: Double) {
     guard var running = attempts[key], running.end == nil else { return }
     if let earlier = running.reason, earlier >= reason { return }
@@ -62,7 +62,7 @@ struct AgentState: Sendable {
     attempts[key] = running
   }
 
-  /// Ends a stage for certain.
+  /// Kills a stage.
   mutating func kill(_ key: Lease, because reason: StopReason) {
     guard var running = attempts[key] else { return }
     running.reason = max(running.reason ?? reason, reason)
@@ -71,14 +71,14 @@ struct AgentState: Sendable {
     running.attempt.child.kill()
   }
 
-  /// Ends the stages whose time to stop by themselves is over.
+  /// Kills the stages that have not ended by their deadline.
   mutating func killDue(at now: Double) {
     for (key, running) in attempts {
       if let due = running.killAt, due <= now { kill(key, because: running.reason ?? .drained) }
     }
   }
 
-  /// The lease of a registration is over: its stages must not go on, whatever they are doing.
+  /// Kills the stages of a registration whose lease is over, whatever they are doing.
   mutating func loseLease(of lost: Int64) {
     guard worker == lost else { return }
     worker = nil

@@ -1,23 +1,23 @@
-// One stage as the kernel sees it: a process group with a channel in and a channel out.
+// A stage as the kernel sees it: a process group with one channel in and one out.
 
 import Glibc
 import Synchronization
 
 /// A child process that leads its own group.
 ///
-/// Its standard input is a socket whose other end only this object holds: when the agent dies, in
-/// whatever way, the child reads the end of the file. Standard output and error are another. Sockets,
-/// not pipes: they are closed to other children from their first moment.
+/// Its standard input is a socket of which only this object holds the other end: however the agent
+/// dies, the child then reads the end of file. Standard output and error share another socket.
+/// These are sockets, not pipes, because they can be created closed to other children.
 final class ChildProcess: Sendable {
   let processID: pid_t
-  /// What the child prints, to be read; the reader closes it.
+  /// The read end of the child's output; the reader closes it.
   let output: Int32
   private let control: Int32
   private let outOfMemoryBefore: Int
-  /// Whether the process has been waited for: its number may then belong to somebody else.
+  /// Whether the process was waited for, after which its number may belong to another process.
   private let reaped = Mutex(false)
 
-  /// Starts it.
+  /// Starts the process.
   /// - Parameter environment: all of it; nothing is inherited
   init(
     executable: String, arguments: [String] = [], environment: [String: String]
@@ -76,22 +76,22 @@ final class ChildProcess: Sendable {
 
   deinit { close(control) }
 
-  /// Asks the stage to checkpoint and to end. A stage that has gone already is no error.
+  /// Asks the stage to save a checkpoint and end. It is no error if the stage has already ended.
   func requestStop() {
     let line: [UInt8] = Array("stop\n".utf8)
     _ = send(control, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
   }
 
-  /// Ends the whole group for certain.
+  /// Kills the whole group.
   func kill() {
     reaped.withLock { reaped in
       if !reaped { _ = Glibc.kill(-processID, SIGKILL) }
     }
   }
 
-  /// Waits for the end of the process, and ends what it left behind in its group.
+  /// Waits for the process to end, and kills the rest of its group.
   func wait() -> ProcessEnd {
-    // Without reaping it: its number is not given to anybody else before the group has been killed.
+    // Without reaping it, so that its number stays its own until the group has been killed.
     var information = siginfo_t()
     while waitid(P_PID, id_t(processID), &information, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
     var status: Int32 = 0
@@ -107,16 +107,16 @@ final class ChildProcess: Sendable {
   }
 }
 
-/// How a process ended.
+/// The end of a process.
 enum ProcessEnd: Sendable, Equatable {
   case code(Int32)
   case signal(Int32)
-  /// Killed by signal 9 while the kernel counted a kill for want of memory.
+  /// Killed by signal 9 while the kernel's count of out-of-memory kills rose.
   case outOfMemory
 }
 
-/// The kernel's count of processes that it killed for want of memory: of this control group, or of
-/// the machine where there is none.
+/// The kernel's count of out-of-memory kills: in this control group, or on the whole machine if
+/// there is none.
 enum OutOfMemory {
   static func kills() -> Int {
     // cgroups(7): a line "0::/path" names the group below the mount.
@@ -142,7 +142,7 @@ enum OutOfMemory {
   }
 }
 
-/// What keeps the agent from its work, in one sentence.
+/// The reason why the agent cannot work, in one sentence.
 package struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
   package let description: String
 

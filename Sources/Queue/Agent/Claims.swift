@@ -1,4 +1,4 @@
-// The claiming thread: claims, waits, and starts what it is given.
+// The claiming thread: claims jobs, waits for more, and starts them.
 
 import Glibc
 import JobQueue
@@ -7,7 +7,7 @@ import Postgres
 import RunStore
 
 extension Agent {
-  /// Longest wait for a notification of ready work: it may have been lost with a session.
+  /// Longest wait for a notification of ready work, as one may have been lost with a session.
   private static let pollInterval = 5.0
 
   /// The session and the registration of the last claim.
@@ -23,7 +23,7 @@ extension Agent {
     while state.read({ $0.phase }) == .working {
       work.drain()
       guard let worker = state.read({ $0.worker }) else {
-        // Registration wakes this thread.
+        // A new registration wakes this thread.
         work.wait()
         continue
       }
@@ -37,7 +37,8 @@ extension Agent {
         for job in jobs { start(job, of: worker, scratch, &connection) }
 
         if configuration.untilIdle, jobs.isEmpty, free == configuration.slots {
-          // Twice in a row: what became ready between the claim and the question is claimed then.
+          // Twice in a row: work that became ready between the claim and the question is then
+          // claimed.
           let isIdle = try !hasPendingWork(&connection)
           if isIdle && wasIdle { return }
           wasIdle = isIdle
@@ -71,14 +72,14 @@ extension Agent {
         }
         last = ClaimSession(number: number, worker: worker)
       }
-      // What ended before the first that still runs is not looked at again.
+      // Saves the server from searching jobs that ended before the first that still runs.
       let oldest = state.read { $0.attempts.keys.map(\.job).min() }
       return try WorkerQueue(connection).claim(
         worker: worker, count: count, oldest: oldest ?? 0)
     }
   }
 
-  /// Gives back what the server believes to run here and the agent has not heard of.
+  /// Gives back the jobs that the server believes to run here and the agent does not know.
   private func releaseUnknown(of worker: Int64, _ connection: Connection, _ why: String) throws {
     let known = state.read { Set($0.attempts.keys) }
     for row in try connection.query(Queries.running, [.integer(worker)]) {
@@ -88,7 +89,8 @@ extension Agent {
       do {
         try WorkerQueue(connection).release(key, message: why)
       } catch is LeaseLost {
-        // Somebody cancelled it meanwhile; or the worker itself is lost, which the claim will tell.
+        // Somebody cancelled it meanwhile; or the worker's lease is lost, as the next claim will
+        // say.
       }
     }
   }
@@ -110,7 +112,7 @@ extension Agent {
       let attempt = try RunningAttempt(job: job, configuration: configuration, scratch: scratch)
       state.update { state in
         state.attempts[key] = AgentState.Running(attempt: attempt)
-        // Lost or asked to leave since the claim.
+        // The lease was lost, or the agent asked to leave, since the claim.
         if state.worker != worker {
           state.kill(key, because: .lost)
         } else if state.phase > .working {

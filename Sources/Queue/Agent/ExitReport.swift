@@ -1,9 +1,9 @@
-// What the end of a stage means for its job.
+// The meaning of a stage's end for its job.
 
 import JobQueue
 import RunStore
 
-/// What is reported of an attempt that ended, unless its stage committed it.
+/// The report about an attempt that ended, unless its stage committed it.
 struct ExitReport: Sendable, Equatable {
   let `class`: ExitClass
   let message: String?
@@ -12,8 +12,8 @@ struct ExitReport: Sendable, Equatable {
   let cause: ExitCause
 
   /// - Parameters:
-  ///   - reason: why the agent stopped it, if it did
-  ///   - error: what the stage said last on a line of its own that began with `error: `
+  ///   - reason: the reason why the agent stopped it, if it did
+  ///   - error: the stage's last line that began with `error: `, without that prefix
   init(end: ProcessEnd, reason: StopReason?, error: String?) {
     switch end {
     case .code(let code): (self.code, signal) = (code, nil)
@@ -38,7 +38,7 @@ struct ExitReport: Sendable, Equatable {
     case .timedOut: (`class`, message) = (.timeout, "over its time limit")
     case .drained, .preempted:
       let why = reason == .drained ? "the worker was asked to leave" : "preempted"
-      // A stage that failed in these seconds for a reason of its own has failed.
+      // A stage that fails for its own reason after it was asked to stop has failed.
       switch end {
       case .code(StageExit.released.rawValue): (`class`, message) = (.released, why)
       case .signal(9): (`class`, message) = (.released, "\(why) and the stage did not stop in time")
@@ -48,7 +48,7 @@ struct ExitReport: Sendable, Equatable {
     }
   }
 
-  /// A stage that was never started.
+  /// The report about a stage that could not be started.
   init(notStarted error: AgentError) {
     (`class`, message, code, signal) = (.fault, error.description, nil, nil)
     cause = .notStarted

@@ -1,4 +1,4 @@
-// The heartbeat: on its own thread with its own session, whatever the rest of the agent does.
+// The heartbeat, on its own thread with its own session, independent of the rest of the agent.
 
 import Files
 import Glibc
@@ -8,11 +8,11 @@ import Postgres
 import RunStore
 
 extension Agent {
-  /// Seconds that a cancelled or timed-out stage has to end by itself.
+  /// Seconds in which a cancelled or timed-out stage may end by itself.
   private static let stopGrace = 5.0
   private static let lostGrace = 1.0
 
-  /// Registers, beats, and does what the answers ask, until the agent is over.
+  /// Registers, sends heartbeats, and does what the answers ask, until the agent ends.
   func beat() {
     var connection = RetryingConnection(
       url: configuration.databaseURL, role: .worker, name: "pra worker \(configuration.name) beat",
@@ -29,14 +29,16 @@ extension Agent {
         }
         failures = 0
         _ = try connection.attempt {
-          // A notification means that somebody asks something of a job: the answer tells what.
+          // A notification means that something is asked of a job; the answer to the heartbeat says
+          // what.
           try $0.wait(.seconds(configuration.beat), wakeUp: over.descriptor)
         }
       } catch let lost as LeaseLost {
         if let worker { loseLease(of: worker, lost) }
       } catch let error as PostgresError where error.mayPass {
         failures += 1
-        // A server that is back waits one lease for a beat, whatever the backoff of others.
+        // The backoff must not grow beyond the beat: after an outage the server waits one lease for
+        // a heartbeat.
         over.wait(seconds: min(configuration.beat, Backoff.seconds(afterFailures: failures)))
       } catch {
         fail(AgentError("\(error)"))
@@ -45,7 +47,7 @@ extension Agent {
     }
   }
 
-  /// Ends every stage of a registration whose lease is over.
+  /// Stops every stage of a registration whose lease is over.
   func loseLease(of worker: Int64, _ error: LeaseLost) {
     let count = state.update { state in
       defer { state.loseLease(of: worker) }
@@ -87,8 +89,8 @@ extension Agent {
     state.update { state in
       for (key, ask, seconds) in asks {
         switch ask {
-        // Nothing it writes is accepted any more. It may also have committed a moment ago: then it
-        // ends by itself at once.
+        // Its writes are refused from now on. It may also have committed a moment ago and end by
+        // itself.
         case .lost: state.stop(key, because: .lost, killAt: now + Self.lostGrace)
         case .cancel: state.stop(key, because: .cancelled, killAt: now + Self.stopGrace)
         case .timeout: state.stop(key, because: .timedOut, killAt: now + Self.stopGrace)

@@ -1,11 +1,11 @@
-// What a stage prints, on its way to the database: kept on disk, so that an outage of the database
+// The output of stages on its way to the database: kept on disk, so that an outage of the database
 // neither stops the stage nor fills the memory (G8).
 
 import Glibc
 import RunStore
 import Synchronization
 
-/// The output of one attempt. Written by the thread that reads it, sent by the reporter.
+/// The output of one attempt. One thread reads it from the stage, the reporter sends it.
 final class LogSpool: Sendable {
   struct Chunk: Sendable {
     /// Number within the attempt, from 0.
@@ -26,7 +26,7 @@ final class LogSpool: Sendable {
 
   /// One row of pra_store.log_chunks; TOAST compresses it.
   static let chunkSize = 1 << 16
-  /// A stage in a loop of printing must not fill disk and database.
+  /// A stage that prints in an endless loop must not fill disk and database.
   static let limit: Int64 = 256 << 20
   /// pra.report_exit keeps 4000 characters of a message.
   private static let lineLimit = 4096
@@ -35,8 +35,8 @@ final class LogSpool: Sendable {
   private let state: Mutex<State>
 
   /// - Parameters:
-  ///   - path: of the spool, which has a name only until it is open
-  ///   - redactor: knows what must not be seen
+  ///   - path: path of the spool file, which loses its name when it is open
+  ///   - redactor: removes secrets
   init(path: String, redactor: Redactor = Redactor(environment: [:])) throws(AgentError) {
     state = Mutex(State(redactor: redactor))
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -55,7 +55,7 @@ final class LogSpool: Sendable {
     if !state.cut { spool(bytes[...], &state) }
   }
 
-  /// The output is complete.
+  /// Marks the output as complete.
   func end() {
     state.withLock { state in
       take(state.redactor.end(), &state)
@@ -64,7 +64,7 @@ final class LogSpool: Sendable {
     }
   }
 
-  /// The next piece to send; the same until `confirm`, so that it may be sent twice.
+  /// The next chunk to send; the same until `confirm`, so that it may be sent twice.
   func next() throws(AgentError) -> Chunk? {
     let (ordinal, start, count) = state.withLock { state in
       (state.chunks, state.sent, Int(min(state.written - state.sent, Int64(Self.chunkSize))))
@@ -77,7 +77,7 @@ final class LogSpool: Sendable {
     return Chunk(ordinal: ordinal, bytes: bytes)
   }
 
-  /// The database has a piece.
+  /// Marks a chunk as stored in the database.
   func confirm(_ chunk: Chunk) {
     state.withLock { state in
       state.chunks = chunk.ordinal + 1
@@ -85,7 +85,7 @@ final class LogSpool: Sendable {
     }
   }
 
-  /// The last line that began with `error: `, without that beginning.
+  /// The last line that began with `error: `, without that prefix.
   var error: String? { state.withLock { $0.error } }
 
   // MARK: details
@@ -94,7 +94,7 @@ final class LogSpool: Sendable {
     for byte in bytes {
       if byte == UInt8(ascii: "\n") {
         if state.line.starts(with: "error: ".utf8) {
-          // A text of the database holds no zero byte.
+          // A text of PostgreSQL holds no zero byte.
           state.error = String(
             decoding: state.line.dropFirst(7).filter { $0 != 0 }, as: UTF8.self)
         }
@@ -114,7 +114,7 @@ final class LogSpool: Sendable {
     }
     guard let note else { return }
     state.cut = true
-    // On a full disk not even this fits; then the log just ends.
+    // On a full disk not even this fits, and the log just ends.
     _ = write(Array("\npra worker: \(note)\n".utf8), &state)
   }
 

@@ -1,4 +1,4 @@
-// What the agent asks besides the calls of the queue.
+// The agent's own queries, besides the calls of the queue.
 
 enum Queries {
   static let outcome = """
@@ -7,17 +7,17 @@ enum Queries {
     where job_id = $1 and epoch = $2
     """
 
-  // What the server believes this worker runs: more than the agent knows of when the answer to a
-  // claim was lost on its way.
+  // The jobs that the server believes to run on this worker: more than the agent knows of if the
+  // answer to a claim was lost.
   static let running = """
     select id, epoch
     from pra.jobs
     where worker_id = $1 and state = 'running'
     """
 
-  // Work that is under way, or will come to this agent without anybody's doing: it runs somewhere,
-  // waits out a delay, or waits for what runs. Work that is ready now and that nobody claimed does
-  // not fit the labels of this agent; what is paused waits for a person.
+  // Whether work is under way, or will come to this agent without anybody's doing: a job that runs
+  // somewhere, waits out a delay, or waits for one that runs. A job that is ready but was not
+  // claimed does not fit this agent's labels; a paused one waits for a person.
   static let pending = """
     select exists (
       select

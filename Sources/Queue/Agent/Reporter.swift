@@ -1,4 +1,4 @@
-// Logs and exits on their way to the database, on one thread with one session.
+// Sends logs and exits to the database, on one thread with one session.
 
 import JobQueue
 import Logging
@@ -6,12 +6,12 @@ import Postgres
 import RunStore
 
 extension Agent {
-  /// Seconds between looks at what stages have printed.
+  /// Seconds between looks for new output.
   private static let logInterval = 0.5
-  /// Pieces of one log that go before the others have their turn.
+  /// Chunks of one log that are sent before it is another log's turn.
   private static let logRound = 16
 
-  /// Sends what stages print and reports how they ended, until the agent is over.
+  /// Sends the stages' output and reports how they ended, until the agent ends.
   func report() {
     var connection = RetryingConnection(
       url: configuration.databaseURL, role: .worker,
@@ -45,14 +45,15 @@ extension Agent {
         round += 1
       }
     } catch is LeaseLost {
-      // A stage that has committed may be followed by the next attempt of a job retried by hand.
+      // A lost lease is normal after a commit, when the next attempt of a job retried by hand may
+      // run.
       if running.end == nil { state.update { $0.kill(key, because: .lost) } }
     } catch {
       logger.error("job \(key.job): its log is not stored: \(error)")
     }
   }
 
-  /// Reports the end of an attempt, unless its stage committed it, and frees its place.
+  /// Reports the end of an attempt, unless its stage committed it, and frees its slot.
   private func settle(
     _ key: Lease, _ running: AgentState.Running, _ connection: inout RetryingConnection
   ) {
@@ -76,7 +77,7 @@ extension Agent {
     work.signal()
   }
 
-  /// Reports what became of an attempt.
+  /// Reports the end of an attempt.
   func send(_ report: ExitReport, of key: Lease, _ connection: inout RetryingConnection)
     throws
   {
@@ -88,7 +89,7 @@ extension Agent {
           key, report.class, message: report.message, exitCode: report.code,
           exitSignal: report.signal, cause: report.cause)
       } catch let error as LeaseLost {
-        // Said twice, when the first answer was lost on its way.
+        // A repetition, if the first answer was lost on its way.
         guard let known = try outcome(of: key, connection), known != "lost" else { throw error }
       }
     }

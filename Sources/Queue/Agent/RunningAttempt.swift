@@ -1,4 +1,4 @@
-// An attempt from the claim to the end of its process.
+// An attempt from its claim to the end of its process.
 
 import Glibc
 import JobQueue
@@ -54,7 +54,8 @@ final class RunningAttempt: Sendable {
     }
     _ = DedicatedThread("wait \(key.job)") { [child] in
       let end = child.wait()
-      // Whoever left the group may hold the other end for ever: what is there is read, no more.
+      // A process that left the group may hold the other end for ever: only what is there already
+      // is read.
       shutdown(output, Int32(SHUT_RD))
       reader.join()
       close(output)

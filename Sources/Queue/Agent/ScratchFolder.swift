@@ -1,17 +1,17 @@
-// Folders of attempts, which nobody must find again after a crash.
+// Folders of attempts, which must not remain after a crash.
 
 import FoundationEssentials
 import Glibc
 
-/// The folder of one agent, under one that the agents of an account on a host share.
+/// The folder of one agent, inside one that all agents of an account on a host share.
 ///
-/// A locked file beside it says that its agent lives: the lock ends with the process, however it
-/// ends. A new agent removes the folders whose lock nobody holds.
+/// A locked file beside it shows that its agent lives: the lock ends with the process, however it
+/// ends. A new agent removes folders whose file nobody has locked.
 final class ScratchFolder: Sendable {
   let path: String
   private let lock: Int32
 
-  /// - Parameter environment: `PRA_HOME`, else `TMPDIR`, say where
+  /// - Parameter environment: `PRA_HOME`, otherwise `TMPDIR`, gives the place
   init(environment: [String: String]) throws(AgentError) {
     let root: String
     if let home = environment["PRA_HOME"], !home.isEmpty {
@@ -58,7 +58,7 @@ final class ScratchFolder: Sendable {
     }
   }
 
-  /// In a folder that everybody may write to, somebody else may have been first.
+  /// In a folder that everybody may write to, somebody else may have created ours first.
   private static func checkOwner(_ path: String) throws(AgentError) {
     var status = stat()
     guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
@@ -78,13 +78,14 @@ final class ScratchFolder: Sendable {
     }
   }
 
-  /// Holds a lock file, unless somebody else does.
+  /// Locks a file; nil if somebody else holds the lock.
   private static func lock(_ path: String) -> Int32? {
     let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard file >= 0 else { return nil }
     var held = stat()
     var named = stat()
-    // Whoever cleaned up between the two calls removed the name: then this lock is nobody's.
+    // Another agent's cleaning may have removed the name between the two calls: then this lock is
+    // void.
     guard flock(file, LOCK_EX | LOCK_NB) == 0, fstat(file, &held) == 0, stat(path, &named) == 0,
       held.st_ino == named.st_ino
     else {
@@ -95,7 +96,7 @@ final class ScratchFolder: Sendable {
   }
 }
 
-/// Removes a folder and what is in it; one that is gone already, or never was, is no error.
+/// Removes a folder with its contents; it is no error if there is none.
 func removeTree(_ path: String) {
   try? FileManager.default.removeItem(atPath: path)
 }

@@ -1,12 +1,12 @@
-// SIGTERM and SIGINT as events of a thread.
+// Turns SIGTERM and SIGINT into events of a thread.
 
 import Glibc
 import Synchronization
 
-/// Where the handler writes; a handler can capture nothing.
+/// The descriptor that the signal handler writes to; a handler can capture nothing.
 private let signalDescriptor = Atomic<Int32>(-1)
 
-/// Takes the two signals over for as long as it lives; one at a time in a process.
+/// Handles the two signals while it lives. Only one may exist in a process.
 final class Signals: Sendable {
   private let wakeUp = WakeUp()
   private let ended = Atomic(false)
@@ -14,7 +14,7 @@ final class Signals: Sendable {
 
   init() {
     signalDescriptor.store(wakeUp.signalDescriptor, ordering: .sequentiallyConsistent)
-    // Whoever started this program may have blocked them: a mask survives exec.
+    // The parent process may have blocked them: a signal mask survives exec.
     var taken = sigset_t()
     sigemptyset(&taken)
     sigaddset(&taken, SIGTERM)
@@ -34,7 +34,7 @@ final class Signals: Sendable {
     }
   }
 
-  /// Calls `body` for each signal, until the end.
+  /// Calls `body` for each signal until `end`.
   func watch(_ body: () -> Void) {
     while true {
       wakeUp.wait()
@@ -43,7 +43,7 @@ final class Signals: Sendable {
     }
   }
 
-  /// Restores what was before.
+  /// Restores the earlier handling.
   func end() {
     for (number, action) in before {
       var action = action

@@ -1,10 +1,10 @@
-// A descriptor that wakes a thread which waits on the server's socket.
+// A file descriptor that wakes a thread waiting on the server's socket.
 
 import Glibc
 
-/// Becomes readable at a signal and stays so until it is drained.
+/// Becomes readable at a signal, until that is drained.
 final class WakeUp: Sendable {
-  /// For poll.
+  /// The descriptor to poll.
   let descriptor: Int32
   private let writer: Int32
 
@@ -20,10 +20,10 @@ final class WakeUp: Sendable {
     close(writer)
   }
 
-  /// Safe in a handler of signals. A full buffer means that the other side will wake up anyway.
+  /// Safe to call in a signal handler. A full buffer means that the other side will wake up anyway.
   func signal() { WakeUp.signal(writer) }
 
-  /// For handlers of signals, which know the number alone.
+  /// For signal handlers, which can use only the number.
   var signalDescriptor: Int32 { writer }
 
   static func signal(_ descriptor: Int32) {
@@ -31,19 +31,19 @@ final class WakeUp: Sendable {
     _ = send(descriptor, &byte, 1, Int32(MSG_NOSIGNAL))
   }
 
-  /// Takes what was signalled so far.
+  /// Takes all signals so far.
   func drain() {
     var bytes: [UInt8] = Array(repeating: 0, count: 64)
     while read(descriptor, &bytes, bytes.count) > 0 {}
   }
 
-  /// Blocks until a signal, and takes one.
+  /// Blocks until a signal and takes it.
   func wait() {
     var byte: UInt8 = 0
     while read(descriptor, &byte, 1) != 1 { wait(milliseconds: -1) }
   }
 
-  /// Blocks until a signal, which stays, or until the time is over.
+  /// Blocks until a signal, which it does not take, or until the time is over.
   func wait(seconds: Double) { wait(milliseconds: Int32(seconds * 1000)) }
 
   private func wait(milliseconds: Int32) {

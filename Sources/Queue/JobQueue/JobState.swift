@@ -1,10 +1,10 @@
 import Postgres
 
-/// Where a job stands; migrations/0001_roles.sql says who moves it in and out.
+/// The state of a job; migrations/0001_roles.sql says who makes each transition.
 package enum JobState: String, Sendable, CaseIterable {
   case blocked, ready, running, succeeded, failed, cancelled, quarantined
 
-  /// Nothing moves it on but a retry by hand.
+  /// Only a manual retry leaves such a state.
   package var isFinal: Bool {
     switch self {
     case .succeeded, .failed, .cancelled, .quarantined: true
@@ -13,38 +13,38 @@ package enum JobState: String, Sendable, CaseIterable {
   }
 }
 
-/// How an attempt ended that did not finish, as its agent reports it.
+/// The kind of an attempt's end other than success, as its agent reports it.
 package enum ExitClass: String, Sendable, CaseIterable {
-  /// The stage failed; repeated after a delay.
+  /// The stage failed; the job is retried after a delay.
   case fault
-  /// The stage refused its input; not repeated.
+  /// The stage refused its input; the job is not retried.
   case permanent
-  /// The time limit was over.
+  /// The time limit was exceeded.
   case timeout
-  /// Given back on request; spends nothing.
+  /// Given back on request; does not count as a try.
   case released
-  /// Stopped since somebody cancelled the job.
+  /// Stopped because somebody cancelled the job.
   case cancelled
-  /// The machine failed under it.
+  /// The machine failed.
   case lost
 }
 
-/// How the process of an attempt ended, apart from what that means for its job.
+/// The way the process of an attempt ended, whatever that means for its job.
 package enum ExitCause: String, Sendable, CaseIterable {
   case exitCode = "exit-code"
   /// Ended by a signal that the agent did not send.
   case signal
-  /// Killed by the kernel for want of memory.
+  /// Killed by the kernel's out-of-memory killer.
   case outOfMemory = "out-of-memory"
   case timeLimit = "time-limit"
   case leaseLost = "lease-lost"
-  /// There was no process.
+  /// The process could not be started.
   case notStarted = "not-started"
-  /// It was asked to end, or killed by the agent after that.
+  /// The agent asked it to end, or killed it after that.
   case asked
 }
 
-/// What a heartbeat asks of a running job.
+/// A request that the answer to a heartbeat makes of a running job.
 package enum Ask: String, Sendable {
   /// It belongs to another attempt, or to nobody: kill it, report nothing.
   case lost
@@ -56,7 +56,7 @@ package enum Ask: String, Sendable {
   case preempt
 }
 
-/// One attempt of one job: what every write of it names.
+/// The right to write for one attempt of one job; every write names it.
 package struct Lease: Sendable, Hashable {
   package let job: Int64
   package let epoch: Int64
@@ -67,8 +67,8 @@ package struct Lease: Sendable, Hashable {
   }
 }
 
-/// The attempt is over for its writer, or the worker for its agent: nothing was written, and nothing
-/// may be written any more.
+/// The attempt was replaced, or the worker's registration ended: the write was refused, and so will
+/// all later ones be.
 package struct LeaseLost: Error, Sendable, CustomStringConvertible {
   package let description: String
 
@@ -78,7 +78,7 @@ package struct LeaseLost: Error, Sendable, CustomStringConvertible {
   package static let sqlState = "PR001"
 }
 
-/// A job that was claimed, with what its stage needs.
+/// A claimed job, with everything that its stage needs.
 package struct ClaimedJob: Sendable {
   package let lease: Lease
   package let run: Int64
@@ -87,7 +87,7 @@ package struct ClaimedJob: Sendable {
   package let queue: String
   /// JSON object.
   package let arguments: String
-  /// Of a part of an array: the array, and which of its elements.
+  /// For a part of an array: the array, and the range of its elements.
   package let elements: Elements?
 
   package struct Elements: Sendable, Equatable {
@@ -95,7 +95,7 @@ package struct ClaimedJob: Sendable {
     package let range: Range<Int64>
   }
 
-  /// Jobs that this attempt does: the elements of its part of an array, else one.
+  /// Number of jobs in this attempt: the elements of its part of an array, otherwise 1.
   package var count: Int { elements.map { $0.range.count } ?? 1 }
 }
 
@@ -113,16 +113,16 @@ package struct NewJob: Sendable, Equatable {
   /// Such as `gpu>=1`.
   package var requirements: [String] = []
   package var idempotencyKey: String?
-  /// Of one attempt.
+  /// Time limit of one attempt.
   package var timeLimit: Duration?
-  /// Limits of which each attempt takes a slot.
+  /// Limits of which each attempt occupies a slot.
   package var limits: [String] = []
-  /// From now on, by which it must have ended.
+  /// Time from now within which the job must have ended.
   package var deadline: Duration?
   /// One row for many jobs.
   package var array: JobArray?
 
-  /// Whether it asks for nothing but its place in a line.
+  /// Whether only kind, run, arguments, queue and priority are set.
   var isPlain: Bool {
     var plain = NewJob(kind: kind, run: run, arguments: arguments)
     (plain.queue, plain.priority) = (queue, priority)
@@ -136,17 +136,18 @@ package struct NewJob: Sendable, Equatable {
   }
 }
 
-/// An array of jobs: one row, of which claims cut off the next elements.
+/// An array of jobs: one row, from which each claim takes the next elements.
 package struct JobArray: Sendable, Equatable {
   package var elements: ClosedRange<Int64>
-  /// How many attempts of it may run at once.
+  /// Largest number of its attempts that run at once.
   package var limit: Int?
-  /// Elements that one attempt does.
+  /// Number of elements in one attempt.
   package var pack = 1
-  /// Where the arguments take the first element of an attempt, and its last + 1.
+  /// Path of the argument that receives an attempt's first element; `endPath` is that of its last
+  /// element + 1.
   package var firstPath: [String]?
   package var endPath: [String]?
-  /// Each element waits for its own in the one array of `after`.
+  /// Each element waits for the element of the same number in the array of `after`.
   package var isElementwise = false
   /// All elements start at once, or none.
   package var isGang = false
@@ -154,7 +155,7 @@ package struct JobArray: Sendable, Equatable {
   package init(_ elements: ClosedRange<Int64>) { self.elements = elements }
 }
 
-/// An element of a part of an array that did not succeed while the others did.
+/// An element that failed while other elements of its attempt succeeded.
 package struct ElementFailure: Sendable {
   package let job: Int64
   package let element: Int64
@@ -167,7 +168,7 @@ package struct ElementFailure: Sendable {
   }
 }
 
-/// Which of the times of a schedule that passed while nobody looked are made up for.
+/// The missed times of a schedule that are made up for.
 package enum CatchUp: String, Sendable, CaseIterable {
   case all, last, none
 }

@@ -11,7 +11,7 @@ package enum Queries {
       array_limit => $15, pack => $16, first_path => $17, end_path => $18, elementwise => $19,
       gang => $20) as id
     """
-  /// For a job that asks for nothing else: what is not sent need not be written and read.
+  /// A shorter call for a plain job: parameters that are not sent need no parsing.
   package static let enqueuePlain = """
     select pra.enqueue(kind => $1, run => $2, arguments => $3::jsonb, queue => $4, priority => $5) as id
     """

@@ -1,6 +1,6 @@
 import Postgres
 
-/// The queue as those who submit work see it; its session acts as `pra_submit`.
+/// The queue as seen by submitters; its session acts as `pra_submit`.
 package struct SubmitQueue {
   private let connection: Connection
 
@@ -51,10 +51,10 @@ package struct SubmitQueue {
     ).single().integer("id")
   }
 
-  /// Many jobs of one kind in one row, each with arguments of its own.
+  /// Enqueues many jobs of one kind in one row, each with its own arguments.
   /// - Parameters:
   ///   - arguments: JSON array of objects
-  ///   - pack: jobs that one attempt does
+  ///   - pack: number of jobs in one attempt
   /// - Returns: the array's number
   package func enqueueMany(
     kind: String, run: Int64, arguments: String, queue: String = "default", priority: Int = 0,
@@ -71,12 +71,12 @@ package struct SubmitQueue {
     ).single().integer("id")
   }
 
-  /// Makes a limit or changes it: how many jobs that name it may run at once.
+  /// Creates or changes a limit: the number of jobs naming it that may run at once.
   package func setLimit(_ name: String, slots: Int) throws(PostgresError) {
     try connection.query(Queries.setLimit, [.text(name), .integer(slots)])
   }
 
-  /// Says of which variant of a run jobs are, and with which seed it is trained.
+  /// Records which variant of a run jobs belong to, and the seed it is trained with.
   package func setVariant(
     _ variant: String, seed: Int64, of jobs: [Int64]
   ) throws(PostgresError) {
@@ -84,11 +84,11 @@ package struct SubmitQueue {
       Queries.setVariant, [.integers(jobs), .text(variant), .integer(seed)])
   }
 
-  /// Makes a schedule or changes it.
+  /// Creates or changes a schedule.
   /// - Parameters:
   ///   - cron: five fields, as in crontab(5)
   ///   - arguments: JSON object
-  /// - Returns: when it fires first
+  /// - Returns: the first time at which it fires
   package func schedule(
     _ name: String, cron: String, run: Int64, kind: String, arguments: String,
     timeZone: String = "UTC", catchUp: CatchUp = .last, queue: String = "default",
@@ -111,8 +111,8 @@ package struct SubmitQueue {
     try connection.query(Queries.pauseSchedule, [.text(schedule), .boolean(isPaused)])
   }
 
-  /// A worker that gets no more and gives back what it has.
-  /// - Returns: how many jobs were asked to give way
+  /// Stops giving jobs to a worker and asks it to give back those that it has.
+  /// - Returns: the number of jobs that were asked to stop
   @discardableResult
   package func drain(worker: Int64, grace: Duration = .seconds(60)) throws(PostgresError) -> Int64 {
     try connection.query(Queries.drain, [.integer(worker), .interval(grace)])
@@ -135,7 +135,7 @@ package struct SubmitQueue {
     try connection.query(Queries.setUserWeight, [.text(user), .double(weight)])
   }
 
-  /// - Returns: how many jobs were cancelled or asked to stop
+  /// - Returns: number of jobs that were cancelled or asked to stop
   @discardableResult
   package func cancel(_ job: Int64, withDependents: Bool = false) throws(PostgresError) -> Int64 {
     try connection.query(Queries.cancel, [.integer(job), .boolean(withDependents)])
@@ -152,8 +152,8 @@ package struct SubmitQueue {
     try connection.query(Queries.retry, [.integer(job)]).single().state("state")
   }
 
-  /// Asks a running job to checkpoint and go back into line.
-  /// - Parameter grace: after which it is taken away
+  /// Asks a running job to save a checkpoint and return to the queue.
+  /// - Parameter grace: time after which the job is taken from its worker
   package func preempt(_ job: Int64, grace: Duration = .seconds(60), reason: String? = nil)
     throws(PostgresError)
   {
@@ -178,7 +178,7 @@ package struct SubmitQueue {
     try connection.query(Queries.resumeQueue, [.text(queue)])
   }
 
-  /// Why a job does not run: words for programs, in order, and a sentence for people.
+  /// The reasons why a job does not run: words for programs, in order, and a sentence for people.
   package func whyPending(_ job: Int64) throws(PostgresError) -> (reasons: [String], detail: String)
   {
     let row = try connection.query(Queries.whyPending, [.integer(job)]).single()
@@ -195,7 +195,7 @@ package struct SubmitQueue {
     try connection.query(Queries.jobState, [.integer(job)]).single().state("state")
   }
 
-  /// Puts the jobs of dead workers back in line; returns how many.
+  /// Puts the jobs of dead workers back into the queue and returns their number.
   @discardableResult
   package func reap() throws(PostgresError) -> Int64 {
     try connection.query(Queries.reap).single().integer("count")

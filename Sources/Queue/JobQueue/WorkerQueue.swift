@@ -1,15 +1,15 @@
 import Postgres
 
-/// The queue as an agent sees it; its session acts as `pra_worker`. Every call blocks and throws
-/// `LeaseLost` when it came too late, else `PostgresError`.
+/// The queue as seen by an agent; its session acts as `pra_worker`. Every call blocks. It throws
+/// `LeaseLost` if it came too late, otherwise `PostgresError`.
 package struct WorkerQueue {
   private let connection: Connection
 
   package init(_ connection: Connection) { self.connection = connection }
 
   /// - Parameters:
-  ///   - labels: JSON object of texts, which requirements are compared with
-  ///   - lease: how long the worker may stay silent, a second or more
+  ///   - labels: JSON object of texts, against which requirements are checked
+  ///   - lease: time without a heartbeat after which the worker counts as dead, at least 1 s
   package func register(
     name: String, labels: String = "{}", queues: [String] = ["default"], kinds: [String],
     slots: Int = 1, lease: Duration = .seconds(30), version: String? = nil
@@ -23,8 +23,8 @@ package struct WorkerQueue {
     ).single().integer("id")
   }
 
-  /// One beat for all running jobs; returns only those of which something is asked, and how many
-  /// seconds a preempted one has left.
+  /// Sends one heartbeat for all running jobs.
+  /// - Returns: only the jobs of which something is asked, and the seconds left to a preempted one
   package func heartbeat(worker: Int64, running: [Lease], draining: Bool = false) throws
     -> [(lease: Lease, ask: Ask, seconds: Double?)]
   {
@@ -61,8 +61,8 @@ package struct WorkerQueue {
     }
   }
 
-  /// Commits attempts that have nothing to store but that they are done; best for many short ones.
-  /// - Returns: the jobs that were accepted; an attempt that is over is left out
+  /// Commits attempts without outputs; fastest for many short jobs.
+  /// - Returns: the accepted jobs, without those whose attempt was already over
   package func finishMany(
     worker: Int64, _ leases: [Lease], failures: [ElementFailure] = []
   ) throws -> [Int64] {
@@ -81,7 +81,7 @@ package struct WorkerQueue {
       for scalar in failure.message.unicodeScalars {
         switch scalar {
         case "\"", "\\": text += "\\\(scalar)"
-        // A text of the database holds no zero byte.
+        // A text of PostgreSQL holds no zero byte.
         case "\0": break
         case _ where scalar.value < 0x20: text += " "
         default: text.unicodeScalars.append(scalar)
@@ -92,7 +92,7 @@ package struct WorkerQueue {
     return "[\(members.joined(separator: ", "))]"
   }
 
-  /// - Returns: where the job goes from here
+  /// - Returns: the job's next state
   @discardableResult
   package func reportExit(
     _ lease: Lease, _ class: ExitClass, message: String? = nil, exitCode: Int32? = nil,
@@ -116,7 +116,7 @@ package struct WorkerQueue {
     ).single().state("state")
   }
 
-  /// - Parameter ordinal: from 0 within the attempt; a chunk sent again counts once
+  /// - Parameter ordinal: number within the attempt, from 0; a chunk that is sent again counts once
   package func appendLog(_ lease: Lease, ordinal: Int, bytes: [UInt8]) throws {
     _ = try ask(
       Queries.appendLog,
@@ -132,7 +132,7 @@ package struct WorkerQueue {
   }
 
   /// Commits the attempt; all parameters but the last are JSON, see migrations/0007_finish.sql.
-  /// - Returns: false when an earlier call had committed it
+  /// - Returns: false if an earlier call committed it
   @discardableResult
   package func finish(
     _ lease: Lease, outputs: String = "[]", images: String = "[]", evaluations: String = "[]",
@@ -147,12 +147,13 @@ package struct WorkerQueue {
     ).single().boolean("committed")
   }
 
-  /// Leaves; whatever still runs is released.
+  /// Ends the registration; jobs that still run are released.
   package func deregister(worker: Int64) throws {
     _ = try ask(Queries.deregisterWorker, [.integer(worker)])
   }
 
-  /// Puts the jobs of dead workers back in line; returns how many. Due at every beat.
+  /// Puts the jobs of dead workers back into the queue and returns their number. To be called at
+  /// every heartbeat.
   @discardableResult
   package func reap() throws -> Int64 {
     try ask(Queries.reap, []).single().integer("count")

@@ -8,7 +8,7 @@ package struct BinaryCopy: Sendable {
     bytes += [UInt8](repeating: 0, count: 8)  // flags, length of the header's extension
   }
 
-  /// What another `BinaryCopy` held, as `content` gave it.
+  /// Rows taken from the `content` of another `BinaryCopy`.
   package init(content: [UInt8]) { bytes = content }
 
   /// The rows so far, for `init(content:)`.

@@ -6,7 +6,7 @@ enum Command {
   ///   channels, without the last line break
   static func run(_ words: [String]) throws -> (status: Int32, output: String) {
     var ends: [Int32] = [0, 0]
-    // A pair of sockets, not a pipe: it can be closed to other children from the first moment.
+    // A pair of sockets, not a pipe: it can be created closed to other children.
     let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else {
       throw ClusterError("socketpair: \(systemError())")
@@ -19,7 +19,8 @@ enum Command {
     posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
     posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
 
-    // The server's programs ask where they are, and their account may not see the caller's folder.
+    // The server's programs look up their working folder, and their account may not see the
+    // caller's.
     let arguments: [UnsafeMutablePointer<CChar>?] =
       (["env", "-C", "/"] + words).map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }

@@ -7,14 +7,14 @@ import Glibc
 /// An error of kind `.unreachable` means that the session is over: open another.
 package final class Connection {
   private let session: OpaquePointer
-  /// How often each statement was run in this session, and its name on the server once it has one.
+  /// The number of runs of each statement in this session, and its prepared name once it has one.
   private var uses: [String: (count: Int, name: String?)] = [:]
   private var statements = 0
 
   /// Connects, and acts as `role` from then on.
   ///
-  /// A transaction left open for 10 s is ended by the server, so that a stopped process holds no row
-  /// that the reaper needs (migrations/0005_work.sql).
+  /// The server ends a transaction that is left open for 10 s, so that a stopped process cannot
+  /// lock a row that the reaper needs (migrations/0005_work.sql).
   package init(_ url: DatabaseURL, role: DatabaseRole? = nil, name: String = "pra")
     throws(PostgresError)
   {
@@ -26,7 +26,7 @@ package final class Connection {
     ] where url[keyword] == nil {
       settings.append(.init(keyword: keyword, value: value))
     }
-    // Of several hosts the one that may be written to: after a failover that is another.
+    // Chooses, among several hosts, the one that accepts writes, which changes at a failover.
     if url["host"]?.contains(",") ?? false, url["target_session_attrs"] == nil {
       settings.append(.init(keyword: "target_session_attrs", value: "read-write"))
     }
@@ -50,7 +50,7 @@ package final class Connection {
       set bytea_output = hex; set extra_float_digits = 1;
       set idle_in_transaction_session_timeout = '10s'; set search_path = pg_catalog
       """)
-    // A setting of a role applies to its logins alone, and nobody logs in as one of ours.
+    // PostgreSQL applies a role's settings at login only, and nobody logs in as one of ours.
     if let role {
       let (lock, statement) = role.timeLimits
       try run(
@@ -65,13 +65,13 @@ package final class Connection {
 
   // MARK: statements
 
-  /// One statement with parameters $1, $2, ...
+  /// Runs one statement with parameters $1, $2, ...
   @discardableResult
   package func query(_ sql: String, _ parameters: [Parameter] = []) throws(PostgresError) -> Rows {
     Rows(try execute(sql, parameters, binary: false))
   }
 
-  /// A statement whose only value is a bytea, fetched as it is; nil for null or no row.
+  /// Runs a statement whose only value is a bytea, fetched in binary; nil for null or no row.
   package func bytes(_ sql: String, _ parameters: [Parameter]) throws(PostgresError) -> [UInt8]? {
     let result = try execute(sql, parameters, binary: true)
     guard PQntuples(result.pointer) > 0, PQgetisnull(result.pointer, 0, 0) == 0 else { return nil }
@@ -79,7 +79,8 @@ package final class Connection {
     return [UInt8](UnsafeRawBufferPointer(start: PQgetvalue(result.pointer, 0, 0), count: count))
   }
 
-  /// Any number of statements without parameters, in one transaction unless they say otherwise.
+  /// Runs any number of statements without parameters, in one transaction unless they say
+  /// otherwise.
   package func run(_ script: String) throws(PostgresError) {
     try check(PQexec(session, script))
   }
@@ -96,7 +97,7 @@ package final class Connection {
     do {
       value = try body()
     } catch {
-      // The session may be what failed; then there is nothing left to roll back.
+      // If the session itself failed, there is nothing left to roll back.
       if PQstatus(session) == CONNECTION_OK { try run("rollback") }
       throw error
     }
@@ -117,7 +118,7 @@ package final class Connection {
     }
     PQclear(started)
     let bytes = data.finished
-    // libpq takes an Int32 at a time.
+    // Pieces, as libpq takes a length of 32 bits.
     for start in stride(from: 0, to: bytes.count, by: 1 << 20) {
       let part = bytes[start..<min(start + 1 << 20, bytes.count)]
       let sent = part.withUnsafeBytes {
@@ -149,7 +150,7 @@ package final class Connection {
     try run("listen \(String(cString: quoted))")
   }
 
-  /// What another session says: 8000 bytes at most (NOTIFY).
+  /// A notification from another session, of at most 8000 bytes (NOTIFY).
   package struct Notification: Sendable, Equatable {
     package let channel: String
     package let payload: String
@@ -159,7 +160,8 @@ package final class Connection {
     }
   }
 
-  /// Waits for notifications; none when the time is over or the descriptor `wakeUp` becomes readable.
+  /// Waits for notifications; returns none if the time is over or the descriptor `wakeUp` becomes
+  /// readable.
   package func wait(_ time: Duration, wakeUp: Int32? = nil) throws(PostgresError) -> [Notification]
   {
     let end = ContinuousClock.now + time
@@ -247,17 +249,17 @@ package final class Connection {
     do {
       return try check(result)
     } catch  where error.sqlState == "0A000" && uses[sql]?.name != nil {
-      // "cached plan must not change result type": a migration has changed what a function returns.
-      // Nothing was run; outside a transaction it is run as if for the first time.
+      // "cached plan must not change result type": a migration has changed a function's result. The
+      // statement did not run; outside a transaction it is sent again without its prepared name.
       uses[sql] = (Int.min, nil)
       guard PQtransactionStatus(session) == PQTRANS_IDLE else { throw error }
       return try execute(sql, parameters, binary: binary)
     }
   }
 
-  /// A statement that a session repeats is parsed once: from its third run on it has a name.
+  /// The prepared name of a statement; from its third run on, which saves parsing it again.
   private func preparedName(of sql: String) throws(PostgresError) -> String? {
-    // Texts that differ each time would only fill the table.
+    // Statements whose text differs each time would only fill the table.
     guard uses.count < 500 || uses[sql] != nil else { return nil }
     var use = uses[sql] ?? (0, nil)
     use.count += 1
@@ -339,7 +341,7 @@ package struct Rows: RandomAccessCollection {
     (0..<PQnfields(result.pointer)).map { String(cString: PQfname(result.pointer, $0)) }
   }
 
-  /// The only row; throws when there is none or more.
+  /// The only row; throws if there are none or several.
   package func single() throws(PostgresError) -> Row {
     guard count == 1 else {
       throw PostgresError(.unexpected, sqlState: "21000", message: "\(count) rows instead of one")

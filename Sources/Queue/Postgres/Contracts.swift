@@ -1,8 +1,8 @@
 import CMigrations
 
-/// What the kinds of jobs take as arguments, from the program to the database, which checks it.
+/// The contracts of the job kinds, which the database checks arguments against.
 package struct Contracts {
-  /// `workers/<kind>/contract.json` as it was when the program was built, by kind.
+  /// `workers/<kind>/contract.json` as of the program's build, by kind.
   package static let known: [(kind: String, json: String)] = {
     var count = 0
     let contracts = UnsafeBufferPointer(start: pra_contracts(&count), count: count)
@@ -16,7 +16,7 @@ package struct Contracts {
     }
   }()
 
-  /// Writes those that differ; for a session that may migrate.
+  /// Writes the contracts that differ; the session must be allowed to migrate.
   package static func write(to connection: Connection) throws(PostgresError) {
     try connection.query(
       """

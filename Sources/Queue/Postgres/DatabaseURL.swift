@@ -1,4 +1,4 @@
-/// Where a database is: a PostgreSQL URI or a list of key=value, PostgreSQL manual, section 34.1.1.
+/// The address of a database: a URI or key=value pairs, PostgreSQL manual, section 34.1.1.
 package struct DatabaseURL: Sendable, Equatable, CustomStringConvertible {
   /// Keyword and value, in the order of libpq's table.
   package private(set) var settings: [Setting]
@@ -8,7 +8,7 @@ package struct DatabaseURL: Sendable, Equatable, CustomStringConvertible {
     package var value: String
   }
 
-  /// Throws when libpq does not understand the text; the message names the bad part.
+  /// Throws if libpq does not understand the text; the message names the bad part.
   package init(_ text: String) throws(PostgresError) {
     settings = try Connection.parse(conninfo: text)
   }
@@ -34,12 +34,12 @@ package struct DatabaseURL: Sendable, Equatable, CustomStringConvertible {
     settings.first { $0.keyword == keyword }?.value
   }
 
-  /// For PRA_DATABASE_URL of a child process. Holds the password, if there is one.
+  /// The text for PRA_DATABASE_URL of a child process. It holds the password, if there is one.
   package var conninfo: String {
     Self.text(of: settings)
   }
 
-  /// For people: without the password.
+  /// The text for people, without the password.
   package var description: String {
     Self.text(of: settings.filter { !$0.keyword.contains("password") })
   }
@@ -64,13 +64,14 @@ package enum DatabaseRole: String, Sendable, CaseIterable {
   case worker = "pra_worker"
   case read = "pra_read"
 
-  /// Seconds after which a statement that waits for a lock, or that runs, is given up; 0 for never.
+  /// Seconds after which a statement that waits for a lock, or that runs, is cancelled; 0 for
+  /// never.
   var timeLimits: (lock: Int, statement: Int) {
     switch self {
     case .owner: (0, 0)
     case .submit: (10, 300)
     case .worker: (10, 120)
-    // An old snapshot keeps the server from cleaning up.
+    // A query that runs for long keeps the server from vacuuming.
     case .read: (10, 600)
     }
   }

@@ -1,12 +1,12 @@
 import Glibc
 
-/// The private server under PRA_HOME: reached by a Unix socket alone, by its owner alone.
+/// The private server under PRA_HOME; only its owner reaches it, and only by a Unix socket.
 ///
 ///     <home>/postgres/data     the cluster
-///     <home>/postgres/log      what the server says
+///     <home>/postgres/log      the server's log
 ///     <home>/postgres/lock     held while somebody starts or stops it
 ///
-/// Where no server may run under the home, /var/lib/pra/<name> takes its place.
+/// If no server may run under the home, /var/lib/pra/<name> takes its place.
 package struct EmbeddedCluster: Sendable {
   private let base: String
   private let path: String?
@@ -18,8 +18,8 @@ package struct EmbeddedCluster: Sendable {
   ///   - runtimeFolder: XDG_RUNTIME_DIR
   package init(home: String, path: String?, runtimeFolder: String?) {
     let own = "\(home)/postgres"
-    // Root's home is closed to the account postgres, and a container may forbid user namespaces:
-    // then the cluster lies where that account may go, still named after this home.
+    // The account postgres cannot enter root's home, and a container may forbid user namespaces:
+    // then the cluster lies where that account may go, in a folder named after this home.
     base =
       ServerPrograms.canServe(own, path: path)
       ? own : "/var/lib/pra/\(Self.shortName(own))/postgres"
@@ -32,7 +32,7 @@ package struct EmbeddedCluster: Sendable {
 
   package enum Change: Sendable { case created, started, alreadyRunning }
 
-  /// Creates and starts the server where needed; what an interrupted call left is put right.
+  /// Creates and starts the server if needed, also after a call that was interrupted.
   package func up() throws -> (url: DatabaseURL, change: Change) {
     try makeFolders()
     let lock = try lock()
@@ -50,8 +50,8 @@ package struct EmbeddedCluster: Sendable {
     }
     if try !isAnswering(server) {
       if livingServer() == nil {
-        // Left by a server that was killed: its number may be another process's by now, and then a
-        // new server would refuse to start.
+        // Left by a killed server: its process number may belong to another process by now, and
+        // then a new server would refuse to start.
         unlink("\(data)/postmaster.pid")
         unlink("\(socket)/.s.PGSQL.5432.lock")
         unlink("\(socket)/.s.PGSQL.5432")
@@ -75,7 +75,7 @@ package struct EmbeddedCluster: Sendable {
     return (try url(), change)
   }
 
-  /// Stops the server; false when it does not run.
+  /// Stops the server; false if it does not run.
   @discardableResult
   package func down() throws -> Bool {
     guard access("\(data)/PG_VERSION", F_OK) == 0 else { return false }
@@ -84,12 +84,12 @@ package struct EmbeddedCluster: Sendable {
     guard livingServer() != nil else { return false }
     try programs().run(
       "pg_ctl", ["-D", data, "-m", "fast", "-w", "-t", "60", "-s", "stop"])
-    // Empty now; the next start makes it again.
+    // The folder is empty now; the next start creates it again.
     rmdir(socketPath())
     return true
   }
 
-  /// Where the server is reached when it runs.
+  /// The address of the server when it runs.
   package func url() throws -> DatabaseURL {
     DatabaseURL(socketDirectory: socketPath(), user: "pra", database: "pra")
   }
@@ -112,7 +112,7 @@ package struct EmbeddedCluster: Sendable {
     }
   }
 
-  /// Waits for whoever starts or stops the same server; released when the descriptor is closed.
+  /// Waits for other calls that start or stop the server; closing the descriptor releases the lock.
   private func lock() throws -> Int32 {
     let descriptor = open("\(base)/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
@@ -145,7 +145,8 @@ package struct EmbeddedCluster: Sendable {
     }
   }
 
-  /// The number of the server that runs on our folder, and not one that inherited its number.
+  /// The process number of our folder's running server; nil if another process inherited the
+  /// number.
   private func livingServer() -> pid_t? {
     guard let file = fopen("\(data)/postmaster.pid", "r") else { return nil }
     defer { fclose(file) }
@@ -172,7 +173,7 @@ package struct EmbeddedCluster: Sendable {
     }
   }
 
-  /// The children of a server that was killed end by themselves, a moment later; until then a new
+  /// Waits for the children of a killed server, which soon end by themselves; until then a new
   /// server refuses to share their memory.
   private func waitForOrphans() throws {
     var mine = stat()
@@ -194,7 +195,7 @@ package struct EmbeddedCluster: Sendable {
     ServerPrograms.entries(of: "/proc").compactMap { pid_t($0) }
   }
 
-  /// For a server that another call started, or that recovers from a crash.
+  /// Waits for a server that another call started, or that recovers from a crash.
   private func waitUntilAnswering(_ server: DatabaseURL) throws {
     let end = ContinuousClock.now + .seconds(60)
     while try !isAnswering(server) {
@@ -205,9 +206,9 @@ package struct EmbeddedCluster: Sendable {
     }
   }
 
-  /// A path of a socket has 107 bytes at most, so it lies in a short folder named after ours.
+  /// A path in a short folder named after ours, as a socket's path has at most 107 bytes.
   private func socketPath() -> String {
-    // As root the server may be another account, for which root's runtime folder is closed.
+    // The server of root runs as another account, which cannot enter root's runtime folder.
     let parent = geteuid() == 0 ? "/tmp" : runtimeFolder ?? "/tmp"
     return "\(parent)/pra-\(Self.shortName(base))"
   }
@@ -228,7 +229,7 @@ package struct EmbeddedCluster: Sendable {
     return folder
   }
 
-  /// FNV-1a, 64 bits: only to tell folders apart.
+  /// FNV-1a, 64 bits; only to tell folders apart.
   private static func shortName(_ text: String) -> String {
     let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
       ($0 ^ UInt64($1)) &* 0x100_0000_01b3

@@ -1,11 +1,11 @@
-/// One parameter of a statement. Everything goes as text but bytes, which go as they are.
+/// One parameter of a statement. All are sent as text, except bytes, which are sent in binary.
 package enum Parameter: Sendable, Equatable {
   case null
   case text(String)
   case bytes([UInt8])
 
   package static func integer(_ value: some BinaryInteger) -> Parameter { .text(String(value)) }
-  // Without the detour of a generic function, which each enqueue would make twice.
+  // Avoids a call of the generic function, of which each enqueue would make two.
   package static func integer(_ value: Int) -> Parameter { .text(String(value)) }
   package static func integer(_ value: Int64) -> Parameter { .text(String(value)) }
 

@@ -1,16 +1,16 @@
-/// What the server, or the way to it, answered instead of a result.
+/// An error of the server, or of the connection to it.
 package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Kind: Sendable, Equatable {
     /// No server answers, or the session is gone. Whether the last statement took effect is unknown.
     case unreachable
-    /// The server refused the statement; nothing of it took effect.
+    /// The server refused the statement; it had no effect.
     case refused
     /// The answer is not what the program expects: a null, another type, another column.
     case unexpected
   }
 
   package let kind: Kind
-  /// Five characters, PostgreSQL manual, appendix A; classes of ours begin with PR (migrations/).
+  /// Five characters, PostgreSQL manual, appendix A; our own begin with PR (migrations/).
   package let sqlState: String
   package let message: String
   package let detail: String?
@@ -35,8 +35,8 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
     return text
   }
 
-  /// States in which the session itself is over: class 08, and the server's own shutdown, crash and
-  /// start-up, 57P01 to 57P05, which includes an idle transaction ended by its time limit (25P03).
+  /// Whether the session itself is over: class 08, or the server's shutdown, crash or start-up,
+  /// 57P01 to 57P05, or an idle transaction that reached its time limit (25P03).
   static func endsSession(_ sqlState: String) -> Bool {
     sqlState.hasPrefix("08") || sqlState.hasPrefix("57P") || sqlState == "25P03"
   }

@@ -1,5 +1,5 @@
-// Typed values of a row. The plain names refuse null, the `optional` ones give nil for it; all throw
-// `.unexpected` when the value is not of the type.
+// Typed values of a row. The plain functions refuse null, the `optional` ones return nil for it;
+// all throw `.unexpected` if the value has another type.
 
 extension Row {
   package func string(_ column: String) throws(PostgresError) -> String {

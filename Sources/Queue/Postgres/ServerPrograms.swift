@@ -1,16 +1,16 @@
 import Glibc
 
-/// The programs of an installed PostgreSQL server, and how to run them here.
+/// The programs of an installed PostgreSQL server, and the account that they run as.
 ///
-/// A server refuses to run as root. As root its programs run as the account `postgres` where that can
-/// reach the folder, else in a user namespace in which root is an ordinary user; both need
-/// util-linux. As an ordinary user they run as they are.
+/// A server refuses to run as root. For root, its programs run as the account `postgres` if that
+/// can reach the folder, otherwise in a user namespace in which root is an ordinary user; both need
+/// util-linux. For an ordinary user they run directly.
 package struct ServerPrograms: Sendable {
   /// The folder of initdb, pg_ctl and postgres.
   package let folder: String
-  /// The words before the program's own.
+  /// The words of the command line before the program's own.
   package let prefix: [String]
-  /// The owner that the server's files must have; nil for whoever calls.
+  /// The owner that the server's files must have; nil for the caller.
   package let owner: (user: uid_t, group: gid_t)?
 
   /// Finds the programs: the newest of /usr/lib/postgresql, then PATH.
@@ -33,7 +33,7 @@ package struct ServerPrograms: Sendable {
 
   /// - Parameters:
   ///   - data: an existing folder that the server shall own
-  ///   - ownedBy: the owner of the cluster that is there; it stays with its account
+  ///   - ownedBy: the owner of an existing cluster, which stays with its account
   ///   - path: the value of PATH
   package init(for data: String, ownedBy: uid_t? = nil, path: String?) throws {
     folder = try Self.folder(path: path)
@@ -66,8 +66,8 @@ package struct ServerPrograms: Sendable {
     }
   }
 
-  /// Whether a server can run on a folder, or has run there. Only root, whose server is another
-  /// account, has folders where none can.
+  /// Whether a server can run on a folder, or has run there. It matters for root alone, whose
+  /// server runs as another account.
   static func canServe(_ base: String, path: String?) -> Bool {
     guard geteuid() == 0, access("\(base)/data/PG_VERSION", F_OK) != 0 else { return true }
     if let account = getpwnam("postgres"),
@@ -78,12 +78,12 @@ package struct ServerPrograms: Sendable {
     return (try? Command.run(asOrdinaryUser + ["true"]))?.status == 0
   }
 
-  /// Root of a user namespace of its own is no root to PostgreSQL.
+  /// Maps root to an ordinary user in a user namespace, so that the server does not see root.
   private static let asOrdinaryUser = [
     "unshare", "--user", "--map-user=1000", "--map-group=1000", "--",
   ]
 
-  /// Runs one of the programs to its end; throws with its output when it fails.
+  /// Runs one of the programs to its end; throws its output if it fails.
   package func run(_ program: String, _ arguments: [String]) throws {
     let result = try Command.run(prefix + ["\(folder)/\(program)"] + arguments)
     guard result.status == 0 else {
@@ -91,7 +91,7 @@ package struct ServerPrograms: Sendable {
     }
   }
 
-  /// Gives a folder to the owner the server runs as, and closes it to all others.
+  /// Gives a folder to the account that the server runs as, and closes it to all others.
   package func adopt(_ path: String) throws {
     if let owner, chown(path, owner.user, owner.group) != 0 {
       throw ClusterError("\(path): cannot be given to the account postgres: \(systemError())")
@@ -106,7 +106,7 @@ package struct ServerPrograms: Sendable {
     while let slash = parent.lastIndex(of: "/") {
       parent = parent[..<slash]
       var status = stat()
-      // Folders that are not there yet will be made, open to be passed through.
+      // Missing folders will be created with permission to pass through.
       guard stat(parent.isEmpty ? "/" : String(parent), &status) == 0 else {
         guard errno == ENOENT else { return false }
         continue
@@ -132,7 +132,7 @@ package struct ServerPrograms: Sendable {
   }
 }
 
-/// What keeps a private server from running, and the remedy.
+/// The reason why a private server cannot run, and the remedy.
 package struct ClusterError: Error, CustomStringConvertible, Equatable {
   package let description: String
   package init(_ description: String) { self.description = description }

@@ -2,12 +2,12 @@
 
 import Files
 
-/// A file that is to become one of a checkpoint's. Nobody writes into it any more.
+/// A file that is to become part of a checkpoint. Nobody writes into it any more.
 package struct CheckpointPart: Sendable {
   /// Logical name, such as `weights.safetensors`; never a path.
   package let name: String
   package let path: String
-  /// Where whoever wrote it knows: it is not read for it then.
+  /// The digest if the writer computed it: the file is then not read again for it.
   package let digest: FileDigest?
 
   package init(name: String, path: String, digest: FileDigest? = nil) {
@@ -15,7 +15,7 @@ package struct CheckpointPart: Sendable {
   }
 }
 
-/// Bytes in the store, under the name that a job or a checkpoint gives them.
+/// Bytes in the store, with the name that a job or a checkpoint gives them.
 package struct Artifact: Sendable, Equatable {
   /// 64 lower-case hexadecimal digits.
   package let sha256: String
@@ -32,7 +32,8 @@ package struct Artifact: Sendable, Equatable {
     self.mediaType = mediaType
   }
 
-  /// The bytes of a chunk of the store; artifacts up to this size lie inline (migrations/0003).
+  /// Size of a stored chunk in bytes; artifacts up to this size are stored inline
+  /// (migrations/0003).
   package static let chunkSize = 1 << 20
 
   /// Refuses a logical name that the store would refuse, before anything is uploaded.
@@ -57,7 +58,7 @@ package struct Artifact: Sendable, Equatable {
     }
   }
 
-  /// What the ending of a file's name says about its bytes.
+  /// The media type that belongs to a file name's extension.
   static func mediaType(ofName name: String) -> String {
     switch name.split(separator: ".").last {
     case "json": "application/json"
@@ -70,14 +71,14 @@ package struct Artifact: Sendable, Equatable {
   }
 }
 
-/// What a person or a disk did that the store cannot go on with, in one sentence.
+/// The store cannot go on because of something that a person or a disk did; one sentence.
 package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
   package let description: String
 
   package init(_ description: String) { self.description = description }
 }
 
-/// The stored bytes are not those that were stored: no retry would read others.
+/// The stored bytes are not those that were written: reading again would not help.
 package struct DamagedArtifact: Error, Sendable, Equatable, CustomStringConvertible {
   package let description: String
 }

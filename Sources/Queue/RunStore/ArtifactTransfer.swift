@@ -1,17 +1,17 @@
-// Bytes into the store and out of it. Whatever goes in has its digest as its name and is stored once;
-// whatever comes out is hashed again before anybody sees it.
+// Stores and fetches bytes. They are named after their digest and stored once; fetched bytes are
+// hashed again before anybody sees them.
 
 import Digest
 import Files
 import Glibc
 import Postgres
 
-/// In whose name bytes are stored: an attempt proves its epoch with every call.
+/// The owner of stored bytes. An attempt proves with its epoch, at every call, that it is current.
 package enum ArtifactOwner: Sendable {
   case attempt(job: Int64, epoch: Int64)
   case submitter
 
-  /// What the functions of the database take first.
+  /// The first parameters of the database's functions.
   var parameters: [Parameter] {
     switch self {
     case .attempt(let job, let epoch): [.integer(job), .integer(epoch)]
@@ -27,8 +27,8 @@ extension Artifact {
 }
 
 extension RetryingConnection {
-  /// Stores a file, reading it twice: once for its name, once for its bytes. A folder takes it in one reading,
-  /// unless it is of the size of an artifact that is there, which it may be.
+  /// Stores a file. It is read twice, for its digest and for its bytes; a store in a folder takes
+  /// it in one reading, unless it already has an artifact of that size, which may be the same one.
   package mutating func store(
     file path: String, name: String, mediaType: String, owner: ArtifactOwner
   ) throws -> Artifact {
@@ -44,7 +44,8 @@ extension RetryingConnection {
     return artifact
   }
 
-  /// Stores a file into which nobody writes any more: a store on its file system takes the file itself.
+  /// Stores a file into which nobody writes any more: a store on the same file system may link to
+  /// it instead of copying it.
   package mutating func store(
     givenAway file: CheckpointPart, mediaType: String, owner: ArtifactOwner
   ) throws -> Artifact {
@@ -55,7 +56,7 @@ extension RetryingConnection {
     return artifact
   }
 
-  /// Stores bytes that lie in memory.
+  /// Stores bytes in memory.
   package mutating func store(
     bytes: [UInt8], name: String, mediaType: String, owner: ArtifactOwner
   ) throws -> Artifact {
@@ -74,7 +75,7 @@ extension RetryingConnection {
     return artifact
   }
 
-  /// Writes an artifact to a file that appears when it is complete and right, or not at all.
+  /// Writes an artifact to a file that appears when it is complete and correct, or not at all.
   package mutating func fetch(sha256: String, to path: String) throws {
     let partial = "\(path).partial"
     unlink(partial)
@@ -97,7 +98,8 @@ extension RetryingConnection {
 
   // MARK: details
 
-  /// Copies a file to where the store can give it its name; nil where that is not the way.
+  /// Copies a file to the folder of the store before its digest is known; nil if the store is no
+  /// folder or the copy may be needless.
   private mutating func receive(_ path: String) throws -> (path: String, digest: FileDigest)? {
     let size = try FileBytes(reading: path).size()
     guard size > Int64(Artifact.chunkSize) else { return nil }
@@ -116,12 +118,12 @@ extension RetryingConnection {
     }
   }
 
-  /// How often an upload is begun anew after a server has lost a part of it.
+  /// Number of uploads tried, as a server may lose parts of one.
   private static let uploads = 3
 
   /// - Parameters:
-  ///   - path: of a file with the bytes that the store may keep
-  ///   - open: gives a function that gives the pieces of `Artifact.chunkSize` in order
+  ///   - path: a file with these bytes, which the store may keep
+  ///   - open: returns a function that returns pieces of `Artifact.chunkSize` in order
   private mutating func put(
     _ artifact: Artifact, owner: ArtifactOwner, adopting path: String? = nil,
     open: () throws -> () throws -> [UInt8]
@@ -222,7 +224,7 @@ extension RetryingConnection {
   }
 }
 
-/// The pieces of a file that must still be the one whose digest was taken.
+/// Reads a file in pieces and checks that it is still the one whose digest was taken.
 private struct CheckedFile: ~Copyable {
   private let file: FileBytes
   private let artifact: Artifact
@@ -240,7 +242,7 @@ private struct CheckedFile: ~Copyable {
     let chunk = count == buffer.count ? buffer : Array(buffer[..<count])
     digest.update(chunk)
     position += Int64(count)
-    // Checked before the last piece is sent: the store then never sees a mixture as complete.
+    // Checked before the last piece is sent, so that the store never takes a mixture for complete.
     guard position < artifact.size || digest.copy().hexadecimal() == artifact.sha256 else {
       throw StoreError("\(file.path) changed while it was being stored")
     }

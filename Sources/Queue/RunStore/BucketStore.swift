@@ -6,8 +6,9 @@ import Glibc
 
 /// `s3://bucket/prefix?endpoint=http://host:9000&region=us-east-1`.
 ///
-/// Large objects go up in parts and appear when the last step is done. Every request is signed with the
-/// hash of its body and repeated when the server has a fault; a download goes on where it broke off.
+/// Large objects are uploaded in parts and appear at the last step. Every request is signed with
+/// the hash of its body and repeated when the server has a fault; a download resumes where it broke
+/// off.
 struct BucketStore: ObjectStore {
   private let base: String
   private let bucket: String
@@ -15,10 +16,10 @@ struct BucketStore: ObjectStore {
   private let token: [String]
   private let session = HTTPSession()
 
-  /// Amazon allows 10,000 parts of 5 MiB or more, but for the last.
+  /// Amazon allows 10,000 parts of at least 5 MiB; only the last may be smaller.
   private static let partSize = 8 << 20
   private static let mostParts = 10_000
-  /// Tries of one request: some 15 s in all.
+  /// Number of tries of one request, which take about 15 s in all.
   private static let tries = 8
 
   /// - Parameter environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION
@@ -62,7 +63,7 @@ struct BucketStore: ObjectStore {
     _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
   ) throws {
     let url = url(artifact.sha256)
-    // A multiple of the pieces, and large enough that they are few enough.
+    // A multiple of `Artifact.chunkSize`, large enough that the parts are not too many.
     let least = (artifact.size + Int64(Self.mostParts) - 1) / Int64(Self.mostParts)
     let pieces =
       max(Self.partSize, Int(least)) / Artifact.chunkSize + (least > Self.partSize ? 1 : 0)
@@ -81,7 +82,7 @@ struct BucketStore: ObjectStore {
     }
     if artifact.size <= partSize {
       let bytes = try part()
-      // Equal names have equal bytes: whoever was first has written them.
+      // Equal names have equal bytes: 412 says that somebody else has already written them.
       try request("PUT", url, ["If-None-Match: *"], bytes, besides: [412])
       return
     }
@@ -170,8 +171,8 @@ struct BucketStore: ObjectStore {
     try request("HEAD", url(artifact.sha256), [], nil, besides: [404]).status == 200
   }
 
-  /// One request, repeated while the server has a fault.
-  /// - Parameter besides: states that are no failure, besides those below 300
+  /// Sends a request, and repeats it while the server has a fault.
+  /// - Parameter besides: status codes that are no failure, in addition to those below 300
   @discardableResult
   private func request(
     _ method: String, _ url: String, _ further: [String], _ body: [UInt8]?, besides: [Int] = []
@@ -219,7 +220,8 @@ struct BucketStore: ObjectStore {
       }
   }
 
-  /// The text of the first element of a name; XML of S3 nests no element in one of the same name.
+  /// The text of the first element with this name; in S3's XML no element contains another of its
+  /// name.
   static func element(_ name: String, in xml: String) -> String? {
     guard let start = xml.firstRange(of: "<\(name)>")?.upperBound,
       let end = xml[start...].firstRange(of: "</\(name)>")?.lowerBound
@@ -227,7 +229,7 @@ struct BucketStore: ObjectStore {
     return String(xml[start..<end])
   }
 
-  /// RFC 3986 section 2.3: what is not unreserved is escaped, as the signature demands.
+  /// Escapes all but the unreserved characters, as the signature demands (RFC 3986 section 2.3).
   static func escaped(_ text: String) -> String {
     var out = ""
     for byte in text.utf8 {

@@ -1,23 +1,23 @@
-// Checkpoints on a thread of their own.
+// Writes checkpoints on a thread of their own.
 
 import Files
 import FoundationEssentials
 import Glibc
 import Postgres
 
-/// Writes, stores and registers one checkpoint, with a session of its own.
+/// Writes, stores and registers one checkpoint, in a session of its own.
 struct CheckpointWriter: Sendable {
   let url: DatabaseURL
   let environment: [String: String]
   let job: Int64
   let epoch: Int64
   let metrics: MetricWriter
-  /// Made for the files, and deleted with them.
+  /// A folder created for the files, and deleted with them.
   let folder: String
   let report: @Sendable (String) -> Void
 
   /// The registration is the commit point: until then there is no checkpoint, afterwards all of it.
-  /// - Parameter keeping: files that the store has already
+  /// - Parameter keeping: files that the store already has
   func run(
     step: Int64, keeping: [Artifact], write: (String) throws -> [CheckpointPart]
   ) throws {
@@ -48,7 +48,7 @@ struct CheckpointWriter: Sendable {
   }
 }
 
-/// A checkpoint under way.
+/// A checkpoint that is being written.
 final class PendingCheckpoint: Sendable {
   private let outcome = Monitor<Result<Void, any Error>?>(nil)
 
@@ -62,10 +62,10 @@ final class PendingCheckpoint: Sendable {
 
   var isOver: Bool { outcome.read { $0 != nil } }
 
-  /// - Throws: what went wrong
+  /// - Throws: the error that the checkpoint met
   func wait() throws { try wait(until: .infinity)?.get() }
 
-  /// - Returns: nil when the time is over
+  /// - Returns: nil if the deadline passed first
   func wait(until deadline: Double) -> Result<Void, any Error>? {
     outcome.wait(until: deadline) { $0 }
   }

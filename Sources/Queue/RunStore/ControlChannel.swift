@@ -1,20 +1,20 @@
-// What the agent says to its stage, on standard input.
+// The agent's messages to its stage, on standard input.
 
 import Glibc
 import Synchronization
 
-/// The line `stop` asks for a checkpoint and the exit; the end of the channel means that the agent
-/// is gone, and with it the lease: the stage must not go on (G2).
+/// The line `stop` asks for a checkpoint and exit. The end of the channel means that the agent is
+/// gone and the lease with it: the stage must not go on (G2).
 final class ControlChannel: Sendable {
   private let stop = Atomic(false)
   private let closed = Atomic(false)
 
   var stopRequested: Bool { stop.load(ordering: .relaxed) }
 
-  /// From now on the end of the channel ends nothing: the attempt is over.
+  /// Ignores the end of the channel from now on: the attempt is over.
   func close() { closed.store(true, ordering: .relaxed) }
 
-  /// Reads on a thread of its own, for as long as there is something to read.
+  /// Reads on a thread of its own until the channel ends.
   func start(descriptor: Int32, onEnd: @escaping @Sendable () -> Void) {
     _ = DedicatedThread("control") {
       var line: [UInt8] = []

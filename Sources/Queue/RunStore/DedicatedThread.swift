@@ -1,12 +1,13 @@
-// A thread of its own for work that blocks: libpq, waiting for a process, reading a pipe.
+// A thread of its own for calls that block: libpq, waiting for a process, reading a pipe.
 
 import Glibc
 
-/// A running thread. Liveness must not depend on the cooperative pool, which compute may block.
+/// A running thread. Liveness must not depend on Swift's cooperative thread pool, which computation
+/// may block.
 package struct DedicatedThread: Sendable {
   private let handle: pthread_t
 
-  /// Starts it.
+  /// Starts the thread.
   /// - Parameter name: shown by ps and debuggers, 15 bytes at most
   package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
     let box = Unmanaged.passRetained(Body(name: name, run: body))
@@ -15,7 +16,7 @@ package struct DedicatedThread: Sendable {
       &handle, nil,
       { context in
         let body = Unmanaged<Body>.fromOpaque(context!).takeRetainedValue()
-        // pthread_setname_np is not visible to Swift; a name that does not stick harms nobody.
+        // Swift does not see pthread_setname_np. If the name cannot be set, nothing else suffers.
         let comm = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         if comm >= 0 {
           _ = write(comm, body.name, body.name.utf8.count)
@@ -28,7 +29,7 @@ package struct DedicatedThread: Sendable {
     self.handle = handle
   }
 
-  /// Waits for its end. Once, by one thread.
+  /// Waits for the thread's end. To be called once.
   package func join() { pthread_join(handle, nil) }
 
   private final class Body: Sendable {

@@ -1,4 +1,4 @@
-// Files as the store needs them: whole reads of a piece, whole writes, errors that name the file.
+// Files as the store needs them: reads and writes without short counts, errors that name the file.
 
 import Files
 import Glibc
@@ -14,7 +14,7 @@ struct FileBytes: ~Copyable {
     guard descriptor >= 0 else { throw Self.failure("open", path) }
   }
 
-  /// A file that must not exist yet; readable by its owner alone.
+  /// Creates a file that must not exist yet; only its owner can read it.
   init(creating path: String) throws(StoreError) {
     descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     self.path = path
@@ -25,7 +25,7 @@ struct FileBytes: ~Copyable {
 
   fileprivate var directWriter: DirectWriter { DirectWriter(descriptor: descriptor) }
 
-  /// Bytes.
+  /// The size in bytes.
   func size() throws(StoreError) -> Int64 {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw Self.failure("look at", path) }
@@ -35,7 +35,7 @@ struct FileBytes: ~Copyable {
     return Int64(status.st_size)
   }
 
-  /// Fills the buffer as far as the file goes and returns how far.
+  /// Fills the buffer as far as the file goes; returns the number of bytes read.
   func read(into buffer: inout [UInt8]) throws(StoreError) -> Int {
     var filled = 0
     while filled < buffer.count {
@@ -62,7 +62,7 @@ struct FileBytes: ~Copyable {
     }
   }
 
-  /// To disk.
+  /// Waits until the file is on disk.
   func sync() throws(StoreError) {
     guard fsync(descriptor) == 0 else { throw Self.failure("sync", path) }
   }
@@ -72,7 +72,8 @@ struct FileBytes: ~Copyable {
   }
 }
 
-/// A new file of the store: durable when it is synced, and not kept in memory.
+/// A new file of the store; `sync` makes it durable. Its bytes bypass the page cache where that is
+/// possible.
 struct NewFile: ~Copyable {
   private let file: FileBytes
   private var writer: DirectWriter
@@ -99,9 +100,11 @@ struct NewFile: ~Copyable {
   }
 }
 
-/// Memory of the pieces that a file is read in, used again, since new memory for each has to be cleared.
+/// A ring of buffers for the pieces of a file, used again because new memory must be cleared each
+/// time.
 struct PieceRing {
-  /// More than are with `BackgroundDigest` at once. Whoever keeps one for longer keeps a copy.
+  /// More buffers than `BackgroundDigest` holds at once. A piece that is kept for longer becomes a
+  /// copy.
   private var buffers = [[UInt8]](repeating: [], count: 2 * BackgroundDigest.most + 2)
   private var last = 0
 

@@ -4,7 +4,7 @@ import Files
 import FoundationEssentials
 import Glibc
 
-/// `file:/folder`: sha256/ab/cd/abcd..., complete files under their names alone.
+/// `file:/folder`: complete files with the names sha256/ab/cd/abcd...
 struct FileStore: ObjectStore {
   private let root: String
 
@@ -32,8 +32,9 @@ struct FileStore: ObjectStore {
     }
   }
 
-  /// Copies a file into the store's folder before its name is known, hashed beside the writing.
-  /// - Returns: where it lies, for `adopt`; to be deleted afterwards
+  /// Copies a file into the store's folder before its name is known, and hashes it at the same
+  /// time.
+  /// - Returns: the copy's path, for `adopt`; the caller deletes the copy afterwards
   func receive(_ source: String) throws -> (path: String, digest: FileDigest) {
     let folder = try makeFolder([Self.objects])
     let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
@@ -45,7 +46,7 @@ struct FileStore: ObjectStore {
     }
   }
 
-  /// Deletes what killed processes left of files that they copied: nobody has written there for a day.
+  /// Deletes temporary copies of killed processes: those into which nobody has written for a day.
   func removeAbandoned() {
     let folder = "\(root)/\(Self.objects)"
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -63,7 +64,7 @@ struct FileStore: ObjectStore {
 
   mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool {
     try publish(artifact) { partial in
-      // Not on another file system, nor where there are no links.
+      // There are no links between file systems, nor on every file system.
       guard link(path, partial) == 0 else { return false }
       guard chmod(partial, 0o600) == 0 else { throw FileBytes.failure("set the mode of", partial) }
       try FileBytes(reading: partial).sync()
@@ -71,15 +72,15 @@ struct FileStore: ObjectStore {
     }
   }
 
-  /// Gives bytes their name.
-  /// - Parameter make: makes a durable file of them at a path, or says that it cannot
-  /// - Returns: whether it could
+  /// Writes a file under a temporary name and renames it.
+  /// - Parameter make: writes a durable file to a path, or returns false if it cannot
+  /// - Returns: what `make` returned
   private func publish(_ artifact: Artifact, _ make: (String) throws -> Bool) throws -> Bool {
     let sha256 = artifact.sha256
     let folder = try makeFolder(
       [Self.objects, String(sha256.prefix(2)), String(sha256.dropFirst(2).prefix(2))])
-    // Beside its place, so that giving it its name is one step; a name of its own, since another
-    // process may write the same bytes.
+    // In the same folder, so that the rename is atomic; unique, since another process may write the
+    // same bytes.
     let partial = "\(folder)/.\(artifact.sha256).\(getpid()).\(UInt32.random(in: 0 ... .max))"
     do {
       guard try make(partial) else { return false }
@@ -88,7 +89,7 @@ struct FileStore: ObjectStore {
       throw error
     }
     let path = "\(folder)/\(artifact.sha256)"
-    // Somebody who wrote the same bytes and was first has taken this one for a dead writer's.
+    // Another writer of the same bytes was first, and has deleted this file as a killed writer's.
     let isOvertaken = { errno == ENOENT && access(path, F_OK) == 0 }
     guard rename(partial, path) == 0 || isOvertaken() else {
       let failure = FileBytes.failure("create", path)
@@ -119,7 +120,8 @@ struct FileStore: ObjectStore {
     Self.removePartials(of: sha256, in: String(path.dropLast(sha256.count + 1)))
   }
 
-  /// What writers of these bytes left that were killed. A living one finds the bytes under their name.
+  /// Removes temporary files of writers that were killed. A writer that is alive finds the complete
+  /// file instead.
   private static func removePartials(of sha256: String, in folder: String) {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     where name.hasPrefix(".\(sha256).") {
@@ -145,7 +147,7 @@ struct FileStore: ObjectStore {
     return folder
   }
 
-  /// The entries of a folder to disk.
+  /// Waits until the entries of a folder are on disk.
   private static func syncFolder(_ path: String) throws(StoreError) {
     let handle = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard handle >= 0 else { throw FileBytes.failure("open", path) }

@@ -1,16 +1,16 @@
-// What nobody needs any more, out of the stores.
+// Deletes checkpoints and artifacts that nobody needs any more.
 
 import Postgres
 
-/// A checkpoint and whether a rule keeps it.
+/// A checkpoint, and the rule that keeps it.
 package struct RetainedCheckpoint: Sendable {
   package let job: Int64
   package let step: Int64
-  /// `last`, `best` or `every`; nil where it is dropped.
+  /// `last`, `best` or `every`; nil if it is dropped.
   package let reason: String?
 }
 
-/// What is, or would be, collected.
+/// One kind of garbage that is, or would be, collected.
 package struct Garbage: Sendable {
   package let what: String
   package let count: Int64
@@ -23,11 +23,11 @@ package struct Garbage: Sendable {
   }
 }
 
-/// Which checkpoints of a job stay.
+/// Rules that say which checkpoints of a job are kept.
 package struct Retention: Sendable {
   package var keepLast: Int64
   package var keepBest: Int64
-  /// The series that says which is best.
+  /// The series that decides which checkpoints are best.
   package var metric: String
   package var keepEvery: Int64?
 
@@ -63,7 +63,7 @@ extension RetryingConnection {
   }
 
   /// Forgets artifacts without references and deletes their bytes from every store.
-  /// - Parameter grace: seconds in which nobody may have stored the bytes
+  /// - Parameter grace: age in seconds below which bytes are kept
   package mutating func collectGarbage(grace: Double, dry: Bool) throws -> [Garbage] {
     let found = try run { connection in
       try connection.query(Queries.collectGarbage, [.double(grace), .boolean(dry)]).map {
@@ -82,8 +82,8 @@ extension RetryingConnection {
     return found
   }
 
-  /// Objects marked by this collector, and by one that crashed. Each is locked while it is deleted: who
-  /// wants to write the same bytes waits and writes them anew.
+  /// Deletes marked objects, also those of a collector that crashed. Each is locked meanwhile: a
+  /// writer of the same bytes waits and then writes them again.
   private mutating func deleteDoomed() throws {
     var after = ""
     let environment = environment

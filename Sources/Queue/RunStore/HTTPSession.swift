@@ -1,9 +1,10 @@
-// HTTP requests through libcurl, signed for S3 where asked.
+// HTTP requests through libcurl, signed for S3 if wanted.
 
 import CCurl
 import Glibc
 
-/// A kept connection to a server. The only file that imports CCurl; used by one thread at a time.
+/// A persistent connection to a server, used by one thread at a time. The only file that imports
+/// CCurl.
 final class HTTPSession {
   struct Signature {
     let region: String
@@ -12,13 +13,13 @@ final class HTTPSession {
   }
 
   struct Answer {
-    /// 0 where no answer came.
+    /// 0 if no answer came.
     let status: Int
     let etag: String
-    /// What the server, or libcurl, says of a failure.
+    /// The explanation of a failure, by the server or by libcurl.
     let text: String
 
-    /// Whether the same request may succeed later: no answer, too much at once, a fault of the server.
+    /// Whether the error is transient: no answer, too many requests, a fault of the server.
     var mayPass: Bool { status == 0 || status == 429 || status >= 500 }
   }
 
@@ -34,7 +35,8 @@ final class HTTPSession {
   /// Sends a request and waits for the answer.
   /// - Parameters:
   ///   - headers: `Name: value`
-  ///   - sink: takes the body of an answer below 300; false ends the request
+  ///   - sink: takes the body of an answer with a status below 300; returns false to end the
+  ///     request
   func send(
     _ method: String, _ url: String, headers: [String] = [], body: [UInt8]? = nil,
     signature: Signature?, sink: (UnsafeRawBufferPointer) -> Bool = { _ in true }
@@ -81,7 +83,7 @@ final class HTTPSession {
       ? String(
         decoding: UnsafeRawBufferPointer(start: answer.text, count: answer.text_size), as: UTF8.self
       ) : Self.string(&answer.message)
-    // An answer that broke off is none, whatever its first line said.
+    // An answer that broke off counts as none, whatever its status line said.
     return Answer(
       status: answer.error == 0 ? answer.status : 0, etag: Self.string(&answer.etag), text: text)
   }

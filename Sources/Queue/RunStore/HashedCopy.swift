@@ -1,10 +1,10 @@
-// Digests on a thread of their own, and copies whose digest comes from the same reading.
+// SHA-256 on a thread of its own, and copies that are hashed while they are read.
 
 import Digest
 import Files
 import Glibc
 
-/// The SHA-256 of pieces that come one after the other, while whoever brings them reads and writes.
+/// Hashes pieces in order on its own thread, while the caller reads and writes.
 final class BackgroundDigest: Sendable {
   private struct Line {
     var pieces: [[UInt8]] = []
@@ -12,7 +12,7 @@ final class BackgroundDigest: Sendable {
     var sha256: String?
   }
 
-  /// Pieces that wait at most.
+  /// Largest number of pieces that wait.
   static let most = 4
 
   private let line = Monitor(Line())
@@ -54,7 +54,7 @@ final class BackgroundDigest: Sendable {
 }
 
 enum HashedCopy {
-  /// - Parameter target: must not exist; durable afterwards, and after an error the caller's to delete
+  /// - Parameter target: must not exist; durable afterwards. After an error the caller deletes it
   static func run(from source: String, to target: String) throws -> FileDigest {
     let input = try FileBytes(reading: source)
     var output = try NewFile(target)

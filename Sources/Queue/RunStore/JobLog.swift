@@ -1,8 +1,8 @@
-// What an attempt printed.
+// The output that an attempt printed.
 
 import Postgres
 
-/// A piece of an attempt's output, as it was printed.
+/// A piece of an attempt's output, byte for byte.
 package struct LogChunk: Sendable, Equatable {
   package let epoch: Int64
   /// Number within the attempt, from 0.
@@ -11,7 +11,8 @@ package struct LogChunk: Sendable, Equatable {
 }
 
 extension RetryingConnection {
-  /// What a job printed after a chunk, in order; of its latest attempt unless another is named.
+  /// The output of a job after a chunk, in order; that of its latest attempt unless another is
+  /// named.
   package mutating func log(job: Int64, epoch: Int64? = nil, after ordinal: Int64 = -1) throws
     -> [LogChunk]
   {

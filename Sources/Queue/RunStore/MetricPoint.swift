@@ -3,7 +3,7 @@
 /// One value of a series.
 package struct MetricPoint: Sendable, Equatable {
   package let name: String
-  /// Of the series, from 0.
+  /// Step of the series, from 0.
   package let step: Int64
   /// May be NaN or infinite.
   package let value: Double
@@ -17,7 +17,8 @@ package struct MetricPoint: Sendable, Equatable {
     self.value = value
   }
 
-  /// The check of pra_store.metric_names: a name that it refuses would stop the series for good.
+  /// The check of pra_store.metric_names: the server would refuse every batch that holds another
+  /// name.
   private static func isName(_ name: String) -> Bool {
     var first = true
     for byte in name.utf8 {

@@ -1,12 +1,13 @@
-// Metric batches that the server does not have for certain: in memory, and on disk when there are many.
+// Metric batches that are not known to be on the server's disk: in memory, and in a file when there
+// are many.
 
 import Glibc
 import Postgres
 
 /// Batches in the order of their numbers. Used by one thread.
 ///
-/// What exceeds the memory limit goes to a file that has no name, so that nothing remains of it
-/// whatever happens to the process; it is emptied when its last batch is confirmed.
+/// Batches above the memory limit go to a file without a name, so that nothing remains of it
+/// however the process ends; it is emptied when its last batch is confirmed.
 final class MetricSpool {
   private enum Place {
     case memory([UInt8])
@@ -26,11 +27,11 @@ final class MetricSpool {
   private let memoryLimit: Int
   private let folder: String
   private var descriptor: Int32 = -1
-  /// Why the disk could not be used; from then on batches stay in memory.
+  /// The error of the disk; from then on batches stay in memory.
   private(set) var diskFailure: String?
 
   /// - Parameters:
-  ///   - folder: where the file lies for as long as it is open
+  ///   - folder: the folder of the file
   ///   - memoryLimit: bytes
   init(folder: String, memoryLimit: Int) {
     self.folder = folder
@@ -43,7 +44,7 @@ final class MetricSpool {
   var bytesInMemory: Int { memory }
   var bytesOnDisk: Int64 { end }
 
-  /// Takes a batch in, as the content of a COPY.
+  /// Adds a batch, as the contents of a COPY.
   func append(number: Int64, _ rows: BinaryCopy) {
     let bytes = rows.content
     if memory + bytes.count > memoryLimit, diskFailure == nil, let offset = spill(bytes) {
@@ -55,7 +56,7 @@ final class MetricSpool {
     }
   }
 
-  /// A batch by its place in line.
+  /// A batch by its position in the queue.
   func batch(_ index: Int) throws(StoreError) -> (number: Int64, rows: BinaryCopy) {
     let batch = batches[first + index]
     switch batch.place {
@@ -71,7 +72,7 @@ final class MetricSpool {
 
   func number(_ index: Int) -> Int64 { batches[first + index].number }
 
-  /// The server has the first batches for certain.
+  /// Removes the first batches, which are known to be on the server's disk.
   func removeFirst(_ count: Int) {
     for batch in batches[first..<first + count] {
       switch batch.place {
@@ -117,5 +118,5 @@ final class MetricSpool {
   }
 }
 
-/// What the last failed call of the C library says.
+/// The message of the C library's last error.
 func lastSystemError() -> String { String(cString: strerror(errno)) }

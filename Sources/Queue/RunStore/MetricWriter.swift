@@ -1,14 +1,15 @@
-// Metrics and progress on their way to the database, beside the compute loop and not in it.
+// Sends metrics and progress to the database, outside the training loop.
 
 import JobQueue
 import Postgres
 
-/// A thread with its own session that sends what `record` and `progress` leave with it.
+/// A thread with its own session that sends what `record` and `progress` hand to it.
 ///
-/// Batches are numbered and sent by COPY, some in one transaction, without waiting for the server's
-/// disk. They are kept until a later commit did wait: a server that crashed and lost them gets them
-/// again, one that had them drops them by their number. While there is no server they pile up in a
-/// file of the attempt's folder. Nothing is lost, nothing twice (G8).
+/// Batches are numbered and sent by COPY, several per transaction, in commits that do not wait for
+/// the server's disk. Each is kept until a later commit has waited. A server that crashed and lost
+/// batches gets them again; one that has them ignores them by their number. While the database is
+/// away they collect in a file in the attempt's folder. Nothing is lost and nothing is stored twice
+/// (G8).
 final class MetricWriter: Sendable {
   private struct Progress {
     let done: Int64
@@ -22,24 +23,25 @@ final class MetricWriter: Sendable {
     var flushesWanted = 0
     var flushesDone = 0
     var lastBatch: Int64 = 0
-    /// Points in batches that the server does not have for certain.
+    /// Points in batches that are not known to be on the server's disk.
     var backlog = 0
     var failure: (any Error)?
-    /// The last that was sent found no server that took it.
+    /// Whether the last attempt to send found the server unavailable.
     var isAway = false
-    /// Until when what is left is tried; nil while the session is open.
+    /// Deadline for sending the rest; nil while the session is open.
     var closeUntil: Double?
   }
 
-  /// A batch leaves when it is this old or this full; MLflow's clients send every second as well.
+  /// A batch is sent at this age or size; MLflow's clients also send every second.
   private static let batchAge = 1.0
   private static let batchSize = 4096
   private static let progressAge = 0.5
-  /// Batches of one transaction, and sent batches that wait for a commit on disk.
+  /// Batches per transaction, and the number of sent batches after which a commit waits for the
+  /// disk.
   private static let batchesAtOnce = 32
-  /// Batches in memory before the disk is used: some 400,000 points.
+  /// Bytes of batches in memory before the disk is used: about 400,000 points.
   private static let memoryLimit = 8 << 20
-  /// Memory that batches may take where the disk cannot be used.
+  /// Bytes of batches in memory if the disk cannot be used.
   private static let lastResort = 512 << 20
 
   private let inbox = Monitor(Inbox())
@@ -48,7 +50,7 @@ final class MetricWriter: Sendable {
   private let folder: String
   private let onLeaseLost: @Sendable (LeaseLost) -> Void
 
-  /// - Parameter folder: of the attempt; holds what waits for a server
+  /// - Parameter folder: the attempt's folder, for batches that wait for the server
   init(
     job: Int64, epoch: Int64, folder: String, onLeaseLost: @escaping @Sendable (LeaseLost) -> Void
   ) {
@@ -62,7 +64,7 @@ final class MetricWriter: Sendable {
     DedicatedThread("metrics") { Sender(self, url: url, report: report).run() }
   }
 
-  /// Wakes the thread when there was nothing to do before, and when a batch is full.
+  /// Wakes the thread if it had nothing to send, and when a batch is full.
   func record(_ points: [MetricPoint]) {
     guard !points.isEmpty else { return }
     inbox.updateAndWake { inbox in
@@ -79,10 +81,10 @@ final class MetricWriter: Sendable {
     }
   }
 
-  /// Points that the server does not have for certain.
+  /// Points that are not known to be on the server's disk.
   var backlog: Int { inbox.read { $0.points.count + $0.backlog } }
 
-  /// Whether the database did not take what was last sent to it.
+  /// Whether the database was unavailable at the last attempt to send.
   var isAway: Bool { inbox.read { $0.isAway } }
 
   /// Waits until everything recorded before is on the server's disk.
@@ -99,13 +101,13 @@ final class MetricWriter: Sendable {
     return try outcome!.get()
   }
 
-  /// Lets the thread end when it has sent what it has.
-  /// - Parameter seconds: after which what is left is given up
+  /// Lets the thread end when it has sent everything.
+  /// - Parameter seconds: time limit, after which unsent points are given up
   func close(within seconds: Double = .infinity) {
     inbox.update { $0.closeUntil = monotonicSeconds() + seconds }
   }
 
-  /// The thread's side.
+  /// The state that belongs to the thread.
   private final class Sender {
     private enum Step {
       case sleep(until: Double)
@@ -117,8 +119,8 @@ final class MetricWriter: Sendable {
     private let spool: MetricSpool
     private let sessions = Monitor(0)
     private var connection: RetryingConnection
-    /// The session in which the first `sent` batches of the spool were sent. A new one may be of a
-    /// server that forgot what it had not written: all is sent again.
+    /// The number of the session in which the first `sent` batches of the spool were sent. A new
+    /// session may be that of a server that lost them in a crash: all are sent again.
     private var session = 0
     private var sent = 0
     private var lastBatch: Int64 = 0
@@ -161,7 +163,7 @@ final class MetricWriter: Sendable {
           }
           if isClosing && isEmpty && (progress == nil || retryAt == 0) { return }
         } catch {
-          // Told before a flush can fail: whoever sees the failure knows that the loss was reported.
+          // Reported before `flush` can throw, so that its caller knows that the loss was reported.
           if let lost = error as? LeaseLost { writer.onLeaseLost(lost) }
           fail(error)
           return
@@ -171,7 +173,7 @@ final class MetricWriter: Sendable {
 
     private func fail(_ error: any Error) { writer.inbox.update { $0.failure = error } }
 
-    /// Waits until something is due and takes what that is.
+    /// Waits until something is due and returns it.
     private func next() -> Inbox {
       var deadline = Double.infinity
       while true {
@@ -181,7 +183,7 @@ final class MetricWriter: Sendable {
           var due = Double.infinity
           var work = inbox
           var isDue = false
-          /// Whether it is time; if not, when it will be.
+          /// Whether a time has come; if not, it limits the wait.
           func isTime(_ time: Double) -> Bool {
             if now >= time { return true }
             due = min(due, time)
@@ -191,14 +193,14 @@ final class MetricWriter: Sendable {
             || !inbox.points.isEmpty && isTime(self.sealAt)
           {
             isDue = true
-            // On their way is not there yet.
+            // Points that leave the inbox are not on the server's disk yet.
             inbox.backlog += inbox.points.count
             inbox.points = []
           } else {
             work.points = []
           }
           if inbox.progress != nil || self.progress != nil {
-            // The last word goes with a flush: after it the job may end.
+            // The last progress is sent with a flush, after which the job may end.
             if isTime(urgent ? self.retryAt : max(self.progressAt, self.retryAt)) {
               isDue = true
               inbox.progress = nil
@@ -240,7 +242,7 @@ final class MetricWriter: Sendable {
       }
     }
 
-    /// Sends what is due, unless the server was away a moment ago.
+    /// Sends what is due, unless the pause after a transient error is not over.
     private func send(confirming: Bool) throws {
       while spool.count > sent || confirming && spool.count > 0 {
         if monotonicSeconds() < retryAt { return }
@@ -277,7 +279,7 @@ final class MetricWriter: Sendable {
           try connection.copy(Queries.stageMetrics, rows)
           try absorb(number, connection)
         }
-        // Something must be written for the commit to wait for the disk.
+        // A commit waits for the disk only if its transaction wrote something.
         if confirm && sent == end { try absorb(spool.number(end - 1), connection) }
       }
       sent = end
@@ -317,7 +319,7 @@ extension BinaryCopy {
     var places: [String: Int] = [:]
     var last = -1
     for point in points {
-      // Steps report the same names in the same order: the next one is mostly known.
+      // Steps report the same names in the same order, so the next series is usually the right one.
       var place = last + 1 < series.count ? last + 1 : 0
       if series.isEmpty || series[place].name != point.name {
         place = places[point.name] ?? series.count

@@ -1,4 +1,4 @@
-// State shared by threads that wait for each other.
+// State shared by threads that wait for changes of it.
 
 import Glibc
 
@@ -16,7 +16,7 @@ package final class Monitor<State>: @unchecked Sendable {
     pthread_mutex_init(mutex, nil)
     var attributes = pthread_condattr_t()
     pthread_condattr_init(&attributes)
-    // Deadlines must not move when somebody sets the clock of the machine.
+    // Deadlines must not move when somebody sets the machine's clock.
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
     pthread_cond_init(condition, &attributes)
     pthread_condattr_destroy(&attributes)
@@ -41,8 +41,8 @@ package final class Monitor<State>: @unchecked Sendable {
     return try body(&state)
   }
 
-  /// Changes the value, and wakes the waiting threads where `body` says so: a change that interests
-  /// nobody costs no switch of threads.
+  /// Changes the value, and wakes the waiting threads if `body` returns true: needless wake-ups
+  /// cost context switches.
   package func updateAndWake(_ body: (inout State) -> Bool) {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
@@ -56,8 +56,8 @@ package final class Monitor<State>: @unchecked Sendable {
     return body(state)
   }
 
-  /// Waits until `body` returns something; it is asked at once and after every update.
-  /// - Parameter deadline: of `monotonicSeconds()`, after which nil is returned
+  /// Waits until `body` returns a result; it is called at once and after every update.
+  /// - Parameter deadline: in `monotonicSeconds()`, after which nil is returned
   package func wait<Result>(
     until deadline: Double = .infinity, for body: (inout State) -> Result?
   ) -> Result? {
@@ -77,7 +77,7 @@ package final class Monitor<State>: @unchecked Sendable {
   }
 }
 
-/// Seconds of a clock that nobody sets.
+/// Seconds of a clock that nobody can set.
 package func monotonicSeconds() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)

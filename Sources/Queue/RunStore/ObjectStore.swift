@@ -1,29 +1,29 @@
-// Where the bytes of artifacts lie. Three stores behind one protocol.
+// Three stores for the bytes of artifacts, behind one protocol.
 
 import Digest
 import Postgres
 
 /// Keeps the bytes of artifacts. Names derive from the SHA-256 alone.
 ///
-/// What `put` writes is no artifact until the database says so; a reader checks every byte.
+/// Written bytes become an artifact when the database records them; a reader checks every byte.
 protocol ObjectStore {
-  /// Writes the bytes, of which nothing is seen until all of them are there.
-  /// - Parameter next: gives the pieces of `Artifact.chunkSize` in order
+  /// Writes the bytes, which become visible together, when all are there.
+  /// - Parameter next: returns pieces of `Artifact.chunkSize` in order
   mutating func put(
     _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
   ) throws
 
-  /// Takes a whole file that nobody writes into any more, instead of a copy of its bytes.
+  /// Takes over a complete file into which nobody writes any more, instead of copying its bytes.
   /// - Returns: whether this store can; the file keeps its own name as well
   mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool
 
-  /// Reads the bytes in order, a piece at a time.
+  /// Reads the bytes in order, piece by piece.
   mutating func read(
     _ artifact: StoredArtifact, over connection: inout RetryingConnection,
     into consume: ([UInt8]) throws -> Void
   ) throws
 
-  /// Deletes the bytes; those that are not there are no error.
+  /// Deletes the bytes; it is no error if they are not there.
   mutating func delete(sha256: String) throws
 }
 
@@ -31,18 +31,18 @@ extension ObjectStore {
   mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool { false }
 }
 
-/// An artifact as the database knows it.
+/// An artifact as the database records it.
 struct StoredArtifact {
   let sha256: String
   let size: Int64
-  /// Rows in the database; 0 elsewhere.
+  /// Number of rows in the database; 0 in other stores.
   let chunks: Int64
   /// `file:/folder` or `s3://bucket/prefix`; nil in the database.
   let location: String?
 }
 
 extension StoreLocation {
-  /// The store of a location.
+  /// Opens the store at a location.
   /// - Parameter environment: holds the credentials of buckets
   static func open(_ location: String, environment: [String: String]) throws(StoreError)
     -> any ObjectStore
@@ -56,7 +56,7 @@ extension StoreLocation {
 
 extension RetryingConnection {
   /// Writes, reads and deletes a small object in a store.
-  /// - Throws: why the store cannot be used
+  /// - Throws: the reason why the store cannot be used
   package mutating func probe(_ location: String) throws {
     var store = try StoreLocation.open(location, environment: environment)
     let bytes = Array("pra probes this store: \(UInt64.random(in: 0 ... .max))".utf8)
@@ -74,7 +74,7 @@ extension RetryingConnection {
   }
 }
 
-/// Texts that say where a store is.
+/// Texts that name a store, such as `s3://bucket/prefix`.
 package enum StoreLocation {}
 
 /// The database itself: rows of 1 MiB.
@@ -96,7 +96,7 @@ struct DatabaseStore: ObjectStore {
     let chunks = (artifact.size + Int64(Artifact.chunkSize) - 1) / Int64(Artifact.chunkSize)
     for ordinal in 0..<chunks {
       let parameters = attempt + [.integer(upload), .integer(ordinal), .bytes(try next())]
-      // The commit below waits for the disk, and for all of these with it.
+      // Needs no wait: the commit below waits for the disk, and so for all of these.
       try connection.run { connection in
         try connection.transaction {
           try connection.run(Queries.commitLater)
@@ -134,9 +134,9 @@ struct DatabaseStore: ObjectStore {
     }
   }
 
-  /// The rows go with the artifact's, in pra.collect_garbage.
+  /// The chunks are deleted with the artifact's row, in pra.collect_garbage.
   mutating func delete(sha256: String) throws {}
 }
 
-/// A server that crashed has lost rows of an upload: it is made again.
+/// A server that crashed has lost rows of an upload, which must start again.
 struct UploadLost: Error {}

@@ -1,5 +1,4 @@
-// Every statement of the run store. The functions are those of migrations/0006_store.sql and
-// 0007_finish.sql; each counts a repeated call once.
+// Every statement of the run store. A repeated call of one of the functions counts once.
 
 enum Queries {
   static let job = """
@@ -14,8 +13,8 @@ enum Queries {
 
   // MARK: metrics
 
-  // A batch is numbered and sent again until its commit is known to be on the server's disk, so that
-  // the commit itself need not wait for the disk.
+  // A batch is sent again until its commit is known to be on the server's disk, so the commit
+  // itself need not wait for the disk.
   static let commitLater = "set local synchronous_commit = off"
 
   static let stageMetrics = """
@@ -121,7 +120,7 @@ enum Queries {
     where job_id = $1
     """
 
-  // Of a job, or of the parts of an array in the order of their elements.
+  // One job, or the parts of an array in the order of their elements.
   static let finishedJobs = """
     select id, arguments::text as arguments
     from pra.jobs
@@ -131,8 +130,8 @@ enum Queries {
 
   // MARK: checkpoints and the end
 
-  // Of the newest attempt that has any: one that started from scratch counts more than further steps
-  // of an attempt before it.
+  // The newest attempt that has a checkpoint comes first, even if an earlier one made more steps:
+  // it may have started from scratch.
   static let latestCheckpoint = """
     select id, epoch, step
     from pra.checkpoints

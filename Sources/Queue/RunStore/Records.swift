@@ -1,12 +1,12 @@
-// What a stage commits besides artifacts.
+// The rows that a stage commits besides artifacts.
 
 import Files
 
-/// A state of a job from which it can go on.
+/// A saved state from which a job can continue.
 package struct Checkpoint: Sendable, Equatable {
-  /// Steps made: the number of the next one.
+  /// Steps made, which is also the number of the next one.
   package let step: Int64
-  /// By logical name.
+  /// Files by logical name.
   package let files: [String: Artifact]
 }
 

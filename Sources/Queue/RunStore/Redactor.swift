@@ -1,17 +1,17 @@
-// Secrets out of what stages print.
+// Removes secrets from the output of stages.
 
 import Postgres
 
-/// Replaces secrets by `[redacted]` in a stream of bytes, however it is cut.
+/// Replaces secrets by `[redacted]` in a stream of bytes, also if one is split between two pieces.
 ///
-/// A secret is the value of an environment variable whose name says so, and the password of the database.
-/// What could be the beginning of one waits for the next bytes.
+/// Secrets are the values of environment variables with a telling name, and the database's
+/// password. Bytes that could begin a secret are held back until the next piece.
 package struct Redactor: Sendable {
   private static let mark = Array("[redacted]".utf8)
-  /// Shorter values would be found in words that mean something else.
+  /// Shorter values would also match parts of ordinary words.
   private static let leastLength = 6
 
-  /// The longest first: one may contain another.
+  /// Longest first, as one secret may contain another.
   private let secrets: [[UInt8]]
   private var waiting: [UInt8] = []
 
@@ -35,7 +35,7 @@ package struct Redactor: Sendable {
     } || name.hasSuffix("_KEY")
   }
 
-  /// - Returns: what may be shown of the bytes so far
+  /// - Returns: the bytes that may be shown so far
   package mutating func append(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
     guard !secrets.isEmpty else { return Array(bytes) }
     let all = waiting + bytes
@@ -58,7 +58,7 @@ package struct Redactor: Sendable {
     return out
   }
 
-  /// - Returns: what had waited: no secret follows any more
+  /// - Returns: the bytes held back; the stream has ended, so they begin no secret
   package mutating func end() -> [UInt8] {
     defer { waiting = [] }
     return waiting

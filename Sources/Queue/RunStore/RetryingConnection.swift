@@ -1,4 +1,4 @@
-// A session that survives the server's absence: it connects anew until the server is back.
+// A session that survives the server's absence by reconnecting until the server is back.
 
 import Glibc
 import JobQueue
@@ -6,9 +6,9 @@ import Postgres
 
 /// One server session of a thread, opened at its first use and again after it broke.
 ///
-/// What runs in it must be safe to run twice: when the session breaks, nobody knows whether the
-/// statement took effect (G8). Every function of the database that is called here counts repeated
-/// calls once.
+/// Every `body` must be safe to run twice: when the session breaks, nobody knows whether the
+/// statement took effect (G8). Functions of the database that are called here count a repeated call
+/// once.
 package struct RetryingConnection {
   private let url: DatabaseURL
   private let role: DatabaseRole
@@ -22,9 +22,9 @@ package struct RetryingConnection {
   private var failures = 0
 
   /// - Parameters:
-  ///   - name: shown to operators as application_name
-  ///   - giveUp: asked before each repetition; true throws the last error instead of trying on
-  ///   - report: takes one line when the server goes away and one when it is back
+  ///   - name: the session's application_name, which operators see
+  ///   - giveUp: asked before each retry; true throws the last error instead
+  ///   - report: receives one line when the server goes away and one when it is back
   ///   - environment: holds the credentials of artifact stores outside the database
   ///   - prepare: runs in every new session, for LISTEN and the like
   package init(
@@ -43,8 +43,8 @@ package struct RetryingConnection {
     self.environment = environment
   }
 
-  /// Runs `body` until the server has answered it.
-  /// - Throws: `LeaseLost` for PR001, else what the server refused
+  /// Runs `body` until the server answers, retrying transient errors.
+  /// - Throws: `LeaseLost` for PR001, otherwise the server's error
   @discardableResult
   package mutating func run<Value>(_ body: (Connection) throws -> Value) throws -> Value {
     while true {
@@ -58,7 +58,7 @@ package struct RetryingConnection {
     }
   }
 
-  /// Runs `body` once; a session that broke is closed, so that the next call opens another.
+  /// Runs `body` once; a broken session is closed, so that the next call opens another.
   @discardableResult
   package mutating func attempt<Value>(_ body: (Connection) throws -> Value) throws -> Value {
     do {
@@ -77,7 +77,7 @@ package struct RetryingConnection {
     }
   }
 
-  /// Seconds to wait before the next try, after tries in vain.
+  /// Seconds to wait before the next try, by the number of failures in a row.
   package var pause: Double { Backoff.seconds(afterFailures: failures) }
 
   /// Ends the session; the next use opens another.
@@ -93,9 +93,9 @@ package struct RetryingConnection {
 }
 
 extension PostgresError {
-  /// Whether the same statement may succeed later: no server, a server short of disk, memory or
-  /// connections (class 53), a deadlock (40P01), serialisation failure (40001), lock (55P03) or time
-  /// limit (57014) in which somebody else was first.
+  /// Whether the error is transient: no server, a server short of disk, memory or connections
+  /// (class 53), a deadlock (40P01), a serialization failure (40001), a lock not available (55P03),
+  /// or a query cancelled by a time limit (57014).
   package var mayPass: Bool {
     isUnreachable || sqlState.hasPrefix("53")
       || ["40P01", "40001", "55P03", "57014"].contains(sqlState)
@@ -104,8 +104,8 @@ extension PostgresError {
 
 /// Waiting times between tries.
 package enum Backoff {
-  /// 0.1 s, 0.2 s, 0.4 s ... to 5 s, half of it by chance, so that a thousand workers do not return
-  /// in the same moment.
+  /// 0.1 s, 0.2 s, 0.4 s ... up to 5 s, half of it random, so that a thousand workers do not
+  /// reconnect at the same moment.
   package static func seconds(afterFailures failures: Int) -> Double {
     min(5, 0.1 * Double(1 << min(max(failures - 1, 0), 6))) * Double.random(in: 0.5...1)
   }

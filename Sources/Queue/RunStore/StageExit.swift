@@ -1,22 +1,22 @@
-// How a stage ends, and what its exit code tells the agent.
+// The ends of a stage, and the exit codes that tell the agent about them.
 
 import Glibc
 import JobQueue
 
-/// Exit codes of a stage. Any other code, and any signal, is a fault and retried.
+/// Exit codes of a stage. Any other code, and any signal, is a fault and leads to a retry.
 package enum StageExit: Int32, Sendable {
-  /// `finish` is committed.
+  /// `finish` was committed.
   case finished = 0
-  /// The input is bad; trying again would not help. EX_DATAERR of sysexits.h.
+  /// The input is bad; another try would not help. EX_DATAERR of sysexits.h.
   case permanent = 65
   /// EX_SOFTWARE of sysexits.h.
   case fault = 70
-  /// Stopped after a checkpoint, as asked. EX_TEMPFAIL of sysexits.h.
+  /// Stopped after a checkpoint, on request. EX_TEMPFAIL of sysexits.h.
   case released = 75
-  /// Nothing may be written any more.
+  /// The lease was lost: this attempt may write nothing any more.
   case leaseLost = 76
 
-  /// Runs a stage's work and ends the process as its outcome demands.
+  /// Runs a stage's work and ends the process with the code of its outcome.
   package static func run(_ work: (StageSession) throws -> Void) -> Never {
     let session: StageSession
     do {
@@ -29,13 +29,13 @@ package enum StageExit: Int32, Sendable {
       finished.end()
     } catch {
       let ending = ending(of: error)
-      // The last values before a failure are those that explain it.
+      // The last metrics before a failure help to explain it.
       if ending != leaseLost { session.close(within: lastWords) }
       ending.end(after: error is Released ? nil : "\(error)")
     }
   }
 
-  /// Seconds in which the metrics of a stage that failed are still sent: less than a drain takes.
+  /// Seconds in which a failed stage still sends its metrics: less than a drain allows.
   private static let lastWords = 5.0
 
   private static func ending(of error: any Error) -> StageExit {
@@ -47,7 +47,7 @@ package enum StageExit: Int32, Sendable {
     }
   }
 
-  /// Ends the process from its own thread: what it printed comes first.
+  /// Ends the process from its own thread, after flushing what it printed.
   private func end(after message: String? = nil) -> Never {
     fflush(nil)
     if let message { end(saying: message) }
@@ -60,19 +60,19 @@ package enum StageExit: Int32, Sendable {
     _exit(rawValue)
   }
 
-  /// One line to standard error, in one write.
+  /// Writes one line to standard error, in one call.
   static func say(_ line: String) {
     let line = line.split(separator: "\n").joined(separator: " ") + "\n"
     _ = write(STDERR_FILENO, line, line.utf8.count)
   }
 }
 
-/// Thrown by a stage that has checkpointed after `stopRequested`.
+/// Thrown by a stage that has saved a checkpoint after `stopRequested`.
 package struct Released: Error, Sendable {
   package init() {}
 }
 
-/// Thrown by a stage whose input is bad: no retry.
+/// Thrown by a stage whose input is bad; the job is not retried.
 package struct PermanentFailure: Error, Sendable, CustomStringConvertible {
   package let message: String
 

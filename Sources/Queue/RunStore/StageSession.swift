@@ -1,4 +1,4 @@
-// One attempt of one job, as its stage sees it.
+// One attempt of one job, as seen by its stage.
 
 import Files
 import FoundationEssentials
@@ -6,18 +6,18 @@ import Glibc
 import JobQueue
 import Postgres
 
-/// What a stage reads and writes. Every write carries the attempt's epoch; a stale one throws
-/// `LeaseLost`. An absent database stops nobody: a write waits until it is back, metrics and progress
-/// wait beside the compute loop. Used by one thread, which it blocks.
+/// The interface of a stage to the database. Every write carries the attempt's epoch; a stale one
+/// throws `LeaseLost`. If the database is away, a write waits until it is back, while metrics and
+/// progress collect in the background. Used by one thread, which it blocks.
 package final class StageSession {
   package let jobID: Int64
   package let epoch: Int64
   package let runID: Int64
-  /// Of the job's kind, as JSON text; with the secrets that they refer to.
+  /// The arguments of the job's kind, as JSON text with secrets filled in.
   package let arguments: String
-  /// A folder of this attempt alone, deleted afterwards.
+  /// A folder of this attempt alone, deleted after it.
   package let scratch: String
-  /// How many threads to compute with.
+  /// The number of threads for computation.
   package let threads: Int
 
   let metrics: MetricWriter
@@ -27,13 +27,13 @@ package final class StageSession {
   private let url: DatabaseURL
   private let environment: [String: String]
   private var pending: PendingCheckpoint?
-  /// Whether it is known from which step of which earlier attempt the series goes on.
+  /// Whether the database knows from which earlier attempt and step the series continues.
   private var hasLineage = false
 
-  /// Opens the attempt that the environment names and starts to listen to the agent.
+  /// Opens the attempt that the environment names and begins to listen to the agent.
   ///
   /// The process ends at once, with `StageExit.leaseLost`, when the agent goes away or a metric is
-  /// refused as stale: whatever it did from then on would be in vain.
+  /// refused as stale: all further work would be in vain.
   package static func open() throws -> StageSession {
     try StageSession(environment: ProcessInfo.processInfo.environment, control: STDIN_FILENO) {
       StageExit.leaseLost.end(saying: $0)
@@ -41,8 +41,8 @@ package final class StageSession {
   }
 
   /// - Parameters:
-  ///   - control: descriptor of the control channel
-  ///   - onLost: called by a thread of the session when nothing may be written any more
+  ///   - control: file descriptor of the control channel
+  ///   - onLost: called on a thread of the session when nothing may be written any more
   package init(
     environment: [String: String], control descriptor: Int32,
     onLost: @escaping @Sendable (String) -> Void
@@ -92,28 +92,28 @@ package final class StageSession {
 
   // MARK: while it runs
 
-  /// The agent asks for a checkpoint and `Released`. Cheap enough for every step.
+  /// Whether the agent asks for a checkpoint and `Released`. Cheap enough to ask at every step.
   package var stopRequested: Bool { control.stopRequested }
 
-  /// Leaves points with the background thread; they are sent within about a second.
+  /// Hands points to the background thread, which sends them within about a second.
   package func record(_ points: [MetricPoint]) { metrics.record(points) }
 
-  /// Points recorded that the server does not have for certain.
+  /// Recorded points that are not known to be on the server's disk.
   package var metricBacklog: Int { metrics.backlog }
 
-  /// Says how far the work is; the last word of each half second reaches the database.
+  /// Reports the progress; the latest report of each half second reaches the database.
   package func progress(done: Int64, total: Int64, unit: String) {
     metrics.progress(done: done, total: total, unit: unit)
   }
 
-  /// Waits until every point that was recorded before is on the server's disk.
+  /// Waits until all points recorded so far are on the server's disk.
   /// - Returns: the number of the last batch, 0 when there was none
   @discardableResult
   package func flushMetrics() throws -> Int64 { try metrics.flush() }
 
   // MARK: artifacts
 
-  /// Stores a file. Bytes that the store has already are not sent.
+  /// Stores a file. Bytes that the store already has are not sent.
   package func storeArtifact(file path: String, name: String, mediaType: String) throws -> Artifact
   {
     try connection.store(
@@ -126,7 +126,7 @@ package final class StageSession {
       bytes: bytes, name: name, mediaType: mediaType, owner: .attempt(job: jobID, epoch: epoch))
   }
 
-  /// Writes an artifact to a file, which appears when its bytes are complete and right.
+  /// Writes an artifact to a file, which appears when its bytes are complete and correct.
   package func fetchArtifact(sha256: String, to path: String) throws {
     try connection.fetch(sha256: sha256, to: path)
   }
@@ -136,7 +136,7 @@ package final class StageSession {
     try connection.bytes(sha256: sha256)
   }
 
-  /// What a finished job left, by name.
+  /// The outputs of a finished job, by name.
   package func outputs(ofJob job: Int64) throws -> [String: Artifact] {
     try connection.run { connection in
       guard let row = try connection.query(Queries.job, [.integer(job)]).first else {
@@ -148,9 +148,9 @@ package final class StageSession {
     }
   }
 
-  /// A finished job with its arguments, as JSON; in the place of an array its parts, in the order of
-  /// their elements.
-  /// - Throws: `StoreError` where it has not succeeded
+  /// A finished job with its arguments as JSON; for an array, its parts in the order of their
+  /// elements.
+  /// - Throws: `StoreError` if the job has not succeeded
   package func finishedJobs(of job: Int64) throws -> [(id: Int64, arguments: String)] {
     try connection.run { connection in
       guard let row = try connection.query(Queries.job, [.integer(job)]).first else {
@@ -166,12 +166,12 @@ package final class StageSession {
 
   // MARK: checkpoints
 
-  /// Makes a state of the job durable: its metrics, then its files, then the checkpoint itself.
+  /// Makes a state of the job durable: first its metrics, then its files, then the checkpoint
+  /// itself.
   /// - Parameters:
-  ///   - step: steps made so far, which is the number of the step with which a resumed attempt starts
-  ///   - files: logical names and where the bytes lie; nobody writes into them any more, as a store may
-  ///     take the files themselves
-  ///   - keeping: further files, which the store has already
+  ///   - step: steps made so far, which is also the step with which a resumed attempt starts
+  ///   - files: into which nobody writes any more, as a store may keep the files themselves
+  ///   - keeping: further files, which the store already has
   package func registerCheckpoint(
     step: Int64, files: [CheckpointPart], keeping: [Artifact] = []
   ) throws {
@@ -179,14 +179,14 @@ package final class StageSession {
     try waitForCheckpoint()
   }
 
-  /// As `registerCheckpoint`, on a thread of its own: the caller goes on at once. One at a time; a
-  /// second waits for the first.
+  /// Like `registerCheckpoint`, but in the background, one at a time: a second call waits for the
+  /// first checkpoint.
   /// - Parameters:
-  ///   - keeping: further files, which the store has already
-  ///   - write: writes the files into a folder that is deleted afterwards, on that thread, from what it
-  ///     alone holds; a store may take the files themselves
-  ///   - registered: called on that thread when the checkpoint is durable
-  /// - Throws: what the checkpoint before it met
+  ///   - keeping: further files, which the store already has
+  ///   - write: called on the background thread; writes the files into a folder that is deleted
+  ///     afterwards, from data that nobody else uses. A store may keep the files themselves
+  ///   - registered: called on the background thread when the checkpoint is durable
+  /// - Throws: the error of the checkpoint before
   package func beginCheckpoint(
     step: Int64, keeping: [Artifact] = [],
     write: @escaping @Sendable (String) throws -> [CheckpointPart],
@@ -203,20 +203,20 @@ package final class StageSession {
     }
   }
 
-  /// A checkpoint waits for a database that is away: whoever begins another now waits as well.
+  /// Whether a checkpoint waits for a database that is away: beginning another would block.
   package var isHeldUp: Bool { isWritingCheckpoint && metrics.isAway }
 
   package var isWritingCheckpoint: Bool { pending?.isOver == false }
 
   /// Waits until the checkpoint that was begun is durable.
-  /// - Throws: what went wrong with it; it is not there then
+  /// - Throws: the error that prevented it; there is no such checkpoint then
   package func waitForCheckpoint() throws {
     defer { pending = nil }
     try pending?.wait()
   }
 
-  /// The newest checkpoint of a job. Asked for the job's own, it declares before the first metric
-  /// that this attempt's series goes on from there, or from scratch when there is none.
+  /// The newest checkpoint of a job. For this job itself, it also declares, before the first
+  /// metric, that the attempt's series continues from there, or from scratch if there is none.
   package func latestCheckpoint(ofJob job: Int64) throws -> Checkpoint? {
     let found = try connection.run { connection -> (Checkpoint, epoch: Int64)? in
       guard
@@ -250,7 +250,7 @@ package final class StageSession {
 
   // MARK: the end
 
-  /// Commits the attempt: outputs, images, evaluations, result, metrics, status and the release of
+  /// Commits the attempt: outputs, images, evaluations, result, metrics, state and the release of
   /// dependents, all or nothing (G4). The stage then returns from its main function.
   /// - Parameter result: a JSON object, shown with the job
   package func finish(
@@ -275,11 +275,11 @@ package final class StageSession {
     close()
   }
 
-  /// Sends what is left and ends the session's threads.
-  /// - Parameter seconds: after which what is left is given up
+  /// Sends the rest and ends the session's threads.
+  /// - Parameter seconds: time limit, after which the rest is given up
   package func close(within seconds: Double = .infinity) {
     control.close()
-    // What a session that ends badly has begun is still of use to the next attempt.
+    // A checkpoint begun before a failure is still useful to the next attempt.
     _ = pending?.wait(until: monotonicSeconds() + seconds)
     metrics.close(within: seconds)
     metricThread.join()

@@ -3,13 +3,13 @@
 extension RunFile {
   /// One configuration of a run that compares several.
   package struct Arm: Sendable, Equatable {
-    /// Its variant's; arms that differ in their seed alone share it.
+    /// Name of its variant; arms that differ in their seed alone share it.
     package let name: String
     package let configuration: ModelConfiguration
 
-    /// Every variant with every seed, in the file's order; none where neither key is given.
+    /// Every variant with every seed, in the file's order; empty if neither key is given.
     ///
-    /// A seed is that of training and of sampling. Options of the command line win over variants.
+    /// A seed is used for training and for sampling. Options of the command line override variants.
     /// - Parameters:
     ///   - variants: a mapping from names to settings over `config`
     ///   - seeds: a list of integers

@@ -1,8 +1,8 @@
 // `state.json` of a checkpoint (model.md section 8).
 
-/// All of a training run that is not a tensor.
+/// Everything of a training run that is no tensor.
 package struct CheckpointState: Section {
-  /// Steps made: the next step's number.
+  /// Steps made, which is also the number of the next one.
   package var step = 0
   /// step * batch, skipped steps included.
   package var imagesSeen = 0
@@ -26,7 +26,7 @@ package struct CheckpointState: Section {
     ]
   }
 
-  /// The same for `__metadata__` of a safetensors file, whose values are texts: `config` is JSON.
+  /// The same for `__metadata__` of a safetensors file, whose values are strings: `config` is JSON.
   package var metadata: [String: String] {
     [
       "step": String(step), "images_seen": String(imagesSeen), "bad_steps": String(badSteps),
@@ -35,7 +35,7 @@ package struct CheckpointState: Section {
     ]
   }
 
-  /// The state in a file's metadata, or nil where it says nothing of a configuration.
+  /// The state in a file's metadata, or nil if that has no configuration.
   /// - Throws: `ConfigurationError` naming the file and a missing or wrong key
   package static func stored(
     in metadata: [String: String], of file: String
@@ -48,7 +48,7 @@ package struct CheckpointState: Section {
     }
   }
 
-  /// Reads `metadata` back; what else is there is left alone.
+  /// Reads `metadata` back; ignores other keys.
   private init(metadata: [String: String]) throws {
     let texts = ["code_version", "data_fingerprint"]
     let entries = try Self.fields.compactMap { field -> SettingValue.Entry? in

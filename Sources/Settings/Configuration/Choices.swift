@@ -1,6 +1,6 @@
 // The enumerated values of model.md, as configuration files spell them.
 
-/// What is trained and compared (section 9).
+/// The methods of training that are compared (section 9).
 package enum Method: String, Sendable, CaseIterable {
   case pra
   case cleanInput = "clean-input"
@@ -20,20 +20,20 @@ extension Method {
     }
   }
 
-  /// Whether the network predicts the clean point x and not the velocity.
+  /// Whether the network predicts the clean point x instead of the velocity.
   package var predictsX: Bool { self == .xPrediction || self == .diffusion }
 }
 
 /// Normalisation of states (section 3.3).
 package enum StateNorm: String, Sendable, CaseIterable { case sphere, layer, none }
 
-/// What the state encoder reads besides its patch (section 3.3).
+/// The state encoder's input besides its patch (section 3.3).
 package enum EncoderContext: String, Sendable, CaseIterable { case hidden, none, image }
 
-/// What the pixel decoder reads besides its state (section 3.4).
+/// The pixel decoder's input besides its state (section 3.4).
 package enum DecoderContext: String, Sendable, CaseIterable { case causal, hidden, none }
 
-/// Where the rollout of `exact-rollout` starts (section 9).
+/// The start of the rollout of `exact-rollout` (section 9).
 package enum RolloutStart: String, Sendable, CaseIterable { case perturbed, noise }
 
 /// Arithmetic of matrix products in training (section 10).
@@ -42,10 +42,10 @@ package enum Precision: String, Sendable, CaseIterable { case fp32, bf16 }
 /// Integrator of the flow (section 5).
 package enum SamplingMethod: String, Sendable, CaseIterable { case euler, heun, sde }
 
-/// How the guidance scale runs over positions (section 5).
+/// The guidance scale as a function of the position (section 5).
 package enum Guidance: String, Sendable, CaseIterable { case linear, constant }
 
-/// How sampled images get their classes (section 6).
+/// The choice of classes for sampled images (section 6).
 package enum Labels: String, Sendable, CaseIterable { case balanced, random }
 
 /// From [-1, 1] to bytes (section 5).

@@ -1,16 +1,16 @@
-// What is wrong with a configuration, in one sentence.
+// Errors of a configuration, in one sentence each.
 
-/// A setting that cannot be used: names the key, what was found and what would be right.
+/// A setting that cannot be used: names the key, the value found and what would be right.
 package struct ConfigurationError: Error, CustomStringConvertible, Equatable {
   package let description: String
 
   package init(_ description: String) { self.description = description }
 }
 
-/// The known word closest to one that is not known, or nil when none is close.
+/// The known word closest to an unknown one, or nil if none is close.
 ///
-/// Distance of Levenshtein 1966; close means at most a third of the letters changed, and two at
-/// least are allowed.
+/// Distance of Levenshtein 1966; close means that at most a third of the letters, or two, are
+/// changed.
 func nearest(to word: String, among known: [String]) -> String? {
   let ranked = known.map { (distance: editDistance(word, $0), word: $0) }
   guard let best = ranked.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else {
@@ -19,8 +19,8 @@ func nearest(to word: String, among known: [String]) -> String? {
   return best.distance <= max(2, word.count / 3) ? best.word : nil
 }
 
-/// Says that a key is unknown and names the one that was likely meant: the same word in another
-/// section, else the nearest here, else all that are known here.
+/// Says that a key is unknown and suggests one: the same word in another section, otherwise the
+/// nearest key here, otherwise all keys here.
 func unknown(_ word: String, at path: String, known: [String]) -> ConfigurationError {
   let elsewhere = ModelConfiguration.leafPaths.filter { $0.hasSuffix(".\(word)") }
   if !elsewhere.isEmpty {

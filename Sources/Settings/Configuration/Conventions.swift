@@ -1,11 +1,11 @@
-// Whose definitions the figures of an evaluation follow.
+// The tools whose definitions the figures of an evaluation may follow.
 
 /// Names of the conventions of generation figures.
 package enum Conventions {
   /// guided-diffusion's evaluator, and torch-fidelity.
   package static let all = ["adm", "torch-fidelity"]
 
-  /// - Throws: `ConfigurationError` unless there is one at least, each known and named once
+  /// - Throws: `ConfigurationError` unless there is at least one name, each known and given once
   package static func check(_ names: [String], at path: String) throws {
     if let other = names.first(where: { !all.contains($0) }) {
       throw ConfigurationError(

@@ -1,4 +1,4 @@
-// One table per section says its keys, types and ranges; reading and writing both follow it.
+// One table per section gives its keys, types and ranges; both reading and writing follow it.
 
 import Files
 
@@ -22,8 +22,8 @@ package struct Field<Root> {
 }
 
 extension Section {
-  /// Overwrites what a mapping names; the rest stays.
-  /// - Parameter complete: every key must be there
+  /// Overwrites the values that a mapping names.
+  /// - Parameter complete: whether every key must be there
   /// - Throws: `ConfigurationError`
   package mutating func apply(_ value: SettingValue, at path: String, complete: Bool = false) throws
   {

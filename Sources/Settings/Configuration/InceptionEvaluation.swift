@@ -1,13 +1,13 @@
-// `evaluate` of a run file: whether, and with what, the drawn images are compared.
+// `evaluate` of a run file: whether drawn images are compared, and with what.
 
-/// Evaluation by Inception features, in the conventions in which generation results are compared.
+/// Evaluation by Inception features, by the usual conventions for generated images.
 package struct InceptionEvaluation: Section {
-  /// The file of the network's weights, as written: relative to the run file's folder.
+  /// The file of the network's weights, as written in the run file and relative to its folder.
   package var inception = ""
   /// `data`, the run's own data set, or the path of an npz with statistics, images, or both.
   package var reference = "data"
   package var conventions = Conventions.all
-  /// Jobs that compute features side by side, of the drawn images and of the reference's.
+  /// Number of jobs that compute features in parallel, of the drawn images and of the reference's.
   package var shards = 1
 
   package init() {}
@@ -24,7 +24,7 @@ package struct InceptionEvaluation: Section {
 
   /// - Parameters:
   ///   - value: true, false, or a mapping
-  ///   - options: of keys inside it
+  ///   - options: options of the command line for keys inside it
   static func read(
     _ value: SettingValue?, _ options: [Override]
   ) throws -> (evaluate: Bool, inception: InceptionEvaluation?) {

@@ -1,4 +1,4 @@
-// The whole configuration of a run, nested as model.md section 10; defaults are those of `nano`.
+// The whole configuration of a run, nested as in model.md section 10; defaults are those of `nano`.
 
 /// Every setting of model, training and sampling. Built by `resolve`, stored as `json`.
 package struct ModelConfiguration: Section {
@@ -6,7 +6,7 @@ package struct ModelConfiguration: Section {
   package var preset = Preset.nano
   /// Key of the random numbers of initialisation, data order and training.
   package var seed: UInt64 = 0
-  /// Number of classes, or nil for as many as the data set has.
+  /// Number of classes, or nil for the data set's.
   package var classes: Int?
   package var image = Image()
   package var trunk = Trunk()

@@ -8,7 +8,7 @@ package enum Preset: String, Sendable, CaseIterable {
   case micro
   case nano
 
-  /// All settings of the preset; what section 7 does not name is as in section 10.
+  /// All settings of the preset; those that section 7 does not name are as in section 10.
   package var configuration: ModelConfiguration {
     var c = ModelConfiguration()
     c.preset = self
@@ -45,7 +45,7 @@ extension ModelConfiguration {
     trunk.classTokens = classTokens
   }
 
-  /// What `pra-s`, `pra-b` and `pra-l` share.
+  /// The settings that `pra-s`, `pra-b` and `pra-l` share.
   fileprivate mutating func setPaperRecipe(decoderBlocks: Int) {
     (image.size, image.patch) = (256, 16)
     trunk.mlpMultiple = 256
@@ -59,7 +59,7 @@ extension ModelConfiguration {
     (sampling.guidance, sampling.scale) = (.linear, 4.5)
   }
 
-  /// The file name of the slowest average, or `model` where none is kept.
+  /// The file name of the slowest average, or `model` if there is none.
   var largestAverage: String {
     training.ema.max().map { "ema-\(shortestDecimal($0))" } ?? "model"
   }

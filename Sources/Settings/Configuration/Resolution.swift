@@ -1,11 +1,12 @@
-// From a file and options to a complete configuration, and to canonical JSON and back.
+// Makes a complete configuration from a file and options; writes it as canonical JSON and reads
+// that back.
 
 /// One `--set dotted.key=value`.
 package struct Override: Sendable, Equatable {
   package let path: [String]
   package let value: SettingValue
 
-  /// - Throws: `ConfigurationError` where `=` or the key is missing
+  /// - Throws: `ConfigurationError` if `=` or the key is missing
   package init(_ text: String) throws {
     guard let equals = text.firstIndex(of: "=") else {
       throw ConfigurationError("--set \(text): expected key=value, as in training.total=200")
@@ -18,24 +19,24 @@ package struct Override: Sendable, Equatable {
       parsing: String(text[text.index(after: equals)...]), source: "--set \(text)")
   }
 
-  /// - Parameter path: parts of the key, one at least
+  /// - Parameter path: parts of the key, at least one
   package init(path: [String], value: SettingValue) {
     self.path = path
     self.value = value
   }
 
-  /// The value inside one mapping per part of the key.
+  /// The value, nested in one mapping per part of the key.
   package var nested: SettingValue {
     path.reversed().reduce(value) { .mapping([SettingValue.Entry(key: $1, value: $0)]) }
   }
 }
 
 extension ModelConfiguration {
-  /// Preset, then the file, then the options; checked as a whole.
+  /// Applies the preset, then the file, then the options, and checks the result.
   /// - Parameters:
   ///   - settings: the mapping of a file, or `.null` for an empty one
-  ///   - path: where the mapping stands in its file, for messages
-  ///   - base: takes the preset's place where no layer names one
+  ///   - path: path of the mapping in its file, for messages
+  ///   - base: takes the preset's place if no layer names one
   /// - Throws: `ConfigurationError`
   package static func resolve(
     _ settings: SettingValue = .null, overrides: [Override] = [], at path: String = "",
@@ -55,7 +56,7 @@ extension ModelConfiguration {
     resolved.sampling.weights = ""
     if let base, !namesPreset {
       resolved = base
-      // Other averages are kept: the one that was sampled with may not be among them.
+      // A new list of averages may not contain the one that was sampled with.
       if layers.contains(where: { $0.sets("training", "ema") }) { resolved.sampling.weights = "" }
     }
     for layer in layers { try resolved.apply(layer, at: path) }
@@ -70,7 +71,7 @@ extension ModelConfiguration {
   }
 
   /// Parses YAML or JSON text and resolves it.
-  /// - Parameter source: what messages call the text
+  /// - Parameter source: name of the text in messages
   package static func resolve(
     text: String, source: String, overrides: [Override] = []
   ) throws -> ModelConfiguration {

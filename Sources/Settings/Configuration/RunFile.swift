@@ -1,4 +1,4 @@
-// What `pra run` reads: data, configuration, sampling and evaluation of one run.
+// The file that `pra run` reads: data, configuration, sampling and evaluation of one run.
 
 import FoundationEssentials
 
@@ -7,27 +7,27 @@ package struct RunFile: Sendable, Equatable {
   package var name: String
   package var data: DataSource
   package var configuration: ModelConfiguration
-  /// The file that training starts from; nil for the first weights of the seed.
+  /// The file that training starts from; nil for initial weights by the seed.
   package var start: Start?
-  /// Nil where the file has no `sample`: the run ends with training.
+  /// Nil if the file has no `sample`: the run then ends with training.
   package var sample: Sample?
   package var evaluate: Bool
-  /// Nil where the run is evaluated by random features alone.
+  /// Nil if the run is evaluated by random features only.
   package var inception: InceptionEvaluation?
-  /// What is trained and compared, every variant with every seed; without `variants` and `seeds`
-  /// the configuration alone.
+  /// The configurations to train and compare: every variant with every seed, or without `variants`
+  /// and `seeds` the configuration alone.
   package var arms: [Arm]
 
   /// The images to ingest.
   package struct DataSource: Section {
-    /// A tar, a zip, a folder of images or of archives, or archives as in `train-{000..127}.tar`; as
-    /// written: relative to the run file's folder unless it begins with `/`.
+    /// A tar, a zip, a folder of images or of archives, or archives as in `train-{000..127}.tar`.
+    /// Relative to the run file's folder unless it begins with `/`.
     package var source = ""
-    /// Only what lies below this folder of the source.
+    /// Folder of the source to which ingest is limited.
     package var folder: String?
-    /// What is held out.
+    /// The images that are held out.
     package var validation = Validation()
-    /// Broken images that ingest may leave out.
+    /// Number of broken images that ingest may leave out.
     package var skipLimit = 0
 
     package static var fields: [Field<Self>] {
@@ -39,11 +39,11 @@ package struct RunFile: Sendable, Equatable {
     }
   }
 
-  /// Key `init`: weights that were trained before, as a file (Training, CheckpointArchive).
+  /// Key `init`: trained weights in a file (Training, CheckpointArchive).
   package struct Start: Section {
-    /// As written: relative to the run file's folder unless it begins with `/`.
+    /// Relative to the run file's folder unless it begins with `/`.
     package var file = ""
-    /// Whether training begins anew at step 0 with the file's weights, or goes on at its step.
+    /// Whether training begins at step 0 with the file's weights instead of continuing at its step.
     package var restart = false
 
     package static var fields: [Field<Self>] {
@@ -51,7 +51,7 @@ package struct RunFile: Sendable, Equatable {
     }
   }
 
-  /// How many images are drawn, by how many jobs.
+  /// The number of images to draw, and of jobs that draw them.
   package struct Sample: Section {
     package var count = 0
     package var shards = 1
@@ -68,20 +68,20 @@ package struct RunFile: Sendable, Equatable {
     }
   }
 
-  /// Path of the source, taken from the run file's folder.
+  /// Path of the source, resolved from the run file's folder.
   /// - Parameter file: path of the run file
   package func sourcePath(besides file: String) -> String {
     Self.path(data.source, besides: file)
   }
 
-  /// A path that the run file names, taken from its folder.
+  /// A path in the run file, resolved from its folder.
   package static func path(_ given: String, besides file: String) -> String {
     guard !given.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return given }
     return String(file[...slash]) + given
   }
 
   /// Reads a run file and applies `--set` options.
-  /// - Parameter stored: the configuration that the file of `init` holds, by its path
+  /// - Parameter stored: returns the configuration in the file of `init`, given its path
   /// - Throws: `ConfigurationError`
   package init(
     path: String, overrides: [Override] = [],
@@ -91,7 +91,7 @@ package struct RunFile: Sendable, Equatable {
     do {
       bytes = try Data(contentsOf: URL(filePath: path))
     } catch {
-      // Foundation's own text is for programmers.
+      // Foundation's own message is for programmers.
       let exists = FileManager.default.fileExists(atPath: path)
       throw ConfigurationError("\(path): \(exists ? "cannot be read" : "there is no such file")")
     }
@@ -104,8 +104,8 @@ package struct RunFile: Sendable, Equatable {
   }
 
   /// - Parameters:
-  ///   - source: what messages call the text
-  ///   - stored: the configuration that the file of `init` holds, by its name as written
+  ///   - source: name of the text in messages
+  ///   - stored: returns the configuration in the file of `init`, given its name as written
   /// - Throws: `ConfigurationError`
   package init(
     text: String, source: String, overrides: [Override] = [],
@@ -122,10 +122,10 @@ package struct RunFile: Sendable, Equatable {
     "name", "data", "init", "config", "variants", "seeds", "sample", "evaluate",
   ]
 
-  /// Keys that an option replaces as a whole.
+  /// Keys that an option can only replace as a whole.
   private static let plainKeys = ["name", "evaluate", "variants", "seeds"]
 
-  /// Keys whose parts an option may replace.
+  /// Keys of which an option may replace parts.
   private static let sectionKeys = ["data", "init", "sample", "evaluate"]
 
   private init(
@@ -200,7 +200,7 @@ package struct RunFile: Sendable, Equatable {
     try checkSample()
   }
 
-  /// Lays a mapping over a section that may be left out; null takes it away.
+  /// Applies a mapping to an optional section; null removes the section.
   private static func apply<S: Section>(
     _ layer: SettingValue, to section: inout S?, _ empty: S, at path: String
   ) throws {

@@ -72,8 +72,8 @@ func textValue(_ value: SettingValue, _ path: String) throws -> String {
   return text
 }
 
-/// The shortest decimal that reads back as the number: 0.999, 1, 0.9999. Checkpoint files of
-/// averages are named with it.
+/// The shortest decimal that reads back as the same number: 0.999, 1, 0.9999. Checkpoint files of
+/// averages have it in their names.
 package func shortestDecimal(_ x: Double) -> String {
   let text = x.description
   return text.hasSuffix(".0") ? String(text.dropLast(2)) : text

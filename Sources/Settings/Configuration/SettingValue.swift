@@ -2,8 +2,8 @@
 
 import Yams
 
-/// What a settings file or a `--set` holds at a key. Numbers keep their text, so that 64-bit seeds
-/// survive.
+/// The value of a key in a settings file or in `--set`. Numbers keep their text, so that 64-bit
+/// seeds are exact.
 package enum SettingValue: Sendable, Equatable {
   case null
   case boolean(Bool)
@@ -20,7 +20,7 @@ package enum SettingValue: Sendable, Equatable {
   }
 
   /// Parses one YAML or JSON document.
-  /// - Parameter source: what messages call the text, a file name or an option
+  /// - Parameter source: name of the text in messages, a file or an option
   /// - Throws: `ConfigurationError` on bad syntax, several documents or keys given twice
   package init(parsing text: String, source: String) throws {
     do {
@@ -32,8 +32,8 @@ package enum SettingValue: Sendable, Equatable {
       if try parser.nextRoot() != nil {
         throw ConfigurationError("\(source): holds several YAML documents; one is expected")
       }
-      // A value takes a byte at least, so that more of them come from aliases, each of which may stand
-      // for a thousand others.
+      // A value takes at least one byte. More values than bytes come from aliases, each of which
+      // may expand to thousands of values.
       var left = text.utf8.count + 1
       self = try SettingValue(first, source: source, path: "", left: &left)
     } catch let error as YamlError {
@@ -41,8 +41,8 @@ package enum SettingValue: Sendable, Equatable {
     }
   }
 
-  /// Parses JSON from a stranger's file. The parser reads YAML, in which keys may be aliases of aliases
-  /// that take longer than anybody waits: what can begin one has no place outside of JSON's quotes.
+  /// Parses JSON from a stranger's file. The parser reads YAML, whose nested aliases can take
+  /// unlimited time; so the characters that begin one are refused outside of JSON's quotes.
   /// - Throws: `ConfigurationError`
   package init(parsingJSON text: String, source: String) throws {
     var (isQuoted, isEscaped) = (false, false)
@@ -61,7 +61,7 @@ package enum SettingValue: Sendable, Equatable {
     try self.init(parsing: text, source: source)
   }
 
-  /// - Parameter left: values that the text can still hold
+  /// - Parameter left: number of values that the text can still hold
   private init(_ node: Node, source: String, path: String, left: inout Int) throws {
     left -= 1
     guard left >= 0 else {

@@ -1,14 +1,14 @@
-// Losses, optimisation and sampling: the rest of model.md section 10.
+// Losses, optimization and sampling: the rest of model.md section 10.
 
 /// Weights of the losses (section 4).
 package struct LossConfiguration: Section {
   package var l1 = 1.0
   package var l2 = 0.0
   package var lpips = 0.0
-  /// Files with the weights of VGG-16 and of the linear layers, merged; empty for none.
+  /// Files with the weights of VGG-16 and of the linear layers, which are merged; empty for none.
   package var lpipsFile: [String] = []
   package var normPix = 0.1
-  /// Draws of the flow time per position.
+  /// Number of draws of the flow time per position.
   package var flowRepeat = 4
 
   package init() {}
@@ -29,7 +29,7 @@ package struct TrainingConfiguration: Section {
   package var lr = 1.5e-3
   package var lrMin = 3e-5
   package var warmup = 100
-  /// Steps; replaced by floor(epochs * images / batch) where `epochs` is a number.
+  /// Number of steps; replaced by floor(epochs * images / batch) if `epochs` is a number.
   package var total = 1500
   package var epochs: Double?
   package var checkpointEvery = 500
@@ -41,15 +41,15 @@ package struct TrainingConfiguration: Section {
   /// Decays of the averaged weights.
   package var ema = [0.999]
   package var flip = false
-  /// Smallest and largest side of the random crop relative to the image's, or nil for none.
+  /// Smallest and largest side of the random crop relative to the image's side, or nil for none.
   package var crop: [Double]?
   package var maxBadSteps = 10
   package var precision = Precision.fp32
-  /// Images that a pass holds at once, or nil for the whole batch: gradients of the parts are added
-  /// up, which gives the batch's to rounding.
+  /// Number of images in one pass, or nil for the whole batch; the gradients of all parts are added
+  /// up, which gives the batch's except for rounding.
   package var microBatch: Int?
-  /// Whether activations of blocks are computed again in the backward pass and not kept: the same
-  /// result to the bit from less memory.
+  /// Whether the backward pass computes activations of blocks again instead of keeping them: the
+  /// result is the same bit for bit, with less memory.
   package var recompute = false
 
   package init() {}
@@ -83,7 +83,7 @@ package struct TrainingConfiguration: Section {
   }
 }
 
-/// How images are drawn (section 5).
+/// Settings of sampling (section 5).
 package struct SamplingConfiguration: Section {
   package var method = SamplingMethod.euler
   package var steps = 25
@@ -91,8 +91,8 @@ package struct SamplingConfiguration: Section {
   package var scale = 2.0
   package var labels = Labels.balanced
   package var rounding = Rounding.halfUp
-  /// The checkpoint file without its ending: `model` or `ema-<decay>`. Empty until resolved: the
-  /// largest of `training.ema`.
+  /// The checkpoint file without its extension: `model` or `ema-<decay>`. Empty until resolved;
+  /// then the largest of `training.ema`.
   package var weights = ""
   /// Key of the random numbers of sampling and its labels.
   package var seed: UInt64 = 0

@@ -1,7 +1,8 @@
-// What no single key can say: settings that must fit each other.
+// Checks of settings that must fit each other.
 
 extension ModelConfiguration {
-  /// Checks the configuration as a whole. What a method refuses is the model's to say.
+  /// Checks the configuration as a whole. Settings that a method cannot use are refused by the
+  /// model.
   /// - Throws: `ConfigurationError` naming the keys, their values and what would be right
   package func validate() throws {
     try validateSizes()

@@ -1,14 +1,14 @@
-// Which images of a data set are held out.
+// The choice of the images of a data set that are held out.
 
 /// A split of a data set into training and validation: by number, by share, by folder or by archive.
 package struct ValidationSplit: Section {
-  /// Of each class every n-th image is held out; 0 for none.
+  /// Every n-th image of each class is held out; 0 for none.
   package var every = 0
-  /// Of each class this share is held out, as evenly spread as can be.
+  /// This share of each class is held out, spread evenly.
   package var share = 0.0
-  /// What lies below this folder is held out.
+  /// All images below this folder are held out.
   package var folder: String?
-  /// So many of the last archives are held out.
+  /// Number of archives, counted from the last, that are held out.
   package var shards = 0
 
   package init() {}
@@ -22,7 +22,7 @@ package struct ValidationSplit: Section {
 
   /// - Parameters:
   ///   - path: the key of this section
-  ///   - training: the folder that training images lie below
+  ///   - training: the folder of the training images
   /// - Throws: `ConfigurationError`
   package func validate(at path: String, folder training: String?) throws {
     let chosen = [every > 0, share > 0, shards > 0 || folder != nil].filter { $0 }.count
@@ -41,12 +41,12 @@ package struct ValidationSplit: Section {
 }
 
 extension RunFile.DataSource {
-  /// As `ValidationSplit`, with the archives by their path.
+  /// `ValidationSplit` with the archives named by their path.
   package struct Validation: Section {
     package var every = 0
     package var share = 0.0
     package var folder: String?
-    /// A source of its own that is held out, as `data.source`.
+    /// A source of its own that is held out, as in `data.source`.
     package var source: String?
 
     package init() {}
@@ -59,7 +59,7 @@ extension RunFile.DataSource {
       ]
     }
 
-    /// - Parameter archives: of `source`
+    /// - Parameter archives: number of archives in `source`
     package func split(archives: Int) -> ValidationSplit {
       var split = ValidationSplit()
       (split.every, split.share, split.folder, split.shards) = (every, share, folder, archives)

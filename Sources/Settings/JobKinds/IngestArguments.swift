@@ -7,20 +7,20 @@ package struct IngestArguments: JobArguments {
   package static let kind = JobKind.ingest
   /// SHA-256 of the artifact: a tar or a zip.
   package var source = ""
-  /// What messages call the source.
+  /// Name of the source in messages.
   package var sourceName = ""
-  /// SHA-256 of further archives that are read as one with the source.
+  /// SHA-256 of further archives, read together with the source as one.
   package var shards: [String] = []
-  /// What messages call them.
+  /// Names of these in messages.
   package var shardNames: [String] = []
-  /// For source and shards in this order the folder that their names are taken to lie below, `.` for
-  /// none; empty where none lies below one.
+  /// The folder in which the names of the source and of each shard, in this order, are taken to
+  /// lie; `.` for none. Empty if none has one.
   package var archiveFolders: [String] = []
-  /// Only what lies below this folder of the archives is read.
+  /// Folder of the archives to which reading is limited.
   package var folder: String?
   package var validation = ValidationSplit()
   package var image = Image()
-  /// Broken images that may be left out.
+  /// Number of broken images that may be left out.
   package var skipLimit = 0
   /// Images between two checkpoints.
   package var checkpointEvery = 50_000

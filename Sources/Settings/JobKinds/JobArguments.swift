@@ -1,16 +1,16 @@
-// What every kind's arguments have in common: a strict JSON object, complete in the database.
+// The form of every kind's arguments: a strict JSON object, complete in the database.
 
 import Configuration
 
-/// Arguments of one job kind, as `workers/<kind>/contract.json` describes them. They are data: never
-/// run, never a path.
+/// Arguments of one job kind, as described in `workers/<kind>/contract.json`. They are data: never
+/// code, never a path.
 package protocol JobArguments: Section {
   init()
   /// The kind's name, which is also its stage's: `pra-<kind>`.
   static var kind: JobKind { get }
   /// Jobs whose outputs are read.
   var parents: [Int] { get }
-  /// What the types of the fields do not say.
+  /// Checks rules that the types of the fields do not express.
   func validate() throws
 }
 
@@ -30,11 +30,11 @@ extension JobArguments {
   }
 }
 
-/// Arguments that were checked.
+/// Arguments that have been checked.
 package struct CheckedArguments: Sendable, Equatable {
   /// Canonical JSON.
   package let json: String
-  /// Jobs whose outputs they name.
+  /// Jobs whose outputs the arguments name.
   package let parents: [Int64]
 
   init(_ arguments: some JobArguments) {
@@ -44,10 +44,10 @@ package struct CheckedArguments: Sendable, Equatable {
 }
 
 extension JobKind {
-  /// Arguments of this kind from a file's mapping and options on top, checked. What is left out has
-  /// its default; a train job's `config` is resolved over its preset; sampling and the data set
-  /// default to those of the train job.
-  /// - Parameter trained: the arguments of a train job
+  /// Arguments of this kind, from a file's mapping and the options over it, checked. Missing keys
+  /// take their defaults; a train job's `config` is resolved over its preset; sampling and the data
+  /// set default to those of the train job.
+  /// - Parameter trained: returns the arguments of a train job
   /// - Throws: `ConfigurationError`
   package func arguments(
     _ given: SettingValue, _ overrides: [Override],
@@ -89,7 +89,7 @@ extension JobKind {
 }
 
 extension JobArguments {
-  /// These values with a mapping and options over them.
+  /// These values, overridden by a mapping and options.
   fileprivate func layered(
     _ given: SettingValue, _ overrides: [Override], isChecked: Bool = true
   ) throws -> Self {
@@ -102,7 +102,7 @@ extension JobArguments {
 }
 
 extension TrainArguments {
-  /// `config` goes through the preset, the rest is taken as it is.
+  /// Resolves `config` over its preset; takes the rest as it is.
   fileprivate init(_ given: SettingValue, _ overrides: [Override]) throws {
     var settings = SettingValue.null
     var others = given
@@ -127,7 +127,7 @@ extension TrainArguments {
   }
 }
 
-/// Refuses a job that was not named.
+/// Refuses 0, which means that no job was named.
 func require(_ job: Int, _ key: String, _ kind: JobKind) throws {
   guard job > 0 else {
     throw ConfigurationError(
@@ -135,5 +135,5 @@ func require(_ job: Int, _ key: String, _ kind: JobKind) throws {
   }
 }
 
-/// Identifiers of jobs.
+/// Valid numbers of jobs.
 let jobIDs = 1...Int.max

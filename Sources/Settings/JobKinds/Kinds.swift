@@ -8,7 +8,7 @@ package struct TrainArguments: JobArguments {
   /// The ingest job.
   package var data = 0
   package var config = ModelConfiguration()
-  /// SHA-256 of the artifacts that `config.loss.lpips_file` names, in its order.
+  /// SHA-256 of the artifacts that `config.loss.lpips_file` names, in the same order.
   package var lpipsWeights: [String] = []
   package var start = Start()
 
@@ -18,11 +18,11 @@ package struct TrainArguments: JobArguments {
 
   /// Key `init`: the weights that training begins with.
   package struct Start: Section {
-    /// SHA-256 of an artifact, or empty for the first weights of the seed.
+    /// SHA-256 of an artifact, or empty for initial weights by the seed.
     package var weights: [String] = []
-    /// What messages call the artifact: a name, never a path.
+    /// Name of the artifact in messages, never a path.
     package var name = "weights"
-    /// Whether training begins at step 0 and not at the artifact's.
+    /// Whether training begins at step 0 instead of at the artifact's.
     package var restart = false
 
     package init() {}
@@ -71,9 +71,9 @@ package struct SampleArguments: JobArguments {
   package static let kind = JobKind.sample
   package var train = 0
   package var data = 0
-  /// Images of the whole sampling run.
+  /// Number of images in the whole sampling run.
   package var count = 0
-  /// First and last + 1 of this job.
+  /// This job's first image, and its last + 1.
   package var first = 0
   package var last = 0
   package var sampling = SamplingConfiguration()
@@ -107,13 +107,13 @@ package struct SampleArguments: JobArguments {
   }
 }
 
-/// `compare`: a figure and a table of several evaluations.
+/// `compare`: makes a figure and a table of several evaluations.
 package struct CompareArguments: JobArguments {
   package static let kind = JobKind.compare
   /// Heading of figure and table.
   package var title = "comparison"
-  /// What each evaluation is of, in the order of `evaluations`; those of one name are seeds of one
-  /// variant.
+  /// Variant of each evaluation, in the order of `evaluations`; evaluations of one name are seeds
+  /// of one variant.
   package var names: [String] = []
   /// Evaluate jobs.
   package var evaluations: [Int] = []

@@ -2,7 +2,7 @@
 
 import Configuration
 
-/// `features`: Inception features of one part of the images of one source.
+/// `features`: computes Inception features of one part of a source's images.
 package struct FeaturesArguments: JobArguments {
   package static let kind = JobKind.features
   /// An ingest job, or 0.
@@ -18,7 +18,7 @@ package struct FeaturesArguments: JobArguments {
   /// SHA-256 of the network's weights.
   package var weights = ""
   package var weightsName = ""
-  /// Which of `parts` equal parts this job computes.
+  /// Number of this job's part among `parts` equal parts, from 0.
   package var part = 0
   package var parts = 1
 
@@ -60,15 +60,15 @@ package struct FeaturesArguments: JobArguments {
   }
 }
 
-/// `reference`: what drawn images are compared with.
+/// `reference`: computes the statistics that drawn images are compared with.
 package struct ReferenceArguments: JobArguments {
   package static let kind = JobKind.reference
-  /// Features jobs, or an array of them, which together are of all images of one source.
+  /// Features jobs, or an array of them, which together cover all images of one source.
   package var features: [Int] = []
   /// SHA-256 of an npz with `mu` and `sigma`, or empty: null in JSON.
   package var statistics = ""
   package var statisticsName = ""
-  /// Images of which precision, recall and KID keep the features: of more, as many evenly spaced.
+  /// Largest number of images whose features are kept for precision, recall and KID, evenly spaced.
   package var keep = 50_000
 
   package init() {}
@@ -107,9 +107,9 @@ package struct EvaluateArguments: JobArguments {
   package var samples: [Int] = []
   /// The reference job, or 0 for random features.
   package var reference = 0
-  /// Features jobs, or an array of them, of the images to compare with it.
+  /// Features jobs, or an array of them, for the images to compare with the reference.
   package var features: [Int] = []
-  /// Whose definitions: `adm`, `torch-fidelity`.
+  /// Conventions of the figures: `adm`, `torch-fidelity`.
   package var conventions = Conventions.all
 
   package init() {}
@@ -128,7 +128,7 @@ package struct EvaluateArguments: JobArguments {
     isInception ? [reference] + features : [train, data] + samples
   }
 
-  /// Whether it compares with a reference.
+  /// Whether Inception features are compared with a reference.
   package var isInception: Bool { reference > 0 || !features.isEmpty }
 
   package func validate() throws {

@@ -2,18 +2,18 @@
 
 import Configuration
 
-/// `neighbours`: the nearest training images of drawn ones.
+/// `neighbours`: finds the nearest training images of drawn ones.
 package struct NeighbourArguments: JobArguments {
   package static let kind = JobKind.neighbours
   /// The ingest job.
   package var data = 0
   /// Sample jobs.
   package var samples: [Int] = []
-  /// Drawn images that are looked at, the first ones.
+  /// Number of drawn images that are searched for, from the first on.
   package var count = 1000
-  /// Rows of the picture: the drawn images that are nearest to a training image.
+  /// Rows of the picture, with the drawn images that are nearest to a training image.
   package var rows = 12
-  /// Training images beside each.
+  /// Number of training images in each row.
   package var neighbours = 6
 
   package init() {}

@@ -2,24 +2,25 @@
 
 import Configuration
 
-/// `probe`: linear classifiers on every layer of a trained model, and on raw pixels.
+/// `probe`: trains linear classifiers on every layer of a trained model, and on raw pixels.
 package struct ProbeArguments: JobArguments {
   package static let kind = JobKind.probe
   package var train = 0
   package var data = 0
   /// An ingest job whose images are held out; 0 for a share of `data`.
   package var validation = 0
-  /// Share of each class of `data` that is held out where there is no `validation`.
+  /// Share of each class of `data` that is held out if there is no `validation`.
   package var holdout = 0.2
-  /// Disjoint shares that are held out one after the other, where there is no `validation`.
+  /// Number of disjoint shares that are held out one after the other, if there is no `validation`.
   package var splits = 5
   /// Features are means over each of pool x pool equal parts of the image.
   package var pool = 1
-  /// `model` or `ema-<decay>`; empty for what the train job samples with.
+  /// `model` or `ema-<decay>`; empty for the weights that the train job samples with.
   package var weights = ""
   package var optimizer = ProbeOptimizerName.lbfgs
   package var learningRate = 1e-3
-  /// One for all, or several, of which each layer gets the best; none for what the optimizer suggests.
+  /// One value for all layers, or several to choose from for each; empty for the optimizer's
+  /// defaults.
   package var weightDecays: [Double] = []
   package var epochs = 100
   package var warmUpEpochs = 10
@@ -42,11 +43,11 @@ package struct ProbeArguments: JobArguments {
     ]
   }
 
-  /// Jobs of before these keys lack them.
+  /// Jobs from before these keys existed lack them.
   package static var additions: Set<String> { ["splits", "pool"] }
 
-  /// Weight decays to choose from. L-BFGS needs one, as a convex function has one minimum; what is trained
-  /// batch by batch has none, as MAE's.
+  /// Weight decays to choose from. L-BFGS needs one, as it reaches the only minimum of a convex
+  /// function; classifiers trained batch by batch use none, as in MAE.
   package var candidates: [Double] {
     guard weightDecays.isEmpty else { return weightDecays }
     return optimizer == .lbfgs ? [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1] : [0]

@@ -1,4 +1,4 @@
-// An agent in a process of its own, for tests that kill and stop it.
+// An agent in its own process, for tests that kill and stop it.
 //
 // test-agent KEY=VALUE...: url, name, stages, slots, lease, beat, drain, idle, label.<name>
 
@@ -16,7 +16,7 @@ import RunStore
       let equals = word.firstIndex(of: "=")!
       settings[String(word[..<equals])] = String(word[word.index(after: equals)...])
     }
-    // No agent outlives the tests.
+    // The agent must not outlive the tests.
     _ = DedicatedThread("leash") {
       var byte: UInt8 = 0
       while read(STDIN_FILENO, &byte, 1) > 0 {}

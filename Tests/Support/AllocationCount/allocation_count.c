@@ -1,5 +1,5 @@
-// The C library's allocation functions with a count before them. An executable's own definitions
-// come before the library's for all that is loaded with it (ld.so(8)).
+// The C library's allocation functions, with a count. An executable's own definitions take
+// precedence over the library's for everything that is loaded with it (ld.so(8)).
 #include "allocation_count.h"
 
 #include <errno.h>

@@ -1,12 +1,12 @@
 import Postgres
 import Synchronization
 
-/// A migrated database of its own for one test; it goes with the server at the end of the process, so
-/// that a connection outlives the test's hold of this value.
+/// A migrated database for one test. It is deleted with the server at the end of the process, so
+/// that connections may outlive this value.
 ///
-/// The process starts one server and migrates one template; a database is a copy of that.
+/// The process starts one server and migrates one template; each database is a copy of that.
 package final class TestDatabase: Sendable {
-  /// As superuser: every role may be taken on.
+  /// Connects as superuser, who may assume every role.
   package let url: DatabaseURL
 
   private init(url: DatabaseURL) { self.url = url }
@@ -31,8 +31,8 @@ package final class TestDatabase: Sendable {
   private static let shared: Result<SharedServer, any Error> = Result { try SharedServer() }
 }
 
-/// The server of the process. Copies of a template are made one at a time: the server refuses to copy
-/// what another session uses.
+/// The server of the process. Copies of the template are made one at a time, as the server refuses
+/// to copy a database that another session uses.
 private final class SharedServer: Sendable {
   let server: TestServer
   private let copying = Mutex(())

@@ -1,11 +1,11 @@
 import Glibc
 import Postgres
 
-/// A server of its own in a temporary folder, for tests: gone, with its folder, when the owner lets go
-/// of it or the process ends, however it ends.
+/// A server in a temporary folder, for tests. It is removed with its folder when the owner releases
+/// it or when the process ends, however it ends.
 ///
-/// A small shell script watches a socket whose other end this process holds. The end closes when the
-/// process dies; then the script kills the server and removes the folder.
+/// A small shell script watches a socket of which this process holds the other end. When the
+/// process dies that end is closed, and the script kills the server and removes the folder.
 package final class TestServer: Sendable {
   /// The database `postgres`, as superuser `pra`.
   package let url: DatabaseURL
@@ -36,7 +36,7 @@ package final class TestServer: Sendable {
   }
 
   deinit {
-    // The script does the rest; waiting for it leaves nothing behind.
+    // The script stops the server; waiting for it ensures that nothing remains.
     close(leash)
     var status: Int32 = 0
     while waitpid(watcher, &status, 0) < 0 && errno == EINTR {}
@@ -53,13 +53,13 @@ package final class TestServer: Sendable {
       ])
   }
 
-  /// - Parameter mode: of pg_ctl: `fast`, or `immediate`, which is as hard as a crash
+  /// - Parameter mode: mode of pg_ctl: `fast`, or `immediate`, which is like a crash
   package func stop(mode: String = "fast") throws {
     try programs.run("pg_ctl", ["-D", "\(folder)/data", "-m", mode, "-w", "-s", "stop"])
   }
 
   private static func watch(folder: String) throws -> (leash: Int32, watcher: pid_t) {
-    // The shell's `read` ends when the other end of its standard input does.
+    // The shell's `read` returns when the other end of its standard input is closed.
     let script = """
       trap '' INT TERM HUP
       read -r _
@@ -78,7 +78,7 @@ package final class TestServer: Sendable {
     posix_spawn_file_actions_adddup2(&actions, ends[1], 0)
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-    // Its own process group: a Ctrl-C is for the tests.
+    // Its own process group, so that a Ctrl-C reaches only the tests.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }

@@ -1,10 +1,10 @@
-// Kills a process by SIGKILL at the n-th call that one of its checkpoints makes to the file system or
-// to a server, half of whose bytes have gone where it is a write. Loaded by LD_PRELOAD (ld.so(8)).
+// Kills a process by SIGKILL at the n-th call that one of its checkpoints makes to the file system
+// or to a server; a write is killed after half of its bytes. Loaded by LD_PRELOAD (ld.so(8)).
 //
 // KILL_POINTS names a folder. Its file <job> has a line for each attempt:
 //   n       kill at the n-th call of the attempt's second checkpoint, which no earlier attempt has begun
 //   trace   write the calls of the second checkpoint to <job>.trace
-// A missing line does nothing. Whoever is killed says before what in <job>.killed.
+// A missing line does nothing. Before it dies, a process writes the call to <job>.killed.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 static _Atomic int checkpoints;
-// The thread writes a checkpoint: its ordinal within the process, and the calls so far.
+// For a thread that writes a checkpoint: its ordinal in the process, and the number of calls so
+// far.
 static _Thread_local int checkpoint;
 static _Thread_local long calls;
 
@@ -53,7 +54,7 @@ static void say(const char *ending, const char *call, const char *what, long byt
   close(file);
 }
 
-// Counts a call; true where the process is to die in it.
+// Counts a call; returns true if the process is to die in it.
 static int dies(const char *call, const char *what, long bytes) {
   if (!checkpoint) return 0;
   calls++;
@@ -131,8 +132,8 @@ ssize_t write(int file, const void *bytes, size_t count) {
   return REAL(write)(file, bytes, count);
 }
 
-// What is left of a message that the socket's buffer did not take belongs to the call that began it:
-// in how many pieces it goes depends on the moment.
+// The rest of a message that the socket's buffer did not take belongs to the call that began it:
+// the number of pieces depends on timing.
 static _Thread_local int is_rest;
 
 ssize_t send(int file, const void *bytes, size_t count, int flags) {

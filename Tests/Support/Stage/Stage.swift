@@ -1,4 +1,4 @@
-// A stage that does what its arguments say, for the tests of the agent.
+// A stage that follows its arguments, for the tests of the agent.
 
 import FoundationEssentials
 import Glibc
@@ -10,9 +10,9 @@ private struct Orders: Decodable {
   let act: String
   /// print: lines to print; train: steps to make.
   var count: Int64? = nil
-  /// tell: what to print, and to fail with.
+  /// tell: text to print, and to fail with.
   var secret: String? = nil
-  /// train: a checkpoint after so many steps.
+  /// train: number of steps between checkpoints.
   var every: Int64? = nil
   /// train: the step before which the first attempt waits to be stopped or killed.
   var hold: Int64? = nil
@@ -59,7 +59,7 @@ private struct Orders: Decodable {
     }
   }
 
-  /// Counts, with a metric at each step and the count as its checkpoint.
+  /// Counts steps, with a metric for each and the count as its checkpoint.
   private static func train(_ session: StageSession, _ orders: Orders) throws {
     let total = orders.count!
     var step: Int64 = 0
@@ -74,7 +74,7 @@ private struct Orders: Decodable {
       if session.epoch == 1 && step == orders.die { kill(getpid(), SIGKILL) }
       if session.epoch == 1, let pace = orders.pace { usleep(pace) }
       while session.epoch == 1 && step == orders.hold && !session.stopRequested { usleep(1000) }
-      // On a busy machine the request may come before the step that the test is about.
+      // On a busy machine the request may come before the step that the test needs.
       let isBefore = session.epoch == 1 && step < orders.hold ?? 0
       if session.stopRequested && !isBefore {
         try checkpoint(session, step, orders)
@@ -103,7 +103,7 @@ private struct Orders: Decodable {
       guard let weight = orders.weight else {
         return [CheckpointPart(name: "count.txt", path: path)]
       }
-      // Other bytes at each step: equal ones would not be sent again.
+      // Other bytes at each step, since equal ones would not be sent again.
       let bytes = (0..<weight).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ Int(step)) }
       try Data(bytes).write(to: URL(filePath: "\(folder)/weights"))
       return [

@@ -1,4 +1,4 @@
-// Reads a file of weights in a process of its own and says how much memory that took.
+// Reads a file of weights in its own process, and prints how much memory that took.
 //
 //   read-weights FILE [NAME SIDE...]     every tensor, or one of a known shape
 //
@@ -8,7 +8,7 @@ import Files
 import Glibc
 import TensorFiles
 
-/// The largest resident memory of this program, not of the one that started it.
+/// The largest resident memory of this program, not of its parent.
 func peak() throws -> String {
   let file = fopen("/proc/self/status", "r")
   defer { fclose(file) }

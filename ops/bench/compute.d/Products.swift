@@ -1,4 +1,4 @@
-// Matrix products alone: the limit that a step is held against, and a table beside OpenBLAS.
+// Matrix products alone: the limit that a step is compared with, and a table beside OpenBLAS.
 
 import COpenBLAS
 import Tensor
@@ -38,7 +38,7 @@ struct Product {
   }
 }
 
-/// GF/s of the large products of pra-s on all threads: ours and, in float32, OpenBLAS, in turns.
+/// GF/s of the large products of pra-s on all threads: ours and, in float32, OpenBLAS's, in turns.
 func productRates(_ device: Device, _ precision: String, rounds: Int) -> [Double] {
   var rates: [Double] = []
   for (rows, inputs, outputs) in [(2176, 768, 2304), (8192, 768, 2304), (2176, 2048, 768)] {
@@ -55,7 +55,7 @@ func productRates(_ device: Device, _ precision: String, rounds: Int) -> [Double
   return rates
 }
 
-/// Ours and OpenBLAS in turns, medians.
+/// Ours and OpenBLAS's in turns; prints medians.
 func productTable(_ device: Device, rounds: Int) {
   print("threads: \(device.threads), instructions: \(InstructionSet.best), rounds: \(rounds)\n")
   print("| product | ours | OpenBLAS | ratio |\n|---|---|---|---|")

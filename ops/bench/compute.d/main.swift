@@ -1,5 +1,5 @@
-// The compute core against the clock: one measurement series a call, one JSON row, as peer.py prints
-// them. ops/bench/compute calls both in turns.
+// Speed of the compute core: one measurement series per call, printed as one JSON row, like
+// peer.py's. ops/bench/compute calls both in turns.
 //
 //   bench-compute {step,sample,limit} [--preset P] [--batch B] [--threads N] [--rounds R]
 //                 [--precision fp32|bf16] [--warm W] [--micro-batch M] [--recompute] [--lpips]
@@ -27,14 +27,14 @@ func seconds(_ body: () throws -> Void) rethrows -> Double {
 
 func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
-/// Ends the program: what is wrong, and what would be right.
+/// Ends the program with a message that says what is wrong, and what would be right.
 func refuse(_ message: String) -> Never {
   let line = Array("bench-compute: \(message)\n".utf8)
   _ = write(STDERR_FILENO, line, line.count)
   exit(2)
 }
 
-/// Words that are no option would otherwise be measured as if they were not there.
+/// Refuses words that are no option: they would have no effect on the measurement.
 func checkOptions() {
   let valued = ["preset", "batch", "threads", "rounds", "precision", "warm", "micro-batch"]
   let known = Set(valued.map { "--\($0)" })
@@ -90,7 +90,7 @@ case "sample":
 default: refuse("'\(work)'; expected step, sample, limit or products")
 }
 
-/// Peak resident memory of this process, MiB.
+/// Peak resident memory of this process in MiB.
 func peakMemory() -> Int {
   var usage = rusage()
   getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -134,7 +134,7 @@ func peakMemory() -> Int {
   return (configuration, preset.configuration.image.size == 256 ? 1000 : 9)
 }
 
-/// LPIPS with random weights, which take the time and memory of trained ones.
+/// LPIPS with random weights, which need as much time and memory as trained ones.
 @MainActor func perceptual() throws -> LPIPS {
   try LPIPS(
     { name, shape in
@@ -145,8 +145,8 @@ func peakMemory() -> Int {
     }, on: device)
 }
 
-/// Seconds of complete training steps, data in memory; the operations of one, and how often the last
-/// one asked for memory from the heap.
+/// Seconds per complete training step, with the data in memory; the operations of one step, and the
+/// number of heap allocations in the last.
 @MainActor func trainingSteps() throws -> ([Double], operations: Double, allocations: Int) {
   let (configuration, classes) = try configuration()
   let trainer = Trainer(
@@ -157,7 +157,7 @@ func peakMemory() -> Int {
   let y = cutIntoPatches(
     pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: trainer.model.sizes, on: device)
   let labels = (0..<batch).map { $0 % classes }
-  // Two steps first: memory is reserved and caches are warm from then on.
+  // Two steps first, which reserve memory and warm the caches.
   let warm = option("warm", 2)
   var (products, allocations) = (0, 0)
   let times = try (0..<rounds + warm).map { step in
@@ -172,8 +172,9 @@ func peakMemory() -> Int {
   return (Array(times.suffix(rounds)), 2 * Double(device.multiplyAdds - products), allocations)
 }
 
-/// Seconds of drawing a batch of whole images, 25 Euler steps a position with linear guidance, and
-/// the operations of the linear maps that are left: the last shift and the output are one.
+/// Seconds for drawing a batch of whole images, with 25 Euler steps per position and linear
+/// guidance, and the operations of the linear maps, of which the last shift and the output are
+/// merged.
 @MainActor func draws() throws -> ([Double], operations: Double) {
   let (configuration, classes) = try configuration()
   let model = try PRAModel(configuration, classes: classes, on: device)
@@ -197,7 +198,7 @@ func peakMemory() -> Int {
     let steps = name.hasPrefix("head.") && !name.hasPrefix("head.cond") ? 25 : 1
     perToken += count * halves * steps
   }
-  /// Weights of the scale [w, w], and of what the output makes of the shift, [k, w].
+  /// Number of weights of the scale [w, w], and of the shift carried through the output, [k, w].
   func mergedShift(_ final: Tensor) -> Int {
     final.count / 2 + model.sizes.stateWidth * final.width
   }

@@ -1,5 +1,5 @@
-// Features of Inception-v3 from an npz of images, with the time that they took, and figures from two
-// files of features; `ops/bench/inception` and `ops/oracle/metrics.py` call it.
+// Features of Inception-v3 for an npz of images, with the time for them, and figures from two files
+// of features; called by `ops/bench/inception` and `ops/oracle/metrics.py`.
 //
 //   bench-inception features WEIGHTS IMAGES.npz OUT.npz [--threads N] [--batch N]
 //   bench-inception speed WEIGHTS IMAGES.npz [--threads N] [--batch N]
@@ -12,7 +12,7 @@ import Inception
 import Tensor
 import TensorFiles
 
-/// What the command line says.
+/// The options of the command line.
 struct Options {
   var words: [String] = []
   var numbers = ["threads": 2, "batch": 16, "images": 50_000, "side": 256]
@@ -30,8 +30,8 @@ struct Options {
 }
 
 /// Features of all images, batch by batch.
-/// - Parameter warm: computes the first batch once before the clock starts, as the other side does:
-///   memory is touched and the caches are filled
+/// - Parameter warm: computes the first batch once before the clock starts, like the peer, so that
+///   memory is reserved and the caches are filled
 func extract(
   _ weights: String, _ images: ArrayFile, _ options: Options, warm: Bool = false,
   take: (Tensor) throws -> Void
@@ -72,7 +72,7 @@ func run(_ options: Options) throws {
     let seconds = try extract(words[1], images, options, warm: true) { _ in }.seconds
     print("\(Double(images.shape[0]) / seconds)")
   case ("archive", 2):
-    // As pra export npz writes what was drawn; every byte tells its image and place.
+    // As written by pra export npz; every byte depends on its image and position.
     let (count, side) = (options.numbers["images"]!, options.numbers["side"]!)
     let writer = try NPZWriter(words[1])
     try writer.begin("arr_0", type: "|u1", width: 1, shape: [count, side, side, 3])

@@ -1,4 +1,4 @@
-// Speed of ingest on one tar of photographs; `ops/bench/ingest` calls it.
+// Speed of ingest on one tar of photographs; called by `ops/bench/ingest`.
 
 import Files
 import Foundation

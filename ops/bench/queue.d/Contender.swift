@@ -14,7 +14,7 @@ import Postgres
 import RunStore
 
 @main struct Contender {
-  /// Jobs that one statement of a bulk enqueue makes, and jobs that one attempt does.
+  /// Number of jobs per statement of a bulk enqueue, and per attempt.
   static let bulk = 10_000
   static let pack = 100
 
@@ -76,7 +76,7 @@ import RunStore
     }
   }
 
-  /// Elements that are not cut yet, elements of cuts and jobs that have not ended.
+  /// Number of unclaimed elements, of elements in running parts and of jobs that have not ended.
   private static let unfinished = """
     select coalesce(sum(case when j.array_first is null then coalesce(j.element_end - j.element_first, 1) \
     when j.state = 'running' then 0 else j.array_end - coalesce((select max(c.element_end) from \
@@ -84,7 +84,7 @@ import RunStore
     from pra_store.jobs as j where j.state in ('blocked', 'ready', 'running')
     """
 
-  /// On the clock of all processes of the machine.
+  /// The time of a clock that all processes of the machine share.
   static func microseconds() -> Int64 {
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)

@@ -1,5 +1,6 @@
-// The least that a queue can do, for what of a latency is the machine's and the server's: one table, an
-// insert that notifies, one update of the first row that nobody holds. No runs, no epochs, no attempts.
+// The least that a queue can do, which shows how much of a latency is due to the machine and the
+// server: one table, an insert that notifies, an update of the first row that nobody has locked. No
+// runs, no epochs, no attempts.
 
 import Glibc
 import Postgres
@@ -11,7 +12,8 @@ struct Floor {
     connection = try Connection(url, name: "bench floor")
   }
 
-  /// Prints `ready`, waits for a line, then works for ever: `lat MICROSECONDS` at the start of each job.
+  /// Prints `ready`, waits for a line, then works for ever; prints `lat MICROSECONDS` at the start
+  /// of each job.
   func work() throws {
     try connection.run(
       """
@@ -35,7 +37,7 @@ struct Floor {
     }
   }
 
-  /// `count` jobs, each of which carries its time, 50 ms apart.
+  /// Enqueues `count` jobs that carry their time, 50 ms apart.
   func enqueue(_ count: Int) throws {
     for _ in 0..<count {
       usleep(50_000)

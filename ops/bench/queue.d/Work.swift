@@ -5,21 +5,21 @@ import JobQueue
 import Postgres
 import RunStore
 
-/// Prints `ready`, waits for a line, and then works for ever. It says `done TOTAL` at most every 50 ms,
-/// `lat MICROSECONDS` when a job that carries a time starts, and `start I` when a sleeping job starts.
+/// Prints `ready`, waits for a line, then works for ever. It prints `done TOTAL` at most every 50
+/// ms, `lat MICROSECONDS` when a job that carries a time starts, and `start I` when a sleeping job
+/// starts.
 struct Work {
-  /// As the agent's defaults; shorter for measuring how soon a dead worker's jobs start again.
+  /// The agent's default; shorter for measuring how soon the jobs of a dead worker start again.
   private let lease: Double
   private let beat: Double
   private let url: DatabaseURL
 
-  /// Attempts taken with one claim: of parts of arrays, which are a hundred jobs each, and of single
-  /// jobs.
+  /// Number of attempts per claim: parts of arrays, with a hundred jobs each, and single jobs.
   private static let parts = 5
   private static let singles = 100
-  /// Takes one job at a time.
+  /// Whether it claims one job at a time.
   private let isOneByOne = getenv("BENCH_ONE") != nil
-  /// Prints `claim MICROSECONDS` and `reap MICROSECONDS` for each.
+  /// Whether it prints `claim MICROSECONDS` and `reap MICROSECONDS` for each call.
   private let timesCalls = getenv("BENCH_TIMES") != nil
 
   init(_ url: DatabaseURL) {
@@ -48,7 +48,7 @@ struct Work {
     var count = isOneByOne ? 1 : Self.parts
     var nextReap = 0.0
     while true {
-      // The agent reaps between two claims as well.
+      // The agent also reaps between two claims.
       if monotonicSeconds() >= nextReap {
         let asked = monotonicSeconds()
         _ = try queue.reap()
@@ -79,7 +79,7 @@ struct Work {
         }
         total += done
         if !isOneByOne { count = done > leases.count ? Self.parts : Self.singles }
-        // Whatever sleeps stays, so its number is the lowest that still matters.
+        // Sleeping jobs stay, so the lowest of their numbers still matters.
         oldest = asleep.read { $0.map(\.job).min() } ?? leases.map(\.job).min()!
       }
       let now = monotonicSeconds()
@@ -92,7 +92,7 @@ struct Work {
     }
   }
 
-  /// JSON of ours, written by Contender.swift and by the server.
+  /// Reads JSON that Contender.swift or the server has written.
   private func number(after key: String, in text: String) -> Int64 {
     let compact = text.filter { $0 != " " }
     guard let range = compact.firstRange(of: key) else { return 0 }

@@ -1,18 +1,19 @@
-// Artifacts: bytes a second into a store and out of it, beside what the disk and COPY do alone.
+// Artifacts: bytes per second into a store and out of it, beside what the disk and COPY alone
+// achieve.
 
 import Files
 import Foundation
 import Postgres
 import RunStore
 
-/// Highest resident memory of this process so far, in MiB.
+/// Highest resident memory of this process so far in MiB.
 func peakMemory() -> Int {
   let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
   let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM") } ?? ""
   return (Int(line.split(whereSeparator: \.isWhitespace).dropFirst().first ?? "") ?? 0) / 1024
 }
 
-/// A file of bytes that no compression or deduplication makes smaller.
+/// Makes a file of bytes that neither compression nor deduplication makes smaller.
 func makeFile(_ path: String, megabytes: Int, seed: Int) throws {
   _ = FileManager.default.createFile(atPath: path, contents: nil)
   let file = try FileHandle(forWritingTo: URL(filePath: path))
@@ -27,14 +28,14 @@ func makeFile(_ path: String, megabytes: Int, seed: Int) throws {
     }
     try block.withUnsafeBytes { try file.write(contentsOf: Data($0)) }
   }
-  // Of a size of its own: what may be there already is hashed first.
+  // A size of its own, since a file of a size that is stored already is hashed first.
   try file.write(contentsOf: Data(repeating: 7, count: seed + 1))
   try file.synchronize()
   try file.close()
 }
 
-/// Stores files and fetches them, in the store `--store` (database where it is left out), in turns with what
-/// the disk, or COPY into a table of the same kind, takes for the same bytes.
+/// Stores and fetches files in the store `--store` (default: database), in turns with the disk, or
+/// with COPY into a table of the same kind, for the same bytes.
 func benchArtifacts(megabytes: Int, rounds: Int) throws {
   let world = try BenchWorld()
   defer { try? world.end() }
@@ -52,7 +53,7 @@ func benchArtifacts(megabytes: Int, rounds: Int) throws {
     [], [], [], []
   )
   var direct: [Double] = []
-  // The peer of the database holds its rows in memory, and what it gave back may be used again.
+  // The database's peer holds its rows in memory, and freed memory may be used again.
   let isAlone = CommandLine.arguments.contains("--alone")
   func put() throws -> String {
     try session.storeArtifact(
@@ -61,7 +62,8 @@ func benchArtifacts(megabytes: Int, rounds: Int) throws {
   }
   for round in 0...rounds {
     try makeFile(source, megabytes: megabytes, seed: round)
-    // What others left to be written is not in the way of either, and neither is always first.
+    // Other programs' unwritten pages are synced first, and the two sides take turns in being
+    // first.
     func plain() throws -> Double? {
       guard !isAlone else { return nil }
       sync()
@@ -96,12 +98,12 @@ func benchArtifacts(megabytes: Int, rounds: Int) throws {
       }
     }
     var read = round % 2 == 0 ? try plainRead() : nil
-    // From the disk, both times.
+    // Both sides read from the disk.
     if location == "file" { try forget("\(folder)/\(sha256)") }
     let fetching = try seconds { try session.fetchArtifact(sha256: sha256, to: copy) }
     unlink(copy)
     read = try read ?? plainRead()
-    // The first round gives the page cache its memory.
+    // In the first round the page cache gets its memory.
     guard round > 0 else { continue }
     stored.append(storing)
     fetched.append(fetching)
@@ -128,7 +130,7 @@ func benchArtifacts(megabytes: Int, rounds: Int) throws {
   try session.finish(outputs: [:])
 }
 
-/// `dd bs=1M`, with conv=fsync where it is synced: seconds.
+/// Seconds of `dd bs=1M`, with conv=fsync if it is synced.
 func copyFile(_ from: String, to: String, synced: Bool) throws -> Double {
   try seconds {
     let (input, output) = (open(from, O_RDONLY), open(to, O_WRONLY | O_CREAT | O_EXCL, 0o600))
@@ -148,7 +150,7 @@ func copyFile(_ from: String, to: String, synced: Bool) throws -> Double {
   }
 }
 
-/// `dd bs=4M oflag=direct conv=fsync`: seconds.
+/// Seconds of `dd bs=4M oflag=direct conv=fsync`.
 private func copyFileDirectly(_ from: String, to: String) throws -> Double {
   try seconds {
     let (input, output) = (open(from, O_RDONLY), open(to, O_WRONLY | O_CREAT | O_EXCL, 0o600))
@@ -171,7 +173,7 @@ private func copyFileDirectly(_ from: String, to: String) throws -> Double {
   }
 }
 
-/// Takes a file out of the page cache (posix_fadvise(2)).
+/// Drops a file from the page cache (posix_fadvise(2)).
 func forget(_ path: String) throws {
   let file = open(path, O_RDONLY)
   defer { close(file) }
@@ -180,7 +182,7 @@ func forget(_ path: String) throws {
   }
 }
 
-/// One COPY of a file in rows of 1 MiB, as the chunks of an artifact are stored: seconds until it is on disk.
+/// Seconds until one COPY of a file, in rows of 1 MiB like an artifact's chunks, is on disk.
 func copyIn(_ path: String, _ world: BenchWorld) throws -> Double {
   try world.admin.run(
     """
@@ -199,7 +201,7 @@ func copyIn(_ path: String, _ world: BenchWorld) throws -> Double {
   return try seconds { try world.admin.copy("copy public.plain from stdin (format binary)", copy) }
 }
 
-/// COPY of those rows into a file: seconds.
+/// Seconds of a COPY of those rows into a file.
 func copyOut(to path: String, _ world: BenchWorld) throws -> Double {
   let psql = Process()
   psql.executableURL = URL(filePath: "/usr/bin/psql")

@@ -1,4 +1,4 @@
-// How long a checkpoint stops its training.
+// The time for which a checkpoint stops its training.
 
 import Configuration
 import Foundation
@@ -7,9 +7,9 @@ import Synchronization
 import Tensor
 import Training
 
-/// What a checkpoint takes from its training, by the calls of pra-train: how much longer than its neighbours the
-/// update is that keeps what is saved, the first one and later ones, beside a copy of the weights at the same time
-/// into memory prepared in the same way; and how long until it is durable.
+/// Measures the cost of a checkpoint to its training, by the calls of pra-train: the extra time of
+/// the update that keeps the state, for the first and for later ones, beside a copy of the weights
+/// into memory prepared in the same way; and the time until the checkpoint is durable.
 func benchCheckpoint(rounds: Int, steps: Int) throws {
   let preset = preset("pra-l")
   let turns = option("turns", 6)
@@ -34,7 +34,7 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
     "checkpoint: \(preset.rawValue), weights \(weights >> 20) MiB, saved \(saved >> 20) MiB; a plain copy "
       + "of the weights \(milliseconds(plain)), the first one \(milliseconds(first))")
 
-  // As pra-train: the memory is touched beside the first steps. So is that of the copies.
+  // As in pra-train, the memory is touched beside the first steps; so is that of the copies.
   let touched = Atomic(0.0)
   let memory = trainer.snapshotMemory()
   let parameters = trainer.optimizer.parameters.map(\.value)
@@ -95,8 +95,8 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
   try session.finish(outputs: [:])
 }
 
-/// The update of every so many steps keeps what it starts from, which nobody writes then: how much longer it takes
-/// than those since the last one, beside a copy of the weights just before it.
+/// Measures the extra time of an update that keeps its starting state, which is not written, over
+/// the updates since the last one, beside a copy of the weights just before it.
 private func keepInTurns(
   _ training: BenchTraining, turns: Int, steps: Int, state: () -> CheckpointState, copy: () -> Void
 ) throws {
@@ -118,7 +118,7 @@ private func keepInTurns(
   fflush(nil)
 }
 
-/// Seconds of an update in place and of one that leaves the state it starts from, in turns; medians.
+/// Median seconds of an update in place, and of one that keeps the state it starts from, in turns.
 private func updates(of trainer: Trainer, turns: Int) -> (ordinary: Double, keeping: Double) {
   let (optimizer, memory) = (trainer.optimizer, trainer.snapshotMemory())
   let gradients = optimizer.parameters.map {
@@ -140,9 +140,9 @@ private func updates(of trainer: Trainer, turns: Int) -> (ordinary: Double, keep
   return (median(ordinary), median(keeping))
 }
 
-/// Seconds that memcpy takes: the first time into memory that was just touched, and the median of 5. The bytes are
-/// not known when this is compiled: where they are, a copy of what was just filled becomes another filling, in half
-/// the time.
+/// Seconds of memcpy: the first time into memory that was just touched, and the median of 5. The
+/// bytes are unknown to the compiler, which would otherwise replace the copy by another fill, in
+/// half the time.
 private func plainCopy(bytes: Int) -> (first: Double, median: Double) {
   let from = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
   let to = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)

@@ -1,4 +1,4 @@
-// Speed of the run store on a private server with its ordinary settings; `ops/bench/store` calls it.
+// Speed of the run store on a private server with default settings; called by `ops/bench/store`.
 
 import Foundation
 import Postgres
@@ -21,12 +21,12 @@ struct BenchWorld {
     endOnSignals()
   }
 
-  /// Ended from outside it stops its server as well.
+  /// Stops the server also when the program is ended by a signal.
   private func endOnSignals() {
     var signals = sigset_t()
     sigemptyset(&signals)
     for signal in [SIGINT, SIGTERM] { sigaddset(&signals, signal) }
-    // Of the threads that come now as well.
+    // Threads that start later inherit the mask.
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     _ = DedicatedThread("signals") { [cluster, folder, signals] in
       var (signals, signal) = (signals, Int32(0))
@@ -81,7 +81,7 @@ func refuse(_ problem: String) -> Never {
   exit(2)
 }
 
-/// The word behind `--name`; nil without it.
+/// The word after `--name`; nil without it.
 func text(_ name: String) -> String? {
   let words = CommandLine.arguments
   guard let at = words.firstIndex(of: "--\(name)") else { return nil }

@@ -1,10 +1,10 @@
-// Metrics: points a second, reading a long run, what a training step pays.
+// Metrics: points per second, reading a long run, and the cost to a training step.
 
 import Foundation
 import Postgres
 import RunStore
 
-/// Sessions that record as fast as their backlog allows; ends when every point is on the server's disk.
+/// Sessions that record as fast as their backlog allows, until every point is on the server's disk.
 func benchMetrics(writers: Int, seconds duration: Int) throws {
   let world = try BenchWorld()
   defer { try? world.end() }
@@ -45,7 +45,7 @@ func benchMetrics(writers: Int, seconds duration: Int) throws {
   )
 }
 
-/// A run of many points: what is asked of it, through the public views as the role that reads.
+/// A run of many points, queried through the public views as the reader role.
 func benchReads(points: Int) throws {
   let world = try BenchWorld()
   defer { try? world.end() }
@@ -95,7 +95,8 @@ func benchReads(points: Int) throws {
   }
 }
 
-/// What the thread that trains pays for a step of nine values, ten steps a second and as fast as it can.
+/// Measures the cost to the training thread of a step with nine values, at ten steps a second and
+/// as fast as possible.
 func benchRecord() throws {
   let world = try BenchWorld()
   defer { try? world.end() }
@@ -122,7 +123,7 @@ func benchRecord() throws {
   try session.finish(outputs: [:])
 }
 
-/// Sendable: each is used by one thread alone.
+/// Sendable: only one thread uses each.
 struct SendableSession: @unchecked Sendable {
   let session: StageSession
   init(_ session: StageSession) { self.session = session }

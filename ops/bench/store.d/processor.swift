@@ -1,10 +1,10 @@
-// What threads and servers cost the processors, for costs that a clock cannot tell from the machine's moods.
+// CPU time of threads and servers, for costs too small for a clock on a noisy machine.
 
 import Foundation
 
-/// Time of processors, from proc(5).
+/// CPU time, from proc(5).
 enum Processor {
-  /// Fields of a stat file from the third on.
+  /// Fields of a stat file, from the third on.
   private static func fields(_ path: String) -> [Substring]? {
     guard let text = try? String(contentsOfFile: path, encoding: .utf8),
       let end = text.lastIndex(of: ")")
@@ -23,7 +23,7 @@ enum Processor {
     return parent
   }
 
-  /// User and system time of a process, its children and those of them that have ended.
+  /// User and system time of a process and its children, including those that have ended.
   static func seconds(ofChildrenOf parent: Int) -> Double {
     var ticks = 0
     for process in names("/proc").compactMap({ Int($0) }) {
@@ -37,7 +37,7 @@ enum Processor {
     return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
-  /// Of the threads of this process that have a name.
+  /// User and system time of the threads of this process with a given name.
   static func seconds(ofThread name: String) -> Double {
     var ticks = 0
     for thread in names("/proc/self/task") {

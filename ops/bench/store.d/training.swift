@@ -1,4 +1,4 @@
-// The store under a real training: what its reports cost.
+// The store in a real training: the cost of its reports.
 
 import Configuration
 import Foundation
@@ -8,7 +8,7 @@ import RunStore
 import Tensor
 import Training
 
-/// What `--preset` names.
+/// The preset that `--preset` names.
 func preset(_ fallback: String) -> Preset {
   let name = text("preset") ?? fallback
   guard let preset = Preset(rawValue: name) else {
@@ -43,7 +43,8 @@ struct BenchTraining {
     try trainer.run(TrainingBatch(patches: patches, labels: labels, step: trainer.step))
   }
 
-  /// A step; seconds of it, and of its part after the passes: the update and the report.
+  /// Makes a step; returns its seconds, and those of its part after the passes: the update and the
+  /// report.
   func timedStep() throws -> (whole: Double, update: Double) {
     let start = ContinuousClock.now
     var passed = start
@@ -55,9 +56,9 @@ struct BenchTraining {
   }
 }
 
-/// The same training with its reports and without, in turns that follow each other: the share of its
-/// time that reporting takes, server included where that runs on the same machine. And the processors' time that
-/// reporting uses, which the machine's moods do not change.
+/// The same training with and without reports, in turns: the share of the time that reporting
+/// takes, including the server on the same machine; and the CPU time of reporting, on which a noisy
+/// machine has less influence.
 func benchTraining(turns: Int, steps: Int) throws {
   let (preset, batch, threads) = (preset("nano"), option("batch", 64), option("threads", 2))
   let world = try BenchWorld()
@@ -87,12 +88,12 @@ func benchTraining(turns: Int, steps: Int) throws {
   var (with, without): ([Double], [Double]) = ([], [])
   var spent = 0.0
   for i in 0..<turns {
-    // Neither is always first.
+    // They take turns in being first.
     for reporting in i % 2 == 0 ? [true, false] : [false, true] {
       let before = used()
       if reporting {
         with.append(try turn(reporting: true))
-        // What is on its way yet belongs to no other turn.
+        // Points still on their way must not count for the next turn.
         try session.flushMetrics()
         spent += used() - before
       } else {

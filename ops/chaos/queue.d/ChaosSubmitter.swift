@@ -1,4 +1,4 @@
-// Enqueues jobs of every shape, cancels, preempts and retries some, and sees all of them end.
+// Enqueues jobs of every shape; cancels, preempts and retries some; waits until all have ended.
 
 import Glibc
 import JobQueue
@@ -26,7 +26,7 @@ struct ChaosSubmitter {
     var known: [Int64] = []
     var elements = 0
     var number = 0
-    // There is work as long as there are faults to come: the driver removes this file after the last.
+    // Work must last until the last fault, after which the driver removes this file.
     while elements < count || access("\(log.path).more", F_OK) == 0 {
       number += 1
       let shape = dice.percent()
@@ -48,7 +48,7 @@ struct ChaosSubmitter {
         if let parent = known.randomElement(using: &dice) { more = ", after => '{\(parent)}'" }
       default: more = ", delay => '200 ms', priority => \(dice.percent() / 20)"
       }
-      // Repeated with its key until it is answered, and sometimes once more.
+      // Repeated with the same key until it is answered, and sometimes once more.
       for _ in 0..<(dice.percent() < 10 ? 2 : 1) {
         let id = try server.run {
           try $0.query(
@@ -98,11 +98,12 @@ struct ChaosSubmitter {
       }
       log.say("disturbed", ("job", "\(job)"), ("how", "\(how)"))
     } catch let error as PostgresError where ["PR002", "PR004"].contains(error.sqlState) {
-      // It is not in a state for that.
+      // The job's state does not allow it.
     }
   }
 
-  /// What waits for something that ended badly is revived by a retry of that.
+  /// Waits until all jobs have ended; retries jobs that ended badly, so that their dependents can
+  /// run.
   private func seeThemEnd(_ server: inout RetryingConnection) throws {
     while true {
       let open = try server.run {
@@ -129,7 +130,7 @@ struct ChaosSubmitter {
           try server.run { try SubmitQueue($0).retry(job) }
           log.say("retried", ("job", "\(job)"))
         } catch let error as PostgresError where error.sqlState == "PR004" {
-          // Somebody's member, or running again.
+          // A member of a gang, or running again.
         }
       }
       usleep(100_000)

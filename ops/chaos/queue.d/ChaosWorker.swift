@@ -1,4 +1,4 @@
-// A worker that does a little of everything.
+// A worker that makes every kind of call.
 
 import Glibc
 import JobQueue
@@ -32,7 +32,7 @@ struct ChaosWorker {
     }
   }
 
-  /// Works until the server or the lease is gone.
+  /// Works until the server or the lease is lost.
   private mutating func session() throws {
     let connection = try Connection(url, role: .worker, name: "chaos \(name)")
     let queue = WorkerQueue(connection)
@@ -43,7 +43,7 @@ struct ChaosWorker {
     var held: [Lease] = []
     var beatAt = 0.0
     while true {
-      // Not always first: who was stopped for longer than its lease shall also try to write.
+      // Not always first, so that a worker stopped past its lease also tries to write.
       if monotonicSeconds() - beatAt > 0.2, dice.percent() < 40 {
         let asks = try queue.heartbeat(worker: worker, running: held)
         beatAt = monotonicSeconds()
@@ -83,7 +83,7 @@ struct ChaosWorker {
         for lease in batch where accepted.contains(lease.job) {
           log.say("finished", ("job", "\(lease.job)"), ("epoch", "\(lease.epoch)"))
         }
-        // One whose cancelling was asked for is not accepted, and runs until a beat has told so.
+        // A job that shall be cancelled is not accepted, and runs until a heartbeat says so.
         held.removeAll { accepted.contains($0.job) }
       case ..<90: try end(lease, &held) { try queue.reportExit(lease, .fault) }
       case ..<95: try end(lease, &held) { try queue.release(lease) }
@@ -136,7 +136,7 @@ struct ChaosWorker {
     }
   }
 
-  /// Runs what may come too late, and logs that it did.
+  /// Runs a call that may come too late, and logs it if it did.
   private func orStale(_ lease: Lease, _ body: () throws -> Void) throws {
     var isStale = false
     do {

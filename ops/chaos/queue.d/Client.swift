@@ -1,10 +1,10 @@
-// Clients of the queue that log what they are told, for a checker that reads the logs afterwards.
+// Clients of the queue that log every answer, for a checker that reads the logs afterwards.
 //
 //   chaos-client work URL LOG SEED NAME       claims, writes and ends attempts until its input ends
 //   chaos-client submit URL LOG SEED COUNT    enqueues COUNT jobs, disturbs them, and sees them end
 //
-// A line is a JSON object, written before anything else is done. What was sent and not answered is
-// logged as unknown: both outcomes are right.
+// A line is a JSON object, written before anything else is done. A call that was sent but not
+// answered is logged as unknown: both outcomes are right.
 
 import Glibc
 import JobQueue
@@ -16,7 +16,7 @@ import RunStore
     let words = CommandLine.arguments
     do {
       guard words.count == 6, let seed = UInt64(words[4]) else { throw Usage() }
-      // Nobody's child outlives the run.
+      // No child may outlive the run.
       _ = DedicatedThread("leash") {
         var byte: UInt8 = 0
         while read(STDIN_FILENO, &byte, 1) > 0 {}
@@ -59,7 +59,7 @@ final class Log: Sendable {
   }
 }
 
-/// SplitMix64, Steele et al. 2014: a run is repeated by its seed, as far as processes repeat.
+/// SplitMix64, Steele et al. 2014: the seed repeats a run as far as the timing of processes allows.
 struct Dice: RandomNumberGenerator {
   private var state: UInt64
 

@@ -1,9 +1,9 @@
-// One program for both uses: libFuzzer calls a function, a person names files.
+// One program for two uses: libFuzzer calls a function, a person names files.
 
 import Glibc
 
 #if FUZZING
-  /// The reader that PRA_FUZZ names.
+  /// The reader named by PRA_FUZZ.
   private let reader: Reader = {
     guard let name = getenv("PRA_FUZZ"), let reader = Reader(rawValue: String(cString: name)) else {
       fatalError("PRA_FUZZ: expected one of \(Reader.allCases.map(\.rawValue))")
@@ -24,7 +24,7 @@ import Glibc
     _ body: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
   ) -> CInt
 
-  /// What the package manager takes for the program's main function.
+  /// The function that the package manager takes for the program's main function.
   @_cdecl("fuzz_readers_main")
   public func fuzzReadersMain(
     _ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
@@ -33,7 +33,7 @@ import Glibc
     return runDriver(&count, &words, fuzzOneInput)
   }
 #else
-  /// `fuzz-readers READER FILE...` reads files once; it traps where a reader does.
+  /// `fuzz-readers READER FILE...` reads each file once; it traps if a reader does.
   @main
   struct FuzzReaders {
     static func main() throws {

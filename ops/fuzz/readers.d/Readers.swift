@@ -1,4 +1,4 @@
-// Every reader of files that come from anywhere, as one function of bytes that may throw but not trap.
+// Every reader of untrusted files as a function of bytes, which may throw but not trap.
 
 import Files
 import Glibc
@@ -9,7 +9,7 @@ import TensorFiles
 enum Reader: String, CaseIterable {
   case jpeg, png, tar, zip, source, weights
 
-  /// Reads what the bytes are said to be, all of it. Errors are what is expected.
+  /// Reads the bytes completely as a file of its format. Errors are expected.
   func read(_ bytes: UnsafeRawBufferPointer) {
     switch self {
     case .jpeg: picture(bytes)
@@ -93,7 +93,7 @@ enum Reader: String, CaseIterable {
     for byte in bytes { sum &+= byte }
   }
 
-  /// Bytes whose checks are made right where the last byte is odd: a mutation rarely meets a check.
+  /// Corrects checksums if the last byte is odd, since a mutation rarely matches one.
   private static func mended(
     _ bytes: UnsafeRawBufferPointer, _ mend: (inout [UInt8]) -> Void,
     _ read: (UnsafeRawBufferPointer) -> Void

@@ -1,8 +1,8 @@
-// Attention of one (batch row, head) at a time, on gathered and rotated heads. Scores of one head
-// live in scratch only; the backward pass computes them again instead of keeping them.
+// Attention of one (batch row, head) at a time, on gathered and rotated heads. The scores of one
+// head exist only in scratch memory; the backward pass computes them again.
 //
-// Rows of scores are padded to whole tiles of columns, and keys and values lie densely both ways,
-// so that the products read them in place.
+// Rows of scores are padded to whole tiles of columns, and keys and values are stored densely both
+// ways, so that the products read them in place.
 
 static inline int64_t padded_tokens(int64_t tokens) {
   return (tokens + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
@@ -13,7 +13,7 @@ static int64_t attention_scratch(const attention_shape *shape) {
   return 8 * s * d + 2 * t * s + 64;
 }
 
-/// Pairs (2j, 2j+1) of each token turned by (cosine, sine)[token, j]; direction -1 turns back.
+/// Rotates pairs (2j, 2j+1) of each token by (cosine, sine)[token, j]; direction -1 rotates back.
 static void rotate(REAL *restrict out, int64_t out_row, const REAL *restrict x, int64_t x_row,
                    const REAL *restrict cosine, const REAL *restrict sine, int64_t tokens,
                    int64_t size, REAL direction) {
@@ -27,7 +27,7 @@ static void rotate(REAL *restrict out, int64_t out_row, const REAL *restrict x, 
   }
 }
 
-/// Softmax of factor * row[0, n); the rest of the row, up to width, becomes zero.
+/// Softmax of factor * row[0, n); the rest of the row, up to width, is set to zero.
 static void softmax_row(REAL *restrict row, int64_t n, int64_t width, REAL factor) {
   REAL top = row[0];
   for (int64_t j = 1; j < n; j++) top = row[j] > top ? row[j] : top;
@@ -41,7 +41,7 @@ static void softmax_row(REAL *restrict row, int64_t n, int64_t width, REAL facto
   for (int64_t j = n; j < width; j++) row[j] = 0;
 }
 
-/// out[d][t], zero from `tokens` up to `padded`, of x[t][d].
+/// out[d][t] = x[t][d], with zeros from `tokens` up to `padded`.
 static void transpose_head(REAL *restrict out, const REAL *restrict x, int64_t x_row,
                            int64_t tokens, int64_t padded, int64_t size) {
   int64_t t = 0;
@@ -61,15 +61,15 @@ static void copy_head(REAL *restrict out, const REAL *restrict x, int64_t x_row,
     __builtin_memcpy(out + t * size, x + t * x_row, (size_t)size * sizeof(REAL));
 }
 
-/// Blocks of tokens [first, last). Under a causal mask they see `last` tokens, and are seen by those
-/// from `first` on: products leave out what the mask makes zero, which changes no sum.
+/// Blocks of tokens [first, last). Under a causal mask they see `last` tokens, and tokens from
+/// `first` on see them: products omit terms that the mask makes zero, which changes no sum.
 enum { TOKEN_BLOCK = 4 * TILE_ROWS };
 #define TOKEN_BLOCKS(T)                                                                   \
   for (int64_t first = 0, last; last = first + TOKEN_BLOCK < T ? first + TOKEN_BLOCK : T, \
                first < T;                                                                 \
        first = last)
 
-/// p[T][S] of q[T][D] and the transposed keys [D][S]; zero where the mask hides.
+/// Probabilities p[T][S] of q[T][D] and the transposed keys [D][S]; zero where masked.
 static void probabilities(REAL *p, const REAL *q, const REAL *keys, const attention_shape *shape) {
   const int64_t T = shape->tokens, D = shape->size, S = padded_tokens(T);
   const REAL factor = 1 / SQUARE_ROOT((REAL)D);
@@ -156,7 +156,7 @@ static void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
 
 enum {
   CACHE_BLOCK = 16,  // tokens; a multiple of every LANES, and a divisor of K_BLOCK
-  CACHE_PAIRS = 64,  // whose scores, over some hundred tokens, fit the second-level cache
+  CACHE_PAIRS = 64,  // pairs whose scores, over some hundred tokens, fit in the L2 cache
 };
 _Static_assert(CACHE_BLOCK % LANES == 0, "a vector of keys lies in one block");
 _Static_assert(K_BLOCK % CACHE_BLOCK == 0, "a sum ends with a block");

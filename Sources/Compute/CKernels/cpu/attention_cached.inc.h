@@ -1,11 +1,11 @@
-// Attention of new tokens over the keys and values of all before them. Included once for each way
+// Attention of new tokens over the keys and values of all earlier ones. Included once for each way
 // of storing them; the including file sets STORED, NAMED(function), VECTOR_AT(address), READ(x),
 // STORE(x).
 //
-// A step reads both caches once, at the rate of memory, so they lie in the order of reading: blocks
-// of CACHE_BLOCK tokens, in each of them all (batch row, head) pairs, keys as [size][CACHE_BLOCK]
-// and values as [CACHE_BLOCK][size]; some pairs go through the blocks together. Sums are the chains
-// of additions that `gemm` makes, however numbers are stored.
+// A step reads both caches once, at the speed of memory, so they are stored in reading order:
+// blocks of CACHE_BLOCK tokens; in each block all (batch row, head) pairs, keys as
+// [size][CACHE_BLOCK] and values as [CACHE_BLOCK][size]. Several pairs go through the blocks
+// together. Sums are the same chains of additions as in `gemm`, however numbers are stored.
 
 /// scores[i * row + j] = sum over d of q[i, d] keys[i, d, j]: one block, `count` pairs.
 static void NAMED(scores)(REAL *restrict scores, int64_t row, const REAL *restrict q,
@@ -51,7 +51,7 @@ static void NAMED(mixture)(REAL *restrict sum, const REAL *restrict p,
     for (int64_t t = 0; t < tokens; t++) sum[d] += READ(values[t * size + d]) * p[t];
 }
 
-/// Pairs begin..<end, at most CACHE_PAIRS, of one new token, whose place is `token`.
+/// Attention of one new token at position `token`, for pairs begin..<end, at most CACHE_PAIRS.
 static void NAMED(attend)(REAL *restrict out, STORED *restrict key_cache,
                           STORED *restrict value_cache, const REAL *restrict qkv,
                           const REAL *restrict cosine, const REAL *restrict sine,

@@ -1,7 +1,8 @@
 // Windows of images for convolutions and pooling, and the distance of LPIPS.
 //
-// Images are [batch, height, width, channels]: a pixel's channels are contiguous, so that a window's
-// row is one run of memory and a product with [out, kernel, channels] weights needs no transposing.
+// Images are [batch, height, width, channels]: a pixel's channels are contiguous, so that a row of
+// a window is one run of memory, and a product with [out, kernel, channels] weights needs no
+// transposing.
 
 static void gather_windows(void *restrict out_, const void *restrict x_,
                            const window_shape *restrict s, int64_t begin, int64_t end) {
@@ -55,7 +56,7 @@ static void max_pool(void *restrict out_, void *restrict which_, const void *res
         if (first) {
           for (int64_t c = 0; c < channels; c++) out[c] = x[c], which[c] = place;
         } else {
-          // The first of equals; a NaN stays and is seen.
+          // The first of equal values; a NaN is kept, so that it is noticed.
           for (int64_t c = 0; c < channels; c++) {
             const int greater = x[c] > out[c] || x[c] != x[c];
             which[c] = greater ? place : which[c];
@@ -122,7 +123,7 @@ static void average_pool(void *restrict out_, const void *restrict x_,
 static void relu(void *out_, const void *x_, int64_t width, int64_t begin, int64_t end) {
   REAL *out = out_;
   const REAL *x = x_;
-  // A NaN is kept: a comparison with it is false.
+  // A NaN is kept, since comparing it gives false.
   for (int64_t i = begin * width; i < end * width; i++) out[i] = x[i] <= 0 ? 0 : x[i];
 }
 

@@ -1,11 +1,11 @@
-// Element-wise kernels. Rows are walked one by one even where the data is contiguous, so that an
-// element's place in the vectorised loop depends on its column alone.
+// Element-wise kernels. They go row by row even if the data is contiguous, so that an element's
+// lane in the vectorized loop depends on its column alone.
 
 #define ROWS(r) for (int64_t r = begin; r < end; r++)
 #define COLUMNS(c) for (int64_t c = 0; c < width; c++)
 
 /// e^x. In float a polynomial of degree 6 after range reduction (Cephes expf, 2 ulp), so that the
-/// loop around it is vectorised; in double libm's.
+/// surrounding loop is vectorized; in double libm's.
 static inline __attribute__((always_inline)) REAL exponential(REAL x) {
 #if REAL_IS_FLOAT
 #pragma clang fp reassociate(off)
@@ -148,10 +148,10 @@ static void swiglu_gradient(void *restrict dx_, const void *restrict dy_,
   }
 }
 
-// SwiGLU whose input is kept in half the memory, rounded to bfloat16: result and derivative are those
-// of the rounded numbers.
+// SwiGLU with its input kept in half the memory, rounded to bfloat16: result and derivative are
+// those of the rounded numbers.
 
-/// The nearest bfloat16, ties to even; a NaN stays one.
+/// Rounds to the nearest bfloat16, ties to even; a NaN stays a NaN.
 static inline uint16_t rounded_to_bf16(REAL x_) {
   const float x = (float)x_;
   uint32_t bits;

@@ -1,9 +1,9 @@
-// Matrix product after Goto & van de Geijn 2008: panels of B are packed to fit the second-level
-// cache, and a register tile of MR x NR accumulates over one block of k.
+// Matrix product after Goto & van de Geijn 2008: panels of B are packed to fit the L2 cache, and a
+// register tile of MR x NR accumulates over one block of k.
 //
-// The order of additions of an element is fixed by k alone: blocks of K_BLOCK, in order, each a
-// chain of multiply-adds. It does not depend on m, n or the element's place, so a row of a batch
-// of one equals the same row of a batch of sixty-four to the bit.
+// The order of an element's additions is fixed by k alone: blocks of K_BLOCK, in order, each a
+// chain of multiply-adds. It does not depend on m, n or the element's position, so a row in a batch
+// of one equals the same row in a batch of sixty-four bit for bit.
 
 typedef REAL vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 
@@ -12,7 +12,7 @@ enum {
   TILE_COLUMNS = 2 * LANES,
   K_BLOCK = 384,       // a multiple of the widths of small models: one pass over C
   COLUMN_BLOCK = 512,  // K_BLOCK * COLUMN_BLOCK floats = 768 KiB, under the 1 MiB of a Zen core
-  DIRECT_BYTES = 320 << 10,  // of a block of B that is read in place: under the second-level cache
+  DIRECT_BYTES = 320 << 10,  // largest block of B that is read in place: below the L2 cache
   ROW_TILES = 128,     // tiles of a transposed A that are packed at once, in the third-level cache
 };
 
@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) void tile(const int rows, REAL *res
                                                        const REAL *restrict bias,
                                                        int accumulate, int64_t columns) {
   vector sum[TILE_ROWS][2];
-  // C is needed after the loop over k: it comes from memory meanwhile.
+  // Prefetches C, which is needed after the loop over k.
   if (accumulate)
     for (int i = 0; i < rows; i++)
       for (int j = 0; j < TILE_COLUMNS; j += 64 / (int)sizeof(REAL))
@@ -68,7 +68,7 @@ static inline __attribute__((always_inline)) void tile(const int rows, REAL *res
   }
 }
 
-// One body a number of rows and a layout of A: the compiler keeps every sum in a register.
+// One body per number of rows and layout of A, so that the compiler keeps every sum in a register.
 #define TILE_CASE(ROWS)                                                                        \
   case ROWS:                                                                                   \
     if (a_column == 1)                                                                         \
@@ -100,7 +100,7 @@ static void tile_of(int64_t rows, REAL *c, int64_t c_row, const REAL *a, int64_t
   }
 }
 
-/// Four rows of four columns: out[column * out_row + row] = x[row * x_row + column].
+/// Transposes four rows of four columns: out[column * out_row + row] = x[row * x_row + column].
 static inline void transpose4(REAL *restrict out, int64_t out_row, const REAL *restrict x,
                               int64_t x_row) {
   typedef REAL four __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
@@ -151,11 +151,11 @@ static void pack_columns(REAL *restrict out, const REAL *restrict b, int64_t b_r
   }
 }
 
-/// Tiles [tile][k][TILE_ROWS] of an A whose rows are contiguous: element (i, p) at a[i + p * a_column].
-/// Walked in place, each k of a tile would lie on a page of its own.
+/// Packs tiles [tile][k][TILE_ROWS] of an A with contiguous rows: element (i, p) is at
+/// a[i + p * a_column]. Unpacked, each k of a tile would lie on a different page.
 static void pack_tiles(REAL *restrict out, const REAL *restrict a, int64_t a_column, int64_t rows,
                        int64_t depth) {
-  enum { RUN = 8 };  // of k: a few cache lines of a tile are written at once
+  enum { RUN = 8 };  // number of k, so that a few cache lines of a tile are written at once
   for (int64_t p = 0; p < depth; p += RUN) {
     const int64_t run = depth - p < RUN ? depth - p : RUN;
     for (int64_t i = 0; i < rows; i += TILE_ROWS) {
@@ -182,7 +182,7 @@ static void gemm(void *restrict c_, int64_t c_row, const void *restrict a_, int6
   REAL *c = c_;
   const REAL *a = a_, *b = b_, *bias = bias_;
   const int packs = a_column != 1;
-  // A small B is read where it lies: its pages stay in the TLB.
+  // A small B is read in place, since its pages stay in the TLB.
   const int64_t spread = (k < K_BLOCK ? k : K_BLOCK) * b_row * (int64_t)sizeof(REAL);
   const int direct = b_column == 1 && spread <= DIRECT_BYTES && n % TILE_COLUMNS == 0;
   const int64_t height = packs ? ROW_TILES * TILE_ROWS : m;
@@ -221,7 +221,7 @@ static void pack_weights(void *restrict out, const void *restrict w, int64_t n, 
   pack_columns(out, w, 1, k, k, n);
 }
 
-/// Rows of one tile when m rows are shared out evenly: eleven twice rather than twelve and ten.
+/// Rows per tile when m rows are shared out evenly: eleven twice rather than twelve and ten.
 static inline int64_t even_rows(int64_t m, int64_t most) {
   const int64_t tiles = (m + most - 1) / most;
   return (m + tiles - 1) / tiles;

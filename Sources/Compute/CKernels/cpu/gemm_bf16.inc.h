@@ -1,8 +1,8 @@
 // Matrix product of float matrices in bfloat16 with float sums (AVX512_BF16: VDPBF16PS).
 //
-// Both operands are rounded to the nearest bfloat16 while they are packed, as pairs along k, which
-// is what the instruction multiplies and adds at once. As in gemm.inc.h the order of additions of
-// an element follows from k alone, so a row never depends on the rows beside it.
+// Both operands are rounded to the nearest bfloat16 while they are packed, in pairs along k, which
+// the instruction multiplies and adds at once. As in gemm.inc.h, the order of an element's
+// additions depends on k alone, so a row never depends on its neighbours.
 #include <immintrin.h>
 
 enum {
@@ -16,7 +16,7 @@ enum {
 #define BF16_TARGET \
   __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16,avx2,fma")))
 
-/// Sixteen pairs of two vectors: (low[0], high[0]), (low[1], high[1]) ...
+/// Sixteen pairs from two vectors: (low[0], high[0]), (low[1], high[1]) ...
 static inline BF16_TARGET __m512i interleaved_pairs(__m512 low, __m512 high) {
   static const _Alignas(64) uint16_t order[32] = {
       0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
@@ -25,7 +25,7 @@ static inline BF16_TARGET __m512i interleaved_pairs(__m512 low, __m512 high) {
   return _mm512_permutexvar_epi16(_mm512_load_si512(order), both);
 }
 
-/// out[row][pair] of a [rows][k] with contiguous k; out_row pairs from row to row.
+/// out[row][pair] of a [rows][k] with contiguous k; rows are out_row pairs apart.
 static BF16_TARGET void pack_rows_along(uint32_t *restrict out, int64_t out_row,
                                         const float *restrict a, int64_t a_row, int64_t rows,
                                         int64_t depth) {
@@ -47,8 +47,8 @@ static BF16_TARGET void pack_rows_along(uint32_t *restrict out, int64_t out_row,
   }
 }
 
-/// out[pair][column] of x [k][columns] with contiguous columns; out_pair from pair to pair.
-/// Columns beyond `columns`, up to a multiple of 16, become zero.
+/// out[pair][column] of x [k][columns] with contiguous columns; pairs are out_pair apart. Columns
+/// beyond `columns`, up to a multiple of 16, become zero.
 static BF16_TARGET void pack_pairs_across(uint32_t *restrict out, int64_t out_pair,
                                           const float *restrict x, int64_t x_row, int64_t columns,
                                           int64_t depth) {
@@ -65,7 +65,8 @@ static BF16_TARGET void pack_pairs_across(uint32_t *restrict out, int64_t out_pa
   }
 }
 
-/// Tiles [tile][pair][BF16_ROWS] of an A whose rows are contiguous: (i, p) at a[i + p * a_column].
+/// Packs tiles [tile][pair][BF16_ROWS] of an A with contiguous rows: (i, p) is at
+/// a[i + p * a_column].
 static BF16_TARGET void pack_tiles_bf16(uint32_t *restrict out, const float *restrict a,
                                         int64_t a_column, int64_t rows, int64_t depth) {
   const int64_t pairs = (depth + 1) / 2;
@@ -87,7 +88,7 @@ static BF16_TARGET void pack_tiles_bf16(uint32_t *restrict out, const float *res
   }
 }
 
-/// Sixteen rows of sixteen words turned.
+/// Transposes sixteen rows of sixteen words.
 static inline BF16_TARGET void transpose16(__m512i r[16]) {
   __m512i t[16];
 #pragma clang loop unroll(full)
@@ -165,7 +166,7 @@ static inline __attribute__((always_inline)) BF16_TARGET void tile_bf16(
     int64_t a_pair, const uint32_t *restrict b, int64_t pairs, const float *restrict bias,
     int accumulate, int64_t columns) {
   __m512 sum[BF16_ROWS][2];
-  // C is needed after the loop over k: it comes from memory meanwhile.
+  // Prefetches C, which is needed after the loop over k.
   if (accumulate)
     for (int i = 0; i < rows; i++)
       for (int j = 0; j < BF16_COLUMNS; j += 16) __builtin_prefetch(c + i * c_row + j, 1);
@@ -261,14 +262,14 @@ static BF16_TARGET void gemm_bf16(void *restrict c_, int64_t c_row, const void *
 
 // ---- both operands packed once, by all threads ------------------------------------------------
 
-/// Panels begin..<end of B, [panel][pair][32 columns].
+/// Packs panels begin..<end of B, [panel][pair][32 columns].
 static BF16_TARGET void pack_panels_bf16(void *restrict out_, const void *restrict b_,
                                          int64_t b_row, int64_t b_column, int64_t n, int64_t k,
                                          int64_t begin, int64_t end) {
   uint32_t *out = out_;
   const float *b = b_;
   const int64_t pairs = (k + 1) / 2;
-  // Rows of a few pages at a time: across all of k each panel would walk through every page.
+  // A few pages of rows at a time: over all of k, each panel would touch every page.
   const int64_t run = b_column == 1 ? 32 : k;
   for (int64_t p = 0; p < k; p += run)
     for (int64_t panel = begin; panel < end; panel++) {
@@ -279,7 +280,7 @@ static BF16_TARGET void pack_panels_bf16(void *restrict out_, const void *restri
     }
 }
 
-/// Rows of C from packed panels. A block of A stays in the second-level cache while the panels pass.
+/// Computes rows of C from packed panels. A block of A stays in the L2 cache while all panels pass.
 static BF16_TARGET void gemm_panels_bf16(void *restrict c_, int64_t c_row,
                                          const void *restrict a_, int64_t a_row,
                                          int64_t a_column, const void *restrict panels_,

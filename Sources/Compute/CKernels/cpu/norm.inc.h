@@ -1,4 +1,4 @@
-// Norms over the last dimension. Statistics are sums in REAL of one row, in the order of its
+// Norms over the last dimension. Statistics are sums in REAL over one row, in the order of its
 // columns' vector lanes, so they depend on the row alone.
 
 static void rms_norm(void *restrict out_, void *restrict inverse_, const void *restrict x_,

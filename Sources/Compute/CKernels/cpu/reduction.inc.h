@@ -71,13 +71,14 @@ static void squared_difference_gradient(void *restrict dx_, const void *restrict
 }
 
 #if REAL_IS_FLOAT
-/// sin x and cos x for |x| up to some thousands, within an ulp or two of double, without a branch, so
-/// that the loop around it is vectorised. Reduction and polynomials of fdlibm (k_sin.c, k_cos.c).
+/// sin x and cos x for |x| up to some thousands, within one or two ulp of double, without branches,
+/// so that the surrounding loop is vectorized. Reduction and polynomials of fdlibm (k_sin.c,
+/// k_cos.c).
 static inline __attribute__((always_inline)) void sine_cosine(double *sine, double *cosine,
                                                               double x) {
 #pragma clang fp reassociate(off)
   const double n = __builtin_rint(x * 6.36619772367581382433e-01);
-  // pi/2 in two parts: n times the first is exact.
+  // pi/2 in two parts, so that n times the first is exact.
   const double r = (x - n * 1.57079632673412561417e+00) - n * 6.07710050650619224932e-11;
   const double z = r * r;
   double s = 1.58969099521155010221e-10;
@@ -141,9 +142,9 @@ static adamw_factors adamw_rounded(const adamw_step *step) {
   };
 }
 
-/// At most ADAMW_RUN elements of w, m, v and average: the average follows while the new weights are in the
-/// cache. What is written is what is read or lies elsewhere. One body for both, since two may be contracted and
-/// associated in two ways.
+/// Updates at most ADAMW_RUN elements of w, m, v and average; the average comes last, while the new
+/// weights are in the cache. Outputs may be the inputs or lie elsewhere. Both cases share one
+/// function, as a compiler may contract and associate two of them differently.
 static __attribute__((noinline)) void adamw_run(REAL *const to[4], const REAL *const from[4],
                                                 const REAL *g, const adamw_factors *factors,
                                                 int64_t n) {
@@ -176,8 +177,8 @@ static void adamw(void *restrict w, void *restrict m, void *restrict v, void *re
   }
 }
 
-/// Past the caches where whole lines are written: nobody reads them soon, and a line that is written in
-/// full is not fetched first.
+/// Writes whole cache lines past the caches: nobody reads them soon, and a line written as a whole
+/// is not fetched first.
 static inline void write_past_caches(REAL *restrict to, const REAL *restrict from, int64_t n,
                                      const REAL *next, const REAL *also_next) {
   typedef REAL line __attribute__((vector_size(64)));
@@ -187,7 +188,7 @@ static inline void write_past_caches(REAL *restrict to, const REAL *restrict fro
     return;
   }
   for (int64_t i = 0; i < lines; i++) {
-    // What is read next comes meanwhile: its pages are new, and the processor does not look beyond the last.
+    // Prefetches the next input: its pages are new, and the CPU does not prefetch beyond a page.
     __builtin_prefetch((const line *)next + i, 0, 2);
     if (also_next) __builtin_prefetch((const line *)also_next + i, 0, 2);
     __builtin_nontemporal_store(((const line *)from)[i], (line *)to + i);
@@ -210,7 +211,7 @@ static void adamw_from(void *restrict to[4], const void *restrict from[4], const
                           k == 0 ? (const REAL *)g + i + n : 0);
   }
 #ifdef __SSE2__
-  // Whoever is told that this is done must find what was written past the caches.
+  // Orders the writes past the caches before the signal that this share is done.
   __builtin_ia32_sfence();
 #endif
 }

@@ -1,4 +1,4 @@
-// The tables that were compiled in; one translation unit each.
+// The compiled tables, each in its own translation unit.
 #pragma once
 #include "kernels.h"
 

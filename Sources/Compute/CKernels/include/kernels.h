@@ -1,10 +1,10 @@
 // The contract of a device: one versioned struct of function pointers.
 //
 // A table serves one element type (float or double) on one instruction set. Pointers are void so
-// that a device whose memory is not the host's can fill the same struct. Every function is pure,
-// single-threaded and works on the half-open range [begin, end) of its outermost index, so the
-// caller splits work over threads as it likes: the result of a row never depends on which other
-// rows are computed with it, nor on how the range was split (model.md section 6, "to the bit").
+// that a device with memory of its own can fill the same struct. Every function is pure,
+// single-threaded and works on the half-open range [begin, end) of its outermost index, so that the
+// caller may split work over threads in any way: the result of a row depends neither on the other
+// rows computed with it nor on the split (model.md section 6, "to the bit").
 //
 // Sizes and strides count elements. Reductions that feed a scalar are written as one double per
 // fixed-size chunk (REDUCTION_CHUNK), to be summed in order by the caller.
@@ -15,8 +15,9 @@
 #define REDUCTION_CHUNK 4096
 /// Rows of features in one partial sum of `feature_distance`.
 #define FEATURE_ROWS 64
-/// Elements that the optimizer takes at a time: weights, moments and average of so many fit the first-level
-/// cache. A thread's share begins with a multiple of it, so that shares of any size give the same bits.
+/// Elements that the optimizer takes at a time: that many weights, moments and averages fit in the
+/// L1 cache. A thread's share begins at a multiple of it, so that shares of any size give the same
+/// bits.
 #define ADAMW_RUN 128
 
 /// AdamW with decoupled decay (Loshchilov & Hutter 2019); all scalars as model.md section 4 (8).
@@ -30,12 +31,12 @@ typedef struct adamw_step {
   double average_decay;  ///< D of a = D a + (1 - D) w
 } adamw_step;
 
-/// Where heads lie: q, k and v of token t of batch row b start at qkv + (b * tokens + t) * 3 * width
-/// (thirds of width = heads * size), head m at m * size inside its third.
+/// Layout of the heads: q, k and v of token t of batch row b start at qkv + (b * tokens + t) * 3 *
+/// width (thirds of width = heads * size), head m at m * size inside its third.
 typedef struct attention_shape {
   int64_t batch, tokens, heads, size;
   int32_t causal;
-  /// Whether rotated keys and values are rounded to bfloat16, in inference; without a gradient.
+  /// Whether rotated keys and values are rounded to bfloat16; for inference, without a gradient.
   int32_t rounded;
 } attention_shape;
 
@@ -51,21 +52,21 @@ typedef struct kernels {
   int32_t element_size;
   const char *name;
 
-  /// C[m,n] = A[m,k] B[k,n] (+ C when accumulate) (+ bias[n] on every row when not null).
-  /// Element (i,j) of A is a[i*a_row + j*a_column]; one of the two strides must be 1, for B too.
-  /// Each element is one chain of fused multiply-adds over k in blocks of fixed size.
+  /// C[m,n] = A[m,k] B[k,n] (+ C when accumulate) (+ bias[n] on every row when not null). Element
+  /// (i,j) of A is a[i*a_row + j*a_column]; one of the two strides must be 1, also for B. Each
+  /// element is one chain of fused multiply-adds over k, in blocks of fixed size.
   void (*gemm)(void *restrict c, int64_t c_row, const void *restrict a, int64_t a_row,
                int64_t a_column, const void *restrict b, int64_t b_row, int64_t b_column,
                const void *restrict bias, int64_t m, int64_t n, int64_t k, int32_t accumulate);
-  /// The same with A and B rounded to bfloat16 and float sums (AVX512_BF16); null where the
-  /// processor or the table has no such instruction.
+  /// The same with A and B rounded to bfloat16 and float sums (AVX512_BF16); null if the CPU or the
+  /// table has no such instruction.
   void (*gemm_bf16)(void *restrict c, int64_t c_row, const void *restrict a, int64_t a_row,
                     int64_t a_column, const void *restrict b, int64_t b_row, int64_t b_column,
                     const void *restrict bias, int64_t m, int64_t n, int64_t k,
                     int32_t accumulate);
 
-  /// B[k, n] rounded and packed, panels begin..<end of `packed_columns` columns, into
-  /// `packed_size_bf16(n, k)` bytes; null where `gemm_bf16` is.
+  /// Rounds and packs B[k, n], panels begin..<end of `packed_columns` columns, into
+  /// `packed_size_bf16(n, k)` bytes; null if `gemm_bf16` is.
   void (*pack_panels_bf16)(void *restrict out, const void *restrict b, int64_t b_row,
                            int64_t b_column, int64_t n, int64_t k, int64_t begin, int64_t end);
   /// `gemm_bf16` from such panels.
@@ -75,16 +76,16 @@ typedef struct kernels {
                            int32_t accumulate);
 
   // ---- weights w[n, k] that many products share: C[m,n] = A[m,k] w' (+ bias) --------------------
-  /// Columns of C that one panel of packed weights makes; work is shared out by panels.
+  /// Number of columns of C per panel of packed weights; work is shared out by panels.
   int32_t (*packed_columns)(void);
-  /// Bytes that the packed weights take.
+  /// Number of bytes of the packed weights.
   int64_t (*packed_size)(int64_t n, int64_t k);
   void (*pack_weights)(void *restrict out, const void *restrict w, int64_t n, int64_t k);
-  /// Panels in [begin, end); equal to `gemm` to the bit.
+  /// Computes panels in [begin, end); equal to `gemm` bit for bit.
   void (*gemm_packed)(void *restrict c, int64_t c_row, const void *restrict a, int64_t a_row,
                       const void *restrict packed, const void *restrict bias, int64_t m,
                       int64_t n, int64_t k, int64_t begin, int64_t end);
-  /// The same for `gemm_bf16`, null where that is.
+  /// The same for `gemm_bf16`; null if that is.
   int64_t (*packed_size_bf16)(int64_t n, int64_t k);
   void (*pack_weights_bf16)(void *restrict out, const void *restrict w, int64_t n, int64_t k);
   void (*gemm_packed_bf16)(void *restrict c, int64_t c_row, const void *restrict a,
@@ -115,7 +116,7 @@ typedef struct kernels {
                int64_t end);
   void (*silu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict x,
                         int64_t width, int64_t begin, int64_t end);
-  /// out = SiLU(x + row), the same row[width] for every row of x.
+  /// out = SiLU(x + row), with the same row[width] for every row of x.
   void (*silu_of_sum)(void *restrict out, const void *restrict x, const void *restrict row,
                       int64_t width, int64_t begin, int64_t end);
   /// x[rows, 2 width] = [a, b]; out = SiLU(a) * b. Shazeer 2020.
@@ -123,7 +124,8 @@ typedef struct kernels {
                  int64_t end);
   void (*swiglu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict x,
                           int64_t width, int64_t begin, int64_t end);
-  /// x rounded to bfloat16 and back, and SwiGLU of such numbers with its derivative in dx[rows, 2 width].
+  /// Rounds x to bfloat16 and back; SwiGLU of such numbers, with its derivative in
+  /// dx[rows, 2 width].
   void (*round_to_bf16)(void *restrict out, const void *restrict x, int64_t begin, int64_t end);
   void (*widen_bf16)(void *restrict out, const void *restrict x, int64_t begin, int64_t end);
   void (*swiglu_bf16)(void *restrict out, const void *restrict x, int64_t width, int64_t begin,
@@ -186,9 +188,9 @@ typedef struct kernels {
                                         const void *restrict dy, const void *restrict x,
                                         const void *restrict statistics, int64_t rows,
                                         int64_t width, int64_t begin, int64_t end);
-  /// out = layer_norm(x) * (1 + scale) + shift, scale and shift columns of m[rows, stride];
-  /// statistics may be null: for inference, and where there is no gain shift as well. Column gradients
-  /// are added to.
+  /// out = layer_norm(x) * (1 + scale) + shift; scale and shift are columns of m[rows, stride]. For
+  /// inference statistics may be null, and shift too if there is no gain. Column gradients are
+  /// added to.
   void (*layer_norm_modulated)(void *restrict out, void *restrict statistics,
                                const void *restrict x, const void *restrict gain,
                                const void *restrict bias, const void *restrict scale,
@@ -200,7 +202,7 @@ typedef struct kernels {
                                         const void *restrict bias, const void *restrict scale,
                                         const void *restrict statistics, int64_t stride,
                                         int64_t width, int64_t begin, int64_t end);
-  /// Of columns begin..<end, over all rows.
+  /// Gradients of columns begin..<end, over all rows.
   void (*layer_norm_modulated_parameter_gradient)(
       void *restrict dgain, void *restrict dbias, const void *restrict dy, const void *restrict x,
       const void *restrict scale, const void *restrict statistics, int64_t rows, int64_t stride,
@@ -213,7 +215,7 @@ typedef struct kernels {
                                int64_t width, int64_t begin, int64_t end);
 
   // ---- attention -------------------------------------------------------------------------------
-  /// Elements of scratch that one thread needs for the two functions below.
+  /// Elements of scratch memory per thread for the two functions below.
   int64_t (*attention_scratch)(const attention_shape *shape);
   /// out[b, t, m*size..] = softmax(rope(q) rope(k)^T / sqrt(size)) v for (b, m) pairs in
   /// [begin, end) of batch * heads. cosine, sine: [tokens, size / 2].
@@ -224,13 +226,13 @@ typedef struct kernels {
                              const void *restrict qkv, const void *restrict cosine,
                              const void *restrict sine, const attention_shape *shape,
                              void *restrict scratch, int64_t begin, int64_t end);
-  /// Elements of scratch that one thread needs for the next function.
+  /// Elements of scratch memory per thread for the next function.
   int64_t (*attention_cached_scratch)(const attention_shape *shape, int64_t capacity);
-  /// Appends `shape->tokens` new tokens at place `position` of the caches, rotated keys
-  /// [capacity / 16, batch, heads, size, 16] and values [capacity / 16, batch, heads, 16, size],
-  /// bfloat16 if the shape says rounded, and attends causally over all so far. The capacity is a
-  /// multiple of 16.
-  /// cosine, sine: rows of the new tokens. Equal to `attention` to the bit.
+  /// Appends `shape->tokens` new tokens at position `position` of the caches and attends causally
+  /// over all so far. The caches hold rotated keys [capacity / 16, batch, heads, size, 16] and
+  /// values [capacity / 16, batch, heads, 16, size], in bfloat16 if the shape says rounded; the
+  /// capacity is a multiple of 16. cosine, sine: rows of the new tokens. Equal to `attention` bit
+  /// for bit.
   void (*attention_cached)(void *restrict out, void *restrict key_cache,
                            void *restrict value_cache, const void *restrict qkv,
                            const void *restrict cosine, const void *restrict sine,
@@ -271,19 +273,19 @@ typedef struct kernels {
   /// batch * out_height * out_width; zero outside of the image.
   void (*gather_windows)(void *restrict out, const void *restrict x,
                          const window_shape *restrict shape, int64_t begin, int64_t end);
-  /// The largest of each window, and its place ky * kernel_width + kx in it.
+  /// The largest value of each window, and its position ky * kernel_width + kx there.
   void (*max_pool)(void *restrict out, void *restrict which, const void *restrict x,
                    const window_shape *restrict shape, int64_t begin, int64_t end);
-  /// begin..end over the input's pixels.
+  /// Gradient of input pixels begin..<end.
   void (*max_pool_gradient)(void *restrict dx, const void *restrict dy,
                             const void *restrict which, const window_shape *restrict shape,
                             int64_t begin, int64_t end);
-  /// The mean of each window's pixels that lie in the image.
+  /// The mean over the pixels of each window that lie in the image.
   void (*average_pool)(void *restrict out, const void *restrict x,
                        const window_shape *restrict shape, int64_t begin, int64_t end);
   /// max(x, 0), element-wise on [rows, width]; out may be x.
   void (*relu)(void *out, const void *x, int64_t width, int64_t begin, int64_t end);
-  /// From the result y: the derivative at 0 is 0.
+  /// Computed from the result y; the derivative at 0 is 0.
   void (*relu_gradient)(void *restrict dx, const void *restrict dy, const void *restrict y,
                         int64_t width, int64_t begin, int64_t end);
   /// partial[c] = sum over rows of chunk c of sum_i weight[i] (x_i/|x| - y_i/|y|)^2, where |x| is
@@ -291,17 +293,17 @@ typedef struct kernels {
   void (*feature_distance)(double *restrict partial, const void *restrict x,
                            const void *restrict y, const void *restrict weight, int64_t width,
                            int64_t rows, int64_t begin, int64_t end);
-  /// factor times the derivative by x; zero where x is zero.
+  /// factor times the derivative with respect to x; zero where x is zero.
   void (*feature_distance_gradient)(void *restrict dx, const void *restrict x,
                                     const void *restrict y, const void *restrict weight,
                                     double factor, int64_t width, int64_t begin, int64_t end);
 
   // ---- optimizer -------------------------------------------------------------------------------
-  /// Weights, moments and, where it is not null, a moving average of the weights in one pass.
+  /// Updates weights, moments and, if not null, a moving average of the weights in one pass.
   void (*adamw)(void *restrict w, void *restrict m, void *restrict v, void *restrict average,
                 const void *restrict g, const adamw_step *step, int64_t begin, int64_t end);
-  /// The same, with the same bits, from other weights, moments and average, which stay: each is an array of
-  /// w, m, v and average. No other memory may overlap what is written.
+  /// The same, bit for bit, from other weights, moments and average, which do not change: each
+  /// array holds w, m, v and average. No other memory may overlap the written one.
   void (*adamw_from)(void *restrict to[4], const void *restrict from[4], const void *restrict g,
                      const adamw_step *step, int64_t begin, int64_t end);
 } kernels;
@@ -309,7 +311,7 @@ typedef struct kernels {
 /// Instruction sets in rising order; 0 runs anywhere the program runs.
 enum { KERNELS_BASE = 0, KERNELS_AVX2 = 1, KERNELS_AVX512 = 2 };
 
-/// The highest level that this processor has.
+/// The highest level that this CPU has.
 int32_t kernels_level(void);
 /// The float table of a level, which must not be above kernels_level().
 const kernels *kernels_float32(int32_t level);

@@ -3,7 +3,7 @@
 #pragma once
 #include <stdint.h>
 
-/// Four words of the counter (block, a, b, stream) under a 64-bit key.
+/// The four words for counter (block, a, b, stream) with a 64-bit key.
 void philox4x32_10(uint32_t out[4], const uint32_t counter[4], uint64_t key);
 /// Uniforms (u32 >> 8) * 2^-24 + 2^-25 for elements [first, first + count) of a stream.
 void philox_uniform(double *out, int64_t first, int64_t count, uint64_t key, uint32_t a,

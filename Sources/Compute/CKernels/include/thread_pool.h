@@ -6,10 +6,10 @@
 typedef struct thread_pool thread_pool;
 typedef void (*thread_pool_body)(void *context, int64_t begin, int64_t end, int32_t thread);
 
-/// `threads` counts the caller, which takes part in every loop. Null when a thread cannot start.
+/// `threads` includes the caller, which takes part in every loop. Null if a thread cannot start.
 thread_pool *thread_pool_create(int32_t threads);
 int32_t thread_pool_threads(const thread_pool *pool);
-/// Runs body over [0, count) in one contiguous range a thread and returns when all are done.
+/// Runs body over [0, count) in one contiguous range per thread, and returns when all are done.
 /// Not reentrant: one loop at a time, from one thread.
 void thread_pool_run(thread_pool *pool, int64_t count, thread_pool_body body, void *context);
 void thread_pool_destroy(thread_pool *pool);

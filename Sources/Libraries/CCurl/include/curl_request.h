@@ -13,7 +13,7 @@ typedef struct {
   const char *credentials;     // KEY:SECRET
   const void *body;            // sent whole; NULL for none
   size_t body_size;
-  // Takes the bytes of an answer below 300; what it returns short of size ends the request.
+  // Takes the bytes of an answer below 300; returning less than size ends the request.
   size_t (*sink)(const void *bytes, size_t size, void *context);
   void *context;
 } CurlRequest;
@@ -21,13 +21,13 @@ typedef struct {
 typedef struct {
   long status;       // 0 where there was no answer
   int error;         // a CURLcode
-  char message[256]; // what libcurl says of the error
+  char message[256]; // libcurl's message
   char etag[128];    // with its quotation marks
   char *text;        // the body of an answer of 300 or more, at most 64 KiB; free with curl_answer_free
   size_t text_size;
 } CurlAnswer;
 
-// A connection kept open between requests; used by one thread at a time.
+// Opens a connection that is kept between requests; used by one thread at a time.
 void *curl_session_open(void);
 void curl_session_close(void *session);
 void curl_session_send(void *session, const CurlRequest *request, CurlAnswer *answer);

@@ -1,4 +1,4 @@
-// How often memory was asked from the heap: by all of the process, or by the calling thread.
+// The number of heap allocations, by the whole process or by the calling thread.
 #pragma once
 
 #include <stdint.h>

@@ -1,1 +1,1 @@
-// Loaded into pra-train by LD_PRELOAD; nothing is called from outside.
+// Loaded into pra-train by LD_PRELOAD; it has no functions to call.

@@ -11,7 +11,7 @@ package struct ConfigurationError: Error, CustomStringConvertible, Equatable {
 ///
 /// Distance of Levenshtein 1966; close means at most a third of the letters changed, and two at
 /// least are allowed.
-func nearest(to word: String, among known: [String]) -> String? {
+package func nearest(to word: String, among known: [String]) -> String? {
   let ranked = known.map { (distance: editDistance(word, $0), word: $0) }
   guard let best = ranked.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else {
     return nil

@@ -6,12 +6,12 @@ import Postgres
 
 struct Cancel: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Cancel jobs, or with --run all of a run; running ones are stopped.",
+    abstract: "Cancel jobs, or with --run all jobs of a run; running jobs are stopped.",
     discussion: "Example: pra cancel 12 --with-dependents")
 
   @Argument(help: "Numbers of jobs.") var jobs: [Int64] = []
   @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
-  @Flag(help: "Everything that waits for the job, too.") var withDependents = false
+  @Flag(help: "Cancel the jobs that wait for it, too.") var withDependents = false
 
   func validate() throws {
     guard jobs.isEmpty == (runName != nil) else {
@@ -38,9 +38,10 @@ struct Cancel: ParsableCommand {
 
 struct Retry: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Run jobs that ended badly again, or with --run all such jobs of a run.",
+    abstract: "Run jobs that did not succeed again, or with --run all such jobs of a run.",
     discussion: """
-      What waits for a retried job is released when it succeeds.
+      These are failed, cancelled and quarantined jobs. Jobs that wait for a retried job start when it \
+      succeeds.
       Example: pra retry --run emoji
       """)
 
@@ -70,7 +71,7 @@ struct Retry: ParsableCommand {
 /// Either a run or a queue.
 struct PauseTarget: ParsableArguments {
   @Argument(help: ArgumentHelp("Number or name of a run.", valueName: "run")) var runName: String?
-  @Option(help: "A queue instead.") var queue: String?
+  @Option(help: "Name of a queue, instead of a run.") var queue: String?
 
   func validate() throws {
     guard (runName == nil) != (queue == nil) else {
@@ -96,7 +97,7 @@ struct PauseTarget: ParsableArguments {
 
 struct Pause: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Start no more jobs of a run or a queue; running ones go on.",
+    abstract: "Start no more jobs of a run or a queue; running jobs go on.",
     discussion: "Example: pra pause --queue default")
   @OptionGroup var target: PauseTarget
 
@@ -107,7 +108,8 @@ struct Pause: ParsableCommand {
 
 struct Resume: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Undo pause.", discussion: "Example: pra resume --queue default")
+    abstract: "Start jobs of a paused run or queue again.",
+    discussion: "Example: pra resume --queue default")
   @OptionGroup var target: PauseTarget
 
   func run() throws {
@@ -118,11 +120,11 @@ struct Resume: ParsableCommand {
 
 struct Preempt: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Ask a running job to checkpoint and go back into line; no try is spent.",
+    abstract: "Ask a running job to write a checkpoint and go back to the queue; it costs no try.",
     discussion: "Example: pra preempt 12")
   @Argument(help: "Number of the job.") var job: Int64
-  @Option(help: "Seconds after which it is taken away.") var grace = 60.0
-  @Option(help: "Why, in words.") var reason: String?
+  @Option(help: "Seconds after which the job is taken from its worker.") var grace = 60.0
+  @Option(help: "The reason, as the job's history shows it.") var reason: String?
 
   func validate() throws {
     guard grace >= 0, grace < 1e9 else {

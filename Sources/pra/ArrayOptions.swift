@@ -8,14 +8,18 @@ import JobQueue
 struct ArrayOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Elements A to B as one row, at most N attempts at once. Of a sample job they are its images.",
+      "Enqueue elements A to B as one array, of which at most N attempts run at once; the elements of a "
+        + "sample job are its images.",
       valueName: "A-B[%N]"))
   var array: String?
-  @Option(help: "Elements that one attempt does; for sample alone.") var pack: Int?
-  @Option(help: ArgumentHelp("The argument that takes the element's number.", valueName: "key"))
+  @Option(help: "Elements per attempt; for sample alone.") var pack: Int?
+  @Option(help: ArgumentHelp("The argument that is set to the element's number.", valueName: "key"))
   var element: String?
-  @Flag(help: "Start all elements at once, on several workers, or none of them.") var gang = false
-  @Flag(help: "Each element waits for its own in the array of --after, not for all of it.")
+  @Flag(help: "Start all elements at the same time, on several workers, or none of them.")
+  var gang = false
+  @Flag(
+    help:
+      "Let each element wait for the element of its number in the array of --after, not for all.")
   var elementwise = false
 
   /// The array that `--array` describes, still without the path of its elements.

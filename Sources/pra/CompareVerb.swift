@@ -7,10 +7,10 @@ import Postgres
 
 struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show in which settings runs differ, beside their metrics and evaluations.",
+    abstract: "Show the settings in which runs differ, with their metrics and evaluations.",
     discussion: """
-      A line for each setting that is not the same in all of them, then each metric's last value and \
-      each evaluation; * marks the best of a line.
+      Prints a line for each setting that differs, then the last value of each metric and each \
+      evaluation; * marks the best value of a line.
       Example: pra compare emoji emoji-clean --metric loss.rec
       """)
 
@@ -18,9 +18,9 @@ struct Compare: ParsableCommand {
     [String]
   @Option(
     name: .customLong("metric"),
-    help: "A series; several may be named. Without it the loss and its two main parts.")
+    help: "Name of a metric; may be repeated. By default the loss and its two main parts.")
   var metrics: [String] = []
-  @Flag(help: "Settings that are the same, too.") var all = false
+  @Flag(help: "Print the settings that are equal, too.") var all = false
   @OptionGroup var output: OutputOptions
 
   func validate() throws {

@@ -4,7 +4,7 @@ import ArgumentParser
 
 struct Completion: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print a script that teaches a shell to complete verbs and options.",
+    abstract: "Print a script that lets a shell complete verbs and options.",
     discussion: """
       bash: pra completion bash > /etc/bash_completion.d/pra
       zsh: pra completion zsh > a file _pra in a folder of $fpath
@@ -22,6 +22,17 @@ struct Completion: ParsableCommand {
       case .zsh: .zsh
       case .fish: .fish
       }
-    print(Pra.completionScript(for: known))
+    print(WithoutHelp.completionScript(for: known))
+  }
+}
+
+/// The root as scripts see it: the parser puts a `help` of its own into each.
+private struct WithoutHelp: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    var configuration = Pra.configuration
+    configuration.groupedSubcommands = configuration.groupedSubcommands.map {
+      CommandGroup(name: $0.name, subcommands: $0.subcommands.filter { $0 != Help.self })
+    }
+    return configuration
   }
 }

@@ -6,11 +6,11 @@ import Postgres
 struct DataSets: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data",
-    abstract: "List the data sets: images, classes, size, splits, fingerprint, where from.",
+    abstract: "List the data sets: images, classes, size, splits, fingerprint, source.",
     discussion: """
-      Each is what one ingest job has made of its source. Data sets of one fingerprint hold the same \
-      pixels and labels, whatever they were made from. What was skipped and why is in the job's output \
-      report.json and in its log (pra logs JOB).
+      Each data set is the result of one ingest job. Data sets with equal fingerprints hold equal pixels \
+      and labels, whatever they were made from. The job's output report.json and its log (pra logs JOB) \
+      say which images were skipped and why.
       Example: pra data
       """)
 

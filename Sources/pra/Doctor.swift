@@ -9,9 +9,10 @@ import RunStore
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
-      "Check programs, libraries, database, disk and processor; name the remedy of each fault.",
+      "Check programs, libraries, database, disk and processor; print a remedy for each fault.",
     discussion: """
-      Makes and starts the private database where there is none. Exits 1 if anything is at fault.
+      Creates and starts the private database if PRA_DATABASE_URL is not set. Exits with 1 if it finds a \
+      fault.
       Example: pra doctor
       """)
 

@@ -13,14 +13,14 @@ struct ExportTensorBoard: ParsableCommand {
     commandName: "tensorboard",
     abstract: "Write the metrics and evaluations of runs as event files of TensorBoard.",
     discussion: """
-      One folder a job below the given one, named after run, number and kind. What an attempt left \
-      behind when it was resumed is not in them.
+      Writes one folder per job below the given one, named after run, kind and job. A step that a resumed \
+      job repeated is written once.
       Example: pra export tensorboard emoji emoji-clean -o tensorboard
       """)
 
   @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
     [String]
-  @Option(name: .shortAndLong, help: "The folder to write into; made where it is missing.")
+  @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
   @Flag(help: "Print JSON.") var json = false
 
@@ -98,7 +98,7 @@ struct ExportNPZ: ParsableCommand {
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
   @Option(name: .shortAndLong, help: "The file to write.") var output: String
-  @Option(help: "Images of one sampling job alone.") var job: Int64?
+  @Option(help: "Number of a sampling job, for its images alone.") var job: Int64?
   @Flag(help: "Print JSON.") var json = false
 
   func run() throws {

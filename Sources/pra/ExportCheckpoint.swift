@@ -11,25 +11,26 @@ import TensorFiles
 struct ExportCheckpoint: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "checkpoint",
-    abstract: "Write a checkpoint, by default the newest, as its files or as one.",
+    abstract: "Write a checkpoint, by default the newest, as a folder or as one file.",
     discussion: """
-      Every file is checked against its SHA-256. A number names a run where there is one, else a job.
+      Every file is checked against its SHA-256. A number means the run of that number if there is one, \
+      else the job.
       An output that ends in .safetensors is one file: the weights under their names, averages as \
-      ema-<decay>.<name>, step and configuration as text in __metadata__. Key init of a run file \
-      begins with it; with --optimizer training goes on to the bit.
+      ema-<decay>.<name>, step and configuration as text in __metadata__. A run file with the key init \
+      starts from it; with --optimizer that training continues with the same bits.
       Example: pra export checkpoint emoji -o emoji.safetensors
       """)
 
   @Argument(
     help: ArgumentHelp("Number or name of a run, or number of a job.", valueName: "run-or-job"))
   var target: String?
-  @Option(help: "A training job, where the number is a run's as well.") var job: Int64?
-  @Option(help: "The checkpoint's step; without it the last.") var step: Int64?
+  @Option(help: "Number of a training job, if a run has that number, too.") var job: Int64?
+  @Option(help: "Step of the checkpoint; by default the last.") var step: Int64?
   @Option(
     name: .shortAndLong,
-    help: "A folder, made where it is missing, or a name that ends in .safetensors.")
+    help: "A folder, which is created, or a file whose name ends in .safetensors.")
   var output: String
-  @Flag(help: "Put the moments into the one file as well: optimizer.<name>.m and .v.")
+  @Flag(help: "Include the optimizer's moments, as optimizer.<name>.m and .v.")
   var optimizer = false
   @Flag(help: "Print JSON.") var json = false
 

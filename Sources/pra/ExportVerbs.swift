@@ -22,7 +22,7 @@ struct ExportImages: ParsableCommand {
     discussion: "Example: pra export images emoji -o images")
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
-  @Option(name: .shortAndLong, help: "The folder to write into; made where it is missing.")
+  @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
   @Flag(help: "Print JSON.") var json = false
 
@@ -66,7 +66,7 @@ struct ExportCSV: ParsableCommand {
     discussion: "Example: pra export csv emoji -o metrics.csv")
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
-  @Option(name: .shortAndLong, help: "The file to write; without it standard output.")
+  @Option(name: .shortAndLong, help: "The file to write; by default standard output.")
   var output: String?
 
   func run() throws {
@@ -88,7 +88,7 @@ struct ExportComparison: ParsableCommand {
     discussion: "Example: pra export comparison claims -o claims")
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
-  @Option(name: .shortAndLong, help: "The folder to write into; made where it is missing.")
+  @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
   @Flag(help: "Print JSON.") var json = false
 
@@ -109,11 +109,11 @@ struct ExportComparison: ParsableCommand {
 struct ExportOutputs: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "outputs",
-    abstract: "Write what a job has made, as a probe's figure or an evaluation's JSON.",
+    abstract: "Write the output files of a job, such as a probe's figure.",
     discussion: "Example: pra export outputs 12 -o probe")
 
   @Argument(help: "Number of the job.") var id: Int64
-  @Option(name: .shortAndLong, help: "The folder to write into; made where it is missing.")
+  @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
   @Flag(help: "Print JSON.") var json = false
 

@@ -12,12 +12,12 @@ struct Images: ParsableCommand {
     abstract: "Write a grid of drawn images: by number, class, step, weights, variant or run.",
     discussion: """
       --by class writes a row for each class. --by step and --by weights write a row for each sampling \
-      job, by the step of its weights or by their name (model, ema-0.999), and in every row the same \
-      numbers: what changes is the model. --by variant does so for every variant and seed of a run that \
-      compares them, --by run over several runs.
-      --neighbours writes what the run's last job of kind neighbours has drawn: the samples that are \
-      nearest to a training image, each with its number and distance, beside the training images nearest \
-      to it (pra enqueue neighbours --set data=JOB --set samples=[JOB,...]).
+      job, ordered by the step or the name of its weights (model, ema-0.999); all rows show the same image \
+      numbers, so that only the model differs. --by variant writes such rows for every variant and seed of \
+      a run that compares them, --by run for several runs.
+      --neighbours writes the picture of the run's last job of kind neighbours: the samples that are \
+      nearest to a training image, each with its number and distance, and beside each the training images \
+      nearest to it (pra enqueue neighbours --set data=JOB --set samples=[JOB,...]).
       Example: pra images emoji -o grid.png --by class --columns 12 --scale 2
       """)
 
@@ -28,19 +28,19 @@ struct Images: ParsableCommand {
   @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
     [String]
   @Option(name: .shortAndLong, help: "The PNG to write.") var output: String
-  @Option(help: "What a row has in common: number, class, step, weights, variant or run.")
+  @Option(help: "What the images of a row have in common.")
   var by: Order?
-  @Option(name: .customLong("class"), help: "The name of a class; several may be named.")
+  @Option(name: .customLong("class"), help: "Name of a class; may be repeated.")
   var classes: [String] = []
   @Option(
     name: .customLong("variant"),
-    help: "A variant of a run that compares several; more than one may be named.")
+    help: "Name of a variant of a run that compares them; may be repeated.")
   var variants: [String] = []
   @Option(help: "Images in a row.") var columns = 18
-  @Option(help: "At most so many images, by number; with --by, so many rows of them.")
+  @Option(help: "Number of images at most; with --by, number of rows at most.")
   var limit = 180
-  @Option(help: "Pixels a side that one pixel becomes.") var scale = 2
-  @Flag(help: "The nearest training images of samples.") var neighbours = false
+  @Option(help: "Factor by which images are enlarged, from 1 to 16.") var scale = 2
+  @Flag(help: "Show samples beside their nearest training images.") var neighbours = false
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {

@@ -9,14 +9,15 @@ import Postgres
 
 struct Limits: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "List limits and who holds them, or set one with --set.",
+    abstract: "List limits and the jobs that hold their slots, or set one with --set.",
     discussion: """
-      A job that was enqueued with --limit runs only while a slot of it is free.
+      A limit caps how many jobs run at once. A job that was enqueued with --limit NAME holds one of its \
+      slots while it runs.
       Example: pra limits --set licence=4
       """)
 
   @Option(
-    name: .customLong("set"), help: "How many jobs may run under a limit at once: name=slots.")
+    name: .customLong("set"), help: "A limit and its number of slots: name=slots.")
   var settings: [String] = []
   @OptionGroup var output: OutputOptions
 
@@ -38,12 +39,12 @@ struct Limits: ParsableCommand {
 
 struct Weight: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Set the part of the workers that a run or a user gets where several wait.",
+    abstract: "Set the share of the workers that a run or a user gets when several wait.",
     discussion: "Example: pra weight 3 --run emoji")
 
-  @Argument(help: "1 for the usual part, 2 for twice as much.") var weight: Double
+  @Argument(help: "1 for the usual share, 2 for twice as much.") var weight: Double
   @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
-  @Option(help: "A login instead.") var user: String?
+  @Option(help: "Name of a database login, instead of a run.") var user: String?
 
   func validate() throws {
     guard (runName == nil) != (user == nil) else {
@@ -69,9 +70,9 @@ struct Schedules: ParsableCommand {
     abstract: "List schedules, or remove, pause or resume one.",
     discussion: "Example: pra schedules --pause nightly")
 
-  @Option(help: "A schedule to remove.") var remove: String?
-  @Option(help: "A schedule that shall not fire.") var pause: String?
-  @Option(help: "A schedule that shall fire again, from its next time on.") var resume: String?
+  @Option(help: "Name of a schedule to remove.") var remove: String?
+  @Option(help: "Name of a schedule to pause.") var pause: String?
+  @Option(help: "Name of a paused schedule to resume, from its next time on.") var resume: String?
   @OptionGroup var output: OutputOptions
 
   func run() throws {
@@ -87,27 +88,27 @@ struct Schedules: ParsableCommand {
 
 struct Schedule: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Enqueue a job again and again at times of the calendar.",
+    abstract: "Enqueue a job repeatedly, at times like those of cron.",
     discussion: """
-      The line is minute, hour, day, month, weekday, as in crontab(5), or @hourly, @daily, @weekly, \
-      @monthly. Workers look at each beat. Prints the first time.
+      The times are minute, hour, day, month and weekday, as in crontab(5), or @hourly, @daily, @weekly or \
+      @monthly. Workers enqueue due jobs at their heartbeats. Prints the first time.
       Example: pra schedule nightly "30 2 * * mon-fri" ingest --run emoji --config in.yaml \
       --time-zone Europe/Berlin
       """)
 
-  @Argument(help: "Name of the schedule; an old one of that name is replaced.") var name: String
-  @Argument(help: "Five fields, quoted.") var cron: String
+  @Argument(help: "Name of the schedule; replaces a schedule of that name.") var name: String
+  @Argument(help: "Five fields in quotes, or an @ word.") var cron: String
   @Argument(help: "ingest, train, sample, evaluate or compare.") var kind: String
-  @Option(name: .customLong("run"), help: "Number or name of the run that gets the jobs.")
+  @Option(name: .customLong("run"), help: "Number or name of the run that the jobs belong to.")
   var runName: String
   @Option(help: "A YAML or JSON file with arguments.") var config: String?
   @Option(name: .customLong("set"), help: "One argument: dotted.key=value.") var settings:
     [String] = []
-  @Option(help: "On whose calendar.") var timeZone = "UTC"
-  @Option(help: "Of the times that passed unseen, make up for all, the last or none.")
+  @Option(help: "Time zone of the calendar.") var timeZone = "UTC"
+  @Option(help: "Which times that passed without a worker are made up for: all, last or none.")
   var catchUp = "last"
-  @Option(help: "The queue to stand in.") var queue = "default"
-  @Option(help: "Higher runs first.") var priority = 0
+  @Option(help: "Queue of the jobs.") var queue = "default"
+  @Option(help: "Jobs of a higher priority run first.") var priority = 0
 
   func validate() throws {
     guard CatchUp(rawValue: catchUp) != nil else {
@@ -132,12 +133,12 @@ struct Schedule: ParsableCommand {
 
 struct Drain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Let a worker give back its jobs and take no more.",
+    abstract: "Take a worker out of service: it gives its jobs back and claims no more.",
     discussion: "Example: pra drain 3")
 
   @Argument(help: "Number of the worker.") var worker: Int64
-  @Option(help: "Seconds after which what it has not given back is taken away.") var grace = 60.0
-  @Flag(help: "Undo it.") var undo = false
+  @Option(help: "Seconds after which jobs that it still has are taken from it.") var grace = 60.0
+  @Flag(help: "Put the worker back into service.") var undo = false
 
   func validate() throws {
     guard grace >= 0, grace < 1e9 else {

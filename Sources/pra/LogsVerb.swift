@@ -8,18 +8,19 @@ import RunStore
 
 struct Logs: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print what a job's stage has printed, or all stages of a run.",
+    abstract: "Print the log of a job, or with --run of all jobs of a run.",
     discussion: """
-      Of a run each line says whose it is: kind, job and attempt, worker.
+      With --run each line begins with its kind, job, attempt and worker.
       Example: pra logs 12 -f; pra logs --run emoji -f
       """)
 
   @Argument(help: "Number of the job.") var id: Int64?
-  @Option(name: .customLong("run"), help: "All attempts of a run, on whichever workers.")
+  @Option(
+    name: .customLong("run"), help: "Number or name of a run, for the log of all its attempts.")
   var runName: String?
-  @Flag(name: .shortAndLong, help: "Go on until the job has ended.") var follow = false
-  @Option(help: "The attempt; without it the latest.") var attempt: Int64?
-  @Flag(help: "Print a JSON object a line: job, attempt, ordinal, text.") var json = false
+  @Flag(name: .shortAndLong, help: "Print new lines until the job has ended.") var follow = false
+  @Option(help: "Number of the attempt; by default the latest.") var attempt: Int64?
+  @Flag(help: "Print one JSON object per line: job, attempt, ordinal, text.") var json = false
 
   func validate() throws {
     guard (id == nil) != (runName == nil) else {

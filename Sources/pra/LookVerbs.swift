@@ -10,7 +10,7 @@ struct Runs: ParsableCommand {
     abstract: "List runs, the newest first.",
     discussion: "Example: pra runs --limit 10")
 
-  @Option(help: "How many.") var limit = 50
+  @Option(help: "How many to list.") var limit = 50
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -29,9 +29,10 @@ struct Jobs: ParsableCommand {
     discussion: "Example: pra jobs --run emoji --state failed")
 
   @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
-  @Option(help: "A state; several may be named.") var state: [String] = []
-  @Option(help: "The parts of an array, which are left out otherwise.") var array: Int64?
-  @Option(help: "How many.") var limit = 100
+  @Option(help: "A state; may be repeated.") var state: [String] = []
+  @Option(help: "Number of an array, to list its parts, which are left out otherwise.") var array:
+    Int64?
+  @Option(help: "How many to list.") var limit = 100
   @OptionGroup var output: OutputOptions
 
   static let states = JobState.allCases.map(\.rawValue)
@@ -101,7 +102,7 @@ struct Workers: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List workers.", discussion: "Example: pra workers --all")
 
-  @Flag(help: "Those that have ended, too.") var all = false
+  @Flag(help: "List workers that have ended, too.") var all = false
   @OptionGroup var output: OutputOptions
 
   func run() throws {

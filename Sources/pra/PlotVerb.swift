@@ -10,21 +10,23 @@ struct Plot: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Draw metrics of runs over their steps, as SVG or PNG.",
     discussion: """
-      Of several runs every series is one curve each; without --metric their loss.
+      Several runs share one figure, with a curve for each run and metric.
       Example: pra plot emoji emoji-clean -o loss.svg --metric loss.flow --smooth 0.95 --log
       """)
 
   @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
     [String]
-  @Option(name: .shortAndLong, help: "A name that ends in .svg or .png.") var output = "loss.svg"
+  @Option(name: .shortAndLong, help: "The file to write; its name ends in .svg or .png.")
+  var output = "loss.svg"
   @Option(
     name: .customLong("metric"),
-    help: "A series; several may be named. Without it the loss and its two main parts.")
+    help: "Name of a metric; may be repeated. By default the loss and its two main parts.")
   var metrics: [String] = []
   @Option(
-    help: "Weight of what was before in a moving average, 0 to below 1; the values become faint.")
+    help:
+      "Weight of the past in a moving average, from 0 to below 1; raw values become faint.")
   var smooth = 0.0
-  @Flag(help: "A logarithmic vertical axis.") var log = false
+  @Flag(help: "Use a logarithmic vertical axis.") var log = false
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {

@@ -40,7 +40,7 @@ struct Pra: ParsableCommand {
           Images.self, Plot.self, Compare.self, Evaluations.self, Export.self, SQL.self,
         ]),
       CommandGroup(name: "Store", subcommands: [Store.self, GarbageCollection.self]),
-      CommandGroup(name: "Shell", subcommands: [Completion.self]),
+      CommandGroup(name: "Help", subcommands: [Help.self, Completion.self]),
     ])
 
   static func main() {

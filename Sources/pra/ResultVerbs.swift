@@ -11,8 +11,9 @@ struct Evaluations: ParsableCommand {
     discussion: """
       frechet.* are Frechet distances on fixed random features: they compare runs on one data set \
       with each other and are no FID. reconstruction.psnr is in decibels. fid, sfid, is, precision, \
-      recall and kid are of Inception features, each after whose definition it follows (adm, \
-      torch-fidelity); --json has the whole ruler of each.
+      recall and kid are computed from Inception features and named after the definition that they \
+      follow (fid.adm, fid.torch-fidelity); --json prints the ruler of each: images, labels, rounding, \
+      weights and reference.
       Example: pra evaluations emoji
       """)
 

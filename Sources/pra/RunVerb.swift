@@ -14,21 +14,22 @@ struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Enqueue a whole run from a YAML file: ingest, train, sample in shards, evaluate.",
     discussion: """
-      The file is checked as a whole, its data are stored under their SHA-256, and all jobs are \
-      enqueued in one transaction. Prints the run's number. A file with variants and seeds trains \
-      each variant with each seed and ends with a figure and a table (pra export comparison).
+      pra help keys lists the keys of the file. The file is checked as a whole, its data are stored, and \
+      all jobs are enqueued in one transaction. Prints the run's number. A file with variants and seeds \
+      trains each variant with each seed and ends with a figure and a table (pra export comparison).
       Example: pra run ops/demo.d/emoji.yaml --set training.total=200 --set sample.shards=8 --wait
       """)
 
   @Argument(help: "The run file.") var file: String
   @Option(
-    name: .customLong("set"), help: "dotted.key=value over the file; config. may be left out.")
+    name: .customLong("set"),
+    help: "A setting that replaces the file's: dotted.key=value; config. may be left out.")
   var settings: [String] = []
   @Flag(help: "Show progress until every job has ended; exit 1 if one failed.") var wait = false
-  @Flag(help: "Continue with a run of equal name, configuration and data if there is one.")
+  @Flag(help: "Use the run of equal name, configuration and data if there is one.")
   var reuse = false
-  @Option(help: "The queue of all its jobs.") var queue = "default"
-  @Option(help: "Higher runs first.") var priority = 0
+  @Option(help: "Queue of the jobs.") var queue = "default"
+  @Option(help: "Jobs of a higher priority run first.") var priority = 0
 
   func run() throws {
     let id = try enqueue()

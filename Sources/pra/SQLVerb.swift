@@ -8,14 +8,14 @@ import RunStore
 
 struct SQL: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "sql", abstract: "Query the views of schema pra, as pra_read.",
+    commandName: "sql", abstract: "Run one SQL query on the views of schema pra, read-only.",
     discussion: """
       The query is an argument or standard input. It can change nothing.
       Example: pra sql "select name, count(*) from pra.metrics group by name"
       """)
 
-  @Argument(help: "One query.") var query: String?
-  @Flag(help: "Comma-separated values with a header.") var csv = false
+  @Argument(help: "The query.") var query: String?
+  @Flag(help: "Print comma-separated values with a header.") var csv = false
   @OptionGroup var output: OutputOptions
 
   func validate() throws {

@@ -6,7 +6,7 @@ import Postgres
 
 struct Up: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Make, start and migrate the private database.",
+    abstract: "Create, start and migrate the private database.",
     discussion: "Example: PRA_HOME=/data/pra pra up")
 
   func run() throws {

@@ -8,7 +8,7 @@ import RunStore
 
 struct Store: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show where artifacts lie, or say where new large ones go.",
+    abstract: "Show where artifacts are stored, or set where new large ones go.",
     discussion: """
       A location is database, file:/folder that all machines share, or \
       s3://bucket/prefix?endpoint=https://host&region=name. Old artifacts stay where they are. Workers \
@@ -17,7 +17,7 @@ struct Store: ParsableCommand {
       Example: pra store file:/srv/pra-artifacts
       """)
 
-  @Argument(help: "The place for new artifacts above 1 MiB.") var location: String?
+  @Argument(help: "Where new artifacts above 1 MiB are stored.") var location: String?
   @OptionGroup var output: OutputOptions
 
   func run() throws {
@@ -38,24 +38,26 @@ struct GarbageCollection: ParsableCommand {
     commandName: "gc",
     abstract: "Drop checkpoints by rule, and delete artifacts that nothing refers to.",
     discussion: """
-      Without a --keep option no checkpoint is dropped. The newest of each job always stays, since a job \
-      goes on from it. A checkpoint is as good as the mean of the series since the one before it. \
-      Artifacts go when nothing has referred to them for the grace period.
+      Without a --keep option no checkpoint is dropped. The newest of each job always stays, since the \
+      job resumes from it. --keep-best ranks a checkpoint by the mean of the metric since the checkpoint \
+      before it. Artifacts are deleted when nothing has referred to them for the grace period.
       Example: pra gc emoji --keep-last 2 --keep-best 1 --by loss.rec --keep-every 1000 --dry-run
       """)
 
   @Argument(
-    help: ArgumentHelp("Runs whose checkpoints are looked at; without it all.", valueName: "run"))
+    help: ArgumentHelp(
+      "Numbers or names of runs whose checkpoints the rules apply to; by default all.",
+      valueName: "run"))
   var runNames: [String] = []
-  @Option(help: "The last so many checkpoints of each job.") var keepLast: Int64?
-  @Option(help: "The best so many, by the series --by.") var keepBest: Int64?
-  @Option(help: "The series that says which is best.") var by = "loss"
-  @Option(help: "Those of every so many steps.") var keepEvery: Int64?
-  @Option(help: "Hours without a reference after which an artifact goes.") var grace = 24.0
-  @Option(help: "Metric points of months before this date go, too: 2026-01-01.")
+  @Option(help: "Number of newest checkpoints of each job to keep.") var keepLast: Int64?
+  @Option(help: "Number of best checkpoints of each job to keep.") var keepBest: Int64?
+  @Option(help: "The metric that says which checkpoint is best.") var by = "loss"
+  @Option(help: "Keep checkpoints whose step is a multiple of this.") var keepEvery: Int64?
+  @Option(help: "Hours without a reference after which an artifact is deleted.") var grace = 24.0
+  @Option(help: "Delete metric points of months before this date, as in 2026-01-01.")
   var dropMetricsBefore: String?
-  @Option(help: "Events of months before this date go, too.") var dropEventsBefore: String?
-  @Flag(help: "Only say what would be dropped.") var dryRun = false
+  @Option(help: "Delete events of months before this date.") var dropEventsBefore: String?
+  @Flag(help: "Only print what would be deleted.") var dryRun = false
   @Flag(help: "Print JSON.") var json = false
 
   private var hasRule: Bool { keepLast != nil || keepBest != nil || keepEvery != nil }

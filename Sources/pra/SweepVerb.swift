@@ -6,20 +6,21 @@ import JobQueue
 
 struct Sweep: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Enqueue a run for each combination of settings with several values.",
+    abstract: "Enqueue a run for each combination of values of several settings.",
     discussion: """
-      Values are separated by commas outside brackets; a setting with one value is that of all runs. \
-      All combinations are checked before the first is enqueued. Runs are named after what differs. \
-      Prints a run's number and name a line.
+      Commas outside brackets separate values; a setting with one value holds for all runs. All \
+      combinations are checked before the first run is enqueued. Runs are named after the settings that \
+      differ. Prints the number and the name of each run.
       Example: pra sweep run.yaml --set training.lr=1e-4,3e-4 --set seed=0,1,2
       """)
 
   @Argument(help: "The run file.") var file: String
-  @Option(name: .customLong("set"), help: "dotted.key=value,value...") var settings: [String] = []
-  @Flag(help: "Continue with runs of equal name, configuration and data where there are some.")
+  @Option(name: .customLong("set"), help: "A setting and its values: dotted.key=value,value...")
+  var settings: [String] = []
+  @Flag(help: "Use runs of equal name, configuration and data where there are some.")
   var reuse = false
-  @Option(help: "The queue of all jobs.") var queue = "default"
-  @Option(help: "Higher runs first.") var priority = 0
+  @Option(help: "Queue of the jobs.") var queue = "default"
+  @Option(help: "Jobs of a higher priority run first.") var priority = 0
   @Option(help: "Refuse more runs than this.") var most = 1000
 
   func run() throws {

@@ -10,13 +10,13 @@ struct Watch: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show the progress of runs until all their jobs have ended; exit 1 if one failed.",
     discussion: """
-      Without a name: every run that is at work or waits.
+      Without a name it shows every run that has unfinished jobs.
       Example: pra watch emoji emoji-clean
       """)
 
   @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
     [String] = []
-  @Flag(help: "Print a JSON object a line, one for every change of a job.") var json = false
+  @Flag(help: "Print one JSON object per line, for every change of a job.") var json = false
 
   func run() throws {
     let connection = try Database.connect(.read)

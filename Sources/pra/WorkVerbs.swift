@@ -15,10 +15,11 @@ enum JobKindName {
 
 struct Enqueue: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Enqueue one job; prints its number.",
+    abstract: "Enqueue one job, and print its number.",
     discussion: """
-      Arguments are the keys of workers/<kind>/contract.json. What is left out has its default; \
-      sampling takes that of the train job. Jobs named by the arguments are waited for.
+      docs/keys.md lists the arguments of each kind. An argument that is left out has its default; a \
+      sample job's keys of sampling default to those of its train job. The job waits for all jobs that \
+      its arguments name.
       Example: pra enqueue sample --set train=13 --set count=50000 --array 0-49999%8 --pack 500
       Example: pra enqueue train --run emoji --set data=12 --set config.preset=nano
       Example: pra enqueue features --file archive=samples.npz --file weights=inception.pth \
@@ -41,17 +42,19 @@ struct Enqueue: ParsableCommand {
   @Option(
     name: .customLong("run"),
     help:
-      "Number or name of the run; without it that of the first job that is waited for, else a new one."
+      "Number or name of the run; by default that of the first job that it waits for, else a new one."
   )
   var runName: String?
-  @Option(help: "A job that must succeed first.") var after: [Int64] = []
-  @Option(help: "Higher runs first.") var priority = 0
-  @Option(name: .customLong("require"), help: "What a worker's labels must satisfy: vram_gib>=40.")
+  @Option(help: "Number of a job that must succeed first; may be repeated.") var after: [Int64] = []
+  @Option(help: "Jobs of a higher priority run first.") var priority = 0
+  @Option(
+    name: .customLong("require"), help: "A condition on the worker's labels, as in vram_gib>=40.")
   var requirements: [String] = []
   @Option(help: "Idempotency key: the same key gives the same job.") var key: String?
-  @Option(help: "The queue to stand in.") var queue = "default"
+  @Option(help: "Queue of the job.") var queue = "default"
   @Option(help: "Seconds to wait before it may run.") var delay = 0.0
-  @Option(name: .customLong("limit"), help: "A limit of which it takes a slot; see pra limits.")
+  @Option(
+    name: .customLong("limit"), help: "A limit of which the job holds a slot; see pra limits.")
   var limits: [String] = []
   @Option(help: "Seconds that one attempt may take.") var timeLimit: Double?
   @Option(help: "Seconds from now by which it must have ended.") var deadline: Double?
@@ -157,24 +160,32 @@ struct Worker: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Claim and run jobs until told to stop.",
     discussion: """
-      SIGTERM drains: running stages write a checkpoint and are given back. A second one ends at once.
+      On SIGTERM the worker drains: running stages write a checkpoint, their jobs are given back, and the \
+      worker ends. A second SIGTERM ends it at once.
       Example: pra worker --label host=a7 --label vram_gib=80 --slots 2 --threads 8
       """)
 
-  @Option(name: .customLong("queue"), help: "A queue to serve; several may be named.")
+  @Option(
+    name: .customLong("queue"),
+    help: "A queue to serve; may be repeated. By default the queue default.")
   var queues: [String] = []
-  @Option(name: .customLong("kind"), help: "A kind to run; without it every kind.")
+  @Option(
+    name: .customLong("kind"),
+    help: "A kind of jobs to run; may be repeated. By default every kind.")
   var kinds: [String] = []
-  @Option(name: .customLong("label"), help: "key=value that requirements are compared with.")
+  @Option(
+    name: .customLong("label"),
+    help: "A label, key=value, that jobs' requirements are compared with.")
   var labels: [String] = []
-  @Option(help: "Jobs at once.") var slots = 1
-  @Option(help: "Threads for each job; without it the processor's shared by the slots.")
+  @Option(help: "Jobs that run at the same time.") var slots = 1
+  @Option(help: "Threads of each job; by default the processor's threads divided by the slots.")
   var threads: Int?
-  @Option(help: "Seconds of silence after which others take the jobs over.") var lease = 30.0
+  @Option(help: "Seconds without a heartbeat after which other workers take the jobs over.")
+  var lease = 30.0
   @Option(help: "Seconds between heartbeats.") var beat = 10.0
-  @Option(help: "Seconds that stages have to end on SIGTERM.") var drain = 60.0
-  @Option(help: "As operators see it; without it host and process number.") var name: String?
-  @Flag(help: "End when nothing is ready or running for this worker.") var untilIdle = false
+  @Option(help: "Seconds that stages have to end after SIGTERM.") var drain = 60.0
+  @Option(help: "The worker's name; by default host and process number.") var name: String?
+  @Flag(help: "End when no job is ready or running for this worker.") var untilIdle = false
 
   func validate() throws {
     guard slots > 0, threads ?? 1 > 0 else {

@@ -13,27 +13,91 @@ import Testing
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",
     "completion",
-    "sweep", "schedule", "limits", "schedules", "drain", "weight", "data",
+    "sweep", "schedule", "limits", "schedules", "drain", "weight", "data", "help",
   ]
 
   @Test(arguments: verbs)
   func helpIsFrozen(_ verb: String) throws {
+    try withFolder { folder in
+      let outcome = try Outcome(
+        verb.split(separator: " ").map(String.init) + ["--help"], environment: ["COLUMNS": "80"],
+        in: folder)
+      #expect(outcome.status == 0 && outcome.errors.isEmpty)
+      if !verb.isEmpty { #expect(outcome.output.contains("Example: ")) }
+
+      let name = verb.isEmpty ? "pra" : verb.replacing(" ", with: "-")
+      let golden = "\(Repository.root)/Tests/Golden/help/\(name).txt"
+      if ProcessInfo.processInfo.environment["PRA_UPDATE_GOLDEN"] == "1" {
+        try outcome.output.write(toFile: golden, atomically: true, encoding: .utf8)
+      }
+      #expect(outcome.output == (try String(contentsOfFile: golden, encoding: .utf8)))
+    }
+  }
+
+  @Test(arguments: [
+    [], ["run"], ["export", "csv"], ["help"], ["limits"],
+  ])
+  func helpOnAVerbIsTheVerbsHelp(_ words: [String]) throws {
+    try withFolder { folder in
+      let help = try Outcome(["help"] + words, environment: ["COLUMNS": "80"], in: folder)
+      let same = try Outcome(words + ["--help"], environment: ["COLUMNS": "80"], in: folder)
+      #expect(help.status == 0 && help.errors.isEmpty && help.output == same.output)
+      #expect(help.output.contains("USAGE: pra \(words.joined(separator: " "))"))
+    }
+  }
+
+  @Test func keysArePrintedWithTypeDefaultAndMeaning() throws {
+    try withFolder { folder in
+      let keys = try Outcome(["help", "keys", "sampling"], environment: [:], in: folder)
+      #expect(keys.status == 0 && keys.errors.isEmpty)
+      #expect(
+        keys.output.contains(
+          """
+          sampling.steps  integer from 1 to 4095; default 25 (100 in pra-s, pra-b, pra-l)
+              Steps of the integrator for each patch.
+
+          """))
+      let names = keys.output.matches(of: /(?m)^(\S+)/).map { String($0.1) }
+      #expect(
+        names == [
+          "sampling", "sampling.method", "sampling.steps", "sampling.guidance", "sampling.scale",
+          "sampling.labels", "sampling.rounding", "sampling.weights", "sampling.seed",
+        ])
+      let json = try Outcome(["help", "keys", "--json"], environment: [:], in: folder)
+      let all = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [Any]
+      #expect(all?.count ?? 0 > 90)
+    }
+  }
+
+  @Test(arguments: [
+    (["keys", "samplng"], "error: samplng: unknown key; did you mean 'sampling'?"),
+    (["keys", "lr"], "error: lr: unknown key; did you mean 'training.lr'?"),
+    (["keys", "a", "b"], "error: help keys: expected one name, as in pra help keys sampling"),
+    (["rnu"], "error: help rnu: there is no verb 'rnu'; did you mean 'run'?"),
+    (["run", "--json"], "error: --json: has no effect without keys, as in pra help keys --json"),
+  ])
+  func badTopicsEndWithTwo(_ words: [String], _ message: String) throws {
+    try withFolder { folder in
+      let outcome = try Outcome(["help"] + words, environment: [:], in: folder)
+      #expect(outcome.status == 2 && outcome.output.isEmpty)
+      #expect(outcome.errors == message + "\n")
+    }
+  }
+
+  /// The parser adds a `help` to scripts, which must not be there twice.
+  @Test(arguments: ["bash", "zsh"]) func completionHasOneHelp(_ shell: String) throws {
+    try withFolder { folder in
+      let script = try Outcome(["completion", shell], environment: [:], in: folder)
+      #expect(script.output.matches(of: /(?m)^_pra_help\(\)/).count == 1)
+    }
+  }
+
+  private func withFolder(_ body: (String) throws -> Void) throws {
     let folder = FileManager.default.temporaryDirectory
       .appending(path: "pra-help-\(UUID().uuidString)").path(percentEncoded: false)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let outcome = try Outcome(
-      verb.split(separator: " ").map(String.init) + ["--help"], environment: ["COLUMNS": "80"],
-      in: folder)
-    #expect(outcome.status == 0 && outcome.errors.isEmpty)
-    if !verb.isEmpty { #expect(outcome.output.contains("Example: ")) }
-
-    let name = verb.isEmpty ? "pra" : verb.replacing(" ", with: "-")
-    let golden = "\(Repository.root)/Tests/Golden/help/\(name).txt"
-    if ProcessInfo.processInfo.environment["PRA_UPDATE_GOLDEN"] == "1" {
-      try outcome.output.write(toFile: golden, atomically: true, encoding: .utf8)
-    }
-    #expect(outcome.output == (try String(contentsOfFile: golden, encoding: .utf8)))
+    try body(folder)
   }
 
   /// A verb without a golden file would escape the test above.

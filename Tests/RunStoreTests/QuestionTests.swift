@@ -1,5 +1,4 @@
-// The questions of migrations/README.md: each has an answer on a database in which all of it has
-// happened.
+// The questions of docs/analyst.md: each has an answer in a world where all of it has happened.
 
 import DatabaseTesting
 import Foundation
@@ -14,7 +13,7 @@ struct Question: Sendable, CustomTestStringConvertible {
 
   static let all: [Question] = {
     let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appending(path: "migrations/README.md")
+      .deletingLastPathComponent().appending(path: "docs/analyst.md")
     let text = (try? String(contentsOf: path, encoding: .utf8)) ?? ""
     return text.split(separator: "\n### ").dropFirst().compactMap { part in
       guard let title = part.split(separator: "\n").first,
@@ -35,6 +34,18 @@ struct Question: Sendable, CustomTestStringConvertible {
     for (number, question) in Question.all.enumerated() {
       #expect(question.title.hasPrefix("\(number + 1). ") && question.title.hasSuffix("?"))
     }
+  }
+
+  @Test func thePageNamesEveryView() throws {
+    let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "docs/analyst.md")
+    let named = try String(contentsOf: path, encoding: .utf8)
+      .matches(of: /(?m)^\| `pra\.([a-z_]+)` \|/).map { String($0.1) }
+    let reader = try Self.world.get().connect(.read)
+    let views = try reader.query(
+      "select viewname::text as name from pg_views where schemaname = 'pra' order by 1"
+    ).map { try $0.string("name") }
+    #expect(named.sorted() == views)
   }
 
   @Test(arguments: Question.all) func aQuestionHasAnAnswer(question: Question) throws {

@@ -9,9 +9,9 @@ package struct ConfigurationError: Error, CustomStringConvertible, Equatable {
 
 /// The known word closest to an unknown one, or nil if none is close.
 ///
-/// Distance of Levenshtein 1966; close means that at most a third of the letters, or two, are
-/// changed.
-func nearest(to word: String, among known: [String]) -> String? {
+/// Distance of Levenshtein 1966; close means at most a third of the letters changed, and two at
+/// least are allowed.
+package func nearest(to word: String, among known: [String]) -> String? {
   let ranked = known.map { (distance: editDistance(word, $0), word: $0) }
   guard let best = ranked.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else {
     return nil

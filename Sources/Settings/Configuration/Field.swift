@@ -1,4 +1,5 @@
-// One table per section gives its keys, types and ranges; both reading and writing follow it.
+// One table per section says its keys, types, ranges and meanings; reading, writing and the table of
+// keys (Key.swift) follow it.
 
 import Files
 
@@ -7,18 +8,94 @@ package protocol Section: Sendable, Equatable {
   static var fields: [Field<Self>] { get }
   /// Keys that model.md section 10 does not name: stored configurations may lack them.
   static var additions: Set<String> { get }
+  /// The paper, page or program that defines the keys, where a key does not name its own.
+  static var source: String? { get }
 }
 
 extension Section {
   package static var additions: Set<String> { [] }
+  package static var source: String? { nil }
 }
 
 /// One key of a section.
 package struct Field<Root> {
   let key: String
+  let values: Values
+  /// One sentence for the table of keys. Empty in sections that people do not write, as the arguments
+  /// of jobs; a test refuses an empty one in run files and configurations.
+  let meaning: String
+  private(set) var unit: String?
+  private(set) var source: String?
+  private(set) var isRequired = false
   let assign: (inout Root, SettingValue, _ path: String, _ complete: Bool) throws -> Void
   /// The key's value as JSON.
   let json: (Root) -> String
+  /// The table of the keys below, where this one is a section's.
+  private(set) var inner: ((_ path: String, _ defaults: [Defaults<Root>]) -> [Key])?
+  /// The source that the section below names for its keys.
+  private(set) var innerSource: String?
+
+  init(
+    _ key: String, _ values: Values, _ meaning: String,
+    assign: @escaping (inout Root, SettingValue, _ path: String, _ complete: Bool) throws -> Void,
+    json: @escaping (Root) -> String
+  ) {
+    (self.key, self.values, self.meaning, self.assign, self.json) =
+      (key, values, meaning, assign, json)
+  }
+}
+
+/// How a key is described further, as in `.integer("size", \.size, 1...4096, "...").unit("pixels")`.
+extension Field {
+  package func unit(_ unit: String) -> Field {
+    var field = self
+    field.unit = unit
+    return field
+  }
+
+  package func source(_ source: String) -> Field {
+    var field = self
+    field.source = source
+    return field
+  }
+
+  /// Marks a key that has no default. The section's own check refuses a mapping without it.
+  package func required() -> Field {
+    var field = self
+    field.isRequired = true
+    return field
+  }
+
+  /// The entries of the table for this key and those below it.
+  func keys(at path: String, _ defaults: [Defaults<Root>], source: String?) -> [Key] {
+    var own = Key(
+      name: path.isEmpty ? key : "\(path).\(key)", values: values, meaning: meaning, unit: unit,
+      source: self.source ?? innerSource ?? source)
+    guard let inner else {
+      own.isRequired = isRequired
+      if !isRequired { own.setDefaults(defaults.map { ($0.preset, json($0.root)) }) }
+      return [own]
+    }
+    own.isSection = true
+    return [own] + inner(own.name, defaults)
+  }
+}
+
+extension Field where Root: Section {
+  package static func section<S: Section>(
+    _ key: String, _ path: WritableKeyPath<Root, S>, _ meaning: String = ""
+  ) -> Field {
+    var field = Field(key, .section, meaning) {
+      try $0[keyPath: path].apply($1, at: $2, complete: $3)
+    } json: {
+      $0[keyPath: path].json
+    }
+    field.innerSource = S.source
+    field.inner = { name, defaults in
+      S.keys(at: name, defaults.map { Defaults(preset: $0.preset, root: $0.root[keyPath: path]) })
+    }
+    return field
+  }
 }
 
 extension Section {
@@ -59,173 +136,12 @@ extension Section {
   }
 }
 
-extension Field where Root: Section {
-  package static func section<S: Section>(_ key: String, _ path: WritableKeyPath<Root, S>) -> Field
-  {
-    Field(key: key) {
-      try $0[keyPath: path].apply($1, at: $2, complete: $3)
-    } json: {
-      $0[keyPath: path].json
-    }
-  }
-
-  package static func integer(
-    _ key: String, _ path: WritableKeyPath<Root, Int>, _ range: ClosedRange<Int>
-  ) -> Field {
-    Field(key: key) { root, value, at, _ in
-      root[keyPath: path] = try integerValue(value, range, at)
-    } json: {
-      String($0[keyPath: path])
-    }
-  }
-
-  package static func optionalInteger(
-    _ key: String, _ path: WritableKeyPath<Root, Int?>, _ range: ClosedRange<Int>
-  ) -> Field {
-    Field(key: key) { root, value, at, _ in
-      root[keyPath: path] = value == .null ? nil : try integerValue(value, range, at)
-    } json: {
-      $0[keyPath: path].map(String.init) ?? "null"
-    }
-  }
-
-  package static func integers(
-    _ key: String, _ path: WritableKeyPath<Root, [Int]>, _ range: ClosedRange<Int>
-  ) -> Field {
-    Field(key: key) { root, value, at, _ in
-      guard case .list(let values) = value else {
-        throw ConfigurationError(
-          "\(at): found \(value.description), expected a list of integers in brackets")
-      }
-      root[keyPath: path] = try values.enumerated().map {
-        try integerValue($1, range, "\(at)[\($0)]")
-      }
-    } json: {
-      "[" + $0[keyPath: path].map(String.init).joined(separator: ",") + "]"
-    }
-  }
-
-  package static func seed(_ key: String, _ path: WritableKeyPath<Root, UInt64>) -> Field {
-    Field(key: key) { root, value, at, _ in
-      guard case .integer(let text) = value, let seed = UInt64(text) else {
-        throw ConfigurationError(
-          "\(at): found \(value.description), expected an integer from 0 to \(UInt64.max)")
-      }
-      root[keyPath: path] = seed
-    } json: {
-      String($0[keyPath: path])
-    }
-  }
-
-  package static func number(
-    _ key: String, _ path: WritableKeyPath<Root, Double>, _ range: Bounds
-  ) -> Field {
-    Field(key: key) { root, value, at, _ in
-      root[keyPath: path] = try numberValue(value, range, at)
-    } json: {
-      $0[keyPath: path].description
-    }
-  }
-
-  package static func optionalNumber(
-    _ key: String, _ path: WritableKeyPath<Root, Double?>, _ range: Bounds
-  ) -> Field {
-    Field(key: key) { root, value, at, _ in
-      root[keyPath: path] = value == .null ? nil : try numberValue(value, range, at)
-    } json: {
-      $0[keyPath: path]?.description ?? "null"
-    }
-  }
-
-  package static func numbers(
-    _ key: String, _ path: WritableKeyPath<Root, [Double]>, _ range: Bounds, count: Int? = nil
-  ) -> Field {
-    Field(key: key) { root, value, at, _ in
-      root[keyPath: path] = try numberList(value, range, count: count, at)
-    } json: {
-      "[" + $0[keyPath: path].map(\.description).joined(separator: ",") + "]"
-    }
-  }
-
-  package static func optionalNumbers(
-    _ key: String, _ path: WritableKeyPath<Root, [Double]?>, _ range: Bounds, count: Int
-  ) -> Field {
-    Field(key: key) { root, value, at, _ in
-      root[keyPath: path] = value == .null ? nil : try numberList(value, range, count: count, at)
-    } json: {
-      $0[keyPath: path].map { "[" + $0.map(\.description).joined(separator: ",") + "]" } ?? "null"
-    }
-  }
-
-  package static func flag(_ key: String, _ path: WritableKeyPath<Root, Bool>) -> Field {
-    Field(key: key) { root, value, at, _ in
-      guard case .boolean(let flag) = value else {
-        throw ConfigurationError("\(at): found \(value.description), expected true or false")
-      }
-      root[keyPath: path] = flag
-    } json: {
-      String($0[keyPath: path])
-    }
-  }
-
-  package static func choice<E: RawRepresentable & CaseIterable>(
-    _ key: String, _ path: WritableKeyPath<Root, E>
-  ) -> Field where E.RawValue == String {
-    Field(key: key) { root, value, at, _ in
-      guard case .string(let text) = value, let choice = E(rawValue: text) else {
-        let known = E.allCases.map(\.rawValue)
-        var message =
-          "\(at): found \(value.description), expected one of \(known.joined(separator: ", "))"
-        if case .string(let text) = value, let near = nearest(to: text, among: known) {
-          message += "; did you mean '\(near)'?"
-        }
-        throw ConfigurationError(message)
-      }
-      root[keyPath: path] = choice
-    } json: {
-      JSONText.string($0[keyPath: path].rawValue)
-    }
-  }
-
-  package static func text(_ key: String, _ path: WritableKeyPath<Root, String>) -> Field {
-    Field(key: key) { root, value, at, _ in
-      root[keyPath: path] = try textValue(value, at)
-    } json: {
-      JSONText.string($0[keyPath: path])
-    }
-  }
-
-  /// A text, or null for an empty one.
-  package static func optionalText(
-    _ key: String, _ path: WritableKeyPath<Root, String>
-  ) -> Field {
-    Field(key: key) { root, value, at, _ in
-      root[keyPath: path] = value == .null ? "" : try textValue(value, at)
-    } json: {
-      $0[keyPath: path].isEmpty ? "null" : JSONText.string($0[keyPath: path])
-    }
-  }
-
-  /// A text, or null for none.
-  package static func optionalText(_ key: String, _ path: WritableKeyPath<Root, String?>) -> Field {
-    Field(key: key) { root, value, at, _ in
-      root[keyPath: path] = value == .null ? nil : try textValue(value, at)
-    } json: {
-      $0[keyPath: path].map(JSONText.string) ?? "null"
-    }
-  }
-
-  /// One text, a list of them, or null for none.
-  package static func texts(_ key: String, _ path: WritableKeyPath<Root, [String]>) -> Field {
-    Field(key: key) { root, value, at, _ in
-      switch value {
-      case .null: root[keyPath: path] = []
-      case .list(let values): root[keyPath: path] = try values.map { try textValue($0, at) }
-      default: root[keyPath: path] = [try textValue(value, at)]
-      }
-    } json: {
-      let texts = $0[keyPath: path]
-      return texts.isEmpty ? "null" : "[" + texts.map(JSONText.string).joined(separator: ",") + "]"
-    }
+extension Section {
+  /// The entries of the table for all keys of the section.
+  /// - Parameters:
+  ///   - path: the section's own key, or empty
+  ///   - defaults: the section as it is where nothing is given
+  static func keys(at path: String, _ defaults: [Defaults<Self>]) -> [Key] {
+    fields.flatMap { $0.keys(at: path, defaults, source: source) }
   }
 }

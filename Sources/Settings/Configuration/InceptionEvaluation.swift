@@ -2,20 +2,29 @@
 
 /// Evaluation by Inception features, by the usual conventions for generated images.
 package struct InceptionEvaluation: Section {
-  /// The file of the network's weights, as written in the run file and relative to its folder.
   package var inception = ""
-  /// `data`, the run's own data set, or the path of an npz with statistics, images, or both.
   package var reference = "data"
   package var conventions = Conventions.all
-  /// Number of jobs that compute features in parallel, of the drawn images and of the reference's.
   package var shards = 1
 
   package init() {}
 
   package static var fields: [Field<Self>] {
     [
-      .text("inception", \.inception), .text("reference", \.reference),
-      .texts("conventions", \.conventions), .integer("shards", \.shards, 1...10_000),
+      .text(
+        "inception", \.inception,
+        "File with the weights of Inception-v3 in its FID form, relative to the run file."
+      ).required(),
+      .text(
+        "reference", \.reference,
+        "Images that the drawn ones are compared with: `data` for the run's own data set, or an npz "
+          + "with `mu` and `sigma`, images `arr_0`, or both."),
+      .texts(
+        "conventions", \.conventions,
+        "Whose definitions the figures follow: `adm`, `torch-fidelity`, or both."),
+      .integer(
+        "shards", \.shards, 1...10_000,
+        "Number of jobs that compute features side by side, of each of the two sets of images."),
     ]
   }
 

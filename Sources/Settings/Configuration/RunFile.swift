@@ -20,34 +20,45 @@ package struct RunFile: Sendable, Equatable {
 
   /// The images to ingest.
   package struct DataSource: Section {
-    /// A tar, a zip, a folder of images or of archives, or archives as in `train-{000..127}.tar`.
-    /// Relative to the run file's folder unless it begins with `/`.
     package var source = ""
-    /// Folder of the source to which ingest is limited.
     package var folder: String?
-    /// The images that are held out.
     package var validation = Validation()
-    /// Number of broken images that ingest may leave out.
     package var skipLimit = 0
 
     package static var fields: [Field<Self>] {
       [
-        .text("source", \.source), .optionalText("folder", \.folder),
-        .section("validation", \.validation),
-        .integer("skip_limit", \.skipLimit, 0...1_000_000_000),
+        .text(
+          "source", \.source,
+          "Path, relative to the run file: a tar, a zip, a folder of images or of archives, or "
+            + "archives by number as in `train-{000..127}.tar`."
+        ).required(),
+        .optionalText("folder", \.folder, "Folder of the source that is read; null for all of it."),
+        .section(
+          "validation", \.validation,
+          "Images that are held out of training: by one of these keys, or none."),
+        .integer(
+          "skip_limit", \.skipLimit, 0...1_000_000_000,
+          "Broken images that may be left out; with one more, or at 0 with the first, ingest fails."
+        ).unit("images"),
       ]
     }
   }
 
   /// Key `init`: trained weights in a file (Training, CheckpointArchive).
   package struct Start: Section {
-    /// Relative to the run file's folder unless it begins with `/`.
     package var file = ""
-    /// Whether training begins at step 0 with the file's weights instead of continuing at its step.
     package var restart = false
 
     package static var fields: [Field<Self>] {
-      [.text("file", \.file), .flag("restart", \.restart)]
+      [
+        .text(
+          "file", \.file,
+          "A .safetensors file of `pra export checkpoint`, relative to the run file."
+        ).required(),
+        .flag(
+          "restart", \.restart,
+          "Whether training begins at step 0 with the file's weights, or goes on at its step."),
+      ]
     }
   }
 
@@ -58,7 +69,11 @@ package struct RunFile: Sendable, Equatable {
 
     package static var fields: [Field<Self>] {
       [
-        .integer("count", \.count, 1...1_000_000_000), .integer("shards", \.shards, 1...10_000),
+        .integer("count", \.count, 1...1_000_000_000, "How many images are drawn.")
+          .unit("images").required(),
+        .integer(
+          "shards", \.shards, 1...10_000,
+          "Number of jobs that share the images; at most `sample.count`."),
       ]
     }
 
@@ -118,16 +133,6 @@ package struct RunFile: Sendable, Equatable {
     }
   }
 
-  private static let keys = [
-    "name", "data", "init", "config", "variants", "seeds", "sample", "evaluate",
-  ]
-
-  /// Keys that an option can only replace as a whole.
-  private static let plainKeys = ["name", "evaluate", "variants", "seeds"]
-
-  /// Keys of which an option may replace parts.
-  private static let sectionKeys = ["data", "init", "sample", "evaluate"]
-
   private init(
     _ value: SettingValue, _ overrides: [Override],
     _ stored: (String) throws -> ModelConfiguration?
@@ -135,13 +140,13 @@ package struct RunFile: Sendable, Equatable {
     guard case .mapping(let entries) = value else {
       throw ConfigurationError(
         "found \(value.description), expected a mapping with keys among "
-          + Self.keys.joined(separator: ", "))
+          + Self.names.joined(separator: ", "))
     }
-    for entry in entries where !Self.keys.contains(entry.key) {
+    for entry in entries where !Self.names.contains(entry.key) {
       if ModelConfiguration.fields.contains(where: { $0.key == entry.key }) {
         throw ConfigurationError("\(entry.key): unknown key; did you mean 'config.\(entry.key)'?")
       }
-      throw unknown(entry.key, at: entry.key, known: Self.keys)
+      throw unknown(entry.key, at: entry.key, known: Self.names)
     }
     var given = Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })
     var settings: [Override] = []
@@ -150,10 +155,10 @@ package struct RunFile: Sendable, Equatable {
       switch option.path[0] {
       case "config" where option.path.count > 1:
         settings.append(Override(path: Array(option.path.dropFirst()), value: option.value))
-      case _ where option.path.count == 1 && Self.plainKeys.contains(option.path[0]):
+      case _ where option.path.count == 1 && Self.plainNames.contains(option.path[0]):
         given[option.path[0]] = option.value
-      case _ where Self.sectionKeys.contains(option.path[0]): sections.append(option)
-      case _ where option.path[0] == "config" || Self.plainKeys.contains(option.path[0]):
+      case _ where Self.sectionNames.contains(option.path[0]): sections.append(option)
+      case _ where Self.names.contains(option.path[0]):
         throw ConfigurationError("--set \(option.path.joined(separator: ".")): is no key of a run")
       default: settings.append(option)
       }

@@ -27,18 +27,23 @@ package struct Bounds {
     (openBelow ? x > lower : x >= lower) && (openAbove ? x < upper : x <= upper)
   }
 
-  var description: String {
+  /// The range in words, as in "from 0 to below 1".
+  var words: String {
     let below = openBelow ? "above \(shortestDecimal(lower))" : "from \(shortestDecimal(lower))"
-    guard upper.isFinite else { return "a number \(below)" }
-    return "a number \(below) \(openAbove ? "to below" : "to") \(shortestDecimal(upper))"
+    guard upper.isFinite else { return below }
+    return "\(below) \(openAbove ? "to below" : "to") \(shortestDecimal(upper))"
   }
+}
+
+/// The range in words, as in "from 1 to 4095".
+func words(_ range: ClosedRange<Int>) -> String {
+  "from \(range.lowerBound) to \(range.upperBound)"
 }
 
 func integerValue(_ value: SettingValue, _ range: ClosedRange<Int>, _ path: String) throws -> Int {
   guard case .integer(let text) = value, let n = Int(text), range.contains(n) else {
     throw ConfigurationError(
-      "\(path): found \(value.description), expected an integer from \(range.lowerBound) to "
-        + "\(range.upperBound)")
+      "\(path): found \(value.description), expected an integer \(words(range))")
   }
   return n
 }
@@ -50,7 +55,7 @@ func numberValue(_ value: SettingValue, _ range: Bounds, _ path: String) throws 
   default: break
   }
   throw ConfigurationError(
-    "\(path): found \(value.description), expected \(range.description)")
+    "\(path): found \(value.description), expected a number \(range.words)")
 }
 
 func numberList(

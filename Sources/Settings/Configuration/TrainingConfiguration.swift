@@ -1,35 +1,45 @@
-// Losses, optimization and sampling: the rest of model.md section 10.
+// Losses and optimisation: sections of the configuration.
 
-/// Weights of the losses (section 4).
 package struct LossConfiguration: Section {
   package var l1 = 1.0
   package var l2 = 0.0
   package var lpips = 0.0
-  /// Files with the weights of VGG-16 and of the linear layers, which are merged; empty for none.
   package var lpipsFile: [String] = []
   package var normPix = 0.1
-  /// Number of draws of the flow time per position.
   package var flowRepeat = 4
 
   package init() {}
 
+  package static let source: String? = "model.md section 4"
+
   package static var fields: [Field<Self>] {
     [
-      .number("l1", \.l1, .zeroOrMore), .number("l2", \.l2, .zeroOrMore),
-      .number("lpips", \.lpips, .zeroOrMore), .texts("lpips_file", \.lpipsFile),
-      .number("norm_pix", \.normPix, .zeroOrMore),
-      .integer("flow_repeat", \.flowRepeat, 1...1024),
+      .number(
+        "l1", \.l1, .zeroOrMore, "Weight of the mean absolute error of reconstructed patches."),
+      .number(
+        "l2", \.l2, .zeroOrMore, "Weight of the mean squared error of reconstructed patches."),
+      .number(
+        "lpips", \.lpips, .zeroOrMore,
+        "Weight of LPIPS 0.1 (VGG-16) of reconstructed images: RGB, with a side of at least 16."),
+      .texts(
+        "lpips_file", \.lpipsFile,
+        "Files with the weights of VGG-16 and of LPIPS's linear layers, relative to the run file; "
+          + "needed where `loss.lpips` is above 0, and refused where it is 0."),
+      .number(
+        "norm_pix", \.normPix, .zeroOrMore,
+        "Weight of the auxiliary prediction of the next patch, normalised by itself."),
+      .integer(
+        "flow_repeat", \.flowRepeat, 1...1024,
+        "Draws of time and noise for each position in the flow head's loss."),
     ]
   }
 }
 
-/// Batches, schedule, optimizer and averages (section 4).
 package struct TrainingConfiguration: Section {
   package var batch = 48
   package var lr = 1.5e-3
   package var lrMin = 3e-5
   package var warmup = 100
-  /// Number of steps; replaced by floor(epochs * images / batch) if `epochs` is a number.
   package var total = 1500
   package var epochs: Double?
   package var checkpointEvery = 500
@@ -38,23 +48,19 @@ package struct TrainingConfiguration: Section {
   package var weightDecay = 0.05
   package var clip = 1.0
   package var labelDrop = 0.1
-  /// Decays of the averaged weights.
   package var ema = [0.999]
   package var flip = false
-  /// Smallest and largest side of the random crop relative to the image's side, or nil for none.
   package var crop: [Double]?
   package var maxBadSteps = 10
   package var precision = Precision.fp32
-  /// Number of images in one pass, or nil for the whole batch; the gradients of all parts are added
-  /// up, which gives the batch's except for rounding.
   package var microBatch: Int?
-  /// Whether the backward pass computes activations of blocks again instead of keeping them: the
-  /// result is the same bit for bit, with less memory.
   package var recompute = false
 
   package init() {}
 
   package static let additions: Set<String> = ["micro_batch", "recompute"]
+
+  package static let source: String? = "model.md section 4"
 
   /// The number of steps on a data set.
   /// - Parameter images: images in the data set
@@ -63,58 +69,82 @@ package struct TrainingConfiguration: Section {
     return Int((epochs * Double(images) / Double(batch)).rounded(.down))
   }
 
-  package static var fields: [Field<Self>] {
+  package static var fields: [Field<Self>] { schedule + optimizer + augmentation + execution }
+
+  private static var schedule: [Field<Self>] {
     let many = 1_000_000_000
     return [
-      .integer("batch", \.batch, 1...1_000_000), .number("lr", \.lr, .zeroOrMore),
-      .number("lr_min", \.lrMin, .zeroOrMore), .integer("warmup", \.warmup, 0...many),
-      .integer("total", \.total, 1...many),
-      .optionalNumber("epochs", \.epochs, .above(0, to: 1_000_000)),
-      .integer("checkpoint_every", \.checkpointEvery, 1...many),
-      .numbers("betas", \.betas, .from(0, below: 1), count: 2), .number("eps", \.eps, .positive),
-      .number("weight_decay", \.weightDecay, .zeroOrMore), .number("clip", \.clip, .positive),
-      .number("label_drop", \.labelDrop, .from(0, to: 1)),
-      .numbers("ema", \.ema, .from(0, below: 1)), .flag("flip", \.flip),
-      .optionalNumbers("crop", \.crop, .above(0, to: 1), count: 2),
-      .integer("max_bad_steps", \.maxBadSteps, 1...many), .choice("precision", \.precision),
-      .optionalInteger("micro_batch", \.microBatch, 1...1_000_000),
-      .flag("recompute", \.recompute),
+      .integer("batch", \.batch, 1...1_000_000, "Size of a batch, which is one step.")
+        .unit("images"),
+      .number("lr", \.lr, .zeroOrMore, "Learning rate after the warm-up."),
+      .number(
+        "lr_min", \.lrMin, .zeroOrMore,
+        "Learning rate at the end of its cosine decay; at most `training.lr`."),
+      .integer("warmup", \.warmup, 0...many, "Length of the linear rise of the learning rate.")
+        .unit("steps"),
+      .integer(
+        "total", \.total, 1...many,
+        "Length of training; refused beside a number in `training.epochs`, which replaces it."
+      ).unit("steps"),
+      .optionalNumber(
+        "epochs", \.epochs, .above(0, to: 1_000_000),
+        "Length of training in passes over the data set; null for `training.total` steps."
+      ).unit("epochs"),
+      .integer(
+        "checkpoint_every", \.checkpointEvery, 1...many,
+        "Distance between two checkpoints; the last step always writes one."
+      ).unit("steps").source("model.md section 8"),
     ]
   }
-}
 
-/// Settings of sampling (section 5).
-package struct SamplingConfiguration: Section {
-  package var method = SamplingMethod.euler
-  package var steps = 25
-  package var guidance = Guidance.linear
-  package var scale = 2.0
-  package var labels = Labels.balanced
-  package var rounding = Rounding.halfUp
-  /// The checkpoint file without its extension: `model` or `ema-<decay>`. Empty until resolved;
-  /// then the largest of `training.ema`.
-  package var weights = ""
-  /// Key of the random numbers of sampling and its labels.
-  package var seed: UInt64 = 0
-
-  package init() {}
-
-  package static var fields: [Field<Self>] {
+  private static var optimizer: [Field<Self>] {
     [
-      .choice("method", \.method), .integer("steps", \.steps, 1...4095),
-      .choice("guidance", \.guidance), .number("scale", \.scale, .zeroOrMore),
-      .choice("labels", \.labels), .choice("rounding", \.rounding), .text("weights", \.weights),
-      .seed("seed", \.seed),
+      .numbers(
+        "betas", \.betas, .from(0, below: 1), count: 2,
+        "AdamW's decays of the first and second moment."),
+      .number("eps", \.eps, .positive, "AdamW's epsilon, in the denominator of an update."),
+      .number(
+        "weight_decay", \.weightDecay, .zeroOrMore,
+        "AdamW's weight decay, of matrices alone and not of embeddings of classes and positions."),
+      .number("clip", \.clip, .positive, "Norm to which longer gradients are scaled down."),
+      .numbers(
+        "ema", \.ema, .from(0, below: 1),
+        "Decays of moving averages of the weights, each a file of the checkpoint; may be empty."),
+      .integer(
+        "max_bad_steps", \.maxBadSteps, 1...1_000_000_000,
+        "Steps in a row with a loss or gradient that is no number, after which the job fails."
+      ).unit("steps"),
     ]
   }
 
-  /// The same as JSON, for the arguments of a sampling job.
-  package var canonicalJSON: String { json }
+  private static var augmentation: [Field<Self>] {
+    [
+      .number(
+        "label_drop", \.labelDrop, .from(0, to: 1),
+        "Probability that an image is trained without its class, for guidance."),
+      .flag("flip", \.flip, "Whether images are mirrored with probability 1/2.")
+        .source("model.md section 6"),
+      .optionalNumbers(
+        "crop", \.crop, .above(0, to: 1), count: 2,
+        "Least and greatest side of a random crop, relative to the image's; null for none."
+      ).source("model.md section 6"),
+    ]
+  }
 
-  /// Reads `canonicalJSON` back.
-  /// - Throws: `ConfigurationError`
-  package init(canonicalJSON text: String) throws {
-    try apply(
-      SettingValue(parsing: text, source: "sampling"), at: "sampling", complete: true)
+  private static var execution: [Field<Self>] {
+    [
+      .choice(
+        "precision", \.precision,
+        "Arithmetic of matrix products; `bf16` sums in fp32 and keeps weights in fp32."
+      ).source("model.md section 10"),
+      .optionalInteger(
+        "micro_batch", \.microBatch, 1...1_000_000,
+        "Images that one pass holds in memory, their gradients added up; null for the whole batch."
+      ).unit("images"),
+      .flag(
+        "recompute", \.recompute,
+        "Whether the backward pass computes activations again: equal bits from less memory."
+      ).source("Chen et al. 2016, arXiv 1604.06174"),
+    ]
   }
 }

@@ -46,16 +46,23 @@ extension RunFile.DataSource {
     package var every = 0
     package var share = 0.0
     package var folder: String?
-    /// A source of its own that is held out, as in `data.source`.
     package var source: String?
 
     package init() {}
 
     package static var fields: [Field<Self>] {
       [
-        .integer("every", \.every, 0...1_000_000_000),
-        .number("share", \.share, .from(0, below: 1)),
-        .optionalText("folder", \.folder), .optionalText("source", \.source),
+        .integer(
+          "every", \.every, 0...1_000_000_000,
+          "Every n-th image of each class is held out; 0 for none."),
+        .number(
+          "share", \.share, .from(0, below: 1),
+          "This share of each class is held out, evenly spread; 0 for none."),
+        .optionalText(
+          "folder", \.folder, "Folder of the source that is held out; needs `data.folder` besides."),
+        .optionalText(
+          "source", \.source,
+          "Source of its own that is held out: a path as in `data.source`."),
       ]
     }
 

@@ -59,7 +59,8 @@ private struct UnknownOperator: Error, CustomStringConvertible { let description
       for row in rows {
         #expect(file == "ops/bench/results/\(row.topic).json", "\(row.name)")
         #expect(
-          row.commit.wholeMatch(of: /[0-9a-f]{7,40}|v?[0-9.]+(-[0-9]+-g[0-9a-f]+)?/) != nil, "\(row.name)")
+          row.commit.wholeMatch(of: /[0-9a-f]{7,40}|v?[0-9.]+(-[0-9]+-g[0-9a-f]+)?/) != nil,
+          "\(row.name)")
         #expect(row.machine.contains("cores") && row.runs > 0, "\(row.name)")
         if let spread = row.spread {
           #expect(

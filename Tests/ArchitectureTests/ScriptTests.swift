@@ -10,8 +10,9 @@ extension Repository {
     let names = FileManager.default.enumerator(atPath: base.path())?.compactMap { $0 as? String }
     return try (names ?? []).sorted().compactMap { name in
       let path = base.appending(path: name)
-      guard path.pathExtension.isEmpty, let file = try? FileHandle(forReadingFrom: path),
-        try file.read(upToCount: 2) == Data("#!".utf8)
+      // A folder has no bytes to read.
+      guard path.pathExtension.isEmpty, let bytes = try? Data(contentsOf: path),
+        bytes.starts(with: Data("#!".utf8))
       else { return nil }
       return SourceFile(
         path: "\(folder)/\(name)", text: try String(contentsOf: path, encoding: .utf8))

@@ -20,6 +20,7 @@ import json
 import operator
 import os
 import pathlib
+import shlex
 import statistics
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def add_options(parser):
 def command_line(program, words=None):
     """The command of this call, from the root, without the options about its output."""
     words = sys.argv[1:] if words is None else words
-    return " ".join([program, *(word for word in words if word not in ("--json", "--record"))])
+    return shlex.join([program, *(word for word in words if word not in ("--json", "--record"))])
 
 
 def record(topic, rows):

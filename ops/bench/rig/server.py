@@ -110,8 +110,12 @@ class PrivateServer:
 
     def processor_seconds(self):
         """User and system time of the postmaster, of its children, and of those that have ended."""
-        own = sum(int(field) for field in stat(self.postmaster())[11:15])
-        return (own + sum(used(fields) for _, fields in self.children())) / TICKS
+        while True:
+            before = stat(self.postmaster())
+            ticks = used(before) + ended(before) + sum(used(fields) for _, fields in self.children())
+            # A child that ended in between would be missed, or counted twice.
+            if ended(stat(self.postmaster())) == ended(before):
+                return ticks / TICKS
 
     def backend_seconds(self, database):
         """User and system time so far of the client sessions that a database has now."""
@@ -146,6 +150,11 @@ def stat(process):
 def used(fields):
     """User and system ticks of a process; 0 where it has ended."""
     return sum(int(field) for field in fields[11:13])
+
+
+def ended(fields):
+    """User and system ticks of those children of a process that have ended."""
+    return sum(int(field) for field in fields[13:15])
 
 
 def programs():

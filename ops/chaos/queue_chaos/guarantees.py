@@ -178,7 +178,7 @@ def an_array_has_all_its_elements(history):
 def parents_come_first(history):
     """G4: what waits for a job starts after that has succeeded."""
     for job in history.jobs:
-        for parent in (history.job[id] for id in job["depends_on"] if id in history.job):
+        for parent in (history.job[id] for id in job["depends_on"] or () if id in history.job):
             if job["started_at"] and (parent["state"] != "succeeded"
                                       or job["started_at"] < parent["finished_at"]):
                 yield f"fan-in: job {job['id']} started before its parent {parent['id']} had succeeded"

@@ -37,8 +37,8 @@ def history():
             said("stale", job=1, epoch=1),
         ],
         jobs=[
-            job(1, limits=["three"], idempotency_key="key 1"), job(2, depends_on=[1], idempotency_key="key 2"),
-            job(3, array_first=0, array_last=1, gang=True),
+            job(1, limits=["three"], idempotency_key="key 1"), job(2, depends_on=[1], started_at="11:30", idempotency_key="key 2"),
+            job(3, depends_on=None, array_first=0, array_last=1, gang=True),
             job(4, array_id=3, element_first=0, element_last=0),
             job(5, array_id=3, element_first=1, element_last=1),
         ],

@@ -92,15 +92,9 @@ private struct UnknownOperator: Error, CustomStringConvertible { let description
   }
 
   @Test func thePageIsWhatItsRowsMake() throws {
-    let report = Process()
-    report.executableURL = Repository.root.appending(path: "ops/bench/report")
-    report.arguments = ["--check"]
-    let said = Pipe()
-    report.standardError = said
-    try report.run()
-    let text = String(decoding: said.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    report.waitUntilExit()
-    #expect(report.terminationStatus == 0, "\(text)")
+    let (status, text) = try Repository.run(
+      Repository.root.appending(path: "ops/bench/report").path(), ["--check"])
+    #expect(status == 0, "\(text)")
   }
 
   @Test func thePageStaysShort() throws {

@@ -20,6 +20,23 @@ extension Repository {
   }
 }
 
+extension Repository {
+  /// Runs a program in the root: its exit status, and what it says on standard error.
+  static func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, text: String)
+  {
+    let process = Process()
+    process.executableURL = URL(filePath: program)
+    process.arguments = arguments
+    process.currentDirectoryURL = root
+    let said = Pipe()
+    process.standardError = said
+    try process.run()
+    let text = String(decoding: said.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return (process.terminationStatus, text)
+  }
+}
+
 @Suite struct ScriptTests {
   /// A script's first line names one of these; another one would be another language to know.
   @Test func scriptsAreShellOrPython() throws {
@@ -41,6 +58,19 @@ extension Repository {
     for (path, function) in functions {
       #expect(function.lines <= 60, "\(path): \(function.name) has \(function.lines) lines")
     }
+  }
+
+  /// The checker of ops/chaos/queue finds each violation; rows and page of results are as they say.
+  @Test(arguments: [("ops/chaos", "queue_chaos"), ("ops/bench", "rig")])
+  func pythonTestsPass(folder: String, package: String) throws {
+    let (status, text) = try Repository.run(
+      "/usr/bin/env",
+      [
+        "PYTHONDONTWRITEBYTECODE=1", "python3", "-m", "unittest", "discover", "--buffer",
+        "--start-directory", "\(folder)/\(package)", "--top-level-directory", folder,
+      ])
+    #expect(status == 0, "\(text)")
+    #expect(text.contains(/Ran [1-9]/), "\(text)")
   }
 
   @Test func aFunctionEndsWhereItsIndentationEnds() {

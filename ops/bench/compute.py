@@ -109,10 +109,30 @@ def report_products(lines: str, results: Results) -> None:
                     note="{:.0f} GF/s, OpenBLAS {:.0f}".format(*rates))
 
 
+def report_presets(program: str, threads: int, results: Results) -> None:
+    """Adds the memory of a step and of an image of the paper's presets, which shall fit into 24 GiB, and how often a
+    step asks for memory from the heap."""
+    def figures(work: str, preset: str, *more: str) -> dict:
+        return run([program, work, "--preset", preset, "--threads", str(threads), *more], f"0-{threads - 1}")
+
+    steps = [figures("step", "nano"), figures("step", "pra-s", "--batch", "8", "--precision", "bf16", "--rounds", "1")]
+    results.add("heap allocations of a training step, nano fp32 and pra-s bf16",
+                [step["allocations"] for step in steps], "", "= 0", "counted in the whole process, in the steady state")
+    for preset in ("pra-s", "pra-b", "pra-l"):
+        once = ["--rounds", "1", "--precision", "bf16"]
+        step = figures("step", preset, "--batch", "2", "--micro-batch", "1", "--recompute", "--warm", "1", *once)
+        image = figures("sample", preset, "--batch", "1", *once)
+        results.add(f"memory of a training step of {preset}, 2 images, bf16", step["memory_mib"], "MiB", "<= 24576",
+                    f"{step['seconds']:.3g} s a step, without LPIPS")
+        results.add(f"memory of drawing an image with {preset}, bf16", image["memory_mib"], "MiB", "<= 24576",
+                    f"{image['seconds']:.3g} s an image")
+
+
 def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["products"], help="products alone, beside OpenBLAS")
+    parser.add_argument("what", nargs="?", choices=["products", "presets"],
+                        help="products alone, beside OpenBLAS; or the memory of the paper's presets")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--only", default="", help="works whose name holds this")
@@ -127,6 +147,9 @@ def main(program: str, words: list[str]) -> None:
         # One thread: in one process two pools of threads that wait busily would only measure each other.
         command = ["taskset", "-c", "0", program, "products", "--threads", "1"]
         report_products(subprocess.run(command, check=True, capture_output=True, text=True).stdout, results)
+        return results.finish()
+    if options.what == "presets":
+        report_presets(program, options.threads, results)
         return results.finish()
     chosen = [work for work in works() if options.only in work.name]
     if not chosen:

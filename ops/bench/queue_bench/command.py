@@ -49,7 +49,8 @@ def main(text):
     chosen = options(text)
     contender = Contender(chosen.contender or OURS)
     # Ended from outside it stops its server as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, lambda *_: sys.exit(1))
     results = Results("queue", command_line("ops/bench/queue"), chosen)
     if chosen.contender:
         results.commit = "unknown"

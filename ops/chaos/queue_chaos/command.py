@@ -58,7 +58,8 @@ def main(text):
     worlds.build()
     results = Results("faults", command_line("ops/chaos/queue"), chosen)
     # Ended from outside it stops its server as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, lambda *_: sys.exit(1))
     world = worlds.World(chosen.seed)
     faults = Faults(world, chosen.faults, chosen.seed)
     start = time.monotonic()

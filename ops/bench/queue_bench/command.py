@@ -30,7 +30,7 @@ def options(text):
                         " one; arrays where it is left out, and with --rate singly, where limited are single"
                         " jobs too")
     parser.add_argument("--rate", type=float, metavar="JOBS",
-                        help="enqueue so many jobs a second beside the snapshot, instead of as many as are"
+                        help="enqueue so many jobs a second on each side, instead of as many as are"
                         " worked off")
     parser.add_argument("--history", type=int, default=10_000_000, metavar="JOBS",
                         help="finished jobs under the backlog")

@@ -6,12 +6,14 @@ import Testing
   private func allSources() throws -> [SourceFile] {
     try ["Sources", "Tests", "workers", "ops", "migrations"].flatMap {
       try Repository.files(under: $0, suffixes: [".swift", ".c", ".h", ".sql", ".py"])
+        + Repository.scripts(under: $0)
     }
   }
 
   @Test func noFileIsLongerThan500Lines() throws {
     let files = try allSources()
     #expect(files.count > 50)
+    #expect(files.contains { $0.path == "ops/chaos/queue" }, "a script without a suffix")
     for file in files { #expect(file.lines.count <= 500, "\(file.path)") }
   }
 

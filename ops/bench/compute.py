@@ -1,7 +1,8 @@
-"""Ours and PyTorch in turns on pinned threads: the table of RESULTS.md, or one JSON object a row.
+"""Ours and PyTorch in turns on pinned threads, or our products beside OpenBLAS's: rows of results.
 
 Called by ops/bench/compute, which builds ours and installs the peer. A turn runs every program of a
-row once, one after the other; a figure is the median over all rounds of all turns.
+work once, one after the other; a ratio is of the medians of a turn's rounds, and the peer is the one
+that is fastest over all turns.
 """
 
 import argparse
@@ -12,10 +13,12 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+from rig.rows import Results, add_options, command_line
+
 
 @dataclass
-class Row:
-    """One measurement: `ours` and `peers` name precisions; peers run eager and compiled."""
+class Work:
+    """What is timed: `ours` and `peers` name precisions, peers run eager and compiled."""
 
     work: str
     preset: str
@@ -25,7 +28,8 @@ class Row:
     rounds: int
     least: float
     positions: str | None = None
-    seconds: dict[str, list[float]] = field(default_factory=dict)
+    # By program: the rounds of each turn.
+    seconds: dict[str, list[list[float]]] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
     gflop: float = 0
 
@@ -35,18 +39,17 @@ class Row:
         return f"{verb} {self.preset}, batch {self.batch}, {self.ours}"
 
 
-def rows() -> list[Row]:
+def works() -> list[Work]:
     both = ("fp32", "bf16")
     return [
-        Row("step", "nano", 64, "fp32", ("fp32",), 7, 1.8),
-        Row("step", "pra-s", 8, "fp32", ("fp32",), 1, 1.15),
-        Row("step", "pra-s", 8, "bf16", ("bf16",), 1, 1.4),
-        Row("sample", "nano", 64, "fp32", ("fp32",), 5, 4),
-        # A peer's 256 positions take minutes, so only eight in the middle, where a cache has its
-        # mean length.
-        Row("sample", "pra-s", 1, "bf16", both, 1, 3, "124-132"),
-        Row("sample", "pra-s", 8, "bf16", both, 1, 2.2, "124-132"),
-        Row("sample", "pra-s", 32, "bf16", both, 1, 2.2, "126-130"),
+        Work("step", "nano", 64, "fp32", ("fp32",), 7, 1.8),
+        Work("step", "pra-s", 8, "fp32", ("fp32",), 1, 1.15),
+        Work("step", "pra-s", 8, "bf16", ("bf16",), 1, 1.4),
+        Work("sample", "nano", 64, "fp32", ("fp32",), 5, 4),
+        # A peer's 256 positions take minutes: eight in the middle, where a cache has its mean length.
+        Work("sample", "pra-s", 1, "bf16", both, 1, 3, "124-132"),
+        Work("sample", "pra-s", 8, "bf16", both, 1, 2.2, "124-132"),
+        Work("sample", "pra-s", 32, "bf16", both, 1, 2.2, "126-130"),
     ]
 
 
@@ -62,74 +65,106 @@ def run(command: list[str], cores: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(row: Row, ours: str, peer: list[str], threads: int, turns: int) -> None:
+def measure(work: Work, ours: str, peer: list[str], threads: int, turns: int) -> None:
     cores = f"0-{threads - 1}"
-    common = ["--preset", row.preset, "--batch", str(row.batch), "--threads", str(threads),
-              "--rounds", str(row.rounds)]
-    programs = {"ours": [ours, row.work, *common, "--precision", row.ours]}
-    for precision in row.peers:
+    common = ["--preset", work.preset, "--batch", str(work.batch), "--threads", str(threads),
+              "--rounds", str(work.rounds)]
+    programs = {"ours": [ours, work.work, *common, "--precision", work.ours]}
+    for precision in work.peers:
         for compiled in ((), ("--compile",)):
             name = " ".join(["eager" if not compiled else "compiled", precision])
             programs[name] = [
-                *peer, row.work, *common, *compiled,
+                *peer, work.work, *common, *compiled,
                 *(["--bf16"] if precision == "bf16" else []),
-                *(["--positions", row.positions] if row.positions else [])]
+                *(["--positions", work.positions] if work.positions else [])]
     for _ in range(turns):
         for name, command in programs.items():
             figures = run(command, cores)
-            row.seconds.setdefault(name, []).extend(figures["rounds"])
-            row.memory[name] = max(row.memory.get(name, 0), figures["memory_mib"])
-            row.gflop = figures.get("gflop", row.gflop)
-            print(f"{row.name}: {name} {figures['seconds']:.4g} s", file=sys.stderr)
+            work.seconds.setdefault(name, []).append(figures["rounds"])
+            work.memory[name] = max(work.memory.get(name, 0), figures["memory_mib"])
+            work.gflop = figures.get("gflop", work.gflop)
+            print(f"{work.name}: {name} {figures['seconds']:.4g} s", file=sys.stderr)
 
 
-def report(row: Row, limits: dict[str, float], threads: int) -> dict:
-    medians = {name: statistics.median(values) for name, values in row.seconds.items()}
-    mine = medians.pop("ours")
+def report(work: Work, limits: dict[str, float], results: Results) -> None:
+    """Adds the row of a work: how many times as long as ours its fastest peer takes."""
+    medians = {name: statistics.median(sum(turns, [])) for name, turns in work.seconds.items()}
+    ours = medians.pop("ours")
     best = min(medians, key=medians.get)
-    peak = {name: row.memory[name] for name in medians}
-    return {
-        "work": row.name, "ours": mine, "peer": medians[best], "ratio": medians[best] / mine,
-        "unit": "s", "limit": row.gflop / limits[row.ours] if row.gflop else None,
-        "peer_program": f"PyTorch {best}", "peers": medians, "least": row.least,
-        "of_limit": row.gflop / limits[row.ours] / mine, "memory_mib": row.memory["ours"],
-        "peer_memory_mib": peak, "threads": threads, "rounds": len(row.seconds["ours"]),
-    }
+    ratios = [statistics.median(peer) / statistics.median(own)
+              for peer, own in zip(work.seconds[best], work.seconds["ours"])]
+    memory = ", ".join(f"{name} {work.memory[name]:,}" for name in medians)
+    results.add(
+        f"{work.name}: PyTorch's time to ours", ratios, "times", f">= {work.least}",
+        f"{ours:.4g} s, PyTorch {medians[best]:.4g} s ({best}); {100 * work.gflop / limits[work.ours] / ours:.0f} % of"
+        f" the product limit of {limits[work.ours]:.0f} GF/s; {work.memory['ours']:,} MiB, PyTorch {memory}")
+
+
+def report_products(lines: str, results: Results) -> None:
+    """Adds a row for each product that bench-compute has timed on one thread, beside OpenBLAS."""
+    for product in map(json.loads, lines.splitlines()):
+        ratios = [peer / own for own, peer in zip(product["ours"], product["openblas"])]
+        rates = [product["gflop"] / statistics.median(product[side]) for side in ("ours", "openblas")]
+        results.add(f"product {product['name']}, one thread: OpenBLAS's time to ours", ratios, "times",
+                    note="{:.0f} GF/s, OpenBLAS {:.0f}".format(*rates))
+
+
+def report_presets(program: str, threads: int, results: Results) -> None:
+    """Adds the memory of a step and of an image of the paper's presets, which shall fit into 24 GiB, and how often a
+    step asks for memory from the heap."""
+    def figures(work: str, preset: str, *more: str) -> dict:
+        return run([program, work, "--preset", preset, "--threads", str(threads), *more], f"0-{threads - 1}")
+
+    steps = [figures("step", "nano"), figures("step", "pra-s", "--batch", "8", "--precision", "bf16", "--rounds", "1")]
+    results.add("heap allocations of a training step, nano fp32 and pra-s bf16",
+                [step["allocations"] for step in steps], "", "= 0", "counted in the whole process, in the steady state")
+    for preset in ("pra-s", "pra-b", "pra-l"):
+        once = ["--rounds", "1", "--precision", "bf16"]
+        step = figures("step", preset, "--batch", "2", "--micro-batch", "1", "--recompute", "--warm", "1", *once)
+        image = figures("sample", preset, "--batch", "1", *once)
+        results.add(f"memory of a training step of {preset}, 2 images, bf16", step["memory_mib"], "MiB", "<= 24576",
+                    f"{step['seconds']:.3g} s a step, without LPIPS")
+        results.add(f"memory of drawing an image with {preset}, bf16", image["memory_mib"], "MiB", "<= 24576",
+                    f"{image['seconds']:.3g} s an image")
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["products", "presets"],
+                        help="products alone, beside OpenBLAS; or the memory of the paper's presets")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--only", default="", help="works whose name holds this")
+    add_options(parser)
+    return parser.parse_args(words)
+
+
+def main(program: str, words: list[str]) -> None:
+    options = parse(words)
+    results = Results("compute", command_line("ops/bench/compute", words), options)
+    if options.what == "products":
+        # One thread: in one process two pools of threads that wait busily would only measure each other.
+        command = ["taskset", "-c", "0", program, "products", "--threads", "1"]
+        report_products(subprocess.run(command, check=True, capture_output=True, text=True).stdout, results)
+        return results.finish()
+    if options.what == "presets":
+        report_presets(program, options.threads, results)
+        return results.finish()
+    chosen = [work for work in works() if options.only in work.name]
+    if not chosen:
+        sys.exit(f"--only {options.only}: no work; there are {', '.join(w.name for w in works())}")
+    limits = {}
+    for precision in sorted({work.ours for work in chosen}):
+        command = [program, "limit", "--precision", precision, "--threads", str(options.threads),
+                   "--rounds", "7"]
+        limits[precision] = run(command, f"0-{options.threads - 1}")["gflops"]
+    peer = [sys.executable, os.path.join(os.path.dirname(__file__), "peer.py")]
+    for work in chosen:
+        measure(work, program, peer, options.threads, options.turns)
+        report(work, limits, results)
+    results.finish()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--only", default="", help="rows whose name holds this")
-    parser.add_argument("--json", action="store_true", help="one object a row")
-    parser.add_argument("--program", required=True, help="bench-compute")
-    parser.add_argument("--python", required=True, help="with PyTorch")
-    arguments = parser.parse_args()
-    peer_command = [arguments.python, os.path.join(os.path.dirname(__file__), "peer.py")]
-    chosen = [row for row in rows() if arguments.only in row.name]
-    if not chosen:
-        sys.exit(f"--only {arguments.only}: no row; there are {', '.join(r.name for r in rows())}")
-    limit = {}
-    for precision in sorted({row.ours for row in chosen}):
-        command = [arguments.program, "limit", "--precision", precision, "--threads",
-                   str(arguments.threads), "--rounds", "7"]
-        limit[precision] = run(command, f"0-{arguments.threads - 1}")["gflops"]
-    results = []
-    for item in chosen:
-        measure(item, arguments.program, peer_command, arguments.threads, arguments.turns)
-        results.append(report(item, limit, arguments.threads))
-        if arguments.json:
-            print(json.dumps(results[-1]), flush=True)
-    if not arguments.json:
-        print(f"{arguments.threads} threads; best measured product: "
-              + ", ".join(f"{rate:.0f} GF/s {name}" for name, rate in limit.items()) + "\n")
-        print("| work | ours | PyTorch, its best | ratio | wanted | of the product limit "
-              "| memory, ours | PyTorch |\n|---|---|---|---|---|---|---|---|")
-        for r in results:
-            best = r["peer_program"].removeprefix("PyTorch ")
-            memory = ", ".join(f"{n} {m}" for n, m in r["peer_memory_mib"].items())
-            print(f"| {r['work']} | {r['ours']:.4g} s | {r['peer']:.4g} s ({best}) "
-                  f"| {r['ratio']:.2f} | {r['least']} | {100 * r['of_limit']:.0f} % "
-                  f"| {r['memory_mib']} MiB | {memory} MiB |")
+    main(sys.argv[1], sys.argv[2:])

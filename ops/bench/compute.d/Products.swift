@@ -55,10 +55,9 @@ func productRates(_ device: Device, _ precision: String, rounds: Int) -> [Double
   return rates
 }
 
-/// Ours and OpenBLAS's in turns; prints medians.
-func productTable(_ device: Device, rounds: Int) {
-  print("threads: \(device.threads), instructions: \(InstructionSet.best), rounds: \(rounds)\n")
-  print("| product | ours | OpenBLAS | ratio |\n|---|---|---|---|")
+/// Prints a JSON object for each product: its name, its operations in GF, and the seconds of one product in
+/// each round, ours and OpenBLAS's, in turns.
+func timeProducts(_ device: Device, rounds: Int) {
   for (rows, inputs, outputs) in [
     (1088, 128, 384), (1088, 384, 128), (4096, 128, 384), (4096, 192, 128), (128, 128, 384),
     (2176, 768, 2304), (2176, 2048, 768), (64, 768, 768),
@@ -69,13 +68,11 @@ func productTable(_ device: Device, rounds: Int) {
     product.openBLAS()
     var (mine, peer): ([Double], [Double]) = ([], [])
     for _ in 0..<rounds {
-      mine.append(seconds { for _ in 0..<repeats { product.ours() } })
-      peer.append(seconds { for _ in 0..<repeats { product.openBLAS() } })
+      mine.append(seconds { for _ in 0..<repeats { product.ours() } } / Double(repeats))
+      peer.append(seconds { for _ in 0..<repeats { product.openBLAS() } } / Double(repeats))
     }
-    let work = 1e-9 * product.operations * Double(repeats)
     print(
-      "| \(rows) x \(inputs) -> \(outputs) | \(Int((work / median(mine)).rounded())) GF/s "
-        + "| \(Int((work / median(peer)).rounded())) GF/s "
-        + "| \((100 * median(peer) / median(mine)).rounded() / 100) |")
+      "{\"name\":\"\(rows) x \(inputs) -> \(outputs)\",\"gflop\":\(1e-9 * product.operations),"
+        + "\"ours\":\(mine),\"openblas\":\(peer)}")
   }
 }

@@ -3,7 +3,7 @@
 //
 //   bench-compute {step,sample,limit} [--preset P] [--batch B] [--threads N] [--rounds R]
 //                 [--precision fp32|bf16] [--warm W] [--micro-batch M] [--recompute] [--lpips]
-//   bench-compute products [--threads N] [--rounds R]     a table beside OpenBLAS
+//   bench-compute products [--threads N] [--rounds R]     ours and OpenBLAS's, a row each
 
 import AllocationCount
 import COpenBLAS
@@ -79,7 +79,7 @@ openblas_set_num_threads(Int32(threads))
 let work = CommandLine.arguments.dropFirst().first ?? "products"
 
 switch work {
-case "products": productTable(device, rounds: rounds)
+case "products": timeProducts(device, rounds: rounds)
 case "limit": row(rates: productRates(device, precision, rounds: rounds))
 case "step":
   let (times, operations, allocations) = try trainingSteps()

@@ -127,6 +127,21 @@ func benchArtifacts(megabytes: Int, rounds: Int) throws {
           + "\(Int(100 * median(direct) / median(stored))) % of \(Int(Double(megabytes) / median(direct))) past the page cache")
       + "; " + line("fetched", fetched, plainOut)
       + "; peak memory \(peakMemory()) MiB")
+  let place = String(location.prefix { $0 != ":" })
+  func rate(_ times: [Double]) -> String { "\(Int(Double(megabytes) / median(times))) MiB/s" }
+  func rows(_ what: String, _ times: [Double], _ plain: [Double], of peer: String) {
+    if plain.isEmpty {
+      row("\(place): \(what)", times.map { Double(megabytes) / $0 }, "MiB/s")
+    } else {
+      let shares = zip(plain, times).map { 100 * $0 / $1 }
+      row("\(place): \(what), of \(peer)", shares, "%", note: rate(times))
+    }
+  }
+  rows("stored", stored, plainIn, of: place == "file" ? "a plain write" : "COPY")
+  rows("fetched", fetched, plainOut, of: place == "file" ? "a plain read" : "COPY")
+  row(
+    "\(place): memory at \(megabytes) MiB", [Double(peakMemory())], "MiB",
+    note: "stored at \(rate(stored)), fetched at \(rate(fetched))")
   try session.finish(outputs: [:])
 }
 

@@ -60,9 +60,10 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
       + "\(milliseconds(median(beside))), \(steps) after that \(milliseconds(step)), of which the update "
       + "\(milliseconds(update)) (medians)")
   let copy = { for (copy, its) in zip(copies, parameters) { copy.copy(from: its) } }
-  try keepInTurns(training, turns: turns, steps: steps, state: state, copy: copy)
+  try keepInTurns(preset, training, turns: turns, steps: steps, state: state, copy: copy)
+  var (stops, copied): ([Double], [Double]) = ([], [])
   for round in 0..<rounds {
-    let copied = seconds(copy)
+    copied.append(seconds(copy))
     trainer.keep(state())
     let (whole, keeping) = try training.timedStep()
     let snapshot = trainer.takeSnapshot()!
@@ -79,14 +80,16 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
       repeat { beside.append(try training.timedStep().whole) } while session.isWritingCheckpoint
       try session.waitForCheckpoint()
     }
+    stops.append(keeping - update + begun)
     print(
       "checkpoint: round \(round): the update that kept it took \(milliseconds(keeping)), its thread began in "
         + "\(milliseconds(begun)): stopped for \(milliseconds(keeping - update + begun)), where a copy of the "
-        + "weights just before took \(milliseconds(copied)); that whole step \(milliseconds(whole)); durable after "
+        + "weights just before took \(milliseconds(copied[round])); that whole step \(milliseconds(whole)); durable after "
         + "\(String(format: "%.1f", durable)) s of training, whose \(beside.count) steps took "
         + "\(milliseconds(median(beside))) (median); memory at most \(peakMemory()) MiB")
     fflush(nil)
   }
+  rowsOfStops("\(preset.rawValue), kept and written", stops, copied)
   let (ordinary, keeping) = updates(of: trainer, turns: steps)
   print(
     "checkpoint: updates alone, in turns: \(milliseconds(ordinary)), keeping what is saved "
@@ -98,7 +101,8 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
 /// Measures the extra time of an update that keeps its starting state, which is not written, over
 /// the updates since the last one, beside a copy of the weights just before it.
 private func keepInTurns(
-  _ training: BenchTraining, turns: Int, steps: Int, state: () -> CheckpointState, copy: () -> Void
+  _ preset: Preset, _ training: BenchTraining, turns: Int, steps: Int, state: () -> CheckpointState,
+  copy: () -> Void
 ) throws {
   var (extra, copies): ([Double], [Double]) = ([], [])
   for _ in 0..<turns {
@@ -115,10 +119,23 @@ private func keepInTurns(
     "checkpoint: kept after each \(steps) steps, not written: \(milliseconds(extra)) ms more than the "
       + "updates before (median \(milliseconds([median(extra)]))), copies of the weights "
       + "\(milliseconds(copies)) ms (median \(milliseconds([median(copies)])))")
+  rowsOfStops("\(preset.rawValue), kept alone", extra, copies)
   fflush(nil)
 }
 
-/// Median seconds of an update in place, and of one that keeps the state it starts from, in turns.
+/// How long training stopped, of a copy of the weights just before, checkpoint by checkpoint.
+private func rowsOfStops(_ what: String, _ stops: [Double], _ copies: [Double]) {
+  guard !stops.isEmpty else { return }
+  func milliseconds(_ values: [Double]) -> String {
+    values.map { String(Int(($0 * 1000).rounded())) }.joined(separator: " ")
+  }
+  row(
+    "checkpoint of \(what): training's stop, of a copy of the weights",
+    zip(stops, copies).map { 100 * $0 / $1 }, "%", wanted: "<= 100",
+    note: "\(milliseconds(stops)) ms, copies \(milliseconds(copies))")
+}
+
+/// Seconds of an update in place and of one that leaves the state it starts from, in turns; medians.
 private func updates(of trainer: Trainer, turns: Int) -> (ordinary: Double, keeping: Double) {
   let (optimizer, memory) = (trainer.optimizer, trainer.snapshotMemory())
   let gradients = optimizer.parameters.map {

@@ -43,6 +43,11 @@ func benchMetrics(writers: Int, seconds duration: Int) throws {
     "metrics: \(writers) writers, \(recorded) points in \(String(format: "%.1f", elapsed)) s, "
       + "\(Int(Double(recorded) / elapsed)) points/s, \(size / Int64(recorded)) bytes a point on disk"
   )
+  row(
+    "metrics: points on the server's disk", [Double(recorded) / elapsed], "points/s",
+    note: "\(writers) writers; none lost or repeated")
+  row(
+    "metrics: disk a point", [Double(size) / Double(recorded)], "bytes", note: "index included")
 }
 
 /// A run of many points, queried through the public views as the reader role.
@@ -87,6 +92,9 @@ func benchReads(points: Int) throws {
   ] {
     let times = try (0..<7).map { _ in try seconds { try reader.query(sql) } }
     print("reads: \(name): \(String(format: "%.1f", median(times) * 1000)) ms")
+    row(
+      "reads: \(name)", times.map { $0 * 1000 }, "ms",
+      wanted: name.hasPrefix("one series") ? "<= 100" : nil)
     if CommandLine.arguments.contains("--explain") {
       for row in try world.admin.query("explain (analyze, buffers) \(sql)") {
         print(row.text(at: 0)!)
@@ -119,6 +127,11 @@ func benchRecord() throws {
     print(
       "record: \(name): median \(String(format: "%.1f", times[count / 2] * 1e6)) us, "
         + "99 % \(String(format: "%.1f", times[count * 99 / 100] * 1e6)) us a step")
+    row(
+      "record: \(name)", times.map { $0 * 1e6 }, "us",
+      note:
+        "for a step of nine values; \(String(format: "%.1f", times[count * 99 / 100] * 1e6)) at 99 %"
+    )
   }
   try session.finish(outputs: [:])
 }

@@ -111,5 +111,12 @@ func benchTraining(turns: Int, steps: Int) throws {
       + "\(percent(ratios[turns / 4])) to \(percent(ratios[turns * 3 / 4]))); reporting used "
       + "\(percent(100 * spent / Double(threads) / with.reduce(0, +))) of the processors, sender and server"
   )
+  row(
+    "training: slower with reports", ratios, "%",
+    note: "quarters of the turns \(percent(ratios[turns / 4])) to \(percent(ratios[turns * 3 / 4]))"
+  )
+  row(
+    "training: processors' time that reporting uses",
+    [100 * spent / Double(threads) / with.reduce(0, +)], "%", note: "sender and server")
   try session.finish(outputs: [:])
 }

@@ -1,0 +1,81 @@
+"""The page ops/bench/RESULTS.md, made of the rows in ops/bench/results."""
+import json
+
+from rig.rows import RESULTS, ROOT, number
+
+PAGE = ROOT / "ops/bench/RESULTS.md"
+# In the order of the page; a file of another name is refused.
+TITLES = {
+    "compute": "Training and sampling",
+    "images": "Images: ingest and Inception features",
+    "queue": "Queue",
+    "store": "Run store",
+    "faults": "Faults",
+}
+HEAD = """# Results
+
+Made by `ops/bench/report` from the rows in `ops/bench/results`; a benchmark called with `--record` replaces its
+rows there, with its command, its commit and its machine. A row is the newest measurement of its quantity: the
+median of its runs, and their least and greatest where they are known. Rows of the AMD EPYC (Zen 4) were carried
+over from the [journal](history/journal.md), which tells how they came about and what else was tried, and is not
+kept current; their commit is the one that brought the figure. A ratio to a peer is of turns in one run."""
+COLUMNS = "| what | median | spread | runs | wanted | reached | command | commit | machine | note |"
+
+
+def load():
+    """Rows by topic."""
+    topics = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    if unknown := set(topics) - set(TITLES):
+        raise SystemExit(f"report: {', '.join(sorted(unknown))}: no such topic; there are {', '.join(TITLES)}")
+    return {topic: topics[topic] for topic in TITLES if topic in topics}
+
+
+def page():
+    topics = load()
+    rows = [row for topic in topics.values() for row in topic]
+    machines = {machine: chr(ord("A") + place)
+                for place, machine in enumerate(sorted({row["machine"] for row in rows}))}
+    wanted = [row for row in rows if row["wanted"]]
+    missed = [f"{row['name']} ({quantity(row)}, wanted {sign(row['wanted'])})"
+              for row in wanted if not row["reached"]]
+    parts = [
+        HEAD, "",
+        "Machines: " + "; ".join(f"**{letter}** {name}" for name, letter in machines.items()) + ".",
+        f"Of {len(wanted)} marks {len(wanted) - len(missed)} are reached."
+        + (" Missed: " + "; ".join(missed) + "." if missed else ""),
+    ]
+    for topic, its in topics.items():
+        parts += ["", f"## {TITLES[topic]}", "", COLUMNS, "|---" * COLUMNS.count(" |") + "|"]
+        parts += [line(row, machines) for row in its]
+    return "\n".join(parts) + "\n"
+
+
+def line(row, machines):
+    """A row of the table."""
+    spread = " to ".join(number(value) for value in row["spread"]) if row["spread"] else ""
+    mark = {None: "", True: "yes", False: "**no**"}[row["reached"]]
+    wanted = sign(row["wanted"]) if row["wanted"] else ""
+    cells = (row["name"], f"**{quantity(row)}**", spread, str(row["runs"]), wanted, mark,
+             f"`{row['command']}`", row["commit"], machines[row["machine"]], row["note"])
+    return "| " + " | ".join(cells) + " |"
+
+
+def quantity(row):
+    return f"{number(row['median'])} {row['unit']}".strip()
+
+
+def sign(wanted):
+    """A mark as it is read: ≥ 250,000."""
+    operator, value = wanted.split()
+    return f"{ {'<=': '≤', '>=': '≥'}.get(operator, operator)} {number(float(value))}"
+
+
+def main(words):
+    """Writes the page, or says with --check whether it is as it would be written."""
+    if words not in ([], ["--check"]):
+        raise SystemExit("usage: ops/bench/report [--check]")
+    made = page()
+    if not words:
+        PAGE.write_text(made)
+    elif PAGE.read_text() != made:
+        raise SystemExit("ops/bench/RESULTS.md is not what its rows make: run ops/bench/report")

@@ -1,0 +1,89 @@
+"""What the clients were told, and what the tables say in the end."""
+import collections
+import dataclasses
+import functools
+import json
+import os
+
+
+@dataclasses.dataclass
+class History:
+    """Lists of dictionaries. Moments are PostgreSQL's texts of one time zone, which sort as the moments do.
+
+    - told: what clients logged, in order for each: `what` (enqueued, claimed, handed, wrote, finished, stale,
+      ...), `client` (its log), and job, epoch, worker, key, at where it has them
+    - jobs, attempts, workers, limits, events: rows of the views of schema pra
+    - writes: of each accepted log line and progress: table, job_id, epoch, at
+    """
+
+    told: list
+    jobs: list
+    attempts: list
+    workers: list
+    limits: list
+    events: list
+    writes: list
+
+    @classmethod
+    def read(cls, folder, server):
+        return cls(
+            told=logs(folder),
+            jobs=server.rows(
+                "select id, state, limits, depends_on, array_id, array_first, array_last, element_first,"
+                " element_last, gang, started_at::text, finished_at::text, idempotency_key from pra.jobs"),
+            attempts=server.rows(
+                "select job_id, epoch, worker_id, started_at::text, ended_at::text, outcome"
+                " from pra.attempts order by job_id, epoch"),
+            workers=server.rows("select id, slots from pra.workers"),
+            limits=server.rows("select name, slots, taken from pra.limits"),
+            events=server.rows(
+                "select kind, job_id, detail -> 'members' as members from pra.events"
+                " where kind in ('array.succeeded', 'gang.started', 'job.claimed')"),
+            writes=server.rows(
+                "select 'log_chunks' as table, job_id, epoch, at::text as at from pra_store.log_chunks"
+                " union all"
+                " select 'progress', job_id, epoch, updated_at::text from pra_store.progress"))
+
+    @functools.cached_property
+    def job(self):
+        return {job["id"]: job for job in self.jobs}
+
+    @functools.cached_property
+    def end_of(self):
+        """When an attempt has ended, by its job and epoch."""
+        return {(attempt["job_id"], attempt["epoch"]): attempt["ended_at"] for attempt in self.attempts}
+
+    def answers(self, *kinds):
+        return (line for line in self.told if line["what"] in kinds)
+
+    def events_of(self, kind):
+        return [event for event in self.events if event["kind"] == kind]
+
+    def successes(self):
+        """How many attempts of each job have succeeded."""
+        return collections.Counter(a["job_id"] for a in self.attempts if a["outcome"] == "succeeded")
+
+
+def logs(folder):
+    """The lines of all clients' logs."""
+    told = []
+    for name in sorted(os.listdir(folder)):
+        if name.startswith("log") and not name.endswith(".more"):
+            with open(f"{folder}/{name}", errors="replace") as file:
+                for line in file:
+                    try:
+                        told.append(dict(json.loads(line), client=name))
+                    except ValueError:
+                        pass  # the last line of one that was killed
+    return told
+
+
+def most_at_once(attempts):
+    """The highest number of attempts that ran at one moment; one that ends makes room at its end."""
+    moments = [moment for attempt in attempts
+               for moment in ((attempt["started_at"], 1), (attempt["ended_at"] or "9", -1))]
+    running = most = 0
+    for _, change in sorted(moments):
+        running += change
+        most = max(most, running)
+    return most

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import JobQueue
 import Postgres
 import RunStore
 
@@ -65,9 +66,10 @@ enum Database {
   }
 
   /// The store, for uploads and downloads.
-  static func store(_ role: DatabaseRole) throws -> RetryingConnection {
-    RetryingConnection(
-      url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in },
+  static func store(_ role: DatabaseRole) throws -> ArtifactStore {
+    ArtifactStore(
+      RetryingConnection(
+        url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in }),
       environment: environment)
   }
 }

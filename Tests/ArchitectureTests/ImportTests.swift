@@ -5,6 +5,8 @@ import Testing
 /// Modules of this package and foreign ones that a folder's files may import. What any file may
 /// import besides: `common`.
 private let allowed: [String: Set<String>] = [
+  "Sources/Libraries/Threads": [],
+
   "Sources/Compute/Tensor": ["CKernels"],
   "Sources/Compute/Autodiff": ["CKernels", "Tensor"],
   "Sources/Compute/NeuralNetwork": ["Autodiff", "Tensor"],
@@ -13,7 +15,7 @@ private let allowed: [String: Set<String>] = [
   "Sources/Data/Files": ["CZlib", "Digest"],
   "Sources/Data/TensorFiles": ["Files"],
   "Sources/Data/Raster": ["CJPEG", "CPNG"],
-  "Sources/Data/Images": ["CResampling", "Digest", "Files", "Raster", "Tensor"],
+  "Sources/Data/Images": ["CResampling", "Digest", "Files", "Raster", "Tensor", "Threads"],
 
   "Sources/Settings/Configuration": ["Files", "Yams"],
   "Sources/Settings/JobKinds": ["Configuration"],
@@ -30,8 +32,9 @@ private let allowed: [String: Set<String>] = [
   // The queue runs without a model.
   "Sources/Queue/Postgres": ["CMigrations", "CPostgres"],
   "Sources/Queue/JobQueue": ["Postgres"],
-  "Sources/Queue/RunStore": ["CCurl", "Digest", "Files", "JobQueue", "Postgres"],
-  "Sources/Queue/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore"],
+  "Sources/Queue/RunStore": ["CCurl", "Digest", "Files", "JobQueue", "Postgres", "Threads"],
+  "Sources/Queue/StageKit": ["Files", "JobQueue", "Postgres", "RunStore", "Threads"],
+  "Sources/Queue/Agent": ["Files", "JobQueue", "Logging", "Postgres", "Threads"],
   "Sources/pra": [
     "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
     "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
@@ -40,34 +43,34 @@ private let allowed: [String: Set<String>] = [
   // They meet only here.
   "workers/inputs": [
     "Configuration", "Evaluation", "Files", "Images", "Inception", "PRAModel", "RunStore",
-    "Tensor", "TensorFiles", "Training",
+    "StageKit", "Tensor", "TensorFiles", "Training",
   ],
   "workers/features": [
     "Configuration", "Digest", "Files", "Images", "Inception", "JobKinds", "Raster", "RunStore",
-    "StageInputs", "Tensor", "TensorFiles",
+    "StageInputs", "StageKit", "Tensor", "TensorFiles",
   ],
   "workers/probe": [
     "Evaluation", "Files", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "StageInputs",
-    "Tensor",
+    "StageKit", "Tensor",
   ],
   "workers/reference": [
-    "Evaluation", "Files", "JobKinds", "RunStore", "StageInputs", "TensorFiles",
+    "Evaluation", "Files", "JobKinds", "StageInputs", "StageKit", "TensorFiles",
   ],
-  "workers/neighbours": ["Files", "Images", "JobKinds", "Raster", "RunStore", "StageInputs"],
-  "workers/ingest": ["Files", "Images", "JobKinds", "RunStore", "StageInputs"],
+  "workers/neighbours": ["Files", "Images", "JobKinds", "Raster", "StageInputs", "StageKit"],
+  "workers/ingest": ["Files", "Images", "JobKinds", "RunStore", "StageInputs", "StageKit"],
   "workers/train": [
-    "Configuration", "Files", "Images", "JobKinds", "NeuralNetwork", "PRAModel", "RunStore",
-    "StageInputs", "Tensor", "TensorFiles", "Training",
+    "Configuration", "Files", "Images", "JobKinds", "NeuralNetwork", "PRAModel", "StageInputs",
+    "StageKit", "Tensor", "TensorFiles", "Threads", "Training",
   ],
   "workers/sample": [
-    "Configuration", "Files", "Images", "JobKinds", "PRAModel", "Raster", "RunStore", "Sampling",
-    "StageInputs", "Tensor",
+    "Configuration", "Files", "Images", "JobKinds", "PRAModel", "Raster", "Sampling", "StageInputs",
+    "StageKit", "Tensor",
   ],
   "workers/compare": [
-    "Configuration", "Evaluation", "JobKinds", "Raster", "RunStore", "StageInputs",
+    "Configuration", "Evaluation", "JobKinds", "Raster", "RunStore", "StageInputs", "StageKit",
   ],
   "workers/evaluate": [
-    "Evaluation", "Files", "Images", "JobKinds", "PRAModel", "RunStore", "StageInputs", "Tensor",
+    "Evaluation", "Files", "Images", "JobKinds", "PRAModel", "StageInputs", "StageKit", "Tensor",
   ],
 ]
 /// Groups of folders of `Sources` and the groups that each may import from, besides itself: the
@@ -171,7 +174,7 @@ private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchroniza
       else { continue }
       // The function `stage` adds these to every stage.
       let given: Set<String> =
-        folder.hasPrefix("workers/") ? ["JobKinds", "RunStore", "StageInputs"] : []
+        folder.hasPrefix("workers/") ? ["JobKinds", "RunStore", "StageInputs", "StageKit"] : []
       for file in try Repository.files(under: folder, suffixes: [".swift"]) {
         for module in imports(of: file) where modules.contains(module) && !given.contains(module) {
           #expect(declaration.contains("\"\(module)\""), "\(target) imports \(module)")

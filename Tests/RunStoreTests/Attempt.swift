@@ -3,7 +3,8 @@
 import DatabaseTesting
 import Foundation
 import Postgres
-import RunStore
+import StageKit
+import Threads
 
 /// A claimed job, seen from all sides: as its stage, as its worker, as the superuser.
 final class Attempt {

@@ -3,7 +3,7 @@
 import Configuration
 import Evaluation
 import Inception
-import RunStore
+import StageKit
 import TensorFiles
 
 /// What a reference job says of itself (reference.json).

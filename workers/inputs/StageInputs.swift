@@ -5,6 +5,7 @@ import Files
 import Images
 import PRAModel
 import RunStore
+import StageKit
 import Tensor
 import Training
 

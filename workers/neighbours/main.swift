@@ -4,10 +4,10 @@ import Files
 import Images
 import JobKinds
 import Raster
-import RunStore
 import StageInputs
+import StageKit
 
-StageExit.run { session in
+Stage.run { session in
   let arguments = try refusingBadInput { try NeighbourArguments(json: session.arguments) }
   let training = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let heldOut =

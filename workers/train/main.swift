@@ -6,10 +6,11 @@ import Images
 import JobKinds
 import NeuralNetwork
 import PRAModel
-import RunStore
 import StageInputs
+import StageKit
 import Tensor
 import TensorFiles
+import Threads
 import Training
 
 #if canImport(Glibc)
@@ -199,7 +200,7 @@ struct TrainingJob {
   }
 }
 
-StageExit.run { session in
+Stage.run { session in
   var job = try TrainingJob(session)
   try job.run()
 }

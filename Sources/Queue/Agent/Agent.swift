@@ -4,7 +4,7 @@ import Glibc
 import JobQueue
 import Logging
 import Postgres
-import RunStore
+import Threads
 
 /// One worker. Threads: this one claims, one beats, one reports, one keeps deadlines, and two watch
 /// each stage. None of them computes, so liveness depends on no stage.

@@ -1,7 +1,6 @@
 // What the threads of the agent share: its registration and its running attempts.
 
 import JobQueue
-import RunStore
 
 /// Why the agent ends an attempt before it ends by itself; the stronger reason prevails.
 enum StopReason: Int, Sendable, Comparable {

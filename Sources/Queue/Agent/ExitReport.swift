@@ -1,7 +1,6 @@
 // What the end of a stage means for its job.
 
 import JobQueue
-import RunStore
 
 /// What is reported of an attempt that ended, unless its stage committed it.
 struct ExitReport: Sendable, Equatable {

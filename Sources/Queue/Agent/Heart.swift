@@ -5,7 +5,7 @@ import Glibc
 import JobQueue
 import Logging
 import Postgres
-import RunStore
+import Threads
 
 extension Agent {
   /// Seconds that a cancelled or timed-out stage has to end by itself.

@@ -1,20 +1,5 @@
 // Content-addressed bytes: the SHA-256 is the name under which the store keeps them.
 
-import Files
-
-/// A file that is to become one of a checkpoint's. Nobody writes into it any more.
-package struct CheckpointPart: Sendable {
-  /// Logical name, such as `weights.safetensors`; never a path.
-  package let name: String
-  package let path: String
-  /// Where whoever wrote it knows: it is not read for it then.
-  package let digest: FileDigest?
-
-  package init(name: String, path: String, digest: FileDigest? = nil) {
-    (self.name, self.path, self.digest) = (name, path, digest)
-  }
-}
-
 /// Bytes in the store, under the name that a job or a checkpoint gives them.
 package struct Artifact: Sendable, Equatable {
   /// 64 lower-case hexadecimal digits.
@@ -36,7 +21,7 @@ package struct Artifact: Sendable, Equatable {
   package static let chunkSize = 1 << 20
 
   /// Refuses a logical name that the store would refuse, before anything is uploaded.
-  static func check(name: String) throws(StoreError) {
+  package static func check(name: String) throws(StoreError) {
     let further = Array("_.@+-".utf8)
     func isAlphanumeric(_ byte: UInt8) -> Bool {
       switch byte {
@@ -58,7 +43,7 @@ package struct Artifact: Sendable, Equatable {
   }
 
   /// What the ending of a file's name says about its bytes.
-  static func mediaType(ofName name: String) -> String {
+  package static func mediaType(ofName name: String) -> String {
     switch name.split(separator: ".").last {
     case "json": "application/json"
     case "png": "image/png"

@@ -3,6 +3,7 @@
 import Files
 import FoundationEssentials
 import Glibc
+import JobQueue
 
 /// `file:/folder`: sha256/ab/cd/abcd..., complete files under their names alone.
 struct FileStore: ObjectStore {

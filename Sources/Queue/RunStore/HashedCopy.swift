@@ -3,6 +3,7 @@
 import Digest
 import Files
 import Glibc
+import Threads
 
 /// The SHA-256 of pieces that come one after the other, while whoever brings them reads and writes.
 final class BackgroundDigest: Sendable {

@@ -1,5 +1,6 @@
 // What an attempt printed.
 
+import JobQueue
 import Postgres
 
 /// A piece of an attempt's output, as it was printed.

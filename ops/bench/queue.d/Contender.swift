@@ -11,7 +11,7 @@
 import Glibc
 import JobQueue
 import Postgres
-import RunStore
+import Threads
 
 @main struct Contender {
   /// Jobs that one statement of a bulk enqueue makes, and jobs that one attempt does.

@@ -2,9 +2,10 @@
 
 import Configuration
 import Foundation
-import RunStore
+import StageKit
 import Synchronization
 import Tensor
+import Threads
 import Training
 
 /// What a checkpoint takes from its training, by the calls of pra-train: how much longer than its neighbours the

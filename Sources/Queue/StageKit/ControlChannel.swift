@@ -2,6 +2,7 @@
 
 import Glibc
 import Synchronization
+import Threads
 
 /// The line `stop` asks for a checkpoint and the exit; the end of the channel means that the agent
 /// is gone, and with it the lease: the stage must not go on (G2).

@@ -1,21 +1,10 @@
-// How a stage ends, and what its exit code tells the agent.
+// The frame around a stage's work: it opens the session and ends the process as the outcome demands.
 
 import Glibc
 import JobQueue
 
-/// Exit codes of a stage. Any other code, and any signal, is a fault and retried.
-package enum StageExit: Int32, Sendable {
-  /// `finish` is committed.
-  case finished = 0
-  /// The input is bad; trying again would not help. EX_DATAERR of sysexits.h.
-  case permanent = 65
-  /// EX_SOFTWARE of sysexits.h.
-  case fault = 70
-  /// Stopped after a checkpoint, as asked. EX_TEMPFAIL of sysexits.h.
-  case released = 75
-  /// Nothing may be written any more.
-  case leaseLost = 76
-
+/// The process of a stage.
+package enum Stage {
   /// Runs a stage's work and ends the process as its outcome demands.
   package static func run(_ work: (StageSession) throws -> Void) -> Never {
     let session: StageSession
@@ -26,11 +15,11 @@ package enum StageExit: Int32, Sendable {
     }
     do {
       try work(session)
-      finished.end()
+      StageExit.finished.end()
     } catch {
       let ending = ending(of: error)
       // The last values before a failure are those that explain it.
-      if ending != leaseLost { session.close(within: lastWords) }
+      if ending != .leaseLost { session.close(within: lastWords) }
       ending.end(after: error is Released ? nil : "\(error)")
     }
   }
@@ -40,30 +29,32 @@ package enum StageExit: Int32, Sendable {
 
   private static func ending(of error: any Error) -> StageExit {
     switch error {
-    case is LeaseLost: leaseLost
-    case is Released: released
-    case is PermanentFailure: permanent
-    default: fault
+    case is LeaseLost: .leaseLost
+    case is Released: .released
+    case is PermanentFailure: .permanent
+    default: .fault
     }
-  }
-
-  /// Ends the process from its own thread: what it printed comes first.
-  private func end(after message: String? = nil) -> Never {
-    fflush(nil)
-    if let message { end(saying: message) }
-    _exit(rawValue)
-  }
-
-  /// Ends the process at once, with the sentence that the agent keeps as the attempt's message.
-  package func end(saying message: String) -> Never {
-    Self.say("error: \(message)")
-    _exit(rawValue)
   }
 
   /// One line to standard error, in one write.
   static func say(_ line: String) {
     let line = line.split(separator: "\n").joined(separator: " ") + "\n"
     _ = write(STDERR_FILENO, line, line.utf8.count)
+  }
+}
+
+extension StageExit {
+  /// Ends the process from its own thread: what it printed comes first.
+  fileprivate func end(after message: String? = nil) -> Never {
+    fflush(nil)
+    if let message { end(saying: message) }
+    _exit(rawValue)
+  }
+
+  /// Ends the process at once, with the sentence that the agent keeps as the attempt's message.
+  func end(saying message: String) -> Never {
+    Stage.say("error: \(message)")
+    _exit(rawValue)
   }
 }
 

@@ -6,7 +6,7 @@ import Postgres
 ///
 /// A secret is the value of an environment variable whose name says so, and the password of the database.
 /// What could be the beginning of one waits for the next bytes.
-package struct Redactor: Sendable {
+struct Redactor: Sendable {
   private static let mark = Array("[redacted]".utf8)
   /// Shorter values would be found in words that mean something else.
   private static let leastLength = 6
@@ -15,7 +15,7 @@ package struct Redactor: Sendable {
   private let secrets: [[UInt8]]
   private var waiting: [UInt8] = []
 
-  package init(environment: [String: String]) {
+  init(environment: [String: String]) {
     var values: [String] = []
     for (name, value) in environment where Self.isSecret(name) { values.append(value) }
     if let text = environment["PRA_DATABASE_URL"], let url = try? DatabaseURL(text),
@@ -36,7 +36,7 @@ package struct Redactor: Sendable {
   }
 
   /// - Returns: what may be shown of the bytes so far
-  package mutating func append(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+  mutating func append(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
     guard !secrets.isEmpty else { return Array(bytes) }
     let all = waiting + bytes
     var out: [UInt8] = []
@@ -59,7 +59,7 @@ package struct Redactor: Sendable {
   }
 
   /// - Returns: what had waited: no secret follows any more
-  package mutating func end() -> [UInt8] {
+  mutating func end() -> [UInt8] {
     defer { waiting = [] }
     return waiting
   }

@@ -98,7 +98,7 @@ package struct TrainerSnapshot: @unchecked Sendable {
 }
 
 /// A checkpoint that is whole but not this run's.
-package struct CheckpointMismatch: Error, CustomStringConvertible {
+package struct CheckpointMismatch: BadInput, CustomStringConvertible {
   package let file: String
   package let problem: String
   package var description: String { "checkpoint: \(file) \(problem)" }

@@ -2,6 +2,7 @@
 
 import Autodiff
 import Configuration
+import Files
 import NeuralNetwork
 import PRAModel
 import Tensor
@@ -16,7 +17,7 @@ package struct StepReport: Sendable {
 }
 
 /// `training.max_bad_steps` steps in a row had a loss or gradient norm that is not finite.
-package struct TrainingDiverged: Error, CustomStringConvertible {
+package struct TrainingDiverged: BadInput, CustomStringConvertible {
   package let step: Int
   package let badSteps: Int
   package var description: String {

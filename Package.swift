@@ -42,6 +42,32 @@ func tests(
     name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
 }
 
+/// Every job kind: its folder of `workers` and what its files import besides what `stage` adds.
+let stages = [
+  stage("ingest", ["Files", "Images"]),
+  stage(
+    "train",
+    [
+      "Configuration", "Files", "Images", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
+      "Threads", "Training",
+    ]),
+  stage(
+    "sample",
+    ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
+  stage(
+    "features",
+    [
+      "Configuration", "Digest", "Files", "Images", "Inception", "Raster", "Tensor",
+      "TensorFiles",
+    ]),
+  stage("reference", ["Evaluation", "Files", "TensorFiles"]),
+  stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
+  stage(
+    "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
+  stage("compare", ["Configuration", "Evaluation", "Raster"]),
+  stage("neighbours", ["Files", "Images", "Raster"]),
+]
+
 let package = Package(
   name: "pra-pipeline",
   products: [
@@ -100,7 +126,8 @@ let package = Package(
 
     // What people write: run files and the arguments of jobs.
     library("Settings/Configuration", ["Files", yams]),
-    library("Settings/JobKinds", ["Configuration"]),
+    .target(name: "CContracts", path: "Sources/Settings/CContracts"),
+    library("Settings/JobKinds", ["CContracts", "Configuration"]),
 
     // The model trains without a database.
     library("Model/PRAModel", ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"]),
@@ -137,28 +164,6 @@ let package = Package(
         "StageKit", "Tensor", "TensorFiles", "Training",
       ], path: "workers/inputs",
       swiftSettings: swiftSettings),
-    stage("ingest", ["Files", "Images"]),
-    stage(
-      "train",
-      [
-        "Configuration", "Files", "Images", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
-        "Threads", "Training",
-      ]),
-    stage(
-      "sample",
-      ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
-    stage(
-      "features",
-      [
-        "Configuration", "Digest", "Files", "Images", "Inception", "Raster", "Tensor",
-        "TensorFiles",
-      ]),
-    stage("reference", ["Evaluation", "Files", "TensorFiles"]),
-    stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
-    stage(
-      "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
-    stage("compare", ["Configuration", "Evaluation", "Raster"]),
-    stage("neighbours", ["Files", "Images", "Raster"]),
 
     .executableTarget(
       name: "bench-compute",
@@ -252,15 +257,13 @@ let package = Package(
         "test-agent",
       ]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
-    tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
+    tests("JobQueueTests", ["JobKinds", "JobQueue", "Postgres", "DatabaseTesting"]),
     tests("JobKindsTests", ["JobKinds", "Configuration"]),
     tests(
       "CommandLineTests",
       [
-        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-features", "pra-reference",
-        "pra-evaluate", "pra-probe", "pra-compare", "pra-neighbours", "Digest", "Files", "Postgres",
-        "Raster", "TensorFiles", "DatabaseTesting",
-      ]),
-  ],
+        "pra", "Digest", "Files", "Postgres", "Raster", "TensorFiles", "DatabaseTesting",
+      ] + stages.map { .target(name: $0.name) }),
+  ] + stages,
   swiftLanguageModes: [.v6]
 )

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import JobKinds
 import JobQueue
 import Postgres
 import RunStore
@@ -48,7 +49,7 @@ enum Database {
     let (url, change) = try cluster.up()
     let connection = try Connection(url, name: "pra migrate")
     let migrated = try Migrator(connection).migrate()
-    try Contracts.write(to: connection)
+    try Contracts.write(JobKind.allCases.map(\.contract), to: connection)
     switch change {
     case .created: complain("pra: created a private database under \(home)")
     case .started: complain("pra: started the private database under \(home)")

@@ -97,7 +97,7 @@ struct Schedule: ParsableCommand {
 
   @Argument(help: "Name of the schedule; an old one of that name is replaced.") var name: String
   @Argument(help: "Five fields, quoted.") var cron: String
-  @Argument(help: "ingest, train, sample, evaluate or compare.") var kind: String
+  @Argument(help: "\(JobKindName.help)") var kind: String
   @Option(name: .customLong("run"), help: "Number or name of the run that gets the jobs.")
   var runName: String
   @Option(help: "A YAML or JSON file with arguments.") var config: String?

@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import Foundation
+import JobKinds
+import JobQueue
 import Postgres
 
 struct Up: ParsableCommand {
@@ -50,7 +52,7 @@ struct Migrate: ParsableCommand {
     switch action {
     case .apply:
       for migration in try migrator.migrate() { Swift.print("applied \(migration.name)") }
-      try Contracts.write(to: connection)
+      try Contracts.write(JobKind.allCases.map(\.contract), to: connection)
     case .verify: try migrator.verify()
     case .status, .print: break
     }

@@ -8,7 +8,7 @@ import StageInputs
 import StageKit
 
 Stage.run { session in
-  let arguments = try refusingBadInput { try NeighbourArguments(json: session.arguments) }
+  let arguments = try refusingBadInput { try NeighboursArguments(json: session.arguments) }
   let training = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let heldOut =
     try session.outputs(ofJob: Int64(arguments.data))[OutputName.validation] == nil
@@ -90,7 +90,7 @@ Stage.run { session in
 }
 
 /// Sample jobs, elements of arrays among them, in the order of their images.
-private func parts(_ session: StageSession, _ arguments: NeighbourArguments) throws -> [Int] {
+private func parts(_ session: StageSession, _ arguments: NeighboursArguments) throws -> [Int] {
   var found: [(first: Int, job: Int)] = []
   for sample in arguments.samples {
     for part in try session.finishedJobs(of: Int64(sample)) {

@@ -4,11 +4,10 @@ import Configuration
 
 /// `ingest`: packs archives of images into one data set file.
 package struct IngestArguments: JobArguments {
-  package static let kind = JobKind.ingest
   /// SHA-256 of the artifact: a tar or a zip.
   package var source = ""
   /// What messages call the source.
-  package var sourceName = ""
+  package var sourceName = "source.tar"
   /// SHA-256 of further archives that are read as one with the source.
   package var shards: [String] = []
   /// What messages call them.

@@ -12,12 +12,3 @@ typedef struct {
 
 // In order of version, from 1.
 const PRAMigration *pra_migrations(size_t *count);
-
-// workers/<kind>/contract.json.
-typedef struct {
-  const char *kind;
-  const unsigned char *json; // UTF-8, not terminated
-  size_t length;             // bytes
-} PRAContract;
-
-const PRAContract *pra_contracts(size_t *count);

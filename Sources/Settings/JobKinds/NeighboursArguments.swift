@@ -3,8 +3,7 @@
 import Configuration
 
 /// `neighbours`: the nearest training images of drawn ones.
-package struct NeighbourArguments: JobArguments {
-  package static let kind = JobKind.neighbours
+package struct NeighboursArguments: JobArguments {
   /// The ingest job.
   package var data = 0
   /// Sample jobs.

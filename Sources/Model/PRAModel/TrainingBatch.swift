@@ -28,6 +28,16 @@ package final class TrainingBatch {
     whole = nil
   }
 
+  /// Memory for the batches of a training, written in place before each step.
+  /// - Parameter shape: [batch, N, P]
+  package init(uninitialized shape: [Int], type: ElementType, on device: Device) {
+    patches = Tensor(uninitialized: shape, type: type, on: device)
+    count = shape[0]
+    firstPlace = 0
+    whole = nil
+    (labels, ownStep) = ([], -1)
+  }
+
   private init(_ rows: Range<Int>, of whole: TrainingBatch) {
     patches = whole.patches.slice(rows)
     count = rows.count
@@ -47,6 +57,13 @@ package final class TrainingBatch {
 
   /// Rows of the batch as a batch of their own: their random numbers are the same.
   package func slice(_ rows: Range<Int>) -> TrainingBatch { TrainingBatch(rows, of: self) }
+
+  /// Names the images whose patches have been written in place.
+  /// - Parameter labels: classes before the drop
+  package func begin(step: Int, labels: [Int]) {
+    precondition(labels.count == count && whole == nil, "TrainingBatch: \(labels.count) labels")
+    (self.labels, ownStep) = (labels, step)
+  }
 
   /// Takes over another batch of the same size.
   package func load(_ other: TrainingBatch) {

@@ -41,6 +41,7 @@ package final class Trainer {
   var memory: SnapshotMemory?
 
   private let perceptual: LPIPS?
+  private var ownBatch: TrainingBatch?
   private var diagnostics = Diagnostics()
   private var recorded: TrainingStep?
   private var values: [(name: String, value: Double)] = []
@@ -51,6 +52,18 @@ package final class Trainer {
     self.model = model
     self.perceptual = perceptual
     optimizer = OptimizerState(model.parameters.sorted, model.configuration.training)
+  }
+
+  /// Memory of `training.batch` images, made at its first use. Where a loader writes each step's patches
+  /// there, the operations read them there: `run` copies any other batch.
+  package var batch: TrainingBatch {
+    if let ownBatch { return ownBatch }
+    let sizes = model.sizes
+    let made = TrainingBatch(
+      uninitialized: [configuration.batch, sizes.positions, sizes.patchWidth], type: model.type,
+      on: model.device)
+    ownBatch = made
+    return made
   }
 
   /// One step on a batch. The first step of a size is recorded; those after it repeat its operations
@@ -104,7 +117,8 @@ package final class Trainer {
     }
     recorded = nil
     let step = TrainingStep(
-      model, optimizer, perceptual, batch, recording: model.configuration.method != .exactRollout)
+      model, optimizer, perceptual, batch, isKept: batch === ownBatch,
+      recording: model.configuration.method != .exactRollout)
     if step.isRecorded { recorded = step }
     return step
   }

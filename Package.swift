@@ -30,7 +30,8 @@ func library(_ folder: String, _ dependencies: [Target.Dependency] = []) -> Targ
 /// The executable of one job kind; the agent starts it as a child process.
 func stage(_ kind: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(
-    name: "pra-\(kind)", dependencies: dependencies + ["JobKinds", "RunStore", "StageInputs"],
+    name: "pra-\(kind)",
+    dependencies: dependencies + ["JobKinds", "RunStore", "StageInputs", "StageKit"],
     path: "workers/\(kind)", exclude: ["contract.json"], swiftSettings: swiftSettings)
 }
 
@@ -40,6 +41,32 @@ func tests(
   .testTarget(
     name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
 }
+
+/// Every job kind: its folder of `workers` and what its files import besides what `stage` adds.
+let stages = [
+  stage("ingest", ["Files", "Images"]),
+  stage(
+    "train",
+    [
+      "Configuration", "Files", "Images", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
+      "Threads", "Training",
+    ]),
+  stage(
+    "sample",
+    ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
+  stage(
+    "features",
+    [
+      "Configuration", "Digest", "Files", "Images", "Inception", "Raster", "Tensor",
+      "TensorFiles",
+    ]),
+  stage("reference", ["Evaluation", "Files", "TensorFiles"]),
+  stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
+  stage(
+    "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
+  stage("compare", ["Configuration", "Evaluation", "Raster"]),
+  stage("neighbours", ["Files", "Images", "Raster"]),
+]
 
 let package = Package(
   name: "pra-pipeline",
@@ -76,6 +103,8 @@ let package = Package(
       name: "CJPEG", path: "Sources/Libraries/CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
     .target(
       name: "CCurl", path: "Sources/Libraries/CCurl", linkerSettings: [.linkedLibrary("curl")]),
+    // pthreads: a thread of its own, and a value that threads wait for.
+    library("Libraries/Threads"),
 
     // Tensors and networks.
     .target(
@@ -93,11 +122,12 @@ let package = Package(
     .target(
       name: "CResampling", path: "Sources/Data/CResampling",
       cSettings: [.unsafeFlags(resamplingFlags)]),
-    library("Data/Images", ["CResampling", "Digest", "Files", "Raster", "Tensor"]),
+    library("Data/Images", ["CResampling", "Digest", "Files", "Raster", "Tensor", "Threads"]),
 
     // What people write: run files and the arguments of jobs.
     library("Settings/Configuration", ["Files", yams]),
-    library("Settings/JobKinds", ["Configuration"]),
+    .target(name: "CContracts", path: "Sources/Settings/CContracts"),
+    library("Settings/JobKinds", ["CContracts", "Configuration"]),
 
     // The model trains without a database.
     library("Model/PRAModel", ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"]),
@@ -115,8 +145,9 @@ let package = Package(
     .target(name: "CMigrations", path: "Sources/Queue/CMigrations"),
     library("Queue/Postgres", ["CPostgres", "CMigrations", "Digest"]),
     library("Queue/JobQueue", ["Postgres"]),
-    library("Queue/RunStore", ["CCurl", "Digest", "Files", "JobQueue", "Postgres"]),
-    library("Queue/Agent", ["Files", "JobQueue", "Postgres", "RunStore", logging]),
+    library("Queue/RunStore", ["CCurl", "Digest", "Files", "JobQueue", "Postgres", "Threads"]),
+    library("Queue/StageKit", ["Files", "JobQueue", "Postgres", "RunStore", "Threads"]),
+    library("Queue/Agent", ["Files", "JobQueue", "Postgres", "Threads", logging]),
     .executableTarget(
       name: "pra",
       dependencies: [
@@ -130,31 +161,9 @@ let package = Package(
       name: "StageInputs",
       dependencies: [
         "Configuration", "Evaluation", "Files", "Images", "Inception", "PRAModel", "RunStore",
-        "Tensor", "TensorFiles", "Training",
+        "StageKit", "Tensor", "TensorFiles", "Training",
       ], path: "workers/inputs",
       swiftSettings: swiftSettings),
-    stage("ingest", ["Files", "Images"]),
-    stage(
-      "train",
-      [
-        "Configuration", "Files", "Images", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
-        "Training",
-      ]),
-    stage(
-      "sample",
-      ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
-    stage(
-      "features",
-      [
-        "Configuration", "Digest", "Files", "Images", "Inception", "Raster", "Tensor",
-        "TensorFiles",
-      ]),
-    stage("reference", ["Evaluation", "Files", "TensorFiles"]),
-    stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
-    stage(
-      "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
-    stage("compare", ["Configuration", "Evaluation", "Raster"]),
-    stage("neighbours", ["Files", "Images", "Raster"]),
 
     .executableTarget(
       name: "bench-compute",
@@ -172,16 +181,17 @@ let package = Package(
     .executableTarget(
       name: "bench-store",
       dependencies: [
-        "Configuration", "Files", "PRAModel", "Postgres", "RunStore", "Tensor", "Training",
+        "Configuration", "Files", "PRAModel", "Postgres", "StageKit", "Tensor", "Threads",
+        "Training",
       ],
       path: "ops/bench/store.d", swiftSettings: swiftSettings),
 
     .executableTarget(
-      name: "bench-queue", dependencies: ["JobQueue", "Postgres", "RunStore"],
+      name: "bench-queue", dependencies: ["JobQueue", "Postgres", "Threads"],
       path: "ops/bench/queue.d", swiftSettings: swiftSettings),
 
     .executableTarget(
-      name: "chaos-client", dependencies: ["JobQueue", "Postgres", "RunStore"],
+      name: "chaos-client", dependencies: ["JobQueue", "Postgres", "Threads"],
       path: "ops/chaos/queue.d", swiftSettings: swiftSettings),
 
     .executableTarget(
@@ -205,13 +215,13 @@ let package = Package(
 
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
-      name: "pra-test", dependencies: ["RunStore"], path: "Tests/Support/Stage",
+      name: "pra-test", dependencies: ["RunStore", "StageKit"], path: "Tests/Support/Stage",
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "read-weights", dependencies: ["Files", "TensorFiles"], path: "Tests/Support/Weights",
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "test-agent", dependencies: ["Agent", "Postgres", "RunStore", logging],
+      name: "test-agent", dependencies: ["Agent", "Postgres", "Threads", logging],
       path: "Tests/Support/Agent",
       swiftSettings: swiftSettings),
 
@@ -236,20 +246,24 @@ let package = Package(
     tests("TensorFilesTests", ["Files", "TensorFiles", "read-weights"]),
     tests(
       "RunStoreTests",
-      ["DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore", "pra-test"]),
+      [
+        "DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore", "StageKit", "Threads",
+        "pra-test",
+      ]),
     tests(
       "AgentTests",
-      ["Agent", "DatabaseTesting", "Postgres", "RunStore", "pra-test", "test-agent"]),
+      [
+        "Agent", "DatabaseTesting", "JobQueue", "Postgres", "RunStore", "Threads", "pra-test",
+        "test-agent",
+      ]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
-    tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
+    tests("JobQueueTests", ["JobKinds", "JobQueue", "Postgres", "DatabaseTesting"]),
     tests("JobKindsTests", ["JobKinds", "Configuration"]),
     tests(
       "CommandLineTests",
       [
-        "pra", "pra-ingest", "pra-train", "pra-sample", "pra-features", "pra-reference",
-        "pra-evaluate", "pra-probe", "pra-compare", "pra-neighbours", "Digest", "Files", "Postgres",
-        "Raster", "TensorFiles", "DatabaseTesting",
-      ]),
-  ],
+        "pra", "Digest", "Files", "Postgres", "Raster", "TensorFiles", "DatabaseTesting",
+      ] + stages.map { .target(name: $0.name) }),
+  ] + stages,
   swiftLanguageModes: [.v6]
 )

@@ -58,12 +58,12 @@ struct ArrayOptions: ParsableArguments {
       array.firstPath = element.split(separator: ".").map(String.init)
       return (array, [try [Override("\(element)=\(last)")], try [Override("\(element)=\(first)")]])
     }
-    guard kind == .sample else {
+    guard let keys = kind.argumentsType.elementKeys else {
       throw ValidationError(
         "--array: name the argument that takes the element, as in --element config.seed")
     }
-    array.firstPath = ["first"]
-    array.endPath = ["last"]
-    return (array, [try [Override("first=\(first)"), Override("last=\(last + 1)")]])
+    array.firstPath = [keys.first]
+    array.endPath = [keys.end]
+    return (array, [try [Override("\(keys.first)=\(first)"), Override("\(keys.end)=\(last + 1)")]])
   }
 }

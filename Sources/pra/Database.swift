@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import Foundation
+import JobKinds
+import JobQueue
 import Postgres
 import RunStore
 
@@ -47,7 +49,7 @@ enum Database {
     let (url, change) = try cluster.up()
     let connection = try Connection(url, name: "pra migrate")
     let migrated = try Migrator(connection).migrate()
-    try Contracts.write(to: connection)
+    try Contracts.write(JobKind.allCases.map(\.contract), to: connection)
     switch change {
     case .created: complain("pra: created a private database under \(home)")
     case .started: complain("pra: started the private database under \(home)")
@@ -65,9 +67,10 @@ enum Database {
   }
 
   /// The store, for uploads and downloads.
-  static func store(_ role: DatabaseRole) throws -> RetryingConnection {
-    RetryingConnection(
-      url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in },
+  static func store(_ role: DatabaseRole) throws -> ArtifactStore {
+    ArtifactStore(
+      RetryingConnection(
+        url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in }),
       environment: environment)
   }
 }

@@ -98,7 +98,7 @@ struct Schedule: ParsableCommand {
 
   @Argument(help: "Name of the schedule; replaces a schedule of that name.") var name: String
   @Argument(help: "Five fields in quotes, or an @ word.") var cron: String
-  @Argument(help: "ingest, train, sample, evaluate or compare.") var kind: String
+  @Argument(help: "\(JobKindName.help)") var kind: String
   @Option(name: .customLong("run"), help: "Number or name of the run that the jobs belong to.")
   var runName: String
   @Option(help: "A YAML or JSON file with arguments.") var config: String?

@@ -41,7 +41,7 @@ struct Logs: ParsableCommand {
   }
 
   private func show(run: Int64, _ connection: Connection) throws {
-    var store = try Database.store(.read)
+    var store = try Database.store(.read).connection
     var log = RunLog(run: run, isJSON: json)
     while true {
       let isActive = try connection.query(Queries.isActive, [.integer(run)]).single()
@@ -60,7 +60,7 @@ struct Logs: ParsableCommand {
         throw NotFound(message: "job \(id) has no attempt \(attempt)")
       }
     }
-    var store = try Database.store(.read)
+    var store = try Database.store(.read).connection
     var last: (epoch: Int64, ordinal: Int64) = (0, -1)
     var quiet = 0
     while true {

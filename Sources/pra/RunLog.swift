@@ -2,6 +2,7 @@
 
 import Files
 import Foundation
+import JobQueue
 import Postgres
 import RunStore
 

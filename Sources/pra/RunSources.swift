@@ -116,7 +116,7 @@ struct Source {
     return SHA256.hexadecimal(of: archives.flatMap { Array($0.sha256.utf8) })
   }
 
-  func store(in store: inout RetryingConnection) throws {
+  func store(in store: inout ArtifactStore) throws {
     for archive in archives {
       _ = try store.store(
         file: archive.path, name: archive.name, mediaType: archive.mediaType, owner: .submitter)
@@ -191,8 +191,8 @@ struct WeightArtifacts {
 
   func path(_ name: String) -> String { paths[name]! }
 
-  /// Stores the files; those whose digest the store has are not sent.
-  func store(in store: inout RetryingConnection) throws {
+  /// Content-addressed: sent again only where the store does not have them.
+  func store(in store: inout ArtifactStore) throws {
     for path in paths.values.sorted() {
       _ = try store.store(
         file: path, name: lastComponent(path), mediaType: "application/octet-stream",
@@ -243,7 +243,7 @@ final class EnqueuedFile {
     ]
   }
 
-  func store(in store: inout RetryingConnection) throws {
+  func store(in store: inout ArtifactStore) throws {
     _ = try store.store(
       file: source?.path ?? path, name: source?.name ?? lastComponent(path),
       mediaType: source == nil ? "application/octet-stream" : "application/x-tar",

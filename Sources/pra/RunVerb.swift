@@ -8,7 +8,6 @@ import Foundation
 import JobKinds
 import JobQueue
 import Postgres
-import RunStore
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(

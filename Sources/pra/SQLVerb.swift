@@ -4,7 +4,6 @@ import ArgumentParser
 import Files
 import Foundation
 import Postgres
-import RunStore
 
 struct SQL: ParsableCommand {
   static let configuration = CommandConfiguration(

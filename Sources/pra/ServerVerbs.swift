@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import Foundation
+import JobKinds
+import JobQueue
 import Postgres
 
 struct Up: ParsableCommand {
@@ -50,7 +52,7 @@ struct Migrate: ParsableCommand {
     switch action {
     case .apply:
       for name in try migrator.migrate(repairing: true) { Swift.print("applied \(name)") }
-      try Contracts.write(to: connection)
+      try Contracts.write(JobKind.allCases.map(\.contract), to: connection)
     case .verify: try verify(migrator)
     case .status, .print: break
     }

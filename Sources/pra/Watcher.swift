@@ -3,8 +3,8 @@
 import ArgumentParser
 import Files
 import Foundation
+import JobQueue
 import Postgres
-import RunStore
 
 struct Watch: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -11,6 +11,8 @@ import Postgres
 
 enum JobKindName {
   static let all = JobKind.allCases.map(\.rawValue)
+  /// As help lists them: "ingest, train ... or compare."
+  static let help = all.dropLast().joined(separator: ", ") + " or \(all.last!)."
 }
 
 struct Enqueue: ParsableCommand {
@@ -26,10 +28,7 @@ struct Enqueue: ParsableCommand {
       --set parts=8 --array 0-7 --element part
       """)
 
-  @Argument(
-    help:
-      "ingest, train, sample, features, reference, evaluate, probe, neighbours or compare.")
-  var kind: String
+  @Argument(help: "\(JobKindName.help)") var kind: String
   @Option(help: "A YAML or JSON file with arguments.") var config: String?
   @Option(name: .customLong("set"), help: "One argument: dotted.key=value.") var settings:
     [String] = []

@@ -1,6 +1,5 @@
 import Foundation
 import Postgres
-import RunStore
 import Testing
 
 @testable import Agent

@@ -1,7 +1,6 @@
 import DatabaseTesting
 import Foundation
 import Postgres
-import RunStore
 import Testing
 
 @testable import Agent

@@ -2,9 +2,11 @@
 
 import DatabaseTesting
 import Foundation
+import JobQueue
 import Postgres
 import RunStore
 import Testing
+import Threads
 
 @testable import Agent
 

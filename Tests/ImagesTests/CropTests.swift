@@ -36,6 +36,14 @@ func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
   return Picture(width: width, height: height, channels: channels, pixels: pixels)
 }
 
+extension PixelPlaces {
+  /// Row after row.
+  static func raster(size: Int, channels: Int) -> PixelPlaces {
+    PixelPlaces(
+      rows: (0..<size).map { $0 * size * channels }, columns: (0..<size).map { $0 * channels })
+  }
+}
+
 private func augmented(
   _ picture: Picture, _ augmentation: Augmentation, step: Int = 3, place: Int = 5
 ) -> [Float] {
@@ -43,7 +51,8 @@ private func augmented(
     picture.pixels.withUnsafeBytes { bytes in
       augmentation.apply(
         bytes, size: picture.width, channels: picture.channels, step: step, place: place,
-        into: UnsafeMutableBufferPointer(rebasing: buffer[0..<bytes.count]))
+        into: UnsafeMutableBufferPointer(rebasing: buffer[0..<bytes.count]),
+        at: .raster(size: picture.width, channels: picture.channels))
     }
     initialized = picture.pixels.count
   }

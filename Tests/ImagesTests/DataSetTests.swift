@@ -140,15 +140,30 @@ import Testing
   }
 
   @Test func theLoaderJoinsOrderLabelsAndPixels() throws {
-    let files = try (0..<5).map { ("c\($0 % 2)/\($0).png", try png(UInt8($0 * 50))) }
+    let files = try (0..<5).map { n in
+      let pixels = (0..<48).map { i in UInt8(i * 4 + n) }
+      return (
+        "c\(n % 2)/\(n).png",
+        try Picture(width: 4, height: 4, channels: 3, pixels: pixels).png()
+      )
+    }
     let data = try ingest(try archive(files)).1
-    var loader = ImageLoader(data, batch: 3, seed: 8, augmentation: Augmentation(seed: 8))
+    // Columns change places with rows.
+    let places = PixelPlaces(rows: (0..<4).map { $0 * 3 }, columns: (0..<4).map { $0 * 12 })
+    var loader = ImageLoader(
+      data, batch: 3, seed: 8, augmentation: Augmentation(seed: 8), places: places)
     var order = DataOrder(count: 5, seed: 8)
-    let batch = loader.batch(step: 4)
+    let target = Tensor(uninitialized: [3, 48], on: Device(threads: 1))
+    let batch = loader.fill(target, step: 4)
     #expect(batch.images == order.images(step: 4, batch: 3))
     #expect(batch.labels == batch.images.map { data.labels[$0] })
     for (place, image) in batch.images.enumerated() {
-      #expect(batch.pixels[place * 48] == Float(Double(data.pixels(of: image)[0]) / 127.5 - 1))
+      let pixels = data.pixels(of: image)
+      for i in 0..<48 {
+        let (x, y, c) = (i / 12, i / 3 % 4, i % 3)
+        let expected = Float(Double(pixels[y * 12 + x * 3 + c]) / 127.5 - 1)
+        #expect(target[place * 48 + i] == Double(expected))
+      }
     }
   }
 }

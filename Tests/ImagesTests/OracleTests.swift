@@ -80,7 +80,7 @@ private struct Pinned: Decodable {
         found.withUnsafeMutableBufferPointer {
           augmentation.apply(
             source, size: side, channels: channels, step: expected.step, place: expected.place,
-            into: $0)
+            into: $0, at: .raster(size: side, channels: channels))
         }
       }
       let worst = zip(found, expected.pixels).map { abs(Double($0) - $1) }.max() ?? .infinity

@@ -9,24 +9,57 @@ import Testing
 @Suite struct ContractTests {
   typealias Object = [String: Any]
 
+  private static let workers = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().appending(path: "workers")
+
   private func schema(_ kind: JobKind) throws -> Object {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let data = try Data(
-      contentsOf: root.appending(path: "workers/\(kind.rawValue)/contract.json"))
-    let contract = try #require(try JSONSerialization.jsonObject(with: data) as? Object)
+    let text = try #require(JobKind.embedded[kind.rawValue], "it has no entry in contracts.c")
+    let contract = try #require(
+      try JSONSerialization.jsonObject(with: Data(text.utf8)) as? Object)
     #expect(contract["kind"] as? String == kind.rawValue)
     return try #require(contract["arguments"] as? Object)
   }
 
-  /// Canonical JSON of default arguments, and a function that reads such JSON back without checking
-  /// rules that join several keys.
+  /// A kind is a folder of `workers`, a case of `JobKind`, an entry of contracts.c and a stage of
+  /// Package.swift; ArchitectureTests look at the last.
+  @Test func everyFolderOfAStageIsAKind() throws {
+    let folders = try FileManager.default.contentsOfDirectory(atPath: Self.workers.path())
+      .filter { $0 != "inputs" }.sorted()
+    #expect(folders == JobKind.allCases.map(\.rawValue).sorted())
+    #expect(folders == JobKind.embedded.keys.sorted())
+  }
+
+  @Test(arguments: JobKind.allCases)
+  func theContractInsideIsTheFile(_ kind: JobKind) throws {
+    let file = Self.workers.appending(path: "\(kind.rawValue)/contract.json")
+    #expect(JobKind.embedded[kind.rawValue] == (try String(contentsOf: file, encoding: .utf8)))
+  }
+
+  /// An object as its type makes it, with what a contract wants in the place of what only a person can give:
+  /// a job's number, a text.
+  private func filled(_ made: Object, _ schema: Object) -> Object {
+    var filled = made
+    for (key, part) in schema["properties"] as? [String: Object] ?? [:] {
+      switch made[key] {
+      case let inner as Object: filled[key] = self.filled(inner, part)
+      case "" as String: filled[key] = String(repeating: "0", count: 64)
+      case let number as Int:
+        if let least = part["minimum"] as? Int { filled[key] = max(number, least) }
+      default: break
+      }
+    }
+    return filled
+  }
+
+  /// Canonical JSON of arguments, and a function that takes such JSON back without the rules that join
+  /// several keys.
   private func canonical(_ kind: JobKind) throws -> (Object, (Object) throws -> Void) {
-    func both<A: JobArguments>(_ made: A) throws -> (Object, (Object) throws -> Void) {
-      let data = Data(made.json.utf8)
-      let object = try #require(try JSONSerialization.jsonObject(with: data) as? Object)
+    let schema = try schema(kind)
+    func both<A: JobArguments>(_ type: A.Type) throws -> (Object, (Object) throws -> Void) {
+      let object = try JSONSerialization.jsonObject(with: Data(A().json.utf8))
+      let made = filled(try #require(object as? Object), schema)
       return (
-        object,
+        made,
         { changed in
           let bytes = try JSONSerialization.data(withJSONObject: changed)
           var arguments = A()
@@ -36,46 +69,7 @@ import Testing
         }
       )
     }
-    switch kind {
-    case .ingest:
-      var made = IngestArguments()
-      (made.source, made.sourceName) = (String(repeating: "0", count: 64), "a.tar")
-      return try both(made)
-    case .train:
-      var made = TrainArguments()
-      made.data = 1
-      made.config = try ModelConfiguration.resolve()
-      return try both(made)
-    case .sample:
-      var made = SampleArguments()
-      (made.train, made.data, made.count, made.last) = (1, 2, 3, 3)
-      made.sampling = try ModelConfiguration.resolve().sampling
-      return try both(made)
-    case .features:
-      var made = FeaturesArguments()
-      (made.data, made.weights) = (1, String(repeating: "0", count: 64))
-      return try both(made)
-    case .probe:
-      var made = ProbeArguments()
-      (made.train, made.data) = (1, 2)
-      return try both(made)
-    case .reference:
-      var made = ReferenceArguments()
-      made.features = [1]
-      return try both(made)
-    case .evaluate:
-      var made = EvaluateArguments()
-      (made.train, made.data, made.samples) = (1, 2, [3])
-      return try both(made)
-    case .compare:
-      var made = CompareArguments()
-      (made.names, made.evaluations) = (["a"], [1])
-      return try both(made)
-    case .neighbours:
-      var made = NeighbourArguments()
-      (made.data, made.samples) = (1, [2])
-      return try both(made)
-    }
+    return try both(kind.argumentsType)
   }
 
   private func compare(_ schema: Object, _ value: Object, at path: String) throws {

@@ -1,8 +1,10 @@
 import DatabaseTesting
 import Digest
 import Foundation
+import JobQueue
 import Postgres
 import RunStore
+import StageKit
 import Testing
 
 @Suite struct ArtifactTests {
@@ -97,8 +99,9 @@ import Testing
   @Test func aSubmitterStoresWhatAStageFetches() throws {
     defer { session.close() }
     let original = bytes(1_500_000)
-    var submitter = RetryingConnection(
-      url: database.url, role: .submit, name: "test", giveUp: { true }, report: { _ in })
+    var submitter = ArtifactStore(
+      RetryingConnection(
+        url: database.url, role: .submit, name: "test", giveUp: { true }, report: { _ in }))
     let path = try attempt.write(original, to: "emoji.tar")
     let artifact = try submitter.store(
       file: path, name: "emoji.tar", mediaType: "application/x-tar", owner: .submitter)

@@ -3,7 +3,8 @@
 import DatabaseTesting
 import Foundation
 import Postgres
-import RunStore
+import StageKit
+import Threads
 
 /// A claimed job, as seen by its stage, by its worker and by the superuser.
 final class Attempt {

@@ -4,7 +4,9 @@ import DatabaseTesting
 import Foundation
 import Postgres
 import RunStore
+import StageKit
 import Testing
+import Threads
 
 @Suite struct CheckpointTests {
   @Test func theLoopGoesOnWhileACheckpointIsWritten() throws {

@@ -3,7 +3,7 @@
 import DatabaseTesting
 import Foundation
 import Postgres
-import RunStore
+import StageKit
 import Testing
 
 @Suite struct MetricTests {

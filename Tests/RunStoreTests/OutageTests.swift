@@ -2,9 +2,12 @@
 
 import DatabaseTesting
 import Foundation
+import JobQueue
 import Postgres
 import RunStore
+import StageKit
 import Testing
+import Threads
 
 @Suite struct OutageTests {
   let server: TestServer
@@ -101,8 +104,9 @@ import Testing
   /// A client that does not want to wait gets the error at once.
   @Test func aSubmitterIsToldThatTheServerIsAway() throws {
     try server.stop()
-    var submitter = RetryingConnection(
-      url: url, role: .submit, name: "test", giveUp: { true }, report: { _ in })
+    var submitter = ArtifactStore(
+      RetryingConnection(
+        url: url, role: .submit, name: "test", giveUp: { true }, report: { _ in }))
     let error = #expect(throws: PostgresError.self) {
       try submitter.bytes(sha256: String(repeating: "0", count: 64))
     }

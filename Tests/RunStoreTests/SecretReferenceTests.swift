@@ -1,4 +1,4 @@
-import RunStore
+import StageKit
 import Testing
 
 @Suite struct SecretReferenceTests {

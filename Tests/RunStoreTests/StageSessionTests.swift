@@ -3,6 +3,7 @@ import Foundation
 import JobQueue
 import Postgres
 import RunStore
+import StageKit
 import Testing
 
 @Suite struct StageSessionTests {
@@ -115,8 +116,9 @@ import Testing
     let seed = try attempt.admin.query("select seed from pra.images where class_name = 'smile'")
     #expect(try seed.single().string("seed") == "18446744073709551615")
     #expect(try attempt.count("select count(*) from pra.metrics") == 10_000)
-    var reader = RetryingConnection(
-      url: database.url, role: .read, name: "test", giveUp: { true }, report: { _ in })
+    var reader = ArtifactStore(
+      RetryingConnection(
+        url: database.url, role: .read, name: "test", giveUp: { true }, report: { _ in }))
     #expect(try reader.bytes(sha256: image.sha256) == [1, 2])
   }
 

@@ -6,6 +6,7 @@ import Foundation
 import JobQueue
 import Postgres
 import RunStore
+import StageKit
 import Testing
 
 @Suite struct StoreTests {
@@ -19,9 +20,10 @@ import Testing
     try attempt.admin.query("select pra.use_store($1)", [.text("file:\(store)")])
   }
 
-  private func owner() -> RetryingConnection {
-    RetryingConnection(
-      url: attempt.url, role: .owner, name: "test", giveUp: { true }, report: { _ in })
+  private func owner() -> ArtifactStore {
+    ArtifactStore(
+      RetryingConnection(
+        url: attempt.url, role: .owner, name: "test", giveUp: { true }, report: { _ in }))
   }
 
   private func bytes(_ count: Int, _ seed: Int = 0) -> [UInt8] {
@@ -214,8 +216,9 @@ import Testing
     #expect(try attempt.count("select count(*) from pra_store.artifact_chunks") == 0)
     #expect(try attempt.count("select count(*) from pra_store.uploads") == 0)
     #expect(try attempt.count("select count(*) from pra_store.objects") == 1)
-    var reader = RetryingConnection(
-      url: attempt.url, role: .read, name: "test", giveUp: { true }, report: { _ in })
+    var reader = ArtifactStore(
+      RetryingConnection(
+        url: attempt.url, role: .read, name: "test", giveUp: { true }, report: { _ in }))
     #expect(try reader.bytes(sha256: kept.sha256) == bytes(2_000_000, 1))
   }
 

@@ -6,8 +6,9 @@ import JobKinds
 import Raster
 import RunStore
 import StageInputs
+import StageKit
 
-StageExit.run { session in
+Stage.run { session in
   let arguments = try refusingBadInput { try CompareArguments(json: session.arguments) }
   var comparison = VariantComparison()
   var rulers: [String: (ruler: SettingValue, job: Int)] = [:]

@@ -3,8 +3,8 @@
 import Evaluation
 import Files
 import JobKinds
-import RunStore
 import StageInputs
+import StageKit
 import Tensor
 
 /// Compares features with a reference and commits the figures.

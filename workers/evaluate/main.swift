@@ -6,11 +6,11 @@ import Files
 import Images
 import JobKinds
 import PRAModel
-import RunStore
 import StageInputs
+import StageKit
 import Tensor
 
-StageExit.run { session in
+Stage.run { session in
   let arguments = try refusingBadInput { try EvaluateArguments(json: session.arguments) }
   if arguments.isInception { return try evaluateByInception(session, arguments) }
   let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)

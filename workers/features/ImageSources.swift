@@ -8,6 +8,7 @@ import JobKinds
 import Raster
 import RunStore
 import StageInputs
+import StageKit
 import TensorFiles
 
 /// One image, [height, width, channels].

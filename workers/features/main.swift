@@ -3,15 +3,15 @@
 import Files
 import Inception
 import JobKinds
-import RunStore
 import StageInputs
+import StageKit
 import Tensor
 import TensorFiles
 
 /// Images per batch: enough for long products. An image's features do not depend on it.
 private let batch = 16
 
-StageExit.run { session in
+Stage.run { session in
   let arguments = try refusingBadInput { try FeaturesArguments(json: session.arguments) }
   let source = try session.imageSource(arguments)
   var shard = source.description

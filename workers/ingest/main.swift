@@ -5,6 +5,7 @@ import Images
 import JobKinds
 import RunStore
 import StageInputs
+import StageKit
 
 #if canImport(Glibc)
   import Glibc
@@ -188,7 +189,7 @@ struct IngestStage {
 }
 
 Ingest.keepMemory()
-StageExit.run { session in
+Stage.run { session in
   let stage = try IngestStage(session)
   try stage.run()
 }

@@ -3,7 +3,7 @@
 import Configuration
 import Evaluation
 import Inception
-import RunStore
+import StageKit
 import TensorFiles
 
 /// The description of a features job's part (features.json).

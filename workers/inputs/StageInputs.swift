@@ -5,6 +5,7 @@ import Files
 import Images
 import PRAModel
 import RunStore
+import StageKit
 import Tensor
 import Training
 
@@ -126,16 +127,12 @@ package struct StageFault: Error, CustomStringConvertible {
   package init(_ description: String) { self.description = description }
 }
 
-/// Turns the model's errors about bad input, which no retry would change, into `PermanentFailure`.
+/// Runs a stage's reading of its input: a `BadInput` would be the same at every retry.
+/// - Throws: `PermanentFailure` in its place, and every other error as it is
 package func refusingBadInput<T>(_ work: () throws -> T) throws -> T {
   do {
     return try work()
-  } catch let error where isBadInput(error) {
+  } catch let error as any BadInput {
     throw PermanentFailure("\(error)")
   }
-}
-
-private func isBadInput(_ error: any Error) -> Bool {
-  error is FileError || error is ConfigurationError
-    || error is CheckpointMismatch || error is TensorFileMismatch || error is TrainingDiverged
 }

@@ -5,11 +5,11 @@ import Files
 import Images
 import JobKinds
 import Raster
-import RunStore
 import StageInputs
+import StageKit
 
-StageExit.run { session in
-  let arguments = try refusingBadInput { try NeighbourArguments(json: session.arguments) }
+Stage.run { session in
+  let arguments = try refusingBadInput { try NeighboursArguments(json: session.arguments) }
   let training = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let heldOut =
     try session.outputs(ofJob: Int64(arguments.data))[OutputName.validation] == nil
@@ -90,8 +90,8 @@ StageExit.run { session in
     })
 }
 
-/// The sample jobs, including the parts of arrays, in the order of their images.
-private func parts(_ session: StageSession, _ arguments: NeighbourArguments) throws -> [Int] {
+/// Sample jobs, elements of arrays among them, in the order of their images.
+private func parts(_ session: StageSession, _ arguments: NeighboursArguments) throws -> [Int] {
   var found: [(first: Int, job: Int)] = []
   for sample in arguments.samples {
     for part in try session.finishedJobs(of: Int64(sample)) {

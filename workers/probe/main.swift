@@ -8,6 +8,7 @@ import PRAModel
 import Raster
 import RunStore
 import StageInputs
+import StageKit
 import Tensor
 
 /// Images of one or two sets, one after the other.
@@ -37,7 +38,7 @@ private struct Source {
   }
 }
 
-StageExit.run { session in
+Stage.run { session in
   let arguments = try refusingBadInput { try ProbeArguments(json: session.arguments) }
   let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let device = try session.device()

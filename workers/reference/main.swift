@@ -4,11 +4,11 @@
 import Evaluation
 import Files
 import JobKinds
-import RunStore
 import StageInputs
+import StageKit
 import TensorFiles
 
-StageExit.run { session in
+Stage.run { session in
   let arguments = try refusingBadInput { try ReferenceArguments(json: session.arguments) }
   var description = ReferenceDescription()
   var (pool, spatial): (FeatureStatistics?, FeatureStatistics?)

@@ -6,16 +6,16 @@ import Images
 import JobKinds
 import PRAModel
 import Raster
-import RunStore
 import Sampling
 import StageInputs
+import StageKit
 import Tensor
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
-StageExit.run { session in
+Stage.run { session in
   let arguments = try refusingBadInput { try SampleArguments(json: session.arguments) }
   let sampling = arguments.sampling
   let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)

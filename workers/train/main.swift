@@ -6,10 +6,11 @@ import Images
 import JobKinds
 import NeuralNetwork
 import PRAModel
-import RunStore
 import StageInputs
+import StageKit
 import Tensor
 import TensorFiles
+import Threads
 import Training
 
 #if canImport(Glibc)
@@ -39,10 +40,12 @@ struct TrainingJob {
     trainer = Trainer(
       model, perceptual: try Self.perceptual(arguments, session, configuration, device))
     let training = configuration.training
+    let places = model.sizes.pixelPlaces
     loader = ImageLoader(
       data, batch: training.batch, seed: configuration.seed,
       augmentation: Augmentation(
-        crop: training.crop.map { $0[0]...$0[1] }, flip: training.flip, seed: configuration.seed))
+        crop: training.crop.map { $0[0]...$0[1] }, flip: training.flip, seed: configuration.seed),
+      places: PixelPlaces(rows: places.rows, columns: places.columns))
     say(
       "\(model.parameters.elementCount) parameters, \(data.count) images in \(data.classes.count) "
         + "classes, \(training.total) steps of \(training.batch), \(session.threads) threads")
@@ -170,13 +173,10 @@ struct TrainingJob {
   }
 
   private mutating func step() throws {
-    let images = loader.batch(step: trainer.step)
-    let sizes = trainer.model.sizes
-    let patches = cutIntoPatches(
-      images.pixels, batch: images.labels.count, sizes: sizes, on: trainer.model.device)
-    let report = try refusingBadInput {
-      try trainer.run(TrainingBatch(patches: patches, labels: images.labels, step: images.step))
-    }
+    let batch = trainer.batch
+    let images = loader.fill(batch.patches, step: trainer.step)
+    batch.begin(step: trainer.step, labels: images.labels)
+    let report = try refusingBadInput { try trainer.run(batch) }
     session.record(
       report.values.map { MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value) })
     session.progress(done: Int64(trainer.step), total: Int64(total), unit: "steps")
@@ -199,7 +199,7 @@ struct TrainingJob {
   }
 }
 
-StageExit.run { session in
+Stage.run { session in
   var job = try TrainingJob(session)
   try job.run()
 }

@@ -140,6 +140,16 @@ package struct Tensor {
     device.copy(to: pointer, from: other.pointer, byteCount: count * type.size)
   }
 
+  /// Lets the host write the elements where they lie, row-major: for numbers that come from outside, so
+  /// that no other copy of them is made. Not within a program that is being recorded.
+  package func writeInPlace(_ write: (UnsafeMutableBufferPointer<Float>) -> Void) {
+    precondition(type == .float32, "writeInPlace: a tensor of \(type)")
+    precondition(!device.isRecording, "writeInPlace: a program is being recorded")
+    write(
+      UnsafeMutableBufferPointer(
+        start: pointer.assumingMemoryBound(to: Float.self), count: count))
+  }
+
   package func fill(with value: Double) {
     let target = pointer
     let fill = kernels.pointee.fill!

@@ -2,8 +2,8 @@
 
 import Glibc
 
-/// A file that cannot be read or written: names it, the fault, and what would be right.
-package struct FileError: Error, CustomStringConvertible, Equatable {
+/// A file that cannot be read or written: names it, what was found and what would be right.
+package struct FileError: BadInput, CustomStringConvertible, Equatable {
   package let description: String
 
   package init(_ description: String) { self.description = description }

@@ -16,14 +16,16 @@ package struct Augmentation: Sendable {
 
   /// Writes one image as numbers x / 127.5 - 1.
   /// - Parameters:
-  ///   - bytes, out: [size, size, channels]
-  ///   - step, place: step and position in its batch, the counter of the image's random numbers
+  ///   - bytes: [size, size, channels]
+  ///   - step, place: of the image in training, the counter of its random numbers
+  ///   - out: as many numbers, in the order of `places`
   package func apply(
     _ bytes: UnsafeRawBufferPointer, size: Int, channels: Int, step: Int, place: Int,
-    into out: UnsafeMutableBufferPointer<Float>
+    into out: UnsafeMutableBufferPointer<Float>, at places: PixelPlaces
   ) {
     precondition(
-      bytes.count == size * size * channels && out.count == bytes.count,
+      bytes.count == size * size * channels && out.count == bytes.count
+        && places.rows.count == size,
       "Augmentation: \(bytes.count) bytes into \(out.count) numbers for \(size) x \(size) x \(channels)"
     )
     let drawn =
@@ -39,7 +41,7 @@ package struct Augmentation: Sendable {
       let xs = Self.taps(side: side, size: size)
       for y in 0..<size {
         for x in 0..<size {
-          let to = (y * size + (mirrored ? size - 1 - x : x)) * channels
+          let to = places.rows[y] + places.columns[mirrored ? size - 1 - x : x]
           for c in 0..<channels {
             func value(_ dy: Int, _ dx: Int) -> Double {
               Double(bytes[((row + dy) * size + column + dx) * channels + c])
@@ -54,7 +56,7 @@ package struct Augmentation: Sendable {
     } else {
       for y in 0..<size {
         for x in 0..<size {
-          let to = (y * size + (mirrored ? size - 1 - x : x)) * channels
+          let to = places.rows[y] + places.columns[mirrored ? size - 1 - x : x]
           for c in 0..<channels {
             out[to + c] = Self.number[Int(bytes[(y * size + x) * channels + c])]
           }

@@ -1,6 +1,7 @@
 // Parallel work whose results are consumed in order.
 
 import Glibc
+import Threads
 
 /// Several threads compute elements; one thread takes them in order, whichever is finished first.
 enum OrderedWork {
@@ -19,8 +20,9 @@ enum OrderedWork {
       return
     }
     let queue = Queue<Element>(range, ahead: threads * ahead)
-    let workers = (0..<threads).map { _ in
-      Thread {
+    // Not of the cooperative pool: decoding must not take it.
+    let workers = (0..<threads).map { i in
+      DedicatedThread("decode \(i)") {
         while let i = queue.claim() { queue.finish(i, compute(i)) }
       }
     }
@@ -97,31 +99,5 @@ enum OrderedWork {
       pthread_cond_broadcast(hasRoom)
       pthread_mutex_unlock(mutex)
     }
-  }
-
-  /// A running thread of the system: decoding must not take the cooperative pool.
-  private struct Thread {
-    private let handle: pthread_t
-
-    init(_ body: @escaping @Sendable () -> Void) {
-      let box = Unmanaged.passRetained(Body(run: body))
-      var handle = pthread_t()
-      let error = pthread_create(
-        &handle, nil,
-        { context in
-          Unmanaged<Body>.fromOpaque(context!).takeRetainedValue().run()
-          return nil
-        }, box.toOpaque())
-      precondition(error == 0, "OrderedWork: \(String(cString: strerror(error)))")
-      self.handle = handle
-    }
-
-    func join() { pthread_join(handle, nil) }
-  }
-
-  private final class Body: Sendable {
-    let run: @Sendable () -> Void
-
-    init(run: @escaping @Sendable () -> Void) { self.run = run }
   }
 }

@@ -2,7 +2,7 @@
 
 import Tensor
 
-/// Cuts images into patches in raster order, inside a patch (row, column, channel).
+/// Cuts images into patches.
 /// - Parameter images: [batch, size, size, channels], row-major
 /// - Returns: [batch, N, P], same order of images
 package func cutIntoPatches(
@@ -26,21 +26,32 @@ package func joinPatches(_ patches: Tensor, sizes: ModelSizes) -> [Float] {
   return images
 }
 
+extension ModelSizes {
+  /// Where a pixel's numbers begin among those of its image cut into patches, at `rows[y] + columns[x]`:
+  /// patches lie in raster order, inside a patch (row, column, channel).
+  package var pixelPlaces: (rows: [Int], columns: [Int]) {
+    let (p, channels) = (configuration.image.patch, configuration.image.channels)
+    let side = 0..<grid * p
+    return (
+      rows: side.map { y in y / p * grid * patchWidth + y % p * p * channels },
+      columns: side.map { x in x / p * patchWidth + x % p * channels }
+    )
+  }
+}
+
 /// Visits the runs of pixels that are contiguous in both layouts: one row of one patch.
 private func rearrange(
   _ sizes: ModelSizes, batch: Int, _ visit: (_ patched: Int, _ raster: Int, _ count: Int) -> Void
 ) {
-  let (p, grid) = (sizes.configuration.image.patch, sizes.grid)
+  let (p, places) = (sizes.configuration.image.patch, sizes.pixelPlaces)
   let run = p * sizes.configuration.image.channels
-  var patched = 0
+  var raster = 0
   for b in 0..<batch {
-    for patchRow in 0..<grid {
-      for patchColumn in 0..<grid {
-        for row in 0..<p {
-          let line = (b * grid + patchRow) * p + row
-          visit(patched, (line * grid + patchColumn) * run, run)
-          patched += run
-        }
+    let image = b * sizes.positions * sizes.patchWidth
+    for row in places.rows {
+      for column in stride(from: 0, to: places.columns.count, by: p) {
+        visit(image + row + places.columns[column], raster, run)
+        raster += run
       }
     }
   }

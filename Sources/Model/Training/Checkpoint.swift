@@ -97,8 +97,8 @@ package struct TrainerSnapshot: @unchecked Sendable {
   }
 }
 
-/// The checkpoint is whole, but belongs to another run.
-package struct CheckpointMismatch: Error, CustomStringConvertible {
+/// A checkpoint that is whole but not this run's.
+package struct CheckpointMismatch: BadInput, CustomStringConvertible {
   package let file: String
   package let problem: String
   package var description: String { "checkpoint: \(file) \(problem)" }

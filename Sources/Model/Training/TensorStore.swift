@@ -5,7 +5,7 @@ import Tensor
 import TensorFiles
 
 /// A file lacks a tensor, or has it in another shape.
-package struct TensorFileMismatch: Error, CustomStringConvertible {
+package struct TensorFileMismatch: BadInput, CustomStringConvertible {
   package let description: String
 }
 

@@ -2,6 +2,7 @@
 
 import Autodiff
 import Configuration
+import Files
 import NeuralNetwork
 import PRAModel
 import Tensor
@@ -16,7 +17,7 @@ package struct StepReport: Sendable {
 }
 
 /// `training.max_bad_steps` steps in a row had a loss or gradient norm that is not finite.
-package struct TrainingDiverged: Error, CustomStringConvertible {
+package struct TrainingDiverged: BadInput, CustomStringConvertible {
   package let step: Int
   package let badSteps: Int
   package var description: String {
@@ -40,6 +41,7 @@ package final class Trainer {
   var memory: SnapshotMemory?
 
   private let perceptual: LPIPS?
+  private var ownBatch: TrainingBatch?
   private var diagnostics = Diagnostics()
   private var recorded: TrainingStep?
   private var values: [(name: String, value: Double)] = []
@@ -52,9 +54,21 @@ package final class Trainer {
     optimizer = OptimizerState(model.parameters.sorted, model.configuration.training)
   }
 
-  /// Makes one step on a batch. The first step of a batch size is recorded; later ones repeat its
-  /// operations and allocate nothing.
-  /// - Parameter observe: receives the gradients before clipping, for tests; the activations are
+  /// Memory of `training.batch` images, made at its first use. Where a loader writes each step's patches
+  /// there, the operations read them there: `run` copies any other batch.
+  package var batch: TrainingBatch {
+    if let ownBatch { return ownBatch }
+    let sizes = model.sizes
+    let made = TrainingBatch(
+      uninitialized: [configuration.batch, sizes.positions, sizes.patchWidth], type: model.type,
+      on: model.device)
+    ownBatch = made
+    return made
+  }
+
+  /// One step on a batch. The first step of a size is recorded; those after it repeat its operations
+  /// and take no memory from the heap.
+  /// - Parameter observe: sees the gradients before they are clipped, for tests; the activations are
   ///   those of the last part of the batch
   /// - Throws: `TrainingDiverged`
   package func run(
@@ -104,7 +118,8 @@ package final class Trainer {
     }
     recorded = nil
     let step = TrainingStep(
-      model, optimizer, perceptual, batch, recording: model.configuration.method != .exactRollout)
+      model, optimizer, perceptual, batch, isKept: batch === ownBatch,
+      recording: model.configuration.method != .exactRollout)
     if step.isRecorded { recorded = step }
     return step
   }

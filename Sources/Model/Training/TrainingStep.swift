@@ -23,16 +23,20 @@ final class TrainingStep {
   private var updates: RecordedProgram?
 
   /// Runs the passes once.
+  /// - Parameter isKept: the batch is the trainer's own, whose memory stays
   init(
     _ model: PRAModel, _ optimizer: OptimizerState, _ perceptual: LPIPS?, _ given: TrainingBatch,
-    recording: Bool
+    isKept: Bool, recording: Bool
   ) {
     let passes = Passes(model: model, optimizer: optimizer, perceptual: perceptual)
     var done: (program: RecordedProgram?, result: Passes.Result)
     if recording {
-      batch = TrainingBatch(
-        patches: given.patches.copied(), labels: given.labels, step: given.step,
-        firstPlace: given.firstPlace)
+      batch =
+        isKept
+        ? given
+        : TrainingBatch(
+          patches: given.patches.copied(), labels: given.labels, step: given.step,
+          firstPlace: given.firstPlace)
       let batch = batch
       done = model.device.record { passes.run(batch) }
     } else {
@@ -46,9 +50,9 @@ final class TrainingStep {
 
   var isRecorded: Bool { program != nil }
 
-  /// Runs the passes over another batch of the same size.
+  /// The passes over another batch of the same size, or over what this one holds now.
   func repeatPasses(_ other: TrainingBatch) {
-    batch.load(other)
+    if other !== batch { batch.load(other) }
     program!.run()
   }
 

@@ -4,7 +4,7 @@ import Glibc
 import JobQueue
 import Logging
 import Postgres
-import RunStore
+import Threads
 
 /// One worker. One thread claims, one sends heartbeats, one reports, one keeps deadlines, and two
 /// watch each stage. None of them computes, so liveness does not depend on a stage.

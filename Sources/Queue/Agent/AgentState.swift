@@ -1,7 +1,6 @@
 // The state that the agent's threads share: its registration and its running attempts.
 
 import JobQueue
-import RunStore
 
 /// The reason why the agent stops an attempt; the stronger reason prevails.
 enum StopReason: Int, Sendable, Comparable {

@@ -4,7 +4,7 @@ import Glibc
 import JobQueue
 import Logging
 import Postgres
-import RunStore
+import Threads
 
 extension Agent {
   /// Longest wait for a notification of ready work, as one may have been lost with a session.

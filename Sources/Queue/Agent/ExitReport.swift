@@ -1,7 +1,6 @@
 // The meaning of a stage's end for its job.
 
 import JobQueue
-import RunStore
 
 /// The report about an attempt that ended, unless its stage committed it.
 struct ExitReport: Sendable, Equatable {

@@ -5,7 +5,7 @@ import Glibc
 import JobQueue
 import Logging
 import Postgres
-import RunStore
+import Threads
 
 extension Agent {
   /// Seconds in which a cancelled or timed-out stage may end by itself.

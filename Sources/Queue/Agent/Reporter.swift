@@ -3,7 +3,7 @@
 import JobQueue
 import Logging
 import Postgres
-import RunStore
+import Threads
 
 extension Agent {
   /// Seconds between looks for new output.

@@ -2,7 +2,7 @@
 
 import Glibc
 import JobQueue
-import RunStore
+import Threads
 
 /// The stage of one attempt: its process, its output, its folder.
 final class RunningAttempt: Sendable {

@@ -40,34 +40,6 @@ static const unsigned char sql_0068[] = {
 static const unsigned char sql_0069[] = {
 #embed "../../../migrations/0069_plain_queue.sql"
 };
-static const unsigned char contract_compare[] = {
-#embed "../../../workers/compare/contract.json"
-};
-static const unsigned char contract_evaluate[] = {
-#embed "../../../workers/evaluate/contract.json"
-};
-static const unsigned char contract_features[] = {
-#embed "../../../workers/features/contract.json"
-};
-static const unsigned char contract_ingest[] = {
-#embed "../../../workers/ingest/contract.json"
-};
-static const unsigned char contract_neighbours[] = {
-#embed "../../../workers/neighbours/contract.json"
-};
-static const unsigned char contract_probe[] = {
-#embed "../../../workers/probe/contract.json"
-};
-static const unsigned char contract_reference[] = {
-#embed "../../../workers/reference/contract.json"
-};
-static const unsigned char contract_sample[] = {
-#embed "../../../workers/sample/contract.json"
-};
-static const unsigned char contract_train[] = {
-#embed "../../../workers/train/contract.json"
-};
-
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -88,16 +60,4 @@ static const PRAMigration migrations[] = {
 const PRAMigration *pra_migrations(size_t *count) {
   *count = sizeof migrations / sizeof migrations[0];
   return migrations;
-}
-
-#define CONTRACT(kind) {#kind, contract_##kind, sizeof contract_##kind}
-
-static const PRAContract contracts[] = {
-  CONTRACT(compare), CONTRACT(evaluate), CONTRACT(features), CONTRACT(ingest), CONTRACT(neighbours),
-  CONTRACT(probe), CONTRACT(reference), CONTRACT(sample), CONTRACT(train),
-};
-
-const PRAContract *pra_contracts(size_t *count) {
-  *count = sizeof contracts / sizeof contracts[0];
-  return contracts;
 }

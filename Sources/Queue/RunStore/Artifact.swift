@@ -1,21 +1,6 @@
 // Content-addressed bytes: the SHA-256 is the name under which the store keeps them.
 
-import Files
-
-/// A file that is to become part of a checkpoint. Nobody writes into it any more.
-package struct CheckpointPart: Sendable {
-  /// Logical name, such as `weights.safetensors`; never a path.
-  package let name: String
-  package let path: String
-  /// The digest if the writer computed it: the file is then not read again for it.
-  package let digest: FileDigest?
-
-  package init(name: String, path: String, digest: FileDigest? = nil) {
-    (self.name, self.path, self.digest) = (name, path, digest)
-  }
-}
-
-/// Bytes in the store, with the name that a job or a checkpoint gives them.
+/// Bytes in the store, under the name that a job or a checkpoint gives them.
 package struct Artifact: Sendable, Equatable {
   /// 64 lower-case hexadecimal digits.
   package let sha256: String
@@ -37,7 +22,7 @@ package struct Artifact: Sendable, Equatable {
   package static let chunkSize = 1 << 20
 
   /// Refuses a logical name that the store would refuse, before anything is uploaded.
-  static func check(name: String) throws(StoreError) {
+  package static func check(name: String) throws(StoreError) {
     let further = Array("_.@+-".utf8)
     func isAlphanumeric(_ byte: UInt8) -> Bool {
       switch byte {
@@ -58,8 +43,8 @@ package struct Artifact: Sendable, Equatable {
     }
   }
 
-  /// The media type that belongs to a file name's extension.
-  static func mediaType(ofName name: String) -> String {
+  /// What the ending of a file's name says about its bytes.
+  package static func mediaType(ofName name: String) -> String {
     switch name.split(separator: ".").last {
     case "json": "application/json"
     case "png": "image/png"

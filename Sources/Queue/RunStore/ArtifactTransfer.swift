@@ -4,6 +4,7 @@
 import Digest
 import Files
 import Glibc
+import JobQueue
 import Postgres
 
 /// The owner of stored bytes. An attempt proves with its epoch, at every call, that it is current.
@@ -26,9 +27,20 @@ extension Artifact {
   }
 }
 
-extension RetryingConnection {
-  /// Stores a file. It is read twice, for its digest and for its bytes; a store in a folder takes
-  /// it in one reading, unless it already has an artifact of that size, which may be the same one.
+/// The artifacts of all stores, over one session.
+package struct ArtifactStore {
+  package var connection: RetryingConnection
+  let environment: [String: String]
+
+  /// - Parameter environment: holds the credentials of stores outside the database
+  package init(_ connection: RetryingConnection, environment: [String: String] = [:]) {
+    (self.connection, self.environment) = (connection, environment)
+  }
+}
+
+extension ArtifactStore {
+  /// Stores a file, reading it twice: once for its name, once for its bytes. A folder takes it in one reading,
+  /// unless it is of the size of an artifact that is there, which it may be.
   package mutating func store(
     file path: String, name: String, mediaType: String, owner: ArtifactOwner
   ) throws -> Artifact {
@@ -44,15 +56,16 @@ extension RetryingConnection {
     return artifact
   }
 
-  /// Stores a file into which nobody writes any more: a store on the same file system may link to
-  /// it instead of copying it.
+  /// Stores a file into which nobody writes any more: a store on its file system takes the file itself.
+  /// - Parameter digest: of the file, where its writer has computed it: it is not read again then
   package mutating func store(
-    givenAway file: CheckpointPart, mediaType: String, owner: ArtifactOwner
+    givenAway path: String, digest: FileDigest?, name: String, mediaType: String,
+    owner: ArtifactOwner
   ) throws -> Artifact {
-    try Artifact.check(name: file.name)
+    try Artifact.check(name: name)
     let artifact = Artifact(
-      try file.digest ?? Self.digest(file: file.path), name: file.name, mediaType: mediaType)
-    try put(artifact, file: file.path, owner: owner, isGivenAway: true)
+      try digest ?? Self.digest(file: path), name: name, mediaType: mediaType)
+    try put(artifact, file: path, owner: owner, isGivenAway: true)
     return artifact
   }
 
@@ -103,7 +116,7 @@ extension RetryingConnection {
   private mutating func receive(_ path: String) throws -> (path: String, digest: FileDigest)? {
     let size = try FileBytes(reading: path).size()
     guard size > Int64(Artifact.chunkSize) else { return nil }
-    let folder = try run {
+    let folder = try connection.run {
       try $0.query(Queries.storeFolder, [.integer(size)]).single().text("folder")
     }
     return try folder.map { try FileStore("file:\($0)").receive(path) }
@@ -133,7 +146,7 @@ extension RetryingConnection {
     let sha256 = Parameter.text(artifact.sha256)
     if artifact.size <= Int64(Artifact.chunkSize) {
       let bytes = Parameter.bytes(try open()())
-      try run {
+      try connection.run {
         try $0.query(
           isAttempt ? Queries.putArtifact : Queries.submitArtifact,
           attempt + [sha256, .text(artifact.mediaType), bytes])
@@ -141,7 +154,7 @@ extension RetryingConnection {
       return
     }
     for upload in 1...Self.uploads {
-      let place = try run { connection -> (store: Int64?, location: String?)? in
+      let place = try connection.run { connection -> (store: Int64?, location: String?)? in
         try connection.query(
           isAttempt ? Queries.beginObject : Queries.beginSubmittedObject,
           attempt + [sha256, .integer(artifact.size)]
@@ -151,13 +164,13 @@ extension RetryingConnection {
       do {
         guard let location = place.location, let store = place.store else {
           var database = DatabaseStore(owner: owner)
-          try database.put(artifact, next: try open(), over: &self)
+          try database.put(artifact, next: try open(), over: &connection)
           return
         }
         var objects = try StoreLocation.open(location, environment: environment)
         let isAdopted = try path.map { try objects.adopt(artifact, file: $0) } ?? false
-        if !isAdopted { try objects.put(artifact, next: try open(), over: &self) }
-        try run {
+        if !isAdopted { try objects.put(artifact, next: try open(), over: &connection) }
+        try connection.run {
           try $0.query(
             isAttempt ? Queries.commitObject : Queries.commitSubmittedObject,
             attempt + [
@@ -172,7 +185,7 @@ extension RetryingConnection {
   }
 
   private mutating func read(sha256: String, into consume: ([UInt8]) throws -> Void) throws {
-    let found = try run { connection -> StoredArtifact? in
+    let found = try connection.run { connection -> StoredArtifact? in
       guard let row = try connection.query(Queries.artifact, [.text(sha256)]).first else {
         return nil
       }
@@ -189,7 +202,7 @@ extension RetryingConnection {
       }
     let digest = BackgroundDigest()
     var size: Int64 = 0
-    try store.read(artifact, over: &self) { piece in
+    try store.read(artifact, over: &connection) { piece in
       digest.update(piece)
       size += Int64(piece.count)
       guard size <= artifact.size else {

@@ -3,6 +3,7 @@
 import Digest
 import FoundationEssentials
 import Glibc
+import JobQueue
 
 /// `s3://bucket/prefix?endpoint=http://host:9000&region=us-east-1`.
 ///

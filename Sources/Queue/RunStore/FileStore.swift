@@ -3,6 +3,7 @@
 import Files
 import FoundationEssentials
 import Glibc
+import JobQueue
 
 /// `file:/folder`: complete files with the names sha256/ab/cd/abcd...
 struct FileStore: ObjectStore {

@@ -1,5 +1,6 @@
 // Deletes checkpoints and artifacts that nobody needs any more.
 
+import JobQueue
 import Postgres
 
 /// A checkpoint, and the rule that keeps it.
@@ -41,13 +42,13 @@ package struct Retention: Sendable {
   }
 }
 
-extension RetryingConnection {
+extension ArtifactStore {
   /// Drops checkpoints that no rule keeps; the newest of each job always stays.
   /// - Parameter run: nil for all runs
   package mutating func retain(_ rules: Retention, run id: Int64?, dry: Bool) throws
     -> [RetainedCheckpoint]
   {
-    try run { connection in
+    try connection.run { connection in
       try connection.query(
         Queries.retainCheckpoints,
         [
@@ -65,7 +66,7 @@ extension RetryingConnection {
   /// Forgets artifacts without references and deletes their bytes from every store.
   /// - Parameter grace: age in seconds below which bytes are kept
   package mutating func collectGarbage(grace: Double, dry: Bool) throws -> [Garbage] {
-    let found = try run { connection in
+    let found = try connection.run { connection in
       try connection.query(Queries.collectGarbage, [.double(grace), .boolean(dry)]).map {
         Garbage(
           what: try $0.string("what"), count: try $0.integer("number"),
@@ -74,7 +75,7 @@ extension RetryingConnection {
     }
     if !dry {
       try deleteDoomed()
-      let folders = try run {
+      let folders = try connection.run {
         try $0.query(Queries.storeFolders).map { try $0.string("location") }
       }
       for folder in folders { try FileStore(folder).removeAbandoned() }
@@ -88,7 +89,7 @@ extension RetryingConnection {
     var after = ""
     let environment = environment
     while true {
-      let deleted = try run { connection -> String? in
+      let deleted = try connection.run { connection -> String? in
         try connection.transaction {
           guard let row = try connection.query(Queries.nextDoomed, [.text(after)]).first else {
             return nil

@@ -3,6 +3,7 @@
 import Digest
 import Files
 import Glibc
+import Threads
 
 /// Hashes pieces in order on its own thread, while the caller reads and writes.
 final class BackgroundDigest: Sendable {

@@ -1,5 +1,6 @@
 // The output that an attempt printed.
 
+import JobQueue
 import Postgres
 
 /// A piece of an attempt's output, byte for byte.

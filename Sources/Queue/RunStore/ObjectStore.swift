@@ -1,6 +1,7 @@
 // Three stores for the bytes of artifacts, behind one protocol.
 
 import Digest
+import JobQueue
 import Postgres
 
 /// Keeps the bytes of artifacts. Names derive from the SHA-256 alone.
@@ -54,7 +55,7 @@ extension StoreLocation {
   }
 }
 
-extension RetryingConnection {
+extension ArtifactStore {
   /// Writes, reads and deletes a small object in a store.
   /// - Throws: the reason why the store cannot be used
   package mutating func probe(_ location: String) throws {
@@ -63,11 +64,11 @@ extension RetryingConnection {
     let sha256 = SHA256.hexadecimal(of: bytes)
     let artifact = Artifact(
       sha256: sha256, size: Int64(bytes.count), name: "probe", mediaType: "text/plain")
-    try store.put(artifact, next: { bytes }, over: &self)
+    try store.put(artifact, next: { bytes }, over: &connection)
     var found: [UInt8] = []
     try store.read(
       StoredArtifact(sha256: sha256, size: artifact.size, chunks: 0, location: location),
-      over: &self
+      over: &connection
     ) { found += $0 }
     try store.delete(sha256: sha256)
     guard found == bytes else { throw StoreError("store \(location): gives back other bytes") }

@@ -1,36 +1,11 @@
-// Every statement of the run store. A repeated call of one of the functions counts once.
+// Every statement of the run store. The functions are those of migrations/0006_store.sql; each counts a
+// repeated call once.
 
 enum Queries {
-  static let job = """
-    select run_id, arguments::text as arguments, state::text as state, epoch
-    from pra.jobs
-    where id = $1
-    """
-
-  static let progress = """
-    select pra.progress(job => $1, epoch => $2, done => $3, total => $4, unit => $5)
-    """
-
-  // MARK: metrics
-
-  // A batch is sent again until its commit is known to be on the server's disk, so the commit
-  // itself need not wait for the disk.
-  static let commitLater = "set local synchronous_commit = off"
-
-  static let stageMetrics = """
-    copy pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
-    from stdin (format binary)
-    """
-
-  static let absorbMetrics = """
-    select pra.absorb_metrics(job => $1, epoch => $2, batch => $3)
-    """
-
-  static let continueFrom = """
-    select pra.continue_from(job => $1, epoch => $2, from_epoch => $3, step => $4)
-    """
-
   // MARK: artifacts
+
+  // The commit that ends an upload waits for the server's disk, and for the chunks before it with it.
+  static let commitLater = "set local synchronous_commit = off"
 
   static let putArtifact = """
     select pra.put_artifact(job => $1, epoch => $2, sha256 => $3, media_type => $4, bytes => $5)
@@ -112,49 +87,6 @@ enum Queries {
 
   static let artifactChunk = """
     select pra.artifact_chunk(sha256 => $1, ordinal => $2)
-    """
-
-  static let outputs = """
-    select name, sha256, size, media_type
-    from pra.outputs
-    where job_id = $1
-    """
-
-  // One job, or the parts of an array in the order of their elements.
-  static let finishedJobs = """
-    select id, arguments::text as arguments
-    from pra.jobs
-    where (id = $1 and array_first is null or array_id = $1) and state = 'succeeded'
-    order by element_first, id
-    """
-
-  // MARK: checkpoints and the end
-
-  // The newest attempt that has a checkpoint comes first, even if an earlier one made more steps:
-  // it may have started from scratch.
-  static let latestCheckpoint = """
-    select id, epoch, step
-    from pra.checkpoints
-    where job_id = $1
-    order by epoch desc, step desc
-    limit 1
-    """
-
-  static let checkpointFiles = """
-    select f ->> 'name' as name, f ->> 'sha256' as sha256, f ->> 'size' as size,
-      f ->> 'media_type' as media_type
-    from pra.checkpoints as c cross join jsonb_array_elements(c.files) as f
-    where c.id = $1
-    """
-
-  static let registerCheckpoint = """
-    select pra.register_checkpoint(job => $1, epoch => $2, step => $3, files => $4)
-    """
-
-  static let finish = """
-    select pra.finish(
-      job => $1, epoch => $2, outputs => $3, images => $4, evaluations => $5, result => $6,
-      metric_batch => $7)
     """
 
   // MARK: logs

@@ -1,7 +1,9 @@
 // Errors of a configuration, in one sentence each.
 
-/// A setting that cannot be used: names the key, the value found and what would be right.
-package struct ConfigurationError: Error, CustomStringConvertible, Equatable {
+import Files
+
+/// A setting that cannot be used: names the key, what was found and what would be right.
+package struct ConfigurationError: BadInput, CustomStringConvertible, Equatable {
   package let description: String
 
   package init(_ description: String) { self.description = description }

@@ -4,12 +4,11 @@ import Configuration
 
 /// `ingest`: packs archives of images into one data set file.
 package struct IngestArguments: JobArguments {
-  package static let kind = JobKind.ingest
   /// SHA-256 of the artifact: a tar or a zip.
   package var source = ""
-  /// Name of the source in messages.
-  package var sourceName = ""
-  /// SHA-256 of further archives, read together with the source as one.
+  /// What messages call the source.
+  package var sourceName = "source.tar"
+  /// SHA-256 of further archives that are read as one with the source.
   package var shards: [String] = []
   /// Names of these in messages.
   package var shardNames: [String] = []

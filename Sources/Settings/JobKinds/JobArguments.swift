@@ -1,4 +1,4 @@
-// The form of every kind's arguments: a strict JSON object, complete in the database.
+// The common part of all kinds' arguments: a strict JSON object, complete in the database.
 
 import Configuration
 
@@ -6,17 +6,24 @@ import Configuration
 /// code, never a path.
 package protocol JobArguments: Section {
   init()
-  /// The kind's name, which is also its stage's: `pra-<kind>`.
-  static var kind: JobKind { get }
   /// Jobs whose outputs are read.
   var parents: [Int] { get }
-  /// Checks rules that the types of the fields do not express.
+  /// Checks the rules that the types of the fields do not say.
   func validate() throws
-}
 
-/// Kinds of jobs this version knows.
-package enum JobKind: String, Sendable, CaseIterable {
-  case ingest, train, sample, features, reference, evaluate, probe, compare, neighbours
+  /// Reads arguments of a person: a file's mapping and options on top, checked. A key that is left out
+  /// has its default.
+  /// - Parameter trained: the arguments of a train job
+  /// - Throws: `ConfigurationError`
+  static func reading(
+    _ given: SettingValue, _ overrides: [Override], trained: (Int) throws -> TrainArguments
+  ) throws -> Self
+  /// The values that keys have which were left out, where those are not the type's own.
+  /// - Parameter trained: the arguments of a train job
+  func defaults(trained: (Int) throws -> TrainArguments) throws -> Self
+  /// Keys that take the first element of an attempt at an array and its last + 1; nil where a person has
+  /// to name the key.
+  static var elementKeys: (first: String, end: String)? { get }
 }
 
 extension JobArguments {
@@ -28,69 +35,24 @@ extension JobArguments {
       SettingValue(parsing: text, source: "arguments"), at: "", complete: true)
     try validate()
   }
-}
 
-/// Arguments that have been checked.
-package struct CheckedArguments: Sendable, Equatable {
-  /// Canonical JSON.
-  package let json: String
-  /// Jobs whose outputs the arguments name.
-  package let parents: [Int64]
+  /// The kind whose arguments these are.
+  package static var kind: JobKind { JobKind.allCases.first { $0.argumentsType == Self.self }! }
 
-  init(_ arguments: some JobArguments) {
-    json = arguments.json
-    parents = Set(arguments.parents).sorted().map { Int64($0) }
+  package static var elementKeys: (first: String, end: String)? { nil }
+
+  package func defaults(trained: (Int) throws -> TrainArguments) throws -> Self { Self() }
+
+  package static func reading(
+    _ given: SettingValue, _ overrides: [Override], trained: (Int) throws -> TrainArguments
+  ) throws -> Self {
+    // Twice: what is given says which defaults the rest has.
+    let first = try Self().layered(given, overrides, isChecked: false)
+    return try first.defaults(trained: trained).layered(given, overrides)
   }
-}
 
-extension JobKind {
-  /// Arguments of this kind, from a file's mapping and the options over it, checked. Missing keys
-  /// take their defaults; a train job's `config` is resolved over its preset; sampling and the data
-  /// set default to those of the train job.
-  /// - Parameter trained: returns the arguments of a train job
-  /// - Throws: `ConfigurationError`
-  package func arguments(
-    _ given: SettingValue, _ overrides: [Override],
-    trained: (Int) throws -> TrainArguments
-  ) throws -> CheckedArguments {
-    switch self {
-    case .ingest:
-      var arguments = IngestArguments()
-      arguments.sourceName = "source.tar"
-      return try CheckedArguments(arguments.layered(given, overrides))
-    case .train: return try CheckedArguments(TrainArguments(given, overrides))
-    case .sample:
-      let first = try SampleArguments().layered(given, overrides, isChecked: false)
-      var arguments = SampleArguments()
-      if first.train > 0 {
-        let train = try trained(first.train)
-        (arguments.data, arguments.sampling) = (train.data, train.config.sampling)
-      }
-      arguments.last = first.count
-      return try CheckedArguments(arguments.layered(given, overrides))
-    case .evaluate:
-      let first = try EvaluateArguments().layered(given, overrides, isChecked: false)
-      var arguments = EvaluateArguments()
-      if first.train > 0 { arguments.data = try trained(first.train).data }
-      return try CheckedArguments(arguments.layered(given, overrides))
-    case .features: return try CheckedArguments(FeaturesArguments().layered(given, overrides))
-    case .reference: return try CheckedArguments(ReferenceArguments().layered(given, overrides))
-    case .probe:
-      let first = try ProbeArguments().layered(given, overrides, isChecked: false)
-      var arguments = ProbeArguments()
-      if first.train > 0 { arguments.data = try trained(first.train).data }
-      return try CheckedArguments(arguments.layered(given, overrides))
-    case .compare:
-      return try CheckedArguments(CompareArguments().layered(given, overrides))
-    case .neighbours:
-      return try CheckedArguments(NeighbourArguments().layered(given, overrides))
-    }
-  }
-}
-
-extension JobArguments {
-  /// These values, overridden by a mapping and options.
-  fileprivate func layered(
+  /// These values with a mapping and options over them.
+  func layered(
     _ given: SettingValue, _ overrides: [Override], isChecked: Bool = true
   ) throws -> Self {
     var arguments = self
@@ -101,33 +63,7 @@ extension JobArguments {
   }
 }
 
-extension TrainArguments {
-  /// Resolves `config` over its preset; takes the rest as it is.
-  fileprivate init(_ given: SettingValue, _ overrides: [Override]) throws {
-    var settings = SettingValue.null
-    var others = given
-    if case .mapping(let entries) = given {
-      settings = entries.last { $0.key == "config" }?.value ?? .null
-      others = .mapping(entries.filter { $0.key != "config" })
-    }
-    var options: [Override] = []
-    var outer: [Override] = []
-    for option in overrides {
-      if option.path[0] != "config" {
-        outer.append(option)
-      } else if option.path.count == 1 {
-        settings = option.value
-      } else {
-        options.append(Override(path: Array(option.path.dropFirst()), value: option.value))
-      }
-    }
-    var arguments = TrainArguments()
-    arguments.config = try ModelConfiguration.resolve(settings, overrides: options, at: "config")
-    self = try arguments.layered(others, outer)
-  }
-}
-
-/// Refuses 0, which means that no job was named.
+/// Refuses a job that was not named.
 func require(_ job: Int, _ key: String, _ kind: JobKind) throws {
   guard job > 0 else {
     throw ConfigurationError(
@@ -135,5 +71,16 @@ func require(_ job: Int, _ key: String, _ kind: JobKind) throws {
   }
 }
 
-/// Valid numbers of jobs.
+/// Refuses a value that is no SHA-256 of an artifact.
+func requireStored(_ digest: String, _ key: String, _ what: String) throws {
+  guard digest.wholeMatch(of: /[0-9a-f]{64}/) != nil else {
+    throw ConfigurationError(
+      "\(key): found '\(digest)', expected the SHA-256 of \(what) in the store; pra enqueue --file "
+        + "\(key)=PATH stores the file and sets it")
+  }
+}
+
+/// Identifiers of jobs.
 let jobIDs = 1...Int.max
+/// A job's number, or 0 for none.
+let jobIDsOrNone = 0...Int.max

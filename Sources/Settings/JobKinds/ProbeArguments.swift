@@ -1,10 +1,9 @@
-// The arguments of the kind that probes a trained model.
+// The arguments of `probe`.
 
 import Configuration
 
 /// `probe`: trains linear classifiers on every layer of a trained model, and on raw pixels.
 package struct ProbeArguments: JobArguments {
-  package static let kind = JobKind.probe
   package var train = 0
   package var data = 0
   /// An ingest job whose images are held out; 0 for a share of `data`.
@@ -54,6 +53,13 @@ package struct ProbeArguments: JobArguments {
   }
 
   package var parents: [Int] { [train, data] + (validation > 0 ? [validation] : []) }
+
+  /// The data set is the train job's.
+  package func defaults(trained: (Int) throws -> TrainArguments) throws -> ProbeArguments {
+    var defaults = ProbeArguments()
+    if train > 0 { defaults.data = try trained(train).data }
+    return defaults
+  }
 
   package func validate() throws {
     try require(train, "train", .train)

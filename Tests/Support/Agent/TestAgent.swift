@@ -7,7 +7,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Postgres
-import RunStore
+import Threads
 
 @main struct TestAgent {
   static func main() throws {

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import Glibc
 import RunStore
+import StageKit
 
 /// Arguments of a job of kind `test`.
 private struct Orders: Decodable {
@@ -24,9 +25,9 @@ private struct Orders: Decodable {
   var pace: UInt32? = nil
 }
 
-@main struct Stage {
+@main struct TestStage {
   static func main() {
-    StageExit.run { session in
+    Stage.run { session in
       print("process \(getpid())")
       fflush(nil)
       let orders = try JSONDecoder().decode(Orders.self, from: Data(session.arguments.utf8))

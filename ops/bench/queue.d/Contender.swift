@@ -11,7 +11,7 @@
 import Glibc
 import JobQueue
 import Postgres
-import RunStore
+import Threads
 
 @main struct Contender {
   /// Number of jobs per statement of a bulk enqueue, and per attempt.

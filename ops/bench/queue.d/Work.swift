@@ -3,7 +3,7 @@
 import Glibc
 import JobQueue
 import Postgres
-import RunStore
+import Threads
 
 /// Prints `ready`, waits for a line, then works for ever. It prints `done TOTAL` at most every 50
 /// ms, `lat MICROSECONDS` when a job that carries a time starts, and `start I` when a sleeping job

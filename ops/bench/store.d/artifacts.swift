@@ -4,7 +4,6 @@
 import Files
 import Foundation
 import Postgres
-import RunStore
 
 /// Highest resident memory of this process so far in MiB.
 func peakMemory() -> Int {

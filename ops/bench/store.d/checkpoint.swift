@@ -2,9 +2,10 @@
 
 import Configuration
 import Foundation
-import RunStore
+import StageKit
 import Synchronization
 import Tensor
+import Threads
 import Training
 
 /// Measures the cost of a checkpoint to its training, by the calls of pra-train: the extra time of

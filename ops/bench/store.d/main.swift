@@ -2,7 +2,8 @@
 
 import Foundation
 import Postgres
-import RunStore
+import StageKit
+import Threads
 
 /// A private cluster in a temporary folder, and jobs that run on it.
 struct BenchWorld {

@@ -2,7 +2,8 @@
 
 import Foundation
 import Postgres
-import RunStore
+import StageKit
+import Threads
 
 /// Sessions that record as fast as their backlog allows, until every point is on the server's disk.
 func benchMetrics(writers: Int, seconds duration: Int) throws {

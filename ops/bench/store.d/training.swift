@@ -4,7 +4,7 @@ import Configuration
 import Foundation
 import PRAModel
 import Postgres
-import RunStore
+import StageKit
 import Tensor
 import Training
 

@@ -3,7 +3,6 @@
 import Glibc
 import JobQueue
 import Postgres
-import RunStore
 
 struct ChaosSubmitter {
   private let url: DatabaseURL

@@ -3,7 +3,7 @@
 import Glibc
 import JobQueue
 import Postgres
-import RunStore
+import Threads
 
 struct ChaosWorker {
   private let url: DatabaseURL

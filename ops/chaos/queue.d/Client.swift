@@ -9,7 +9,7 @@
 import Glibc
 import JobQueue
 import Postgres
-import RunStore
+import Threads
 
 @main struct Client {
   static func main() {

@@ -22,12 +22,3 @@ typedef struct {
 
 // In the order in which they are executed.
 const PRACurrentFile *pra_current_files(size_t *count);
-
-// workers/<kind>/contract.json.
-typedef struct {
-  const char *kind;
-  const unsigned char *json; // UTF-8, not terminated
-  size_t length;             // bytes
-} PRAContract;
-
-const PRAContract *pra_contracts(size_t *count);

@@ -2,6 +2,7 @@
 
 import Glibc
 import Synchronization
+import Threads
 
 /// The line `stop` asks for a checkpoint and exit. The end of the channel means that the agent is
 /// gone and the lease with it: the stage must not go on (G2).

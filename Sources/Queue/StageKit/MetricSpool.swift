@@ -3,6 +3,7 @@
 
 import Glibc
 import Postgres
+import RunStore
 
 /// Batches in the order of their numbers. Used by one thread.
 ///

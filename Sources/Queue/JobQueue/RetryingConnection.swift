@@ -1,7 +1,6 @@
 // A session that survives the server's absence by reconnecting until the server is back.
 
 import Glibc
-import JobQueue
 import Postgres
 
 /// One server session of a thread, opened at its first use and again after it broke.
@@ -16,22 +15,25 @@ package struct RetryingConnection {
   private let giveUp: @Sendable () -> Bool
   private let report: @Sendable (String) -> Void
   private let prepare: (Connection) throws -> Void
-  /// Holds the credentials of stores outside the database.
-  let environment: [String: String]
   private var connection: Connection?
   private var failures = 0
 
   /// - Parameters:
+<<<<<<< HEAD:Sources/Queue/RunStore/RetryingConnection.swift
   ///   - name: the session's application_name, which operators see
   ///   - giveUp: asked before each retry; true throws the last error instead
   ///   - report: receives one line when the server goes away and one when it is back
   ///   - environment: holds the credentials of artifact stores outside the database
+=======
+  ///   - name: shown to operators as application_name
+  ///   - giveUp: asked before each repetition; true throws the last error instead of trying on
+  ///   - report: takes one line when the server goes away and one when it is back
+>>>>>>> rooms:Sources/Queue/JobQueue/RetryingConnection.swift
   ///   - prepare: runs in every new session, for LISTEN and the like
   package init(
     url: DatabaseURL, role: DatabaseRole, name: String,
     giveUp: @escaping @Sendable () -> Bool = { false },
     report: @escaping @Sendable (String) -> Void,
-    environment: [String: String] = [:],
     prepare: @escaping (Connection) throws -> Void = { _ in }
   ) {
     self.url = url
@@ -40,7 +42,6 @@ package struct RetryingConnection {
     self.giveUp = giveUp
     self.report = report
     self.prepare = prepare
-    self.environment = environment
   }
 
   /// Runs `body` until the server answers, retrying transient errors.

@@ -2,6 +2,8 @@
 
 import JobQueue
 import Postgres
+import RunStore
+import Threads
 
 /// A thread with its own session that sends what `record` and `progress` hand to it.
 ///

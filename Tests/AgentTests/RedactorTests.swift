@@ -1,6 +1,7 @@
 import Foundation
-import RunStore
 import Testing
+
+@testable import Agent
 
 @Suite struct RedactorTests {
   private func shown(_ pieces: [String], _ environment: [String: String]) -> String {

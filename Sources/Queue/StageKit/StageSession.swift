@@ -5,6 +5,8 @@ import FoundationEssentials
 import Glibc
 import JobQueue
 import Postgres
+import RunStore
+import Threads
 
 /// The interface of a stage to the database. Every write carries the attempt's epoch; a stale one
 /// throws `LeaseLost`. If the database is away, a write waits until it is back, while metrics and
@@ -23,7 +25,7 @@ package final class StageSession {
   let metrics: MetricWriter
   private let metricThread: DedicatedThread
   private let control: ControlChannel
-  private var connection: RetryingConnection
+  private var store: ArtifactStore
   private let url: DatabaseURL
   private let environment: [String: String]
   private var pending: PendingCheckpoint?
@@ -70,12 +72,13 @@ package final class StageSession {
 
     control = ControlChannel()
     control.start(descriptor: descriptor) { onLost("the agent is gone") }
-    connection = RetryingConnection(
-      url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report,
+    store = ArtifactStore(
+      RetryingConnection(
+        url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
       environment: environment)
     let (jobID, epoch) = (jobID, epoch)
     let stored: String
-    (runID, stored) = try connection.run { connection in
+    (runID, stored) = try store.connection.run { connection in
       let job = try connection.query(Queries.job, [.integer(jobID)]).single()
       guard try job.string("state") == "running", try job.integer("epoch") == epoch else {
         throw LeaseLost(
@@ -88,7 +91,7 @@ package final class StageSession {
     metricThread = metrics.start(url: url, report: Self.report)
   }
 
-  private static let report: @Sendable (String) -> Void = { StageExit.say("warning: \($0)") }
+  private static let report: @Sendable (String) -> Void = { Stage.say("warning: \($0)") }
 
   // MARK: while it runs
 
@@ -116,29 +119,29 @@ package final class StageSession {
   /// Stores a file. Bytes that the store already has are not sent.
   package func storeArtifact(file path: String, name: String, mediaType: String) throws -> Artifact
   {
-    try connection.store(
+    try store.store(
       file: path, name: name, mediaType: mediaType, owner: .attempt(job: jobID, epoch: epoch))
   }
 
   /// Stores bytes that lie in memory.
   package func storeArtifact(bytes: [UInt8], name: String, mediaType: String) throws -> Artifact {
-    try connection.store(
+    try store.store(
       bytes: bytes, name: name, mediaType: mediaType, owner: .attempt(job: jobID, epoch: epoch))
   }
 
   /// Writes an artifact to a file, which appears when its bytes are complete and correct.
   package func fetchArtifact(sha256: String, to path: String) throws {
-    try connection.fetch(sha256: sha256, to: path)
+    try store.fetch(sha256: sha256, to: path)
   }
 
   /// The bytes of a small artifact, checked.
   package func fetchArtifact(sha256: String) throws -> [UInt8] {
-    try connection.bytes(sha256: sha256)
+    try store.bytes(sha256: sha256)
   }
 
   /// The outputs of a finished job, by name.
   package func outputs(ofJob job: Int64) throws -> [String: Artifact] {
-    try connection.run { connection in
+    try store.connection.run { connection in
       guard let row = try connection.query(Queries.job, [.integer(job)]).first else {
         throw StoreError("there is no job \(job)")
       }
@@ -152,7 +155,7 @@ package final class StageSession {
   /// elements.
   /// - Throws: `StoreError` if the job has not succeeded
   package func finishedJobs(of job: Int64) throws -> [(id: Int64, arguments: String)] {
-    try connection.run { connection in
+    try store.connection.run { connection in
       guard let row = try connection.query(Queries.job, [.integer(job)]).first else {
         throw StoreError("there is no job \(job)")
       }
@@ -218,7 +221,7 @@ package final class StageSession {
   /// The newest checkpoint of a job. For this job itself, it also declares, before the first
   /// metric, that the attempt's series continues from there, or from scratch if there is none.
   package func latestCheckpoint(ofJob job: Int64) throws -> Checkpoint? {
-    let found = try connection.run { connection -> (Checkpoint, epoch: Int64)? in
+    let found = try store.connection.run { connection -> (Checkpoint, epoch: Int64)? in
       guard
         let row = try connection.query(Queries.latestCheckpoint, [.integer(job)]).first
       else { return nil }
@@ -240,7 +243,7 @@ package final class StageSession {
   }
 
   private func declare(from earlier: Int64?, step: Int64) throws {
-    try connection.run {
+    try store.connection.run {
       try $0.query(
         Queries.continueFrom,
         [.integer(jobID), .integer(epoch), .optional(earlier) { .integer($0) }, .integer(step)])
@@ -271,7 +274,7 @@ package final class StageSession {
       .text(JSONText.array(images.map(\.json))), .text(JSONText.array(evaluations.map(\.json))),
       .text(result), .integer(lastBatch),
     ]
-    try connection.run { try $0.query(Queries.finish, parameters) }
+    try store.connection.run { try $0.query(Queries.finish, parameters) }
     close()
   }
 
@@ -283,7 +286,7 @@ package final class StageSession {
     _ = pending?.wait(until: monotonicSeconds() + seconds)
     metrics.close(within: seconds)
     metricThread.join()
-    connection.close()
+    store.connection.close()
   }
 
   private static func artifacts(_ rows: Rows) throws -> [String: Artifact] {

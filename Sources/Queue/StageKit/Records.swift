@@ -1,6 +1,20 @@
 // The rows that a stage commits besides artifacts.
 
 import Files
+import RunStore
+
+/// A file that is to become one of a checkpoint's. Nobody writes into it any more.
+package struct CheckpointPart: Sendable {
+  /// Logical name, such as `weights.safetensors`; never a path.
+  package let name: String
+  package let path: String
+  /// Where its writer has computed it: the file is not read again then.
+  package let digest: FileDigest?
+
+  package init(name: String, path: String, digest: FileDigest? = nil) {
+    (self.name, self.path, self.digest) = (name, path, digest)
+  }
+}
 
 /// A saved state from which a job can continue.
 package struct Checkpoint: Sendable, Equatable {

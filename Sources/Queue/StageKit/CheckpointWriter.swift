@@ -3,7 +3,10 @@
 import Files
 import FoundationEssentials
 import Glibc
+import JobQueue
 import Postgres
+import RunStore
+import Threads
 
 /// Writes, stores and registers one checkpoint, in a session of its own.
 struct CheckpointWriter: Sendable {
@@ -25,22 +28,23 @@ struct CheckpointWriter: Sendable {
       throw StoreError("cannot create \(folder): \(lastSystemError())")
     }
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    var connection = RetryingConnection(
-      url: url, role: .worker, name: "pra stage \(job) checkpoint", report: report,
+    var store = ArtifactStore(
+      RetryingConnection(
+        url: url, role: .worker, name: "pra stage \(job) checkpoint", report: report),
       environment: environment)
     let files = try write(folder)
     _ = try metrics.flush()
     let stored = try files.map { file in
-      try connection.store(
-        givenAway: file, mediaType: Artifact.mediaType(ofName: file.name),
-        owner: .attempt(job: job, epoch: epoch))
+      try store.store(
+        givenAway: file.path, digest: file.digest, name: file.name,
+        mediaType: Artifact.mediaType(ofName: file.name), owner: .attempt(job: job, epoch: epoch))
     }
     let documents = (keeping + stored).map { stored in
       JSONText.object([
         ("name", JSONText.string(stored.name)), ("sha256", JSONText.string(stored.sha256)),
       ])
     }
-    try connection.run {
+    try store.connection.run {
       try $0.query(
         Queries.registerCheckpoint,
         [.integer(job), .integer(epoch), .integer(step), .text(JSONText.array(documents))])

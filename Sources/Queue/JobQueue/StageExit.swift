@@ -1,0 +1,14 @@
+/// Exit codes by which a stage tells its agent how an attempt ended. Any other code, and any signal, is a
+/// fault and retried.
+package enum StageExit: Int32, Sendable {
+  /// The outputs are committed.
+  case finished = 0
+  /// The input is bad; trying again would not help. EX_DATAERR of sysexits.h.
+  case permanent = 65
+  /// EX_SOFTWARE of sysexits.h.
+  case fault = 70
+  /// Stopped after a checkpoint, as asked. EX_TEMPFAIL of sysexits.h.
+  case released = 75
+  /// Nothing may be written any more.
+  case leaseLost = 76
+}

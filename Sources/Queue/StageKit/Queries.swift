@@ -1,0 +1,78 @@
+// Every statement of a stage's session. The functions are those of migrations/0006_store.sql and
+// 0007_finish.sql; each counts a repeated call once.
+
+enum Queries {
+  static let job = """
+    select run_id, arguments::text as arguments, state::text as state, epoch
+    from pra.jobs
+    where id = $1
+    """
+
+  static let progress = """
+    select pra.progress(job => $1, epoch => $2, done => $3, total => $4, unit => $5)
+    """
+
+  // MARK: metrics
+
+  // A batch is numbered and sent again until its commit is known to be on the server's disk, so that
+  // the commit itself need not wait for the disk.
+  static let commitLater = "set local synchronous_commit = off"
+
+  static let stageMetrics = """
+    copy pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
+    from stdin (format binary)
+    """
+
+  static let absorbMetrics = """
+    select pra.absorb_metrics(job => $1, epoch => $2, batch => $3)
+    """
+
+  static let continueFrom = """
+    select pra.continue_from(job => $1, epoch => $2, from_epoch => $3, step => $4)
+    """
+
+  // MARK: outputs of other jobs
+
+  static let outputs = """
+    select name, sha256, size, media_type
+    from pra.outputs
+    where job_id = $1
+    """
+
+  // Of a job, or of the parts of an array in the order of their elements.
+  static let finishedJobs = """
+    select id, arguments::text as arguments
+    from pra.jobs
+    where (id = $1 and array_first is null or array_id = $1) and state = 'succeeded'
+    order by element_first, id
+    """
+
+  // MARK: checkpoints and the end
+
+  // Of the newest attempt that has any: one that started from scratch counts more than further steps
+  // of an attempt before it.
+  static let latestCheckpoint = """
+    select id, epoch, step
+    from pra.checkpoints
+    where job_id = $1
+    order by epoch desc, step desc
+    limit 1
+    """
+
+  static let checkpointFiles = """
+    select f ->> 'name' as name, f ->> 'sha256' as sha256, f ->> 'size' as size,
+      f ->> 'media_type' as media_type
+    from pra.checkpoints as c cross join jsonb_array_elements(c.files) as f
+    where c.id = $1
+    """
+
+  static let registerCheckpoint = """
+    select pra.register_checkpoint(job => $1, epoch => $2, step => $3, files => $4)
+    """
+
+  static let finish = """
+    select pra.finish(
+      job => $1, epoch => $2, outputs => $3, images => $4, evaluations => $5, result => $6,
+      metric_batch => $7)
+    """
+}

@@ -1,0 +1,36 @@
+// The arguments of `compare`.
+
+import Configuration
+
+/// `compare`: a figure and a table of several evaluations.
+package struct CompareArguments: JobArguments {
+  /// Heading of figure and table.
+  package var title = "comparison"
+  /// What each evaluation is of, in the order of `evaluations`; those of one name are seeds of one
+  /// variant.
+  package var names: [String] = []
+  /// Evaluate jobs.
+  package var evaluations: [Int] = []
+
+  package init() {}
+
+  package static var fields: [Field<Self>] {
+    [
+      .text("title", \.title), .texts("names", \.names),
+      .integers("evaluations", \.evaluations, jobIDs),
+    ]
+  }
+
+  package var parents: [Int] { evaluations }
+
+  package func validate() throws {
+    guard !evaluations.isEmpty, Set(evaluations).count == evaluations.count else {
+      throw ConfigurationError("evaluations: expected one or more evaluate jobs, each once")
+    }
+    guard names.count == evaluations.count else {
+      throw ConfigurationError(
+        "names: found \(names.count), expected one for each of the \(evaluations.count) evaluations"
+      )
+    }
+  }
+}

@@ -202,6 +202,9 @@ let package = Package(
       name: "DatabaseTesting", dependencies: ["Postgres"], path: "Tests/Support/DatabaseTesting",
       swiftSettings: swiftSettings),
 
+    // Pages of the repository, of which tests write parts.
+    .target(name: "PageTesting", path: "Tests/Support/Pages", swiftSettings: swiftSettings),
+
     // malloc and its kin with a counter, for what must not ask for memory.
     .target(name: "AllocationCount", path: "Tests/Support/AllocationCount"),
 
@@ -219,7 +222,7 @@ let package = Package(
       path: "Tests/Support/Agent",
       swiftSettings: swiftSettings),
 
-    tests("ArchitectureTests", []),
+    tests("ArchitectureTests", ["PageTesting"]),
     tests(
       "ModelTests",
       [
@@ -245,7 +248,7 @@ let package = Package(
       "AgentTests",
       ["Agent", "DatabaseTesting", "Postgres", "RunStore", "pra-test", "test-agent"]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
-    tests("JobQueueTests", ["JobQueue", "Postgres", "DatabaseTesting"]),
+    tests("JobQueueTests", ["DatabaseTesting", "JobQueue", "PageTesting", "Postgres"]),
     tests("JobKindsTests", ["JobKinds", "Configuration"]),
     tests(
       "CommandLineTests",

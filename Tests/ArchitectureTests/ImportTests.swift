@@ -4,7 +4,7 @@ import Testing
 
 /// Modules of this package and foreign ones that a folder's files may import. What any file may
 /// import besides: `common`.
-private let allowed: [String: Set<String>] = [
+let allowed: [String: Set<String>] = [
   "Sources/Compute/Tensor": ["CKernels"],
   "Sources/Compute/Autodiff": ["CKernels", "Tensor"],
   "Sources/Compute/NeuralNetwork": ["Autodiff", "Tensor"],
@@ -72,7 +72,7 @@ private let allowed: [String: Set<String>] = [
 ]
 /// Groups of folders of `Sources` and the groups that each may import from, besides itself: the
 /// model trains without a database, the queue runs without a model.
-private let groups: [String: Set<String>] = [
+let groups: [String: Set<String>] = [
   "Libraries": [],
   "Compute": ["Libraries"],
   "Data": ["Compute", "Libraries"],

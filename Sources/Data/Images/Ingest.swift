@@ -1,4 +1,4 @@
-// From archives of images to packed data sets: pipeline.md section 8.
+// From archives of images to packed data sets; decision 0060 has the rules.
 
 import CResampling
 import Files

@@ -1,6 +1,6 @@
 import Postgres
 
-/// Where a job stands; migrations/0001_roles.sql says who moves it in and out.
+/// The state of a job; ARCHITECTURE.md shows which function moves it from one to another.
 package enum JobState: String, Sendable, CaseIterable {
   case blocked, ready, running, succeeded, failed, cancelled, quarantined
 

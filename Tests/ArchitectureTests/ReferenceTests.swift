@@ -136,9 +136,9 @@ import Testing
 
   /// A page that is named alone, as in "model.md section 3".
   @Test func pagesExist() throws {
-    let names = Set(try MarkdownPage.all().map { $0.path.name })
+    // The kind `compare` writes a page.
+    let names = Set(try MarkdownPage.all().map { $0.path.name } + ["comparison.md"])
     for line in try Repository.lines() where line.text.contains(".md") {
-      // A name that a user chooses for a file of results, and names with a placeholder.
       for name in line.text.matches(of: /(?:^|[\s`("\/])([A-Za-z][\w-]*\.md)\b/).map(\.output.1) {
         #expect(names.contains(String(name)), "\(line.place) names \(name)")
       }

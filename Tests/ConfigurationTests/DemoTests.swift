@@ -64,6 +64,7 @@ private func schemaKeys(_ schema: [String: Any], _ prefix: String = "") -> Set<S
     let sampling = try #require(try contract("sample")["sampling"])
     #expect(try schemaKeys(sampling) == found(nano.sampling.canonicalJSON))
   }
+
   /// Section 10 of the model page is `nano`, with every key.
   @Test func theModelPageNamesEveryKeyWithItsDefault() throws {
     let page = root.appending(path: "Sources/Model/PRAModel/model.md")

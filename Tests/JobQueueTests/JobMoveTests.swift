@@ -40,9 +40,9 @@ private struct RecordingWorld {
     worker = try world.worker(labels: #"{"host": "a"}"#)
   }
 
-  /// The next job, running; nothing else is in line.
-  func running(_ change: (inout NewJob) -> Void = { _ in }) throws -> Lease {
-    _ = try world.job("train", change)
+  /// A new job, running; nothing else is in line.
+  func running() throws -> Lease {
+    _ = try world.job()
     return try world.claimOne(worker)
   }
 
@@ -50,149 +50,154 @@ private struct RecordingWorld {
     try world.administrator.run("update pra_store.jobs set \(columns)")
   }
 
-  /// Ends a running attempt in the given way.
-  func end(_ lease: Lease, by mover: Mover) throws {
-    switch mover {
-    case .reportExit: try world.workers.release(lease)
-    case .deregisterWorker: try world.workers.deregister(worker: worker)
-    case .reap:
-      try world.expire(worker)
-      try world.workers.reap()
-    default: Issue.record("\(mover) ends no attempt")
-    }
-  }
-
   func moves() throws -> Set<JobMove> {
-    let rows = try world.administrator.query(
+    var moves: Set<JobMove> = []
+    for row in try world.administrator.query(
       "select coalesce(old, '') as old, new, by from public.moves")
-    return Set(
-      try rows.map { row in
+    {
+      let (old, new, by) = (try row.string("old"), try row.string("new"), try row.string("by"))
+      moves.insert(
         JobMove(
-          from: JobState(rawValue: try row.string("old")),
-          to: try #require(JobState(rawValue: try row.string("new"))),
-          by: try #require(Mover(rawValue: try row.string("by")), "\(try row.string("by"))"))
-      })
+          from: JobState(rawValue: old), to: try #require(JobState(rawValue: new)),
+          by: try #require(Mover(rawValue: by), "\(by) moves jobs")))
+    }
+    return moves
   }
 }
 
-/// Lives of jobs that together take every way.
-private let lives: [(RecordingWorld) throws -> Void] =
-  [Mover.reportExit, .deregisterWorker, .reap].flatMap { mover in
-    [
-      { try $0.end(try $0.running(), by: mover) },
-      {
-        let lease = try $0.running()
-        try $0.set("deadline = now() - interval '1 second'")
-        try $0.end(lease, by: mover)
-        try $0.world.submit.retry(lease.job)
-      },
-      {
-        let lease = try $0.running()
-        try $0.world.submit.cancel(lease.job)
-        try $0.end(lease, by: mover)
-        try $0.world.submit.retry(lease.job)
-      },
-    ] as [(RecordingWorld) throws -> Void]
-  } + [
-    // Out of budget, and what one does about it.
-    {
-      let lease = try $0.running()
-      try $0.set("lost_retries = 0")
-      try $0.end(lease, by: .reap)
-      try $0.world.submit.retry(lease.job)
-    },
-    {
-      let lease = try $0.running()
-      try $0.set("lost_retries = 0")
-      try $0.world.workers.reportExit(lease, .lost)
-    },
-    // Parents and children.
-    {
-      let parent = try $0.running()
-      for _ in 0..<3 { _ = try $0.world.job("sample") { $0.after = [parent.job] } }
-      try $0.world.workers.finish(parent)
-    },
-    {
-      let parent = try $0.running()
-      let children = try (0..<3).map { _ in try $0.world.job("sample") { $0.after = [parent.job] } }
-      try $0.world.submit.cancel(children[0])
-      try $0.world.submit.retry(children[0])
-      try $0.world.administrator.run(
-        "update pra_store.jobs set deadline = now() - interval '1 second' where id = \(children[1])"
-      )
-      try $0.world.workers.reap()
-      try $0.world.submit.retry(children[1])
-      _ = try $0.world.workers.finishMany(worker: $0.worker, [parent])
-    },
-    // Waiting ones that are cancelled or too late.
-    {
-      try $0.world.submit.cancel(try $0.world.job())
-      _ = try $0.world.job()
-      try $0.set("deadline = now() - interval '1 second'")
-      try $0.world.workers.reap()
-    },
-    // A worker that waits is handed a job.
-    {
-      let channel = WorkerQueue.newChannel()
-      let session = try $0.world.database.connect(.worker)
-      try session.listen(channel)
-      #expect(
-        try WorkerQueue(session).claim(worker: $0.worker, waitsOn: channel).isEmpty)
-      let job = try $0.world.job()
-      #expect(try $0.world.submit.state(of: job) == .running)
-    },
-    // A batch in which elements fail, with budget left and without.
-    {
-      for retries in [3, 0] {
-        _ = try $0.world.job {
-          $0.array = JobArray(0...9)
-          $0.array?.pack = 10
-        }
-        try $0.set("fault_retries = \(retries)")
-        let part = try $0.world.claimOne($0.worker)
-        _ = try $0.world.workers.finishMany(
-          worker: $0.worker, [part],
-          failures: [ElementFailure(job: part.job, element: 3, message: "no")])
-        try $0.set("run_after = now() + interval '1 hour', due = false where state = 'ready'")
-      }
-    },
-    // Elements that follow their own of the array before.
-    {
-      let first = try $0.world.job { $0.array = JobArray(0...1) }
-      _ = try $0.world.job("sample") {
-        $0.array = JobArray(0...1)
-        $0.array?.isElementwise = true
-        $0.after = [first]
-      }
-      let parts = try $0.world.workers.claim(worker: $0.worker, count: 2).map(\.lease)
-      try $0.world.workers.finish(parts[0])
-      _ = try $0.world.workers.finishMany(worker: $0.worker, [parts[1]])
-    },
-    // An array that is found complete by the reaper, and one by a retry, release what waits for them.
-    {
-      let array = try $0.world.job { $0.array = JobArray(0...0) }
-      let child = try $0.world.job("sample") { $0.after = [array] }
-      let part = try $0.world.claimOne($0.worker)
-      try $0.world.submit.cancel(array)
-      try $0.world.workers.finish(part)
-      #expect(try $0.world.submit.state(of: child) == .blocked)
-      try $0.world.submit.retry(array)
-      #expect(try $0.world.submit.state(of: child) == .ready)
-      try $0.world.administrator.run(
-        """
-        update pra_store.jobs set state = 'running', finished_at = null where id = \(array);
-        update pra_store.jobs set state = 'blocked', unmet = 1 where id = \(child);
-        """)
-      try $0.world.workers.reap()
-      #expect(try $0.world.submit.state(of: child) == .ready)
-    },
+/// Lives of jobs that together take every way; each has a database of its own.
+extension RecordingWorld {
+  static let lives: [@Sendable (RecordingWorld) throws -> Void] = [
+    { try $0.attemptsEnd() }, { try $0.budgetsAreSpent() }, { try $0.parentsSucceed() },
+    { try $0.childrenEndBeforeTheirParent() }, { try $0.waitingJobsEnd() },
+    { try $0.aJobIsHandedOver() }, { try $0.elementsFailWithinABatch() },
+    { try $0.elementsFollow() }, { try $0.arraysAreFoundComplete() },
   ]
+
+  /// Each way to end an attempt: of a job that may be repeated, is too late, or was cancelled.
+  private func attemptsEnd() throws {
+    for mover in [Mover.reportExit, .deregisterWorker, .reap] {
+      for change in ["message = ''", "deadline = now() - interval '1 second'", "cancel"] {
+        let worker = try world.worker(labels: #"{"host": "a"}"#)
+        let job = try world.job()
+        let lease = try world.claimOne(worker)
+        if change == "cancel" {
+          try world.submit.cancel(job)
+        } else {
+          try world.administrator.run("update pra_store.jobs set \(change) where id = \(job)")
+        }
+        switch mover {
+        case .reportExit: try world.workers.release(lease)
+        case .deregisterWorker: try world.workers.deregister(worker: worker)
+        default:
+          try world.expire(worker)
+          try world.workers.reap()
+        }
+        if try world.submit.state(of: job) != .ready { try world.submit.retry(job) }
+        try world.administrator.run(
+          "update pra_store.jobs set deadline = null where id = \(job)")
+        try world.submit.cancel(job)
+      }
+    }
+  }
+
+  private func budgetsAreSpent() throws {
+    let lease = try running()
+    try set("lost_retries = 0")
+    try world.workers.reportExit(lease, .lost)
+    try world.submit.retry(lease.job)
+    _ = try world.claimOne(worker)
+    try world.expire(worker)
+    try world.workers.reap()
+    #expect(try world.submit.state(of: lease.job) == .quarantined)
+  }
+
+  private func parentsSucceed() throws {
+    let parents = [try running(), try running()]
+    for parent in parents {
+      _ = try world.job("sample") { job in job.after = [parent.job] }
+    }
+    try world.workers.finish(parents[0])
+    _ = try world.workers.finishMany(worker: worker, [parents[1]])
+  }
+
+  private func childrenEndBeforeTheirParent() throws {
+    let parent = try running()
+    let children = [
+      try world.job("sample") { job in job.after = [parent.job] },
+      try world.job("sample") { job in job.after = [parent.job] },
+    ]
+    try world.submit.cancel(children[0])
+    try set("deadline = now() - interval '1 second' where id = \(children[1])")
+    try world.workers.reap()
+    for child in children { #expect(try world.submit.retry(child) == .blocked) }
+  }
+
+  private func waitingJobsEnd() throws {
+    try world.submit.cancel(try world.job())
+    _ = try world.job()
+    try set("deadline = now() - interval '1 second' where state = 'ready'")
+    try world.workers.reap()
+  }
+
+  private func aJobIsHandedOver() throws {
+    let channel = WorkerQueue.newChannel()
+    let session = try world.database.connect(.worker)
+    try session.listen(channel)
+    #expect(try WorkerQueue(session).claim(worker: worker, waitsOn: channel).isEmpty)
+    #expect(try world.submit.state(of: try world.job()) == .running)
+  }
+
+  /// With budget left, and without.
+  private func elementsFailWithinABatch() throws {
+    for retries in [3, 0] {
+      _ = try world.job { job in
+        job.array = JobArray(0...9)
+        job.array?.pack = 10
+      }
+      try set("fault_retries = \(retries)")
+      let part = try world.claimOne(worker)
+      _ = try world.workers.finishMany(
+        worker: worker, [part],
+        failures: [ElementFailure(job: part.job, element: 3, message: "no")])
+      try set("run_after = now() + interval '1 hour', due = false where state = 'ready'")
+    }
+  }
+
+  private func elementsFollow() throws {
+    let first = try world.job { job in job.array = JobArray(0...1) }
+    _ = try world.job("sample") { job in
+      job.array = JobArray(0...1)
+      job.array?.isElementwise = true
+      job.after = [first]
+    }
+    let parts = try world.workers.claim(worker: worker, count: 2).map(\.lease)
+    try world.workers.finish(parts[0])
+    _ = try world.workers.finishMany(worker: worker, [parts[1]])
+  }
+
+  /// One was cancelled while its last part ran to the end; one is as two last parts that ended at the same
+  /// moment leave it.
+  private func arraysAreFoundComplete() throws {
+    let array = try world.job { job in job.array = JobArray(0...0) }
+    let child = try world.job("sample") { job in job.after = [array] }
+    let part = try world.claimOne(worker)
+    try world.submit.cancel(array)
+    try world.workers.finish(part)
+    try world.submit.retry(array)
+    #expect(try world.submit.state(of: child) == .ready)
+    try set("state = 'running', finished_at = null where id = \(array)")
+    try set("state = 'blocked', unmet = 1 where id = \(child)")
+    try world.workers.reap()
+    #expect(try world.submit.state(of: child) == .ready)
+  }
+}
 
 @Suite struct JobMoveTests {
   @Test("the list holds every move that the database makes, and no other")
   func listed() throws {
     var seen: Set<JobMove> = []
-    for live in lives {
+    for live in RecordingWorld.lives {
       let recording = try RecordingWorld()
       try live(recording)
       seen.formUnion(try recording.moves())

@@ -14,7 +14,11 @@ struct SourceLine {
 extension Repository {
   /// Every line that people wrote: sources, scripts, pages. Not files that a program or another library
   /// made (golden files, seeds), nor the journal of measurements, which speaks of what was.
-  static func lines() throws -> [SourceLine] {
+  static func lines() throws -> [SourceLine] { try written.get() }
+
+  private static let written = Result { try read() }
+
+  private static func read() throws -> [SourceLine] {
     let folders = ["Sources", "Tests", "workers", "ops", "migrations", "docs", ".ci"]
     let top = try FileManager.default.contentsOfDirectory(atPath: root.path())
     let files = top.filter { !folders.contains($0) && !$0.hasPrefix(".build") }

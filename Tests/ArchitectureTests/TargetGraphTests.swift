@@ -49,13 +49,13 @@ private struct TargetGraph {
   }
 
   var picture: String {
-    var lines = ["```mermaid", "flowchart TD", "  \(Self.stages)[workers/*]"]
+    var lines = ["```mermaid", "flowchart TD", "  \(Self.stages)[\"workers/*\"]"]
     for (group, targets) in groups {
       guard !group.isEmpty else {
         lines += targets.map { "  \($0)" }
         continue
       }
-      lines.append("  subgraph \(group)_[Sources/\(group)]")
+      lines.append("  subgraph \(group)_[\"Sources/\(group)\"]")
       lines += targets.map { "    \($0)" }
       lines.append("  end")
     }

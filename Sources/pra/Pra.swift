@@ -53,7 +53,7 @@ struct Pra: ParsableCommand {
   }
 }
 
-/// Exit codes of pipeline.md section 7.
+/// The exit codes of `pra`: done, failed, bad usage, not found, database unreachable.
 enum ExitStatus: Int32 {
   case done = 0
   case failed = 1

@@ -5,7 +5,7 @@ import Testing
 
 /// Modules of this package and foreign ones that a folder's files may import, in addition to those
 /// of `common`.
-private let allowed: [String: Set<String>] = [
+let allowed: [String: Set<String>] = [
   "Sources/Libraries/Threads": [],
 
   "Sources/Compute/Tensor": ["CKernels"],
@@ -53,7 +53,7 @@ private let ofEveryStage: Set<String> = ["JobKinds", "RunStore", "StageInputs", 
 
 /// Groups of folders of `Sources` and the groups that each may import from, besides itself: the
 /// model trains without a database, the queue runs without a model.
-private let groups: [String: Set<String>] = [
+let groups: [String: Set<String>] = [
   "Libraries": [],
   "Compute": ["Libraries"],
   "Data": ["Compute", "Libraries"],

@@ -1,4 +1,4 @@
-// The demo's run file, and the contracts of job kinds against the configuration they carry.
+// The demo's run file; contracts of job kinds and the model page against the configuration's keys.
 
 import Foundation
 import Testing
@@ -64,4 +64,26 @@ private func schemaKeys(_ schema: [String: Any], _ prefix: String = "") -> Set<S
     let sampling = try #require(try contract("sample")["sampling"])
     #expect(try schemaKeys(sampling) == found(nano.sampling.canonicalJSON))
   }
+
+  /// Section 10 of the model page is `nano`, with every key.
+  @Test func theModelPageNamesEveryKeyWithItsDefault() throws {
+    let page = root.appending(path: "Sources/Model/PRAModel/model.md")
+    let text = try String(contentsOf: page, encoding: .utf8)
+    let section = try #require(text.range(of: "## 10. Configuration keys and defaults\n```yaml\n"))
+    let yaml = text[section.upperBound...].prefix { $0 != "`" }
+    let found = try ModelConfiguration.resolve(
+      text: String(yaml), source: "model.md", overrides: [])
+    #expect(found == Preset.nano.configuration)
+    let json = try JSONSerialization.jsonObject(
+      with: Data(Preset.nano.configuration.canonicalJSON.utf8))
+    #expect(
+      named(try SettingValue(parsing: String(yaml), source: "model.md"))
+        == keys(json))
+  }
+}
+
+/// Keys of nested mappings as dotted paths.
+private func named(_ value: SettingValue, _ prefix: String = "") -> Set<String> {
+  guard case .mapping(let entries) = value else { return [prefix] }
+  return Set(entries.flatMap { named($0.value, prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") })
 }

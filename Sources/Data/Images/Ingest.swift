@@ -1,4 +1,4 @@
-// Makes packed data sets from archives of images: pipeline.md section 8.
+// Makes packed data sets from archives of images; decision 0060 has the rules.
 
 import CResampling
 import Files

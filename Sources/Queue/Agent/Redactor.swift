@@ -4,15 +4,9 @@ import Postgres
 
 /// Replaces secrets by `[redacted]` in a stream of bytes, also if one is split between two pieces.
 ///
-<<<<<<< HEAD:Sources/Queue/RunStore/Redactor.swift
 /// Secrets are the values of environment variables with a telling name, and the database's
 /// password. Bytes that could begin a secret are held back until the next piece.
-package struct Redactor: Sendable {
-=======
-/// A secret is the value of an environment variable whose name says so, and the password of the database.
-/// What could be the beginning of one waits for the next bytes.
 struct Redactor: Sendable {
->>>>>>> rooms:Sources/Queue/Agent/Redactor.swift
   private static let mark = Array("[redacted]".utf8)
   /// Shorter values would also match parts of ordinary words.
   private static let leastLength = 6
@@ -41,13 +35,8 @@ struct Redactor: Sendable {
     } || name.hasSuffix("_KEY")
   }
 
-<<<<<<< HEAD:Sources/Queue/RunStore/Redactor.swift
   /// - Returns: the bytes that may be shown so far
-  package mutating func append(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-=======
-  /// - Returns: what may be shown of the bytes so far
   mutating func append(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
->>>>>>> rooms:Sources/Queue/Agent/Redactor.swift
     guard !secrets.isEmpty else { return Array(bytes) }
     let all = waiting + bytes
     var out: [UInt8] = []
@@ -69,13 +58,8 @@ struct Redactor: Sendable {
     return out
   }
 
-<<<<<<< HEAD:Sources/Queue/RunStore/Redactor.swift
   /// - Returns: the bytes held back; the stream has ended, so they begin no secret
-  package mutating func end() -> [UInt8] {
-=======
-  /// - Returns: what had waited: no secret follows any more
   mutating func end() -> [UInt8] {
->>>>>>> rooms:Sources/Queue/Agent/Redactor.swift
     defer { waiting = [] }
     return waiting
   }

@@ -1,6 +1,6 @@
 import Postgres
 
-/// The state of a job; migrations/0001_roles.sql says who makes each transition.
+/// The state of a job; ARCHITECTURE.md shows which function moves it from one to another.
 package enum JobState: String, Sendable, CaseIterable {
   case blocked, ready, running, succeeded, failed, cancelled, quarantined
 

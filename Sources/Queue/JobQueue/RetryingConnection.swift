@@ -19,16 +19,9 @@ package struct RetryingConnection {
   private var failures = 0
 
   /// - Parameters:
-<<<<<<< HEAD:Sources/Queue/RunStore/RetryingConnection.swift
-  ///   - name: the session's application_name, which operators see
-  ///   - giveUp: asked before each retry; true throws the last error instead
-  ///   - report: receives one line when the server goes away and one when it is back
-  ///   - environment: holds the credentials of artifact stores outside the database
-=======
   ///   - name: shown to operators as application_name
   ///   - giveUp: asked before each repetition; true throws the last error instead of trying on
   ///   - report: takes one line when the server goes away and one when it is back
->>>>>>> rooms:Sources/Queue/JobQueue/RetryingConnection.swift
   ///   - prepare: runs in every new session, for LISTEN and the like
   package init(
     url: DatabaseURL, role: DatabaseRole, name: String,

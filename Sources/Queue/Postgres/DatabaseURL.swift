@@ -57,7 +57,7 @@ package struct DatabaseURL: Sendable, Equatable, CustomStringConvertible {
   }
 }
 
-/// The roles of pipeline.md, section 2; a session acts as one of them.
+/// The roles of ops/roles/README.md; a session acts as one of them.
 package enum DatabaseRole: String, Sendable, CaseIterable {
   case owner = "pra_owner"
   case submit = "pra_submit"

@@ -1,2 +1,2 @@
-/// The version of this software, as runs and checkpoints record it.
-package let codeVersion = "0.1.0"
+/// The version of this software, as runs, checkpoints and workers record it; RELEASING.md says when it changes.
+package let codeVersion = "0.2.0"

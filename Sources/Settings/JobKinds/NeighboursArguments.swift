@@ -2,14 +2,8 @@
 
 import Configuration
 
-<<<<<<< HEAD:Sources/Settings/JobKinds/NeighbourArguments.swift
-/// `neighbours`: finds the nearest training images of drawn ones.
-package struct NeighbourArguments: JobArguments {
-  package static let kind = JobKind.neighbours
-=======
 /// `neighbours`: the nearest training images of drawn ones.
 package struct NeighboursArguments: JobArguments {
->>>>>>> rooms:Sources/Settings/JobKinds/NeighboursArguments.swift
   /// The ingest job.
   package var data = 0
   /// Sample jobs.

@@ -1,0 +1,51 @@
+// The version, the change log and the list of decisions agree. PRA_UPDATE_GOLDEN=1 writes the list anew.
+
+import PageTesting
+import Testing
+
+@Suite struct PageTests {
+  @Test func theChangeLogBeginsWithTheVersionOfThePrograms() throws {
+    let source = try Page("Sources/Settings/Configuration/Version.swift").text
+    let version = try #require(source.firstMatch(of: /codeVersion = "(\d+\.\d+\.\d+)"/)).output.1
+    let log = try Page("CHANGELOG.md").text
+    let versions = log.matches(of: /(?m)^## (\d+\.\d+\.\d+)(?: \((.+)\))?$/)
+    #expect(versions.first?.output.1 == version)
+    // Newest first, each once.
+    let numbers = versions.map { $0.output.1.split(separator: ".").map { Int($0)! } }
+    #expect(numbers.count >= 2)
+    for (newer, older) in zip(numbers, numbers.dropFirst()) {
+      #expect(older.lexicographicallyPrecedes(newer))
+    }
+  }
+
+  @Test func theVersionStandsInOnePlace() throws {
+    let source = try Page("Sources/Settings/Configuration/Version.swift").text
+    let version = try #require(source.firstMatch(of: /codeVersion = "([0-9.]+)"/)).output.1
+    for line in try Repository.lines() where line.text.contains("\"\(version)\"") {
+      #expect(line.path == "Sources/Settings/Configuration/Version.swift", "\(line.place)")
+    }
+  }
+
+  private func decisions() throws -> [SourceFile] {
+    try Repository.files(under: "ops/decisions", suffixes: [".md"]).filter {
+      $0.path.name != "README.md"
+    }
+  }
+
+  @Test func decisionsHaveANumberAndATitle() throws {
+    let files = try decisions()
+    #expect(Set(files.map { $0.path.name.prefix(4) }).count == files.count, "a number stands twice")
+    for file in files {
+      #expect(file.lines[0].hasPrefix("# \(file.path.name.prefix(4)): "), "\(file.path)")
+    }
+  }
+
+  @Test func theIndexHoldsEveryDecision() throws {
+    let page = Page("ops/decisions/README.md")
+    let index = try decisions().map { file in
+      "- [\(file.path.name.prefix(4))](\(file.path.name)): \(file.lines[0].dropFirst(8))\n"
+    }.joined()
+    try page.updateIfAsked("decisions", with: index)
+    #expect(try page.part("decisions") == index)
+  }
+}

@@ -3,6 +3,9 @@
 
 set local role pra_owner;
 
+-- An adopted database has these: one depends on the table, the other would be an overload of pra.claim.
+drop function if exists pra.stop_waiting(bigint);
+drop function if exists pra.claim(bigint, integer, bigint, text);
 drop table pra_store.waiting_workers;
 drop index pra_store.jobs_arrays_in_line;
 

@@ -329,18 +329,4 @@ enum Queries {
   static let attemptExists = """
     select 1 from pra.attempts where job_id = $1::bigint and epoch = $2::bigint
     """
-
-  static let all = [
-    runByID, runByName, jobExists, runs, jobs, runRows, jobRows, workerRows, attemptRows,
-    evaluationRows, job, attempts, why, workers, watched, runOfJob, jobOfKey, trainArguments,
-    whyReady, reusableRun, lockName, badJobs, imagesOfRun, metricNames, series, metrics,
-    neighbourGrid, dataSets, dataSetRows, limits, limitRows, schedules, scheduleRows,
-    evaluations, randomFigures, comparison, outputsOfJob, lastCheckpoint, checkpointFiles, jobState,
-    attemptExists, drawnImages,
-    labelledImages, comparedSettings, comparedMetrics, comparedEvaluations, comparedRulers,
-    measuringJobs,
-    eventPage,
-    evaluationEvents, activeRuns, stores, useStore, dropMetrics,
-    dropEvents, attemptsOfRun, isActive,
-  ]
 }

@@ -48,7 +48,7 @@ let allowed: [String: Set<String>] = [
   ],
 ]
 
-/// What the function `stage` adds to the dependencies of every stage.
+/// Dependencies that the function `stage` adds to those of every stage.
 private let ofEveryStage: Set<String> = ["JobKinds", "RunStore", "StageInputs", "StageKit"]
 
 /// Groups of folders of `Sources` and the groups that each may import from, besides itself: the

@@ -1,4 +1,4 @@
-// What pages and comments refer to, as texts to be looked up.
+// References of pages and comments, as texts to be looked up.
 
 import Foundation
 

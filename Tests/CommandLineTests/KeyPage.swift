@@ -36,7 +36,7 @@ enum KeyPage {
       ## Arguments of job kinds
 
       What `pra enqueue KIND --set key=value` and the file of `--config` take. `pra run` sets them itself.
-      The contracts in `workers/KIND/contract.json` are the source of these tables.
+      The contracts in `workers/<kind>/contract.json` are the source of these tables.
 
       \(kinds)
       """

@@ -70,7 +70,7 @@ extension RecordingWorld {
   static let lives: [@Sendable (RecordingWorld) throws -> Void] = [
     { try $0.attemptsEnd() }, { try $0.budgetsAreSpent() }, { try $0.parentsSucceed() },
     { try $0.childrenEndBeforeTheirParent() }, { try $0.waitingJobsEnd() },
-    { try $0.aJobIsHandedOver() }, { try $0.elementsFailWithinABatch() },
+    { try $0.elementsFailWithinABatch() },
     { try $0.elementsFollow() }, { try $0.arraysAreFoundComplete() },
   ]
 
@@ -138,14 +138,6 @@ extension RecordingWorld {
     _ = try world.job()
     try set("deadline = now() - interval '1 second' where state = 'ready'")
     try world.workers.reap()
-  }
-
-  private func aJobIsHandedOver() throws {
-    let channel = WorkerQueue.newChannel()
-    let session = try world.database.connect(.worker)
-    try session.listen(channel)
-    #expect(try WorkerQueue(session).claim(worker: worker, waitsOn: channel).isEmpty)
-    #expect(try world.submit.state(of: try world.job()) == .running)
   }
 
   /// With budget left, and without.

@@ -33,16 +33,14 @@ struct JobMoves {
     (self.from, self.to, self.movers, self.reason) = (from, to, movers, reason)
   }
 
-  /// Of a job that workers run: a single one, or a part of an array.
+  /// The moves of a job that workers run: a single one, or a part of an array.
   static let ofJobs = [
     JobMoves(nil, .blocked, [.enqueue], "a parent has not succeeded yet"),
     JobMoves(
       nil, .ready, [.enqueue, .finish, .finishMany],
       "nothing is waited for; `finish` makes jobs of elements whose counterpart in the array before "
         + "has succeeded, `finish_many` of elements that failed within a batch"),
-    JobMoves(
-      nil, .running, [.enqueue, .claim],
-      "`claim` cuts a part off an array; `enqueue` hands the job to a worker that waits"),
+    JobMoves(nil, .running, [.claim], "`claim` cuts a part off an array"),
     JobMoves(
       .blocked, .ready, [.finish, .finishMany, .reap, .retry],
       "the last parent has succeeded; `reap` and `retry` where they find an array complete"),

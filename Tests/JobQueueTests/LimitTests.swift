@@ -35,7 +35,7 @@ import Testing
     #expect(try world.value("select taken from pra.limits") == "1")
   }
 
-  /// What a statement sees is older than what it locks.
+  /// A statement locks newer versions of rows than it sees.
   @Test("a slot that is taken and given back while somebody looks leaves no job without one")
   func givenBackMeanwhile() throws {
     let world = try QueueWorld()

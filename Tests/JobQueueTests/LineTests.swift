@@ -6,10 +6,10 @@ import Testing
 
 @Suite struct LineTests {
   @Test(
-    "a session keeps the line only after a look that took long, and looks again when it expires")
+    "a session keeps the line only after two looks that took long, and looks again when it expires")
   func slowLook() throws {
     let world = try QueueWorld()
-    let jobs = try (0..<3).map { _ in try world.job() }
+    let jobs = try (0..<4).map { _ in try world.job() }
     let claimer = try Claimer(world.database)
     #expect(try claimer.claim().map(\.lease.job) == [jobs[0]])
     #expect(try claimer.line().isEmpty)
@@ -24,9 +24,11 @@ import Testing
       $do$
       """)
     #expect(try claimer.claim().map(\.lease.job) == [jobs[1]])
+    #expect(try claimer.line().isEmpty)
+    #expect(try claimer.claim().map(\.lease.job) == [jobs[2]])
     #expect(try claimer.line().hasPrefix("(\(claimer.worker),"))
     let urgent = try world.job { $0.priority = 1 }
-    #expect(try claimer.claim().map(\.lease.job) == [jobs[2]])
+    #expect(try claimer.claim().map(\.lease.job) == [jobs[3]])
     try claimer.expireLine()
     #expect(try claimer.claim().map(\.lease.job) == [urgent])
   }
@@ -122,6 +124,8 @@ import Testing
       try Claimer(database).drain(with: team)
     }.reduce(0, +)
     #expect(done == 900)
+    // Elements that end at the same moment may leave the end of their array to the reaper.
+    try world.workers.reap()
     #expect(
       try world.value("select string_agg(distinct state::text, ' ') from pra.jobs") == "succeeded")
     #expect(

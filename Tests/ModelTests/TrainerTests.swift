@@ -203,7 +203,7 @@ private final class Folder {
     }
   }
 
-  /// What a loader writes into the trainer's memory is read there: the steps are the same to the bit, and
+  /// Patches that a loader writes into the trainer's memory are read there: the steps are the same to the bit, and
   /// no other memory holds the patches.
   @Test(arguments: tinyVariants.indices)
   func aBatchIsReadWhereItWasWritten(_ variant: Int) throws {

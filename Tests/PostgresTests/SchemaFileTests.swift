@@ -39,7 +39,7 @@ import Testing
     let made = Set(CurrentFile.known.flatMap { functions($0.sql) })
     #expect(made.count > 100)
     for file in Migration.known where file.version > 9 {
-      let text = code(file.sql)
+      let text = code(file.sql).replacing(/drop function (?:if exists )?[^;]*;/, with: "")
       for name in made {
         #expect(!text.contains("\(name)("), "\(file.name) calls \(name)")
       }

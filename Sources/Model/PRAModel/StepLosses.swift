@@ -1,4 +1,4 @@
-// What a training step reports: its losses, and what the passes compute.
+// The report of a training step: its losses and the results of its passes.
 
 import Autodiff
 import Tensor
@@ -56,6 +56,6 @@ package struct StepLosses {
   }
 }
 
-/// What the passes compute, by name, for diagnostics and for tests against an independent
+/// Results of the passes by name, for diagnostics and for tests against an independent
 /// implementation.
 package typealias StepActivations = [String: Tensor]

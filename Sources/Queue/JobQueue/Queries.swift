@@ -1,4 +1,4 @@
-/// Every statement of the queue, whole. A test prepares each on the migrated schema.
+/// Every statement of the queue, whole. SchemaFileTests prepare each on the migrated schema.
 package enum Queries {
   package static let createRun = """
     select pra.create_run($1, $2::jsonb, $3, $4, $5) as id
@@ -77,13 +77,4 @@ package enum Queries {
     """
   package static let deregisterWorker = "select pra.deregister_worker($1)"
   package static let reap = "select pra.reap() as count"
-
-  package static let all = [
-    createRun, enqueue, enqueuePlain, enqueueMany, setLimit, setVariant, schedule, unschedule,
-    pauseSchedule, drain, undrain, forgiveHost, setRunWeight, setUserWeight, why, finishMany,
-    cancel,
-    cancelRun, retry, preempt, pauseRun, resumeRun, pauseQueue, resumeQueue, whyPending,
-    jobState, registerWorker, heartbeat, claim, reportExit, release,
-    appendLog, progress, finish, deregisterWorker, reap,
-  ]
 }

@@ -43,7 +43,7 @@ package struct Artifact: Sendable, Equatable {
     }
   }
 
-  /// What the ending of a file's name says about its bytes.
+  /// The media type that belongs to a file name's extension.
   package static func mediaType(ofName name: String) -> String {
     switch name.split(separator: ".").last {
     case "json": "application/json"

@@ -297,12 +297,9 @@ final class MetricWriter: Sendable {
       guard now || monotonicSeconds() >= progressAt else { return }
       do {
         try connection.attempt {
-          try $0.query(
-            Queries.progress,
-            [
-              .integer(writer.job), .integer(writer.epoch), .integer(latest.done),
-              .integer(latest.total), .text(latest.unit),
-            ])
+          try WorkerQueue($0).progress(
+            Lease(job: writer.job, epoch: writer.epoch), done: latest.done, total: latest.total,
+            unit: latest.unit)
         }
         progress = nil
         retryAt = 0

@@ -1,15 +1,10 @@
-// Every statement of a stage's session. The functions are those of migrations/0006_store.sql and
-// 0007_finish.sql; each counts a repeated call once.
+// Statements of a stage's session besides the calls of the queue. Each counts a repeated call once.
 
 enum Queries {
   static let job = """
     select run_id, arguments::text as arguments, state::text as state, epoch
     from pra.jobs
     where id = $1
-    """
-
-  static let progress = """
-    select pra.progress(job => $1, epoch => $2, done => $3, total => $4, unit => $5)
     """
 
   // MARK: metrics
@@ -39,7 +34,7 @@ enum Queries {
     where job_id = $1
     """
 
-  // Of a job, or of the parts of an array in the order of their elements.
+  // One job, or the parts of an array in the order of their elements.
   static let finishedJobs = """
     select id, arguments::text as arguments
     from pra.jobs
@@ -49,8 +44,8 @@ enum Queries {
 
   // MARK: checkpoints and the end
 
-  // Of the newest attempt that has any: one that started from scratch counts more than further steps
-  // of an attempt before it.
+  // The newest attempt that has a checkpoint comes first, even if an earlier one made more steps:
+  // it may have started from scratch.
   static let latestCheckpoint = """
     select id, epoch, step
     from pra.checkpoints
@@ -68,11 +63,5 @@ enum Queries {
 
   static let registerCheckpoint = """
     select pra.register_checkpoint(job => $1, epoch => $2, step => $3, files => $4)
-    """
-
-  static let finish = """
-    select pra.finish(
-      job => $1, epoch => $2, outputs => $3, images => $4, evaluations => $5, result => $6,
-      metric_batch => $7)
     """
 }

@@ -269,12 +269,13 @@ package final class StageSession {
         ("media_type", JSONText.string(artifact.mediaType)),
       ])
     }
-    let parameters: [Parameter] = [
-      .integer(jobID), .integer(epoch), .text(JSONText.array(named)),
-      .text(JSONText.array(images.map(\.json))), .text(JSONText.array(evaluations.map(\.json))),
-      .text(result), .integer(lastBatch),
-    ]
-    try store.connection.run { try $0.query(Queries.finish, parameters) }
+    try store.connection.run {
+      try WorkerQueue($0).finish(
+        Lease(job: jobID, epoch: epoch), outputs: JSONText.array(named),
+        images: JSONText.array(images.map(\.json)),
+        evaluations: JSONText.array(evaluations.map(\.json)), result: result,
+        metricBatch: lastBatch)
+    }
     close()
   }
 

@@ -6,8 +6,8 @@ import Configuration
 package struct CompareArguments: JobArguments {
   /// Heading of figure and table.
   package var title = "comparison"
-  /// What each evaluation is of, in the order of `evaluations`; those of one name are seeds of one
-  /// variant.
+  /// The variant of each evaluation, in the order of `evaluations`; those of one name are seeds of
+  /// one variant.
   package var names: [String] = []
   /// Evaluate jobs.
   package var evaluations: [Int] = []

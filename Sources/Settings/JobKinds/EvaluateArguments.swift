@@ -13,7 +13,7 @@ package struct EvaluateArguments: JobArguments {
   package var reference = 0
   /// Features jobs, or an array of them, of the images to compare with it.
   package var features: [Int] = []
-  /// Whose definitions: `adm`, `torch-fidelity`.
+  /// The evaluators whose definitions are used: `adm`, `torch-fidelity`.
   package var conventions = Conventions.all
 
   package init() {}

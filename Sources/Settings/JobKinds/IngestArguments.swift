@@ -6,7 +6,7 @@ import Configuration
 package struct IngestArguments: JobArguments {
   /// SHA-256 of the artifact: a tar or a zip.
   package var source = ""
-  /// What messages call the source.
+  /// Name of the source in messages.
   package var sourceName = "source.tar"
   /// SHA-256 of further archives that are read as one with the source.
   package var shards: [String] = []

@@ -19,7 +19,7 @@ package struct TrainArguments: JobArguments {
   package struct Start: Section {
     /// SHA-256 of an artifact, or empty for the first weights of the seed.
     package var weights: [String] = []
-    /// What messages call the artifact: a name, never a path.
+    /// Name of the artifact in messages, never a path.
     package var name = "weights"
     /// Whether training begins at step 0 and not at the artifact's.
     package var restart = false

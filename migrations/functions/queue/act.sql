@@ -160,7 +160,7 @@ a gang, which is retried as a whole.';
 -- Puts the elements of a retried array that ended badly back in line with fresh budgets; those of a gang
 -- wait for each other.
 create or replace function pra_store.retry_elements(whole pra_store.jobs) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 begin
   update pra_store.jobs
@@ -175,7 +175,7 @@ $$;
 -- Reopens an array that has ended, for one of its elements that is retried. An array that failed also
 -- goes on with the elements that had not started; those of a cancelled one stay cancelled.
 create or replace function pra_store.reopen_array(whole pra_store.jobs) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 begin
   update pra_store.jobs

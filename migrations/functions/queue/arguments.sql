@@ -32,7 +32,7 @@ Raises PR003 for a bad kind or limit and for a schema with a rule that is not ch
 -- Refuses a schema that has a rule of JSON Schema (2020-12) which pra_store.misfit does not check, so
 -- that no rule is passed over in silence.
 create or replace function pra_store.check_schema(schema jsonb, path text) returns void
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 declare
   rule text;
@@ -70,7 +70,7 @@ $$;
 -- takes any.
 create or replace function pra_store.check_arguments(kind text, arguments jsonb, path text default 'arguments')
 returns void
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 declare
   known pra_store.kinds;
@@ -95,7 +95,7 @@ $$;
 -- Checks the type: a name, or an array of alternatives; a number without a fraction is an integer, too.
 -- The rules of each type have functions of their own.
 create or replace function pra_store.misfit(given jsonb, schema jsonb, path text) returns text
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 declare
   types jsonb := schema -> 'type';
@@ -128,12 +128,12 @@ $$;
 
 -- The sentence of a misfit: the field, the beginning of its value, the rule.
 create or replace function pra_store.unexpected(given jsonb, path text, expected text) returns text
-language sql immutable security definer set search_path = pg_catalog, pg_temp
+language sql immutable
 as $$ select format('%s: found %s, expected %s', path, left(given::text, 60), expected); $$;
 
 -- enum and const.
 create or replace function pra_store.choice_misfit(given jsonb, schema jsonb, path text) returns text
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 begin
   if schema ? 'enum' and not exists (
@@ -151,7 +151,7 @@ $$;
 
 -- minimum, maximum, exclusiveMinimum and exclusiveMaximum.
 create or replace function pra_store.number_misfit(given jsonb, schema jsonb, path text) returns text
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 declare
   amount numeric := (given #>> '{}')::numeric;
@@ -171,7 +171,7 @@ $$;
 
 -- minLength, maxLength and pattern.
 create or replace function pra_store.string_misfit(given jsonb, schema jsonb, path text) returns text
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 declare
   size integer := length(given #>> '{}');
@@ -192,7 +192,7 @@ $$;
 
 -- minItems, maxItems, uniqueItems and items.
 create or replace function pra_store.array_misfit(given jsonb, schema jsonb, path text) returns text
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 declare
   size integer := jsonb_array_length(given);
@@ -223,7 +223,7 @@ $$;
 
 -- required, properties and additionalProperties.
 create or replace function pra_store.object_misfit(given jsonb, schema jsonb, path text) returns text
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 declare
   properties jsonb := coalesce(schema -> 'properties', '{}');

@@ -4,7 +4,7 @@
 -- arguments of its elements.
 create or replace function pra_store.element_arguments(array_job pra_store.jobs, first bigint, last bigint)
 returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 declare
   whole jsonb := array_job.arguments;
@@ -26,7 +26,7 @@ $$;
 
 -- Arguments of the elements [first, last) of an array with arguments of their own, as a JSON array.
 create or replace function pra_store.arguments_of(array_job bigint, first bigint, last bigint) returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 #variable_conflict use_column
 begin
@@ -48,7 +48,7 @@ $$;
 
 -- The element at which the next cut of an array begins.
 create or replace function pra_store.next_element(a pra_store.jobs) returns bigint
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 #variable_conflict use_column
 begin
@@ -64,7 +64,7 @@ create or replace function pra_store.cut(
   a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state,
   worker bigint default null, epoch bigint default 0, wait interval default '0'
 ) returns void
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 begin
@@ -85,7 +85,7 @@ $$;
 -- their numbers. The arrays are locked by number, and a session that splits one now is waited for: to
 -- skip it would leave places empty.
 create or replace function pra_store.split(arrays bigint[], wanted integer[], worker bigint) returns bigint[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   a pra_store.jobs;
@@ -143,7 +143,7 @@ $$;
 
 -- Makes elements of an array ready that follow those of another, which have succeeded.
 create or replace function pra_store.follow(follower bigint, first bigint, last bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   a pra_store.jobs;
@@ -158,7 +158,7 @@ $$;
 create or replace function pra_store.follow_cut(
   array_job bigint, cut bigint, element_first bigint, element_end bigint
 ) returns boolean
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -188,7 +188,7 @@ $$;
 
 -- Ends an array whose elements have all ended. It happens once, since the row is locked and found running.
 create or replace function pra_store.settle_array(array_job bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   a pra_store.jobs;

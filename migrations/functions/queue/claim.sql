@@ -20,27 +20,56 @@ set enable_mergejoin = off
 set enable_material = off
 set jit = off
 as $$
+#variable_conflict use_column
 declare
-  me pra_store.workers := pra_store.live_worker(worker);
+  me pra_store.workers := pra_store.live_worker(worker, locks => false);
+  has_members boolean;
+  has_due boolean;
   line pra_store.line_view;
   fetched bigint[];
   taken bigint[];
 begin
-  perform pra_store.make_due();
+  select
+    exists (select from pra_store.gang_members as g where g.worker_id = worker),
+    exists (
+      select from pra_store.jobs as j
+      where j.state = 'ready' and not j.due and j.run_after <= clock_timestamp())
+  into has_members, has_due;
+  if has_due then
+    perform pra_store.make_due();
+  end if;
   if not me.draining and me.drain_requested_at is null then
     line := pra_store.look_at_line(me);
   end if;
   -- Nothing is written by a claim that finds nothing: of many workers that hear of one job all but one go
   -- this way.
-  if line.lanes is null
-    and not exists (select from pra_store.gang_members as g where g.worker_id = worker) then
+  if line.lanes is null and not has_members then
     return;
   end if;
-  me := pra_store.hold_worker(worker);
-  fetched := pra_store.fetch_members(worker);
-  taken := pra_store.serve(me, line, pra_store.free_places(
-    me, claim.count, least(oldest, (select min(f) from unnest(fetched) as f))));
-  return query select * from pra_store.claimed(worker, taken, fetched);
+  me := pra_store.live_worker(worker, locks => true);
+  if has_members then
+    fetched := pra_store.fetch_members(worker);
+    -- They may be older than all that the caller knew of.
+    oldest := least(oldest, (select min(f) from unnest(fetched) as f));
+  end if;
+  taken := pra_store.serve(me, line, pra_store.free_places(me, claim.count, oldest));
+  -- The attempts of members of gangs have begun when they were placed.
+  return query
+    with mine as materialized (
+      select j.* from pra_store.jobs as j where j.id = any(taken || fetched)
+    ),
+    begun as (
+      insert into pra_store.attempts (job_id, epoch, worker_id)
+      select m.id, m.epoch, claim.worker from mine as m where m.id = any(taken)
+    )
+    select m.id, m.epoch, m.run_id, r.name, m.kind, m.queue,
+      case when m.array_id is null then m.arguments
+        else pra_store.element_arguments(a, m.element_first, m.element_end) end,
+      m.priority, m.time_limit, m.array_id, m.element_first, m.element_end
+    from mine as m
+    join pra_store.runs as r on r.id = m.run_id
+    left join pra_store.jobs as a on a.id = m.array_id
+    order by m.place, m.id;
 end
 $$;
 
@@ -55,7 +84,7 @@ comment on function pra.claim is
 -- How many jobs a worker may be given. Exact, since the caller holds the worker's row.
 create or replace function pra_store.free_places(me pra_store.workers, wanted integer, oldest bigint)
 returns integer
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 begin
   if me.draining or me.drain_requested_at is not null then
@@ -69,7 +98,7 @@ $$;
 
 -- Takes members of gangs that others have placed on a worker; returns those that still run there.
 create or replace function pra_store.fetch_members(worker bigint) returns bigint[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   fetched bigint[];
@@ -90,7 +119,7 @@ $$;
 -- before the gang can start.
 create or replace function pra_store.serve(me pra_store.workers, line pra_store.line_view, free integer)
 returns bigint[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   entries pra_store.line_entry[];
@@ -105,13 +134,7 @@ begin
   if free = 0 or line.lanes is null then
     return taken;
   end if;
-  entries := array(select e from pra_store.next_in_line(line, free) as e);
-  if exists (select from unnest(entries) as e where e.is_gang) then
-    -- Gangs and arrays are held by number, as everybody holds them.
-    perform from pra_store.jobs as j
-    where j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
-    order by j.id for no key update;
-  end if;
+  entries := pra_store.next_in_line(line, free);
   foreach entry in array entries loop
     continue when blocks and (
       entry.time_limit is null or starts is null or clock_timestamp() + entry.time_limit > starts);
@@ -119,7 +142,10 @@ begin
       part := part || entry;
       continue;
     end if;
-    -- The entries before it go first.
+    -- Gangs and arrays are locked by number, as everybody locks them. The entries before it go first.
+    perform from pra_store.jobs as j
+    where taken = '{}' and j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
+    order by j.id for no key update;
     taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
     part := '{}';
     members := pra_store.place_gang(entry.id, me, free - cardinality(taken));
@@ -137,29 +163,37 @@ $$;
 create or replace function pra_store.take_in_order(
   entries pra_store.line_entry[], worker bigint, free integer
 ) returns bigint[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   entry pra_store.line_entry;
   unreserved integer := free;
+  seats integer;
   singles bigint[] := '{}';
   arrays bigint[] := '{}';
   wanted integer[] := '{}';
+  -- Entries that may take what others leave.
+  late_singles bigint[] := '{}';
+  late_arrays bigint[] := '{}';
   taken bigint[] := '{}';
 begin
   if free <= 0 or entries = '{}' then
     return taken;
   end if;
   foreach entry in array entries loop
-    exit when unreserved = 0;
-    continue when entry.seats = 0;
+    seats := least(entry.seats, unreserved);
+    unreserved := unreserved - seats;
     if entry.is_array then
-      arrays := arrays || entry.id;
-      wanted := wanted || least(entry.seats, unreserved);
-    else
+      late_arrays := late_arrays || entry.id;
+      if seats > 0 then
+        arrays := arrays || entry.id;
+        wanted := wanted || seats;
+      end if;
+    elsif seats > 0 then
       singles := singles || entry.id;
+    else
+      late_singles := late_singles || entry.id;
     end if;
-    unreserved := unreserved - least(entry.seats, unreserved);
   end loop;
   if singles <> '{}' then
     taken := pra_store.take(singles, worker, free);
@@ -167,33 +201,29 @@ begin
   if arrays <> '{}' then
     taken := taken || pra_store.split(arrays, wanted, worker);
   end if;
-  if cardinality(taken) = free then
-    return taken;
+  if late_singles <> '{}' and cardinality(taken) < free then
+    taken := taken || pra_store.take(late_singles, worker, free - cardinality(taken));
   end if;
-
-  singles := array(select e.id from unnest(entries) as e where not e.is_array);
-  if singles <> '{}' then
-    taken := taken || pra_store.take(singles, worker, free - cardinality(taken));
+  if late_arrays <> '{}' and cardinality(taken) < free then
+    -- A session that holds arrays waits for no other.
+    late_arrays := array(
+      select j.id
+      from unnest(late_arrays) with ordinality as l (id, n)
+      join pra_store.jobs as j on j.id = l.id
+      order by l.n
+      for no key update of j skip locked);
+    for i in 1..cardinality(late_arrays) loop
+      exit when cardinality(taken) = free;
+      taken := taken || pra_store.split(late_arrays[i : i], array[free - cardinality(taken)], worker);
+    end loop;
   end if;
-  -- A session that holds arrays waits for no other.
-  arrays := array(
-    select j.id
-    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, n)
-    join pra_store.jobs as j on j.id = e.id
-    where e.is_array
-    order by e.n
-    for no key update of j skip locked);
-  for i in 1..cardinality(arrays) loop
-    exit when cardinality(taken) = free;
-    taken := taken || pra_store.split(arrays[i : i], array[free - cardinality(taken)], worker);
-  end loop;
   return taken;
 end
 $$;
 
 -- Takes what it can of some single jobs, in order; returns their numbers.
 create or replace function pra_store.take(candidates bigint[], worker bigint, wanted integer) returns bigint[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   part record;
@@ -230,35 +260,5 @@ begin
     where j.id = any(allowed);
   end if;
   return allowed;
-end
-$$;
-
--- Begins the attempts of the jobs taken, and tells the claimer of them and of the members of gangs that it
--- has fetched, whose attempts have begun.
-create or replace function pra_store.claimed(worker bigint, taken bigint[], fetched bigint[])
-returns table (
-  job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb,
-  priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint
-)
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-begin
-  return query
-    with mine as materialized (
-      select j.* from pra_store.jobs as j where j.id = any(taken || fetched)
-    ),
-    begun as (
-      insert into pra_store.attempts (job_id, epoch, worker_id)
-      select m.id, m.epoch, claimed.worker from mine as m where m.id = any(taken)
-    )
-    select m.id, m.epoch, m.run_id, r.name, m.kind, m.queue,
-      case when m.array_id is null then m.arguments
-        else pra_store.element_arguments(a, m.element_first, m.element_end) end,
-      m.priority, m.time_limit, m.array_id, m.element_first, m.element_end
-    from mine as m
-    join pra_store.runs as r on r.id = m.run_id
-    left join pra_store.jobs as a on a.id = m.array_id
-    order by m.place, m.id;
 end
 $$;

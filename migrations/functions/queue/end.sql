@@ -53,7 +53,7 @@ create or replace function pra_store.end_attempt(
   held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer,
   exit_signal integer, cause text default null
 ) returns pra.job_state
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -128,7 +128,7 @@ $$;
 create or replace function pra_store.default_cause(
   outcome pra.attempt_outcome, exit_code integer, exit_signal integer
 ) returns text
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 begin
   return case
@@ -145,7 +145,7 @@ $$;
 create or replace function pra_store.state_after(
   held pra_store.jobs, how pra.attempt_outcome, cause text
 ) returns pra.job_state
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 begin
   return case
@@ -165,7 +165,7 @@ $$;
 
 -- Counts a crash against its host, and returns the hosts on which the job has crashed.
 create or replace function pra_store.count_crash(held pra_store.jobs) returns text[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   host text := (
@@ -180,14 +180,14 @@ $$;
 -- Delay before another try: 2 s, 4 s, 8 s ... to 10 minutes, a quarter more or less so that jobs that
 -- failed together do not return together.
 create or replace function pra_store.backoff(tries integer) returns interval
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language sql
 as $$
   select least(600, 2 ^ least(tries, 10)) * (0.75 + 0.5 * random()) * interval '1 second';
 $$;
 
 -- Cancels a job that is not running. The caller holds its row.
 create or replace function pra_store.settle_cancelled(job bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 begin

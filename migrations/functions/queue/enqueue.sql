@@ -46,7 +46,7 @@ create or replace function pra_store.enqueue(
   deadline timestamptz, array_first bigint, array_last bigint, array_limit integer, pack integer,
   first_path text[], end_path text[], elementwise boolean, gang boolean
 ) returns bigint
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -56,15 +56,16 @@ declare
   named text[] := '{}';
   unmet_parents integer := 0;
 begin
-  perform pra_store.check_budgets(
-    priority, idempotency_key, time_limit, fault_retries, lost_retries, timeout_retries,
-    preemption_retries);
   if after <> '{}' then
     parents := array(select distinct p from unnest(after) as p);
   end if;
-  perform pra_store.check_array(
-    array_first, array_last, array_limit, pack, coalesce(first_path, end_path) is not null, elementwise,
-    gang, cardinality(parents));
+  perform
+    pra_store.check_budgets(
+      priority, idempotency_key, time_limit, fault_retries, lost_retries, timeout_retries,
+      preemption_retries),
+    pra_store.check_array(
+      array_first, array_last, array_limit, pack, coalesce(first_path, end_path) is not null,
+      elementwise, gang, cardinality(parents));
   if requirements <> '{}' then
     asked := (
       select jsonb_agg(pra_store.parse_requirement(r) order by i)
@@ -127,7 +128,7 @@ create or replace function pra_store.check_budgets(
   priority integer, idempotency_key text, time_limit interval, fault_retries integer,
   lost_retries integer, timeout_retries integer, preemption_retries integer
 ) returns void
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 begin
   if length(idempotency_key) not between 1 and 500 then
@@ -151,7 +152,7 @@ create or replace function pra_store.check_array(
   array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean,
   elementwise boolean, gang boolean, parents integer
 ) returns void
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 begin
   if (array_first is null) <> (array_last is null) then
@@ -185,7 +186,7 @@ $$;
 
 -- Names of limits, each once and in order; PR002 for one that is not there.
 create or replace function pra_store.known_limits(limits text[]) returns text[]
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 declare
   named text[] := array(select distinct l from unnest(limits) as l order by l);
@@ -206,7 +207,7 @@ $$;
 create or replace function pra_store.hold_parents(
   parents bigint[], elementwise boolean, array_first bigint, array_last bigint
 ) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   existing bigint[];
@@ -236,7 +237,7 @@ $$;
 create or replace function pra_store.earlier_job(
   key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint
 ) returns bigint
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 declare
   earlier pra_store.jobs;

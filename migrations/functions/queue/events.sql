@@ -4,7 +4,7 @@
 create or replace function pra_store.record_event(
   kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb default '{}'
 ) returns void
-language sql security definer set search_path = pg_catalog, pg_temp
+language sql
 as $$
   insert into pra_store.events (kind, run_id, job_id, epoch, worker_id, detail)
   values (kind, run_id, job_id, epoch, worker_id, detail);
@@ -14,7 +14,7 @@ $$;
 -- A table that is attached later, unlike one that is created as a partition, needs no lock against
 -- inserts.
 create or replace function pra_store.ensure_event_partition(at timestamptz) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   month timestamp := date_trunc('month', at at time zone 'UTC');

@@ -4,7 +4,7 @@
 -- Exclusive when the write ends the attempt, shared otherwise.
 create or replace function pra_store.hold(job bigint, epoch bigint, exclusive boolean)
 returns pra_store.jobs
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -29,7 +29,7 @@ $$;
 
 -- Releases the jobs that wait for a job that has succeeded.
 create or replace function pra_store.release_dependents(parent bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -111,7 +111,7 @@ when (
 
 -- After jobs have succeeded together that were cut off some arrays: looks after the arrays.
 create or replace function pra_store.after_batch(done bigint[], arrays bigint[]) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -220,7 +220,7 @@ comment on function pra.finish is
 create or replace function pra_store.cut_failures(
   worker bigint, jobs bigint[], epochs bigint[], failures jsonb
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   accepted bigint[];
@@ -284,7 +284,7 @@ begin
     raise exception 'epochs: % epochs for % jobs', cardinality(epochs), cardinality(jobs)
       using errcode = 'PR003';
   end if;
-  perform pra_store.live_worker(worker);
+  perform pra_store.live_worker(worker, locks => false);
   if failures <> '[]' then
     perform pra_store.cut_failures(worker, jobs, epochs, failures);
   end if;

@@ -2,7 +2,7 @@
 
 -- The number of members of a gang that are still to be done.
 create or replace function pra_store.gang_size(a pra_store.jobs) returns integer
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 as $$
   select case when count(*) = 0 then (a.array_end - a.array_first)::integer
     else count(*) filter (where m.state = 'blocked')::integer end
@@ -12,7 +12,7 @@ $$;
 -- Live workers that could run a job of a lane, with the places they have free.
 create or replace function pra_store.seats(lane integer)
 returns table (worker_id bigint, slots integer, free integer)
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 as $$
   select w.id, w.slots, (
       w.slots - (select count(*) from pra_store.jobs as j
@@ -33,7 +33,7 @@ $$;
 create or replace function pra_store.gang_places(
   lane integer, needed integer, me pra_store.workers, free_here integer
 ) returns bigint[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   other bigint;
@@ -67,7 +67,7 @@ $$;
 -- if one does not within half a minute, all are released.
 create or replace function pra_store.place_gang(gang_job bigint, me pra_store.workers, free_here integer)
 returns bigint[]
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   a pra_store.jobs;
@@ -129,7 +129,7 @@ $$;
 -- from when; null where that depends on a job without a time limit.
 create or replace function pra_store.gang_barrier(gang_job bigint)
 returns table (blocks boolean, starts timestamptz)
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 as $$
   with asked as (
     select j.lane_id, pra_store.gang_size(j) as needed from pra_store.jobs as j where j.id = gang_job
@@ -156,7 +156,7 @@ $$;
 -- After a member of a gang has left without success, the others are stopped too; when all are out,
 -- those that have not succeeded go back into line together.
 create or replace function pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 begin
   if member.state = 'blocked' then

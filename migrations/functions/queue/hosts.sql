@@ -24,7 +24,7 @@ Raises PR002 when the host is not blamed.';
 -- Blames a host on which three jobs crashed within an hour with no success in between: it gets no work
 -- for an hour. The only live host is never blamed.
 create or replace function pra_store.blame(host text) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare

@@ -5,7 +5,7 @@
 create or replace function pra_store.lane(
   run bigint, queue text, kind text, requirements jsonb, limits text[]
 ) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -62,7 +62,7 @@ when (new.lane_id is null) execute function pra_store.give_lane();
 
 -- Puts delayed jobs whose time has come into line.
 create or replace function pra_store.make_due() returns void
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 begin

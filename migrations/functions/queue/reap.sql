@@ -31,7 +31,7 @@ comment on function pra.reap is
 
 -- Ends the attempts of workers whose lease is over; returns how many.
 create or replace function pra_store.reap_workers() returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   dead pra_store.workers;
@@ -69,7 +69,7 @@ $$;
 -- A gang of which a member was not fetched in time starts anew as a whole. A preempted job that has not given
 -- way a lease after its deadline is taken away from its worker.
 create or replace function pra_store.reap_late_attempts() returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   late record;
@@ -104,7 +104,7 @@ $$;
 -- Fails jobs whose deadline passed before they could run. By deadline and not by number: in that order the index
 -- of deadlines serves.
 create or replace function pra_store.reap_deadlines() returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   held pra_store.jobs;
@@ -126,7 +126,7 @@ $$;
 -- Settles arrays that have no unfinished element: the last two of them, ending at the same moment, leave it to
 -- each other.
 create or replace function pra_store.reap_arrays() returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   complete bigint;

@@ -2,7 +2,7 @@
 
 -- Parts of a requirement: 'vram_gib>=40' -> {"label": "vram_gib", "op": ">=", "value": "40"}.
 create or replace function pra_store.parse_requirement(requirement text) returns jsonb
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 declare
   part text[] := regexp_match(
@@ -23,7 +23,7 @@ $$;
 -- True when labels meet all requirements. A label that a worker lacks satisfies != alone. Numbers are
 -- compared as numbers.
 create or replace function pra_store.satisfies(labels jsonb, requirements jsonb) returns boolean
-language sql immutable security definer set search_path = pg_catalog, pg_temp
+language sql immutable
 as $$
   select coalesce(bool_and(
     case
@@ -49,5 +49,5 @@ $$;
 
 -- Host of a worker: its label host, else its name.
 create or replace function pra_store.host(labels jsonb, name text) returns text
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$ begin return coalesce(labels ->> 'host', name); end $$;

@@ -97,7 +97,7 @@ Raises PR002 when there is no such schedule.';
 -- Enqueues the jobs that are due, and returns their number. The time of firing is part of the
 -- idempotency key: each makes one job, however many agents call this.
 create or replace function pra_store.run_schedules() returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   s pra_store.schedules;
@@ -147,7 +147,7 @@ $$;
 -- left out in spring is skipped, one that is repeated in autumn fires once.
 create or replace function pra_store.cron_next(cron text, time_zone text, after timestamptz)
 returns timestamptz
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 declare
   line text := case cron
@@ -208,7 +208,7 @@ $$;
 -- of months or weekdays, which may stand for numbers from the lowest on.
 create or replace function pra_store.cron_field(field text, lowest integer, highest integer, names text[])
 returns integer[]
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 declare
   part text;

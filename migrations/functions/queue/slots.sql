@@ -46,7 +46,7 @@ comment on function pra.set_limit is
 
 -- Takes a slot of each limit for as many of the jobs as there are slots, in order; returns for how many.
 create or replace function pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   wanted text;
@@ -77,7 +77,7 @@ $$;
 
 -- Gives back all slots that some jobs hold.
 create or replace function pra_store.give_slots(jobs bigint[]) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$

@@ -37,7 +37,7 @@ Raises PR002 when there is no such job.';
 -- All reasons for which a job does not run, a row each. The words are the public ones of
 -- pra.why_pending.
 create or replace function pra_store.reasons(job bigint) returns table (reason text, detail text)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 #variable_conflict use_column
 declare
@@ -80,7 +80,7 @@ $$;
 
 -- States of the elements of an array all of which has started.
 create or replace function pra_store.array_progress(array_job bigint) returns text
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 as $$
   select format(
     'all of array %s has started: %s elements run, %s wait, %s have succeeded', array_job,
@@ -93,7 +93,7 @@ $$;
 
 -- Parents of a job that have not succeeded, a sentence each.
 create or replace function pra_store.unmet_dependencies(job bigint) returns setof text
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 as $$
   select format('waits for job %s (%s), which is %s', p.id, p.kind, p.state)
     || case
@@ -108,7 +108,7 @@ $$;
 
 -- Limits that have no free slot, a sentence each: first those whose slots are held, then those of 0.
 create or replace function pra_store.full_limits(limits text[]) returns setof text
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 begin
   return query
@@ -135,7 +135,7 @@ $$;
 -- Reasons that lie with the workers there are and with the jobs ahead. A ready job has at least one.
 create or replace function pra_store.reasons_among_workers(it pra_store.jobs)
 returns table (reason text, detail text)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 declare
   serving integer;
@@ -179,7 +179,7 @@ $$;
 -- their host is blamed, and their free slots.
 create or replace function pra_store.workers_serving(it pra_store.jobs)
 returns table (fits boolean, is_blamed boolean, free bigint)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 begin
   return query
@@ -200,7 +200,7 @@ $$;
 -- Requirements of a job that none of its serving workers meets, as a sentence. A requirement that no
 -- worker meets by itself says more than all of them together, and goes first.
 create or replace function pra_store.lacking(it pra_store.jobs, serving integer) returns text
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 declare
   unmet text;
@@ -224,7 +224,7 @@ $$;
 
 -- Number of jobs of its queue that stand in line before a job.
 create or replace function pra_store.jobs_ahead(it pra_store.jobs) returns bigint
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 as $$
   select count(*) from pra_store.jobs as j
   where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id);
@@ -232,7 +232,7 @@ $$;
 
 -- The first gang before a job in its queue for which places are kept free; null without one.
 create or replace function pra_store.gang_ahead(it pra_store.jobs) returns bigint
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 declare
   gang bigint;

@@ -3,33 +3,28 @@
 -- A restart of the server does not count against a lease: for a lease's time after it all may beat.
 create or replace function pra_store.lease_end(expires_at timestamptz, lease interval)
 returns timestamptz
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$ begin return greatest(expires_at, pg_postmaster_start_time() + lease); end $$;
 
--- A live worker, or PR001: an expired lease is never renewed, even if nobody has reaped it yet. The agent
--- then kills its stages and registers anew.
-create or replace function pra_store.live_worker(worker bigint) returns pra_store.workers
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- A live worker, its row locked until the transaction ends where the caller asks for it; or PR001: an
+-- expired lease is never renewed, even if nobody has reaped it yet. The agent then kills its stages and
+-- registers anew.
+create or replace function pra_store.live_worker(worker bigint, locks boolean) returns pra_store.workers
+language plpgsql
 as $$
 declare
-  found_worker pra_store.workers;
+  live pra_store.workers;
 begin
-  select * into found_worker from pra_store.workers as w where w.id = worker;
-  if found_worker.id is null or found_worker.stopped_at is not null
-    or pra_store.lease_end(found_worker.lease_expires_at, found_worker.lease) <= clock_timestamp() then
+  if locks then
+    select * into live from pra_store.workers as w where w.id = worker for no key update;
+  else
+    select * into live from pra_store.workers as w where w.id = worker;
+  end if;
+  if live.id is null or live.stopped_at is not null
+    or pra_store.lease_end(live.lease_expires_at, live.lease) <= clock_timestamp() then
     raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
   end if;
-  return found_worker;
-end
-$$;
-
--- The same, its row locked until the transaction ends.
-create or replace function pra_store.hold_worker(worker bigint) returns pra_store.workers
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform from pra_store.workers as w where w.id = worker for no key update;
-  return pra_store.live_worker(worker);
+  return live;
 end
 $$;
 
@@ -81,7 +76,7 @@ as $$
 declare
   held pra_store.jobs;
 begin
-  perform pra_store.hold_worker(worker);
+  perform pra_store.live_worker(worker, locks => true);
   for held in
     select * from pra_store.jobs
     where worker_id = worker and state = 'running' order by id for no key update
@@ -114,7 +109,7 @@ begin
     raise exception 'running_epochs: % epochs for % jobs',
       cardinality(running_epochs), cardinality(running_jobs) using errcode = 'PR003';
   end if;
-  perform pra_store.hold_worker(worker);
+  perform pra_store.live_worker(worker, locks => true);
   update pra_store.workers
   set beat_at = clock_timestamp(), lease_expires_at = clock_timestamp() + lease,
       draining = heartbeat.draining

@@ -148,7 +148,7 @@ Raises PR002 when there is no such artifact, PR003 for a bad sha256.';
 
 -- Digest of 64 lower-case hexadecimal digits, or PR003.
 create or replace function pra_store.digest(sha256 text) returns bytea
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 begin
   if sha256 is null or sha256 !~ '^[0-9a-f]{64}$' then
@@ -161,7 +161,7 @@ $$;
 
 -- True when these bytes are stored already; then garbage collection spares them for its grace period.
 create or replace function pra_store.touch(sha256 bytea) returns boolean
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 begin
@@ -172,7 +172,7 @@ $$;
 
 -- Digest of a stored artifact, or PR002 that names the referrer.
 create or replace function pra_store.stored_artifact(sha256 text, referrer text) returns bytea
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 #variable_conflict use_column
 declare
@@ -189,7 +189,7 @@ $$;
 -- Stores bytes of at most 1 MiB in the row of the artifact.
 create or replace function pra_store.put_inline(sha256 text, media_type text, bytes bytea)
 returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 begin
@@ -213,7 +213,7 @@ $$;
 create or replace function pra_store.begin_upload(
   job bigint, epoch bigint, sha256 text, size bigint, media_type text
 ) returns bigint
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -234,7 +234,7 @@ $$;
 create or replace function pra_store.put_chunk(
   upload bigint, job bigint, epoch bigint, ordinal integer, bytes bytea
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -263,7 +263,7 @@ $$;
 -- Makes a complete upload an artifact. Up to 64 MiB the server checks the SHA-256; of larger uploads it
 -- checks the size alone, since hashing needs all bytes in one value, and every reader checks.
 create or replace function pra_store.commit_upload(upload bigint, job bigint, epoch bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare

@@ -103,7 +103,7 @@ Raises PR003 for a number out of range.';
 create or replace function pra_store.rated_checkpoints(run bigint, metric text)
 returns table (
   id bigint, job_id bigint, epoch bigint, step bigint, age bigint, rank bigint, value double precision)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable
 as $$
 #variable_conflict use_column
 declare

@@ -100,7 +100,7 @@ Raises PR003 for a bad sha256.';
 
 -- Digests that appear as texts in the arguments of jobs, of elements of arrays, or of schedules.
 create or replace function pra_store.named_artifacts() returns table (sha256 bytea)
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 as $$
   select decode(v #>> '{}', 'hex')
   from (

@@ -121,7 +121,7 @@ Raises PR001 when the attempt has lost its lease.';
 
 -- Inserts the points of a staged batch, and returns their number.
 create or replace function pra_store.insert_points(job bigint, epoch bigint, batch bigint) returns bigint
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -151,7 +151,7 @@ $$;
 create or replace function pra_store.summarize_batch(
   job bigint, epoch bigint, batch bigint, from_step bigint
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 begin
@@ -195,7 +195,7 @@ $$;
 -- Adds points of one series to its summary. Among equal values the earliest step counts, among equal
 -- steps the latest point.
 create or replace function pra_store.add_to_summary(added pra_store.metric_summaries) returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language sql
 as $$
   insert into pra_store.metric_summaries as s (
     job_id, name_id, points, not_finite, last_step, last_value,
@@ -223,7 +223,7 @@ $$;
 -- Writes the ranges of steps that survive of each attempt of a job, from its latest attempt back through
 -- those that it continues; then the summaries.
 create or replace function pra_store.write_ranges(job bigint, head bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 begin
@@ -246,7 +246,7 @@ $$;
 -- Computes the summaries of a job anew from its surviving points, for an attempt that leaves a part of
 -- an earlier series behind.
 create or replace function pra_store.rebuild_summaries(job bigint) returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language sql
 as $$
   delete from pra_store.metric_summaries as s where s.job_id = job;
   insert into pra_store.metric_summaries (
@@ -270,7 +270,7 @@ $$;
 -- Makes the partition of the month of a moment. A table that is attached, unlike one that is created as a
 -- partition, needs no lock against inserts.
 create or replace function pra_store.ensure_metric_partition(at timestamptz) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 declare
   month timestamp := date_trunc('month', at at time zone 'UTC');
@@ -292,7 +292,7 @@ $$;
 
 -- Direction in which a series improves: up for measures of likeness or correctness, else down.
 create or replace function pra_store.better(name text) returns text
-language sql immutable security definer set search_path = pg_catalog, pg_temp
+language sql immutable
 as $$
   select case
     when name ~* '(^|[._/-])(psnr|ssim|accuracy|acc|top1|top5|precision|recall|coverage|density|inception|is)([._/-]|$)'

@@ -44,7 +44,7 @@ first, since the bytes may be stored already.';
 -- pra_store.commit_object makes it an artifact.
 create or replace function pra_store.begin_object(sha256 text, size bigint)
 returns table (store integer, location text)
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -71,7 +71,7 @@ $$;
 create or replace function pra_store.commit_object(
   store integer, sha256 text, size bigint, media_type text
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 begin

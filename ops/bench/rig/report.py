@@ -17,7 +17,7 @@ HEAD = """# Results
 Made by `ops/bench/report` from the rows in `ops/bench/results`; a benchmark called with `--record` replaces its
 rows there, with its command, its commit and its machine. A row is the newest measurement of its quantity: the
 median of its runs, and their least and greatest where they are known. Rows of the AMD EPYC (Zen 4) were carried
-over from the [journal](history/journal.md), which tells how they came about and what else was tried, and is not
+over from the [journal](history/README.md), which tells how they came about and what else was tried, and is not
 kept current; their commit is the one that brought the figure. A ratio to a peer is of turns in one run."""
 COLUMNS = "| what | median | spread | runs | wanted | reached | command | commit | machine | note |"
 

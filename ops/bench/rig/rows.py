@@ -1,6 +1,6 @@
 """Rows of results: what a benchmark measured, whether that is what was wanted, and where it was measured.
 
-A row is an object with these members, in `ops/bench/results/TOPIC.json` and in what `--json` prints:
+A row is an object with these members, in `ops/bench/results/<topic>.json` and in what `--json` prints:
 
     topic     the table that it belongs to
     name      the quantity

@@ -48,7 +48,7 @@ def summary(history, faults, seconds):
 
     highest = max((most_at_once(under(history, limit["name"])) for limit in history.limits), default=0)
     return (f"{len(history.jobs)} jobs and parts, {len(history.attempts)} attempts, {len(history.told)} answers,"
-            f" {count('stale')} stale writes refused, {count('handed')} jobs handed to waiting workers,"
+            f" {count('stale')} stale writes refused,"
             f" {len(history.events_of('gang.started'))} gang starts, most at once under a limit {highest};"
             f" {faults.total} faults in {seconds:.0f} s: {dict(faults.done)}")
 

@@ -81,7 +81,7 @@ def a_success_ends_its_job(history):
 def an_attempt_is_given_out_once(history):
     """G2: an epoch of a job is one worker's."""
     given = collections.defaultdict(set)
-    for line in history.answers("claimed", "handed"):
+    for line in history.answers("claimed"):
         given[line["job"], line["epoch"]].add((line["client"], line["worker"]))
     for (job, epoch), workers in given.items():
         if len(workers) > 1:

@@ -10,7 +10,7 @@ import os
 class History:
     """Lists of dictionaries. Moments are PostgreSQL's texts of one time zone, which sort as the moments do.
 
-    - told: what clients logged, in order for each: `what` (enqueued, claimed, handed, wrote, finished, stale,
+    - told: what clients logged, in order for each: `what` (enqueued, claimed, wrote, finished, stale,
       ...), `client` (its log), and job, epoch, worker, key, at where it has them
     - jobs, attempts, workers, limits, events: rows of the views of schema pra
     - writes: of each accepted log line and progress: table, job_id, epoch, at

@@ -33,7 +33,7 @@ def history():
             said("claimed", job=1, epoch=1, worker=1), said("wrote", job=1, epoch=1, at="11:05"),
             said("claimed", "log1", job=1, epoch=2, worker=2),
             said("finished", "log1", job=1, epoch=2, at="11:30"),
-            said("handed", job=2, epoch=1, worker=1), said("finished", job=2, epoch=1),
+            said("claimed", job=2, epoch=1, worker=1), said("finished", job=2, epoch=1),
             said("stale", job=1, epoch=1),
         ],
         jobs=[
@@ -79,7 +79,7 @@ VIOLATIONS = [
      lambda h: h.told.append(said("claimed", "log1", job=1, epoch=1, worker=2)),
      ["epochs: attempt 1 of job 1 was given to [('log0', 1), ('log1', 2)]"]),
     (guarantees.an_attempt_is_given_out_once,
-     lambda h: h.told.append(said("handed", "log2", job=2, epoch=1, worker=3)),
+     lambda h: h.told.append(said("claimed", "log2", job=2, epoch=1, worker=3)),
      ["epochs: attempt 1 of job 2 was given to [('log0', 1), ('log2', 3)]"]),
     (guarantees.attempts_follow_each_other, lambda h: h.attempts[0].update(ended_at="11:11"),
      ["epochs: attempt 2 of job 1 began before 1 ended"]),

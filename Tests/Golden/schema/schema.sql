@@ -1,0 +1,11942 @@
+--
+-- PostgreSQL database dump
+--
+
+
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: pra; Type: SCHEMA; Schema: -; Owner: pra_owner
+--
+
+CREATE SCHEMA pra;
+
+
+ALTER SCHEMA pra OWNER TO pra_owner;
+
+--
+-- Name: SCHEMA pra; Type: COMMENT; Schema: -; Owner: pra_owner
+--
+
+COMMENT ON SCHEMA pra IS 'PRA Pipeline: views and functions, the public surface';
+
+
+--
+-- Name: pra_store; Type: SCHEMA; Schema: -; Owner: pra_owner
+--
+
+CREATE SCHEMA pra_store;
+
+
+ALTER SCHEMA pra_store OWNER TO pra_owner;
+
+--
+-- Name: SCHEMA pra_store; Type: COMMENT; Schema: -; Owner: pra_owner
+--
+
+COMMENT ON SCHEMA pra_store IS 'PRA Pipeline: tables, private';
+
+
+--
+-- Name: attempt_outcome; Type: TYPE; Schema: pra; Owner: pra_owner
+--
+
+CREATE TYPE pra.attempt_outcome AS ENUM (
+    'succeeded',
+    'fault',
+    'permanent',
+    'lost',
+    'timeout',
+    'preempted',
+    'released',
+    'cancelled'
+);
+
+
+ALTER TYPE pra.attempt_outcome OWNER TO pra_owner;
+
+--
+-- Name: job_state; Type: TYPE; Schema: pra; Owner: pra_owner
+--
+
+CREATE TYPE pra.job_state AS ENUM (
+    'blocked',
+    'ready',
+    'running',
+    'succeeded',
+    'failed',
+    'cancelled',
+    'quarantined'
+);
+
+
+ALTER TYPE pra.job_state OWNER TO pra_owner;
+
+--
+-- Name: line_entry; Type: TYPE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TYPE pra_store.line_entry AS (
+	id bigint,
+	is_array boolean,
+	is_gang boolean,
+	time_limit interval,
+	seats integer
+);
+
+
+ALTER TYPE pra_store.line_entry OWNER TO pra_owner;
+
+--
+-- Name: line_view; Type: TYPE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TYPE pra_store.line_view AS (
+	worker_id bigint,
+	expires_at timestamp with time zone,
+	lanes integer[],
+	places double precision[],
+	runs bigint[],
+	running bigint[]
+);
+
+
+ALTER TYPE pra_store.line_view OWNER TO pra_owner;
+
+--
+-- Name: logical_name; Type: DOMAIN; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE DOMAIN pra_store.logical_name AS text
+	CONSTRAINT logical_name_check CHECK (((VALUE ~ '^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,199}$'::text) AND (POSITION(('..'::text) IN (VALUE)) = 0)));
+
+
+ALTER DOMAIN pra_store.logical_name OWNER TO pra_owner;
+
+--
+-- Name: absorb_metrics(bigint, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  mine pra_store.attempts;
+  taken bigint;
+  highest bigint;
+begin
+  perform pra_store.hold(job, epoch, false);
+  select * into mine from pra_store.attempts as a
+  where a.job_id = job and a.epoch = absorb_metrics.epoch for no key update;
+  if batch is null or batch <= mine.metric_batch then
+    delete from pra_store.metric_staging as s
+    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch;
+    return 0;
+  end if;
+  if mine.from_step is null then
+    update pra_store.attempts as a set from_step = 0
+    where a.job_id = job and a.epoch = absorb_metrics.epoch;
+    mine.from_step := 0;
+    perform pra_store.write_ranges(job, mine.epoch);
+  end if;
+
+  taken := pra_store.insert_points(job, epoch, batch);
+  perform pra_store.summarize_batch(job, epoch, batch, mine.from_step);
+
+  with gone as (
+    delete from pra_store.metric_staging as s
+    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch
+    returning s.steps
+  )
+  select max(p.step) into highest from gone cross join unnest(gone.steps) as p (step);
+  update pra_store.attempts as a
+  set metric_batch = absorb_metrics.batch,
+      metric_high_water = greatest(a.metric_high_water, highest)
+  where a.job_id = job and a.epoch = absorb_metrics.epoch;
+  return taken;
+end
+$$;
+
+
+ALTER FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) IS 'Moves a batch of metrics from pra_store.metric_staging, where COPY wrote it, to the series of an attempt
+and brings the summaries up to date; returns the number of points. Best in the transaction of the COPY.
+batch: numbered upwards from 1 within the attempt. A batch that was absorbed already is dropped and
+counts 0, so that a sender that missed the answer can send it again.
+An attempt that has not called pra.continue_from starts its series at step 0.
+Raises PR001 when the attempt has lost its lease.';
+
+
+--
+-- Name: append_log(bigint, bigint, integer, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  perform from pra_store.jobs as j where j.id = job for share;
+  -- Unlike other writes also for a minute after the end, since the last lines are read when the stage
+  -- has ended; but only for the latest attempt of the job, and only from a live worker.
+  if not exists (
+    select
+    from pra_store.attempts as a
+    join pra_store.jobs as j on j.id = a.job_id and j.epoch = a.epoch
+    join pra_store.workers as w on w.id = a.worker_id
+    where a.job_id = job and a.epoch = append_log.epoch
+      and (a.ended_at is null or (
+        a.outcome <> 'lost' and a.ended_at > clock_timestamp() - interval '1 minute'))
+      and w.stopped_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+  ) then
+    raise exception 'lease lost: attempt % of job % may write no more', epoch, job
+      using errcode = 'PR001';
+  end if;
+  insert into pra_store.log_chunks (job_id, epoch, ordinal, bytes)
+  values (append_log.job, append_log.epoch, append_log.ordinal, append_log.bytes)
+  on conflict do nothing;
+end
+$$;
+
+
+ALTER FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) IS 'Appends a chunk to the log of an attempt; sent again with the same ordinal, it counts once.
+ordinal: from 0. bytes: 1 to 1048576. Allowed while the attempt runs and for a minute after it ended,
+unless it was lost.
+Raises PR001 when the attempt may write no more.';
+
+
+--
+-- Name: artifact_chunk(text, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) RETURNS bytea
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  kept pra_store.artifacts;
+begin
+  select * into kept from pra_store.artifacts as a
+  where a.sha256 = pra_store.digest(artifact_chunk.sha256);
+  if not found then
+    raise exception 'there is no artifact %', artifact_chunk.sha256 using errcode = 'PR002';
+  end if;
+  if kept.upload_id is null then
+    return case when ordinal = 0 then kept.bytes end;
+  end if;
+  return (
+    select c.bytes from pra_store.artifact_chunks as c
+    where c.upload_id = kept.upload_id and c.ordinal = artifact_chunk.ordinal);
+end
+$$;
+
+
+ALTER FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION artifact_chunk(sha256 text, ordinal integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) IS 'Returns bytes of an artifact in the database, from ordinal * 1048576 on, at most 1 MiB; null past its
+end and for an artifact in another store. pra.artifacts tells the number of chunks.
+Raises PR002 when there is no such artifact, PR003 for a bad sha256.';
+
+
+--
+-- Name: begin_artifact(bigint, bigint, text, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  return pra_store.begin_upload(job, epoch, sha256, size, media_type);
+end
+$$;
+
+
+ALTER FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) IS 'Starts an upload to the database in chunks of 1 MiB, for an attempt, and returns its number; null when
+the bytes are stored already. sha256: 64 lower-case hexadecimal digits. size: bytes.
+Next: pra.put_artifact_chunk for each chunk, then pra.commit_artifact.
+Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
+
+
+--
+-- Name: begin_object(bigint, bigint, text, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) RETURNS TABLE(store integer, location text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  return query select * from pra_store.begin_object(begin_object.sha256, begin_object.size);
+end
+$$;
+
+
+ALTER FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) IS 'Returns the store to which an attempt writes bytes: a null location for the database (next:
+pra.begin_artifact), else write the object and call pra.commit_object. No row when the bytes are
+stored already. sha256: 64 lower-case hexadecimal digits. size: bytes.
+Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
+
+
+--
+-- Name: begin_submission(text, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.begin_submission(sha256 text, size bigint, media_type text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ begin return pra_store.begin_upload(null, null, sha256, size, media_type); end $$;
+
+
+ALTER FUNCTION pra.begin_submission(sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION begin_submission(sha256 text, size bigint, media_type text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.begin_submission(sha256 text, size bigint, media_type text) IS 'Starts an upload to the database in chunks of 1 MiB, outside any attempt, and returns its number; null
+when the bytes are stored already. Next: pra.submit_chunk, then pra.commit_submission.
+Raises PR003 for a bad sha256.';
+
+
+--
+-- Name: begin_submitted_object(text, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.begin_submitted_object(sha256 text, size bigint) RETURNS TABLE(store integer, location text)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select * from pra_store.begin_object(sha256, size); $$;
+
+
+ALTER FUNCTION pra.begin_submitted_object(sha256 text, size bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION begin_submitted_object(sha256 text, size bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) IS 'Returns the store to which a submitter writes bytes, outside any attempt: a null location for the
+database (next: pra.begin_submission), else write the object and call pra.commit_submitted_object. No row
+when the bytes are stored already. Raises PR003 for a bad sha256.';
+
+
+--
+-- Name: cancel(bigint, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.cancel(job bigint, with_dependents boolean DEFAULT false) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  target record;
+  touched integer := 0;
+  asked boolean := false;
+begin
+  perform from pra_store.jobs where id = job;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  for target in
+    with recursive family (id) as (
+      select job
+      union
+      select d.job_id
+      from family join pra_store.job_dependencies as d on d.parent_id = family.id
+      where with_dependents
+    )
+    select j.id, j.state, j.run_id, j.cancel_requested_at, j.array_first
+    from pra_store.jobs as j
+    where j.id in (select id from family)
+    order by j.id
+    for no key update of j
+  loop
+    if target.state in ('blocked', 'ready')
+      or target.state = 'running' and target.array_first is not null then
+      perform pra_store.settle_cancelled(target.id);
+      touched := touched + 1;
+      if target.array_first is not null then
+        -- The row lock on the array keeps others from splitting off more of it.
+        perform pra.cancel(c.id)
+        from (
+          select id from pra_store.jobs
+          where array_id = target.id and state in ('blocked', 'ready', 'running') order by id
+        ) as c;
+      end if;
+    elsif target.state = 'running' and target.cancel_requested_at is null then
+      update pra_store.jobs set cancel_requested_at = clock_timestamp() where id = target.id;
+      perform pra_store.record_event(
+        'job.cancel_requested', target.run_id, target.id, null, null);
+      touched := touched + 1;
+      asked := true;
+    end if;
+  end loop;
+  if asked then
+    perform pg_notify('pra_ask', '');
+  end if;
+  return touched;
+end
+$$;
+
+
+ALTER FUNCTION pra.cancel(job bigint, with_dependents boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION cancel(job bigint, with_dependents boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.cancel(job bigint, with_dependents boolean) IS 'Cancels a job and all elements of an array; with_dependents: also everything that waits for it,
+which otherwise stays blocked until a retry makes the job succeed. The agent of a running job is
+asked to stop it.
+Returns the number of jobs cancelled or asked to stop; the elements of an array are not counted.
+Raises PR002 when there is no such job.';
+
+
+--
+-- Name: cancel_run(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.cancel_run(run bigint) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  perform from pra_store.runs where id = run;
+  if not found then
+    raise exception 'there is no run %', run using errcode = 'PR002';
+  end if;
+  return (
+    select coalesce(sum(pra.cancel(id)), 0)
+    from (
+      select id from pra_store.jobs
+      where run_id = run and state in ('blocked', 'ready', 'running')
+      order by id
+    ) as live);
+end
+$$;
+
+
+ALTER FUNCTION pra.cancel_run(run bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION cancel_run(run bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.cancel_run(run bigint) IS 'Cancels every job of a run that has not ended, and returns the sum of what pra.cancel returns for them.
+Raises PR002 when there is no such run.';
+
+
+--
+-- Name: claim(bigint, integer, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.claim(worker bigint, count integer DEFAULT 1, oldest bigint DEFAULT 0) RETURNS TABLE(job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb, priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_material TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  me pra_store.workers := pra_store.live_worker(worker, locks => false);
+  has_members boolean;
+  has_due boolean;
+  line pra_store.line_view;
+  fetched bigint[];
+  taken bigint[];
+begin
+  select
+    exists (select from pra_store.gang_members as g where g.worker_id = worker),
+    exists (
+      select from pra_store.jobs as j
+      where j.state = 'ready' and not j.due and j.run_after <= clock_timestamp())
+  into has_members, has_due;
+  if has_due then
+    perform pra_store.make_due();
+  end if;
+  if not me.draining and me.drain_requested_at is null then
+    line := pra_store.look_at_line(me);
+  end if;
+  -- Nothing is written by a claim that finds nothing: of many workers that hear of one job all but one go
+  -- this way.
+  if line.lanes is null and not has_members then
+    return;
+  end if;
+  me := pra_store.live_worker(worker, locks => true);
+  if has_members then
+    fetched := pra_store.fetch_members(worker);
+    -- They may be older than all that the caller knew of.
+    oldest := least(oldest, (select min(f) from unnest(fetched) as f));
+  end if;
+  taken := pra_store.serve(me, line, pra_store.free_places(me, claim.count, oldest));
+  -- The attempts of members of gangs have begun when they were placed.
+  return query
+    with mine as materialized (
+      select j.* from pra_store.jobs as j where j.id = any(taken || fetched)
+    ),
+    begun as (
+      insert into pra_store.attempts (job_id, epoch, worker_id)
+      select m.id, m.epoch, claim.worker from mine as m where m.id = any(taken)
+    )
+    select m.id, m.epoch, m.run_id, r.name, m.kind, m.queue,
+      case when m.array_id is null then m.arguments
+        else pra_store.element_arguments(a, m.element_first, m.element_end) end,
+      m.priority, m.time_limit, m.array_id, m.element_first, m.element_end
+    from mine as m
+    join pra_store.runs as r on r.id = m.run_id
+    left join pra_store.jobs as a on a.id = m.array_id
+    order by m.place, m.id;
+end
+$$;
+
+
+ALTER FUNCTION pra.claim(worker bigint, count integer, oldest bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION claim(worker bigint, count integer, oldest bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint) IS 'Takes up to "count" jobs for a worker, and no more than it has places free. "oldest" is the lowest number of a job that the caller knows to run on it: what ran and ended before is not counted again. For a part of an array the row has the number of the array and the elements [element_first, element_end). Errors: PR001 when the worker''s lease is over.';
+
+
+--
+-- Name: collect_garbage(interval, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.collect_garbage(grace interval DEFAULT '1 day'::interval, dry boolean DEFAULT false) RETURNS TABLE(what text, number bigint, bytes bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  before timestamptz;
+begin
+  -- An artifact that a running attempt stored is referred to only when the attempt finishes.
+  select least(clock_timestamp() - grace, min(a.started_at)) into before
+  from pra_store.attempts as a where a.ended_at is null;
+  create temp table if not exists garbage (
+    sha256 bytea, size bigint, upload_id bigint, store_id integer) on commit drop;
+  delete from pg_temp.garbage;
+  insert into pg_temp.garbage
+  with named as materialized (
+    select n.sha256 from pra_store.named_artifacts() as n
+  )
+  select a.sha256, a.size, a.upload_id, a.store_id
+  from pra_store.artifacts as a
+  where a.touched_at < before
+    and not exists (select from pra_store.job_outputs as o where o.sha256 = a.sha256)
+    and not exists (select from pra_store.checkpoint_files as f where f.sha256 = a.sha256)
+    and not exists (select from pra_store.images as i where i.sha256 = a.sha256)
+    and not exists (select from named as n where n.sha256 = a.sha256)
+  order by a.sha256
+  for update of a skip locked;
+
+  return query
+    select 'artifacts', count(*), coalesce(sum(g.size), 0)::bigint from pg_temp.garbage as g;
+  return query
+    select 'unfinished uploads', count(*), coalesce(sum(u.size), 0)::bigint
+    from pra_store.uploads as u
+    where u.created_at < before
+      and not exists (select from pra_store.artifacts as a where a.upload_id = u.id);
+  return query
+    select 'unfinished objects', count(*), coalesce(sum(o.size), 0)::bigint
+    from pra_store.objects as o where o.state = 'uploading' and o.touched_at < before;
+  if dry then
+    return;
+  end if;
+
+  delete from pra_store.artifacts as a using pg_temp.garbage as g where a.sha256 = g.sha256;
+  update pra_store.objects as o set state = 'deleting'
+  from pg_temp.garbage as g where o.store_id = g.store_id and o.sha256 = g.sha256;
+  update pra_store.objects as o set state = 'deleting'
+  where o.state = 'uploading' and o.touched_at < before;
+  delete from pra_store.artifact_chunks as c using pra_store.uploads as u
+  where c.upload_id = u.id and (u.created_at < before or u.id in (
+      select g.upload_id from pg_temp.garbage as g where g.upload_id is not null))
+    and not exists (select from pra_store.artifacts as a where a.upload_id = u.id);
+  delete from pra_store.uploads as u
+  where (u.created_at < before or u.id in (
+      select g.upload_id from pg_temp.garbage as g where g.upload_id is not null))
+    and not exists (select from pra_store.artifacts as a where a.upload_id = u.id);
+end
+$$;
+
+
+ALTER FUNCTION pra.collect_garbage(grace interval, dry boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION collect_garbage(grace interval, dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.collect_garbage(grace interval, dry boolean) IS 'Deletes artifacts that nothing refers to and that were not touched within grace, nor since the oldest
+running attempt began; and uploads that were left unfinished for so long. dry: only counts them.
+References: outputs, checkpoints, images, and SHA-256 texts in arguments of jobs and schedules.
+Bytes in the database go at once; objects of other stores are marked for pra.next_doomed.
+Returns what (artifacts, unfinished uploads, unfinished objects) with number and bytes. Granted to no
+role but pra_owner.';
+
+
+--
+-- Name: commit_artifact(bigint, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.commit_upload(upload, job, epoch);
+end
+$$;
+
+
+ALTER FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) IS 'Makes a complete upload of this attempt an artifact. May be called again.
+The server checks the sha256 of uploads of up to 64 MiB, and the size alone of larger ones.
+Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR005 when bytes are
+missing or have another sha256.';
+
+
+--
+-- Name: commit_object(bigint, bigint, integer, text, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.commit_object(store, sha256, size, media_type);
+end
+$$;
+
+
+ALTER FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) IS 'Makes an object that was written to a store an artifact. May be called again.
+Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256, PR004 when pra.begin_object was
+not called or garbage collection has given the object up since: begin again.';
+
+
+--
+-- Name: commit_submission(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.commit_submission(upload bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ begin perform pra_store.commit_upload(upload, null, null); end $$;
+
+
+ALTER FUNCTION pra.commit_submission(upload bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION commit_submission(upload bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.commit_submission(upload bigint) IS 'Makes a complete upload that pra.begin_submission started an artifact. May be called again.
+Raises PR002 when there is no such upload, PR005 when bytes are missing or have another sha256.';
+
+
+--
+-- Name: commit_submitted_object(integer, text, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select pra_store.commit_object(store, sha256, size, media_type); $$;
+
+
+ALTER FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION commit_submitted_object(store integer, sha256 text, size bigint, media_type text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) IS 'Makes an object that was written to a store an artifact, outside any attempt. May be called again.
+Raises PR003 for a bad sha256, PR004 when pra.begin_submitted_object was not called or garbage collection
+has given the object up since: begin again.';
+
+
+--
+-- Name: continue_from(bigint, bigint, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint DEFAULT NULL::bigint, step bigint DEFAULT 0) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  mine pra_store.attempts;
+begin
+  perform pra_store.hold(job, epoch, false);
+  select * into mine from pra_store.attempts as a
+  where a.job_id = job and a.epoch = continue_from.epoch for no key update;
+  if mine.from_step is not null then
+    if (mine.from_step, mine.continues_epoch) is not distinct from (step, from_epoch) then
+      return;
+    end if;
+    raise exception 'attempt % of job % has declared step %, or has metrics, already',
+      epoch, job, mine.from_step using errcode = 'PR004';
+  end if;
+  if from_epoch is not null and not exists (
+    select from pra_store.attempts as a
+    where a.job_id = job and a.epoch = from_epoch and a.epoch < mine.epoch
+      and a.from_step is not null
+  ) then
+    raise exception 'from_epoch: job % has no earlier attempt % with a series', job, from_epoch
+      using errcode = 'PR002';
+  end if;
+  if step is null or step < 0 then
+    raise exception 'step: %, must be 0 or more', step using errcode = 'PR003';
+  end if;
+  update pra_store.attempts as a
+  set from_step = step, continues_epoch = from_epoch
+  where a.job_id = job and a.epoch = continue_from.epoch;
+  perform pra_store.write_ranges(job, continue_from.epoch);
+end
+$$;
+
+
+ALTER FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) IS 'Declares where the series of an attempt starts: at step, and before it the series of the earlier attempt
+from_epoch; without from_epoch, from scratch. Once per attempt, before its first metric; the same
+declaration again has no effect.
+Raises PR001 when the attempt has lost its lease, PR002 when from_epoch has no series or is not earlier,
+PR003 for a negative step, PR004 when the attempt has declared something else or has metrics.';
+
+
+--
+-- Name: create_run(text, jsonb, text, text, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.create_run(name text, configuration jsonb DEFAULT '{}'::jsonb, code_version text DEFAULT NULL::text, data_fingerprint text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  made bigint;
+  found_name text;
+begin
+  if create_run.name is null or length(create_run.name) not between 1 and 200 then
+    raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
+  insert into pra_store.runs (name, configuration, code_version, data_fingerprint, idempotency_key)
+  values (create_run.name, create_run.configuration, create_run.code_version,
+          create_run.data_fingerprint, create_run.idempotency_key)
+  on conflict (idempotency_key) do nothing
+  returning id into made;
+  if made is null then
+    select id, name into made, found_name
+    from pra_store.runs
+    where idempotency_key = create_run.idempotency_key;
+    if found_name <> create_run.name then
+      raise exception 'idempotency_key: "%" is that of run % "%"',
+        create_run.idempotency_key, made, found_name using errcode = 'PR004';
+    end if;
+    return made;
+  end if;
+  perform pra_store.record_event('run.created', made, null, null, null);
+  return made;
+end
+$$;
+
+
+ALTER FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) IS 'Creates a run and returns its number; called again with the same idempotency_key, it returns the
+earlier run.
+name: 1 to 200 characters, need not be unique. configuration: resolved configuration, JSON.
+code_version, data_fingerprint: free text. idempotency_key: 1 to 500 characters; without one each call
+creates a run.
+Raises PR003 for a bad name, PR004 when the key belongs to a run of another name.';
+
+
+--
+-- Name: deregister_worker(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.deregister_worker(worker bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs;
+begin
+  perform pra_store.live_worker(worker, locks => true);
+  for held in
+    select * from pra_store.jobs
+    where worker_id = worker and state = 'running' order by id for no key update
+  loop
+    perform pra_store.end_attempt(held, 'released', 'the worker left', null, null);
+  end loop;
+  update pra_store.workers
+  set stopped_at = clock_timestamp(), stop_reason = 'deregistered' where id = worker;
+  perform pra_store.record_event('worker.deregistered', null, null, null, worker);
+end
+$$;
+
+
+ALTER FUNCTION pra.deregister_worker(worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION deregister_worker(worker bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.deregister_worker(worker bigint) IS 'Takes a worker out of service for good; what still runs there goes back into line without spending a try. Errors: PR001 when its lease is over.';
+
+
+--
+-- Name: drain(bigint, interval); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.drain(worker bigint, grace interval DEFAULT '00:01:00'::interval) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  held bigint;
+  asked integer := 0;
+begin
+  update pra_store.workers
+  set drain_requested_at = coalesce(drain_requested_at, clock_timestamp())
+  where id = worker and stopped_at is null;
+  if not found then
+    raise exception 'there is no live worker %', worker using errcode = 'PR002';
+  end if;
+  for held in
+    select id from pra_store.jobs where worker_id = worker and state = 'running' order by id
+  loop
+    perform pra.preempt(held, grace, format('worker %s is drained', worker));
+    asked := asked + 1;
+  end loop;
+  perform pra_store.record_event('worker.drain_requested', null, null, null, worker);
+  return asked;
+end
+$$;
+
+
+ALTER FUNCTION pra.drain(worker bigint, grace interval) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION drain(worker bigint, grace interval); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.drain(worker bigint, grace interval) IS 'Takes a worker out of service: it gets no more jobs and is asked to give back what it runs, each job by a preemption within the grace time. Returns how many jobs were asked. Errors: PR002 when there is no such live worker.';
+
+
+--
+-- Name: drop_events(timestamp with time zone, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.drop_events(before timestamp with time zone, dry boolean DEFAULT false) RETURNS TABLE(partition text, bytes bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  part record;
+begin
+  if not dry then
+    perform pra_store.ensure_event_partition(late.at)
+    from (
+      select distinct date_trunc('month', e.at at time zone 'UTC') at time zone 'UTC' as at
+      from pra_store.events_other as e
+    ) as late;
+  end if;
+  for part in
+    select c.relname as name, pg_total_relation_size(c.oid) as size
+    from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+    where i.inhparent = 'pra_store.events'::regclass and c.relname ~ '^events_[0-9]{6}$'
+      and (to_timestamp(right(c.relname, 6) || '01', 'YYYYMMDD')::timestamp + interval '1 month')
+        at time zone 'UTC' <= before
+    order by c.relname
+  loop
+    partition := part.name;
+    bytes := part.size;
+    return next;
+    if not dry then
+      execute format('drop table pra_store.%I', part.name);
+    end if;
+  end loop;
+end
+$_$;
+
+
+ALTER FUNCTION pra.drop_events(before timestamp with time zone, dry boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION drop_events(before timestamp with time zone, dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.drop_events(before timestamp with time zone, dry boolean) IS 'Drops the events of whole months (UTC) that ended before a moment, and returns a row for each partition
+with its size. dry: only returns the rows. Granted to no role but pra_owner.
+Rows of jobs and attempts still tell when they were enqueued, claimed and ended.';
+
+
+--
+-- Name: drop_metrics(timestamp with time zone, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.drop_metrics(before timestamp with time zone, dry boolean DEFAULT false) RETURNS TABLE(partition text, bytes bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  part record;
+begin
+  for part in
+    select c.relname as name, pg_total_relation_size(c.oid) as size
+    from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+    where i.inhparent = 'pra_store.metrics'::regclass
+      and to_timestamp(right(c.relname, 6) || '01', 'YYYYMMDD') + interval '1 month'
+        <= date_trunc('month', before)
+    order by c.relname
+  loop
+    partition := part.name;
+    bytes := part.size;
+    return next;
+    if not dry then
+      execute format('drop table pra_store.%I', part.name);
+    end if;
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra.drop_metrics(before timestamp with time zone, dry boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION drop_metrics(before timestamp with time zone, dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.drop_metrics(before timestamp with time zone, dry boolean) IS 'Drops the metric points of whole months that ended before a moment, and returns a row for each
+partition with its size. Summaries stay. dry: only returns the rows. Granted to no role but pra_owner.';
+
+
+--
+-- Name: enqueue(text, bigint, jsonb, text, integer, interval, bigint[], text[], text, interval, integer, integer, integer, integer, text[], timestamp with time zone, bigint, bigint, integer, integer, text[], text[], boolean, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text DEFAULT 'default'::text, priority integer DEFAULT 0, delay interval DEFAULT '00:00:00'::interval, after bigint[] DEFAULT '{}'::bigint[], requirements text[] DEFAULT '{}'::text[], idempotency_key text DEFAULT NULL::text, time_limit interval DEFAULT NULL::interval, fault_retries integer DEFAULT 3, lost_retries integer DEFAULT 5, timeout_retries integer DEFAULT 1, preemption_retries integer DEFAULT NULL::integer, limits text[] DEFAULT '{}'::text[], deadline timestamp with time zone DEFAULT NULL::timestamp with time zone, array_first bigint DEFAULT NULL::bigint, array_last bigint DEFAULT NULL::bigint, array_limit integer DEFAULT NULL::integer, pack integer DEFAULT NULL::integer, first_path text[] DEFAULT NULL::text[], end_path text[] DEFAULT NULL::text[], elementwise boolean DEFAULT false, gang boolean DEFAULT false) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if arguments is null or jsonb_typeof(arguments) <> 'object' then
+    raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
+  end if;
+  perform pra_store.check_arguments(kind, arguments);
+  return pra_store.enqueue(
+    kind, run, arguments, queue, priority, delay, after, requirements, idempotency_key, time_limit,
+    fault_retries, lost_retries, timeout_retries, preemption_retries, limits, deadline, array_first,
+    array_last, array_limit, pack, first_path, end_path, elementwise, gang);
+end
+$$;
+
+
+ALTER FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) IS 'Enqueues one job or, with array_first and array_last, an array of elements that is one row; returns its number. limits: names of limits of which each attempt takes a slot. deadline: the moment by which it must have ended. array_limit: how many parts of the array may run at once. pack: elements that one attempt does, 1 to 10,000. first_path, end_path: where the arguments take the first element of a part, and its end. elementwise: each element waits for its own in the one array of "after", not for all of it. gang: the elements start all at once or not at all. With an idempotency_key that was used before it returns the job of that time. Errors: PR002 for a run, limit or parent that is not there, PR003 for an argument that cannot be, PR004 for a key that another job has.';
+
+
+--
+-- Name: enqueue_many(text, bigint, jsonb[], text, integer, integer, text[], text[], text, integer, interval, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], queue text DEFAULT 'default'::text, priority integer DEFAULT 0, pack integer DEFAULT 1, requirements text[] DEFAULT '{}'::text[], limits text[] DEFAULT '{}'::text[], idempotency_key text DEFAULT NULL::text, fault_retries integer DEFAULT 3, time_limit interval DEFAULT NULL::interval, array_limit integer DEFAULT NULL::integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  made bigint;
+  size integer := cardinality(arguments);
+  fresh boolean;
+begin
+  if coalesce(size, 0) = 0 then
+    raise exception 'arguments: none' using errcode = 'PR003';
+  end if;
+  if exists (select from unnest(arguments) as a where jsonb_typeof(a) is distinct from 'object') then
+    raise exception 'arguments: each must be a JSON object' using errcode = 'PR003';
+  end if;
+  if exists (select from pra_store.kinds as k where k.kind = enqueue_many.kind) then
+    for i in 1..size loop
+      perform pra_store.check_arguments(kind, arguments[i], format('arguments[%s]', i));
+    end loop;
+  elsif exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
+    raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
+  end if;
+  made := pra_store.enqueue(
+    kind => enqueue_many.kind, run => enqueue_many.run, arguments => '{}',
+    queue => enqueue_many.queue, priority => enqueue_many.priority, delay => '0', after => '{}',
+    requirements => enqueue_many.requirements, idempotency_key => enqueue_many.idempotency_key,
+    time_limit => enqueue_many.time_limit, fault_retries => enqueue_many.fault_retries,
+    lost_retries => 5, timeout_retries => 1, preemption_retries => null,
+    limits => enqueue_many.limits, deadline => null, array_first => 0, array_last => size - 1,
+    array_limit => enqueue_many.array_limit, pack => enqueue_many.pack, first_path => null,
+    end_path => null, elementwise => false, gang => false);
+  update pra_store.jobs set has_element_arguments = true
+  where id = made and not has_element_arguments returning true into fresh;
+  if fresh then
+    insert into pra_store.element_arguments (array_id, first, arguments)
+    select made, first, to_jsonb(enqueue_many.arguments[first + 1 : first + enqueue_many.pack])
+    from generate_series(0, size - 1, enqueue_many.pack) as first;
+  elsif exists (
+    select from pra_store.element_arguments as e
+    where e.array_id = made
+      and e.arguments <> to_jsonb(enqueue_many.arguments[e.first + 1 : e.first + enqueue_many.pack])
+  ) then
+    raise exception 'idempotency_key: "%" is that of array %, which has other arguments',
+      idempotency_key, made using errcode = 'PR004';
+  end if;
+  return made;
+end
+$$;
+
+
+ALTER FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], queue text, priority integer, pack integer, requirements text[], limits text[], idempotency_key text, fault_retries integer, time_limit interval, array_limit integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION enqueue_many(kind text, run bigint, arguments jsonb[], queue text, priority integer, pack integer, requirements text[], limits text[], idempotency_key text, fault_retries integer, time_limit interval, array_limit integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], queue text, priority integer, pack integer, requirements text[], limits text[], idempotency_key text, fault_retries integer, time_limit interval, array_limit integer) IS 'Enqueues many jobs of one kind, each with arguments of its own, as an array whose element i has arguments[i + 1]; returns the number of the array. pack: elements that one attempt does. Errors: as pra.enqueue.';
+
+
+--
+-- Name: finish(bigint, bigint, jsonb, jsonb, jsonb, jsonb, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb DEFAULT '[]'::jsonb, images jsonb DEFAULT '[]'::jsonb, evaluations jsonb DEFAULT '[]'::jsonb, result jsonb DEFAULT '{}'::jsonb, metric_batch bigint DEFAULT 0) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs;
+  absorbed bigint;
+begin
+  if exists (
+    select from pra_store.jobs as j
+    join pra_store.attempts as a on a.job_id = j.id and a.epoch = j.epoch
+    where j.id = job and j.epoch = finish.epoch and j.state = 'succeeded'
+      and a.outcome = 'succeeded'
+  ) then
+    return false;
+  end if;
+  held := pra_store.hold(job, epoch, true);
+  select a.metric_batch into absorbed
+  from pra_store.attempts as a where a.job_id = job and a.epoch = finish.epoch;
+  if absorbed <> finish.metric_batch then
+    raise exception 'metric_batch: the last batch absorbed is %, not %', absorbed,
+      finish.metric_batch using errcode = 'PR004';
+  end if;
+
+  insert into pra_store.job_outputs (job_id, name, epoch, sha256, media_type)
+  select held.id, o ->> 'name', held.epoch,
+    pra_store.stored_artifact(o ->> 'sha256', 'outputs: ' || (o ->> 'name')), o ->> 'media_type'
+  from jsonb_array_elements(finish.outputs) as o;
+  insert into pra_store.images (job_id, number, epoch, label, class_name, seed, sha256)
+  select held.id, (i ->> 'number')::bigint, held.epoch, (i ->> 'label')::integer, i ->> 'class',
+    (i ->> 'seed')::numeric,
+    pra_store.stored_artifact(i ->> 'sha256', 'images: number ' || (i ->> 'number'))
+  from jsonb_array_elements(finish.images) as i;
+  insert into pra_store.evaluations (job_id, metric, scope, epoch, value, images, details)
+  select held.id, e ->> 'metric', e ->> 'scope', held.epoch, (e ->> 'value')::double precision,
+    (e ->> 'images')::bigint, coalesce(e -> 'details', '{}')
+  from jsonb_array_elements(finish.evaluations) as e;
+
+  update pra_store.attempts as a
+  set ended_at = clock_timestamp(), outcome = 'succeeded', exit_code = 0
+  where a.job_id = held.id and a.epoch = held.epoch;
+  update pra_store.jobs as j
+  set state = 'succeeded', worker_id = null, finished_at = clock_timestamp(), message = null,
+      result = finish.result, preempt_requested_at = null, cancel_requested_at = null
+  where j.id = held.id;
+  perform pra_store.record_event(
+    'attempt.succeeded', held.run_id, held.id, held.epoch, held.worker_id,
+    jsonb_build_object('metric_batch', absorbed));
+
+  perform pra_store.release_dependents(held.id);
+  return true;
+end
+$$;
+
+
+ALTER FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) IS 'Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in, the state and the release of its dependents, all or nothing. outputs: [{name, sha256, media_type}]. images: [{number, label, class, seed, sha256}]. evaluations: [{metric, scope, value, images, details}], a value that is no number in JSON as a string ("NaN"). metric_batch: the number of the last metric batch sent. Returns true when this call committed it, false when an earlier call of the same attempt had. Errors: PR001 for a stale attempt, PR002 for an artifact that is not stored, PR004 for a metric batch that was not absorbed.';
+
+
+--
+-- Name: finish_many(bigint, bigint[], bigint[], jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb DEFAULT '[]'::jsonb) RETURNS SETOF bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  accepted bigint[];
+  limited bigint[];
+  arrays bigint[];
+  parents bigint[];
+begin
+  if coalesce(cardinality(jobs), 0) <> coalesce(cardinality(epochs), 0) then
+    raise exception 'epochs: % epochs for % jobs', cardinality(epochs), cardinality(jobs)
+      using errcode = 'PR003';
+  end if;
+  perform pra_store.live_worker(worker, locks => false);
+  if failures <> '[]' then
+    perform pra_store.cut_failures(worker, jobs, epochs, failures);
+  end if;
+
+  -- In the order of ids, as everybody locks.
+  with mine as materialized (
+    select m.job, m.epoch from unnest(jobs, epochs) as m (job, epoch) order by m.job
+  ),
+  done as (
+    update pra_store.jobs as j
+    set state = 'succeeded', worker_id = null, finished_at = clock_timestamp(), message = null,
+        result = '{}', preempt_requested_at = null, batched = true
+    from mine as m
+    -- A job with a worker is running. To ask for the state as well would suggest the index of what runs,
+    -- all of which would be read once for each of them.
+    where j.id = m.job and j.epoch = m.epoch and j.worker_id + 0 = worker
+      and j.cancel_requested_at is null
+    returning j.id, j.epoch, j.array_id, j.limits
+  ),
+  ended as (
+    update pra_store.attempts as t
+    set ended_at = clock_timestamp(), outcome = 'succeeded', exit_code = 0, cause = 'exit-code',
+        batched = true
+    from done as d
+    where t.job_id = d.id and t.epoch = d.epoch
+  )
+  select coalesce(array_agg(d.id), '{}'), array_agg(d.id) filter (where d.limits <> '{}'),
+    array_agg(distinct d.array_id) filter (where d.array_id is not null)
+  into accepted, limited, arrays
+  from done as d;
+  if accepted = '{}' then
+    return;
+  end if;
+  insert into pra_store.events (kind, worker_id, detail)
+  values ('batch.succeeded', worker, jsonb_build_object('jobs', cardinality(accepted)));
+  if limited is not null then
+    perform pra_store.give_slots(limited);
+  end if;
+  if arrays is not null then
+    perform pra_store.after_batch(accepted, arrays);
+  end if;
+  parents := array(
+    select distinct parent_id from pra_store.job_dependencies where parent_id = any(accepted)
+    order by parent_id);
+  if parents <> '{}' then
+    perform pra_store.release_dependents(parent) from unnest(parents) as parent;
+  end if;
+  return query select unnest(accepted);
+end
+$$;
+
+
+ALTER FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) IS 'Commits attempts that have nothing to store but that they are done, in one statement; best for many short ones. Returns the jobs that were accepted: an attempt that is no longer the job''s is left out, and nothing of it is stored. failures: [{job, element, message}], elements of a part of an array that did not succeed; each is retried by itself as far as its budget of faults goes. Errors: PR001 when the worker''s lease is over.';
+
+
+--
+-- Name: forget_object(integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.forget_object(store integer, sha256 text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  delete from pra_store.objects as o
+  where o.store_id = store and o.sha256 = pra_store.digest(forget_object.sha256)
+    and o.state = 'deleting';
+$$;
+
+
+ALTER FUNCTION pra.forget_object(store integer, sha256 text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION forget_object(store integer, sha256 text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.forget_object(store integer, sha256 text) IS 'Removes the row of an object that was deleted from its store; no effect on an object that pra.next_doomed
+does not give out. Granted to no role but pra_owner.
+Raises PR003 for a bad sha256.';
+
+
+--
+-- Name: forgive_host(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.forgive_host(host text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  delete from pra_store.blamed_hosts as b where b.host = forgive_host.host;
+  if not found then
+    raise exception 'host "%" is not blamed for anything', host using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event(
+    'host.forgiven', null, null, null, null, jsonb_build_object('host', host));
+  perform pg_notify('pra_ready', '');
+end
+$$;
+
+
+ALTER FUNCTION pra.forgive_host(host text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION forgive_host(host text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.forgive_host(host text) IS 'Lets a blamed host get work again at once; pra.blamed_hosts lists them. host: label host of its
+workers, else their name.
+Raises PR002 when the host is not blamed.';
+
+
+--
+-- Name: heartbeat(bigint, bigint[], bigint[], boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean DEFAULT false) RETURNS TABLE(job bigint, epoch bigint, ask text, seconds double precision)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+  if cardinality(running_jobs) <> cardinality(running_epochs) then
+    raise exception 'running_epochs: % epochs for % jobs',
+      cardinality(running_epochs), cardinality(running_jobs) using errcode = 'PR003';
+  end if;
+  perform pra_store.live_worker(worker, locks => true);
+  update pra_store.workers
+  set beat_at = clock_timestamp(), lease_expires_at = clock_timestamp() + lease,
+      draining = heartbeat.draining
+  where id = worker;
+  update pra_store.preemptions as p set acknowledged_at = clock_timestamp()
+  from unnest(running_jobs, running_epochs) as mine (job, epoch)
+  where p.job_id = mine.job and p.epoch = mine.epoch and p.acknowledged_at is null;
+  return query
+    select asked.job, asked.epoch, asked.ask, asked.seconds
+    from (
+      select
+        mine.job, mine.epoch,
+        case
+          when j.id is null or j.state <> 'running' or j.epoch <> mine.epoch
+            or j.worker_id <> worker then 'lost'
+          when j.cancel_requested_at is not null then 'cancel'
+          when a.started_at + j.time_limit <= clock_timestamp()
+            or j.deadline <= clock_timestamp() then 'timeout'
+          when j.preempt_requested_at is not null then 'preempt'
+        end as ask,
+        greatest(0, extract(epoch from p.deadline - clock_timestamp()))::double precision as seconds
+      from unnest(running_jobs, running_epochs) as mine (job, epoch)
+      left join pra_store.jobs as j on j.id = mine.job
+      left join pra_store.attempts as a on a.job_id = mine.job and a.epoch = mine.epoch
+      left join pra_store.preemptions as p on p.job_id = mine.job and p.epoch = mine.epoch
+    ) as asked
+    where asked.ask is not null;
+end
+$$;
+
+
+ALTER FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) IS 'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is asked: ''lost'' (kill it: it belongs to another attempt or nobody), ''cancel'' and ''timeout'' (stop and report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims nothing more. Errors: PR001 when the lease is over.';
+
+
+--
+-- Name: next_doomed(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.next_doomed(after text DEFAULT ''::text) RETURNS TABLE(store integer, location text, sha256 text)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select o.store_id, s.location, encode(o.sha256, 'hex')
+  from pra_store.objects as o join pra_store.stores as s on s.id = o.store_id
+  where o.state = 'deleting' and encode(o.sha256, 'hex') > next_doomed.after
+  order by o.sha256
+  limit 1
+  for update of o skip locked;
+$$;
+
+
+ALTER FUNCTION pra.next_doomed(after text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION next_doomed(after text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.next_doomed(after text) IS 'Returns the first object, by sha256 after the given one, that is to be deleted from a store outside the
+database, and locks it until the transaction ends: writers of the same bytes wait. No row when none is
+left, or others hold them.
+Next, in the same transaction: delete the object, then pra.forget_object. Granted to no role but
+pra_owner.';
+
+
+--
+-- Name: pause_queue(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.pause_queue(queue text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update pra_store.queues set paused_at = coalesce(paused_at, clock_timestamp())
+  where name = queue;
+  if not found then
+    raise exception 'there is no queue "%"', queue using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event(
+    'queue.paused', null, null, null, null, jsonb_build_object('queue', queue));
+end
+$$;
+
+
+ALTER FUNCTION pra.pause_queue(queue text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION pause_queue(queue text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.pause_queue(queue text) IS 'Keeps the jobs of a queue from being claimed until pra.resume_queue; running ones go on.
+Raises PR002 when there is no such queue.';
+
+
+--
+-- Name: pause_run(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.pause_run(run bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update pra_store.runs set paused_at = coalesce(paused_at, clock_timestamp()) where id = run;
+  if not found then
+    raise exception 'there is no run %', run using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event('run.paused', run, null, null, null);
+end
+$$;
+
+
+ALTER FUNCTION pra.pause_run(run bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION pause_run(run bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.pause_run(run bigint) IS 'Keeps the jobs of a run from being claimed until pra.resume_run; running ones go on.
+Raises PR002 when there is no such run.';
+
+
+--
+-- Name: pause_schedule(text, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.pause_schedule(name text, paused boolean DEFAULT true) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update pra_store.schedules as s
+  set paused_at = case when paused then coalesce(s.paused_at, clock_timestamp()) end,
+      next_at = case when paused then s.next_at
+        else pra_store.cron_next(s.cron, s.time_zone, clock_timestamp()) end
+  where s.name = pause_schedule.name;
+  if not found then
+    raise exception 'there is no schedule "%"', name using errcode = 'PR002';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra.pause_schedule(name text, paused boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION pause_schedule(name text, paused boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.pause_schedule(name text, paused boolean) IS 'Pauses a schedule, or with paused => false resumes it from the next time on: times that pass during
+a pause are not made up for.
+Raises PR002 when there is no such schedule.';
+
+
+--
+-- Name: preempt(bigint, interval, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.preempt(job bigint, grace interval DEFAULT '00:01:00'::interval, reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+begin
+  if grace is null or grace < interval '0' then
+    raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
+  end if;
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.array_first is not null then
+    perform pra.preempt(c.id, grace, reason)
+    from (select id from pra_store.jobs
+          where array_id = job and state = 'running' order by id) as c;
+    return;
+  end if;
+  if old.state <> 'running' then
+    raise exception 'job % is %, not running', job, old.state using errcode = 'PR004';
+  end if;
+  update pra_store.jobs
+  set preempt_requested_at = coalesce(preempt_requested_at, clock_timestamp()) where id = job;
+  insert into pra_store.preemptions as p (job_id, epoch, reason, deadline)
+  values (preempt.job, old.epoch, preempt.reason, clock_timestamp() + preempt.grace)
+  on conflict (job_id, epoch) do update set deadline = least(p.deadline, excluded.deadline);
+  perform pra_store.record_event('job.preempt_requested', old.run_id, job, old.epoch, null);
+  perform pg_notify('pra_ask', '');
+end
+$$;
+
+
+ALTER FUNCTION pra.preempt(job bigint, grace interval, reason text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION preempt(job bigint, grace interval, reason text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.preempt(job bigint, grace interval, reason text) IS 'Asks the agent of a running job to write a checkpoint and give the job back; of an array, all running
+elements are asked. grace: time to do so, 0 or more; afterwards the job is taken away. A second request
+can shorten it, not extend it. reason: in words, for pra.preemptions, which shows the progress.
+The job returns to the line; of its budgets only that of preemptions is spent.
+Raises PR003 for a negative grace, PR002 when there is no such job, PR004 when it is not running.';
+
+
+--
+-- Name: progress(bigint, bigint, bigint, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  perform pra_store.hold(job, epoch, false);
+  insert into pra_store.progress as p (job_id, epoch, done, total, unit)
+  values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40))
+  on conflict (job_id) do update
+  set epoch = excluded.epoch, done = excluded.done, total = excluded.total, unit = excluded.unit,
+      updated_at = clock_timestamp();
+end
+$$;
+
+
+ALTER FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) IS 'Records the progress of a job: done of total units, each 0 or more. unit: such as steps, cut to 40
+characters. pra.jobs shows the latest.
+Raises PR001 when the attempt has lost its lease.';
+
+
+--
+-- Name: put_artifact(bigint, bigint, text, text, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.put_inline(sha256, media_type, bytes);
+end
+$$;
+
+
+ALTER FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) IS 'Stores bytes of at most 1 MiB (1048576) in the database, for an attempt. Bytes that are stored already
+count as touched.
+sha256: 64 lower-case hexadecimal digits. media_type: kept from the first call for these bytes.
+Raises PR001 when the attempt has lost its lease, PR003 for more bytes or a bad sha256, PR005 when the
+bytes have another sha256.';
+
+
+--
+-- Name: put_artifact_chunk(bigint, bigint, bigint, integer, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, false);
+  perform pra_store.put_chunk(upload, job, epoch, ordinal, bytes);
+end
+$$;
+
+
+ALTER FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) IS 'Stores a chunk of an upload of this attempt; sent again, it replaces the earlier one.
+ordinal: from 0. bytes: 1048576, of the last chunk the rest.
+Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR004 when the upload
+is committed, PR005 for a chunk of another size.';
+
+
+--
+-- Name: read_log(bigint, bigint, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.read_log(job bigint, epoch bigint DEFAULT NULL::bigint, after integer DEFAULT '-1'::integer) RETURNS TABLE(epoch bigint, ordinal integer, at timestamp with time zone, bytes bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select c.epoch, c.ordinal, c.at, c.bytes
+  from pra_store.log_chunks as c
+  where c.job_id = read_log.job
+    and c.epoch = coalesce(
+      read_log.epoch, (select j.epoch from pra_store.jobs as j where j.id = read_log.job))
+    and c.ordinal > read_log.after
+  order by c.ordinal;
+$$;
+
+
+ALTER FUNCTION pra.read_log(job bigint, epoch bigint, after integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION read_log(job bigint, epoch bigint, after integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.read_log(job bigint, epoch bigint, after integer) IS 'Returns the log of an attempt in chunks, in order. epoch: the latest attempt by default. after: only
+chunks with a higher ordinal; -1, the default, for all. No rows when there is no such job, attempt or
+output.';
+
+
+--
+-- Name: reap(); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.reap() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  taken integer := pra_store.reap_workers();
+begin
+  perform pra_store.reap_late_attempts();
+  perform pra_store.reap_deadlines();
+  perform pra_store.reap_arrays();
+  perform pra_store.run_schedules();
+  return taken;
+end
+$$;
+
+
+ALTER FUNCTION pra.reap() OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION reap(); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.reap() IS 'Puts the jobs of workers whose lease is over back in line, ends what has missed a deadline, settles arrays, enqueues what schedules ask for. Returns how many attempts were lost. Anybody may call it, as often as they like: every agent does at each beat, so a dead worker''s jobs wait for lease + beat at most.';
+
+
+--
+-- Name: register_checkpoint(bigint, bigint, bigint, jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs := pra_store.hold(job, epoch, false);
+  made bigint;
+begin
+  if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then
+    raise exception 'files: a checkpoint has at least one' using errcode = 'PR003';
+  end if;
+  insert into pra_store.checkpoints (job_id, epoch, step)
+  values (register_checkpoint.job, register_checkpoint.epoch, register_checkpoint.step)
+  on conflict do nothing
+  returning id into made;
+  if made is null then
+    select c.id into made from pra_store.checkpoints as c
+    where c.job_id = job and c.epoch = register_checkpoint.epoch
+      and c.step = register_checkpoint.step;
+    if exists (
+      (select f.name::text, encode(f.sha256, 'hex')
+       from pra_store.checkpoint_files as f where f.checkpoint_id = made)
+      except
+      (select f ->> 'name', f ->> 'sha256' from jsonb_array_elements(files) as f)
+    ) then
+      raise exception 'step: attempt % of job % has registered another checkpoint at step %',
+        epoch, job, step using errcode = 'PR004';
+    end if;
+    return made;
+  end if;
+  insert into pra_store.checkpoint_files (checkpoint_id, name, sha256)
+  select made, f ->> 'name', pra_store.stored_artifact(f ->> 'sha256', 'files: ' || (f ->> 'name'))
+  from jsonb_array_elements(files) as f;
+  perform pra_store.record_event(
+    'checkpoint.registered', held.run_id, job, epoch, held.worker_id,
+    jsonb_build_object('step', step));
+  return made;
+end
+$$;
+
+
+ALTER FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) IS 'Registers a checkpoint of an attempt, whose files are stored already, and returns its number. Registered
+again by the same attempt with the same files, it counts once.
+step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one.
+Raises PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
+stored, PR004 when the attempt has registered other files at this step.';
+
+
+--
+-- Name: register_worker(text, jsonb, text[], text[], integer, interval, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer DEFAULT 1, lease interval DEFAULT '00:00:30'::interval, version text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  made bigint;
+begin
+  if coalesce(cardinality(queues), 0) = 0 then
+    raise exception 'queues: a worker serves at least one' using errcode = 'PR003';
+  end if;
+  if coalesce(cardinality(kinds), 0) = 0 then
+    raise exception 'kinds: a worker runs at least one' using errcode = 'PR003';
+  end if;
+  if slots is null or slots < 1 then
+    raise exception 'slots: %, must be 1 or more', slots using errcode = 'PR003';
+  end if;
+  if lease is null or lease < interval '1 second' then
+    raise exception 'lease: %, must be a second or more', lease using errcode = 'PR003';
+  end if;
+  insert into pra_store.workers (
+    name, labels, queues, kinds, slots, lease, version, lease_expires_at)
+  values (register_worker.name, register_worker.labels, register_worker.queues,
+          register_worker.kinds, register_worker.slots, register_worker.lease,
+          register_worker.version, clock_timestamp() + register_worker.lease)
+  returning id into made;
+  perform pra_store.record_event('worker.registered', null, null, null, made);
+  return made;
+end
+$$;
+
+
+ALTER FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) IS 'Registers an agent process as a worker; returns its number. labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it runs at once. lease: how long it may stay silent, a second or more. Errors: PR003 for an argument that cannot be.';
+
+
+--
+-- Name: release(bigint, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.release(job bigint, epoch bigint, message text DEFAULT NULL::text) RETURNS pra.job_state
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return pra.report_exit(job, epoch, 'released', message);
+end
+$$;
+
+
+ALTER FUNCTION pra.release(job bigint, epoch bigint, message text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION release(job bigint, epoch bigint, message text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.release(job bigint, epoch bigint, message text) IS 'Gives a running job back to the queue and returns its next state. No budget is spent, but that of
+preemptions when a preemption was asked for.
+Raises PR001 when the attempt has lost its lease.';
+
+
+--
+-- Name: report_exit(bigint, bigint, pra.attempt_outcome, text, integer, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text DEFAULT NULL::text, exit_code integer DEFAULT NULL::integer, exit_signal integer DEFAULT NULL::integer, cause text DEFAULT NULL::text) RETURNS pra.job_state
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  held pra_store.jobs := pra_store.hold(job, epoch, true);
+begin
+  if class is null or class in ('succeeded', 'preempted') then
+    raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
+  end if;
+  if cause not in ('exit-code', 'signal', 'out-of-memory', 'time-limit', 'lease-lost',
+                   'not-started', 'asked') then
+    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, asked',
+      cause using errcode = 'PR003';
+  end if;
+  return pra_store.end_attempt(held, class, left(message, 4000), exit_code, exit_signal, cause);
+end
+$$;
+
+
+ALTER FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) IS 'Ends an attempt that did not succeed, and returns the next state of its job.
+class: fault, permanent, timeout, released, cancelled or lost; the budget of that class decides
+whether the job runs again. A job whose cancellation was asked for is cancelled, whatever the class.
+message: what went wrong, cut to 4000 characters. cause: exit-code, signal, out-of-memory, time-limit,
+lease-lost, not-started or asked; by default derived from class, exit_code and exit_signal.
+Raises PR001 when the attempt has lost its lease, PR003 for a class or cause not listed here.';
+
+
+--
+-- Name: resume_queue(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.resume_queue(queue text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update pra_store.queues set paused_at = null where name = queue;
+  if not found then
+    raise exception 'there is no queue "%"', queue using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event(
+    'queue.resumed', null, null, null, null, jsonb_build_object('queue', queue));
+  perform pg_notify('pra_ready', '');
+end
+$$;
+
+
+ALTER FUNCTION pra.resume_queue(queue text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION resume_queue(queue text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.resume_queue(queue text) IS 'Lets the jobs of a paused queue be claimed again; no effect on a queue that is not paused.
+Raises PR002 when there is no such queue.';
+
+
+--
+-- Name: resume_run(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.resume_run(run bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update pra_store.runs set paused_at = null where id = run;
+  if not found then
+    raise exception 'there is no run %', run using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event('run.resumed', run, null, null, null);
+  perform pg_notify('pra_ready', '');
+end
+$$;
+
+
+ALTER FUNCTION pra.resume_run(run bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION resume_run(run bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.resume_run(run bigint) IS 'Lets the jobs of a paused run be claimed again; no effect on a run that is not paused.
+Raises PR002 when there is no such run.';
+
+
+--
+-- Name: retain_checkpoints(bigint, integer, integer, text, bigint, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.retain_checkpoints(run bigint, keep_last integer DEFAULT 1, keep_best integer DEFAULT 0, metric text DEFAULT 'loss'::text, keep_every bigint DEFAULT NULL::bigint, dry boolean DEFAULT false) RETURNS TABLE(job_id bigint, epoch bigint, step bigint, kept boolean, reason text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  if keep_last is null or keep_last < 1 then
+    raise exception 'keep_last: %, must be 1 or more: a job goes on from its newest', keep_last
+      using errcode = 'PR003';
+  end if;
+  if keep_best < 0 or keep_every < 1 then
+    raise exception 'keep_best and keep_every: % and %, must be 0 or more and 1 or more',
+      keep_best, keep_every using errcode = 'PR003';
+  end if;
+  create temp table if not exists verdicts (
+    id bigint, job_id bigint, epoch bigint, step bigint, reason text) on commit drop;
+  delete from pg_temp.verdicts;
+  insert into pg_temp.verdicts (id, job_id, epoch, step, reason)
+  select r.id, r.job_id, r.epoch, r.step,
+    case
+      when r.age <= keep_last then 'last'
+      when r.rank <= keep_best and r.value is not null then 'best'
+      when keep_every is not null and r.step % keep_every = 0 then 'every'
+    end
+  from pra_store.rated_checkpoints(run, metric) as r;
+  if not dry then
+    delete from pra_store.checkpoint_files as f using pg_temp.verdicts as v
+    where f.checkpoint_id = v.id and v.reason is null;
+    delete from pra_store.checkpoints as c using pg_temp.verdicts as v
+    where c.id = v.id and v.reason is null;
+  end if;
+  return query
+    select v.job_id, v.epoch, v.step, v.reason is not null, v.reason
+    from pg_temp.verdicts as v order by v.job_id, v.epoch, v.step;
+end
+$$;
+
+
+ALTER FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean) IS 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
+it: last, best or every. dry: only returns the rows. The bytes go with pra.collect_garbage.
+Of each job these stay: the keep_last newest (1 or more; a job goes on from its newest), the keep_best
+best by the mean of the metric since the checkpoint before, and those at multiples of keep_every steps.
+A checkpoint of a series that was abandoned is never among the best. Granted to no role but pra_owner.
+Raises PR003 for a number out of range.';
+
+
+--
+-- Name: retry(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.retry(job bigint) RETURNS pra.job_state
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+  whole pra_store.jobs;
+  unmet_parents integer;
+  next_state pra.job_state;
+begin
+  -- Locks the parents first and by id, as every function does: no two calls wait for each other.
+  perform from pra_store.jobs
+  where id in (select parent_id from pra_store.job_dependencies where job_id = job)
+  order by id for share;
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.state in ('running', 'succeeded', 'blocked') then
+    raise exception 'job % is %; only a failed, cancelled, quarantined or delayed job is retried',
+      job, old.state using errcode = 'PR004';
+  end if;
+  if old.array_id is not null then
+    select * into whole from pra_store.jobs where id = old.array_id for no key update;
+    if whole.gang then
+      raise exception 'job % is a member of gang %, which is retried whole', job, whole.id
+        using errcode = 'PR004', hint = format('`pra retry %s` does that.', whole.id);
+    end if;
+  end if;
+  select count(*) into unmet_parents
+  from pra_store.job_dependencies as d join pra_store.jobs as p on p.id = d.parent_id
+  where d.job_id = job and p.state <> 'succeeded';
+  next_state := case
+    when unmet_parents > 0 then 'blocked'
+    when old.array_first is not null and not old.gang and (
+      old.follows_id is not null or pra_store.next_element(old) >= old.array_end) then 'running'
+    else 'ready' end;
+  update pra_store.jobs
+  set state = next_state, unmet = unmet_parents, run_after = clock_timestamp(), due = true,
+      faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
+  where id = job;
+  if old.array_first is not null then
+    perform pra_store.retry_elements(old);
+    if next_state = 'running' then
+      perform pra_store.settle_array(job);
+    end if;
+  elsif whole.state in ('failed', 'cancelled') then
+    perform pra_store.reopen_array(whole);
+  end if;
+  perform pra_store.record_event('job.retried', old.run_id, job, null, null);
+  if next_state = 'ready' or old.array_first is not null then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return next_state;
+end
+$$;
+
+
+ALTER FUNCTION pra.retry(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION retry(job bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.retry(job bigint) IS 'Puts a failed, cancelled or quarantined job back in line with fresh budgets, or ends the delay of a
+waiting one; of an array the elements run again that did not succeed. Jobs that wait for it were
+blocked all the time and are released when it succeeds.
+Returns its new state: ready, blocked (parents have not succeeded) or running (an array).
+Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, or a member of
+a gang, which is retried as a whole.';
+
+
+--
+-- Name: schedule(text, text, bigint, text, jsonb, text, text, text, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text DEFAULT 'UTC'::text, catch_up text DEFAULT 'last'::text, queue text DEFAULT 'default'::text, priority integer DEFAULT 0) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+declare
+  first_at timestamptz;
+begin
+  if name is null or name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$' then
+    raise exception 'name: "%" is not a name of letters, digits, _, . and -', name
+      using errcode = 'PR003';
+  end if;
+  if not exists (select from pg_timezone_names as z where z.name = schedule.time_zone) then
+    raise exception 'time_zone: there is no "%"', time_zone using errcode = 'PR003',
+      hint = 'Names are such as Europe/Berlin or UTC.';
+  end if;
+  if catch_up is null or catch_up not in ('all', 'last', 'none') then
+    raise exception 'catch_up: "%" is not all, last or none', catch_up using errcode = 'PR003';
+  end if;
+  if jsonb_typeof(arguments) is distinct from 'object' then
+    raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
+  end if;
+  perform from pra_store.runs where id = run;
+  if not found then
+    raise exception 'run: there is no run %', run using errcode = 'PR002';
+  end if;
+  first_at := pra_store.cron_next(cron, time_zone, clock_timestamp());
+  insert into pra_store.schedules (
+    name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, next_at)
+  values (schedule.name, schedule.cron, schedule.time_zone, schedule.run, schedule.kind,
+          schedule.arguments, schedule.queue, schedule.priority, schedule.catch_up, first_at)
+  on conflict (name) do update
+  set cron = excluded.cron, time_zone = excluded.time_zone, run_id = excluded.run_id,
+      kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
+      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at;
+  perform pra_store.record_event('schedule.set', run, null, null, null,
+    jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
+  return first_at;
+end
+$_$;
+
+
+ALTER FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) IS 'Creates a schedule, or replaces the one of that name, and returns when it fires first.
+cron: minute, hour, day, month, weekday as in crontab(5), or @hourly, @daily, @weekly, @monthly,
+@yearly. time_zone: whose calendar, such as Europe/Berlin. catch_up: which of the times missed while no
+agent ran are made up for: all, last or none. Each firing enqueues a job of that kind in the run.
+Raises PR003 for a bad name, cron, time zone, catch_up or arguments that are no object, PR002 when there
+is no such run. Arguments are checked against the schema of the kind when a job is enqueued.';
+
+
+--
+-- Name: set_kind(text, jsonb, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_kind(kind text, arguments jsonb, bytes_limit integer DEFAULT 1048576) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+begin
+  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
+    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind
+      using errcode = 'PR003';
+  end if;
+  if bytes_limit is null or bytes_limit not between 2 and 1048576 then
+    raise exception 'bytes_limit: %, must be from 2 to 1048576', bytes_limit using errcode = 'PR003';
+  end if;
+  perform pra_store.check_schema(arguments, 'arguments');
+  insert into pra_store.kinds as k (kind, arguments, bytes_limit)
+  values (set_kind.kind, set_kind.arguments, set_kind.bytes_limit)
+  on conflict on constraint kinds_pkey do update
+  set arguments = excluded.arguments, bytes_limit = excluded.bytes_limit, set_at = clock_timestamp()
+  where (k.arguments, k.bytes_limit) is distinct from (excluded.arguments, excluded.bytes_limit);
+end
+$_$;
+
+
+ALTER FUNCTION pra.set_kind(kind text, arguments jsonb, bytes_limit integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_kind(kind text, arguments jsonb, bytes_limit integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_kind(kind text, arguments jsonb, bytes_limit integer) IS 'Sets the JSON schema that arguments of a kind must fit from now on; jobs that wait are not checked.
+arguments: a schema whose rules are all among those that the database checks. bytes_limit: largest
+size of the arguments as text, from 2 to 1048576 bytes.
+`pra migrate` calls it; granted to no role but pra_owner.
+Raises PR003 for a bad kind or limit and for a schema with a rule that is not checked.';
+
+
+--
+-- Name: set_limit(text, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_limit(name text, slots integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+declare
+  there integer;
+  removed integer;
+begin
+  if name is null or name !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$' then
+    raise exception 'name: "%" is not a name of letters, digits, _, ., : and -', name
+      using errcode = 'PR003';
+  end if;
+  if slots is null or slots not between 0 and 100000 then
+    raise exception 'slots: %, must be from 0 to 100000', slots using errcode = 'PR003';
+  end if;
+  insert into pra_store.limits (name, slots) values (set_limit.name, 0) on conflict do nothing;
+  if not found then
+    perform from pra_store.limits as l where l.name = set_limit.name for update;
+    -- Takers and givers of slots at this moment end first and are counted.
+    lock table pra_store.limit_slots in share row exclusive mode;
+  end if;
+  select count(*) into there from pra_store.limit_slots where limit_name = set_limit.name;
+  insert into pra_store.limit_slots (limit_name)
+  select set_limit.name from generate_series(1, set_limit.slots - there);
+  delete from pra_store.limit_slots where limit_name = set_limit.name and ordinal in (
+    select ordinal from pra_store.limit_slots
+    where limit_name = set_limit.name and job_id is null
+    order by ordinal desc limit greatest(0, there - set_limit.slots));
+  get diagnostics removed = row_count;
+  update pra_store.limits as l
+  set slots = set_limit.slots, excess = greatest(0, there - removed - set_limit.slots)
+  where l.name = set_limit.name;
+  perform pra_store.record_event('limit.set', null, null, null, null,
+    jsonb_build_object('limit', set_limit.name, 'slots', set_limit.slots));
+  perform pg_notify('pra_ready', '');
+end
+$_$;
+
+
+ALTER FUNCTION pra.set_limit(name text, slots integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_limit(name text, slots integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_limit(name text, slots integer) IS 'Makes a limit, or changes how many attempts (0 to 100,000) may run under it at once. Lowered below what runs, it takes effect as jobs end; nobody is stopped. Errors: PR003 for a name or a number that cannot be.';
+
+
+--
+-- Name: set_run_weight(bigint, double precision); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_run_weight(run bigint, weight double precision) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if weight is null or not (weight > 0 and weight < 1e9) then
+    raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
+  end if;
+  update pra_store.runs as r set weight = set_run_weight.weight where r.id = run;
+  if not found then
+    raise exception 'there is no run %', run using errcode = 'PR002';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra.set_run_weight(run bigint, weight double precision) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_run_weight(run bigint, weight double precision); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_run_weight(run bigint, weight double precision) IS 'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, one of weight 2
+gets twice the slots of one of weight 1, the default. weight: above 0, below 1e9.
+Raises PR003 for another weight, PR002 when there is no such run.';
+
+
+--
+-- Name: set_user_weight(text, double precision); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_user_weight(name text, weight double precision) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if weight is null or not (weight > 0 and weight < 1e9) then
+    raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
+  end if;
+  insert into pra_store.users (name, weight) values (set_user_weight.name, set_user_weight.weight)
+  on conflict on constraint users_pkey do update set weight = excluded.weight;
+end
+$$;
+
+
+ALTER FUNCTION pra.set_user_weight(name text, weight double precision) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_user_weight(name text, weight double precision); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_user_weight(name text, weight double precision) IS 'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, one of
+weight 2 gets twice the slots of one of weight 1, the default.
+name: login that creates the runs, not checked. weight: above 0, below 1e9.
+Raises PR003 for another weight.';
+
+
+--
+-- Name: set_variant(bigint[], text, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if length(set_variant.variant) not between 1 and 200 or set_variant.variant is null then
+    raise exception 'variant: must have 1 to 200 characters' using errcode = 'PR003';
+  end if;
+  if set_variant.seed is null then
+    raise exception 'seed: missing' using errcode = 'PR003';
+  end if;
+  insert into pra_store.variants (job_id, variant, seed)
+  select j, set_variant.variant, set_variant.seed from unnest(set_variant.jobs) as j
+  on conflict (job_id) do nothing;
+exception when foreign_key_violation then
+  raise exception 'jobs: there is no job %', (
+    select min(j) from unnest(set_variant.jobs) as j
+    where not exists (select from pra_store.jobs as known where known.id = j))
+    using errcode = 'PR002';
+end
+$$;
+
+
+ALTER FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_variant(jobs bigint[], variant text, seed bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) IS 'Records the variant and the seed of jobs, for runs that compare variants (see pra.variants). A job
+that has one already keeps it.
+variant: 1 to 200 characters. seed: seed of the training.
+Raises PR003 for a missing seed or a bad variant, PR002 when one of the jobs does not exist.';
+
+
+--
+-- Name: store_folder(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.store_folder(size bigint) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select substr(s.location, 6) from pra_store.stores as s
+  where s.is_current and s.location like 'file:%'
+    and not exists (select from pra_store.artifacts as a where a.size = store_folder.size);
+$$;
+
+
+ALTER FUNCTION pra.store_folder(size bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION store_folder(size bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.store_folder(size bigint) IS 'Returns the folder of the current store when bytes of this size can be written there at once. Null when
+that store is no folder, and when an artifact of this size exists: then the caller computes the SHA-256
+first, since the bytes may be stored already.';
+
+
+--
+-- Name: submit_artifact(text, text, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.submit_artifact(sha256 text, media_type text, bytes bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ begin perform pra_store.put_inline(sha256, media_type, bytes); end $$;
+
+
+ALTER FUNCTION pra.submit_artifact(sha256 text, media_type text, bytes bytea) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION submit_artifact(sha256 text, media_type text, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.submit_artifact(sha256 text, media_type text, bytes bytea) IS 'Stores bytes of at most 1 MiB in the database, outside any attempt: pra.put_artifact for submitters.
+Raises PR003 for more bytes or a bad sha256, PR005 when the bytes have another sha256.';
+
+
+--
+-- Name: submit_chunk(bigint, integer, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.submit_chunk(upload bigint, ordinal integer, bytes bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ begin perform pra_store.put_chunk(upload, null, null, ordinal, bytes); end $$;
+
+
+ALTER FUNCTION pra.submit_chunk(upload bigint, ordinal integer, bytes bytea) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION submit_chunk(upload bigint, ordinal integer, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.submit_chunk(upload bigint, ordinal integer, bytes bytea) IS 'Stores a chunk of an upload that pra.begin_submission started; sent again, it replaces the earlier one.
+ordinal: from 0. bytes: 1048576, of the last chunk the rest.
+Raises PR002 when there is no such upload, PR004 when it is committed, PR005 for a chunk of another
+size.';
+
+
+--
+-- Name: undrain(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.undrain(worker bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  update pra_store.workers set drain_requested_at = null where id = worker and stopped_at is null;
+  if not found then
+    raise exception 'there is no live worker %', worker using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event('worker.undrained', null, null, null, worker);
+  perform pg_notify('pra_ready', '');
+end
+$$;
+
+
+ALTER FUNCTION pra.undrain(worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION undrain(worker bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.undrain(worker bigint) IS 'Lets a drained worker get jobs again. Errors: PR002 when there is no such live worker.';
+
+
+--
+-- Name: unschedule(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.unschedule(name text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  delete from pra_store.schedules as s where s.name = unschedule.name;
+  if not found then
+    raise exception 'there is no schedule "%"', name using errcode = 'PR002';
+  end if;
+  perform pra_store.record_event(
+    'schedule.removed', null, null, null, null, jsonb_build_object('schedule', name));
+end
+$$;
+
+
+ALTER FUNCTION pra.unschedule(name text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION unschedule(name text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.unschedule(name text) IS 'Removes a schedule; jobs that it enqueued stay.
+Raises PR002 when there is no such schedule.';
+
+
+--
+-- Name: use_store(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.use_store(location text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  if location <> 'database' and location !~ '^(file:/|s3://[a-z0-9])' then
+    raise exception 'location: "%" is neither database nor file:/folder nor s3://bucket/prefix',
+      location using errcode = 'PR003';
+  end if;
+  update pra_store.stores set is_current = false where is_current;
+  if location <> 'database' then
+    insert into pra_store.stores as s (location, is_current) values (use_store.location, true)
+    on conflict (location) do update set is_current = true;
+  end if;
+  perform pra_store.record_event(
+    'store.chosen', null, null, null, null, jsonb_build_object('location', location));
+end
+$$;
+
+
+ALTER FUNCTION pra.use_store(location text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION use_store(location text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.use_store(location text) IS 'Chooses the store for new artifacts of more than 1 MiB; those that are stored stay where they are.
+location: file:/folder, s3://bucket/prefix, or database. Granted to no role but pra_owner.
+Raises PR003 for another location.';
+
+
+--
+-- Name: why(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.why(job bigint) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select w.detail from pra.why_pending(why.job) as w; $$;
+
+
+ALTER FUNCTION pra.why(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION why(job bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.why(job bigint) IS 'Explains in one sentence why a job does not run: the detail of pra.why_pending.
+Raises PR002 when there is no such job.';
+
+
+--
+-- Name: why_pending(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.why_pending(job bigint) RETURNS TABLE(reason text, detail text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return query
+    select
+      (select string_agg(f.reason, ', ' order by f.n)
+       from (select one.reason, min(one.n) as n from unnest(array_agg(w.reason))
+               with ordinality as one (reason, n) group by one.reason) as f),
+      string_agg(w.detail, '; ' order by w.n)
+    from pra_store.reasons(why_pending.job) with ordinality as w (reason, detail, n);
+end
+$$;
+
+
+ALTER FUNCTION pra.why_pending(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION why_pending(job bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.why_pending(job bigint) IS 'Explains why a job does not run; always returns one row.
+reason has words for programs, each once, separated by commas: dependency, delayed, run-paused,
+queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line, behind-gang,
+elements (an array all of which has started), not-pending (it runs or has ended).
+detail is a sentence for people that names every obstacle.
+Raises PR002 when there is no such job.';
+
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: metric_summaries; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.metric_summaries (
+    job_id bigint NOT NULL,
+    name_id integer NOT NULL,
+    points bigint NOT NULL,
+    not_finite bigint NOT NULL,
+    last_step bigint NOT NULL,
+    last_value double precision NOT NULL,
+    min_step bigint,
+    min_value double precision,
+    max_step bigint,
+    max_value double precision,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE pra_store.metric_summaries OWNER TO pra_owner;
+
+--
+-- Name: add_to_summary(pra_store.metric_summaries); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.add_to_summary(added pra_store.metric_summaries) RETURNS void
+    LANGUAGE sql
+    AS $$
+  insert into pra_store.metric_summaries as s (
+    job_id, name_id, points, not_finite, last_step, last_value,
+    min_step, min_value, max_step, max_value)
+  values (
+    added.job_id, added.name_id, added.points, added.not_finite, added.last_step, added.last_value,
+    added.min_step, added.min_value, added.max_step, added.max_value)
+  on conflict (job_id, name_id) do update
+  set points = s.points + excluded.points,
+      not_finite = s.not_finite + excluded.not_finite,
+      last_step = greatest(s.last_step, excluded.last_step),
+      last_value = case
+        when excluded.last_step >= s.last_step then excluded.last_value else s.last_value end,
+      min_step = case
+        when s.min_value is null or excluded.min_value < s.min_value then excluded.min_step
+        else s.min_step end,
+      min_value = least(s.min_value, excluded.min_value),
+      max_step = case
+        when s.max_value is null or excluded.max_value > s.max_value then excluded.max_step
+        else s.max_step end,
+      max_value = greatest(s.max_value, excluded.max_value),
+      updated_at = clock_timestamp();
+$$;
+
+
+ALTER FUNCTION pra_store.add_to_summary(added pra_store.metric_summaries) OWNER TO pra_owner;
+
+--
+-- Name: after_attempt(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.after_attempt() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  a pra_store.jobs;
+begin
+  if old.state = 'running' and new.limits <> '{}' and new.array_first is null then
+    perform pra_store.give_slots(array[new.id]);
+  end if;
+  if new.array_id is null then
+    return null;
+  end if;
+  select * into a from pra_store.jobs where id = new.array_id;
+  if a.gang then
+    if old.state = 'running' then
+      select * into a from pra_store.jobs where id = new.array_id for no key update;
+      if a.state = 'running' then
+        perform pra_store.settle_gang(a, new);
+      end if;
+    end if;
+    return null;
+  end if;
+  if new.state = 'succeeded' then
+    if pra_store.follow_cut(a.id, new.id, new.element_first, new.element_end) then
+      perform pg_notify('pra_ready', '');
+    end if;
+  end if;
+  -- Before all of it is cut there are elements left. The call of pra.reap that follows settles what
+  -- two last elements at the same moment leave to each other.
+  if a.state = 'running' then
+    perform pra_store.settle_array(a.id);
+  end if;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.after_attempt() OWNER TO pra_owner;
+
+--
+-- Name: after_batch(bigint[], bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.after_batch(done bigint[], arrays bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  a pra_store.jobs;
+  touched bigint;
+  member pra_store.jobs;
+begin
+  foreach touched in array arrays loop
+    select * into a from pra_store.jobs where id = touched;
+    if a.gang then
+      select * into a from pra_store.jobs where id = touched for no key update;
+      if a.state = 'running' then
+        select * into member from pra_store.jobs as j
+        where j.id = any(done) and j.array_id = touched limit 1;
+        perform pra_store.settle_gang(a, member);
+      end if;
+      continue;
+    end if;
+    if exists (select from pra_store.jobs where follows_id = touched) then
+      for member in
+        select * from pra_store.jobs as j
+        where j.id = any(done) and j.array_id = touched order by j.element_first
+      loop
+        if not pra_store.follow_cut(touched, member.id, member.element_first, member.element_end) then
+          exit;
+        end if;
+      end loop;
+      perform pg_notify('pra_ready', '');
+    end if;
+    if a.state = 'running' then
+      perform pra_store.settle_array(touched);
+    end if;
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.after_batch(done bigint[], arrays bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: arguments_of(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.arguments_of(array_job bigint, first bigint, last bigint) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+begin
+  return (
+    select coalesce(
+      -- As a rule they are one row as it is.
+      (select e.arguments from pra_store.element_arguments as e
+       where e.array_id = arguments_of.array_job and e.first = arguments_of.first
+         and jsonb_array_length(e.arguments) = arguments_of.last - arguments_of.first),
+      (select jsonb_agg(e.arguments -> (i - e.first)::integer order by i)
+       from generate_series(arguments_of.first, arguments_of.last - 1) as i
+       cross join lateral (
+         select a.first, a.arguments from pra_store.element_arguments as a
+         where a.array_id = arguments_of.array_job and a.first <= i
+         order by a.first desc limit 1
+       ) as e)));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.arguments_of(array_job bigint, first bigint, last bigint) OWNER TO pra_owner;
+
+--
+-- Name: array_misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.array_misfit(given jsonb, schema jsonb, path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+  size integer := jsonb_array_length(given);
+  part record;
+  found text;
+begin
+  if size < (schema ->> 'minItems')::integer then
+    return format('%s: found %s items, expected %s or more', path, size, schema ->> 'minItems');
+  elsif size > (schema ->> 'maxItems')::integer then
+    return format('%s: found %s items, expected at most %s', path, size, schema ->> 'maxItems');
+  elsif schema -> 'uniqueItems' = 'true' and size <> (
+    select count(distinct e) from jsonb_array_elements(given) as e
+  ) then
+    return format('%s: expected each item once', path);
+  end if;
+  if schema ? 'items' then
+    for part in
+      select e.item, e.n - 1 as n
+      from jsonb_array_elements(given) with ordinality as e (item, n)
+    loop
+      found := pra_store.misfit(part.item, schema -> 'items', format('%s[%s]', path, part.n));
+      if found is not null then return found; end if;
+    end loop;
+  end if;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.array_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: array_progress(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.array_progress(array_job bigint) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  select format(
+    'all of array %s has started: %s elements run, %s wait, %s have succeeded', array_job,
+    coalesce(sum(c.element_end - c.element_first) filter (where c.state = 'running'), 0),
+    coalesce(sum(c.element_end - c.element_first)
+      filter (where c.state in ('ready', 'blocked')), 0),
+    coalesce(sum(c.element_end - c.element_first) filter (where c.state = 'succeeded'), 0))
+  from pra_store.jobs as c where c.array_id = array_job;
+$$;
+
+
+ALTER FUNCTION pra_store.array_progress(array_job bigint) OWNER TO pra_owner;
+
+--
+-- Name: backoff(integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.backoff(tries integer) RETURNS interval
+    LANGUAGE sql
+    AS $$
+  select least(600, 2 ^ least(tries, 10)) * (0.75 + 0.5 * random()) * interval '1 second';
+$$;
+
+
+ALTER FUNCTION pra_store.backoff(tries integer) OWNER TO pra_owner;
+
+--
+-- Name: begin_object(text, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.begin_object(sha256 text, size bigint) RETURNS TABLE(store integer, location text)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  digest bytea := pra_store.digest(begin_object.sha256);
+  chosen pra_store.stores;
+begin
+  if pra_store.touch(digest) then
+    return;
+  end if;
+  select * into chosen from pra_store.stores as s where s.is_current;
+  if not found then
+    return query select null::integer, null::text;
+    return;
+  end if;
+  -- Waits for a garbage collection that is deleting the object; afterwards it is written anew.
+  insert into pra_store.objects as o (store_id, sha256, state, size)
+  values (chosen.id, digest, 'uploading', begin_object.size)
+  on conflict (store_id, sha256) do update set state = 'uploading', touched_at = clock_timestamp();
+  return query select chosen.id, chosen.location;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.begin_object(sha256 text, size bigint) OWNER TO pra_owner;
+
+--
+-- Name: begin_upload(bigint, bigint, text, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.begin_upload(job bigint, epoch bigint, sha256 text, size bigint, media_type text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  made bigint;
+begin
+  if pra_store.touch(pra_store.digest(begin_upload.sha256)) then
+    return null;
+  end if;
+  insert into pra_store.uploads (sha256, size, media_type, job_id, epoch)
+  values (pra_store.digest(begin_upload.sha256), begin_upload.size, begin_upload.media_type,
+          begin_upload.job, begin_upload.epoch)
+  returning id into made;
+  return made;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.begin_upload(job bigint, epoch bigint, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+
+--
+-- Name: better(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.better(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  select case
+    when name ~* '(^|[._/-])(psnr|ssim|accuracy|acc|top1|top5|precision|recall|coverage|density|inception|is)([._/-]|$)'
+      then 'up'
+    else 'down'
+  end;
+$_$;
+
+
+ALTER FUNCTION pra_store.better(name text) OWNER TO pra_owner;
+
+--
+-- Name: blame(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.blame(host text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  here bigint[];
+  crashed bigint;
+begin
+  select array_agg(w.id) into here
+  from pra_store.workers as w where pra_store.host(w.labels, w.name) = blame.host;
+  select count(distinct c.job_id) into crashed
+  from pra_store.crashes as c
+  where c.worker_id = any(here)
+    and c.at > clock_timestamp() - interval '1 hour'
+    and c.at > coalesce((
+      select max(e.at) from pra_store.events as e
+      where e.worker_id = any(here) and e.kind in ('attempt.succeeded', 'batch.succeeded')
+        and e.at > clock_timestamp() - interval '1 hour'), '-infinity');
+  if crashed >= 3 and exists (
+    select from pra_store.workers as w
+    where w.stopped_at is null and pra_store.host(w.labels, w.name) <> blame.host
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+  ) then
+    insert into pra_store.blamed_hosts as b (host, until, reason)
+    values (blame.host, clock_timestamp() + interval '1 hour',
+            format('%s jobs crashed there one after the other', crashed))
+    on conflict (host) do update
+    set until = excluded.until, reason = excluded.reason, blamed_at = clock_timestamp();
+    perform pra_store.record_event('host.blamed', null, null, null, null,
+      jsonb_build_object('host', blame.host, 'jobs', crashed));
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.blame(host text) OWNER TO pra_owner;
+
+--
+-- Name: check_arguments(text, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_arguments(kind text, arguments jsonb, path text DEFAULT 'arguments'::text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  known pra_store.kinds;
+  bytes integer := octet_length(arguments::text);
+  found text;
+begin
+  select * into known from pra_store.kinds as k where k.kind = check_arguments.kind;
+  if bytes > coalesce(known.bytes_limit, 1048576) then
+    raise exception '%: % bytes, more than %; store an artifact and name its sha256', path, bytes,
+      coalesce(known.bytes_limit, 1048576) using errcode = 'PR003';
+  end if;
+  if known.kind is not null then
+    found := pra_store.misfit(arguments, known.arguments, path);
+    if found is not null then
+      raise exception '%', found using errcode = 'PR003';
+    end if;
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_arguments(kind text, arguments jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: check_array(bigint, bigint, integer, integer, boolean, boolean, boolean, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_array(array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean, elementwise boolean, gang boolean, parents integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  if (array_first is null) <> (array_last is null) then
+    raise exception 'array_last: an array has both ends' using errcode = 'PR003';
+  end if;
+  if array_first is null and (
+    array_limit is not null or pack is not null or elementwise or gang or has_path) then
+    raise exception 'array_first: array_limit, pack, paths, elementwise and gang are for arrays alone'
+      using errcode = 'PR003';
+  end if;
+  if array_first < 0 or array_last < array_first then
+    raise exception 'array_last: %-% is no range of elements', array_first, array_last
+      using errcode = 'PR003';
+  end if;
+  if pack not between 1 and 10000 then
+    raise exception 'pack: %, must be from 1 to 10000', pack using errcode = 'PR003';
+  end if;
+  if array_limit < 1 or array_limit > 100000 then
+    raise exception 'array_limit: %, must be from 1 to 100000', array_limit using errcode = 'PR003';
+  end if;
+  if gang and (coalesce(pack, 1) <> 1 or array_limit is not null or elementwise
+    or array_last - array_first >= 10000) then
+    raise exception 'gang: its members, at most 10000, start together, one by one: no pack, no array_limit, no elementwise'
+      using errcode = 'PR003';
+  end if;
+  if elementwise and parents <> 1 then
+    raise exception 'after: an array waits elementwise for one other array' using errcode = 'PR003';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_array(array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean, elementwise boolean, gang boolean, parents integer) OWNER TO pra_owner;
+
+--
+-- Name: check_budgets(integer, text, interval, integer, integer, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  if length(idempotency_key) not between 1 and 500 then
+    raise exception 'idempotency_key: must have 1 to 500 characters' using errcode = 'PR003';
+  end if;
+  if time_limit <= interval '0' then
+    raise exception 'time_limit: %, must be above 0', time_limit using errcode = 'PR003';
+  end if;
+  if priority is null or priority not between -1000000 and 1000000 then
+    raise exception 'priority: %, must be from -1000000 to 1000000', priority using errcode = 'PR003';
+  end if;
+  if least(fault_retries, lost_retries, timeout_retries, preemption_retries) < 0
+    or fault_retries is null or lost_retries is null or timeout_retries is null then
+    raise exception 'fault_retries, lost_retries, timeout_retries, preemption_retries: must not be negative'
+      using errcode = 'PR003';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer) OWNER TO pra_owner;
+
+--
+-- Name: check_schema(jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_schema(schema jsonb, path text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+declare
+  rule text;
+  part record;
+begin
+  if jsonb_typeof(schema) is distinct from 'object' then
+    raise exception '%: a schema is a JSON object', path using errcode = 'PR003';
+  end if;
+  select k into rule from jsonb_object_keys(schema) as k
+  where k <> all(array['$schema', '$id', 'title', 'description', 'default', 'examples', 'type', 'enum',
+    'const', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength',
+    'pattern', 'properties', 'required', 'additionalProperties', 'items', 'minItems', 'maxItems',
+    'uniqueItems'])
+  order by k limit 1;
+  if rule is not null then
+    raise exception '%: the rule "%" is not one that is checked here', path, rule
+      using errcode = 'PR003';
+  end if;
+  if jsonb_typeof(schema -> 'additionalProperties') not in ('boolean', 'object') then
+    raise exception '%: additionalProperties is true, false or a schema', path
+      using errcode = 'PR003';
+  end if;
+  for part in
+    select key, value from jsonb_each(coalesce(schema -> 'properties', '{}'))
+    union all select '[]', schema -> 'items' where schema ? 'items'
+    union all select '*', schema -> 'additionalProperties'
+    where jsonb_typeof(schema -> 'additionalProperties') = 'object'
+  loop
+    perform pra_store.check_schema(part.value, path || '.' || part.key);
+  end loop;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.check_schema(schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: choice_misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.choice_misfit(given jsonb, schema jsonb, path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  if schema ? 'enum' and not exists (
+    select from jsonb_array_elements(schema -> 'enum') as e where e = given
+  ) then
+    return pra_store.unexpected(given, path, format('one of %s',
+      (select string_agg(e #>> '{}', ', ') from jsonb_array_elements(schema -> 'enum') as e)));
+  end if;
+  if schema ? 'const' and schema -> 'const' <> given then
+    return pra_store.unexpected(given, path, (schema -> 'const')::text);
+  end if;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.choice_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: commit_object(integer, text, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.commit_object(store integer, sha256 text, size bigint, media_type text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  update pra_store.objects as o set state = 'stored', touched_at = clock_timestamp()
+  where o.store_id = store and o.sha256 = pra_store.digest(commit_object.sha256)
+    and o.state <> 'deleting';
+  if not found then
+    raise exception 'sha256: the upload of % was given up; begin it again', commit_object.sha256
+      using errcode = 'PR004';
+  end if;
+  insert into pra_store.artifacts (sha256, size, media_type, store_id)
+  values (pra_store.digest(commit_object.sha256), commit_object.size, commit_object.media_type,
+          commit_object.store)
+  on conflict (sha256) do update set touched_at = clock_timestamp();
+end
+$$;
+
+
+ALTER FUNCTION pra_store.commit_object(store integer, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+
+--
+-- Name: commit_upload(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  target pra_store.uploads;
+  got bigint;
+begin
+  select * into target from pra_store.uploads as u
+  where u.id = upload
+    and (u.job_id, u.epoch) is not distinct from (commit_upload.job, commit_upload.epoch)
+  for no key update;
+  if not found then
+    raise exception 'there is no upload % of this attempt', upload using errcode = 'PR002';
+  end if;
+  select coalesce(sum(length(c.bytes)), 0) into got
+  from pra_store.artifact_chunks as c where c.upload_id = upload;
+  if got <> target.size then
+    raise exception 'upload % has % bytes, not %', upload, got, target.size using errcode = 'PR005';
+  end if;
+  if target.size <= 67108864 and target.sha256 <> (
+    select pg_catalog.sha256(coalesce(string_agg(c.bytes, '' order by c.ordinal), ''))
+    from pra_store.artifact_chunks as c where c.upload_id = upload
+  ) then
+    raise exception 'upload %: the sha256 of its bytes is not %', upload,
+      encode(target.sha256, 'hex') using errcode = 'PR005';
+  end if;
+  insert into pra_store.artifacts (sha256, size, media_type, upload_id)
+  values (target.sha256, target.size, target.media_type, upload)
+  on conflict (sha256) do nothing;
+  if not found and not exists (select from pra_store.artifacts as a where a.upload_id = upload) then
+    -- Another upload of the same bytes was committed first.
+    delete from pra_store.artifact_chunks as c where c.upload_id = upload;
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch bigint) OWNER TO pra_owner;
+
+--
+-- Name: jobs; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.jobs (
+    id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    kind text NOT NULL,
+    queue text NOT NULL,
+    arguments jsonb NOT NULL,
+    requirements jsonb DEFAULT '[]'::jsonb NOT NULL,
+    priority integer DEFAULT 0 NOT NULL,
+    idempotency_key text,
+    state pra.job_state NOT NULL,
+    run_after timestamp with time zone NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    unmet integer DEFAULT 0 NOT NULL,
+    worker_id bigint,
+    time_limit interval,
+    faults integer DEFAULT 0 NOT NULL,
+    lost integer DEFAULT 0 NOT NULL,
+    timeouts integer DEFAULT 0 NOT NULL,
+    preemptions integer DEFAULT 0 NOT NULL,
+    fault_retries integer NOT NULL,
+    lost_retries integer NOT NULL,
+    timeout_retries integer NOT NULL,
+    preemption_retries integer,
+    cancel_requested_at timestamp with time zone,
+    preempt_requested_at timestamp with time zone,
+    message text,
+    result jsonb,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    lane_id integer NOT NULL,
+    place double precision DEFAULT 0 NOT NULL,
+    due boolean DEFAULT true NOT NULL,
+    limits text[] DEFAULT '{}'::text[] NOT NULL,
+    deadline timestamp with time zone,
+    array_first bigint,
+    array_end bigint,
+    pack integer,
+    first_path text[],
+    end_path text[],
+    has_element_arguments boolean DEFAULT false NOT NULL,
+    follows_id bigint,
+    gang boolean DEFAULT false NOT NULL,
+    array_id bigint,
+    element_first bigint,
+    element_end bigint,
+    crash_hosts text[] DEFAULT '{}'::text[] NOT NULL,
+    batched boolean DEFAULT false NOT NULL,
+    CONSTRAINT state_fits CHECK (((((state = 'running'::pra.job_state) = (worker_id IS NOT NULL)) OR ((array_first IS NOT NULL) AND (worker_id IS NULL))) AND ((state = ANY (ARRAY['succeeded'::pra.job_state, 'failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state])) = (finished_at IS NOT NULL))))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
+
+
+ALTER TABLE pra_store.jobs OWNER TO pra_owner;
+
+--
+-- Name: count_crash(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.count_crash(held pra_store.jobs) RETURNS text[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  host text := (
+    select pra_store.host(w.labels, w.name) from pra_store.workers as w where w.id = held.worker_id);
+begin
+  perform pra_store.blame(host);
+  return case when host <> all(held.crash_hosts) then held.crash_hosts || host
+    else held.crash_hosts end;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.count_crash(held pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: cron_field(text, integer, integer, text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cron_field(field text, lowest integer, highest integer, names text[]) RETURNS integer[]
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+declare
+  part text;
+  bits text[];
+  low integer;
+  high integer;
+  step integer;
+  named text := lower(field);
+  result integer[] := '{}';
+begin
+  for i in 1..coalesce(cardinality(names), 0) loop
+    named := regexp_replace(named, '\m' || names[i] || '\M', (i - 1 + lowest)::text, 'g');
+  end loop;
+  foreach part in array string_to_array(named, ',') loop
+    bits := regexp_match(part, '^(?:(\*)|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$');
+    if bits is null then
+      raise exception 'cron: "%" is not a field such as *, 5, 1-5, */15 or 0,30', field
+        using errcode = 'PR003';
+    end if;
+    step := coalesce(bits[4]::integer, 1);
+    low := case when bits[1] is not null then lowest else bits[2]::integer end;
+    high := case
+      when bits[1] is not null then highest
+      when bits[3] is not null then bits[3]::integer
+      when bits[4] is not null then highest
+      else low end;
+    if low < lowest or high > highest or low > high or step < 1 then
+      raise exception 'cron: "%" is outside % to %', part, lowest, highest using errcode = 'PR003';
+    end if;
+    result := result || array(select generate_series(low, high, step));
+  end loop;
+  return result;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.cron_field(field text, lowest integer, highest integer, names text[]) OWNER TO pra_owner;
+
+--
+-- Name: cron_next(text, text, timestamp with time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cron_next(cron text, time_zone text, after timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  line text := case cron
+    when '@hourly' then '0 * * * *' when '@daily' then '0 0 * * *'
+    when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *'
+    when '@yearly' then '0 0 1 1 *' else btrim(cron) end;
+  fields text[] := regexp_split_to_array(line, '\s+');
+  minutes integer[];
+  hours integer[];
+  days integer[];
+  months integer[];
+  weekdays integer[];
+  local_after timestamp := after at time zone time_zone;
+  day date := local_after::date;
+  at timestamp;
+  moment timestamptz;
+begin
+  if cardinality(fields) <> 5 then
+    raise exception 'cron: "%" does not have the five fields minute, hour, day, month, weekday', cron
+      using errcode = 'PR003';
+  end if;
+  minutes := pra_store.cron_field(fields[1], 0, 59, '{}');
+  hours := pra_store.cron_field(fields[2], 0, 23, '{}');
+  days := pra_store.cron_field(fields[3], 1, 31, '{}');
+  months := pra_store.cron_field(
+    fields[4], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+  weekdays := array(
+    select w % 7
+    from unnest(pra_store.cron_field(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}')) as w);
+  -- 29 February comes at least once in eight years.
+  for ahead in 0..2930 loop
+    if extract(month from day)::integer = any(months) and (
+      -- crontab(5): where both days are given, either suffices. 7 is Sunday, as is 0.
+      case
+        when fields[3] = '*' then extract(dow from day)::integer = any(weekdays)
+        when fields[5] = '*' then extract(day from day)::integer = any(days)
+        else extract(day from day)::integer = any(days)
+          or extract(dow from day)::integer = any(weekdays)
+      end
+    ) then
+      for at in
+        select day + make_interval(hours => h, mins => m)
+        from unnest(hours) as h, unnest(minutes) as m
+        order by 1
+      loop
+        moment := at at time zone time_zone;
+        continue when moment <= after or moment at time zone time_zone <> at;
+        return moment;
+      end loop;
+    end if;
+    day := day + 1;
+  end loop;
+  raise exception 'cron: "%" never fires', cron using errcode = 'PR003';
+end
+$$;
+
+
+ALTER FUNCTION pra_store.cron_next(cron text, time_zone text, after timestamp with time zone) OWNER TO pra_owner;
+
+--
+-- Name: cut(pra_store.jobs, bigint, bigint, bigint, pra.job_state, bigint, bigint, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cut(a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state, worker bigint DEFAULT NULL::bigint, epoch bigint DEFAULT 0, wait interval DEFAULT '00:00:00'::interval) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  insert into pra_store.jobs (
+    id, run_id, kind, queue, arguments, requirements, priority, state, run_after, due, epoch,
+    worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
+    created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+  overriding system value values (
+    made, a.run_id, a.kind, a.queue, '{}', a.requirements, a.priority, state,
+    clock_timestamp() + wait, wait <= interval '0', epoch, worker, a.time_limit, a.fault_retries,
+    a.lost_retries, a.timeout_retries, a.preemption_retries, a.created_by,
+    case when worker is not null then clock_timestamp() end, a.lane_id, a.place, a.limits,
+    a.deadline, a.id, first, last);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.cut(a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state, worker bigint, epoch bigint, wait interval) OWNER TO pra_owner;
+
+--
+-- Name: cut_failures(bigint, bigint[], bigint[], jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  accepted bigint[];
+  failure record;
+  made bigint;
+begin
+  accepted := array(
+    select j.id
+    from unnest(jobs, epochs) as m (job, epoch)
+    join pra_store.jobs as j on j.id = m.job
+    where j.epoch = m.epoch and j.state = 'running' and j.worker_id = worker
+      and j.cancel_requested_at is null
+    order by j.id
+    for no key update of j);
+  for failure in
+    select p.*, f ->> 'message' as said, (f ->> 'element')::bigint as element
+    from jsonb_array_elements(failures) as f
+    join pra_store.jobs as p on p.id = (f ->> 'job')::bigint
+    where p.id = any(accepted)
+  loop
+    if failure.element is null or failure.array_id is null
+      or failure.element not between failure.element_first and failure.element_end - 1 then
+      raise exception 'failures: job % has no element %', failure.id, failure.element
+        using errcode = 'PR003';
+    end if;
+    made := nextval('pra_store.jobs_id_seq');
+    perform pra_store.cut(
+      a, made, failure.element, failure.element + 1, 'ready', null, failure.epoch, pra_store.backoff(1))
+    from pra_store.jobs as a where a.id = failure.array_id;
+    update pra_store.jobs
+    set faults = failure.faults + 1, message = left(failure.said, 4000),
+        state = case when failure.faults + 1 > fault_retries then 'failed' else state end,
+        finished_at = case when failure.faults + 1 > fault_retries then clock_timestamp() end
+    where id = made;
+    perform pra_store.record_event(
+      'element.fault', failure.run_id, made, failure.epoch, worker,
+      jsonb_build_object('element', failure.element, 'message', left(failure.said, 4000)));
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) OWNER TO pra_owner;
+
+--
+-- Name: default_cause(pra.attempt_outcome, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.default_cause(outcome pra.attempt_outcome, exit_code integer, exit_signal integer) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  return case
+    when exit_signal is not null then 'signal'
+    when outcome = 'timeout' then 'time-limit'
+    when outcome = 'lost' then 'lease-lost'
+    when exit_code is not null then 'exit-code'
+    when outcome in ('released', 'preempted', 'cancelled') then 'asked'
+  end;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.default_cause(outcome pra.attempt_outcome, exit_code integer, exit_signal integer) OWNER TO pra_owner;
+
+--
+-- Name: digest(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.digest(sha256 text) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+begin
+  if sha256 is null or sha256 !~ '^[0-9a-f]{64}$' then
+    raise exception 'sha256: "%" is not 64 lower-case hexadecimal digits', sha256
+      using errcode = 'PR003';
+  end if;
+  return decode(sha256, 'hex');
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.digest(sha256 text) OWNER TO pra_owner;
+
+--
+-- Name: earlier_job(text, text, bigint, jsonb, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  earlier pra_store.jobs;
+begin
+  select * into earlier from pra_store.jobs as j where j.idempotency_key = key;
+  if (earlier.kind, earlier.run_id, earlier.arguments, earlier.array_first, earlier.array_end)
+    is distinct from (kind, run, arguments, array_first, array_last + 1) then
+    raise exception
+      'idempotency_key: "%" is that of job %, which has another kind, run or arguments',
+      key, earlier.id using errcode = 'PR004';
+  end if;
+  return earlier.id;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint) OWNER TO pra_owner;
+
+--
+-- Name: element_arguments(pra_store.jobs, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.element_arguments(array_job pra_store.jobs, first bigint, last bigint) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  whole jsonb := array_job.arguments;
+  own jsonb;
+begin
+  if array_job.has_element_arguments then
+    own := pra_store.arguments_of(array_job.id, first, last);
+    return case when last - first = 1 then own -> 0 else jsonb_build_object('elements', own) end;
+  end if;
+  if array_job.first_path is not null then
+    whole := jsonb_set(whole, array_job.first_path, to_jsonb(first));
+  end if;
+  if array_job.end_path is not null then
+    whole := jsonb_set(whole, array_job.end_path, to_jsonb(last));
+  end if;
+  return whole;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.element_arguments(array_job pra_store.jobs, first bigint, last bigint) OWNER TO pra_owner;
+
+--
+-- Name: end_attempt(pra_store.jobs, pra.attempt_outcome, text, integer, integer, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text DEFAULT NULL::text) RETURNS pra.job_state
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  how pra.attempt_outcome := outcome;
+  why text := message;
+  next_state pra.job_state;
+  wait interval := '0';
+  known text := coalesce(cause, pra_store.default_cause(outcome, exit_code, exit_signal));
+begin
+  if held.cancel_requested_at is not null then
+    how := 'cancelled';
+  elsif held.deadline <= clock_timestamp() then
+    how := 'timeout';
+    known := 'deadline';
+    why := format('its deadline %s is over', held.deadline);
+  elsif how = 'released' and held.preempt_requested_at is not null then
+    how := 'preempted';
+  end if;
+  case how
+    when 'fault' then
+      held.faults := held.faults + 1;
+      wait := pra_store.backoff(held.faults);
+    when 'timeout' then
+      held.timeouts := held.timeouts + 1;
+      wait := pra_store.backoff(held.timeouts);
+    when 'lost' then held.lost := held.lost + 1;
+    when 'preempted' then held.preemptions := held.preemptions + 1;
+    when 'permanent', 'cancelled', 'released' then null;
+    else
+      raise exception 'class: an attempt does not end as % here', how using errcode = 'PR003';
+  end case;
+  next_state := pra_store.state_after(held, how, known);
+
+  update pra_store.attempts
+  set ended_at = clock_timestamp(), outcome = how, message = why,
+      exit_code = end_attempt.exit_code, exit_signal = end_attempt.exit_signal, cause = known
+  where job_id = held.id and epoch = held.epoch;
+  if how = 'fault' and known in ('signal', 'out-of-memory') then
+    held.crash_hosts := pra_store.count_crash(held);
+    if cardinality(held.crash_hosts) >= 2 then
+      next_state := 'quarantined';
+      why := format('it crashes wherever it runs: on %s; %s',
+        array_to_string(held.crash_hosts, ', '), message);
+    end if;
+  end if;
+
+  update pra_store.jobs
+  set state = next_state, worker_id = null, run_after = clock_timestamp() + wait,
+      due = wait <= interval '0',
+      faults = held.faults, timeouts = held.timeouts, lost = held.lost,
+      preemptions = held.preemptions, preempt_requested_at = null,
+      crash_hosts = held.crash_hosts, message = coalesce(why, message),
+      finished_at = case when next_state not in ('ready', 'blocked') then clock_timestamp() end
+  where id = held.id;
+  update pra_store.preemptions as p set released_at = clock_timestamp(), outcome = how
+  where p.job_id = held.id and p.epoch = held.epoch and p.released_at is null;
+  delete from pra_store.gang_members as g
+  where g.worker_id = held.worker_id and g.job_id = held.id;
+  perform pra_store.record_event(
+    'attempt.' || how, held.run_id, held.id, held.epoch, held.worker_id,
+    jsonb_strip_nulls(jsonb_build_object(
+      'message', why, 'exit_code', end_attempt.exit_code,
+      'exit_signal', end_attempt.exit_signal, 'cause', known, 'next', next_state)));
+  if next_state = 'ready' and wait <= interval '0' or held.limits <> '{}' then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return next_state;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) OWNER TO pra_owner;
+
+--
+-- Name: enqueue(text, bigint, jsonb, text, integer, interval, bigint[], text[], text, interval, integer, integer, integer, integer, text[], timestamp with time zone, bigint, bigint, integer, integer, text[], text[], boolean, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  made bigint;
+  parents bigint[] := '{}';
+  asked jsonb := '[]';
+  named text[] := '{}';
+  unmet_parents integer := 0;
+begin
+  if after <> '{}' then
+    parents := array(select distinct p from unnest(after) as p);
+  end if;
+  perform
+    pra_store.check_budgets(
+      priority, idempotency_key, time_limit, fault_retries, lost_retries, timeout_retries,
+      preemption_retries),
+    pra_store.check_array(
+      array_first, array_last, array_limit, pack, coalesce(first_path, end_path) is not null,
+      elementwise, gang, cardinality(parents));
+  if requirements <> '{}' then
+    asked := (
+      select jsonb_agg(pra_store.parse_requirement(r) order by i)
+      from unnest(enqueue.requirements) with ordinality as u (r, i));
+  end if;
+  if limits <> '{}' then
+    named := pra_store.known_limits(limits);
+  end if;
+  if parents <> '{}' then
+    unmet_parents := pra_store.hold_parents(parents, elementwise, array_first, array_last);
+  end if;
+  if array_limit is not null then
+    named := named || concat(
+      'array-', nextval(pg_get_serial_sequence('pra_store.lanes', 'id')), '-', run)::text;
+    perform pra.set_limit(named[cardinality(named)], array_limit);
+  end if;
+
+  insert into pra_store.jobs (
+    run_id, kind, queue, arguments, requirements, priority, idempotency_key, state, run_after, due,
+    unmet, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries, lane_id,
+    place, limits, deadline, array_first, array_end, pack, first_path, end_path, gang, follows_id)
+  values (
+    run, enqueue.kind, enqueue.queue, enqueue.arguments, asked,
+    enqueue.priority, enqueue.idempotency_key,
+    case when unmet_parents > 0 then 'blocked' else 'ready' end::pra.job_state,
+    clock_timestamp() + enqueue.delay, enqueue.delay <= interval '0', unmet_parents,
+    enqueue.time_limit, enqueue.fault_retries, enqueue.lost_retries, enqueue.timeout_retries,
+    enqueue.preemption_retries,
+    pra_store.lane(run, enqueue.queue, enqueue.kind, asked, named),
+    extract(epoch from clock_timestamp()) - 600.0 * enqueue.priority, named, enqueue.deadline,
+    enqueue.array_first, enqueue.array_last + 1,
+    case when enqueue.array_first is not null then coalesce(enqueue.pack, 1) end,
+    enqueue.first_path, enqueue.end_path, enqueue.gang,
+    case when elementwise then parents[1] end)
+  on conflict (idempotency_key) do nothing
+  returning id into made;
+  if made is null then
+    return pra_store.earlier_job(idempotency_key, kind, run, arguments, array_first, array_last);
+  end if;
+
+  if parents <> '{}' then
+    insert into pra_store.job_dependencies (job_id, parent_id)
+    select made, p from unnest(parents) as p;
+  end if;
+  if elementwise then
+    perform pra_store.follow(made, f.element_first, f.element_end)
+    from pra_store.jobs as f where f.array_id = parents[1] and f.state = 'succeeded';
+    if unmet_parents = 0 then
+      update pra_store.jobs set state = 'running', started_at = clock_timestamp() where id = made;
+    end if;
+  end if;
+  if unmet_parents = 0 and delay <= interval '0' then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return made;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) OWNER TO pra_owner;
+
+--
+-- Name: ensure_event_partition(timestamp with time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.ensure_event_partition(at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+declare
+  month timestamp := date_trunc('month', at at time zone 'UTC');
+  first timestamptz := month at time zone 'UTC';
+  until timestamptz := (month + interval '1 month') at time zone 'UTC';
+  name text := 'events_' || to_char(month, 'YYYYMM');
+begin
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtext('pra_store.events partitions'));
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  execute format('create table pra_store.%I (like pra_store.events including defaults)', name);
+  execute format(
+    'with moved as (delete from pra_store.events_other as e where e.at >= $1 and e.at < $2 returning *)
+     insert into pra_store.%I select * from moved', name) using first, until;
+  execute format(
+    'alter table pra_store.events attach partition pra_store.%I for values from (%L) to (%L)',
+    name, first, until);
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.ensure_event_partition(at timestamp with time zone) OWNER TO pra_owner;
+
+--
+-- Name: ensure_metric_partition(timestamp with time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.ensure_metric_partition(at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  month timestamp := date_trunc('month', at at time zone 'UTC');
+  name text := 'metrics_' || to_char(month, 'YYYYMM');
+begin
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtext('pra_store.metrics partitions'));
+  if to_regclass('pra_store.' || name) is not null then
+    return;
+  end if;
+  execute format('create table pra_store.%I (like pra_store.metrics including defaults)', name);
+  execute format(
+    'alter table pra_store.metrics attach partition pra_store.%I for values from (%L) to (%L)',
+    name, month || '+00', (month + interval '1 month') || '+00');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.ensure_metric_partition(at timestamp with time zone) OWNER TO pra_owner;
+
+--
+-- Name: fair_order(pra_store.line_view, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.fair_order(line pra_store.line_view, free integer) RETURNS SETOF pra_store.line_entry
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  -- As many attempts of an array as all lanes together can use four times over: more would only be sorted.
+  most integer := least(free, greatest(1, 4 * free / cardinality(line.lanes)));
+begin
+  return query
+    with used as materialized (
+      select u.run_id, r.created_by as owner, u.running
+      from unnest(line.runs, line.running) as u (run_id, running)
+      join pra_store.runs as r on r.id = u.run_id
+    ),
+    heads as (
+      select j.*, r.created_by as owner, r.weight,
+        floor((extract(epoch from clock_timestamp()) - j.place) / 600) as urgency
+      from unnest(line.lanes, line.places) as l (lane, place)
+      cross join lateral (
+        select j.id, j.place, j.run_id, j.array_first is not null as is_array, j.gang, j.time_limit,
+          row_number() over (order by j.place, j.id) as nth
+        from pra_store.jobs as j
+        where j.lane_id = l.lane and j.state = 'ready' and j.due and j.place >= l.place
+        order by j.place, j.id
+        limit free + 16
+      ) as j
+      join pra_store.runs as r on r.id = j.run_id
+    ),
+    seated as (
+      select h.*, seat,
+        -- The part of its weight that its run would hold if it started, those before it in the run as well.
+        (coalesce(used.running, 0) + row_number() over (
+          partition by h.run_id order by h.place, h.id, seat)) / h.weight as run_part
+      from heads as h
+      cross join lateral generate_series(
+        1, case when h.is_array and not h.gang and h.nth = 1 then most else 1 end) as seat
+      left join used on used.run_id = h.run_id
+    ),
+    parts as (
+      select s.*,
+        (coalesce(o.running, 0) + row_number() over (
+          partition by s.owner order by s.urgency desc, s.run_part, s.place, s.id, s.seat))
+          / coalesce(u.weight, 1) as user_part
+      from seated as s
+      left join (
+        select used.owner, sum(used.running)::bigint as running from used group by used.owner
+      ) as o on o.owner = s.owner
+      left join pra_store.users as u on u.name = s.owner
+    ),
+    ranked as (
+      select p.*, row_number() over (
+        order by p.urgency desc, p.user_part, p.place, p.id, p.seat) as rank
+      from parts as p
+    )
+    select r.id, r.is_array, r.gang, r.time_limit,
+      (count(*) filter (where r.rank <= free))::integer
+    from ranked as r
+    group by r.id, r.is_array, r.gang, r.time_limit
+    order by min(r.rank)
+    limit free + 16;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.fair_order(line pra_store.line_view, free integer) OWNER TO pra_owner;
+
+--
+-- Name: fetch_members(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.fetch_members(worker bigint) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  fetched bigint[];
+begin
+  with mine as (
+    delete from pra_store.gang_members as g where g.worker_id = worker returning g.job_id, g.epoch
+  )
+  select array_agg(j.id) into fetched
+  from mine as m join pra_store.jobs as j on j.id = m.job_id
+  where j.epoch = m.epoch and j.state = 'running' and j.worker_id = worker;
+  return fetched;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.fetch_members(worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: follow(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.follow(follower bigint, first bigint, last bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  a pra_store.jobs;
+begin
+  select * into a from pra_store.jobs where id = follower;
+  perform pra_store.cut(
+    a, nextval(pg_get_serial_sequence('pra_store.jobs', 'id')), first, last, 'ready');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.follow(follower bigint, first bigint, last bigint) OWNER TO pra_owner;
+
+--
+-- Name: follow_cut(bigint, bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, element_first bigint, element_end bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  follower bigint;
+begin
+  for follower in
+    select f.id from pra_store.jobs as f
+    where f.follows_id = array_job and f.state not in ('succeeded', 'cancelled') order by f.id
+  loop
+    if exists (
+      select from pra_store.jobs as p
+      where p.array_id = array_job and p.id <> cut and p.element_first >= follow_cut.element_first
+        and p.element_end <= follow_cut.element_end and p.state <> 'succeeded'
+    ) then
+      perform pra_store.follow(follower, e, e + 1)
+      from generate_series(follow_cut.element_first, follow_cut.element_end - 1) as e
+      where not exists (
+        select from pra_store.jobs as p
+        where p.array_id = array_job and p.id <> cut and p.element_first = e);
+    else
+      perform pra_store.follow(follower, follow_cut.element_first, follow_cut.element_end);
+    end if;
+  end loop;
+  return follower is not null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, element_first bigint, element_end bigint) OWNER TO pra_owner;
+
+--
+-- Name: workers; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.workers (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    version text,
+    labels jsonb NOT NULL,
+    queues text[] NOT NULL,
+    kinds text[] NOT NULL,
+    slots integer NOT NULL,
+    lease interval NOT NULL,
+    lease_expires_at timestamp with time zone NOT NULL,
+    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    draining boolean DEFAULT false NOT NULL,
+    stopped_at timestamp with time zone,
+    stop_reason text,
+    drain_requested_at timestamp with time zone,
+    login text DEFAULT SESSION_USER,
+    CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
+    CONSTRAINT workers_kinds_check CHECK ((cardinality(kinds) > 0)),
+    CONSTRAINT workers_labels_check CHECK ((jsonb_typeof(labels) = 'object'::text)),
+    CONSTRAINT workers_lease_check CHECK ((lease >= '00:00:01'::interval)),
+    CONSTRAINT workers_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT workers_queues_check CHECK ((cardinality(queues) > 0)),
+    CONSTRAINT workers_slots_check CHECK ((slots > 0)),
+    CONSTRAINT workers_stop_reason_check CHECK ((stop_reason = ANY (ARRAY['deregistered'::text, 'lease lost'::text])))
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE pra_store.workers OWNER TO pra_owner;
+
+--
+-- Name: free_places(pra_store.workers, integer, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.free_places(me pra_store.workers, wanted integer, oldest bigint) RETURNS integer
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  if me.draining or me.drain_requested_at is not null then
+    return 0;
+  end if;
+  return greatest(0, least(wanted, me.slots - (
+    select count(*) from pra_store.jobs as j
+    where j.worker_id = me.id and j.state = 'running' and j.id >= coalesce(oldest, 0))));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.free_places(me pra_store.workers, wanted integer, oldest bigint) OWNER TO pra_owner;
+
+--
+-- Name: full_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.full_limits(limits text[]) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return query
+    select format('limit "%s" is full: %s of %s held by job%s %s', l.name,
+      count(*), l.slots, case when count(*) = 1 then '' else 's' end,
+      array_to_string((array_agg(s.job_id order by s.taken_at))[1:10], ', ')
+        || case when count(*) > 10 then ' ...' else '' end)
+    from pra_store.limits as l
+    join pra_store.limit_slots as s on s.limit_name = l.name and s.job_id is not null
+    where l.name = any(full_limits.limits)
+      and not exists (
+        select from pra_store.limit_slots as f where f.limit_name = l.name and f.job_id is null)
+    group by l.name, l.slots
+    order by l.name;
+  return query
+    select format('limit "%s" is 0: nothing may run', l.name)
+    from pra_store.limits as l
+    where l.name = any(full_limits.limits) and l.slots = 0
+      and not exists (select from pra_store.limit_slots as s where s.limit_name = l.name)
+    order by l.name;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.full_limits(limits text[]) OWNER TO pra_owner;
+
+--
+-- Name: gang_ahead(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.gang_ahead(it pra_store.jobs) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  gang bigint;
+begin
+  for gang in
+    select g.id from pra_store.jobs as g
+    where g.gang and g.state = 'ready' and g.due and (g.place, g.id) < (it.place, it.id)
+      and g.queue = it.queue
+    order by g.place, g.id
+  loop
+    if (select b.blocks from pra_store.gang_barrier(gang) as b) then
+      return gang;
+    end if;
+  end loop;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.gang_ahead(it pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: gang_barrier(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.gang_barrier(gang_job bigint) RETURNS TABLE(blocks boolean, starts timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+  with asked as (
+    select j.lane_id, pra_store.gang_size(j) as needed from pra_store.jobs as j where j.id = gang_job
+  ),
+  seats as materialized (
+    select s.* from asked cross join lateral pra_store.seats(asked.lane_id) as s
+  ),
+  ends as (
+    select coalesce(t.started_at + j.time_limit, 'infinity') as at,
+      row_number() over (order by t.started_at + j.time_limit) as n
+    from pra_store.jobs as j
+    join pra_store.attempts as t on t.job_id = j.id and t.epoch = j.epoch
+    where j.state = 'running' and j.worker_id in (select s.worker_id from seats as s)
+  ),
+  total as (select coalesce(sum(slots), 0) as slots, coalesce(sum(free), 0) as free from seats)
+  select total.slots >= asked.needed,
+    case
+      when total.free >= asked.needed then clock_timestamp()
+      else nullif((select e.at from ends as e where e.n = asked.needed - total.free), 'infinity')
+    end
+  from asked, total;
+$$;
+
+
+ALTER FUNCTION pra_store.gang_barrier(gang_job bigint) OWNER TO pra_owner;
+
+--
+-- Name: gang_places(integer, integer, pra_store.workers, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.gang_places(lane integer, needed integer, me pra_store.workers, free_here integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  other bigint;
+  free integer;
+  places bigint[] := array_fill(me.id, array[greatest(free_here, 0)]);
+begin
+  if (select coalesce(sum(s.free), 0) from pra_store.seats(lane) as s) < needed then
+    return null;
+  end if;
+  for other in
+    select w.id from pra_store.workers as w
+    where w.id in (select s.worker_id from pra_store.seats(lane) as s where s.free > 0)
+      and w.id <> me.id
+    order by w.id for no key update skip locked
+  loop
+    exit when cardinality(places) >= needed;
+    -- Anew, now that it is held.
+    select s.free into free from pra_store.seats(lane) as s where s.worker_id = other;
+    if free > 0 then
+      places := places || array_fill(other, array[free]);
+    end if;
+  end loop;
+  return case when cardinality(places) >= needed then places[1 : needed] end;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.gang_places(lane integer, needed integer, me pra_store.workers, free_here integer) OWNER TO pra_owner;
+
+--
+-- Name: gang_size(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.gang_size(a pra_store.jobs) RETURNS integer
+    LANGUAGE sql STABLE
+    AS $$
+  select case when count(*) = 0 then (a.array_end - a.array_first)::integer
+    else count(*) filter (where m.state = 'blocked')::integer end
+  from pra_store.jobs as m where m.array_id = a.id;
+$$;
+
+
+ALTER FUNCTION pra_store.gang_size(a pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: give_lane(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.give_lane() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  new.lane_id := pra_store.lane(new.run_id, new.queue, new.kind, new.requirements, new.limits);
+  new.place := extract(epoch from clock_timestamp()) - 600.0 * new.priority;
+  new.due := new.run_after <= clock_timestamp();
+  return new;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.give_lane() OWNER TO pra_owner;
+
+--
+-- Name: give_slots(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.give_slots(jobs bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+declare
+  lowered record;
+  removed integer;
+begin
+  -- The slots of a limit that was lowered below what runs go away.
+  for lowered in
+    select l.name, l.excess from pra_store.limits as l
+    where l.excess > 0 and exists (
+      select from pra_store.limit_slots as s where s.limit_name = l.name and s.job_id = any(jobs))
+    order by l.name for no key update
+  loop
+    delete from pra_store.limit_slots as s
+    where s.limit_name = lowered.name and s.job_id in (
+      select h.job_id from pra_store.limit_slots as h
+      where h.limit_name = lowered.name and h.job_id = any(jobs)
+      order by h.ordinal limit lowered.excess);
+    get diagnostics removed = row_count;
+    update pra_store.limits set excess = excess - removed where name = lowered.name;
+  end loop;
+  update pra_store.limit_slots set job_id = null, epoch = null, taken_at = null
+  where job_id = any(jobs);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.give_slots(jobs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: hold(bigint, bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean) RETURNS pra_store.jobs
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs;
+begin
+  if exclusive then
+    select * into held from pra_store.jobs where id = job for no key update;
+  else
+    select * into held from pra_store.jobs where id = job for share;
+  end if;
+  if held.id is null or held.state <> 'running' or held.epoch <> hold.epoch or not exists (
+    select from pra_store.workers as w
+    where w.id = held.worker_id and w.stopped_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+  ) then
+    raise exception 'lease lost: attempt % of job % may write no more', hold.epoch, job
+      using errcode = 'PR001';
+  end if;
+  return held;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean) OWNER TO pra_owner;
+
+--
+-- Name: hold_parents(bigint[], boolean, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.hold_parents(parents bigint[], elementwise boolean, array_first bigint, array_last bigint) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+  existing bigint[];
+  unmet integer;
+begin
+  perform from pra_store.jobs as j where j.id = any(parents) order by j.id for share;
+  select coalesce(array_agg(j.id), '{}'), count(*) filter (where j.state <> 'succeeded')
+  into existing, unmet
+  from pra_store.jobs as j where j.id = any(parents);
+  if cardinality(existing) <> cardinality(parents) then
+    raise exception 'after: there is no job %',
+      (select min(p) from unnest(parents) as p where p <> all(existing)) using errcode = 'PR002';
+  end if;
+  if elementwise and not exists (
+    select from pra_store.jobs as p
+    where p.id = parents[1] and p.array_first = hold_parents.array_first
+      and p.array_end = array_last + 1 and not p.gang
+  ) then
+    raise exception 'after: job % is no array of the elements %-%', parents[1], array_first,
+      array_last using errcode = 'PR004';
+  end if;
+  return unmet;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.hold_parents(parents bigint[], elementwise boolean, array_first bigint, array_last bigint) OWNER TO pra_owner;
+
+--
+-- Name: host(jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.host(labels jsonb, name text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$ begin return coalesce(labels ->> 'host', name); end $$;
+
+
+ALTER FUNCTION pra_store.host(labels jsonb, name text) OWNER TO pra_owner;
+
+--
+-- Name: insert_points(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  arrived timestamptz := clock_timestamp();
+  taken bigint;
+begin
+  insert into pra_store.metric_names (name)
+  select distinct s.name from pra_store.metric_staging as s
+  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch
+    and not exists (select from pra_store.metric_names as n where n.name = s.name)
+  order by s.name
+  on conflict do nothing;
+
+  perform pra_store.ensure_metric_partition(arrived);
+  insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
+  select arrived, job, insert_points.epoch, n.id, p.step, p.value
+  from pra_store.metric_staging as s
+  join pra_store.metric_names as n on n.name = s.name
+  cross join unnest(s.steps, s."values") as p (step, value)
+  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch;
+  get diagnostics taken = row_count;
+  return taken;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) OWNER TO pra_owner;
+
+--
+-- Name: jobs_ahead(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.jobs_ahead(it pra_store.jobs) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+  select count(*) from pra_store.jobs as j
+  where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id);
+$$;
+
+
+ALTER FUNCTION pra_store.jobs_ahead(it pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: known_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.known_limits(limits text[]) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  named text[] := array(select distinct l from unnest(limits) as l order by l);
+  unknown text := (
+    select min(n) from unnest(named) as n
+    where not exists (select from pra_store.limits as l where l.name = n));
+begin
+  if unknown is not null then
+    raise exception 'limits: there is no limit "%"', unknown
+      using errcode = 'PR002', hint = 'pra.set_limit makes one.';
+  end if;
+  return named;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.known_limits(limits text[]) OWNER TO pra_owner;
+
+--
+-- Name: lacking(pra_store.jobs, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.lacking(it pra_store.jobs, serving integer) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  unmet text;
+begin
+  select string_agg(format('%s%s%s', r ->> 'label', r ->> 'op', r ->> 'value'), ', ') into unmet
+  from jsonb_array_elements(it.requirements) as r
+  where not exists (
+    select from pra_store.workers as w
+    where w.stopped_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and it.queue = any(w.queues) and it.kind = any(w.kinds)
+      and pra_store.satisfies(w.labels, jsonb_build_array(r)));
+  if unmet is not null then
+    return format('none of %s live workers has %s', serving, unmet);
+  end if;
+  return format('none of %s live workers fits all of %s', serving,
+    (select string_agg(format('%s%s%s', r ->> 'label', r ->> 'op', r ->> 'value'), ', ')
+     from jsonb_array_elements(it.requirements) as r));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.lacking(it pra_store.jobs, serving integer) OWNER TO pra_owner;
+
+--
+-- Name: lane(bigint, text, text, jsonb, text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.lane(run bigint, queue text, kind text, requirements jsonb, limits text[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+declare
+  word text := case when requirements = '[]' and limits = '{}' then ''
+    else md5(requirements::text || limits::text) end;
+  known integer;
+begin
+  select id into known from pra_store.lanes
+  where run_id = run and queue = lane.queue and kind = lane.kind and key = word;
+  if found then
+    return known;
+  end if;
+  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
+    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind
+      using errcode = 'PR003';
+  end if;
+  if not exists (select from pra_store.queues where name = lane.queue) then
+    if lane.queue is null or lane.queue !~ '^[a-z0-9][a-z0-9_.-]{0,62}$' then
+      raise exception 'queue: "%" is not a name of lower-case letters, digits, _, . and -',
+        lane.queue using errcode = 'PR003';
+    end if;
+    insert into pra_store.queues (name) values (lane.queue) on conflict do nothing;
+  end if;
+  if not exists (select from pra_store.runs where id = run) then
+    raise exception 'run: there is no run %', run using errcode = 'PR002';
+  end if;
+  insert into pra_store.lanes (run_id, queue, kind, requirements, limits, key)
+  values (run, lane.queue, lane.kind, lane.requirements, lane.limits, word)
+  on conflict (run_id, queue, kind, key) do nothing
+  returning id into known;
+  if known is null then
+    select id into known from pra_store.lanes
+    where run_id = run and queue = lane.queue and kind = lane.kind and key = word;
+  end if;
+  return known;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.lane(run bigint, queue text, kind text, requirements jsonb, limits text[]) OWNER TO pra_owner;
+
+--
+-- Name: lease_end(timestamp with time zone, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease interval) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$ begin return greatest(expires_at, pg_postmaster_start_time() + lease); end $$;
+
+
+ALTER FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease interval) OWNER TO pra_owner;
+
+--
+-- Name: live_worker(bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.live_worker(worker bigint, locks boolean) RETURNS pra_store.workers
+    LANGUAGE plpgsql
+    AS $$
+declare
+  live pra_store.workers;
+begin
+  if locks then
+    select * into live from pra_store.workers as w where w.id = worker for no key update;
+  else
+    select * into live from pra_store.workers as w where w.id = worker;
+  end if;
+  if live.id is null or live.stopped_at is not null
+    or pra_store.lease_end(live.lease_expires_at, live.lease) <= clock_timestamp() then
+    raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
+  end if;
+  return live;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.live_worker(worker bigint, locks boolean) OWNER TO pra_owner;
+
+--
+-- Name: look_at_line(pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.look_at_line(me pra_store.workers) RETURNS pra_store.line_view
+    LANGUAGE plpgsql
+    AS $$
+declare
+  line pra_store.line_view := nullif(current_setting('pra.line', true), '')::pra_store.line_view;
+  started timestamptz := clock_timestamp();
+  was_slow boolean := coalesce(current_setting('pra.last_look', true), '') = 'slow';
+  is_slow boolean;
+begin
+  if line.worker_id = me.id and line.expires_at > started then
+    select array_agg(known.lane), array_agg(known.place) into line.lanes, line.places
+    from unnest(line.lanes, line.places) as known (lane, place)
+    where known.lane = any(pra_store.open_lanes(me, line.lanes));
+    return line;
+  end if;
+  line := null;
+  line.lanes := pra_store.open_lanes(me);
+  if line.lanes is null then
+    return line;
+  end if;
+  line.places := array_fill('-infinity'::double precision, array[cardinality(line.lanes)]);
+  if cardinality(line.lanes) > 1 then
+    select array_agg(u.run_id), array_agg(u.running) into line.runs, line.running
+    from (
+      select j.run_id, count(*) as running from pra_store.jobs as j
+      where j.state = 'running' and j.worker_id is not null
+      group by j.run_id
+    ) as u;
+  end if;
+  -- One slow look may be the machine's; two are the line's.
+  is_slow := clock_timestamp() - started > interval '20 milliseconds';
+  if is_slow <> was_slow then
+    perform set_config('pra.last_look', case when is_slow then 'slow' else '' end, false);
+  end if;
+  if is_slow and was_slow then
+    line.places := array(
+      select coalesce(
+        (select j.place from pra_store.jobs as j
+         where j.lane_id = l.lane and j.state = 'ready' and j.due order by j.place, j.id limit 1),
+        '-infinity')
+      from unnest(line.lanes) with ordinality as l (lane, n) order by l.n);
+    line.worker_id := me.id;
+    line.expires_at := clock_timestamp() + least(
+      20 * (clock_timestamp() - started), interval '60 seconds');
+    perform set_config('pra.line', line::text, false);
+  end if;
+  return line;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.look_at_line(me pra_store.workers) OWNER TO pra_owner;
+
+--
+-- Name: make_due(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.make_due() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  update pra_store.jobs set due = true
+  where id = any(array(
+    select id from pra_store.jobs
+    where state = 'ready' and not due and run_after <= clock_timestamp()
+    order by run_after limit 1000
+    for no key update skip locked));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.make_due() OWNER TO pra_owner;
+
+--
+-- Name: misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.misfit(given jsonb, schema jsonb, path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+  types jsonb := schema -> 'type';
+  is_a text := jsonb_typeof(given);
+  found text;
+begin
+  if is_a = 'number' and (given #>> '{}')::numeric % 1 = 0 then
+    is_a := 'integer';
+  end if;
+  if types is not null and not (
+    to_jsonb(is_a) <@ types or is_a = 'integer' and to_jsonb('number'::text) <@ types
+  ) then
+    return pra_store.unexpected(given, path,
+      case jsonb_typeof(types) when 'array'
+        then (select string_agg(t, ' or ') from jsonb_array_elements_text(types) as t)
+        else types #>> '{}' end);
+  end if;
+  if schema ?| '{enum,const}' then
+    found := pra_store.choice_misfit(given, schema, path);
+    if found is not null then return found; end if;
+  end if;
+  return case
+    when is_a in ('integer', 'number') then pra_store.number_misfit(given, schema, path)
+    when is_a = 'string' then pra_store.string_misfit(given, schema, path)
+    when is_a = 'array' then pra_store.array_misfit(given, schema, path)
+    when is_a = 'object' then pra_store.object_misfit(given, schema, path)
+  end;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: named_artifacts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.named_artifacts() RETURNS TABLE(sha256 bytea)
+    LANGUAGE sql STABLE
+    AS $_$
+  select decode(v #>> '{}', 'hex')
+  from (
+    select j.arguments from pra_store.jobs as j
+    union all
+    select e.arguments from pra_store.element_arguments as e
+    union all
+    select s.arguments from pra_store.schedules as s
+  ) as a
+  cross join jsonb_path_query(
+    a.arguments, '$.** ? (@.type() == "string" && @ like_regex "^[0-9a-f]{64}$")') as v
+$_$;
+
+
+ALTER FUNCTION pra_store.named_artifacts() OWNER TO pra_owner;
+
+--
+-- Name: next_element(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.next_element(a pra_store.jobs) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+begin
+  return (
+    select coalesce(
+      (select element_end from pra_store.jobs where array_id = a.id order by element_end desc limit 1),
+      a.array_first));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.next_element(a pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: next_in_line(pra_store.line_view, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer) RETURNS pra_store.line_entry[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  if cardinality(line.lanes) > 1 then
+    return array(select f from pra_store.fair_order(line, free) as f);
+  end if;
+  -- One lane is served in its own order: an array takes all places that those before it leave.
+  return array(
+    select row(
+      j.id, j.array_first is not null, j.gang, j.time_limit,
+      case when j.array_first is null then 1 else free end)::pra_store.line_entry
+    from pra_store.jobs as j
+    where j.lane_id = line.lanes[1] and j.state = 'ready' and j.due and j.place >= line.places[1]
+    order by j.place, j.id
+    limit free + 16);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer) OWNER TO pra_owner;
+
+--
+-- Name: note_checkpoint(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.note_checkpoint() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update pra_store.preemptions as p
+  set checkpoint_step = new.step, checkpoint_at = clock_timestamp()
+  where p.job_id = new.job_id and p.epoch = new.epoch and p.released_at is null;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.note_checkpoint() OWNER TO pra_owner;
+
+--
+-- Name: note_crash(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.note_crash() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  insert into pra_store.crashes (worker_id, job_id, epoch)
+  values (new.worker_id, new.job_id, new.epoch);
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.note_crash() OWNER TO pra_owner;
+
+--
+-- Name: number_misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.number_misfit(given jsonb, schema jsonb, path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+  amount numeric := (given #>> '{}')::numeric;
+begin
+  if amount < (schema ->> 'minimum')::numeric then
+    return pra_store.unexpected(given, path, 'at least ' || (schema ->> 'minimum'));
+  elsif amount > (schema ->> 'maximum')::numeric then
+    return pra_store.unexpected(given, path, 'at most ' || (schema ->> 'maximum'));
+  elsif amount <= (schema ->> 'exclusiveMinimum')::numeric then
+    return pra_store.unexpected(given, path, 'above ' || (schema ->> 'exclusiveMinimum'));
+  elsif amount >= (schema ->> 'exclusiveMaximum')::numeric then
+    return pra_store.unexpected(given, path, 'below ' || (schema ->> 'exclusiveMaximum'));
+  end if;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.number_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: object_misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.object_misfit(given jsonb, schema jsonb, path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+  properties jsonb := coalesce(schema -> 'properties', '{}');
+  additional jsonb := schema -> 'additionalProperties';
+  part record;
+  field text;
+  found text;
+begin
+  select r into found from jsonb_array_elements_text(schema -> 'required') as r
+  where not given ? r limit 1;
+  if found is not null then
+    return format('%s.%s: missing', path, found);
+  end if;
+  for part in select e.key, e.value from jsonb_each(given) as e order by e.key loop
+    field := path || '.' || part.key;
+    if properties ? part.key then
+      found := pra_store.misfit(part.value, properties -> part.key, field);
+    elsif additional = 'false' then
+      return format('%s: unknown key; known are %s', field,
+        (select string_agg(k, ', ' order by k) from jsonb_object_keys(properties) as k));
+    elsif jsonb_typeof(additional) = 'object' then
+      found := pra_store.misfit(part.value, additional, field);
+    end if;
+    if found is not null then return found; end if;
+  end loop;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.object_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: open_lanes(pra_store.workers, integer[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[] DEFAULT NULL::integer[]) RETURNS integer[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return (
+    with recursive present (lane_id) as (
+      (select j.lane_id from pra_store.jobs as j
+       where among is null and j.state = 'ready' and j.due order by j.lane_id limit 1)
+      union all
+      select next.lane_id
+      from present cross join lateral (
+        select j.lane_id from pra_store.jobs as j
+        where j.state = 'ready' and j.due and j.lane_id > present.lane_id
+        order by j.lane_id limit 1
+      ) as next
+    )
+    select array_agg(l.id)
+    from (select lane_id from present union all select unnest(among)) as known
+    join pra_store.lanes as l on l.id = known.lane_id
+    join pra_store.runs as r on r.id = l.run_id
+    join pra_store.queues as q on q.name = l.queue
+    where l.queue = any(me.queues) and l.kind = any(me.kinds)
+      and r.paused_at is null and q.paused_at is null
+      and (l.requirements = '[]' or pra_store.satisfies(me.labels, l.requirements))
+      and (l.limits = '{}' or not exists (
+        select from unnest(l.limits) as n
+        where not exists (
+          select from pra_store.limit_slots as s where s.limit_name = n and s.job_id is null)))
+      and not exists (
+        select from pra_store.blamed_hosts as b
+        where b.host = pra_store.host(me.labels, me.name) and b.until > clock_timestamp()));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[]) OWNER TO pra_owner;
+
+--
+-- Name: parse_requirement(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.parse_requirement(requirement text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+declare
+  part text[] := regexp_match(
+    requirement, '^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(>=|<=|!=|=|>|<)\s*([^\s<>=!][^<>=!]*?)\s*$');
+begin
+  if part is null then
+    raise exception 'requirement "%" is not of the form label>=value', requirement
+      using errcode = 'PR003', hint = 'The comparators are =, !=, >=, <=, > and <.';
+  end if;
+  if part[2] in ('>=', '<=', '>', '<') and part[3] !~ '^-?[0-9]+(\.[0-9]+)?$' then
+    raise exception 'requirement "%" compares with "%", which is not a number', requirement, part[3]
+      using errcode = 'PR003';
+  end if;
+  return jsonb_build_object('label', part[1], 'op', part[2], 'value', part[3]);
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.parse_requirement(requirement text) OWNER TO pra_owner;
+
+--
+-- Name: place_gang(bigint, pra_store.workers, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.place_gang(gang_job bigint, me pra_store.workers, free_here integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  a pra_store.jobs;
+  needed integer;
+  places bigint[];
+  members bigint[];
+  epochs bigint[];
+  is_fresh boolean;
+begin
+  select * into a from pra_store.jobs where id = gang_job for no key update;
+  if a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp() then
+    return '{}';
+  end if;
+  needed := pra_store.gang_size(a);
+  places := pra_store.gang_places(a.lane_id, needed, me, free_here);
+  if places is null then
+    return null;
+  end if;
+
+  select array_agg(m.id order by m.id), array_agg(m.epoch + 1 order by m.id) into members, epochs
+  from pra_store.jobs as m where m.array_id = gang_job and m.state = 'blocked';
+  is_fresh := members is null;
+  if is_fresh then
+    members := array(select nextval('pra_store.jobs_id_seq') from generate_series(1, needed));
+    epochs := array_fill(1::bigint, array[needed]);
+  end if;
+  if a.limits <> '{}' and pra_store.take_slots(members, epochs, a.limits) < needed then
+    perform pra_store.give_slots(members);
+    return null;
+  end if;
+  for i in 1..needed loop
+    if is_fresh then
+      perform pra_store.cut(
+        a, members[i], a.array_first + i - 1, a.array_first + i, 'running', places[i], 1);
+    else
+      update pra_store.jobs
+      set state = 'running', epoch = epochs[i], worker_id = places[i], preempt_requested_at = null
+      where id = members[i];
+    end if;
+    if places[i] <> me.id then
+      insert into pra_store.attempts (job_id, epoch, worker_id)
+      values (members[i], epochs[i], places[i]);
+      insert into pra_store.gang_members (worker_id, job_id, epoch)
+      values (places[i], members[i], epochs[i]);
+      perform pra_store.record_event('job.claimed', a.run_id, members[i], epochs[i], places[i]);
+    end if;
+  end loop;
+  update pra_store.jobs
+  set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where id = gang_job;
+  perform pra_store.record_event(
+    'gang.started', a.run_id, gang_job, null, me.id, jsonb_build_object('members', to_jsonb(members)));
+  perform pg_notify('pra_ready', '');
+  return array(
+    select m from unnest(members, places) as u (m, p) where p = me.id);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.place_gang(gang_job bigint, me pra_store.workers, free_here integer) OWNER TO pra_owner;
+
+--
+-- Name: prepare_events(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.prepare_events() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.ensure_event_partition(clock_timestamp());
+  perform pra_store.ensure_event_partition(clock_timestamp() + interval '7 days');
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.prepare_events() OWNER TO pra_owner;
+
+--
+-- Name: put_chunk(bigint, bigint, bigint, integer, bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.put_chunk(upload bigint, job bigint, epoch bigint, ordinal integer, bytes bytea) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  target pra_store.uploads;
+  expected bigint;
+begin
+  select * into target from pra_store.uploads as u
+  where u.id = upload and (u.job_id, u.epoch) is not distinct from (put_chunk.job, put_chunk.epoch);
+  if not found then
+    raise exception 'there is no upload % of this attempt', upload using errcode = 'PR002';
+  end if;
+  if exists (select from pra_store.artifacts as a where a.upload_id = upload) then
+    raise exception 'upload % is committed', upload using errcode = 'PR004';
+  end if;
+  expected := least(1048576, target.size - ordinal::bigint * 1048576);
+  if ordinal < 0 or expected <= 0 or length(bytes) <> expected then
+    raise exception 'chunk % of upload % has % bytes, not %', ordinal, upload, length(bytes),
+      greatest(expected, 0) using errcode = 'PR005';
+  end if;
+  insert into pra_store.artifact_chunks (upload_id, ordinal, bytes)
+  values (put_chunk.upload, put_chunk.ordinal, put_chunk.bytes)
+  on conflict (upload_id, ordinal) do update set bytes = excluded.bytes;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.put_chunk(upload bigint, job bigint, epoch bigint, ordinal integer, bytes bytea) OWNER TO pra_owner;
+
+--
+-- Name: put_inline(text, text, bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  if bytes is null or length(bytes) > 1048576 then
+    raise exception 'bytes: % is more than the 1048576 that lie inline; upload in chunks',
+      length(bytes) using errcode = 'PR003';
+  end if;
+  if pg_catalog.sha256(bytes) <> pra_store.digest(sha256) then
+    raise exception 'bytes: their sha256 is %, not %',
+      encode(pg_catalog.sha256(bytes), 'hex'), sha256 using errcode = 'PR005';
+  end if;
+  insert into pra_store.artifacts (sha256, size, media_type, bytes)
+  values (pra_store.digest(put_inline.sha256), length(put_inline.bytes), put_inline.media_type,
+          put_inline.bytes)
+  on conflict (sha256) do update set touched_at = clock_timestamp();
+end
+$$;
+
+
+ALTER FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) OWNER TO pra_owner;
+
+--
+-- Name: rated_checkpoints(bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.rated_checkpoints(run bigint, metric text) RETURNS TABLE(id bigint, job_id bigint, epoch bigint, step bigint, age bigint, rank bigint, value double precision)
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+declare
+  up boolean := pra_store.better(metric) = 'up';
+begin
+  return query
+    with lasting as (
+      select c.id, c.job_id, c.epoch, c.step,
+        row_number() over (partition by c.job_id order by c.epoch desc, c.step desc) as age,
+        not exists (select from pra_store.metric_ranges as r where r.job_id = c.job_id) or exists (
+          select from pra_store.metric_ranges as r
+          where r.job_id = c.job_id and r.epoch = c.epoch and c.step > r.from_step
+            and c.step <= r.to_step) as survives
+      from pra_store.checkpoints as c
+      join pra_store.jobs as j on j.id = c.job_id
+      where run is null or j.run_id = run
+    ), ranged as (
+      select l.*,
+        coalesce(lag(l.step) over (partition by l.job_id, l.survives order by l.step), 0) as since
+      from lasting as l
+    ), ranked as (
+      select r.*,
+        (select avg(m.value)
+         from pra_store.metrics as m
+         join pra_store.metric_names as n on n.id = m.name_id and n.name = metric
+         join pra_store.metric_ranges as s
+           on s.job_id = m.job_id and s.epoch = m.epoch and m.step >= s.from_step
+             and m.step < s.to_step
+         where m.job_id = r.job_id and m.value <> 'NaN' and m.step < r.step and m.step >= r.since
+           and r.survives
+        ) as value
+      from ranged as r
+    )
+    select r.id, r.job_id, r.epoch, r.step, r.age,
+      row_number() over (
+        partition by r.job_id
+        order by case when up then -r.value else r.value end nulls last, r.step),
+      r.value
+    from ranked as r;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.rated_checkpoints(run bigint, metric text) OWNER TO pra_owner;
+
+--
+-- Name: reap_arrays(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.reap_arrays() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  complete bigint;
+begin
+  for complete in
+    select a.id from pra_store.jobs as a
+    left join lateral (
+      -- The limit keeps the planner from reading the parts of all arrays for each of them.
+      select 1 as part from pra_store.jobs as c
+      where c.array_id = a.id and c.state in ('blocked', 'ready', 'running') limit 1
+    ) as unfinished on true
+    where a.array_first is not null and a.state = 'running' and unfinished.part is null
+    order by a.id
+  loop
+    perform from pra_store.jobs where id = complete for no key update skip locked;
+    if found then
+      perform pra_store.settle_array(complete);
+    end if;
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.reap_arrays() OWNER TO pra_owner;
+
+--
+-- Name: reap_deadlines(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.reap_deadlines() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  held pra_store.jobs;
+begin
+  for held in
+    select * from pra_store.jobs
+    where state in ('blocked', 'ready') and deadline <= clock_timestamp()
+    order by deadline for no key update skip locked
+  loop
+    update pra_store.jobs
+    set state = 'failed', finished_at = clock_timestamp(),
+        message = format('its deadline %s passed before it could run', held.deadline)
+    where id = held.id;
+    perform pra_store.record_event('job.deadline', held.run_id, held.id, null, null);
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.reap_deadlines() OWNER TO pra_owner;
+
+--
+-- Name: reap_late_attempts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.reap_late_attempts() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  late record;
+  held pra_store.jobs;
+begin
+  for late in
+    select g.job_id, g.epoch, 'the gang was not complete in time' as why
+    from pra_store.gang_members as g where g.placed_at < clock_timestamp() - interval '30 seconds'
+    union all
+    select p.job_id, p.epoch, 'it did not give way in time'
+    from pra_store.preemptions as p
+    -- The limit keeps the planner from beginning with all that runs.
+    cross join lateral (
+      select j.state, j.worker_id from pra_store.jobs as j
+      where j.id = p.job_id and j.epoch = p.epoch limit 1
+    ) as j
+    join pra_store.workers as w on w.id = j.worker_id
+    where p.released_at is null and p.deadline < clock_timestamp() and j.state = 'running'
+      and p.deadline + w.lease < clock_timestamp()
+    order by 1
+  loop
+    select * into held from pra_store.jobs
+    where id = late.job_id and epoch = late.epoch and state = 'running'
+    for no key update skip locked;
+    if found then
+      perform pra_store.end_attempt(held, 'released', late.why, null, null, 'asked');
+    end if;
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.reap_late_attempts() OWNER TO pra_owner;
+
+--
+-- Name: reap_workers(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.reap_workers() RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+  dead pra_store.workers;
+  held pra_store.jobs;
+  taken integer := 0;
+begin
+  for dead in
+    select * from pra_store.workers
+    where stopped_at is null
+      and pra_store.lease_end(lease_expires_at, lease) <= clock_timestamp()
+    order by id for no key update skip locked
+  loop
+    for held in
+      select * from pra_store.jobs
+      where worker_id = dead.id and state = 'running' order by id for no key update skip locked
+    loop
+      perform pra_store.end_attempt(
+        held, 'lost', format('worker %s (%s) was lost', dead.id, dead.name), null, null,
+        'host-lost');
+      taken := taken + 1;
+    end loop;
+    -- A job that another transaction held is left for the next call, and so is the worker.
+    if not exists (
+      select from pra_store.jobs where worker_id = dead.id and state = 'running'
+    ) then
+      update pra_store.workers
+      set stopped_at = clock_timestamp(), stop_reason = 'lease lost' where id = dead.id;
+      perform pra_store.record_event('worker.lost', null, null, null, dead.id);
+    end if;
+  end loop;
+  return taken;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.reap_workers() OWNER TO pra_owner;
+
+--
+-- Name: reasons(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.reasons(job bigint) RETURNS TABLE(reason text, detail text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+declare
+  it pra_store.jobs;
+begin
+  select * into it from pra_store.jobs as j where j.id = job;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if it.array_first is not null and it.state = 'running' then
+    return query select 'elements', pra_store.array_progress(job);
+    return;
+  end if;
+  if it.state not in ('blocked', 'ready') then
+    return query
+      select 'not-pending', format('job %s is %s', job, it.state) || coalesce(': ' || it.message, '');
+    return;
+  end if;
+  return query select 'dependency', d from pra_store.unmet_dependencies(job) as d;
+  return query
+    select 'run-paused', format('run %s "%s" is paused since %s', r.id, r.name, r.paused_at)
+    from pra_store.runs as r where r.id = it.run_id and r.paused_at is not null;
+  return query
+    select 'queue-paused', format('queue "%s" is paused since %s', q.name, q.paused_at)
+    from pra_store.queues as q where q.name = it.queue and q.paused_at is not null;
+  if it.state = 'blocked' then
+    if it.array_id is not null then
+      return query select 'gang', format('waits for the other members of gang %s', it.array_id);
+    end if;
+    return;
+  end if;
+  if it.run_after > clock_timestamp() then
+    return query
+      select 'delayed', format('not before %s', it.run_after) || coalesce(', after: ' || it.message, '');
+  end if;
+  return query select 'limit', l from pra_store.full_limits(it.limits) as l;
+  return query select w.reason, w.detail from pra_store.reasons_among_workers(it) as w;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.reasons(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: reasons_among_workers(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) RETURNS TABLE(reason text, detail text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  serving integer;
+  fitting integer;
+  blamed integer;
+  free integer;
+  gang bigint;
+begin
+  select count(*), count(*) filter (where w.fits), count(*) filter (where w.fits and w.is_blamed),
+    coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0)
+  into serving, fitting, blamed, free
+  from pra_store.workers_serving(it) as w;
+  if serving = 0 then
+    return query select 'no-worker',
+      format('no live worker serves queue "%s" and kind "%s"', it.queue, it.kind);
+  elsif fitting = 0 then
+    return query select 'no-matching-worker', pra_store.lacking(it, serving);
+  elsif fitting = blamed then
+    return query
+      select 'host-blamed', format('host %s gets no work until %s: %s', b.host, b.until, b.reason)
+      from pra_store.blamed_hosts as b where b.until > clock_timestamp() order by b.host;
+  elsif it.gang then
+    return query select 'gang',
+      format('its %s members start together; %s places are free on %s workers that fit',
+        pra_store.gang_size(it), free, fitting);
+  else
+    gang := pra_store.gang_ahead(it);
+    if gang is not null then
+      return query select 'behind-gang',
+        format('gang %s is ahead and waits for places; a time limit that ends before it starts lets a job pass',
+          gang);
+    end if;
+    return query select case when free > 0 then 'in-line' else 'busy' end,
+      format('%s workers fit, %s of their slots are free; %s jobs are ahead in queue "%s"',
+        fitting, free, pra_store.jobs_ahead(it), it.queue);
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: rebuild_summaries(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.rebuild_summaries(job bigint) RETURNS void
+    LANGUAGE sql
+    AS $$
+  delete from pra_store.metric_summaries as s where s.job_id = job;
+  insert into pra_store.metric_summaries (
+    job_id, name_id, points, not_finite, last_step, last_value,
+    min_step, min_value, max_step, max_value)
+  select
+    job, m.name_id, count(*),
+    count(*) filter (where m.value in ('NaN', 'Infinity', '-Infinity')),
+    max(m.step), (array_agg(m.value order by m.step desc))[1],
+    (array_agg(m.step order by m.value, m.step) filter (where m.value <> 'NaN'))[1],
+    min(m.value) filter (where m.value <> 'NaN'),
+    (array_agg(m.step order by m.value desc, m.step) filter (where m.value <> 'NaN'))[1],
+    max(m.value) filter (where m.value <> 'NaN')
+  from pra_store.metrics as m
+  join pra_store.metric_ranges as r
+    on r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step
+  where m.job_id = job
+  group by m.name_id;
+$$;
+
+
+ALTER FUNCTION pra_store.rebuild_summaries(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: record_event(text, bigint, bigint, bigint, bigint, jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.record_event(kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb DEFAULT '{}'::jsonb) RETURNS void
+    LANGUAGE sql
+    AS $$
+  insert into pra_store.events (kind, run_id, job_id, epoch, worker_id, detail)
+  values (kind, run_id, job_id, epoch, worker_id, detail);
+$$;
+
+
+ALTER FUNCTION pra_store.record_event(kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb) OWNER TO pra_owner;
+
+--
+-- Name: release_dependents(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.release_dependents(parent bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  released bigint;
+begin
+  if not exists (select from pra_store.job_dependencies where parent_id = parent) then
+    return;
+  end if;
+  -- In the order of ids, as everybody locks.
+  perform from pra_store.jobs as j
+  where j.id in (select d.job_id from pra_store.job_dependencies as d where d.parent_id = parent)
+  order by j.id for no key update;
+  with freed as (
+    update pra_store.jobs as j
+    set unmet = j.unmet - 1,
+        -- All elements of an array that follows its parent are cut already.
+        state = case
+          when j.state = 'blocked' and j.unmet = 1 and j.follows_id is not null then 'running'
+          when j.state = 'blocked' and j.unmet = 1 then 'ready'
+          else j.state end
+    from pra_store.job_dependencies as d
+    where d.parent_id = parent and d.job_id = j.id and j.unmet > 0
+    returning j.state
+  )
+  select count(*) into released from freed where state = 'ready';
+  perform pra_store.settle_array(j.id)
+  from pra_store.jobs as j where j.follows_id = parent and j.state = 'running';
+  if released > 0 then
+    perform pg_notify('pra_ready', '');
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.release_dependents(parent bigint) OWNER TO pra_owner;
+
+--
+-- Name: reopen_array(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.reopen_array(whole pra_store.jobs) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  update pra_store.jobs
+  set state = case when follows_id is null and pra_store.next_element(whole) < array_end
+        and whole.state = 'failed' then 'ready' else 'running' end::pra.job_state,
+      finished_at = null, message = null, cancel_requested_at = null
+  where id = whole.id;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.reopen_array(whole pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: retry_elements(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.retry_elements(whole pra_store.jobs) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  update pra_store.jobs
+  set state = case when whole.gang then 'blocked' else 'ready' end::pra.job_state,
+      run_after = clock_timestamp(), due = true,
+      faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      cancel_requested_at = null, message = null, finished_at = null
+  where array_id = whole.id and state in ('failed', 'cancelled', 'quarantined');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.retry_elements(whole pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: run_schedules(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.run_schedules() RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+  s pra_store.schedules;
+  fires timestamptz;
+  following timestamptz;
+  made bigint;
+  count integer := 0;
+begin
+  for s in
+    select * from pra_store.schedules
+    where next_at <= clock_timestamp() and paused_at is null
+    order by name for no key update skip locked
+  loop
+    fires := s.next_at;
+    made := s.last_job;
+    -- At most a thousand times for each call; the next call continues.
+    for i in 1..1000 loop
+      following := pra_store.cron_next(s.cron, s.time_zone, fires);
+      -- A time that is less than a minute late does not count as missed.
+      if s.catch_up = 'all' or following > clock_timestamp()
+        and (s.catch_up = 'last' or fires > clock_timestamp() - interval '1 minute') then
+        begin
+          made := pra.enqueue(
+            kind => s.kind, run => s.run_id, arguments => s.arguments, queue => s.queue,
+            priority => s.priority,
+            idempotency_key => format('schedule %s %s', s.name,
+              to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
+          count := count + 1;
+        exception
+          -- Agents call this at each heartbeat: one bad schedule must not stop the others.
+          when others then
+            perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
+              jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
+        end;
+      end if;
+      fires := following;
+      exit when fires > clock_timestamp();
+    end loop;
+    update pra_store.schedules
+    set next_at = fires, last_at = clock_timestamp(), last_job = made where name = s.name;
+  end loop;
+  return count;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.run_schedules() OWNER TO pra_owner;
+
+--
+-- Name: satisfies(jsonb, jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.satisfies(labels jsonb, requirements jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  select coalesce(bool_and(
+    case
+      when has is null then op = '!='
+      when has ~ '^-?[0-9]+(\.[0-9]+)?$' and wants ~ '^-?[0-9]+(\.[0-9]+)?$' then
+        case op
+          when '=' then has::numeric = wants::numeric
+          when '!=' then has::numeric <> wants::numeric
+          when '>=' then has::numeric >= wants::numeric
+          when '<=' then has::numeric <= wants::numeric
+          when '>' then has::numeric > wants::numeric
+          when '<' then has::numeric < wants::numeric
+        end
+      when op = '=' then has = wants
+      when op = '!=' then has <> wants
+      else false
+    end), true)
+  from (
+    select labels ->> (r ->> 'label') as has, r ->> 'op' as op, r ->> 'value' as wants
+    from jsonb_array_elements(requirements) as r
+  ) as asked;
+$_$;
+
+
+ALTER FUNCTION pra_store.satisfies(labels jsonb, requirements jsonb) OWNER TO pra_owner;
+
+--
+-- Name: seats(integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.seats(lane integer) RETURNS TABLE(worker_id bigint, slots integer, free integer)
+    LANGUAGE sql STABLE
+    AS $$
+  select w.id, w.slots, (
+      w.slots - (select count(*) from pra_store.jobs as j
+                 where j.worker_id = w.id and j.state = 'running'))::integer
+  from pra_store.workers as w
+  join pra_store.lanes as l on l.id = lane
+  where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+    and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+    and l.queue = any(w.queues) and l.kind = any(w.kinds)
+    and pra_store.satisfies(w.labels, l.requirements)
+    and not exists (
+      select from pra_store.blamed_hosts as b
+      where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp());
+$$;
+
+
+ALTER FUNCTION pra_store.seats(lane integer) OWNER TO pra_owner;
+
+--
+-- Name: serve(pra_store.workers, pra_store.line_view, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.serve(me pra_store.workers, line pra_store.line_view, free integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  entries pra_store.line_entry[];
+  entry pra_store.line_entry;
+  -- Entries up to the next gang.
+  part pra_store.line_entry[] := '{}';
+  taken bigint[] := '{}';
+  members bigint[];
+  blocks boolean := false;
+  starts timestamptz;
+begin
+  if free = 0 or line.lanes is null then
+    return taken;
+  end if;
+  entries := pra_store.next_in_line(line, free);
+  foreach entry in array entries loop
+    continue when blocks and (
+      entry.time_limit is null or starts is null or clock_timestamp() + entry.time_limit > starts);
+    if not entry.is_gang then
+      part := part || entry;
+      continue;
+    end if;
+    -- Gangs and arrays are locked by number, as everybody locks them. The entries before it go first.
+    perform from pra_store.jobs as j
+    where taken = '{}' and j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
+    order by j.id for no key update;
+    taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+    part := '{}';
+    members := pra_store.place_gang(entry.id, me, free - cardinality(taken));
+    if members is not null then
+      taken := taken || members;
+    elsif not blocks then
+      select b.blocks, b.starts into blocks, starts from pra_store.gang_barrier(entry.id) as b;
+    end if;
+  end loop;
+  return taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.serve(me pra_store.workers, line pra_store.line_view, free integer) OWNER TO pra_owner;
+
+--
+-- Name: set_better(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.set_better() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  new.better := pra_store.better(new.name);
+  return new;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.set_better() OWNER TO pra_owner;
+
+--
+-- Name: settle_array(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.settle_array(array_job bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  a pra_store.jobs;
+  bad bigint;
+begin
+  select * into a from pra_store.jobs where id = array_job for no key update;
+  if a.state <> 'running' or exists (
+    select from pra_store.jobs where array_id = array_job and state in ('blocked', 'ready', 'running')
+  ) then
+    return;
+  end if;
+  select coalesce(sum(element_end - element_first), 0) into bad
+  from pra_store.jobs where array_id = array_job and state <> 'succeeded';
+  if bad > 0 then
+    update pra_store.jobs
+    set state = 'failed', finished_at = clock_timestamp(),
+        message = format('%s of %s elements did not succeed', bad, a.array_end - a.array_first)
+    where id = array_job;
+    perform pra_store.record_event('array.failed', a.run_id, array_job, null, null);
+  else
+    update pra_store.jobs
+    set state = 'succeeded', finished_at = clock_timestamp(), message = null,
+        result = jsonb_build_object('elements', a.array_end - a.array_first)
+    where id = array_job;
+    perform pra_store.record_event('array.succeeded', a.run_id, array_job, null, null);
+    perform pra_store.release_dependents(array_job);
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.settle_array(array_job bigint) OWNER TO pra_owner;
+
+--
+-- Name: settle_cancelled(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.settle_cancelled(job bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  update pra_store.jobs
+  set state = 'cancelled', worker_id = null, finished_at = clock_timestamp(),
+      cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+  where id = job;
+  perform pra_store.record_event(
+    'job.cancelled', (select run_id from pra_store.jobs where id = job), job, null, null);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.settle_cancelled(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: settle_gang(pra_store.jobs, pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  if member.state = 'blocked' then
+    update pra_store.jobs set preempt_requested_at = clock_timestamp()
+    where array_id = a.id and state = 'running' and preempt_requested_at is null;
+  elsif member.state <> 'succeeded' then
+    update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(),
+      message = 'another member of its gang ended badly'
+    where array_id = a.id and state = 'blocked';
+    update pra_store.jobs set cancel_requested_at = clock_timestamp()
+    where array_id = a.id and state = 'running' and cancel_requested_at is null;
+  end if;
+  if exists (select from pra_store.jobs where array_id = a.id and state = 'running') then
+    perform pg_notify('pra_ask', '');
+  elsif exists (select from pra_store.jobs where array_id = a.id and state = 'blocked') then
+    update pra_store.jobs
+    set state = 'ready', run_after = greatest(run_after, member.run_after),
+        due = greatest(run_after, member.run_after) <= clock_timestamp()
+    where id = a.id and state = 'running';
+    perform pg_notify('pra_ready', '');
+  else
+    perform pra_store.settle_array(a.id);
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: split(bigint[], integer[], bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.split(arrays bigint[], wanted integer[], worker bigint) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  a pra_store.jobs;
+  next_first bigint;
+  pieces integer;
+  ids bigint[];
+  cuts bigint[] := '{}';
+  parents bigint[] := '{}';
+  firsts bigint[] := '{}';
+begin
+  for a in
+    select * from pra_store.jobs where id = any(arrays) order by id for no key update
+  loop
+    continue when a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp();
+    next_first := pra_store.next_element(a);
+    pieces := least(
+      wanted[array_position(arrays, a.id)], (a.array_end - next_first + a.pack - 1) / a.pack);
+    if pieces > 0 then
+      ids := array(select nextval('pra_store.jobs_id_seq') from generate_series(1, pieces));
+      if a.limits <> '{}' then
+        ids := ids[1 : pra_store.take_slots(ids, array_fill(1::bigint, array[pieces]), a.limits)];
+      end if;
+      pieces := cardinality(ids);
+    end if;
+    if pieces > 0 then
+      cuts := cuts || ids;
+      parents := parents || array_fill(a.id, array[pieces]);
+      firsts := firsts
+        || array(select next_first + i * a.pack from generate_series(0, pieces - 1) as i);
+      next_first := next_first + pieces::bigint * a.pack;
+    end if;
+    if next_first >= a.array_end then
+      update pra_store.jobs
+      set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where id = a.id;
+    elsif a.started_at is null and pieces > 0 then
+      update pra_store.jobs set started_at = clock_timestamp() where id = a.id;
+    end if;
+  end loop;
+  if cuts <> '{}' then
+    insert into pra_store.jobs (
+      id, run_id, kind, queue, arguments, requirements, priority, state, run_after, epoch,
+      worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
+      created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+    overriding system value
+    select c.id, p.run_id, p.kind, p.queue, '{}', p.requirements, p.priority, 'running',
+      clock_timestamp(), 1, worker, p.time_limit, p.fault_retries, p.lost_retries,
+      p.timeout_retries, p.preemption_retries, p.created_by, clock_timestamp(), p.lane_id,
+      p.place, p.limits, p.deadline, p.id, c.first, least(c.first + p.pack, p.array_end)
+    from unnest(cuts, parents, firsts) as c (id, parent, first)
+    join pra_store.jobs as p on p.id = c.parent;
+  end if;
+  return cuts;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.split(arrays bigint[], wanted integer[], worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: state_after(pra_store.jobs, pra.attempt_outcome, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.state_after(held pra_store.jobs, how pra.attempt_outcome, cause text) RETURNS pra.job_state
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return case
+    when how = 'cancelled' then 'cancelled'
+    when how = 'permanent' then 'failed'
+    when how = 'fault' and held.faults > held.fault_retries then 'failed'
+    when how = 'timeout' and (held.timeouts > held.timeout_retries or cause = 'deadline') then 'failed'
+    when how = 'preempted' and held.preemptions > held.preemption_retries then 'failed'
+    when how = 'lost' and held.lost > held.lost_retries then 'quarantined'
+    -- A member of a gang returns to the line together with all members.
+    when held.array_id is not null and (
+      select a.gang from pra_store.jobs as a where a.id = held.array_id) then 'blocked'
+    else 'ready'
+  end::pra.job_state;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.state_after(held pra_store.jobs, how pra.attempt_outcome, cause text) OWNER TO pra_owner;
+
+--
+-- Name: stored_artifact(text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.stored_artifact(sha256 text, referrer text) RETURNS bytea
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+declare
+  digest bytea := pra_store.digest(sha256);
+begin
+  if not exists (select from pra_store.artifacts as a where a.sha256 = digest) then
+    raise exception '%: there is no artifact %', referrer, stored_artifact.sha256
+      using errcode = 'PR002';
+  end if;
+  return digest;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.stored_artifact(sha256 text, referrer text) OWNER TO pra_owner;
+
+--
+-- Name: string_misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+  size integer := length(given #>> '{}');
+begin
+  if size < (schema ->> 'minLength')::integer then
+    return pra_store.unexpected(given, path, (schema ->> 'minLength') || ' characters or more');
+  elsif size > (schema ->> 'maxLength')::integer then
+    return format('%s: found %s characters, expected at most %s', path, size,
+      schema ->> 'maxLength');
+  elsif schema ? 'pattern' and given #>> '{}' !~ (schema ->> 'pattern')
+    -- The worker puts in the value of a reference, and checks it.
+    and given #>> '{}' !~ '^secret://' then
+    return pra_store.unexpected(given, path, 'a text like ' || (schema ->> 'pattern'));
+  end if;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: summarize_batch(bigint, bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  -- In the order of names, in which every function locks the summaries.
+  perform pra_store.add_to_summary(row(added.*)::pra_store.metric_summaries)
+  from (
+    select
+      job as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
+      l.value as last_value, low.step as min_step, low.value as min_value, high.step as max_step,
+      high.value as max_value, clock_timestamp() as updated_at
+    from pra_store.metric_staging as s
+    join pra_store.metric_names as n on n.name = s.name
+    cross join lateral (
+      select count(*) as points,
+        count(*) filter (where p.value in ('NaN', 'Infinity', '-Infinity')) as not_finite
+      from unnest(s.steps, s."values") as p (step, value)
+      where p.step >= from_step
+    ) as t
+    cross join lateral (
+      select p.step, p.value
+      from unnest(s.steps, s."values") with ordinality as p (step, value, place)
+      where p.step >= from_step
+      order by p.step desc, p.place desc limit 1
+    ) as l
+    left join lateral (
+      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
+      where p.step >= from_step and p.value <> 'NaN'
+      order by p.value, p.step limit 1
+    ) as low on true
+    left join lateral (
+      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
+      where p.step >= from_step and p.value <> 'NaN'
+      order by p.value desc, p.step limit 1
+    ) as high on true
+    where s.job_id = job and s.epoch = summarize_batch.epoch and s.batch = summarize_batch.batch
+    order by n.id
+  ) as added;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint) OWNER TO pra_owner;
+
+--
+-- Name: take(bigint[], bigint, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.take(candidates bigint[], worker bigint, wanted integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  part record;
+  allowed bigint[] := '{}';
+begin
+  for part in
+    -- Materialized: without the fence the planner may run the limited scan again and take too many.
+    with mine as materialized (
+      select j.id, j.epoch, j.limits, c.n
+      from unnest(candidates) with ordinality as c (id, n)
+      join pra_store.jobs as j on j.id = c.id
+      where j.state = 'ready' and j.due
+        and (j.deadline is null or j.deadline > clock_timestamp())
+      order by c.n
+      limit wanted
+      for no key update of j skip locked
+    )
+    select m.limits, array_agg(m.id order by m.n) as ids, array_agg(m.epoch + 1 order by m.n) as epochs
+    from mine as m
+    group by m.limits
+    order by m.limits
+  loop
+    if part.limits = '{}' then
+      allowed := allowed || part.ids;
+    else
+      allowed := allowed
+        || part.ids[1 : pra_store.take_slots(part.ids, part.epochs, part.limits)];
+    end if;
+  end loop;
+  if allowed <> '{}' then
+    update pra_store.jobs as j
+    set state = 'running', epoch = j.epoch + 1, worker_id = worker,
+        started_at = coalesce(j.started_at, clock_timestamp()), preempt_requested_at = null
+    where j.id = any(allowed);
+  end if;
+  return allowed;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.take(candidates bigint[], worker bigint, wanted integer) OWNER TO pra_owner;
+
+--
+-- Name: take_in_order(pra_store.line_entry[], bigint, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.take_in_order(entries pra_store.line_entry[], worker bigint, free integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  entry pra_store.line_entry;
+  unreserved integer := free;
+  seats integer;
+  singles bigint[] := '{}';
+  arrays bigint[] := '{}';
+  wanted integer[] := '{}';
+  -- Entries that may take what others leave.
+  late_singles bigint[] := '{}';
+  late_arrays bigint[] := '{}';
+  taken bigint[] := '{}';
+begin
+  if free <= 0 or entries = '{}' then
+    return taken;
+  end if;
+  foreach entry in array entries loop
+    seats := least(entry.seats, unreserved);
+    unreserved := unreserved - seats;
+    if entry.is_array then
+      late_arrays := late_arrays || entry.id;
+      if seats > 0 then
+        arrays := arrays || entry.id;
+        wanted := wanted || seats;
+      end if;
+    elsif seats > 0 then
+      singles := singles || entry.id;
+    else
+      late_singles := late_singles || entry.id;
+    end if;
+  end loop;
+  if singles <> '{}' then
+    taken := pra_store.take(singles, worker, free);
+  end if;
+  if arrays <> '{}' then
+    taken := taken || pra_store.split(arrays, wanted, worker);
+  end if;
+  if late_singles <> '{}' and cardinality(taken) < free then
+    taken := taken || pra_store.take(late_singles, worker, free - cardinality(taken));
+  end if;
+  if late_arrays <> '{}' and cardinality(taken) < free then
+    -- A session that holds arrays waits for no other.
+    late_arrays := array(
+      select j.id
+      from unnest(late_arrays) with ordinality as l (id, n)
+      join pra_store.jobs as j on j.id = l.id
+      order by l.n
+      for no key update of j skip locked);
+    for i in 1..cardinality(late_arrays) loop
+      exit when cardinality(taken) = free;
+      taken := taken || pra_store.split(late_arrays[i : i], array[free - cardinality(taken)], worker);
+    end loop;
+  end if;
+  return taken;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.take_in_order(entries pra_store.line_entry[], worker bigint, free integer) OWNER TO pra_owner;
+
+--
+-- Name: take_slots(bigint[], bigint[], text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+  wanted text;
+  allowed integer := cardinality(jobs);
+  free bigint[];
+begin
+  -- By name, as everybody takes them.
+  foreach wanted in array limits loop
+    free := array(
+      select s.ordinal from pra_store.limit_slots as s
+      where s.limit_name = wanted and s.job_id is null
+      order by s.ordinal limit allowed
+      for update skip locked);
+    update pra_store.limit_slots as s
+    set job_id = jobs[array_position(free, s.ordinal)], epoch = epochs[array_position(free, s.ordinal)],
+        taken_at = clock_timestamp()
+    where s.limit_name = wanted and s.job_id is null and s.ordinal = any(free);
+    if cardinality(free) < allowed then
+      update pra_store.limit_slots as s set job_id = null, epoch = null, taken_at = null
+      where s.job_id = any(jobs[cardinality(free) + 1 : allowed]) and s.limit_name = any(limits);
+      allowed := cardinality(free);
+      exit when allowed = 0;
+    end if;
+  end loop;
+  return allowed;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) OWNER TO pra_owner;
+
+--
+-- Name: touch(bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.touch(sha256 bytea) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  update pra_store.artifacts as a set touched_at = clock_timestamp() where a.sha256 = touch.sha256;
+  return found;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.touch(sha256 bytea) OWNER TO pra_owner;
+
+--
+-- Name: unexpected(jsonb, text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.unexpected(given jsonb, path text, expected text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select format('%s: found %s, expected %s', path, left(given::text, 60), expected); $$;
+
+
+ALTER FUNCTION pra_store.unexpected(given jsonb, path text, expected text) OWNER TO pra_owner;
+
+--
+-- Name: unmet_dependencies(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.unmet_dependencies(job bigint) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    AS $$
+  select format('waits for job %s (%s), which is %s', p.id, p.kind, p.state)
+    || case
+      when p.state in ('failed', 'cancelled', 'quarantined')
+        then format(': `pra retry %s` runs it again', p.id)
+      else ''
+    end
+  from pra_store.job_dependencies as d join pra_store.jobs as p on p.id = d.parent_id
+  where d.job_id = unmet_dependencies.job and p.state <> 'succeeded'
+  order by p.id;
+$$;
+
+
+ALTER FUNCTION pra_store.unmet_dependencies(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: workers_serving(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.workers_serving(it pra_store.jobs) RETURNS TABLE(fits boolean, is_blamed boolean, free bigint)
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return query
+    select
+      pra_store.satisfies(w.labels, it.requirements),
+      exists (
+        select from pra_store.blamed_hosts as b
+        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp()),
+      w.slots
+        - (select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running')
+    from pra_store.workers as w
+    where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and it.queue = any(w.queues) and it.kind = any(w.kinds);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.workers_serving(it pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: write_ranges(bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.write_ranges(job bigint, head bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  delete from pra_store.metric_ranges where job_id = job;
+  insert into pra_store.metric_ranges (job_id, epoch, from_step, to_step)
+  with recursive chain (epoch, continues_epoch, from_step, to_step) as (
+    select a.epoch, a.continues_epoch, a.from_step, 9223372036854775807
+    from pra_store.attempts as a
+    where a.job_id = job and a.epoch = head
+    union all
+    select a.epoch, a.continues_epoch, a.from_step, least(c.from_step, c.to_step)
+    from chain as c
+    join pra_store.attempts as a on a.job_id = job and a.epoch = c.continues_epoch
+  )
+  select job, epoch, from_step, to_step from chain where from_step < to_step;
+  perform pra_store.rebuild_summaries(job);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.write_ranges(job bigint, head bigint) OWNER TO pra_owner;
+
+--
+-- Name: arrays; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.arrays AS
+ SELECT a.id,
+    a.run_id,
+    a.kind,
+    a.state,
+    a.array_first,
+    (a.array_end - 1) AS array_last,
+    a.pack,
+    a.gang,
+    (a.array_end - a.array_first) AS elements,
+    (((((a.array_end - a.array_first))::numeric - c.running) - c.bad) - c.succeeded) AS waiting,
+    c.running,
+    c.succeeded,
+    c.bad AS ended_badly
+   FROM (pra_store.jobs a
+     CROSS JOIN LATERAL ( SELECT COALESCE(sum((c_1.element_end - c_1.element_first)) FILTER (WHERE (c_1.state = 'running'::pra.job_state)), (0)::numeric) AS running,
+            COALESCE(sum((c_1.element_end - c_1.element_first)) FILTER (WHERE (c_1.state = ANY (ARRAY['failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state]))), (0)::numeric) AS bad,
+            COALESCE((
+                CASE
+                    WHEN (a.follows_id IS NULL) THEN ((max(c_1.element_end) - a.array_first))::numeric
+                    ELSE sum((c_1.element_end - c_1.element_first))
+                END - sum((c_1.element_end - c_1.element_first)) FILTER (WHERE (c_1.state <> 'succeeded'::pra.job_state))),
+                CASE
+                    WHEN (a.follows_id IS NULL) THEN ((max(c_1.element_end) - a.array_first))::numeric
+                    ELSE sum((c_1.element_end - c_1.element_first))
+                END, (0)::numeric) AS succeeded
+           FROM pra_store.jobs c_1
+          WHERE (c_1.array_id = a.id)) c)
+  WHERE (a.array_first IS NOT NULL);
+
+
+ALTER TABLE pra.arrays OWNER TO pra_owner;
+
+--
+-- Name: VIEW arrays; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.arrays IS 'One row per array: its elements counted by state';
+
+
+--
+-- Name: COLUMN arrays.id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.id IS 'number of the array, which is a job';
+
+
+--
+-- Name: COLUMN arrays.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.run_id IS 'run of the array';
+
+
+--
+-- Name: COLUMN arrays.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.kind IS 'kind of its elements';
+
+
+--
+-- Name: COLUMN arrays.state; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.state IS 'ready while elements remain to be started, running while any have not ended';
+
+
+--
+-- Name: COLUMN arrays.array_first; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.array_first IS 'index of its first element';
+
+
+--
+-- Name: COLUMN arrays.array_last; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.array_last IS 'index of its last element';
+
+
+--
+-- Name: COLUMN arrays.pack; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.pack IS 'number of elements that one attempt does';
+
+
+--
+-- Name: COLUMN arrays.gang; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.gang IS 'true when the elements start together or not at all';
+
+
+--
+-- Name: COLUMN arrays.elements; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.elements IS 'number of elements';
+
+
+--
+-- Name: COLUMN arrays.waiting; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.waiting IS 'number of elements that have not started, or will start again';
+
+
+--
+-- Name: COLUMN arrays.running; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.running IS 'number of elements in running attempts';
+
+
+--
+-- Name: COLUMN arrays.succeeded; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.succeeded IS 'number of elements that succeeded';
+
+
+--
+-- Name: COLUMN arrays.ended_badly; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.arrays.ended_badly IS 'number of elements that failed, were cancelled or quarantined';
+
+
+--
+-- Name: artifacts; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.artifacts (
+    sha256 bytea NOT NULL,
+    size bigint NOT NULL,
+    media_type text NOT NULL,
+    bytes bytea,
+    upload_id bigint,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    store_id integer,
+    touched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT artifacts_check1 CHECK (((bytes IS NULL) OR (length(bytes) = size))),
+    CONSTRAINT artifacts_media_type_check CHECK ((media_type ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$'::text)),
+    CONSTRAINT artifacts_sha256_check CHECK ((length(sha256) = 32)),
+    CONSTRAINT artifacts_size_check CHECK ((size >= 0)),
+    CONSTRAINT bytes_lie_in_one_place CHECK ((num_nonnulls(bytes, upload_id, store_id) = 1))
+);
+ALTER TABLE ONLY pra_store.artifacts ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+
+ALTER TABLE pra_store.artifacts OWNER TO pra_owner;
+
+--
+-- Name: stores; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.stores (
+    id integer NOT NULL,
+    location text NOT NULL,
+    is_current boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT stores_location_check CHECK ((location ~ '^(file:/|s3://[a-z0-9])'::text))
+);
+
+
+ALTER TABLE pra_store.stores OWNER TO pra_owner;
+
+--
+-- Name: artifacts; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.artifacts AS
+ SELECT encode(a.sha256, 'hex'::text) AS sha256,
+    a.size,
+    a.media_type,
+        CASE
+            WHEN (a.store_id IS NOT NULL) THEN split_part(s.location, ':'::text, 1)
+            WHEN (a.upload_id IS NULL) THEN 'inline'::text
+            ELSE 'chunks'::text
+        END AS storage,
+        CASE
+            WHEN (a.store_id IS NOT NULL) THEN (0)::bigint
+            WHEN (a.upload_id IS NULL) THEN (1)::bigint
+            ELSE ((a.size + 1048575) / 1048576)
+        END AS chunks,
+    a.created_at,
+    s.location,
+    a.touched_at
+   FROM (pra_store.artifacts a
+     LEFT JOIN pra_store.stores s ON ((s.id = a.store_id)));
+
+
+ALTER TABLE pra.artifacts OWNER TO pra_owner;
+
+--
+-- Name: VIEW artifacts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.artifacts IS 'One row per artifact: stored bytes, named by their SHA-256';
+
+
+--
+-- Name: COLUMN artifacts.sha256; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.sha256 IS 'SHA-256 of the bytes, in hexadecimal';
+
+
+--
+-- Name: COLUMN artifacts.size; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.size IS 'size in bytes';
+
+
+--
+-- Name: COLUMN artifacts.media_type; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.media_type IS 'media type under which the bytes were first stored';
+
+
+--
+-- Name: COLUMN artifacts.storage; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.storage IS 'inline or chunks (in the database), file or s3';
+
+
+--
+-- Name: COLUMN artifacts.chunks; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.chunks IS 'number of chunks that pra.artifact_chunk returns; 0 outside the database';
+
+
+--
+-- Name: COLUMN artifacts.created_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.created_at IS 'time when the bytes were first stored';
+
+
+--
+-- Name: COLUMN artifacts.location; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.location IS 'location of the store outside the database; null inside';
+
+
+--
+-- Name: COLUMN artifacts.touched_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.touched_at IS 'time when the bytes were last stored or asked for by a writer';
+
+
+--
+-- Name: attempts; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.attempts (
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    worker_id bigint NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ended_at timestamp with time zone,
+    outcome pra.attempt_outcome,
+    exit_code integer,
+    exit_signal integer,
+    message text,
+    from_step bigint,
+    continues_epoch bigint,
+    metric_batch bigint DEFAULT 0 NOT NULL,
+    metric_high_water bigint,
+    cause text,
+    batched boolean DEFAULT false NOT NULL,
+    CONSTRAINT attempts_check CHECK (((ended_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT attempts_check1 CHECK ((continues_epoch < epoch)),
+    CONSTRAINT attempts_check2 CHECK (((continues_epoch IS NULL) OR (from_step IS NOT NULL))),
+    CONSTRAINT attempts_epoch_check CHECK ((epoch > 0)),
+    CONSTRAINT attempts_from_step_check CHECK ((from_step >= 0))
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE pra_store.attempts OWNER TO pra_owner;
+
+--
+-- Name: attempts; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.attempts AS
+ SELECT a.job_id,
+    a.epoch,
+    j.run_id,
+    j.kind,
+    a.worker_id,
+    w.name AS worker_name,
+    a.started_at,
+    a.ended_at,
+    a.outcome,
+    a.exit_code,
+    a.exit_signal,
+    a.message,
+    a.from_step,
+    a.continues_epoch,
+    a.metric_batch,
+    a.metric_high_water,
+    a.cause
+   FROM ((pra_store.attempts a
+     JOIN pra_store.jobs j ON ((j.id = a.job_id)))
+     JOIN pra_store.workers w ON ((w.id = a.worker_id)));
+
+
+ALTER TABLE pra.attempts OWNER TO pra_owner;
+
+--
+-- Name: VIEW attempts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.attempts IS 'One row per attempt: each claim of a job starts one';
+
+
+--
+-- Name: COLUMN attempts.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.job_id IS 'job of the attempt';
+
+
+--
+-- Name: COLUMN attempts.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.epoch IS 'number of the attempt, strictly increasing within the job';
+
+
+--
+-- Name: COLUMN attempts.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN attempts.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.kind IS 'kind of the job';
+
+
+--
+-- Name: COLUMN attempts.worker_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.worker_id IS 'worker that claimed the job';
+
+
+--
+-- Name: COLUMN attempts.worker_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.worker_name IS 'name of that worker';
+
+
+--
+-- Name: COLUMN attempts.started_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.started_at IS 'time of the claim';
+
+
+--
+-- Name: COLUMN attempts.ended_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.ended_at IS 'time of the end; null while it runs';
+
+
+--
+-- Name: COLUMN attempts.outcome; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.outcome IS 'succeeded, fault, permanent, lost, timeout, preempted, released or cancelled';
+
+
+--
+-- Name: COLUMN attempts.exit_code; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.exit_code IS 'exit code of the stage''s process';
+
+
+--
+-- Name: COLUMN attempts.exit_signal; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.exit_signal IS 'signal that ended the stage''s process';
+
+
+--
+-- Name: COLUMN attempts.message; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.message IS 'description of the failure';
+
+
+--
+-- Name: COLUMN attempts.from_step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.from_step IS 'first step of its own metric series; null when it has none';
+
+
+--
+-- Name: COLUMN attempts.continues_epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.continues_epoch IS 'attempt whose series precedes that step; null when it started from scratch';
+
+
+--
+-- Name: COLUMN attempts.metric_batch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.metric_batch IS 'number of the last batch of metrics that was absorbed';
+
+
+--
+-- Name: COLUMN attempts.metric_high_water; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.metric_high_water IS 'highest step among its metrics';
+
+
+--
+-- Name: COLUMN attempts.cause; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempts.cause IS 'how its process ended: exit-code, signal, out-of-memory, time-limit, deadline, lease-lost, host-lost, not-started or asked';
+
+
+--
+-- Name: blamed_hosts; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.blamed_hosts (
+    host text NOT NULL,
+    blamed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    until timestamp with time zone NOT NULL,
+    reason text NOT NULL
+);
+
+
+ALTER TABLE pra_store.blamed_hosts OWNER TO pra_owner;
+
+--
+-- Name: blamed_hosts; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.blamed_hosts AS
+ SELECT b.host,
+    b.blamed_at,
+    b.until,
+    b.reason
+   FROM pra_store.blamed_hosts b
+  WHERE (b.until > clock_timestamp());
+
+
+ALTER TABLE pra.blamed_hosts OWNER TO pra_owner;
+
+--
+-- Name: VIEW blamed_hosts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.blamed_hosts IS 'Hosts that get no work because several jobs crashed there';
+
+
+--
+-- Name: COLUMN blamed_hosts.host; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.blamed_hosts.host IS 'label host of its workers, else their name';
+
+
+--
+-- Name: COLUMN blamed_hosts.blamed_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.blamed_hosts.blamed_at IS 'time since which it gets no work';
+
+
+--
+-- Name: COLUMN blamed_hosts.until; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.blamed_hosts.until IS 'time when it gets work again; pra.forgive_host ends it earlier';
+
+
+--
+-- Name: COLUMN blamed_hosts.reason; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.blamed_hosts.reason IS 'description of the crashes';
+
+
+--
+-- Name: checkpoint_files; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.checkpoint_files (
+    checkpoint_id bigint NOT NULL,
+    name pra_store.logical_name NOT NULL,
+    sha256 bytea NOT NULL
+);
+
+
+ALTER TABLE pra_store.checkpoint_files OWNER TO pra_owner;
+
+--
+-- Name: checkpoints; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.checkpoints (
+    id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    step bigint NOT NULL,
+    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT checkpoints_step_check CHECK ((step >= 0))
+);
+
+
+ALTER TABLE pra_store.checkpoints OWNER TO pra_owner;
+
+--
+-- Name: checkpoints; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.checkpoints AS
+ SELECT c.id,
+    c.job_id,
+    j.run_id,
+    c.epoch,
+    c.step,
+    c.registered_at,
+    ( SELECT jsonb_agg(jsonb_build_object('name', f.name, 'sha256', encode(f.sha256, 'hex'::text), 'size', a.size, 'media_type', a.media_type) ORDER BY f.name) AS jsonb_agg
+           FROM (pra_store.checkpoint_files f
+             JOIN pra_store.artifacts a ON ((a.sha256 = f.sha256)))
+          WHERE (f.checkpoint_id = c.id)) AS files
+   FROM (pra_store.checkpoints c
+     JOIN pra_store.jobs j ON ((j.id = c.job_id)));
+
+
+ALTER TABLE pra.checkpoints OWNER TO pra_owner;
+
+--
+-- Name: VIEW checkpoints; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.checkpoints IS 'One row per registered checkpoint';
+
+
+--
+-- Name: COLUMN checkpoints.id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.checkpoints.id IS 'number of the checkpoint';
+
+
+--
+-- Name: COLUMN checkpoints.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.checkpoints.job_id IS 'job that wrote it';
+
+
+--
+-- Name: COLUMN checkpoints.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.checkpoints.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN checkpoints.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.checkpoints.epoch IS 'attempt that wrote it';
+
+
+--
+-- Name: COLUMN checkpoints.step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.checkpoints.step IS 'number of steps made, which is the number of the next step';
+
+
+--
+-- Name: COLUMN checkpoints.registered_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.checkpoints.registered_at IS 'time of registration';
+
+
+--
+-- Name: COLUMN checkpoints.files; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.checkpoints.files IS 'files of the checkpoint: [{name, sha256, size, media_type}]';
+
+
+--
+-- Name: evaluations; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.evaluations (
+    job_id bigint NOT NULL,
+    metric text NOT NULL,
+    scope text NOT NULL,
+    epoch bigint NOT NULL,
+    value double precision NOT NULL,
+    images bigint NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT evaluations_images_check CHECK ((images >= 0))
+);
+
+
+ALTER TABLE pra_store.evaluations OWNER TO pra_owner;
+
+--
+-- Name: runs; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.runs (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    configuration jsonb NOT NULL,
+    code_version text,
+    data_fingerprint text,
+    idempotency_key text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    paused_at timestamp with time zone,
+    weight double precision DEFAULT 1 NOT NULL,
+    CONSTRAINT runs_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 500))),
+    CONSTRAINT runs_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT runs_weight_check CHECK (((weight > (0)::double precision) AND (weight < ('1000000000'::numeric)::double precision)))
+);
+
+
+ALTER TABLE pra_store.runs OWNER TO pra_owner;
+
+--
+-- Name: variants; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.variants (
+    job_id bigint NOT NULL,
+    variant text NOT NULL,
+    seed bigint NOT NULL
+);
+
+
+ALTER TABLE pra_store.variants OWNER TO pra_owner;
+
+--
+-- Name: evaluations; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.evaluations AS
+ SELECT j.run_id,
+    r.name AS run_name,
+    e.job_id,
+    e.metric,
+    e.scope,
+    e.value,
+    e.images,
+    e.details,
+    e.epoch,
+    v.variant,
+    v.seed
+   FROM (((pra_store.evaluations e
+     JOIN pra_store.jobs j ON ((j.id = e.job_id)))
+     JOIN pra_store.runs r ON ((r.id = j.run_id)))
+     LEFT JOIN pra_store.variants v ON ((v.job_id = e.job_id)));
+
+
+ALTER TABLE pra.evaluations OWNER TO pra_owner;
+
+--
+-- Name: VIEW evaluations; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.evaluations IS 'One row per metric and scope that a job evaluated';
+
+
+--
+-- Name: COLUMN evaluations.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN evaluations.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.run_name IS 'name of the run';
+
+
+--
+-- Name: COLUMN evaluations.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.job_id IS 'job that evaluated it';
+
+
+--
+-- Name: COLUMN evaluations.metric; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.metric IS 'name of the metric';
+
+
+--
+-- Name: COLUMN evaluations.scope; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.scope IS 'overall, or the name of a class';
+
+
+--
+-- Name: COLUMN evaluations.value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.value IS 'value of the metric';
+
+
+--
+-- Name: COLUMN evaluations.images; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.images IS 'number of images that it is based on';
+
+
+--
+-- Name: COLUMN evaluations.details; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.details IS 'further figures of the metric';
+
+
+--
+-- Name: COLUMN evaluations.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.epoch IS 'attempt that committed it';
+
+
+--
+-- Name: COLUMN evaluations.variant; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.variant IS 'variant that was evaluated, in a run that compares variants';
+
+
+--
+-- Name: COLUMN evaluations.seed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.seed IS 'seed of its training, in a run that compares variants';
+
+
+--
+-- Name: events; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.events (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    kind text NOT NULL,
+    run_id bigint,
+    job_id bigint,
+    epoch bigint,
+    worker_id bigint,
+    actor text DEFAULT SESSION_USER NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL
+)
+PARTITION BY RANGE (at);
+
+
+ALTER TABLE pra_store.events OWNER TO pra_owner;
+
+--
+-- Name: events; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.events AS
+ SELECT e.id,
+    e.at,
+    e.kind,
+    e.run_id,
+    e.job_id,
+    e.epoch,
+    e.worker_id,
+    e.actor,
+    e.detail
+   FROM pra_store.events e
+  WHERE (e.kind <> ALL (ARRAY['job.enqueued'::text, 'job.claimed'::text]))
+UNION ALL
+ SELECT NULL::bigint AS id,
+    j.created_at AS at,
+    'job.enqueued'::text AS kind,
+    j.run_id,
+    j.id AS job_id,
+    NULL::bigint AS epoch,
+    NULL::bigint AS worker_id,
+    j.created_by AS actor,
+    '{}'::jsonb AS detail
+   FROM pra_store.jobs j
+  WHERE (j.array_id IS NULL)
+UNION ALL
+ SELECT NULL::bigint AS id,
+    a.started_at AS at,
+    'job.claimed'::text AS kind,
+    j.run_id,
+    a.job_id,
+    a.epoch,
+    a.worker_id,
+    w.login AS actor,
+    '{}'::jsonb AS detail
+   FROM ((pra_store.attempts a
+     JOIN pra_store.jobs j ON ((j.id = a.job_id)))
+     JOIN pra_store.workers w ON ((w.id = a.worker_id)))
+UNION ALL
+ SELECT NULL::bigint AS id,
+    a.ended_at AS at,
+    'attempt.succeeded'::text AS kind,
+    j.run_id,
+    a.job_id,
+    a.epoch,
+    a.worker_id,
+    w.login AS actor,
+    '{}'::jsonb AS detail
+   FROM ((pra_store.attempts a
+     JOIN pra_store.jobs j ON ((j.id = a.job_id)))
+     JOIN pra_store.workers w ON ((w.id = a.worker_id)))
+  WHERE (a.batched AND (a.outcome = 'succeeded'::pra.attempt_outcome));
+
+
+ALTER TABLE pra.events OWNER TO pra_owner;
+
+--
+-- Name: VIEW events; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.events IS 'Journal of the queue: one row per event';
+
+
+--
+-- Name: COLUMN events.id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.events.id IS 'number of the event; null for job.enqueued, job.claimed and an attempt.succeeded of a batch';
+
+
+--
+-- Name: COLUMN events.at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.events.at IS 'time of the event';
+
+
+--
+-- Name: COLUMN events.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.events.kind IS 'kind of event, such as job.claimed or attempt.fault';
+
+
+--
+-- Name: COLUMN events.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.events.run_id IS 'run concerned';
+
+
+--
+-- Name: COLUMN events.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.events.job_id IS 'job concerned';
+
+
+--
+-- Name: COLUMN events.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.events.epoch IS 'attempt concerned';
+
+
+--
+-- Name: COLUMN events.worker_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.events.worker_id IS 'worker concerned';
+
+
+--
+-- Name: COLUMN events.actor; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.events.actor IS 'login of the session that caused it, where known';
+
+
+--
+-- Name: COLUMN events.detail; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.events.detail IS 'further facts';
+
+
+--
+-- Name: images; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.images (
+    job_id bigint NOT NULL,
+    number bigint NOT NULL,
+    epoch bigint NOT NULL,
+    label integer NOT NULL,
+    class_name text NOT NULL,
+    seed numeric(20,0) NOT NULL,
+    sha256 bytea NOT NULL,
+    CONSTRAINT images_label_check CHECK ((label >= 0)),
+    CONSTRAINT images_number_check CHECK ((number >= 0)),
+    CONSTRAINT images_seed_check CHECK (((seed >= (0)::numeric) AND (seed <= '18446744073709551615'::numeric)))
+);
+
+
+ALTER TABLE pra_store.images OWNER TO pra_owner;
+
+--
+-- Name: images; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.images AS
+ SELECT j.run_id,
+    i.job_id,
+    i.number,
+    i.label,
+    i.class_name,
+    i.seed,
+    encode(i.sha256, 'hex'::text) AS sha256,
+    a.size,
+    i.epoch
+   FROM ((pra_store.images i
+     JOIN pra_store.jobs j ON ((j.id = i.job_id)))
+     JOIN pra_store.artifacts a ON ((a.sha256 = i.sha256)));
+
+
+ALTER TABLE pra.images OWNER TO pra_owner;
+
+--
+-- Name: VIEW images; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.images IS 'One row per sampled image';
+
+
+--
+-- Name: COLUMN images.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN images.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.job_id IS 'job that sampled it';
+
+
+--
+-- Name: COLUMN images.number; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.number IS 'number of the image within the sampling run, from 0';
+
+
+--
+-- Name: COLUMN images.label; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.label IS 'number of its class';
+
+
+--
+-- Name: COLUMN images.class_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.class_name IS 'name of its class';
+
+
+--
+-- Name: COLUMN images.seed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.seed IS 'sampling seed';
+
+
+--
+-- Name: COLUMN images.sha256; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.sha256 IS 'SHA-256 of the PNG, an artifact';
+
+
+--
+-- Name: COLUMN images.size; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.size IS 'size of the PNG in bytes';
+
+
+--
+-- Name: COLUMN images.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.epoch IS 'attempt that committed it';
+
+
+--
+-- Name: element_arguments; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.element_arguments (
+    array_id bigint NOT NULL,
+    first bigint NOT NULL,
+    arguments jsonb NOT NULL,
+    CONSTRAINT element_arguments_arguments_check CHECK ((jsonb_typeof(arguments) = 'array'::text))
+);
+
+
+ALTER TABLE pra_store.element_arguments OWNER TO pra_owner;
+
+--
+-- Name: job_dependencies; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.job_dependencies (
+    job_id bigint NOT NULL,
+    parent_id bigint NOT NULL,
+    CONSTRAINT job_dependencies_check CHECK ((job_id > parent_id))
+);
+
+
+ALTER TABLE pra_store.job_dependencies OWNER TO pra_owner;
+
+--
+-- Name: progress; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.progress (
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    done bigint NOT NULL,
+    total bigint NOT NULL,
+    unit text NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT progress_done_check CHECK ((done >= 0)),
+    CONSTRAINT progress_total_check CHECK ((total >= 0)),
+    CONSTRAINT progress_unit_check CHECK ((length(unit) <= 40))
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE pra_store.progress OWNER TO pra_owner;
+
+--
+-- Name: jobs; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.jobs AS
+ SELECT j.id,
+    j.run_id,
+    r.name AS run_name,
+    j.kind,
+    j.queue,
+    j.state,
+    j.priority,
+        CASE
+            WHEN (j.array_id IS NULL) THEN j.arguments
+            ELSE ( SELECT
+                    CASE
+                        WHEN a.has_element_arguments THEN ( SELECT
+                                CASE
+                                    WHEN ((j.element_end - j.element_first) = 1) THEN (jsonb_agg(own.value) -> 0)
+                                    ELSE jsonb_build_object('elements', jsonb_agg(own.value ORDER BY own.i))
+                                END AS jsonb_build_object
+                           FROM ( SELECT i.i,
+                                    ( SELECT (e.arguments -> ((i.i - e.first))::integer)
+   FROM pra_store.element_arguments e
+  WHERE ((e.array_id = a.id) AND (e.first <= i.i))
+  ORDER BY e.first DESC
+ LIMIT 1) AS value
+                                   FROM generate_series(j.element_first, (j.element_end - 1)) i(i)) own)
+                        WHEN ((a.first_path IS NULL) AND (a.end_path IS NULL)) THEN a.arguments
+                        WHEN (a.end_path IS NULL) THEN jsonb_set(a.arguments, a.first_path, to_jsonb(j.element_first))
+                        WHEN (a.first_path IS NULL) THEN jsonb_set(a.arguments, a.end_path, to_jsonb(j.element_end))
+                        ELSE jsonb_set(jsonb_set(a.arguments, a.first_path, to_jsonb(j.element_first)), a.end_path, to_jsonb(j.element_end))
+                    END AS jsonb_set
+               FROM pra_store.jobs a
+              WHERE (a.id = j.array_id))
+        END AS arguments,
+    j.requirements,
+    j.run_after,
+    j.epoch,
+    j.worker_id,
+    w.name AS worker_name,
+    ( SELECT array_agg(d.parent_id ORDER BY d.parent_id) AS array_agg
+           FROM pra_store.job_dependencies d
+          WHERE (d.job_id = j.id)) AS depends_on,
+    j.unmet,
+    j.time_limit,
+    j.faults,
+    j.fault_retries,
+    j.lost,
+    j.lost_retries,
+    j.timeouts,
+    j.timeout_retries,
+    j.preemptions,
+    j.preemption_retries,
+    j.cancel_requested_at,
+    j.preempt_requested_at,
+    j.message,
+    j.result,
+    p.done AS progress_done,
+    p.total AS progress_total,
+    p.unit AS progress_unit,
+    p.updated_at AS progress_at,
+    j.idempotency_key,
+    j.created_at,
+    j.created_by,
+    j.started_at,
+    j.finished_at,
+    j.limits,
+    j.deadline,
+    j.array_first,
+    (j.array_end - 1) AS array_last,
+    j.pack,
+    j.gang,
+    j.array_id,
+    j.element_first,
+    (j.element_end - 1) AS element_last,
+    j.crash_hosts
+   FROM (((pra_store.jobs j
+     JOIN pra_store.runs r ON ((r.id = j.run_id)))
+     LEFT JOIN pra_store.workers w ON ((w.id = j.worker_id)))
+     LEFT JOIN pra_store.progress p ON ((p.job_id = j.id)));
+
+
+ALTER TABLE pra.jobs OWNER TO pra_owner;
+
+--
+-- Name: VIEW jobs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.jobs IS 'One row per job; an array is one, and so is each part of it that was started';
+
+
+--
+-- Name: COLUMN jobs.id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.id IS 'number of the job';
+
+
+--
+-- Name: COLUMN jobs.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN jobs.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.run_name IS 'name of the run';
+
+
+--
+-- Name: COLUMN jobs.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.kind IS 'kind of work: ingest, train, sample, evaluate ...';
+
+
+--
+-- Name: COLUMN jobs.queue; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.queue IS 'queue in which it waits';
+
+
+--
+-- Name: COLUMN jobs.state; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.state IS 'blocked, ready, running, succeeded, failed, cancelled or quarantined';
+
+
+--
+-- Name: COLUMN jobs.priority; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.priority IS 'priority; higher is claimed first';
+
+
+--
+-- Name: COLUMN jobs.arguments; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.arguments IS 'arguments of the job, by the schema of its kind';
+
+
+--
+-- Name: COLUMN jobs.requirements; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.requirements IS 'conditions on a worker''s labels: [{label, op, value}]';
+
+
+--
+-- Name: COLUMN jobs.run_after; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.run_after IS 'earliest time of the next claim';
+
+
+--
+-- Name: COLUMN jobs.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.epoch IS 'number of its latest attempt; 0 when never claimed';
+
+
+--
+-- Name: COLUMN jobs.worker_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.worker_id IS 'worker that runs it';
+
+
+--
+-- Name: COLUMN jobs.worker_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.worker_name IS 'name of that worker';
+
+
+--
+-- Name: COLUMN jobs.depends_on; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.depends_on IS 'jobs that must succeed first';
+
+
+--
+-- Name: COLUMN jobs.unmet; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.unmet IS 'number of those that have not succeeded';
+
+
+--
+-- Name: COLUMN jobs.time_limit; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.time_limit IS 'longest duration of an attempt; null for no limit';
+
+
+--
+-- Name: COLUMN jobs.faults; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.faults IS 'number of faults since it was enqueued or last retried by hand';
+
+
+--
+-- Name: COLUMN jobs.fault_retries; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.fault_retries IS 'number of faults after which it still runs again';
+
+
+--
+-- Name: COLUMN jobs.lost; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.lost IS 'number of attempts lost with their worker';
+
+
+--
+-- Name: COLUMN jobs.lost_retries; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.lost_retries IS 'number of losses after which it still runs again; one more quarantines it';
+
+
+--
+-- Name: COLUMN jobs.timeouts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.timeouts IS 'number of attempts over the time limit';
+
+
+--
+-- Name: COLUMN jobs.timeout_retries; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.timeout_retries IS 'number of time-outs after which it still runs again';
+
+
+--
+-- Name: COLUMN jobs.preemptions; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.preemptions IS 'number of preempted attempts';
+
+
+--
+-- Name: COLUMN jobs.preemption_retries; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.preemption_retries IS 'number of preemptions after which it still runs again; null for no limit';
+
+
+--
+-- Name: COLUMN jobs.cancel_requested_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.cancel_requested_at IS 'time when its cancellation was requested';
+
+
+--
+-- Name: COLUMN jobs.preempt_requested_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.preempt_requested_at IS 'time when its agent was asked to give it back';
+
+
+--
+-- Name: COLUMN jobs.message; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.message IS 'description of its latest failure';
+
+
+--
+-- Name: COLUMN jobs.result; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.result IS 'result that pra.finish stored';
+
+
+--
+-- Name: COLUMN jobs.progress_done; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.progress_done IS 'number of units done, by the attempt that reported last';
+
+
+--
+-- Name: COLUMN jobs.progress_total; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.progress_total IS 'number of units in all';
+
+
+--
+-- Name: COLUMN jobs.progress_unit; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.progress_unit IS 'name of the unit, such as steps';
+
+
+--
+-- Name: COLUMN jobs.progress_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.progress_at IS 'time of the latest progress report';
+
+
+--
+-- Name: COLUMN jobs.idempotency_key; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.idempotency_key IS 'key under which another enqueue returns this job';
+
+
+--
+-- Name: COLUMN jobs.created_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.created_at IS 'time when it was enqueued';
+
+
+--
+-- Name: COLUMN jobs.created_by; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.created_by IS 'login that enqueued it';
+
+
+--
+-- Name: COLUMN jobs.started_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.started_at IS 'time of its first claim';
+
+
+--
+-- Name: COLUMN jobs.finished_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.finished_at IS 'time when it reached its final state';
+
+
+--
+-- Name: COLUMN jobs.limits; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.limits IS 'limits of which each of its attempts takes a slot';
+
+
+--
+-- Name: COLUMN jobs.deadline; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.deadline IS 'time by which it must have ended';
+
+
+--
+-- Name: COLUMN jobs.array_first; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.array_first IS 'index of the first element of an array';
+
+
+--
+-- Name: COLUMN jobs.array_last; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.array_last IS 'index of the last element of an array';
+
+
+--
+-- Name: COLUMN jobs.pack; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.pack IS 'number of elements of an array that one attempt does';
+
+
+--
+-- Name: COLUMN jobs.gang; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.gang IS 'true when the elements of the array start together or not at all';
+
+
+--
+-- Name: COLUMN jobs.array_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.array_id IS 'array of which this job is a part';
+
+
+--
+-- Name: COLUMN jobs.element_first; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.element_first IS 'index of the first element that this part does';
+
+
+--
+-- Name: COLUMN jobs.element_last; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.element_last IS 'index of the last element that this part does';
+
+
+--
+-- Name: COLUMN jobs.crash_hosts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.crash_hosts IS 'hosts on which it crashed; a second one quarantines it';
+
+
+--
+-- Name: kinds; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.kinds (
+    kind text NOT NULL,
+    arguments jsonb NOT NULL,
+    bytes_limit integer NOT NULL,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT kinds_arguments_check CHECK ((jsonb_typeof(arguments) = 'object'::text)),
+    CONSTRAINT kinds_bytes_limit_check CHECK (((bytes_limit >= 2) AND (bytes_limit <= 1048576))),
+    CONSTRAINT kinds_kind_check CHECK ((kind ~ '^[a-z][a-z0-9-]{0,62}$'::text))
+);
+
+
+ALTER TABLE pra_store.kinds OWNER TO pra_owner;
+
+--
+-- Name: kinds; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.kinds AS
+ SELECT k.kind,
+    k.arguments,
+    k.bytes_limit,
+    k.set_at
+   FROM pra_store.kinds k;
+
+
+ALTER TABLE pra.kinds OWNER TO pra_owner;
+
+--
+-- Name: VIEW kinds; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.kinds IS 'One row per kind of job whose arguments the database checks';
+
+
+--
+-- Name: COLUMN kinds.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kinds.kind IS 'kind of job';
+
+
+--
+-- Name: COLUMN kinds.arguments; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kinds.arguments IS 'JSON schema of its arguments';
+
+
+--
+-- Name: COLUMN kinds.bytes_limit; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kinds.bytes_limit IS 'largest size of its arguments as text, in bytes';
+
+
+--
+-- Name: COLUMN kinds.set_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kinds.set_at IS 'time of the latest change';
+
+
+--
+-- Name: limits; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.limits AS
+SELECT
+    NULL::text AS name,
+    NULL::integer AS slots,
+    NULL::bigint AS taken,
+    NULL::bigint[] AS held_by,
+    NULL::timestamp with time zone AS created_at;
+
+
+ALTER TABLE pra.limits OWNER TO pra_owner;
+
+--
+-- Name: VIEW limits; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.limits IS 'One row per limit on the number of jobs that run at once';
+
+
+--
+-- Name: COLUMN limits.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.limits.name IS 'name of the limit';
+
+
+--
+-- Name: COLUMN limits.slots; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.limits.slots IS 'number of jobs that may run under it at once';
+
+
+--
+-- Name: COLUMN limits.taken; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.limits.taken IS 'number of jobs that do';
+
+
+--
+-- Name: COLUMN limits.held_by; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.limits.held_by IS 'jobs that do, the longest first';
+
+
+--
+-- Name: COLUMN limits.created_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.limits.created_at IS 'time of creation';
+
+
+--
+-- Name: metric_names; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.metric_names (
+    id integer NOT NULL,
+    name text NOT NULL,
+    better text NOT NULL,
+    CONSTRAINT metric_names_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_./-]{0,199}$'::text))
+);
+
+
+ALTER TABLE pra_store.metric_names OWNER TO pra_owner;
+
+--
+-- Name: metric_summaries; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.metric_summaries AS
+ SELECT j.run_id,
+    r.name AS run_name,
+    s.job_id,
+    n.name,
+    n.better,
+    s.points,
+    s.not_finite,
+    s.last_step,
+    s.last_value,
+        CASE n.better
+            WHEN 'up'::text THEN s.max_step
+            ELSE s.min_step
+        END AS best_step,
+        CASE n.better
+            WHEN 'up'::text THEN s.max_value
+            ELSE s.min_value
+        END AS best_value,
+    s.min_step,
+    s.min_value,
+    s.max_step,
+    s.max_value,
+    s.updated_at
+   FROM (((pra_store.metric_summaries s
+     JOIN pra_store.metric_names n ON ((n.id = s.name_id)))
+     JOIN pra_store.jobs j ON ((j.id = s.job_id)))
+     JOIN pra_store.runs r ON ((r.id = j.run_id)));
+
+
+ALTER TABLE pra.metric_summaries OWNER TO pra_owner;
+
+--
+-- Name: VIEW metric_summaries; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.metric_summaries IS 'One row per effective metric series: its last, least, greatest and best value, kept up to date';
+
+
+--
+-- Name: COLUMN metric_summaries.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN metric_summaries.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.run_name IS 'name of the run';
+
+
+--
+-- Name: COLUMN metric_summaries.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.job_id IS 'job that measured it';
+
+
+--
+-- Name: COLUMN metric_summaries.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.name IS 'name of the series';
+
+
+--
+-- Name: COLUMN metric_summaries.better; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.better IS 'up where greater is better (psnr, accuracy, precision ... in the name), else down';
+
+
+--
+-- Name: COLUMN metric_summaries.points; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.points IS 'number of points';
+
+
+--
+-- Name: COLUMN metric_summaries.not_finite; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.not_finite IS 'number of points that are NaN or infinite';
+
+
+--
+-- Name: COLUMN metric_summaries.last_step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.last_step IS 'highest step';
+
+
+--
+-- Name: COLUMN metric_summaries.last_value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.last_value IS 'value at the highest step';
+
+
+--
+-- Name: COLUMN metric_summaries.best_step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.best_step IS 'step of the best value';
+
+
+--
+-- Name: COLUMN metric_summaries.best_value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.best_value IS 'best value, by the column better';
+
+
+--
+-- Name: COLUMN metric_summaries.min_step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.min_step IS 'first step of the least value';
+
+
+--
+-- Name: COLUMN metric_summaries.min_value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.min_value IS 'least value; null when all are NaN';
+
+
+--
+-- Name: COLUMN metric_summaries.max_step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.max_step IS 'first step of the greatest value';
+
+
+--
+-- Name: COLUMN metric_summaries.max_value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.max_value IS 'greatest value; null when all are NaN';
+
+
+--
+-- Name: COLUMN metric_summaries.updated_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.updated_at IS 'time of the latest change';
+
+
+--
+-- Name: metric_ranges; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.metric_ranges (
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    from_step bigint NOT NULL,
+    to_step bigint DEFAULT '9223372036854775807'::bigint NOT NULL,
+    CONSTRAINT metric_ranges_check CHECK ((from_step < to_step))
+);
+
+
+ALTER TABLE pra_store.metric_ranges OWNER TO pra_owner;
+
+--
+-- Name: metrics; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.metrics (
+    recorded_at timestamp with time zone NOT NULL,
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    name_id integer NOT NULL,
+    step bigint NOT NULL,
+    value double precision NOT NULL
+)
+PARTITION BY RANGE (recorded_at);
+
+
+ALTER TABLE pra_store.metrics OWNER TO pra_owner;
+
+--
+-- Name: metrics; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.metrics AS
+ SELECT j.run_id,
+    r.name AS run_name,
+    m.job_id,
+    m.epoch,
+    n.name,
+    m.step,
+    m.value,
+    m.recorded_at
+   FROM ((((pra_store.metrics m
+     JOIN pra_store.metric_ranges s ON (((s.job_id = m.job_id) AND (s.epoch = m.epoch) AND (m.step >= s.from_step) AND (m.step < s.to_step))))
+     JOIN pra_store.metric_names n ON ((n.id = m.name_id)))
+     JOIN pra_store.jobs j ON ((j.id = m.job_id)))
+     JOIN pra_store.runs r ON ((r.id = j.run_id)));
+
+
+ALTER TABLE pra.metrics OWNER TO pra_owner;
+
+--
+-- Name: VIEW metrics; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.metrics IS 'Effective metric series: of each step the point of the attempt that survived';
+
+
+--
+-- Name: COLUMN metrics.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN metrics.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics.run_name IS 'name of the run';
+
+
+--
+-- Name: COLUMN metrics.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics.job_id IS 'job that measured it';
+
+
+--
+-- Name: COLUMN metrics.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics.epoch IS 'attempt that measured it';
+
+
+--
+-- Name: COLUMN metrics.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics.name IS 'name of the series';
+
+
+--
+-- Name: COLUMN metrics.step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics.step IS 'step of the point, from 0';
+
+
+--
+-- Name: COLUMN metrics.value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics.value IS 'value, which may be NaN or infinite';
+
+
+--
+-- Name: COLUMN metrics.recorded_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics.recorded_at IS 'time when its batch arrived';
+
+
+--
+-- Name: metrics_raw; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.metrics_raw AS
+ SELECT j.run_id,
+    r.name AS run_name,
+    m.job_id,
+    m.epoch,
+    n.name,
+    m.step,
+    m.value,
+    m.recorded_at
+   FROM (((pra_store.metrics m
+     JOIN pra_store.metric_names n ON ((n.id = m.name_id)))
+     JOIN pra_store.jobs j ON ((j.id = m.job_id)))
+     JOIN pra_store.runs r ON ((r.id = j.run_id)));
+
+
+ALTER TABLE pra.metrics_raw OWNER TO pra_owner;
+
+--
+-- Name: VIEW metrics_raw; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.metrics_raw IS 'All metric points of all attempts';
+
+
+--
+-- Name: COLUMN metrics_raw.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics_raw.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN metrics_raw.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics_raw.run_name IS 'name of the run';
+
+
+--
+-- Name: COLUMN metrics_raw.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics_raw.job_id IS 'job that measured it';
+
+
+--
+-- Name: COLUMN metrics_raw.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics_raw.epoch IS 'attempt that measured it';
+
+
+--
+-- Name: COLUMN metrics_raw.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics_raw.name IS 'name of the series';
+
+
+--
+-- Name: COLUMN metrics_raw.step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics_raw.step IS 'step of the point, from 0';
+
+
+--
+-- Name: COLUMN metrics_raw.value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics_raw.value IS 'value, which may be NaN or infinite';
+
+
+--
+-- Name: COLUMN metrics_raw.recorded_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metrics_raw.recorded_at IS 'time when its batch arrived';
+
+
+--
+-- Name: job_outputs; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.job_outputs (
+    job_id bigint NOT NULL,
+    name pra_store.logical_name NOT NULL,
+    epoch bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    media_type text NOT NULL,
+    CONSTRAINT job_outputs_media_type_check CHECK ((media_type ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$'::text))
+);
+
+
+ALTER TABLE pra_store.job_outputs OWNER TO pra_owner;
+
+--
+-- Name: outputs; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.outputs AS
+ SELECT o.job_id,
+    j.run_id,
+    j.kind,
+    o.name,
+    o.epoch,
+    encode(o.sha256, 'hex'::text) AS sha256,
+    a.size,
+    o.media_type
+   FROM ((pra_store.job_outputs o
+     JOIN pra_store.jobs j ON ((j.id = o.job_id)))
+     JOIN pra_store.artifacts a ON ((a.sha256 = o.sha256)));
+
+
+ALTER TABLE pra.outputs OWNER TO pra_owner;
+
+--
+-- Name: VIEW outputs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.outputs IS 'One row per named output of a finished job';
+
+
+--
+-- Name: COLUMN outputs.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.outputs.job_id IS 'job that made it';
+
+
+--
+-- Name: COLUMN outputs.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.outputs.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN outputs.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.outputs.kind IS 'kind of the job';
+
+
+--
+-- Name: COLUMN outputs.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.outputs.name IS 'name of the output within the job';
+
+
+--
+-- Name: COLUMN outputs.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.outputs.epoch IS 'attempt that committed it';
+
+
+--
+-- Name: COLUMN outputs.sha256; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.outputs.sha256 IS 'SHA-256 of its bytes, an artifact';
+
+
+--
+-- Name: COLUMN outputs.size; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.outputs.size IS 'size in bytes';
+
+
+--
+-- Name: COLUMN outputs.media_type; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.outputs.media_type IS 'media type';
+
+
+--
+-- Name: preemptions; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.preemptions (
+    id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    reason text,
+    requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    requested_by text DEFAULT SESSION_USER NOT NULL,
+    deadline timestamp with time zone NOT NULL,
+    acknowledged_at timestamp with time zone,
+    checkpoint_step bigint,
+    checkpoint_at timestamp with time zone,
+    released_at timestamp with time zone,
+    outcome pra.attempt_outcome
+);
+
+
+ALTER TABLE pra_store.preemptions OWNER TO pra_owner;
+
+--
+-- Name: preemptions; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.preemptions AS
+ SELECT p.id,
+    p.job_id,
+    p.epoch,
+    p.reason,
+    p.requested_at,
+    p.requested_by,
+    p.deadline,
+    p.acknowledged_at,
+    p.checkpoint_at,
+    p.checkpoint_step,
+    p.released_at,
+    p.outcome,
+        CASE
+            WHEN (p.released_at IS NOT NULL) THEN 'released'::text
+            WHEN (p.checkpoint_at IS NOT NULL) THEN 'checkpointed'::text
+            WHEN (p.acknowledged_at IS NOT NULL) THEN 'acknowledged'::text
+            ELSE 'requested'::text
+        END AS state
+   FROM pra_store.preemptions p;
+
+
+ALTER TABLE pra.preemptions OWNER TO pra_owner;
+
+--
+-- Name: VIEW preemptions; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.preemptions IS 'One row per request to a running job to give way';
+
+
+--
+-- Name: COLUMN preemptions.id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.id IS 'number of the request';
+
+
+--
+-- Name: COLUMN preemptions.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.job_id IS 'job concerned';
+
+
+--
+-- Name: COLUMN preemptions.epoch; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.epoch IS 'attempt concerned';
+
+
+--
+-- Name: COLUMN preemptions.reason; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.reason IS 'reason of the request';
+
+
+--
+-- Name: COLUMN preemptions.requested_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.requested_at IS 'time of the request';
+
+
+--
+-- Name: COLUMN preemptions.requested_by; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.requested_by IS 'login that requested it';
+
+
+--
+-- Name: COLUMN preemptions.deadline; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.deadline IS 'time after which the job is taken away';
+
+
+--
+-- Name: COLUMN preemptions.acknowledged_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.acknowledged_at IS 'time of the heartbeat by which its agent learned of it';
+
+
+--
+-- Name: COLUMN preemptions.checkpoint_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.checkpoint_at IS 'time of the latest checkpoint since the request';
+
+
+--
+-- Name: COLUMN preemptions.checkpoint_step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.checkpoint_step IS 'step of that checkpoint';
+
+
+--
+-- Name: COLUMN preemptions.released_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.released_at IS 'time when the attempt ended';
+
+
+--
+-- Name: COLUMN preemptions.outcome; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.outcome IS 'outcome of the attempt';
+
+
+--
+-- Name: COLUMN preemptions.state; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.preemptions.state IS 'requested, acknowledged, checkpointed or released';
+
+
+--
+-- Name: queues; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.queues AS
+SELECT
+    NULL::text AS name,
+    NULL::timestamp with time zone AS paused_at,
+    NULL::bigint AS blocked,
+    NULL::bigint AS ready,
+    NULL::bigint AS delayed,
+    NULL::bigint AS running,
+    NULL::timestamp with time zone AS oldest_ready_at,
+    NULL::timestamp with time zone AS created_at;
+
+
+ALTER TABLE pra.queues OWNER TO pra_owner;
+
+--
+-- Name: VIEW queues; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.queues IS 'One row per queue: its waiting and running jobs counted';
+
+
+--
+-- Name: COLUMN queues.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.queues.name IS 'name of the queue';
+
+
+--
+-- Name: COLUMN queues.paused_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.queues.paused_at IS 'time since which nothing is claimed from it; null when not paused';
+
+
+--
+-- Name: COLUMN queues.blocked; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.queues.blocked IS 'number of jobs that wait for other jobs';
+
+
+--
+-- Name: COLUMN queues.ready; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.queues.ready IS 'number of jobs that may be claimed now';
+
+
+--
+-- Name: COLUMN queues.delayed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.queues.delayed IS 'number of jobs that may be claimed later';
+
+
+--
+-- Name: COLUMN queues.running; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.queues.running IS 'number of running jobs';
+
+
+--
+-- Name: COLUMN queues.oldest_ready_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.queues.oldest_ready_at IS 'time since which the oldest claimable job waits';
+
+
+--
+-- Name: COLUMN queues.created_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.queues.created_at IS 'time of its first use';
+
+
+--
+-- Name: runs; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.runs AS
+SELECT
+    NULL::bigint AS id,
+    NULL::text AS name,
+    NULL::text AS state,
+    NULL::bigint AS jobs,
+    NULL::bigint AS blocked,
+    NULL::bigint AS ready,
+    NULL::bigint AS running,
+    NULL::bigint AS succeeded,
+    NULL::bigint AS failed,
+    NULL::bigint AS cancelled,
+    NULL::bigint AS quarantined,
+    NULL::jsonb AS configuration,
+    NULL::text AS code_version,
+    NULL::text AS data_fingerprint,
+    NULL::text AS idempotency_key,
+    NULL::timestamp with time zone AS created_at,
+    NULL::text AS created_by,
+    NULL::timestamp with time zone AS paused_at,
+    NULL::timestamp with time zone AS started_at,
+    NULL::timestamp with time zone AS finished_at,
+    NULL::double precision AS weight;
+
+
+ALTER TABLE pra.runs OWNER TO pra_owner;
+
+--
+-- Name: VIEW runs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.runs IS 'One row per run: an experiment and the state of its jobs; an array counts as one job';
+
+
+--
+-- Name: COLUMN runs.id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.id IS 'number of the run';
+
+
+--
+-- Name: COLUMN runs.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.name IS 'name given by its creator; need not be unique';
+
+
+--
+-- Name: COLUMN runs.state; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.state IS 'empty, pending (nothing started), running, paused, failed, cancelled, blocked or succeeded';
+
+
+--
+-- Name: COLUMN runs.jobs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.jobs IS 'number of jobs';
+
+
+--
+-- Name: COLUMN runs.blocked; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.blocked IS 'number of jobs that wait for other jobs';
+
+
+--
+-- Name: COLUMN runs.ready; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.ready IS 'number of jobs in line';
+
+
+--
+-- Name: COLUMN runs.running; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.running IS 'number of running jobs';
+
+
+--
+-- Name: COLUMN runs.succeeded; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.succeeded IS 'number of jobs that succeeded';
+
+
+--
+-- Name: COLUMN runs.failed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.failed IS 'number of jobs that failed for good';
+
+
+--
+-- Name: COLUMN runs.cancelled; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.cancelled IS 'number of cancelled jobs';
+
+
+--
+-- Name: COLUMN runs.quarantined; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.quarantined IS 'number of jobs that lost too many workers or crashed on two hosts';
+
+
+--
+-- Name: COLUMN runs.configuration; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.configuration IS 'complete resolved configuration';
+
+
+--
+-- Name: COLUMN runs.code_version; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.code_version IS 'version of the code that created the run';
+
+
+--
+-- Name: COLUMN runs.data_fingerprint; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.data_fingerprint IS 'fingerprint of the data set';
+
+
+--
+-- Name: COLUMN runs.idempotency_key; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.idempotency_key IS 'key under which another creation returns this run';
+
+
+--
+-- Name: COLUMN runs.created_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.created_at IS 'time of creation';
+
+
+--
+-- Name: COLUMN runs.created_by; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.created_by IS 'login that created it';
+
+
+--
+-- Name: COLUMN runs.paused_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.paused_at IS 'time since which its jobs are not claimed; null when not paused';
+
+
+--
+-- Name: COLUMN runs.started_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.started_at IS 'time of the first claim of its jobs';
+
+
+--
+-- Name: COLUMN runs.finished_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.finished_at IS 'time when the last of its jobs ended; null while one may still run';
+
+
+--
+-- Name: COLUMN runs.weight; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.weight IS 'weight in fair sharing between the runs of a user; 1 by default';
+
+
+--
+-- Name: schedules; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.schedules (
+    name text NOT NULL,
+    cron text NOT NULL,
+    time_zone text NOT NULL,
+    run_id bigint NOT NULL,
+    kind text NOT NULL,
+    arguments jsonb NOT NULL,
+    queue text NOT NULL,
+    priority integer NOT NULL,
+    catch_up text NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone,
+    last_job bigint,
+    paused_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT schedules_catch_up_check CHECK ((catch_up = ANY (ARRAY['all'::text, 'last'::text, 'none'::text]))),
+    CONSTRAINT schedules_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text))
+);
+
+
+ALTER TABLE pra_store.schedules OWNER TO pra_owner;
+
+--
+-- Name: schedules; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.schedules AS
+ SELECT s.name,
+    s.cron,
+    s.time_zone,
+    s.catch_up,
+    s.run_id,
+    r.name AS run_name,
+    s.kind,
+    s.arguments,
+    s.queue,
+    s.priority,
+    s.next_at,
+    s.last_at,
+    s.last_job,
+    s.paused_at,
+    s.created_at,
+    s.created_by
+   FROM (pra_store.schedules s
+     JOIN pra_store.runs r ON ((r.id = s.run_id)));
+
+
+ALTER TABLE pra.schedules OWNER TO pra_owner;
+
+--
+-- Name: VIEW schedules; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.schedules IS 'One row per schedule';
+
+
+--
+-- Name: COLUMN schedules.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.name IS 'name of the schedule';
+
+
+--
+-- Name: COLUMN schedules.cron; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.cron IS 'minute, hour, day, month, weekday, as in crontab(5)';
+
+
+--
+-- Name: COLUMN schedules.time_zone; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.time_zone IS 'time zone of its calendar';
+
+
+--
+-- Name: COLUMN schedules.catch_up; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.catch_up IS 'missed times that are made up for: all, last or none';
+
+
+--
+-- Name: COLUMN schedules.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.run_id IS 'run that gets the jobs';
+
+
+--
+-- Name: COLUMN schedules.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.run_name IS 'name of that run';
+
+
+--
+-- Name: COLUMN schedules.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.kind IS 'kind of the jobs';
+
+
+--
+-- Name: COLUMN schedules.arguments; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.arguments IS 'arguments of the jobs';
+
+
+--
+-- Name: COLUMN schedules.queue; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.queue IS 'queue of the jobs';
+
+
+--
+-- Name: COLUMN schedules.priority; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.priority IS 'priority of the jobs';
+
+
+--
+-- Name: COLUMN schedules.next_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.next_at IS 'time when it fires next';
+
+
+--
+-- Name: COLUMN schedules.last_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.last_at IS 'time when it fired last';
+
+
+--
+-- Name: COLUMN schedules.last_job; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.last_job IS 'latest job that it enqueued';
+
+
+--
+-- Name: COLUMN schedules.paused_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.paused_at IS 'time since which it does not fire; null when not paused';
+
+
+--
+-- Name: COLUMN schedules.created_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.created_at IS 'time of creation';
+
+
+--
+-- Name: COLUMN schedules.created_by; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.created_by IS 'login that created it';
+
+
+--
+-- Name: schema_files; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.schema_files (
+    path text NOT NULL,
+    sha256 bytea NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT schema_files_sha256_check CHECK ((length(sha256) = 32))
+);
+
+
+ALTER TABLE pra_store.schema_files OWNER TO pra_owner;
+
+--
+-- Name: schema_files; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.schema_files AS
+ SELECT f.path,
+    encode(f.sha256, 'hex'::text) AS sha256,
+    f.applied_at
+   FROM pra_store.schema_files f;
+
+
+ALTER TABLE pra.schema_files OWNER TO pra_owner;
+
+--
+-- Name: VIEW schema_files; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.schema_files IS 'Current files of functions and views, as they were applied last';
+
+
+--
+-- Name: COLUMN schema_files.path; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_files.path IS 'path of the file below migrations/';
+
+
+--
+-- Name: COLUMN schema_files.sha256; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_files.sha256 IS 'SHA-256 of its text when it was applied';
+
+
+--
+-- Name: COLUMN schema_files.applied_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_files.applied_at IS 'when it was applied';
+
+
+--
+-- Name: schema_objects; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.schema_objects (
+    object text NOT NULL,
+    sha256 bytea NOT NULL,
+    server_version integer NOT NULL,
+    CONSTRAINT schema_objects_sha256_check CHECK ((length(sha256) = 32))
+);
+
+
+ALTER TABLE pra_store.schema_objects OWNER TO pra_owner;
+
+--
+-- Name: schema_objects; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.schema_objects AS
+ SELECT o.object,
+    encode(o.sha256, 'hex'::text) AS sha256,
+    o.server_version
+   FROM pra_store.schema_objects o;
+
+
+ALTER TABLE pra.schema_objects OWNER TO pra_owner;
+
+--
+-- Name: VIEW schema_objects; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.schema_objects IS 'Functions, views and triggers as they were when the current files were applied';
+
+
+--
+-- Name: COLUMN schema_objects.object; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_objects.object IS 'kind and name, such as function pra.reap()';
+
+
+--
+-- Name: COLUMN schema_objects.sha256; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_objects.sha256 IS 'SHA-256 of its definition, owner, grants and comments';
+
+
+--
+-- Name: COLUMN schema_objects.server_version; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_objects.server_version IS 'major version of the server that gave the definition';
+
+
+--
+-- Name: migrations; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    applied_by text DEFAULT SESSION_USER NOT NULL
+);
+
+
+ALTER TABLE pra_store.migrations OWNER TO pra_owner;
+
+--
+-- Name: schema_versions; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.schema_versions AS
+ SELECT m.version,
+    m.name,
+    encode(m.sha256, 'hex'::text) AS sha256,
+    m.applied_at
+   FROM pra_store.migrations m;
+
+
+ALTER TABLE pra.schema_versions OWNER TO pra_owner;
+
+--
+-- Name: VIEW schema_versions; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.schema_versions IS 'One row per migration that was applied';
+
+
+--
+-- Name: COLUMN schema_versions.version; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_versions.version IS 'number of the migration';
+
+
+--
+-- Name: COLUMN schema_versions.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_versions.name IS 'file name of the migration';
+
+
+--
+-- Name: COLUMN schema_versions.sha256; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_versions.sha256 IS 'SHA-256 of its text when it was applied';
+
+
+--
+-- Name: COLUMN schema_versions.applied_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schema_versions.applied_at IS 'time when it was applied';
+
+
+--
+-- Name: stores; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.stores AS
+SELECT
+    NULL::text AS location,
+    NULL::boolean AS is_current,
+    NULL::bigint AS artifacts,
+    NULL::bigint AS bytes,
+    NULL::timestamp with time zone AS created_at;
+
+
+ALTER TABLE pra.stores OWNER TO pra_owner;
+
+--
+-- Name: VIEW stores; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.stores IS 'One row per store of artifacts, the database among them';
+
+
+--
+-- Name: COLUMN stores.location; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.stores.location IS 'database, file:/folder or s3://bucket/prefix';
+
+
+--
+-- Name: COLUMN stores.is_current; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.stores.is_current IS 'true for the store that new large artifacts go to';
+
+
+--
+-- Name: COLUMN stores.artifacts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.stores.artifacts IS 'number of artifacts';
+
+
+--
+-- Name: COLUMN stores.bytes; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.stores.bytes IS 'total size of the artifacts in bytes';
+
+
+--
+-- Name: COLUMN stores.created_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.stores.created_at IS 'time when it was first chosen; null for the database';
+
+
+--
+-- Name: variants; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.variants AS
+ SELECT j.run_id,
+    r.name AS run_name,
+    v.variant,
+    v.seed,
+    v.job_id,
+    j.kind
+   FROM ((pra_store.variants v
+     JOIN pra_store.jobs j ON ((j.id = v.job_id)))
+     JOIN pra_store.runs r ON ((r.id = j.run_id)));
+
+
+ALTER TABLE pra.variants OWNER TO pra_owner;
+
+--
+-- Name: VIEW variants; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.variants IS 'One row per job of a run that compares variants';
+
+
+--
+-- Name: COLUMN variants.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.variants.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN variants.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.variants.run_name IS 'name of the run';
+
+
+--
+-- Name: COLUMN variants.variant; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.variants.variant IS 'name under variants in the run file; the run''s name where only seeds differ';
+
+
+--
+-- Name: COLUMN variants.seed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.variants.seed IS 'seed of the training';
+
+
+--
+-- Name: COLUMN variants.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.variants.job_id IS 'job of the variant';
+
+
+--
+-- Name: COLUMN variants.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.variants.kind IS 'kind of the job';
+
+
+--
+-- Name: workers; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.workers AS
+ SELECT w.id,
+    w.name,
+    w.version,
+    w.labels,
+    w.queues,
+    w.kinds,
+    w.slots,
+    ( SELECT count(*) AS count
+           FROM pra_store.jobs j
+          WHERE ((j.worker_id = w.id) AND (j.state = 'running'::pra.job_state))) AS running,
+        CASE
+            WHEN (w.stopped_at IS NOT NULL) THEN 'stopped'::text
+            WHEN (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= clock_timestamp()) THEN 'lost'::text
+            WHEN (w.draining OR (w.drain_requested_at IS NOT NULL)) THEN 'draining'::text
+            WHEN (EXISTS ( SELECT
+               FROM pra_store.blamed_hosts b
+              WHERE ((b.host = COALESCE((w.labels ->> 'host'::text), w.name)) AND (b.until > clock_timestamp())))) THEN 'blamed'::text
+            ELSE 'live'::text
+        END AS state,
+    w.lease,
+    GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) AS lease_expires_at,
+    w.registered_at,
+    w.beat_at,
+    w.stopped_at,
+    w.stop_reason,
+    w.drain_requested_at
+   FROM pra_store.workers w;
+
+
+ALTER TABLE pra.workers OWNER TO pra_owner;
+
+--
+-- Name: VIEW workers; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.workers IS 'One row per worker: an agent process that registered';
+
+
+--
+-- Name: COLUMN workers.id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.id IS 'number of the worker';
+
+
+--
+-- Name: COLUMN workers.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.name IS 'name that the agent gave itself';
+
+
+--
+-- Name: COLUMN workers.version; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.version IS 'version of its program';
+
+
+--
+-- Name: COLUMN workers.labels; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.labels IS 'labels that requirements are compared with';
+
+
+--
+-- Name: COLUMN workers.queues; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.queues IS 'queues that it serves';
+
+
+--
+-- Name: COLUMN workers.kinds; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.kinds IS 'kinds of jobs that it runs';
+
+
+--
+-- Name: COLUMN workers.slots; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.slots IS 'number of jobs that it runs at once';
+
+
+--
+-- Name: COLUMN workers.running; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.running IS 'number of jobs that it runs now';
+
+
+--
+-- Name: COLUMN workers.state; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.state IS 'live, draining, blamed (its host is), lost (its lease has expired, it was not reaped yet) or stopped';
+
+
+--
+-- Name: COLUMN workers.lease; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.lease IS 'longest time between heartbeats';
+
+
+--
+-- Name: COLUMN workers.lease_expires_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.lease_expires_at IS 'time when it counts as lost unless a heartbeat comes first';
+
+
+--
+-- Name: COLUMN workers.registered_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.registered_at IS 'time of registration';
+
+
+--
+-- Name: COLUMN workers.beat_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.beat_at IS 'time of its latest heartbeat';
+
+
+--
+-- Name: COLUMN workers.stopped_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.stopped_at IS 'time when it left or was reaped';
+
+
+--
+-- Name: COLUMN workers.stop_reason; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.stop_reason IS 'deregistered or lease lost';
+
+
+--
+-- Name: COLUMN workers.drain_requested_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.drain_requested_at IS 'time since which an operator wants it to give its work back';
+
+
+--
+-- Name: artifact_chunks; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.artifact_chunks (
+    upload_id bigint NOT NULL,
+    ordinal integer NOT NULL,
+    bytes bytea NOT NULL,
+    CONSTRAINT artifact_chunks_bytes_check CHECK (((length(bytes) >= 1) AND (length(bytes) <= 1048576))),
+    CONSTRAINT artifact_chunks_ordinal_check CHECK ((ordinal >= 0))
+);
+ALTER TABLE ONLY pra_store.artifact_chunks ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+
+ALTER TABLE pra_store.artifact_chunks OWNER TO pra_owner;
+
+--
+-- Name: checkpoints_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.checkpoints ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.checkpoints_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: crashes; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.crashes (
+    worker_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL
+);
+
+
+ALTER TABLE pra_store.crashes OWNER TO pra_owner;
+
+--
+-- Name: events_id_seq1; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.events_id_seq1
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: events_other; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.events_other (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    kind text NOT NULL,
+    run_id bigint,
+    job_id bigint,
+    epoch bigint,
+    worker_id bigint,
+    actor text DEFAULT SESSION_USER NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+
+ALTER TABLE pra_store.events_other OWNER TO pra_owner;
+
+--
+-- Name: gang_members; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.gang_members (
+    worker_id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    placed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+ALTER TABLE pra_store.gang_members OWNER TO pra_owner;
+
+--
+-- Name: jobs_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.jobs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.jobs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: lanes; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.lanes (
+    id integer NOT NULL,
+    run_id bigint NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    requirements jsonb NOT NULL,
+    limits text[] NOT NULL,
+    key text NOT NULL
+);
+
+
+ALTER TABLE pra_store.lanes OWNER TO pra_owner;
+
+--
+-- Name: lanes_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.lanes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.lanes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: slot_order; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE SEQUENCE pra_store.slot_order
+    START WITH 1000000
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE pra_store.slot_order OWNER TO pra_owner;
+
+--
+-- Name: limit_slots; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.limit_slots (
+    limit_name text NOT NULL,
+    ordinal bigint DEFAULT nextval('pra_store.slot_order'::regclass) NOT NULL,
+    job_id bigint,
+    epoch bigint,
+    taken_at timestamp with time zone,
+    CONSTRAINT limit_slots_check CHECK ((((job_id IS NULL) = (epoch IS NULL)) AND ((job_id IS NULL) = (taken_at IS NULL))))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+
+
+ALTER TABLE pra_store.limit_slots OWNER TO pra_owner;
+
+--
+-- Name: limits; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.limits (
+    name text NOT NULL,
+    slots integer NOT NULL,
+    excess integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT limits_excess_check CHECK ((excess >= 0)),
+    CONSTRAINT limits_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$'::text)),
+    CONSTRAINT limits_slots_check CHECK (((slots >= 0) AND (slots <= 100000)))
+);
+
+
+ALTER TABLE pra_store.limits OWNER TO pra_owner;
+
+--
+-- Name: log_chunks; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.log_chunks (
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    ordinal integer NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    bytes bytea NOT NULL,
+    CONSTRAINT log_chunks_bytes_check CHECK (((length(bytes) >= 1) AND (length(bytes) <= 1048576))),
+    CONSTRAINT log_chunks_ordinal_check CHECK ((ordinal >= 0))
+);
+
+
+ALTER TABLE pra_store.log_chunks OWNER TO pra_owner;
+
+--
+-- Name: metric_names_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.metric_names ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.metric_names_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: metric_staging; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE UNLOGGED TABLE pra_store.metric_staging (
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    batch bigint NOT NULL,
+    name text NOT NULL,
+    steps bigint[] NOT NULL,
+    "values" double precision[] NOT NULL,
+    CONSTRAINT metric_staging_check CHECK (((cardinality(steps) = cardinality("values")) AND (cardinality(steps) > 0)))
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
+ALTER TABLE ONLY pra_store.metric_staging ALTER COLUMN steps SET STORAGE EXTERNAL;
+ALTER TABLE ONLY pra_store.metric_staging ALTER COLUMN "values" SET STORAGE EXTERNAL;
+
+
+ALTER TABLE pra_store.metric_staging OWNER TO pra_owner;
+
+--
+-- Name: objects; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.objects (
+    store_id integer NOT NULL,
+    sha256 bytea NOT NULL,
+    state text NOT NULL,
+    size bigint NOT NULL,
+    touched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT objects_sha256_check CHECK ((length(sha256) = 32)),
+    CONSTRAINT objects_size_check CHECK ((size >= 0)),
+    CONSTRAINT objects_state_check CHECK ((state = ANY (ARRAY['uploading'::text, 'stored'::text, 'deleting'::text])))
+);
+
+
+ALTER TABLE pra_store.objects OWNER TO pra_owner;
+
+--
+-- Name: preemptions_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.preemptions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.preemptions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: queues; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.queues (
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    paused_at timestamp with time zone,
+    CONSTRAINT queues_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'::text))
+);
+
+
+ALTER TABLE pra_store.queues OWNER TO pra_owner;
+
+--
+-- Name: runs_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.runs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: stores_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.stores ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.stores_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: uploads; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.uploads (
+    id bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    size bigint NOT NULL,
+    media_type text NOT NULL,
+    job_id bigint,
+    epoch bigint,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT uploads_check CHECK (((job_id IS NULL) = (epoch IS NULL))),
+    CONSTRAINT uploads_media_type_check CHECK ((media_type ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$'::text)),
+    CONSTRAINT uploads_sha256_check CHECK ((length(sha256) = 32)),
+    CONSTRAINT uploads_size_check CHECK ((size >= 0))
+);
+
+
+ALTER TABLE pra_store.uploads OWNER TO pra_owner;
+
+--
+-- Name: uploads_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.uploads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.uploads_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: users; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.users (
+    name text NOT NULL,
+    weight double precision NOT NULL,
+    CONSTRAINT users_weight_check CHECK (((weight > (0)::double precision) AND (weight < ('1000000000'::numeric)::double precision)))
+);
+
+
+ALTER TABLE pra_store.users OWNER TO pra_owner;
+
+--
+-- Name: workers_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.workers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.workers_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: events_other; Type: TABLE ATTACH; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.events ATTACH PARTITION pra_store.events_other DEFAULT;
+
+
+--
+-- Name: artifact_chunks artifact_chunks_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.artifact_chunks
+    ADD CONSTRAINT artifact_chunks_pkey PRIMARY KEY (upload_id, ordinal);
+
+
+--
+-- Name: artifacts artifacts_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.artifacts
+    ADD CONSTRAINT artifacts_pkey PRIMARY KEY (sha256);
+
+
+--
+-- Name: attempts attempts_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.attempts
+    ADD CONSTRAINT attempts_pkey PRIMARY KEY (job_id, epoch);
+
+
+--
+-- Name: blamed_hosts blamed_hosts_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.blamed_hosts
+    ADD CONSTRAINT blamed_hosts_pkey PRIMARY KEY (host);
+
+
+--
+-- Name: checkpoint_files checkpoint_files_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.checkpoint_files
+    ADD CONSTRAINT checkpoint_files_pkey PRIMARY KEY (checkpoint_id, name);
+
+
+--
+-- Name: checkpoints checkpoints_job_id_step_epoch_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.checkpoints
+    ADD CONSTRAINT checkpoints_job_id_step_epoch_key UNIQUE (job_id, step, epoch);
+
+
+--
+-- Name: checkpoints checkpoints_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.checkpoints
+    ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: crashes crashes_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.crashes
+    ADD CONSTRAINT crashes_pkey PRIMARY KEY (worker_id, at, job_id);
+
+
+--
+-- Name: element_arguments element_arguments_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.element_arguments
+    ADD CONSTRAINT element_arguments_pkey PRIMARY KEY (array_id, first);
+
+
+--
+-- Name: evaluations evaluations_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.evaluations
+    ADD CONSTRAINT evaluations_pkey PRIMARY KEY (job_id, metric, scope);
+
+
+--
+-- Name: events events_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (id, at);
+
+
+--
+-- Name: events_other events_other_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.events_other
+    ADD CONSTRAINT events_other_pkey PRIMARY KEY (id, at);
+
+
+--
+-- Name: gang_members gang_members_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.gang_members
+    ADD CONSTRAINT gang_members_pkey PRIMARY KEY (worker_id, job_id);
+
+
+--
+-- Name: images images_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.images
+    ADD CONSTRAINT images_pkey PRIMARY KEY (job_id, number);
+
+
+--
+-- Name: job_dependencies job_dependencies_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.job_dependencies
+    ADD CONSTRAINT job_dependencies_pkey PRIMARY KEY (job_id, parent_id);
+
+
+--
+-- Name: job_outputs job_outputs_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.job_outputs
+    ADD CONSTRAINT job_outputs_pkey PRIMARY KEY (job_id, name);
+
+
+--
+-- Name: jobs jobs_idempotency_key_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.jobs
+    ADD CONSTRAINT jobs_idempotency_key_key UNIQUE (idempotency_key);
+
+
+--
+-- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: kinds kinds_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.kinds
+    ADD CONSTRAINT kinds_pkey PRIMARY KEY (kind);
+
+
+--
+-- Name: lanes lanes_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.lanes
+    ADD CONSTRAINT lanes_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: lanes lanes_run_id_queue_kind_key_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.lanes
+    ADD CONSTRAINT lanes_run_id_queue_kind_key_key UNIQUE (run_id, queue, kind, key);
+
+
+--
+-- Name: limits limits_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.limits
+    ADD CONSTRAINT limits_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: log_chunks log_chunks_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.log_chunks
+    ADD CONSTRAINT log_chunks_pkey PRIMARY KEY (job_id, epoch, ordinal);
+
+
+--
+-- Name: metric_names metric_names_name_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.metric_names
+    ADD CONSTRAINT metric_names_name_key UNIQUE (name);
+
+
+--
+-- Name: metric_names metric_names_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.metric_names
+    ADD CONSTRAINT metric_names_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: metric_ranges metric_ranges_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.metric_ranges
+    ADD CONSTRAINT metric_ranges_pkey PRIMARY KEY (job_id, epoch);
+
+
+--
+-- Name: metric_summaries metric_summaries_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.metric_summaries
+    ADD CONSTRAINT metric_summaries_pkey PRIMARY KEY (job_id, name_id);
+
+
+--
+-- Name: migrations migrations_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.migrations
+    ADD CONSTRAINT migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: objects objects_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.objects
+    ADD CONSTRAINT objects_pkey PRIMARY KEY (store_id, sha256);
+
+
+--
+-- Name: preemptions preemptions_job_id_epoch_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.preemptions
+    ADD CONSTRAINT preemptions_job_id_epoch_key UNIQUE (job_id, epoch);
+
+
+--
+-- Name: preemptions preemptions_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.preemptions
+    ADD CONSTRAINT preemptions_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: progress progress_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.progress
+    ADD CONSTRAINT progress_pkey PRIMARY KEY (job_id);
+
+
+--
+-- Name: queues queues_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.queues
+    ADD CONSTRAINT queues_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: runs runs_idempotency_key_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.runs
+    ADD CONSTRAINT runs_idempotency_key_key UNIQUE (idempotency_key);
+
+
+--
+-- Name: runs runs_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.runs
+    ADD CONSTRAINT runs_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: schedules schedules_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: schema_files schema_files_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.schema_files
+    ADD CONSTRAINT schema_files_pkey PRIMARY KEY (path);
+
+
+--
+-- Name: schema_objects schema_objects_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.schema_objects
+    ADD CONSTRAINT schema_objects_pkey PRIMARY KEY (object);
+
+
+--
+-- Name: stores stores_location_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.stores
+    ADD CONSTRAINT stores_location_key UNIQUE (location);
+
+
+--
+-- Name: stores stores_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.stores
+    ADD CONSTRAINT stores_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: uploads uploads_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.uploads
+    ADD CONSTRAINT uploads_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: users users_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: variants variants_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.variants
+    ADD CONSTRAINT variants_pkey PRIMARY KEY (job_id);
+
+
+--
+-- Name: workers workers_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.workers
+    ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: artifacts_of_size; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX artifacts_of_size ON pra_store.artifacts USING btree (size);
+
+
+--
+-- Name: attempts_of_worker; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX attempts_of_worker ON pra_store.attempts USING btree (worker_id, started_at);
+
+
+--
+-- Name: checkpoint_files_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX checkpoint_files_by_artifact ON pra_store.checkpoint_files USING btree (sha256);
+
+
+--
+-- Name: events_by_job; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX events_by_job ON ONLY pra_store.events USING btree (job_id, id);
+
+
+--
+-- Name: events_by_run; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX events_by_run ON ONLY pra_store.events USING btree (run_id, id);
+
+
+--
+-- Name: events_of_worker; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX events_of_worker ON ONLY pra_store.events USING btree (worker_id, at) WHERE (kind = ANY (ARRAY['attempt.succeeded'::text, 'batch.succeeded'::text]));
+
+
+--
+-- Name: events_other_job_id_id_idx; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX events_other_job_id_id_idx ON pra_store.events_other USING btree (job_id, id);
+
+
+--
+-- Name: events_other_run_id_id_idx; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX events_other_run_id_id_idx ON pra_store.events_other USING btree (run_id, id);
+
+
+--
+-- Name: events_other_worker_id_at_idx; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX events_other_worker_id_at_idx ON pra_store.events_other USING btree (worker_id, at) WHERE (kind = ANY (ARRAY['attempt.succeeded'::text, 'batch.succeeded'::text]));
+
+
+--
+-- Name: images_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX images_by_artifact ON pra_store.images USING btree (sha256);
+
+
+--
+-- Name: job_dependencies_by_parent; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX job_dependencies_by_parent ON pra_store.job_dependencies USING btree (parent_id);
+
+
+--
+-- Name: job_outputs_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX job_outputs_by_artifact ON pra_store.job_outputs USING btree (sha256);
+
+
+--
+-- Name: jobs_arrays; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_arrays ON pra_store.jobs USING btree (id) WHERE ((array_first IS NOT NULL) AND (state = 'running'::pra.job_state));
+
+
+--
+-- Name: jobs_by_run; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_by_run ON pra_store.jobs USING btree (run_id, id);
+
+
+--
+-- Name: jobs_cut; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_cut ON pra_store.jobs USING btree (array_id, element_end) WHERE (array_id IS NOT NULL);
+
+
+--
+-- Name: jobs_cut_unfinished; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_cut_unfinished ON pra_store.jobs USING btree (array_id, state) WHERE ((array_id IS NOT NULL) AND (state <> 'succeeded'::pra.job_state));
+
+
+--
+-- Name: jobs_deadlines; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_deadlines ON pra_store.jobs USING btree (deadline) WHERE ((deadline IS NOT NULL) AND (state = ANY (ARRAY['blocked'::pra.job_state, 'ready'::pra.job_state])));
+
+
+--
+-- Name: jobs_delayed; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_delayed ON pra_store.jobs USING btree (run_after) WHERE ((state = 'ready'::pra.job_state) AND (NOT due));
+
+
+--
+-- Name: jobs_followers; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_followers ON pra_store.jobs USING btree (follows_id) WHERE (follows_id IS NOT NULL);
+
+
+--
+-- Name: jobs_line; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_line ON pra_store.jobs USING btree (lane_id, place, id) WHERE ((state = 'ready'::pra.job_state) AND due);
+
+
+--
+-- Name: jobs_running; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_running ON pra_store.jobs USING btree (worker_id, id) WHERE (state = 'running'::pra.job_state);
+
+
+--
+-- Name: limit_slots_free; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE UNIQUE INDEX limit_slots_free ON pra_store.limit_slots USING btree (limit_name, ordinal) WHERE (job_id IS NULL);
+
+
+--
+-- Name: limit_slots_held; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE UNIQUE INDEX limit_slots_held ON pra_store.limit_slots USING btree (job_id, limit_name) WHERE (job_id IS NOT NULL);
+
+
+--
+-- Name: metric_staging_by_attempt; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX metric_staging_by_attempt ON pra_store.metric_staging USING btree (job_id, epoch, batch);
+
+
+--
+-- Name: metrics_by_series; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX metrics_by_series ON ONLY pra_store.metrics USING btree (job_id, name_id, step);
+
+
+--
+-- Name: objects_in_work; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX objects_in_work ON pra_store.objects USING btree (state) WHERE (state <> 'stored'::text);
+
+
+--
+-- Name: one_store_is_current; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE UNIQUE INDEX one_store_is_current ON pra_store.stores USING btree (is_current) WHERE is_current;
+
+
+--
+-- Name: preemptions_open; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX preemptions_open ON pra_store.preemptions USING btree (deadline) WHERE (released_at IS NULL);
+
+
+--
+-- Name: runs_by_name; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX runs_by_name ON pra_store.runs USING btree (name);
+
+
+--
+-- Name: workers_live; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX workers_live ON pra_store.workers USING btree (id) WHERE (stopped_at IS NULL);
+
+
+--
+-- Name: events_other_job_id_id_idx; Type: INDEX ATTACH; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER INDEX pra_store.events_by_job ATTACH PARTITION pra_store.events_other_job_id_id_idx;
+
+
+--
+-- Name: events_other_pkey; Type: INDEX ATTACH; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER INDEX pra_store.events_pkey ATTACH PARTITION pra_store.events_other_pkey;
+
+
+--
+-- Name: events_other_run_id_id_idx; Type: INDEX ATTACH; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER INDEX pra_store.events_by_run ATTACH PARTITION pra_store.events_other_run_id_id_idx;
+
+
+--
+-- Name: events_other_worker_id_at_idx; Type: INDEX ATTACH; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER INDEX pra_store.events_of_worker ATTACH PARTITION pra_store.events_other_worker_id_at_idx;
+
+
+--
+-- Name: limits _RETURN; Type: RULE; Schema: pra; Owner: pra_owner
+--
+
+CREATE OR REPLACE VIEW pra.limits AS
+ SELECT l.name,
+    l.slots,
+    count(s.job_id) AS taken,
+    array_agg(s.job_id ORDER BY s.taken_at) FILTER (WHERE (s.job_id IS NOT NULL)) AS held_by,
+    l.created_at
+   FROM (pra_store.limits l
+     LEFT JOIN pra_store.limit_slots s ON ((s.limit_name = l.name)))
+  GROUP BY l.name;
+
+
+--
+-- Name: queues _RETURN; Type: RULE; Schema: pra; Owner: pra_owner
+--
+
+CREATE OR REPLACE VIEW pra.queues AS
+ SELECT q.name,
+    q.paused_at,
+    count(*) FILTER (WHERE (j.state = 'blocked'::pra.job_state)) AS blocked,
+    count(*) FILTER (WHERE ((j.state = 'ready'::pra.job_state) AND (j.run_after <= clock_timestamp()))) AS ready,
+    count(*) FILTER (WHERE ((j.state = 'ready'::pra.job_state) AND (j.run_after > clock_timestamp()))) AS delayed,
+    count(*) FILTER (WHERE (j.state = 'running'::pra.job_state)) AS running,
+    min(j.run_after) FILTER (WHERE ((j.state = 'ready'::pra.job_state) AND (j.run_after <= clock_timestamp()))) AS oldest_ready_at,
+    q.created_at
+   FROM (pra_store.queues q
+     LEFT JOIN pra_store.jobs j ON (((j.queue = q.name) AND (j.state = ANY (ARRAY['blocked'::pra.job_state, 'ready'::pra.job_state, 'running'::pra.job_state])))))
+  GROUP BY q.name;
+
+
+--
+-- Name: runs _RETURN; Type: RULE; Schema: pra; Owner: pra_owner
+--
+
+CREATE OR REPLACE VIEW pra.runs AS
+ SELECT r.id,
+    r.name,
+        CASE
+            WHEN (count(j.id) = 0) THEN 'empty'::text
+            WHEN (count(*) FILTER (WHERE (j.state = 'running'::pra.job_state)) > 0) THEN 'running'::text
+            WHEN ((r.paused_at IS NOT NULL) AND (count(*) FILTER (WHERE (j.state = ANY (ARRAY['ready'::pra.job_state, 'blocked'::pra.job_state]))) > 0)) THEN 'paused'::text
+            WHEN (count(*) FILTER (WHERE (j.state = 'ready'::pra.job_state)) > 0) THEN
+            CASE
+                WHEN (min(j.started_at) IS NULL) THEN 'pending'::text
+                ELSE 'running'::text
+            END
+            WHEN (count(*) FILTER (WHERE (j.state = ANY (ARRAY['failed'::pra.job_state, 'quarantined'::pra.job_state]))) > 0) THEN 'failed'::text
+            WHEN (count(*) FILTER (WHERE (j.state = 'cancelled'::pra.job_state)) > 0) THEN 'cancelled'::text
+            WHEN (count(*) FILTER (WHERE (j.state = 'blocked'::pra.job_state)) > 0) THEN 'blocked'::text
+            ELSE 'succeeded'::text
+        END AS state,
+    count(j.id) AS jobs,
+    count(*) FILTER (WHERE (j.state = 'blocked'::pra.job_state)) AS blocked,
+    count(*) FILTER (WHERE (j.state = 'ready'::pra.job_state)) AS ready,
+    count(*) FILTER (WHERE (j.state = 'running'::pra.job_state)) AS running,
+    count(*) FILTER (WHERE (j.state = 'succeeded'::pra.job_state)) AS succeeded,
+    count(*) FILTER (WHERE (j.state = 'failed'::pra.job_state)) AS failed,
+    count(*) FILTER (WHERE (j.state = 'cancelled'::pra.job_state)) AS cancelled,
+    count(*) FILTER (WHERE (j.state = 'quarantined'::pra.job_state)) AS quarantined,
+    r.configuration,
+    r.code_version,
+    r.data_fingerprint,
+    r.idempotency_key,
+    r.created_at,
+    r.created_by,
+    r.paused_at,
+    min(j.started_at) AS started_at,
+        CASE
+            WHEN (count(*) FILTER (WHERE (j.finished_at IS NULL)) = 0) THEN max(j.finished_at)
+            ELSE NULL::timestamp with time zone
+        END AS finished_at,
+    r.weight
+   FROM (pra_store.runs r
+     LEFT JOIN pra_store.jobs j ON (((j.run_id = r.id) AND (j.array_id IS NULL))))
+  GROUP BY r.id;
+
+
+--
+-- Name: stores _RETURN; Type: RULE; Schema: pra; Owner: pra_owner
+--
+
+CREATE OR REPLACE VIEW pra.stores AS
+ SELECT s.location,
+    s.is_current,
+    count(a.sha256) AS artifacts,
+    (COALESCE(sum(a.size), (0)::numeric))::bigint AS bytes,
+    s.created_at
+   FROM (pra_store.stores s
+     LEFT JOIN pra_store.artifacts a ON ((a.store_id = s.id)))
+  GROUP BY s.id
+UNION ALL
+ SELECT 'database'::text AS location,
+    (NOT (EXISTS ( SELECT
+           FROM pra_store.stores
+          WHERE stores.is_current))) AS is_current,
+    count(*) AS artifacts,
+    (COALESCE(sum(artifacts.size), (0)::numeric))::bigint AS bytes,
+    NULL::timestamp with time zone AS created_at
+   FROM pra_store.artifacts
+  WHERE (artifacts.store_id IS NULL);
+
+
+--
+-- Name: jobs after_attempt; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TRIGGER after_attempt AFTER UPDATE ON pra_store.jobs FOR EACH ROW WHEN (((old.state IS DISTINCT FROM new.state) AND (((old.state = 'running'::pra.job_state) AND (new.limits <> '{}'::text[])) OR ((new.array_id IS NOT NULL) AND ((old.state = 'running'::pra.job_state) OR (new.state = ANY (ARRAY['failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state]))))) AND (NOT (new.batched AND (new.state = 'succeeded'::pra.job_state))))) EXECUTE FUNCTION pra_store.after_attempt();
+
+
+--
+-- Name: jobs give_lane; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TRIGGER give_lane BEFORE INSERT ON pra_store.jobs FOR EACH ROW WHEN ((new.lane_id IS NULL)) EXECUTE FUNCTION pra_store.give_lane();
+
+
+--
+-- Name: checkpoints note_checkpoint; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TRIGGER note_checkpoint AFTER INSERT ON pra_store.checkpoints FOR EACH ROW EXECUTE FUNCTION pra_store.note_checkpoint();
+
+
+--
+-- Name: attempts note_crash; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TRIGGER note_crash AFTER UPDATE ON pra_store.attempts FOR EACH ROW WHEN (((new.outcome = 'fault'::pra.attempt_outcome) AND (new.cause = ANY (ARRAY['signal'::text, 'out-of-memory'::text])))) EXECUTE FUNCTION pra_store.note_crash();
+
+
+--
+-- Name: workers prepare_events; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TRIGGER prepare_events AFTER INSERT ON pra_store.workers FOR EACH STATEMENT EXECUTE FUNCTION pra_store.prepare_events();
+
+
+--
+-- Name: metric_names set_better; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TRIGGER set_better BEFORE INSERT ON pra_store.metric_names FOR EACH ROW EXECUTE FUNCTION pra_store.set_better();
+
+
+--
+-- Name: artifact_chunks artifact_chunks_upload_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.artifact_chunks
+    ADD CONSTRAINT artifact_chunks_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES pra_store.uploads(id);
+
+
+--
+-- Name: artifacts artifacts_store_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.artifacts
+    ADD CONSTRAINT artifacts_store_id_fkey FOREIGN KEY (store_id) REFERENCES pra_store.stores(id);
+
+
+--
+-- Name: artifacts artifacts_upload_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.artifacts
+    ADD CONSTRAINT artifacts_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES pra_store.uploads(id);
+
+
+--
+-- Name: attempts attempts_job_id_continues_epoch_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.attempts
+    ADD CONSTRAINT attempts_job_id_continues_epoch_fkey FOREIGN KEY (job_id, continues_epoch) REFERENCES pra_store.attempts(job_id, epoch);
+
+
+--
+-- Name: checkpoint_files checkpoint_files_checkpoint_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.checkpoint_files
+    ADD CONSTRAINT checkpoint_files_checkpoint_id_fkey FOREIGN KEY (checkpoint_id) REFERENCES pra_store.checkpoints(id);
+
+
+--
+-- Name: checkpoint_files checkpoint_files_sha256_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.checkpoint_files
+    ADD CONSTRAINT checkpoint_files_sha256_fkey FOREIGN KEY (sha256) REFERENCES pra_store.artifacts(sha256);
+
+
+--
+-- Name: checkpoints checkpoints_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.checkpoints
+    ADD CONSTRAINT checkpoints_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: element_arguments element_arguments_array_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.element_arguments
+    ADD CONSTRAINT element_arguments_array_id_fkey FOREIGN KEY (array_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: evaluations evaluations_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.evaluations
+    ADD CONSTRAINT evaluations_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: images images_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.images
+    ADD CONSTRAINT images_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: images images_sha256_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.images
+    ADD CONSTRAINT images_sha256_fkey FOREIGN KEY (sha256) REFERENCES pra_store.artifacts(sha256);
+
+
+--
+-- Name: job_dependencies job_dependencies_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.job_dependencies
+    ADD CONSTRAINT job_dependencies_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: job_dependencies job_dependencies_parent_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.job_dependencies
+    ADD CONSTRAINT job_dependencies_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: job_outputs job_outputs_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.job_outputs
+    ADD CONSTRAINT job_outputs_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: job_outputs job_outputs_sha256_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.job_outputs
+    ADD CONSTRAINT job_outputs_sha256_fkey FOREIGN KEY (sha256) REFERENCES pra_store.artifacts(sha256);
+
+
+--
+-- Name: lanes lanes_queue_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.lanes
+    ADD CONSTRAINT lanes_queue_fkey FOREIGN KEY (queue) REFERENCES pra_store.queues(name);
+
+
+--
+-- Name: lanes lanes_run_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.lanes
+    ADD CONSTRAINT lanes_run_id_fkey FOREIGN KEY (run_id) REFERENCES pra_store.runs(id);
+
+
+--
+-- Name: limit_slots limit_slots_limit_name_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.limit_slots
+    ADD CONSTRAINT limit_slots_limit_name_fkey FOREIGN KEY (limit_name) REFERENCES pra_store.limits(name);
+
+
+--
+-- Name: log_chunks log_chunks_job_id_epoch_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.log_chunks
+    ADD CONSTRAINT log_chunks_job_id_epoch_fkey FOREIGN KEY (job_id, epoch) REFERENCES pra_store.attempts(job_id, epoch);
+
+
+--
+-- Name: metric_ranges metric_ranges_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.metric_ranges
+    ADD CONSTRAINT metric_ranges_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: metric_summaries metric_summaries_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.metric_summaries
+    ADD CONSTRAINT metric_summaries_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: metric_summaries metric_summaries_name_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.metric_summaries
+    ADD CONSTRAINT metric_summaries_name_id_fkey FOREIGN KEY (name_id) REFERENCES pra_store.metric_names(id);
+
+
+--
+-- Name: objects objects_store_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.objects
+    ADD CONSTRAINT objects_store_id_fkey FOREIGN KEY (store_id) REFERENCES pra_store.stores(id);
+
+
+--
+-- Name: preemptions preemptions_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.preemptions
+    ADD CONSTRAINT preemptions_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: progress progress_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.progress
+    ADD CONSTRAINT progress_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: schedules schedules_run_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.schedules
+    ADD CONSTRAINT schedules_run_id_fkey FOREIGN KEY (run_id) REFERENCES pra_store.runs(id);
+
+
+--
+-- Name: uploads uploads_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.uploads
+    ADD CONSTRAINT uploads_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: variants variants_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.variants
+    ADD CONSTRAINT variants_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id) ON DELETE CASCADE;
+
+
+--
+-- Name: SCHEMA pra; Type: ACL; Schema: -; Owner: pra_owner
+--
+
+GRANT USAGE ON SCHEMA pra TO pra_submit;
+GRANT USAGE ON SCHEMA pra TO pra_worker;
+GRANT USAGE ON SCHEMA pra TO pra_read;
+
+
+--
+-- Name: SCHEMA pra_store; Type: ACL; Schema: -; Owner: pra_owner
+--
+
+GRANT USAGE ON SCHEMA pra_store TO pra_worker;
+
+
+--
+-- Name: TYPE attempt_outcome; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON TYPE pra.attempt_outcome FROM PUBLIC;
+GRANT ALL ON TYPE pra.attempt_outcome TO pra_submit;
+GRANT ALL ON TYPE pra.attempt_outcome TO pra_worker;
+GRANT ALL ON TYPE pra.attempt_outcome TO pra_read;
+
+
+--
+-- Name: TYPE job_state; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON TYPE pra.job_state FROM PUBLIC;
+GRANT ALL ON TYPE pra.job_state TO pra_submit;
+GRANT ALL ON TYPE pra.job_state TO pra_worker;
+GRANT ALL ON TYPE pra.job_state TO pra_read;
+
+
+--
+-- Name: TYPE line_entry; Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON TYPE pra_store.line_entry FROM PUBLIC;
+
+
+--
+-- Name: TYPE line_view; Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON TYPE pra_store.line_view FROM PUBLIC;
+
+
+--
+-- Name: TYPE logical_name; Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON TYPE pra_store.logical_name FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) TO pra_worker;
+
+
+--
+-- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) TO pra_worker;
+
+
+--
+-- Name: FUNCTION artifact_chunk(sha256 text, ordinal integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) TO pra_submit;
+GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) TO pra_worker;
+GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) TO pra_read;
+
+
+--
+-- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) TO pra_worker;
+
+
+--
+-- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) TO pra_worker;
+
+
+--
+-- Name: FUNCTION begin_submission(sha256 text, size bigint, media_type text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.begin_submission(sha256 text, size bigint, media_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.begin_submission(sha256 text, size bigint, media_type text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION begin_submitted_object(sha256 text, size bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION cancel(job bigint, with_dependents boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.cancel(job bigint, with_dependents boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.cancel(job bigint, with_dependents boolean) TO pra_submit;
+
+
+--
+-- Name: FUNCTION cancel_run(run bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.cancel_run(run bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.cancel_run(run bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION claim(worker bigint, count integer, oldest bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint) TO pra_worker;
+
+
+--
+-- Name: FUNCTION collect_garbage(grace interval, dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.collect_garbage(grace interval, dry boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) TO pra_worker;
+
+
+--
+-- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) TO pra_worker;
+
+
+--
+-- Name: FUNCTION commit_submission(upload bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.commit_submission(upload bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.commit_submission(upload bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION commit_submitted_object(store integer, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) TO pra_worker;
+
+
+--
+-- Name: FUNCTION create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION deregister_worker(worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.deregister_worker(worker bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.deregister_worker(worker bigint) TO pra_worker;
+
+
+--
+-- Name: FUNCTION drain(worker bigint, grace interval); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.drain(worker bigint, grace interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.drain(worker bigint, grace interval) TO pra_submit;
+
+
+--
+-- Name: FUNCTION drop_events(before timestamp with time zone, dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.drop_events(before timestamp with time zone, dry boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION drop_metrics(before timestamp with time zone, dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.drop_metrics(before timestamp with time zone, dry boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) TO pra_submit;
+
+
+--
+-- Name: FUNCTION enqueue_many(kind text, run bigint, arguments jsonb[], queue text, priority integer, pack integer, requirements text[], limits text[], idempotency_key text, fault_retries integer, time_limit interval, array_limit integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], queue text, priority integer, pack integer, requirements text[], limits text[], idempotency_key text, fault_retries integer, time_limit interval, array_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], queue text, priority integer, pack integer, requirements text[], limits text[], idempotency_key text, fault_retries integer, time_limit interval, array_limit integer) TO pra_submit;
+
+
+--
+-- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) TO pra_worker;
+
+
+--
+-- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) TO pra_worker;
+
+
+--
+-- Name: FUNCTION forget_object(store integer, sha256 text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.forget_object(store integer, sha256 text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION forgive_host(host text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.forgive_host(host text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.forgive_host(host text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) TO pra_worker;
+
+
+--
+-- Name: FUNCTION next_doomed(after text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.next_doomed(after text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION pause_queue(queue text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.pause_queue(queue text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.pause_queue(queue text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION pause_run(run bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.pause_run(run bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.pause_run(run bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION pause_schedule(name text, paused boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.pause_schedule(name text, paused boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.pause_schedule(name text, paused boolean) TO pra_submit;
+
+
+--
+-- Name: FUNCTION preempt(job bigint, grace interval, reason text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.preempt(job bigint, grace interval, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.preempt(job bigint, grace interval, reason text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) TO pra_worker;
+
+
+--
+-- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) TO pra_worker;
+
+
+--
+-- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) TO pra_worker;
+
+
+--
+-- Name: FUNCTION read_log(job bigint, epoch bigint, after integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.read_log(job bigint, epoch bigint, after integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.read_log(job bigint, epoch bigint, after integer) TO pra_submit;
+GRANT ALL ON FUNCTION pra.read_log(job bigint, epoch bigint, after integer) TO pra_worker;
+GRANT ALL ON FUNCTION pra.read_log(job bigint, epoch bigint, after integer) TO pra_read;
+
+
+--
+-- Name: FUNCTION reap(); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.reap() FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.reap() TO pra_submit;
+GRANT ALL ON FUNCTION pra.reap() TO pra_worker;
+
+
+--
+-- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) TO pra_worker;
+
+
+--
+-- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) TO pra_worker;
+
+
+--
+-- Name: FUNCTION release(job bigint, epoch bigint, message text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text) TO pra_worker;
+
+
+--
+-- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) TO pra_worker;
+
+
+--
+-- Name: FUNCTION resume_queue(queue text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.resume_queue(queue text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.resume_queue(queue text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION resume_run(run bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.resume_run(run bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.resume_run(run bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retry(job bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.retry(job bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.retry(job bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) TO pra_submit;
+
+
+--
+-- Name: FUNCTION set_kind(kind text, arguments jsonb, bytes_limit integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_kind(kind text, arguments jsonb, bytes_limit integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION set_limit(name text, slots integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_limit(name text, slots integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.set_limit(name text, slots integer) TO pra_submit;
+
+
+--
+-- Name: FUNCTION set_run_weight(run bigint, weight double precision); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_run_weight(run bigint, weight double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.set_run_weight(run bigint, weight double precision) TO pra_submit;
+
+
+--
+-- Name: FUNCTION set_user_weight(name text, weight double precision); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_user_weight(name text, weight double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.set_user_weight(name text, weight double precision) TO pra_submit;
+
+
+--
+-- Name: FUNCTION set_variant(jobs bigint[], variant text, seed bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION store_folder(size bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.store_folder(size bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.store_folder(size bigint) TO pra_submit;
+GRANT ALL ON FUNCTION pra.store_folder(size bigint) TO pra_worker;
+
+
+--
+-- Name: FUNCTION submit_artifact(sha256 text, media_type text, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.submit_artifact(sha256 text, media_type text, bytes bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.submit_artifact(sha256 text, media_type text, bytes bytea) TO pra_submit;
+
+
+--
+-- Name: FUNCTION submit_chunk(upload bigint, ordinal integer, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.submit_chunk(upload bigint, ordinal integer, bytes bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.submit_chunk(upload bigint, ordinal integer, bytes bytea) TO pra_submit;
+
+
+--
+-- Name: FUNCTION undrain(worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.undrain(worker bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.undrain(worker bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION unschedule(name text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.unschedule(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.unschedule(name text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION use_store(location text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.use_store(location text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION why(job bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.why(job bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.why(job bigint) TO pra_submit;
+GRANT ALL ON FUNCTION pra.why(job bigint) TO pra_worker;
+GRANT ALL ON FUNCTION pra.why(job bigint) TO pra_read;
+
+
+--
+-- Name: FUNCTION why_pending(job bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.why_pending(job bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_submit;
+GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_worker;
+GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_read;
+
+
+--
+-- Name: FUNCTION add_to_summary(added pra_store.metric_summaries); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.add_to_summary(added pra_store.metric_summaries) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION after_attempt(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.after_attempt() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION after_batch(done bigint[], arrays bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.after_batch(done bigint[], arrays bigint[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION arguments_of(array_job bigint, first bigint, last bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.arguments_of(array_job bigint, first bigint, last bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION array_misfit(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.array_misfit(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION array_progress(array_job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.array_progress(array_job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION backoff(tries integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.backoff(tries integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION begin_object(sha256 text, size bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.begin_object(sha256 text, size bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION begin_upload(job bigint, epoch bigint, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.begin_upload(job bigint, epoch bigint, sha256 text, size bigint, media_type text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION better(name text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.better(name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION blame(host text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.blame(host text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_arguments(kind text, arguments jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_arguments(kind text, arguments jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_array(array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean, elementwise boolean, gang boolean, parents integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_array(array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean, elementwise boolean, gang boolean, parents integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_schema(schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_schema(schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION choice_misfit(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.choice_misfit(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION commit_object(store integer, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.commit_object(store integer, sha256 text, size bigint, media_type text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION commit_upload(upload bigint, job bigint, epoch bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_crash(held pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.count_crash(held pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION cron_field(field text, lowest integer, highest integer, names text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.cron_field(field text, lowest integer, highest integer, names text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION cron_next(cron text, time_zone text, after timestamp with time zone); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.cron_next(cron text, time_zone text, after timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION cut(a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state, worker bigint, epoch bigint, wait interval); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.cut(a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state, worker bigint, epoch bigint, wait interval) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION default_cause(outcome pra.attempt_outcome, exit_code integer, exit_signal integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.default_cause(outcome pra.attempt_outcome, exit_code integer, exit_signal integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION digest(sha256 text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.digest(sha256 text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION element_arguments(array_job pra_store.jobs, first bigint, last bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.element_arguments(array_job pra_store.jobs, first bigint, last bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION ensure_event_partition(at timestamp with time zone); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.ensure_event_partition(at timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION ensure_metric_partition(at timestamp with time zone); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.ensure_metric_partition(at timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION fair_order(line pra_store.line_view, free integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.fair_order(line pra_store.line_view, free integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION fetch_members(worker bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.fetch_members(worker bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION follow(follower bigint, first bigint, last bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.follow(follower bigint, first bigint, last bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION follow_cut(array_job bigint, cut bigint, element_first bigint, element_end bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, element_first bigint, element_end bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION free_places(me pra_store.workers, wanted integer, oldest bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.free_places(me pra_store.workers, wanted integer, oldest bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION full_limits(limits text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.full_limits(limits text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION gang_ahead(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.gang_ahead(it pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION gang_barrier(gang_job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.gang_barrier(gang_job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION gang_places(lane integer, needed integer, me pra_store.workers, free_here integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.gang_places(lane integer, needed integer, me pra_store.workers, free_here integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION gang_size(a pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.gang_size(a pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION give_lane(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.give_lane() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION give_slots(jobs bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.give_slots(jobs bigint[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION hold(job bigint, epoch bigint, exclusive boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION hold_parents(parents bigint[], elementwise boolean, array_first bigint, array_last bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.hold_parents(parents bigint[], elementwise boolean, array_first bigint, array_last bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION host(labels jsonb, name text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.host(labels jsonb, name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION insert_points(job bigint, epoch bigint, batch bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION jobs_ahead(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.jobs_ahead(it pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION known_limits(limits text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.known_limits(limits text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lacking(it pra_store.jobs, serving integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.lacking(it pra_store.jobs, serving integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lane(run bigint, queue text, kind text, requirements jsonb, limits text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.lane(run bigint, queue text, kind text, requirements jsonb, limits text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lease_end(expires_at timestamp with time zone, lease interval); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease interval) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION live_worker(worker bigint, locks boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.live_worker(worker bigint, locks boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION look_at_line(me pra_store.workers); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.look_at_line(me pra_store.workers) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION make_due(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.make_due() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION misfit(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.misfit(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION named_artifacts(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.named_artifacts() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION next_element(a pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.next_element(a pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION next_in_line(line pra_store.line_view, free integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION note_checkpoint(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.note_checkpoint() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION note_crash(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.note_crash() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION number_misfit(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.number_misfit(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION object_misfit(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.object_misfit(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION open_lanes(me pra_store.workers, among integer[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION parse_requirement(requirement text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.parse_requirement(requirement text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION place_gang(gang_job bigint, me pra_store.workers, free_here integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.place_gang(gang_job bigint, me pra_store.workers, free_here integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION prepare_events(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.prepare_events() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION put_chunk(upload bigint, job bigint, epoch bigint, ordinal integer, bytes bytea); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.put_chunk(upload bigint, job bigint, epoch bigint, ordinal integer, bytes bytea) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION put_inline(sha256 text, media_type text, bytes bytea); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION rated_checkpoints(run bigint, metric text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.rated_checkpoints(run bigint, metric text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION reap_arrays(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.reap_arrays() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION reap_deadlines(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.reap_deadlines() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION reap_late_attempts(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.reap_late_attempts() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION reap_workers(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.reap_workers() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION reasons(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.reasons(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION reasons_among_workers(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION rebuild_summaries(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.rebuild_summaries(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION record_event(kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.record_event(kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION release_dependents(parent bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.release_dependents(parent bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION reopen_array(whole pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.reopen_array(whole pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retry_elements(whole pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.retry_elements(whole pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_schedules(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.run_schedules() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION satisfies(labels jsonb, requirements jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.satisfies(labels jsonb, requirements jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION seats(lane integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.seats(lane integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION serve(me pra_store.workers, line pra_store.line_view, free integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.serve(me pra_store.workers, line pra_store.line_view, free integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION set_better(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.set_better() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION settle_array(array_job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.settle_array(array_job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION settle_cancelled(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.settle_cancelled(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION settle_gang(a pra_store.jobs, member pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION split(arrays bigint[], wanted integer[], worker bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.split(arrays bigint[], wanted integer[], worker bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION state_after(held pra_store.jobs, how pra.attempt_outcome, cause text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.state_after(held pra_store.jobs, how pra.attempt_outcome, cause text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION stored_artifact(sha256 text, referrer text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.stored_artifact(sha256 text, referrer text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION string_misfit(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION take(candidates bigint[], worker bigint, wanted integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.take(candidates bigint[], worker bigint, wanted integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION take_in_order(entries pra_store.line_entry[], worker bigint, free integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.take_in_order(entries pra_store.line_entry[], worker bigint, free integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION take_slots(jobs bigint[], epochs bigint[], limits text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION touch(sha256 bytea); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.touch(sha256 bytea) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION unexpected(given jsonb, path text, expected text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.unexpected(given jsonb, path text, expected text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION unmet_dependencies(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.unmet_dependencies(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION workers_serving(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.workers_serving(it pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_ranges(job bigint, head bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.write_ranges(job bigint, head bigint) FROM PUBLIC;
+
+
+--
+-- Name: TABLE arrays; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.arrays TO pra_submit;
+GRANT SELECT ON TABLE pra.arrays TO pra_worker;
+GRANT SELECT ON TABLE pra.arrays TO pra_read;
+
+
+--
+-- Name: TABLE artifacts; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.artifacts TO pra_submit;
+GRANT SELECT ON TABLE pra.artifacts TO pra_worker;
+GRANT SELECT ON TABLE pra.artifacts TO pra_read;
+
+
+--
+-- Name: TABLE attempts; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.attempts TO pra_submit;
+GRANT SELECT ON TABLE pra.attempts TO pra_worker;
+GRANT SELECT ON TABLE pra.attempts TO pra_read;
+
+
+--
+-- Name: TABLE blamed_hosts; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.blamed_hosts TO pra_submit;
+GRANT SELECT ON TABLE pra.blamed_hosts TO pra_worker;
+GRANT SELECT ON TABLE pra.blamed_hosts TO pra_read;
+
+
+--
+-- Name: TABLE checkpoints; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.checkpoints TO pra_submit;
+GRANT SELECT ON TABLE pra.checkpoints TO pra_worker;
+GRANT SELECT ON TABLE pra.checkpoints TO pra_read;
+
+
+--
+-- Name: TABLE evaluations; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.evaluations TO pra_submit;
+GRANT SELECT ON TABLE pra.evaluations TO pra_worker;
+GRANT SELECT ON TABLE pra.evaluations TO pra_read;
+
+
+--
+-- Name: TABLE events; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.events TO pra_submit;
+GRANT SELECT ON TABLE pra.events TO pra_worker;
+GRANT SELECT ON TABLE pra.events TO pra_read;
+
+
+--
+-- Name: TABLE images; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.images TO pra_submit;
+GRANT SELECT ON TABLE pra.images TO pra_worker;
+GRANT SELECT ON TABLE pra.images TO pra_read;
+
+
+--
+-- Name: TABLE jobs; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.jobs TO pra_submit;
+GRANT SELECT ON TABLE pra.jobs TO pra_worker;
+GRANT SELECT ON TABLE pra.jobs TO pra_read;
+
+
+--
+-- Name: TABLE kinds; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.kinds TO pra_submit;
+GRANT SELECT ON TABLE pra.kinds TO pra_worker;
+GRANT SELECT ON TABLE pra.kinds TO pra_read;
+
+
+--
+-- Name: TABLE limits; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.limits TO pra_submit;
+GRANT SELECT ON TABLE pra.limits TO pra_worker;
+GRANT SELECT ON TABLE pra.limits TO pra_read;
+
+
+--
+-- Name: TABLE metric_summaries; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.metric_summaries TO pra_submit;
+GRANT SELECT ON TABLE pra.metric_summaries TO pra_worker;
+GRANT SELECT ON TABLE pra.metric_summaries TO pra_read;
+
+
+--
+-- Name: TABLE metrics; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.metrics TO pra_submit;
+GRANT SELECT ON TABLE pra.metrics TO pra_worker;
+GRANT SELECT ON TABLE pra.metrics TO pra_read;
+
+
+--
+-- Name: TABLE metrics_raw; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.metrics_raw TO pra_submit;
+GRANT SELECT ON TABLE pra.metrics_raw TO pra_worker;
+GRANT SELECT ON TABLE pra.metrics_raw TO pra_read;
+
+
+--
+-- Name: TABLE outputs; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.outputs TO pra_submit;
+GRANT SELECT ON TABLE pra.outputs TO pra_worker;
+GRANT SELECT ON TABLE pra.outputs TO pra_read;
+
+
+--
+-- Name: TABLE preemptions; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.preemptions TO pra_submit;
+GRANT SELECT ON TABLE pra.preemptions TO pra_worker;
+GRANT SELECT ON TABLE pra.preemptions TO pra_read;
+
+
+--
+-- Name: TABLE queues; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.queues TO pra_submit;
+GRANT SELECT ON TABLE pra.queues TO pra_worker;
+GRANT SELECT ON TABLE pra.queues TO pra_read;
+
+
+--
+-- Name: TABLE runs; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.runs TO pra_submit;
+GRANT SELECT ON TABLE pra.runs TO pra_worker;
+GRANT SELECT ON TABLE pra.runs TO pra_read;
+
+
+--
+-- Name: TABLE schedules; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.schedules TO pra_submit;
+GRANT SELECT ON TABLE pra.schedules TO pra_worker;
+GRANT SELECT ON TABLE pra.schedules TO pra_read;
+
+
+--
+-- Name: TABLE schema_files; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.schema_files TO pra_submit;
+GRANT SELECT ON TABLE pra.schema_files TO pra_worker;
+GRANT SELECT ON TABLE pra.schema_files TO pra_read;
+
+
+--
+-- Name: TABLE schema_objects; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.schema_objects TO pra_submit;
+GRANT SELECT ON TABLE pra.schema_objects TO pra_worker;
+GRANT SELECT ON TABLE pra.schema_objects TO pra_read;
+
+
+--
+-- Name: TABLE schema_versions; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.schema_versions TO pra_submit;
+GRANT SELECT ON TABLE pra.schema_versions TO pra_worker;
+GRANT SELECT ON TABLE pra.schema_versions TO pra_read;
+
+
+--
+-- Name: TABLE stores; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.stores TO pra_submit;
+GRANT SELECT ON TABLE pra.stores TO pra_worker;
+GRANT SELECT ON TABLE pra.stores TO pra_read;
+
+
+--
+-- Name: TABLE variants; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.variants TO pra_submit;
+GRANT SELECT ON TABLE pra.variants TO pra_worker;
+GRANT SELECT ON TABLE pra.variants TO pra_read;
+
+
+--
+-- Name: TABLE workers; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.workers TO pra_submit;
+GRANT SELECT ON TABLE pra.workers TO pra_worker;
+GRANT SELECT ON TABLE pra.workers TO pra_read;
+
+
+--
+-- Name: TABLE metric_staging; Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+GRANT INSERT ON TABLE pra_store.metric_staging TO pra_worker;
+
+
+--
+-- Name: DEFAULT PRIVILEGES FOR TYPES; Type: DEFAULT ACL; Schema: -; Owner: pra_owner
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE pra_owner REVOKE ALL ON TYPES  FROM PUBLIC;
+
+
+--
+-- Name: DEFAULT PRIVILEGES FOR FUNCTIONS; Type: DEFAULT ACL; Schema: -; Owner: pra_owner
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE pra_owner REVOKE ALL ON FUNCTIONS  FROM PUBLIC;
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+

@@ -51,7 +51,10 @@ struct Migrate: ParsableCommand {
     let migrator = Migrator(connection)
     switch action {
     case .apply:
+      let changed = try migrator.differences()
       for name in try migrator.migrate(repairing: true) { Swift.print("applied \(name)") }
+      for line in changed { Swift.print("executed the current files, since \(line)") }
+      try verify(migrator)
       try Contracts.write(JobKind.allCases.map(\.contract), to: connection)
     case .verify: try verify(migrator)
     case .status, .print: break
@@ -92,6 +95,7 @@ struct Migrate: ParsableCommand {
     guard !differences.isEmpty else { return }
     for line in differences { complain(line) }
     throw Failure(
-      message: "the database differs from its files; `pra migrate` makes it as they say")
+      message:
+        "the database differs from its files; `pra migrate` makes it as they say, but for tables")
   }
 }

@@ -51,11 +51,26 @@ import Testing
     #expect(try migrator.differences().isEmpty)
   }
 
-  @Test func aRightOnATableIsNamed() throws {
+  @Test func aRightOnATableIsNamedAndTakenBack() throws {
     let connection = try TestDatabase.create().connect()
+    let migrator = Migrator(connection)
     try connection.run("grant select on pra_store.jobs to pra_read")
+    #expect(try migrator.differences() == ["table pra_store.jobs is not as its file says"])
+    try migrator.migrate(repairing: true)
+    #expect(try migrator.differences().isEmpty)
     #expect(
-      try Migrator(connection).differences() == ["table pra_store.jobs is not as its file says"])
+      try !connection.query(
+        "select has_table_privilege('pra_read', 'pra_store.jobs', 'select') as may"
+      ).single().boolean("may"))
+  }
+
+  /// No file can take it back, so it must not be recorded as right either.
+  @Test func aColumnAddedByHandIsNamedAlsoAfterARepair() throws {
+    let connection = try TestDatabase.create().connect()
+    let migrator = Migrator(connection)
+    try connection.run("alter table pra_store.runs add column mine text")
+    try migrator.migrate(repairing: true)
+    #expect(try migrator.differences() == ["table pra_store.runs is not as its file says"])
   }
 
   @Test func anAnalystMayAskForDifferences() throws {

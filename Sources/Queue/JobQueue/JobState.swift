@@ -74,7 +74,7 @@ package struct LeaseLost: Error, Sendable, CustomStringConvertible {
 
   package init(description: String) { self.description = description }
 
-  /// The state that migrations/0005_work.sql raises.
+  /// The state that `pra_store.live_worker` and `pra_store.hold` raise.
   package static let sqlState = "PR001"
 }
 

@@ -131,7 +131,7 @@ package struct WorkerQueue {
       ])
   }
 
-  /// Commits the attempt; all parameters but the last are JSON, see migrations/0007_finish.sql.
+  /// Commits the attempt; all parameters but the last are JSON, in the form that `pra.finish` describes.
   /// - Returns: false if an earlier call committed it
   @discardableResult
   package func finish(

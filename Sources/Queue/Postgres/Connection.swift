@@ -14,7 +14,7 @@ package final class Connection {
   /// Connects, and acts as `role` from then on.
   ///
   /// The server ends a transaction that is left open for 10 s, so that a stopped process cannot
-  /// lock a row that the reaper needs (migrations/0005_work.sql).
+  /// lock a row that the reaper needs.
   package init(_ url: DatabaseURL, role: DatabaseRole? = nil, name: String = "pra")
     throws(PostgresError)
   {

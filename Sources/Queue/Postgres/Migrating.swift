@@ -76,6 +76,10 @@ extension Migrator {
     guard newest >= Migration.known.last?.version ?? 0 else { return done }
     if case .outdated(let files) = state { done += files }
     try executeCurrentFiles()
+    let objects = SchemaObjects(connection: connection)
+    var isNewStructure = false
+    if case .behind = state { isNewStructure = true }
+    try objects.record(tables: try isNewStructure || objects.areOfAnotherServer())
     return done
   }
 
@@ -120,7 +124,7 @@ extension Migrator {
       """
       savepoint revoked;
       revoke all on all functions in schema pra, pra_store from public, pra_submit, pra_worker, pra_read;
-      revoke all on all tables in schema pra from public, pra_submit, pra_worker, pra_read;
+      revoke all on all tables in schema pra, pra_store from public, pra_submit, pra_worker, pra_read;
       release savepoint revoked
       """)
     for file in CurrentFile.known {
@@ -135,7 +139,6 @@ extension Migrator {
         "insert into pra_store.schema_files (path, sha256) values ($1, decode($2, 'hex'))",
         [.text(file.path), .text(file.sha256)])
     }
-    try SchemaObjects(connection: connection).record()
   }
 
   private static let dropLeftFunctions = """

@@ -4,15 +4,19 @@
 struct SchemaObjects {
   let connection: Connection
 
-  /// Replaces what is recorded by what is there.
-  func record() throws(PostgresError) {
-    try connection.run("delete from pra_store.schema_objects")
+  /// Replaces the recorded digests by those of the objects that are there.
+  /// - Parameter tables: whether tables are recorded as well: they are made by numbered files, and without
+  ///   one a change of them was made by hand
+  func record(tables: Bool) throws(PostgresError) {
+    let recorded = tables ? "true" : "object not like 'table %'"
+    try connection.run("delete from pra_store.schema_objects where \(recorded)")
     try connection.query(
       """
       insert into pra_store.schema_objects (object, sha256, server_version)
       select o.object, sha256(convert_to(o.definition, 'UTF8')),
         current_setting('server_version_num')::integer / 10000
       from (\(Self.present)) as o
+      where \(recorded)
       """)
   }
 

@@ -17,8 +17,7 @@ package struct Artifact: Sendable, Equatable {
     self.mediaType = mediaType
   }
 
-  /// Size of a stored chunk in bytes; artifacts up to this size are stored inline
-  /// (migrations/0003).
+  /// Size of a stored chunk in bytes; artifacts up to this size are stored inline (`pra_store.artifact_chunks`).
   package static let chunkSize = 1 << 20
 
   /// Refuses a logical name that the store would refuse, before anything is uploaded.

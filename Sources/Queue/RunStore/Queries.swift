@@ -1,5 +1,4 @@
-// Every statement of the run store. The functions are those of migrations/0006_store.sql; each counts a
-// repeated call once.
+// Every statement of the run store. Each function that it calls counts a repeated call once.
 
 enum Queries {
   // MARK: artifacts

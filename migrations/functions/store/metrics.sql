@@ -41,6 +41,8 @@ begin
 end
 $$;
 
+-- The only right of a role on a table: workers COPY batches there.
+grant insert on pra_store.metric_staging to pra_worker;
 grant execute on function pra.absorb_metrics to pra_worker;
 
 comment on function pra.absorb_metrics is

@@ -56,7 +56,9 @@ struct Migrate: ParsableCommand {
       for line in changed { Swift.print("executed the current files, since \(line)") }
       try verify(migrator)
       try Contracts.write(JobKind.allCases.map(\.contract), to: connection)
-    case .verify: try verify(migrator)
+    case .verify:
+      try verify(migrator)
+      if !json { Swift.print("every function, view, trigger and right is as its file says") }
     case .status, .print: break
     }
     let state = try migrator.state()

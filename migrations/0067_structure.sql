@@ -27,16 +27,15 @@ do $$
 declare
   object text;
 begin
-  for object in
-    select format('drop view if exists %I.%I cascade', schemaname, viewname) from pg_views
-    where schemaname in ('pra', 'pra_store')
-    order by viewname
-  loop
-    execute object;
-  end loop;
+  -- In one statement, as they depend on each other. A view of somebody's own that depends on them is named and
+  -- kept: it has to be dropped first.
+  execute (
+    select 'drop view ' || string_agg(format('%I.%I', schemaname, viewname), ', ') from pg_views
+    where schemaname in ('pra', 'pra_store') and viewowner = 'pra_owner');
   for object in
     select format('drop function %s', p.oid::regprocedure) from pg_proc as p
     where p.pronamespace in ('pra'::regnamespace, 'pra_store'::regnamespace)
+      and p.proowner = 'pra_owner'::regrole
     order by p.oid::regprocedure::text
   loop
     execute object;

@@ -44,14 +44,14 @@ struct Claimer {
       ) as l
       """, [.integer(worker)]
     ).single().string("line")
-    try session.query("select set_config('pra.line', $1, false)", [.text(line)])
+    try session.query("select set_config('pra.line_view', $1, false)", [.text(line)])
   }
 
   /// The line that the session keeps; empty where it keeps none.
   func line() throws -> String {
-    try session.query("select current_setting('pra.line', true)").single().text(at: 0) ?? ""
+    try session.query("select current_setting('pra.line_view', true)").single().text(at: 0) ?? ""
   }
 
   /// Lets what the session keeps expire.
-  func expireLine() throws { try session.query("select set_config('pra.line', '', false)") }
+  func expireLine() throws { try session.query("select set_config('pra.line_view', '', false)") }
 }

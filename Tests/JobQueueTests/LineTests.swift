@@ -41,8 +41,11 @@ import Testing
     try claimer.keepLine(world.administrator)
     let second = try world.job()
     #expect(try claimer.claim(5).map(\.lease.job) == [first, second])
+    // Nothing is left of it: what was kept is thrown away, and the next claim looks anew.
     #expect(try claimer.claim(5).isEmpty)
-    let third = try world.job()
+    #expect(try claimer.line().isEmpty)
+    let later = try world.submit.createRun(name: "later")
+    let third = try world.job { $0.run = later }
     #expect(try claimer.claim(5).map(\.lease.job) == [third])
   }
 
@@ -62,6 +65,22 @@ import Testing
       #expect(try claimer.queue.finishMany(worker: claimer.worker, [job.lease]).count == 1)
     }
     #expect(elements == Array(0...9) + Array(0...9))
+  }
+
+  @Test("a claim looks past jobs that other claims hold, and past those whose deadline has passed")
+  func heldByOthers() throws {
+    let world = try QueueWorld()
+    for _ in 0..<60 { _ = try world.job { $0.deadline = .milliseconds(1) } }
+    let jobs = try (0..<120).map { _ in try world.job() }
+    let other = try Claimer(world.database)
+    let claimer = try Claimer(world.database)
+    try world.administrator.run("select pg_sleep(0.01)")
+    try other.session.run("begin")
+    #expect(try other.claim(100).map(\.lease.job) == Array(jobs[0..<100]))
+    #expect(try claimer.claim(1).map(\.lease.job) == [jobs[100]])
+    #expect(try claimer.claim(50).map(\.lease.job) == Array(jobs[101...]))
+    try other.session.run("rollback")
+    #expect(try claimer.claim(80).map(\.lease.job) == Array(jobs[0..<80]))
   }
 
   @Test("a claim that finds nothing writes nothing")

@@ -201,4 +201,15 @@ import Testing
     #expect(try world.workers.release(lease) == .ready)
     #expect(try world.value("select preemptions || ' ' || faults from pra.jobs") == "1 0")
   }
+
+  @Test("a limit of no name is refused, as one that is not there")
+  func noLimit() throws {
+    let world = try QueueWorld()
+    let error = #expect(throws: PostgresError.self) {
+      try world.administrator.query(
+        "select pra.enqueue('train', $1, '{}', limits => array[null]::text[])",
+        [.integer(world.run)])
+    }
+    #expect(error?.sqlState == "PR002")
+  }
 }

@@ -58,7 +58,7 @@ extension Migrator {
       end loop;
     end
     $$;
-    set local lock_timeout = 0
+    set local lock_timeout = '1s'
     """
 
   private func bringUp(from version: Int, upTo newest: Int, _ state: State) throws -> [String] {
@@ -118,15 +118,9 @@ extension Migrator {
   private func executeCurrentFiles() throws(PostgresError) {
     try connection.run("reset role")
     try connection.run("set local role pra_owner")
-    // In a subtransaction, which has a number of its own: a row of pg_proc with the number of the
+    // In a subtransaction, which has a number of its own: a row of a catalog with the number of the
     // transaction itself was written by a file.
-    try connection.run(
-      """
-      savepoint revoked;
-      revoke all on all functions in schema pra, pra_store from public, pra_submit, pra_worker, pra_read;
-      revoke all on all tables in schema pra, pra_store from public, pra_submit, pra_worker, pra_read;
-      release savepoint revoked
-      """)
+    try connection.run("savepoint revoked; \(Self.revokeAll); release savepoint revoked")
     for file in CurrentFile.known {
       try naming("migrations/\(file.path)") { () throws(PostgresError) in
         try connection.run(file.sql)
@@ -141,6 +135,37 @@ extension Migrator {
     }
   }
 
+  /// Takes all rights on what `pra_owner` owns from everybody else, whoever was given them. Objects of
+  /// others that lie in these schemas are left alone, and are named by `differences`.
+  private static let revokeAll = """
+    do $$
+    declare
+      statement text;
+    begin
+      for statement in
+        select format('revoke all on %s %s from %s', o.kind, o.name,
+          case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end)
+        from (
+          select 'function' as kind, p.oid::regprocedure::text as name, p.proacl as acl
+          from pg_proc as p
+          where p.pronamespace in ('pra'::regnamespace, 'pra_store'::regnamespace)
+            and p.proowner = 'pra_owner'::regrole and p.prokind in ('f', 'p')
+          union all
+          select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, c.relacl
+          from pg_class as c
+          where c.relnamespace in ('pra'::regnamespace, 'pra_store'::regnamespace)
+            and c.relowner = 'pra_owner'::regrole and c.relkind in ('r', 'p', 'v', 'S')
+        ) as o
+        cross join lateral aclexplode(o.acl) as a
+        where a.grantee <> 'pra_owner'::regrole
+        group by 1
+      loop
+        execute statement;
+      end loop;
+    end
+    $$
+    """
+
   private static let dropLeftFunctions = """
     do $$
     declare
@@ -150,6 +175,7 @@ extension Migrator {
         select p.oid::regprocedure from pg_proc as p
         where p.pronamespace in ('pra'::regnamespace, 'pra_store'::regnamespace)
           and p.xmin <> pg_current_xact_id()::xid
+          and p.proowner = 'pra_owner'::regrole and p.prokind in ('f', 'p')
       loop
         execute 'drop function ' || name;
       end loop;

@@ -4,21 +4,27 @@
 struct SchemaObjects {
   let connection: Connection
 
-  /// Replaces the recorded digests by those of the objects that are there.
-  /// - Parameter tables: whether tables are recorded as well: they are made by numbered files, and without
-  ///   one a change of them was made by hand
+  /// Replaces the recorded digests by those of the objects that this transaction has written: an object that
+  /// no file made is not recorded as right.
+  /// - Parameter tables: whether tables and schemas are recorded as well, whoever wrote them: they are made by
+  ///   numbered files, and without one a change of them was made by hand
   func record(tables: Bool) throws(PostgresError) {
-    let recorded = tables ? "true" : "object not like 'table %'"
-    try connection.run("delete from pra_store.schema_objects where \(recorded)")
+    try connection.run(
+      "delete from pra_store.schema_objects where \(tables ? "true" : "object !~ '\(Self.structure)'")"
+    )
     try connection.query(
       """
       insert into pra_store.schema_objects (object, sha256, server_version)
       select o.object, sha256(convert_to(o.definition, 'UTF8')),
         current_setting('server_version_num')::integer / 10000
       from (\(Self.present)) as o
-      where \(recorded)
+      where case when o.object ~ '\(Self.structure)' then \(tables)
+        else o.xmin = pg_current_xact_id()::xid end
       """)
   }
+
+  /// The objects that numbered files make, as a regular expression.
+  private static let structure = "^(table|sequence|schema) "
 
   /// Whether the definitions were recorded under another major version of the server, which may write
   /// the same definition differently.
@@ -56,41 +62,70 @@ struct SchemaObjects {
     return lines
   }
 
-  /// Names are written with their schema, since `regprocedure` omits it where the search path has it.
+  /// Names are written with their schema, since `regprocedure` omits it where the search path has it. Members
+  /// of extensions are left out.
   private static let present = """
     select format('function %s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid))
         as object,
-      concat_ws(E'\\n', pg_get_functiondef(p.oid), pg_get_userbyid(p.proowner), (
-          select string_agg(
-            format('%s %s', case a.grantee when 0 then 'public' else pg_get_userbyid(a.grantee) end,
-              a.privilege_type), ', ' order by a.grantee::regrole::text, a.privilege_type)
-          from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a),
-        obj_description(p.oid, 'pg_proc')) as definition
+      concat_ws(E'\\n', case when p.prokind in ('f', 'p') then pg_get_functiondef(p.oid) end,
+        pg_get_userbyid(p.proowner), (\(rights("coalesce(p.proacl, acldefault('f', p.proowner))"))),
+        obj_description(p.oid, 'pg_proc')) as definition,
+      p.xmin
     from pg_proc as p
     join pg_namespace as n on n.oid = p.pronamespace
-    where n.nspname in ('pra', 'pra_store') and p.prokind in ('f', 'p')
+    where n.nspname in ('pra', 'pra_store') and not exists (
+      select from pg_depend as d
+      where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
     union all
-    select format('%s %s.%s', case c.relkind when 'v' then 'view' else 'table' end, n.nspname, c.relname),
+    select format('%s %s.%s', case c.relkind when 'v' then 'view' when 'm' then 'view' when 'S' then 'sequence'
+        else 'table' end, n.nspname, c.relname),
       concat_ws(E'\\n',
-        case c.relkind when 'v' then pg_get_viewdef(c.oid) end, c.reloptions::text,
-        pg_get_userbyid(c.relowner), (
-          select string_agg(
-            format('%s %s', case a.grantee when 0 then 'public' else pg_get_userbyid(a.grantee) end,
-              a.privilege_type), ', ' order by a.grantee::regrole::text, a.privilege_type)
-          from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as a),
-        obj_description(c.oid, 'pg_class'), (
+        case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end, c.reloptions::text,
+        pg_get_userbyid(c.relowner),
+        (\(rights("coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::\"char\", c.relowner))"))),
+        obj_description(c.oid, 'pg_class'), c.relrowsecurity, c.relforcerowsecurity, (
           select string_agg(
             concat_ws(' ', t.attname, format_type(t.atttypid, t.atttypmod), t.attnotnull, t.attacl,
-              col_description(c.oid, t.attnum)), E'\\n' order by t.attnum)
-          from pg_attribute as t where t.attrelid = c.oid and t.attnum > 0 and not t.attisdropped))
+              pg_get_expr(f.adbin, f.adrelid), col_description(c.oid, t.attnum)), E'\\n' order by t.attnum)
+          from pg_attribute as t
+          left join pg_attrdef as f on f.adrelid = t.attrelid and f.adnum = t.attnum
+          where t.attrelid = c.oid and t.attnum > 0 and not t.attisdropped), (
+          select string_agg(k.conname || ' ' || pg_get_constraintdef(k.oid), E'\\n' order by k.conname)
+          from pg_constraint as k where k.conrelid = c.oid and k.contype <> 't'), (
+          select string_agg(pg_get_indexdef(i.indexrelid), E'\\n' order by i.indexrelid::regclass::text)
+          from pg_index as i where i.indrelid = c.oid), (
+          select string_agg(pg_get_ruledef(r.oid), E'\\n' order by r.rulename)
+          from pg_rewrite as r where r.ev_class = c.oid and r.rulename <> '_RETURN')),
+      c.xmin
     from pg_class as c
     join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname in ('pra', 'pra_store') and c.relkind in ('v', 'r', 'p') and not c.relispartition
+    where n.nspname in ('pra', 'pra_store') and c.relkind in ('v', 'm', 'r', 'p', 'f', 'S')
+      and not c.relispartition and not exists (
+        select from pg_depend as d
+        where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
     union all
-    select format('trigger %s on %s.%s', t.tgname, n.nspname, c.relname), pg_get_triggerdef(t.oid)
+    select format('trigger %s on %s.%s', t.tgname, n.nspname, c.relname),
+      concat_ws(E'\\n', pg_get_triggerdef(t.oid), t.tgenabled, obj_description(t.oid, 'pg_trigger')), t.xmin
     from pg_trigger as t
     join pg_class as c on c.oid = t.tgrelid
     join pg_namespace as n on n.oid = c.relnamespace
     where n.nspname in ('pra', 'pra_store') and not t.tgisinternal and not c.relispartition
+    union all
+    select format('schema %s', n.nspname),
+      concat_ws(E'\\n', pg_get_userbyid(n.nspowner),
+        (\(rights("coalesce(n.nspacl, acldefault('n', n.nspowner))"))), obj_description(n.oid, 'pg_namespace')),
+      n.xmin
+    from pg_namespace as n
+    where n.nspname in ('pra', 'pra_store')
     """
+
+  /// An access list as a text that does not depend on the order in which rights were given.
+  private static func rights(_ list: String) -> String {
+    """
+    select string_agg(
+      concat_ws(' ', case a.grantee when 0 then 'public' else pg_get_userbyid(a.grantee) end,
+        a.privilege_type, a.is_grantable), ', ' order by a.grantee::regrole::text, a.privilege_type)
+    from aclexplode(\(list)) as a
+    """
+  }
 }

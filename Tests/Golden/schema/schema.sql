@@ -520,6 +520,10 @@ begin
     oldest := least(oldest, (select min(f) from unnest(fetched) as f));
   end if;
   taken := pra_store.serve(me, line, pra_store.free_places(me, claim.count, oldest));
+  if taken = '{}' and line.expires_at is not null then
+    -- The line that was kept gives nothing: the next claim looks anew.
+    perform set_config('pra.line_view', '', false);
+  end if;
   -- The attempts of members of gangs have begun when they were placed.
   return query
     with mine as materialized (
@@ -2152,12 +2156,11 @@ begin
   if slots is null or slots not between 0 and 100000 then
     raise exception 'slots: %, must be from 0 to 100000', slots using errcode = 'PR003';
   end if;
+  -- Takers and givers of slots at this moment end first and are counted. The table is locked before any row,
+  -- as they lock it.
+  lock table pra_store.limit_slots in share row exclusive mode;
   insert into pra_store.limits (name, slots) values (set_limit.name, 0) on conflict do nothing;
-  if not found then
-    perform from pra_store.limits as l where l.name = set_limit.name for update;
-    -- Takers and givers of slots at this moment end first and are counted.
-    lock table pra_store.limit_slots in share row exclusive mode;
-  end if;
+  perform from pra_store.limits as l where l.name = set_limit.name for update;
   select count(*) into there from pra_store.limit_slots where limit_name = set_limit.name;
   insert into pra_store.limit_slots (limit_name)
   select set_limit.name from generate_series(1, set_limit.slots - there);
@@ -3327,7 +3330,9 @@ begin
     order by j.id
     for no key update of j);
   for failure in
-    select p.*, f ->> 'message' as said, (f ->> 'element')::bigint as element
+    -- An element that is named twice has failed once.
+    select distinct on (p.id, (f ->> 'element')::bigint)
+      p.*, f ->> 'message' as said, (f ->> 'element')::bigint as element
     from jsonb_array_elements(failures) as f
     join pra_store.jobs as p on p.id = (f ->> 'job')::bigint
     where p.id = any(accepted)
@@ -3675,10 +3680,10 @@ $$;
 ALTER FUNCTION pra_store.ensure_metric_partition(at timestamp with time zone) OWNER TO pra_owner;
 
 --
--- Name: fair_order(pra_store.line_view, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: fair_order(pra_store.line_view, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.fair_order(line pra_store.line_view, free integer) RETURNS SETOF pra_store.line_entry
+CREATE FUNCTION pra_store.fair_order(line pra_store.line_view, free integer, depth integer) RETURNS SETOF pra_store.line_entry
     LANGUAGE plpgsql STABLE
     AS $$
 declare
@@ -3700,8 +3705,9 @@ begin
           row_number() over (order by j.place, j.id) as nth
         from pra_store.jobs as j
         where j.lane_id = l.lane and j.state = 'ready' and j.due and j.place >= l.place
+          and (j.deadline is null or j.deadline > clock_timestamp())
         order by j.place, j.id
-        limit free + 16
+        limit depth
       ) as j
       join pra_store.runs as r on r.id = j.run_id
     ),
@@ -3736,12 +3742,12 @@ begin
     from ranked as r
     group by r.id, r.is_array, r.gang, r.time_limit
     order by min(r.rank)
-    limit free + 16;
+    limit depth;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.fair_order(line pra_store.line_view, free integer) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.fair_order(line pra_store.line_view, free integer, depth integer) OWNER TO pra_owner;
 
 --
 -- Name: fetch_members(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4049,6 +4055,7 @@ declare
   lowered record;
   removed integer;
 begin
+  lock table pra_store.limit_slots in row exclusive mode;
   -- The slots of a limit that was lowered below what runs go away.
   for lowered in
     select l.name, l.excess from pra_store.limits as l
@@ -4205,12 +4212,12 @@ CREATE FUNCTION pra_store.known_limits(limits text[]) RETURNS text[]
     AS $$
 declare
   named text[] := array(select distinct l from unnest(limits) as l order by l);
-  unknown text := (
-    select min(n) from unnest(named) as n
-    where not exists (select from pra_store.limits as l where l.name = n));
+  unknown text[] := array(
+    select n from unnest(named) as n
+    where not exists (select from pra_store.limits as l where l.name = n) order by n);
 begin
-  if unknown is not null then
-    raise exception 'limits: there is no limit "%"', unknown
+  if unknown <> '{}' then
+    raise exception 'limits: there is no limit "%"', unknown[1]
       using errcode = 'PR002', hint = 'pra.set_limit makes one.';
   end if;
   return named;
@@ -4342,7 +4349,8 @@ CREATE FUNCTION pra_store.look_at_line(me pra_store.workers) RETURNS pra_store.l
     LANGUAGE plpgsql
     AS $$
 declare
-  line pra_store.line_view := nullif(current_setting('pra.line', true), '')::pra_store.line_view;
+  -- The type's text: a change of the type needs another name of the setting, since sessions live on.
+  line pra_store.line_view := nullif(current_setting('pra.line_view', true), '')::pra_store.line_view;
   started timestamptz := clock_timestamp();
   was_slow boolean := coalesce(current_setting('pra.last_look', true), '') = 'slow';
   is_slow boolean;
@@ -4382,7 +4390,7 @@ begin
     line.worker_id := me.id;
     line.expires_at := clock_timestamp() + least(
       20 * (clock_timestamp() - started), interval '60 seconds');
-    perform set_config('pra.line', line::text, false);
+    perform set_config('pra.line_view', line::text, false);
   end if;
   return line;
 end
@@ -4493,15 +4501,15 @@ $$;
 ALTER FUNCTION pra_store.next_element(a pra_store.jobs) OWNER TO pra_owner;
 
 --
--- Name: next_in_line(pra_store.line_view, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: next_in_line(pra_store.line_view, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer) RETURNS pra_store.line_entry[]
+CREATE FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer, depth integer) RETURNS pra_store.line_entry[]
     LANGUAGE plpgsql STABLE
     AS $$
 begin
   if cardinality(line.lanes) > 1 then
-    return array(select f from pra_store.fair_order(line, free) as f);
+    return array(select f from pra_store.fair_order(line, free, depth) as f);
   end if;
   -- One lane is served in its own order: an array takes all places that those before it leave.
   return array(
@@ -4510,13 +4518,14 @@ begin
       case when j.array_first is null then 1 else free end)::pra_store.line_entry
     from pra_store.jobs as j
     where j.lane_id = line.lanes[1] and j.state = 'ready' and j.due and j.place >= line.places[1]
+      and (j.deadline is null or j.deadline > clock_timestamp())
     order by j.place, j.id
-    limit free + 16);
+    limit depth);
 end
 $$;
 
 
-ALTER FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer, depth integer) OWNER TO pra_owner;
 
 --
 -- Name: note_checkpoint(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5370,32 +5379,40 @@ declare
   members bigint[];
   blocks boolean := false;
   starts timestamptz;
+  depth integer := free + 16;
 begin
   if free = 0 or line.lanes is null then
     return taken;
   end if;
-  entries := pra_store.next_in_line(line, free);
-  foreach entry in array entries loop
-    continue when blocks and (
-      entry.time_limit is null or starts is null or clock_timestamp() + entry.time_limit > starts);
-    if not entry.is_gang then
-      part := part || entry;
-      continue;
-    end if;
-    -- Gangs and arrays are locked by number, as everybody locks them. The entries before it go first.
-    perform from pra_store.jobs as j
-    where taken = '{}' and j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
-    order by j.id for no key update;
-    taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+  loop
+    entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     part := '{}';
-    members := pra_store.place_gang(entry.id, me, free - cardinality(taken));
-    if members is not null then
-      taken := taken || members;
-    elsif not blocks then
-      select b.blocks, b.starts into blocks, starts from pra_store.gang_barrier(entry.id) as b;
-    end if;
+    foreach entry in array entries loop
+      continue when blocks and (
+        entry.time_limit is null or starts is null or clock_timestamp() + entry.time_limit > starts);
+      if not entry.is_gang then
+        part := part || entry;
+        continue;
+      end if;
+      -- Gangs and arrays are locked by number, as everybody locks them. The entries before it go first.
+      perform from pra_store.jobs as j
+      where taken = '{}' and j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
+      order by j.id for no key update;
+      taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+      part := '{}';
+      members := pra_store.place_gang(entry.id, me, free - cardinality(taken));
+      if members is not null then
+        taken := taken || members;
+      elsif not blocks then
+        select b.blocks, b.starts into blocks, starts from pra_store.gang_barrier(entry.id) as b;
+      end if;
+    end loop;
+    taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+    -- Other claims may hold all that was seen: then it looks further down the line.
+    exit when cardinality(taken) = free or cardinality(entries) < depth;
+    depth := 4 * depth;
   end loop;
-  return taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+  return taken;
 end
 $$;
 
@@ -5828,6 +5845,8 @@ declare
   allowed integer := cardinality(jobs);
   free bigint[];
 begin
+  -- Before any of its rows: a limit that is being changed is waited for here.
+  lock table pra_store.limit_slots in row exclusive mode;
   -- By name, as everybody takes them.
   foreach wanted in array limits loop
     free := array(
@@ -11193,10 +11212,10 @@ REVOKE ALL ON FUNCTION pra_store.ensure_metric_partition(at timestamp with time 
 
 
 --
--- Name: FUNCTION fair_order(line pra_store.line_view, free integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION fair_order(line pra_store.line_view, free integer, depth integer); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.fair_order(line pra_store.line_view, free integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.fair_order(line pra_store.line_view, free integer, depth integer) FROM PUBLIC;
 
 
 --
@@ -11382,10 +11401,10 @@ REVOKE ALL ON FUNCTION pra_store.next_element(a pra_store.jobs) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION next_in_line(line pra_store.line_view, free integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION next_in_line(line pra_store.line_view, free integer, depth integer); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer, depth integer) FROM PUBLIC;
 
 
 --

@@ -53,6 +53,10 @@ begin
     oldest := least(oldest, (select min(f) from unnest(fetched) as f));
   end if;
   taken := pra_store.serve(me, line, pra_store.free_places(me, claim.count, oldest));
+  if taken = '{}' and line.expires_at is not null then
+    -- The line that was kept gives nothing: the next claim looks anew.
+    perform set_config('pra.line_view', '', false);
+  end if;
   -- The attempts of members of gangs have begun when they were placed.
   return query
     with mine as materialized (
@@ -130,32 +134,40 @@ declare
   members bigint[];
   blocks boolean := false;
   starts timestamptz;
+  depth integer := free + 16;
 begin
   if free = 0 or line.lanes is null then
     return taken;
   end if;
-  entries := pra_store.next_in_line(line, free);
-  foreach entry in array entries loop
-    continue when blocks and (
-      entry.time_limit is null or starts is null or clock_timestamp() + entry.time_limit > starts);
-    if not entry.is_gang then
-      part := part || entry;
-      continue;
-    end if;
-    -- Gangs and arrays are locked by number, as everybody locks them. The entries before it go first.
-    perform from pra_store.jobs as j
-    where taken = '{}' and j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
-    order by j.id for no key update;
-    taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+  loop
+    entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     part := '{}';
-    members := pra_store.place_gang(entry.id, me, free - cardinality(taken));
-    if members is not null then
-      taken := taken || members;
-    elsif not blocks then
-      select b.blocks, b.starts into blocks, starts from pra_store.gang_barrier(entry.id) as b;
-    end if;
+    foreach entry in array entries loop
+      continue when blocks and (
+        entry.time_limit is null or starts is null or clock_timestamp() + entry.time_limit > starts);
+      if not entry.is_gang then
+        part := part || entry;
+        continue;
+      end if;
+      -- Gangs and arrays are locked by number, as everybody locks them. The entries before it go first.
+      perform from pra_store.jobs as j
+      where taken = '{}' and j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
+      order by j.id for no key update;
+      taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+      part := '{}';
+      members := pra_store.place_gang(entry.id, me, free - cardinality(taken));
+      if members is not null then
+        taken := taken || members;
+      elsif not blocks then
+        select b.blocks, b.starts into blocks, starts from pra_store.gang_barrier(entry.id) as b;
+      end if;
+    end loop;
+    taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+    -- Other claims may hold all that was seen: then it looks further down the line.
+    exit when cardinality(taken) = free or cardinality(entries) < depth;
+    depth := 4 * depth;
   end loop;
-  return taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
+  return taken;
 end
 $$;
 

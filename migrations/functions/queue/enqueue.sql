@@ -190,12 +190,12 @@ language plpgsql stable
 as $$
 declare
   named text[] := array(select distinct l from unnest(limits) as l order by l);
-  unknown text := (
-    select min(n) from unnest(named) as n
-    where not exists (select from pra_store.limits as l where l.name = n));
+  unknown text[] := array(
+    select n from unnest(named) as n
+    where not exists (select from pra_store.limits as l where l.name = n) order by n);
 begin
-  if unknown is not null then
-    raise exception 'limits: there is no limit "%"', unknown
+  if unknown <> '{}' then
+    raise exception 'limits: there is no limit "%"', unknown[1]
       using errcode = 'PR002', hint = 'pra.set_limit makes one.';
   end if;
   return named;

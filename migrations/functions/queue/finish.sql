@@ -236,7 +236,9 @@ begin
     order by j.id
     for no key update of j);
   for failure in
-    select p.*, f ->> 'message' as said, (f ->> 'element')::bigint as element
+    -- An element that is named twice has failed once.
+    select distinct on (p.id, (f ->> 'element')::bigint)
+      p.*, f ->> 'message' as said, (f ->> 'element')::bigint as element
     from jsonb_array_elements(failures) as f
     join pra_store.jobs as p on p.id = (f ->> 'job')::bigint
     where p.id = any(accepted)

@@ -47,7 +47,8 @@ create or replace function pra_store.look_at_line(me pra_store.workers) returns 
 language plpgsql
 as $$
 declare
-  line pra_store.line_view := nullif(current_setting('pra.line', true), '')::pra_store.line_view;
+  -- The type's text: a change of the type needs another name of the setting, since sessions live on.
+  line pra_store.line_view := nullif(current_setting('pra.line_view', true), '')::pra_store.line_view;
   started timestamptz := clock_timestamp();
   was_slow boolean := coalesce(current_setting('pra.last_look', true), '') = 'slow';
   is_slow boolean;
@@ -87,20 +88,21 @@ begin
     line.worker_id := me.id;
     line.expires_at := clock_timestamp() + least(
       20 * (clock_timestamp() - started), interval '60 seconds');
-    perform set_config('pra.line', line::text, false);
+    perform set_config('pra.line_view', line::text, false);
   end if;
   return line;
 end
 $$;
 
--- Jobs, arrays and gangs in the order in which they are to start, a few more than there are free places.
-create or replace function pra_store.next_in_line(line pra_store.line_view, free integer)
+-- The first jobs, arrays and gangs in the order in which they are to start, "depth" of them where the line is
+-- as long.
+create or replace function pra_store.next_in_line(line pra_store.line_view, free integer, depth integer)
 returns pra_store.line_entry[]
 language plpgsql stable
 as $$
 begin
   if cardinality(line.lanes) > 1 then
-    return array(select f from pra_store.fair_order(line, free) as f);
+    return array(select f from pra_store.fair_order(line, free, depth) as f);
   end if;
   -- One lane is served in its own order: an array takes all places that those before it leave.
   return array(
@@ -109,15 +111,16 @@ begin
       case when j.array_first is null then 1 else free end)::pra_store.line_entry
     from pra_store.jobs as j
     where j.lane_id = line.lanes[1] and j.state = 'ready' and j.due and j.place >= line.places[1]
+      and (j.deadline is null or j.deadline > clock_timestamp())
     order by j.place, j.id
-    limit free + 16);
+    limit depth);
 end
 $$;
 
 -- The order between lanes: by effective priority (a whole point for each ten minutes of waiting), then the
 -- user and the run with the least running for their weight, then place. An array stands in it as often as it
 -- may have attempts, and its seats are how many of the free places are its own.
-create or replace function pra_store.fair_order(line pra_store.line_view, free integer)
+create or replace function pra_store.fair_order(line pra_store.line_view, free integer, depth integer)
 returns setof pra_store.line_entry
 language plpgsql stable
 as $$
@@ -140,8 +143,9 @@ begin
           row_number() over (order by j.place, j.id) as nth
         from pra_store.jobs as j
         where j.lane_id = l.lane and j.state = 'ready' and j.due and j.place >= l.place
+          and (j.deadline is null or j.deadline > clock_timestamp())
         order by j.place, j.id
-        limit free + 16
+        limit depth
       ) as j
       join pra_store.runs as r on r.id = j.run_id
     ),
@@ -176,6 +180,6 @@ begin
     from ranked as r
     group by r.id, r.is_array, r.gang, r.time_limit
     order by min(r.rank)
-    limit free + 16;
+    limit depth;
 end
 $$;

@@ -15,12 +15,11 @@ begin
   if slots is null or slots not between 0 and 100000 then
     raise exception 'slots: %, must be from 0 to 100000', slots using errcode = 'PR003';
   end if;
+  -- Takers and givers of slots at this moment end first and are counted. The table is locked before any row,
+  -- as they lock it.
+  lock table pra_store.limit_slots in share row exclusive mode;
   insert into pra_store.limits (name, slots) values (set_limit.name, 0) on conflict do nothing;
-  if not found then
-    perform from pra_store.limits as l where l.name = set_limit.name for update;
-    -- Takers and givers of slots at this moment end first and are counted.
-    lock table pra_store.limit_slots in share row exclusive mode;
-  end if;
+  perform from pra_store.limits as l where l.name = set_limit.name for update;
   select count(*) into there from pra_store.limit_slots where limit_name = set_limit.name;
   insert into pra_store.limit_slots (limit_name)
   select set_limit.name from generate_series(1, set_limit.slots - there);
@@ -53,6 +52,8 @@ declare
   allowed integer := cardinality(jobs);
   free bigint[];
 begin
+  -- Before any of its rows: a limit that is being changed is waited for here.
+  lock table pra_store.limit_slots in row exclusive mode;
   -- By name, as everybody takes them.
   foreach wanted in array limits loop
     free := array(
@@ -85,6 +86,7 @@ declare
   lowered record;
   removed integer;
 begin
+  lock table pra_store.limit_slots in row exclusive mode;
   -- The slots of a limit that was lowered below what runs go away.
   for lowered in
     select l.name, l.excess from pra_store.limits as l

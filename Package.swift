@@ -126,7 +126,7 @@ let package = Package(
       cSettings: [.unsafeFlags(resamplingFlags)]),
     library("Data/Images", ["CResampling", "Digest", "Files", "Raster", "Tensor", "Threads"]),
 
-    // What people write: run files and the arguments of jobs.
+    // Run files and the arguments of jobs, as people write them.
     library("Settings/Configuration", ["Files", yams]),
     .target(name: "CContracts", path: "Sources/Settings/CContracts"),
     library("Settings/JobKinds", ["CContracts", "Configuration"]),

@@ -250,7 +250,7 @@ create table pra_store.schedules (
 create table pra_store.kinds (
   kind text primary key check (kind ~ '^[a-z][a-z0-9-]{0,62}$'),
   arguments jsonb not null check (jsonb_typeof(arguments) = 'object'),
-  -- Of the arguments as text.
+  -- Bytes of the arguments as text.
   bytes_limit integer not null check (bytes_limit between 2 and 1048576),
   set_at timestamptz not null default clock_timestamp()
 );

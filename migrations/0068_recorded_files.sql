@@ -1,4 +1,5 @@
--- What the migrator executed last: the current files of functions and views, and the objects that they made.
+-- The record of what the migrator executed last: the current files of functions and views, and the objects that
+-- they made.
 --
 -- `pra migrate verify` compares the objects that are there with those recorded here, and these files with
 -- the program's.

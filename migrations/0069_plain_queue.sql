@@ -1,4 +1,4 @@
--- What a claim needs no longer: workers to which a job was handed over, an index of arrays in line. And the
+-- Drops what a claim no longer needs: workers to which a job was handed over, an index of arrays in line. Makes the
 -- types of what a claim sees.
 
 set local role pra_owner;

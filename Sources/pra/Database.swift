@@ -67,11 +67,19 @@ enum Database {
   }
 
   /// The store, for uploads and downloads.
-  static func store(_ role: DatabaseRole) throws -> ArtifactStore {
+  /// - Parameter patience: how long it waits for a store that is away
+  static func store(_ role: DatabaseRole, patience: StorePatience = .person()) throws
+    -> ArtifactStore
+  {
     ArtifactStore(
       RetryingConnection(
         url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in }),
-      environment: environment)
+      environment: environment, patience: patience)
+  }
+
+  /// What asks the current store, for a worker, whether this host can use it.
+  static func storeWatch(_ url: DatabaseURL) -> StoreWatch {
+    StoreWatch(url: url, environment: environment)
   }
 }
 

@@ -31,10 +31,17 @@ extension Artifact {
 package struct ArtifactStore {
   package var connection: RetryingConnection
   let environment: [String: String]
+  let patience: StorePatience
 
-  /// - Parameter environment: holds the credentials of stores outside the database
-  package init(_ connection: RetryingConnection, environment: [String: String] = [:]) {
+  /// - Parameters:
+  ///   - environment: holds the keys of stores outside the database
+  ///   - patience: how long it waits for such a store
+  package init(
+    _ connection: RetryingConnection, environment: [String: String] = [:],
+    patience: StorePatience = .person()
+  ) {
     (self.connection, self.environment) = (connection, environment)
+    self.patience = patience
   }
 }
 
@@ -93,8 +100,11 @@ extension ArtifactStore {
     let partial = "\(path).partial"
     unlink(partial)
     do {
-      let file = try FileBytes(creating: partial)
-      try read(sha256: sha256) { try file.write($0) }
+      try read(sha256: sha256) {
+        unlink(partial)
+        let file = try FileBytes(creating: partial)
+        return { try file.write($0) }
+      }
     } catch {
       unlink(partial)
       throw error
@@ -105,7 +115,10 @@ extension ArtifactStore {
   /// The bytes of an artifact that fits into memory.
   package mutating func bytes(sha256: String) throws -> [UInt8] {
     var bytes: [UInt8] = []
-    try read(sha256: sha256) { bytes += $0 }
+    try read(sha256: sha256) {
+      bytes = []
+      return { bytes += $0 }
+    }
     return bytes
   }
 
@@ -119,7 +132,9 @@ extension ArtifactStore {
     let folder = try connection.run {
       try $0.query(Queries.storeFolder, [.integer(size)]).single().text("folder")
     }
-    return try folder.map { try FileStore("file:\($0)").receive(path) }
+    return try folder.map { folder in
+      try patience.run { try FileStore("file:\(folder)").receive(path) }
+    }
   }
 
   private mutating func put(
@@ -167,9 +182,12 @@ extension ArtifactStore {
           try database.put(artifact, next: try open(), over: &connection)
           return
         }
-        var objects = try StoreLocation.open(location, environment: environment)
-        let isAdopted = try path.map { try objects.adopt(artifact, file: $0) } ?? false
-        if !isAdopted { try objects.put(artifact, next: try open(), over: &connection) }
+        var objects = try StoreLocation.open(
+          location, environment: environment, patience: patience)
+        try patience.run {
+          let isAdopted = try path.map { try objects.adopt(artifact, file: $0) } ?? false
+          if !isAdopted { try objects.put(artifact, next: try open(), over: &connection) }
+        }
         try connection.run {
           try $0.query(
             isAttempt ? Queries.commitObject : Queries.commitSubmittedObject,
@@ -184,7 +202,12 @@ extension ArtifactStore {
     }
   }
 
-  private mutating func read(sha256: String, into consume: ([UInt8]) throws -> Void) throws {
+  /// Reads the bytes in order. What does not match its name is read once more from the start before
+  /// it is called damaged: it may have been spoilt on its way.
+  /// - Parameter open: called before each reading; returns what takes its pieces
+  private mutating func read(
+    sha256: String, into open: () throws -> ([UInt8]) throws -> Void
+  ) throws {
     let found = try connection.run { connection -> StoredArtifact? in
       guard let row = try connection.query(Queries.artifact, [.text(sha256)]).first else {
         return nil
@@ -194,31 +217,45 @@ extension ArtifactStore {
         location: try row.text("location"))
     }
     guard let artifact = found else { throw StoreError("there is no artifact \(sha256)") }
+    do {
+      try readOnce(artifact, into: open)
+    } catch is DamagedArtifact {
+      try readOnce(artifact, into: open)
+    }
+  }
+
+  private mutating func readOnce(
+    _ artifact: StoredArtifact, into open: () throws -> ([UInt8]) throws -> Void
+  ) throws {
+    let sha256 = artifact.sha256
     var store: any ObjectStore =
       if let location = artifact.location {
-        try StoreLocation.open(location, environment: environment)
+        try StoreLocation.open(location, environment: environment, patience: patience)
       } else {
         DatabaseStore(owner: .submitter)
       }
-    let digest = BackgroundDigest()
-    var size: Int64 = 0
-    try store.read(artifact, over: &connection) { piece in
-      digest.update(piece)
-      size += Int64(piece.count)
-      guard size <= artifact.size else {
-        throw DamagedArtifact(
-          description: "artifact \(sha256) is damaged: more than \(artifact.size) bytes")
+    try patience.run {
+      let consume = try open()
+      let digest = BackgroundDigest()
+      var size: Int64 = 0
+      try store.read(artifact, over: &connection) { piece in
+        digest.update(piece)
+        size += Int64(piece.count)
+        guard size <= artifact.size else {
+          throw DamagedArtifact(
+            description: "artifact \(sha256) is damaged: more than \(artifact.size) bytes")
+        }
+        try consume(piece)
       }
-      try consume(piece)
-    }
-    guard size == artifact.size else {
-      throw DamagedArtifact(
-        description: "artifact \(sha256) is damaged: \(size) bytes instead of \(artifact.size)")
-    }
-    let name = digest.hexadecimal()
-    guard name == sha256 else {
-      throw DamagedArtifact(
-        description: "artifact \(sha256) is damaged: the SHA-256 of its bytes is \(name)")
+      guard size == artifact.size else {
+        throw DamagedArtifact(
+          description: "artifact \(sha256) is damaged: \(size) bytes instead of \(artifact.size)")
+      }
+      let name = digest.hexadecimal()
+      guard name == sha256 else {
+        throw DamagedArtifact(
+          description: "artifact \(sha256) is damaged: the SHA-256 of its bytes is \(name)")
+      }
     }
   }
 

@@ -20,7 +20,8 @@ struct FileStore: ObjectStore {
   mutating func put(
     _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
   ) throws {
-    _ = try publish(artifact) { partial in
+    _ = try asked {
+      try publish(artifact) { partial in
       var file = try NewFile(partial)
       var written: Int64 = 0
       while written < artifact.size {
@@ -31,19 +32,22 @@ struct FileStore: ObjectStore {
       try file.sync()
       return true
     }
+    }
   }
 
   /// Copies a file into the store's folder before its name is known, and hashes it at the same
   /// time.
   /// - Returns: the copy's path, for `adopt`; the caller deletes the copy afterwards
   func receive(_ source: String) throws -> (path: String, digest: FileDigest) {
-    let folder = try makeFolder([Self.objects])
-    let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
-    do {
-      return (path, try HashedCopy.run(from: source, to: path))
-    } catch {
-      unlink(path)
-      throw error
+    try asked {
+      let folder = try makeFolder([Self.objects])
+      let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
+      do {
+        return (path, try HashedCopy.run(from: source, to: path))
+      } catch {
+        unlink(path)
+        throw error
+      }
     }
   }
 
@@ -64,12 +68,16 @@ struct FileStore: ObjectStore {
   private static let incoming = ".incoming."
 
   mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool {
-    try publish(artifact) { partial in
-      // There are no links between file systems, nor on every file system.
-      guard link(path, partial) == 0 else { return false }
-      guard chmod(partial, 0o600) == 0 else { throw FileBytes.failure("set the mode of", partial) }
-      try FileBytes(reading: partial).sync()
-      return true
+    try asked {
+      try publish(artifact) { partial in
+        // There are no links between file systems, nor on every file system.
+        guard link(path, partial) == 0 else { return false }
+        guard chmod(partial, 0o600) == 0 else {
+          throw FileBytes.failure("set the mode of", partial)
+        }
+        try FileBytes(reading: partial).sync()
+        return true
+      }
     }
   }
 
@@ -106,18 +114,22 @@ struct FileStore: ObjectStore {
     _ artifact: StoredArtifact, over connection: inout RetryingConnection,
     into consume: ([UInt8]) throws -> Void
   ) throws {
-    let file = try FileBytes(reading: path(artifact.sha256))
-    var ring = PieceRing()
-    while true {
-      let piece = try ring.read(file)
-      if piece.isEmpty { return }
-      try consume(piece)
+    try asked {
+      let file = try FileBytes(reading: path(artifact.sha256))
+      var ring = PieceRing()
+      while true {
+        let piece = try ring.read(file)
+        if piece.isEmpty { return }
+        try consume(piece)
+      }
     }
   }
 
   mutating func delete(sha256: String) throws {
     let path = path(sha256)
-    guard unlink(path) == 0 || errno == ENOENT else { throw FileBytes.failure("delete", path) }
+    try asked {
+      guard unlink(path) == 0 || errno == ENOENT else { throw FileBytes.failure("delete", path) }
+    }
     Self.removePartials(of: sha256, in: String(path.dropLast(sha256.count + 1)))
   }
 
@@ -154,5 +166,31 @@ struct FileStore: ObjectStore {
     guard handle >= 0 else { throw FileBytes.failure("open", path) }
     defer { close(handle) }
     guard fsync(handle) == 0 else { throw FileBytes.failure("sync", path) }
+  }
+
+  // MARK: outages
+
+  /// Errors after which the same call may work again: a disk that is full, read-only or broken, a
+  /// server that does not answer.
+  private static let outages: Set<Int32> = [
+    ENOSPC, EDQUOT, EROFS, EIO, EREMOTEIO, ESTALE, ENOTCONN, ENODEV, ENXIO, ETIMEDOUT, EHOSTDOWN,
+    EHOSTUNREACH, ENETUNREACH, ECONNREFUSED, ECONNRESET,
+  ]
+  private static let refusals: Set<Int32> = [EACCES, EPERM, ENOTDIR, ELOOP]
+
+  /// Does what a user of the store asks; tells an outage of its folder from other errors.
+  private func asked<Value>(_ work: () throws -> Value) throws -> Value {
+    do {
+      return try work()
+    } catch let error as StoreError {
+      guard let code = error.code, error.path?.hasPrefix("\(root)/") == true else { throw error }
+      if Self.outages.contains(code) { throw StoreAway(error.description) }
+      if Self.refusals.contains(code) { throw StoreAway(error.description, isRefusal: true) }
+      // A folder of another machine that is not mounted.
+      if code == ENOENT && access(root, F_OK) != 0 {
+        throw StoreAway("\(error); there is no folder \(root)")
+      }
+      throw error
+    }
   }
 }

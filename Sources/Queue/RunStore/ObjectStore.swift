@@ -1,6 +1,5 @@
 // Three stores for the bytes of artifacts, behind one protocol.
 
-import Digest
 import JobQueue
 import Postgres
 
@@ -44,34 +43,18 @@ struct StoredArtifact {
 
 extension StoreLocation {
   /// Opens the store at a location.
-  /// - Parameter environment: holds the credentials of buckets
-  static func open(_ location: String, environment: [String: String]) throws(StoreError)
-    -> any ObjectStore
-  {
+  /// - Parameters:
+  ///   - environment: holds the keys of buckets
+  ///   - patience: how long requests to a server wait for it
+  static func open(
+    _ location: String, environment: [String: String], patience: StorePatience = .person()
+  ) throws(StoreError) -> any ObjectStore {
     if location.hasPrefix("file:/") { return try FileStore(location) }
-    if location.hasPrefix("s3://") { return try BucketStore(location, environment: environment) }
+    if location.hasPrefix("s3://") {
+      return try BucketStore(location, environment: environment, patience: patience)
+    }
     throw StoreError(
       "store \"\(location)\" is neither database nor file:/folder nor s3://bucket/prefix")
-  }
-}
-
-extension ArtifactStore {
-  /// Writes, reads and deletes a small object in a store.
-  /// - Throws: the reason why the store cannot be used
-  package mutating func probe(_ location: String) throws {
-    var store = try StoreLocation.open(location, environment: environment)
-    let bytes = Array("pra probes this store: \(UInt64.random(in: 0 ... .max))".utf8)
-    let sha256 = SHA256.hexadecimal(of: bytes)
-    let artifact = Artifact(
-      sha256: sha256, size: Int64(bytes.count), name: "probe", mediaType: "text/plain")
-    try store.put(artifact, next: { bytes }, over: &connection)
-    var found: [UInt8] = []
-    try store.read(
-      StoredArtifact(sha256: sha256, size: artifact.size, chunks: 0, location: location),
-      over: &connection
-    ) { found += $0 }
-    try store.delete(sha256: sha256)
-    guard found == bytes else { throw StoreError("store \(location): gives back other bytes") }
   }
 }
 
@@ -139,5 +122,7 @@ struct DatabaseStore: ObjectStore {
   mutating func delete(sha256: String) throws {}
 }
 
-/// A server that crashed has lost rows of an upload, which must start again.
-struct UploadLost: Error {}
+/// A server has lost parts of an upload, or all of it: it must start again.
+struct UploadLost: Error, CustomStringConvertible {
+  let description = "the store lost the parts of an upload"
+}

@@ -24,6 +24,10 @@ enum Queries {
     select pra.commit_artifact(job => $1, epoch => $2, upload => $3)
     """
 
+  static let currentStore = """
+    select location from pra.stores where is_current and location <> 'database'
+    """
+
   static let storeFolders = "select location from pra.stores where location like 'file:%'"
 
   static let storeFolder = "select pra.store_folder(size => $1) as folder"

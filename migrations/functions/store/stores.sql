@@ -5,6 +5,11 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
+  -- The location is not repeated: whatever stands before the @ is a secret.
+  if location like 's3://%@%' then
+    raise exception 'location: holds a user or a password, which every reader would see; keys belong to the hosts'
+      using errcode = 'PR003';
+  end if;
   if location <> 'database' and location !~ '^(file:/|s3://[a-z0-9])' then
     raise exception 'location: "%" is neither database nor file:/folder nor s3://bucket/prefix',
       location using errcode = 'PR003';

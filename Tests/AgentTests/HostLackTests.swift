@@ -83,7 +83,9 @@ import Testing
     func limit(_ count: UInt64) throws {
       let process = Process()
       process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = ["prlimit", "--pid", "\(agent.child.processID)", "--nofile=\(count):65536"]
+      process.arguments = [
+        "prlimit", "--pid", "\(agent.child.processID)", "--nofile=\(count):65536",
+      ]
       try process.run()
       process.waitUntilExit()
       #expect(process.terminationStatus == 0)

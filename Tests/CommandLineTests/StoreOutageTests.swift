@@ -35,7 +35,8 @@ import Testing
 
   private func attempts(_ kind: String) throws -> [String] {
     try world.rows(
-      "select coalesce(outcome::text, 'runs') from pra.attempts where kind = '\(kind)' order by epoch")
+      "select coalesce(outcome::text, 'runs') from pra.attempts where kind = '\(kind)' order by epoch"
+    )
   }
 
   @Test("training goes on while the bucket is away, keeps its checkpoint, and spends no try")
@@ -53,7 +54,9 @@ import Testing
     // More tries than a person waits for; meanwhile more steps than lie between two checkpoints.
     try wait { try server.requests.count > 9 && step() > before + 20 }
     server.answer { _, _ in nil }
-    try wait { try !world.rows("select 1 from pra.jobs where kind = 'train' and state = 'succeeded'").isEmpty }
+    try wait {
+      try !world.rows("select 1 from pra.jobs where kind = 'train' and state = 'succeeded'").isEmpty
+    }
     #expect(try attempts("train") == ["succeeded"])
     let log = try world.answer("logs", "--run", "outage")
     #expect(log.contains("the store does not answer, trying on: bucket bucket:"))
@@ -75,14 +78,17 @@ import Testing
     #expect(told.contains("paused"))
     #expect(told.contains("AWS_ACCESS_KEY_ID"), "\(told)")
     #expect(
-      try world.rows("select reason from pra.jobs as j, pra.why_pending(j.id) where j.kind = 'ingest'")
+      try world.rows(
+        "select reason from pra.jobs as j, pra.why_pending(j.id) where j.kind = 'ingest'")
         == ["host-lacks"])
     #expect(try attempts("ingest").isEmpty)
     let worker = try WorkerProcess(world, environment: keys)
     defer { withExtendedLifetime(worker) {} }
     try wait { try attempts("ingest") == ["succeeded"] }
     #expect(
-      try world.rows("select distinct worker_name = (select name from pra.workers where lack is null) from pra.attempts")
+      try world.rows(
+        "select distinct worker_name = (select name from pra.workers where lack is null) from pra.attempts"
+      )
         == ["t"])
   }
 

@@ -89,7 +89,8 @@ import Testing
     try world.workers.lacks(worker: worker, "/scratch is full")
     #expect(try world.workers.claim(worker: worker).isEmpty)
     #expect(
-      try world.value("select state || ': ' || lack from pra.workers") == "paused: /scratch is full")
+      try world.value("select state || ': ' || lack from pra.workers") == "paused: /scratch is full"
+    )
     #expect(try world.value("select reason from pra.why_pending(\(job))") == "host-lacks")
     #expect(
       try world.value("select pra.why(\(job))") == "worker w takes no jobs: /scratch is full")

@@ -36,7 +36,8 @@ import Threads
         let world = try BucketWorld()
         world.server.answer { $1 == (bytes.count > 8 << 20 ? 2 : 0) ? answer : nil }
         try world.put(bytes)
-        #expect(world.holds(bytes), "\(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
+        #expect(
+          world.holds(bytes), "\(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
       }
     }
   }
@@ -45,7 +46,8 @@ import Threads
   func refusals() throws {
     for (answer, words) in [
       (ObjectServer.Answer.error(400, "EntityTooLarge"), "400: EntityTooLarge: told by a test"),
-      (.error(403, "AccessDenied"), "403: AccessDenied"), (.error(404, "NoSuchBucket"), "404: NoSuchB"),
+      (.error(403, "AccessDenied"), "403: AccessDenied"),
+      (.error(404, "NoSuchBucket"), "404: NoSuchB"),
       (.error(501, "NotImplemented"), "501: NotImplemented"),
     ] {
       world.server.answer { _, _ in answer }
@@ -127,7 +129,9 @@ import Threads
 
   // MARK: reading
 
-  @Test("a download goes on where it broke off, noticed or not, and anew where a server knows no ranges")
+  @Test(
+    "a download goes on where it broke off, noticed or not, and anew where a server knows no ranges"
+  )
   func brokenDownloads() throws {
     world.server.put(large, sha256: SHA256.hexadecimal(of: large))
     var cut = ObjectServer.Answer(200, body: large)
@@ -176,7 +180,8 @@ import Threads
     slow.pace = 200
     world.server.answer { [slow] _, _ in slow }
     let begun = monotonicSeconds()
-    let answer = HTTPSession().send("GET", world.server.endpoint + "/x", signature: nil, patience: 1)
+    let answer = HTTPSession().send(
+      "GET", world.server.endpoint + "/x", signature: nil, patience: 1)
     #expect(answer.status == 0)
     #expect(monotonicSeconds() - begun < 20)
   }

@@ -97,7 +97,9 @@ import Threads
     world.environment["AWS_ROLE_ARN"] = "arn:aws:iam::1:role/pra"
     world.environment["AWS_ENDPOINT_URL_STS"] = world.server.endpoint
     world.server.answer { request, _ in
-      guard request.path == "/" else { return request.accessKey == "temporary" ? nil : .error(403, "X") }
+      guard request.path == "/" else {
+        return request.accessKey == "temporary" ? nil : .error(403, "X")
+      }
       let form = String(decoding: request.body, as: UTF8.self)
       guard form.contains("WebIdentityToken=a.b%2Bc"), form.contains("role%2Fpra") else {
         return .error(400, "InvalidIdentityToken")
@@ -124,7 +126,9 @@ import Threads
     world.environment["HOME"] = folder
     let error = #expect(throws: StoreAway.self) { try world.put(small) }
     #expect(error?.isRefusal == true)
-    #expect(error?.description.contains("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set") == true)
+    #expect(
+      error?.description.contains("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set") == true
+    )
     #expect(world.server.requests.isEmpty)
   }
 

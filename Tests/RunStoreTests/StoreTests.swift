@@ -189,7 +189,8 @@ import Threads
   @Test(arguments: [
     ("tape:0", "neither database nor file:/folder nor s3://bucket/prefix"),
     ("file:relative", "neither database nor"), ("file:/a/../b", "absolute path"),
-    ("s3://bucket/../x", "letters, digits"), ("s3://bucket?color=red", "endpoint=, region= and ca="),
+    ("s3://bucket/../x", "letters, digits"),
+    ("s3://bucket?color=red", "endpoint=, region= and ca="),
     ("s3://bucket?endpoint=ftp://x", "http:// or https://"), ("s3://bucket", "AWS_ACCESS_KEY_ID"),
   ]) func aLocationThatCannotBeIsRefused(location: String, words: String) throws {
     var connection = owner()

@@ -39,7 +39,8 @@ extension Agent {
         let host = state.read { $0.host }
         try tell(host.lack, of: worker, &connection, after: &told)
         let free = configuration.slots - state.read { $0.attempts.count }
-        let jobs = free > 0 && host.isAble ? try claim(free, for: worker, &connection, after: &session) : []
+        let jobs =
+          free > 0 && host.isAble ? try claim(free, for: worker, &connection, after: &session) : []
         for job in jobs { start(job, of: worker, scratch, &connection) }
 
         if configuration.untilIdle, jobs.isEmpty, free == configuration.slots {

@@ -69,7 +69,11 @@ extension Agent {
         return .some(state.host.lack)
       }
       if let before, before != lack {
-        logger.warning(lack.map { "takes no jobs: \($0)" } ?? "takes jobs again")
+        if let lack {
+          logger.warning("takes no jobs: \(lack)")
+        } else if before != nil {
+          logger.notice("takes jobs again")
+        }
       }
       work.signal()
     }

@@ -31,6 +31,7 @@ final class BucketRequests {
   /// Sends a request, and repeats it while the store is away.
   /// - Parameters:
   ///   - besides: status codes that are no failure, in addition to those below 300
+  ///   - codes: error codes that are none either
   ///   - silence: seconds after which a connection without progress has failed
   ///   - isPart: whether the answer is looked at by a check of another, and says nothing by itself
   ///   - check: whether the answer is one of S3: other servers on the way answer 200, too
@@ -38,7 +39,7 @@ final class BucketRequests {
   @discardableResult
   func send(
     _ method: String, _ url: String, headers: [String] = [], body: [UInt8]? = nil,
-    besides: [Int] = [], silence: Int = 30, isPart: Bool = false,
+    besides: [Int] = [], codes: [String] = [], silence: Int = 30, isPart: Bool = false,
     check: (Reply) throws -> Bool = { _ in true }
   ) throws -> Reply {
     var odd = 0
@@ -49,7 +50,7 @@ final class BucketRequests {
         return text.count < 1 << 20
       }
       let code = Self.element("Code", in: answer.text)
-      let isDone = (1..<300).contains(answer.status)
+      let isDone = (1..<300).contains(answer.status) || code.map(codes.contains) == true
       if isDone || besides.contains(answer.status) && code != "NoSuchBucket" {
         let reply = Reply(
           status: answer.status, etag: answer.etag, size: answer.size,

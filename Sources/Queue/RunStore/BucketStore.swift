@@ -118,7 +118,8 @@ struct BucketStore: ObjectStore {
       var number = 1
       while let bytes = try next() {
         let reply = try requests.send(
-          "PUT", "\(url)?partNumber=\(number)&uploadId=\(id)", body: bytes, besides: [404])
+          "PUT", "\(url)?partNumber=\(number)&uploadId=\(id)", body: bytes, besides: [404]
+        ) { $0.status == 404 || !$0.etag.isEmpty }
         if reply.status == 404 { throw UploadLost() }
         parts += "<Part><PartNumber>\(number)</PartNumber><ETag>\(reply.etag)</ETag></Part>"
         number += 1
@@ -137,15 +138,16 @@ struct BucketStore: ObjectStore {
     let list = Array("<CompleteMultipartUpload>\(parts)</CompleteMultipartUpload>".utf8)
     for _ in 0..<Self.ends {
       let reply = try requests.send(
-        "POST", "\(url(artifact.sha256))?uploadId=\(id)", headers: ["Content-Type: application/xml"],
-        body: list, besides: [404], silence: Self.joining, isPart: true)
+        "POST", "\(url(artifact.sha256))?uploadId=\(id)",
+        headers: ["Content-Type: application/xml"],
+        body: list, besides: [404], codes: ["InvalidPart"], silence: Self.joining, isPart: true)
       if try reply.status == 200 && reply.body.contains("CompleteMultipartUploadResult")
         || size(artifact) == artifact.size
       {
         requests.patience.succeeded()
         return
       }
-      if reply.status == 404 { break }
+      if reply.status >= 300 { break }
       try requests.patience.pause(
         after: StoreAway(
           "bucket \(location.bucket): the upload was not completed: \(reply.body.prefix(300))"))

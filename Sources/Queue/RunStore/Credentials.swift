@@ -78,7 +78,9 @@ struct Credentials: Equatable {
   /// Seconds before their end at which keys are renewed.
   private static let margin = 120.0
 
-  var isExpiring: Bool { expiration.map { $0 - Self.margin < Date().timeIntervalSince1970 } ?? false }
+  var isExpiring: Bool {
+    expiration.map { $0 - Self.margin < Date().timeIntervalSince1970 } ?? false
+  }
 
   /// Reads the keys anew, from the first place that has any: AWS_ACCESS_KEY_ID with
   /// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, a web identity (AWS_WEB_IDENTITY_TOKEN_FILE with

@@ -22,16 +22,16 @@ struct FileStore: ObjectStore {
   ) throws {
     _ = try asked {
       try publish(artifact) { partial in
-      var file = try NewFile(partial)
-      var written: Int64 = 0
-      while written < artifact.size {
-        let piece = try next()
-        try file.write(piece)
-        written += Int64(piece.count)
+        var file = try NewFile(partial)
+        var written: Int64 = 0
+        while written < artifact.size {
+          let piece = try next()
+          try file.write(piece)
+          written += Int64(piece.count)
+        }
+        try file.sync()
+        return true
       }
-      try file.sync()
-      return true
-    }
     }
   }
 

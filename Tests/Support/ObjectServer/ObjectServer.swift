@@ -248,7 +248,8 @@ package final class ObjectServer: Sendable {
         }
         state.objects[request.path] = parts.sorted { $0.key < $1.key }.flatMap(\.value)
         return Answer(
-          200, text: "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>")
+          200, text: "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>"
+        )
       case "DELETE":
         if let id = request.query["uploadId"] {
           state.uploads[id] = nil

@@ -77,6 +77,7 @@ begin
   case how
     when 'fault' then
       if pra_store.is_host_lack(known) then
+        held.host_faults := held.host_faults + 1;
         held := pra_store.avoid_host(held);
         -- Another host may have what this one lacks; where none has, time is what may help.
         if held.avoided_host is null or held.host_faults > 3 then
@@ -85,6 +86,10 @@ begin
       else
         held.faults := held.faults + 1;
         wait := pra_store.backoff(held.faults);
+        -- Whether the job is too large or the host too small is not known; another may be larger.
+        if known = 'out-of-memory' then
+          held := pra_store.avoid_host(held);
+        end if;
       end if;
     when 'timeout' then
       held.timeouts := held.timeouts + 1;
@@ -200,8 +205,7 @@ create or replace function pra_store.is_host_lack(cause text) returns boolean
 language plpgsql immutable
 as $$ begin return coalesce(cause in ('host', 'not-started'), false); end $$;
 
--- Counts an attempt that ended for want of something on its host. While another host could take the job, that
--- one is avoided for a minute.
+-- Lets a job avoid the host of its worker for a minute, if another host could take it.
 create or replace function pra_store.avoid_host(held pra_store.jobs) returns pra_store.jobs
 language plpgsql
 as $$
@@ -209,7 +213,6 @@ declare
   host text := (
     select pra_store.host(w.labels, w.name) from pra_store.workers as w where w.id = held.worker_id);
 begin
-  held.host_faults := held.host_faults + 1;
   held.avoided_host := null;
   held.avoided_until := null;
   if exists (

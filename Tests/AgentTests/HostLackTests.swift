@@ -118,7 +118,7 @@ import Testing
     let disk = "\(world.folder)/disk"
     mkdir(disk, 0o700)
     #expect(mount("none", disk, "tmpfs", 0, "size=24m,mode=700") == 0)
-    defer { umount2(disk, Int32(MNT_DETACH.rawValue)) }
+    defer { umount2(disk, Int32(MNT_DETACH)) }
     func fill(_ count: Int) throws {
       try Data(count: count).write(to: URL(filePath: "\(disk)/filler"))
     }

@@ -10,6 +10,8 @@ final class BucketRequests {
   private let variables: AWSVariables
   private let session: HTTPSession
   private var keys: Credentials?
+  /// Whether the keys were read again since the last success: each time they may be others.
+  private var hasRenewed = false
 
   /// Number of tries of a request whose answer is odd rather than a sign of an outage.
   private static let oddTries = 8
@@ -56,7 +58,7 @@ final class BucketRequests {
           status: answer.status, etag: answer.etag, size: answer.size,
           body: String(decoding: text, as: UTF8.self))
         if try check(reply) {
-          if !isPart { patience.succeeded() }
+          if !isPart { succeeded() }
           return reply
         }
         try patience.pause(
@@ -114,7 +116,10 @@ final class BucketRequests {
       let before = keys
       if Self.concernsKeys(answer) {
         keys = try patience.run { try Credentials.read(variables, location: location) }
-        if keys != before { return }
+        if keys != before && !hasRenewed {
+          hasRenewed = true
+          return
+        }
       }
       var error = StoreAway(words, isRefusal: true)
       error.mayBeRenewed = Self.concernsKeys(answer) && before?.mayBeRenewed == true
@@ -125,6 +130,12 @@ final class BucketRequests {
     var error = StoreAway(words)
     error.retryAfter = answer.retryAfter
     try patience.pause(after: error)
+  }
+
+  /// Notes that the store has done something.
+  func succeeded() {
+    hasRenewed = false
+    patience.succeeded()
   }
 
   /// The table of the S3 API reference, "Error responses", and what other servers answer.

@@ -101,7 +101,7 @@ struct BucketStore: ObjectStore {
     let stored = StoredArtifact(
       sha256: artifact.sha256, size: artifact.size, chunks: 0, location: nil)
     try read(stored) { piece in piece.withUnsafeBytes { digest.update($0) } }
-    return digest.hexadecimal() == artifact.sha256
+    return digest.copy().hexadecimal() == artifact.sha256
   }
 
   // MARK: an upload in parts
@@ -144,7 +144,7 @@ struct BucketStore: ObjectStore {
       if try reply.status == 200 && reply.body.contains("CompleteMultipartUploadResult")
         || size(artifact) == artifact.size
       {
-        requests.patience.succeeded()
+        requests.succeeded()
         return
       }
       if reply.status >= 300 { break }
@@ -193,9 +193,9 @@ struct BucketStore: ObjectStore {
         try consume(piece)
         position += Int64(piece.count)
       }
-      if position - before >= Self.progress { requests.patience.succeeded() }
+      if position - before >= Self.progress { requests.succeeded() }
       if [200, 206].contains(answer.status) {
-        requests.patience.succeeded()
+        requests.succeeded()
         // Without a length it may have broken off unnoticed; with one, the object is that short.
         if answer.size == received || position >= artifact.size { return }
         odd += 1

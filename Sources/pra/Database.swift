@@ -68,10 +68,14 @@ enum Database {
 
   /// The store, for uploads and downloads.
   static func store(_ role: DatabaseRole) throws -> ArtifactStore {
-    ArtifactStore(
-      RetryingConnection(
-        url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in }),
-      environment: environment)
+    let url = try url()
+    func session(_ role: DatabaseRole) -> RetryingConnection {
+      RetryingConnection(url: url, role: role, name: "pra", giveUp: { true }, report: { _ in })
+    }
+    // Readers may write nothing; one who may submit tells what is damaged.
+    return ArtifactStore(
+      session(role), environment: environment, reader: role == .owner ? .administrator : .submitter,
+      doubting: role == .read ? session(.submit) : nil)
   }
 }
 

@@ -75,6 +75,7 @@ void curl_session_close(void *session) { curl_easy_cleanup(session); }
 void curl_session_send(void *session, const CurlRequest *request, CurlAnswer *answer) {
   CURL *curl = session;
   memset(answer, 0, sizeof *answer);
+  answer->size = -1;
   Exchange exchange = {.curl = curl, .request = request, .answer = answer, .sent = 0};
   struct curl_slist *headers = NULL;
   for (size_t i = 0; i < request->header_count; i++)
@@ -117,6 +118,9 @@ void curl_session_send(void *session, const CurlRequest *request, CurlAnswer *an
   CURLcode code = curl_easy_perform(curl);
   answer->error = (int)code;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+  curl_off_t size = -1;
+  if (curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size) == CURLE_OK)
+    answer->size = (int64_t)size;
   if (code != CURLE_OK && answer->message[0] == 0)
     strncpy(answer->message, curl_easy_strerror(code), sizeof answer->message - 1);
   curl_slist_free_all(headers);

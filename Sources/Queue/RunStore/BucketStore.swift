@@ -13,6 +13,7 @@ import JobQueue
 struct BucketStore: ObjectStore {
   private let base: String
   private let bucket: String
+  private let bucketURL: String
   private let signature: HTTPSession.Signature
   private let token: [String]
   private let session = HTTPSession()
@@ -53,6 +54,7 @@ struct BucketStore: ObjectStore {
         "store \"\(location)\": AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set")
     }
     self.bucket = String(bucket)
+    bucketURL = "\(endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint)/\(bucket)"
     base =
       ([endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint] + path.map(String.init))
       .joined(separator: "/")
@@ -61,9 +63,10 @@ struct BucketStore: ObjectStore {
   }
 
   mutating func put(
-    _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
+    _ artifact: Artifact, as object: String, next: () throws -> [UInt8],
+    note: (String) throws -> Void
   ) throws {
-    let url = url(artifact.sha256)
+    let url = url(object)
     // A multiple of `Artifact.chunkSize`, large enough that the parts are not too many.
     let least = (artifact.size + Int64(Self.mostParts) - 1) / Int64(Self.mostParts)
     let pieces =
@@ -93,6 +96,7 @@ struct BucketStore: ObjectStore {
     }
     let id = Self.escaped(upload)
     do {
+      try note(upload)
       var parts = ""
       var number = 1
       while written < artifact.size {
@@ -107,7 +111,7 @@ struct BucketStore: ObjectStore {
         besides: [404])
       // An answer of 200 may hold an error; 404 says that an earlier try went through.
       let isDone = done.status == 200 && !done.body.contains("<Error>")
-      guard try isDone || exists(artifact) else {
+      guard try isDone || holds(object, size: artifact.size) else {
         throw StoreError("bucket \(bucket): the upload was not completed: \(done.body.prefix(300))")
       }
     } catch {
@@ -117,17 +121,16 @@ struct BucketStore: ObjectStore {
   }
 
   mutating func read(
-    _ artifact: StoredArtifact, over connection: inout RetryingConnection,
-    into consume: ([UInt8]) throws -> Void
+    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws {
     var position: Int64 = 0
     var failures = 0
-    while position < artifact.size {
+    while position < size {
       let before = position
       var failure: (any Error)?
       var piece: [UInt8] = []
       let answer = session.send(
-        "GET", url(artifact.sha256),
+        "GET", url(object),
         headers: headers(body: []) + (position > 0 ? ["Range: bytes=\(position)-"] : []),
         signature: signature
       ) { bytes in
@@ -149,6 +152,9 @@ struct BucketStore: ObjectStore {
         position += Int64(piece.count)
       }
       if [200, 206].contains(answer.status) { break }
+      if answer.status == 404 && Self.element("Code", in: answer.text) != "NoSuchBucket" {
+        throw MissingObject(place: url(object))
+      }
       guard answer.mayPass else { throw refusal("GET", answer) }
       failures = position > before ? 1 : failures + 1
       guard failures < Self.tries else { throw refusal("GET", answer) }
@@ -156,20 +162,55 @@ struct BucketStore: ObjectStore {
     }
   }
 
-  mutating func delete(sha256: String) throws {
-    try request("DELETE", url(sha256), [], nil, besides: [404])
+  mutating func delete(_ object: String) throws {
+    try request("DELETE", url(object), [], nil, besides: [404])
+  }
+
+  mutating func abort(_ upload: String, of object: String) throws {
+    try request(
+      "DELETE", "\(url(object))?uploadId=\(Self.escaped(upload))", [], nil, besides: [404])
+  }
+
+  mutating func holds(_ object: String, size: Int64) throws -> Bool {
+    let answer = try request("HEAD", url(object), [], nil, besides: [404])
+    return answer.status == 200 && answer.size == size
+  }
+
+  // MARK: the mark
+
+  mutating func mark() throws -> String? {
+    let answer = try request("GET", "\(base)/\(StoreMark.name)", [], nil, besides: [404])
+    return answer.status == 404 ? nil : answer.body
+  }
+
+  mutating func write(mark: String, replacing: Bool) throws -> Bool {
+    let answer = try request(
+      "PUT", "\(base)/\(StoreMark.name)", replacing ? [] : ["If-None-Match: *"],
+      Array(mark.utf8), besides: [412])
+    // A server that knows no conditions has written over another one's mark: the last one counts.
+    return try answer.status != 412 && self.mark() == mark
+  }
+
+  mutating func requireFree(isKnown: Bool) throws {
+    if isKnown { return }
+    let prefix = base.dropFirst(bucketURL.count + 1)
+    let answer = try request(
+      "GET",
+      "\(bucketURL)?list-type=2&max-keys=1&prefix=\(prefix.isEmpty ? "" : Self.escaped("\(prefix)/"))",
+      [], nil, besides: [403])
+    // Keys that may not list are common; the mark decides then.
+    guard answer.status == 200, let name = Self.element("Key", in: answer.body) else { return }
+    throw StoreError(
+      "store s3://\(bucket)/\(prefix): it is not empty (\(name)) and no store of this database; choose "
+        + "an empty prefix")
   }
 
   // MARK: requests
 
-  private func url(_ sha256: String) -> String { "\(base)/sha256/\(sha256.prefix(2))/\(sha256)" }
+  private func url(_ object: String) -> String { "\(base)/sha256/\(object.prefix(2))/\(object)" }
 
   private func headers(body: [UInt8]) -> [String] {
     token + ["x-amz-content-sha256: \(SHA256.hexadecimal(of: body))"]
-  }
-
-  private func exists(_ artifact: Artifact) throws -> Bool {
-    try request("HEAD", url(artifact.sha256), [], nil, besides: [404]).status == 200
   }
 
   /// Sends a request, and repeats it while the server has a fault.
@@ -177,7 +218,7 @@ struct BucketStore: ObjectStore {
   @discardableResult
   private func request(
     _ method: String, _ url: String, _ further: [String], _ body: [UInt8]?, besides: [Int] = []
-  ) throws -> (status: Int, etag: String, body: String) {
+  ) throws -> (status: Int, etag: String, size: Int64?, body: String) {
     var failures = 0
     while true {
       var text: [UInt8] = []
@@ -189,7 +230,7 @@ struct BucketStore: ObjectStore {
         return text.count < 1 << 20
       }
       if answer.status > 0 && answer.status < 300 || besides.contains(answer.status) {
-        return (answer.status, answer.etag, String(decoding: text, as: UTF8.self))
+        return (answer.status, answer.etag, answer.size, String(decoding: text, as: UTF8.self))
       }
       failures += 1
       guard answer.mayPass, failures < Self.tries else { throw refusal(method, answer) }

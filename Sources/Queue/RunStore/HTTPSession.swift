@@ -16,6 +16,8 @@ final class HTTPSession {
     /// 0 if no answer came.
     let status: Int
     let etag: String
+    /// The size that the server names; of an answer to HEAD, the object's.
+    let size: Int64?
     /// The explanation of a failure, by the server or by libcurl.
     let text: String
 
@@ -85,7 +87,8 @@ final class HTTPSession {
       ) : Self.string(&answer.message)
     // An answer that broke off counts as none, whatever its status line said.
     return Answer(
-      status: answer.error == 0 ? answer.status : 0, etag: Self.string(&answer.etag), text: text)
+      status: answer.error == 0 ? answer.status : 0, etag: Self.string(&answer.etag),
+      size: answer.size < 0 ? nil : answer.size, text: text)
   }
 
   private static func string<Tuple>(_ tuple: inout Tuple) -> String {

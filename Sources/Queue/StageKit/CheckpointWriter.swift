@@ -31,7 +31,7 @@ struct CheckpointWriter: Sendable {
     var store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(job) checkpoint", report: report),
-      environment: environment)
+      environment: environment, reader: .attempt(job: job, epoch: epoch))
     let files = try write(folder)
     _ = try metrics.flush()
     let stored = try files.map { file in

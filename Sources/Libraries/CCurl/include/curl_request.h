@@ -23,6 +23,7 @@ typedef struct {
   int error;         // a CURLcode
   char message[256]; // libcurl's message
   char etag[128];    // with its quotation marks
+  int64_t size;      // Content-Length, which of a HEAD is the object's; -1 if it was not told
   char *text;        // the body of an answer of 300 or more, at most 64 KiB; free with curl_answer_free
   size_t text_size;
 } CurlAnswer;

@@ -71,10 +71,14 @@ enum Database {
   static func store(_ role: DatabaseRole, patience: StorePatience = .person()) throws
     -> ArtifactStore
   {
-    ArtifactStore(
-      RetryingConnection(
-        url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in }),
-      environment: environment, patience: patience)
+    let url = try url()
+    func session(_ role: DatabaseRole) -> RetryingConnection {
+      RetryingConnection(url: url, role: role, name: "pra", giveUp: { true }, report: { _ in })
+    }
+    // Readers may write nothing; one who may submit tells what is damaged.
+    return ArtifactStore(
+      session(role), environment: environment, reader: role == .owner ? .administrator : .submitter,
+      doubting: role == .read ? session(.submit) : nil, patience: patience)
   }
 
   /// What asks the current store, for a worker, whether this host can use it.

@@ -266,7 +266,10 @@ enum Queries {
   static let stores = """
     select location, is_current, artifacts, bytes from pra.stores order by location
     """
-  static let useStore = "select pra.use_store($1)"
+  static let useStore = "select pra.use_store(location => $1, mark => $2::uuid)"
+  static let forgetStore = """
+    select artifacts, bytes, jobs from pra.forget_store(given => $1, lose => $2)
+    """
   static let dropMetrics = """
     select partition, bytes from pra.drop_metrics($1::timestamptz, $2::boolean)
     """

@@ -1,11 +1,8 @@
 // A bucket in the test's own process, and a store that uses it.
 
-import DatabaseTesting
 import Digest
 import Foundation
-import JobQueue
 import ObjectServer
-import Postgres
 
 @testable import RunStore
 
@@ -21,13 +18,6 @@ struct BucketWorld {
     try BucketStore(location, environment: environment, patience: patience)
   }
 
-  /// A session that is never opened: a bucket needs none.
-  static func noConnection() throws -> RetryingConnection {
-    RetryingConnection(
-      url: try DatabaseURL("postgresql://127.0.0.1:1/none"), role: .worker, name: "test",
-      report: { _ in })
-  }
-
   static func bytes(_ count: Int, _ seed: Int = 0) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 7 &+ seed) }
   }
@@ -40,27 +30,21 @@ struct BucketWorld {
 
   func put(_ bytes: [UInt8], _ patience: StorePatience = .person()) throws {
     var store = try store(patience)
-    var connection = try Self.noConnection()
     var position = 0
+    let artifact = Self.artifact(bytes)
     try store.put(
-      Self.artifact(bytes),
+      artifact, as: artifact.sha256,
       next: {
         let end = min(position + Artifact.chunkSize, bytes.count)
         defer { position = end }
         return Array(bytes[position..<end])
-      }, over: &connection)
+      }, note: { _ in })
   }
 
   func read(_ bytes: [UInt8], _ patience: StorePatience = .person()) throws -> [UInt8] {
-    var store = try store(patience)
-    var connection = try Self.noConnection()
-    var found: [UInt8] = []
     let artifact = Self.artifact(bytes)
-    try store.read(
-      StoredArtifact(
-        sha256: artifact.sha256, size: artifact.size, chunks: 0, location: location),
-      over: &connection
-    ) { found += $0 }
+    var found: [UInt8] = []
+    try store(patience).read(artifact.sha256, size: artifact.size) { found += $0 }
     return found
   }
 

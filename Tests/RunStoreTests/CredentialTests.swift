@@ -53,9 +53,9 @@ import Threads
     world.environment["AWS_SHARED_CREDENTIALS_FILE"] = try write("credentials", keys("old"))
     world.environment["AWS_PROFILE"] = "team"
     var store = try world.store()
-    var connection = try BucketWorld.noConnection()
     func put(_ bytes: [UInt8]) throws {
-      try store.put(BucketWorld.artifact(bytes), next: { bytes }, over: &connection)
+      let artifact = BucketWorld.artifact(bytes)
+      try store.put(artifact, as: artifact.sha256, next: { bytes }, note: { _ in })
     }
     demand("old", else: refusal)
     try put(small)
@@ -167,8 +167,8 @@ import Threads
       var store = try BucketStore(
         "s3://bucket?endpoint=https://127.0.0.1:\(server.port)\(setting)",
         environment: keys.merging(further) { $1 }, patience: .person())
-      var connection = try BucketWorld.noConnection()
-      try store.put(BucketWorld.artifact(small), next: { small }, over: &connection)
+      let artifact = BucketWorld.artifact(small)
+      try store.put(artifact, as: artifact.sha256, next: { small }, note: { _ in })
     }
     let begun = monotonicSeconds()
     let error = #expect(throws: StoreAway.self) { try put("", [:]) }

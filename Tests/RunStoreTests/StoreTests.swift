@@ -35,7 +35,8 @@ import Threads
     let names = FileManager.default.enumerator(atPath: store)?.compactMap { $0 as? String } ?? []
     return names.filter {
       var isFolder: ObjCBool = false
-      return FileManager.default.fileExists(atPath: "\(store)/\($0)", isDirectory: &isFolder)
+      return $0 != "pra-store.json"
+        && FileManager.default.fileExists(atPath: "\(store)/\($0)", isDirectory: &isFolder)
         && !isFolder.boolValue
     }
   }
@@ -161,17 +162,17 @@ import Threads
     defer { session.close() }
     let artifact = try put(session, bytes(2_000_000))
     let path = "\(store)/\(try files()[0])"
-    for damaged in [bytes(2_000_000, 1), bytes(1_999_999), bytes(2_000_001), []] {
+    for damaged in [bytes(2_000_000, 1), bytes(1_999_999), bytes(2_000_001), []] as [[UInt8]] {
       try Data(damaged).write(to: URL(filePath: path))
       #expect(throws: DamagedArtifact.self) {
         try session.fetchArtifact(sha256: artifact.sha256, to: "\(attempt.folder)/copy")
       }
     }
     unlink(path)
-    let error = #expect(throws: StoreError.self) {
+    let error = #expect(throws: DamagedArtifact.self) {
       try session.fetchArtifact(sha256: artifact.sha256, to: "\(attempt.folder)/copy")
     }
-    #expect(error?.description == "cannot open \(path): No such file or directory")
+    #expect(error?.description == "artifact \(artifact.sha256) is missing: there is no \(path)")
     #expect(!FileManager.default.fileExists(atPath: "\(attempt.folder)/copy"))
   }
 
@@ -181,7 +182,7 @@ import Threads
     try FileManager.default.removeItem(atPath: store)
     try Data().write(to: URL(filePath: store))
     let error = #expect(throws: StoreAway.self) { try put(session, bytes(2_000_000)) }
-    #expect(error?.description == "cannot create \(store)/sha256: Not a directory")
+    #expect(error?.description == "cannot open \(store)/pra-store.json: Not a directory")
     #expect(error?.isRefusal == true)
     #expect(try attempt.count("select count(*) from pra.artifacts") == 0)
   }

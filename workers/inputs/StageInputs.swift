@@ -54,16 +54,13 @@ extension StageSession {
   }
 
   /// Fetches all files of a checkpoint into a folder of their own.
+  /// - Throws: `DamagedArtifact` if one of them does not read
   package func fetch(_ checkpoint: Checkpoint, to folder: String) throws {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       throw StageFault(folder, code: errno)
     }
     for (name, artifact) in checkpoint.files {
-      do {
-        try fetchArtifact(sha256: artifact.sha256, to: "\(folder)/\(name)")
-      } catch let error as DamagedArtifact {
-        throw PermanentFailure("checkpoint of step \(checkpoint.step): \(name): \(error)")
-      }
+      try fetchArtifact(sha256: artifact.sha256, to: "\(folder)/\(name)")
     }
   }
 
@@ -77,7 +74,14 @@ extension StageSession {
       throw PermanentFailure("job \(job) has no checkpoint")
     }
     let folder = "\(scratch)/checkpoint"
-    try fetch(checkpoint, to: folder)
+    do {
+      try fetch(checkpoint, to: folder)
+    } catch let damage as DamagedArtifact {
+      // An earlier one would be another model than the one that was asked for.
+      throw PermanentFailure(
+        "checkpoint of step \(checkpoint.step) of job \(job): \(damage); the same run made again stores "
+          + "these bytes anew, and `pra retry \(jobID)` then goes on")
+    }
     return try refusingBadInput {
       let state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")
       guard let classes = state.config.classes else {

@@ -95,9 +95,14 @@ struct TrainingJob {
   mutating func run() throws {
     // Declares where this attempt's series begins, and so comes before the first metric.
     var registered = -1
-    if let checkpoint = try session.latestCheckpoint(ofJob: session.jobID) {
-      let folder = "\(session.scratch)/resume"
-      try session.fetch(checkpoint, to: folder)
+    var folder = ""
+    let checkpoint = try session.resume {
+      folder = "\(session.scratch)/resume-\($0.step)"
+      try session.fetch($0, to: folder)
+    } skipped: {
+      say("checkpoint at step \($0.step) does not read, going back to the one before: \($1)")
+    }
+    if checkpoint != nil {
       try refusingBadInput {
         try trainer.restore(from: folder, dataFingerprint: data.fingerprint)
       }

@@ -11,12 +11,14 @@ import Postgres
 package enum ArtifactOwner: Sendable {
   case attempt(job: Int64, epoch: Int64)
   case submitter
+  /// The owner of the database, whose word counts for everybody.
+  case administrator
 
   /// The first parameters of the database's functions.
   var parameters: [Parameter] {
     switch self {
     case .attempt(let job, let epoch): [.integer(job), .integer(epoch)]
-    case .submitter: []
+    case .submitter, .administrator: []
     }
   }
 }
@@ -31,6 +33,11 @@ extension Artifact {
 package struct ArtifactStore {
   package var connection: RetryingConnection
   let environment: [String: String]
+  /// Who reads: an attempt and the administrator tell which copies are right.
+  let reader: ArtifactOwner
+  /// A session that may say what is damaged, if `connection` may not.
+  let doubting: RetryingConnection?
+
   let patience: StorePatience
 
   /// - Parameters:
@@ -38,9 +45,11 @@ package struct ArtifactStore {
   ///   - patience: how long it waits for such a store
   package init(
     _ connection: RetryingConnection, environment: [String: String] = [:],
+    reader: ArtifactOwner = .submitter, doubting: RetryingConnection? = nil,
     patience: StorePatience = .person()
   ) {
     (self.connection, self.environment) = (connection, environment)
+    (self.reader, self.doubting) = (reader, doubting)
     self.patience = patience
   }
 }
@@ -130,10 +139,14 @@ extension ArtifactStore {
     let size = try FileBytes(reading: path).size()
     guard size > Int64(Artifact.chunkSize) else { return nil }
     let folder = try connection.run {
-      try $0.query(Queries.storeFolder, [.integer(size)]).single().text("folder")
+      try $0.query(Queries.storeFolder, [.integer(size)]).first.map { try OwnedStore($0) }
     }
-    return try folder.map { folder in
-      try patience.run { try FileStore("file:\(folder)").receive(path) }
+    guard let folder else { return nil }
+    let store = try FileStore(folder.location)
+    return try patience.run {
+      var objects: any ObjectStore = store
+      try folder.prove(&objects)
+      return try store.receive(path)
     }
   }
 
@@ -169,93 +182,95 @@ extension ArtifactStore {
       return
     }
     for upload in 1...Self.uploads {
-      let place = try connection.run { connection -> (store: Int64?, location: String?)? in
-        try connection.query(
-          isAttempt ? Queries.beginObject : Queries.beginSubmittedObject,
-          attempt + [sha256, .integer(artifact.size)]
-        ).first.map { (try $0.optionalInteger("store"), try $0.text("location")) }
-      }
-      guard let place else { return }  // the store has these bytes
       do {
-        guard let location = place.location, let store = place.store else {
-          var database = DatabaseStore(owner: owner)
-          try database.put(artifact, next: try open(), over: &connection)
-          return
+        let isThere = try patience.run {
+          try putOnce(artifact, owner: owner, adopting: path, open: open)
         }
-        var objects = try StoreLocation.open(
-          location, environment: environment, patience: patience)
-        try patience.run {
-          let isAdopted = try path.map { try objects.adopt(artifact, file: $0) } ?? false
-          if !isAdopted { try objects.put(artifact, next: try open(), over: &connection) }
-        }
-        try connection.run {
-          try $0.query(
-            isAttempt ? Queries.commitObject : Queries.commitSubmittedObject,
-            attempt + [
-              .integer(store), sha256, .integer(artifact.size), .text(artifact.mediaType),
-            ])
-        }
-        return
+        if isThere { return }
       } catch let error as UploadLost {
         guard upload < Self.uploads else { throw error }
       }
     }
+    throw StoreError("artifact \(artifact.sha256) goes as soon as it is stored")
   }
 
-  /// Reads the bytes in order. What does not match its name is read once more from the start before
-  /// it is called damaged: it may have been spoilt on its way.
-  /// - Parameter open: called before each reading; returns what takes its pieces
-  private mutating func read(
-    sha256: String, into open: () throws -> ([UInt8]) throws -> Void
-  ) throws {
-    let found = try connection.run { connection -> StoredArtifact? in
-      guard let row = try connection.query(Queries.artifact, [.text(sha256)]).first else {
-        return nil
-      }
-      return StoredArtifact(
-        sha256: sha256, size: try row.integer("size"), chunks: try row.integer("chunks"),
-        location: try row.text("location"))
+  /// - Returns: false if the store was believed to have the bytes and has not
+  private mutating func putOnce(
+    _ artifact: Artifact, owner: ArtifactOwner, adopting path: String?,
+    open: () throws -> () throws -> [UInt8]
+  ) throws -> Bool {
+    let attempt = owner.parameters
+    let isAttempt = !attempt.isEmpty
+    let sha256 = Parameter.text(artifact.sha256)
+    let place = try connection.run { connection in
+      try Place(
+        try connection.query(
+          isAttempt ? Queries.beginObject : Queries.beginSubmittedObject,
+          attempt + [sha256, .integer(artifact.size)]
+        ).single())
     }
-    guard let artifact = found else { throw StoreError("there is no artifact \(sha256)") }
-    do {
-      try readOnce(artifact, into: open)
-    } catch is DamagedArtifact {
-      try readOnce(artifact, into: open)
+    guard let location = place.location, let store = place.store, let number = place.number else {
+      if place.has { return true }
+      var database = DatabaseStore(owner: owner)
+      try database.put(artifact, next: try open(), over: &connection)
+      return true
     }
-  }
-
-  private mutating func readOnce(
-    _ artifact: StoredArtifact, into open: () throws -> ([UInt8]) throws -> Void
-  ) throws {
-    let sha256 = artifact.sha256
-    var store: any ObjectStore =
-      if let location = artifact.location {
-        try StoreLocation.open(location, environment: environment, patience: patience)
-      } else {
-        DatabaseStore(owner: .submitter)
-      }
-    try patience.run {
-      let consume = try open()
-      let digest = BackgroundDigest()
-      var size: Int64 = 0
-      try store.read(artifact, over: &connection) { piece in
-        digest.update(piece)
-        size += Int64(piece.count)
-        guard size <= artifact.size else {
-          throw DamagedArtifact(
-            description: "artifact \(sha256) is damaged: more than \(artifact.size) bytes")
+    var objects = try StoreLocation.open(
+      location, environment: environment, patience: patience)
+    if place.has {
+      if try objects.holds(place.object, size: artifact.size) { return true }
+      if try place.isMarked && objects.mark() == nil { throw OwnedStore.away(location) }
+      let copy = StoredCopy(
+        sha256: artifact.sha256, size: artifact.size, upload: nil, chunks: 0, store: store,
+        location: location, object: place.object, number: number, isCertain: false,
+        isMarked: place.isMarked)
+      try doubt(copy, "its object is missing, or of another size")
+      return false
+    }
+    try place.owned?.prove(&objects)
+    let isAdopted =
+      try path.map { try objects.adopt(artifact, as: place.object, file: $0) } ?? false
+    var multipart: String?
+    if !isAdopted {
+      try objects.put(artifact, as: place.object, next: try open()) { upload in
+        multipart = upload
+        try connection.run {
+          try $0.query(
+            isAttempt ? Queries.noteUpload : Queries.noteSubmittedUpload,
+            attempt + [.integer(store), sha256, .integer(number), .text(upload)])
         }
-        try consume(piece)
       }
-      guard size == artifact.size else {
-        throw DamagedArtifact(
-          description: "artifact \(sha256) is damaged: \(size) bytes instead of \(artifact.size)")
-      }
-      let name = digest.hexadecimal()
-      guard name == sha256 else {
-        throw DamagedArtifact(
-          description: "artifact \(sha256) is damaged: the SHA-256 of its bytes is \(name)")
-      }
+    }
+    try connection.run {
+      try $0.query(
+        isAttempt ? Queries.commitObject : Queries.commitSubmittedObject,
+        attempt + [
+          .integer(store), sha256, .integer(artifact.size), .text(artifact.mediaType),
+          .integer(number), .optional(multipart) { .text($0) },
+        ])
+    }
+    return true
+  }
+
+  /// A place to write to, or where the bytes lie (`pra.begin_object`).
+  private struct Place {
+    let has: Bool
+    let store: Int64?
+    let location: String?
+    let object: String
+    let number: Int64?
+    let isMarked: Bool
+    /// Nil where nothing is to be written.
+    let owned: OwnedStore?
+
+    init(_ row: Row) throws {
+      has = try row.boolean("has")
+      store = try row.optionalInteger("store")
+      location = try row.text("location")
+      object = try row.text("object") ?? ""
+      number = try row.optionalInteger("copy")
+      isMarked = try row.text("is_marked") == "t"
+      owned = try row.text("database") == nil ? nil : OwnedStore(row)
     }
   }
 

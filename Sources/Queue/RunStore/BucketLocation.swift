@@ -6,6 +6,8 @@ import Glibc
 /// `s3://bucket/prefix?endpoint=http://host:9000&region=us-east-1&ca=/etc/ssl/lab.pem`.
 struct BucketLocation {
   let bucket: String
+  /// The folder within the bucket; empty for the bucket itself.
+  let prefix: String
   let region: String
   let endpoint: String
   /// The address below which the store's objects lie.
@@ -45,6 +47,7 @@ struct BucketLocation {
     }
     endpoint = given.hasSuffix("/") ? String(given.dropLast()) : given
     self.bucket = String(bucket)
+    prefix = path.dropFirst().joined(separator: "/")
     base = ([endpoint] + path.map(String.init)).joined(separator: "/")
     authorities = settings["ca"] ?? variables["AWS_CA_BUNDLE"] ?? variables["SSL_CERT_FILE"]
     if let authorities, access(authorities, R_OK) != 0 {

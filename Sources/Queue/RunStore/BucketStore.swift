@@ -36,7 +36,8 @@ struct BucketStore: ObjectStore {
   }
 
   mutating func put(
-    _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
+    _ artifact: Artifact, as object: String, next: () throws -> [UInt8],
+    note: (String) throws -> Void
   ) throws {
     // A multiple of `Artifact.chunkSize`, large enough that the parts are not too many.
     let least = (artifact.size + Int64(Self.mostParts) - 1) / Int64(Self.mostParts)
@@ -56,64 +57,78 @@ struct BucketStore: ObjectStore {
       return bytes
     }
     if artifact.size <= partSize {
-      try putWhole(artifact, try part())
+      try putWhole(artifact, object, try part())
     } else {
-      try putParts(artifact) { written < artifact.size ? try part() : nil }
+      try putParts(artifact, object, note: note) { written < artifact.size ? try part() : nil }
     }
   }
 
   // MARK: one request
 
   /// Writes an object unless it is there with the right bytes.
-  private func putWhole(_ artifact: Artifact, _ bytes: [UInt8]) throws {
-    let url = url(artifact.sha256)
+  private func putWhole(_ artifact: Artifact, _ object: String, _ bytes: [UInt8]) throws {
+    let url = url(object)
     let server = location.endpoint
     if Self.unconditional.withLock({ !$0.contains(server) }) {
       let reply = try requests.send(
         "PUT", url, headers: ["If-None-Match: *"], body: bytes, besides: [412, 501]
-      ) { try [412, 501].contains($0.status) || isWritten(artifact, $0) }
+      ) { try [412, 501].contains($0.status) || isWritten(object, artifact.size, $0) }
       switch reply.status {
       case 412:
         // Somebody else has written this name; whether these bytes is to be seen.
-        if try holds(artifact) { return }
+        if try holds(artifact, object) { return }
       case 501: Self.unconditional.withLock { _ = $0.insert(server) }
       default: return
       }
     }
-    try requests.send("PUT", url, body: bytes) { try isWritten(artifact, $0) }
+    try requests.send("PUT", url, body: bytes) {
+      try isWritten(object, artifact.size, $0)
+    }
   }
 
   /// Every S3 server names the ETag of what it has written; something else that answers does not.
-  private func isWritten(_ artifact: Artifact, _ reply: BucketRequests.Reply) throws -> Bool {
-    try !reply.etag.isEmpty || size(artifact) == artifact.size
+  private func isWritten(
+    _ object: String, _ size: Int64, _ reply: BucketRequests.Reply
+  ) throws -> Bool {
+    try !reply.etag.isEmpty || holds(object, size: size)
   }
 
-  /// The size of an object that is there.
-  private func size(_ artifact: Artifact) throws -> Int64? {
-    let reply = try requests.send("HEAD", url(artifact.sha256), besides: [404], isPart: true)
-    return reply.status == 200 ? reply.size : nil
+  func holds(_ object: String, size: Int64) throws -> Bool {
+    let reply = try requests.send("HEAD", url(object), besides: [404], isPart: true)
+    return reply.status == 200 && reply.size == size
   }
 
-  /// Whether an object is there with the bytes that its name says.
-  private func holds(_ artifact: Artifact) throws -> Bool {
-    guard try size(artifact) == artifact.size else { return false }
+  /// Whether an object is there with the bytes of an artifact.
+  private func holds(_ artifact: Artifact, _ object: String) throws -> Bool {
+    guard try holds(object, size: artifact.size) else { return false }
     var digest = SHA256()
-    let stored = StoredArtifact(
-      sha256: artifact.sha256, size: artifact.size, chunks: 0, location: nil)
-    try read(stored) { piece in piece.withUnsafeBytes { digest.update($0) } }
+    do {
+      try read(object, size: artifact.size) { piece in
+        piece.withUnsafeBytes { digest.update($0) }
+      }
+    } catch is MissingObject {
+      return false
+    }
     return digest.copy().hexadecimal() == artifact.sha256
   }
 
   // MARK: an upload in parts
 
-  /// - Parameter next: returns the bytes of the next part, nil after the last
-  private func putParts(_ artifact: Artifact, next: () throws -> [UInt8]?) throws {
-    let url = url(artifact.sha256)
+  /// - Parameters:
+  ///   - note: takes the number of the upload before the first part is sent
+  ///   - next: returns the bytes of the next part, nil after the last
+  private func putParts(
+    _ artifact: Artifact, _ object: String, note: (String) throws -> Void,
+    next: () throws -> [UInt8]?
+  ) throws {
+    let url = url(object)
     let opened = try requests.send("POST", "\(url)?uploads=", body: []) {
       BucketRequests.element("UploadId", in: $0.body) != nil
     }
-    let id = BucketRequests.escaped(BucketRequests.element("UploadId", in: opened.body)!)
+    let upload = BucketRequests.element("UploadId", in: opened.body)!
+    let id = BucketRequests.escaped(upload)
     do {
+      try note(upload)
       var parts = ""
       var number = 1
       while let bytes = try next() {
@@ -124,7 +139,7 @@ struct BucketStore: ObjectStore {
         parts += "<Part><PartNumber>\(number)</PartNumber><ETag>\(reply.etag)</ETag></Part>"
         number += 1
       }
-      try complete(artifact, id, parts)
+      try complete(object, artifact.size, id, parts)
     } catch {
       // Once: a store that is away is not waited for.
       _ = try? requests.once("DELETE", "\(url)?uploadId=\(id)")
@@ -134,15 +149,15 @@ struct BucketStore: ObjectStore {
 
   /// Makes the parts an object. An answer of 200 may hold an error, and 404 may say that an earlier
   /// try went through: whether the object is there is asked.
-  private func complete(_ artifact: Artifact, _ id: String, _ parts: String) throws {
+  private func complete(_ object: String, _ size: Int64, _ id: String, _ parts: String) throws {
     let list = Array("<CompleteMultipartUpload>\(parts)</CompleteMultipartUpload>".utf8)
     for _ in 0..<Self.ends {
       let reply = try requests.send(
-        "POST", "\(url(artifact.sha256))?uploadId=\(id)",
+        "POST", "\(url(object))?uploadId=\(id)",
         headers: ["Content-Type: application/xml"],
         body: list, besides: [404], codes: ["InvalidPart"], silence: Self.joining, isPart: true)
       if try reply.status == 200 && reply.body.contains("CompleteMultipartUploadResult")
-        || size(artifact) == artifact.size
+        || holds(object, size: size)
       {
         requests.succeeded()
         return
@@ -157,21 +172,18 @@ struct BucketStore: ObjectStore {
 
   // MARK: reading
 
-  mutating func read(
-    _ artifact: StoredArtifact, over connection: inout RetryingConnection,
-    into consume: ([UInt8]) throws -> Void
-  ) throws { try read(artifact, into: consume) }
-
-  private func read(_ artifact: StoredArtifact, into consume: ([UInt8]) throws -> Void) throws {
+  func read(
+    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
+  ) throws {
     var position: Int64 = 0
     var odd = 0
-    while position < artifact.size {
+    while position < size {
       let before = position
       var received: Int64 = 0
       var failure: (any Error)?
       var piece: [UInt8] = []
       let answer = try requests.once(
-        "GET", url(artifact.sha256), headers: before > 0 ? ["Range: bytes=\(before)-"] : []
+        "GET", url(object), headers: before > 0 ? ["Range: bytes=\(before)-"] : []
       ) { status, bytes in
         // A server that knows no ranges begins anew.
         let known = status == 206 ? 0 : Int(max(0, before - received))
@@ -197,28 +209,62 @@ struct BucketStore: ObjectStore {
       if [200, 206].contains(answer.status) {
         requests.succeeded()
         // Without a length it may have broken off unnoticed; with one, the object is that short.
-        if answer.size == received || position >= artifact.size { return }
+        if answer.size == received || position >= size { return }
         odd += 1
         if odd == Self.ends { return }
         continue
       }
       if answer.status == 416 { return }
+      if answer.status == 404, BucketRequests.element("Code", in: answer.text) != "NoSuchBucket" {
+        throw MissingObject(place: url(object))
+      }
       try requests.afterFailure("GET", answer, odd: &odd)
     }
   }
 
-  mutating func delete(sha256: String) throws {
-    try requests.send("DELETE", url(sha256), besides: [404])
+  mutating func delete(_ object: String) throws {
+    try requests.send("DELETE", url(object), besides: [404])
   }
 
-  /// Whether the server answers this host, by one request that changes nothing. A host may be
-  /// allowed to write and not to look: then only writing shows it.
-  func answers() throws -> Bool {
-    let answer = try requests.once("HEAD", url(String(repeating: "0", count: 64)))
-    return [200, 404].contains(answer.status)
+  mutating func abort(_ upload: String, of object: String) throws {
+    try requests.send(
+      "DELETE", "\(url(object))?uploadId=\(BucketRequests.escaped(upload))", besides: [404])
   }
 
-  private func url(_ sha256: String) -> String {
-    "\(location.base)/sha256/\(sha256.prefix(2))/\(sha256)"
+  // MARK: the mark
+
+  mutating func mark() throws -> String? {
+    let reply = try requests.send("GET", "\(location.base)/\(StoreMark.name)", besides: [404])
+    return reply.status == 404 ? nil : reply.body
+  }
+
+  mutating func write(mark: String, replacing: Bool) throws -> Bool {
+    let url = "\(location.base)/\(StoreMark.name)"
+    var reply = try requests.send(
+      "PUT", url, headers: replacing ? [] : ["If-None-Match: *"], body: Array(mark.utf8),
+      besides: [412, 501])
+    if reply.status == 501 { reply = try requests.send("PUT", url, body: Array(mark.utf8)) }
+    // A server that knows no conditions has written over another one's mark: the last one counts.
+    return try reply.status != 412 && self.mark() == mark
+  }
+
+  mutating func requireFree(isKnown: Bool) throws {
+    if isKnown { return }
+    let prefix = location.prefix
+    let reply = try requests.send(
+      "GET",
+      "\(location.endpoint)/\(location.bucket)?list-type=2&max-keys=1&prefix="
+        + (prefix.isEmpty ? "" : BucketRequests.escaped("\(prefix)/")), besides: [403])
+    // Keys that may not list are common; the mark decides then.
+    guard reply.status == 200, let name = BucketRequests.element("Key", in: reply.body) else {
+      return
+    }
+    throw StoreError(
+      "store s3://\(location.bucket)/\(prefix): it is not empty (\(name)) and no store of this "
+        + "database; choose an empty prefix")
+  }
+
+  private func url(_ object: String) -> String {
+    "\(location.base)/sha256/\(object.prefix(2))/\(object)"
   }
 }

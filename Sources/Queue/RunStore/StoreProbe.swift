@@ -40,33 +40,30 @@ extension ArtifactStore {
     let sha256 = SHA256.hexadecimal(of: bytes)
     let artifact = Artifact(
       sha256: sha256, size: Int64(bytes.count), name: "probe", mediaType: "text/plain")
-    try store.put(artifact, next: { bytes }, over: &connection)
+    try store.put(artifact, as: sha256, next: { bytes }, note: { _ in })
     var found: [UInt8] = []
-    try store.read(
-      StoredArtifact(sha256: sha256, size: artifact.size, chunks: 0, location: location),
-      over: &connection
-    ) { found += $0 }
-    try store.delete(sha256: sha256)
+    try store.read(sha256, size: artifact.size) { found += $0 }
+    try store.delete(sha256)
     guard found == bytes else { throw StoreError("store \(location): gives back other bytes") }
   }
 
-  /// The store for new artifacts; nil if that is the database.
-  package mutating func currentLocation() throws -> String? {
-    try connection.run { connection in
-      try connection.query(Queries.currentStore).first.map { try $0.string("location") }
-    }
-  }
-
-  /// Asks the current store whether this host can use it.
-  /// - Parameter known: the location that was last found to be usable: of a bucket that answers
+  /// Asks the current store whether this host can use it, and whether it is the one that it was.
+  /// - Parameter known: the location that was last found to be usable: into a bucket that answers
   ///   nothing is then written
   /// - Returns: its location; nil if that is the database
   /// - Throws: the reason why it cannot be used
   package mutating func probeCurrent(known: String?) throws -> String? {
-    guard let location = try currentLocation() else { return nil }
-    if location == known, location.hasPrefix("s3://") {
-      let bucket = try BucketStore(location, environment: environment, patience: patience)
-      if try bucket.answers() { return location }
+    guard let row = try connection.run({ try $0.query(Queries.currentStore).first }) else {
+      return nil
+    }
+    let location = try row.string("location")
+    if try row.boolean("is_marked") {
+      var store = try StoreLocation.open(location, environment: environment, patience: patience)
+      guard let text = try store.mark() else { throw OwnedStore.away(location) }
+      guard try StoreMark(parsing: text, of: location).store == row.string("mark") else {
+        throw StoreError("store \(location): it belongs to another database")
+      }
+      if location == known, location.hasPrefix("s3://") { return location }
     }
     try probe(location)
     return location

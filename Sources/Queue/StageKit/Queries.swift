@@ -46,12 +46,12 @@ enum Queries {
 
   // The newest attempt that has a checkpoint comes first, even if an earlier one made more steps:
   // it may have started from scratch.
-  static let latestCheckpoint = """
+  static let checkpoints = """
     select id, epoch, step
     from pra.checkpoints
     where job_id = $1
     order by epoch desc, step desc
-    limit 1
+    limit $2
     """
 
   static let checkpointFiles = """

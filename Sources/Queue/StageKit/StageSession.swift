@@ -77,7 +77,7 @@ package final class StageSession {
     store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
-      environment: environment,
+      environment: environment, reader: .attempt(job: jobID, epoch: epoch),
       patience: StorePatience(
         tries: nil, giveUp: { [control] in control.stopRequested }, report: Self.report))
     let (jobID, epoch) = (jobID, epoch)
@@ -247,21 +247,48 @@ package final class StageSession {
   /// The newest checkpoint of a job. For this job itself, it also declares, before the first
   /// metric, that the attempt's series continues from there, or from scratch if there is none.
   package func latestCheckpoint(ofJob job: Int64) throws -> Checkpoint? {
-    let found = try store.connection.run { connection -> (Checkpoint, epoch: Int64)? in
-      guard
-        let row = try connection.query(Queries.latestCheckpoint, [.integer(job)]).first
-      else { return nil }
-      let files = try connection.query(
-        Queries.checkpointFiles, [.integer(try row.integer("id"))])
-      return (
-        Checkpoint(step: try row.integer("step"), files: try Self.artifacts(files)),
-        try row.integer("epoch")
-      )
+    guard job == jobID else { return try checkpoints(ofJob: job, most: 1).first }
+    return try resume { _ in }
+  }
+
+  /// Goes on from the newest checkpoint of this job that reads, and declares, before the first metric,
+  /// that the attempt's series continues from there, or from scratch if none does.
+  /// - Parameters:
+  ///   - fetch: fetches the files; throws `DamagedArtifact` if one of them does not read
+  ///   - skipped: called for each checkpoint that does not read
+  package func resume(
+    fetch: (Checkpoint) throws -> Void,
+    skipped: (Checkpoint, DamagedArtifact) -> Void = { _, _ in }
+  ) throws -> Checkpoint? {
+    for checkpoint in try checkpoints(ofJob: jobID, most: Self.triedCheckpoints) {
+      do {
+        try fetch(checkpoint)
+      } catch let damage as DamagedArtifact {
+        skipped(checkpoint, damage)
+        continue
+      }
+      if checkpoint.epoch != epoch, !hasLineage {
+        try declare(from: checkpoint.epoch, step: checkpoint.step)
+      }
+      return checkpoint
     }
-    if job == jobID, found?.epoch != epoch, !hasLineage {
-      try declare(from: found?.epoch, step: found?.0.step ?? 0)
+    try declareFromScratchIfNothingElseIs()
+    return nil
+  }
+
+  /// Number of checkpoints after which the rest is believed to be damaged, too.
+  private static let triedCheckpoints: Int64 = 1000
+
+  private func checkpoints(ofJob job: Int64, most: Int64) throws -> [Checkpoint] {
+    try store.connection.run { connection in
+      try connection.query(Queries.checkpoints, [.integer(job), .integer(most)]).map { row in
+        let files = try connection.query(
+          Queries.checkpointFiles, [.integer(try row.integer("id"))])
+        return Checkpoint(
+          step: try row.integer("step"), epoch: try row.integer("epoch"),
+          files: try Self.artifacts(files))
+      }
     }
-    return found?.0
   }
 
   private func declareFromScratchIfNothingElseIs() throws {

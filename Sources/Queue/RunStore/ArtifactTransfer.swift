@@ -200,7 +200,7 @@ extension ArtifactStore {
       } else {
         DatabaseStore(owner: .submitter)
       }
-    let digest = BackgroundDigest()
+    let digest = try BackgroundDigest()
     var size: Int64 = 0
     try store.read(artifact, over: &connection) { piece in
       digest.update(piece)

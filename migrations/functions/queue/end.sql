@@ -91,12 +91,13 @@ begin
   set ended_at = clock_timestamp(), outcome = how, message = why,
       exit_code = end_attempt.exit_code, exit_signal = end_attempt.exit_signal, cause = known
   where job_id = held.id and epoch = held.epoch;
-  if how = 'fault' and known in ('signal', 'out-of-memory') then
+  if pra_store.is_crash(how, known, exit_signal) then
     held.crash_hosts := pra_store.count_crash(held);
     if cardinality(held.crash_hosts) >= 2 then
       next_state := 'quarantined';
       why := format('it crashes wherever it runs: on %s; %s',
         array_to_string(held.crash_hosts, ', '), message);
+      perform pra_store.take_crashes_off(held.id);
     end if;
   end if;
 
@@ -163,17 +164,20 @@ begin
 end
 $$;
 
--- Counts a crash against its host, and returns the hosts on which the job has crashed.
+-- Returns the hosts on which the job has crashed. One counts against the host, two against the job.
 create or replace function pra_store.count_crash(held pra_store.jobs) returns text[]
 language plpgsql
 as $$
 declare
   host text := (
     select pra_store.host(w.labels, w.name) from pra_store.workers as w where w.id = held.worker_id);
-begin
-  perform pra_store.blame(host);
-  return case when host <> all(held.crash_hosts) then held.crash_hosts || host
+  hosts text[] := case when host <> all(held.crash_hosts) then held.crash_hosts || host
     else held.crash_hosts end;
+begin
+  if cardinality(hosts) < 2 then
+    perform pra_store.blame(host);
+  end if;
+  return hosts;
 end
 $$;
 

@@ -66,16 +66,19 @@ import Threads
     try wait { !isAlive(daemon) }
   }
 
-  @Test("what a killed agent's stage has left is ended by the next agent")
-  func afterTheNextAgent() throws {
+  @Test("a stage that hears nothing of its agent's death ends with it, and what it has started")
+  func deafStage() throws {
     let job = try world.enqueue(#"{"act": "succeed"}"#)
-    let folder = try stages("\(Self.daemon)\nsleep 1000")
-    let first = try world.agent("a", "stages=\(folder)")
+    let folder = try stages("\(Self.daemon)\necho stage $$ end\nexec sleep 1000")
+    let agent = try world.agent("a", "stages=\(folder)")
     let daemon = try world.process(job)
-    first.signal(SIGKILL)
-    #expect(try first.end() == .signal(SIGKILL))
-    let second = try world.agent("b", "stages=\(World.products)", "idle=true")
-    #expect(try second.end() == .code(0))
-    #expect(!isAlive(daemon))
+    var stage: pid_t?
+    try wait {
+      stage = try world.log(job).firstMatch(of: /stage ([0-9]+) end/).flatMap { pid_t($0.1) }
+      return stage != nil
+    }
+    agent.signal(SIGKILL)
+    #expect(try agent.end() == .signal(SIGKILL))
+    try wait { !isAlive(daemon) && !isAlive(stage!) }
   }
 }

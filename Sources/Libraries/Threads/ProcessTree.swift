@@ -10,6 +10,14 @@ package enum ProcessTree {
   /// depends on it.
   package static func adoptOrphans() { _ = adopt_orphans() }
 
+  /// Lets processes end with this one, however it ends: those that were started with the variable at
+  /// a value that begins so. To be called before `adoptOrphans`, or the process that sees to it would
+  /// be a child of this one.
+  /// - Returns: false where the machine gives no process for it
+  package static func endWithThis(_ variable: String, beginningWith value: String) -> Bool {
+    start_warden("\(variable)=\(value)") == 0
+  }
+
   /// Kills every process below this one, however it has left its process group or session.
   package static func killBelow() { kill { below(getpid()) } }
 
@@ -66,14 +74,12 @@ package enum ProcessTree {
       guard let list = contents(of: "/proc/\(process)/task/\(thread)/children") else {
         // The thread has ended, or the kernel was built without this list.
         if entry(of: thread) == nil { continue }
-        return everyone().filter { entry(of: $0)?.parent == process }
+        return numbers(in: "/proc").filter { entry(of: $0)?.parent == process }
       }
       found += words(list[...]).compactMap { pid_t($0) }
     }
     return found
   }
-
-  package static func everyone() -> [pid_t] { numbers(in: "/proc") }
 
   /// The value of a variable in the environment with which a process was started; nil if there is
   /// none, or if it may not be read.

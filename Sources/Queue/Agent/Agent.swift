@@ -35,6 +35,9 @@ package final class Agent: Sendable {
     let scratch = try ScratchFolder(environment: configuration.environment)
     // Keeps the folders until the end: stages use them after the last use of this variable.
     defer { withExtendedLifetime(scratch) {} }
+    if !ProcessTree.endWithThis("PRA_SCRATCH", beginningWith: "\(scratch.path)/") {
+      throw AgentError("the process that ends stages with their agent: \(systemError())")
+    }
     ProcessTree.adoptOrphans()
     let signals = Signals()
     let threads = [

@@ -2,7 +2,6 @@
 
 import FoundationEssentials
 import Glibc
-import Threads
 
 /// The folder of one agent, inside one that all agents of an account on a host share.
 ///
@@ -73,20 +72,9 @@ final class ScratchFolder: Sendable {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
     for name in names where name.hasPrefix("agent-") && name.hasSuffix(".lock") {
       guard let lock = lock("\(root)/\(name)") else { continue }  // its agent lives
-      let folder = "\(root)/\(name.dropLast(5))"
-      endProcesses(under: folder)
-      removeTree(folder)
+      removeTree("\(root)/\(name.dropLast(5))")
       unlink("\(root)/\(name)")
       close(lock)
-    }
-  }
-
-  /// Kills what the stages of a killed agent have started and left behind.
-  private static func endProcesses(under folder: String) {
-    ProcessTree.kill {
-      ProcessTree.everyone().filter {
-        ProcessTree.variable("PRA_SCRATCH", of: $0)?.hasPrefix("\(folder)/") ?? false
-      }
     }
   }
 

@@ -105,8 +105,9 @@ let package = Package(
       name: "CJPEG", path: "Sources/Libraries/CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
     .target(
       name: "CCurl", path: "Sources/Libraries/CCurl", linkerSettings: [.linkedLibrary("curl")]),
-    // pthreads: a thread of its own, and a value that threads wait for.
-    library("Libraries/Threads"),
+    .target(name: "CProcess", path: "Sources/Libraries/CProcess"),
+    // pthreads: a thread of its own, and a value that threads wait for; the processes below this one.
+    library("Libraries/Threads", ["CProcess"]),
 
     // Tensors and networks.
     .target(
@@ -264,8 +265,8 @@ let package = Package(
     tests(
       "AgentTests",
       [
-        "Agent", "DatabaseTesting", "JobQueue", "Postgres", "RunStore", "Threads", "pra-test",
-        "test-agent",
+        "Agent", "DatabaseTesting", "JobQueue", "Postgres", "RunStore", "Threads", "chaos-client",
+        "pra", "pra-test", "test-agent",
       ]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
     tests(

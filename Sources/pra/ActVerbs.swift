@@ -30,7 +30,12 @@ struct Cancel: ParsableCommand {
       touched = try SubmitQueue(connection).cancelRun(id)
     }
     for job in jobs {
-      touched += try SubmitQueue(connection).cancel(job, withDependents: withDependents)
+      let count = try SubmitQueue(connection).cancel(job, withDependents: withDependents)
+      touched += count
+      if count == 0 {
+        let state = try SubmitQueue(connection).state(of: job)
+        print("job \(job) \(state == .running ? "was asked to stop before" : "is \(state.rawValue) already")")
+      }
     }
     print("cancelled \(touched) job\(touched == 1 ? "" : "s")")
   }

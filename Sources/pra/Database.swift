@@ -59,10 +59,12 @@ enum Database {
     return url
   }
 
-  /// Opens a session in a role; the schema must be one that this program knows.
+  /// Opens a session in a role; the schema must be one that this program knows. What is overdue is
+  /// settled first (`settleOverdue`).
   static func connect(_ role: DatabaseRole) throws -> Connection {
     let connection = try Connection(try url(), role: role, name: "pra")
     try Migrator(connection).verify()
+    try connection.settleOverdue(as: role)
     return connection
   }
 
@@ -88,6 +90,21 @@ enum Database {
 }
 
 extension Connection {
+  /// Puts jobs of lost workers back in line, and ends what is past its deadline, as each beat of an
+  /// agent does: where no agent is alive, nobody else would. A reader who may not sees such a job as
+  /// lost.
+  /// - Parameter role: the session's
+  func settleOverdue(as role: DatabaseRole) throws {
+    guard try query(Queries.isOverdue).single().boolean("overdue") else { return }
+    do {
+      try run("set role \(DatabaseRole.submit.rawValue)")
+      try SubmitQueue(self).reap()
+    } catch let error as PostgresError where error.sqlState == "42501" {
+      // Not a submitter.
+    }
+    try run("set role \(role.rawValue)")
+  }
+
   /// Finds a run by number or name; of several with one name the latest.
   func run(named word: String) throws -> (id: Int64, name: String) {
     let numbered = try Int64(word).flatMap { try query(Queries.runByID, [.integer($0)]).first }

@@ -1,5 +1,6 @@
 // `pra doctor`: finds what is missing on this machine, and names the remedy.
 
+import Agent
 import ArgumentParser
 import Files
 import Foundation
@@ -138,10 +139,9 @@ struct Doctor: ParsableCommand {
     let line = text.split(separator: "\n").first { $0.hasPrefix("flags") } ?? ""
     let flags = Set(line.split(separator: " ").map(String.init))
     let sets = ["avx2", "fma", "avx512f", "avx512_bf16"].filter { flags.contains($0) }
-    let count = ProcessInfo.processInfo.activeProcessorCount
     return Finding(
       "processor",
-      "\(count) threads, \(sets.isEmpty ? "no AVX2: training is slow" : sets.joined(separator: " "))"
+      "\(Processors.usable()), \(sets.isEmpty ? "no AVX2: training is slow" : sets.joined(separator: " "))"
     )
   }
 }

@@ -158,6 +158,19 @@ struct Drain: ParsableCommand {
   }
 }
 
+struct Forgive: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Give a blamed host work again at once; pra workers says which are blamed, and why.",
+    discussion: "Example: pra forgive a7")
+
+  @Argument(help: "The host: label host of its workers, else their name.") var host: String
+
+  func run() throws {
+    try SubmitQueue(try Database.connect(.submit)).forgive(host: host)
+    print("host \(host) gets work again")
+  }
+}
+
 extension JobKind {
   init(named text: String) throws {
     guard let kind = JobKind(rawValue: text) else {

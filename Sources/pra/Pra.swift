@@ -32,7 +32,8 @@ struct Pra: ParsableCommand {
       CommandGroup(
         name: "Act",
         subcommands: [
-          Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self, Drain.self, Weight.self,
+          Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self, Drain.self, Forgive.self,
+          Weight.self,
         ]),
       CommandGroup(
         name: "Results",

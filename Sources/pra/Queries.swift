@@ -5,16 +5,36 @@ enum Queries {
   static let runByID = "select id, name from pra.runs where id = $1::bigint"
   static let runByName = "select id, name from pra.runs where name = $1 order by id desc limit 1"
   static let jobExists = "select 1 from pra.jobs where id = $1::bigint"
+  /// Whether something is left for `pra.reap` to do.
+  static let isOverdue = """
+    select exists (
+        select from pra.workers where stopped_at is null and lease_expires_at <= clock_timestamp())
+      or exists (
+        select from pra.jobs
+        where state in ('blocked', 'ready') and deadline <= clock_timestamp()) as overdue
+    """
 
   static let runs = """
-    select id, name, state, jobs, succeeded, running, ready + blocked as waiting,
+    select id, name,
+      -- All that runs has lost its worker; seen by a reader alone, who may not put it back.
+      case
+        when state = 'running' and running > 0 and exists (
+          select from pra.workers where stopped_at is null and lease_expires_at <= clock_timestamp())
+          and not exists (
+            select from pra.jobs as j
+            where j.run_id = runs.id and j.state = 'running' and j.array_first is null
+              and j.worker_lost_at is null)
+          then 'lost'
+        else state end as state,
+      jobs, succeeded, running, ready + blocked as waiting,
       failed + cancelled + quarantined as ended_badly, to_char(created_at, 'YYYY-MM-DD HH24:MI') as created,
       date_trunc('second', coalesce(finished_at, now()) - started_at)::text as time
     from pra.runs order by id desc limit $1::integer
     """
 
   static let jobs = """
-    select id, run_name as run, kind, state,
+    select id, run_name as run, kind,
+      case when worker_lost_at is not null then 'lost' else state::text end as state,
       -- The worker that runs the job, or ran it last.
       (select a.worker_name from pra.attempts as a where a.job_id = jobs.id and a.epoch = jobs.epoch)
         as worker, epoch as attempt,
@@ -37,7 +57,7 @@ enum Queries {
     order by id desc limit $3::integer
     """
   static let workerRows = """
-    select * from pra.workers where $1::boolean or stopped_at is null order by id desc
+    select * from pra.workers where \(shownWorkers) order by id desc
     """
   static let attemptRows = "select * from pra.attempts where job_id = $1::bigint order by epoch"
   static let evaluationRows = """
@@ -54,17 +74,28 @@ enum Queries {
     """
   static let why = "select reason, detail from pra.why_pending($1::bigint)"
   static let workers = """
-    select id, name, state, running, slots, array_to_string(queues, ',') as queues, labels::text,
+    select id, name, case when stop_reason = 'lease lost' then 'lost' else state end as state,
+      running, slots, array_to_string(queues, ',') as queues, labels::text,
       date_trunc('second', now() - beat_at)::text as since_beat,
-      lack as lacks
+      case when blamed_until is not null then
+        format('blamed until %s: %s; pra forgive %s lifts that',
+          to_char(blamed_until, 'HH24:MI'), blame_reason, coalesce(labels ->> 'host', name))
+      else lack end as note
     from pra.workers
-    where $1::boolean or stopped_at is null
+    where \(shownWorkers)
     order by id desc
+    """
+  /// Those that have not ended, and for a day those that were lost.
+  private static let shownWorkers = """
+    $1::boolean or stopped_at is null
+      or stop_reason = 'lease lost' and stopped_at > now() - interval '1 day'
     """
 
   /// The jobs that `watch` and `run --wait` poll.
   static let watched = """
-    select j.run_id, j.run_name, j.id, j.kind, j.state::text as state, j.worker_name, j.message,
+    select j.run_id, j.run_name, j.id, j.kind,
+      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
+      j.worker_name, j.message,
       coalesce(a.succeeded, j.progress_done) as progress_done,
       coalesce(a.elements, j.progress_total) as progress_total,
       case when a.id is not null then 'elements' else j.progress_unit end as progress_unit
@@ -141,7 +172,8 @@ enum Queries {
     select j.id, w.reason, w.detail
     from (
       select id from pra.jobs
-      where run_id = any ($1::bigint[]) and state = 'ready' order by id limit 1
+      where run_id = any ($1::bigint[]) and (state = 'ready' or worker_lost_at is not null)
+      order by id limit 1
     ) as j, pra.why_pending(j.id) as w
     """
   /// A run of the same name, configuration and data that has neither failed nor been cancelled.

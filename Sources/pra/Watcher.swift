@@ -57,7 +57,8 @@ struct Watcher {
     var idle = 0
     while true {
       let jobs = try session.run { connection in
-        try connection.query(Queries.watched, [runs]).map { try WatchedJob($0) }
+        try connection.settleOverdue(as: .read)
+        return try connection.query(Queries.watched, [runs]).map { try WatchedJob($0) }
       }
       idle = jobs.contains { $0.state == "running" } ? 0 : idle + 1
       var reason: String?
@@ -82,7 +83,7 @@ struct Watcher {
   /// The outcome of the run: the outer nil while work goes on, the inner nil for success. The
   /// dependents of a failed job stay blocked and are not waited for.
   private func verdict(_ jobs: [WatchedJob]) -> Failure?? {
-    guard !jobs.contains(where: { $0.state == "ready" || $0.state == "running" }) else {
+    guard !jobs.contains(where: { ["ready", "running", "lost"].contains($0.state) }) else {
       return nil
     }
     if let bad = jobs.first(where: \.endedBadly) {

@@ -159,8 +159,9 @@ struct Worker: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Claim and run jobs until told to stop.",
     discussion: """
-      On SIGTERM the worker drains: running stages write a checkpoint, their jobs are given back, and the \
-      worker ends. A second SIGTERM ends it at once.
+      On SIGTERM, SIGINT, SIGHUP or SIGUSR1 the worker drains: running stages write a checkpoint, their \
+      jobs are given back, and the worker ends. It makes no difference whether the signal is sent to the \
+      worker alone or to its stages, too. A second SIGTERM or SIGINT ends it at once.
       A host that lacks room, a program or the store takes no jobs until it has it again; `pra workers` \
       says what it lacks.
       Example: pra worker --label host=a7 --label vram_gib=80 --slots 2 --threads 8
@@ -179,7 +180,11 @@ struct Worker: ParsableCommand {
     help: "A label, key=value, that jobs' requirements are compared with.")
   var labels: [String] = []
   @Option(help: "Jobs that run at the same time.") var slots = 1
-  @Option(help: "Threads of each job; by default the processor's threads divided by the slots.")
+  @Option(
+    help: """
+      Threads of each job; by default those that this process may use (affinity, quota of its control \
+      group) divided by the slots.
+      """)
   var threads: Int?
   @Option(help: "Seconds without a heartbeat after which other workers take the jobs over.")
   var lease = 30.0
@@ -225,13 +230,12 @@ struct Worker: ParsableCommand {
     let url = try Database.url()
     // A schema that this program does not know is refused before anything is claimed.
     try Migrator(try Connection(url, role: .worker, name: "pra worker")).verify()
-    let processors = ProcessInfo.processInfo.activeProcessorCount
     let process = ProcessInfo.processInfo
     var configuration = AgentConfiguration(
       databaseURL: url, name: name ?? "\(named["host"]!)-\(process.processIdentifier)",
       version: codeVersion, labels: named, queues: queues.isEmpty ? ["default"] : queues,
       kinds: kinds.isEmpty ? able : kinds, slots: slots,
-      threads: threads ?? max(1, processors / max(slots, 1)), lease: lease, beat: beat,
+      threads: threads ?? max(1, Processors.usable().threads / max(slots, 1)), lease: lease, beat: beat,
       drainTime: drain, untilIdle: untilIdle, stageFolder: Executables.folder)
     configuration.storeProbe = Database.storeWatch(url).look
     let logger = Logger(label: "pra.worker") { StreamLogHandler.standardError(label: $0) }

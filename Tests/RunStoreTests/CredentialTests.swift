@@ -81,7 +81,7 @@ import Threads
     world.environment["AWS_SHARED_CREDENTIALS_FILE"] = path
     demand("new", else: .error(403, "ExpiredToken"))
     let server = world.server
-    let renewal = DedicatedThread("renewal") {
+    let renewal = try DedicatedThread("renewal") {
       while server.requests.count < 3 { usleep(1000) }
       try! keys("new").write(toFile: path, atomically: true, encoding: .utf8)
     }

@@ -215,7 +215,7 @@ import Threads
     try wait { session.heldUpBy == .store }
     #expect(try session.waitForCheckpointOrOutage() == .store)
     let copy = "\(attempt.folder)/copy"
-    let mounting = DedicatedThread("mount") {
+    let mounting = try DedicatedThread("mount") {
       while access("\(copy).partial", F_OK) != 0 { usleep(1000) }
       _ = rename(away, folder)
     }

@@ -9,17 +9,18 @@ select
     when greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp()
       then 'lost'
     when w.draining or w.drain_requested_at is not null then 'draining'
-    when exists (
-      select from pra_store.blamed_hosts as b
-      where b.host = coalesce(w.labels ->> 'host', w.name) and b.until > clock_timestamp())
-      then 'blamed'
+    when b.host is not null then 'blamed'
     when w.lack is not null then 'paused'
     else 'live'
   end as state,
   w.lease, greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) as lease_expires_at,
   w.registered_at, w.beat_at, w.stopped_at, w.stop_reason, w.drain_requested_at,
-  w.lack, w.lack_since
-from pra_store.workers as w;
+  w.lack, w.lack_since,
+  b.until as blamed_until, b.reason as blame_reason
+from pra_store.workers as w
+left join pra_store.blamed_hosts as b
+  on w.stopped_at is null and b.host = coalesce(w.labels ->> 'host', w.name)
+    and b.until > clock_timestamp();
 
 grant select on pra.workers to pra_submit, pra_worker, pra_read;
 
@@ -46,3 +47,6 @@ comment on column pra.workers.drain_requested_at is
 comment on column pra.workers.lack is
   'what its host lacks: room, a program, the store; it takes no jobs meanwhile';
 comment on column pra.workers.lack_since is 'time since which it lacks something';
+comment on column pra.workers.blamed_until is
+  'time until which its host gets no work that another can take; null when it is not blamed';
+comment on column pra.workers.blame_reason is 'description of the crashes for which its host is blamed';

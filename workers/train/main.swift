@@ -114,7 +114,7 @@ struct TrainingJob {
     let every = trainer.model.configuration.training.checkpointEvery
     if trainer.step + every < total {
       let memory = trainer.snapshotMemory()
-      _ = DedicatedThread("touch") {
+      try DedicatedThread("touch") {
         // On Linux this lowers the priority of this thread alone: it must not slow down training.
         _ = nice(19)
         memory.touch()

@@ -10,6 +10,9 @@ extension Agent {
   /// Longest wait for a notification of ready work, as one may have been lost with a session.
   private static let pollInterval = 5.0
 
+  /// Seconds without a claim after a stage was stopped by somebody else than its agent.
+  private static let stopPause = 3.0
+
   /// The session and the registration of the last claim.
   private struct ClaimSession {
     var number = 0
@@ -36,9 +39,9 @@ extension Agent {
         if let lack = ScratchFolder.lack(of: scratch.path, trying: false) {
           state.update { if $0.host.isAble { $0.host.found(lack, at: monotonicSeconds()) } }
         }
-        let host = state.read { $0.host }
+        let (used, claimsFrom, host) = state.read { ($0.attempts.count, $0.claimsFrom, $0.host) }
         try tell(host.lack, of: worker, &connection, after: &told)
-        let free = configuration.slots - state.read { $0.attempts.count }
+        let free = claimsFrom <= monotonicSeconds() ? configuration.slots - used : 0
         let jobs =
           free > 0 && host.isAble ? try claim(free, for: worker, &connection, after: &session) : []
         for job in jobs { start(job, of: worker, scratch, &connection) }
@@ -53,7 +56,10 @@ extension Agent {
         } else {
           wasIdle = false
         }
-        let time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
+        var time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
+        if free == 0, claimsFrom > monotonicSeconds() {
+          time = min(time, claimsFrom - monotonicSeconds())
+        }
         _ = try connection.attempt { try $0.wait(.seconds(time), wakeUp: work.descriptor) }
       } catch let lost as LeaseLost {
         loseLease(of: worker, lost)
@@ -143,11 +149,12 @@ extension Agent {
         }
       }
       logger.info("job \(key.job) (\(job.kind)): attempt \(key.epoch) started")
-      attempt.watch { end in
-        self.state.update {
-          $0.attempts[key]?.end = end
-          $0.attempts[key]?.killAt = nil
-        }
+      do throws(ThreadError) {
+        try attempt.watch { end in self.note(end, of: key) }
+      } catch {
+        state.update { _ = $0.attempts.removeValue(forKey: key) }
+        removeTree(attempt.folder)
+        throw AgentError("\(error)")
       }
     } catch {
       pause(for: error.description)
@@ -156,6 +163,19 @@ extension Agent {
       } catch {
         logger.error("job \(key.job): its end is not reported: \(error)")
       }
+    }
+  }
+
+  private func note(_ end: ProcessEnd, of key: Lease) {
+    let isStrange = state.update { state in
+      state.attempts[key]?.end = end
+      state.attempts[key]?.killAt = nil
+      return state.phase == .working && state.attempts[key]?.reason == nil
+    }
+    // Whoever stops a stage is often about to stop its agent as well, and would stop the next stage
+    // at once.
+    if isStrange, end.isStop {
+      state.update { $0.claimsFrom = monotonicSeconds() + Self.stopPause }
     }
   }
 }

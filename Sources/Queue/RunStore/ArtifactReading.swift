@@ -67,7 +67,7 @@ extension ArtifactStore {
       DamagedArtifact(description: "artifact \(sha256) is damaged: \(what)")
     }
     let consume = try open()
-    let digest = BackgroundDigest()
+    let digest = try BackgroundDigest()
     var size: Int64 = 0
     func take(_ piece: [UInt8]) throws {
       digest.update(piece)

@@ -57,9 +57,9 @@ struct CheckpointWriter: Sendable {
 final class PendingCheckpoint: Sendable {
   private let outcome = Monitor<Result<Void, any Error>?>(nil)
 
-  init(_ work: @escaping @Sendable () throws -> Void) {
+  init(_ work: @escaping @Sendable () throws -> Void) throws(ThreadError) {
     let outcome = outcome
-    _ = DedicatedThread("checkpoint") {
+    try DedicatedThread("checkpoint") {
       let result = Result { try work() }
       outcome.update { $0 = result }
     }

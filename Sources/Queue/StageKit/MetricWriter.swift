@@ -63,8 +63,10 @@ final class MetricWriter: Sendable {
     self.onLeaseLost = onLeaseLost
   }
 
-  func start(url: DatabaseURL, report: @escaping @Sendable (String) -> Void) -> DedicatedThread {
-    DedicatedThread("metrics") { Sender(self, url: url, report: report).run() }
+  func start(
+    url: DatabaseURL, report: @escaping @Sendable (String) -> Void
+  ) throws(ThreadError) -> DedicatedThread {
+    try DedicatedThread("metrics") { Sender(self, url: url, report: report).run() }
   }
 
   /// Wakes the thread if it had nothing to send, and when a batch is full.

@@ -73,7 +73,7 @@ package final class StageSession {
     self.environment = environment
 
     control = ControlChannel()
-    control.start(descriptor: descriptor) { onLost("the agent is gone") }
+    try control.start(descriptor: descriptor) { onLost("the agent is gone") }
     store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
@@ -92,7 +92,7 @@ package final class StageSession {
     }
     arguments = try SecretReferences.resolve(stored, environment: environment)
     metrics = MetricWriter(job: jobID, epoch: epoch, folder: scratch) { onLost($0.description) }
-    metricThread = metrics.start(url: url, report: Self.report)
+    metricThread = try metrics.start(url: url, report: Self.report)
   }
 
   private static let report: @Sendable (String) -> Void = { Stage.say("warning: \($0)") }
@@ -204,7 +204,7 @@ package final class StageSession {
     let writer = CheckpointWriter(
       url: url, environment: environment, job: jobID, epoch: epoch, metrics: metrics,
       folder: "\(scratch)/checkpoint-\(step)", patience: checkpointPatience, report: Self.report)
-    pending = PendingCheckpoint {
+    pending = try PendingCheckpoint {
       try writer.run(step: step, keeping: keeping, write: write)
       registered()
     }

@@ -14,6 +14,7 @@ begin
   if not found then
     raise exception 'there is no job %', job using errcode = 'PR002';
   end if;
+  perform pra_store.reap_if_lost(job);
   for target in
     with recursive family (id) as (
       select job
@@ -60,7 +61,7 @@ grant execute on function pra.cancel to pra_submit;
 comment on function pra.cancel is
 'Cancels a job and all elements of an array; with_dependents: also everything that waits for it,
 which otherwise stays blocked until a retry makes the job succeed. The agent of a running job is
-asked to stop it.
+asked to stop it; a job whose worker is lost is taken back and ends at once.
 Returns the number of jobs cancelled or asked to stop; the elements of an array are not counted.
 Raises PR002 when there is no such job.';
 
@@ -99,6 +100,7 @@ declare
   unmet_parents integer;
   next_state pra.job_state;
 begin
+  perform pra_store.reap_if_lost(job);
   -- Locks the parents first and by id, as every function does: no two calls wait for each other.
   perform from pra_store.jobs
   where id in (select parent_id from pra_store.job_dependencies where job_id = job)
@@ -154,6 +156,7 @@ comment on function pra.retry is
 'Puts a failed, cancelled or quarantined job back in line with fresh budgets, or ends the delay of a
 waiting one; of an array the elements run again that did not succeed. Jobs that wait for it were
 blocked all the time and are released when it succeeds.
+A job whose worker is lost is taken back first.
 Returns its new state: ready, blocked (parents have not succeeded) or running (an array).
 Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, or a member of
 a gang, which is retried as a whole.';

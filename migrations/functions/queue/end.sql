@@ -110,12 +110,13 @@ begin
   set ended_at = clock_timestamp(), outcome = how, message = why,
       exit_code = end_attempt.exit_code, exit_signal = end_attempt.exit_signal, cause = known
   where job_id = held.id and epoch = held.epoch;
-  if how = 'fault' and known in ('signal', 'out-of-memory') then
+  if pra_store.is_crash(how, known, exit_signal) then
     held.crash_hosts := pra_store.count_crash(held);
     if cardinality(held.crash_hosts) >= 2 then
       next_state := 'quarantined';
       why := format('it crashes wherever it runs: on %s; %s',
         array_to_string(held.crash_hosts, ', '), message);
+      perform pra_store.take_crashes_off(held.id);
     end if;
   end if;
 
@@ -186,17 +187,20 @@ begin
 end
 $$;
 
--- Counts a crash against its host, and returns the hosts on which the job has crashed.
+-- Returns the hosts on which the job has crashed. One counts against the host, two against the job.
 create or replace function pra_store.count_crash(held pra_store.jobs) returns text[]
 language plpgsql
 as $$
 declare
   host text := (
     select pra_store.host(w.labels, w.name) from pra_store.workers as w where w.id = held.worker_id);
-begin
-  perform pra_store.blame(host);
-  return case when host <> all(held.crash_hosts) then held.crash_hosts || host
+  hosts text[] := case when host <> all(held.crash_hosts) then held.crash_hosts || host
     else held.crash_hosts end;
+begin
+  if cardinality(hosts) < 2 then
+    perform pra_store.blame(host);
+  end if;
+  return hosts;
 end
 $$;
 
@@ -215,18 +219,7 @@ declare
 begin
   held.avoided_host := null;
   held.avoided_until := null;
-  if exists (
-    select from pra_store.workers as w
-    where pra_store.host(w.labels, w.name) <> host
-      and w.stopped_at is null and not w.draining and w.drain_requested_at is null
-      and w.lack is null
-      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-      and held.queue = any(w.queues) and held.kind = any(w.kinds)
-      and pra_store.satisfies(w.labels, held.requirements)
-      and not exists (
-        select from pra_store.blamed_hosts as b
-        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
-  ) then
+  if pra_store.others_take(host, held.queue, held.kind, held.requirements) then
     held.avoided_host := host;
     held.avoided_until := clock_timestamp() + interval '1 minute';
   end if;

@@ -24,9 +24,12 @@ as $$
     and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
     and l.queue = any(w.queues) and l.kind = any(w.kinds)
     and pra_store.satisfies(w.labels, l.requirements)
-    and not exists (
-      select from pra_store.blamed_hosts as b
-      where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp());
+    and not (
+      exists (
+        select from pra_store.blamed_hosts as b
+        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+      and pra_store.others_take(
+        pra_store.host(w.labels, w.name), l.queue, l.kind, l.requirements));
 $$;
 
 -- A worker for each member of a gang: the caller first, then others that nobody holds, whose rows are held

@@ -31,9 +31,12 @@ begin
         select from unnest(l.limits) as n
         where not exists (
           select from pra_store.limit_slots as s where s.limit_name = n and s.job_id is null)))
-      and not exists (
-        select from pra_store.blamed_hosts as b
-        where b.host = pra_store.host(me.labels, me.name) and b.until > clock_timestamp()));
+      and not (
+        exists (
+          select from pra_store.blamed_hosts as b
+          where b.host = pra_store.host(me.labels, me.name) and b.until > clock_timestamp())
+        and pra_store.others_take(
+          pra_store.host(me.labels, me.name), l.queue, l.kind, l.requirements)));
 end
 $$;
 

@@ -29,6 +29,25 @@ comment on function pra.reap is
   'enqueues what schedules ask for. Returns how many attempts were lost. Anybody may call it, as often as they '
   'like: every agent does at each beat, so a dead worker''s jobs wait for lease + beat at most.';
 
+-- Calls the reaper for a job whose worker is lost, since no agent may be alive to do so; returns whether the
+-- job was taken back.
+create or replace function pra_store.reap_if_lost(job bigint) returns boolean
+language plpgsql
+as $$
+declare
+  it pra_store.jobs;
+begin
+  select * into it from pra_store.jobs as j
+  where j.id = reap_if_lost.job and j.state = 'running' and pra_store.is_lost(j.worker_id);
+  if not found then
+    return false;
+  end if;
+  perform pra.reap();
+  return not exists (
+    select from pra_store.jobs as j where j.id = it.id and j.state = 'running' and j.epoch = it.epoch);
+end
+$$;
+
 -- Ends the attempts of workers whose lease is over; returns how many.
 create or replace function pra_store.reap_workers() returns integer
 language plpgsql

@@ -18,9 +18,10 @@ grant execute on function pra.why_pending to pra_submit, pra_worker, pra_read;
 
 comment on function pra.why_pending is
 'Explains why a job does not run; always returns one row.
-reason has words for programs, each once, separated by commas: dependency, delayed, run-paused,
-queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line, behind-gang,
-host-lacks (every worker that fits is paused), elements (an array all of which has started), not-pending (it runs or has ended).
+reason has words for programs, each once, separated by commas: dependency, lost (its worker was), delayed,
+run-paused, queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line,
+behind-gang, host-lacks (every worker that fits is paused), elements (an array all of which has started),
+not-pending (it runs or has ended).
 detail is a sentence for people that names every obstacle.
 Raises PR002 when there is no such job.';
 
@@ -51,10 +52,26 @@ begin
     return query select 'elements', pra_store.array_progress(job);
     return;
   end if;
+  if it.state = 'running' and pra_store.is_lost(it.worker_id) then
+    return query select 'lost', pra_store.loss(it) || case
+      when exists (
+        select from pra_store.workers as w
+        where w.stopped_at is null
+          and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp())
+      then '; the next beat of a live worker puts it back in line'
+      else '; no worker is alive to put it back in line' end;
+    return;
+  end if;
   if it.state not in ('blocked', 'ready') then
     return query
       select 'not-pending', format('job %s is %s', job, it.state) || coalesce(': ' || it.message, '');
     return;
+  end if;
+  if exists (
+    select from pra_store.attempts as a
+    where a.job_id = job and a.epoch = it.epoch and a.outcome = 'lost'
+  ) then
+    return query select 'lost', pra_store.loss(it);
   end if;
   return query select 'dependency', d from pra_store.unmet_dependencies(job) as d;
   return query
@@ -76,6 +93,16 @@ begin
   return query select 'limit', l from pra_store.full_limits(it.limits) as l;
   return query select w.reason, w.detail from pra_store.reasons_among_workers(it) as w;
 end
+$$;
+
+-- The loss of the worker of a job's latest attempt, as a clause.
+create or replace function pra_store.loss(it pra_store.jobs) returns text
+language sql stable
+as $$
+  select format('its worker %s (%s) was lost at %s', w.id, w.name,
+    date_trunc('second', least(w.stopped_at, pra_store.lease_end(w.lease_expires_at, w.lease))))
+  from pra_store.attempts as a join pra_store.workers as w on w.id = a.worker_id
+  where a.job_id = it.id and a.epoch = it.epoch;
 $$;
 
 -- States of the elements of an array all of which has started.
@@ -153,10 +180,6 @@ begin
       format('no live worker serves queue "%s" and kind "%s"', it.queue, it.kind);
   elsif fitting = 0 then
     return query select 'no-matching-worker', pra_store.lacking(it, serving);
-  elsif fitting = blamed then
-    return query
-      select 'host-blamed', format('host %s gets no work until %s: %s', b.host, b.until, b.reason)
-      from pra_store.blamed_hosts as b where b.until > clock_timestamp() order by b.host;
   elsif fitting = (select count(*) from pra_store.paused_workers(it)) then
     return query
       select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
@@ -176,22 +199,30 @@ begin
       format('%s workers fit, %s of their slots are free; %s jobs are ahead in queue "%s"',
         fitting, free, pra_store.jobs_ahead(it), it.queue);
   end if;
+  return query
+    select distinct 'host-blamed', format('host %s gets no work until %s: %s; `pra forgive %s` lifts that',
+      b.host, date_trunc('second', b.until), b.reason, b.host)
+    from pra_store.workers_serving(it) as w join pra_store.blamed_hosts as b on b.host = w.host
+    where w.fits and w.is_blamed;
 end
 $$;
 
--- Live workers that serve the queue and the kind of a job: whether they fit its requirements, whether
--- their host is blamed, and their free slots.
+-- Live workers that serve the queue and the kind of a job: their hosts, whether they fit its requirements,
+-- whether the job is kept from them since their host is blamed and another can take it, and their free slots.
 create or replace function pra_store.workers_serving(it pra_store.jobs)
-returns table (fits boolean, is_blamed boolean, free bigint)
+returns table (host text, fits boolean, is_blamed boolean, free bigint)
 language plpgsql stable
 as $$
 begin
   return query
     select
+      pra_store.host(w.labels, w.name),
       pra_store.satisfies(w.labels, it.requirements),
       exists (
         select from pra_store.blamed_hosts as b
-        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp()),
+        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+        and pra_store.others_take(
+          pra_store.host(w.labels, w.name), it.queue, it.kind, it.requirements),
       case when w.lack is null then w.slots
         - (select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running')
         else 0 end

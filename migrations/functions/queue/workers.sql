@@ -6,6 +6,18 @@ returns timestamptz
 language plpgsql stable
 as $$ begin return greatest(expires_at, pg_postmaster_start_time() + lease); end $$;
 
+-- Whether a worker's lease ran out while nobody has taken its jobs back.
+create or replace function pra_store.is_lost(worker bigint) returns boolean
+language plpgsql stable
+as $$
+begin
+  return exists (
+    select from pra_store.workers as w
+    where w.id = worker and w.stopped_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) <= clock_timestamp());
+end
+$$;
+
 -- A live worker, its row locked until the transaction ends where the caller asks for it; or PR001: an
 -- expired lease is never renewed, even if nobody has reaped it yet. The agent then kills its stages and
 -- registers anew.

@@ -212,6 +212,10 @@ let package = Package(
       name: "DatabaseTesting", dependencies: ["Postgres"], path: "Tests/Support/DatabaseTesting",
       swiftSettings: swiftSettings),
 
+    // Buckets for tests.
+    .target(
+      name: "ObjectServer", path: "Tests/Support/ObjectServer", swiftSettings: swiftSettings),
+
     // Pages of the repository, of which tests write parts.
     .target(name: "PageTesting", path: "Tests/Support/Pages", swiftSettings: swiftSettings),
 
@@ -254,8 +258,8 @@ let package = Package(
     tests(
       "RunStoreTests",
       [
-        "DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore", "StageKit", "Threads",
-        "pra-test",
+        "DatabaseTesting", "Digest", "JobQueue", "ObjectServer", "Postgres", "RunStore", "StageKit",
+        "Threads", "pra-test",
       ]),
     tests(
       "AgentTests",
@@ -270,7 +274,8 @@ let package = Package(
     tests(
       "CommandLineTests",
       [
-        "pra", "Digest", "Files", "Postgres", "Raster", "TensorFiles", "DatabaseTesting",
+        "pra", "Digest", "Files", "ObjectServer", "Postgres", "Raster", "TensorFiles",
+        "DatabaseTesting",
       ] + stages.map { .target(name: $0.name) }),
   ] + stages,
   swiftLanguageModes: [.v6]

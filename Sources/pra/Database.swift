@@ -67,15 +67,24 @@ enum Database {
   }
 
   /// The store, for uploads and downloads.
-  static func store(_ role: DatabaseRole) throws -> ArtifactStore {
+  /// - Parameter patience: how long it waits for a store that is away
+  static func store(_ role: DatabaseRole, patience: StorePatience = .person()) throws
+    -> ArtifactStore
+  {
     let url = try url()
     func session(_ role: DatabaseRole) -> RetryingConnection {
       RetryingConnection(url: url, role: role, name: "pra", giveUp: { true }, report: { _ in })
     }
     // Readers may write nothing; one who may submit tells what is damaged.
     return ArtifactStore(
-      session(role), environment: environment, reader: role == .owner ? .administrator : .submitter,
+      session(role), environment: environment, patience: patience,
+      reader: role == .owner ? .administrator : .submitter,
       doubting: role == .read ? session(.submit) : nil)
+  }
+
+  /// What asks the current store, for a worker, whether this host can use it.
+  static func storeWatch(_ url: DatabaseURL) -> StoreWatch {
+    StoreWatch(url: url, environment: environment)
   }
 }
 

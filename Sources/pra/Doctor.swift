@@ -4,11 +4,12 @@ import ArgumentParser
 import Files
 import Foundation
 import Postgres
+import RunStore
 
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
-      "Check programs, libraries, database, disk and processor; print a remedy for each fault.",
+      "Check programs, libraries, database, store, disk and processor; print a remedy for each fault.",
     discussion: """
       Creates and starts the private database if PRA_DATABASE_URL is not set. Exits with 1 if it finds a \
       fault.
@@ -21,7 +22,7 @@ struct Doctor: ParsableCommand {
     var findings = [stages()]
     findings += Library.all.map { $0.check() }
     if Database.given == nil { findings.append(serverPrograms()) }
-    findings += [database(), disk(), processor()]
+    findings += [database(), store(), disk(), processor()]
     if json {
       print(JSONText.array(findings.map(\.json)))
     } else {
@@ -88,6 +89,25 @@ struct Doctor: ParsableCommand {
         ? "see the log in \(Database.home)/postgres; another PRA_HOME starts afresh"
         : "start that server, or correct PRA_DATABASE_URL; without it a private one is used"
       return Finding("database", "\(error)", remedy: remedy)
+    }
+  }
+
+  /// Writes, reads and deletes a small object with this host's keys, as a worker does before it
+  /// claims.
+  private func store() -> Finding {
+    do {
+      var store = try Database.store(.read, patience: .probe())
+      return Finding("store", try store.probeCurrent(known: nil) ?? "database")
+    } catch let error as StoreError {
+      return Finding("store", "\(error)", remedy: "correct it, or choose another by pra store")
+    } catch let error as StoreAway {
+      return Finding(
+        "store", "\(error)",
+        remedy: error.isRefusal
+          ? "give this host the keys and rights of the store, or choose another by pra store"
+          : "start its server or mount its folder, or choose another by pra store")
+    } catch {
+      return Finding("store", "not known: \(error)", remedy: "see database")
     }
   }
 

@@ -55,7 +55,8 @@ enum Queries {
   static let why = "select reason, detail from pra.why_pending($1::bigint)"
   static let workers = """
     select id, name, state, running, slots, array_to_string(queues, ',') as queues, labels::text,
-      date_trunc('second', now() - beat_at)::text as since_beat
+      date_trunc('second', now() - beat_at)::text as since_beat,
+      lack as lacks
     from pra.workers
     where $1::boolean or stopped_at is null
     order by id desc

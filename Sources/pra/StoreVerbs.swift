@@ -11,9 +11,11 @@ struct Store: ParsableCommand {
     abstract: "Show where artifacts are stored, set where new large ones go, verify what is there.",
     discussion: """
       A location is database, file:/folder that all machines share, or \
-      s3://bucket/prefix?endpoint=https://host&region=name. Old artifacts stay where they are. Workers \
-      take AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from their environment; the database never \
-      holds them.
+      s3://bucket/prefix?endpoint=https://host&region=name&ca=/path/of/authority.pem. Old artifacts stay \
+      where they are. Each host has its own keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and \
+      AWS_SESSION_TOKEN), or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, or the profile AWS_PROFILE in \
+      ~/.aws/credentials, which are read again when they have expired; the database never holds them. \
+      What the location leaves out is taken from AWS_REGION, AWS_ENDPOINT_URL and AWS_CA_BUNDLE.
       Example: pra store file:/srv/pra-artifacts
       """,
     subcommands: [StoreUse.self, StoreVerify.self, StoreForget.self],
@@ -47,7 +49,7 @@ struct StoreUse: ParsableCommand {
     if let location {
       var mark: String?
       if location != "database" {
-        var store = try Database.store(.owner)
+        var store = try Database.store(.owner, patience: .probe())
         // A store that cannot write, read back and delete now would fail every job later.
         mark = try reportingStores { try store.claim(location, takingOver: takeOver) }
       }

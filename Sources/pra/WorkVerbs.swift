@@ -161,6 +161,8 @@ struct Worker: ParsableCommand {
     discussion: """
       On SIGTERM the worker drains: running stages write a checkpoint, their jobs are given back, and the \
       worker ends. A second SIGTERM ends it at once.
+      A host that lacks room, a program or the store takes no jobs until it has it again; `pra workers` \
+      says what it lacks.
       Example: pra worker --label host=a7 --label vram_gib=80 --slots 2 --threads 8
       """)
 
@@ -225,12 +227,13 @@ struct Worker: ParsableCommand {
     try Migrator(try Connection(url, role: .worker, name: "pra worker")).verify()
     let processors = ProcessInfo.processInfo.activeProcessorCount
     let process = ProcessInfo.processInfo
-    let configuration = AgentConfiguration(
+    var configuration = AgentConfiguration(
       databaseURL: url, name: name ?? "\(named["host"]!)-\(process.processIdentifier)",
       version: codeVersion, labels: named, queues: queues.isEmpty ? ["default"] : queues,
       kinds: kinds.isEmpty ? able : kinds, slots: slots,
       threads: threads ?? max(1, processors / max(slots, 1)), lease: lease, beat: beat,
       drainTime: drain, untilIdle: untilIdle, stageFolder: Executables.folder)
+    configuration.storeProbe = Database.storeWatch(url).look
     let logger = Logger(label: "pra.worker") { StreamLogHandler.standardError(label: $0) }
     let code = try Agent(configuration, logger: logger).run()
     if code != 0 { throw ExitCode(code) }

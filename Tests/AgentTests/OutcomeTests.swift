@@ -32,14 +32,6 @@ import Testing
     #expect(try world.state(job) == "failed")
   }
 
-  @Test func aStageThatIsNotThereIsAFault() throws {
-    let world = try World()
-    let job = try world.enqueue(#"{"act": "succeed"}"#, "fault_retries => 0")
-    #expect(try world.agent("a", "idle=true", "stages=/nowhere").end() == .code(0))
-    #expect(
-      try world.end(job) == "fault /nowhere/pra-test does not start: No such file or directory")
-  }
-
   @Test func everyLineOfALongLogArrives() throws {
     let world = try World()
     let job = try world.enqueue(#"{"act": "print", "count": 100000}"#)

@@ -24,7 +24,7 @@ import Testing
     ArtifactStore(
       RetryingConnection(
         url: url, role: .owner, name: "test", giveUp: { true }, report: { _ in }),
-      reader: .administrator)
+      patience: .probe(), reader: .administrator)
   }
 
   /// What `pra store LOCATION` does.

@@ -57,7 +57,7 @@ extension StageSession {
   /// - Throws: `DamagedArtifact` if one of them does not read
   package func fetch(_ checkpoint: Checkpoint, to folder: String) throws {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-      throw StageFault("\(folder): \(String(cString: strerror(errno)))")
+      throw StageFault(folder, code: errno)
     }
     for (name, artifact) in checkpoint.files {
       try fetchArtifact(sha256: artifact.sha256, to: "\(folder)/\(name)")
@@ -124,19 +124,24 @@ package func say(_ line: String) {
   _ = write(STDOUT_FILENO, line, line.utf8.count)
 }
 
-/// A failure that may not occur at another try.
-package struct StageFault: Error, CustomStringConvertible {
+/// A system call that failed, as it may not at another try.
+package struct StageFault: SystemFailure, CustomStringConvertible {
   package let description: String
+  package let code: Int32?
 
-  package init(_ description: String) { self.description = description }
+  package init(_ path: String, code: Int32) {
+    self.code = code
+    description = "\(path): \(String(cString: strerror(code)))"
+  }
 }
 
-/// Runs a stage's reading of its input: a `BadInput` would be the same at every retry.
+/// Runs a stage's reading of its input: a `BadInput` would be the same at every retry, but for one
+/// that says what this machine lacks.
 /// - Throws: `PermanentFailure` in its place, and every other error as it is
 package func refusingBadInput<T>(_ work: () throws -> T) throws -> T {
   do {
     return try work()
-  } catch let error as any BadInput {
+  } catch let error as any BadInput where !error.isHostLack {
     throw PermanentFailure("\(error)")
   }
 }

@@ -133,12 +133,11 @@ struct TrainingJob {
         registered = kept.state.step
       }
       guard trainer.step % every == 0 && trainer.step < total else { continue }
-      if session.isHeldUp {
+      // The snapshot memory holds one checkpoint at a time.
+      if let outage = try session.waitForCheckpointOrOutage() {
         // Training goes on (G8); the next checkpoint after the outage makes up for this one.
-        say("no checkpoint at step \(trainer.step): the database is away")
+        say("no checkpoint at step \(trainer.step): the \(outage.rawValue) is away")
       } else {
-        // The snapshot memory holds one checkpoint at a time.
-        try session.waitForCheckpoint()
         trainer.keep(state)
       }
     }
@@ -156,7 +155,7 @@ struct TrainingJob {
   private func begin(from artifact: String) throws {
     let folder = "\(session.scratch)/init"
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-      throw StageFault("\(folder): \(String(cString: strerror(errno)))")
+      throw StageFault(folder, code: errno)
     }
     let path = "\(folder)/\(start.name)"
     try session.fetchArtifact(sha256: artifact, to: path)

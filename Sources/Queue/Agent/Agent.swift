@@ -6,8 +6,8 @@ import Logging
 import Postgres
 import Threads
 
-/// One worker. One thread claims, one sends heartbeats, one reports, one keeps deadlines, and two
-/// watch each stage. None of them computes, so liveness does not depend on a stage.
+/// One worker. One thread claims, one sends heartbeats, one reports, one keeps deadlines, one looks at
+/// the host, and two watch each stage. None of them computes, so liveness does not depend on a stage.
 package final class Agent: Sendable {
   let configuration: AgentConfiguration
   let logger: Logger
@@ -41,6 +41,8 @@ package final class Agent: Sendable {
       DedicatedThread("report") { self.report() },
       DedicatedThread("deadlines") { self.keepDeadlines() },
     ]
+    // Not waited for: a store that does not answer must not keep the agent from leaving.
+    _ = DedicatedThread("host") { [path = scratch.path] in self.watchHost(path) }
     _ = DedicatedThread("signals") { signals.watch { self.leave() } }
     var connection = RetryingConnection(
       url: configuration.databaseURL, role: .worker,

@@ -39,6 +39,7 @@ struct AgentState: Sendable {
   }
 
   var phase = Phase.working
+  var host = HostState()
   /// The registration; nil before the first, and between a lost lease and the next.
   var worker: Int64?
   var attempts: [Lease: Running] = [:]

@@ -20,6 +20,7 @@ extension Agent {
     var nextReap = 0.0
     var wasIdle = false
     var session = ClaimSession()
+    var told: (worker: Int64, lack: String?) = (0, nil)
     while state.read({ $0.phase }) == .working {
       work.drain()
       guard let worker = state.read({ $0.worker }) else {
@@ -32,14 +33,20 @@ extension Agent {
           try connection.run { try WorkerQueue($0).reap() }
           nextReap = monotonicSeconds() + configuration.beat
         }
+        if let lack = ScratchFolder.lack(of: scratch.path, trying: false) {
+          state.update { if $0.host.isAble { $0.host.found(lack, at: monotonicSeconds()) } }
+        }
+        let host = state.read { $0.host }
+        try tell(host.lack, of: worker, &connection, after: &told)
         let free = configuration.slots - state.read { $0.attempts.count }
-        let jobs = free > 0 ? try claim(free, for: worker, &connection, after: &session) : []
+        let jobs =
+          free > 0 && host.isAble ? try claim(free, for: worker, &connection, after: &session) : []
         for job in jobs { start(job, of: worker, scratch, &connection) }
 
         if configuration.untilIdle, jobs.isEmpty, free == configuration.slots {
           // Twice in a row: work that became ready between the claim and the question is then
           // claimed.
-          let isIdle = try !hasPendingWork(&connection)
+          let isIdle = try host.isKnown && !hasPendingWork(&connection, lacking: host.lack != nil)
           if isIdle && wasIdle { return }
           wasIdle = isIdle
           if isIdle { continue }
@@ -79,6 +86,18 @@ extension Agent {
     }
   }
 
+  /// Tells the database what the host lacks, or that it lacks nothing any more.
+  /// - Parameter last: what was told before
+  private func tell(
+    _ lack: String?, of worker: Int64, _ connection: inout RetryingConnection,
+    after last: inout (worker: Int64, lack: String?)
+  ) throws {
+    if worker != last.worker { last = (worker, nil) }
+    guard lack != last.lack else { return }
+    try connection.run { try WorkerQueue($0).lacks(worker: worker, lack) }
+    last.lack = lack
+  }
+
   /// Gives back the jobs that the server believes to run here and the agent does not know.
   private func releaseUnknown(of worker: Int64, _ connection: Connection, _ why: String) throws {
     let known = state.read { Set($0.attempts.keys) }
@@ -95,10 +114,14 @@ extension Agent {
     }
   }
 
-  private func hasPendingWork(_ connection: inout RetryingConnection) throws -> Bool {
+  /// - Parameter lacking: whether jobs that are ready wait for this host, which does not claim
+  private func hasPendingWork(
+    _ connection: inout RetryingConnection, lacking: Bool
+  ) throws -> Bool {
     try connection.run {
       try $0.query(
-        Queries.pending, [.texts(configuration.queues), .texts(configuration.kinds)]
+        Queries.pending,
+        [.texts(configuration.queues), .texts(configuration.kinds), .boolean(lacking)]
       ).single().boolean("pending")
     }
   }
@@ -127,6 +150,7 @@ extension Agent {
         }
       }
     } catch {
+      pause(for: error.description)
       do {
         try send(ExitReport(notStarted: error), of: key, &connection)
       } catch {

@@ -27,6 +27,8 @@ struct ExitReport: Sendable, Equatable {
       case (.drained, .code(StageExit.released.rawValue)), (.drained, .signal(9)),
         (.preempted, .code(StageExit.released.rawValue)), (.preempted, .signal(9)):
         .asked
+      case (_, .code(StageExit.host.rawValue)): .host
+      case (_, .code(let code)) where Self.unrunnable.contains(code): .notStarted
       case (_, .code): .exitCode
       case (_, .signal): .signal
       case (_, .outOfMemory): .outOfMemory
@@ -53,6 +55,10 @@ struct ExitReport: Sendable, Equatable {
     cause = .notStarted
   }
 
+  /// The codes with which a shell and the dynamic linker say that a program cannot run; no stage
+  /// ends with them.
+  private static let unrunnable: Set<Int32> = [126, 127]
+
   private static func unasked(_ end: ProcessEnd, _ error: String?) -> (ExitClass, String) {
     switch end {
     case .code(StageExit.finished.rawValue):
@@ -61,6 +67,8 @@ struct ExitReport: Sendable, Equatable {
       (.permanent, error ?? "the stage refused its input and did not say why")
     case .code(StageExit.released.rawValue):
       (.fault, "the stage gave its job back without having been asked")
+    case .code(let code) where unrunnable.contains(code):
+      (.fault, error ?? "the stage's program cannot run (code \(code))")
     case .code(StageExit.leaseLost.rawValue):
       (.lost, error ?? "the stage lost its lease")
     case .code(let code): (.fault, error ?? "the stage ended with code \(code)")

@@ -16,7 +16,8 @@ enum Queries {
     """
 
   // Whether work is under way, or will come to this agent without anybody's doing: a job that runs
-  // somewhere, waits out a delay, or waits for one that runs. A job that is ready but was not
+  // somewhere, waits out a delay, or waits for one that runs. While the agent lacks something and
+  // claims nothing ($3), ready jobs wait for it. Otherwise a job that is ready but was not
   // claimed does not fit this agent's labels; a paused one waits for a person.
   static let pending = """
     select exists (
@@ -31,6 +32,7 @@ enum Queries {
           select from pra.queues as q where q.name = j.queue and q.paused_at is not null)
         and (
           j.state = 'running'
+          or j.state = 'ready' and $3
           or j.state = 'ready' and j.run_after > clock_timestamp()
           or j.state = 'blocked' and exists (
             select

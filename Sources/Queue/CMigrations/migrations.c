@@ -42,6 +42,8 @@ static const unsigned char sql_0069[] = {
 };
 static const unsigned char sql_0071[] = {
 #embed "../../../migrations/0071_store_owners.sql"
+static const unsigned char sql_0072[] = {
+#embed "../../../migrations/0072_host_lacks.sql"
 };
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -59,6 +61,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0068, "0068_recorded_files.sql"),
   MIGRATION(0069, "0069_plain_queue.sql"),
   MIGRATION(0071, "0071_store_owners.sql"),
+  MIGRATION(0072, "0072_host_lacks.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

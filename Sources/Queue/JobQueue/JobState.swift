@@ -40,6 +40,8 @@ package enum ExitCause: String, Sendable, CaseIterable {
   case leaseLost = "lease-lost"
   /// The process could not be started.
   case notStarted = "not-started"
+  /// The host lacked something that the stage needed.
+  case host
   /// The agent asked it to end, or killed it after that.
   case asked
 }

@@ -59,6 +59,7 @@ package enum Queries {
     select job, epoch, run, run_name, kind, queue, arguments, array_job, element_first, element_end
     from pra.claim($1, $2, $3)
     """
+  package static let workerLacks = "select pra.worker_lacks($1, $2)"
   package static let reportExit = """
     select pra.report_exit(
       job => $1, epoch => $2, class => $3, message => $4, exit_code => $5, exit_signal => $6,

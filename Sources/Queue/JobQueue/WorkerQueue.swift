@@ -61,6 +61,11 @@ package struct WorkerQueue {
     }
   }
 
+  /// Says what the worker's host lacks, for which it claims nothing; nil when it lacks nothing.
+  package func lacks(worker: Int64, _ lack: String?) throws {
+    _ = try ask(Queries.workerLacks, [.integer(worker), .optional(lack, Parameter.text)])
+  }
+
   /// Commits attempts without outputs; fastest for many short jobs.
   /// - Returns: the accepted jobs, without those whose attempt was already over
   package func finishMany(

@@ -18,7 +18,7 @@ extension ArtifactStore {
     while let copy = try copies(of: sha256).first(where: { !seen.contains($0.asSeen) }) {
       seen.append(copy.asSeen)
       do {
-        try readOnce(copy, into: open)
+        try readAgain(copy, into: open)
       } catch let error as DamagedArtifact {
         damage = damage ?? error
         try doubt(copy, error.description)
@@ -47,6 +47,18 @@ extension ArtifactStore {
     }
   }
 
+  /// Reads what does not match its name once more from the start before it is called damaged: it may
+  /// have been spoilt on its way.
+  private mutating func readAgain(
+    _ copy: StoredCopy, into open: () throws -> ([UInt8]) throws -> Void
+  ) throws {
+    do {
+      try patience.run { try readOnce(copy, into: open) }
+    } catch let error as DamagedArtifact where !error.isMissing {
+      try patience.run { try readOnce(copy, into: open) }
+    }
+  }
+
   private mutating func readOnce(
     _ copy: StoredCopy, into open: () throws -> ([UInt8]) throws -> Void
   ) throws {
@@ -65,7 +77,8 @@ extension ArtifactStore {
     }
     do {
       if let location = copy.location {
-        var store = try StoreLocation.open(location, environment: environment)
+        var store = try StoreLocation.open(
+          location, environment: environment, patience: patience)
         do {
           try store.read(copy.object, size: copy.size, into: take)
         } catch is MissingObject where copy.isMarked {
@@ -77,7 +90,8 @@ extension ArtifactStore {
         try DatabaseStore.read(copy, over: &connection, into: take)
       }
     } catch let error as MissingObject {
-      throw DamagedArtifact(description: "artifact \(sha256) is missing: there is no \(error.place)")
+      throw DamagedArtifact(
+        description: "artifact \(sha256) is missing: there is no \(error.place)", isMissing: true)
     }
     guard size == copy.size else { throw damaged("\(size) bytes instead of \(copy.size)") }
     let name = digest.hexadecimal()

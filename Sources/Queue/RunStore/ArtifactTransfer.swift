@@ -33,18 +33,22 @@ extension Artifact {
 package struct ArtifactStore {
   package var connection: RetryingConnection
   let environment: [String: String]
+  let patience: StorePatience
   /// Who reads: an attempt and the administrator tell which copies are right.
   let reader: ArtifactOwner
   /// A session that may say what is damaged, if `connection` may not.
   let doubting: RetryingConnection?
 
-  /// - Parameter environment: holds the credentials of stores outside the database
+  /// - Parameters:
+  ///   - environment: holds the keys of stores outside the database
+  ///   - patience: how long it waits for such a store
   package init(
     _ connection: RetryingConnection, environment: [String: String] = [:],
-    reader: ArtifactOwner = .submitter, doubting: RetryingConnection? = nil
+    patience: StorePatience = .person(), reader: ArtifactOwner = .submitter,
+    doubting: RetryingConnection? = nil
   ) {
     (self.connection, self.environment) = (connection, environment)
-    (self.reader, self.doubting) = (reader, doubting)
+    (self.patience, self.reader, self.doubting) = (patience, reader, doubting)
   }
 }
 
@@ -137,9 +141,11 @@ extension ArtifactStore {
     }
     guard let folder else { return nil }
     let store = try FileStore(folder.location)
-    var objects: any ObjectStore = store
-    try folder.prove(&objects)
-    return try store.receive(path)
+    return try patience.run {
+      var objects: any ObjectStore = store
+      try folder.prove(&objects)
+      return try store.receive(path)
+    }
   }
 
   private mutating func put(
@@ -204,10 +210,15 @@ extension ArtifactStore {
       try database.put(artifact, next: try open(), over: &connection)
       return true
     }
-    var objects = try StoreLocation.open(location, environment: environment)
+    var objects = try StoreLocation.open(
+      location, environment: environment, patience: patience)
     if place.has {
-      if try objects.holds(place.object, size: artifact.size) { return true }
-      if try place.isMarked && objects.mark() == nil { throw OwnedStore.away(location) }
+      let isThere = try patience.run {
+        if try objects.holds(place.object, size: artifact.size) { return true }
+        if try place.isMarked && objects.mark() == nil { throw OwnedStore.away(location) }
+        return false
+      }
+      if isThere { return true }
       let copy = StoredCopy(
         sha256: artifact.sha256, size: artifact.size, upload: nil, chunks: 0, store: store,
         location: location, object: place.object, number: number, isCertain: false,
@@ -215,10 +226,10 @@ extension ArtifactStore {
       try doubt(copy, "its object is missing, or of another size")
       return false
     }
-    try place.owned?.prove(&objects)
-    let isAdopted = try path.map { try objects.adopt(artifact, as: place.object, file: $0) } ?? false
     var multipart: String?
-    if !isAdopted {
+    try patience.run {
+      try place.owned?.prove(&objects)
+      if let path, try objects.adopt(artifact, as: place.object, file: path) { return }
       try objects.put(artifact, as: place.object, next: try open()) { upload in
         multipart = upload
         try connection.run {

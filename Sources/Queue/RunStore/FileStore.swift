@@ -21,16 +21,18 @@ struct FileStore: ObjectStore {
     _ artifact: Artifact, as object: String, next: () throws -> [UInt8],
     note: (String) throws -> Void
   ) throws {
-    _ = try publish(object) { partial in
-      var file = try NewFile(partial)
-      var written: Int64 = 0
-      while written < artifact.size {
-        let piece = try next()
-        try file.write(piece)
-        written += Int64(piece.count)
+    _ = try asked {
+      try publish(object) { partial in
+        var file = try NewFile(partial)
+        var written: Int64 = 0
+        while written < artifact.size {
+          let piece = try next()
+          try file.write(piece)
+          written += Int64(piece.count)
+        }
+        try file.sync()
+        return true
       }
-      try file.sync()
-      return true
     }
   }
 
@@ -38,13 +40,15 @@ struct FileStore: ObjectStore {
   /// time.
   /// - Returns: the copy's path, for `adopt`; the caller deletes the copy afterwards
   func receive(_ source: String) throws -> (path: String, digest: FileDigest) {
-    let folder = try makeFolder([Self.objects])
-    let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
-    do {
-      return (path, try HashedCopy.run(from: source, to: path))
-    } catch {
-      unlink(path)
-      throw error
+    try asked {
+      let folder = try makeFolder([Self.objects])
+      let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
+      do {
+        return (path, try HashedCopy.run(from: source, to: path))
+      } catch {
+        unlink(path)
+        throw error
+      }
     }
   }
 
@@ -68,12 +72,16 @@ struct FileStore: ObjectStore {
   private static let incoming = ".incoming."
 
   mutating func adopt(_ artifact: Artifact, as object: String, file path: String) throws -> Bool {
-    try publish(object) { partial in
-      // There are no links between file systems, nor on every file system.
-      guard link(path, partial) == 0 else { return false }
-      guard chmod(partial, 0o600) == 0 else { throw FileBytes.failure("set the mode of", partial) }
-      try FileBytes(reading: partial).sync()
-      return true
+    try asked {
+      try publish(object) { partial in
+        // There are no links between file systems, nor on every file system.
+        guard link(path, partial) == 0 else { return false }
+        guard chmod(partial, 0o600) == 0 else {
+          throw FileBytes.failure("set the mode of", partial)
+        }
+        try FileBytes(reading: partial).sync()
+        return true
+      }
     }
   }
 
@@ -110,6 +118,7 @@ struct FileStore: ObjectStore {
     let path = path(object)
     guard stat(path, &status) == 0 else {
       guard errno == ENOENT else { throw FileBytes.failure("look at", path) }
+      guard access(root, F_OK) == 0 else { throw away }
       return false
     }
     return status.st_mode & S_IFMT == S_IFREG && Int64(status.st_size) == size
@@ -119,19 +128,26 @@ struct FileStore: ObjectStore {
     _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws {
     let path = path(object)
-    guard access(path, F_OK) == 0 || errno != ENOENT else { throw MissingObject(place: path) }
-    let file = try FileBytes(reading: path)
-    var ring = PieceRing()
-    while true {
-      let piece = try ring.read(file)
-      if piece.isEmpty { return }
-      try consume(piece)
+    try asked {
+      guard access(path, F_OK) == 0 || errno != ENOENT else {
+        guard access(root, F_OK) == 0 else { throw away }
+        throw MissingObject(place: path)
+      }
+      let file = try FileBytes(reading: path)
+      var ring = PieceRing()
+      while true {
+        let piece = try ring.read(file)
+        if piece.isEmpty { return }
+        try consume(piece)
+      }
     }
   }
 
   mutating func delete(_ object: String) throws {
     let path = path(object)
-    guard unlink(path) == 0 || errno == ENOENT else { throw FileBytes.failure("delete", path) }
+    try asked {
+      guard unlink(path) == 0 || errno == ENOENT else { throw FileBytes.failure("delete", path) }
+    }
     Self.removePartials(of: object, in: String(path.dropLast(object.utf8.count + 1)))
   }
 
@@ -171,5 +187,31 @@ struct FileStore: ObjectStore {
     guard handle >= 0 else { throw FileBytes.failure("open", path) }
     defer { close(handle) }
     guard fsync(handle) == 0 else { throw FileBytes.failure("sync", path) }
+  }
+
+  // MARK: outages
+
+  /// Errors after which the same call may work again: a disk that is full, read-only or broken, a
+  /// server that does not answer.
+  private static let outages: Set<Int32> = [
+    ENOSPC, EDQUOT, EROFS, EIO, EREMOTEIO, ESTALE, ENOTCONN, ENODEV, ENXIO, ETIMEDOUT, EHOSTDOWN,
+    EHOSTUNREACH, ENETUNREACH, ECONNREFUSED, ECONNRESET,
+  ]
+  private static let refusals: Set<Int32> = [EACCES, EPERM, ENOTDIR, ELOOP]
+
+  /// Does what a user of the store asks; tells an outage of its folder from other errors.
+  func asked<Value>(_ work: () throws -> Value) throws -> Value {
+    do {
+      return try work()
+    } catch let error as StoreError {
+      guard let code = error.code, error.path?.hasPrefix("\(root)/") == true else { throw error }
+      if Self.outages.contains(code) { throw StoreAway(error.description) }
+      if Self.refusals.contains(code) { throw StoreAway(error.description, isRefusal: true) }
+      // A folder of another machine that is not mounted.
+      if code == ENOENT && access(root, F_OK) != 0 {
+        throw StoreAway("\(error); there is no folder \(root)")
+      }
+      throw error
+    }
   }
 }

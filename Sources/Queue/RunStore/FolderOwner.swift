@@ -11,17 +11,23 @@ extension FileStore {
       guard access(root, F_OK) == 0 else { throw away }
       return nil
     }
-    let file = try FileBytes(reading: markPath)
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    return String(decoding: buffer[..<(try file.read(into: &buffer))], as: UTF8.self)
+    return try asked {
+      let file = try FileBytes(reading: markPath)
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      return String(decoding: buffer[..<(try file.read(into: &buffer))], as: UTF8.self)
+    }
   }
 
-  private var away: StoreAway {
+  var away: StoreAway {
     StoreAway("store file:\(root): there is no such folder; make or mount it first")
   }
 
   /// A mark appears with its text or not at all, and the first one stays.
   mutating func write(mark text: String, replacing: Bool) throws -> Bool {
+    try asked { try publish(mark: text, replacing: replacing) }
+  }
+
+  private func publish(mark text: String, replacing: Bool) throws -> Bool {
     let partial = "\(root)/.\(StoreMark.name)~\(getpid()).\(UInt32.random(in: 0 ... .max))"
     defer { unlink(partial) }
     let file = try FileBytes(creating: partial)

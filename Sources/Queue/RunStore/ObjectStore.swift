@@ -1,6 +1,5 @@
 // Three stores for the bytes of artifacts, behind one protocol.
 
-import Digest
 import JobQueue
 import Postgres
 
@@ -91,40 +90,20 @@ struct MissingObject: Error {
   let place: String
 }
 
-/// The store gives no usable answer now. That is no fault of the job that asked.
-package struct StoreAway: Error, Sendable, Equatable, CustomStringConvertible {
-  package let description: String
-
-  init(_ description: String) { self.description = description }
-}
-
 extension StoreLocation {
   /// Opens the store at a location.
-  /// - Parameter environment: holds the credentials of buckets
-  static func open(_ location: String, environment: [String: String]) throws(StoreError)
-    -> any ObjectStore
-  {
+  /// - Parameters:
+  ///   - environment: holds the keys of buckets
+  ///   - patience: how long requests to a server wait for it
+  static func open(
+    _ location: String, environment: [String: String], patience: StorePatience = .person()
+  ) throws(StoreError) -> any ObjectStore {
     if location.hasPrefix("file:/") { return try FileStore(location) }
-    if location.hasPrefix("s3://") { return try BucketStore(location, environment: environment) }
+    if location.hasPrefix("s3://") {
+      return try BucketStore(location, environment: environment, patience: patience)
+    }
     throw StoreError(
       "store \"\(location)\" is neither database nor file:/folder nor s3://bucket/prefix")
-  }
-}
-
-extension ArtifactStore {
-  /// Writes, reads and deletes a small object in a store.
-  /// - Throws: the reason why the store cannot be used
-  package mutating func probe(_ location: String) throws {
-    var store = try StoreLocation.open(location, environment: environment)
-    let bytes = Array("pra probes this store: \(UInt64.random(in: 0 ... .max))".utf8)
-    let sha256 = SHA256.hexadecimal(of: bytes)
-    let artifact = Artifact(
-      sha256: sha256, size: Int64(bytes.count), name: "probe", mediaType: "text/plain")
-    try store.put(artifact, as: sha256, next: { bytes }, note: { _ in })
-    var found: [UInt8] = []
-    try store.read(sha256, size: artifact.size) { found += $0 }
-    try store.delete(sha256)
-    guard found == bytes else { throw StoreError("store \(location): gives back other bytes") }
   }
 }
 
@@ -188,5 +167,7 @@ struct DatabaseStore {
   }
 }
 
-/// A server that crashed has lost rows of an upload, which must start again.
-struct UploadLost: Error {}
+/// A server has lost parts of an upload, or all of it: it must start again.
+struct UploadLost: Error, CustomStringConvertible {
+  let description = "the store lost the parts of an upload"
+}

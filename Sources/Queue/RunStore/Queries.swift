@@ -24,6 +24,10 @@ enum Queries {
     select pra.commit_artifact(job => $1, epoch => $2, upload => $3)
     """
 
+  static let currentStore = """
+    select location, database, mark, is_marked from pra.current_store()
+    """
+
   static let storeFolder = """
     select location, database, mark, is_marked from pra.store_folder(size => $1)
     """

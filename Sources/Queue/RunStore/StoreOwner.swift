@@ -85,12 +85,13 @@ extension ArtifactStore {
   /// - Returns: the store's id, for `pra.use_store`
   package mutating func claim(_ given: String, takingOver: Bool) throws -> String {
     // Errors name the location as it was given.
-    _ = try StoreLocation.open(given, environment: environment)
+    _ = try StoreLocation.open(given, environment: environment, patience: patience)
     let (isKnown, store) = try connection.run { connection in
       let row = try connection.query(Queries.findStore, [.text(given)]).single()
       return (try row.text("id") != nil, try OwnedStore(row))
     }
-    var objects = try StoreLocation.open(store.location, environment: environment)
+    var objects = try StoreLocation.open(
+      store.location, environment: environment, patience: patience)
     var mark = store.mark
     var found = try objects.mark()
     if found == nil {

@@ -17,6 +17,7 @@ struct CheckpointWriter: Sendable {
   let metrics: MetricWriter
   /// A folder created for the files, and deleted with them.
   let folder: String
+  let patience: StorePatience
   let report: @Sendable (String) -> Void
 
   /// The registration is the commit point: until then there is no checkpoint, afterwards all of it.
@@ -25,13 +26,13 @@ struct CheckpointWriter: Sendable {
     step: Int64, keeping: [Artifact], write: (String) throws -> [CheckpointPart]
   ) throws {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-      throw StoreError("cannot create \(folder): \(lastSystemError())")
+      throw StoreError("cannot create \(folder): \(lastSystemError())", code: errno)
     }
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(job) checkpoint", report: report),
-      environment: environment, reader: .attempt(job: job, epoch: epoch))
+      environment: environment, patience: patience, reader: .attempt(job: job, epoch: epoch))
     let files = try write(folder)
     _ = try metrics.flush()
     let stored = try files.map { file in

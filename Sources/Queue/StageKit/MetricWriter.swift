@@ -1,5 +1,6 @@
 // Sends metrics and progress to the database, outside the training loop.
 
+import Glibc
 import JobQueue
 import Postgres
 import RunStore
@@ -239,7 +240,8 @@ final class MetricWriter: Sendable {
         if !toldOfDisk { report("metrics wait in memory: \(failure)") }
         toldOfDisk = true
         guard spool.bytesInMemory <= MetricWriter.lastResort else {
-          throw StoreError("metrics cannot be kept any longer without a database: \(failure)")
+          throw StoreError(
+            "metrics cannot be kept any longer without a database: \(failure)", code: ENOSPC)
         }
       }
     }

@@ -1,7 +1,9 @@
 // The frame around a stage's work: it opens the session and ends the process as the outcome demands.
 
+import Files
 import Glibc
 import JobQueue
+import RunStore
 
 /// The process of a stage.
 package enum Stage {
@@ -11,27 +13,31 @@ package enum Stage {
     do {
       session = try StageSession.open()
     } catch {
-      ending(of: error).end(after: "\(error)")
+      ending(of: error, wasAsked: false).end(after: "\(error)")
     }
     do {
       try work(session)
       StageExit.finished.end()
     } catch {
-      let ending = ending(of: error)
+      let ending = ending(of: error, wasAsked: session.stopRequested)
       // The last values before a failure are those that explain it.
       if ending != .leaseLost { session.close(within: lastWords) }
-      ending.end(after: error is Released ? nil : "\(error)")
+      ending.end(after: ending == .released ? nil : "\(error)")
     }
   }
 
   /// Seconds in which a failed stage still sends its metrics: less than a drain allows.
   private static let lastWords = 5.0
 
-  private static func ending(of error: any Error) -> StageExit {
+  /// - Parameter wasAsked: whether the agent has asked the stage to stop
+  private static func ending(of error: any Error, wasAsked: Bool) -> StageExit {
     switch error {
     case is LeaseLost: .leaseLost
     case is Released: .released
     case is PermanentFailure: .permanent
+    // A wait for a store ends when the agent asks; a refusal is for this host alone.
+    case let error as StoreAway: wasAsked && !error.isRefusal ? .released : .host
+    case _ where error.isHostLack: .host
     default: .fault
     }
   }

@@ -9,8 +9,8 @@ import RunStore
 import Threads
 
 /// The interface of a stage to the database. Every write carries the attempt's epoch; a stale one
-/// throws `LeaseLost`. If the database is away, a write waits until it is back, while metrics and
-/// progress collect in the background. Used by one thread, which it blocks.
+/// throws `LeaseLost`. If the database or the store is away, a write waits until it is back, while
+/// metrics and progress collect in the background. Used by one thread, which it blocks.
 package final class StageSession {
   package let jobID: Int64
   package let epoch: Int64
@@ -28,6 +28,8 @@ package final class StageSession {
   private var store: ArtifactStore
   private let url: DatabaseURL
   private let environment: [String: String]
+  /// The wait of checkpoints for their store.
+  private let checkpointPatience = StorePatience(tries: nil, report: StageSession.report)
   private var pending: PendingCheckpoint?
   /// Whether the database knows from which earlier attempt and step the series continues.
   private var hasLineage = false
@@ -75,7 +77,10 @@ package final class StageSession {
     store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
-      environment: environment, reader: .attempt(job: jobID, epoch: epoch))
+      environment: environment,
+      patience: StorePatience(
+        tries: nil, giveUp: { [control] in control.stopRequested }, report: Self.report),
+      reader: .attempt(job: jobID, epoch: epoch))
     let (jobID, epoch) = (jobID, epoch)
     let stored: String
     (runID, stored) = try store.connection.run { connection in
@@ -199,15 +204,37 @@ package final class StageSession {
     try declareFromScratchIfNothingElseIs()
     let writer = CheckpointWriter(
       url: url, environment: environment, job: jobID, epoch: epoch, metrics: metrics,
-      folder: "\(scratch)/checkpoint-\(step)", report: Self.report)
+      folder: "\(scratch)/checkpoint-\(step)", patience: checkpointPatience, report: Self.report)
     pending = PendingCheckpoint {
       try writer.run(step: step, keeping: keeping, write: write)
       registered()
     }
   }
 
-  /// Whether a checkpoint waits for a database that is away: beginning another would block.
-  package var isHeldUp: Bool { isWritingCheckpoint && metrics.isAway }
+  /// What may be away.
+  package enum Outage: String, Sendable {
+    case database, store
+  }
+
+  /// What a checkpoint waits for that is away: beginning another would block.
+  package var heldUpBy: Outage? {
+    guard isWritingCheckpoint else { return nil }
+    return metrics.isAway ? .database : checkpointPatience.isAway ? .store : nil
+  }
+
+  /// Waits until the checkpoint that was begun is durable, unless it waits itself.
+  /// - Returns: what it waits for; nil when another checkpoint may begin
+  /// - Throws: the error that prevented it
+  package func waitForCheckpointOrOutage() throws -> Outage? {
+    while let pending, pending.wait(until: monotonicSeconds() + Self.outageLook) == nil {
+      if let outage = heldUpBy { return outage }
+    }
+    try waitForCheckpoint()
+    return nil
+  }
+
+  /// Seconds between looks for an outage during a wait.
+  private static let outageLook = 0.1
 
   package var isWritingCheckpoint: Bool { pending?.isOver == false }
 

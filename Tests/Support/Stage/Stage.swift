@@ -7,9 +7,9 @@ import StageKit
 
 /// Arguments of a job of kind `test`.
 private struct Orders: Decodable {
-  /// succeed, refuse, fail, crash, hang, deaf, nothing, print, tell or train.
+  /// succeed, refuse, fail, lack, crash, hang, deaf, nothing, print, tell or train.
   let act: String
-  /// print: lines to print; train: steps to make.
+  /// print: lines to print; train: steps to make; lack: the error number of a system call.
   var count: Int64? = nil
   /// tell: text to print, and to fail with.
   var secret: String? = nil
@@ -38,6 +38,9 @@ private struct Orders: Decodable {
         try session.finish(outputs: ["note.txt": artifact])
       case "refuse": throw PermanentFailure("image 7 of emoji.tar is no PNG")
       case "fail": throw StoreError("the disk is on fire")
+      case "lack":
+        let code = Int32(orders.count!)
+        throw StoreError("cannot write /scratch/x: \(String(cString: strerror(code)))", code: code)
       case "crash":
         print("about to crash")
         fflush(nil)

@@ -129,6 +129,7 @@ begin
   update pra_store.jobs
   set state = next_state, unmet = unmet_parents, run_after = clock_timestamp(), due = true,
       faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      host_faults = 0, avoided_host = null, avoided_until = null,
       cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
   where id = job;
   if old.array_first is not null then
@@ -167,6 +168,7 @@ begin
   set state = case when whole.gang then 'blocked' else 'ready' end::pra.job_state,
       run_after = clock_timestamp(), due = true,
       faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      host_faults = 0, avoided_host = null, avoided_until = null,
       cancel_requested_at = null, message = null, finished_at = null
   where array_id = whole.id and state in ('failed', 'cancelled', 'quarantined');
 end

@@ -38,7 +38,7 @@ begin
   if has_due then
     perform pra_store.make_due();
   end if;
-  if not me.draining and me.drain_requested_at is null then
+  if not me.draining and me.drain_requested_at is null and me.lack is null then
     line := pra_store.look_at_line(me);
   end if;
   -- Nothing is written by a claim that finds nothing: of many workers that hear of one job all but one go
@@ -91,7 +91,7 @@ returns integer
 language plpgsql stable
 as $$
 begin
-  if me.draining or me.drain_requested_at is not null then
+  if me.draining or me.drain_requested_at is not null or me.lack is not null then
     return 0;
   end if;
   return greatest(0, least(wanted, me.slots - (
@@ -249,6 +249,9 @@ begin
       join pra_store.jobs as j on j.id = c.id
       where j.state = 'ready' and j.due
         and (j.deadline is null or j.deadline > clock_timestamp())
+        and (j.avoided_host is null or j.avoided_until <= clock_timestamp() or j.avoided_host <> (
+          select pra_store.host(w.labels, w.name) from pra_store.workers as w
+          where w.id = take.worker))
       order by c.n
       limit wanted
       for no key update of j skip locked

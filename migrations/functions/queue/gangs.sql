@@ -20,6 +20,7 @@ as $$
   from pra_store.workers as w
   join pra_store.lanes as l on l.id = lane
   where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+    and w.lack is null
     and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
     and l.queue = any(w.queues) and l.kind = any(w.kinds)
     and pra_store.satisfies(w.labels, l.requirements)

@@ -20,7 +20,7 @@ comment on function pra.why_pending is
 'Explains why a job does not run; always returns one row.
 reason has words for programs, each once, separated by commas: dependency, delayed, run-paused,
 queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line, behind-gang,
-elements (an array all of which has started), not-pending (it runs or has ended).
+host-lacks (every worker that fits is paused), elements (an array all of which has started), not-pending (it runs or has ended).
 detail is a sentence for people that names every obstacle.
 Raises PR002 when there is no such job.';
 
@@ -157,6 +157,10 @@ begin
     return query
       select 'host-blamed', format('host %s gets no work until %s: %s', b.host, b.until, b.reason)
       from pra_store.blamed_hosts as b where b.until > clock_timestamp() order by b.host;
+  elsif fitting = (select count(*) from pra_store.paused_workers(it)) then
+    return query
+      select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
+      from pra_store.paused_workers(it) as w;
   elsif it.gang then
     return query select 'gang',
       format('its %s members start together; %s places are free on %s workers that fit',
@@ -188,12 +192,30 @@ begin
       exists (
         select from pra_store.blamed_hosts as b
         where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp()),
-      w.slots
+      case when w.lack is null then w.slots
         - (select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running')
+        else 0 end
     from pra_store.workers as w
     where w.stopped_at is null and not w.draining and w.drain_requested_at is null
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
       and it.queue = any(w.queues) and it.kind = any(w.kinds);
+end
+$$;
+
+-- Live workers that could run a job, but take none since their hosts lack something.
+create or replace function pra_store.paused_workers(it pra_store.jobs)
+returns table (name text, lack text)
+language plpgsql stable
+as $$
+begin
+  return query
+    select w.name, w.lack
+    from pra_store.workers as w
+    where w.lack is not null and w.stopped_at is null
+      and not w.draining and w.drain_requested_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and it.queue = any(w.queues) and it.kind = any(w.kinds)
+      and pra_store.satisfies(w.labels, it.requirements);
 end
 $$;
 

@@ -148,6 +148,33 @@ comment on function pra.heartbeat is
   'report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims '
   'nothing more. Errors: PR001 when the lease is over.';
 
+create or replace function pra.worker_lacks(worker bigint, lack text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  me pra_store.workers := pra_store.live_worker(worker, locks => true);
+  found_lacking text := nullif(left(worker_lacks.lack, 1000), '');
+begin
+  update pra_store.workers
+  set lack = found_lacking,
+      lack_since = case when found_lacking is not null then coalesce(lack_since, clock_timestamp()) end
+  where id = worker_lacks.worker;
+  if (me.lack is null) <> (found_lacking is null) then
+    perform pra_store.record_event(
+      case when found_lacking is null then 'worker.able' else 'worker.lacks' end,
+      null, null, null, worker_lacks.worker,
+      jsonb_strip_nulls(jsonb_build_object('lack', found_lacking)));
+  end if;
+end
+$$;
+
+grant execute on function pra.worker_lacks to pra_worker;
+
+comment on function pra.worker_lacks is
+  'Says what the host of a worker lacks (room, a program, the store), for which it gets no jobs; null when it '
+  'lacks nothing any more. pra.workers shows it. Errors: PR001 when the lease is over.';
+
 create or replace function pra.drain(worker bigint, grace interval default '60 seconds') returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -100,6 +100,11 @@ as $$
 declare
   normal record;
 begin
+  -- The location is not repeated: whatever stands before the @ is a secret.
+  if location like 's3://%@%' then
+    raise exception 'location: holds a user or a password, which every reader would see; keys belong to the hosts'
+      using errcode = 'PR003';
+  end if;
   if location <> 'database' and location !~ '^(file:/|s3://[a-z0-9])' then
     raise exception 'location: "%" is neither database nor file:/folder nor s3://bucket/prefix',
       location using errcode = 'PR003';
@@ -218,6 +223,20 @@ that something refers to and that lie nowhere else, with their bytes, and the jo
 and images are among them. Bytes in the store itself stay. Stored again, a lost artifact is whole.
 lose: without it nothing is forgotten where something would be lost. Granted to no role but pra_owner.
 Raises PR002 for a store that is not known, PR004 for the current one, PR006 when something would be lost.';
+
+create or replace function pra.current_store()
+returns table (location text, database uuid, mark uuid, is_marked boolean)
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  select s.location, pra_store.identity(), s.mark, s.marked_at is not null
+  from pra_store.stores as s where s.is_current;
+$$;
+
+grant execute on function pra.current_store to pra_submit, pra_worker, pra_read;
+
+comment on function pra.current_store is
+'Returns the store to which new artifacts of more than 1 MiB go, with what its mark must hold. No row for the
+database.';
 
 create or replace function pra.store_folder(size bigint)
 returns table (location text, database uuid, mark uuid, is_marked boolean)

@@ -24,11 +24,13 @@ import Testing
     try attempt.admin.query("select pra.use_store($1)", [.text(world.location)])
   }
 
-  private func owner(_ url: DatabaseURL) -> ArtifactStore {
+  private func owner(_ url: DatabaseURL) -> ArtifactStore { Self.owner(url, world.environment) }
+
+  private static func owner(_ url: DatabaseURL, _ environment: [String: String]) -> ArtifactStore {
     ArtifactStore(
       RetryingConnection(
         url: url, role: .owner, name: "test", giveUp: { true }, report: { _ in }),
-      environment: world.environment, patience: .probe(), reader: .administrator)
+      environment: environment, patience: .probe(), reader: .administrator)
   }
 
   private func put(_ session: StageSession, _ bytes: [UInt8]) throws -> Artifact {
@@ -69,8 +71,9 @@ import Testing
     let urls = try (0..<4).map { _ in try TestDatabase.create().url }
     let won = Mutex<[Int]>([])
     let location = "s3://bucket/team?endpoint=\(world.server.endpoint)"
+    let environment = world.environment
     DispatchQueue.concurrentPerform(iterations: urls.count) { number in
-      var store = owner(urls[number])
+      var store = Self.owner(urls[number], environment)
       if (try? store.claim(location, takingOver: false)) != nil {
         won.withLock { $0.append(number) }
       }

@@ -20,7 +20,7 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
   }
 
-  private func owner(_ url: DatabaseURL) -> ArtifactStore {
+  private static func owner(_ url: DatabaseURL) -> ArtifactStore {
     ArtifactStore(
       RetryingConnection(
         url: url, role: .owner, name: "test", giveUp: { true }, report: { _ in }),
@@ -28,11 +28,19 @@ import Testing
   }
 
   /// What `pra store LOCATION` does.
-  private func choose(_ url: DatabaseURL, _ location: String, takingOver: Bool = false) throws {
+  private static func choose(
+    _ url: DatabaseURL, _ location: String, takingOver: Bool = false
+  ) throws {
     var store = owner(url)
     let mark = try store.claim(location, takingOver: takingOver)
     try Connection(url).query(
       "select pra.use_store($1, $2::uuid)", [.text(location), .text(mark)])
+  }
+
+  private func owner(_ url: DatabaseURL) -> ArtifactStore { Self.owner(url) }
+
+  private func choose(_ url: DatabaseURL, _ location: String, takingOver: Bool = false) throws {
+    try Self.choose(url, location, takingOver: takingOver)
   }
 
   private func put(_ session: StageSession, _ seed: UInt8) throws -> Artifact {
@@ -171,8 +179,9 @@ import Testing
   func race() throws {
     let urls = try [attempt.url] + (0..<3).map { _ in try TestDatabase.create().url }
     let won = Mutex(0)
+    let location = "file:\(folder)"
     DispatchQueue.concurrentPerform(iterations: urls.count) { number in
-      if (try? choose(urls[number], "file:\(folder)")) != nil { won.withLock { $0 += 1 } }
+      if (try? Self.choose(urls[number], location)) != nil { won.withLock { $0 += 1 } }
     }
     #expect(won.withLock { $0 } == 1)
   }

@@ -27,7 +27,11 @@ extension ArtifactStore {
       if !copy.isCertain { try confirm(copy) }
       return
     }
-    if let damage { throw damage }
+    if let damage {
+      throw DamagedArtifact(
+        description: "\(damage); `pra store verify` tells what it belongs to and how it comes back",
+        isMissing: damage.isMissing)
+    }
     let row = try connection.run { try $0.query(Queries.artifact, [.text(sha256)]).first }
     guard let row else { throw StoreError("there is no artifact \(sha256)") }
     throw DamagedArtifact(

@@ -79,8 +79,9 @@ enum Database {
     }
     // Readers may write nothing; one who may submit tells what is damaged.
     return ArtifactStore(
-      session(role), environment: environment, reader: role == .owner ? .administrator : .submitter,
-      doubting: role == .read ? session(.submit) : nil, patience: patience)
+      session(role), environment: environment, patience: patience,
+      reader: role == .owner ? .administrator : .submitter,
+      doubting: role == .read ? session(.submit) : nil)
   }
 
   /// What asks the current store, for a worker, whether this host can use it.

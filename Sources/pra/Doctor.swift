@@ -98,7 +98,13 @@ struct Doctor: ParsableCommand {
   private func store() -> Finding {
     do {
       var store = try Database.store(.read, patience: .probe())
-      return Finding("store", try store.probeCurrent(known: nil) ?? "database")
+      let location = try store.probeCurrent(known: nil) ?? "database"
+      let suspects = try Database.connect(.read).query(Queries.suspects).single().integer("number")
+      return suspects == 0
+        ? Finding("store", location)
+        : Finding(
+          "store", "\(location); \(suspects) artifacts were found damaged or missing",
+          remedy: "pra store verify, which tells how they come back")
     } catch let error as StoreError {
       return Finding("store", "\(error)", remedy: "correct it, or choose another by pra store")
     } catch let error as StoreAway {

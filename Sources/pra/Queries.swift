@@ -299,6 +299,9 @@ enum Queries {
     select location, is_current, artifacts, bytes from pra.stores order by location
     """
   static let useStore = "select pra.use_store(location => $1, mark => $2::uuid)"
+  static let suspects = """
+    select count(*) as number from pra.artifacts where suspect_at is not null
+    """
   static let forgetStore = """
     select artifacts, bytes, jobs from pra.forget_store(given => $1, lose => $2)
     """

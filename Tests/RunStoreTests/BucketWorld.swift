@@ -42,9 +42,9 @@ struct BucketWorld {
   }
 
   func read(_ bytes: [UInt8], _ patience: StorePatience = .person()) throws -> [UInt8] {
-    let artifact = Self.artifact(bytes)
+    var store = try store(patience)
     var found: [UInt8] = []
-    try store(patience).read(artifact.sha256, size: artifact.size) { found += $0 }
+    try store.read(SHA256.hexadecimal(of: bytes), size: Int64(bytes.count)) { found += $0 }
     return found
   }
 

@@ -129,7 +129,7 @@ enum Harm: String, CaseIterable, Sendable {
     try use(place)
     let session = try attempt.open()
     defer { session.close() }
-    var submitter = ArtifactStore(session(.submit))
+    var submitter = ArtifactStore(connect(.submit))
     let path = try attempt.write(bytes(2_500_000), to: "emoji.tar")
     func submit() throws -> Artifact {
       try submitter.store(
@@ -148,17 +148,17 @@ enum Harm: String, CaseIterable, Sendable {
     defer { session.close() }
     let artifact = try put(session, bytes(2_500_000))
     try harm(artifact, .database, .changed)
-    var reader = ArtifactStore(self.session(.read))
+    var reader = ArtifactStore(connect(.read))
     #expect(throws: DamagedArtifact.self) { try reader.bytes(sha256: artifact.sha256) }
     #expect(try suspects() == 0)
-    var telling = ArtifactStore(self.session(.read), doubting: self.session(.submit))
+    var telling = ArtifactStore(connect(.read), doubting: connect(.submit))
     #expect(throws: DamagedArtifact.self) { try telling.bytes(sha256: artifact.sha256) }
     #expect(try suspects() == 1)
   }
 
   // MARK: owners of uploads
 
-  private func session(_ role: DatabaseRole, _ login: String? = nil) -> RetryingConnection {
+  private func connect(_ role: DatabaseRole, _ login: String? = nil) -> RetryingConnection {
     let url = login.map { attempt.url.with("user", $0) } ?? attempt.url
     return RetryingConnection(
       url: url, role: role, name: "test", giveUp: { true }, report: { _ in })
@@ -183,7 +183,7 @@ enum Harm: String, CaseIterable, Sendable {
     let (ann, mallory) = (try login("pra_submit"), try login("pra_submit"))
     let path = try attempt.write(weights, to: "inception.pth")
     func submit(_ login: String) throws {
-      var store = ArtifactStore(session(.submit, login))
+      var store = ArtifactStore(connect(.submit, login))
       _ = try store.store(
         file: path, name: "inception.pth", mediaType: "application/octet-stream", owner: .submitter)
     }
@@ -232,7 +232,7 @@ enum Harm: String, CaseIterable, Sendable {
         sha256: sha256, size: Int64(size), name: "weights", mediaType: "a/b")
     ])
     // Garbage collection removes what Mallory wrote, and nothing else.
-    var owner = ArtifactStore(self.session(.owner), reader: .administrator)
+    var owner = ArtifactStore(connect(.owner), reader: .administrator)
     _ = try owner.collectGarbage(grace: 0, dry: false)
     #expect(try objects().count == (place == .file ? 1 : 0))
     #expect(
@@ -258,7 +258,7 @@ enum Harm: String, CaseIterable, Sendable {
     try doubt()
     // What the server can check it does.
     #expect(try suspects() == (place == .file ? 1 : 0))
-    var owner = ArtifactStore(self.session(.owner), reader: .administrator)
+    var owner = ArtifactStore(connect(.owner), reader: .administrator)
     _ = try owner.collectGarbage(grace: 0, dry: false)
     #expect(try session.fetchArtifact(sha256: artifact.sha256) == original)
     #expect(try suspects() == 0)
@@ -342,7 +342,7 @@ enum Harm: String, CaseIterable, Sendable {
     let newest = try checkpointFile(20)
     try harm(newest, .file, .changed)
     #expect(throws: DamagedArtifact.self) { try session.fetchArtifact(sha256: newest.sha256) }
-    var owner = ArtifactStore(self.session(.owner))
+    var owner = ArtifactStore(connect(.owner))
     let kept = try owner.retain(Retention(keepLast: 1), run: nil, dry: false)
     #expect(kept.map { $0.reason } == ["last", "suspect"])
   }
@@ -360,7 +360,7 @@ enum Harm: String, CaseIterable, Sendable {
     try harm(small, .inline, .changed)
     try harm(rows, .database, .changed)
     try harm(file, .file, .gone)
-    var owner = ArtifactStore(self.session(.owner), reader: .administrator)
+    var owner = ArtifactStore(connect(.owner), reader: .administrator)
     let found = try owner.verify()
     #expect(found.artifacts == 4)
     #expect(Set(found.suspects.map(\.sha256)) == [small.sha256, rows.sha256, file.sha256])

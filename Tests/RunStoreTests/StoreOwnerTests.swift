@@ -20,19 +20,27 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
   }
 
-  private func owner(_ url: DatabaseURL) -> ArtifactStore {
+  private static func owner(_ url: DatabaseURL) -> ArtifactStore {
     ArtifactStore(
       RetryingConnection(
         url: url, role: .owner, name: "test", giveUp: { true }, report: { _ in }),
-      reader: .administrator)
+      patience: .probe(), reader: .administrator)
   }
 
   /// What `pra store LOCATION` does.
-  private func choose(_ url: DatabaseURL, _ location: String, takingOver: Bool = false) throws {
+  private static func choose(
+    _ url: DatabaseURL, _ location: String, takingOver: Bool = false
+  ) throws {
     var store = owner(url)
     let mark = try store.claim(location, takingOver: takingOver)
     try Connection(url).query(
       "select pra.use_store($1, $2::uuid)", [.text(location), .text(mark)])
+  }
+
+  private func owner(_ url: DatabaseURL) -> ArtifactStore { Self.owner(url) }
+
+  private func choose(_ url: DatabaseURL, _ location: String, takingOver: Bool = false) throws {
+    try Self.choose(url, location, takingOver: takingOver)
   }
 
   private func put(_ session: StageSession, _ seed: UInt8) throws -> Artifact {
@@ -46,31 +54,58 @@ import Testing
       .filter { $0.split(separator: "/").last!.count >= 64 }.count
   }
 
-  @Test(
-    "one store, however it is written",
-    arguments: [
-      ("file:/p", "file:/p/"), ("file:/p", "file:///p"), ("file:/p/q", "file:/p//./q/."),
-      ("s3://b/x", "s3://b/x/"), ("s3://b/x", "s3://b//x?region=eu-west-1"),
-      ("s3://b", "s3://b?endpoint=https://s3.eu-west-1.amazonaws.com"),
-      ("s3://b/x?endpoint=https://minio.lab", "s3://b/x?region=eu&endpoint=HTTPS://MinIO.lab:443/"),
-      ("s3://b/x?endpoint=http://h:9000/Base", "s3://b/x/?endpoint=http://h:9000/Base/"),
-      ("s3://b/x?endpoint=http://h", "s3://b/x?endpoint=http://h:80"),
-    ]) func oneName(first: String, second: String) throws
-  {
+  @Test("one store, however it is written", arguments: [
+    ("file:/p", "file:/p/"), ("file:/p", "file:///p"), ("file:/p/q", "file:/p//./q/."),
+    ("s3://b/x", "s3://b/x/"), ("s3://b/x", "s3://b//x?region=eu-west-1"),
+    ("s3://b", "s3://b?endpoint=https://s3.eu-west-1.amazonaws.com"),
+    ("s3://b/x?endpoint=https://minio.lab", "s3://b/x?region=eu&endpoint=HTTPS://MinIO.lab:443/"),
+    ("s3://b/x?endpoint=http://h:9000/Base", "s3://b/x/?endpoint=http://h:9000/Base/"),
+    ("s3://b/x?endpoint=http://h", "s3://b/x?endpoint=http://h:80"),
+  ]) func oneName(first: String, second: String) throws {
     for location in [first, "database", second] {
       try attempt.admin.query("select pra.use_store($1)", [.text(location)])
     }
     #expect(try attempt.count("select count(*) from pra_store.stores") == 1)
   }
 
-  @Test(
-    "different stores stay different",
-    arguments: [
-      ("file:/p", "file:/p/q"), ("s3://b/x", "s3://b/y"), ("s3://b/x", "s3://c/x"),
-      ("s3://b/x?endpoint=http://h:9000", "s3://b/x?endpoint=http://h:9001"),
-      ("s3://b/x?endpoint=http://h", "s3://b/x?endpoint=https://h"),
-    ]) func twoNames(first: String, second: String) throws
-  {
+  @Test("rows that denote one store become one when the schema is migrated")
+  func merged() throws {
+    let database = try TestDatabase.create(migrated: false)
+    let admin = try database.connect()
+    try Migrator(admin).migrate(upTo: 70)
+    try admin.run(
+      """
+      insert into pra_store.stores (location, is_current) values
+        ('file:/p', false), ('file:/p/', true), ('file:///p/.', false), ('file:/q', false),
+        ('s3://b/x', false), ('s3://b/x/?region=eu', false), ('s3://b/x?endpoint=http://h/', false);
+      insert into pra_store.objects (store_id, sha256, state, size) values
+        (1, sha256('a'), 'deleting', 1), (2, sha256('a'), 'stored', 1), (3, sha256('b'), 'stored', 1),
+        (4, sha256('a'), 'deleting', 1);
+      insert into pra_store.artifacts (sha256, size, media_type, store_id) values
+        (sha256('a'), 1, 'a/b', 2), (sha256('b'), 1, 'a/b', 3)
+      """)
+    try Migrator(admin).migrate()
+    func rows(_ sql: String) throws -> [String] {
+      try admin.query(sql).map { try $0.string("row") }
+    }
+    #expect(
+      try rows("select location || ' ' || is_current as row from pra.stores order by id limit 4") == [
+        "file:/p true", "file:/q false", "s3://b/x false", "s3://b/x?endpoint=http://h false",
+      ])
+    // The artifact keeps its object, though the collector had marked it under another name.
+    #expect(
+      try rows(
+        "select store_id || ' ' || state as row from pra_store.objects order by store_id, state desc"
+      ) == ["1 stored", "1 stored", "4 deleting"])
+    #expect(
+      try rows("select distinct store_id || ' ' || copy as row from pra_store.artifacts") == ["1 0"])
+  }
+
+  @Test("different stores stay different", arguments: [
+    ("file:/p", "file:/p/q"), ("s3://b/x", "s3://b/y"), ("s3://b/x", "s3://c/x"),
+    ("s3://b/x?endpoint=http://h:9000", "s3://b/x?endpoint=http://h:9001"),
+    ("s3://b/x?endpoint=http://h", "s3://b/x?endpoint=https://h"),
+  ]) func twoNames(first: String, second: String) throws {
     for location in [first, second] {
       try attempt.admin.query("select pra.use_store($1)", [.text(location)])
     }
@@ -144,19 +179,16 @@ import Testing
   func race() throws {
     let urls = try [attempt.url] + (0..<3).map { _ in try TestDatabase.create().url }
     let won = Mutex(0)
+    let location = "file:\(folder)"
     DispatchQueue.concurrentPerform(iterations: urls.count) { number in
-      if (try? choose(urls[number], "file:\(folder)")) != nil { won.withLock { $0 += 1 } }
+      if (try? Self.choose(urls[number], location)) != nil { won.withLock { $0 += 1 } }
     }
     #expect(won.withLock { $0 } == 1)
   }
 
-  @Test(
-    "folders of the system and of others are refused",
-    arguments: [
-      "/", "/etc", "/usr/local", "/usr/share/pra", "/var", "/proc/self", "/dev/shm", "/tmp",
-      "/root/../etc/.",
-    ]) func systemFolders(path: String) throws
-  {
+  @Test("folders of the system and of others are refused", arguments: [
+    "/", "/etc", "/usr/local", "/usr/share/pra", "/var", "/proc/self", "/dev/shm", "/tmp", "/root/../etc/.",
+  ]) func systemFolders(path: String) throws {
     let error = #expect(throws: StoreError.self) { try choose(attempt.url, "file:\(path)") }
     let words = error?.description ?? ""
     #expect(words.contains("folder of the system") || words.contains("absolute path"), "\(words)")
@@ -205,8 +237,7 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     var store = owner(attempt.url)
     #expect(throws: StoreAway.self) { try store.bytes(sha256: artifact.sha256) }
-    #expect(
-      try attempt.count("select count(*) from pra.artifacts where suspect_at is not null") == 0)
+    #expect(try attempt.count("select count(*) from pra.artifacts where suspect_at is not null") == 0)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
     try FileManager.default.removeItem(atPath: folder)
     try FileManager.default.moveItem(atPath: elsewhere, toPath: folder)

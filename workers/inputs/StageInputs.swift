@@ -79,8 +79,8 @@ extension StageSession {
     } catch let damage as DamagedArtifact {
       // An earlier one would be another model than the one that was asked for.
       throw PermanentFailure(
-        "checkpoint of step \(checkpoint.step) of job \(job): \(damage); the same run made again stores "
-          + "these bytes anew, and `pra retry \(jobID)` then goes on")
+        "checkpoint of step \(checkpoint.step) of job \(job): \(damage), and `pra retry \(jobID)` then goes "
+          + "on")
     }
     return try refusingBadInput {
       let state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")

@@ -73,4 +73,6 @@ package struct StoreError: SystemFailure, Equatable, CustomStringConvertible {
 /// The stored bytes are not those that were written: reading again would not help.
 package struct DamagedArtifact: Error, Sendable, Equatable, CustomStringConvertible {
   package let description: String
+  /// Whether there is nothing to read.
+  var isMissing = false
 }

@@ -18,7 +18,7 @@ extension ArtifactStore {
     while let copy = try copies(of: sha256).first(where: { !seen.contains($0.asSeen) }) {
       seen.append(copy.asSeen)
       do {
-        try readTwice(copy, into: open)
+        try readAgain(copy, into: open)
       } catch let error as DamagedArtifact {
         damage = damage ?? error
         try doubt(copy, error.description)
@@ -27,7 +27,11 @@ extension ArtifactStore {
       if !copy.isCertain { try confirm(copy) }
       return
     }
-    if let damage { throw damage }
+    if let damage {
+      throw DamagedArtifact(
+        description: "\(damage); `pra store verify` tells what it belongs to and how it comes back",
+        isMissing: damage.isMissing)
+    }
     let row = try connection.run { try $0.query(Queries.artifact, [.text(sha256)]).first }
     guard let row else { throw StoreError("there is no artifact \(sha256)") }
     throw DamagedArtifact(
@@ -47,14 +51,14 @@ extension ArtifactStore {
     }
   }
 
-  /// Reads once more from the start what does not match its name, before it is called damaged: it may
+  /// Reads what does not match its name once more from the start before it is called damaged: it may
   /// have been spoilt on its way.
-  private mutating func readTwice(
+  private mutating func readAgain(
     _ copy: StoredCopy, into open: () throws -> ([UInt8]) throws -> Void
   ) throws {
     do {
       try patience.run { try readOnce(copy, into: open) }
-    } catch is DamagedArtifact {
+    } catch let error as DamagedArtifact where !error.isMissing {
       try patience.run { try readOnce(copy, into: open) }
     }
   }
@@ -91,7 +95,7 @@ extension ArtifactStore {
       }
     } catch let error as MissingObject {
       throw DamagedArtifact(
-        description: "artifact \(sha256) is missing: there is no \(error.place)")
+        description: "artifact \(sha256) is missing: there is no \(error.place)", isMissing: true)
     }
     guard size == copy.size else { throw damaged("\(size) bytes instead of \(copy.size)") }
     let name = digest.hexadecimal()

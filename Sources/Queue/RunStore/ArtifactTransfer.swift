@@ -33,24 +33,22 @@ extension Artifact {
 package struct ArtifactStore {
   package var connection: RetryingConnection
   let environment: [String: String]
+  let patience: StorePatience
   /// Who reads: an attempt and the administrator tell which copies are right.
   let reader: ArtifactOwner
   /// A session that may say what is damaged, if `connection` may not.
   let doubting: RetryingConnection?
-
-  let patience: StorePatience
 
   /// - Parameters:
   ///   - environment: holds the keys of stores outside the database
   ///   - patience: how long it waits for such a store
   package init(
     _ connection: RetryingConnection, environment: [String: String] = [:],
-    reader: ArtifactOwner = .submitter, doubting: RetryingConnection? = nil,
-    patience: StorePatience = .person()
+    patience: StorePatience = .person(), reader: ArtifactOwner = .submitter,
+    doubting: RetryingConnection? = nil
   ) {
     (self.connection, self.environment) = (connection, environment)
-    (self.reader, self.doubting) = (reader, doubting)
-    self.patience = patience
+    (self.patience, self.reader, self.doubting) = (patience, reader, doubting)
   }
 }
 
@@ -183,10 +181,7 @@ extension ArtifactStore {
     }
     for upload in 1...Self.uploads {
       do {
-        let isThere = try patience.run {
-          try putOnce(artifact, owner: owner, adopting: path, open: open)
-        }
-        if isThere { return }
+        if try putOnce(artifact, owner: owner, adopting: path, open: open) { return }
       } catch let error as UploadLost {
         guard upload < Self.uploads else { throw error }
       }
@@ -218,8 +213,12 @@ extension ArtifactStore {
     var objects = try StoreLocation.open(
       location, environment: environment, patience: patience)
     if place.has {
-      if try objects.holds(place.object, size: artifact.size) { return true }
-      if try place.isMarked && objects.mark() == nil { throw OwnedStore.away(location) }
+      let isThere = try patience.run {
+        if try objects.holds(place.object, size: artifact.size) { return true }
+        if try place.isMarked && objects.mark() == nil { throw OwnedStore.away(location) }
+        return false
+      }
+      if isThere { return true }
       let copy = StoredCopy(
         sha256: artifact.sha256, size: artifact.size, upload: nil, chunks: 0, store: store,
         location: location, object: place.object, number: number, isCertain: false,
@@ -227,11 +226,10 @@ extension ArtifactStore {
       try doubt(copy, "its object is missing, or of another size")
       return false
     }
-    try place.owned?.prove(&objects)
-    let isAdopted =
-      try path.map { try objects.adopt(artifact, as: place.object, file: $0) } ?? false
     var multipart: String?
-    if !isAdopted {
+    try patience.run {
+      try place.owned?.prove(&objects)
+      if let path, try objects.adopt(artifact, as: place.object, file: path) { return }
       try objects.put(artifact, as: place.object, next: try open()) { upload in
         multipart = upload
         try connection.run {

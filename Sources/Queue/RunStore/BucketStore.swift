@@ -72,7 +72,7 @@ struct BucketStore: ObjectStore {
     if Self.unconditional.withLock({ !$0.contains(server) }) {
       let reply = try requests.send(
         "PUT", url, headers: ["If-None-Match: *"], body: bytes, besides: [412, 501]
-      ) { try [412, 501].contains($0.status) || isWritten(object, artifact.size, $0) }
+      ) { try [412, 501].contains($0.status) || isWritten(artifact, object, $0) }
       switch reply.status {
       case 412:
         // Somebody else has written this name; whether these bytes is to be seen.
@@ -81,42 +81,37 @@ struct BucketStore: ObjectStore {
       default: return
       }
     }
-    try requests.send("PUT", url, body: bytes) {
-      try isWritten(object, artifact.size, $0)
-    }
+    try requests.send("PUT", url, body: bytes) { try isWritten(artifact, object, $0) }
   }
 
   /// Every S3 server names the ETag of what it has written; something else that answers does not.
   private func isWritten(
-    _ object: String, _ size: Int64, _ reply: BucketRequests.Reply
+    _ artifact: Artifact, _ object: String, _ reply: BucketRequests.Reply
   ) throws -> Bool {
-    try !reply.etag.isEmpty || holds(object, size: size)
+    try !reply.etag.isEmpty || size(of: object) == artifact.size
   }
 
-  func holds(_ object: String, size: Int64) throws -> Bool {
+  /// The size of an object that is there.
+  private func size(of object: String) throws -> Int64? {
     let reply = try requests.send("HEAD", url(object), besides: [404], isPart: true)
-    return reply.status == 200 && reply.size == size
+    return reply.status == 200 ? reply.size : nil
   }
 
-  /// Whether an object is there with the bytes of an artifact.
+  /// Whether an object is there with the bytes that its name says.
   private func holds(_ artifact: Artifact, _ object: String) throws -> Bool {
-    guard try holds(object, size: artifact.size) else { return false }
+    guard try size(of: object) == artifact.size else { return false }
     var digest = SHA256()
-    do {
-      try read(object, size: artifact.size) { piece in
-        piece.withUnsafeBytes { digest.update($0) }
-      }
-    } catch is MissingObject {
-      return false
-    }
-    return digest.copy().hexadecimal() == artifact.sha256
+    try get(object, size: artifact.size) { piece in piece.withUnsafeBytes { digest.update($0) } }
+    return digest.hexadecimal() == artifact.sha256
+  }
+
+  mutating func holds(_ object: String, size: Int64) throws -> Bool {
+    try self.size(of: object) == size
   }
 
   // MARK: an upload in parts
 
-  /// - Parameters:
-  ///   - note: takes the number of the upload before the first part is sent
-  ///   - next: returns the bytes of the next part, nil after the last
+  /// - Parameter next: returns the bytes of the next part, nil after the last
   private func putParts(
     _ artifact: Artifact, _ object: String, note: (String) throws -> Void,
     next: () throws -> [UInt8]?
@@ -139,7 +134,7 @@ struct BucketStore: ObjectStore {
         parts += "<Part><PartNumber>\(number)</PartNumber><ETag>\(reply.etag)</ETag></Part>"
         number += 1
       }
-      try complete(object, artifact.size, id, parts)
+      try complete(artifact, object, id, parts)
     } catch {
       // Once: a store that is away is not waited for.
       _ = try? requests.once("DELETE", "\(url)?uploadId=\(id)")
@@ -149,7 +144,9 @@ struct BucketStore: ObjectStore {
 
   /// Makes the parts an object. An answer of 200 may hold an error, and 404 may say that an earlier
   /// try went through: whether the object is there is asked.
-  private func complete(_ object: String, _ size: Int64, _ id: String, _ parts: String) throws {
+  private func complete(
+    _ artifact: Artifact, _ object: String, _ id: String, _ parts: String
+  ) throws {
     let list = Array("<CompleteMultipartUpload>\(parts)</CompleteMultipartUpload>".utf8)
     for _ in 0..<Self.ends {
       let reply = try requests.send(
@@ -157,7 +154,7 @@ struct BucketStore: ObjectStore {
         headers: ["Content-Type: application/xml"],
         body: list, besides: [404], codes: ["InvalidPart"], silence: Self.joining, isPart: true)
       if try reply.status == 200 && reply.body.contains("CompleteMultipartUploadResult")
-        || holds(object, size: size)
+        || size(of: object) == artifact.size
       {
         requests.succeeded()
         return
@@ -172,7 +169,11 @@ struct BucketStore: ObjectStore {
 
   // MARK: reading
 
-  func read(
+  mutating func read(
+    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
+  ) throws { try get(object, size: size, into: consume) }
+
+  private func get(
     _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws {
     var position: Int64 = 0
@@ -233,35 +234,46 @@ struct BucketStore: ObjectStore {
 
   // MARK: the mark
 
+  private var markURL: String { "\(location.base)/\(StoreMark.name)" }
+
   mutating func mark() throws -> String? {
-    let reply = try requests.send("GET", "\(location.base)/\(StoreMark.name)", besides: [404])
+    let reply = try requests.send("GET", markURL, besides: [404])
     return reply.status == 404 ? nil : reply.body
   }
 
   mutating func write(mark: String, replacing: Bool) throws -> Bool {
-    let url = "\(location.base)/\(StoreMark.name)"
-    var reply = try requests.send(
-      "PUT", url, headers: replacing ? [] : ["If-None-Match: *"], body: Array(mark.utf8),
-      besides: [412, 501])
-    if reply.status == 501 { reply = try requests.send("PUT", url, body: Array(mark.utf8)) }
+    let bytes = Array(mark.utf8)
+    var reply: BucketRequests.Reply?
+    if !replacing {
+      reply = try requests.send(
+        "PUT", markURL, headers: ["If-None-Match: *"], body: bytes, besides: [412, 501])
+    }
+    if reply == nil || reply?.status == 501 {
+      reply = try requests.send("PUT", markURL, body: bytes)
+    }
     // A server that knows no conditions has written over another one's mark: the last one counts.
-    return try reply.status != 412 && self.mark() == mark
+    return try reply?.status != 412 && self.mark() == mark
   }
 
   mutating func requireFree(isKnown: Bool) throws {
     if isKnown { return }
-    let prefix = location.prefix
+    let place = "\(location.endpoint)/\(location.bucket)"
+    let prefix = location.base.dropFirst(place.count + 1)
+    let wanted = prefix.isEmpty ? "" : BucketRequests.escaped("\(prefix)/")
     let reply = try requests.send(
-      "GET",
-      "\(location.endpoint)/\(location.bucket)?list-type=2&max-keys=1&prefix="
-        + (prefix.isEmpty ? "" : BucketRequests.escaped("\(prefix)/")), besides: [403])
+      "GET", "\(place)?list-type=2&max-keys=1&prefix=\(wanted)", besides: [403, 404, 501])
     // Keys that may not list are common; the mark decides then.
-    guard reply.status == 200, let name = BucketRequests.element("Key", in: reply.body) else {
-      return
-    }
+    guard reply.status == 200, let name = BucketRequests.element("Key", in: reply.body) else { return }
     throw StoreError(
       "store s3://\(location.bucket)/\(prefix): it is not empty (\(name)) and no store of this "
         + "database; choose an empty prefix")
+  }
+
+  /// Whether the server answers this host, by one request that changes nothing. A host may be
+  /// allowed to write and not to look: then only writing shows it.
+  func answers() throws -> Bool {
+    let answer = try requests.once("HEAD", url(String(repeating: "0", count: 64)))
+    return [200, 404].contains(answer.status)
   }
 
   private func url(_ object: String) -> String {

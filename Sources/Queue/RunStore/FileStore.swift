@@ -117,11 +117,9 @@ struct FileStore: ObjectStore {
     var status = stat()
     let path = path(object)
     guard stat(path, &status) == 0 else {
-      let code = errno
-      return try asked {
-        guard code == ENOENT else { throw FileBytes.failure("look at", path, code) }
-        return false
-      }
+      guard errno == ENOENT else { throw FileBytes.failure("look at", path) }
+      guard access(root, F_OK) == 0 else { throw away }
+      return false
     }
     return status.st_mode & S_IFMT == S_IFREG && Int64(status.st_size) == size
   }
@@ -130,11 +128,11 @@ struct FileStore: ObjectStore {
     _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws {
     let path = path(object)
-    guard access(path, F_OK) == 0 || errno != ENOENT else {
-      guard access(root, F_OK) == 0 else { throw away }
-      throw MissingObject(place: path)
-    }
     try asked {
+      guard access(path, F_OK) == 0 || errno != ENOENT else {
+        guard access(root, F_OK) == 0 else { throw away }
+        throw MissingObject(place: path)
+      }
       let file = try FileBytes(reading: path)
       var ring = PieceRing()
       while true {

@@ -24,10 +24,10 @@ extension FileStore {
 
   /// A mark appears with its text or not at all, and the first one stays.
   mutating func write(mark text: String, replacing: Bool) throws -> Bool {
-    try asked { try writeMark(text, replacing: replacing) }
+    try asked { try publish(mark: text, replacing: replacing) }
   }
 
-  private func writeMark(_ text: String, replacing: Bool) throws -> Bool {
+  private func publish(mark text: String, replacing: Bool) throws -> Bool {
     let partial = "\(root)/.\(StoreMark.name)~\(getpid()).\(UInt32.random(in: 0 ... .max))"
     defer { unlink(partial) }
     let file = try FileBytes(creating: partial)
@@ -55,15 +55,13 @@ extension FileStore {
 
   /// Folders that hold an operating system, with all that lies in them.
   private static let systemTrees = [
-    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run",
-    "/sbin",
+    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin",
     "/sys", "/usr",
   ]
   /// Folders of an operating system in which others have theirs.
   private static let systemFolders = [
     "/", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/tmp", "/var", "/var/backups",
-    "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/mail", "/var/opt", "/var/spool",
-    "/var/tmp",
+    "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/mail", "/var/opt", "/var/spool", "/var/tmp",
   ]
   /// Names that file systems put into every folder of theirs.
   private static let fileSystemNames: Set<String> = ["lost+found", ".snapshot", ".zfs"]
@@ -74,8 +72,7 @@ extension FileStore {
     let path = String(cString: resolved)
     func refuse(_ reason: String) -> StoreError {
       StoreError(
-        "store file:\(root): \(reason); make an empty folder for the store, as in file:/srv/pra-artifacts"
-      )
+        "store file:\(root): \(reason); make an empty folder for the store, as in file:/srv/pra-artifacts")
     }
     if Self.systemFolders.contains(path)
       || Self.systemTrees.contains(where: { path == $0 || path.hasPrefix("\($0)/") })

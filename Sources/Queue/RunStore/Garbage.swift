@@ -98,7 +98,7 @@ extension ArtifactStore {
     var after = ""
     var open: (any ObjectStore)?
     while true {
-      let environment = environment
+      let (environment, patience) = (environment, patience)
       let deleted = try connection.run { connection -> String? in
         try connection.transaction {
           guard
@@ -107,7 +107,7 @@ extension ArtifactStore {
             ).first
           else { return nil }
           if open == nil {
-            open = try Self.owned(store, location, environment, connection)
+            open = try Self.owned(store, location, environment, patience, connection)
           }
           let sha256 = try row.string("sha256")
           let number = try row.integer("copy")
@@ -128,16 +128,18 @@ extension ArtifactStore {
     let folder = try FileStore(location)
     guard folder.hasAbandoned else { return }
     if open == nil {
-      _ = try connection.run { try Self.owned(store, location, [:], $0) }
+      _ = try connection.run { try Self.owned(store, location, [:], patience, $0) }
     }
     folder.removeAbandoned()
   }
 
   /// Opens a store from which this database may delete.
   private static func owned(
-    _ store: Int64, _ location: String, _ environment: [String: String], _ connection: Connection
+    _ store: Int64, _ location: String, _ environment: [String: String],
+    _ patience: StorePatience, _ connection: Connection
   ) throws -> any ObjectStore {
-    var objects = try StoreLocation.open(location, environment: environment)
+    var objects = try StoreLocation.open(
+      location, environment: environment, patience: patience)
     let owned = try OwnedStore(
       try connection.query(Queries.findStore, [.text(location)]).single())
     try owned.prove(&objects)

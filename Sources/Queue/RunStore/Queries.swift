@@ -25,8 +25,7 @@ enum Queries {
     """
 
   static let currentStore = """
-    select location, mark::text as mark, marked_at is not null as is_marked
-    from pra.stores where is_current and location <> 'database'
+    select location, database, mark, is_marked from pra.current_store()
     """
 
   static let storeFolder = """

@@ -47,24 +47,23 @@ extension ArtifactStore {
     guard found == bytes else { throw StoreError("store \(location): gives back other bytes") }
   }
 
-  /// Asks the current store whether this host can use it, and whether it is the one that it was.
-  /// - Parameter known: the location that was last found to be usable: into a bucket that answers
+  /// Asks the current store whether this host can use it.
+  /// - Parameter known: the location that was last found to be usable: of a bucket that answers
   ///   nothing is then written
   /// - Returns: its location; nil if that is the database
   /// - Throws: the reason why it cannot be used
   package mutating func probeCurrent(known: String?) throws -> String? {
-    guard let row = try connection.run({ try $0.query(Queries.currentStore).first }) else {
-      return nil
+    let current = try connection.run {
+      try $0.query(Queries.currentStore).first.map { try OwnedStore($0) }
     }
-    let location = try row.string("location")
-    if try row.boolean("is_marked") {
-      var store = try StoreLocation.open(location, environment: environment, patience: patience)
-      guard let text = try store.mark() else { throw OwnedStore.away(location) }
-      guard try StoreMark(parsing: text, of: location).store == row.string("mark") else {
-        throw StoreError("store \(location): it belongs to another database")
-      }
-      if location == known, location.hasPrefix("s3://") { return location }
+    guard let current else { return nil }
+    let location = current.location
+    if location == known, location.hasPrefix("s3://") {
+      let bucket = try BucketStore(location, environment: environment, patience: patience)
+      if try bucket.answers() { return location }
     }
+    var objects = try StoreLocation.open(location, environment: environment, patience: patience)
+    try current.prove(&objects)
     try probe(location)
     return location
   }

@@ -32,7 +32,7 @@ struct CheckpointWriter: Sendable {
     var store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(job) checkpoint", report: report),
-      environment: environment, reader: .attempt(job: job, epoch: epoch), patience: patience)
+      environment: environment, patience: patience, reader: .attempt(job: job, epoch: epoch))
     let files = try write(folder)
     _ = try metrics.flush()
     let stored = try files.map { file in

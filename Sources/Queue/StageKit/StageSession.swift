@@ -77,9 +77,10 @@ package final class StageSession {
     store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
-      environment: environment, reader: .attempt(job: jobID, epoch: epoch),
+      environment: environment,
       patience: StorePatience(
-        tries: nil, giveUp: { [control] in control.stopRequested }, report: Self.report))
+        tries: nil, giveUp: { [control] in control.stopRequested }, report: Self.report),
+      reader: .attempt(job: jobID, epoch: epoch))
     let (jobID, epoch) = (jobID, epoch)
     let stored: String
     (runID, stored) = try store.connection.run { connection in

@@ -124,6 +124,11 @@ package final class ObjectServer: Sendable {
     state.withLock { $0.objects["/\(prefix)/sha256/\(sha256.prefix(2))/\(sha256)"] = bytes }
   }
 
+  /// Takes an object away.
+  package func remove(sha256: String, prefix: String = "bucket") {
+    state.withLock { $0.objects["/\(prefix)/sha256/\(sha256.prefix(2))/\(sha256)"] = nil }
+  }
+
   package var openUploads: Int { state.withLock { $0.uploads.count } }
 
   // MARK: connections
@@ -257,6 +262,12 @@ package final class ObjectServer: Sendable {
           state.objects[request.path] = nil
         }
         return Answer(204)
+      case "GET" where request.query["list-type"] != nil:
+        let prefix = (request.query["prefix"] ?? "").removingPercentEncoding ?? ""
+        let names = state.objects.keys.filter { $0.hasPrefix("\(request.path)/\(prefix)") }.sorted()
+        let keys = names.prefix(1).map { "<Key>\($0.dropFirst(request.path.count + 1))</Key>" }
+        return Answer(
+          200, text: "<ListBucketResult>\(keys.joined())</ListBucketResult>")
       default:
         guard let object else { return .error(404, "NoSuchKey") }
         guard let match = request.headers["range"]?.firstMatch(of: /bytes=([0-9]+)-/),

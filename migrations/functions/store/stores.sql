@@ -224,6 +224,20 @@ and images are among them. Bytes in the store itself stay. Stored again, a lost 
 lose: without it nothing is forgotten where something would be lost. Granted to no role but pra_owner.
 Raises PR002 for a store that is not known, PR004 for the current one, PR006 when something would be lost.';
 
+create or replace function pra.current_store()
+returns table (location text, database uuid, mark uuid, is_marked boolean)
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+  select s.location, pra_store.identity(), s.mark, s.marked_at is not null
+  from pra_store.stores as s where s.is_current;
+$$;
+
+grant execute on function pra.current_store to pra_submit, pra_worker, pra_read;
+
+comment on function pra.current_store is
+'Returns the store to which new artifacts of more than 1 MiB go, with what its mark must hold. No row for the
+database.';
+
 create or replace function pra.store_folder(size bigint)
 returns table (location text, database uuid, mark uuid, is_marked boolean)
 language sql volatile security definer set search_path = pg_catalog, pg_temp

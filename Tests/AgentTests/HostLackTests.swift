@@ -112,7 +112,7 @@ import Testing
     return true
   }()
 
-  @Test("scratch space is looked at before a claim", .enabled(if: Self.mayMount))
+  @Test("scratch space is looked at before a claim", .enabled(if: HostLackTests.mayMount))
   func scratch() throws {
     let world = try World()
     let disk = "\(world.folder)/disk"

@@ -1,5 +1,5 @@
--- What a host lacks is no fault of the jobs on it: a worker says what it lacks and claims nothing, and an attempt
--- that ended for it spends no try.
+-- Records the lacks of hosts, which are no faults of jobs: a worker says what its host lacks and claims nothing, and
+-- an attempt that ended for it spends no try.
 
 set local role pra_owner;
 

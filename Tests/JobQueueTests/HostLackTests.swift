@@ -1,4 +1,4 @@
-// What a host lacks is charged to the host: no try of a job, no job for the host.
+// The lack of a host is charged to the host: no try of a job, no job for the host.
 
 import JobQueue
 import Postgres

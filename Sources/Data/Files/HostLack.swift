@@ -9,7 +9,7 @@ package protocol SystemFailure: Error {
   var code: Int32? { get }
 }
 
-/// What a machine may lack.
+/// The error numbers of a lack.
 package enum HostLack {
   /// No room, no quota, no descriptors, no memory, no disk that can be written or read: another
   /// machine, or this one later, may have them.

@@ -1,4 +1,4 @@
-// What this host lacks for its jobs: while it lacks something, the agent claims none.
+// The needs of stages that this host does not meet: meanwhile the agent claims no jobs.
 
 import Glibc
 import JobQueue
@@ -6,7 +6,7 @@ import Logging
 import Postgres
 import Threads
 
-/// What the agent knows of its host.
+/// The agent's knowledge of its host.
 struct HostState: Sendable {
   /// Whether the first look is over: nothing is claimed before.
   var isKnown = false
@@ -108,9 +108,15 @@ extension ScratchFolder {
   /// Bytes without which no stage can begin: its log, its first files.
   private static let least: UInt64 = 8 << 20
 
-  /// What a folder of attempts lacks; nil if nothing.
+  /// Says in one sentence what a folder of attempts lacks; nil if nothing.
   /// - Parameter trying: whether a file is written, which also shows a quota that is used up
   static func lack(of folder: String, trying: Bool) -> String? {
+    // Something on the host may clear folders for temporary files.
+    if trying && access(folder, F_OK) != 0 {
+      let parent = folder.split(separator: "/").dropLast().joined(separator: "/")
+      mkdir("/\(parent)", 0o700)
+      mkdir(folder, 0o700)
+    }
     var status = statvfs()
     guard statvfs(folder, &status) == 0 else { return "\(folder): \(systemError())" }
     if status.f_flag & UInt(ST_RDONLY) != 0 { return "\(folder): its file system is read-only" }

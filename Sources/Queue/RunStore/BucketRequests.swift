@@ -34,14 +34,14 @@ final class BucketRequests {
   /// - Parameters:
   ///   - besides: status codes that are no failure, in addition to those below 300
   ///   - codes: error codes that are none either
-  ///   - silence: seconds after which a connection without progress has failed
+  ///   - silence: seconds after which a connection without progress has failed, if not the usual ones
   ///   - isPart: whether the answer is looked at by a check of another, and says nothing by itself
   ///   - check: whether the answer is one of S3: other servers on the way answer 200, too
   /// - Throws: `StoreAway` when the patience is over; `StoreError` when a repetition would not help
   @discardableResult
   func send(
     _ method: String, _ url: String, headers: [String] = [], body: [UInt8]? = nil,
-    besides: [Int] = [], codes: [String] = [], silence: Int = 30, isPart: Bool = false,
+    besides: [Int] = [], codes: [String] = [], silence: Int? = nil, isPart: Bool = false,
     check: (Reply) throws -> Bool = { _ in true }
   ) throws -> Reply {
     var odd = 0
@@ -75,7 +75,7 @@ final class BucketRequests {
   /// - Throws: `StoreAway` when this host has no keys
   func once(
     _ method: String, _ url: String, headers: [String] = [], body: [UInt8]? = nil,
-    silence: Int = 30, sink: (Int, UnsafeRawBufferPointer) -> Bool = { _, _ in true }
+    silence: Int? = nil, sink: (Int, UnsafeRawBufferPointer) -> Bool = { _, _ in true }
   ) throws -> HTTPSession.Answer {
     if keys?.isExpiring ?? true {
       keys = try patience.run { try Credentials.read(variables, location: location) }
@@ -88,10 +88,10 @@ final class BucketRequests {
       body: body,
       signature: .init(
         region: location.region, accessKey: keys.accessKey, secretKey: keys.secretKey),
-      patience: silence, sink: sink)
+      patience: silence ?? patience.silence, sink: sink)
   }
 
-  /// What a failure says about a repetition.
+  /// The meaning of a failure for a repetition.
   private enum Verdict {
     /// The store is away: it may be asked again for as long as the patience lasts.
     case away

@@ -21,53 +21,61 @@ package struct StoreAway: Error, Sendable, Equatable, CustomStringConvertible {
   }
 }
 
-/// How long one user of a store waits for it.
+/// The patience of one user of a store that is away.
 package final class StorePatience: Sendable {
   private struct Waiting: Sendable {
     var failures = 0
+    /// The moment of the first failure in a row.
+    var since = 0.0
     var refusedSince: Double?
     var isTold = false
   }
 
   private let tries: Int?
+  /// Seconds after which a connection without progress has failed.
+  let silence: Int
   private let giveUp: @Sendable () -> Bool
   private let report: @Sendable (String) -> Void
   private let waiting = Mutex(Waiting())
 
   /// Seconds for which keys that are refused may be renewed.
   private static let renewal = 600.0
-  /// Failures in a row after which the store is away: single ones are usual.
+  /// Failures in a row that are told of: single ones are usual.
   private static let outage = 2
-  /// The longest pause of a user that gives up: a person waits for it.
+  /// The longest pause of a user that gives up, and the longest time: a person waits for it.
   private static let longestPause = 20.0
+  private static let longestTime = 45.0
   /// The longest pause that a server may ask for.
   private static let longestRequest = 600.0
 
   /// - Parameters:
   ///   - tries: number of tries in a row after which the user gives up; nil to wait for ever
+  ///   - silence: seconds after which a connection without progress has failed
   ///   - giveUp: asked during the wait; true ends it
   ///   - report: takes one line when the store goes away and one when it is back
   package init(
-    tries: Int?, giveUp: @escaping @Sendable () -> Bool = { false },
+    tries: Int?, silence: Int = 30, giveUp: @escaping @Sendable () -> Bool = { false },
     report: @escaping @Sendable (String) -> Void = { _ in }
   ) {
-    (self.tries, self.giveUp, self.report) = (tries, giveUp, report)
+    (self.tries, self.silence) = (tries, silence)
+    (self.giveUp, self.report) = (giveUp, report)
   }
 
   /// The patience of a person who waits for a verb: some 15 s.
   package static func person() -> StorePatience { StorePatience(tries: 8) }
 
   /// The patience of one who wants to know now.
-  package static func probe() -> StorePatience { StorePatience(tries: 2) }
+  package static func probe() -> StorePatience { StorePatience(tries: 2, silence: 10) }
 
-  /// Whether the store has failed several times in a row.
-  package var isAway: Bool { waiting.withLock { $0.failures >= Self.outage } }
+  /// Whether the last request to the store has failed.
+  package var isAway: Bool { waiting.withLock { $0.failures > 0 } }
 
   /// Waits before the next try.
   /// - Throws: the error, when the user gives up
   func pause(after error: StoreAway) throws(StoreAway) {
     let now = monotonicSeconds()
     let (failures, isFirst, isPatient) = waiting.withLock { waiting in
+      if waiting.failures == 0 { waiting.since = now }
       waiting.failures += 1
       let isFirst = waiting.failures >= Self.outage && !waiting.isTold
       if isFirst { waiting.isTold = true }
@@ -80,7 +88,11 @@ package final class StorePatience: Sendable {
     let pause = max(
       Backoff.seconds(afterFailures: failures), min(error.retryAfter, Self.longestRequest))
     if !isPatient || giveUp() { throw error }
-    if let tries, failures >= tries || pause > Self.longestPause || error.isRefusal { throw error }
+    if let tries {
+      let time = now - waiting.withLock { $0.since }
+      let isLong = pause > Self.longestPause || time > Self.longestTime
+      if failures >= tries || isLong || error.isRefusal { throw error }
+    }
     if isFirst { report("the store does not answer, trying on: \(error)") }
     let end = now + pause
     while monotonicSeconds() < end {

@@ -211,12 +211,12 @@ package final class StageSession {
     }
   }
 
-  /// What may be away.
+  /// A service that may be away.
   package enum Outage: String, Sendable {
     case database, store
   }
 
-  /// What a checkpoint waits for that is away: beginning another would block.
+  /// The service that a checkpoint waits for since it is away: beginning another would block.
   package var heldUpBy: Outage? {
     guard isWritingCheckpoint else { return nil }
     return metrics.isAway ? .database : checkpointPatience.isAway ? .store : nil

@@ -84,7 +84,7 @@ enum Database {
       doubting: role == .read ? session(.submit) : nil)
   }
 
-  /// What asks the current store, for a worker, whether this host can use it.
+  /// A worker's question to the current store whether this host can use it.
   static func storeWatch(_ url: DatabaseURL) -> StoreWatch {
     StoreWatch(url: url, environment: environment)
   }

@@ -45,7 +45,7 @@ import Testing
     let job = try world.enqueue(#"{"act": "succeed"}"#, "fault_retries => 0")
     let stages = "\(world.folder)/stages"
     try FileManager.default.createDirectory(atPath: stages, withIntermediateDirectories: false)
-    // What the dynamic linker prints and how it ends.
+    // The dynamic linker prints this and ends so.
     let words = "pra-test: error while loading shared libraries: libnone.so: cannot open"
     try "#!/bin/sh\necho '\(words)' >&2\nexit 127\n".write(
       toFile: "\(stages)/pra-test", atomically: false, encoding: .utf8)

@@ -42,6 +42,7 @@ static const unsigned char sql_0069[] = {
 };
 static const unsigned char sql_0071[] = {
 #embed "../../../migrations/0071_store_owners.sql"
+};
 static const unsigned char sql_0072[] = {
 #embed "../../../migrations/0072_host_lacks.sql"
 };

@@ -7,6 +7,10 @@ set local role pra_owner;
 
 alter table pra_store.workers add column token uuid;
 
+alter table pra_store.workers drop constraint workers_stop_reason_check;
+alter table pra_store.workers add constraint workers_stop_reason_check
+  check (stop_reason in ('deregistered', 'lease lost', 'declared dead'));
+
 -- The token of the latest attempt.
 alter table pra_store.jobs add column token uuid;
 update pra_store.jobs set token = gen_random_uuid() where state = 'running';

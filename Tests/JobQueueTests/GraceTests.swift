@@ -2,7 +2,7 @@ import JobQueue
 import Postgres
 import Testing
 
-/// What takes a job away from a worker whose lease is not over.
+/// Ways in which a job is taken from a worker whose lease is not over.
 @Suite struct GraceTests {
   /// A job that runs on a worker of the longest lease there is.
   private struct Running {

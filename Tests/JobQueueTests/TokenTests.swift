@@ -64,16 +64,16 @@ private let workerCalls = [
     #expect(try here.world.contents() == before)
   }
 
-  /// What `pra_worker` may call either takes a token, or is no call of a worker or an attempt.
+  /// A function that `pra_worker` may call takes a token, unless it is no call of a worker or an attempt.
   @Test func everyCallOfAWorkerIsListed() throws {
     let free = try QueueWorld().administrator.query(
       """
       select p.proname from pg_proc as p
       where p.pronamespace = 'pra'::regnamespace and has_function_privilege('pra_worker', p.oid, 'execute')
-        and not p.proargnames && array['token', 'worker_token'] order by 1
+        and not coalesce(p.proargnames, '{}') && array['token', 'worker_token'] order by 1
       """
     ).map { try $0.string("proname") }
-    #expect(free == ["artifact_chunk", "read_log", "reap", "store_folder"])
+    #expect(free == ["artifact_chunk", "read_log", "reap", "store_folder", "why", "why_pending"])
     let named = try QueueWorld().administrator.query(
       """
       select p.proname from pg_proc as p
@@ -132,7 +132,7 @@ private let workerCalls = [
     #expect(try here.world.value(staged) == "0")
   }
 
-  /// Of tokens nothing is seen but by the owner: not in a view, not in the text of a statement.
+  /// A token is seen by the owner of the tables alone: in no view, and in no text of a statement.
   @Test func nobodySeesATokenOfOthers() throws {
     let here = try Running()
     // From the third run on statements are prepared.

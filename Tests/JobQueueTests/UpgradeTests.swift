@@ -123,9 +123,9 @@ private enum Old {
       case 0:
         // A worker of the version before that registers later is refused, and ends.
         let looker = try Connection(url)
-        while team.goesOn,
-          team.done.load(ordering: .sequentiallyConsistent) < 50
-            || looker.query("select from pra.workers").count < 3
+        while try team.goesOn
+          && (team.done.load(ordering: .sequentiallyConsistent) < 50
+            || looker.query("select from pra.workers").count < 3)
         { usleep(1000) }
         try Migrator(try Connection(url)).migrate()
         return 0

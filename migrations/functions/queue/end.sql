@@ -8,7 +8,7 @@ create or replace function pra.report_exit(
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  held pra_store.jobs := pra_store.hold(job, epoch, token, true);
+  held pra_store.jobs := pra_store.hold(job, epoch, true, token);
 begin
   if class is null or class in ('succeeded', 'preempted') then
     raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';

@@ -5,9 +5,10 @@
 --
 -- The token tells attempts apart that have the same job and epoch: of one after a restore from a backup, with
 -- which epochs go back, and of a caller who knows job and epoch alone. An attempt of a worker that registered under
--- 0.1.0, which has no token, needs none.
-create or replace function pra_store.hold(job bigint, epoch bigint, token uuid, exclusive boolean)
-returns pra_store.jobs
+-- 0.1.0, which has no token, needs none; nor does a call of such a worker that a migration overtakes name one.
+create or replace function pra_store.hold(
+  job bigint, epoch bigint, exclusive boolean, token uuid default null
+) returns pra_store.jobs
 language plpgsql
 as $$
 #variable_conflict use_column
@@ -174,7 +175,7 @@ begin
   ) then
     return false;
   end if;
-  held := pra_store.hold(job, epoch, finish.token, true);
+  held := pra_store.hold(job, epoch, true, finish.token);
   select a.metric_batch into absorbed
   from pra_store.attempts as a where a.job_id = job and a.epoch = finish.epoch;
   if absorbed <> finish.metric_batch then

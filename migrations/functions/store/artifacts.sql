@@ -6,7 +6,7 @@ create or replace function pra.put_artifact(
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, token, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.put_inline(sha256, media_type, bytes);
 end
 $$;
@@ -26,7 +26,7 @@ create or replace function pra.begin_artifact(
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, token, false);
+  perform pra_store.hold(job, epoch, false, token);
   return pra_store.begin_upload(job, epoch, sha256, size, media_type);
 end
 $$;
@@ -45,7 +45,7 @@ create or replace function pra.put_artifact_chunk(
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, token, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.put_chunk(upload, job, epoch, ordinal, bytes);
 end
 $$;
@@ -64,7 +64,7 @@ create or replace function pra.commit_artifact(
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, token, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.commit_upload(upload, job, epoch);
 end
 $$;

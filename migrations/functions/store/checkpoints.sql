@@ -7,7 +7,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  held pra_store.jobs := pra_store.hold(job, epoch, token, false);
+  held pra_store.jobs := pra_store.hold(job, epoch, false, token);
   made bigint;
 begin
   if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then

@@ -12,7 +12,7 @@ declare
   taken bigint;
   highest bigint;
 begin
-  held := pra_store.hold(job, epoch, token, false);
+  held := pra_store.hold(job, epoch, false, token);
   select * into mine from pra_store.attempts as a
   where a.job_id = job and a.epoch = absorb_metrics.epoch for no key update;
   if batch is null or batch <= mine.metric_batch then
@@ -100,7 +100,7 @@ as $$
 declare
   mine pra_store.attempts;
 begin
-  perform pra_store.hold(job, epoch, token, false);
+  perform pra_store.hold(job, epoch, false, token);
   select * into mine from pra_store.attempts as a
   where a.job_id = job and a.epoch = continue_from.epoch for no key update;
   if mine.from_step is not null then
@@ -144,7 +144,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-  perform pra_store.hold(job, epoch, token, false);
+  perform pra_store.hold(job, epoch, false, token);
   insert into pra_store.progress as p (job_id, epoch, done, total, unit)
   values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40))
   on conflict (job_id) do update

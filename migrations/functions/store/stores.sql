@@ -96,7 +96,7 @@ returns table (store integer, location text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, token, false);
+  perform pra_store.hold(job, epoch, false, token);
   return query select * from pra_store.begin_object(begin_object.sha256, begin_object.size);
 end
 $$;
@@ -116,7 +116,7 @@ create or replace function pra.commit_object(
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, token, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.commit_object(store, sha256, size, media_type);
 end
 $$;

@@ -165,7 +165,7 @@ struct ChaosWorker {
 }
 
 extension Lease {
-  /// What a line says of an attempt.
+  /// The members of a line that name an attempt.
   fileprivate var members: [(String, String)] {
     [("job", "\(job)"), ("epoch", "\(epoch)"), ("token", "\"\(token)\"")]
   }

@@ -66,7 +66,7 @@ class History:
         return sum(1 for restore in self.restores if restore["stopped"] < line["asked"])
 
     def fate(self, line):
-        """What the next restore did to an answer: kept, lost or unknown."""
+        """The effect of the next restore on an answer: kept, lost or unknown."""
         restores = self.restores[self.era(line):]
         if not restores or line["told"] < restores[0]["begun"]:
             return "kept"

@@ -92,7 +92,7 @@ class World:
             str(jobs), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def backup(self):
-        """Takes a backup; what History says of it."""
+        """Takes a backup; its moments, as History has them."""
         begun = time.monotonic()
         self.server.backup(f"{self.server.folder}/backup")
         return dict(begun=begun, ended=time.monotonic())

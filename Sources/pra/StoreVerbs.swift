@@ -142,9 +142,9 @@ private func reportingStores<T>(_ body: () throws -> T) throws -> T {
 extension SuspectArtifact {
   fileprivate var lines: [String] {
     ["\(sha256) (\(size) bytes, \(location)): \(reason)"]
-      + uses.map {
-        let run = $0.run.map { id in "run \(id) \($0.runName ?? ""), " } ?? ""
-        return "  \(run)job \($0.job) (\($0.kind)): \($0.what)"
+      + uses.map { use in
+        let run = use.run.map { "run \($0) \(use.runName ?? ""), " } ?? ""
+        return "  \(run)job \(use.job) (\(use.kind)): \(use.what)"
       } + ["  remedy: \(remedy)"]
   }
 

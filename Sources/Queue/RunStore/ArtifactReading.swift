@@ -121,9 +121,10 @@ extension ArtifactStore {
 
   /// Tells the database that a copy is right, if this reader's word counts.
   private mutating func confirm(_ copy: StoredCopy) throws {
+    let attempt = reader.parameters
     switch reader {
     case .attempt:
-      try connection.run { try $0.query(Queries.confirm, reader.parameters + copy.parameters) }
+      try connection.run { try $0.query(Queries.confirm, attempt + copy.parameters) }
     case .administrator:
       try connection.run { try $0.query(Queries.confirmStored, copy.parameters) }
     case .submitter: break

@@ -95,10 +95,11 @@ extension ArtifactStore {
   /// Deletes the marked objects of a store, also those of a collector that crashed, and ends uploads
   /// that were left. Each is locked meanwhile.
   private mutating func sweep(_ store: Int64, _ location: String) throws {
+    let environment = environment
+    let patience = patience
     var after = ""
     var open: (any ObjectStore)?
     while true {
-      let (environment, patience) = (environment, patience)
       let deleted = try connection.run { connection -> String? in
         try connection.transaction {
           guard

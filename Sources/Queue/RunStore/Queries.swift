@@ -7,21 +7,22 @@ enum Queries {
   static let commitLater = "set local synchronous_commit = off"
 
   static let putArtifact = """
-    select pra.put_artifact(job => $1, epoch => $2, sha256 => $3, media_type => $4, bytes => $5)
+    select pra.put_artifact(
+      job => $1, epoch => $2, token => $3, sha256 => $4, media_type => $5, bytes => $6)
     """
 
   static let beginArtifact = """
     select pra.begin_artifact(
-      job => $1, epoch => $2, sha256 => $3, size => $4, media_type => $5) as upload
+      job => $1, epoch => $2, token => $3, sha256 => $4, size => $5, media_type => $6) as upload
     """
 
   static let putArtifactChunk = """
     select pra.put_artifact_chunk(
-      job => $1, epoch => $2, upload => $3, ordinal => $4, bytes => $5)
+      job => $1, epoch => $2, token => $3, upload => $4, ordinal => $5, bytes => $6)
     """
 
   static let commitArtifact = """
-    select pra.commit_artifact(job => $1, epoch => $2, upload => $3)
+    select pra.commit_artifact(job => $1, epoch => $2, token => $3, upload => $4)
     """
 
   static let currentStore = """
@@ -34,18 +35,18 @@ enum Queries {
 
   static let beginObject = """
     select store, location, object, copy, has, database, mark, is_marked
-    from pra.begin_object(job => $1, epoch => $2, sha256 => $3, size => $4)
+    from pra.begin_object(job => $1, epoch => $2, token => $3, sha256 => $4, size => $5)
     """
 
   static let noteUpload = """
     select pra.note_upload(
-      job => $1, epoch => $2, store => $3, sha256 => $4, copy => $5, upload => $6)
+      job => $1, epoch => $2, token => $3, store => $4, sha256 => $5, copy => $6, upload => $7)
     """
 
   static let commitObject = """
     select pra.commit_object(
-      job => $1, epoch => $2, store => $3, sha256 => $4, size => $5, media_type => $6, copy => $7,
-      upload => $8)
+      job => $1, epoch => $2, token => $3, store => $4, sha256 => $5, size => $6, media_type => $7,
+      copy => $8, upload => $9)
     """
 
   static let beginSubmittedObject = """
@@ -125,7 +126,8 @@ enum Queries {
 
   static let doubt = """
     select pra.doubt_artifact(
-      job => $1, epoch => $2, sha256 => $3, upload => $4, store => $5, copy => $6, reason => $7)
+      job => $1, epoch => $2, token => $3, sha256 => $4, upload => $5, store => $6, copy => $7,
+      reason => $8)
     """
 
   static let submitDoubt = """
@@ -134,7 +136,7 @@ enum Queries {
 
   static let confirm = """
     select pra.confirm_artifact(
-      job => $1, epoch => $2, sha256 => $3, upload => $4, store => $5, copy => $6)
+      job => $1, epoch => $2, token => $3, sha256 => $4, upload => $5, store => $6, copy => $7)
     """
 
   static let confirmStored = """

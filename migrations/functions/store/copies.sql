@@ -141,12 +141,13 @@ end
 $$;
 
 create or replace function pra.doubt_artifact(
-  job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, reason text
+  job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, reason text,
+  token uuid default null
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.doubt(pra_store.digest(sha256), upload, store, copy, reason);
 end
 $$;
@@ -171,12 +172,12 @@ comment on function pra.submit_doubt is
 reader of an attempt who finds the bytes right takes the mark away. Raises PR003 for a bad sha256.';
 
 create or replace function pra.confirm_artifact(
-  job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer
+  job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid default null
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.confirm(pra_store.digest(sha256), upload, store, copy);
 end
 $$;

@@ -73,13 +73,15 @@ begin
 end
 $$;
 
-create or replace function pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint)
+create or replace function pra.begin_object(
+  job bigint, epoch bigint, sha256 text, size bigint, token uuid default null
+)
 returns table (
   store integer, location text, object text, copy integer, has boolean, database uuid, mark uuid, is_marked boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   return query select * from pra_store.begin_object(begin_object.sha256, begin_object.size);
 end
 $$;
@@ -96,12 +98,12 @@ Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 create or replace function pra.commit_object(
   job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, copy integer default 0,
-  upload text default null
+  upload text default null, token uuid default null
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.commit_object(store, sha256, size, media_type, copy, upload);
 end
 $$;
@@ -156,12 +158,12 @@ end
 $$;
 
 create or replace function pra.note_upload(
-  job bigint, epoch bigint, store integer, sha256 text, copy integer, upload text
+  job bigint, epoch bigint, store integer, sha256 text, copy integer, upload text, token uuid default null
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.note_upload(store, sha256, copy, upload);
 end
 $$;

@@ -61,11 +61,12 @@ class Attack:
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
     def start(self, *command, **environment):
-        """Starts a process whose output goes to a file; returns it, with the file's path as `log`."""
+        """Starts a process whose output goes to a file; returns it, with the file's path as `log`. Its standard input
+        stays open as long as this process lives."""
         log = f"{self.folder}/output-{len(self.children)}"
         with open(log, "w") as file:
             child = subprocess.Popen(command, env=dict(self.environment, **environment),
-                                     stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+                                     stdin=subprocess.PIPE, stdout=file, stderr=subprocess.STDOUT)
         child.log = log
         self.children.append(child)
         return child

@@ -57,7 +57,10 @@ enum Queries {
     order by id desc limit $3::integer
     """
   static let workerRows = """
-    select * from pra.workers where \(shownWorkers) order by id desc
+    select * from pra.workers
+    where $1::boolean or stopped_at is null
+      or stop_reason = 'lease lost' and stopped_at > now() - interval '1 day'
+    order by id desc
     """
   static let attemptRows = "select * from pra.attempts where job_id = $1::bigint order by epoch"
   static let evaluationRows = """
@@ -73,6 +76,7 @@ enum Queries {
     from pra.attempts where job_id = $1::bigint order by epoch
     """
   static let why = "select reason, detail from pra.why_pending($1::bigint)"
+  /// Those that have not ended, and for a day those that were lost.
   static let workers = """
     select id, name, case when stop_reason = 'lease lost' then 'lost' else state end as state,
       running, slots, array_to_string(queues, ',') as queues, labels::text,
@@ -82,13 +86,9 @@ enum Queries {
           to_char(blamed_until, 'HH24:MI'), blame_reason, coalesce(labels ->> 'host', name))
       end as note
     from pra.workers
-    where \(shownWorkers)
-    order by id desc
-    """
-  /// Those that have not ended, and for a day those that were lost.
-  private static let shownWorkers = """
-    $1::boolean or stopped_at is null
+    where $1::boolean or stopped_at is null
       or stop_reason = 'lease lost' and stopped_at > now() - interval '1 day'
+    order by id desc
     """
 
   /// The jobs that `watch` and `run --wait` poll.

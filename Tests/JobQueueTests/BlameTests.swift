@@ -56,7 +56,7 @@ import Testing
     let only = try worker("a", queues: ["default", "special"])
     _ = try worker("b")
     for _ in 0..<4 {
-      let job = try world.job
+      let job = try world.job()
       #expect(try end(job, on: only) == .ready)
     }
     #expect(try blamed == nil)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,13 @@
 
 // prctl is variadic, which Swift cannot call.
 int32_t adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int32_t allowed_processors(void) {
+  // A mask for 1,024 processors is refused on a machine with more.
+  cpu_set_t masks[64];
+  if (sched_getaffinity(0, sizeof masks, masks)) return (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+  return CPU_COUNT_S(sizeof masks, masks);
+}
 
 // Whether one of the settings of /proc/PID/environ begins so. Of a process that has ended there are none.
 static int is_marked(const char *process, const char *beginning) {

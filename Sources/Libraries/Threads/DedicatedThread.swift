@@ -1,5 +1,6 @@
 // A thread of its own for calls that block: libpq, waiting for a process, reading a pipe.
 
+import CProcess
 import Glibc
 import Synchronization
 
@@ -58,6 +59,9 @@ package final class DedicatedThread: Sendable {
     }
   }
 }
+
+/// The number of threads that run at once: of the processors in this process's affinity mask.
+package func allowedProcessors() -> Int { max(1, Int(allowed_processors())) }
 
 /// The machine's refusal to start another thread: pthread_create(3).
 package struct ThreadError: Error, Sendable, CustomStringConvertible {

@@ -1,7 +1,7 @@
 // The processors that this process may use: a container or a Slurm job has fewer than the machine.
 
 import FoundationEssentials
-import Glibc
+import Threads
 
 /// A number of threads that this process can run at once, and the reason for it.
 package struct Processors: Sendable, Equatable, CustomStringConvertible {
@@ -24,21 +24,7 @@ package struct Processors: Sendable, Equatable, CustomStringConvertible {
 
   package static func usable() -> Processors {
     Processors(
-      allowed: affinity(), quota: quota { try? String(contentsOfFile: $0, encoding: .utf8) })
-  }
-
-  private static func affinity() -> Int {
-    // A mask for 1,024 processors is refused on a machine with more.
-    let count = 64
-    let masks = UnsafeMutablePointer<cpu_set_t>.allocate(capacity: count)
-    defer { masks.deallocate() }
-    memset(masks, 0, count * MemoryLayout<cpu_set_t>.size)
-    let size = count * MemoryLayout<cpu_set_t>.size
-    guard sched_getaffinity(0, size, masks) == 0 else {
-      return ProcessInfo.processInfo.activeProcessorCount
-    }
-    let bits = UnsafeRawBufferPointer(start: masks, count: size)
-    return max(1, bits.reduce(0) { $0 + $1.nonzeroBitCount })
+      allowed: allowedProcessors(), quota: quota { try? String(contentsOfFile: $0, encoding: .utf8) })
   }
 
   /// The least quota of the process's control group and of those above it, cgroups(7): version 2 has

@@ -14,7 +14,8 @@ import Testing
     try world.admin.run(
       """
       select pra.register_worker('solo', '{"host": "a7"}', '{default}', '{ingest}');
-      select job from pra.claim((select id from pra_store.workers));
+      select c.job from pra_store.workers as w
+      cross join pra.claim(w.id, worker_token => w.token) as c;
       update pra_store.workers
       set lease = '1 second', lease_expires_at = clock_timestamp() - interval '1 hour';
       select pg_sleep(greatest(0, extract(epoch from
@@ -88,7 +89,7 @@ import Testing
     let world = try World()
     try world.admin.run(
       """
-      select pra.register_worker('one', '{"host": "a7"}', '{default}', '{ingest}', lease => '1 h');
+      select pra.register_worker('one', '{"host": "a7"}', '{default}', '{ingest}', lease => '10 min');
       insert into pra_store.blamed_hosts (host, until, reason)
       values ('a7', now() + interval '1 h', '3 jobs crashed there one after the other')
       """)

@@ -9,14 +9,14 @@ import Testing
   init() throws { world = try QueueWorld() }
 
   private func worker(_ host: String, labels: String = "", queues: [String] = ["default"]) throws
-    -> Int64
+    -> Registration
   {
     try world.worker(labels: #"{"host": "\#(host)"\#(labels)}"#, queues: queues)
   }
 
   /// Claims one of the jobs on a worker and reports its end.
   private func end(
-    _ job: Int64, on worker: Int64, signal: Int32 = 11, cause: ExitCause = .signal
+    _ job: Int64, on worker: Registration, signal: Int32 = 11, cause: ExitCause = .signal
   ) throws -> JobState {
     try world.administrator.run(
       """
@@ -128,10 +128,10 @@ import Testing
       try world.value(
         """
         select concat_ws(' ', state, blamed_until > now() + interval '59 min', blame_reason)
-        from pra.workers where id = \(a)
+        from pra.workers where id = \(a.worker)
         """) == "blamed t 3 jobs crashed there one after the other")
     #expect(
-      try world.value("select concat(state, blamed_until, blame_reason) from pra.workers where id = \(b)")
+      try world.value("select concat(state, blamed_until, blame_reason) from pra.workers where id = \(b.worker)")
         == "live")
   }
 }

@@ -25,14 +25,18 @@ import Testing
       """)
     let lease = try world.claimOne(worker)
     #expect(lease.job == job)
-    return try world.workers.reportExit(lease, .fault, message: "gone", exitSignal: signal, cause: cause)
+    return try world.workers.reportExit(
+      lease, .fault, message: "gone", exitSignal: signal, cause: cause)
   }
 
   private var blamed: String? {
-    get throws { try world.value("select string_agg(host, ' ' order by host) from pra.blamed_hosts") }
+    get throws {
+      try world.value("select string_agg(host, ' ' order by host) from pra.blamed_hosts")
+    }
   }
 
-  @Test("crashes of jobs that crash on two hosts are taken off both", arguments: [11, 9] as [Int32])
+  @Test(
+    "crashes of jobs that crash on two hosts are taken off both", arguments: [11, 9] as [Int32])
   func guiltyJobs(signal: Int32) throws {
     let (a, b) = (try worker("a"), try worker("b"))
     let jobs = try (0..<3).map { _ in try world.job() }
@@ -77,7 +81,8 @@ import Testing
     let good = try worker("good")
     for _ in 0..<3 { _ = try end(try world.job(), on: bad) }
     #expect(try blamed == "bad")
-    try world.administrator.run("update pra_store.jobs set state = 'cancelled', finished_at = now()")
+    try world.administrator.run(
+      "update pra_store.jobs set state = 'cancelled', finished_at = now()")
     let plain = try world.job()
     #expect(try world.workers.claim(worker: bad).isEmpty)
     #expect(
@@ -131,7 +136,8 @@ import Testing
         from pra.workers where id = \(a.worker)
         """) == "blamed t 3 jobs crashed there one after the other")
     #expect(
-      try world.value("select concat(state, blamed_until, blame_reason) from pra.workers where id = \(b.worker)")
+      try world.value(
+        "select concat(state, blamed_until, blame_reason) from pra.workers where id = \(b.worker)")
         == "live")
   }
 }

@@ -9,7 +9,9 @@ import Testing
   init() throws { world = try QueueWorld() }
 
   /// A running job whose worker is lost.
-  private func lost(_ change: (inout NewJob) -> Void = { _ in }) throws -> (job: Int64, worker: Registration) {
+  private func lost(_ change: (inout NewJob) -> Void = { _ in }) throws -> (
+    job: Int64, worker: Registration
+  ) {
     let job = try world.job("train", change)
     let worker = try world.worker(labels: #"{"host": "a7"}"#)
     _ = try world.claimOne(worker)
@@ -82,13 +84,16 @@ import Testing
       running.hasPrefix("lost: its worker \(worker.worker) (w) was lost at ")
         && running.hasSuffix("; no worker is alive to put it back in line"), "\(running)")
     #expect(running.contains(time))
-    #expect(try world.value("select state || ' ' || (worker_lost_at < now()) from pra.jobs") == "running true")
+    #expect(
+      try world.value("select state || ' ' || (worker_lost_at < now()) from pra.jobs")
+        == "running true")
 
     _ = try world.submit.reap()
     let ready = try why()
     #expect(
       ready.hasPrefix("lost, no-worker: its worker \(worker.worker) (w) was lost at ")
-        && ready.hasSuffix("; no live worker serves queue \"default\" and kind \"train\""), "\(ready)")
+        && ready.hasSuffix("; no live worker serves queue \"default\" and kind \"train\""),
+      "\(ready)")
     #expect(ready.contains(time))
     #expect(try world.value("select worker_lost_at from pra.jobs") == nil)
   }

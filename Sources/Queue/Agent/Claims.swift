@@ -141,6 +141,8 @@ extension Agent {
     }
     // Whoever stops a stage is often about to stop its agent as well, and would stop the next stage
     // at once.
-    if isStrange, end.isStop { state.update { $0.claimsFrom = monotonicSeconds() + Self.stopPause } }
+    if isStrange, end.isStop {
+      state.update { $0.claimsFrom = monotonicSeconds() + Self.stopPause }
+    }
   }
 }

@@ -26,7 +26,8 @@ struct ExitReport: Sendable, Equatable {
       case (.timedOut, _): .timeLimit
       case (.cancelled, _): .asked
       case (.drained, .signal(9)), (.preempted, .signal(9)): .asked
-      case (.drained, _) where end.isStop, (.preempted, _) where end.isStop, (nil, _) where end.isStop:
+      case (.drained, _) where end.isStop, (.preempted, _) where end.isStop,
+        (nil, _) where end.isStop:
         .asked
       case (_, .code): .exitCode
       case (_, .signal): .signal
@@ -77,7 +78,8 @@ struct ExitReport: Sendable, Equatable {
   private static func name(of signal: Int32) -> String {
     let names: [Int32: String] = [
       1: "hang-up", 2: "interrupt", 3: "quit", 4: "illegal instruction", 5: "trap", 6: "abort",
-      7: "bus error", 8: "arithmetic error", 9: "kill", 10: "user signal 1", 11: "segmentation fault",
+      7: "bus error", 8: "arithmetic error", 9: "kill", 10: "user signal 1",
+      11: "segmentation fault",
       13: "broken pipe", 14: "alarm", 15: "termination", 24: "processor time", 25: "file size",
       31: "bad system call",
     ]

@@ -19,12 +19,14 @@ package struct Processors: Sendable, Equatable, CustomStringConvertible {
   package var description: String {
     let count = threads == 1 ? "1 thread" : "\(threads) threads"
     guard let quota, quota < Double(allowed) else { return count }
-    return "\(count) (its control group allows \((quota * 100).rounded() / 100) of \(allowed) processors)"
+    return
+      "\(count) (its control group allows \((quota * 100).rounded() / 100) of \(allowed) processors)"
   }
 
   package static func usable() -> Processors {
     Processors(
-      allowed: allowedProcessors(), quota: quota { try? String(contentsOfFile: $0, encoding: .utf8) })
+      allowed: allowedProcessors(),
+      quota: quota { try? String(contentsOfFile: $0, encoding: .utf8) })
   }
 
   /// The least quota of the process's control group and of those above it, cgroups(7): version 2 has
@@ -57,7 +59,9 @@ package struct Processors: Sendable, Equatable, CustomStringConvertible {
     let lines = (read("/proc/self/cgroup") ?? "").split(separator: "\n")
       .map { $0.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false) }
       .filter { $0.count == 3 }
-    let mounts = (read("/proc/self/mountinfo") ?? "").split(separator: "\n").compactMap { Mount($0) }
+    let mounts = (read("/proc/self/mountinfo") ?? "").split(separator: "\n").compactMap {
+      Mount($0)
+    }
     return lines.compactMap { line in
       let isUnified = line[1].isEmpty
       guard isUnified || line[1].split(separator: ",").contains("cpu"),
@@ -84,7 +88,9 @@ package struct Processors: Sendable, Equatable, CustomStringConvertible {
 
     init?(_ line: Substring) {
       let words = line.split(separator: " ")
-      guard let dash = words.firstIndex(of: "-"), dash >= 6, words.count > dash + 3 else { return nil }
+      guard let dash = words.firstIndex(of: "-"), dash >= 6, words.count > dash + 3 else {
+        return nil
+      }
       (root, point, type) = (String(words[3]), String(words[4]), String(words[dash + 1]))
       options = words[dash + 3].split(separator: ",")
     }

@@ -28,7 +28,8 @@ final class Signals: Sendable {
       action.__sigaction_handler.sa_handler = { number in
         let saved = errno
         WakeUp.signal(
-          signalDescriptor.load(ordering: .sequentiallyConsistent), UInt8(truncatingIfNeeded: number))
+          signalDescriptor.load(ordering: .sequentiallyConsistent),
+          UInt8(truncatingIfNeeded: number))
         errno = saved
       }
       action.sa_flags = SA_RESTART

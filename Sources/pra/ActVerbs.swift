@@ -34,7 +34,9 @@ struct Cancel: ParsableCommand {
       touched += count
       if count == 0 {
         let state = try SubmitQueue(connection).state(of: job)
-        print("job \(job) \(state == .running ? "was asked to stop before" : "is \(state.rawValue) already")")
+        print(
+          "job \(job) \(state == .running ? "was asked to stop before" : "is \(state.rawValue) already")"
+        )
       }
     }
     print("cancelled \(touched) job\(touched == 1 ? "" : "s")")

@@ -100,7 +100,7 @@ extension Connection {
     do {
       try run("set role \(DatabaseRole.submit.rawValue)")
       try SubmitQueue(self).reap()
-    } catch let error as PostgresError where error.sqlState == "42501" {
+    } catch  where error.sqlState == "42501" {
       // Not a submitter.
     }
     try run("set role \(role.rawValue)")

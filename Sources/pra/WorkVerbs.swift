@@ -242,7 +242,8 @@ struct Worker: ParsableCommand {
       databaseURL: url, name: name ?? "\(named["host"]!)-\(process.processIdentifier)",
       version: codeVersion, labels: named, queues: queues.isEmpty ? ["default"] : queues,
       kinds: kinds.isEmpty ? able : kinds, slots: slots,
-      threads: threads ?? max(1, Processors.usable().threads / max(slots, 1)), lease: lease, beat: beat,
+      threads: threads ?? max(1, Processors.usable().threads / max(slots, 1)), lease: lease,
+      beat: beat,
       drainTime: drain, untilIdle: untilIdle, stageFolder: Executables.folder)
     configuration.storeProbe = Database.storeWatch(url).look
     let logger = Logger(label: "pra.worker") { StreamLogHandler.standardError(label: $0) }

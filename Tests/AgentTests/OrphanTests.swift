@@ -26,12 +26,14 @@ import Threads
   @Test("what a stage has started ends with it", arguments: ["exit 65", "kill -SEGV $$", "exit 0"])
   func afterTheStage(end: String) throws {
     let job = try world.enqueue(#"{"act": "succeed"}"#, "fault_retries => 0")
-    let folder = try stages("\(Self.daemon)\n\(Self.daemon.replacing("process", with: "other"))\n\(end)")
+    let folder = try stages(
+      "\(Self.daemon)\n\(Self.daemon.replacing("process", with: "other"))\n\(end)")
     let agent = try world.agent("a", "stages=\(folder)", "idle=true")
     #expect(try agent.end() == .code(0))
     #expect(!isAlive(try world.process(job)))
-    #expect(!(try FileManager.default.contentsOfDirectory(atPath: "/proc")).compactMap(pid_t.init)
-      .contains { ProcessTree.variable("PRA_SCRATCH", of: $0)?.hasPrefix(world.folder) ?? false })
+    #expect(
+      !(try FileManager.default.contentsOfDirectory(atPath: "/proc")).compactMap(pid_t.init)
+        .contains { ProcessTree.variable("PRA_SCRATCH", of: $0)?.hasPrefix(world.folder) ?? false })
   }
 
   @Test("what a stage has started ends when it is killed, and what another has started does not")

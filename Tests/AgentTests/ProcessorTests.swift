@@ -65,8 +65,10 @@ import Testing
   @Test(
     "a part of a processor is a thread, and no quota adds to the affinity mask",
     arguments: [
-      (8, nil, 8, "8 threads"), (8, 0.5, 1, "1 thread (its control group allows 0.5 of 8 processors)"),
-      (8, 1.5, 2, "2 threads (its control group allows 1.5 of 8 processors)"), (2, 4, 2, "2 threads"),
+      (8, nil, 8, "8 threads"),
+      (8, 0.5, 1, "1 thread (its control group allows 0.5 of 8 processors)"),
+      (8, 1.5, 2, "2 threads (its control group allows 1.5 of 8 processors)"),
+      (2, 4, 2, "2 threads"),
       (1, nil, 1, "1 thread"),
     ] as [(Int, Double?, Int, String)])
   func threads(allowed: Int, quota: Double?, threads: Int, words: String) {

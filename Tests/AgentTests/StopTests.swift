@@ -71,7 +71,8 @@ import Threads
     try wait { try world.state(job) == "ready" }
     #expect(!isAlive(stage))
     #expect(
-      try world.end(job)?.wholeMatch(of: /released signal (2|15) the stage was stopped by .*/) != nil)
+      try world.end(job)?.wholeMatch(of: /released signal (2|15) the stage was stopped by .*/)
+        != nil)
     #expect(try counted(world) == "0 {} 0")
     agent.signal(SIGTERM)
     _ = try agent.end()

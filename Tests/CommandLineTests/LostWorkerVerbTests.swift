@@ -14,7 +14,8 @@ import Testing
     try world.admin.run(
       """
       select pra.register_worker('solo', '{"host": "a7"}', '{default}', '{ingest}');
-      select job from pra.claim((select id from pra_store.workers));
+      select c.job from pra_store.workers as w
+      cross join pra.claim(w.id, worker_token => w.token) as c;
       update pra_store.workers
       set lease = '1 second', lease_expires_at = clock_timestamp() - interval '1 hour';
       select pg_sleep(greatest(0, extract(epoch from
@@ -39,7 +40,8 @@ import Testing
     #expect(try state() == ["ready"])
     switch verb[0] {
     case "workers": #expect(said.contains("lost"))
-    case "why": #expect(said.contains("its worker 1 (solo) was lost at ") && said.contains("no-worker"))
+    case "why":
+      #expect(said.contains("its worker 1 (solo) was lost at ") && said.contains("no-worker"))
     case "runs": #expect(said.contains("running") || said.contains("pending"))
     default: #expect(said.contains("ready"))
     }
@@ -77,7 +79,8 @@ import Testing
 
   @Test func aJobPastItsDeadlineEndsWithoutAWorker() throws {
     let late = try world.answer(
-      "enqueue", "ingest", "--set", "source=" + String(repeating: "d", count: 64), "--deadline", "60")
+      "enqueue", "ingest", "--set", "source=" + String(repeating: "d", count: 64), "--deadline",
+      "60")
     try world.admin.run("update pra_store.jobs set deadline = now() where id = \(late)")
     #expect(try world.answer("jobs", "--state", "failed").contains("deadline"))
   }
@@ -88,7 +91,7 @@ import Testing
     let world = try World()
     try world.admin.run(
       """
-      select pra.register_worker('one', '{"host": "a7"}', '{default}', '{ingest}', lease => '1 h');
+      select pra.register_worker('one', '{"host": "a7"}', '{default}', '{ingest}', lease => '10 min');
       insert into pra_store.blamed_hosts (host, until, reason)
       values ('a7', now() + interval '1 h', '3 jobs crashed there one after the other')
       """)

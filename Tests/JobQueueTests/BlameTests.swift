@@ -9,14 +9,14 @@ import Testing
   init() throws { world = try QueueWorld() }
 
   private func worker(_ host: String, labels: String = "", queues: [String] = ["default"]) throws
-    -> Int64
+    -> Registration
   {
     try world.worker(labels: #"{"host": "\#(host)"\#(labels)}"#, queues: queues)
   }
 
   /// Claims one of the jobs on a worker and reports its end.
   private func end(
-    _ job: Int64, on worker: Int64, signal: Int32 = 11, cause: ExitCause = .signal
+    _ job: Int64, on worker: Registration, signal: Int32 = 11, cause: ExitCause = .signal
   ) throws -> JobState {
     try world.administrator.run(
       """
@@ -25,14 +25,18 @@ import Testing
       """)
     let lease = try world.claimOne(worker)
     #expect(lease.job == job)
-    return try world.workers.reportExit(lease, .fault, message: "gone", exitSignal: signal, cause: cause)
+    return try world.workers.reportExit(
+      lease, .fault, message: "gone", exitSignal: signal, cause: cause)
   }
 
   private var blamed: String? {
-    get throws { try world.value("select string_agg(host, ' ' order by host) from pra.blamed_hosts") }
+    get throws {
+      try world.value("select string_agg(host, ' ' order by host) from pra.blamed_hosts")
+    }
   }
 
-  @Test("crashes of jobs that crash on two hosts are taken off both", arguments: [11, 9] as [Int32])
+  @Test(
+    "crashes of jobs that crash on two hosts are taken off both", arguments: [11, 9] as [Int32])
   func guiltyJobs(signal: Int32) throws {
     let (a, b) = (try worker("a"), try worker("b"))
     let jobs = try (0..<3).map { _ in try world.job() }
@@ -77,7 +81,8 @@ import Testing
     let good = try worker("good")
     for _ in 0..<3 { _ = try end(try world.job(), on: bad) }
     #expect(try blamed == "bad")
-    try world.administrator.run("update pra_store.jobs set state = 'cancelled', finished_at = now()")
+    try world.administrator.run(
+      "update pra_store.jobs set state = 'cancelled', finished_at = now()")
     let plain = try world.job()
     #expect(try world.workers.claim(worker: bad).isEmpty)
     #expect(
@@ -128,10 +133,11 @@ import Testing
       try world.value(
         """
         select concat_ws(' ', state, blamed_until > now() + interval '59 min', blame_reason)
-        from pra.workers where id = \(a)
+        from pra.workers where id = \(a.worker)
         """) == "blamed t 3 jobs crashed there one after the other")
     #expect(
-      try world.value("select concat(state, blamed_until, blame_reason) from pra.workers where id = \(b)")
+      try world.value(
+        "select concat(state, blamed_until, blame_reason) from pra.workers where id = \(b.worker)")
         == "live")
   }
 }

@@ -9,7 +9,9 @@ import Testing
   init() throws { world = try QueueWorld() }
 
   /// A running job whose worker is lost.
-  private func lost(_ change: (inout NewJob) -> Void = { _ in }) throws -> (job: Int64, worker: Int64) {
+  private func lost(_ change: (inout NewJob) -> Void = { _ in }) throws -> (
+    job: Int64, worker: Registration
+  ) {
     let job = try world.job("train", change)
     let worker = try world.worker(labels: #"{"host": "a7"}"#)
     _ = try world.claimOne(worker)
@@ -68,7 +70,7 @@ import Testing
     #expect(try world.submit.cancel(other) == 1)
     #expect(try world.submit.state(of: other) == .running)
     #expect(throws: PostgresError.self) { try world.submit.retry(other) }
-    #expect(dead != living)
+    #expect(dead.worker != living.worker)
   }
 
   @Test func whyNamesTheWorkerAndTheTime() throws {
@@ -79,16 +81,19 @@ import Testing
     let time = /[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\+00/
     let running = try why()
     #expect(
-      running.hasPrefix("lost: its worker \(worker) (w) was lost at ")
+      running.hasPrefix("lost: its worker \(worker.worker) (w) was lost at ")
         && running.hasSuffix("; no worker is alive to put it back in line"), "\(running)")
     #expect(running.contains(time))
-    #expect(try world.value("select state || ' ' || (worker_lost_at < now()) from pra.jobs") == "running true")
+    #expect(
+      try world.value("select state || ' ' || (worker_lost_at < now()) from pra.jobs")
+        == "running true")
 
     _ = try world.submit.reap()
     let ready = try why()
     #expect(
-      ready.hasPrefix("lost, no-worker: its worker \(worker) (w) was lost at ")
-        && ready.hasSuffix("; no live worker serves queue \"default\" and kind \"train\""), "\(ready)")
+      ready.hasPrefix("lost, no-worker: its worker \(worker.worker) (w) was lost at ")
+        && ready.hasSuffix("; no live worker serves queue \"default\" and kind \"train\""),
+      "\(ready)")
     #expect(ready.contains(time))
     #expect(try world.value("select worker_lost_at from pra.jobs") == nil)
   }

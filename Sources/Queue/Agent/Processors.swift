@@ -25,7 +25,8 @@ package struct Processors: Sendable, Equatable, CustomStringConvertible {
 
   package static func usable() -> Processors {
     Processors(
-      allowed: allowedProcessors(), quota: quota { try? String(contentsOfFile: $0, encoding: .utf8) })
+      allowed: allowedProcessors(),
+      quota: quota { try? String(contentsOfFile: $0, encoding: .utf8) })
   }
 
   /// The least quota of the process's control group and of those above it, cgroups(7): version 2 has

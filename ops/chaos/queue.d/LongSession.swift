@@ -18,13 +18,13 @@ struct LongSession {
 
   /// Prints how many rounds are done, the process of the server, and its prepared statements.
   func call(rounds: Int) throws {
-    let worker = role == .worker ? try register() : 0
+    let worker = role == .worker ? try register() : nil
     for round in 0...rounds {
       if round % max(1, rounds / 40) == 0 { try report(round) }
       switch role {
       case .read: try look()
       case .submit: try submit()
-      default: try work(worker)
+      default: try work(worker!)
       }
     }
   }
@@ -56,11 +56,11 @@ struct LongSession {
     try queue.reap()
   }
 
-  private func register() throws -> Int64 {
-    try WorkerQueue(connection).register(name: "soak", kinds: ["soak"], lease: .seconds(3600))
+  private func register() throws -> Registration {
+    try WorkerQueue(connection).register(name: "soak", kinds: ["soak"], lease: .seconds(600))
   }
 
-  private func work(_ worker: Int64) throws {
+  private func work(_ worker: Registration) throws {
     let queue = WorkerQueue(connection)
     for job in try queue.claim(worker: worker) {
       _ = try queue.heartbeat(worker: worker, running: [job.lease])

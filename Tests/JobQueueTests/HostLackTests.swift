@@ -5,7 +5,7 @@ import Postgres
 import Testing
 
 @Suite struct HostLackTests {
-  private func worker(_ world: QueueWorld, host: String) throws -> Int64 {
+  private func worker(_ world: QueueWorld, host: String) throws -> Registration {
     try world.worker(labels: #"{"host": "\#(host)"}"#)
   }
 
@@ -99,7 +99,7 @@ import Testing
     #expect(try world.value("select reason from pra.why_pending(\(job))") == "in-line")
     #expect(try world.workers.claim(worker: able).count == 1)
     try world.workers.lacks(worker: worker, nil)
-    #expect(try world.value("select state from pra.workers where id = \(worker)") == "live")
+    #expect(try world.value("select state from pra.workers where id = \(worker.worker)") == "live")
     _ = try world.job()
     #expect(try world.workers.claim(worker: worker).count == 1)
     #expect(

@@ -23,7 +23,7 @@ extension Agent {
     var nextReap = 0.0
     var wasIdle = false
     var session = ClaimSession()
-    var told: (worker: Int64, lack: String?) = (0, nil)
+    var told: (worker: Registration?, lack: String?) = (nil, nil)
     while state.read({ $0.phase }) == .working {
       work.drain()
       guard let worker = state.read({ $0.worker }) else {
@@ -93,8 +93,8 @@ extension Agent {
   /// Tells the database what the host lacks, or that it lacks nothing any more.
   /// - Parameter last: what was told before
   private func tell(
-    _ lack: String?, of worker: Int64, _ connection: inout RetryingConnection,
-    after last: inout (worker: Int64, lack: String?)
+    _ lack: String?, of worker: Registration, _ connection: inout RetryingConnection,
+    after last: inout (worker: Registration?, lack: String?)
   ) throws {
     if worker != last.worker { last = (worker, nil) }
     guard lack != last.lack else { return }

@@ -68,7 +68,9 @@ package enum Queries {
   package static let releaseUnheard = """
     select job from pra.release_unheard(worker => $1, worker_token => $2, known => $3)
     """
-  package static let workerLacks = "select pra.worker_lacks($1, $2)"
+  package static let workerLacks = """
+    select pra.worker_lacks(worker => $1, worker_token => $2, lack => $3)
+    """
   package static let reportExit = """
     select pra.report_exit(
       job => $1, epoch => $2, token => $3, class => $4, message => $5, exit_code => $6,

@@ -65,8 +65,8 @@ package struct WorkerQueue {
   }
 
   /// Says what the worker's host lacks, for which it claims nothing; nil when it lacks nothing.
-  package func lacks(worker: Int64, _ lack: String?) throws {
-    _ = try ask(Queries.workerLacks, [.integer(worker), .optional(lack, Parameter.text)])
+  package func lacks(worker: Registration, _ lack: String?) throws {
+    _ = try ask(Queries.workerLacks, worker.parameters + [.optional(lack, Parameter.text)])
   }
 
   /// Gives back what was claimed for the worker in a session that broke before the answer came.

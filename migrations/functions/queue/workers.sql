@@ -209,12 +209,13 @@ comment on function pra.heartbeat is
   'nothing more. running_tokens: those of the attempts. Errors: PR001 when the lease is over, or worker_token is '
   'not the worker''s.';
 
-create or replace function pra.worker_lacks(worker bigint, lack text) returns void
+create or replace function pra.worker_lacks(worker bigint, lack text, worker_token uuid default null)
+returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  me pra_store.workers := pra_store.live_worker(worker, locks => true);
+  me pra_store.workers := pra_store.live_worker(worker, worker_token, locks => true);
   found_lacking text := nullif(left(worker_lacks.lack, 1000), '');
 begin
   update pra_store.workers
@@ -234,7 +235,8 @@ grant execute on function pra.worker_lacks to pra_worker;
 
 comment on function pra.worker_lacks is
   'Says what the host of a worker lacks (room, a program, the store), for which it gets no jobs; null when it '
-  'lacks nothing any more. pra.workers shows it. Errors: PR001 when the lease is over.';
+  'lacks nothing any more. pra.workers shows it. Errors: PR001 when the lease is over, or the token is not the '
+  'worker''s.';
 
 create or replace function pra.drain(worker bigint, grace interval default '60 seconds') returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -18,6 +18,7 @@ begin
   perform pra_store.reap_deadlines();
   perform pra_store.reap_arrays();
   perform pra_store.run_schedules();
+  perform pra_store.forget_turns();
   return taken;
 end
 $$;

@@ -47,6 +47,10 @@ begin
   if slots is null or slots < 1 then
     raise exception 'slots: %, must be 1 or more', slots using errcode = 'PR003';
   end if;
+  perform pra_store.check_labels(labels);
+  if name is null or length(name) not between 1 and 200 then
+    raise exception 'name: a worker has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
   if lease is null or lease < interval '1 second' then
     raise exception 'lease: %, must be a second or more', lease using errcode = 'PR003';
   end if;

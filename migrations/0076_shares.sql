@@ -30,6 +30,9 @@ alter table pra_store.schedules
   add column last_error text,
   add column last_error_at timestamptz;
 
--- Another parameter.
+-- Other results and parameters.
+drop function if exists pra_store.gang_ahead(pra_store.jobs);
+drop function if exists pra_store.gang_barrier(bigint);
+drop function if exists pra_store.workers_serving(pra_store.jobs);
 drop function if exists pra.schedule(
   text, text, bigint, text, jsonb, text, text, text, integer);

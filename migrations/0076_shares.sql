@@ -21,6 +21,10 @@ create unlogged table pra_store.turns (
 create index turns_of_run on pra_store.turns (run_id, number);
 create index turns_of_owner on pra_store.turns (owner, number);
 
+-- Jobs that ended badly are few and looked for among very many.
+create index jobs_ended_badly on pra_store.jobs (run_id, id)
+  where state in ('failed', 'cancelled', 'quarantined');
+
 -- Written by pra.enqueue_many alone, which holds the array.
 alter table pra_store.element_arguments drop constraint element_arguments_array_id_fkey;
 

@@ -191,7 +191,7 @@ begin
     return query select 'gang',
       format('its %s members start together; ', needed) || case
         when places < needed then format('it needs %s places, the fleet has %s', needed, places)
-        else format('%s of %s places are free on %s workers that fit', free, places, fitting) end;
+        else format('%s of the %s places of workers that fit are free', free, places) end;
   else
     select g.* into gang from pra_store.gang_ahead(it) as g;
     if gang.id is not null then
@@ -203,8 +203,9 @@ begin
           ) end);
     end if;
     return query select case when free > 0 then 'in-line' else 'busy' end,
-      format('%s workers fit, %s of their %s places are free; your share is %s of %s places; ahead: %s',
-        fitting, free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
+      format(
+        '%s of the %s places of workers that fit are free; your share is %s of %s places; ahead: %s',
+        free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
   end if;
 end
 $$;

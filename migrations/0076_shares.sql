@@ -35,6 +35,7 @@ alter table pra_store.schedules
   add column last_error_at timestamptz;
 
 -- Other results and parameters.
+drop function if exists pra_store.fair_order(pra_store.line_view, integer, integer);
 drop function if exists pra_store.gang_ahead(pra_store.jobs);
 drop function if exists pra_store.gang_barrier(bigint);
 drop function if exists pra_store.workers_serving(pra_store.jobs);

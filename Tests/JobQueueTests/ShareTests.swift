@@ -126,8 +126,8 @@ import Testing
   func why() throws {
     let line = try Line(users: ["ann", "bob"], jobs: [10_000, 20], slots: 8)
     _ = try line.claim(8)
-    let id = try #require(
-      Int64(try #require(try line.world.value("select id from pra.jobs where array_last = 19"))))
+    let text = try line.world.value("select id from pra.jobs where array_last = 19")
+    let id = try #require(text.flatMap { Int64($0) })
     let detail = try line.world.submit.whyPending(id).detail
     #expect(detail.contains("your share is 4 of 8 places; ahead: 9996 elements of run \"ann 0\""))
   }

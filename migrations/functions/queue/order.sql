@@ -105,14 +105,30 @@ end
 $$;
 
 -- The first jobs, arrays and gangs in the order in which they are to start, "depth" of them where the line is
--- as long.
+-- as long; their seats are how many of the free places are their own.
 create or replace function pra_store.next_in_line(line pra_store.line_view, free integer, depth integer)
 returns pra_store.line_entry[]
 language plpgsql stable
 as $$
 begin
   if cardinality(line.lanes) > 1 then
-    return array(select f from pra_store.fair_order(line, free, depth) as f);
+    return array(
+      select row(
+        f.id, f.is_array, f.gang, f.time_limit, count(*) filter (where f.position <= free), f.limits
+      )::pra_store.line_entry
+      from (
+        select s.*, row_number() over (order by s.rank) as position
+        from (
+          select r.*, r.limits <> '{}' and not r.gang
+              and r.slots < row_number() over (partition by r.limits, r.gang order by r.rank) as has_no_slot
+          from pra_store.fair_order(line, free, depth) as r
+        ) as s
+        -- Of jobs that share their limits no more than slots are free: what waits for a slot hides nothing.
+        where not s.has_no_slot
+      ) as f
+      group by f.id, f.is_array, f.gang, f.time_limit, f.limits
+      order by min(f.position)
+      limit depth);
   end if;
   -- One lane is served in its own order: an array takes all places that those before it leave.
   return array(
@@ -137,19 +153,22 @@ $$;
 -- have less than a place to themselves take turns, by weight.
 -- Place: within a run, priority and age.
 --
--- An array stands in line as often as it may have attempts, and its seats are how many of the free places are
--- its own.
+-- An array stands in line as often as it may have attempts. slots: how many slots are free for jobs with these
+-- limits, no more counted than the depth.
 create or replace function pra_store.fair_order(line pra_store.line_view, free integer, depth integer)
-returns setof pra_store.line_entry
+returns table (
+  id bigint, is_array boolean, gang boolean, time_limit interval, limits text[], slots integer, rank bigint
+)
 language plpgsql stable
 as $$
+#variable_conflict use_column
 declare
   -- As many attempts of an array as all lanes together can use four times over: more would only be sorted.
   most integer := least(free, greatest(1, 4 * free / cardinality(line.lanes)));
   turn bigint := (select n.last_value from pra_store.turn_numbers as n);
 begin
   return query
-    with known as materialized (
+    with known as (
       -- Lanes, and runs of which something runs, in one list: windows over it do what joins would do.
       select l.id as lane, l.run_id, l.limits, v.place, 0::bigint as running
       from unnest(line.lanes, line.places) as v (lane, place)
@@ -158,44 +177,47 @@ begin
       select null, u.run_id, null, null, u.running
       from unnest(line.runs, line.running) as u (run_id, running)
     ),
-    shares as materialized (
+    of_runs as (
       select k.*, r.created_by as owner, r.weight, coalesce(u.weight, 1) as user_weight,
-        sum(k.running) over (partition by k.run_id) as held,
-        sum(k.running) over (partition by r.created_by) as user_held,
-        k.lane is not null and 1 = row_number() over (partition by k.run_id order by k.lane) as is_run,
-        k.lane is not null and 1 = row_number() over (partition by r.created_by order by k.lane) as is_user
+        sum(k.running) over w as held, count(k.lane) over w as lanes
       from known as k
       join pra_store.runs as r on r.id = k.run_id
       left join pra_store.users as u on u.name = r.created_by
+      window w as (partition by k.run_id)
     ),
-    parts as materialized (
-      -- Of all starts the part that its weight gives a user, and a run of the user's.
-      select s.*, s.user_weight / sum(s.user_weight) filter (where s.is_user) over () as user_part,
-        s.weight / sum(s.weight) filter (where s.is_run) over (partition by s.owner) as part,
+    of_users as (
+      -- A weight is divided among the lanes that have it, so that it counts once.
+      select o.*, sum(o.running) over w as user_held, count(o.lane) over w as user_lanes,
+        sum(o.weight / o.lanes) filter (where o.lane is not null) over w as weights
+      from of_runs as o
+      window w as (partition by o.owner)
+    ),
+    lanes as (
+      -- Of all starts, the part that its weight gives a user, and a run among the user's.
+      select o.lane, o.run_id, o.owner, o.limits, o.place, o.weight, o.user_weight, o.held, o.user_held,
+        o.user_weight / sum(o.user_weight / o.user_lanes) over () as user_part,
+        o.weight / o.weights as part,
+        case when o.limits <> '{}' then pra_store.free_slots(o.limits, depth) end as slots,
         (select t.number from pra_store.turns as t
-         where t.run_id = s.run_id and t.number > turn - 100000
+         where t.run_id = o.run_id and t.number > turn - 100000
          order by t.number desc limit 1) as last_turn,
         (select t.number from pra_store.turns as t
-         where t.owner = s.owner and t.number > turn - 100000
+         where t.owner = o.owner and t.number > turn - 100000
          order by t.number desc limit 1) as user_turn
-      from shares as s
-    ),
-    lanes as materialized (
-      select p.*,
-        case when p.limits <> '{}' then pra_store.free_slots(p.limits, depth) end as slots,
-        case when p.held > 0 then 0
-          else least(1, coalesce((turn - p.last_turn) * p.user_part * p.part, 1)) end as owed,
-        case when p.user_held > 0 then 0
-          else least(1, coalesce((turn - p.user_turn) * p.user_part, 1)) end as user_owed
-      from parts as p
-      where p.lane is not null
+      from of_users as o
+      where o.lane is not null
     ),
     heads as (
-      select l.*, j.*, max(j.urgency) over (partition by j.priority) as oldest,
-        max(j.priority) over () as highest
+      select j.*, l.run_id, l.owner, l.limits, l.slots, l.weight, l.user_weight, l.held, l.user_held,
+        l.last_turn, l.user_turn,
+        case when l.held > 0 then 0
+          else least(1, coalesce((turn - l.last_turn) * l.user_part * l.part, 1)) end as owed,
+        case when l.user_held > 0 then 0
+          else least(1, coalesce((turn - l.user_turn) * l.user_part, 1)) end as user_owed,
+        max(j.urgency) over (partition by j.calm) as oldest
       from lanes as l
       cross join lateral (
-        select j.id, j.place as head, j.priority, j.array_first is not null as is_array, j.gang,
+        select j.id, j.place as head, -j.priority as calm, j.array_first is not null as is_array, j.gang,
           j.time_limit, floor((extract(epoch from clock_timestamp()) - j.place) / 600) as urgency,
           row_number() over (order by j.place, j.id) as nth
         from pra_store.jobs as j
@@ -207,9 +229,8 @@ begin
     ),
     seated as (
       select h.*, seat,
-        min(case when h.priority = h.highest then h.priority else h.oldest end)
-          over (order by h.priority desc) as level
-      from heads as h
+        min(case when h.nth_priority = 1 then -h.calm else h.oldest end) over (order by h.calm) as level
+      from (select h.*, dense_rank() over (order by h.calm) as nth_priority from heads as h) as h
       cross join lateral generate_series(
         1, case when h.is_array and not h.gang and h.nth = 1 then least(most, h.slots) else 1 end) as seat
     ),
@@ -224,29 +245,13 @@ begin
         order by i.level desc, (i.held + i.n - case when i.n = 1 then i.owed else 0 end) / i.weight,
           i.held / i.weight, i.last_turn nulls first, i.head, i.id, i.seat) as user_n
       from in_runs as i
-    ),
-    ranked as (
-      select i.*, row_number() over (
+    )
+    select i.id, i.is_array, i.gang, i.time_limit, i.limits, i.slots,
+      row_number() over (
         order by i.level desc,
           (i.user_held + i.user_n - case when i.user_n = 1 then i.user_owed else 0 end) / i.user_weight,
           i.user_held / i.user_weight, i.user_turn nulls first, i.head, i.id, i.user_n) as rank
-      from in_users as i
-    ),
-    fitting as (
-      select f.*, row_number() over (order by f.rank) as position
-      from (
-        select r.*, count(*) filter (where not r.gang) over (partition by r.limits order by r.rank) as nth_of_limits
-        from ranked as r
-      ) as f
-      -- Of jobs that share their limits no more than slots are free: what waits for a slot hides nothing.
-      where f.slots is null or f.gang or f.nth_of_limits <= f.slots
-    )
-    select f.id, f.is_array, f.gang, f.time_limit,
-      (count(*) filter (where f.position <= free))::integer, f.limits
-    from fitting as f
-    group by f.id, f.is_array, f.gang, f.time_limit, f.limits
-    order by min(f.position)
-    limit depth;
+    from in_users as i;
 end
 $$;
 

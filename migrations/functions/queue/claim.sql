@@ -142,12 +142,19 @@ declare
   here pra_store.barrier;
   closed text[];
   depth integer := free + 16;
+  seen integer;
+  is_first boolean := true;
 begin
   if free = 0 then
     return taken;
   end if;
   while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
+    seen := cardinality(entries);
+    if not is_first then
+      entries := pra_store.without_held(entries);
+    end if;
+    is_first := false;
     part := '{}';
     foreach entry in array entries loop
       continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
@@ -185,11 +192,30 @@ begin
       line := pra_store.without_limits(line, closed);
     else
       -- Other claims may hold all that was seen: then it looks further down the line.
-      exit when cardinality(entries) < depth or places.blocks and depth > 1000;
+      exit when seen < depth or places.blocks and depth > 1000;
       depth := 4 * depth;
     end if;
   end loop;
   return taken;
+end
+$$;
+
+-- Entries without the arrays and gangs that others hold; the others are held from now on. A session that has looked
+-- once holds arrays, and waits for no more of them: it would not lock them by number any more.
+create or replace function pra_store.without_held(entries pra_store.line_entry[])
+returns pra_store.line_entry[]
+language plpgsql
+as $$
+declare
+  held bigint[] := array(
+    select j.id from pra_store.jobs as j
+    where j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
+    order by j.id for no key update skip locked);
+begin
+  return array(
+    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
+    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
+    where not e.is_array or e.id = any(held) order by e.n);
 end
 $$;
 

@@ -76,9 +76,11 @@ import Testing
       let worker = try world.worker()
       _ = try world.workers.claim(worker: worker, count: 2)
       // The second in its session: plans are made and catalogs read.
-      let session = try world.database.connect(.worker)
-      try session.run("select from pra.claim(\(worker), 2)")
-      let plan = try session.query("explain (analyze, buffers) select from pra.claim(\(worker), 4)")
+      let session = try world.database.connect()
+      let token = "(select token from pra_store.workers where id = \(worker))"
+      try session.run("select from pra.claim(\(worker), 2, 0, \(token))")
+      let plan = try session.query(
+        "explain (analyze, buffers) select from pra.claim(\(worker), 4, 0, \(token))")
       let line = try #require(
         plan.compactMap { $0.text(at: 0) }.first { $0.contains("shared hit=") })
       return Int(line.split(separator: "shared hit=")[1].prefix { $0.isNumber })!

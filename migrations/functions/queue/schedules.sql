@@ -28,12 +28,11 @@ begin
   if overlap is not null and overlap not in ('skip', 'queue') then
     raise exception 'overlap: "%" is not skip or queue', overlap using errcode = 'PR003';
   end if;
+  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
+    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind using errcode = 'PR003';
+  end if;
   if jsonb_typeof(arguments) is distinct from 'object' then
     raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
-  end if;
-  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
-    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind
-      using errcode = 'PR003';
   end if;
   if queue is null or queue !~ '^[a-z0-9][a-z0-9_.-]{0,62}$' then
     raise exception 'queue: "%" is not a name of lower-case letters, digits, _, . and -', queue

@@ -40,8 +40,9 @@ struct ArrayOptions: ParsableArguments {
     result.pack = pack ?? 1
     result.isGang = gang
     result.isElementwise = elementwise
-    guard result.limit ?? 1 > 0, 1...10_000 ~= result.pack else {
-      throw ValidationError("--array \(array), --pack \(result.pack): expected 1 or more")
+    guard result.limit ?? 1 > 0, 1...1_000_000 ~= result.pack else {
+      throw ValidationError(
+        "--array \(array), --pack \(result.pack): expected 1 or more, --pack at most 1000000")
     }
     return result
   }

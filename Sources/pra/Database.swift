@@ -121,4 +121,12 @@ extension Connection {
       throw NotFound(message: "there is no job \(id)")
     }
   }
+
+  /// Throws `NotFound` if a job is an array, whose parts have what is asked for.
+  func refuseArray(_ id: Int64, has what: String) throws {
+    guard try query(Queries.isArray, [.integer(id)]).single().boolean("is_array") else { return }
+    throw NotFound(
+      message:
+        "job \(id) is an array, and its parts have \(what); pra jobs --array \(id) lists them")
+  }
 }

@@ -23,7 +23,7 @@ struct Doctor: ParsableCommand {
     var findings = [stages()]
     findings += Library.all.map { $0.check() }
     if Database.given == nil { findings.append(serverPrograms()) }
-    findings += [database(), store(), disk(), processor()]
+    findings += [database(), store(), schedules(), disk(), processor()]
     if json {
       print(JSONText.array(findings.map(\.json)))
     } else {
@@ -116,6 +116,18 @@ struct Doctor: ParsableCommand {
     } catch {
       return Finding("store", "not known: \(error)", remedy: "see database")
     }
+  }
+
+  /// Schedules whose last time made no job. A database that cannot be asked is the check before.
+  private func schedules() -> Finding {
+    guard let connection = try? Connection(try Database.url(), name: "pra doctor"),
+      let failing = try? connection.query(Queries.failingSchedules)
+    else { return Finding("schedules", "not known") }
+    guard !failing.isEmpty else { return Finding("schedules", "none fails") }
+    let said = failing.map { "\($0.text(at: 0) ?? ""): \($0.text(at: 1) ?? "")" }
+    return Finding(
+      "schedules", "no job at the last time of \(said.joined(separator: "; "))",
+      remedy: "correct it by pra schedule NAME ..., or pra schedules --remove NAME")
   }
 
   private func disk() -> Finding {

@@ -124,6 +124,7 @@ struct ExportOutputs: ParsableCommand {
       guard try !connection.query(Queries.jobExists, [.integer(id)]).isEmpty else {
         throw NotFound(message: "no job \(id)")
       }
+      try connection.refuseArray(id, has: "the outputs")
       throw NotFound(message: "job \(id) has no outputs; those of a job come when it succeeds")
     }
     try fetchOutputs(rows, to: output, of: ("job", id), json: json)

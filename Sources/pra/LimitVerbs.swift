@@ -33,7 +33,13 @@ struct Limits: ParsableCommand {
       let queue = SubmitQueue(try Database.connect(.submit))
       for (name, slots) in pairs { try queue.setLimit(name, slots: slots) }
     }
-    try Database.connect(.read).show(Queries.limits, rows: Queries.limitRows, [], output)
+    let connection = try Database.connect(.read)
+    for row in try connection.query(Queries.gangsTooLarge, [.texts(pairs.map(\.0))]) {
+      complain(
+        "pra: gang \(try row.string("id")) can no longer start: its \(try row.string("elements")) members need a "
+          + "slot each of \(try row.string("name")), which has \(try row.string("slots"))")
+    }
+    try connection.show(Queries.limits, rows: Queries.limitRows, [], output)
   }
 }
 
@@ -90,8 +96,11 @@ struct Schedule: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Enqueue a job repeatedly, at times like those of cron.",
     discussion: """
-      The times are minute, hour, day, month and weekday, as in crontab(5), or @hourly, @daily, @weekly or \
-      @monthly. Workers enqueue due jobs at their heartbeats. Prints the first time.
+      The times are minute, hour, day, month and weekday, as in crontab(5), or @hourly, @daily, @midnight, \
+      @weekly, @monthly, @yearly or @annually. Workers enqueue due jobs at their heartbeats. A time that summer \
+      time leaves out comes at the first moment after it; one that comes twice counts once, unless minute or \
+      hour is * or has a step. Replaces a schedule of that name, and resumes it if it was paused. Prints the \
+      first time.
       Example: pra schedule nightly "30 2 * * mon-fri" ingest --run emoji --config in.yaml \
       --time-zone Europe/Berlin
       """)
@@ -107,12 +116,23 @@ struct Schedule: ParsableCommand {
   @Option(help: "Time zone of the calendar.") var timeZone = "UTC"
   @Option(help: "Which times that passed without a worker are made up for: all, last or none.")
   var catchUp = "last"
+  @Option(
+    help: ArgumentHelp(
+      "What a time does while the job of the time before has not ended: skip, or queue another one. By "
+        + "default skip; queue with --catch-up all.", valueName: "skip|queue"))
+  var overlap: String?
   @Option(help: "Queue of the jobs.") var queue = "default"
   @Option(help: "Jobs of a higher priority run first.") var priority = 0
 
   func validate() throws {
     guard CatchUp(rawValue: catchUp) != nil else {
       throw ValidationError("--catch-up \(catchUp): expected all, last or none")
+    }
+    if let overlap, Overlap(rawValue: overlap) == nil {
+      throw ValidationError("--overlap \(overlap): expected skip or queue")
+    }
+    guard cron.count <= 200 else {
+      throw ValidationError("cron: has \(cron.count) characters, expected at most 200")
     }
   }
 
@@ -126,7 +146,7 @@ struct Schedule: ParsableCommand {
     let first = try SubmitQueue(connection).schedule(
       name, cron: cron, run: try connection.run(named: runName).id, kind: kind.rawValue,
       arguments: arguments.json, timeZone: timeZone, catchUp: CatchUp(rawValue: catchUp)!,
-      queue: queue, priority: priority)
+      overlap: overlap.flatMap(Overlap.init(rawValue:)), queue: queue, priority: priority)
     print(first)
   }
 }

@@ -13,6 +13,9 @@ enum Queries {
         select from pra.jobs
         where state in ('blocked', 'ready') and deadline <= clock_timestamp()) as overdue
     """
+  static let isArray = """
+    select exists (select from pra.arrays where id = $1::bigint) as is_array
+    """
 
   static let runs = """
     select id, name,
@@ -42,18 +45,24 @@ enum Queries {
       to_char(created_at, 'YYYY-MM-DD HH24:MI') as created, left(message, 60) as message
     from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
-      and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
-      and array_id is not distinct from $4::bigint
+      and (cardinality($2::pra.job_state[]) = 0 or state = any ($2::pra.job_state[]))
+      -- Written so that the planner knows how few are parts of arrays, and reads from the end.
+      and ($4::bigint is null and array_id is null or array_id = $4::bigint)
     order by id desc limit $3::integer
     """
 
-  /// The rows of --json: whole rows of the public views.
-  static let runRows = "select * from pra.runs order by id desc limit $1::integer"
+  /// The rows of --json: rows of the public views, without the configuration of runs.
+  static let runRows = """
+    select id, name, state, jobs, blocked, ready, running, succeeded, failed, cancelled, quarantined,
+      code_version, data_fingerprint, idempotency_key, created_at, created_by, paused_at, started_at,
+      finished_at, weight
+    from pra.runs order by id desc limit $1::integer
+    """
   static let jobRows = """
     select * from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
-      and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
-      and array_id is not distinct from $4::bigint
+      and (cardinality($2::pra.job_state[]) = 0 or state = any ($2::pra.job_state[]))
+      and ($4::bigint is null and array_id is null or array_id = $4::bigint)
     order by id desc limit $3::integer
     """
   static let workerRows = """
@@ -101,6 +110,35 @@ enum Queries {
       case when a.id is not null then 'elements' else j.progress_unit end as progress_unit
     from pra.jobs as j left join pra.arrays as a on a.id = j.id
     where j.run_id = any ($1::bigint[]) and j.array_id is null order by j.run_id, j.id
+    """
+  /// The jobs of runs, counted by state.
+  static let watchedRuns = """
+    select run_id, run_name, case when worker_lost_at is not null then 'lost' else state::text end as state,
+      count(*) as jobs
+    from pra.jobs where run_id = any ($1::bigint[]) and array_id is null
+    group by run_id, run_name, 3 order by run_id, 3
+    """
+  /// Of very many jobs the first twenty that run, and the first twenty that ended badly.
+  static let watchedSome = """
+    select j.run_id, j.run_name, j.id, j.kind,
+      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
+      j.worker_name, j.message,
+      coalesce(a.succeeded, j.progress_done) as progress_done,
+      coalesce(a.elements, j.progress_total) as progress_total,
+      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit
+    from (
+      (select id from pra.jobs
+       where run_id = any ($1::bigint[]) and array_id is null and state = 'running'
+       order by id limit 20)
+      union all
+      (select id from pra.jobs
+       where run_id = any ($1::bigint[]) and array_id is null
+         and state in ('failed', 'cancelled', 'quarantined')
+       order by id limit 20)
+    ) as shown
+    join pra.jobs as j on j.id = shown.id
+    left join pra.arrays as a on a.id = j.id
+    order by j.state <> 'running', j.run_id, j.id
     """
   static let attemptsOfRun = """
     select job_id, epoch, kind, worker_name, ended_at is not null as has_ended
@@ -157,8 +195,11 @@ enum Queries {
   static let limitRows = "select * from pra.limits order by name"
   static let schedules = """
     select name, cron, time_zone, kind, run_name as run, to_char(next_at, 'YYYY-MM-DD HH24:MI') as next,
-      last_job, paused_at is not null as paused
+      last_job, overlap, paused_at is not null as paused, left(last_error, 100) as last_error
     from pra.schedules order by name
+    """
+  static let failingSchedules = """
+    select name, last_error from pra.schedules where last_error is not null order by name
     """
   static let scheduleRows = "select * from pra.schedules order by name"
 
@@ -185,11 +226,28 @@ enum Queries {
     """
   static let lockName = "select pg_advisory_xact_lock(hashtextextended($1, 7272))"
 
+  /// Jobs of a run that can be cancelled, and those that can be retried: a piece of them, after a number.
+  static let liveJobs = """
+    select id from pra.jobs
+    where run_id = $1::bigint and id > $2::bigint and array_id is null
+      and (state in ('blocked', 'ready')
+        or state = 'running' and (cancel_requested_at is null or array_first is not null))
+    order by id limit $3::integer
+    """
   static let badJobs = """
     select id from pra.jobs
-    where run_id = $1::bigint and array_id is null
+    where run_id = $1::bigint and id > $2::bigint and array_id is null
       and state in ('failed', 'cancelled', 'quarantined')
-    order by id
+    order by id limit $3::integer
+    """
+  /// Gangs in line whose members can never hold a slot each of one limit at the same time.
+  static let gangsTooLarge = """
+    select j.id, a.elements, l.name, l.slots
+    from pra.limits as l
+    join pra.jobs as j on l.name = any(j.limits) and j.gang and j.state in ('blocked', 'ready')
+    join pra.arrays as a on a.id = j.id
+    where l.name = any($1::text[]) and a.elements - a.succeeded > l.slots
+    order by j.id, l.name
     """
 
   static let imagesOfRun = """
@@ -201,7 +259,8 @@ enum Queries {
       j.arguments #>> '{sampling,weights}' as weights,
       v.variant || ', seed ' || v.seed as variant
     from pra.images as i join pra.jobs as j on j.id = i.job_id
-    left join pra.variants as v on v.job_id = i.job_id
+    -- The variant of a part is its array's.
+    left join pra.variants as v on v.job_id = coalesce(j.array_id, j.id)
     where i.run_id = $1::bigint
       and (cardinality($2::text[]) = 0 or i.class_name = any ($2::text[]))
       and (cardinality($3::text[]) = 0 or v.variant = any ($3::text[]))
@@ -209,7 +268,9 @@ enum Queries {
     """
   static let labelledImages = """
     select number, label, sha256 from pra.images
-    where run_id = $1::bigint and ($2::bigint is null or job_id = $2::bigint)
+    where run_id = $1::bigint
+      and ($2::bigint is null or job_id = $2::bigint
+        or job_id in (select id from pra.jobs where array_id = $2::bigint))
     order by number
     """
   static let metricNames = """

@@ -54,6 +54,11 @@ struct Run: ParsableCommand {
     _ plan: RunFile, _ source: Source, _ weights: WeightArtifacts, _ connection: Connection
   ) throws -> Int64 {
     let configuration = plan.storedConfiguration(weights)
+    guard configuration.utf8.count <= 1 << 20 else {
+      throw ConfigurationError(
+        "configuration: has \(configuration.utf8.count) bytes, expected at most \(1 << 20); a run has fewer variants "
+          + "and seeds")
+    }
     if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
     // Named by content: files that the store has are not sent again.
     var store = try Database.store(.submit)

@@ -220,6 +220,10 @@ struct Worker: ParsableCommand {
       guard let equals = label.firstIndex(of: "="), equals != label.startIndex else {
         throw ValidationError("--label \(label): expected key=value")
       }
+      guard label.count <= 200, labels.count < 50 else {
+        throw ValidationError(
+          "--label \(label.prefix(40)): expected at most 200 characters, and at most 49 labels")
+      }
       named[String(label[..<equals])] = String(label[label.index(after: equals)...])
     }
     if let unknown = kinds.first(where: { !JobKindName.all.contains($0) }) {

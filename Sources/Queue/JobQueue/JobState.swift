@@ -188,6 +188,11 @@ package struct ElementFailure: Sendable {
   }
 }
 
+/// The effect of a schedule's time while the job of the time before has not ended.
+package enum Overlap: String, Sendable, CaseIterable {
+  case skip, queue
+}
+
 /// The missed times of a schedule that are made up for.
 package enum CatchUp: String, Sendable, CaseIterable {
   case all, last, none

@@ -73,7 +73,7 @@ package struct RunFile: Sendable, Equatable {
           .unit("images").required(),
         .integer(
           "shards", \.shards, 1...10_000,
-          "Number of jobs that share the images; at most `sample.count`."),
+          "Number of jobs, parts of one array, that share the images; at most `sample.count`."),
       ]
     }
 
@@ -81,6 +81,9 @@ package struct RunFile: Sendable, Equatable {
     package var ranges: [Range<Int>] {
       (0..<shards).map { $0 * count / shards..<($0 + 1) * count / shards }
     }
+
+    /// Images of one part of the array that draws them: those of the longest range.
+    package var pack: Int { ranges.map(\.count).max()! }
   }
 
   /// Path of the source, resolved from the run file's folder.

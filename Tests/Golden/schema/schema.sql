@@ -83,6 +83,19 @@ CREATE TYPE pra.job_state AS ENUM (
 ALTER TYPE pra.job_state OWNER TO pra_owner;
 
 --
+-- Name: barrier; Type: TYPE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TYPE pra_store.barrier AS (
+	blocks boolean,
+	limits text[],
+	starts timestamp with time zone
+);
+
+
+ALTER TYPE pra_store.barrier OWNER TO pra_owner;
+
+--
 -- Name: line_entry; Type: TYPE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -91,7 +104,8 @@ CREATE TYPE pra_store.line_entry AS (
 	is_array boolean,
 	is_gang boolean,
 	time_limit interval,
-	seats integer
+	seats integer,
+	limits text[]
 );
 
 
@@ -438,6 +452,70 @@ Raises PR002 when there is no such job.';
 
 
 --
+-- Name: cancel_many(bigint[]); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.cancel_many(jobs bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  touched integer;
+  asked integer;
+begin
+  -- Arrays first: each holds its parts.
+  select coalesce(sum(pra.cancel(a.id)), 0) into touched
+  from (
+    select j.id from pra_store.jobs as j
+    where j.id = any(cancel_many.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
+    order by j.id
+  ) as a;
+  perform from pra_store.jobs as j
+  where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
+  order by j.id for no key update;
+  with ended as (
+    update pra_store.jobs as j
+    set state = 'cancelled', finished_at = clock_timestamp(),
+        cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
+    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancelled', e.run_id, e.id from ended as e order by e.id
+  )
+  select touched + count(*) into touched from ended;
+  with stopped as (
+    update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
+    where j.id = any(cancel_many.jobs) and j.state = 'running' and j.array_first is null
+      and j.cancel_requested_at is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancel_requested', s.run_id, s.id from stopped as s order by s.id
+  )
+  select count(*) into asked from stopped;
+  if asked > 0 then
+    perform pg_notify('pra_ask', '');
+  end if;
+  return touched + asked;
+end
+$$;
+
+
+ALTER FUNCTION pra.cancel_many(jobs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION cancel_many(jobs bigint[]); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.cancel_many(jobs bigint[]) IS 'Cancels many jobs, arrays with their elements; those that have ended, and numbers of no job, are passed
+over. Returns the number of jobs cancelled or asked to stop, as pra.cancel counts them.';
+
+
+--
 -- Name: cancel_run(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -451,13 +529,11 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
-  return (
-    select coalesce(sum(pra.cancel(id)), 0)
-    from (
-      select id from pra_store.jobs
-      where run_id = run and state in ('blocked', 'ready', 'running')
-      order by id
-    ) as live);
+  -- Parts of an array are the array's.
+  return pra.cancel_many(array(
+    select id from pra_store.jobs
+    where run_id = run and array_id is null and state in ('blocked', 'ready', 'running')
+    order by id));
 end
 $$;
 
@@ -468,7 +544,7 @@ ALTER FUNCTION pra.cancel_run(run bigint) OWNER TO pra_owner;
 -- Name: FUNCTION cancel_run(run bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.cancel_run(run bigint) IS 'Cancels every job of a run that has not ended, and returns the sum of what pra.cancel returns for them.
+COMMENT ON FUNCTION pra.cancel_run(run bigint) IS 'Cancels every job of a run that has not ended, in one transaction, and returns what pra.cancel_many does.
 Raises PR002 when there is no such run.';
 
 
@@ -523,6 +599,9 @@ begin
   if taken = '{}' and line.expires_at is not null then
     -- The line that was kept gives nothing: the next claim looks anew.
     perform set_config('pra.line_view', '', false);
+  end if;
+  if taken <> '{}' and cardinality(line.lanes) > 1 then
+    perform pra_store.record_turns(taken);
   end if;
   -- The attempts of members of gangs have begun when they were placed.
   return query
@@ -795,6 +874,18 @@ begin
   if create_run.name is null or length(create_run.name) not between 1 and 200 then
     raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
   end if;
+  -- The text is not made of what is far too large anyway.
+  if pg_column_size(create_run.configuration) > 4194304
+    or octet_length(create_run.configuration::text) > 1048576 then
+    raise exception 'configuration: has more than 1048576 bytes of JSON' using errcode = 'PR003';
+  end if;
+  if length(create_run.code_version) > 1000 or length(create_run.data_fingerprint) > 1000 then
+    raise exception 'code_version, data_fingerprint: have at most 1000 characters'
+      using errcode = 'PR003';
+  end if;
+  if length(create_run.idempotency_key) not between 1 and 500 then
+    raise exception 'idempotency_key: must have 1 to 500 characters' using errcode = 'PR003';
+  end if;
   insert into pra_store.runs (name, configuration, code_version, data_fingerprint, idempotency_key)
   values (create_run.name, create_run.configuration, create_run.code_version,
           create_run.data_fingerprint, create_run.idempotency_key)
@@ -824,8 +915,8 @@ ALTER FUNCTION pra.create_run(name text, configuration jsonb, code_version text,
 
 COMMENT ON FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) IS 'Creates a run and returns its number; called again with the same idempotency_key, it returns the
 earlier run.
-name: 1 to 200 characters, need not be unique. configuration: resolved configuration, JSON.
-code_version, data_fingerprint: free text. idempotency_key: 1 to 500 characters; without one each call
+name: 1 to 200 characters, need not be unique. configuration: resolved configuration, JSON of at
+most 1 MiB. code_version, data_fingerprint: free text. idempotency_key: 1 to 500 characters; without one each call
 creates a run.
 Raises PR003 for a bad name, PR004 when the key belongs to a run of another name.';
 
@@ -1020,7 +1111,7 @@ ALTER FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, p
 -- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) IS 'Enqueues one job or, with array_first and array_last, an array of elements that is one row; returns its number. limits: names of limits of which each attempt takes a slot. deadline: the moment by which it must have ended. array_limit: how many parts of the array may run at once. pack: elements that one attempt does, 1 to 10,000. first_path, end_path: where the arguments take the first element of a part, and its end. elementwise: each element waits for its own in the one array of "after", not for all of it. gang: the elements start all at once or not at all. With an idempotency_key that was used before it returns the job of that time. Errors: PR002 for a run, limit or parent that is not there, PR003 for an argument that cannot be, PR004 for a key that another job has.';
+COMMENT ON FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) IS 'Enqueues one job or, with array_first and array_last, an array of elements that is one row; returns its number. limits: names of limits of which each attempt takes a slot. deadline: the moment by which it must have ended. array_limit: how many parts of the array may run at once. pack: elements that one attempt does, 1 to 1,000,000. first_path, end_path: where the arguments take the first element of a part, and its end. elementwise: each element waits for its own in the one array of "after", not for all of it. gang: the elements start all at once or not at all. With an idempotency_key that was used before it returns the job of that time. Errors: PR002 for a run, limit or parent that is not there, PR003 for an argument that cannot be, PR004 for a key that another job has.';
 
 
 --
@@ -1036,16 +1127,23 @@ declare
   made bigint;
   size integer := cardinality(arguments);
   fresh boolean;
+  one jsonb;
+  i integer := 0;
 begin
   if coalesce(size, 0) = 0 then
     raise exception 'arguments: none' using errcode = 'PR003';
+  end if;
+  if enqueue_many.pack not between 1 and 10000 then
+    raise exception 'pack: %, must be from 1 to 10000', enqueue_many.pack using errcode = 'PR003';
   end if;
   if exists (select from unnest(arguments) as a where jsonb_typeof(a) is distinct from 'object') then
     raise exception 'arguments: each must be a JSON object' using errcode = 'PR003';
   end if;
   if exists (select from pra_store.kinds as k where k.kind = enqueue_many.kind) then
-    for i in 1..size loop
-      perform pra_store.check_arguments(kind, arguments[i], format('arguments[%s]', i));
+    -- One after the other: to reach an element by its number all before it are passed.
+    foreach one in array arguments loop
+      i := i + 1;
+      perform pra_store.check_arguments(kind, one, format('arguments[%s]', i));
     end loop;
   elsif exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
     raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
@@ -1063,12 +1161,11 @@ begin
   where id = made and not has_element_arguments returning true into fresh;
   if fresh then
     insert into pra_store.element_arguments (array_id, first, arguments)
-    select made, first, to_jsonb(enqueue_many.arguments[first + 1 : first + enqueue_many.pack])
-    from generate_series(0, size - 1, enqueue_many.pack) as first;
+    select made, p.first, p.arguments from pra_store.packs(arguments, enqueue_many.pack) as p;
   elsif exists (
-    select from pra_store.element_arguments as e
-    where e.array_id = made
-      and e.arguments <> to_jsonb(enqueue_many.arguments[e.first + 1 : e.first + enqueue_many.pack])
+    select from pra_store.packs(arguments, enqueue_many.pack) as p
+    left join pra_store.element_arguments as e on e.array_id = made and e.first = p.first
+    where e.arguments is distinct from p.arguments
   ) then
     raise exception 'idempotency_key: "%" is that of array %, which has other arguments',
       idempotency_key, made using errcode = 'PR004';
@@ -1491,6 +1588,9 @@ begin
   if grace is null or grace < interval '0' then
     raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
   end if;
+  if length(reason) > 1000 then
+    raise exception 'reason: has more than 1000 characters' using errcode = 'PR003';
+  end if;
   select * into old from pra_store.jobs where id = job for no key update;
   if not found then
     raise exception 'there is no job %', job using errcode = 'PR002';
@@ -1662,6 +1762,7 @@ begin
   perform pra_store.reap_deadlines();
   perform pra_store.reap_arrays();
   perform pra_store.run_schedules();
+  perform pra_store.forget_turns();
   return taken;
 end
 $$;
@@ -1755,6 +1856,10 @@ begin
   end if;
   if slots is null or slots < 1 then
     raise exception 'slots: %, must be 1 or more', slots using errcode = 'PR003';
+  end if;
+  perform pra_store.check_labels(labels);
+  if name is null or length(name) not between 1 and 200 then
+    raise exception 'name: a worker has a name of 1 to 200 characters' using errcode = 'PR003';
   end if;
   if lease is null or lease < interval '1 second' then
     raise exception 'lease: %, must be a second or more', lease using errcode = 'PR003';
@@ -1992,9 +2097,7 @@ begin
         using errcode = 'PR004', hint = format('`pra retry %s` does that.', whole.id);
     end if;
   end if;
-  select count(*) into unmet_parents
-  from pra_store.job_dependencies as d join pra_store.jobs as p on p.id = d.parent_id
-  where d.job_id = job and p.state <> 'succeeded';
+  unmet_parents := pra_store.unmet_parents(job);
   next_state := case
     when unmet_parents > 0 then 'blocked'
     when old.array_first is not null and not old.gang and (
@@ -2037,10 +2140,73 @@ a gang, which is retried as a whole.';
 
 
 --
--- Name: schedule(text, text, bigint, text, jsonb, text, text, text, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: retry_many(bigint[]); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text DEFAULT 'UTC'::text, catch_up text DEFAULT 'last'::text, queue text DEFAULT 'default'::text, priority integer DEFAULT 0) RETURNS timestamp with time zone
+CREATE FUNCTION pra.retry_many(jobs bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  retried integer;
+  others integer;
+begin
+  -- Parents first and by id, as every function locks.
+  perform from pra_store.jobs
+  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_many.jobs))
+  order by id for share;
+  perform from pra_store.jobs as j
+  where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+  order by j.id for no key update;
+  with again as (
+    update pra_store.jobs as j
+    set state = case when pra_store.unmet_parents(j.id) > 0 then 'blocked' else 'ready' end::pra.job_state,
+        unmet = pra_store.unmet_parents(j.id),
+        run_after = clock_timestamp(), due = true,
+        faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+        cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and j.array_first is null and j.array_id is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.retried', a.run_id, a.id from again as a order by a.id
+  )
+  select count(*) into retried from again;
+  -- Arrays and their parts, one by one; members of gangs come with their gang.
+  select count(pra.retry(a.id)) into others
+  from (
+    select j.id from pra_store.jobs as j
+    left join pra_store.jobs as whole on whole.id = j.array_id
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and (j.array_first is not null or j.array_id is not null and not whole.gang)
+    order by j.id
+  ) as a;
+  if retried > 0 then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return retried + others;
+end
+$$;
+
+
+ALTER FUNCTION pra.retry_many(jobs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION retry_many(jobs bigint[]); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.retry_many(jobs bigint[]) IS 'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined are passed over.
+Returns the number of jobs that were put back in line.';
+
+
+--
+-- Name: schedule(text, text, bigint, text, jsonb, text, text, text, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text DEFAULT 'UTC'::text, catch_up text DEFAULT 'last'::text, queue text DEFAULT 'default'::text, priority integer DEFAULT 0, overlap text DEFAULT NULL::text) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -2052,6 +2218,9 @@ begin
     raise exception 'name: "%" is not a name of letters, digits, _, . and -', name
       using errcode = 'PR003';
   end if;
+  if cron is null or length(cron) > 200 then
+    raise exception 'cron: has more than 200 characters, or is missing' using errcode = 'PR003';
+  end if;
   if not exists (select from pg_timezone_names as z where z.name = schedule.time_zone) then
     raise exception 'time_zone: there is no "%"', time_zone using errcode = 'PR003',
       hint = 'Names are such as Europe/Berlin or UTC.';
@@ -2059,22 +2228,38 @@ begin
   if catch_up is null or catch_up not in ('all', 'last', 'none') then
     raise exception 'catch_up: "%" is not all, last or none', catch_up using errcode = 'PR003';
   end if;
+  if overlap is not null and overlap not in ('skip', 'queue') then
+    raise exception 'overlap: "%" is not skip or queue', overlap using errcode = 'PR003';
+  end if;
   if jsonb_typeof(arguments) is distinct from 'object' then
     raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
   end if;
+  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
+    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind
+      using errcode = 'PR003';
+  end if;
+  if queue is null or queue !~ '^[a-z0-9][a-z0-9_.-]{0,62}$' then
+    raise exception 'queue: "%" is not a name of lower-case letters, digits, _, . and -', queue
+      using errcode = 'PR003';
+  end if;
+  perform pra_store.check_arguments(kind, arguments);
+  perform pra_store.check_budgets(priority, null, null, 0, 0, 0, null);
   perform from pra_store.runs where id = run;
   if not found then
     raise exception 'run: there is no run %', run using errcode = 'PR002';
   end if;
   first_at := pra_store.cron_next(cron, time_zone, clock_timestamp());
   insert into pra_store.schedules (
-    name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, next_at)
+    name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, overlap, next_at)
   values (schedule.name, schedule.cron, schedule.time_zone, schedule.run, schedule.kind,
-          schedule.arguments, schedule.queue, schedule.priority, schedule.catch_up, first_at)
+          schedule.arguments, schedule.queue, schedule.priority, schedule.catch_up,
+          coalesce(schedule.overlap, case schedule.catch_up when 'all' then 'queue' else 'skip' end),
+          first_at)
   on conflict (name) do update
   set cron = excluded.cron, time_zone = excluded.time_zone, run_id = excluded.run_id,
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
-      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at;
+      priority = excluded.priority, catch_up = excluded.catch_up, overlap = excluded.overlap,
+      next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null;
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -2082,18 +2267,23 @@ end
 $_$;
 
 
-ALTER FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) OWNER TO pra_owner;
+ALTER FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) IS 'Creates a schedule, or replaces the one of that name, and returns when it fires first.
-cron: minute, hour, day, month, weekday as in crontab(5), or @hourly, @daily, @weekly, @monthly,
-@yearly. time_zone: whose calendar, such as Europe/Berlin. catch_up: which of the times missed while no
-agent ran are made up for: all, last or none. Each firing enqueues a job of that kind in the run.
-Raises PR003 for a bad name, cron, time zone, catch_up or arguments that are no object, PR002 when there
-is no such run. Arguments are checked against the schema of the kind when a job is enqueued.';
+COMMENT ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text) IS 'Creates a schedule, or replaces the one of that name, which goes on if it was paused; returns when it
+fires first.
+cron: minute, hour, day, month, weekday as in crontab(5), at most 200 characters, or @hourly, @daily,
+@midnight, @weekly, @monthly, @yearly, @annually. time_zone: whose calendar, such as Europe/Berlin; a time
+that the clocks leave out fires at the first moment after it, and one that comes twice fires once, unless
+minute or hour is * or has a step: such lines go by elapsed time. catch_up: which of the times missed while
+no agent ran are made up for: all, last or none. overlap: what a time does while the job of the time before
+has not ended: skip (the default), or queue (the default where catch_up is all). Each firing enqueues a job
+of that kind in the run.
+Raises PR003 for a bad name, cron, time zone, catch_up, overlap, kind or arguments, PR002 when there is no
+such run.';
 
 
 --
@@ -2214,8 +2404,8 @@ ALTER FUNCTION pra.set_run_weight(run bigint, weight double precision) OWNER TO 
 -- Name: FUNCTION set_run_weight(run bigint, weight double precision); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.set_run_weight(run bigint, weight double precision) IS 'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, one of weight 2
-gets twice the slots of one of weight 1, the default. weight: above 0, below 1e9.
+COMMENT ON FUNCTION pra.set_run_weight(run bigint, weight double precision) IS 'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, for however long,
+one of weight 2 gets twice the places of one of weight 1, the default. weight: above 0, below 1e9.
 Raises PR003 for another weight, PR002 when there is no such run.';
 
 
@@ -2231,6 +2421,9 @@ begin
   if weight is null or not (weight > 0 and weight < 1e9) then
     raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
   end if;
+  if name is null or length(name) not between 1 and 200 then
+    raise exception 'name: a user has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
   insert into pra_store.users (name, weight) values (set_user_weight.name, set_user_weight.weight)
   on conflict on constraint users_pkey do update set weight = excluded.weight;
 end
@@ -2243,8 +2436,8 @@ ALTER FUNCTION pra.set_user_weight(name text, weight double precision) OWNER TO 
 -- Name: FUNCTION set_user_weight(name text, weight double precision); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.set_user_weight(name text, weight double precision) IS 'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, one of
-weight 2 gets twice the slots of one of weight 1, the default.
+COMMENT ON FUNCTION pra.set_user_weight(name text, weight double precision) IS 'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, for
+however long, one of weight 2 gets twice the places of one of weight 1, the default.
 name: login that creates the runs, not checked. weight: above 0, below 1e9.
 Raises PR003 for another weight.';
 
@@ -2863,6 +3056,33 @@ $$;
 ALTER FUNCTION pra_store.blame(host text) OWNER TO pra_owner;
 
 --
+-- Name: change_of_clocks(text, date, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.change_of_clocks(time_zone text, day date, early interval) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  before timestamp := day - interval '12 hours';
+  behind timestamp := day + interval '36 hours';
+  middle timestamp;
+begin
+  while behind - before > interval '1 second' loop
+    middle := date_trunc('second', before + (behind - before) / 2);
+    if pra_store.utc_offset(time_zone, middle) = early then
+      before := middle;
+    else
+      behind := middle;
+    end if;
+  end loop;
+  return behind at time zone 'UTC';
+end
+$$;
+
+
+ALTER FUNCTION pra_store.change_of_clocks(time_zone text, day date, early interval) OWNER TO pra_owner;
+
+--
 -- Name: check_arguments(text, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -2911,8 +3131,8 @@ begin
     raise exception 'array_last: %-% is no range of elements', array_first, array_last
       using errcode = 'PR003';
   end if;
-  if pack not between 1 and 10000 then
-    raise exception 'pack: %, must be from 1 to 10000', pack using errcode = 'PR003';
+  if pack not between 1 and 1000000 then
+    raise exception 'pack: %, must be from 1 to 1000000', pack using errcode = 'PR003';
   end if;
   if array_limit < 1 or array_limit > 100000 then
     raise exception 'array_limit: %, must be from 1 to 100000', array_limit using errcode = 'PR003';
@@ -2958,6 +3178,58 @@ $$;
 
 
 ALTER FUNCTION pra_store.check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer) OWNER TO pra_owner;
+
+--
+-- Name: check_gang(bigint, text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_gang(members bigint, named text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  small record;
+begin
+  select l.name, l.slots into small from pra_store.limits as l
+  where l.name = any(named) and l.slots < members order by l.slots, l.name limit 1;
+  if found then
+    raise exception 'gang: its % members start together and need % slots of limit "%", which has %',
+      members, members, small.name, small.slots
+      using errcode = 'PR003', hint = format('`pra limits --set %s=%s` makes room.', small.name, members);
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_gang(members bigint, named text[]) OWNER TO pra_owner;
+
+--
+-- Name: check_labels(jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_labels(labels jsonb) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+  wrong text;
+begin
+  if jsonb_typeof(labels) is distinct from 'object' then
+    raise exception 'labels: must be a JSON object' using errcode = 'PR003';
+  end if;
+  if (select count(*) from jsonb_object_keys(labels) as k) > 50 then
+    raise exception 'labels: there are %, at most 50',
+      (select count(*) from jsonb_object_keys(labels) as k) using errcode = 'PR003';
+  end if;
+  select l.key into wrong from jsonb_each(labels) as l
+  where length(l.key) > 200 or length(l.value::text) > 202 limit 1;
+  if found then
+    raise exception 'labels: "%" has a name or a value of more than 200 characters', left(wrong, 40)
+      using errcode = 'PR003';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_labels(labels jsonb) OWNER TO pra_owner;
 
 --
 -- Name: check_schema(jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3207,10 +3479,17 @@ begin
       when bits[3] is not null then bits[3]::integer
       when bits[4] is not null then highest
       else low end;
-    if low < lowest or high > highest or low > high or step < 1 then
+    if least(low, high) < lowest or greatest(low, high) > highest or step < 1
+      or low > high and names = '{}' then
       raise exception 'cron: "%" is outside % to %', part, lowest, highest using errcode = 'PR003';
     end if;
-    result := result || array(select generate_series(low, high, step));
+    if low > high then
+      result := result || array(
+        select lowest + (v - lowest) % cardinality(names)
+        from generate_series(low, high + cardinality(names), step) as v);
+    else
+      result := result || array(select generate_series(low, high, step));
+    end if;
   end loop;
   return result;
 end
@@ -3227,20 +3506,20 @@ CREATE FUNCTION pra_store.cron_next(cron text, time_zone text, after timestamp w
     LANGUAGE plpgsql STABLE
     AS $$
 declare
-  line text := case cron
-    when '@hourly' then '0 * * * *' when '@daily' then '0 0 * * *'
+  line text := case lower(btrim(cron))
+    when '@hourly' then '0 * * * *'
+    when '@daily' then '0 0 * * *' when '@midnight' then '0 0 * * *'
     when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *'
-    when '@yearly' then '0 0 1 1 *' else btrim(cron) end;
+    when '@yearly' then '0 0 1 1 *' when '@annually' then '0 0 1 1 *' else btrim(cron) end;
   fields text[] := regexp_split_to_array(line, '\s+');
   minutes integer[];
   hours integer[];
   days integer[];
   months integer[];
   weekdays integer[];
-  local_after timestamp := after at time zone time_zone;
-  day date := local_after::date;
-  at timestamp;
-  moment timestamptz;
+  -- The day before may come again, where clocks go back across midnight.
+  day date := (after at time zone time_zone)::date - 1;
+  found timestamptz;
 begin
   if cardinality(fields) <> 5 then
     raise exception 'cron: "%" does not have the five fields minute, hour, day, month, weekday', cron
@@ -3255,7 +3534,7 @@ begin
     select w % 7
     from unnest(pra_store.cron_field(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}')) as w);
   -- 29 February comes at least once in eight years.
-  for ahead in 0..2930 loop
+  for ahead in 0..2931 loop
     if extract(month from day)::integer = any(months) and (
       -- crontab(5): where both days are given, either suffices. 7 is Sunday, as is 0.
       case
@@ -3265,15 +3544,11 @@ begin
           or extract(dow from day)::integer = any(weekdays)
       end
     ) then
-      for at in
-        select day + make_interval(hours => h, mins => m)
-        from unnest(hours) as h, unnest(minutes) as m
-        order by 1
-      loop
-        moment := at at time zone time_zone;
-        continue when moment <= after or moment at time zone time_zone <> at;
-        return moment;
-      end loop;
+      found := pra_store.first_of_day(
+        day, hours, minutes, time_zone, after, by_elapsed_time => fields[1] || fields[2] ~ '[*/]');
+      if found is not null then
+        return found;
+      end if;
     end if;
     day := day + 1;
   end loop;
@@ -3533,6 +3808,21 @@ $$;
 ALTER FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) OWNER TO pra_owner;
 
 --
+-- Name: ends_before(interval, timestamp with time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.ends_before(time_limit interval, moment timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return coalesce(clock_timestamp() + time_limit <= moment and moment < 'infinity', false);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.ends_before(time_limit interval, moment timestamp with time zone) OWNER TO pra_owner;
+
+--
 -- Name: enqueue(text, bigint, jsonb, text, integer, interval, bigint[], text[], text, interval, integer, integer, integer, integer, text[], timestamp with time zone, bigint, bigint, integer, integer, text[], text[], boolean, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -3558,12 +3848,13 @@ begin
       array_first, array_last, array_limit, pack, coalesce(first_path, end_path) is not null,
       elementwise, gang, cardinality(parents));
   if requirements <> '{}' then
-    asked := (
-      select jsonb_agg(pra_store.parse_requirement(r) order by i)
-      from unnest(enqueue.requirements) with ordinality as u (r, i));
+    asked := pra_store.parse_requirements(requirements);
   end if;
   if limits <> '{}' then
     named := pra_store.known_limits(limits);
+    if gang then
+      perform pra_store.check_gang(array_last - array_first + 1, named);
+    end if;
   end if;
   if parents <> '{}' then
     unmet_parents := pra_store.hold_parents(parents, elementwise, array_first, array_last);
@@ -3683,25 +3974,67 @@ ALTER FUNCTION pra_store.ensure_metric_partition(at timestamp with time zone) OW
 -- Name: fair_order(pra_store.line_view, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.fair_order(line pra_store.line_view, free integer, depth integer) RETURNS SETOF pra_store.line_entry
+CREATE FUNCTION pra_store.fair_order(line pra_store.line_view, free integer, depth integer) RETURNS TABLE(id bigint, is_array boolean, gang boolean, time_limit interval, limits text[], slots integer, rank bigint)
     LANGUAGE plpgsql STABLE
     AS $$
+#variable_conflict use_column
 declare
   -- As many attempts of an array as all lanes together can use four times over: more would only be sorted.
   most integer := least(free, greatest(1, 4 * free / cardinality(line.lanes)));
+  turn bigint := (select n.last_value from pra_store.turn_numbers as n);
 begin
   return query
-    with used as materialized (
-      select u.run_id, r.created_by as owner, u.running
+    with known as (
+      -- Lanes, and runs of which something runs, in one list: windows over it do what joins would do.
+      select l.id as lane, l.run_id, l.limits, v.place, 0::bigint as running
+      from unnest(line.lanes, line.places) as v (lane, place)
+      join pra_store.lanes as l on l.id = v.lane
+      union all
+      select null, u.run_id, null, null, u.running
       from unnest(line.runs, line.running) as u (run_id, running)
-      join pra_store.runs as r on r.id = u.run_id
+    ),
+    of_runs as (
+      select k.*, r.created_by as owner, r.weight, coalesce(u.weight, 1) as user_weight,
+        sum(k.running) over w as held, count(k.lane) over w as lanes
+      from known as k
+      join pra_store.runs as r on r.id = k.run_id
+      left join pra_store.users as u on u.name = r.created_by
+      window w as (partition by k.run_id)
+    ),
+    of_users as (
+      -- A weight is divided among the lanes that have it, so that it counts once.
+      select o.*, sum(o.running) over w as user_held, count(o.lane) over w as user_lanes,
+        sum(o.weight / o.lanes) filter (where o.lane is not null) over w as weights
+      from of_runs as o
+      window w as (partition by o.owner)
+    ),
+    lanes as (
+      -- Of all starts, the part that its weight gives a user, and a run among the user's.
+      select o.lane, o.run_id, o.owner, o.limits, o.place, o.weight, o.user_weight, o.held, o.user_held,
+        o.user_weight / sum(o.user_weight / o.user_lanes) over () as user_part,
+        o.weight / o.weights as part,
+        case when o.limits <> '{}' then pra_store.free_slots(o.limits, depth) end as slots,
+        (select t.number from pra_store.turns as t
+         where t.run_id = o.run_id and t.number > turn - 100000
+         order by t.number desc limit 1) as last_turn,
+        (select t.number from pra_store.turns as t
+         where t.owner = o.owner and t.number > turn - 100000
+         order by t.number desc limit 1) as user_turn
+      from of_users as o
+      where o.lane is not null
     ),
     heads as (
-      select j.*, r.created_by as owner, r.weight,
-        floor((extract(epoch from clock_timestamp()) - j.place) / 600) as urgency
-      from unnest(line.lanes, line.places) as l (lane, place)
+      select j.*, l.run_id, l.owner, l.limits, l.slots, l.weight, l.user_weight, l.held, l.user_held,
+        l.last_turn, l.user_turn,
+        case when l.held > 0 then 0
+          else least(1, coalesce((turn - l.last_turn) * l.user_part * l.part, 1)) end as owed,
+        case when l.user_held > 0 then 0
+          else least(1, coalesce((turn - l.user_turn) * l.user_part, 1)) end as user_owed,
+        max(j.urgency) over (partition by j.calm) as oldest
+      from lanes as l
       cross join lateral (
-        select j.id, j.place, j.run_id, j.array_first is not null as is_array, j.gang, j.time_limit,
+        select j.id, j.place as head, -j.priority as calm, j.array_first is not null as is_array, j.gang,
+          j.time_limit, floor((extract(epoch from clock_timestamp()) - j.place) / 600) as urgency,
           row_number() over (order by j.place, j.id) as nth
         from pra_store.jobs as j
         where j.lane_id = l.lane and j.state = 'ready' and j.due and j.place >= l.place
@@ -3709,40 +4042,32 @@ begin
         order by j.place, j.id
         limit depth
       ) as j
-      join pra_store.runs as r on r.id = j.run_id
     ),
     seated as (
       select h.*, seat,
-        -- The part of its weight that its run would hold if it started, those before it in the run as well.
-        (coalesce(used.running, 0) + row_number() over (
-          partition by h.run_id order by h.place, h.id, seat)) / h.weight as run_part
-      from heads as h
+        min(case when h.nth_priority = 1 then -h.calm else h.oldest end) over (order by h.calm) as level
+      from (select h.*, dense_rank() over (order by h.calm) as nth_priority from heads as h) as h
       cross join lateral generate_series(
-        1, case when h.is_array and not h.gang and h.nth = 1 then most else 1 end) as seat
-      left join used on used.run_id = h.run_id
+        1, case when h.is_array and not h.gang and h.nth = 1 then least(most, h.slots) else 1 end) as seat
     ),
-    parts as (
-      select s.*,
-        (coalesce(o.running, 0) + row_number() over (
-          partition by s.owner order by s.urgency desc, s.run_part, s.place, s.id, s.seat))
-          / coalesce(u.weight, 1) as user_part
+    in_runs as (
+      select s.*, row_number() over (
+        partition by s.run_id order by s.level desc, s.head, s.id, s.seat) as n
       from seated as s
-      left join (
-        select used.owner, sum(used.running)::bigint as running from used group by used.owner
-      ) as o on o.owner = s.owner
-      left join pra_store.users as u on u.name = s.owner
     ),
-    ranked as (
-      select p.*, row_number() over (
-        order by p.urgency desc, p.user_part, p.place, p.id, p.seat) as rank
-      from parts as p
+    in_users as (
+      select i.*, row_number() over (
+        partition by i.owner
+        order by i.level desc, (i.held + i.n - case when i.n = 1 then i.owed else 0 end) / i.weight,
+          i.held / i.weight, i.last_turn nulls first, i.head, i.id, i.seat) as user_n
+      from in_runs as i
     )
-    select r.id, r.is_array, r.gang, r.time_limit,
-      (count(*) filter (where r.rank <= free))::integer
-    from ranked as r
-    group by r.id, r.is_array, r.gang, r.time_limit
-    order by min(r.rank)
-    limit depth;
+    select i.id, i.is_array, i.gang, i.time_limit, i.limits, i.slots,
+      row_number() over (
+        order by i.level desc,
+          (i.user_held + i.user_n - case when i.user_n = 1 then i.user_owed else 0 end) / i.user_weight,
+          i.user_held / i.user_weight, i.user_turn nulls first, i.head, i.id, i.user_n) as rank
+    from in_users as i;
 end
 $$;
 
@@ -3771,6 +4096,62 @@ $$;
 
 
 ALTER FUNCTION pra_store.fetch_members(worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: first_of_day(date, integer[], integer[], text, timestamp with time zone, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  -- The times of two offsets from UTC, those of the evening before and of the morning after.
+  early interval := pra_store.utc_offset(time_zone, day - interval '12 hours');
+  late interval := pra_store.utc_offset(time_zone, day + interval '36 hours');
+  shown timestamp;
+  moment timestamptz;
+  first timestamptz;
+begin
+  if early = late and day + interval '1 day' - early <= after at time zone 'UTC' then
+    return null;
+  end if;
+  for shown in
+    select day + make_interval(hours => h, mins => m)
+    from unnest(hours) as h, unnest(minutes) as m
+    -- Nothing before it, but in the two hours or so that may come twice.
+    where early <> late
+      or (day + make_interval(hours => h, mins => m) - early) at time zone 'UTC' > after
+    order by 1
+  loop
+    if early = late then
+      return (shown - early) at time zone 'UTC';
+    end if;
+    for moment in
+      select (shown - o) at time zone 'UTC' from (values (early), (late)) as offsets (o)
+      where (shown - o) at time zone 'UTC' at time zone time_zone = shown
+      order by 1
+    loop
+      -- The other one of two is the second.
+      continue when not by_elapsed_time and early > late
+        and moment = (shown - early) at time zone 'UTC'
+        and (shown - late) at time zone 'UTC' at time zone time_zone = shown;
+      if moment > after then
+        first := least(first, moment);
+      end if;
+    end loop;
+    if not found and not by_elapsed_time then
+      moment := pra_store.change_of_clocks(time_zone, day, early);
+      if moment > after then
+        first := least(first, moment);
+      end if;
+    end if;
+  end loop;
+  return first;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) OWNER TO pra_owner;
 
 --
 -- Name: follow(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3828,6 +4209,22 @@ $$;
 ALTER FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, element_first bigint, element_end bigint) OWNER TO pra_owner;
 
 --
+-- Name: forget_turns(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.forget_turns() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  delete from pra_store.turns as t
+  where t.number < (select n.last_value - 200000 from pra_store.turn_numbers as n);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.forget_turns() OWNER TO pra_owner;
+
+--
 -- Name: workers; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -3883,6 +4280,31 @@ $$;
 ALTER FUNCTION pra_store.free_places(me pra_store.workers, wanted integer, oldest bigint) OWNER TO pra_owner;
 
 --
+-- Name: free_slots(text[], integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.free_slots(limits text[], most integer) RETURNS integer
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  wanted text;
+  free integer := most;
+begin
+  foreach wanted in array limits loop
+    free := (
+      select count(*) from (
+        select from pra_store.limit_slots as s
+        where s.limit_name = wanted and s.job_id is null limit free) as f);
+    exit when free = 0;
+  end loop;
+  return free;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.free_slots(limits text[], most integer) OWNER TO pra_owner;
+
+--
 -- Name: full_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -3915,26 +4337,48 @@ $$;
 ALTER FUNCTION pra_store.full_limits(limits text[]) OWNER TO pra_owner;
 
 --
+-- Name: full_limits_of(integer[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.full_limits_of(lanes integer[]) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return array(
+    select distinct n
+    from pra_store.lanes as l cross join lateral unnest(l.limits) as n
+    where l.id = any(lanes) and l.limits <> '{}'
+      and not exists (
+        select from pra_store.limit_slots as s where s.limit_name = n and s.job_id is null));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.full_limits_of(lanes integer[]) OWNER TO pra_owner;
+
+--
 -- Name: gang_ahead(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.gang_ahead(it pra_store.jobs) RETURNS bigint
+CREATE FUNCTION pra_store.gang_ahead(it pra_store.jobs) RETURNS SETOF pra_store.jobs
     LANGUAGE plpgsql STABLE
     AS $$
 declare
-  gang bigint;
+  gang pra_store.jobs;
+  barrier pra_store.barrier;
 begin
   for gang in
-    select g.id from pra_store.jobs as g
+    select g.* from pra_store.jobs as g
     where g.gang and g.state = 'ready' and g.due and (g.place, g.id) < (it.place, it.id)
       and g.queue = it.queue
-    order by g.place, g.id
+    order by g.place, g.id limit 100
   loop
-    if (select b.blocks from pra_store.gang_barrier(gang) as b) then
-      return gang;
+    barrier := pra_store.gang_barrier(gang.id);
+    if barrier.blocks or it.limits && barrier.limits then
+      return next gang;
+      return;
     end if;
   end loop;
-  return null;
 end
 $$;
 
@@ -3945,29 +4389,43 @@ ALTER FUNCTION pra_store.gang_ahead(it pra_store.jobs) OWNER TO pra_owner;
 -- Name: gang_barrier(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.gang_barrier(gang_job bigint) RETURNS TABLE(blocks boolean, starts timestamp with time zone)
-    LANGUAGE sql STABLE
+CREATE FUNCTION pra_store.gang_barrier(gang_job bigint) RETURNS pra_store.barrier
+    LANGUAGE plpgsql STABLE
     AS $$
-  with asked as (
-    select j.lane_id, pra_store.gang_size(j) as needed from pra_store.jobs as j where j.id = gang_job
-  ),
-  seats as materialized (
-    select s.* from asked cross join lateral pra_store.seats(asked.lane_id) as s
-  ),
-  ends as (
-    select coalesce(t.started_at + j.time_limit, 'infinity') as at,
-      row_number() over (order by t.started_at + j.time_limit) as n
-    from pra_store.jobs as j
-    join pra_store.attempts as t on t.job_id = j.id and t.epoch = j.epoch
-    where j.state = 'running' and j.worker_id in (select s.worker_id from seats as s)
-  ),
-  total as (select coalesce(sum(slots), 0) as slots, coalesce(sum(free), 0) as free from seats)
-  select total.slots >= asked.needed,
-    case
-      when total.free >= asked.needed then clock_timestamp()
-      else nullif((select e.at from ends as e where e.n = asked.needed - total.free), 'infinity')
-    end
-  from asked, total;
+declare
+  g pra_store.jobs;
+  needed integer;
+  places integer;
+  free integer;
+begin
+  select * into g from pra_store.jobs where id = gang_job;
+  needed := pra_store.gang_size(g);
+  select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
+  from pra_store.seats(g.lane_id) as s;
+  if places < needed or exists (
+    select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
+  ) then
+    return row(false, '{}'::text[], 'infinity'::timestamptz);
+  end if;
+  if pra_store.free_slots(g.limits, needed) < needed then
+    return row(
+      false,
+      -- Of the others it keeps as many slots as it needs.
+      array(select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed),
+      (select max(pra_store.nth_end(
+          array(select s.job_id from pra_store.limit_slots as s
+                where s.limit_name = n and s.job_id is not null),
+          needed - pra_store.free_slots(array[n], needed)))
+       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed));
+  end if;
+  return row(true, '{}'::text[], case
+    when free >= needed then clock_timestamp()
+    else pra_store.nth_end(
+      array(select j.id from pra_store.jobs as j
+            where j.state = 'running'
+              and j.worker_id in (select s.worker_id from pra_store.seats(g.lane_id) as s)),
+      needed - free) end);
+end
 $$;
 
 
@@ -4190,20 +4648,6 @@ $$;
 ALTER FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) OWNER TO pra_owner;
 
 --
--- Name: jobs_ahead(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.jobs_ahead(it pra_store.jobs) RETURNS bigint
-    LANGUAGE sql STABLE
-    AS $$
-  select count(*) from pra_store.jobs as j
-  where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id);
-$$;
-
-
-ALTER FUNCTION pra_store.jobs_ahead(it pra_store.jobs) OWNER TO pra_owner;
-
---
 -- Name: known_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4354,11 +4798,21 @@ declare
   started timestamptz := clock_timestamp();
   was_slow boolean := coalesce(current_setting('pra.last_look', true), '') = 'slow';
   is_slow boolean;
+  open integer[];
 begin
   if line.worker_id = me.id and line.expires_at > started then
-    select array_agg(known.lane), array_agg(known.place) into line.lanes, line.places
-    from unnest(line.lanes, line.places) as known (lane, place)
-    where known.lane = any(pra_store.open_lanes(me, line.lanes));
+    open := pra_store.open_lanes(me, line.lanes);
+    -- Those that are in both lists, without a join, which would compare each with each.
+    select array_agg(b.lane), array_agg(b.place) into line.lanes, line.places
+    from (
+      select u.lane, max(u.place) as place
+      from (
+        select v.lane, v.place from unnest(line.lanes, line.places) as v (lane, place)
+        union all
+        select o, null from unnest(open) as o
+      ) as u
+      group by u.lane having count(*) = 2
+    ) as b;
     return line;
   end if;
   line := null;
@@ -4509,13 +4963,29 @@ CREATE FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer, d
     AS $$
 begin
   if cardinality(line.lanes) > 1 then
-    return array(select f from pra_store.fair_order(line, free, depth) as f);
+    return array(
+      select row(
+        f.id, f.is_array, f.gang, f.time_limit, count(*) filter (where f.position <= free), f.limits
+      )::pra_store.line_entry
+      from (
+        select s.*, row_number() over (order by s.rank) as position
+        from (
+          select r.*, r.limits <> '{}' and not r.gang
+              and r.slots < row_number() over (partition by r.limits, r.gang order by r.rank) as has_no_slot
+          from pra_store.fair_order(line, free, depth) as r
+        ) as s
+        -- Of jobs that share their limits no more than slots are free: what waits for a slot hides nothing.
+        where not s.has_no_slot
+      ) as f
+      group by f.id, f.is_array, f.gang, f.time_limit, f.limits
+      order by min(f.position)
+      limit depth);
   end if;
   -- One lane is served in its own order: an array takes all places that those before it leave.
   return array(
     select row(
       j.id, j.array_first is not null, j.gang, j.time_limit,
-      case when j.array_first is null then 1 else free end)::pra_store.line_entry
+      case when j.array_first is null then 1 else free end, j.limits)::pra_store.line_entry
     from pra_store.jobs as j
     where j.lane_id = line.lanes[1] and j.state = 'ready' and j.due and j.place >= line.places[1]
       and (j.deadline is null or j.deadline > clock_timestamp())
@@ -4563,6 +5033,27 @@ $$;
 
 
 ALTER FUNCTION pra_store.note_crash() OWNER TO pra_owner;
+
+--
+-- Name: nth_end(bigint[], integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.nth_end(jobs bigint[], n integer) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return coalesce((
+    select t.started_at + j.time_limit
+    from pra_store.jobs as j
+    join pra_store.attempts as t on t.job_id = j.id and t.epoch = j.epoch
+    where j.id = any(jobs)
+    order by t.started_at + j.time_limit nulls last
+    offset n - 1 limit 1), 'infinity');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.nth_end(jobs bigint[], n integer) OWNER TO pra_owner;
 
 --
 -- Name: number_misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4670,6 +5161,29 @@ $$;
 ALTER FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[]) OWNER TO pra_owner;
 
 --
+-- Name: packs(jsonb[], integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.packs(own jsonb[], pack integer) RETURNS TABLE(first bigint, arguments jsonb)
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  if pack = 1 then
+    return query
+      select u.n - 1, jsonb_build_array(u.one) from unnest(own) with ordinality as u (one, n);
+    return;
+  end if;
+  return query
+    select (u.n - 1) / pack * pack, jsonb_agg(u.one order by u.n)
+    from unnest(own) with ordinality as u (one, n)
+    group by (u.n - 1) / pack;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.packs(own jsonb[], pack integer) OWNER TO pra_owner;
+
+--
 -- Name: parse_requirement(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4694,6 +5208,32 @@ $_$;
 
 
 ALTER FUNCTION pra_store.parse_requirement(requirement text) OWNER TO pra_owner;
+
+--
+-- Name: parse_requirements(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.parse_requirements(requirements text[]) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  if cardinality(requirements) > 50 then
+    raise exception 'requirements: there are %, at most 50', cardinality(requirements)
+      using errcode = 'PR003';
+  end if;
+  if exists (select from unnest(requirements) as r where length(r) > 200) then
+    raise exception 'requirements: "%..." has more than 200 characters',
+      (select left(r, 40) from unnest(requirements) as r where length(r) > 200 limit 1)
+      using errcode = 'PR003';
+  end if;
+  return (
+    select coalesce(jsonb_agg(pra_store.parse_requirement(r) order by i), '[]')
+    from unnest(requirements) with ordinality as u (r, i));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.parse_requirements(requirements text[]) OWNER TO pra_owner;
 
 --
 -- Name: place_gang(bigint, pra_store.workers, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5074,6 +5614,9 @@ begin
       select 'delayed', format('not before %s', it.run_after) || coalesce(', after: ' || it.message, '');
   end if;
   return query select 'limit', l from pra_store.full_limits(it.limits) as l;
+  if it.gang then
+    return query select 'limit', l from pra_store.small_limits(it) as l;
+  end if;
   return query select w.reason, w.detail from pra_store.reasons_among_workers(it) as w;
 end
 $$;
@@ -5093,11 +5636,15 @@ declare
   fitting integer;
   blamed integer;
   free integer;
-  gang bigint;
+  places integer;
+  needed integer;
+  gang pra_store.jobs;
+  barrier pra_store.barrier;
 begin
   select count(*), count(*) filter (where w.fits), count(*) filter (where w.fits and w.is_blamed),
-    coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0)
-  into serving, fitting, blamed, free
+    coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0),
+    coalesce(sum(w.slots) filter (where w.fits and not w.is_blamed), 0)
+  into serving, fitting, blamed, free, places
   from pra_store.workers_serving(it) as w;
   if serving = 0 then
     return query select 'no-worker',
@@ -5109,19 +5656,25 @@ begin
       select 'host-blamed', format('host %s gets no work until %s: %s', b.host, b.until, b.reason)
       from pra_store.blamed_hosts as b where b.until > clock_timestamp() order by b.host;
   elsif it.gang then
+    needed := pra_store.gang_size(it);
     return query select 'gang',
-      format('its %s members start together; %s places are free on %s workers that fit',
-        pra_store.gang_size(it), free, fitting);
+      format('its %s members start together; ', needed) || case
+        when places < needed then format('it needs %s places, the fleet has %s', needed, places)
+        else format('%s of the %s places of workers that fit are free', free, places) end;
   else
-    gang := pra_store.gang_ahead(it);
-    if gang is not null then
+    select g.* into gang from pra_store.gang_ahead(it) as g;
+    if gang.id is not null then
+      barrier := pra_store.gang_barrier(gang.id);
       return query select 'behind-gang',
-        format('gang %s is ahead and waits for places; a time limit that ends before it starts lets a job pass',
-          gang);
+        format('gang %s is ahead and waits for %s; a time limit that ends before it starts lets a job pass',
+          gang.id, case when barrier.blocks then 'places' else (
+            select 'slots of limit ' || string_agg(format('"%s"', l), ', ') from unnest(barrier.limits) as l
+          ) end);
     end if;
     return query select case when free > 0 then 'in-line' else 'busy' end,
-      format('%s workers fit, %s of their slots are free; %s jobs are ahead in queue "%s"',
-        fitting, free, pra_store.jobs_ahead(it), it.queue);
+      format(
+        '%s of the %s places of workers that fit are free; your share is %s of %s places; ahead: %s',
+        free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
   end if;
 end
 $$;
@@ -5171,6 +5724,25 @@ $$;
 
 
 ALTER FUNCTION pra_store.record_event(kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb) OWNER TO pra_owner;
+
+--
+-- Name: record_turns(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.record_turns(started bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  insert into pra_store.turns (number, run_id, owner)
+  select max(nextval('pra_store.turn_numbers')), j.run_id, r.created_by
+  from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
+  where j.id = any(started)
+  group by j.run_id, r.created_by;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.record_turns(started bigint[]) OWNER TO pra_owner;
 
 --
 -- Name: release_dependents(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5254,6 +5826,93 @@ $$;
 ALTER FUNCTION pra_store.retry_elements(whole pra_store.jobs) OWNER TO pra_owner;
 
 --
+-- Name: schedules; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.schedules (
+    name text NOT NULL,
+    cron text NOT NULL,
+    time_zone text NOT NULL,
+    run_id bigint NOT NULL,
+    kind text NOT NULL,
+    arguments jsonb NOT NULL,
+    queue text NOT NULL,
+    priority integer NOT NULL,
+    catch_up text NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone,
+    last_job bigint,
+    paused_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    overlap text DEFAULT 'queue'::text NOT NULL,
+    last_error text,
+    last_error_at timestamp with time zone,
+    CONSTRAINT schedules_catch_up_check CHECK ((catch_up = ANY (ARRAY['all'::text, 'last'::text, 'none'::text]))),
+    CONSTRAINT schedules_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT schedules_overlap_check CHECK ((overlap = ANY (ARRAY['skip'::text, 'queue'::text])))
+);
+
+
+ALTER TABLE pra_store.schedules OWNER TO pra_owner;
+
+--
+-- Name: run_schedule(pra_store.schedules); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.run_schedule(s pra_store.schedules) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+  fires timestamptz := s.next_at;
+  following timestamptz;
+  count integer := 0;
+begin
+  for i in 1..1000 loop
+    following := pra_store.cron_next(s.cron, s.time_zone, fires);
+    -- A time that is less than a minute late does not count as missed.
+    if s.catch_up = 'all' or following > clock_timestamp()
+      and (s.catch_up = 'last' or fires > clock_timestamp() - interval '1 minute') then
+      if s.overlap = 'skip' and exists (
+        select from pra_store.jobs as j
+        where j.id = s.last_job and j.state in ('blocked', 'ready', 'running')
+      ) then
+        perform pra_store.record_event('schedule.skipped', s.run_id, s.last_job, null, null,
+          jsonb_build_object('schedule', s.name, 'at', fires));
+      else
+        begin
+          s.last_job := pra.enqueue(
+            kind => s.kind, run => s.run_id, arguments => s.arguments, queue => s.queue,
+            priority => s.priority,
+            idempotency_key => format('schedule %s %s', s.name,
+              to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
+          count := count + 1;
+          s.last_error := null;
+          s.last_error_at := null;
+        exception
+          when others then
+            s.last_error := left(sqlerrm, 1000);
+            s.last_error_at := clock_timestamp();
+            perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
+              jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
+        end;
+      end if;
+    end if;
+    fires := following;
+    exit when fires > clock_timestamp();
+  end loop;
+  update pra_store.schedules
+  set next_at = fires, last_at = clock_timestamp(), last_job = s.last_job, last_error = s.last_error,
+      last_error_at = s.last_error_at
+  where name = s.name;
+  return count;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.run_schedule(s pra_store.schedules) OWNER TO pra_owner;
+
+--
 -- Name: run_schedules(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -5262,9 +5921,6 @@ CREATE FUNCTION pra_store.run_schedules() RETURNS integer
     AS $$
 declare
   s pra_store.schedules;
-  fires timestamptz;
-  following timestamptz;
-  made bigint;
   count integer := 0;
 begin
   for s in
@@ -5272,33 +5928,16 @@ begin
     where next_at <= clock_timestamp() and paused_at is null
     order by name for no key update skip locked
   loop
-    fires := s.next_at;
-    made := s.last_job;
-    -- At most a thousand times for each call; the next call continues.
-    for i in 1..1000 loop
-      following := pra_store.cron_next(s.cron, s.time_zone, fires);
-      -- A time that is less than a minute late does not count as missed.
-      if s.catch_up = 'all' or following > clock_timestamp()
-        and (s.catch_up = 'last' or fires > clock_timestamp() - interval '1 minute') then
-        begin
-          made := pra.enqueue(
-            kind => s.kind, run => s.run_id, arguments => s.arguments, queue => s.queue,
-            priority => s.priority,
-            idempotency_key => format('schedule %s %s', s.name,
-              to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
-          count := count + 1;
-        exception
-          -- Agents call this at each heartbeat: one bad schedule must not stop the others.
-          when others then
-            perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
-              jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
-        end;
-      end if;
-      fires := following;
-      exit when fires > clock_timestamp();
-    end loop;
-    update pra_store.schedules
-    set next_at = fires, last_at = clock_timestamp(), last_job = made where name = s.name;
+    begin
+      count := count + pra_store.run_schedule(s);
+    exception
+      -- Agents call this at each heartbeat: one schedule whose calendar has gone must not stop the others.
+      when others then
+        update pra_store.schedules
+        set next_at = clock_timestamp() + interval '1 hour', last_error = left(sqlerrm, 1000),
+            last_error_at = clock_timestamp()
+        where name = s.name;
+    end;
   end loop;
   return count;
 end
@@ -5374,22 +6013,26 @@ declare
   entries pra_store.line_entry[];
   entry pra_store.line_entry;
   -- Entries up to the next gang.
-  part pra_store.line_entry[] := '{}';
+  part pra_store.line_entry[];
   taken bigint[] := '{}';
   members bigint[];
-  blocks boolean := false;
-  starts timestamptz;
+  -- The first gang that waits for places, and all that wait for slots.
+  places pra_store.barrier;
+  slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz);
+  here pra_store.barrier;
+  closed text[];
   depth integer := free + 16;
 begin
-  if free = 0 or line.lanes is null then
+  if free = 0 then
     return taken;
   end if;
-  loop
+  while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     part := '{}';
     foreach entry in array entries loop
-      continue when blocks and (
-        entry.time_limit is null or starts is null or clock_timestamp() + entry.time_limit > starts);
+      continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
+      continue when entry.limits && slots.limits
+        and not pra_store.ends_before(entry.time_limit, slots.starts);
       if not entry.is_gang then
         part := part || entry;
         continue;
@@ -5403,14 +6046,28 @@ begin
       members := pra_store.place_gang(entry.id, me, free - cardinality(taken));
       if members is not null then
         taken := taken || members;
-      elsif not blocks then
-        select b.blocks, b.starts into blocks, starts from pra_store.gang_barrier(entry.id) as b;
+        continue;
+      end if;
+      here := pra_store.gang_barrier(entry.id);
+      if here.limits <> '{}' then
+        slots := row(false, slots.limits || here.limits, least(slots.starts, here.starts));
+      elsif here.blocks and places.blocks is not true then
+        places := here;
       end if;
     end loop;
     taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
-    -- Other claims may hold all that was seen: then it looks further down the line.
-    exit when cardinality(taken) = free or cardinality(entries) < depth;
-    depth := 4 * depth;
+    exit when cardinality(taken) = free;
+    closed := '{}';
+    if exists (select from unnest(entries) as e where e.limits <> '{}') then
+      closed := slots.limits || pra_store.full_limits_of(line.lanes);
+    end if;
+    if closed <> '{}' then
+      line := pra_store.without_limits(line, closed);
+    else
+      -- Other claims may hold all that was seen: then it looks further down the line.
+      exit when cardinality(entries) < depth or places.blocks and depth > 1000;
+      depth := 4 * depth;
+    end if;
   end loop;
   return taken;
 end
@@ -5530,6 +6187,68 @@ $$;
 
 
 ALTER FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: share_of(pra_store.jobs, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.share_of(it pra_store.jobs, places integer) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return (
+    with active as (
+      select r.id, r.created_by, r.weight, coalesce(u.weight, 1) as user_weight
+      from pra_store.runs as r
+      left join pra_store.users as u on u.name = r.created_by
+      where r.id = it.run_id or r.id in (
+        select l.run_id from pra_store.lanes as l
+        where l.queue = it.queue and exists (
+          select from pra_store.jobs as j where j.lane_id = l.id and j.state = 'ready' and j.due limit 1))
+        or r.id in (
+          select j.run_id from pra_store.jobs as j
+          where j.state = 'running' and j.worker_id is not null and j.queue = it.queue)
+    ),
+    parts as (
+      select a.id, a.weight / sum(a.weight) over (partition by a.created_by) * a.user_weight / (
+        select sum(one.weight) from (select distinct b.created_by, b.user_weight as weight from active as b) as one
+      ) as part
+      from active as a
+    )
+    select rtrim(to_char(p.part * places, 'FM999999990.9'), '.') from parts as p where p.id = it.run_id);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.share_of(it pra_store.jobs, places integer) OWNER TO pra_owner;
+
+--
+-- Name: small_limits(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.small_limits(g pra_store.jobs) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  needed integer := pra_store.gang_size(g);
+begin
+  return query
+    select case
+      when l.slots < needed then format(
+        'limit "%s" has %s slots, and its %s members need one each: `pra limits --set %s=%s` lets it start',
+        l.name, l.slots, needed, l.name, needed)
+      else format('limit "%s" has %s of %s slots free, and its %s members need one each', l.name,
+        f.free, l.slots, needed)
+      end
+    from pra_store.limits as l
+    cross join lateral (select pra_store.free_slots(array[l.name], needed) as free) as f
+    where l.name = any(g.limits) and f.free < needed and (f.free > 0 or l.slots between 1 and needed - 1)
+    order by l.name;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.small_limits(g pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: split(bigint[], integer[], bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5922,10 +6641,96 @@ $$;
 ALTER FUNCTION pra_store.unmet_dependencies(job bigint) OWNER TO pra_owner;
 
 --
+-- Name: unmet_parents(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.unmet_parents(job bigint) RETURNS integer
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return (
+    select count(*)
+    from pra_store.job_dependencies as d
+    cross join lateral (select p.state from pra_store.jobs as p where p.id = d.parent_id limit 1) as p
+    where d.job_id = job and p.state <> 'succeeded');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.unmet_parents(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: utc_offset(text, timestamp without time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) RETURNS interval
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return moment at time zone 'UTC' at time zone time_zone - moment;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) OWNER TO pra_owner;
+
+--
+-- Name: without_limits(pra_store.line_view, text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.without_limits(line pra_store.line_view, closed text[]) RETURNS pra_store.line_view
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  select array_agg(v.lane order by v.n), array_agg(v.place order by v.n) into line.lanes, line.places
+  from unnest(line.lanes, line.places) with ordinality as v (lane, place, n)
+  join pra_store.lanes as l on l.id = v.lane
+  where not l.limits && closed;
+  return line;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.without_limits(line pra_store.line_view, closed text[]) OWNER TO pra_owner;
+
+--
+-- Name: work_ahead(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.work_ahead(it pra_store.jobs) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return (
+    with ahead as materialized (
+      select j.run_id,
+        sum(case when j.array_first is null then 1 else j.array_end - pra_store.next_element(j) end) as elements,
+        bool_or(j.array_first is not null) as has_arrays
+      from pra_store.jobs as j
+      where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id)
+      group by j.run_id
+    ),
+    first as (
+      select format('%s %s of run "%s"', a.elements, case
+          when a.elements = 1 and not a.has_arrays then 'job'
+          when a.has_arrays then 'elements' else 'jobs' end, r.name) as said,
+        row_number() over (order by a.elements desc, a.run_id) as n
+      from ahead as a join pra_store.runs as r on r.id = a.run_id
+    )
+    select coalesce(string_agg(f.said, ', ' order by f.n) filter (where f.n <= 3), 'nothing')
+      || case when count(*) > 3 then format(' and more of %s other runs', count(*) - 3) else '' end
+    from first as f);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.work_ahead(it pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: workers_serving(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.workers_serving(it pra_store.jobs) RETURNS TABLE(fits boolean, is_blamed boolean, free bigint)
+CREATE FUNCTION pra_store.workers_serving(it pra_store.jobs) RETURNS TABLE(fits boolean, is_blamed boolean, free bigint, slots integer)
     LANGUAGE plpgsql STABLE
     AS $$
 begin
@@ -5936,7 +6741,8 @@ begin
         select from pra_store.blamed_hosts as b
         where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp()),
       w.slots
-        - (select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running')
+        - (select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running'),
+      w.slots
     from pra_store.workers as w
     where w.stopped_at is null and not w.draining and w.drain_requested_at is null
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
@@ -8491,33 +9297,6 @@ COMMENT ON COLUMN pra.runs.weight IS 'weight in fair sharing between the runs of
 
 
 --
--- Name: schedules; Type: TABLE; Schema: pra_store; Owner: pra_owner
---
-
-CREATE TABLE pra_store.schedules (
-    name text NOT NULL,
-    cron text NOT NULL,
-    time_zone text NOT NULL,
-    run_id bigint NOT NULL,
-    kind text NOT NULL,
-    arguments jsonb NOT NULL,
-    queue text NOT NULL,
-    priority integer NOT NULL,
-    catch_up text NOT NULL,
-    next_at timestamp with time zone NOT NULL,
-    last_at timestamp with time zone,
-    last_job bigint,
-    paused_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT schedules_catch_up_check CHECK ((catch_up = ANY (ARRAY['all'::text, 'last'::text, 'none'::text]))),
-    CONSTRAINT schedules_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text))
-);
-
-
-ALTER TABLE pra_store.schedules OWNER TO pra_owner;
-
---
 -- Name: schedules; Type: VIEW; Schema: pra; Owner: pra_owner
 --
 
@@ -8537,7 +9316,10 @@ CREATE VIEW pra.schedules AS
     s.last_job,
     s.paused_at,
     s.created_at,
-    s.created_by
+    s.created_by,
+    s.overlap,
+    s.last_error,
+    s.last_error_at
    FROM (pra_store.schedules s
      JOIN pra_store.runs r ON ((r.id = s.run_id)));
 
@@ -8661,6 +9443,27 @@ COMMENT ON COLUMN pra.schedules.created_at IS 'time of creation';
 --
 
 COMMENT ON COLUMN pra.schedules.created_by IS 'login that created it';
+
+
+--
+-- Name: COLUMN schedules.overlap; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.overlap IS 'effect of a time while the job of the time before has not ended: skip or queue';
+
+
+--
+-- Name: COLUMN schedules.last_error; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.last_error IS 'reason why the last time made no job; null when it made one';
+
+
+--
+-- Name: COLUMN schedules.last_error_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.last_error_at IS 'time of that error';
 
 
 --
@@ -9426,6 +10229,34 @@ ALTER TABLE pra_store.stores ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 
 
 --
+-- Name: turn_numbers; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE SEQUENCE pra_store.turn_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE pra_store.turn_numbers OWNER TO pra_owner;
+
+--
+-- Name: turns; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE UNLOGGED TABLE pra_store.turns (
+    number bigint NOT NULL,
+    run_id bigint NOT NULL,
+    owner text NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='10000');
+
+
+ALTER TABLE pra_store.turns OWNER TO pra_owner;
+
+--
 -- Name: uploads; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -9815,6 +10646,14 @@ ALTER TABLE ONLY pra_store.stores
 
 
 --
+-- Name: turns turns_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.turns
+    ADD CONSTRAINT turns_pkey PRIMARY KEY (number);
+
+
+--
 -- Name: uploads uploads_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -9973,6 +10812,13 @@ CREATE INDEX jobs_delayed ON pra_store.jobs USING btree (run_after) WHERE ((stat
 
 
 --
+-- Name: jobs_ended_badly; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_ended_badly ON pra_store.jobs USING btree (run_id, id) WHERE (state = ANY (ARRAY['failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state]));
+
+
+--
 -- Name: jobs_followers; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10047,6 +10893,20 @@ CREATE INDEX preemptions_open ON pra_store.preemptions USING btree (deadline) WH
 --
 
 CREATE INDEX runs_by_name ON pra_store.runs USING btree (name);
+
+
+--
+-- Name: turns_of_owner; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX turns_of_owner ON pra_store.turns USING btree (owner, number);
+
+
+--
+-- Name: turns_of_run; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX turns_of_run ON pra_store.turns USING btree (run_id, number);
 
 
 --
@@ -10288,14 +11148,6 @@ ALTER TABLE ONLY pra_store.checkpoints
 
 
 --
--- Name: element_arguments element_arguments_array_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
---
-
-ALTER TABLE ONLY pra_store.element_arguments
-    ADD CONSTRAINT element_arguments_array_id_fkey FOREIGN KEY (array_id) REFERENCES pra_store.jobs(id);
-
-
---
 -- Name: evaluations evaluations_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10492,6 +11344,13 @@ GRANT ALL ON TYPE pra.job_state TO pra_read;
 
 
 --
+-- Name: TYPE barrier; Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON TYPE pra_store.barrier FROM PUBLIC;
+
+
+--
 -- Name: TYPE line_entry; Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10576,6 +11435,14 @@ GRANT ALL ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) TO pr
 
 REVOKE ALL ON FUNCTION pra.cancel(job bigint, with_dependents boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.cancel(job bigint, with_dependents boolean) TO pra_submit;
+
+
+--
+-- Name: FUNCTION cancel_many(jobs bigint[]); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.cancel_many(jobs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.cancel_many(jobs bigint[]) TO pra_submit;
 
 
 --
@@ -10880,11 +11747,19 @@ GRANT ALL ON FUNCTION pra.retry(job bigint) TO pra_submit;
 
 
 --
--- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION retry_many(jobs bigint[]); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) TO pra_submit;
+REVOKE ALL ON FUNCTION pra.retry_many(jobs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.retry_many(jobs bigint[]) TO pra_submit;
+
+
+--
+-- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text) TO pra_submit;
 
 
 --
@@ -11072,6 +11947,13 @@ REVOKE ALL ON FUNCTION pra_store.blame(host text) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION change_of_clocks(time_zone text, day date, early interval); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.change_of_clocks(time_zone text, day date, early interval) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION check_arguments(kind text, arguments jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11090,6 +11972,20 @@ REVOKE ALL ON FUNCTION pra_store.check_array(array_first bigint, array_last bigi
 --
 
 REVOKE ALL ON FUNCTION pra_store.check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_gang(members bigint, named text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_gang(members bigint, named text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_labels(labels jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_labels(labels jsonb) FROM PUBLIC;
 
 
 --
@@ -11191,6 +12087,13 @@ REVOKE ALL ON FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.at
 
 
 --
+-- Name: FUNCTION ends_before(time_limit interval, moment timestamp with time zone); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.ends_before(time_limit interval, moment timestamp with time zone) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11226,6 +12129,13 @@ REVOKE ALL ON FUNCTION pra_store.fetch_members(worker bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION follow(follower bigint, first bigint, last bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11240,6 +12150,13 @@ REVOKE ALL ON FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, elemen
 
 
 --
+-- Name: FUNCTION forget_turns(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.forget_turns() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION free_places(me pra_store.workers, wanted integer, oldest bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11247,10 +12164,24 @@ REVOKE ALL ON FUNCTION pra_store.free_places(me pra_store.workers, wanted intege
 
 
 --
+-- Name: FUNCTION free_slots(limits text[], most integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.free_slots(limits text[], most integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION full_limits(limits text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.full_limits(limits text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION full_limits_of(lanes integer[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.full_limits_of(lanes integer[]) FROM PUBLIC;
 
 
 --
@@ -11321,13 +12252,6 @@ REVOKE ALL ON FUNCTION pra_store.host(labels jsonb, name text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION jobs_ahead(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra_store.jobs_ahead(it pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -11422,6 +12346,13 @@ REVOKE ALL ON FUNCTION pra_store.note_crash() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION nth_end(jobs bigint[], n integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.nth_end(jobs bigint[], n integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION number_misfit(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11443,10 +12374,24 @@ REVOKE ALL ON FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[
 
 
 --
+-- Name: FUNCTION packs(own jsonb[], pack integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.packs(own jsonb[], pack integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION parse_requirement(requirement text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.parse_requirement(requirement text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION parse_requirements(requirements text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.parse_requirements(requirements text[]) FROM PUBLIC;
 
 
 --
@@ -11541,6 +12486,13 @@ REVOKE ALL ON FUNCTION pra_store.record_event(kind text, run_id bigint, job_id b
 
 
 --
+-- Name: FUNCTION record_turns(started bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.record_turns(started bigint[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION release_dependents(parent bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11559,6 +12511,13 @@ REVOKE ALL ON FUNCTION pra_store.reopen_array(whole pra_store.jobs) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.retry_elements(whole pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_schedule(s pra_store.schedules); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.run_schedule(s pra_store.schedules) FROM PUBLIC;
 
 
 --
@@ -11615,6 +12574,20 @@ REVOKE ALL ON FUNCTION pra_store.settle_cancelled(job bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION share_of(it pra_store.jobs, places integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.share_of(it pra_store.jobs, places integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION small_limits(g pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.small_limits(g pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -11692,6 +12665,34 @@ REVOKE ALL ON FUNCTION pra_store.unexpected(given jsonb, path text, expected tex
 --
 
 REVOKE ALL ON FUNCTION pra_store.unmet_dependencies(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION unmet_parents(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.unmet_parents(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION utc_offset(time_zone text, moment timestamp without time zone); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION without_limits(line pra_store.line_view, closed text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.without_limits(line pra_store.line_view, closed text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION work_ahead(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.work_ahead(it pra_store.jobs) FROM PUBLIC;
 
 
 --

@@ -130,32 +130,63 @@ begin
 end
 $$;
 
--- The barrier that a waiting gang is to those behind it: whether it will ever fit the workers there are, and
--- from when; null where that depends on a job without a time limit.
-create or replace function pra_store.gang_barrier(gang_job bigint)
-returns table (blocks boolean, starts timestamptz)
-language sql stable
+-- The barrier that a waiting gang is to those behind it.
+--
+-- One that lacks slots is a barrier to those alone that want the limits it names; one that lacks places, to all. From
+-- "starts" on it can start; 'infinity' where that depends on a job without a time limit. A gang that the fleet or a
+-- limit can never hold is in nobody's way.
+create or replace function pra_store.gang_barrier(gang_job bigint) returns pra_store.barrier
+language plpgsql stable
 as $$
-  with asked as (
-    select j.lane_id, pra_store.gang_size(j) as needed from pra_store.jobs as j where j.id = gang_job
-  ),
-  seats as materialized (
-    select s.* from asked cross join lateral pra_store.seats(asked.lane_id) as s
-  ),
-  ends as (
-    select coalesce(t.started_at + j.time_limit, 'infinity') as at,
-      row_number() over (order by t.started_at + j.time_limit) as n
+declare
+  g pra_store.jobs;
+  needed integer;
+  places integer;
+  free integer;
+begin
+  select * into g from pra_store.jobs where id = gang_job;
+  needed := pra_store.gang_size(g);
+  select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
+  from pra_store.seats(g.lane_id) as s;
+  if places < needed or exists (
+    select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
+  ) then
+    return row(false, '{}'::text[], 'infinity'::timestamptz);
+  end if;
+  if pra_store.free_slots(g.limits, needed) < needed then
+    return row(
+      false,
+      -- Of the others it keeps as many slots as it needs.
+      array(select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed),
+      (select max(pra_store.nth_end(
+          array(select s.job_id from pra_store.limit_slots as s
+                where s.limit_name = n and s.job_id is not null),
+          needed - pra_store.free_slots(array[n], needed)))
+       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed));
+  end if;
+  return row(true, '{}'::text[], case
+    when free >= needed then clock_timestamp()
+    else pra_store.nth_end(
+      array(select j.id from pra_store.jobs as j
+            where j.state = 'running'
+              and j.worker_id in (select s.worker_id from pra_store.seats(g.lane_id) as s)),
+      needed - free) end);
+end
+$$;
+
+-- The moment by which so many of some running jobs will have ended, by their time limits.
+create or replace function pra_store.nth_end(jobs bigint[], n integer) returns timestamptz
+language plpgsql stable
+as $$
+begin
+  return coalesce((
+    select t.started_at + j.time_limit
     from pra_store.jobs as j
     join pra_store.attempts as t on t.job_id = j.id and t.epoch = j.epoch
-    where j.state = 'running' and j.worker_id in (select s.worker_id from seats as s)
-  ),
-  total as (select coalesce(sum(slots), 0) as slots, coalesce(sum(free), 0) as free from seats)
-  select total.slots >= asked.needed,
-    case
-      when total.free >= asked.needed then clock_timestamp()
-      else nullif((select e.at from ends as e where e.n = asked.needed - total.free), 'infinity')
-    end
-  from asked, total;
+    where j.id = any(jobs)
+    order by t.started_at + j.time_limit nulls last
+    offset n - 1 limit 1), 'infinity');
+end
 $$;
 
 -- After a member of a gang has left without success, the others are stopped too; when all are out,

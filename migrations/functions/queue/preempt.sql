@@ -12,6 +12,9 @@ begin
   if grace is null or grace < interval '0' then
     raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
   end if;
+  if length(reason) > 1000 then
+    raise exception 'reason: has more than 1000 characters' using errcode = 'PR003';
+  end if;
   if pra_store.reap_if_lost(job) then
     return;
   end if;

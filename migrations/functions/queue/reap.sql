@@ -19,6 +19,7 @@ begin
   perform pra_store.reap_arrays();
   perform pra_store.sweep_staged();
   perform pra_store.run_schedules();
+  perform pra_store.forget_turns();
   return taken;
 end
 $$;

@@ -20,6 +20,49 @@ begin
 end
 $$;
 
+-- Requirements of a job, read and no more than can be compared.
+create or replace function pra_store.parse_requirements(requirements text[]) returns jsonb
+language plpgsql immutable
+as $$
+begin
+  if cardinality(requirements) > 50 then
+    raise exception 'requirements: there are %, at most 50', cardinality(requirements)
+      using errcode = 'PR003';
+  end if;
+  if exists (select from unnest(requirements) as r where length(r) > 200) then
+    raise exception 'requirements: "%..." has more than 200 characters',
+      (select left(r, 40) from unnest(requirements) as r where length(r) > 200 limit 1)
+      using errcode = 'PR003';
+  end if;
+  return (
+    select coalesce(jsonb_agg(pra_store.parse_requirement(r) order by i), '[]')
+    from unnest(requirements) with ordinality as u (r, i));
+end
+$$;
+
+-- Refuses labels that are no object of short texts.
+create or replace function pra_store.check_labels(labels jsonb) returns void
+language plpgsql immutable
+as $$
+declare
+  wrong text;
+begin
+  if jsonb_typeof(labels) is distinct from 'object' then
+    raise exception 'labels: must be a JSON object' using errcode = 'PR003';
+  end if;
+  if (select count(*) from jsonb_object_keys(labels) as k) > 50 then
+    raise exception 'labels: there are %, at most 50',
+      (select count(*) from jsonb_object_keys(labels) as k) using errcode = 'PR003';
+  end if;
+  select l.key into wrong from jsonb_each(labels) as l
+  where length(l.key) > 200 or length(l.value::text) > 202 limit 1;
+  if found then
+    raise exception 'labels: "%" has a name or a value of more than 200 characters', left(wrong, 40)
+      using errcode = 'PR003';
+  end if;
+end
+$$;
+
 -- True when labels meet all requirements. A label that a worker lacks satisfies != alone. Numbers are
 -- compared as numbers.
 create or replace function pra_store.satisfies(labels jsonb, requirements jsonb) returns boolean

@@ -69,6 +69,10 @@ begin
   if slots is null or slots not between 1 and 10000 then
     raise exception 'slots: %, must be from 1 to 10000', slots using errcode = 'PR003';
   end if;
+  perform pra_store.check_labels(labels);
+  if name is null or length(name) not between 1 and 200 then
+    raise exception 'name: a worker has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
   if lease is null or lease not between interval '1 second' and interval '10 minutes' then
     raise exception 'lease: %, must be from 1 second to 10 minutes', lease using errcode = 'PR003',
       hint = 'A host that is gone keeps its jobs for a lease.';

@@ -6,6 +6,26 @@ enum Queries {
   static let runByName = "select id, name from pra.runs where name = $1 order by id desc limit 1"
   static let jobExists = "select 1 from pra.jobs where id = $1::bigint"
 
+  static let login = """
+    select rolname as login, rolsuper as superuser from pg_roles where rolname = session_user
+    """
+
+  /// A worker has at most three sessions: it beats, claims and reports; a stage three more: its own, for
+  /// metrics and for checkpoints.
+  static let sessions = """
+    select
+      (select count(*) from pg_stat_activity where backend_type = 'client backend') as used,
+      least(
+        current_setting('max_connections')::integer
+          - current_setting('superuser_reserved_connections')::integer
+          - coalesce(current_setting('reserved_connections', true)::integer, 0),
+        (select nullif(datconnlimit, -1) from pg_database where datname = current_database()),
+        (select nullif(rolconnlimit, -1) from pg_roles where rolname = session_user)) as places,
+      count(*) as workers, coalesce(sum(3 + 3 * w.slots), 0)::bigint as needed
+    from pra.workers as w
+    where w.state in ('live', 'draining', 'blamed')
+    """
+
   static let runs = """
     select id, name, state, jobs, succeeded, running, ready + blocked as waiting,
       failed + cancelled + quarantined as ended_badly, to_char(created_at, 'YYYY-MM-DD HH24:MI') as created,

@@ -9,7 +9,8 @@ struct SQL: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sql", abstract: "Run one SQL query on the views of schema pra, read-only.",
     discussion: """
-      The query is an argument or standard input. It can change nothing.
+      The query is an argument or standard input. It can change nothing, unless the login in \
+      PRA_DATABASE_URL is a superuser.
       Example: pra sql "select name, count(*) from pra.metrics group by name"
       """)
 
@@ -23,7 +24,7 @@ struct SQL: ParsableCommand {
 
   func run() throws {
     let query = try text()
-    let connection = try Database.connect(.read)
+    let connection = try session()
     try connection.run("set default_transaction_read_only = on")
     if output.json {
       print(try json(query, connection))
@@ -32,6 +33,24 @@ struct SQL: ParsableCommand {
     let rows = try connection.query(query)
     if rows.columns.isEmpty { return }
     print(csv ? commaSeparated(rows) : Table(rows).text)
+  }
+
+  /// A session that has no other rights than to read: a query could take back those of its login.
+  private func session() throws -> Connection {
+    let connection = try Database.connect(.read)
+    let row = try connection.query(Queries.login).single()
+    guard try row.boolean("superuser") else { return connection }
+    // The address that `pra up` prints is that of the private server's superuser.
+    let reader = try Database.url(.read).with("user", PrivateLogin.name(for: .read))
+    if reader["host"]?.hasPrefix("/") ?? false,
+      let session = try? Connection(reader, role: .read, name: "pra")
+    {
+      return session
+    }
+    complain(
+      "pra: \(try row.string("login")) is a superuser, whose rights a query can take; use a login that "
+        + "is in pra_read alone")
+    return connection
   }
 
   private func text() throws -> String {

@@ -28,7 +28,7 @@ struct Watch: ParsableCommand {
       complain("pra: no run is at work")
       return
     }
-    try Watcher(try Database.url(), runs: ids, isJSON: json).watch()
+    try Watcher(try Database.url(.read), runs: ids, isJSON: json).watch()
   }
 }
 

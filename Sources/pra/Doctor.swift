@@ -63,15 +63,19 @@ struct Doctor: ParsableCommand {
     var status = statvfs()
     guard statvfs(folder, &status) == 0 else {
       return Finding(
-        "disk", "\(folder): \(String(cString: strerror(errno)))", remedy: "make that folder readable for this account")
+        "disk", "\(folder): \(String(cString: strerror(errno)))",
+        remedy: "make that folder readable for this account")
     }
     let free = (UInt64(status.f_bavail) * UInt64(status.f_frsize)) >> 20
     let found = "\(free / 1024) GiB (\(free) MiB) free under \(home)"
     // The demo's database, checkpoints and images take some 200 MiB.
     return free >= 1024
       ? Finding("disk", found)
-      : Finding("disk", found, 
-        remedy: "free 1 GiB, or pra down, move \(home) to a larger disk and name its new place in PRA_HOME")
+      : Finding(
+        "disk", found,
+        remedy:
+          "free 1 GiB, or pra down, move \(home) to a larger disk and name its new place in PRA_HOME"
+      )
   }
 
   private func processor() -> Finding {

@@ -13,7 +13,10 @@ struct DatabaseCheck {
         return try look(at: try Database.address(given))
       }
       guard try Database.cluster.exists() else {
-        return [Finding(Self.name, "none yet; the first command that needs one makes it under \(Database.home)")]
+        return [
+          Finding(
+            Self.name, "none yet; the first command that needs one makes it under \(Database.home)")
+        ]
       }
       let (url, change) = try Database.cluster.up()
       if case .restarted(let reason) = change {
@@ -30,8 +33,12 @@ struct DatabaseCheck {
     let version = try connection.query("show server_version").single().text(at: 0) ?? "?"
     let number = try connection.query("show server_version_num").single().text(at: 0) ?? ""
     guard Int(number) ?? 0 >= 150_000 else {
-      return [Finding(Self.name, "PostgreSQL \(version)", remedy: "upgrade to 15 or newer, data and all")]
+      return [
+        Finding(Self.name, "PostgreSQL \(version)", remedy: "upgrade to 15 or newer, data and all")
+      ]
     }
+    // Loads the library that nearly every statement of ours needs.
+    try connection.run("do $$ begin end $$")
     let roles = ServerRoles(connection)
     try roles.actAsOwner()
     let migrator = Migrator(connection)
@@ -64,7 +71,8 @@ struct DatabaseCheck {
     case .altered(let name):
       return Finding(
         Self.name, "\(found), migration \(name) differs from this program's",
-        remedy: "use the version of pra that made it; this one needs a database of its own beside it")
+        remedy:
+          "use the version of pra that made it; this one needs a database of its own beside it")
     }
   }
 

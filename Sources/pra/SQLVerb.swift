@@ -24,33 +24,37 @@ struct SQL: ParsableCommand {
 
   func run() throws {
     let query = try text()
-    let connection = try session()
+    let (connection, warning) = try session()
     try connection.run("set default_transaction_read_only = on")
-    if output.json {
-      print(try json(query, connection))
-      return
-    }
-    let rows = try connection.query(query)
-    if rows.columns.isEmpty { return }
-    print(csv ? commaSeparated(rows) : Table(rows).text)
+    if let text = try answer(query, connection) { print(text) }
+    if let warning { complain(warning) }
   }
 
-  /// A session that has no other rights than to read: a query could take back those of its login.
-  private func session() throws -> Connection {
+  private func answer(_ query: String, _ connection: Connection) throws -> String? {
+    if output.json { return try json(query, connection) }
+    let rows = try connection.query(query)
+    if rows.columns.isEmpty { return nil }
+    return csv ? commaSeparated(rows) : Table(rows).text
+  }
+
+  /// A session that has no other rights than to read, as a query could take back those of its login;
+  /// otherwise with a warning.
+  private func session() throws -> (Connection, warning: String?) {
     let connection = try Database.connect(.read)
     let row = try connection.query(Queries.login).single()
-    guard try row.boolean("superuser") else { return connection }
+    guard try row.boolean("superuser") else { return (connection, nil) }
     // The address that `pra up` prints is that of the private server's superuser.
     let reader = try Database.url(.read).with("user", PrivateLogin.name(for: .read))
     if reader["host"]?.hasPrefix("/") ?? false,
       let session = try? Connection(reader, role: .read, name: "pra")
     {
-      return session
+      return (session, nil)
     }
-    complain(
+    return (
+      connection,
       "pra: \(try row.string("login")) is a superuser, whose rights a query can take; use a login that "
-        + "is in pra_read alone")
-    return connection
+        + "is in pra_read alone"
+    )
   }
 
   private func text() throws -> String {

@@ -161,9 +161,12 @@ import Testing
     "what passes with a restart of the server is an outage",
     arguments: [
       ("58P01", "could not access file \"$libdir/plpgsql\": No such file or directory"),
-      ("58030", "could not read block 0"), ("25006", "cannot execute INSERT in a read-only transaction"),
+      ("58030", "could not read block 0"),
+      ("25006", "cannot execute INSERT in a read-only transaction"),
       ("XX000", "could not load library \"/usr/lib/plpgsql.so\": undefined symbol: f"),
-      ("XX000", "Bibliothek »/usr/lib/plpgsql.so« konnte nicht geladen werden: undefined symbol: f"),
+      (
+        "XX000", "Bibliothek »/usr/lib/plpgsql.so« konnte nicht geladen werden: undefined symbol: f"
+      ),
       ("42883", "could not find function \"plpgsql_call_handler\" in file \"/usr/lib/plpgsql.so\""),
       ("42501", "could not load library \"/usr/lib/plpgsql.so\": Permission denied"),
       ("53200", "out of memory"), ("53300", "too many clients"),
@@ -173,7 +176,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("42501", "permission denied for table jobs"), ("42883", "function pra.claim(text) does not exist"),
+    ("42501", "permission denied for table jobs"),
+    ("42883", "function pra.claim(text) does not exist"),
     ("XX000", "cache lookup failed for type 7"), ("PR003", "file.so: no such kind"),
   ])
   func refusals(sqlState: String, message: String) {

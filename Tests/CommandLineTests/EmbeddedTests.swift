@@ -93,7 +93,8 @@ private final class PrivateWorld {
         + "execute 'copy (select 1) to program ''touch \(mark)'''; end $$",
       "select set_config('role', 'none', false), query_to_xml('select pg_read_file(''/etc/hostname'')', "
         + "true, true, '')",
-      "select set_config('role', 'pra_owner', false)", "set role pra", "set session authorization pra",
+      "select set_config('role', 'pra_owner', false)", "set role pra",
+      "set session authorization pra",
       "select pg_read_file('/etc/hostname')", "select lo_import('/etc/hostname')",
       "copy pra.runs to '/tmp/x'", "select pg_ls_dir('/')", "select pg_reload_conf()",
       "create table public.t (x int)", "select pra.create_run('x')", "create role other superuser",
@@ -114,8 +115,10 @@ private final class PrivateWorld {
     #expect(reader.output.contains("pra_reader") && reader.errors.isEmpty, "\(reader.errors)")
 
     #expect(
-      try world.pra("sql", "select rolname from pg_roles where rolcanlogin and rolname ~ '^pra' order by 1")
-        .output.split(separator: "\n").dropFirst(2).map { $0.trimmingCharacters(in: .whitespaces) }
+      try world.pra(
+        "sql", "select rolname from pg_roles where rolcanlogin and rolname ~ '^pra' order by 1"
+      )
+      .output.split(separator: "\n").dropFirst(2).map { $0.trimmingCharacters(in: .whitespaces) }
         == ["pra", "pra_agent", "pra_reader", "pra_submitter"])
   }
 
@@ -124,19 +127,22 @@ private final class PrivateWorld {
     let url = try #require(
       try world.pra("up").output.firstMatch(of: /database: (.*)\n/).map { String($0.1) })
     let admin = try Connection(try DatabaseURL(url))
-    try admin.run("update pg_proc set probin = '$libdir/missing' where proname = 'plpgsql_call_handler'")
+    try admin.run(
+      "update pg_proc set probin = '$libdir/missing' where proname = 'plpgsql_call_handler'")
     let jobs = try world.pra("jobs")
     #expect(jobs.status == 4)
     #expect(jobs.errors.contains("restart the server (`pra down`)"))
     var found = [try world.pra("doctor").output]
-    try admin.run("update pg_proc set probin = '$libdir/plpgsql' where proname = 'plpgsql_call_handler'")
+    try admin.run(
+      "update pg_proc set probin = '$libdir/plpgsql' where proname = 'plpgsql_call_handler'")
     try admin.run("update pra_store.migrations set sha256 = '' where version = 2")
     found.append(try world.pra("doctor").output)
     try admin.run("alter view pra.schema_versions rename column version to v")
     found.append(try world.pra("doctor").output)
     _ = try world.pra("down")
     try "nonsense".write(
-      toFile: "\(world.home)/postgres/data/postgresql.auto.conf", atomically: false, encoding: .utf8)
+      toFile: "\(world.home)/postgres/data/postgresql.auto.conf", atomically: false, encoding: .utf8
+    )
     found.append(try world.pra("doctor").output)
     for text in found {
       let fault = text.firstMatch(of: /FAULT  (database.*)\n +remedy: (.*)\n/)

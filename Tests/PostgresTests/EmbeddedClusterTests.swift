@@ -52,9 +52,11 @@ import Testing
     try home.shell(#"mv "$0/postgres/data/PG_VERSION" "$0/version""#)
     #expect(home.refusal { try home.cluster.up() }.contains("no PG_VERSION, but the other files"))
     // The same account as before: the server's.
-    try home.shell(#"cp -p "$0/version" "$0/postgres/data/PG_VERSION"; echo 12 >"$0/postgres/data/PG_VERSION""#)
+    try home.shell(
+      #"cp -p "$0/version" "$0/postgres/data/PG_VERSION"; echo 12 >"$0/postgres/data/PG_VERSION""#)
     let refusal = home.refusal { try home.cluster.up() }
-    #expect(refusal.contains("is of PostgreSQL 12") && refusal.contains("its data stay as they are"))
+    #expect(
+      refusal.contains("is of PostgreSQL 12") && refusal.contains("its data stay as they are"))
     try home.shell(#"cp -p "$0/version" "$0/postgres/data/PG_VERSION""#)
     #expect(try Connection(try home.cluster.up().url).query("select from public.kept").isEmpty)
   }
@@ -83,7 +85,9 @@ import Testing
 
   @Test(
     "no shell reads a path, and every length serves",
-    arguments: [#"a"b$(touch pwned)`touch pwned`'c, d\ e;f"#, String(repeating: "long/", count: 30)])
+    arguments: [
+      #"a"b$(touch pwned)`touch pwned`'c, d\ e;f"#, String(repeating: "long/", count: 30),
+    ])
   func paths(name: String) throws {
     let home = try PrivateHome(named: name)
     #expect(try home.cluster.up().change == .created)
@@ -94,10 +98,12 @@ import Testing
     }
   }
 
-  @Test("a path that cannot serve is refused in words", arguments: ["a\nb", String(repeating: "long/", count: 200)])
+  @Test(
+    "a path that cannot serve is refused in words",
+    arguments: ["a\nb", String(repeating: "long/", count: 200)])
   func badPaths(name: String) throws {
     let home = try PrivateHome(named: name)
-    #expect(home.refusal { try home.cluster.up() }.hasPrefix("PRA_HOME: a path of "))
+    #expect(home.refusal { try home.cluster.up() }.hasPrefix("PRA_HOME: the path of a folder "))
     #expect(try FileManager.default.contentsOfDirectory(atPath: home.folder).isEmpty)
   }
 

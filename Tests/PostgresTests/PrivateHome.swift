@@ -40,17 +40,20 @@ final class PrivateHome {
   }
 
   /// Kills the server and its children, as when the machine is gone.
-  func kill() throws {
-    try shell(
-      """
-      data=$(stat -Lc %d:%i "$0/postgres/data")
-      for process in /proc/[0-9]*; do
-        test "$(stat -Lc %d:%i "$process/cwd" 2>/dev/null)" != "$data" || kill -9 "${process#/proc/}"
-      done
-      for process in /proc/[0-9]*; do
-        while test "$(stat -Lc %d:%i "$process/cwd" 2>/dev/null)" = "$data"; do :; done
-      done
-      """)
+  func kill() {
+    var data = stat()
+    guard stat("\(path)/postgres/data", &data) == 0 else { return }
+    while true {
+      let alive = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?
+        .compactMap { pid_t($0) }.filter { process in
+          var folder = stat()
+          return stat("/proc/\(process)/cwd", &folder) == 0 && folder.st_ino == data.st_ino
+            && folder.st_dev == data.st_dev
+        }
+      guard let alive, !alive.isEmpty else { return }
+      for process in alive { Foundation.kill(process, SIGKILL) }
+      usleep(2000)
+    }
   }
 
   /// The message with which a call refuses.
@@ -65,7 +68,7 @@ final class PrivateHome {
 
   deinit {
     _ = try? cluster.down()
-    try? kill()
+    kill()
     try? FileManager.default.removeItem(atPath: folder)
   }
 }

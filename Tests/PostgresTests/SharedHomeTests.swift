@@ -7,7 +7,9 @@ import Testing
   private let other = ServerHost(
     name: "node7", machine: "0f", boot: "another boot", namespace: "pid:[4026531836]")
 
-  private func file(_ home: PrivateHome, _ name: String) -> String { "\(home.path)/postgres/\(name)" }
+  private func file(_ home: PrivateHome, _ name: String) -> String {
+    "\(home.path)/postgres/\(name)"
+  }
 
   @Test func anotherMachineIsRefusedAndTouchesNothing() throws {
     let home = try PrivateHome()
@@ -15,7 +17,9 @@ import Testing
     let session = try Connection(url)
     let elsewhere = home.cluster(at: other)
     let refusal = home.refusal { try elsewhere.up() }
-    #expect(refusal.contains("runs on host \(ServerHost.current.name): use it from here by PRA_DATABASE_URL"))
+    #expect(
+      refusal.contains(
+        "runs on host \(ServerHost.current.name): use it from here by PRA_DATABASE_URL"))
     #expect(refusal.contains("`pra down` there"))
     #expect(home.refusal { try elsewhere.down() } == refusal)
     // Its server lives, which the lock proves.
@@ -28,7 +32,7 @@ import Testing
   @Test func aMachineThatIsGoneIsTakenOverWhenAPersonSaysSo() throws {
     let home = try PrivateHome()
     try Connection(try home.cluster.up().url).run("create table public.kept (x int)")
-    try home.kill()
+    home.kill()
     let elsewhere = home.cluster(at: other)
     #expect(home.refusal { try elsewhere.up() }.contains("`pra up --take-over` here"))
     #expect(FileManager.default.fileExists(atPath: file(home, "data/postmaster.pid")))
@@ -56,7 +60,7 @@ import Testing
   @Test func theSameMachineStartsItAgainAfterARestart() throws {
     let home = try PrivateHome()
     _ = try home.cluster.up()
-    try home.kill()
+    home.kill()
     var restarted = ServerHost.current
     restarted.boot = "another boot"
     #expect(try home.cluster(at: restarted).up().change == .started)
@@ -72,7 +76,7 @@ import Testing
     #expect(home.refusal { try elsewhere.up() }.contains("in another container of this machine"))
     #expect(home.refusal { try elsewhere.up(takingOver: true) }.contains("cannot be taken over"))
     // The lock ends with the container, on which the other one can rely.
-    try home.kill()
+    home.kill()
     #expect(try elsewhere.up().change == .started)
     #expect(try elsewhere.down())
   }
@@ -86,7 +90,7 @@ import Testing
     var container = ServerHost.current
     container.namespace = "pid:[1]"
     #expect(home.refusal { try home.cluster(at: container).up() }.contains("another container"))
-    try home.kill()
+    home.kill()
     try FileManager.default.removeItem(atPath: file(home, "host"))
     #expect(home.refusal { try home.cluster.up() }.contains("started by an older version of pra"))
     #expect(try home.cluster.up(takingOver: true).change == .started)

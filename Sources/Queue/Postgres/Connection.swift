@@ -60,7 +60,7 @@ package final class Connection {
           set lock_timeout = '\(lock)s'; set statement_timeout = '\(statement)s';
           set role \(role.rawValue)
           """)
-      } catch where ["22023", "42501"].contains(error.sqlState) {
+      } catch  where ["22023", "42501"].contains(error.sqlState) {
         let isMissing = error.sqlState == "22023"
         throw PostgresError(
           error.kind, sqlState: error.sqlState, message: error.message,
@@ -352,7 +352,9 @@ package final class Connection {
   private static func withoutTheText(_ message: String) -> String {
     var kept = ""
     let english = message.prefix { !"«»„“‘".contains($0) }
-    for (place, part) in english.split(separator: "\"", omittingEmptySubsequences: false).enumerated() {
+    for (place, part) in english.split(separator: "\"", omittingEmptySubsequences: false)
+      .enumerated()
+    {
       // Every second part is quoted; these are libpq's own.
       if place % 2 == 1, !["]", "=", ":", "/"].contains(part) { break }
       kept += place % 2 == 1 ? "\"\(part)\"" : part

@@ -18,7 +18,8 @@ package struct DatabaseURL: Sendable, Equatable, CustomStringConvertible {
       throw Self.error("a password's @, / and % are written as %40, %2F and %25")
     }
     for port in (self["port"] ?? "").split(separator: ",") where UInt16(port) == nil {
-      throw Self.error("the port is no number from 1 to 65535, or a password's / is not written as %2F")
+      throw Self.error(
+        "the port is no number from 1 to 65535, or a password's / is not written as %2F")
     }
   }
 

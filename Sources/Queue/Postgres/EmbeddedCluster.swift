@@ -24,7 +24,7 @@ package struct EmbeddedCluster: Sendable {
     // then the cluster lies where that account may go, in a folder named after this home. It stays
     // where it was made.
     let other = "/var/lib/pra/\(Self.shortName(own))/postgres"
-    let isThere = { access("\($0)/data/PG_VERSION", F_OK) == 0 }
+    let isThere = { (base: String) in access("\(base)/data/PG_VERSION", F_OK) == 0 }
     if !isThere(own), geteuid() == 0 && isThere(other) || !ServerPrograms.canServe(own, path: path)
     {
       base = other
@@ -270,15 +270,8 @@ package struct EmbeddedCluster: Sendable {
       guard errno == ENOENT else { throw ClusterError("\(file) cannot be read: \(systemError())") }
       return nil
     }
-    guard let opened = fopen(file, "r") else {
-      throw ClusterError("\(file) cannot be read: \(systemError())")
-    }
-    defer { fclose(opened) }
-    var line = [CChar](repeating: 0, count: 32)
-    guard fgets(&line, Int32(line.count), opened) != nil,
-      let major = String(cString: line).split(whereSeparator: \.isWhitespace).first
-    else {
-      throw ClusterError("\(file) holds no version; put it back from a backup")
+    guard let major = lines(of: file)?.first?.split(whereSeparator: \.isWhitespace).first else {
+      throw ClusterError("\(file) cannot be read, or holds no version; put it back from a backup")
     }
     return (status.st_uid, status.st_gid, String(major))
   }
@@ -289,11 +282,13 @@ package struct EmbeddedCluster: Sendable {
 
   private func checkPath() throws {
     guard !base.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
-      throw ClusterError("PRA_HOME: the path of a folder without line breaks and control characters")
+      throw ClusterError(
+        "PRA_HOME: the path of a folder without line breaks and control characters")
     }
     // PostgreSQL has 1,024 bytes for a path, of which its own files need some.
     guard base.utf8.count <= 900 else {
-      throw ClusterError("PRA_HOME: a path of at most 890 bytes; this one has \(base.utf8.count)")
+      throw ClusterError(
+        "PRA_HOME: the path of a folder has at most 880 bytes here, not \(base.utf8.count)")
     }
   }
 

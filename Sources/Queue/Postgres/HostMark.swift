@@ -30,7 +30,8 @@ struct HostMark {
 
   /// Whether the server was started where its processes cannot be seen from here.
   func isElsewhere() throws -> Bool {
-    try read().map { [.otherContainer, .otherMachine].contains(here.relation(to: $0.host)) } ?? false
+    try read().map { [.otherContainer, .otherMachine].contains(here.relation(to: $0.host)) }
+      ?? false
   }
 
   /// Throws unless a server may be started: none of another machine or container can be running.

@@ -11,6 +11,10 @@ package struct ServerHost: Sendable, Equatable {
   /// The namespace's number, pid_namespaces(7).
   package var namespace: String
 
+  package init(name: String, machine: String, boot: String, namespace: String) {
+    (self.name, self.machine, self.boot, self.namespace) = (name, machine, boot, namespace)
+  }
+
   /// Where this process runs.
   package static let current: ServerHost = {
     var names = utsname()
@@ -21,8 +25,8 @@ package struct ServerHost: Sendable, Equatable {
     var link = [UInt8](repeating: 0, count: 64)
     let length = readlink("/proc/self/ns/pid", &link, link.count)
     return ServerHost(
-      name: name, machine: firstLine(of: "/etc/machine-id"),
-      boot: firstLine(of: "/proc/sys/kernel/random/boot_id"),
+      name: name, machine: firstWord(of: "/etc/machine-id"),
+      boot: firstWord(of: "/proc/sys/kernel/random/boot_id"),
       namespace: String(decoding: link.prefix(max(length, 0)), as: UTF8.self))
   }()
 
@@ -42,11 +46,18 @@ package struct ServerHost: Sendable, Equatable {
     return name == other.name && machine == other.machine ? .beforeRestart : .otherMachine
   }
 
-  private static func firstLine(of path: String) -> String {
-    guard let file = fopen(path, "r") else { return "" }
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 256)
-    guard fgets(&line, Int32(line.count), file) != nil else { return "" }
-    return String(cString: line).split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
+  private static func firstWord(of path: String) -> String {
+    lines(of: path)?.first?.split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
   }
+}
+
+/// The lines of a short file; nil if it cannot be read or is empty.
+func lines(of path: String) -> [String]? {
+  guard let file = fopen(path, "r") else { return nil }
+  defer { fclose(file) }
+  var bytes = [UInt8](repeating: 0, count: 8192)
+  let count = fread(&bytes, 1, bytes.count, file)
+  guard count > 0 else { return nil }
+  return String(decoding: bytes.prefix(count), as: UTF8.self)
+    .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
 }

@@ -10,7 +10,7 @@ struct ServerProcess {
 
   /// Our folder's running server; nil if there is none, or if another process inherited the number.
   init?(in data: String) {
-    guard let lines = Self.lines(of: "\(data)/postmaster.pid"), let number = pid_t(lines[0]),
+    guard let lines = lines(of: "\(data)/postmaster.pid"), let number = pid_t(lines[0]),
       number > 0, Self.works(number, in: data)
     else { return nil }
     self.data = data
@@ -65,15 +65,5 @@ struct ServerProcess {
     var mine = stat()
     return stat("/proc/\(process)/cwd", &folder) == 0 && stat(data, &mine) == 0
       && folder.st_ino == mine.st_ino && folder.st_dev == mine.st_dev
-  }
-
-  private static func lines(of path: String) -> [String]? {
-    guard let file = fopen(path, "r") else { return nil }
-    defer { fclose(file) }
-    var bytes = [UInt8](repeating: 0, count: 8192)
-    let count = fread(&bytes, 1, bytes.count, file)
-    guard count > 0 else { return nil }
-    return String(decoding: bytes.prefix(count), as: UTF8.self)
-      .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
   }
 }

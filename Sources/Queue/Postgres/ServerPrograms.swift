@@ -29,8 +29,9 @@ package struct ServerPrograms: Sendable {
     let all = candidates(path: path)
     let own = "\(root)/\(major)/bin"
     let found = all.first { folder in
-      folder == own || folder.hasPrefix(root + "/") == false
-        && (try? version(in: folder))?.split(separator: ".").first.map(String.init) == major
+      folder == own
+        || folder.hasPrefix(root + "/") == false
+          && (try? version(in: folder))?.split(separator: ".").first.map(String.init) == major
     }
     guard let found else {
       throw ClusterError(
@@ -80,7 +81,9 @@ package struct ServerPrograms: Sendable {
     }
     if let cluster, cluster.owner != 0 {
       // The server stays with the account that has made it: postgres, or a user whose home this is.
-      (prefix, owner) = (Self.asAccount(cluster.owner, cluster.group), (cluster.owner, cluster.group))
+      (prefix, owner) = (
+        Self.asAccount(cluster.owner, cluster.group), (cluster.owner, cluster.group)
+      )
       return
     }
     if cluster == nil, let account = getpwnam("postgres") {

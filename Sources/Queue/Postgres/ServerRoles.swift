@@ -28,7 +28,7 @@ package struct ServerRoles {
         guard try !canAct(as: role) else { continue }
         let options = try version() >= 160_000 ? " with set true, inherit true" : ""
         try connection.run("grant \(role.rawValue) to current_user\(options)")
-      } catch where error.sqlState == "42501" || error.sqlState == "0LP01" {
+      } catch  where error.sqlState == "42501" || error.sqlState == "0LP01" {
         throw PostgresError(
           error.kind, sqlState: error.sqlState, message: "role \(role.rawValue): \(error.message)",
           hint: Self.administration)
@@ -80,7 +80,8 @@ package struct ServerRoles {
         faults.append(
           Fault(
             found: "\(role.rawValue) has no right on schema pra",
-            remedy: "grant usage on schema pra to \(role.rawValue), as pra_owner; then pra migrate"))
+            remedy: "grant usage on schema pra to \(role.rawValue), as pra_owner; then pra migrate")
+        )
       }
     }
     var able = 0

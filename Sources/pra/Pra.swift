@@ -90,6 +90,10 @@ struct Ending {
       if error.sqlState == "PR003" { status = .usage }
       if error.sqlState.hasPrefix("42") && error.sqlState != "42501" { status = .usage }
       message = error.description
+      if error.isOfServerFiles {
+        status = .unreachable
+        message += "; PostgreSQL was upgraded or lacks a file: restart the server (`pra down`)"
+      }
     case let error as ClusterError: (status, message) = (.unreachable, error.description)
     case let error as ConfigurationError: (status, message) = (.usage, error.description)
     case let error as NotFound: (status, message) = (.notFound, error.message)
@@ -107,6 +111,9 @@ struct Ending {
     }
     (self.status, self.message, self.isHelp) = (status, message, isHelp)
   }
+
+  /// The words for an error alone.
+  static func text(of error: any Error) -> String { Ending(error).message }
 
   func exit() -> Never {
     if isHelp {

@@ -33,7 +33,7 @@ struct Run: ParsableCommand {
   func run() throws {
     let id = try enqueue()
     print(id)
-    if wait { try Watcher(try Database.url(), runs: [id]).watch() }
+    if wait { try Watcher(try Database.url(.read), runs: [id]).watch() }
   }
 
   /// Refuses bad settings before anything is stored.

@@ -9,13 +9,20 @@ import Postgres
 struct Up: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Create, start and migrate the private database.",
-    discussion: "Example: PRA_HOME=/data/pra pra up")
+    discussion: """
+      A private database runs on one machine. Another that shares the folder is refused until `pra down` \
+      was called where it runs.
+      Example: PRA_HOME=/data/pra pra up
+      """)
+
+  @Flag(help: "Start it here though another machine has not stopped it, which is gone for good.")
+  var takeOver = false
 
   func run() throws {
     guard Database.given == nil else {
       throw ValidationError("PRA_DATABASE_URL is set; `pra up` serves the private database alone")
     }
-    print("database: \(try Database.url())")
+    print("database: \(try Database.url(takingOver: takeOver))")
   }
 }
 
@@ -48,7 +55,12 @@ struct Migrate: ParsableCommand {
     }
     // The private database is migrated whenever it is opened.
     let connection = try Connection(try Database.url(), name: "pra migrate")
+    let roles = ServerRoles(connection)
+    try roles.actAsOwner()
     let migrator = Migrator(connection)
+    if action != .apply, try !migrator.applied().isEmpty, let fault = try roles.faults().first {
+      throw Failure(message: "\(fault.found): \(fault.remedy)")
+    }
     switch action {
     case .apply:
       let changed = try migrator.differences()

@@ -33,7 +33,7 @@ struct Watch: ParsableCommand {
       complain("pra: no run is at work")
       return
     }
-    try Watcher(try Database.url(), runs: ids, isJSON: json).watch()
+    try Watcher(try Database.url(.read), runs: ids, isJSON: json).watch()
   }
 }
 
@@ -64,7 +64,7 @@ struct Watcher {
       let clock = ContinuousClock()
       let start = clock.now
       let look = try session.run { connection in
-        try connection.settleOverdue(as: .read)
+        try connection.settleOverdue()
         return try WatchedRuns(connection, runs)
       }
       idle = look.runs.contains { $0.counts["running"] != nil } ? 0 : idle + 1

@@ -238,7 +238,7 @@ struct Worker: ParsableCommand {
         message:
           "\(Executables.folder)/pra-\(missing) is missing; build it with swift build -c release")
     }
-    let url = try Database.url()
+    let url = try Database.url(.worker)
     // A schema that this program does not know is refused before anything is claimed.
     try Migrator(try Connection(url, role: .worker, name: "pra worker")).verify()
     let process = ProcessInfo.processInfo

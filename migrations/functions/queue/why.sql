@@ -192,17 +192,16 @@ as $$
 declare
   serving integer;
   fitting integer;
-  blamed integer;
   free integer;
   places integer;
   needed integer;
   gang pra_store.jobs;
   barrier pra_store.barrier;
 begin
-  select count(*), count(*) filter (where w.fits), count(*) filter (where w.fits and w.is_blamed),
+  select count(*), count(*) filter (where w.fits),
     coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0),
     coalesce(sum(w.slots) filter (where w.fits and not w.is_blamed), 0)
-  into serving, fitting, blamed, free, places
+  into serving, fitting, free, places
   from pra_store.workers_serving(it) as w;
   if serving = 0 then
     return query select 'no-worker',

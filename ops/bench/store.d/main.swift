@@ -16,7 +16,7 @@ struct BenchWorld {
   init() throws {
     folder = ProcessInfo.processInfo.environment["PRA_BENCH_FOLDER"] ?? "/tmp/pra-bench-\(getpid())"
     cluster = EmbeddedCluster(
-      home: folder, path: ProcessInfo.processInfo.environment["PATH"], runtimeFolder: nil)
+      home: folder, path: ProcessInfo.processInfo.environment["PATH"])
     (url, _) = try cluster.up()
     _ = try Migrator(Connection(url)).migrate()
     admin = try Connection(url)

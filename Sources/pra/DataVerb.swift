@@ -6,11 +6,13 @@ import Postgres
 struct DataSets: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data",
-    abstract: "List the data sets: images, classes, size, splits, fingerprint, source.",
+    abstract:
+      "List the data sets: images, classes, what was left out, splits, fingerprint, source.",
     discussion: """
       Each data set is the result of one ingest job. Data sets with equal fingerprints hold equal pixels \
-      and labels, whatever they were made from. The job's output report.json and its log (pra logs JOB) \
-      say which images were skipped and why.
+      and labels, whatever they were made from. Column 'empty' counts classes without an image to train on, \
+      'skipped' broken images, 'left_out' other files by reason; the job's output report.json and its log \
+      (pra logs JOB) name them.
       Example: pra data
       """)
 

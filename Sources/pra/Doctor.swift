@@ -5,6 +5,7 @@ import ArgumentParser
 import Files
 import Foundation
 import Postgres
+import Raster
 import RunStore
 
 struct Doctor: ParsableCommand {
@@ -21,6 +22,7 @@ struct Doctor: ParsableCommand {
   func run() throws {
     var findings = [stages()]
     findings += Library.all.map { $0.check() }
+    findings.append(pictures())
     if Database.given == nil { findings.append(serverPrograms()) }
     let database = DatabaseCheck().run()
     findings += database
@@ -45,6 +47,20 @@ struct Doctor: ParsableCommand {
       : Finding(
         "stages", "\(missing.joined(separator: ", ")) not in \(Executables.folder)",
         remedy: "swift build -c release")
+  }
+
+  /// The decoder of JPEG files, which decides the pixels of damaged ones.
+  private func pictures() -> Finding {
+    let library = Picture.jpegLibrary
+    let version =
+      library.hasPrefix("libjpeg-turbo ") ? library.dropFirst(14).split(separator: ".") : []
+    if let major = version.first.flatMap({ Int($0) }), major >= 3 {
+      return Finding("pictures", library)
+    }
+    return Finding(
+      "pictures",
+      "\(library), not libjpeg-turbo 3.0 or newer: progressive JPEGs that lack their last scans get other "
+        + "pixels, and their data set another fingerprint, than there and in Pillow")
   }
 
   private func serverPrograms() -> Finding {

@@ -182,7 +182,10 @@ enum Queries {
     select j.id as job, j.run_id as run, j.run_name as name, j.result -> 'images' as images,
       j.result -> 'classes' as classes, j.arguments #> '{image,size}' as size,
       j.arguments #> '{image,channels}' as channels, j.result ->> 'layout' as layout,
-      j.result -> 'skipped' as skipped, j.result -> 'validation_images' as validation_images,
+      j.result -> 'skipped' as skipped, j.result -> 'ignored' as ignored,
+      j.result -> 'ignored_reasons' as ignored_reasons,
+      j.result -> 'empty_classes' as empty_classes,
+      j.result -> 'validation_images' as validation_images,
       j.result ->> 'fingerprint' as fingerprint,
       j.result ->> 'validation_fingerprint' as validation_fingerprint,
       j.arguments ->> 'source_name' as source, j.arguments ->> 'source' as source_sha256,
@@ -198,6 +201,10 @@ enum Queries {
   static let dataSets = """
     select id as job, run_name as name, result -> 'images' as images,
       result -> 'validation_images' as held_out, result -> 'classes' as classes,
+      nullif(result -> 'empty_classes', '0') as empty,
+      nullif(result -> 'skipped', '0') as skipped,
+      (select string_agg(format('%s %s', r.value, r.key), ', ' order by r.value::bigint desc, r.key)
+        from jsonb_each_text(nullif(result -> 'ignored_reasons', 'null')) as r) as left_out,
       format('%sx%sx%s', arguments #> '{image,size}', arguments #> '{image,size}',
         arguments #> '{image,channels}') as pixels,
       left(result ->> 'fingerprint', 12) as fingerprint,

@@ -30,15 +30,7 @@ final class Archive {
     if isFolder { _ = try refusing(key) { try TarWriter.pack(folder: given, to: packed) } }
     let file = try refusing(key) { try MappedFile(isFolder ? packed : given) }
     let isZip = file.bytes.starts(with: [0x50, 0x4B])
-    // Refuses names that leave the archive, links and a missing end before anything is written.
-    try refusing(key) {
-      if isZip {
-        try ZipArchive.forEachFile(of: file, called: file.path) { _, _ in }
-      } else {
-        let reader = TarReader(file)
-        while try reader.next() != nil {}
-      }
-    }
+    try refusing(key) { try Self.check(file, isZip: isZip) }
     var digest = SHA256()
     // The bytes are mapped as long as the file lives.
     withExtendedLifetime(file) { digest.update(file.bytes) }
@@ -51,6 +43,15 @@ final class Archive {
   }
 
   deinit { if isTemporary { try? FileManager.default.removeItem(atPath: path) } }
+
+  /// Refuses damage, and names and links that leave the archive, before anything is written.
+  static func check(_ file: MappedFile, isZip: Bool) throws {
+    if isZip {
+      try ZipArchive.forEachFile(of: file, called: file.path) { _, _ in }
+    } else {
+      try TarReader(file).forEachFile { _, _ in }
+    }
+  }
 
   static func isFolder(_ path: String, _ key: String) throws -> Bool {
     var isFolder: ObjCBool = false
@@ -70,6 +71,16 @@ final class Archive {
     let names = try FileManager.default.contentsOfDirectory(atPath: given)
       .filter { !$0.hasPrefix(".") }
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let compressed = [".gz", ".tgz", ".bz2", ".xz", ".zst"]
+    if let first = names.first,
+      names.allSatisfy({ name in compressed.contains { name.lowercased().hasSuffix($0) } })
+    {
+      let path = "\(given)/\(first)"
+      let file = try refusing(key) { try MappedFile(path) }
+      if let remark = Compression.remark(on: file.bytes) {
+        throw ConfigurationError("\(key): \(path): \(remark)")
+      }
+    }
     guard !names.isEmpty,
       names.allSatisfy({ $0.lowercased().hasSuffix(".tar") || $0.lowercased().hasSuffix(".zip") })
     else { return [try Archive(given, key: key, isShard: false)] }
@@ -231,7 +242,20 @@ final class EnqueuedFile {
       let packed = try Archive(path, key: "--file \(key)", isShard: false)
       (source, digest) = (packed, packed.sha256)
     } else {
+      // A compressed archive is refused here as `pra run` refuses it, not when a worker reads it.
+      if key == "source" {
+        let given = path
+        try refusing("--file \(key)") { try Self.refuseCompressed(given) }
+      }
       (source, digest) = (nil, try sha256(of: path, "--file \(key)"))
+    }
+  }
+
+  private static func refuseCompressed(_ path: String) throws {
+    let file = try MappedFile(path)
+    let isZip = file.bytes.starts(with: [0x50, 0x4B])
+    if !isZip, let remark = Compression.remark(on: file.bytes) {
+      throw FileError("\(path): \(remark)")
     }
   }
 

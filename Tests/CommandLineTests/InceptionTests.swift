@@ -252,6 +252,31 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: path))
   }
 
+  /// The mean of features of float32 has their type, as clean-fid saves it.
+  @Test func statisticsOfFloat32AreTakenAndOtherMatricesRefused() throws {
+    func statistics(_ name: String, variance: Float, corner: Float = 0) throws -> String {
+      try archive(name) { writer in
+        let sigma: [Float] = (0..<9).map { $0 % 4 == 0 ? variance : $0 == 2 ? corner : 0 }
+        try writer.begin("mu", type: "<f4", width: 4, shape: [3])
+        try writer.append([Float](repeating: 0.25, count: 3).withUnsafeBytes { Array($0) })
+        try writer.begin("sigma", type: "<f4", width: 4, shape: [3, 3])
+        try writer.append(sigma.withUnsafeBytes { Array($0) })
+      }
+    }
+    let jobs = try [
+      statistics("good.npz", variance: 2), statistics("negative.npz", variance: -2),
+      statistics("skew.npz", variance: 2, corner: 1),
+    ].map { try world.answer("enqueue", "reference", "--file", "statistics=\($0)") }
+    try work()
+    #expect(
+      try jobs.map { try world.rows("select state from pra.jobs where id = \($0)")[0] }
+        == ["succeeded", "failed", "failed"])
+    #expect(
+      try message(jobs[1]).contains(
+        "negative.npz: array 'sigma' is no covariance: element [0, 0] is -2.0 and not a variance"))
+    #expect(try message(jobs[2]).contains("it is not symmetric: [2, 0] is 0.0, [0, 2] 1.0"))
+  }
+
   @Test func badInputsAreNamed() throws {
     let other = try archive("other.npz") { writer in
       try writer.begin("arr_0", type: "<f4", width: 4, shape: [1, 2, 2, 3])
@@ -265,7 +290,7 @@ import Testing
     }
     let lossy = "\(world.folder)/lossy"
     try FileManager.default.createDirectory(atPath: lossy, withIntermediateDirectories: true)
-    try Data([1, 2]).write(to: URL(filePath: "\(lossy)/a.jpg"))
+    try Data([0xFF, 0xD8, 0xFF, 0xE0]).write(to: URL(filePath: "\(lossy)/a.jpg"))
     let good = try features("--file", "archive=\(try images("good.npz", 0..<5))")
     let wrong = try [
       (

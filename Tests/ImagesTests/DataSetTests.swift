@@ -81,8 +81,8 @@ import Testing
   }
 
   @Test func anArchiveWithoutImagesOrWithOneTwiceIsRefused() throws {
-    #expect { try ingest(archive([("x.png", png(1))])) } throws: {
-      "\($0)".contains("holds no images")
+    #expect { try ingest(archive([("a/x.txt", [1]), ("a/.y.png", png(1))])) } throws: {
+      "\($0)".contains("holds no images: 2 files are left out: 1 hidden, 1 no picture; expected")
     }
     #expect { try ingest(archive([("a/x.png", png(1)), ("a/x.png", png(1))])) } throws: {
       "\($0)".contains("'a/x.png' twice")

@@ -43,7 +43,8 @@ import Testing
   /// Links, devices and pipes written by GNU tar; a device's header can be written without special
   /// rights.
   @Test(arguments: [
-    (UInt8(ascii: "1"), "source: 'a/1.png' is a link"), (UInt8(ascii: "2"), "is a link"),
+    (UInt8(ascii: "1"), "source: 'a/1.png' is a link"),
+    (UInt8(ascii: "2"), "source: 'a/1.png' is a link"),
     (UInt8(ascii: "3"), "'a/1.png' is neither file nor folder (type byte 51)"),
     (UInt8(ascii: "4"), "neither file nor folder"), (UInt8(ascii: "6"), "neither file nor folder"),
   ])
@@ -70,9 +71,10 @@ import Testing
       ]).contains(twice))
   }
 
+  /// Its end mark alone may be missing.
   @Test func aTarCutAnywhereIsRefused() throws {
     let bytes = try Data(contentsOf: URL(filePath: world.tar([("a/1.png", png(1))])))
-    for length in 0..<bytes.count {
+    for length in 0..<bytes.count - 1024 {
       let message = world.refusal(
         try world.scratch.file("cut.tar", Array(bytes.prefix(length))))
       #expect(message.hasPrefix("source: "), "cut after \(length): \(message)")
@@ -98,8 +100,9 @@ import Testing
   }
 
   @Test func linksInAZipAreRefused() throws {
-    let message = try refused(zip: [.init(name: "a/1.png", bytes: [1], mode: 0o120777)])
-    #expect(message.hasPrefix("source: 'a/1.png' is a link"))
+    let target = Array("../../1.png".utf8)
+    let message = try refused(zip: [.init(name: "a/1.png", bytes: target, mode: 0o120777)])
+    #expect(message.hasPrefix("source: 'a/1.png' is a link out of the archive, to '../../1.png'"))
   }
 
   @Test func sizesThatLieAreRefused() throws {

@@ -149,6 +149,78 @@ private let golden = URL(filePath: #filePath).deletingLastPathComponent()
     }
   }
 
+  /// A pickle of dictionaries; every tensor is a float that shares one storage.
+  private indirect enum Saved {
+    case tensor, number
+    case dictionary([(String, Saved)])
+  }
+
+  private func pickled(_ saved: Saved) -> [UInt8] {
+    switch saved {
+    case .number: return [0x4B, 3]
+    case .tensor:
+      let storage =
+        [0x28] + text("storage") + [0x63] + Array("torch\nFloatStorage\n".utf8) + text("0")
+        + text("cpu") + [0x4B, 1, 0x74, 0x51]
+      return [0x63] + Array("torch._utils\n_rebuild_tensor_v2\n".utf8) + [0x28] + storage
+        + [0x4B, 0, 0x28, 0x4B, 1, 0x74, 0x28, 0x4B, 1, 0x74, 0x89, 0x4E, 0x74, 0x52]
+    case .dictionary(let members):
+      return [0x7D] + members.flatMap { text($0.0) + pickled($0.1) + [0x73] }
+    }
+  }
+
+  private func opened(_ saved: Saved) throws -> any TensorSource {
+    let keys = [0x80, 2, 0x5D] + text("0") + [0x61, 0x2E]
+    let data = [1, 0, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 4)
+    return try WeightFiles.open(
+      try legacy([0x80, 2] + pickled(saved) + [0x2E], storages: keys + data))
+  }
+
+  private func state(_ names: String...) -> Saved { .dictionary(names.map { ($0, .tensor) }) }
+
+  /// A number, an accuracy or the count of an average beside the state are not the state.
+  @Test(arguments: [
+    "model", "state_dict", "module", "ema", "net", "params_ema", "model_ema", "model_state_dict",
+  ])
+  func aNestedStateWinsOverTensorsBesideIt(key: String) throws {
+    let file = try opened(
+      .dictionary([
+        ("epoch", .number), ("best_acc1", .tensor), (key, state("module._orig_mod.w", "b")),
+        ("step", .tensor), ("optimizer", .dictionary([("state", state("w"))])),
+      ]))
+    #expect(file.names == ["b", "w"])
+    let deeper = try opened(
+      .dictionary([("model", .dictionary([("step", .tensor), (key, state("w"))]))]))
+    #expect(deeper.names == ["w"])
+  }
+
+  @Test func tensorsAtTheTopAreTheState() throws {
+    let averaged = try opened(.dictionary([("n_averaged", .tensor), ("module.w", .tensor)]))
+    #expect(averaged.names == ["n_averaged", "w"])
+    let both = try opened(.dictionary([("w", .tensor), ("b", .tensor), ("ema", state("w", "b"))]))
+    #expect(both.names == ["b", "w"])
+    let named = try opened(.dictionary([("model", state("a")), ("ema", state("b"))]))
+    #expect(named.names == ["a"])
+  }
+
+  @Test func severalStatesAreAskedAbout() throws {
+    #expect {
+      try opened(.dictionary([("params", state("w")), ("params_ema", state("w"))]))
+    } throws: {
+      "\($0)".contains("holds states under params, params_ema; save the one that is meant")
+    }
+    #expect { try opened(.dictionary([("weights", state("w"))])) } throws: {
+      "\($0)".contains("holds no tensors at its top nor under model, state_dict")
+    }
+  }
+
+  @Test func aCompressedFileIsNamed() throws {
+    let path = try scratch.file("x.pth.gz", [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0])
+    #expect { try WeightFiles.open(path) } throws: {
+      "\($0)" == "\(path): is compressed by gzip; unpack it with gunzip first"
+    }
+  }
+
   /// A tensor whose layout claims more than its storage has.
   @Test(arguments: [
     ([4] as [UInt8], [1] as [UInt8], 0 as UInt8, "4 elements in a storage of 2"),

@@ -225,6 +225,7 @@ def integrated(predict, z: torch.Tensor, draw, s: dict, predicts_x: bool) -> tor
 def sample(model: Model, p: Tensors, s: dict, numbers: list[int]) -> torch.Tensor:
     """Patches [count, N, P] before clamping; `s` is the configuration's section `sampling`."""
     seed, classes, batch = s["seed"], model.classes, len(numbers)
+    # The data sets that are compared have images of every class.
     if s["labels"] == "balanced":
         labels = [n % classes for n in numbers]
     else:

@@ -180,17 +180,20 @@ private struct FolderImages: ImageSource {
     let reader = try TarReader(path)
     self.reader = reader
     var files: [(name: String, range: Range<Int>)] = []
-    while let entry = try reader.next() {
-      guard !entry.isFolder,
-        !entry.name.split(separator: "/").contains(where: { $0.hasPrefix(".") })
-      else { continue }
-      let name = entry.name.lowercased()
-      if name.hasSuffix(".jpg") || name.hasSuffix(".jpeg") {
-        throw FileError(
-          "\(path): '\(entry.name)' is a JPEG, whose losses change every figure; save images as PNG"
-        )
+    try reader.forEachFile { name, range in
+      guard let range, !name.split(separator: "/").contains(where: { $0.hasPrefix(".") }) else {
+        return
       }
-      if name.hasSuffix(".png") { files.append((entry.name, reader.range)) }
+      switch Picture.Format(of: reader.bytes(in: range)) {
+      case .png: files.append((name, range))
+      case .jpeg:
+        throw FileError(
+          "\(path): '\(name)' is a JPEG, whose losses change every figure; save images as PNG")
+      case .other, nil:
+        guard !name.lowercased().hasSuffix(".png") else {
+          throw FileError("\(path): '\(name)' is no PNG, by its bytes")
+        }
+      }
     }
     guard !files.isEmpty else { throw FileError("\(path): holds no PNG files") }
     self.files = files.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }

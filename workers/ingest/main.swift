@@ -161,6 +161,7 @@ struct IngestStage {
 
   private func store(_ report: IngestReport, images: Int) throws {
     for skipped in report.skipped { say("skipped \(skipped.name): \(skipped.reason)") }
+    for sentence in report.sentences { say(sentence) }
     say(
       "\(report.training.images) images in \(report.classes.count) classes, "
         + report.training.fingerprint)
@@ -197,6 +198,8 @@ struct IngestStage {
       ("images", String(report.training.images)), ("classes", String(report.classes.count)),
       ("size", String(size)), ("layout", JSONText.string(report.layout.rawValue)),
       ("skipped", String(report.skippedCount)), ("ignored", String(report.ignored.count)),
+      ("ignored_reasons", report.ignoredReasons),
+      ("empty_classes", String(report.emptyClasses.count)),
       ("fingerprint", JSONText.string(report.training.fingerprint)),
     ]
     if let held = report.validation {

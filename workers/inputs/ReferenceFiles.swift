@@ -35,26 +35,32 @@ package struct ReferenceDescription: Section {
 
 /// Mean and covariance under two names of an npz; nil if it has neither.
 /// - Parameter count: number of images, if known
-/// - Throws: `FileError` if only one is there, or if their shapes do not fit
+/// - Throws: `FileError` if only one is there, or if their shapes do not fit; `PermanentFailure` if the
+///   second one is no covariance
 package func statistics(
   in path: String, mean: String, covariance: String, count: Int?
 ) throws -> FeatureStatistics? {
   let names = try ArrayFile.names(in: path)
   guard names.contains(mean) || names.contains(covariance) else { return nil }
-  let m = try ArrayFile(path: path, array: mean, of: .float64, dimensions: 1)
-  let s = try ArrayFile(path: path, array: covariance, of: .float64, dimensions: 2)
-  guard m.shape[0] > 0, s.shape == [m.shape[0], m.shape[0]] else {
+  let (_, mu) = try ArrayFile.doubles(in: path, array: mean, dimensions: 1)
+  let (shape, sigma) = try ArrayFile.doubles(in: path, array: covariance, dimensions: 2)
+  guard mu.count > 0, shape == [mu.count, mu.count] else {
     throw PermanentFailure(
-      "\(path): array '\(covariance)' has shape \(s.shape), expected "
-        + "\([m.shape[0], m.shape[0]]) as '\(mean)' has \(m.shape[0]) numbers")
+      "\(path): array '\(covariance)' has shape \(shape), expected \([mu.count, mu.count]) as "
+        + "'\(mean)' has \(mu.count) numbers")
   }
-  let (mu, sigma) = (m.doubles, s.doubles)
   for (name, values) in [(mean, mu), (covariance, sigma)] {
     if let bad = values.firstIndex(where: { !$0.isFinite }) {
       throw PermanentFailure("\(path): element \(bad) of array '\(name)' is \(values[bad])")
     }
   }
-  return FeatureStatistics(count: count, mean: mu, covariance: sigma)
+  let statistics = FeatureStatistics(count: count, mean: mu, covariance: sigma)
+  if let fault = statistics.covarianceFault {
+    throw PermanentFailure(
+      "\(path): array '\(covariance)' is no covariance: \(fault); expected numpy.cov(features, "
+        + "rowvar=False)")
+  }
+  return statistics
 }
 
 extension StageSession {

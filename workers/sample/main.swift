@@ -26,6 +26,13 @@ Stage.run { session in
     throw PermanentFailure(
       "data: has \(data.classes.count) classes, the model was trained on \(model.sizes.classes)")
   }
+  // A class without an image was never trained.
+  let classes = Set(data.labels).sorted()
+  if classes.count < data.classes.count {
+    say(
+      "draws \(classes.count) of \(data.classes.count) classes: the others have no image in the data set"
+    )
+  }
   let image = model.configuration.image
   let count = arguments.last - arguments.first
   say("drawing images \(arguments.first) to \(arguments.last - 1) with step \(step)'s weights")
@@ -34,13 +41,23 @@ Stage.run { session in
   let writer = try PackedDataSetWriter(packed, size: image.size, channels: image.channels)
   var records: [ImageRecord] = []
   var pictures: [Picture] = []
-  try Sampler.images(
-    arguments.first..<arguments.last, model: model, configuration: sampling,
-    batch: imagesAtOnce(model), caching: getenv("PRA_KV_CACHE").map { String(cString: $0) } != "off"
-  ) { done in
-    try session.releaseIfAsked()
-    session.progress(done: Int64(done), total: Int64(count), unit: "images")
-  } each: { drawn in
+  func draw(_ each: (SampledImage) throws -> Void) throws {
+    do {
+      try Sampler.images(
+        arguments.first..<arguments.last, model: model, configuration: sampling,
+        batch: imagesAtOnce(model), among: classes,
+        caching: getenv("PRA_KV_CACHE").map { String(cString: $0) } != "off"
+      ) { done in
+        try session.releaseIfAsked()
+        session.progress(done: Int64(done), total: Int64(count), unit: "images")
+      } each: {
+        try each($0)
+      }
+    } catch let broken as NonFiniteImage {
+      throw PermanentFailure("\(broken) (step \(step) of job \(arguments.train))")
+    }
+  }
+  try draw { drawn in
     let picture = Picture(
       width: image.size, height: image.size, channels: image.channels, pixels: drawn.pixels)
     let artifact = try session.storeArtifact(

@@ -86,6 +86,12 @@ struct TrainingJob {
     }
     configuration.classes = data.classes.count
     configuration.training.total = configuration.training.steps(images: data.count)
+    guard configuration.training.total > 0 else {
+      let training = configuration.training
+      throw PermanentFailure(
+        "training.epochs: \(training.epochs ?? 0) passes over \(data.count) images in batches of "
+          + "\(training.batch) are no whole step; lower training.batch or raise training.epochs")
+    }
     return configuration
   }
 
@@ -111,6 +117,8 @@ struct TrainingJob {
     } else if let file = start.weights.first {
       try begin(from: file)
     }
+    // With `init` a job may have no step to make: it draws from weights that were checked as they were read.
+    let isTrained = registered >= 0 || trainer.step < total
     let every = trainer.model.configuration.training.checkpointEvery
     if trainer.step + every < total {
       let memory = trainer.snapshotMemory()
@@ -141,7 +149,8 @@ struct TrainingJob {
         trainer.keep(state)
       }
     }
-    // A run without steps still leaves its first weights.
+    if isTrained { try checkResult() }
+    // A run without steps of its own still leaves the weights of `init`.
     if registered < total { try register(trainer.snapshot(state)) }
     try session.finish(
       outputs: [:],
@@ -176,10 +185,22 @@ struct TrainingJob {
     say("begins at step \(trainer.step) with the weights of \(start.name)")
   }
 
-  private mutating func step() throws {
+  /// The images of the next step.
+  private mutating func nextBatch() -> TrainingBatch {
     let batch = trainer.batch
     let images = loader.fill(batch.patches, step: trainer.step)
     batch.begin(step: trainer.step, labels: images.labels)
+    return batch
+  }
+
+  /// Refuses weights from which no image can be drawn, before another job waits for one.
+  private mutating func checkResult() throws {
+    let batch = nextBatch()
+    try refusingBadInput { try trainer.checkResult(batch) }
+  }
+
+  private mutating func step() throws {
+    let batch = nextBatch()
     let report = try refusingBadInput { try trainer.run(batch) }
     session.record(
       report.values.map { MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value) })

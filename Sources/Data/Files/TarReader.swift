@@ -15,12 +15,14 @@ package struct TarEntry: Sendable, Equatable {
 package final class TarReader {
   private let file: MappedFile
   /// Name of the archive in messages.
-  private let path: String
-  /// Offset of the first byte after the archive.
-  private let end: Int
+  let path: String
+  /// The archive's bytes in the file.
+  private let whole: Range<Int>
   private var offset: Int
   private var contents = 0..<0
-  private var isAtEnd = false
+  /// Whether the last block read was one of an end mark.
+  private var isBehindMark = false
+  private var end: Int { whole.upperBound }
 
   /// - Throws: `FileError`
   package convenience init(_ path: String) throws { self.init(try MappedFile(path)) }
@@ -31,9 +33,16 @@ package final class TarReader {
   package init(_ file: MappedFile, range: Range<Int>? = nil, called path: String? = nil) {
     self.file = file
     self.path = path ?? file.path
-    offset = range?.lowerBound ?? 0
-    end = range?.upperBound ?? file.bytes.count
+    whole = range ?? 0..<file.bytes.count
+    offset = whole.lowerBound
   }
+
+  /// Begins again with the first entry.
+  func rewind() { (offset, isBehindMark) = (whole.lowerBound, false) }
+
+  /// Whether the archive ends with an end mark: without one it may have been cut between two entries.
+  /// Known after the last entry.
+  package var hasEndMark: Bool { isBehindMark }
 
   /// The range of the contents of the entry that `next` returned last.
   package var range: Range<Int> { contents }
@@ -48,21 +57,26 @@ package final class TarReader {
     UnsafeRawBufferPointer(rebasing: file.bytes[contents])
   }
 
-  /// The next file or folder, or nil after the archive's end mark.
+  /// The next file or folder, or nil after the last one. Archives laid end to end are read as one, and
+  /// the last end mark may be missing, as for GNU tar.
   /// - Throws: `FileError` on a truncated or damaged archive, links, devices and names that leave it
   package func next() throws -> TarEntry? {
-    var longName: String?
+    guard let (entry, link) = try nextOfAny() else { return nil }
+    if link != nil {
+      throw FileError("\(path): '\(entry.name)' is a link; put the file itself into the archive")
+    }
+    return entry
+  }
+
+  /// The target of a link, seen from the link's folder, or from the archive if it is hard.
+  typealias Link = (target: String, isHard: Bool)
+
+  func nextOfAny() throws -> (entry: TarEntry, link: Link?)? {
+    var long: (name: String?, target: String?)
     var records: [String: String] = [:]
-    while !isAtEnd {
-      let header = try block()
-      if header.allSatisfy({ $0 == 0 }) {
-        guard try block().allSatisfy({ $0 == 0 }) else {
-          throw damaged("one empty block where an archive ends with two")
-        }
-        isAtEnd = true
-        break
-      }
-      try checkSum(of: header)
+    while let header = try nextHeader(
+      isFirst: long.name == nil && long.target == nil && records.isEmpty)
+    {
       let kind = header[156]
       let size = try records["size"].map(paxSize) ?? number(header, 124..<136, "size")
       guard size >= 0, size <= end - offset else {
@@ -78,42 +92,79 @@ package final class TarReader {
       offset += padded
 
       switch kind {
-      case UInt8(ascii: "x"): records = try paxRecords(bytes)
+      case UInt8(ascii: "x"), UInt8(ascii: "X"): records = try paxRecords(bytes)
       case UInt8(ascii: "g"): _ = try paxRecords(bytes)  // defaults for all; no path is ever in it
-      case UInt8(ascii: "L"): longName = try text(bytes.prefix { $0 != 0 })
-      case UInt8(ascii: "K"): break  // the target of a link, which is refused anyway
+      case UInt8(ascii: "L"): long.name = try text(bytes.prefix { $0 != 0 })
+      case UInt8(ascii: "K"): long.target = try text(bytes.prefix { $0 != 0 })
+      case UInt8(ascii: "V"): break  // GNU tar's name of the volume
       default:
         let name = try ArchiveName.checked(
-          records["path"] ?? longName ?? shortName(header), in: path)
-        switch kind {
-        case UInt8(ascii: "0"), 0, UInt8(ascii: "7"):
-          if name.hasSuffix("/") { return TarEntry(name: trimmed(name), isFolder: true, size: 0) }
-          return TarEntry(name: trimmed(name), isFolder: false, size: size)
-        case UInt8(ascii: "5"):
-          return TarEntry(name: trimmed(name), isFolder: true, size: 0)
-        case UInt8(ascii: "1"), UInt8(ascii: "2"):
-          throw FileError(
-            "\(path): '\(name)' is a link; put the file itself into the archive")
-        default:
-          throw FileError(
-            "\(path): '\(name)' is neither file nor folder (type byte \(kind))")
+          records["path"] ?? long.name ?? shortName(header), in: path)
+        let target = records["linkpath"] ?? long.target
+        return try entry(kind, name, size: size) {
+          try target ?? text(header[157..<257].prefix { $0 != 0 })
         }
       }
     }
     return nil
   }
 
-  private func damaged(_ what: String) -> FileError {
-    FileError("\(path): is no tar archive or damaged at byte \(offset): \(what)")
+  private func entry(
+    _ kind: UInt8, _ name: String, size: Int, target: () throws -> String
+  ) throws -> (TarEntry, Link?) {
+    let isFolder = name.hasSuffix("/")
+    let plain = isFolder ? String(name.dropLast()) : name
+    switch kind {
+    case UInt8(ascii: "0"), 0, UInt8(ascii: "7"):
+      return (TarEntry(name: plain, isFolder: isFolder, size: isFolder ? 0 : size), nil)
+    case UInt8(ascii: "5"), UInt8(ascii: "D"):  // D: a folder of GNU tar's incremental dumps
+      return (TarEntry(name: plain, isFolder: true, size: 0), nil)
+    case UInt8(ascii: "1"), UInt8(ascii: "2"):
+      let link = (try target(), kind == UInt8(ascii: "1"))
+      return (TarEntry(name: plain, isFolder: false, size: 0), link)
+    default:
+      throw FileError("\(path): '\(name)' is neither file nor folder (type byte \(kind))")
+    }
   }
 
-  private func block() throws -> UnsafeRawBufferPointer {
-    guard offset + 512 <= end else {
-      throw FileError(
-        "\(path): truncated after \(end) bytes: no end mark of a tar archive")
+  /// The next header behind any number of end marks; nil at the end of the archive.
+  /// - Parameter isFirst: whether no other header belongs to this one
+  private func nextHeader(isFirst: Bool) throws -> UnsafeRawBufferPointer? {
+    while offset < end {
+      let rest = UnsafeRawBufferPointer(rebasing: file.bytes[offset..<min(end, offset + 512)])
+      if rest.allSatisfy({ $0 == 0 }) {
+        guard isFirst else { throw damaged("an end mark where an entry is announced") }
+        offset += rest.count
+        isBehindMark = true
+        continue
+      }
+      if offset == whole.lowerBound, rest.count < 512 || (try? checkSum(of: rest)) == nil,
+        let compressed = Compression.remark(on: rest)
+      {
+        throw FileError("\(path): \(compressed)")
+      }
+      guard rest.count == 512 else {
+        throw FileError("\(path): truncated after \(end) bytes, within the header of an entry")
+      }
+      offset += 512
+      do {
+        try checkSum(of: rest)
+      } catch  where isBehindMark {
+        throw FileError(
+          "\(path): bytes behind its end mark, at \(offset - 512), begin no other tar archive")
+      }
+      isBehindMark = false
+      return rest
     }
-    defer { offset += 512 }
-    return UnsafeRawBufferPointer(rebasing: file.bytes[offset..<offset + 512])
+    guard isFirst else {
+      throw FileError("\(path): truncated after \(end) bytes, in front of an entry")
+    }
+    guard end > whole.lowerBound else { throw FileError("\(path): is empty; expected an archive") }
+    return nil
+  }
+
+  private func damaged(_ what: String) -> FileError {
+    FileError("\(path): is no tar archive or damaged at byte \(offset): \(what)")
   }
 
   private func checkSum(of header: UnsafeRawBufferPointer) throws {
@@ -170,7 +221,7 @@ package final class TarReader {
       guard !key.hasPrefix("GNU.sparse") else {
         throw FileError("\(path): holds a sparse file; pack it without --sparse")
       }
-      if key == "path" || key == "size" {
+      if key == "path" || key == "size" || key == "linkpath" {
         records[key] = try text(body[body.index(after: equals)...])
       }
       rest = rest[(rest.startIndex + length)...]
@@ -187,12 +238,9 @@ package final class TarReader {
 
   private func text(_ bytes: some Sequence<UInt8>) throws -> String {
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw damaged("a name that is not UTF-8")
+      throw FileError(
+        "\(path): holds a name that is not UTF-8, at byte \(offset); pack it where names are UTF-8")
     }
     return text
-  }
-
-  private func trimmed(_ name: String) -> String {
-    name.hasSuffix("/") ? String(name.dropLast()) : name
   }
 }

@@ -33,67 +33,19 @@ package struct TarWriter {
   /// Packs the empty folders, then the files below a folder, both sorted bytewise by path, without
   /// names that begin with a dot.
   /// - Returns: the number of files
-  /// - Throws: `FileError`, also on links and other things that are neither file nor folder
+  /// - Throws: `FileError`, as `FolderListing`
   @discardableResult
   package static func pack(folder: String, to path: String) throws -> Int {
-    let (names, empty) = try contents(below: folder)
-    guard !names.isEmpty else { throw FileError("\(folder): holds no files") }
+    let listing = try FolderListing(folder)
+    guard !listing.files.isEmpty else { throw FileError("\(folder): holds no files") }
     let writer = try TarWriter(path)
-    for name in empty { try writer.append(folder: name) }
-    for name in names {
-      let contents = try MappedFile("\(folder)/\(name)")
-      try writer.append(name, contents.bytes)
+    for name in listing.emptyFolders { try writer.append(folder: name) }
+    for file in listing.files {
+      let contents = try MappedFile(file.path)
+      try writer.append(file.name, contents.bytes)
     }
     try writer.commit()
-    return names.count
-  }
-
-  /// Relative paths of the files below a folder, sorted bytewise, without hidden ones.
-  /// - Throws: `FileError`
-  package static func files(below folder: String) throws -> [String] {
-    try contents(below: folder).files
-  }
-
-  private static func contents(
-    below folder: String
-  ) throws -> (files: [String], emptyFolders: [String]) {
-    var found: [String] = []
-    var empty: [String] = []
-    var pending = [""]
-    while let prefix = pending.popLast() {
-      let names = try entries(of: "\(folder)/\(prefix)")
-      if names.isEmpty, !prefix.isEmpty { empty.append(prefix) }
-      for name in names {
-        var status = stat()
-        let relative = prefix + name
-        let full = "\(folder)/\(relative)"
-        guard lstat(full, &status) == 0 else { throw FileError(full, "be read", code: errno) }
-        switch status.st_mode & S_IFMT {
-        case S_IFREG: found.append(relative)
-        case S_IFDIR: pending.append(relative + "/")
-        case S_IFLNK: throw FileError("\(full): is a link; put the file itself into the folder")
-        default: throw FileError("\(full): is neither file nor folder")
-        }
-      }
-    }
-    return (
-      found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) },
-      empty.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    )
-  }
-
-  private static func entries(of folder: String) throws -> [String] {
-    guard let handle = opendir(folder) else { throw FileError(folder, "be opened", code: errno) }
-    defer { closedir(handle) }
-    var names: [String] = []
-    while let entry = readdir(handle) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) {
-        String(validating: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      guard let name else { throw FileError("\(folder): holds a name that is not UTF-8") }
-      if !name.hasPrefix(".") { names.append(name) }
-    }
-    return names
+    return listing.files.count
   }
 
   private static func paxRecord(_ key: String, _ value: String) -> [UInt8] {

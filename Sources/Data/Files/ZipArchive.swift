@@ -198,11 +198,18 @@ package final class ZipArchive {
 
   /// The first bytes of an entry, at most `count`, unchecked.
   package func prefix(of entry: Entry, _ count: Int) throws -> [UInt8] {
-    let raw = try Self.stored(entry, in: file, path)
+    try Self.prefix(of: entry, count, in: file, called: path)
+  }
+
+  /// - Parameter path: name of the archive in messages
+  package static func prefix(
+    of entry: Entry, _ count: Int, in file: MappedFile, called path: String
+  ) throws -> [UInt8] {
+    let raw = try stored(entry, in: file, path)
     switch entry.method {
     case 0: return Array(raw.prefix(count))
-    case 8: return try Self.inflated(raw, entry, path, into: min(count, entry.size)).bytes
-    default: throw Self.unknownMethod(entry, path)
+    case 8: return try inflated(raw, entry, path, into: min(count, entry.size)).bytes
+    default: throw unknownMethod(entry, path)
     }
   }
 

@@ -83,7 +83,8 @@ package final class IngestJob {
     index = try SourceIndex(of: sources, rules: Self.rules(options, archives: sources.count))
     let isSplit = options.validation != .none
     report = IngestReport(
-      layout: index.layout, classes: index.classes, hasValidation: isSplit, ignored: index.ignored)
+      layout: index.layout, classes: index.classes, hasValidation: isSplit, ignored: index.ignored,
+      remarks: index.remarks)
     training = try PackedDataSetWriter(path, size: options.size, channels: options.channels)
     validation =
       isSplit
@@ -141,8 +142,10 @@ package final class IngestJob {
     precondition(done == total, "IngestJob: \(done) of \(total) images")
     guard training.count > 0 else {
       throw FileError(
-        "\(title): \(report.skippedCount == total ? "every image is broken" : "no image is left to train on")"
-      )
+        "\(title): "
+          + (report.skipped.first.map {
+            "every image is broken; the first is '\($0.name)': \($0.reason)"
+          } ?? "no image is left to train on"))
     }
     if let validation {
       guard validation.count > 0 else {
@@ -158,11 +161,7 @@ package final class IngestJob {
   private static func outcome(
     of image: SourceIndex.Image, in index: SourceIndex, _ options: Ingest.Options
   ) -> Ingest.Outcome {
-    guard image.label >= 0 else {
-      return .broken(
-        index.layout == .edm
-          ? "dataset.json has no label for it" : "no file .cls or .json beside it has a label")
-    }
+    guard image.label >= 0 else { return .broken(index.lackOfLabel(of: image)) }
     do {
       let picture = try index.withBytes(of: image) {
         try Picture(file: $0, channels: options.channels)
@@ -174,7 +173,9 @@ package final class IngestJob {
   }
 
   private static func rules(_ options: Ingest.Options, archives: Int) -> [SplitRule] {
-    func parts(_ folder: String) -> [String] { folder.split(separator: "/").map(String.init) }
+    func parts(_ folder: String) -> [String] {
+      folder.split(separator: "/").map(String.init).filter { $0 != "." }
+    }
     let training = { (range: Range<Int>) in
       SplitRule(archives: range, folder: parts(options.folder), isValidation: false)
     }

@@ -1,6 +1,7 @@
 // The results of an import, and the images that it left out.
 
 import Files
+import Raster
 
 /// One packed file of an import.
 package struct IngestedSplit: Sendable, Equatable {
@@ -27,18 +28,24 @@ package struct IngestReport: Sendable, Equatable {
   package internal(set) var skipped: [Skipped] = []
   package internal(set) var skippedCount = 0
   /// Files that are no images of a class, hidden files, and files outside the chosen folders.
-  package let ignored: CappedNames
+  package let ignored: IgnoredFiles
+  /// Sentences about choices that the import made.
+  package let remarks: [String]
 
-  init(layout: SourceLayout, classes: [String], hasValidation: Bool, ignored: CappedNames) {
+  init(
+    layout: SourceLayout, classes: [String], hasValidation: Bool, ignored: IgnoredFiles,
+    remarks: [String]
+  ) {
     let empty = IngestedSplit(byClass: [Int](repeating: 0, count: classes.count))
     (self.layout, self.classes, self.ignored) = (layout, classes, ignored)
+    self.remarks = remarks
     training = empty
     validation = hasValidation ? empty : nil
   }
 
   mutating func skip(_ name: String, _ reason: String) {
     skippedCount += 1
-    if skipped.count < CappedNames.most { skipped.append(Skipped(name: name, reason: reason)) }
+    if skipped.count < IgnoredFiles.most { skipped.append(Skipped(name: name, reason: reason)) }
   }
 
   mutating func count(label: Int, isValidation: Bool) {
@@ -53,6 +60,26 @@ package struct IngestReport: Sendable, Equatable {
 }
 
 extension IngestReport {
+  /// Names of the classes of which no image is left to train on.
+  package var emptyClasses: [String] {
+    zip(classes, training.byClass).compactMap { $1 == 0 ? $0 : nil }
+  }
+
+  /// Sentences for the log: choices, what is left out, classes without images.
+  package var sentences: [String] {
+    var sentences = remarks
+    if let summary = ignored.summary { sentences.append(summary) }
+    let empty = emptyClasses
+    if !empty.isEmpty {
+      let names = empty.prefix(10).joined(separator: ", ") + (empty.count > 10 ? ", ..." : "")
+      sentences.append(
+        "\(empty.count) of \(classes.count) classes \(empty.count == 1 ? "has" : "have") no image to "
+          + "train on, and no images of \(empty.count == 1 ? "it" : "them") will be drawn: \(names)"
+      )
+    }
+    return sentences
+  }
+
   /// The report as a JSON object, keys sorted.
   package var json: String {
     let skipped = skipped.map {
@@ -63,8 +90,12 @@ extension IngestReport {
     var members = [
       ("classes", list(of: training)), ("fingerprint", JSONText.string(training.fingerprint)),
       ("ignored", JSONText.array(ignored.first.map(JSONText.string))),
-      ("ignored_count", String(ignored.count)), ("images", String(training.images)),
-      ("layout", JSONText.string(layout.rawValue)), ("skipped", JSONText.array(skipped)),
+      ("ignored_count", String(ignored.count)), ("ignored_reasons", ignoredReasons),
+      ("images", String(training.images)),
+      ("jpeg_library", JSONText.string(Picture.jpegLibrary)),
+      ("layout", JSONText.string(layout.rawValue)),
+      ("remarks", JSONText.array(remarks.map(JSONText.string))),
+      ("skipped", JSONText.array(skipped)),
       ("skipped_count", String(skippedCount)),
     ]
     if let validation {
@@ -79,6 +110,11 @@ extension IngestReport {
         ))
     }
     return JSONText.object(members) + "\n"
+  }
+
+  /// The numbers of ignored files by reason, as a JSON object.
+  package var ignoredReasons: String {
+    JSONText.object(ignored.reasons.map { ($0.reason, String($0.count)) })
   }
 
   private func list(of split: IngestedSplit) -> String {

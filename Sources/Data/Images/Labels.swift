@@ -1,40 +1,69 @@
 // Labels in files beside the images.
 
 import Files
-import FoundationEssentials
 
-/// The class of one sample of WebDataset.
-enum SampleLabel {
-  private struct Document: Decodable {
-    let label: Int?
-    let cls: Int?
+/// The contents of a label file beside one sample of WebDataset.
+enum SampleLabel: Equatable {
+  case none
+  case number(Int32)
+  /// A file that should hold a class but does not; the reason names it.
+  case wrong(String)
+
+  /// Keys of a JSON object that may hold the class; the first one that holds a number counts.
+  static let keys = ["label", "cls", "class_id"]
+  /// Larger than any image's description.
+  static let mostBytes = 1 << 24
+
+  /// - Parameter name: name of the file in messages
+  static func read(_ bytes: UnsafeRawBufferPointer, isJSON: Bool, name: String) -> SampleLabel {
+    if isJSON { return json(bytes, name) }
+    var text = String(decoding: bytes.prefix(40), as: UTF8.self)
+    if text.hasPrefix("\u{FEFF}") { text.removeFirst() }
+    return number(of: .text(text), name) ?? .wrong(wrong(name, "no number"))
   }
 
-  /// Larger than any image's description.
-  private static let mostBytes = 1 << 20
+  private static func json(_ bytes: UnsafeRawBufferPointer, _ name: String) -> SampleLabel {
+    var values: [String: JSONScanner.Value] = [:]
+    var scanner = JSONScanner(bytes)
+    let isRead: Void? = try? scanner.members { scanner, key in
+      let value = try scanner.value()
+      if keys.contains(key) { values[key] = value }
+    }
+    guard isRead != nil else { return .none }
+    let found = keys.compactMap { key in values[key].map { (key, $0) } }.filter { $0.1 != .null }
+    for (_, value) in found {
+      if let label = number(of: value, name) { return label }
+    }
+    return found.first.map { .wrong(wrong(name, "no number under \($0.0)")) } ?? .none
+  }
 
-  /// - Parameter path: name of the file in messages
-  /// - Returns: nil if a JSON object has no number under `label` or `cls`
-  /// - Throws: `FileError`
-  static func read(_ bytes: UnsafeRawBufferPointer, isJSON: Bool, path: String) throws -> Int32? {
-    guard bytes.count <= mostBytes else {
-      throw FileError("\(path): \(bytes.count) bytes; a label has at most \(mostBytes)")
-    }
+  /// The class of a value; nil for one that is no whole number.
+  private static func number(of value: JSONScanner.Value, _ name: String) -> SampleLabel? {
     let found: Int?
-    if isJSON {
-      let document = try? JSONDecoder().decode(Document.self, from: Data(bytes))
-      guard let number = document?.label ?? document?.cls else { return nil }
-      found = number
-    } else {
-      let text = String(decoding: bytes.prefix(40), as: UTF8.self)
-      found = Int(text.filter { !$0.isWhitespace })
+    switch value {
+    case .number(let number): found = Int(exactly: number)
+    case .text(let text): found = Int(text.trimmed)
+    case .null, .other: found = nil
     }
-    guard let label = found, (0..<SourceIndex.mostClasses).contains(label) else {
-      throw FileError(
-        "\(path): holds \(found.map(String.init) ?? "no number"); expected the number of a class, 0 "
-          + "to \(SourceIndex.mostClasses - 1)")
+    guard let found else { return nil }
+    guard (0..<SourceIndex.mostClasses).contains(found) else {
+      return .wrong(wrong(name, "\(found)"))
     }
-    return Int32(label)
+    return .number(Int32(found))
+  }
+
+  private static func wrong(_ name: String, _ what: String) -> String {
+    "\(name): holds \(what); expected the number of a class, 0 to \(SourceIndex.mostClasses - 1)"
+  }
+}
+
+extension String {
+  /// The text without white space at both ends.
+  fileprivate var trimmed: Substring {
+    var rest = self[...]
+    while rest.first?.isWhitespace == true { rest.removeFirst() }
+    while rest.last?.isWhitespace == true { rest.removeLast() }
+    return rest
   }
 }
 
@@ -42,97 +71,56 @@ enum SampleLabel {
 ///
 /// NVlabs/edm, training/dataset.py. Read piece by piece, as that of ImageNet has 1.3 million
 /// entries.
-struct EDMLabels {
-  private let bytes: UnsafeRawBufferPointer
-  private let path: String
-  private var at = 0
-
+enum EDMLabels {
   /// - Returns: whether there are labels
   /// - Throws: `FileError`
   static func read(
     _ bytes: UnsafeRawBufferPointer, path: String, found: (String, Int) throws -> Void
   ) throws -> Bool {
-    var reader = EDMLabels(bytes: bytes, path: path)
-    return try reader.read(found)
-  }
-
-  private init(bytes: UnsafeRawBufferPointer, path: String) {
-    (self.bytes, self.path) = (bytes, path)
-  }
-
-  private mutating func read(_ found: (String, Int) throws -> Void) throws -> Bool {
-    try expect("{")
-    guard try text() == "labels" else { throw wrong("its first key is not \"labels\"") }
-    try expect(":")
-    if peek() == UInt8(ascii: "n") {
-      guard bytes[at...].starts(with: "null".utf8) else { throw wrong("no list of labels") }
-      return false
-    }
-    try expect("[")
-    if peek() == UInt8(ascii: "]") { return true }
-    repeat {
-      try expect("[")
-      let name = try text()
-      try expect(",")
-      let start = at
-      while at < bytes.count, (48...57).contains(bytes[at]) { at += 1 }
-      guard let label = Int(String(decoding: bytes[start..<at], as: UTF8.self)) else {
-        throw wrong("'\(name)' has no number of a class")
+    var scanner = JSONScanner(bytes)
+    var hasLabels: Bool?
+    do {
+      try scanner.members { scanner, key in
+        guard key == "labels" else {
+          _ = try scanner.value()
+          return
+        }
+        guard scanner.peek() == UInt8(ascii: "[") else {
+          guard try scanner.value() == .null else {
+            throw JSONScanner.Wrong(reason: "\"labels\" is no list")
+          }
+          hasLabels = false
+          return
+        }
+        hasLabels = true
+        try scanner.elements { try entry(&$0, found) }
       }
-      try expect("]")
-      try found(name, label)
-    } while try takesComma()
-    try expect("]")
-    return true
-  }
-
-  private func wrong(_ what: String) -> FileError {
-    FileError(
-      "\(path): byte \(at): \(what); expected {\"labels\": [[\"name\", class], ...]} or null")
-  }
-
-  private mutating func peek() -> UInt8? {
-    while at < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[at]) { at += 1 }
-    return at < bytes.count ? bytes[at] : nil
-  }
-
-  private mutating func expect(_ character: Unicode.Scalar) throws {
-    guard peek() == UInt8(ascii: character) else { throw wrong("no '\(character)'") }
-    at += 1
-    _ = peek()
-  }
-
-  private mutating func takesComma() throws -> Bool {
-    guard peek() == UInt8(ascii: ",") else { return false }
-    at += 1
-    return true
-  }
-
-  /// A string, whose escapes the general JSON decoder reads.
-  private mutating func text() throws -> String {
-    guard peek() == UInt8(ascii: "\"") else { throw wrong("no string") }
-    let start = at
-    at += 1
-    var isEscaped = false
-    while at < bytes.count, bytes[at] != UInt8(ascii: "\"") {
-      if bytes[at] == UInt8(ascii: "\\") {
-        isEscaped = true
-        at += 1
-      }
-      at += 1
+    } catch let wrong as JSONScanner.Wrong {
+      throw refusal(path, wrong.reason)
     }
-    guard at < bytes.count else { throw wrong("a string without end") }
-    at += 1
-    if isEscaped {
-      let document = Data(bytes[start..<at])
-      guard let text = try? JSONDecoder().decode(String.self, from: document) else {
-        throw wrong("a damaged string")
-      }
-      return text
+    guard let hasLabels else { throw refusal(path, "it has no key \"labels\"") }
+    return hasLabels
+  }
+
+  private static func entry(
+    _ scanner: inout JSONScanner, _ found: (String, Int) throws -> Void
+  ) throws {
+    try scanner.expect("[")
+    var name = try scanner.text()
+    if name.utf8.contains(UInt8(ascii: "\\")) { name = name.replacing("\\", with: "/") }
+    try scanner.expect(",")
+    let value = try scanner.value()
+    guard case .number(let number) = value, let label = Int(exactly: number), label >= 0 else {
+      throw JSONScanner.Wrong(
+        reason: value == .other
+          ? "'\(name)' has a list of numbers, not the number of one class"
+          : "'\(name)' has no number of a class")
     }
-    guard let text = String(validating: bytes[start + 1..<at - 1], as: UTF8.self) else {
-      throw wrong("a string that is not UTF-8")
-    }
-    return text
+    try scanner.expect("]")
+    try found(name, label)
+  }
+
+  private static func refusal(_ path: String, _ reason: String) -> FileError {
+    FileError("\(path): \(reason); expected {\"labels\": [[\"name\", class], ...]} or null")
   }
 }

@@ -85,8 +85,8 @@ private struct AxisWeights {
 }
 
 extension Picture {
-  /// Pillow's `resize`, computed for a part of its result: rows first, then columns, with 8 bits in
-  /// between.
+  /// Pillow 13's `resize`, computed for a part of its result, with 8 bits between the passes: rows
+  /// first, unless the height shrinks by more than twice what the width loses.
   /// - Parameters:
   ///   - columns, rows: the wanted part of the resized picture
   func resized(
@@ -95,13 +95,22 @@ extension Picture {
     let vertical =
       height == self.height
       ? nil : AxisWeights(from: self.height, to: height, filter, wanted: rows)
-    // The rows that the vertical pass needs; without such a pass the wanted ones.
-    let needed = vertical?.inputs ?? rows
     let horizontal =
       width == self.width
       ? nil : AxisWeights(from: self.width, to: width, filter, wanted: columns)
+    let (lost, narrowed) = (self.height - height, self.width - width)
+    if let vertical, let horizontal, lost > 0, lost > 2 * narrowed {
+      // The columns that the horizontal pass needs.
+      let needed = horizontal.inputs
+      let between = cut(columns: needed, rows: vertical.inputs)
+        .resizedColumns(vertical, offset: vertical.inputs.lowerBound, height: rows.count)
+      return between.resizedRows(
+        horizontal, offset: needed.lowerBound, rows: 0..<rows.count, width: columns.count)
+    }
+    // The rows that the vertical pass needs; without such a pass the wanted ones.
+    let needed = vertical?.inputs ?? rows
     let between =
-      horizontal.map { resizedRows($0, rows: needed, width: columns.count) }
+      horizontal.map { resizedRows($0, offset: 0, rows: needed, width: columns.count) }
       ?? cut(columns: columns, rows: needed)
     return vertical.map {
       between.resizedColumns($0, offset: needed.lowerBound, height: rows.count)
@@ -113,11 +122,13 @@ extension Picture {
     resized(width: width, height: height, filter, columns: 0..<width, rows: 0..<height)
   }
 
-  private func resizedRows(_ axis: AxisWeights, rows: Range<Int>, width: Int) -> Picture {
+  private func resizedRows(
+    _ axis: AxisWeights, offset: Int, rows: Range<Int>, width: Int
+  ) -> Picture {
     let pixels = [UInt8](unsafeUninitializedCapacity: width * rows.count * channels) {
       out, initialized in
       let made = self.pixels.withUnsafeBufferPointer { source in
-        axis.with(offset: 0) {
+        axis.with(offset: offset) {
           resample_rows(
             out.baseAddress, source.baseAddress! + rows.lowerBound * self.width * channels,
             Int64(rows.count), Int64(self.width), Int64(width), Int32(channels), $0)

@@ -54,18 +54,31 @@ struct OpenArchives {
   }
 
   /// Calls `found` with every file and folder of every archive, in their order there.
+  /// - Parameter remark: called with a sentence about an archive that may be cut
   /// - Throws: `FileError` on damage and on names that leave the archive, or what `found` throws
-  func visit(_ found: (Item) throws -> Void) throws {
+  func visit(_ found: (Item) throws -> Void, remark: (String) -> Void) throws {
     for archive in files.indices {
       let bytes = files[archive].bytes
       if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6]) {
         try forEachOfZip(archive, found)
-      } else if bytes.starts(with: [0x1F, 0x8B]) {
-        throw FileError("\(names[archive]): is compressed by gzip; unpack it with gunzip first")
       } else {
-        try forEachOfTar(archive, TarReader(files[archive], called: names[archive]), found)
+        let reader = TarReader(files[archive], called: names[archive])
+        try forEachOfTar(archive, reader, found)
+        if !reader.hasEndMark {
+          remark("\(names[archive]) has no end mark: files may be missing behind its last one")
+        }
       }
     }
+  }
+
+  /// The first bytes of a file, as far as it has them.
+  func start(of file: StoredFile, called name: String) throws -> [UInt8] {
+    let count = 32
+    if file.method == .plain {
+      return Array(files[file.archive].bytes[file.place..<file.place + min(count, file.stored)])
+    }
+    return try ZipArchive.prefix(
+      of: entry(file, name), count, in: files[file.archive], called: names[file.archive])
   }
 
   /// Calls `found` with every file and folder of a tar within a tar.
@@ -86,12 +99,15 @@ struct OpenArchives {
         UnsafeRawBufferPointer(
           rebasing: files[file.archive].bytes[file.place..<file.place + file.stored]))
     }
-    let entry = ZipArchive.Entry(
+    return try ZipArchive.withBytes(
+      of: entry(file, name), in: files[file.archive], called: names[file.archive],
+      most: Self.mostFileBytes, body)
+  }
+
+  private func entry(_ file: StoredFile, _ name: String) -> ZipArchive.Entry {
+    ZipArchive.Entry(
       name: name, method: file.method == .zipStored ? 0 : 8, compressedSize: file.stored,
       size: file.size, crc: file.crc, header: file.place)
-    return try ZipArchive.withBytes(
-      of: entry, in: files[file.archive], called: names[file.archive], most: Self.mostFileBytes,
-      body)
   }
 
   /// A file or folder.
@@ -106,11 +122,13 @@ struct OpenArchives {
   private func forEachOfTar(
     _ archive: Int, _ reader: TarReader, _ found: (Item) throws -> Void
   ) throws {
-    while let entry = try reader.next() {
-      let file = StoredFile(
-        archive: archive, place: reader.range.lowerBound, stored: entry.size, size: entry.size,
-        crc: 0, method: .plain)
-      try found(Item(name: entry.name, archive: archive, file: entry.isFolder ? nil : file))
+    try reader.forEachFile { name, range in
+      let file = range.map {
+        StoredFile(
+          archive: archive, place: $0.lowerBound, stored: $0.count, size: $0.count, crc: 0,
+          method: .plain)
+      }
+      try found(Item(name: name, archive: archive, file: file))
     }
   }
 

@@ -4,7 +4,7 @@ import CJPEG
 
 extension Picture {
   /// The format by a picture's first bytes; names are often wrong (ImageNet has a PNG called JPEG).
-  enum Format: Equatable {
+  package enum Format: Equatable {
     case png
     case jpeg
     /// A known format that is not read.
@@ -12,17 +12,33 @@ extension Picture {
 
     private static let signatures: [([UInt8], Format)] = [
       ([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A], .png), ([0xFF, 0xD8, 0xFF], .jpeg),
-      (Array("GIF8".utf8), .other("a GIF")), (Array("RIFF".utf8), .other("a WebP or other RIFF")),
-      (Array("BM".utf8), .other("a BMP")), ([0x49, 0x49, 0x2A, 0], .other("a TIFF")),
-      ([0x4D, 0x4D, 0, 0x2A], .other("a TIFF")), (Array("<".utf8), .other("a text or a web page")),
+      (Array("GIF8".utf8), .other("a GIF")), (Array("BM".utf8), .other("a BMP")),
+      ([0x49, 0x49, 0x2A, 0], .other("a TIFF")), ([0x4D, 0x4D, 0, 0x2A], .other("a TIFF")),
+      ([0, 0, 1, 0], .other("an icon")), (Array("8BPS".utf8), .other("a Photoshop file")),
+      ([0, 0, 0, 0x0C, 0x6A, 0x50, 0x20, 0x20], .other("a JPEG 2000")),
+      ([0xFF, 0x4F, 0xFF, 0x51], .other("a JPEG 2000")), ([0xFF, 0x0A], .other("a JPEG XL")),
+      ([0, 0, 0, 0x0C, 0x4A, 0x58, 0x4C, 0x20], .other("a JPEG XL")),
+      (Array("<".utf8), .other("a text or a web page")),
+    ]
+    /// Signatures behind the first bytes, which hold a size.
+    private static let inner: [(at: Int, [UInt8], Format)] = [
+      (8, Array("WEBP".utf8), .other("a WebP")), (4, Array("ftypavi".utf8), .other("an AVIF")),
+      (4, Array("ftyphei".utf8), .other("an HEIC")), (4, Array("ftypmif".utf8), .other("an HEIC")),
     ]
 
-    init?(of bytes: UnsafeRawBufferPointer) {
-      guard let found = Self.signatures.first(where: { bytes.starts(with: $0.0) }) else {
-        return nil
-      }
-      self = found.1
+    package init?(of bytes: UnsafeRawBufferPointer) {
+      let inner = Self.inner.first { bytes.dropFirst($0.at).starts(with: $0.1) }
+      let first = Self.signatures.first { bytes.starts(with: $0.0) }
+      guard let found = inner?.2 ?? first?.1 else { return nil }
+      self = found
     }
+  }
+
+  /// The version of the library that decodes JPEG files, such as "libjpeg-turbo 2.1.5".
+  package static var jpegLibrary: String {
+    var message = [CChar](repeating: 0, count: Int(jpeg_message_size))
+    jpeg_library(&message)
+    return text(message)
   }
 
   /// Decodes a JPEG or PNG file, recognized by its bytes, to gray or RGB.

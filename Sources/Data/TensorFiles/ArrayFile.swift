@@ -34,6 +34,40 @@ package final class ArrayFile {
   /// - Throws: `FileError`
   package static func names(in path: String) throws -> [String] { try open(path).names }
 
+  /// The elements of an array of floating-point numbers of any width, as float64: statistics are often
+  /// saved in the width of the features that they come from.
+  /// - Throws: `FileError` naming file, array, and what would be right
+  package static func doubles(
+    in path: String, array name: String, dimensions: Int
+  ) throws -> (shape: [Int], values: [Double]) {
+    try open(path).withElements(of: name) { encoding, shape, data, _ in
+      guard shape.count == dimensions else {
+        throw wrongShape(path, name, shape, dimensions)
+      }
+      let count = data.count / encoding.size
+      switch encoding {
+      case .float64:
+        return (
+          shape,
+          (0..<count).map { data.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
+        )
+      case .float32, .float16: return (shape, (0..<count).map { Double(encoding.value(data, $0)) })
+      default:
+        throw FileError(
+          "\(path): array '\(name)' has elements that are no floating-point numbers; convert it with "
+            + "numpy.astype('f8')")
+      }
+    }
+  }
+
+  private static func wrongShape(
+    _ path: String, _ name: String, _ shape: [Int], _ dimensions: Int
+  ) -> FileError {
+    FileError(
+      "\(path): array '\(name)' has shape \(shape), expected \(dimensions) "
+        + (dimensions == 1 ? "dimension" : "dimensions"))
+  }
+
   /// - Parameters:
   ///   - element: the type needed
   ///   - dimensions: the number of dimensions needed
@@ -57,19 +91,10 @@ package final class ArrayFile {
         "\(path): array '\(name)' has elements of another type than \(element.rawValue), which is "
           + "needed; convert it with numpy.astype")
     }
-    guard shape.count == dimensions else {
-      throw FileError(
-        "\(path): array '\(name)' has shape \(shape), expected \(dimensions) "
-          + (dimensions == 1 ? "dimension" : "dimensions"))
-    }
+    guard shape.count == dimensions else { throw Self.wrongShape(path, name, shape, dimensions) }
   }
 
   deinit { inflated?.deallocate() }
-
-  /// All elements of a float64 array.
-  package var doubles: [Double] {
-    (0..<bytes.count / 8).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
-  }
 
   /// The bytes of rows of the first dimension.
   package func rows(_ range: Range<Int>) -> UnsafeRawBufferPointer {
@@ -81,7 +106,9 @@ package final class ArrayFile {
   private static func open(_ path: String) throws -> NumpyArchive {
     let file = try MappedFile(path)
     guard file.bytes.prefix(4).elementsEqual([0x50, 0x4B, 0x03, 0x04]) else {
-      throw FileError("\(path): is no npz file, as numpy.savez writes it")
+      throw FileError(
+        "\(path): \(Compression.remark(on: file.bytes) ?? "is no npz file, as numpy.savez writes it")"
+      )
     }
     return try NumpyArchive(ZipArchive(file))
   }

@@ -42,10 +42,12 @@ package final class SafetensorsFile {
   package func shape(of name: String) throws -> [Int] { try record(name).shape }
 
   /// Copies a tensor's elements, as float32.
-  /// - Throws: `FileError` if there is no such tensor or the number of elements differs
+  /// - Throws: `FileError` if there is no such tensor, if its type is not read, or if the number of
+  ///   elements differs
   package func read(_ name: String, into target: UnsafeMutableBufferPointer<Float>) throws {
     let record = try record(name)
-    let count = record.range.count / record.type.size
+    let type = try type(of: record, name)
+    let count = record.range.count / type.size
     guard target.count == count else {
       throw FileError(
         "\(path): tensor '\(name)' has \(count) elements in shape \(record.shape), "
@@ -53,7 +55,7 @@ package final class SafetensorsFile {
     }
     let start = dataStart + record.range.lowerBound
     let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + record.range.count])
-    switch record.type {
+    switch type {
     case .float32:
       UnsafeMutableRawBufferPointer(target).copyMemory(from: bytes)
     case .float64:
@@ -75,7 +77,8 @@ package final class SafetensorsFile {
   /// A tensor's elements, as float32.
   /// - Throws: `FileError`
   package func read(_ name: String) throws -> [Float] {
-    let count = try shape(of: name).reduce(1, *)
+    let record = try record(name)
+    let count = record.range.count / (try type(of: record, name)).size
     return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
       try read(name, into: UnsafeMutableBufferPointer(rebasing: buffer[0..<count]))
       initialized = count
@@ -86,10 +89,18 @@ package final class SafetensorsFile {
   func float32Bytes(of name: String) throws -> UnsafeRawBufferPointer {
     let record = try record(name)
     guard record.type == .float32 else {
-      throw FileError("\(path): tensor '\(name)' has type \(record.type.rawValue), expected F32")
+      throw FileError("\(path): tensor '\(name)' has type \(record.typeName), expected F32")
     }
     let start = dataStart + record.range.lowerBound
     return UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + record.range.count])
+  }
+
+  private func type(of record: TensorRecord, _ name: String) throws -> StoredType {
+    guard let type = record.type else {
+      throw FileError(
+        "\(path): tensor '\(name)' has type \(record.typeName); F32, F64, F16 and BF16 are read")
+    }
+    return type
   }
 
   private func record(_ name: String) throws -> TensorRecord {

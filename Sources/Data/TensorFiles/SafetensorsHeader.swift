@@ -4,10 +4,14 @@ import Files
 
 /// One tensor of a file.
 struct TensorRecord: Equatable {
-  let type: StoredType
+  /// The element type as the file names it, such as `F32`.
+  let typeName: String
   let shape: [Int]
   /// Range of its bytes in the data section.
   let range: Range<Int>
+
+  /// The element type, if it can be read.
+  var type: StoredType? { StoredType(rawValue: typeName) }
 }
 
 /// Element types that can be read; all become float32.
@@ -17,13 +21,14 @@ enum StoredType: String {
   case float16 = "F16"
   case bfloat16 = "BF16"
 
-  var size: Int {
-    switch self {
-    case .float64: 8
-    case .float32: 4
-    case .float16, .bfloat16: 2
-    }
-  }
+  /// Sizes in bytes of the format's types: others stand in files beside weights, as counters of steps.
+  static let sizes = [
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2,
+    "U16": 2,
+    "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "C64": 8,
+  ]
+
+  var size: Int { Self.sizes[rawValue]! }
 }
 
 /// A parser for the JSON of headers alone. It reads each byte once and builds no tree.
@@ -104,16 +109,16 @@ struct SafetensorsHeader {
     guard let type, let shape, let offsets else {
       throw broken("tensor '\(name)' lacks dtype, shape or data_offsets")
     }
-    guard let stored = StoredType(rawValue: type) else {
-      throw FileError(
-        "\(path): tensor '\(name)' has type \(type); F32, F64, F16 and BF16 are read")
-    }
     guard offsets.count == 2, offsets[0] <= offsets[1], offsets[1] <= dataSize else {
       throw FileError(
         "\(path): tensor '\(name)' has data_offsets \(offsets), but the file holds \(dataSize) "
           + "bytes of data")
     }
-    var count = stored.size
+    // A type that is not known here is refused when its tensor is read.
+    guard let size = StoredType.sizes[type] else {
+      return TensorRecord(typeName: type, shape: shape, range: offsets[0]..<offsets[1])
+    }
+    var count = size
     for side in shape {
       let (product, overflow) = count.multipliedReportingOverflow(by: side)
       guard !overflow else { throw broken("tensor '\(name)' has an impossible shape \(shape)") }
@@ -124,7 +129,7 @@ struct SafetensorsHeader {
         "\(path): tensor '\(name)' of shape \(shape) in \(type) needs \(count) bytes, its "
           + "data_offsets hold \(offsets[1] - offsets[0])")
     }
-    return TensorRecord(type: stored, shape: shape, range: offsets[0]..<offsets[1])
+    return TensorRecord(typeName: type, shape: shape, range: offsets[0]..<offsets[1])
   }
 
   private func broken(_ what: String) -> FileError {

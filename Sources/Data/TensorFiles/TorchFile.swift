@@ -4,8 +4,8 @@ import Files
 
 /// The tensors of a state dictionary written by torch.save.
 ///
-/// Names lose the prefixes `_orig_mod.` and `module.`, which torch.compile and DistributedDataParallel
-/// add. A dictionary without tensors may hold the state under `model`, `state_dict`, `module` or `ema`.
+/// Names lose what wrappers of a model add to them (`StateNames`). The state may stand under a key of the
+/// dictionary, beside anything else (`TorchState`).
 final class TorchFile: TensorSource {
   let path: String
   let names: [String]
@@ -137,43 +137,12 @@ final class TorchFile: TensorSource {
   private static func stateDictionary(
     _ pickle: RestrictedPickle, _ path: String
   ) throws -> [String: Int] {
-    func entries(_ node: Int) -> [(String, Int)]? {
-      guard case .dictionary(let parts) = pickle.nodes[node] else { return nil }
-      return stride(from: 0, to: parts.count - 1, by: 2).compactMap { i in
-        guard case .text(let key) = pickle.nodes[parts[i]] else { return nil }
-        return (key, parts[i + 1])
-      }
+    let found = try TorchState(pickle, path: path).tensors
+    for (key, _) in found where key.utf8.count > SafetensorsHeader.longestName {
+      throw FileError("\(path): the name of a tensor has \(key.utf8.count) bytes")
     }
-    func tensors(_ entries: [(String, Int)]) -> [(String, Int)] {
-      entries.filter { if case .tensor = pickle.nodes[$0.1] { true } else { false } }
-    }
-    guard let top = entries(pickle.root) else {
-      throw FileError("\(path): holds no dictionary of tensors; save model.state_dict()")
-    }
-    var found = tensors(top)
-    for key in ["model", "state_dict", "module", "ema"] where found.isEmpty {
-      if let inner = top.first(where: { $0.0 == key }).flatMap({ entries($0.1) }) {
-        found = tensors(inner)
-      }
-    }
-    guard !found.isEmpty else {
-      throw FileError(
-        "\(path): holds no tensors at its top nor under model, state_dict, module or ema")
-    }
-    var named: [String: Int] = [:]
-    for (key, node) in found {
-      guard key.utf8.count <= SafetensorsHeader.longestName else {
-        throw FileError("\(path): the name of a tensor has \(key.utf8.count) bytes")
-      }
-      var name = key
-      for prefix in ["_orig_mod.", "module."] where name.hasPrefix(prefix) {
-        name.removeFirst(prefix.count)
-      }
-      guard named.updateValue(node, forKey: name) == nil else {
-        throw FileError("\(path): tensor '\(name)' is given twice")
-      }
-    }
-    return named
+    let nodes = Dictionary(found) { _, last in last }
+    return try StateNames(found.map(\.0), path: path).stored.mapValues { nodes[$0]! }
   }
 
   // MARK: tensors

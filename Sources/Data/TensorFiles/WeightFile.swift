@@ -32,17 +32,20 @@ package struct WeightFiles {
   }
 
   /// Opens a safetensors file, an npz archive, or a torch file of the zip or the legacy layout,
-  /// recognized by its first bytes.
+  /// recognized by its first bytes. Names lose what wrappers of a model add to them.
   package static func open(_ path: String) throws -> any TensorSource {
     let file = try MappedFile(path)
     let start = Array(file.bytes.prefix(16))
     if start.starts(with: [0x50, 0x4B, 0x03, 0x04]) {
       let archive = try ZipArchive(file)
       return archive.entries.contains { $0.name.hasSuffix("/data.pkl") }
-        ? try TorchFile(zip: archive) : try NumpyArchive(archive)
+        ? try TorchFile(zip: archive) : try UnwrappedTensors(NumpyArchive(archive))
     }
     if start.starts(with: [0x80, 0x02, 0x8A, 0x0A]) { return try TorchFile(legacy: file) }
-    if start.count > 8, start[8] == UInt8(ascii: "{") { return try SafetensorsFile(path: path) }
+    if start.count > 8, start[8] == UInt8(ascii: "{") {
+      return try UnwrappedTensors(SafetensorsFile(path: path))
+    }
+    if let remark = Compression.remark(on: file.bytes) { throw FileError("\(path): \(remark)") }
     throw FileError(
       "\(path): is neither safetensors, npz, nor a torch file (.pt, .pth) of the zip or the legacy "
         + "layout")

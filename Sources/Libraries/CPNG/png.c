@@ -9,6 +9,8 @@
 typedef struct {
   const uint8_t *data;
   size_t size, offset;
+  int is_short;   // whether more bytes were asked for than there are
+  int is_broken;  // whether zlib's checksum of the pixels is another
 } source;
 
 typedef struct {
@@ -27,9 +29,17 @@ static void ignore(png_structp png, png_const_charp message) {
   (void)message;
 }
 
+// libpng only warns if the checksum does not fit that zlib keeps of all rows.
+static void look(png_structp png, png_const_charp message) {
+  if (strstr(message, "incorrect data check")) ((source *)png_get_io_ptr(png))->is_broken = 1;
+}
+
 static void take(png_structp png, png_bytep out, size_t count) {
   source *from = png_get_io_ptr(png);
-  if (count > from->size - from->offset) png_error(png, "truncated");
+  if (count > from->size - from->offset) {
+    from->is_short = 1;
+    png_error(png, "truncated");
+  }
   memcpy(out, from->data + from->offset, count);
   from->offset += count;
 }
@@ -54,31 +64,55 @@ static void clip_gray16(uint8_t *out, const uint8_t *in, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] = in[2 * i] ? 255 : in[2 * i + 1];
 }
 
-int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, uint8_t **pixels,
-                      uint32_t *width, uint32_t *height, int *channels,
-                      char message[png_message_size]) {
-  source from = {data, size, 0};
+// Accepts chunks that libpng does not know, critical ones too: no pixel depends on them.
+static int pass_over(png_structp png, png_unknown_chunkp chunk) {
+  (void)png;
+  (void)chunk;
+  return 1;
+}
+
+// Whether the last row of the last pass was put into the image.
+static int has_every_row(png_structp png, png_infop info) {
+  return png_get_interlace_type(png, info) == PNG_INTERLACE_NONE
+             ? png_get_current_row_number(png) >= png_get_image_height(png, info)
+             : png_get_current_pass_number(png) >= 7;
+}
+
+// `at_once` is the number of compressed bytes that are read at once: with 1, everything in front of a
+// file's early end is decoded.
+static int decode(const uint8_t *data, size_t size, size_t at_once, uint64_t most_pixels,
+                  uint8_t **pixels, uint32_t *width, uint32_t *height, int *channels,
+                  int *is_short, char message[png_message_size]) {
+  source from = {data, size, 0, 0, 0};
   uint8_t *volatile image = NULL;
   png_bytep *volatile rows = NULL;
+  volatile int is_reading_rows = 0;
   png_infop info = NULL;
   message[0] = 0;
-  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, fail, ignore);
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, fail, look);
   if (png) info = png_create_info_struct(png);
   if (!png || !info) {
     snprintf(message, png_message_size, "out of memory");
     png_destroy_read_struct(&png, NULL, NULL);
-    return 0;
+    return png_failed;
   }
   if (setjmp(png_jmpbuf(png))) {
+    *is_short = from.is_short;
+    // The end of the file behind the last row takes no pixel away.
+    if (is_reading_rows && from.is_short && has_every_row(png, info)) goto done;
     png_destroy_read_struct(&png, &info, NULL);
     free(image);
     free((void *)rows);
-    return 0;
+    return png_failed;
   }
   png_set_read_fn(png, &from, take);
-  // A wrong checksum is an error in every chunk that pixels depend on.
+  png_set_compression_buffer_size(png, at_once);
+  png_set_read_user_chunk_fn(png, NULL, pass_over);
+  // A wrong checksum is an error in the header and in the palette; as in Pillow, those of compressed
+  // pixels are not looked at, since zlib has its own.
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
   png_read_info(png, info);
+  png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_WARN_DISCARD);
 
   uint32_t w = png_get_image_width(png, info), h = png_get_image_height(png, info);
   if ((uint64_t)w * h > most_pixels) {
@@ -99,17 +133,31 @@ int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, ui
   rows = malloc(sizeof(png_bytep) * h);
   if (!image || !rows) png_error(png, "out of memory");
   for (uint32_t y = 0; y < h; y++) rows[y] = image + y * row;
+  is_reading_rows = 1;
   png_read_image(png, (png_bytepp)rows);
-  png_read_end(png, NULL);
+  if (from.is_broken) png_error(png, "IDAT: incorrect data check");
 
-  if (gray16) clip_gray16(image, image, (size_t)w * h);
-  *pixels = image;
-  *width = w;
-  *height = h;
+done:
+  // Read again from the header, as local variables are undefined after a jump.
+  *width = png_get_image_width(png, info);
+  *height = png_get_image_height(png, info);
   *channels = png_get_channels(png, info);
+  if (png_get_bit_depth(png, info) == 16) clip_gray16(image, image, (size_t)*width * *height);
+  *pixels = image;
   png_destroy_read_struct(&png, &info, NULL);
   free((void *)rows);
-  return 1;
+  return png_decoded;
+}
+
+int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, uint8_t **pixels,
+                      uint32_t *width, uint32_t *height, int *channels,
+                      char message[png_message_size]) {
+  enum { usual = 8192 };  // libpng, PNG_IDAT_READ_SIZE
+  int is_short = 0;
+  int outcome = decode(data, size, usual, most_pixels, pixels, width, height, channels, &is_short,
+                       message);
+  if (outcome != png_failed || !is_short) return outcome;
+  return decode(data, size, 1, most_pixels, pixels, width, height, channels, &is_short, message);
 }
 
 int png_pixels_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,

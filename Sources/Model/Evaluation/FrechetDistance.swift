@@ -45,6 +45,36 @@ package struct FeatureStatistics: Sendable {
   }
 
   package var dimension: Int { mean.count }
+
+  /// The reason why no features have this covariance; nil if some may.
+  ///
+  /// A covariance is symmetric, and no combination of features varies by less than nothing. Files in
+  /// float32 keep both up to rounding, which is far below a ten-thousandth of the largest variance for
+  /// an element and a thousandth for an eigenvalue.
+  package var covarianceFault: String? {
+    let d = dimension
+    let largest = (0..<d).reduce(0) { max($0, abs(covariance[$1 * d + $1])) }
+    let tolerance = 1e-4 * largest
+    for i in 0..<d {
+      let variance = covariance[i * d + i]
+      if variance < -tolerance
+        || (largest == 0 && covariance[i * d..<i * d + d].contains { $0 != 0 })
+      {
+        return "element [\(i), \(i)] is \(variance) and not a variance"
+      }
+      for j in 0..<i where abs(covariance[i * d + j] - covariance[j * d + i]) > tolerance {
+        return "it is not symmetric: [\(i), \(j)] is \(covariance[i * d + j]), [\(j), \(i)] "
+          + "\(covariance[j * d + i])"
+      }
+    }
+    // With a little more on its diagonal it has a Cholesky factor, unless an eigenvalue is negative.
+    var raised = covariance
+    for i in 0..<d { raised[i * d + i] += 10 * tolerance + Double.leastNormalMagnitude }
+    var (order, leading, info) = (Int32(d), Int32(d), Int32(0))
+    var triangle = CChar(UInt8(ascii: "L"))
+    dpotrf_(&triangle, &order, &raised, &leading, &info)
+    return info == 0 ? nil : "it has negative eigenvalues"
+  }
 }
 
 /// |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).

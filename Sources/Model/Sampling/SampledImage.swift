@@ -12,6 +12,7 @@ package struct SampledImage: Sendable {
 }
 
 /// The weights drew numbers that are no picture.
+/// Another try would draw the same.
 package struct NonFiniteImage: Error, CustomStringConvertible {
   package let number: Int
   package var description: String {
@@ -20,7 +21,12 @@ package struct NonFiniteImage: Error, CustomStringConvertible {
 }
 
 extension SamplingConfiguration {
-  /// The class of image n (section 6).
+  /// The class of image n among those of which the data set has images (section 6).
+  package func label(of number: Int, among classes: [Int]) -> Int {
+    classes[label(of: number, classes: classes.count)]
+  }
+
+  /// The class of image n where every class has images.
   package func label(of number: Int, classes: Int) -> Int {
     switch labels {
     case .balanced: return number % classes
@@ -40,18 +46,21 @@ extension SamplingConfiguration {
 
 extension Sampler {
   /// Draws the images of the given numbers, in `batch`es.
-  /// - Parameter progress: called with the number of images done, which may be a fraction
+  /// - Parameters:
+  ///   - classes: those of which the data set has images; nil for all
+  ///   - progress: called with the number of images done, which may be a fraction
   package static func images(
     _ numbers: Range<Int>, model: PRAModel, configuration: SamplingConfiguration, batch: Int,
-    caching: Bool = true,
+    among classes: [Int]? = nil, caching: Bool = true,
     progress: (Double) throws -> Void = { _ in }, each: (SampledImage) throws -> Void
   ) throws {
     let sampler = Sampler(model, configuration, caching: caching)
+    let classes = classes ?? Array(0..<model.sizes.classes)
     let positions = Double(model.sizes.positions)
     var first = numbers.lowerBound
     while first < numbers.upperBound {
       let part = Array(first..<min(first + batch, numbers.upperBound))
-      let labels = part.map { configuration.label(of: $0, classes: model.sizes.classes) }
+      let labels = part.map { configuration.label(of: $0, among: classes) }
       let done = Double(first - numbers.lowerBound)
       let drawn = try sampler.patches(part, labels: labels) {
         try progress(done + Double(part.count) * $0 / positions)

@@ -69,6 +69,17 @@ package final class OptimizerState {
     }
   }
 
+  /// The name of a tensor of weights, or of an average of them, with an element that is not finite.
+  var firstNonFinite: String? {
+    let weights = parameters.map { (name: $0.name, value: $0.value) }
+    let averaged = averages.flatMap { average in
+      zip(parameters, average.values).map {
+        (name: "\(CheckpointFile.weights(average.decay)).\($0.name)", value: $1)
+      }
+    }
+    return (weights + averaged).first { !$0.value.doubles.allSatisfy(\.isFinite) }?.name
+  }
+
   private static func nothing(_ parameter: Parameter) -> Tensor {
     let value = parameter.value
     return Tensor(repeating: 0, value.shape, type: value.type, on: value.device)

@@ -26,6 +26,14 @@ package struct TrainingDiverged: BadInput, CustomStringConvertible {
   }
 }
 
+/// Training has ended with weights from which no image can be drawn.
+package struct BrokenWeights: BadInput, CustomStringConvertible {
+  let what: String
+  package var description: String {
+    "training has diverged: \(what); lower training.lr or raise training.warmup"
+  }
+}
+
 /// A model in training. Its state after n steps depends on configuration and data alone.
 package final class Trainer {
   package let model: PRAModel
@@ -107,6 +115,24 @@ package final class Trainer {
       throw TrainingDiverged(step: report.step, badSteps: badStepsInRow)
     }
     return report
+  }
+
+  /// Looks at what training has come to, with one more batch that moves no weight.
+  /// - Throws: `BrokenWeights` if the last steps, their weights or the loss of these weights are not
+  ///   finite
+  package func checkResult(_ batch: TrainingBatch) throws {
+    func broken(_ what: String) -> BrokenWeights { BrokenWeights(what: what) }
+    // One step may fail by chance in the products of bf16; its weights are those of the step before.
+    if badStepsInRow > 1 {
+      throw broken("the last \(badStepsInRow) steps up to step \(step) were not finite")
+    }
+    if let name = optimizer.firstNonFinite {
+      throw broken("the weights \(name) of step \(step) are not finite")
+    }
+    let work = passes(batch)
+    guard work.value(0).isFinite, work.norm.isFinite else {
+      throw broken("the loss of the weights of step \(step) is not finite")
+    }
   }
 
   /// The passes over a batch. They are recorded, except for a rollout whose operations depend on

@@ -30,7 +30,8 @@ package struct SamplingConfiguration: Section {
         "Scale of classifier-free guidance: 1 is none, more follows the class more closely."),
       .choice(
         "labels", \.labels,
-        "Classes of the images: in turn (`balanced`: image n is of class n mod classes), or `random`."
+        "Classes of the images, of those that the data set has images of: in turn (`balanced`), or "
+          + "`random`."
       ).source("model.md section 6"),
       .choice(
         "rounding", \.rounding,

@@ -1,18 +1,25 @@
-// Speed of ingest on one tar of photographs; called by `ops/bench/ingest`.
+// Speed of ingest on one tar of photographs; called by `ops/bench/ingest`. With OUT the results stay there,
+// and broken files are left out: `ops/oracle/suites` compares them with Pillow's.
 
 import Files
 import Foundation
 import Images
 
 let words = CommandLine.arguments
-guard words.count == 4, let size = Int(words[2]), let threads = Int(words[3]) else {
-  print("usage: bench-ingest TAR SIZE THREADS")
+guard words.count == 4 || words.count == 6, let size = Int(words[2]), let threads = Int(words[3]),
+  let channels = words.count == 6 ? Int(words[5]) : 3
+else {
+  print("usage: bench-ingest TAR SIZE THREADS [OUT CHANNELS]")
   exit(2)
 }
-let folder = FileManager.default.temporaryDirectory.appending(path: "pra-bench-\(getpid())").path()
+let isKept = words.count == 6
+let folder =
+  isKept
+  ? words[4]
+  : FileManager.default.temporaryDirectory.appending(path: "pra-bench-\(getpid())").path()
 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
 Ingest.keepMemory()  // as the stage does
-var options = Ingest.Options(size: size, channels: 3)
+var options = Ingest.Options(size: size, channels: channels, skipLimit: isKept ? Int.max : 0)
 options.threads = threads
 let start = ContinuousClock.now
 let job = try IngestJob(
@@ -29,4 +36,8 @@ print(
     format: "%.3f %d %.3f %@", seconds, report.training.images, (listed - start) / .seconds(1),
     String(anonymous.split(separator: " ")[1])))
 print(report.training.fingerprint)
-try FileManager.default.removeItem(atPath: folder)
+if isKept {
+  try report.json.write(toFile: "\(folder)/report.json", atomically: false, encoding: .utf8)
+} else {
+  try FileManager.default.removeItem(atPath: folder)
+}

@@ -13,8 +13,10 @@ enum { jpeg_failed = 0, jpeg_decoded = 1, jpeg_too_large = 2 };
 /// inverse transform is the accurate integer one and chroma is upsampled smoothly, libjpeg's
 /// defaults, which Pillow keeps; orientation tags are ignored.
 ///
-/// Damage that libjpeg only warns of is accepted, as by Pillow. A file that ends before its image
-/// is refused, and so are more than 500 scans, each of which takes as much time as a whole image.
+/// Damage that libjpeg only warns of is accepted, as by Pillow, and so is a file without an end mark
+/// of which every row can be decoded: as in Pillow, whose decoder asks for a few bytes behind the last
+/// one that it needs, that takes padding. A file that ends before its image is refused, and so are
+/// more than 500 scans, each of which takes as much time as a whole image.
 /// Returns jpeg_decoded and memory for jpeg_pixels_free; or jpeg_too_large, before it allocates
 /// memory for the image; or jpeg_failed; both of these with a message.
 int jpeg_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, uint8_t **pixels,
@@ -22,3 +24,6 @@ int jpeg_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, u
                        char message[jpeg_message_size]);
 
 void jpeg_pixels_free(uint8_t *memory);
+
+/// Writes the name and version of the library in this process, such as "libjpeg-turbo 2.1.5".
+void jpeg_library(char text[jpeg_message_size]);

@@ -60,7 +60,7 @@ struct TrainingJob {
     let names = configuration.loss.lpipsFile
     let paths = try zip(names, arguments.lpipsWeights).enumerated().map { number, file in
       let path = "\(session.scratch)/lpips-\(number)-\(file.0.split(separator: "/").last ?? "")"
-      try session.fetchArtifact(sha256: file.1, to: path)
+      try session.fetchArtifact(sha256: file.1, to: path, called: "loss.lpips_file: \(file.0)")
       return path
     }
     return try refusingBadInput {
@@ -97,7 +97,7 @@ struct TrainingJob {
     var registered = -1
     if let checkpoint = try session.latestCheckpoint(ofJob: session.jobID) {
       let folder = "\(session.scratch)/resume"
-      try session.fetch(checkpoint, to: folder)
+      try session.fetch(checkpoint, ofJob: session.jobID, to: folder)
       try refusingBadInput {
         try trainer.restore(from: folder, dataFingerprint: data.fingerprint)
       }
@@ -153,8 +153,8 @@ struct TrainingJob {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       throw StageFault("\(folder): \(String(cString: strerror(errno)))")
     }
-    let path = "\(folder)/\(start.name)"
-    try session.fetchArtifact(sha256: artifact, to: path)
+    let path = "\(folder)/\(plainName(start.name, otherwise: "init.safetensors"))"
+    try session.fetchArtifact(sha256: artifact, to: path, called: "init.file: \(start.name)")
     try refusingBadInput {
       let archive = try CheckpointArchive(path: path)
       for remark in try trainer.begin(from: archive, restart: start.restart) {

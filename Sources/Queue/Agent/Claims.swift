@@ -19,6 +19,7 @@ extension Agent {
   func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
     var nextReap = 0.0
     var wasIdle = false
+    var said: String?
     var session = ClaimSession()
     while state.read({ $0.phase }) == .working {
       work.drain()
@@ -40,11 +41,19 @@ extension Agent {
           // Twice in a row: work that became ready between the claim and the question is then
           // claimed.
           let isIdle = try !hasPendingWork(&connection)
+          if !isIdle || wasIdle {
+            let words = try awaited(&connection).map {
+              isIdle ? "idle, though \($0)" : "waits: \($0)"
+            }
+            if let words, words != said { logger.info("\(words)") }
+            said = words
+          }
           if isIdle && wasIdle { return }
           wasIdle = isIdle
           if isIdle { continue }
         } else {
           wasIdle = false
+          said = nil
         }
         let time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
         _ = try connection.attempt { try $0.wait(.seconds(time), wakeUp: work.descriptor) }
@@ -101,6 +110,17 @@ extension Agent {
         Queries.pending, [.texts(configuration.queues), .texts(configuration.kinds)]
       ).single().boolean("pending")
     }
+  }
+
+  /// What an idle agent waits for, in words.
+  private func awaited(_ connection: inout RetryingConnection) throws -> String? {
+    let queried = try connection.run {
+      try $0.query(
+        Queries.awaited, [.texts(configuration.queues), .texts(configuration.kinds)])
+    }
+    guard let row = queried.first else { return nil }
+    let job = "job \(try row.string("id"))"
+    return try row.boolean("runs") ? "\(job) runs" : "\(job) is due at \(try row.string("due"))"
   }
 
   private func start(

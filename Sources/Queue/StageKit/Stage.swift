@@ -20,7 +20,7 @@ package enum Stage {
       let ending = ending(of: error)
       // The last values before a failure are those that explain it.
       if ending != .leaseLost { session.close(within: lastWords) }
-      ending.end(after: error is Released ? nil : "\(error)")
+      ending.end(after: error is Released ? nil : session.inGivenWords("\(error)"))
     }
   }
 

@@ -786,7 +786,7 @@ PR003 for a negative step, PR004 when the attempt has declared something else or
 CREATE FUNCTION pra.create_run(name text, configuration jsonb DEFAULT '{}'::jsonb, code_version text DEFAULT NULL::text, data_fingerprint text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 #variable_conflict use_column
 declare
   made bigint;
@@ -794,6 +794,14 @@ declare
 begin
   if create_run.name is null or length(create_run.name) not between 1 and 200 then
     raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
+  if create_run.name ~ '[\x01-\x1f\x7f-\x9f]' or create_run.name !~ '\S' then
+    raise exception 'name: a run has a name without control characters, and not of blanks alone'
+      using errcode = 'PR003';
+  end if;
+  if create_run.name ~ '^[0-9]+$' then
+    raise exception 'name: "%" has digits alone, as the numbers of runs have', create_run.name
+      using errcode = 'PR003';
   end if;
   insert into pra_store.runs (name, configuration, code_version, data_fingerprint, idempotency_key)
   values (create_run.name, create_run.configuration, create_run.code_version,
@@ -813,7 +821,7 @@ begin
   perform pra_store.record_event('run.created', made, null, null, null);
   return made;
 end
-$$;
+$_$;
 
 
 ALTER FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) OWNER TO pra_owner;
@@ -824,7 +832,7 @@ ALTER FUNCTION pra.create_run(name text, configuration jsonb, code_version text,
 
 COMMENT ON FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) IS 'Creates a run and returns its number; called again with the same idempotency_key, it returns the
 earlier run.
-name: 1 to 200 characters, need not be unique. configuration: resolved configuration, JSON.
+name: 1 to 200 characters, no control character, not of digits or blanks alone, need not be unique. configuration: resolved configuration, JSON.
 code_version, data_fingerprint: free text. idempotency_key: 1 to 500 characters; without one each call
 creates a run.
 Raises PR003 for a bad name, PR004 when the key belongs to a run of another name.';
@@ -1047,8 +1055,16 @@ begin
     for i in 1..size loop
       perform pra_store.check_arguments(kind, arguments[i], format('arguments[%s]', i));
     end loop;
-  elsif exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
-    raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
+  else
+    if exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
+      raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
+    end if;
+    -- No contract, no secret.
+    for i in 1..size loop
+      if arguments[i]::text ~* '"\s*secret://' then
+        perform pra_store.check_arguments(kind, arguments[i], format('arguments[%s]', i));
+      end if;
+    end loop;
   end if;
   made := pra_store.enqueue(
     kind => enqueue_many.kind, run => enqueue_many.run, arguments => '{}',
@@ -1746,7 +1762,19 @@ CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kind
 #variable_conflict use_column
 declare
   made bigint;
+  fault text;
 begin
+  if jsonb_typeof(labels) is distinct from 'object' then
+    raise exception 'labels: must be a JSON object of texts' using errcode = 'PR003';
+  end if;
+  select format('labels: %s=%s: %s', l.key, left(l.value, 40), pra_store.label_fault(l.key, l.value))
+  into fault
+  from jsonb_each_text(labels) as l
+  where pra_store.label_fault(l.key, l.value) is not null
+  order by l.key limit 1;
+  if fault is not null then
+    raise exception '%', fault using errcode = 'PR003';
+  end if;
   if coalesce(cardinality(queues), 0) = 0 then
     raise exception 'queues: a worker serves at least one' using errcode = 'PR003';
   end if;
@@ -2062,6 +2090,7 @@ begin
   if jsonb_typeof(arguments) is distinct from 'object' then
     raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
   end if;
+  perform pra_store.check_arguments(kind, arguments);
   perform from pra_store.runs where id = run;
   if not found then
     raise exception 'run: there is no run %', run using errcode = 'PR002';
@@ -2074,7 +2103,8 @@ begin
   on conflict (name) do update
   set cron = excluded.cron, time_zone = excluded.time_zone, run_id = excluded.run_id,
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
-      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at;
+      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at,
+      last_error = null;
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -2094,6 +2124,34 @@ cron: minute, hour, day, month, weekday as in crontab(5), or @hourly, @daily, @w
 agent ran are made up for: all, last or none. Each firing enqueues a job of that kind in the run.
 Raises PR003 for a bad name, cron, time zone, catch_up or arguments that are no object, PR002 when there
 is no such run. Arguments are checked against the schema of the kind when a job is enqueued.';
+
+
+--
+-- Name: secret_use(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.secret_use(job bigint) RETURNS TABLE(login text, kind text, misplaced text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(whole.created_by, j.created_by), j.kind,
+    pra_store.misplaced_secret(j.arguments, coalesce(k.arguments, '{}'), 'arguments')
+  from pra_store.jobs as j
+  left join pra_store.jobs as whole on whole.id = j.array_id
+  left join pra_store.kinds as k on k.kind = j.kind
+  where j.id = secret_use.job;
+$$;
+
+
+ALTER FUNCTION pra.secret_use(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION secret_use(job bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.secret_use(job bigint) IS 'Says what a stage has to know before it puts secrets in the place of references: the login that enqueued
+the job (of a part of an array, the array), its kind, and the first field with a reference that the
+contract does not mark as a secret; null if there is none. No row when there is no such job.';
 
 
 --
@@ -2871,7 +2929,8 @@ CREATE FUNCTION pra_store.check_arguments(kind text, arguments jsonb, path text 
     AS $$
 declare
   known pra_store.kinds;
-  bytes integer := octet_length(arguments::text);
+  written text := arguments::text;
+  bytes integer := octet_length(written);
   found text;
 begin
   select * into known from pra_store.kinds as k where k.kind = check_arguments.kind;
@@ -2883,6 +2942,13 @@ begin
     found := pra_store.misfit(arguments, known.arguments, path);
     if found is not null then
       raise exception '%', found using errcode = 'PR003';
+    end if;
+  end if;
+  if written ~* '"\s*secret://' then
+    found := pra_store.misplaced_secret(arguments, coalesce(known.arguments, '{}'), path);
+    if found is not null then
+      raise exception '%: no reference to a secret may stand here; the contract of kind "%" does not mark this field as a secret',
+        found, kind using errcode = 'PR003';
     end if;
   end if;
 end
@@ -2977,11 +3043,14 @@ begin
   where k <> all(array['$schema', '$id', 'title', 'description', 'default', 'examples', 'type', 'enum',
     'const', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength',
     'pattern', 'properties', 'required', 'additionalProperties', 'items', 'minItems', 'maxItems',
-    'uniqueItems'])
+    'uniqueItems', 'secret'])
   order by k limit 1;
   if rule is not null then
     raise exception '%: the rule "%" is not one that is checked here', path, rule
       using errcode = 'PR003';
+  end if;
+  if jsonb_typeof(schema -> 'secret') <> 'boolean' then
+    raise exception '%: secret is true or false', path using errcode = 'PR003';
   end if;
   if jsonb_typeof(schema -> 'additionalProperties') not in ('boolean', 'object') then
     raise exception '%: additionalProperties is true, false or a schema', path
@@ -3094,6 +3163,42 @@ $$;
 
 
 ALTER FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch bigint) OWNER TO pra_owner;
+
+--
+-- Name: contradiction(jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.contradiction(requirements jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  with asked as (
+    select r ->> 'label' as label, r ->> 'op' as op, r ->> 'value' as value,
+      case when r ->> 'value' ~ '^-?[0-9]+(\.[0-9]+)?$' then (r ->> 'value')::numeric end as number
+    from jsonb_array_elements(requirements) as r
+  )
+  select format('%s%s%s and %s%s%s', a.label, a.op, a.value, b.label, b.op, b.value)
+  from asked as a join asked as b on a.label = b.label
+  where
+    a.op = '=' and case
+      when a.number is not null and b.number is not null then case b.op
+        when '=' then a.number <> b.number
+        when '!=' then a.number = b.number
+        when '>=' then a.number < b.number
+        when '<=' then a.number > b.number
+        when '>' then a.number <= b.number
+        when '<' then a.number >= b.number
+      end
+      when b.op = '=' then a.value <> b.value
+      when b.op = '!=' then a.value = b.value
+      else true
+    end
+    or a.op in ('>=', '>') and b.op in ('<=', '<')
+      and (a.number > b.number or a.number = b.number and (a.op = '>' or b.op = '<'))
+  limit 1;
+$_$;
+
+
+ALTER FUNCTION pra_store.contradiction(requirements jsonb) OWNER TO pra_owner;
 
 --
 -- Name: jobs; Type: TABLE; Schema: pra_store; Owner: pra_owner
@@ -3561,12 +3666,20 @@ begin
     asked := (
       select jsonb_agg(pra_store.parse_requirement(r) order by i)
       from unnest(enqueue.requirements) with ordinality as u (r, i));
+    if pra_store.contradiction(asked) is not null then
+      raise exception 'requirements: no worker can meet %', pra_store.contradiction(asked)
+        using errcode = 'PR003';
+    end if;
   end if;
   if limits <> '{}' then
     named := pra_store.known_limits(limits);
   end if;
   if parents <> '{}' then
     unmet_parents := pra_store.hold_parents(parents, elementwise, array_first, array_last);
+  end if;
+  if delay > interval '0' and deadline <= clock_timestamp() + delay then
+    raise exception 'deadline: %, is over before the delay of % lets the job start', deadline, delay
+      using errcode = 'PR003';
   end if;
   if array_limit is not null then
     named := named || concat(
@@ -4228,6 +4341,32 @@ $$;
 ALTER FUNCTION pra_store.known_limits(limits text[]) OWNER TO pra_owner;
 
 --
+-- Name: label_fault(text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.label_fault(label text, value text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+begin
+  if label !~ '^[A-Za-z_][A-Za-z0-9_.-]{0,99}$' then
+    return format('the name "%s" has to be up to 100 letters, digits, _, . and -, and not to begin with a digit',
+      left(label, 40));
+  elsif value is null or length(value) not between 1 and 200 then
+    return 'the value has to have 1 to 200 characters';
+  elsif value ~ '[<>=!''"`\x01-\x1f\x7f]|^ | $' then
+    return 'the value holds a quote, a comparator, a control character or a blank at an end';
+  elsif label <> 'host' and value ~* '^-?[0-9]+(\.[0-9]+)?\s*([kmgtp]i?b?|b|bytes?|[kmg]?hz|w|%)$' then
+    return format('"%s" is a number with a unit, which compares with no number; name the unit in the label, as in vram_gib=80',
+      value);
+  end if;
+  return null;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.label_fault(label text, value text) OWNER TO pra_owner;
+
+--
 -- Name: lacking(pra_store.jobs, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4460,6 +4599,45 @@ $$;
 ALTER FUNCTION pra_store.misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
 
 --
+-- Name: misplaced_secret(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+declare
+  is_a text := jsonb_typeof(given);
+  part record;
+  found text;
+begin
+  if is_a = 'string' then
+    return case when given #>> '{}' ~* '^\s*secret://'
+      and (schema -> 'secret' is distinct from 'true' or given #>> '{}' !~ '^secret://[A-Za-z0-9_.-]+$')
+      then path end;
+  elsif is_a = 'array' then
+    for part in
+      select e.item, e.n - 1 as n
+      from jsonb_array_elements(given) with ordinality as e (item, n)
+    loop
+      found := pra_store.misplaced_secret(part.item, schema -> 'items', format('%s[%s]', path, part.n));
+      if found is not null then return found; end if;
+    end loop;
+  elsif is_a = 'object' then
+    for part in select e.key, e.value from jsonb_each(given) as e order by e.key loop
+      found := pra_store.misplaced_secret(
+        part.value, coalesce(schema -> 'properties' -> part.key, schema -> 'additionalProperties'),
+        path || '.' || part.key);
+      if found is not null then return found; end if;
+    end loop;
+  end if;
+  return null;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
 -- Name: named_artifacts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4679,7 +4857,12 @@ CREATE FUNCTION pra_store.parse_requirement(requirement text) RETURNS jsonb
 declare
   part text[] := regexp_match(
     requirement, '^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(>=|<=|!=|=|>|<)\s*([^\s<>=!][^<>=!]*?)\s*$');
+  fault text;
 begin
+  if length(requirement) > 300 then
+    raise exception 'requirement "%..." has % characters, more than 300', left(requirement, 40),
+      length(requirement) using errcode = 'PR003';
+  end if;
   if part is null then
     raise exception 'requirement "%" is not of the form label>=value', requirement
       using errcode = 'PR003', hint = 'The comparators are =, !=, >=, <=, > and <.';
@@ -4687,6 +4870,10 @@ begin
   if part[2] in ('>=', '<=', '>', '<') and part[3] !~ '^-?[0-9]+(\.[0-9]+)?$' then
     raise exception 'requirement "%" compares with "%", which is not a number', requirement, part[3]
       using errcode = 'PR003';
+  end if;
+  fault := pra_store.label_fault(part[1], part[3]);
+  if fault is not null then
+    raise exception 'requirement "%" can match no worker: %', requirement, fault using errcode = 'PR003';
   end if;
   return jsonb_build_object('label', part[1], 'op', part[2], 'value', part[3]);
 end
@@ -5287,9 +5474,11 @@ begin
             idempotency_key => format('schedule %s %s', s.name,
               to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
           count := count + 1;
+          s.last_error := null;
         exception
           -- Agents call this at each heartbeat: one bad schedule must not stop the others.
           when others then
+            s.last_error := sqlerrm;
             perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
               jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
         end;
@@ -5298,7 +5487,8 @@ begin
       exit when fires > clock_timestamp();
     end loop;
     update pra_store.schedules
-    set next_at = fires, last_at = clock_timestamp(), last_job = made where name = s.name;
+    set next_at = fires, last_at = clock_timestamp(), last_job = made, last_error = s.last_error
+    where name = s.name;
   end loop;
   return count;
 end
@@ -5660,7 +5850,7 @@ begin
       schema ->> 'maxLength');
   elsif schema ? 'pattern' and given #>> '{}' !~ (schema ->> 'pattern')
     -- The worker puts in the value of a reference, and checks it.
-    and given #>> '{}' !~ '^secret://' then
+    and not (schema -> 'secret' = 'true' and given #>> '{}' ~ '^secret://') then
     return pra_store.unexpected(given, path, 'a text like ' || (schema ->> 'pattern'));
   end if;
   return null;
@@ -8510,6 +8700,7 @@ CREATE TABLE pra_store.schedules (
     paused_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_by text DEFAULT SESSION_USER NOT NULL,
+    last_error text,
     CONSTRAINT schedules_catch_up_check CHECK ((catch_up = ANY (ARRAY['all'::text, 'last'::text, 'none'::text]))),
     CONSTRAINT schedules_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text))
 );
@@ -8537,7 +8728,8 @@ CREATE VIEW pra.schedules AS
     s.last_job,
     s.paused_at,
     s.created_at,
-    s.created_by
+    s.created_by,
+    s.last_error
    FROM (pra_store.schedules s
      JOIN pra_store.runs r ON ((r.id = s.run_id)));
 
@@ -8661,6 +8853,13 @@ COMMENT ON COLUMN pra.schedules.created_at IS 'time of creation';
 --
 
 COMMENT ON COLUMN pra.schedules.created_by IS 'login that created it';
+
+
+--
+-- Name: COLUMN schedules.last_error; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.last_error IS 'why it made no job when it fired last; null when it made one';
 
 
 --
@@ -10888,6 +11087,14 @@ GRANT ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, 
 
 
 --
+-- Name: FUNCTION secret_use(job bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.secret_use(job bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.secret_use(job bigint) TO pra_worker;
+
+
+--
 -- Name: FUNCTION set_kind(kind text, arguments jsonb, bytes_limit integer); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -11121,6 +11328,13 @@ REVOKE ALL ON FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch 
 
 
 --
+-- Name: FUNCTION contradiction(requirements jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.contradiction(requirements jsonb) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION count_crash(held pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11338,6 +11552,13 @@ REVOKE ALL ON FUNCTION pra_store.known_limits(limits text[]) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION label_fault(label text, value text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.label_fault(label text, value text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION lacking(it pra_store.jobs, serving integer); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11384,6 +11605,13 @@ REVOKE ALL ON FUNCTION pra_store.make_due() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.misfit(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION misplaced_secret(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) FROM PUBLIC;
 
 
 --

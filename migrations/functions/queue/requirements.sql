@@ -7,7 +7,12 @@ as $$
 declare
   part text[] := regexp_match(
     requirement, '^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(>=|<=|!=|=|>|<)\s*([^\s<>=!][^<>=!]*?)\s*$');
+  fault text;
 begin
+  if length(requirement) > 300 then
+    raise exception 'requirement "%..." has % characters, more than 300', left(requirement, 40),
+      length(requirement) using errcode = 'PR003';
+  end if;
   if part is null then
     raise exception 'requirement "%" is not of the form label>=value', requirement
       using errcode = 'PR003', hint = 'The comparators are =, !=, >=, <=, > and <.';
@@ -16,8 +21,63 @@ begin
     raise exception 'requirement "%" compares with "%", which is not a number', requirement, part[3]
       using errcode = 'PR003';
   end if;
+  fault := pra_store.label_fault(part[1], part[3]);
+  if fault is not null then
+    raise exception 'requirement "%" can match no worker: %', requirement, fault using errcode = 'PR003';
+  end if;
   return jsonb_build_object('label', part[1], 'op', part[2], 'value', part[3]);
 end
+$$;
+
+-- Why no label and no requirement can be of this name and value, and what would be right; null for a good
+-- pair. WorkerLabel is the same in the program.
+create or replace function pra_store.label_fault(label text, value text) returns text
+language plpgsql immutable
+as $$
+begin
+  if label !~ '^[A-Za-z_][A-Za-z0-9_.-]{0,99}$' then
+    return format('the name "%s" has to be up to 100 letters, digits, _, . and -, and not to begin with a digit',
+      left(label, 40));
+  elsif value is null or length(value) not between 1 and 200 then
+    return 'the value has to have 1 to 200 characters';
+  elsif value ~ '[<>=!''"`\x01-\x1f\x7f]|^ | $' then
+    return 'the value holds a quote, a comparator, a control character or a blank at an end';
+  elsif label <> 'host' and value ~* '^-?[0-9]+(\.[0-9]+)?\s*([kmgtp]i?b?|b|bytes?|[kmg]?hz|w|%)$' then
+    return format('"%s" is a number with a unit, which compares with no number; name the unit in the label, as in vram_gib=80',
+      value);
+  end if;
+  return null;
+end
+$$;
+
+-- Two requirements that no label can meet together, as vram_gib>=80 and vram_gib<40; null if there are none.
+create or replace function pra_store.contradiction(requirements jsonb) returns text
+language sql immutable
+as $$
+  with asked as (
+    select r ->> 'label' as label, r ->> 'op' as op, r ->> 'value' as value,
+      case when r ->> 'value' ~ '^-?[0-9]+(\.[0-9]+)?$' then (r ->> 'value')::numeric end as number
+    from jsonb_array_elements(requirements) as r
+  )
+  select format('%s%s%s and %s%s%s', a.label, a.op, a.value, b.label, b.op, b.value)
+  from asked as a join asked as b on a.label = b.label
+  where
+    a.op = '=' and case
+      when a.number is not null and b.number is not null then case b.op
+        when '=' then a.number <> b.number
+        when '!=' then a.number = b.number
+        when '>=' then a.number < b.number
+        when '<=' then a.number > b.number
+        when '>' then a.number <= b.number
+        when '<' then a.number >= b.number
+      end
+      when b.op = '=' then a.value <> b.value
+      when b.op = '!=' then a.value = b.value
+      else true
+    end
+    or a.op in ('>=', '>') and b.op in ('<=', '<')
+      and (a.number > b.number or a.number = b.number and (a.op = '>' or b.op = '<'))
+  limit 1;
 $$;
 
 -- True when labels meet all requirements. A label that a worker lacks satisfies != alone. Numbers are

@@ -24,6 +24,7 @@ begin
   if jsonb_typeof(arguments) is distinct from 'object' then
     raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
   end if;
+  perform pra_store.check_arguments(kind, arguments);
   perform from pra_store.runs where id = run;
   if not found then
     raise exception 'run: there is no run %', run using errcode = 'PR002';
@@ -36,7 +37,8 @@ begin
   on conflict (name) do update
   set cron = excluded.cron, time_zone = excluded.time_zone, run_id = excluded.run_id,
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
-      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at;
+      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at,
+      last_error = null;
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -126,9 +128,11 @@ begin
             idempotency_key => format('schedule %s %s', s.name,
               to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
           count := count + 1;
+          s.last_error := null;
         exception
           -- Agents call this at each heartbeat: one bad schedule must not stop the others.
           when others then
+            s.last_error := sqlerrm;
             perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
               jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
         end;
@@ -137,7 +141,8 @@ begin
       exit when fires > clock_timestamp();
     end loop;
     update pra_store.schedules
-    set next_at = fires, last_at = clock_timestamp(), last_job = made where name = s.name;
+    set next_at = fires, last_at = clock_timestamp(), last_job = made, last_error = s.last_error
+    where name = s.name;
   end loop;
   return count;
 end

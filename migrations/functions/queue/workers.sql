@@ -37,7 +37,19 @@ as $$
 #variable_conflict use_column
 declare
   made bigint;
+  fault text;
 begin
+  if jsonb_typeof(labels) is distinct from 'object' then
+    raise exception 'labels: must be a JSON object of texts' using errcode = 'PR003';
+  end if;
+  select format('labels: %s=%s: %s', l.key, left(l.value, 40), pra_store.label_fault(l.key, l.value))
+  into fault
+  from jsonb_each_text(labels) as l
+  where pra_store.label_fault(l.key, l.value) is not null
+  order by l.key limit 1;
+  if fault is not null then
+    raise exception '%', fault using errcode = 'PR003';
+  end if;
   if coalesce(cardinality(queues), 0) = 0 then
     raise exception 'queues: a worker serves at least one' using errcode = 'PR003';
   end if;

@@ -21,11 +21,11 @@ struct Doctor: ParsableCommand {
     var findings = [stages()]
     findings += Library.all.map { $0.check() }
     if Database.given == nil { findings.append(serverPrograms()) }
-    findings += [database(), disk(), processor()]
+    findings += [database(), disk(), processor()] + schedules()
     if json {
-      print(JSONText.array(findings.map(\.json)))
+      printExactly(JSONText.array(findings.map(\.json)))
     } else {
-      for finding in findings { print(finding.lines) }
+      for line in findings.flatMap(\.lines) { print(line) }
     }
     let faults = findings.count { $0.remedy != nil }
     if faults > 0 { throw Failure(message: "\(faults) fault\(faults == 1 ? "" : "s") found") }
@@ -91,6 +91,16 @@ struct Doctor: ParsableCommand {
     }
   }
 
+  /// Schedules that made no job when they fired last; none where the database cannot be asked.
+  private func schedules() -> [Finding] {
+    let failing = try? Database.connect(.read).query(Queries.failingSchedules).map {
+      Finding(
+        "schedule \(try $0.string("name"))", try $0.string("last_error"),
+        remedy: "set it again with pra schedule, or remove it with pra schedules --remove")
+    }
+    return failing ?? []
+  }
+
   private func disk() -> Finding {
     let home = Database.home
     // The nearest existing folder, as the private database may not have been created yet.
@@ -137,9 +147,9 @@ private struct Finding {
     (self.name, self.found, self.remedy) = (name, found, remedy)
   }
 
-  var lines: String {
-    guard let remedy else { return "ok     \(name): \(found)" }
-    return "FAULT  \(name): \(found)\n       remedy: \(remedy)"
+  var lines: [String] {
+    guard let remedy else { return ["ok     \(name): \(found)"] }
+    return ["FAULT  \(name): \(found)", "       remedy: \(remedy)"]
   }
 
   var json: String {

@@ -23,9 +23,13 @@ struct Limits: ParsableCommand {
 
   func run() throws {
     let pairs = try settings.map { setting in
-      guard let match = setting.wholeMatch(of: /([^=]+)=([0-9]{1,6})/), let slots = Int(match.2)
+      guard let match = setting.wholeMatch(of: /([A-Za-z0-9][A-Za-z0-9_.:-]{0,99})=([0-9]{1,6})/),
+        let slots = Int(match.2),
+        slots <= 100_000
       else {
-        throw ValidationError("--set \(setting): expected name=slots, as in licence=4")
+        throw ValidationError(
+          "--set \(setting): expected name=slots, as in licence=4: a name of up to 100 letters, digits, _, ., "
+            + ": and -, and 0 to 100000 slots")
       }
       return (String(match.1), slots)
     }
@@ -82,7 +86,8 @@ struct Schedules: ParsableCommand {
       if let pause { try queue.pause(schedule: pause) }
       if let resume { try queue.pause(schedule: resume, false) }
     }
-    try Database.connect(.read).show(Queries.schedules, rows: Queries.scheduleRows, [], output)
+    try Database.connect(.read).show(
+      Queries.schedules, rows: Queries.scheduleRows, [], output, omittingEmpty: true)
   }
 }
 
@@ -107,8 +112,13 @@ struct Schedule: ParsableCommand {
   @Option(help: "Time zone of the calendar.") var timeZone = "UTC"
   @Option(help: "Which times that passed without a worker are made up for: all, last or none.")
   var catchUp = "last"
-  @Option(help: "Queue of the jobs.") var queue = "default"
-  @Option(help: "Jobs of a higher priority run first.") var priority = 0
+  @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
+    "default"
+  @Option(
+    parsing: .unconditional,
+    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
+    transform: OptionValue.priority)
+  var priority = 0
 
   func validate() throws {
     guard CatchUp(rawValue: catchUp) != nil else {
@@ -137,14 +147,12 @@ struct Drain: ParsableCommand {
     discussion: "Example: pra drain 3")
 
   @Argument(help: "Number of the worker.") var worker: Int64
-  @Option(help: "Seconds after which jobs that it still has are taken from it.") var grace = 60.0
+  @Option(
+    parsing: .unconditional,
+    help: "Seconds after which jobs that it still has are taken from it. (default: 60.0)",
+    transform: OptionValue.seconds(0...))
+  var grace = 60.0
   @Flag(help: "Put the worker back into service.") var undo = false
-
-  func validate() throws {
-    guard grace >= 0, grace < 1e9 else {
-      throw ValidationError("--grace \(grace): expected seconds from 0")
-    }
-  }
 
   func run() throws {
     let queue = SubmitQueue(try Database.connect(.submit))

@@ -26,18 +26,17 @@ struct SQL: ParsableCommand {
     let connection = try Database.connect(.read)
     try connection.run("set default_transaction_read_only = on")
     if output.json {
-      print(try json(query, connection))
+      printExactly(try json(query, connection))
       return
     }
     let rows = try connection.query(query)
     if rows.columns.isEmpty { return }
-    print(csv ? commaSeparated(rows) : Table(rows).text)
+    csv ? printExactly(commaSeparated(rows)) : print(Table(rows))
   }
 
   private func text() throws -> String {
     if query == nil && isatty(STDIN_FILENO) == 1 { complain("reading a query up to end of file") }
-    let given =
-      query ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    let given = try query ?? readStandardInput()
     let ends = CharacterSet.whitespacesAndNewlines.union(CharacterSet(charactersIn: ";"))
     let trimmed = given.trimmingCharacters(in: ends)
     guard !trimmed.isEmpty else { throw ValidationError("no query given") }

@@ -21,7 +21,7 @@ struct Doctor: ParsableCommand {
     var findings = [stages()]
     findings += Library.all.map { $0.check() }
     if Database.given == nil { findings.append(serverPrograms()) }
-    findings += [database(), disk(), processor()] + schedules()
+    findings += [database(), disk(), processor()]
     if json {
       printExactly(JSONText.array(findings.map(\.json)))
     } else {
@@ -89,16 +89,6 @@ struct Doctor: ParsableCommand {
         : "start that server, or correct PRA_DATABASE_URL; without it a private one is used"
       return Finding("database", "\(error)", remedy: remedy)
     }
-  }
-
-  /// Schedules that made no job when they fired last; none where the database cannot be asked.
-  private func schedules() -> [Finding] {
-    let failing = try? Database.connect(.read).query(Queries.failingSchedules).map {
-      Finding(
-        "schedule \(try $0.string("name"))", try $0.string("last_error"),
-        remedy: "set it again with pra schedule, or remove it with pra schedules --remove")
-    }
-    return failing ?? []
   }
 
   private func disk() -> Finding {

@@ -86,8 +86,7 @@ struct Schedules: ParsableCommand {
       if let pause { try queue.pause(schedule: pause) }
       if let resume { try queue.pause(schedule: resume, false) }
     }
-    try Database.connect(.read).show(
-      Queries.schedules, rows: Queries.scheduleRows, [], output, omittingEmpty: true)
+    try Database.connect(.read).show(Queries.schedules, rows: Queries.scheduleRows, [], output)
   }
 }
 

@@ -125,11 +125,8 @@ enum Queries {
   static let limitRows = "select * from pra.limits order by name"
   static let schedules = """
     select name, cron, time_zone, kind, run_name as run, to_char(next_at, 'YYYY-MM-DD HH24:MI') as "next (UTC)",
-      last_job, paused_at is not null as paused, last_error
+      last_job, paused_at is not null as paused
     from pra.schedules order by name
-    """
-  static let failingSchedules = """
-    select name, last_error from pra.schedules where last_error is not null order by name
     """
   static let scheduleRows = "select * from pra.schedules order by name"
 

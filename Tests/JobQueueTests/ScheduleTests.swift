@@ -124,13 +124,5 @@ import Testing
     #expect(try world.value("select count(*) from pra.jobs") == "1")
     #expect(
       try world.value("select count(*) from pra.events where kind = 'schedule.failed'") == "1")
-    // The schedule says it, until it is set again or makes a job.
-    let errors =
-      "select string_agg(name || ': ' || coalesce(left(last_error, 4), '-'), ', ' order by name) from pra.schedules"
-    #expect(try world.value(errors) == "a: kind, b: -")
-    try world.administrator.run(
-      "update pra_store.schedules set next_at = date_trunc('minute', now()), kind = 'train'")
-    _ = try world.workers.reap()
-    #expect(try world.value(errors) == "a: -, b: -")
   }
 }

@@ -40,9 +40,6 @@ static const unsigned char sql_0068[] = {
 static const unsigned char sql_0069[] = {
 #embed "../../../migrations/0069_plain_queue.sql"
 };
-static const unsigned char sql_0074[] = {
-#embed "../../../migrations/0074_schedule_errors.sql"
-};
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -58,7 +55,6 @@ static const PRAMigration migrations[] = {
   MIGRATION(0067, "0067_structure.sql"),
   MIGRATION(0068, "0068_recorded_files.sql"),
   MIGRATION(0069, "0069_plain_queue.sql"),
-  MIGRATION(0074, "0074_schedule_errors.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -37,8 +37,7 @@ begin
   on conflict (name) do update
   set cron = excluded.cron, time_zone = excluded.time_zone, run_id = excluded.run_id,
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
-      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at,
-      last_error = null;
+      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at;
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -128,11 +127,9 @@ begin
             idempotency_key => format('schedule %s %s', s.name,
               to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
           count := count + 1;
-          s.last_error := null;
         exception
           -- Agents call this at each heartbeat: one bad schedule must not stop the others.
           when others then
-            s.last_error := sqlerrm;
             perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
               jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
         end;
@@ -141,8 +138,7 @@ begin
       exit when fires > clock_timestamp();
     end loop;
     update pra_store.schedules
-    set next_at = fires, last_at = clock_timestamp(), last_job = made, last_error = s.last_error
-    where name = s.name;
+    set next_at = fires, last_at = clock_timestamp(), last_job = made where name = s.name;
   end loop;
   return count;
 end

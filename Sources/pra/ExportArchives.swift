@@ -26,6 +26,7 @@ struct ExportTensorBoard: ParsableCommand {
 
   func validate() throws {
     guard !runNames.isEmpty else { throw ValidationError("name a run") }
+    try requireFolder(output)
   }
 
   func run() throws {

@@ -26,6 +26,8 @@ struct ExportImages: ParsableCommand {
   var output: String
   @Flag(help: "Print JSON.") var json = false
 
+  func validate() throws { try requireFolder(output) }
+
   func run() throws {
     let connection = try Database.connect(.read)
     let found = try connection.run(named: runName)
@@ -92,6 +94,8 @@ struct ExportComparison: ParsableCommand {
   var output: String
   @Flag(help: "Print JSON.") var json = false
 
+  func validate() throws { try requireFolder(output) }
+
   func run() throws {
     let connection = try Database.connect(.read)
     let found = try connection.run(named: runName)
@@ -116,6 +120,8 @@ struct ExportOutputs: ParsableCommand {
   @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
   @Flag(help: "Print JSON.") var json = false
+
+  func validate() throws { try requireFolder(output) }
 
   func run() throws {
     let connection = try Database.connect(.read)
@@ -152,11 +158,14 @@ private func fetchOutputs(
   }
 }
 
-/// Makes the folder of an output that is several files.
-func makeFolder(_ path: String) throws {
-  guard path != "-" else {
-    throw ValidationError("--output -: expected a folder, as there are several files")
+/// Refuses standard output where an output is several files.
+func requireFolder(_ output: String) throws {
+  guard output != "-" else {
+    throw ValidationError("-o -: expected a folder, as there are several files")
   }
+}
+
+func makeFolder(_ path: String) throws {
   do {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   } catch {

@@ -185,7 +185,8 @@ let package = Package(
     .executableTarget(
       name: "bench-store",
       dependencies: [
-        "Configuration", "Files", "PRAModel", "Postgres", "StageKit", "Tensor", "Threads",
+        "Configuration", "Files", "JobQueue", "PRAModel", "Postgres", "StageKit", "Tensor",
+        "Threads",
         "Training",
       ],
       path: "ops/bench/store.d", swiftSettings: swiftSettings),

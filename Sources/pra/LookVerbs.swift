@@ -100,12 +100,34 @@ struct Why: ParsableCommand {
 
 struct Workers: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "List workers.", discussion: "Example: pra workers --all")
+    abstract: "List workers, or end one whose host is gone.",
+    discussion: """
+      --dead is for hosts that are known to be gone: the jobs of such a worker run again at once, and not \
+      only after its lease.
+      Example: pra workers --all
+      Example: pra workers --dead 3
+      """)
 
   @Flag(help: "List workers that have ended, too.") var all = false
+  @Option(help: ArgumentHelp("Number of a worker to end; may be repeated.", valueName: "worker"))
+  var dead: [Int64] = []
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    guard dead.isEmpty || !all && !output.json else {
+      throw ValidationError("--all and --json have no effect with --dead")
+    }
+  }
+
   func run() throws {
+    if !dead.isEmpty {
+      let queue = SubmitQueue(try Database.connect(.submit))
+      for worker in dead {
+        let taken = try queue.declareDead(worker: worker)
+        print("worker \(worker) is dead; \(taken) job\(taken == 1 ? "" : "s") taken from it")
+      }
+      return
+    }
     try Database.connect(.read).show(
       Queries.workers, rows: Queries.workerRows, [.boolean(all)], output)
   }

@@ -230,10 +230,14 @@ struct Worker: ParsableCommand {
   @Flag(help: "End when no job is ready or running for this worker.") var untilIdle = false
 
   func validate() throws {
-    guard lease >= 1, lease < 1e6, beat > 0, beat <= lease / 2 else {
+    guard lease >= 1, lease <= 600 else {
       throw ValidationError(
-        "--lease \(lease) --beat \(beat): expected a lease of 1 second or more and a beat of at most "
-          + "half of it")
+        "--lease \(lease): expected 1 to 600 seconds, since a host that is gone keeps its jobs for a lease"
+      )
+    }
+    guard beat > 0, beat <= lease / 2 else {
+      throw ValidationError(
+        "--beat \(beat): expected seconds above 0, at most half the lease of \(lease)")
     }
     guard drain >= 0, drain < 1e6 else {
       throw ValidationError("--drain \(drain): expected seconds from 0")

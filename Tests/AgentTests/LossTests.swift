@@ -86,7 +86,9 @@ import Testing
     try wait { try world.text("select count(*) from pra.workers") == "1" }
     agent.signal(SIGSTOP)
     let job = try world.enqueue(#"{"act": "succeed"}"#)
-    #expect(try world.text("select job from pra.claim((select id from pra.workers))") == "\(job)")
+    let claim =
+      "select c.job from pra_store.workers as w cross join pra.claim(w.id, worker_token => w.token) as c"
+    #expect(try world.text(claim) == "\(job)")
     _ = try world.text(
       """
       select pg_terminate_backend(pid) from pg_stat_activity

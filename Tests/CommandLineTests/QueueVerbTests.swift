@@ -120,6 +120,31 @@ import Testing
     #expect(wrong.status == 2 && wrong.errors.contains("cron"))
   }
 
+  @Test func aWorkerThatIsDeclaredDeadLosesItsJobsAtOnce() throws {
+    let sha256 = String(repeating: "a", count: 64)
+    _ = try world.answer("enqueue", "ingest", "--set", "source=\(sha256)")
+    try world.claimFirst()
+    #expect(try world.rows("select state from pra.jobs") == ["running"])
+    #expect(
+      try world.answer("workers", "--dead", "1") == "worker 1 is dead; 1 job taken from it")
+    #expect(try world.rows("select state from pra.jobs") == ["ready"])
+    #expect(try world.rows("select stop_reason from pra.workers") == ["declared dead"])
+    let again = try world.pra("workers", "--dead", "1")
+    #expect(again.status == 3 && again.errors.contains("there is no live worker 1"))
+    #expect(try world.pra("workers", "--dead", "1", "--all").status == 2)
+  }
+
+  @Test(
+    "a lease has a maximum, and the sentence says why",
+    arguments: ["601", "1e5", "inf", "nan", "0.5"])
+  func longestLease(lease: String) throws {
+    let outcome = try world.pra("worker", "--lease", lease)
+    #expect(outcome.status == 2)
+    #expect(
+      outcome.errors.contains("expected 1 to 600 seconds, since a host that is gone keeps its jobs")
+    )
+  }
+
   @Test func drainingAndWeighingNameWhatIsThere() throws {
     #expect(try world.pra("drain", "7").status == 3)
     let run = try world.answer("run", try world.runFile())

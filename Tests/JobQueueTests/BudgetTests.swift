@@ -3,11 +3,11 @@ import Postgres
 import Testing
 
 @Suite struct BudgetTests {
-  private func worker(_ world: QueueWorld, host: String) throws -> Int64 {
+  private func worker(_ world: QueueWorld, host: String) throws -> Registration {
     try world.worker(labels: #"{"host": "\#(host)"}"#)
   }
 
-  private func crash(_ world: QueueWorld, _ worker: Int64) throws -> (Int64, JobState) {
+  private func crash(_ world: QueueWorld, _ worker: Registration) throws -> (Int64, JobState) {
     try world.administrator.run("update pra_store.jobs set run_after = now() where not due")
     let lease = try world.claimOne(worker)
     let state = try world.workers.reportExit(
@@ -46,7 +46,7 @@ import Testing
     }
     #expect(try world.value("select host from pra.blamed_hosts") == "bad")
     #expect(try world.workers.claim(worker: bad).isEmpty)
-    #expect(try world.value("select state from pra.workers where id = \(bad)") == "blamed")
+    #expect(try world.value("select state from pra.workers where id = \(bad.worker)") == "blamed")
     #expect(try world.workers.claim(worker: good).count == 1)
     try world.submit.forgive(host: "bad")
     try world.administrator.run("update pra_store.jobs set run_after = now() where not due")
@@ -149,13 +149,13 @@ import Testing
     #expect(seconds > 30 && seconds <= 40)
     #expect(try state() == "acknowledged")
     try world.administrator.query(
-      "select pra.put_artifact($1, 1, encode(sha256('x'), 'hex'), 'text/plain', 'x')",
-      [.integer(job)])
+      "select pra.put_artifact($1, $2, encode(sha256('x'), 'hex'), 'text/plain', 'x', $3)",
+      lease.parameters)
     try world.administrator.query(
       """
-      select pra.register_checkpoint($1, 1, 7, jsonb_build_array(jsonb_build_object(
-        'name', 'x', 'sha256', encode(sha256('x'), 'hex'))))
-      """, [.integer(job)])
+      select pra.register_checkpoint($1, $2, 7, jsonb_build_array(jsonb_build_object(
+        'name', 'x', 'sha256', encode(sha256('x'), 'hex'))), $3)
+      """, lease.parameters)
     #expect(try state() == "checkpointed")
     #expect(try world.workers.release(lease) == .ready)
     #expect(
@@ -165,36 +165,19 @@ import Testing
     #expect(try world.value("select preemptions || ' ' || faults from pra.jobs") == "1 0")
   }
 
-  @Test("a job that does not stop is taken away a lease after the deadline")
-  func deadline() throws {
-    let world = try QueueWorld()
-    let job = try world.job()
-    let worker = try world.worker()
-    let lease = try world.claimOne(worker)
-    try world.submit.preempt(job, grace: .zero)
-    _ = try world.workers.reap()
-    #expect(try world.submit.state(of: job) == .running)
-    try world.administrator.run(
-      "update pra_store.preemptions set deadline = now() - interval '1 minute'")
-    _ = try world.workers.reap()
-    #expect(try world.submit.state(of: job) == .ready)
-    #expect(try world.workers.heartbeat(worker: worker, running: [lease]).map(\.ask) == [.lost])
-    #expect(throws: LeaseLost.self) { try world.workers.finish(lease) }
-  }
-
   @Test("a drained worker gives back what it has and gets no more")
   func drain() throws {
     let world = try QueueWorld()
     for _ in 0..<3 { _ = try world.job() }
     let worker = try world.worker()
     let leases = try world.workers.claim(worker: worker, count: 2).map(\.lease)
-    #expect(try world.submit.drain(worker: worker) == 2)
+    #expect(try world.submit.drain(worker: worker.worker) == 2)
     #expect(try world.workers.claim(worker: worker).isEmpty)
     let asked = try world.workers.heartbeat(worker: worker, running: leases)
     #expect(asked.map(\.ask) == [.preempt, .preempt])
     for lease in leases { try world.workers.release(lease) }
     #expect(try world.value("select count(*) from pra.preemptions where state = 'released'") == "2")
-    try world.submit.undrain(worker: worker)
+    try world.submit.undrain(worker: worker.worker)
     #expect(try world.workers.claim(worker: worker, count: 5).count == 3)
   }
 }

@@ -7,7 +7,7 @@ import Testing
 struct Claimer {
   let session: Connection
   let queue: WorkerQueue
-  let worker: Int64
+  let worker: Registration
 
   init(_ database: TestDatabase) throws {
     session = try database.connect(.worker)
@@ -42,7 +42,7 @@ struct Claimer {
         select lane_id, min(place) as place from pra_store.jobs
         where state = 'ready' and due group by lane_id
       ) as l
-      """, [.integer(worker)]
+      """, [.integer(worker.worker)]
     ).single().string("line")
     try session.query("select set_config('pra.line_view', $1, false)", [.text(line)])
   }

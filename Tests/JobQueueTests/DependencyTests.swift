@@ -61,8 +61,8 @@ import Testing
     let child = try world.job("sample") { $0.after = [parent] }
     let lease = try world.claimOne(try world.worker())
     try world.administrator.query(
-      "select pra.put_artifact($1, 1, encode(sha256('x'), 'hex'), 'text/plain', 'x')",
-      [.integer(parent)])
+      "select pra.put_artifact($1, $2, encode(sha256('x'), 'hex'), 'text/plain', 'x', $3)",
+      lease.parameters)
     let output = """
       [{"name": "set", "media_type": "text/plain", "sha256": \
       "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}]

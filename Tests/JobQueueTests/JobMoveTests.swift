@@ -10,7 +10,7 @@ import Testing
 private struct RecordingWorld {
   let world: QueueWorld
   /// Takes five jobs and more, on a host of its own.
-  let worker: Int64
+  let worker: Registration
 
   init() throws {
     world = try QueueWorld()
@@ -76,7 +76,7 @@ extension RecordingWorld {
 
   /// Each way to end an attempt: of a job that may be repeated, is too late, or was cancelled.
   private func attemptsEnd() throws {
-    for mover in [Mover.reportExit, .deregisterWorker, .reap] {
+    for mover in [Mover.reportExit, .deregisterWorker, .releaseUnheard, .declareDead, .reap] {
       for change in ["message = ''", "deadline = now() - interval '1 second'", "cancel"] {
         let worker = try world.worker(labels: #"{"host": "a"}"#)
         let job = try world.job()
@@ -89,6 +89,8 @@ extension RecordingWorld {
         switch mover {
         case .reportExit: try world.workers.release(lease)
         case .deregisterWorker: try world.workers.deregister(worker: worker)
+        case .releaseUnheard: _ = try world.workers.releaseUnheard(worker: worker, known: [])
+        case .declareDead: try world.submit.declareDead(worker: worker.worker)
         default:
           try world.expire(worker)
           try world.workers.reap()
@@ -105,6 +107,10 @@ extension RecordingWorld {
     let lease = try running()
     try set("lost_retries = 0")
     try world.workers.reportExit(lease, .lost)
+    try world.submit.retry(lease.job)
+    let other = try world.worker(labels: #"{"host": "a"}"#)
+    _ = try world.claimOne(other)
+    try world.submit.declareDead(worker: other.worker)
     try world.submit.retry(lease.job)
     _ = try world.claimOne(worker)
     try world.expire(worker)

@@ -11,6 +11,8 @@ enum Mover: String, CaseIterable {
   case finishMany = "finish_many"
   case reportExit = "report_exit"
   case deregisterWorker = "deregister_worker"
+  case releaseUnheard = "release_unheard"
+  case declareDead = "declare_dead"
   case reap, cancel, retry
 }
 
@@ -33,6 +35,11 @@ struct JobMoves {
     (self.from, self.to, self.movers, self.reason) = (from, to, movers, reason)
   }
 
+  /// Functions that end what runs on a worker.
+  private static let endsOfWorkers: [Mover] = [
+    .deregisterWorker, .releaseUnheard, .declareDead, .reap,
+  ]
+
   /// The moves of a job that workers run: a single one, or a part of an array.
   static let ofJobs = [
     JobMoves(nil, .blocked, [.enqueue], "a parent has not succeeded yet"),
@@ -48,16 +55,16 @@ struct JobMoves {
     JobMoves(
       .running, .succeeded, [.finish, .finishMany], "the stage commits its outputs"),
     JobMoves(
-      .running, .ready, [.reportExit, .deregisterWorker, .reap],
+      .running, .ready, [.reportExit] + endsOfWorkers,
       "the attempt ended and may be repeated: a fault, a preemption, a drained or a lost worker"),
     JobMoves(
-      .running, .failed, [.reportExit, .deregisterWorker, .reap],
+      .running, .failed, [.reportExit] + endsOfWorkers,
       "a permanent error, a spent budget, or its deadline is over"),
     JobMoves(
-      .running, .cancelled, [.reportExit, .deregisterWorker, .reap],
+      .running, .cancelled, [.reportExit] + endsOfWorkers,
       "somebody had called `cancel`, and the attempt has ended"),
     JobMoves(
-      .running, .quarantined, [.reportExit, .reap],
+      .running, .quarantined, [.reportExit, .declareDead, .reap],
       "it crashed on two hosts, or was lost with more workers than its budget allows"),
     JobMoves(.blocked, .failed, [.reap], "its deadline is over"),
     JobMoves(

@@ -2,22 +2,22 @@ import JobQueue
 import Postgres
 import Testing
 
-/// Every function of pra with which an attempt writes, called with (job $1, epoch $2).
-private let attemptWrites = [
-  "select pra.progress($1, $2, 1, 2, 'x')",
-  "select pra.continue_from($1, $2)",
-  "select pra.absorb_metrics($1, $2, 1)",
-  "select pra.append_log($1, $2, 0, 'x')",
-  "select pra.put_artifact($1, $2, encode(sha256('x'), 'hex'), 'text/plain', 'x')",
-  "select pra.begin_artifact($1, $2, repeat('0', 64), 1, 'text/plain')",
-  "select pra.put_artifact_chunk($1, $2, 1, 0, 'x')",
-  "select pra.commit_artifact($1, $2, 1)",
-  "select pra.begin_object($1, $2, repeat('0', 64), 1)",
-  "select pra.commit_object($1, $2, 1, repeat('0', 64), 1, 'text/plain')",
-  "select pra.register_checkpoint($1, $2, 1, '[]')",
-  "select pra.finish($1, $2)",
-  "select pra.report_exit($1, $2, 'fault')",
-  "select pra.release($1, $2)",
+/// Every function of pra with which an attempt writes, called with (job $1, epoch $2, token $3).
+let attemptWrites = [
+  "select pra.progress($1, $2, 1, 2, 'x', token => $3)",
+  "select pra.continue_from($1, $2, token => $3)",
+  "select pra.absorb_metrics($1, $2, 1, token => $3)",
+  "select pra.append_log($1, $2, 0, 'x', token => $3)",
+  "select pra.put_artifact($1, $2, encode(sha256('x'), 'hex'), 'text/plain', 'x', token => $3)",
+  "select pra.begin_artifact($1, $2, repeat('0', 64), 1, 'text/plain', token => $3)",
+  "select pra.put_artifact_chunk($1, $2, 1, 0, 'x', token => $3)",
+  "select pra.commit_artifact($1, $2, 1, token => $3)",
+  "select pra.begin_object($1, $2, repeat('0', 64), 1, token => $3)",
+  "select pra.commit_object($1, $2, 1, repeat('0', 64), 1, 'text/plain', token => $3)",
+  "select pra.register_checkpoint($1, $2, 1, '[]', token => $3)",
+  "select pra.finish($1, $2, token => $3)",
+  "select pra.report_exit($1, $2, 'fault', token => $3)",
+  "select pra.release($1, $2, token => $3)",
 ]
 
 @Suite struct LeaseTests {
@@ -59,25 +59,13 @@ private let attemptWrites = [
   }
 
   private func expectLost(_ world: QueueWorld, _ write: String, _ lease: Lease) throws {
-    let before = try contents(world)
+    let before = try world.contents()
     let session = try world.database.connect(.worker)
     let error = #expect(throws: PostgresError.self) {
-      try session.query(write, [.integer(lease.job), .integer(lease.epoch)])
+      try session.query(write, lease.parameters)
     }
     #expect(error?.sqlState == "PR001")
-    #expect(try contents(world) == before)
-  }
-
-  /// The number of rows of every table, and the state of every job.
-  private func contents(_ world: QueueWorld) throws -> [String] {
-    let tables = try world.administrator.query(
-      """
-      select format('%I.%I', schemaname, tablename) as name from pg_tables
-      where schemaname = 'pra_store' order by 1
-      """
-    ).map { try $0.string("name") }
-    return try tables.map { "\($0) \(try world.value("select count(*) from \($0)") ?? "")" }
-      + [try world.value("select string_agg(j::text, ';' order by id) from pra_store.jobs j") ?? ""]
+    #expect(try world.contents() == before)
   }
 
   @Test("G3: the job of a dead worker is ready again, and its worker stays dead")
@@ -134,9 +122,10 @@ private let attemptWrites = [
     let session = try world.database.connect(.worker)
     func send(_ lease: Lease, batch: Int64, steps: Range<Int64>) throws {
       var copy = BinaryCopy()
-      copy.row(columns: 6)
+      copy.row(columns: 7)
       copy.append(lease.job)
       copy.append(lease.epoch)
+      copy.append(uuid: lease.token)
       copy.append(batch)
       copy.append("loss")
       copy.append(Array(steps))
@@ -144,21 +133,17 @@ private let attemptWrites = [
       try session.transaction {
         try session.copy(
           """
-          copy pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
+          copy pra_store.metric_staging (job_id, epoch, token, batch, name, steps, "values")
           from stdin (format binary)
           """, copy)
         try session.query(
-          "select pra.absorb_metrics($1, $2, $3)",
-          [.integer(lease.job), .integer(lease.epoch), .integer(batch)])
+          "select pra.absorb_metrics($1, $2, $4, $3)", lease.parameters + [.integer(batch)])
       }
     }
     func resume(_ lease: Lease, from epoch: Int64?, at step: Int64) throws {
       try session.query(
-        "select pra.continue_from($1, $2, $3, $4)",
-        [
-          .integer(lease.job), .integer(lease.epoch), .optional(epoch, Parameter.integer),
-          .integer(step),
-        ])
+        "select pra.continue_from($1, $2, $4, $5, $3)",
+        lease.parameters + [.optional(epoch, Parameter.integer), .integer(step)])
     }
     let first = try world.claimOne(worker)
     try send(first, batch: 1, steps: 0..<10)

@@ -26,7 +26,7 @@ import Testing
     #expect(try claimer.claim().map(\.lease.job) == [jobs[1]])
     #expect(try claimer.line().isEmpty)
     #expect(try claimer.claim().map(\.lease.job) == [jobs[2]])
-    #expect(try claimer.line().hasPrefix("(\(claimer.worker),"))
+    #expect(try claimer.line().hasPrefix("(\(claimer.worker.worker),"))
     let urgent = try world.job { $0.priority = 1 }
     #expect(try claimer.claim().map(\.lease.job) == [jobs[3]])
     try claimer.expireLine()

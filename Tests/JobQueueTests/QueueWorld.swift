@@ -27,14 +27,14 @@ struct QueueWorld {
   }
 
   func worker(labels: String = "{}", queues: [String] = ["default"], slots: Int = 100) throws
-    -> Int64
+    -> Registration
   {
     try workers.register(
       name: "w", labels: labels, queues: queues, kinds: ["train", "sample"], slots: slots)
   }
 
   /// Claims the only job.
-  func claimOne(_ worker: Int64) throws -> Lease {
+  func claimOne(_ worker: Registration) throws -> Lease {
     let claimed = try workers.claim(worker: worker)
     guard let first = claimed.first else {
       throw PostgresError(.unexpected, sqlState: "02000", message: "nothing to claim")
@@ -44,18 +44,33 @@ struct QueueWorld {
 
   /// Lets a worker's lease expire on the database's clock. A server younger than a lease does not
   /// enforce it yet, so the statement waits until the server is a second old.
-  func expire(_ worker: Int64) throws {
+  func expire(_ worker: Registration) throws {
     try administrator.query(
       """
       update pra_store.workers
       set lease = interval '1 second', lease_expires_at = clock_timestamp() - interval '1 hour'
       where id = $1
-      """, [.integer(worker)])
+      """, [.integer(worker.worker)])
     try administrator.query(
       """
       select pg_sleep(greatest(0, extract(epoch from
         pg_postmaster_start_time() + interval '1.01 seconds' - clock_timestamp())))
       """)
+  }
+
+  /// The number of rows of every table, and the state of every job and worker.
+  func contents() throws -> [String] {
+    let tables = try administrator.query(
+      """
+      select format('%I.%I', schemaname, tablename) as name from pg_tables
+      where schemaname = 'pra_store' order by 1
+      """
+    ).map { try $0.string("name") }
+    return try tables.map { "\($0) \(try value("select count(*) from \($0)") ?? "")" }
+      + [
+        try value("select string_agg(j::text, ';' order by id) from pra_store.jobs j") ?? "",
+        try value("select string_agg(w::text, ';' order by id) from pra_store.workers w") ?? "",
+      ]
   }
 
   func value(_ sql: String) throws -> String? {

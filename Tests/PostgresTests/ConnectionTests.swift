@@ -118,9 +118,8 @@ import Testing
     let (listener, speaker) = (try database.connect(), try database.connect())
     try listener.listen("pra_ready")
     try speaker.run("notify pra_ready, 'a line'")
-    #expect(
-      try listener.wait(.seconds(30)) == [.init(channel: "pra_ready", payload: "a line")])
-    #expect(try listener.wait(.zero) == [])
+    #expect(try listener.wait(.seconds(30)))
+    #expect(try !listener.wait(.zero))
   }
 
   @Test func aRoleHasNoMoreThanItsRights() throws {

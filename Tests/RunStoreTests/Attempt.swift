@@ -2,6 +2,8 @@
 
 import DatabaseTesting
 import Foundation
+import Glibc
+import JobQueue
 import Postgres
 import StageKit
 import Threads
@@ -12,6 +14,7 @@ final class Attempt {
   let admin: Connection
   let job: Int64
   private(set) var epoch: Int64 = 0
+  private(set) var token = ""
   private(set) var worker: Int64 = 0
   let folder: String
   /// Messages of the session when nothing may be written any more.
@@ -45,14 +48,11 @@ final class Attempt {
       try admin.run("update pra_store.workers set lease_expires_at = '-infinity', lease = '1 s'")
       try wait { try self.admin.query("select pra.reap() as n").single().integer("n") == 1 }
     }
-    worker = try admin.query(
-      """
-      select pra.register_worker('w', '{}', '{default}', '{test}', lease => '1 hour') as worker
-      """
-    ).single().integer("worker")
-    epoch = try admin.query(
-      "select epoch from pra.claim($1)", [.integer(worker)]
-    ).single().integer("epoch")
+    let queue = WorkerQueue(admin)
+    let registration = try queue.register(name: "w", kinds: ["test"], lease: .seconds(600))
+    worker = registration.worker
+    let lease = try queue.claim(worker: registration)[0].lease
+    (epoch, token) = (lease.epoch, lease.token)
   }
 
   /// The environment that an agent gives to a stage.
@@ -69,6 +69,7 @@ final class Attempt {
     socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
     if channel >= 0 { close(channel) }
     channel = ends[0]
+    Glibc.write(channel, "token \(token)\n", 43)
     return try StageSession(
       environment: environment.merging(further) { $1 }, control: ends[1],
       onLost: { [lost] message in lost.update { $0.append(message) } })

@@ -155,6 +155,7 @@ private final class Child {
     close(ends[1])
     guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EIO) }
     self.process = process
+    ask("token \(attempt.token)")
   }
 
   deinit { close(channel) }

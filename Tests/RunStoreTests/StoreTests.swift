@@ -329,13 +329,14 @@ import Testing
     second.close()
     try attempt.claim()
     let third = "\(attempt.job), \(attempt.epoch)"
+    let token = "token => '\(attempt.token)'"
     try attempt.admin.run(
       """
-      select pra.continue_from(\(third), 2, 3);
-      insert into pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
-      values (\(third), 1, 'loss', '{3,4}', '{4,8}');
-      select pra.absorb_metrics(\(third), 1);
-      select pra.register_checkpoint(\(third), step, files)
+      select pra.continue_from(\(third), 2, 3, \(token));
+      insert into pra_store.metric_staging (job_id, epoch, token, batch, name, steps, "values")
+      values (\(third), '\(attempt.token)', 1, 'loss', '{3,4}', '{4,8}');
+      select pra.absorb_metrics(\(third), 1, \(token));
+      select pra.register_checkpoint(\(third), step, files, \(token))
       from pra.checkpoints where epoch = 2 and step > 3
       """)
     let kept = try attempt.admin.query(

@@ -38,6 +38,6 @@ comment on column pra.workers.lease_expires_at is
 comment on column pra.workers.registered_at is 'time of registration';
 comment on column pra.workers.beat_at is 'time of its latest heartbeat';
 comment on column pra.workers.stopped_at is 'time when it left or was reaped';
-comment on column pra.workers.stop_reason is 'deregistered or lease lost';
+comment on column pra.workers.stop_reason is 'deregistered, lease lost or declared dead';
 comment on column pra.workers.drain_requested_at is
   'time since which an operator wants it to give its work back';

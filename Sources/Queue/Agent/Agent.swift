@@ -134,7 +134,7 @@ package final class Agent: Sendable {
       try connection.attempt { try WorkerQueue($0).deregister(worker: worker) }
       return true
     } catch {
-      logger.warning("worker \(worker) left without a word, its lease will end: \(error)")
+      logger.warning("worker \(worker.worker) left without a word, its lease will end: \(error)")
       return false
     }
   }

@@ -58,9 +58,16 @@ package struct AgentConfiguration: Sendable {
   func validate() throws(AgentError) {
     if queues.isEmpty { throw AgentError("queues: a worker serves at least one") }
     if kinds.isEmpty { throw AgentError("kinds: a worker runs at least one") }
-    if slots < 1 { throw AgentError("slots: \(slots), must be 1 or more") }
+    if let kind = kinds.first(where: { $0.wholeMatch(of: /[a-z][a-z0-9-]{0,62}/) == nil }) {
+      throw AgentError("kinds: \"\(kind)\" is not a name of lower-case letters, digits and -")
+    }
+    if !(1...10_000).contains(slots) {
+      throw AgentError("slots: \(slots), must be from 1 to 10000")
+    }
     if threads < 1 { throw AgentError("threads: \(threads), must be 1 or more") }
-    if lease < 1 { throw AgentError("lease: \(lease) s, must be 1 s or more") }
+    if !(1...600).contains(lease) {
+      throw AgentError("lease: \(lease) s, must be from 1 s to 600 s")
+    }
     if beat <= 0 || beat > lease / 2 {
       throw AgentError("beat: \(beat) s, must be above 0 and at most half the lease of \(lease) s")
     }

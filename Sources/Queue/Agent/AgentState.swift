@@ -40,7 +40,7 @@ struct AgentState: Sendable {
 
   var phase = Phase.working
   /// The registration; nil before the first, and between a lost lease and the next.
-  var worker: Int64?
+  var worker: Registration?
   var attempts: [Lease: Running] = [:]
   /// Deadline of draining, in `monotonicSeconds()`.
   var drainEnd = 0.0
@@ -78,7 +78,7 @@ struct AgentState: Sendable {
   }
 
   /// Kills the stages of a registration whose lease is over, whatever they are doing.
-  mutating func loseLease(of lost: Int64) {
+  mutating func loseLease(of lost: Registration) {
     guard worker == lost else { return }
     worker = nil
     for key in attempts.keys { kill(key, because: .lost) }

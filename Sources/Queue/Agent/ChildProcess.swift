@@ -76,9 +76,12 @@ final class ChildProcess: Sendable {
 
   deinit { close(control) }
 
-  /// Asks the stage to save a checkpoint and end. It is no error if the stage has already ended.
-  func requestStop() {
-    let line: [UInt8] = Array("stop\n".utf8)
+  /// Asks the stage to save a checkpoint and end.
+  func requestStop() { say("stop") }
+
+  /// Sends a line to the child's standard input. It is no error if the child has already ended.
+  func say(_ line: String) {
+    let line: [UInt8] = Array("\(line)\n".utf8)
     _ = send(control, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
   }
 

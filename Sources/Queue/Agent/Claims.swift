@@ -13,7 +13,7 @@ extension Agent {
   /// The session and the registration of the last claim.
   private struct ClaimSession {
     var number = 0
-    var worker: Int64 = 0
+    var worker: Registration?
   }
 
   func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
@@ -56,7 +56,7 @@ extension Agent {
           said = nil
         }
         let time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
-        _ = try connection.attempt { try $0.wait(.seconds(time), wakeUp: work.descriptor) }
+        try connection.attempt { try $0.wait(.seconds(time), wakeUp: work.descriptor) }
       } catch let lost as LeaseLost {
         loseLease(of: worker, lost)
       } catch let error as PostgresError where error.mayPass {
@@ -69,16 +69,14 @@ extension Agent {
 
   /// - Parameter last: the session of the last claim
   private func claim(
-    _ count: Int, for worker: Int64, _ connection: inout RetryingConnection,
+    _ count: Int, for worker: Registration, _ connection: inout RetryingConnection,
     after last: inout ClaimSession
   ) throws -> [ClaimedJob] {
     try connection.run { connection in
       let number = claimSessions.read { $0 }
       if number != last.number || worker != last.worker {
         // The answer to the last claim may have been lost with the session before.
-        if number != last.number {
-          try releaseUnknown(of: worker, connection, "the claim was not heard")
-        }
+        if number != last.number { try releaseUnheard(of: worker, connection) }
         last = ClaimSession(number: number, worker: worker)
       }
       // Saves the server from searching jobs that ended before the first that still runs.
@@ -89,18 +87,10 @@ extension Agent {
   }
 
   /// Gives back the jobs that the server believes to run here and the agent does not know.
-  private func releaseUnknown(of worker: Int64, _ connection: Connection, _ why: String) throws {
-    let known = state.read { Set($0.attempts.keys) }
-    for row in try connection.query(Queries.running, [.integer(worker)]) {
-      let key = Lease(job: try row.integer("id"), epoch: try row.integer("epoch"))
-      guard !known.contains(key) else { continue }
-      logger.warning("job \(key.job) is given back: \(why)")
-      do {
-        try WorkerQueue(connection).release(key, message: why)
-      } catch is LeaseLost {
-        // Somebody cancelled it meanwhile; or the worker's lease is lost, as the next claim will
-        // say.
-      }
+  private func releaseUnheard(of worker: Registration, _ connection: Connection) throws {
+    let known = state.read { Array($0.attempts.keys) }
+    for job in try WorkerQueue(connection).releaseUnheard(worker: worker, known: known) {
+      logger.warning("job \(job) is given back: the claim was not heard")
     }
   }
 
@@ -124,7 +114,7 @@ extension Agent {
   }
 
   private func start(
-    _ job: ClaimedJob, of worker: Int64, _ scratch: ScratchFolder,
+    _ job: ClaimedJob, of worker: Registration, _ scratch: ScratchFolder,
     _ connection: inout RetryingConnection
   ) {
     let key = job.lease

@@ -28,7 +28,7 @@ extension Agent {
           try register(&connection)
         }
         failures = 0
-        _ = try connection.attempt {
+        try connection.attempt {
           // A notification means that something is asked of a job; the answer to the heartbeat says
           // what.
           try $0.wait(.seconds(configuration.beat), wakeUp: over.descriptor)
@@ -48,7 +48,7 @@ extension Agent {
   }
 
   /// Stops every stage of a registration whose lease is over.
-  func loseLease(of worker: Int64, _ error: LeaseLost) {
+  func loseLease(of worker: Registration, _ error: LeaseLost) {
     let count = state.update { state in
       defer { state.loseLease(of: worker) }
       return state.worker == worker ? state.attempts.count : nil
@@ -71,10 +71,10 @@ extension Agent {
     }
     state.update { $0.worker = worker }
     work.signal()
-    logger.info("registered as worker \(worker)")
+    logger.info("registered as worker \(worker.worker)")
   }
 
-  private func heartbeat(of worker: Int64, _ connection: inout RetryingConnection) throws {
+  private func heartbeat(of worker: Registration, _ connection: inout RetryingConnection) throws {
     let (keys, draining) = state.read { state in
       (
         state.attempts.filter { $0.value.end == nil && $0.value.reason != .lost }.map(\.key),

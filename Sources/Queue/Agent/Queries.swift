@@ -7,14 +7,6 @@ enum Queries {
     where job_id = $1 and epoch = $2
     """
 
-  // The jobs that the server believes to run on this worker: more than the agent knows of if the
-  // answer to a claim was lost.
-  static let running = """
-    select id, epoch
-    from pra.jobs
-    where worker_id = $1 and state = 'running'
-    """
-
   // Whether work is under way, or will come to this agent without anybody's doing: a job that runs
   // somewhere, is due within a minute or is tried again after a pause, or waits for such a one. A job
   // that is ready but was not claimed does not fit this agent's labels; a paused one waits for a

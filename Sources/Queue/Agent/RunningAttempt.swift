@@ -18,6 +18,10 @@ final class RunningAttempt: Sendable {
   {
     key = job.lease
     kind = job.kind
+    guard configuration.kinds.contains(job.kind) else {
+      throw AgentError(
+        "the database gave a job of kind \(job.kind), which this worker does not run")
+    }
     folder = try scratch.makeFolder(named: "\(key.job)-\(key.epoch)")
     let stage = "\(configuration.stageFolder)/pra-\(job.kind)"
     do throws(AgentError) {
@@ -33,6 +37,8 @@ final class RunningAttempt: Sendable {
           "PRA_SCRATCH": folder,
           "PRA_THREADS": String(configuration.threads),
         ]) { $1 })
+      // Not by the environment, which every process of the account can read, and every child of the stage inherits.
+      child.say("token \(key.token)")
     } catch {
       removeTree(folder)
       throw error

@@ -44,9 +44,17 @@ final class ScratchFolder: Sendable {
     close(lock)
   }
 
+  /// Makes an empty folder: `name`, or with a number behind it where there is one of that name.
   func makeFolder(named name: String) throws(AgentError) -> String {
-    let folder = "\(path)/\(name)"
-    try Self.make(folder, mode: 0o700)
+    var folder = "\(path)/\(name)"
+    var number = 1
+    while mkdir(folder, 0o700) != 0 {
+      guard errno == EEXIST else {
+        throw AgentError("\(folder): cannot make this folder: \(systemError())")
+      }
+      number += 1
+      folder = "\(path)/\(name).\(number)"
+    }
     return folder
   }
 

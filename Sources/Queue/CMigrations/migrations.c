@@ -40,6 +40,9 @@ static const unsigned char sql_0068[] = {
 static const unsigned char sql_0069[] = {
 #embed "../../../migrations/0069_plain_queue.sql"
 };
+static const unsigned char sql_0070[] = {
+#embed "../../../migrations/0070_tokens.sql"
+};
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -55,6 +58,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0067, "0067_structure.sql"),
   MIGRATION(0068, "0068_recorded_files.sql"),
   MIGRATION(0069, "0069_plain_queue.sql"),
+  MIGRATION(0070, "0070_tokens.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

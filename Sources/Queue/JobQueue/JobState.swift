@@ -56,15 +56,33 @@ package enum Ask: String, Sendable {
   case preempt
 }
 
+/// A worker's place in the database, from its registration to its end; every call of the worker names it.
+package struct Registration: Sendable, Hashable {
+  package let worker: Int64
+  /// The random number by which the server knows this registration from another of the same number.
+  package let token: String
+
+  package init(worker: Int64, token: String) {
+    self.worker = worker
+    self.token = token
+  }
+}
+
 /// The right to write for one attempt of one job; every write names it.
 package struct Lease: Sendable, Hashable {
   package let job: Int64
   package let epoch: Int64
+  /// The random number by which the server knows this attempt from another of the same epoch.
+  package let token: String
 
-  package init(job: Int64, epoch: Int64) {
+  package init(job: Int64, epoch: Int64, token: String) {
     self.job = job
     self.epoch = epoch
+    self.token = token
   }
+
+  /// The first parameters of the functions of an attempt, after which come those of the call.
+  package var parameters: [Parameter] { [.integer(job), .integer(epoch), .text(token)] }
 }
 
 /// The attempt was replaced, or the worker's registration ended: the write was refused, and so will

@@ -31,6 +31,7 @@ package enum Queries {
   package static let unschedule = "select pra.unschedule($1)"
   package static let pauseSchedule = "select pra.pause_schedule($1, $2)"
   package static let drain = "select pra.drain($1, $2) as count"
+  package static let declareDead = "select pra.declare_dead($1) as count"
   package static let undrain = "select pra.undrain($1)"
   package static let forgiveHost = "select pra.forgive_host($1)"
   package static let setRunWeight = "select pra.set_run_weight($1, $2)"
@@ -48,33 +49,52 @@ package enum Queries {
   package static let jobState = "select state from pra.jobs where id = $1"
 
   package static let registerWorker = """
-    select pra.register_worker(
+    select worker, token
+    from pra.register_worker(
       name => $1, labels => $2::jsonb, queues => $3, kinds => $4, slots => $5, lease => $6,
-      version => $7) as id
+      version => $7)
     """
   package static let heartbeat = """
-    select job, epoch, ask, seconds from pra.heartbeat($1, $2, $3, $4)
+    select job, epoch, token, ask, seconds
+    from pra.heartbeat(
+      worker => $1, worker_token => $2, running_jobs => $3, running_epochs => $4,
+      running_tokens => $5, draining => $6)
     """
   package static let claim = """
-    select job, epoch, run, run_name, kind, queue, arguments, array_job, element_first, element_end
-    from pra.claim($1, $2, $3)
+    select job, epoch, token, run, run_name, kind, queue, arguments, array_job, element_first,
+      element_end
+    from pra.claim(worker => $1, worker_token => $2, count => $3, oldest => $4)
+    """
+  package static let releaseUnheard = """
+    select job from pra.release_unheard(worker => $1, worker_token => $2, known => $3)
     """
   package static let reportExit = """
     select pra.report_exit(
-      job => $1, epoch => $2, class => $3, message => $4, exit_code => $5, exit_signal => $6,
-      cause => $7) as state
+      job => $1, epoch => $2, token => $3, class => $4, message => $5, exit_code => $6,
+      exit_signal => $7, cause => $8) as state
     """
-  package static let release = "select pra.release($1, $2, $3) as state"
-  package static let appendLog = "select pra.append_log($1, $2, $3, $4)"
-  package static let progress = "select pra.progress($1, $2, $3, $4, $5)"
+  package static let release = """
+    select pra.release(job => $1, epoch => $2, token => $3, message => $4) as state
+    """
+  package static let appendLog = """
+    select pra.append_log(job => $1, epoch => $2, token => $3, ordinal => $4, bytes => $5)
+    """
+  package static let progress = """
+    select pra.progress(job => $1, epoch => $2, token => $3, done => $4, total => $5, unit => $6)
+    """
   package static let finish = """
     select pra.finish(
-      job => $1, epoch => $2, outputs => $3::jsonb, images => $4::jsonb,
-      evaluations => $5::jsonb, result => $6::jsonb, metric_batch => $7) as committed
+      job => $1, epoch => $2, token => $3, outputs => $4::jsonb, images => $5::jsonb,
+      evaluations => $6::jsonb, result => $7::jsonb, metric_batch => $8) as committed
     """
   package static let finishMany = """
-    select job from pra.finish_many($1, $2, $3, $4::jsonb) as job
+    select job
+    from pra.finish_many(
+      worker => $1, worker_token => $2, jobs => $3, epochs => $4, tokens => $5,
+      failures => $6::jsonb) as job
     """
-  package static let deregisterWorker = "select pra.deregister_worker($1)"
+  package static let deregisterWorker = """
+    select pra.deregister_worker(worker => $1, worker_token => $2)
+    """
   package static let reap = "select pra.reap() as count"
 }

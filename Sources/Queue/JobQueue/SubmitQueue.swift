@@ -119,6 +119,13 @@ package struct SubmitQueue {
       .single().integer("count")
   }
 
+  /// Ends a worker whose host is known to be gone, before its lease does.
+  /// - Returns: the number of attempts that it had
+  @discardableResult
+  package func declareDead(worker: Int64) throws(PostgresError) -> Int64 {
+    try connection.query(Queries.declareDead, [.integer(worker)]).single().integer("count")
+  }
+
   package func undrain(worker: Int64) throws(PostgresError) {
     try connection.query(Queries.undrain, [.integer(worker)])
   }

@@ -9,30 +9,31 @@ package struct WorkerQueue {
 
   /// - Parameters:
   ///   - labels: JSON object of texts, against which requirements are checked
-  ///   - lease: time without a heartbeat after which the worker counts as dead, at least 1 s
+  ///   - lease: time without a heartbeat after which the worker counts as dead, 1 s to 10 minutes
   package func register(
     name: String, labels: String = "{}", queues: [String] = ["default"], kinds: [String],
     slots: Int = 1, lease: Duration = .seconds(30), version: String? = nil
-  ) throws -> Int64 {
-    try ask(
+  ) throws -> Registration {
+    let row = try ask(
       Queries.registerWorker,
       [
         .text(name), .text(labels), .texts(queues), .texts(kinds), .integer(slots),
         .interval(lease), .optional(version, Parameter.text),
       ]
-    ).single().integer("id")
+    ).single()
+    return Registration(worker: try row.integer("worker"), token: try row.string("token"))
   }
 
   /// Sends one heartbeat for all running jobs.
   /// - Returns: only the jobs of which something is asked, and the seconds left to a preempted one
-  package func heartbeat(worker: Int64, running: [Lease], draining: Bool = false) throws
+  package func heartbeat(worker: Registration, running: [Lease], draining: Bool = false) throws
     -> [(lease: Lease, ask: Ask, seconds: Double?)]
   {
     try ask(
       Queries.heartbeat,
-      [
-        .integer(worker), .integers(running.map(\.job)), .integers(running.map(\.epoch)),
-        .boolean(draining),
+      worker.parameters + [
+        .integers(running.map(\.job)), .integers(running.map(\.epoch)),
+        .texts(running.map(\.token)), .boolean(draining),
       ]
     ).map { row in
       let text = try row.string("ask")
@@ -47,8 +48,10 @@ package struct WorkerQueue {
   ///   - oldest: lowest number of a job that still runs here; saves the server from looking at what has
   ///     ended before
   /// - Returns: at most `count` jobs, and no more than the worker has slots free
-  package func claim(worker: Int64, count: Int = 1, oldest: Int64 = 0) throws -> [ClaimedJob] {
-    try ask(Queries.claim, [.integer(worker), .integer(count), .integer(oldest)]).map { row in
+  package func claim(
+    worker: Registration, count: Int = 1, oldest: Int64 = 0
+  ) throws -> [ClaimedJob] {
+    try ask(Queries.claim, worker.parameters + [.integer(count), .integer(oldest)]).map { row in
       ClaimedJob(
         lease: try row.lease(), run: try row.integer("run"), runName: try row.string("run_name"),
         kind: try row.string("kind"), queue: try row.string("queue"),
@@ -61,16 +64,25 @@ package struct WorkerQueue {
     }
   }
 
+  /// Gives back what was claimed for the worker in a session that broke before the answer came.
+  /// - Parameter known: the attempts that the worker knows
+  /// - Returns: the jobs that it did not
+  package func releaseUnheard(worker: Registration, known: [Lease]) throws -> [Int64] {
+    try ask(Queries.releaseUnheard, worker.parameters + [.texts(known.map(\.token))]).map {
+      try $0.integer("job")
+    }
+  }
+
   /// Commits attempts without outputs; fastest for many short jobs.
   /// - Returns: the accepted jobs, without those whose attempt was already over
   package func finishMany(
-    worker: Int64, _ leases: [Lease], failures: [ElementFailure] = []
+    worker: Registration, _ leases: [Lease], failures: [ElementFailure] = []
   ) throws -> [Int64] {
     try ask(
       Queries.finishMany,
-      [
-        .integer(worker), .integers(leases.map(\.job)), .integers(leases.map(\.epoch)),
-        .text(Self.json(failures)),
+      worker.parameters + [
+        .integers(leases.map(\.job)), .integers(leases.map(\.epoch)),
+        .texts(leases.map(\.token)), .text(Self.json(failures)),
       ]
     ).map { try $0.integer("job") }
   }
@@ -100,9 +112,9 @@ package struct WorkerQueue {
   ) throws -> JobState {
     try ask(
       Queries.reportExit,
-      [
-        .integer(lease.job), .integer(lease.epoch), .text(`class`.rawValue),
-        .optional(message, Parameter.text), .optional(exitCode, Parameter.integer),
+      lease.parameters + [
+        .text(`class`.rawValue), .optional(message, Parameter.text),
+        .optional(exitCode, Parameter.integer),
         .optional(exitSignal, Parameter.integer), .optional(cause?.rawValue, Parameter.text),
       ]
     ).single().state("state")
@@ -110,25 +122,19 @@ package struct WorkerQueue {
 
   @discardableResult
   package func release(_ lease: Lease, message: String? = nil) throws -> JobState {
-    try ask(
-      Queries.release,
-      [.integer(lease.job), .integer(lease.epoch), .optional(message, Parameter.text)]
-    ).single().state("state")
+    try ask(Queries.release, lease.parameters + [.optional(message, Parameter.text)])
+      .single().state("state")
   }
 
   /// - Parameter ordinal: number within the attempt, from 0; a chunk that is sent again counts once
   package func appendLog(_ lease: Lease, ordinal: Int, bytes: [UInt8]) throws {
-    _ = try ask(
-      Queries.appendLog,
-      [.integer(lease.job), .integer(lease.epoch), .integer(ordinal), .bytes(bytes)])
+    _ = try ask(Queries.appendLog, lease.parameters + [.integer(ordinal), .bytes(bytes)])
   }
 
   package func progress(_ lease: Lease, done: Int64, total: Int64, unit: String) throws {
     _ = try ask(
       Queries.progress,
-      [
-        .integer(lease.job), .integer(lease.epoch), .integer(done), .integer(total), .text(unit),
-      ])
+      lease.parameters + [.integer(done), .integer(total), .text(unit)])
   }
 
   /// Commits the attempt; all parameters but the last are JSON, in the form that `pra.finish` describes.
@@ -140,16 +146,15 @@ package struct WorkerQueue {
   ) throws -> Bool {
     try ask(
       Queries.finish,
-      [
-        .integer(lease.job), .integer(lease.epoch), .text(outputs), .text(images),
-        .text(evaluations), .text(result), .integer(metricBatch),
+      lease.parameters + [
+        .text(outputs), .text(images), .text(evaluations), .text(result), .integer(metricBatch),
       ]
     ).single().boolean("committed")
   }
 
   /// Ends the registration; jobs that still run are released.
-  package func deregister(worker: Int64) throws {
-    _ = try ask(Queries.deregisterWorker, [.integer(worker)])
+  package func deregister(worker: Registration) throws {
+    _ = try ask(Queries.deregisterWorker, worker.parameters)
   }
 
   /// Puts the jobs of dead workers back into the queue and returns their number. To be called at
@@ -168,8 +173,12 @@ package struct WorkerQueue {
   }
 }
 
+extension Registration {
+  fileprivate var parameters: [Parameter] { [.integer(worker), .text(token)] }
+}
+
 extension Row {
   fileprivate func lease() throws(PostgresError) -> Lease {
-    Lease(job: try integer("job"), epoch: try integer("epoch"))
+    Lease(job: try integer("job"), epoch: try integer("epoch"), token: try string("token"))
   }
 }

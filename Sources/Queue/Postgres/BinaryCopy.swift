@@ -41,6 +41,17 @@ package struct BinaryCopy: Sendable {
     bytes += value
   }
 
+  /// A uuid, as the server writes it: 32 hexadecimal digits in groups.
+  package mutating func append(uuid value: String) {
+    let digits = value.utf8.filter { $0 != UInt8(ascii: "-") }
+    precondition(digits.count == 32, "append: \"\(value)\" is no uuid")
+    append(bigEndian: Int32(16))
+    for start in stride(from: 0, to: 32, by: 2) {
+      let pair = String(decoding: digits[start..<start + 2], as: UTF8.self)
+      bytes.append(UInt8(pair, radix: 16)!)
+    }
+  }
+
   /// A bigint[].
   package mutating func append(_ values: [Int64]) {
     append(array: values.lazy.map { UInt64(bitPattern: $0) }, type: 20)  // pg_type: int8

@@ -150,33 +150,23 @@ package final class Connection {
     try run("listen \(String(cString: quoted))")
   }
 
-  /// A notification from another session, of at most 8000 bytes (NOTIFY).
-  package struct Notification: Sendable, Equatable {
-    package let channel: String
-    package let payload: String
-
-    package init(channel: String, payload: String) {
-      (self.channel, self.payload) = (channel, payload)
-    }
-  }
-
-  /// Waits for notifications; returns none if the time is over or the descriptor `wakeUp` becomes
-  /// readable.
-  package func wait(_ time: Duration, wakeUp: Int32? = nil) throws(PostgresError) -> [Notification]
-  {
+  /// Waits until a notification comes, the time is over, or the descriptor `wakeUp` becomes readable.
+  ///
+  /// Any login may send any text on any channel. So a notification means no more than that it may be worth
+  /// looking, and neither its channel nor its payload is given to the caller.
+  /// - Returns: whether a notification came
+  @discardableResult
+  package func wait(_ time: Duration, wakeUp: Int32? = nil) throws(PostgresError) -> Bool {
     let end = ContinuousClock.now + time
     while true {
       guard PQconsumeInput(session) == 1 else { throw sessionError() }
-      var heard: [Notification] = []
+      var isNotified = false
       while let notification = PQnotifies(session) {
-        heard.append(
-          Notification(
-            channel: String(cString: notification.pointee.relname),
-            payload: String(cString: notification.pointee.extra)))
+        isNotified = true
         PQfreemem(notification)
       }
       let left = end - ContinuousClock.now
-      if !heard.isEmpty || left <= .zero { return heard }
+      if isNotified || left <= .zero { return isNotified }
       var descriptors = [pollfd(fd: PQsocket(session), events: Int16(POLLIN), revents: 0)]
       if let wakeUp {
         descriptors.append(pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0))
@@ -189,7 +179,7 @@ package final class Connection {
         throw PostgresError(
           .unreachable, sqlState: "08006", message: String(cString: strerror(errno)))
       }
-      if descriptors.count > 1 && descriptors[1].revents != 0 { return [] }
+      if descriptors.count > 1 && descriptors[1].revents != 0 { return false }
     }
   }
 

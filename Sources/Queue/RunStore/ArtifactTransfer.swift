@@ -7,15 +7,15 @@ import Glibc
 import JobQueue
 import Postgres
 
-/// The owner of stored bytes. An attempt proves with its epoch, at every call, that it is current.
+/// The owner of stored bytes. An attempt proves with its epoch and token, at every call, that it is current.
 package enum ArtifactOwner: Sendable {
-  case attempt(job: Int64, epoch: Int64)
+  case attempt(Lease)
   case submitter
 
   /// The first parameters of the database's functions.
   var parameters: [Parameter] {
     switch self {
-    case .attempt(let job, let epoch): [.integer(job), .integer(epoch)]
+    case .attempt(let lease): lease.parameters
     case .submitter: []
     }
   }

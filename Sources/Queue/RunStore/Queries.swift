@@ -7,21 +7,22 @@ enum Queries {
   static let commitLater = "set local synchronous_commit = off"
 
   static let putArtifact = """
-    select pra.put_artifact(job => $1, epoch => $2, sha256 => $3, media_type => $4, bytes => $5)
+    select pra.put_artifact(
+      job => $1, epoch => $2, token => $3, sha256 => $4, media_type => $5, bytes => $6)
     """
 
   static let beginArtifact = """
     select pra.begin_artifact(
-      job => $1, epoch => $2, sha256 => $3, size => $4, media_type => $5) as upload
+      job => $1, epoch => $2, token => $3, sha256 => $4, size => $5, media_type => $6) as upload
     """
 
   static let putArtifactChunk = """
     select pra.put_artifact_chunk(
-      job => $1, epoch => $2, upload => $3, ordinal => $4, bytes => $5)
+      job => $1, epoch => $2, token => $3, upload => $4, ordinal => $5, bytes => $6)
     """
 
   static let commitArtifact = """
-    select pra.commit_artifact(job => $1, epoch => $2, upload => $3)
+    select pra.commit_artifact(job => $1, epoch => $2, token => $3, upload => $4)
     """
 
   static let storeFolders = "select location from pra.stores where location like 'file:%'"
@@ -29,12 +30,13 @@ enum Queries {
   static let storeFolder = "select pra.store_folder(size => $1) as folder"
 
   static let beginObject = """
-    select store, location from pra.begin_object(job => $1, epoch => $2, sha256 => $3, size => $4)
+    select store, location
+    from pra.begin_object(job => $1, epoch => $2, token => $3, sha256 => $4, size => $5)
     """
 
   static let commitObject = """
     select pra.commit_object(
-      job => $1, epoch => $2, store => $3, sha256 => $4, size => $5, media_type => $6)
+      job => $1, epoch => $2, token => $3, store => $4, sha256 => $5, size => $6, media_type => $7)
     """
 
   static let beginSubmittedObject = """

@@ -12,8 +12,7 @@ import Threads
 struct CheckpointWriter: Sendable {
   let url: DatabaseURL
   let environment: [String: String]
-  let job: Int64
-  let epoch: Int64
+  let lease: Lease
   let metrics: MetricWriter
   /// A folder created for the files, and deleted with them.
   let folder: String
@@ -31,7 +30,7 @@ struct CheckpointWriter: Sendable {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var store = ArtifactStore(
       RetryingConnection(
-        url: url, role: .worker, name: "pra stage \(job) checkpoint", report: report),
+        url: url, role: .worker, name: "pra stage \(lease.job) checkpoint", report: report),
       environment: environment)
     let files = try write(folder)
     for file in files {
@@ -43,7 +42,7 @@ struct CheckpointWriter: Sendable {
     let stored = try files.map { file in
       try store.store(
         givenAway: file.path, digest: file.digest, name: file.name,
-        mediaType: Artifact.mediaType(ofName: file.name), owner: .attempt(job: job, epoch: epoch))
+        mediaType: Artifact.mediaType(ofName: file.name), owner: .attempt(lease))
     }
     let documents = (keeping + stored).map { stored in
       JSONText.object([
@@ -53,7 +52,7 @@ struct CheckpointWriter: Sendable {
     try store.connection.run {
       try $0.query(
         Queries.registerCheckpoint,
-        [.integer(job), .integer(epoch), .integer(step), .text(JSONText.array(documents))])
+        lease.parameters + [.integer(step), .text(JSONText.array(documents))])
     }
   }
 }

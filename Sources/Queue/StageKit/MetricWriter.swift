@@ -47,17 +47,15 @@ final class MetricWriter: Sendable {
   private static let lastResort = 512 << 20
 
   private let inbox = Monitor(Inbox())
-  private let job: Int64
-  private let epoch: Int64
+  private let lease: Lease
   private let folder: String
   private let onLeaseLost: @Sendable (LeaseLost) -> Void
 
   /// - Parameter folder: the attempt's folder, for batches that wait for the server
   init(
-    job: Int64, epoch: Int64, folder: String, onLeaseLost: @escaping @Sendable (LeaseLost) -> Void
+    lease: Lease, folder: String, onLeaseLost: @escaping @Sendable (LeaseLost) -> Void
   ) {
-    self.job = job
-    self.epoch = epoch
+    self.lease = lease
     self.folder = folder
     self.onLeaseLost = onLeaseLost
   }
@@ -139,7 +137,7 @@ final class MetricWriter: Sendable {
       spool = MetricSpool(folder: writer.folder, memoryLimit: MetricWriter.memoryLimit)
       let sessions = sessions
       connection = RetryingConnection(
-        url: url, role: .worker, name: "pra stage \(writer.job) metrics", report: report,
+        url: url, role: .worker, name: "pra stage \(writer.lease.job) metrics", report: report,
         prepare: { _ in sessions.update { $0 += 1 } })
     }
 
@@ -231,7 +229,7 @@ final class MetricWriter: Sendable {
         spool.append(
           number: lastBatch,
           BinaryCopy(
-            metrics: recorded[start..<end], job: writer.job, epoch: writer.epoch, batch: lastBatch))
+            metrics: recorded[start..<end], of: writer.lease, batch: lastBatch))
         points.append(end - start)
       }
       sealAt = monotonicSeconds() + MetricWriter.batchAge
@@ -289,7 +287,7 @@ final class MetricWriter: Sendable {
 
     private func absorb(_ number: Int64, _ connection: Connection) throws {
       try connection.query(
-        Queries.absorbMetrics, [.integer(writer.job), .integer(writer.epoch), .integer(number)])
+        Queries.absorbMetrics, writer.lease.parameters + [.integer(number)])
     }
 
     private func sendProgress(now: Bool) throws {
@@ -298,8 +296,7 @@ final class MetricWriter: Sendable {
       do {
         try connection.attempt {
           try WorkerQueue($0).progress(
-            Lease(job: writer.job, epoch: writer.epoch), done: latest.done, total: latest.total,
-            unit: latest.unit)
+            writer.lease, done: latest.done, total: latest.total, unit: latest.unit)
         }
         progress = nil
         retryAt = 0
@@ -313,7 +310,7 @@ final class MetricWriter: Sendable {
 
 extension BinaryCopy {
   /// A batch for pra_store.metric_staging: one row per series, its points in their order.
-  init(metrics points: ArraySlice<MetricPoint>, job: Int64, epoch: Int64, batch: Int64) {
+  init(metrics points: ArraySlice<MetricPoint>, of lease: Lease, batch: Int64) {
     var series: [(name: String, steps: [Int64], values: [Double])] = []
     var places: [String: Int] = [:]
     var last = -1
@@ -333,9 +330,10 @@ extension BinaryCopy {
     }
     self.init()
     for one in series {
-      row(columns: 6)
-      append(job)
-      append(epoch)
+      row(columns: 7)
+      append(lease.job)
+      append(lease.epoch)
+      append(uuid: lease.token)
       append(batch)
       append(one.name)
       append(one.steps)

@@ -16,16 +16,16 @@ enum Queries {
   static let commitLater = "set local synchronous_commit = off"
 
   static let stageMetrics = """
-    copy pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
+    copy pra_store.metric_staging (job_id, epoch, token, batch, name, steps, "values")
     from stdin (format binary)
     """
 
   static let absorbMetrics = """
-    select pra.absorb_metrics(job => $1, epoch => $2, batch => $3)
+    select pra.absorb_metrics(job => $1, epoch => $2, token => $3, batch => $4)
     """
 
   static let continueFrom = """
-    select pra.continue_from(job => $1, epoch => $2, from_epoch => $3, step => $4)
+    select pra.continue_from(job => $1, epoch => $2, token => $3, from_epoch => $4, step => $5)
     """
 
   // MARK: outputs of other jobs
@@ -64,6 +64,7 @@ enum Queries {
     """
 
   static let registerCheckpoint = """
-    select pra.register_checkpoint(job => $1, epoch => $2, step => $3, files => $4)
+    select pra.register_checkpoint(
+      job => $1, epoch => $2, token => $3, step => $4, files => $5)
     """
 }

@@ -8,12 +8,13 @@ import Postgres
 import RunStore
 import Threads
 
-/// The interface of a stage to the database. Every write carries the attempt's epoch; a stale one
+/// The interface of a stage to the database. Every write carries the attempt's epoch and token; a stale one
 /// throws `LeaseLost`. If the database is away, a write waits until it is back, while metrics and
 /// progress collect in the background. Used by one thread, which it blocks.
 package final class StageSession {
-  package let jobID: Int64
-  package let epoch: Int64
+  private let lease: Lease
+  package var jobID: Int64 { lease.job }
+  package var epoch: Int64 { lease.epoch }
   package let runID: Int64
   /// The arguments of the job's kind, as JSON text with secrets filled in.
   package let arguments: String
@@ -64,8 +65,7 @@ package final class StageSession {
       }
       return integer
     }
-    jobID = try integer("PRA_JOB")
-    epoch = try integer("PRA_EPOCH")
+    let (jobID, epoch) = (try integer("PRA_JOB"), try integer("PRA_EPOCH"))
     threads = Int(try integer("PRA_THREADS"))
     scratch = try value("PRA_SCRATCH")
     given = GivenNames(scratch: scratch)
@@ -73,13 +73,14 @@ package final class StageSession {
     self.url = url
     self.environment = environment
 
+    let lease = Lease(job: jobID, epoch: epoch, token: try ControlChannel.token(descriptor))
+    self.lease = lease
     control = ControlChannel()
     control.start(descriptor: descriptor) { onLost("the agent is gone") }
     store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
       environment: environment)
-    let (jobID, epoch) = (jobID, epoch)
     let stored: String
     (runID, stored) = try store.connection.run { connection in
       let job = try connection.query(Queries.job, [.integer(jobID)]).single()
@@ -96,7 +97,7 @@ package final class StageSession {
       arguments = stored
     }
     secrets = OutputSecrets(environment: environment, resolved: resolved)
-    metrics = MetricWriter(job: jobID, epoch: epoch, folder: scratch) { onLost($0.description) }
+    metrics = MetricWriter(lease: lease, folder: scratch) { onLost($0.description) }
     metricThread = metrics.start(url: url, report: Self.report)
   }
 
@@ -149,14 +150,14 @@ package final class StageSession {
       return try storeArtifact(bytes: text, name: name, mediaType: mediaType)
     }
     return try store.store(
-      file: path, name: name, mediaType: mediaType, owner: .attempt(job: jobID, epoch: epoch))
+      file: path, name: name, mediaType: mediaType, owner: .attempt(lease))
   }
 
   /// Stores bytes that lie in memory.
   package func storeArtifact(bytes: [UInt8], name: String, mediaType: String) throws -> Artifact {
     try store.store(
       bytes: secrets.redacted(bytes, of: name, mediaType: mediaType), name: name,
-      mediaType: mediaType, owner: .attempt(job: jobID, epoch: epoch))
+      mediaType: mediaType, owner: .attempt(lease))
   }
 
   /// Writes an artifact to a file, which appears when its bytes are complete and correct.
@@ -239,7 +240,7 @@ package final class StageSession {
     try waitForCheckpoint()
     try declareFromScratchIfNothingElseIs()
     let writer = CheckpointWriter(
-      url: url, environment: environment, job: jobID, epoch: epoch, metrics: metrics,
+      url: url, environment: environment, lease: lease, metrics: metrics,
       folder: "\(scratch)/checkpoint-\(step)", secrets: secrets, report: Self.report)
     pending = PendingCheckpoint {
       try writer.run(step: step, keeping: keeping, write: write)
@@ -287,7 +288,7 @@ package final class StageSession {
     try store.connection.run {
       try $0.query(
         Queries.continueFrom,
-        [.integer(jobID), .integer(epoch), .optional(earlier) { .integer($0) }, .integer(step)])
+        lease.parameters + [.optional(earlier) { .integer($0) }, .integer(step)])
     }
     hasLineage = true
   }
@@ -315,7 +316,7 @@ package final class StageSession {
     }
     try store.connection.run {
       try WorkerQueue($0).finish(
-        Lease(job: jobID, epoch: epoch), outputs: JSONText.array(named),
+        lease, outputs: JSONText.array(named),
         images: secrets.redacted(JSONText.array(images.map(\.json))),
         evaluations: secrets.redacted(JSONText.array(evaluations.map(\.json))),
         result: secrets.redacted(result),

@@ -71,13 +71,13 @@ begin
   insert into pra_store.jobs (
     id, run_id, kind, queue, arguments, requirements, priority, state, run_after, due, epoch,
     worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
-    created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+    created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end, token)
   overriding system value values (
     made, a.run_id, a.kind, a.queue, '{}', a.requirements, a.priority, state,
     clock_timestamp() + wait, wait <= interval '0', epoch, worker, a.time_limit, a.fault_retries,
     a.lost_retries, a.timeout_retries, a.preemption_retries, a.created_by,
     case when worker is not null then clock_timestamp() end, a.lane_id, a.place, a.limits,
-    a.deadline, a.id, first, last);
+    a.deadline, a.id, first, last, case when worker is not null then gen_random_uuid() end);
 end
 $$;
 
@@ -128,12 +128,13 @@ begin
     insert into pra_store.jobs (
       id, run_id, kind, queue, arguments, requirements, priority, state, run_after, epoch,
       worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
-      created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+      created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end, token)
     overriding system value
     select c.id, p.run_id, p.kind, p.queue, '{}', p.requirements, p.priority, 'running',
       clock_timestamp(), 1, worker, p.time_limit, p.fault_retries, p.lost_retries,
       p.timeout_retries, p.preemption_retries, p.created_by, clock_timestamp(), p.lane_id,
-      p.place, p.limits, p.deadline, p.id, c.first, least(c.first + p.pack, p.array_end)
+      p.place, p.limits, p.deadline, p.id, c.first, least(c.first + p.pack, p.array_end),
+      gen_random_uuid()
     from unnest(cuts, parents, firsts) as c (id, parent, first)
     join pra_store.jobs as p on p.id = c.parent;
   end if;

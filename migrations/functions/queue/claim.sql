@@ -5,10 +5,13 @@
 
 -- The planner knows neither a new table nor a limit, and would read whole tables, join them or compile: all
 -- that a claim looks up it finds row by row through an index.
-create or replace function pra.claim(worker bigint, count integer default 1, oldest bigint default 0)
+create or replace function pra.claim(
+  worker bigint, count integer default 1, oldest bigint default 0, worker_token uuid default null
+)
 returns table (
   job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb,
-  priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint
+  priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint,
+  token uuid
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -22,7 +25,7 @@ set jit = off
 as $$
 #variable_conflict use_column
 declare
-  me pra_store.workers := pra_store.live_worker(worker, locks => false);
+  me pra_store.workers := pra_store.live_worker(worker, worker_token, locks => false);
   has_members boolean;
   has_due boolean;
   line pra_store.line_view;
@@ -46,7 +49,7 @@ begin
   if line.lanes is null and not has_members then
     return;
   end if;
-  me := pra_store.live_worker(worker, locks => true);
+  me := pra_store.live_worker(worker, worker_token, locks => true);
   if has_members then
     fetched := pra_store.fetch_members(worker);
     -- They may be older than all that the caller knew of.
@@ -69,7 +72,7 @@ begin
     select m.id, m.epoch, m.run_id, r.name, m.kind, m.queue,
       case when m.array_id is null then m.arguments
         else pra_store.element_arguments(a, m.element_first, m.element_end) end,
-      m.priority, m.time_limit, m.array_id, m.element_first, m.element_end
+      m.priority, m.time_limit, m.array_id, m.element_first, m.element_end, m.token
     from mine as m
     join pra_store.runs as r on r.id = m.run_id
     left join pra_store.jobs as a on a.id = m.array_id
@@ -82,8 +85,9 @@ grant execute on function pra.claim to pra_worker;
 comment on function pra.claim is
   'Takes up to "count" jobs for a worker, and no more than it has places free. "oldest" is the lowest number '
   'of a job that the caller knows to run on it: what ran and ended before is not counted again. For a part of '
-  'an array the row has the number of the array and the elements [element_first, element_end). Errors: PR001 '
-  'when the worker''s lease is over.';
+  'an array the row has the number of the array and the elements [element_first, element_end). "token" is the '
+  'attempt''s, which its further calls must carry. Errors: PR001 when the worker''s lease is over, or '
+  'worker_token is not the worker''s.';
 
 -- How many jobs a worker may be given. Exact, since the caller holds the worker's row.
 create or replace function pra_store.free_places(me pra_store.workers, wanted integer, oldest bigint)
@@ -267,7 +271,7 @@ begin
   end loop;
   if allowed <> '{}' then
     update pra_store.jobs as j
-    set state = 'running', epoch = j.epoch + 1, worker_id = worker,
+    set state = 'running', epoch = j.epoch + 1, token = gen_random_uuid(), worker_id = worker,
         started_at = coalesce(j.started_at, clock_timestamp()), preempt_requested_at = null
     where j.id = any(allowed);
   end if;

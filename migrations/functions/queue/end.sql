@@ -2,12 +2,13 @@
 
 create or replace function pra.report_exit(
   job bigint, epoch bigint, class pra.attempt_outcome, message text default null,
-  exit_code integer default null, exit_signal integer default null, cause text default null
+  exit_code integer default null, exit_signal integer default null, cause text default null,
+  token uuid default null
 ) returns pra.job_state
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  held pra_store.jobs := pra_store.hold(job, epoch, true);
+  held pra_store.jobs := pra_store.hold(job, epoch, true, token);
 begin
   if class is null or class in ('succeeded', 'preempted') then
     raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
@@ -31,12 +32,13 @@ message: what went wrong, cut to 4000 characters. cause: exit-code, signal, out-
 lease-lost, not-started or asked; by default derived from class, exit_code and exit_signal.
 Raises PR001 when the attempt has lost its lease, PR003 for a class or cause not listed here.';
 
-create or replace function pra.release(job bigint, epoch bigint, message text default null)
-returns pra.job_state
+create or replace function pra.release(
+  job bigint, epoch bigint, message text default null, token uuid default null
+) returns pra.job_state
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return pra.report_exit(job, epoch, 'released', message);
+  return pra.report_exit(job, epoch, 'released', message, token => release.token);
 end
 $$;
 

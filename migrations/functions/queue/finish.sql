@@ -2,8 +2,13 @@
 
 -- Locks a running job for a write of its attempt until the transaction ends: the reaper skips it.
 -- Exclusive when the write ends the attempt, shared otherwise.
-create or replace function pra_store.hold(job bigint, epoch bigint, exclusive boolean)
-returns pra_store.jobs
+--
+-- The token tells attempts apart that have the same job and epoch: of one after a restore from a backup, with
+-- which epochs go back, and of a caller who knows job and epoch alone. An attempt of a worker that registered under
+-- 0.1.0, which has no token, needs none; nor does a call of such a worker that a migration overtakes name one.
+create or replace function pra_store.hold(
+  job bigint, epoch bigint, exclusive boolean, token uuid default null
+) returns pra_store.jobs
 language plpgsql
 as $$
 #variable_conflict use_column
@@ -18,6 +23,7 @@ begin
   if held.id is null or held.state <> 'running' or held.epoch <> hold.epoch or not exists (
     select from pra_store.workers as w
     where w.id = held.worker_id and w.stopped_at is null
+      and (w.token is null or held.token = hold.token)
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
   ) then
     raise exception 'lease lost: attempt % of job % may write no more', hold.epoch, job
@@ -150,7 +156,8 @@ $$;
 
 create or replace function pra.finish(
   job bigint, epoch bigint, outputs jsonb default '[]', images jsonb default '[]',
-  evaluations jsonb default '[]', result jsonb default '{}', metric_batch bigint default 0
+  evaluations jsonb default '[]', result jsonb default '{}', metric_batch bigint default 0,
+  token uuid default null
 ) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -162,12 +169,13 @@ begin
   if exists (
     select from pra_store.jobs as j
     join pra_store.attempts as a on a.job_id = j.id and a.epoch = j.epoch
+    join pra_store.workers as w on w.id = a.worker_id
     where j.id = job and j.epoch = finish.epoch and j.state = 'succeeded'
-      and a.outcome = 'succeeded'
+      and a.outcome = 'succeeded' and (w.token is null or j.token = finish.token)
   ) then
     return false;
   end if;
-  held := pra_store.hold(job, epoch, true);
+  held := pra_store.hold(job, epoch, true, finish.token);
   select a.metric_batch into absorbed
   from pra_store.attempts as a where a.job_id = job and a.epoch = finish.epoch;
   if absorbed <> finish.metric_batch then
@@ -218,7 +226,7 @@ comment on function pra.finish is
 -- Makes a job of its own of each element that failed in a cut whose other elements have succeeded: it is
 -- retried as far as its budget of faults goes. Jobs that are no longer the worker's are left out.
 create or replace function pra_store.cut_failures(
-  worker bigint, jobs bigint[], epochs bigint[], failures jsonb
+  me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb
 ) returns void
 language plpgsql
 as $$
@@ -229,9 +237,10 @@ declare
 begin
   accepted := array(
     select j.id
-    from unnest(jobs, epochs) as m (job, epoch)
+    from unnest(jobs, epochs, tokens) as m (job, epoch, token)
     join pra_store.jobs as j on j.id = m.job
-    where j.epoch = m.epoch and j.state = 'running' and j.worker_id = worker
+    where j.epoch = m.epoch and j.state = 'running' and j.worker_id = me.id
+      and (me.token is null or j.token = m.token)
       and j.cancel_requested_at is null
     order by j.id
     for no key update of j);
@@ -258,14 +267,15 @@ begin
         finished_at = case when failure.faults + 1 > fault_retries then clock_timestamp() end
     where id = made;
     perform pra_store.record_event(
-      'element.fault', failure.run_id, made, failure.epoch, worker,
+      'element.fault', failure.run_id, made, failure.epoch, me.id,
       jsonb_build_object('element', failure.element, 'message', left(failure.said, 4000)));
   end loop;
 end
 $$;
 
 create or replace function pra.finish_many(
-  worker bigint, jobs bigint[], epochs bigint[], failures jsonb default '[]'
+  worker bigint, jobs bigint[], epochs bigint[], failures jsonb default '[]',
+  tokens uuid[] default null, worker_token uuid default null
 ) returns setof bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -277,6 +287,7 @@ set jit = off
 as $$
 #variable_conflict use_column
 declare
+  me pra_store.workers;
   accepted bigint[];
   limited bigint[];
   arrays bigint[];
@@ -286,14 +297,14 @@ begin
     raise exception 'epochs: % epochs for % jobs', cardinality(epochs), cardinality(jobs)
       using errcode = 'PR003';
   end if;
-  perform pra_store.live_worker(worker, locks => false);
+  me := pra_store.live_worker(worker, worker_token, locks => false);
   if failures <> '[]' then
-    perform pra_store.cut_failures(worker, jobs, epochs, failures);
+    perform pra_store.cut_failures(me, jobs, epochs, tokens, failures);
   end if;
 
   -- In the order of ids, as everybody locks.
   with mine as materialized (
-    select m.job, m.epoch from unnest(jobs, epochs) as m (job, epoch) order by m.job
+    select m.job, m.epoch, m.token from unnest(jobs, epochs, tokens) as m (job, epoch, token) order by m.job
   ),
   done as (
     update pra_store.jobs as j
@@ -303,7 +314,7 @@ begin
     -- A job with a worker is running. To ask for the state as well would suggest the index of what runs,
     -- all of which would be read once for each of them.
     where j.id = m.job and j.epoch = m.epoch and j.worker_id + 0 = worker
-      and j.cancel_requested_at is null
+      and (me.token is null or j.token = m.token) and j.cancel_requested_at is null
     returning j.id, j.epoch, j.array_id, j.limits
   ),
   ended as (
@@ -344,5 +355,5 @@ comment on function pra.finish_many is
   'Commits attempts that have nothing to store but that they are done, in one statement; best for many short '
   'ones. Returns the jobs that were accepted: an attempt that is no longer the job''s is left out, and nothing '
   'of it is stored. failures: [{job, element, message}], elements of a part of an array that did not succeed; '
-  'each is retried by itself as far as its budget of faults goes. Errors: PR001 when the worker''s lease is '
-  'over.';
+  'each is retried by itself as far as its budget of faults goes. tokens: those of the attempts. Errors: PR001 '
+  'when the worker''s lease is over, or worker_token is not the worker''s.';

@@ -104,7 +104,8 @@ begin
         a, members[i], a.array_first + i - 1, a.array_first + i, 'running', places[i], 1);
     else
       update pra_store.jobs
-      set state = 'running', epoch = epochs[i], worker_id = places[i], preempt_requested_at = null
+      set state = 'running', epoch = epochs[i], token = gen_random_uuid(), worker_id = places[i],
+          preempt_requested_at = null
       where id = members[i];
     end if;
     if places[i] <> me.id then
@@ -160,8 +161,15 @@ language plpgsql
 as $$
 begin
   if member.state = 'blocked' then
-    update pra_store.jobs set preempt_requested_at = clock_timestamp()
-    where array_id = a.id and state = 'running' and preempt_requested_at is null;
+    with asked as (
+      update pra_store.jobs set preempt_requested_at = clock_timestamp()
+      where array_id = a.id and state = 'running' and preempt_requested_at is null
+      returning id, epoch
+    )
+    insert into pra_store.preemptions (job_id, epoch, reason, deadline)
+    select id, epoch, 'another member of its gang has left', clock_timestamp() + interval '60 seconds'
+    from asked
+    on conflict (job_id, epoch) do nothing;
   elsif member.state <> 'succeeded' then
     update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(),
       message = 'another member of its gang ended badly'

@@ -17,6 +17,7 @@ begin
   perform pra_store.reap_late_attempts();
   perform pra_store.reap_deadlines();
   perform pra_store.reap_arrays();
+  perform pra_store.sweep_staged();
   perform pra_store.run_schedules();
   return taken;
 end
@@ -66,8 +67,9 @@ begin
 end
 $$;
 
--- A gang of which a member was not fetched in time starts anew as a whole. A preempted job that has not given
--- way a lease after its deadline is taken away from its worker.
+-- A gang of which a member was not fetched in time starts anew as a whole. A job that was asked to give way or to
+-- stop and has not done so in time is taken away from its worker, however long the lease of that is. Its agent kills
+-- the stage at the deadline, and has ten seconds more to say so.
 create or replace function pra_store.reap_late_attempts() returns void
 language plpgsql
 as $$
@@ -76,26 +78,29 @@ declare
   held pra_store.jobs;
 begin
   for late in
-    select g.job_id, g.epoch, 'the gang was not complete in time' as why
+    select g.job_id, g.epoch, 'released'::pra.attempt_outcome as how, 'the gang was not complete in time' as why
     from pra_store.gang_members as g where g.placed_at < clock_timestamp() - interval '30 seconds'
     union all
-    select p.job_id, p.epoch, 'it did not give way in time'
+    select p.job_id, p.epoch, 'released', 'it did not give way in time'
     from pra_store.preemptions as p
     -- The limit keeps the planner from beginning with all that runs.
     cross join lateral (
-      select j.state, j.worker_id from pra_store.jobs as j
+      select j.state from pra_store.jobs as j
       where j.id = p.job_id and j.epoch = p.epoch limit 1
     ) as j
-    join pra_store.workers as w on w.id = j.worker_id
-    where p.released_at is null and p.deadline < clock_timestamp() and j.state = 'running'
-      and p.deadline + w.lease < clock_timestamp()
+    where p.released_at is null and p.deadline < clock_timestamp() - interval '10 seconds' and j.state = 'running'
+    union all
+    select j.id, j.epoch, 'cancelled', 'its worker did not stop it in time'
+    from pra_store.jobs as j
+    where j.state = 'running' and j.cancel_requested_at < clock_timestamp() - interval '30 seconds'
+      and j.worker_id is not null
     order by 1
   loop
     select * into held from pra_store.jobs
     where id = late.job_id and epoch = late.epoch and state = 'running'
     for no key update skip locked;
     if found then
-      perform pra_store.end_attempt(held, 'released', late.why, null, null, 'asked');
+      perform pra_store.end_attempt(held, late.how, late.why, null, null, 'asked');
     end if;
   end loop;
 end

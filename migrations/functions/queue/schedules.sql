@@ -21,6 +21,9 @@ begin
   if catch_up is null or catch_up not in ('all', 'last', 'none') then
     raise exception 'catch_up: "%" is not all, last or none', catch_up using errcode = 'PR003';
   end if;
+  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
+    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind using errcode = 'PR003';
+  end if;
   if jsonb_typeof(arguments) is distinct from 'object' then
     raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
   end if;

@@ -9,7 +9,11 @@ as $$ begin return greatest(expires_at, pg_postmaster_start_time() + lease); end
 -- A live worker, its row locked until the transaction ends where the caller asks for it; or PR001: an
 -- expired lease is never renewed, even if nobody has reaped it yet. The agent then kills its stages and
 -- registers anew.
-create or replace function pra_store.live_worker(worker bigint, locks boolean) returns pra_store.workers
+--
+-- The token tells registrations apart that have the same number: of one after a restore from a backup, with
+-- which numbers go back, and of a caller who knows the number alone. A worker that registered under 0.1.0 has none.
+create or replace function pra_store.live_worker(worker bigint, token uuid, locks boolean)
+returns pra_store.workers
 language plpgsql
 as $$
 declare
@@ -21,6 +25,7 @@ begin
     select * into live from pra_store.workers as w where w.id = worker;
   end if;
   if live.id is null or live.stopped_at is not null
+    or live.token is not null and live.token is distinct from live_worker.token
     or pra_store.lease_end(live.lease_expires_at, live.lease) <= clock_timestamp() then
     raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
   end if;
@@ -31,12 +36,12 @@ $$;
 create or replace function pra.register_worker(
   name text, labels jsonb, queues text[], kinds text[], slots integer default 1,
   lease interval default '30 seconds', version text default null
-) returns bigint
+) returns table (worker bigint, token uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  made bigint;
+  bad text;
   fault text;
 begin
   if jsonb_typeof(labels) is distinct from 'object' then
@@ -56,39 +61,46 @@ begin
   if coalesce(cardinality(kinds), 0) = 0 then
     raise exception 'kinds: a worker runs at least one' using errcode = 'PR003';
   end if;
-  if slots is null or slots < 1 then
-    raise exception 'slots: %, must be 1 or more', slots using errcode = 'PR003';
+  select kind into bad from unnest(kinds) as kind
+  where kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' limit 1;
+  if found then
+    raise exception 'kinds: "%" is not a name of lower-case letters, digits and -', bad using errcode = 'PR003';
   end if;
-  if lease is null or lease < interval '1 second' then
-    raise exception 'lease: %, must be a second or more', lease using errcode = 'PR003';
+  if slots is null or slots not between 1 and 10000 then
+    raise exception 'slots: %, must be from 1 to 10000', slots using errcode = 'PR003';
   end if;
-  insert into pra_store.workers (
-    name, labels, queues, kinds, slots, lease, version, lease_expires_at)
+  if lease is null or lease not between interval '1 second' and interval '10 minutes' then
+    raise exception 'lease: %, must be from 1 second to 10 minutes', lease using errcode = 'PR003',
+      hint = 'A host that is gone keeps its jobs for a lease.';
+  end if;
+  insert into pra_store.workers as w (
+    name, labels, queues, kinds, slots, lease, version, lease_expires_at, token)
   values (register_worker.name, register_worker.labels, register_worker.queues,
           register_worker.kinds, register_worker.slots, register_worker.lease,
-          register_worker.version, clock_timestamp() + register_worker.lease)
-  returning id into made;
-  perform pra_store.record_event('worker.registered', null, null, null, made);
-  return made;
+          register_worker.version, clock_timestamp() + register_worker.lease, gen_random_uuid())
+  returning w.id, w.token into worker, token;
+  perform pra_store.record_event('worker.registered', null, null, null, register_worker.worker);
+  return next;
 end
 $$;
 
 grant execute on function pra.register_worker to pra_worker;
 
 comment on function pra.register_worker is
-  'Registers an agent process as a worker; returns its number. labels: a JSON object of texts, which '
-  'requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it '
-  'runs at once. lease: how long it may stay silent, a second or more. Errors: PR003 for an argument that '
-  'cannot be.';
+  'Registers an agent process as a worker; returns its number and the token that its further calls must carry. '
+  'labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, '
+  'one at least. slots: jobs that it runs at once, 1 to 10000. lease: how long it may stay silent, a second to ten '
+  'minutes. Errors: PR003 for an argument that cannot be.';
 
-create or replace function pra.deregister_worker(worker bigint) returns void
+create or replace function pra.deregister_worker(worker bigint, worker_token uuid default null)
+returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
   held pra_store.jobs;
 begin
-  perform pra_store.live_worker(worker, locks => true);
+  perform pra_store.live_worker(worker, worker_token, locks => true);
   for held in
     select * from pra_store.jobs
     where worker_id = worker and state = 'running' order by id for no key update
@@ -105,45 +117,81 @@ grant execute on function pra.deregister_worker to pra_worker;
 
 comment on function pra.deregister_worker is
   'Takes a worker out of service for good; what still runs there goes back into line without spending a try. '
-  'Errors: PR001 when its lease is over.';
+  'Errors: PR001 when its lease is over, or the token is not the worker''s.';
+
+create or replace function pra.release_unheard(worker bigint, known uuid[], worker_token uuid default null)
+returns table (job bigint, epoch bigint)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs;
+begin
+  perform pra_store.live_worker(worker, worker_token, locks => true);
+  for held in
+    select * from pra_store.jobs as j
+    where j.worker_id = worker and j.state = 'running' and j.token <> all(known)
+      -- A member of a gang is fetched with the next claim.
+      and not exists (select from pra_store.gang_members as g where g.worker_id = worker and g.job_id = j.id)
+    order by j.id for no key update
+  loop
+    perform pra_store.end_attempt(held, 'released', 'the claim was not heard', null, null);
+    job := held.id;
+    epoch := held.epoch;
+    return next;
+  end loop;
+end
+$$;
+
+grant execute on function pra.release_unheard to pra_worker;
+
+comment on function pra.release_unheard is
+  'Gives back what a worker claimed and never heard of, since the session of the claim broke: all that runs on it '
+  'but the attempts of the known tokens. Returns what it gave back. Errors: PR001 when the worker''s lease is '
+  'over, or the token is not the worker''s.';
 
 create or replace function pra.heartbeat(
-  worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean default false
-) returns table (job bigint, epoch bigint, ask text, seconds double precision)
+  worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean default false,
+  running_tokens uuid[] default null, worker_token uuid default null
+) returns table (job bigint, epoch bigint, ask text, seconds double precision, token uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
 #variable_conflict use_column
+declare
+  me pra_store.workers;
 begin
   if cardinality(running_jobs) <> cardinality(running_epochs) then
     raise exception 'running_epochs: % epochs for % jobs',
       cardinality(running_epochs), cardinality(running_jobs) using errcode = 'PR003';
   end if;
-  perform pra_store.live_worker(worker, locks => true);
+  me := pra_store.live_worker(worker, worker_token, locks => true);
   update pra_store.workers
   set beat_at = clock_timestamp(), lease_expires_at = clock_timestamp() + lease,
       draining = heartbeat.draining
   where id = worker;
   update pra_store.preemptions as p set acknowledged_at = clock_timestamp()
   from unnest(running_jobs, running_epochs) as mine (job, epoch)
+  join pra_store.jobs as j on j.id = mine.job and j.worker_id = worker
   where p.job_id = mine.job and p.epoch = mine.epoch and p.acknowledged_at is null;
   return query
-    select asked.job, asked.epoch, asked.ask, asked.seconds
+    select asked.job, asked.epoch, asked.ask, asked.seconds, asked.token
     from (
       select
-        mine.job, mine.epoch,
+        mine.job, mine.epoch, mine.token,
         case
           when j.id is null or j.state <> 'running' or j.epoch <> mine.epoch
-            or j.worker_id <> worker then 'lost'
+            or j.worker_id <> worker
+            or me.token is not null and j.token is distinct from mine.token then 'lost'
           when j.cancel_requested_at is not null then 'cancel'
           when a.started_at + j.time_limit <= clock_timestamp()
             or j.deadline <= clock_timestamp() then 'timeout'
           when j.preempt_requested_at is not null then 'preempt'
         end as ask,
         greatest(0, extract(epoch from p.deadline - clock_timestamp()))::double precision as seconds
-      from unnest(running_jobs, running_epochs) as mine (job, epoch)
+      from unnest(running_jobs, running_epochs, running_tokens) as mine (job, epoch, token)
       left join pra_store.jobs as j on j.id = mine.job
       left join pra_store.attempts as a on a.job_id = mine.job and a.epoch = mine.epoch
       left join pra_store.preemptions as p on p.job_id = mine.job and p.epoch = mine.epoch
@@ -158,7 +206,8 @@ comment on function pra.heartbeat is
   'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is '
   'asked: ''lost'' (kill it: it belongs to another attempt or nobody), ''cancel'' and ''timeout'' (stop and '
   'report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims '
-  'nothing more. Errors: PR001 when the lease is over.';
+  'nothing more. running_tokens: those of the attempts. Errors: PR001 when the lease is over, or worker_token is '
+  'not the worker''s.';
 
 create or replace function pra.drain(worker bigint, grace interval default '60 seconds') returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -191,6 +240,42 @@ comment on function pra.drain is
   'Takes a worker out of service: it gets no more jobs and is asked to give back what it runs, each job by a '
   'preemption within the grace time. Returns how many jobs were asked. Errors: PR002 when there is no such live '
   'worker.';
+
+create or replace function pra.declare_dead(worker bigint) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  dead pra_store.workers;
+  held pra_store.jobs;
+  taken integer := 0;
+begin
+  select * into dead from pra_store.workers where id = worker and stopped_at is null for no key update;
+  if not found then
+    raise exception 'there is no live worker %', worker using errcode = 'PR002';
+  end if;
+  for held in
+    select * from pra_store.jobs
+    where worker_id = worker and state = 'running' order by id for no key update
+  loop
+    perform pra_store.end_attempt(
+      held, 'lost', format('worker %s (%s) was declared dead by %s', dead.id, dead.name, session_user), null, null,
+      'host-lost');
+    taken := taken + 1;
+  end loop;
+  update pra_store.workers
+  set stopped_at = clock_timestamp(), stop_reason = 'declared dead' where id = worker;
+  perform pra_store.record_event('worker.declared_dead', null, null, null, worker);
+  return taken;
+end
+$$;
+
+grant execute on function pra.declare_dead to pra_submit;
+
+comment on function pra.declare_dead is
+  'Ends a worker whose host is known to be gone, before its lease does: its attempts are lost and their jobs go back '
+  'into line at once. Should it live after all, its writes are refused and it registers anew. Returns how many '
+  'attempts were lost. Errors: PR002 when there is no such live worker.';
 
 create or replace function pra.undrain(worker bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp

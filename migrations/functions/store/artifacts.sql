@@ -1,12 +1,12 @@
 -- Artifacts in the database: bytes named by their SHA-256, stored once.
 
 create or replace function pra.put_artifact(
-  job bigint, epoch bigint, sha256 text, media_type text, bytes bytea
+  job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid default null
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.put_inline(sha256, media_type, bytes);
 end
 $$;
@@ -21,12 +21,12 @@ Raises PR001 when the attempt has lost its lease, PR003 for more bytes or a bad 
 bytes have another sha256.';
 
 create or replace function pra.begin_artifact(
-  job bigint, epoch bigint, sha256 text, size bigint, media_type text
+  job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid default null
 ) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   return pra_store.begin_upload(job, epoch, sha256, size, media_type);
 end
 $$;
@@ -40,12 +40,12 @@ Next: pra.put_artifact_chunk for each chunk, then pra.commit_artifact.
 Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 create or replace function pra.put_artifact_chunk(
-  job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea
+  job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid default null
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.put_chunk(upload, job, epoch, ordinal, bytes);
 end
 $$;
@@ -58,11 +58,13 @@ ordinal: from 0. bytes: 1048576, of the last chunk the rest.
 Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR004 when the upload
 is committed, PR005 for a chunk of another size.';
 
-create or replace function pra.commit_artifact(job bigint, epoch bigint, upload bigint) returns void
+create or replace function pra.commit_artifact(
+  job bigint, epoch bigint, upload bigint, token uuid default null
+) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.commit_upload(upload, job, epoch);
 end
 $$;

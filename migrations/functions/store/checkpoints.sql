@@ -1,12 +1,13 @@
 -- Checkpoints: registration and retention.
 
-create or replace function pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb)
-returns bigint
+create or replace function pra.register_checkpoint(
+  job bigint, epoch bigint, step bigint, files jsonb, token uuid default null
+) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  held pra_store.jobs := pra_store.hold(job, epoch, false);
+  held pra_store.jobs := pra_store.hold(job, epoch, false, token);
   made bigint;
 begin
   if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then

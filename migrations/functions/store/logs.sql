@@ -1,7 +1,8 @@
 -- Logs: the output of attempts, in chunks.
 
-create or replace function pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea)
-returns void
+create or replace function pra.append_log(
+  job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid default null
+) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -17,7 +18,7 @@ begin
     where a.job_id = job and a.epoch = append_log.epoch
       and (a.ended_at is null or (
         a.outcome <> 'lost' and a.ended_at > clock_timestamp() - interval '1 minute'))
-      and w.stopped_at is null
+      and w.stopped_at is null and (w.token is null or j.token = append_log.token)
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
   ) then
     raise exception 'lease lost: attempt % of job % may write no more', epoch, job

@@ -1,20 +1,23 @@
 -- Metrics: batches, series, lineage.
 
-create or replace function pra.absorb_metrics(job bigint, epoch bigint, batch bigint) returns bigint
+create or replace function pra.absorb_metrics(
+  job bigint, epoch bigint, batch bigint, token uuid default null
+) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+  held pra_store.jobs;
   mine pra_store.attempts;
   taken bigint;
   highest bigint;
 begin
-  perform pra_store.hold(job, epoch, false);
+  held := pra_store.hold(job, epoch, false, token);
   select * into mine from pra_store.attempts as a
   where a.job_id = job and a.epoch = absorb_metrics.epoch for no key update;
   if batch is null or batch <= mine.metric_batch then
     delete from pra_store.metric_staging as s
-    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch;
+    where s.token = held.token and s.batch = absorb_metrics.batch;
     return 0;
   end if;
   if mine.from_step is null then
@@ -24,12 +27,12 @@ begin
     perform pra_store.write_ranges(job, mine.epoch);
   end if;
 
-  taken := pra_store.insert_points(job, epoch, batch);
-  perform pra_store.summarize_batch(job, epoch, batch, mine.from_step);
+  taken := pra_store.insert_points(held, batch);
+  perform pra_store.summarize_batch(held, batch, mine.from_step);
 
   with gone as (
     delete from pra_store.metric_staging as s
-    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch
+    where s.token = held.token and s.batch = absorb_metrics.batch
     returning s.steps
   )
   select max(p.step) into highest from gone cross join unnest(gone.steps) as p (step);
@@ -38,6 +41,40 @@ begin
       metric_high_water = greatest(a.metric_high_water, highest)
   where a.job_id = job and a.epoch = absorb_metrics.epoch;
   return taken;
+end
+$$;
+
+-- Admits a staged row of an attempt that runs and whose token it carries, and no other.
+create or replace function pra_store.admit_staged() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  own uuid := (
+    select j.token from pra_store.jobs as j join pra_store.workers as w on w.id = j.worker_id
+    where j.id = new.job_id and j.epoch = new.epoch and j.state = 'running'
+      and (w.token is null or j.token = new.token));
+begin
+  if own is null then
+    raise exception 'lease lost: attempt % of job % may write no more', new.epoch, new.job_id
+      using errcode = 'PR001';
+  end if;
+  new.token := own;
+  return new;
+end
+$$;
+
+create or replace trigger admit_staged before insert on pra_store.metric_staging
+for each row execute function pra_store.admit_staged();
+
+-- Deletes staged rows whose attempt has ended before they were absorbed.
+create or replace function pra_store.sweep_staged() returns void
+language plpgsql
+as $$
+begin
+  delete from pra_store.metric_staging as s
+  where not exists (
+    select from pra_store.jobs as j
+    where j.id = s.job_id and j.token = s.token and j.state = 'running');
 end
 $$;
 
@@ -51,10 +88,11 @@ and brings the summaries up to date; returns the number of points. Best in the t
 batch: numbered upwards from 1 within the attempt. A batch that was absorbed already is dropped and
 counts 0, so that a sender that missed the answer can send it again.
 An attempt that has not called pra.continue_from starts its series at step 0.
-Raises PR001 when the attempt has lost its lease.';
+Raises PR001 when the attempt has lost its lease or the token is not its own.';
 
 create or replace function pra.continue_from(
-  job bigint, epoch bigint, from_epoch bigint default null, step bigint default 0
+  job bigint, epoch bigint, from_epoch bigint default null, step bigint default 0,
+  token uuid default null
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -62,7 +100,7 @@ as $$
 declare
   mine pra_store.attempts;
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   select * into mine from pra_store.attempts as a
   where a.job_id = job and a.epoch = continue_from.epoch for no key update;
   if mine.from_step is not null then
@@ -99,13 +137,14 @@ declaration again has no effect.
 Raises PR001 when the attempt has lost its lease, PR002 when from_epoch has no series or is not earlier,
 PR003 for a negative step, PR004 when the attempt has declared something else or has metrics.';
 
-create or replace function pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text)
-returns void
+create or replace function pra.progress(
+  job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid default null
+) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   insert into pra_store.progress as p (job_id, epoch, done, total, unit)
   values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40))
   on conflict (job_id) do update
@@ -122,7 +161,7 @@ characters. pra.jobs shows the latest.
 Raises PR001 when the attempt has lost its lease.';
 
 -- Inserts the points of a staged batch, and returns their number.
-create or replace function pra_store.insert_points(job bigint, epoch bigint, batch bigint) returns bigint
+create or replace function pra_store.insert_points(held pra_store.jobs, batch bigint) returns bigint
 language plpgsql
 as $$
 #variable_conflict use_column
@@ -132,27 +171,26 @@ declare
 begin
   insert into pra_store.metric_names (name)
   select distinct s.name from pra_store.metric_staging as s
-  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch
+  where s.token = held.token and s.batch = insert_points.batch
     and not exists (select from pra_store.metric_names as n where n.name = s.name)
   order by s.name
   on conflict do nothing;
 
   perform pra_store.ensure_metric_partition(arrived);
   insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
-  select arrived, job, insert_points.epoch, n.id, p.step, p.value
+  select arrived, held.id, held.epoch, n.id, p.step, p.value
   from pra_store.metric_staging as s
   join pra_store.metric_names as n on n.name = s.name
   cross join unnest(s.steps, s."values") as p (step, value)
-  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch;
+  where s.token = held.token and s.batch = insert_points.batch;
   get diagnostics taken = row_count;
   return taken;
 end
 $$;
 
 -- Adds the points of a staged batch from a step on to the summaries of their series.
-create or replace function pra_store.summarize_batch(
-  job bigint, epoch bigint, batch bigint, from_step bigint
-) returns void
+create or replace function pra_store.summarize_batch(held pra_store.jobs, batch bigint, from_step bigint)
+returns void
 language plpgsql
 as $$
 #variable_conflict use_column
@@ -161,7 +199,7 @@ begin
   perform pra_store.add_to_summary(row(added.*)::pra_store.metric_summaries)
   from (
     select
-      job as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
+      held.id as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
       l.value as last_value, low.step as min_step, low.value as min_value, high.step as max_step,
       high.value as max_value, clock_timestamp() as updated_at
     from pra_store.metric_staging as s
@@ -188,7 +226,7 @@ begin
       where p.step >= from_step and p.value <> 'NaN'
       order by p.value desc, p.step limit 1
     ) as high on true
-    where s.job_id = job and s.epoch = summarize_batch.epoch and s.batch = summarize_batch.batch
+    where s.token = held.token and s.batch = summarize_batch.batch
     order by n.id
   ) as added;
 end

@@ -89,12 +89,14 @@ begin
 end
 $$;
 
-create or replace function pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint)
+create or replace function pra.begin_object(
+  job bigint, epoch bigint, sha256 text, size bigint, token uuid default null
+)
 returns table (store integer, location text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   return query select * from pra_store.begin_object(begin_object.sha256, begin_object.size);
 end
 $$;
@@ -108,12 +110,13 @@ stored already. sha256: 64 lower-case hexadecimal digits. size: bytes.
 Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 create or replace function pra.commit_object(
-  job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text
+  job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text,
+  token uuid default null
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.commit_object(store, sha256, size, media_type);
 end
 $$;

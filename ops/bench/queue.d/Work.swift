@@ -99,7 +99,7 @@ struct Work {
     return Int64(compact[range.upperBound...].prefix { $0.isNumber }) ?? 0
   }
 
-  private func beatInBackground(_ worker: Int64, _ asleep: Monitor<[Lease]>) {
+  private func beatInBackground(_ worker: Registration, _ asleep: Monitor<[Lease]>) {
     _ = DedicatedThread("beat") { [url, beat] in
       do {
         let queue = WorkerQueue(try Connection(url, role: .worker, name: "bench beat"))

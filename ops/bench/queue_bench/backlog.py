@@ -34,7 +34,7 @@ def make_history(bench, name, count):
     """Jobs that have ended, with their attempts, as the queue would have left them."""
     bench.server.sql("alter system set max_wal_size = '16GB'; select pg_reload_conf()", name)
     worker = bench.server.sql(
-        "set role pra_worker; select pra.register_worker('past', '{}', '{default}', '{noop}')", name)
+        "set role pra_worker; select worker from pra.register_worker('past', '{}', '{default}', '{noop}')", name)
     statement = f"""
       with past as (
         insert into pra_store.jobs (run_id, kind, queue, arguments, state, run_after, epoch,

@@ -60,13 +60,15 @@ def one_by_one(bench):
         name = bench.database()
         bench.enqueue_singly(name, 20_000)
         ours.append(bench.work(name, 1, 2000, BENCH_ONE="1")[0])
-        worker = bench.server.sql(
-            "set role pra_worker; select pra.register_worker('w', '{}', '{default}', '{noop}', 10000,"
-            " '1 day')", name)
+        worker, token = bench.server.sql(
+            "set role pra_worker; select * from pra.register_worker('w', '{}', '{default}', '{noop}', 10000,"
+            " '10 minutes')", name).split("|")
         plain.append(bench.server.pgbench(f"""
-          select coalesce(min(job), 0) as job, coalesce(min(epoch), 0) as epoch
-            from pra.claim({worker}, 1, 0) \\gset
-          select pra.finish_many({worker}, array[:job]::bigint[], array[:epoch]::bigint[]);""",
+          select coalesce(min(job), 0) as job, coalesce(min(epoch), 0) as epoch,
+              coalesce(min(token::text), '{token}') as token
+            from pra.claim({worker}, 1, 0, '{token}') \\gset
+          select pra.finish_many({worker}, array[:job]::bigint[], array[:epoch]::bigint[],
+            tokens => array[:token]::uuid[], worker_token => '{token}');""",
                                           1, bench.options.seconds, name))
     bench.results.add("claim to finish, one at a time, 1 worker", ours, "jobs/s")
     bench.results.add("the same, of pgbench with the same statements",

@@ -44,6 +44,19 @@ class PrivateServer:
     def stop(self, mode="immediate"):
         self.call("pg_ctl", "-D", f"{self.folder}/data", "-m", mode, "-w", "-s", "stop")
 
+    def backup(self, folder):
+        """Copies the running server's data into a folder that is not there yet."""
+        self.call("pg_basebackup", "-h", self.folder, "-U", "pra", "-D", folder, "-X", "stream", "-c", "fast",
+                  "--no-sync")
+
+    def restore(self, folder):
+        """Puts a backup in the place of the data, which are lost, and starts the server again."""
+        self.stop()
+        os.rename(f"{self.folder}/data", f"{self.folder}/lost")
+        os.rename(folder, f"{self.folder}/data")
+        self.start()
+        shutil.rmtree(f"{self.folder}/lost")
+
     def remove(self):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 // Speed of the run store on a private server with default settings; called by `ops/bench/store`.
 
 import Foundation
+import JobQueue
 import Postgres
 import StageKit
 import Threads
@@ -45,19 +46,19 @@ struct BenchWorld {
 
   /// A claimed job's session.
   func session(_ further: [String: String] = [:]) throws -> StageSession {
-    let worker = try admin.query(
-      "select pra.register_worker('bench', '{}', '{default}', '{bench}', lease => '1 hour') as w"
-    ).single().integer("w")
+    let queue = WorkerQueue(admin)
+    let worker = try queue.register(name: "bench", kinds: ["bench"], lease: .seconds(600))
     try admin.run("select pra.enqueue('bench', pra.create_run('bench'), '{}')")
-    let job = try admin.query("select job, epoch from pra.claim($1)", [.integer(worker)]).single()
-    let scratch = "\(folder)/job-\(try job.string("job"))"
+    let lease = try queue.claim(worker: worker)[0].lease
+    let scratch = "\(folder)/job-\(lease.job)"
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
     var ends: [Int32] = [0, 0]
     socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
+    write(ends[0], "token \(lease.token)\n", 43)
     return try StageSession(
       environment: [
-        "PRA_DATABASE_URL": url.conninfo, "PRA_JOB": try job.string("job"),
-        "PRA_EPOCH": try job.string("epoch"), "PRA_SCRATCH": scratch, "PRA_THREADS": "1",
+        "PRA_DATABASE_URL": url.conninfo, "PRA_JOB": String(lease.job),
+        "PRA_EPOCH": String(lease.epoch), "PRA_SCRATCH": scratch, "PRA_THREADS": "1",
       ].merging(further.filter { $0.key.hasPrefix("AWS_") }) { $1 }, control: ends[1],
       onLost: { fatalError($0) })
   }

@@ -3,6 +3,7 @@
 import Glibc
 import JobQueue
 import Postgres
+import Threads
 
 struct ChaosSubmitter {
   private let url: DatabaseURL
@@ -49,25 +50,29 @@ struct ChaosSubmitter {
       }
       // Repeated with the same key until it is answered, and sometimes once more.
       for _ in 0..<(dice.percent() < 10 ? 2 : 1) {
-        let id = try server.run {
-          try $0.query(
-            """
-            select pra.enqueue(kind => 'chaos', run => $1, arguments => '{}', lost_retries => 100000,
-              fault_retries => 100000, idempotency_key => $2\(more)) as id
-            """, [.integer(run), .text("key \(number)")]
-          ).single().integer("id")
+        var asked = 0.0
+        do {
+          let id = try server.run {
+            asked = monotonicSeconds()
+            return try $0.query(
+              """
+              select pra.enqueue(kind => 'chaos', run => $1, arguments => '{}', lost_retries => 100000,
+                fault_retries => 100000, idempotency_key => $2\(more)) as id
+              """, [.integer(run), .text("key \(number)")]
+            ).single().integer("id")
+          }
+          log.say("enqueued", asked: asked, [("key", "\(number)"), ("job", "\(id)")])
+          known.append(id)
+        } catch let error as PostgresError where ["PR002", "PR004"].contains(error.sqlState) {
+          // The parent was lost when a backup was restored, or the key came back with another parent.
         }
-        log.say("enqueued", ("key", "\(number)"), ("job", "\(id)"))
-        known.append(id)
       }
       elements += size
       if dice.percent() < 8 { try disturb(known.randomElement(using: &dice)!, &dice, &server) }
       usleep(useconds_t.random(in: 0..<4000, using: &dice))
       if dice.percent() < 10 { try letTheLineRunEmpty(&server) }
     }
-    log.say("enqueued-all")
     try seeThemEnd(&server)
-    log.say("ended-all")
     print("ended-all")
   }
 
@@ -95,7 +100,6 @@ struct ChaosSubmitter {
         default: try queue.retry(job)
         }
       }
-      log.say("disturbed", ("job", "\(job)"), ("how", "\(how)"))
     } catch let error as PostgresError where ["PR002", "PR004"].contains(error.sqlState) {
       // The job's state does not allow it.
     }
@@ -127,9 +131,8 @@ struct ChaosSubmitter {
       for job in stuck {
         do {
           try server.run { try SubmitQueue($0).retry(job) }
-          log.say("retried", ("job", "\(job)"))
-        } catch let error as PostgresError where error.sqlState == "PR004" {
-          // A member of a gang, or running again.
+        } catch let error as PostgresError where ["PR002", "PR004"].contains(error.sqlState) {
+          // A member of a gang, running again, or lost when a backup was restored.
         }
       }
       usleep(100_000)

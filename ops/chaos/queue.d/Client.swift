@@ -3,8 +3,9 @@
 //   chaos-client work URL LOG SEED NAME       claims, writes and ends attempts until its input ends
 //   chaos-client submit URL LOG SEED COUNT    enqueues COUNT jobs, disturbs them, and sees them end
 //
-// A line is a JSON object, written before anything else is done. A call that was sent but not
-// answered is logged as unknown: both outcomes are right.
+// A line is a JSON object, written before anything else is done. A call that was sent but not answered has
+// no line: both outcomes are right. `asked` and `told` are the moments before and after the call, on the clock that
+// all processes of the machine share.
 
 import Glibc
 import JobQueue
@@ -52,9 +53,11 @@ final class Log: Sendable {
     guard descriptor >= 0 else { throw Usage() }
   }
 
-  func say(_ what: String, _ members: (String, String)...) {
+  /// - Parameter asked: the moment before the call, of `monotonicSeconds()`
+  func say(_ what: String, asked: Double, _ members: [(String, String)]) {
     let rest = members.map { ", \"\($0.0)\": \($0.1)" }.joined()
-    let line = Array("{\"what\": \"\(what)\"\(rest)}\n".utf8)
+    let times = "\"asked\": \(asked), \"told\": \(monotonicSeconds())"
+    let line = Array("{\"what\": \"\(what)\", \(times)\(rest)}\n".utf8)
     _ = write(descriptor, line, line.count)
   }
 }

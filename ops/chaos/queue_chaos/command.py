@@ -49,6 +49,7 @@ def summary(history, faults, seconds):
     highest = max((most_at_once(under(history, limit["name"])) for limit in history.limits), default=0)
     return (f"{len(history.jobs)} jobs and parts, {len(history.attempts)} attempts, {len(history.told)} answers,"
             f" {count('stale')} stale writes refused,"
+            f" {sum(history.fate(line) == 'lost' for line in history.told)} lost by restores,"
             f" {len(history.events_of('gang.started'))} gang starts, most at once under a limit {highest};"
             f" {faults.total} faults in {seconds:.0f} s: {dict(faults.done)}")
 
@@ -67,7 +68,7 @@ def main(text):
         world.prepare(chosen.clients, chosen.failover)
         wrong = asyncio.run(run(world, faults, chosen))
         seconds = time.monotonic() - start
-        history = History.read(world.folder, world.server)
+        history = History.read(world.folder, world.server, world.restores)
         wrong += violations(history)
     finally:
         world.end(chosen.keep)

@@ -18,6 +18,8 @@ class Faults:
         self.dice = random.Random(seed)
         self.done = collections.Counter()
         self.over = False
+        # No restart, restore or failover is still to come.
+        self.server_stays = asyncio.Event()
 
     @property
     def total(self):
@@ -64,13 +66,19 @@ class Faults:
             await self.world.submitter_link.cut(0.1, False)
 
     async def restart_server(self):
-        """Cleanly and as by a crash."""
+        """Cleanly, as by a crash, or with the data of a backup."""
         while not self.enough():
             await asyncio.sleep(self.dice.uniform(3, 8))
-            mode = self.dice.choice(["fast", "immediate"])
-            self.done[f"restart {mode}"] += 1
-            await asyncio.to_thread(self.world.server.stop, mode)
-            await asyncio.to_thread(self.world.server.start)
+            kind = self.dice.choice(["restart fast", "restart immediate", "restore"])
+            if kind == "restore":
+                backup = await asyncio.to_thread(self.world.backup)
+                await asyncio.sleep(self.dice.uniform(0.5, 3))
+                await asyncio.to_thread(self.world.restore, backup)
+            else:
+                await asyncio.to_thread(self.world.server.stop, kind.split()[1])
+                await asyncio.to_thread(self.world.server.start)
+            self.done[kind] += 1
+        self.server_stays.set()
 
     async def fail_over(self):
         """Kills the primary in the middle, with all that lead to it."""
@@ -82,9 +90,12 @@ class Faults:
         for link in [client.link for client in self.world.clients] + [self.world.submitter_link]:
             link.close()
         await asyncio.to_thread(self.world.fail_over)
+        self.server_stays.set()
         print(f"failover: the standby took over in {time.monotonic() - begin:.1f} s", file=sys.stderr)
 
     async def stop_enqueuing(self):
         while not self.enough():
             await asyncio.sleep(0.2)
+        # What a restore lost has to be seen to its end as well.
+        await self.server_stays.wait()
         os.unlink(self.world.more)

@@ -20,7 +20,7 @@ def something_happened(history):
 
 def an_enqueue_is_not_lost(history):
     """G1: an acknowledged enqueue is there."""
-    for line in history.answers("enqueued"):
+    for line in history.lasting("enqueued"):
         if line["job"] not in history.job:
             yield f"enqueued: job {line['job']} is gone"
 
@@ -28,7 +28,7 @@ def an_enqueue_is_not_lost(history):
 def a_key_is_one_job(history):
     """G1: an enqueue that is repeated with its key returns the same job, which is stored once."""
     told = collections.defaultdict(set)
-    for line in history.answers("enqueued"):
+    for line in history.lasting("enqueued"):
         told[line["key"]].add(line["job"])
     for key, jobs in told.items():
         if len(jobs) > 1:
@@ -50,12 +50,14 @@ def every_job_ends(history):
 
 def a_job_is_finished_once(history):
     """G4: one attempt of a job succeeds, and one client alone is told so."""
-    told = collections.defaultdict(set)
-    for line in history.answers("finished"):
-        told[line["job"]].add((line["epoch"], line["client"]))
-    for job, tellings in told.items():
-        if len(tellings) > 1:
-            yield f"finished: job {job} was finished as {sorted(tellings)}"
+    for timeline in history.timelines:
+        told = collections.defaultdict(set)
+        for line in timeline:
+            if line["what"] == "finished":
+                told[line["job"]].add((line["epoch"], line["client"]))
+        for job, tellings in told.items():
+            if len(tellings) > 1:
+                yield f"finished: job {job} was finished as {sorted(tellings)}"
     for job, count in history.successes().items():
         if count > 1:
             yield f"finished: job {job} has {count} successes"
@@ -64,7 +66,7 @@ def a_job_is_finished_once(history):
 def an_acknowledged_finish_is_stored(history):
     """G4: a finish that was acknowledged is a success in the tables."""
     successes = history.successes()
-    for job in sorted({line["job"] for line in history.answers("finished")}):
+    for job in sorted({line["job"] for line in history.lasting("finished")}):
         if not successes[job]:
             yield f"finished: job {job} was acknowledged and is not stored"
 
@@ -79,13 +81,27 @@ def a_success_ends_its_job(history):
 # epochs
 
 def an_attempt_is_given_out_once(history):
-    """G2: an epoch of a job is one worker's."""
-    given = collections.defaultdict(set)
-    for line in history.answers("claimed"):
-        given[line["job"], line["epoch"]].add((line["client"], line["worker"]))
-    for (job, epoch), workers in given.items():
-        if len(workers) > 1:
-            yield f"epochs: attempt {epoch} of job {job} was given to {sorted(workers)}"
+    """G2: an epoch of a job is one worker's, and one attempt."""
+    for timeline in history.timelines:
+        given = collections.defaultdict(set)
+        for line in timeline:
+            if line["what"] == "claimed":
+                given[line["job"], line["epoch"]].add((line["client"], line["worker"], line["token"]))
+        for (job, epoch), workers in given.items():
+            if len(workers) > 1:
+                yield f"epochs: attempt {epoch} of job {job} was given to {sorted(workers)}"
+
+
+def a_worker_is_one_client(history):
+    """G11: no two clients work under one number."""
+    for timeline in history.timelines:
+        clients = collections.defaultdict(set)
+        for line in timeline:
+            if line["what"] == "claimed":
+                clients[line["worker"]].add(line["client"])
+        for worker, names in clients.items():
+            if len(names) > 1:
+                yield f"epochs: worker {worker} is {sorted(names)}"
 
 
 def attempts_follow_each_other(history):
@@ -104,11 +120,29 @@ def attempts_follow_each_other(history):
 
 def no_late_write_is_accepted(history):
     """G2: no write was acknowledged that began after its attempt had ended."""
-    for line in history.answers("wrote", "finished"):
+    for line in history.lasting("wrote", "finished"):
         end = history.end_of.get((line["job"], line["epoch"]))
         if "at" in line and not (end and line["at"] <= end):
             yield (f"stale: job {line['job']} attempt {line['epoch']} wrote at {line['at']},"
                    f" which ended {end or 'never'}")
+
+
+def no_lost_attempt_writes(history):
+    """G11: nothing is accepted of an attempt that a restore has lost, be it that its job and epoch are there again."""
+    claims = {line["token"]: line for line in history.answers("claimed")}
+    for era, timeline in enumerate(history.timelines):
+        there = collections.defaultdict(set)
+        for line in timeline:
+            if line["what"] == "claimed":
+                there[line["job"], line["epoch"]].add(line["token"])
+        for line in timeline:
+            if line["what"] not in ("wrote", "finished", "ended") or history.era(line) != era:
+                continue
+            claim, others = claims.get(line["token"]), there[line["job"], line["epoch"]] - {line["token"]}
+            is_lost = claim and history.era(claim) < era and history.fate(claim) == "lost"
+            if is_lost or others and line["token"] not in there[line["job"], line["epoch"]]:
+                yield (f"stale: job {line['job']} attempt {line['epoch']} of {line['client']} was lost by a restore"
+                       f" and {line['what']}")
 
 
 def no_row_is_younger_than_its_attempt(history):
@@ -201,7 +235,7 @@ def a_gang_starts_whole(history):
 GUARANTEES = (
     something_happened, an_enqueue_is_not_lost, a_key_is_one_job, every_job_ends, a_job_is_finished_once,
     an_acknowledged_finish_is_stored, a_success_ends_its_job, an_attempt_is_given_out_once,
-    attempts_follow_each_other, no_late_write_is_accepted, no_row_is_younger_than_its_attempt, limits_hold,
+    a_worker_is_one_client, attempts_follow_each_other, no_late_write_is_accepted, no_lost_attempt_writes, no_row_is_younger_than_its_attempt, limits_hold,
     workers_have_their_slots, slots_are_given_back, an_array_succeeds_once, an_array_has_all_its_elements,
     parents_come_first, a_gang_starts_whole)
 

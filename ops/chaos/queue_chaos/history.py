@@ -11,9 +11,15 @@ class History:
     """Lists of dictionaries. Moments are PostgreSQL's texts of one time zone, which sort as the moments do.
 
     - told: what clients logged, in order for each: `what` (enqueued, claimed, wrote, finished, stale,
-      ...), `client` (its log), and job, epoch, worker, key, at where it has them
+      ...), `client` (its log), `asked` and `told` (the moments before and after the call), and job, epoch, token,
+      worker, key, at where it has them
     - jobs, attempts, workers, limits, events: rows of the views of schema pra
     - writes: of each accepted log line and progress: table, job_id, epoch, at
+    - restores: of each backup that was restored, in order: `begun` and `ended`, between which it was taken, and
+      `stopped`, from when on the server was away. Its moments, and `asked` and `told`, are of one clock
+
+    A restore loses what was done since its backup: with it begins another *era*. Of an answer it is known that a
+    restore kept it (told before the backup began), that it lost it (asked after the backup had ended), or neither.
     """
 
     told: list
@@ -23,11 +29,13 @@ class History:
     limits: list
     events: list
     writes: list
+    restores: list = dataclasses.field(default_factory=list)
 
     @classmethod
-    def read(cls, folder, server):
+    def read(cls, folder, server, restores):
         return cls(
             told=logs(folder),
+            restores=restores,
             jobs=server.rows(
                 "select id, state, limits, depends_on, array_id, array_first, array_last, element_first,"
                 " element_last, gang, started_at::text, finished_at::text, idempotency_key from pra.jobs"),
@@ -52,6 +60,31 @@ class History:
     def end_of(self):
         """When an attempt has ended, by its job and epoch."""
         return {(attempt["job_id"], attempt["epoch"]): attempt["ended_at"] for attempt in self.attempts}
+
+    def era(self, line):
+        """The number of restores before an answer. Its call was made in one session, which no restore survives."""
+        return sum(1 for restore in self.restores if restore["stopped"] < line["asked"])
+
+    def fate(self, line):
+        """The effect of the next restore on an answer: kept, lost or unknown."""
+        restores = self.restores[self.era(line):]
+        if not restores or line["told"] < restores[0]["begun"]:
+            return "kept"
+        return "lost" if line["asked"] > restores[0]["ended"] else "unknown"
+
+    @functools.cached_property
+    def timelines(self):
+        """For each era, the answers of which its database knows: its own, and those that all restores kept."""
+        eras = [[] for _ in range(len(self.restores) + 1)]
+        for line in self.told:
+            first = self.era(line)
+            for era in range(first, len(eras) if self.fate(line) == "kept" else first + 1):
+                eras[era].append(line)
+        return eras
+
+    def lasting(self, *kinds):
+        """Answers of which the database knows in the end."""
+        return (line for line in self.timelines[-1] if line["what"] in kinds)
 
     def answers(self, *kinds):
         return (line for line in self.told if line["what"] in kinds)

@@ -20,8 +20,10 @@ def attempt(id, epoch, begin, end, outcome="succeeded", worker=1):
     return dict(job_id=id, epoch=epoch, worker_id=worker, started_at=begin, ended_at=end, outcome=outcome)
 
 
-def said(what, client="log0", **more):
-    return dict(more, what=what, client=client)
+def said(what, client="log0", asked=1, told=2, **more):
+    if "epoch" in more:
+        more.setdefault("token", f"{more['job']}/{more['epoch']}")
+    return dict(more, what=what, client=client, asked=asked, told=told)
 
 
 def history():
@@ -57,6 +59,9 @@ def history():
         writes=[dict(table="progress", job_id=1, epoch=1, at="11:10")])
 
 
+# A backup taken from 10 to 12, and restored from 20 on.
+RESTORE = dict(begun=10, ended=12, stopped=20)
+
 # A guarantee, a change that violates it and perhaps others, and what the guarantee says of it.
 VIOLATIONS = [
     (guarantees.something_happened, lambda h: h.told.clear(),
@@ -77,10 +82,16 @@ VIOLATIONS = [
     (guarantees.a_success_ends_its_job, lambda h: h.jobs[0].update(state="ready"), ["finished: job 1 is ready"]),
     (guarantees.an_attempt_is_given_out_once,
      lambda h: h.told.append(said("claimed", "log1", job=1, epoch=1, worker=2)),
-     ["epochs: attempt 1 of job 1 was given to [('log0', 1), ('log1', 2)]"]),
+     ["epochs: attempt 1 of job 1 was given to [('log0', 1, '1/1'), ('log1', 2, '1/1')]"]),
     (guarantees.an_attempt_is_given_out_once,
      lambda h: h.told.append(said("claimed", "log2", job=2, epoch=1, worker=3)),
-     ["epochs: attempt 1 of job 2 was given to [('log0', 1), ('log2', 3)]"]),
+     ["epochs: attempt 1 of job 2 was given to [('log0', 1, '2/1'), ('log2', 3, '2/1')]"]),
+    (guarantees.an_attempt_is_given_out_once,
+     lambda h: h.told.append(said("claimed", job=2, epoch=1, worker=1, token="another")),
+     ["epochs: attempt 1 of job 2 was given to [('log0', 1, '2/1'), ('log0', 1, 'another')]"]),
+    (guarantees.a_worker_is_one_client,
+     lambda h: h.told.append(said("claimed", "log2", job=7, epoch=1, worker=2)),
+     ["epochs: worker 2 is ['log1', 'log2']"]),
     (guarantees.attempts_follow_each_other, lambda h: h.attempts[0].update(ended_at="11:11"),
      ["epochs: attempt 2 of job 1 began before 1 ended"]),
     (guarantees.attempts_follow_each_other, lambda h: h.attempts[2].update(ended_at=None),
@@ -91,6 +102,16 @@ VIOLATIONS = [
     (guarantees.no_late_write_is_accepted,
      lambda h: h.told.append(said("finished", job=1, epoch=3, at="11:20")),
      ["stale: job 1 attempt 3 wrote at 11:20, which ended never"]),
+    (guarantees.no_lost_attempt_writes,
+     lambda h: h.restores.append(RESTORE) or h.told.extend(
+         [said("claimed", job=1, epoch=3, worker=1, asked=13, told=14), said("wrote", job=1, epoch=3, asked=21)]),
+     ["stale: job 1 attempt 3 of log0 was lost by a restore and wrote"]),
+    (guarantees.no_lost_attempt_writes,
+     lambda h: h.restores.append(RESTORE) or h.told.extend(
+         [said("claimed", job=1, epoch=3, worker=1, asked=11, told=13),
+          said("claimed", "log2", job=1, epoch=3, worker=9, asked=21, token="new"),
+          said("ended", job=1, epoch=3, asked=22)]),
+     ["stale: job 1 attempt 3 of log0 was lost by a restore and ended"]),
     (guarantees.no_row_is_younger_than_its_attempt, lambda h: h.writes[0].update(at="11:10.1"),
      ["stale: a row of progress of job 1 is younger than attempt 1"]),
     (guarantees.limits_hold, lambda h: h.jobs[3].update(limits=["three"]) or h.jobs[4].update(limits=["three"]),
@@ -139,7 +160,31 @@ class HistoryTests(unittest.TestCase):
             with open(os.path.join(folder, "log1"), "w") as file:
                 file.write('{"what": "lost"}\n{"what": "wro')
             open(os.path.join(folder, "log-submit.more"), "w").close()
-            self.assertEqual(logs(folder), [said("lost", "log1")])
+            self.assertEqual(logs(folder), [dict(what="lost", client="log1")])
+
+    def test_a_restore_loses_what_was_asked_after_its_backup(self):
+        lines = {
+            "kept": said("finished", job=1, epoch=1, asked=8, told=9),
+            "unknown": said("finished", job=1, epoch=2, asked=11, told=13),
+            "lost": said("finished", job=1, epoch=3, asked=13, told=21)}
+        after = said("finished", job=1, epoch=3, asked=21, told=22)
+        history = History(told=[*lines.values(), after], jobs=[], attempts=[], workers=[], limits=[], events=[],
+                          writes=[], restores=[RESTORE, dict(begun=30, ended=31, stopped=32)])
+        for fate, line in lines.items():
+            self.assertEqual((history.era(line), history.fate(line)), (0, fate))
+        self.assertEqual((history.era(after), history.fate(after)), (1, "kept"))
+        self.assertEqual(history.timelines, [
+            [*lines.values()], [lines["kept"], after], [lines["kept"], after]])
+        self.assertEqual(list(history.lasting("finished")), [lines["kept"], after])
+
+    def test_what_a_restore_lost_violates_nothing(self):
+        lost = history()
+        lost.restores.append(RESTORE)
+        lost.told.extend([
+            said("enqueued", key="8", job=8, asked=13, told=14), said("finished", job=8, epoch=1, asked=15, told=16),
+            said("claimed", "log2", job=2, epoch=2, worker=3, asked=13, told=14),
+            said("claimed", "log1", job=2, epoch=2, worker=3, asked=21, told=22, token="new")])
+        self.assertEqual(guarantees.violations(lost), [])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from queue_chaos.link import Link
 from rig.server import PrivateServer
@@ -55,6 +56,8 @@ class World:
         self.servers = [self.server]
         self.standby = None
         self.clients = []
+        # Of each backup that was restored: when it was begun and ended, and when the server was stopped for it.
+        self.restores = []
 
     def prepare(self, clients, has_standby):
         subprocess.run([BENCH, "setup", self.server.url()], check=True)
@@ -87,6 +90,18 @@ class World:
         return await asyncio.create_subprocess_exec(
             CLIENT, "submit", self.url(self.submitter_link), f"{self.folder}/log-submit", str(seed),
             str(jobs), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def backup(self):
+        """Takes a backup; its moments, as History has them."""
+        begun = time.monotonic()
+        self.server.backup(f"{self.server.folder}/backup")
+        return dict(begun=begun, ended=time.monotonic())
+
+    def restore(self, backup):
+        """Loses all that was done since the backup."""
+        backup["stopped"] = time.monotonic()
+        self.server.restore(f"{self.server.folder}/backup")
+        self.restores.append(backup)
 
     def fail_over(self):
         """Makes the standby the server."""

@@ -228,7 +228,8 @@ let package = Package(
 
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
-      name: "pra-test", dependencies: ["RunStore", "StageKit"], path: "Tests/Support/Stage",
+      name: "pra-test", dependencies: ["Files", "RunStore", "StageKit"],
+      path: "Tests/Support/Stage",
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "read-weights", dependencies: ["Files", "TensorFiles"], path: "Tests/Support/Weights",

@@ -170,14 +170,14 @@ struct Preempt: ParsableCommand {
     abstract: "Ask a running job to write a checkpoint and go back to the queue; it costs no try.",
     discussion: "Example: pra preempt 12")
   @Argument(help: "Number of the job.") var job: Int64
-  @Option(help: "Seconds after which the job is taken from its worker.") var grace = 60.0
-  @Option(help: "The reason, as the job's history shows it.") var reason: String?
-
-  func validate() throws {
-    guard grace >= 0, grace < 1e9 else {
-      throw ValidationError("--grace \(grace): expected seconds from 0")
-    }
-  }
+  @Option(
+    parsing: .unconditional,
+    help: "Seconds after which the job is taken from its worker. (default: 60.0)",
+    transform: OptionValue.seconds(0...))
+  var grace = 60.0
+  @Option(
+    help: "The reason, as the job's history shows it.", transform: OptionValue.text(upTo: 1000))
+  var reason: String?
 
   func run() throws {
     try SubmitQueue(try Database.connect(.submit)).preempt(

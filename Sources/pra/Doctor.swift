@@ -32,9 +32,9 @@ struct Doctor: ParsableCommand {
     }
     findings += [disk(), processor()]
     if json {
-      print(JSONText.array(findings.map(\.json)))
+      printExactly(JSONText.array(findings.map(\.json)))
     } else {
-      for finding in findings { print(finding.lines) }
+      for line in findings.flatMap(\.lines) { print(line) }
     }
     let faults = findings.count { $0.remedy != nil }
     if faults > 0 { throw Failure(message: "\(faults) fault\(faults == 1 ? "" : "s") found") }
@@ -162,9 +162,9 @@ struct Finding {
     (self.name, self.found, self.remedy) = (name, found, remedy)
   }
 
-  var lines: String {
-    guard let remedy else { return "ok     \(name): \(found)" }
-    return "FAULT  \(name): \(found)\n       remedy: \(remedy)"
+  var lines: [String] {
+    guard let remedy else { return ["ok     \(name): \(found)"] }
+    return ["FAULT  \(name): \(found)", "       remedy: \(remedy)"]
   }
 
   var json: String {

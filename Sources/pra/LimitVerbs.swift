@@ -23,9 +23,13 @@ struct Limits: ParsableCommand {
 
   func run() throws {
     let pairs = try settings.map { setting in
-      guard let match = setting.wholeMatch(of: /([^=]+)=([0-9]{1,6})/), let slots = Int(match.2)
+      guard let match = setting.wholeMatch(of: /([A-Za-z0-9][A-Za-z0-9_.:-]{0,99})=([0-9]{1,6})/),
+        let slots = Int(match.2),
+        slots <= 100_000
       else {
-        throw ValidationError("--set \(setting): expected name=slots, as in licence=4")
+        throw ValidationError(
+          "--set \(setting): expected name=slots, as in licence=4: a name of up to 100 letters, digits, _, ., "
+            + ": and -, and 0 to 100000 slots")
       }
       return (String(match.1), slots)
     }
@@ -121,8 +125,13 @@ struct Schedule: ParsableCommand {
       "What a time does while the job of the time before has not ended: skip, or queue another one. By "
         + "default skip; queue with --catch-up all.", valueName: "skip|queue"))
   var overlap: String?
-  @Option(help: "Queue of the jobs.") var queue = "default"
-  @Option(help: "Jobs of a higher priority run first.") var priority = 0
+  @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
+    "default"
+  @Option(
+    parsing: .unconditional,
+    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
+    transform: OptionValue.priority)
+  var priority = 0
 
   func validate() throws {
     guard CatchUp(rawValue: catchUp) != nil else {
@@ -157,14 +166,12 @@ struct Drain: ParsableCommand {
     discussion: "Example: pra drain 3")
 
   @Argument(help: "Number of the worker.") var worker: Int64
-  @Option(help: "Seconds after which jobs that it still has are taken from it.") var grace = 60.0
+  @Option(
+    parsing: .unconditional,
+    help: "Seconds after which jobs that it still has are taken from it. (default: 60.0)",
+    transform: OptionValue.seconds(0...))
+  var grace = 60.0
   @Flag(help: "Put the worker back into service.") var undo = false
-
-  func validate() throws {
-    guard grace >= 0, grace < 1e9 else {
-      throw ValidationError("--grace \(grace): expected seconds from 0")
-    }
-  }
 
   func run() throws {
     let queue = SubmitQueue(try Database.connect(.submit))

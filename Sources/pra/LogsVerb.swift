@@ -99,13 +99,13 @@ struct Logs: ParsableCommand {
 
   private func show(_ chunk: LogChunk, of id: Int64) {
     guard json else {
-      FileHandle.standardOutput.write(Data(chunk.bytes))
+      StandardOutput.write(chunk.bytes)
       return
     }
     let line = JSONText.object([
       ("job", String(id)), ("attempt", String(chunk.epoch)), ("ordinal", String(chunk.ordinal)),
       ("text", JSONText.string(String(decoding: chunk.bytes, as: UTF8.self))),
     ])
-    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    printExactly(line)
   }
 }

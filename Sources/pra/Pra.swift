@@ -45,9 +45,11 @@ struct Pra: ParsableCommand {
     ])
 
   static func main() {
+    StandardOutput.occupy()
     do {
       var command = try parseAsRoot()
       try command.run()
+      StandardOutput.close()
     } catch {
       Ending(error).exit()
     }
@@ -117,15 +119,11 @@ struct Ending {
 
   func exit() -> Never {
     if isHelp {
-      print(message)
+      printExactly(message)
     } else if !message.isEmpty {
       complain("error: \(message.split(whereSeparator: \.isWhitespace).joined(separator: " "))")
     }
+    StandardOutput.close()
     Foundation.exit(status.rawValue)
   }
-}
-
-/// Writes one line to standard error.
-func complain(_ line: String) {
-  FileHandle.standardError.write(Data((line + "\n").utf8))
 }

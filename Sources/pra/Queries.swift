@@ -50,7 +50,7 @@ enum Queries {
           then 'lost'
         else state end as state,
       jobs, succeeded, running, ready + blocked as waiting,
-      failed + cancelled + quarantined as ended_badly, to_char(created_at, 'YYYY-MM-DD HH24:MI') as created,
+      failed + cancelled + quarantined as ended_badly, to_char(created_at, 'YYYY-MM-DD HH24:MI') as "created (UTC)",
       date_trunc('second', coalesce(finished_at, now()) - started_at)::text as time
     from pra.runs order by id desc limit $1::integer
     """
@@ -62,7 +62,7 @@ enum Queries {
       (select a.worker_name from pra.attempts as a where a.job_id = jobs.id and a.epoch = jobs.epoch)
         as worker, epoch as attempt,
       case when progress_total > 0 then 100 * progress_done / progress_total end as percent,
-      to_char(created_at, 'YYYY-MM-DD HH24:MI') as created, left(message, 60) as message
+      to_char(created_at, 'YYYY-MM-DD HH24:MI') as "created (UTC)", left(message, 60) as message
     from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
       and (cardinality($2::pra.job_state[]) = 0 or state = any ($2::pra.job_state[]))
@@ -100,7 +100,7 @@ enum Queries {
   static let job = "select * from pra.jobs where id = $1::bigint"
   static let attempts = """
     select epoch as attempt, worker_name as worker, outcome, exit_code, exit_signal as signal,
-      to_char(started_at, 'HH24:MI:SS') as started, to_char(ended_at, 'HH24:MI:SS') as ended,
+      to_char(started_at, 'HH24:MI:SS') as "started (UTC)", to_char(ended_at, 'HH24:MI:SS') as ended,
       continues_epoch as continues, from_step, message
     from pra.attempts where job_id = $1::bigint order by epoch
     """
@@ -211,7 +211,7 @@ enum Queries {
       -- The first archive, and the number of further ones.
       arguments ->> 'source_name'
         || coalesce(' +' || jsonb_array_length(nullif(arguments -> 'shards', 'null')), '') as source,
-      to_char(finished_at, 'YYYY-MM-DD HH24:MI') as made
+      to_char(finished_at, 'YYYY-MM-DD HH24:MI') as "made (UTC)"
     from pra.jobs where kind = 'ingest' and state = 'succeeded' order by id desc
     """
 
@@ -221,7 +221,7 @@ enum Queries {
     """
   static let limitRows = "select * from pra.limits order by name"
   static let schedules = """
-    select name, cron, time_zone, kind, run_name as run, to_char(next_at, 'YYYY-MM-DD HH24:MI') as next,
+    select name, cron, time_zone, kind, run_name as run, to_char(next_at, 'YYYY-MM-DD HH24:MI') as "next (UTC)",
       last_job, overlap, paused_at is not null as paused, left(last_error, 100) as last_error
     from pra.schedules order by name
     """
@@ -229,6 +229,12 @@ enum Queries {
     select name, last_error from pra.schedules where last_error is not null order by name
     """
   static let scheduleRows = "select * from pra.schedules order by name"
+
+  /// The parents whose dependents wait until a person retries them.
+  static let deadParents = """
+    select id, state::text from pra.jobs
+    where id = any ($1::bigint[]) and state in ('failed', 'cancelled', 'quarantined') order by id
+    """
 
   static let runOfJob = "select run_id from pra.jobs where id = $1::bigint"
   static let jobOfKey = "select run_id from pra.jobs where idempotency_key = $1"

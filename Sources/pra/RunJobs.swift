@@ -130,6 +130,22 @@ final class RunJobs {
     return try job(features, after: after, array: array)
   }
 
+  /// What a file of reference holds: statistics, images or both.
+  /// - Throws: `ConfigurationError` for a file with neither
+  static func statistics(
+    of inception: InceptionEvaluation, _ weights: WeightArtifacts
+  ) throws -> (hasStatistics: Bool, hasImages: Bool) {
+    let path = weights.path(inception.reference)
+    let arrays = try refusing("evaluate.reference") { try ArrayFile.names(in: path) }
+    let hasStatistics = arrays.contains("mu") && arrays.contains("sigma")
+    guard hasStatistics || arrays.contains("arr_0") else {
+      throw ConfigurationError(
+        "evaluate.reference: \(path) has neither mu and sigma nor images arr_0; it has "
+          + arrays.joined(separator: ", "))
+    }
+    return (hasStatistics, arrays.contains("arr_0"))
+  }
+
   /// Enqueues the reference that an arm's images are compared with: its data set, or a file.
   private func reference(
     _ inception: InceptionEvaluation, _ weights: WeightArtifacts, data: Int64
@@ -142,19 +158,13 @@ final class RunJobs {
       parents = [try features(inception, weights, after: [data]) { $0.data = Int(data) }]
     } else {
       let (path, name) = (weights.path(inception.reference), inception.reference)
-      let arrays = try refusing("evaluate.reference") { try ArrayFile.names(in: path) }
-      let hasStatistics = arrays.contains("mu") && arrays.contains("sigma")
-      guard hasStatistics || arrays.contains("arr_0") else {
-        throw ConfigurationError(
-          "evaluate.reference: \(path) has neither mu and sigma nor images arr_0; it has "
-            + arrays.joined(separator: ", "))
-      }
+      let (hasStatistics, hasImages) = try Self.statistics(of: inception, weights)
       if hasStatistics {
         (reference.statistics, reference.statisticsName) = (
           weights.digests[name]!, lastComponent(path)
         )
       }
-      if arrays.contains("arr_0") {
+      if hasImages {
         parents = [
           try features(inception, weights, after: []) {
             ($0.archive, $0.archiveName) = (weights.digests[name]!, lastComponent(path))

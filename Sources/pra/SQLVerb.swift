@@ -26,15 +26,18 @@ struct SQL: ParsableCommand {
     let query = try text()
     let (connection, warning) = try session()
     try connection.run("set default_transaction_read_only = on")
-    if let text = try answer(query, connection) { print(text) }
+    try answer(query, connection)
     if let warning { complain(warning) }
   }
 
-  private func answer(_ query: String, _ connection: Connection) throws -> String? {
-    if output.json { return try json(query, connection) }
+  private func answer(_ query: String, _ connection: Connection) throws {
+    if output.json {
+      printExactly(try json(query, connection))
+      return
+    }
     let rows = try connection.query(query)
-    if rows.columns.isEmpty { return nil }
-    return csv ? commaSeparated(rows) : Table(rows).text
+    if rows.columns.isEmpty { return }
+    csv ? printExactly(commaSeparated(rows)) : print(Table(rows))
   }
 
   /// A session that has no other rights than to read, as a query could take back those of its login;
@@ -59,8 +62,7 @@ struct SQL: ParsableCommand {
 
   private func text() throws -> String {
     if query == nil && isatty(STDIN_FILENO) == 1 { complain("reading a query up to end of file") }
-    let given =
-      query ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    let given = try query ?? readStandardInput()
     let ends = CharacterSet.whitespacesAndNewlines.union(CharacterSet(charactersIn: ";"))
     let trimmed = given.trimmingCharacters(in: ends)
     guard !trimmed.isEmpty else { throw ValidationError("no query given") }

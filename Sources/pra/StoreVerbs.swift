@@ -200,11 +200,16 @@ struct GarbageCollection: ParsableCommand {
       "Numbers or names of runs whose checkpoints the rules apply to; by default all.",
       valueName: "run"))
   var runNames: [String] = []
-  @Option(help: "Number of newest checkpoints of each job to keep.") var keepLast: Int64?
-  @Option(help: "Number of best checkpoints of each job to keep.") var keepBest: Int64?
+  @Option(parsing: .unconditional, help: "Number of newest checkpoints of each job to keep.")
+  var keepLast: Int64?
+  @Option(parsing: .unconditional, help: "Number of best checkpoints of each job to keep.")
+  var keepBest: Int64?
   @Option(help: "The metric that says which checkpoint is best.") var by = "loss"
-  @Option(help: "Keep checkpoints whose step is a multiple of this.") var keepEvery: Int64?
-  @Option(help: "Hours without a reference after which an artifact is deleted.") var grace = 24.0
+  @Option(parsing: .unconditional, help: "Keep checkpoints whose step is a multiple of this.")
+  var keepEvery: Int64?
+  @Option(
+    parsing: .unconditional, help: "Hours without a reference after which an artifact is deleted.")
+  var grace = 24.0
   @Option(help: "Delete metric points of months before this date, as in 2026-01-01.")
   var dropMetricsBefore: String?
   @Option(help: "Delete events of months before this date.") var dropEventsBefore: String?
@@ -275,7 +280,7 @@ struct GarbageCollection: ParsableCommand {
           rows: checkpoints.map {
             [String($0.job), String($0.step), $0.reason.map { "kept: \($0)" } ?? "dropped"]
           }
-        ).text)
+        ))
     }
     for one in garbage where one.count > 0 {
       print(
@@ -285,7 +290,7 @@ struct GarbageCollection: ParsableCommand {
   }
 
   private func printJSON(_ checkpoints: [RetainedCheckpoint], _ garbage: [Garbage]) {
-    print(
+    printExactly(
       JSONText.object([
         (
           "checkpoints",

@@ -121,7 +121,7 @@ struct WatchedJob {
     kind = try row.string("kind")
     state = try row.string("state")
     worker = try row.text("worker_name") ?? ""
-    message = (try row.text("message") ?? "").replacing("\n", with: " ")
+    message = try row.text("message") ?? ""
     done = try row.optionalInteger("progress_done") ?? 0
     total = try row.optionalInteger("progress_total") ?? 0
     unit = try row.text("progress_unit") ?? ""
@@ -134,14 +134,14 @@ struct WatchedJob {
   /// One line of the display, cut to the terminal's width.
   func line(width: Int) -> String {
     let title = "\(id)".padding(toLength: 6, withPad: " ", startingAt: 0)
-    let name = kind.padding(toLength: 9, withPad: " ", startingAt: 0)
+    let name = kind.shown.padding(toLength: 9, withPad: " ", startingAt: 0)
     let shown = hasEnded && !endedBadly ? Terminal.bar(1, of: 1) : Terminal.bar(done, of: total)
     let tail =
       state == "running" || !hasEnded && message.isEmpty || state == "succeeded"
       ? [share, worker].filter { !$0.isEmpty }.joined(separator: "  ") : message
     // 56 characters come before the tail; a wrapped line could not be overwritten.
     return "\(title) \(name) \(Terminal.colored(state, padded: 11)) [\(shown)] "
-      + tail.prefix(max(0, width - 56))
+      + tail.shown.prefix(max(0, width - 56))
   }
 
   /// A text that changes when a log should have a new line: at a new state, and at every tenth of
@@ -186,7 +186,7 @@ private struct Display {
       where landmarks[job.id] != job.landmark && (!look.isSummary || job.endedBadly && !isJSON) {
         landmarks[job.id] = job.landmark
         if isJSON {
-          print(job.json)
+          printExactly(job.json)
         } else {
           let tail =
             [job.share, job.message].first { !$0.isEmpty && !job.endedBadly } ?? job.message
@@ -196,7 +196,6 @@ private struct Display {
       if let note, note != self.note { complain("pra: \(note)") }
       self.note = note
     }
-    fflush(nil)
   }
 
   private func summary(_ run: (id: Int64, name: String), _ jobs: [WatchedJob]) -> String {
@@ -204,10 +203,10 @@ private struct Display {
     let running = jobs.filter { $0.state == "running" }
     let bad = jobs.count(where: \.endedBadly)
     let share = running.map(\.share).first { !$0.isEmpty } ?? ""
-    let name = "\(run.name) (\(run.id))".padding(toLength: 28, withPad: " ", startingAt: 0)
+    let name = "\(run.name.shown) (\(run.id))".padding(toLength: 28, withPad: " ", startingAt: 0)
     return
       "\(name) [\(Terminal.bar(Int64(done), of: Int64(jobs.count)))] \(done)/\(jobs.count) jobs"
-      + (running.isEmpty ? "" : ", \(running.map(\.kind).joined(separator: " ")) \(share)")
+      + (running.isEmpty ? "" : ", \(running.map(\.kind).joined(separator: " ")) \(share)".shown)
       + (bad == 0 ? "" : ", \(bad) ended badly")
   }
 
@@ -253,9 +252,9 @@ private struct Display {
 
   private mutating func redraw(_ lines: [String], note: String?, columns: Int) {
     var lines = lines
-    if let note { lines.append(String(note.prefix(columns))) }
-    if drawn > 0 { print("\u{1B}[\(drawn)A\u{1B}[J", terminator: "") }
-    for line in lines { print(line) }
+    if let note { lines.append(String(note.shown.prefix(columns))) }
+    if drawn > 0 { StandardOutput.write(Array("\u{1B}[\(drawn)A\u{1B}[J".utf8)) }
+    printExactly(lines.joined(separator: "\n"))
     drawn = lines.count
   }
 }

@@ -73,9 +73,10 @@ struct IngestStage {
   }
 
   private func begin() throws -> IngestJob {
-    for (archive, digest) in zip(archives, [arguments.source] + arguments.shards) {
+    for (number, digest) in ([arguments.source] + arguments.shards).enumerated() {
       try session.releaseIfAsked()
-      try session.fetchArtifact(sha256: digest, to: archive.path)
+      let archive = archives[number]
+      try session.fetchArtifact(sha256: digest, to: archive.path, called: archive.name)
     }
     var options = Ingest.Options(
       size: arguments.image.size, channels: arguments.image.channels,
@@ -100,7 +101,8 @@ struct IngestStage {
     for part in checkpoint.files.values.sorted(by: { $0.name < $1.name }) {
       let path = "\(session.scratch)/\(part.name)"
       do {
-        try session.fetchArtifact(sha256: part.sha256, to: path)
+        try session.fetchArtifact(
+          sha256: part.sha256, to: path, called: "checkpoint of job \(session.jobID): \(part.name)")
       } catch let damage as DamagedArtifact {
         say("\(part.name) does not read, it is made again with all that follow: \(damage)")
         break

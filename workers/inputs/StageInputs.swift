@@ -38,29 +38,34 @@ extension StageSession {
       throw PermanentFailure("job \(job) has no output \(output)")
     }
     let path = "\(scratch)/job-\(job)-\(output)"
-    try fetchArtifact(sha256: artifact.sha256, to: path)
+    try fetchArtifact(sha256: artifact.sha256, to: path, called: "\(output) of job \(job)")
     return try refusingBadInput { try PackedDataSet(path: path) }
   }
 
   /// Fetches a stored file under a name that messages may show.
-  /// - Parameter name: as given by a user; `otherwise` is used if it is no plain file name
-  package func fetch(sha256: String, named name: String, otherwise: String) throws -> String {
-    let isPlain =
-      !name.isEmpty && !name.hasPrefix(".") && name.utf8.count <= 200
-      && !name.unicodeScalars.contains { $0 == "/" || $0.value < 32 }
-    let path = "\(scratch)/\(isPlain ? name : otherwise)"
-    try fetchArtifact(sha256: sha256, to: path)
+  /// - Parameters:
+  ///   - argument: the argument that names the file
+  ///   - name: as given by a user; `otherwise` is used if it is no plain file name
+  package func fetch(
+    _ argument: String, sha256: String, named name: String, otherwise: String
+  ) throws -> String {
+    let path = "\(scratch)/\(plainName(name, otherwise: otherwise))"
+    try fetchArtifact(
+      sha256: sha256, to: path, called: name.isEmpty ? argument : "\(argument): \(name)")
     return path
   }
 
-  /// Fetches all files of a checkpoint into a folder of their own.
+  /// Fetches all files of a job's checkpoint into a folder of their own.
   /// - Throws: `DamagedArtifact` if one of them does not read
-  package func fetch(_ checkpoint: Checkpoint, to folder: String) throws {
+  package func fetch(_ checkpoint: Checkpoint, ofJob job: Int64, to folder: String) throws {
+    call(folder, "checkpoint of job \(job)")
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       throw StageFault(folder, code: errno)
     }
     for (name, artifact) in checkpoint.files {
-      try fetchArtifact(sha256: artifact.sha256, to: "\(folder)/\(name)")
+      try fetchArtifact(
+        sha256: artifact.sha256, to: "\(folder)/\(name)",
+        called: "checkpoint of job \(job): \(name)")
     }
   }
 
@@ -75,7 +80,7 @@ extension StageSession {
     }
     let folder = "\(scratch)/checkpoint"
     do {
-      try fetch(checkpoint, to: folder)
+      try fetch(checkpoint, ofJob: Int64(job), to: folder)
     } catch let damage as DamagedArtifact {
       // An earlier one would be another model than the one that was asked for.
       throw PermanentFailure(
@@ -133,6 +138,14 @@ package struct StageFault: SystemFailure, CustomStringConvertible {
     self.code = code
     description = "\(path): \(String(cString: strerror(code)))"
   }
+}
+
+/// A name that a user gave, as a part of a path; `otherwise` if it is no plain file name.
+package func plainName(_ name: String, otherwise: String) -> String {
+  let isPlain =
+    !name.isEmpty && !name.hasPrefix(".") && name.utf8.count <= 200
+    && !name.unicodeScalars.contains { $0 == "/" || $0.value < 32 }
+  return isPlain ? name : otherwise
 }
 
 /// Runs a stage's reading of its input: a `BadInput` would be the same at every retry, but for one

@@ -60,7 +60,7 @@ struct TrainingJob {
     let names = configuration.loss.lpipsFile
     let paths = try zip(names, arguments.lpipsWeights).enumerated().map { number, file in
       let path = "\(session.scratch)/lpips-\(number)-\(file.0.split(separator: "/").last ?? "")"
-      try session.fetchArtifact(sha256: file.1, to: path)
+      try session.fetchArtifact(sha256: file.1, to: path, called: "loss.lpips_file: \(file.0)")
       return path
     }
     return try refusingBadInput {
@@ -104,7 +104,7 @@ struct TrainingJob {
     var folder = ""
     let checkpoint = try session.resume {
       folder = "\(session.scratch)/resume-\($0.step)"
-      try session.fetch($0, to: folder)
+      try session.fetch($0, ofJob: session.jobID, to: folder)
     } skipped: {
       say("checkpoint at step \($0.step) does not read, going back to the one before: \($1)")
     }
@@ -166,8 +166,8 @@ struct TrainingJob {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       throw StageFault(folder, code: errno)
     }
-    let path = "\(folder)/\(start.name)"
-    try session.fetchArtifact(sha256: artifact, to: path)
+    let path = "\(folder)/\(plainName(start.name, otherwise: "init.safetensors"))"
+    try session.fetchArtifact(sha256: artifact, to: path, called: "init.file: \(start.name)")
     try refusingBadInput {
       let archive = try CheckpointArchive(path: path)
       for remark in try trainer.begin(from: archive, restart: start.restart) {

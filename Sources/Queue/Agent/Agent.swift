@@ -32,6 +32,8 @@ package final class Agent: Sendable {
   /// - Returns: the exit code: 0 after an orderly end, 1 if stages had to be given up
   package func run() throws -> Int32 {
     try configuration.validate()
+    // A file of secrets that cannot be used is said now, and not by each job that needs one.
+    _ = try SecretRules(environment: configuration.environment)
     let scratch = try ScratchFolder(environment: configuration.environment)
     // Keeps the folders until the end: stages use them after the last use of this variable.
     defer { withExtendedLifetime(scratch) {} }

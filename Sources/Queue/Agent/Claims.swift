@@ -22,6 +22,7 @@ extension Agent {
   func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
     var nextReap = 0.0
     var wasIdle = false
+    var said: String?
     var session = ClaimSession()
     var told: (worker: Registration?, lack: String?) = (nil, nil)
     while state.read({ $0.phase }) == .working {
@@ -50,11 +51,19 @@ extension Agent {
           // Twice in a row: work that became ready between the claim and the question is then
           // claimed.
           let isIdle = try host.isKnown && !hasPendingWork(&connection, lacking: host.lack != nil)
+          if !isIdle || wasIdle {
+            let words = try awaited(&connection).map {
+              isIdle ? "idle, though \($0)" : "waits: \($0)"
+            }
+            if let words, words != said { logger.info("\(words)") }
+            said = words
+          }
           if isIdle && wasIdle { return }
           wasIdle = isIdle
           if isIdle { continue }
         } else {
           wasIdle = false
+          said = nil
         }
         var time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
         if free == 0, claimsFrom > monotonicSeconds() {
@@ -120,6 +129,17 @@ extension Agent {
         [.texts(configuration.queues), .texts(configuration.kinds), .boolean(lacking)]
       ).single().boolean("pending")
     }
+  }
+
+  /// What an idle agent waits for, in words.
+  private func awaited(_ connection: inout RetryingConnection) throws -> String? {
+    let queried = try connection.run {
+      try $0.query(
+        Queries.awaited, [.texts(configuration.queues), .texts(configuration.kinds)])
+    }
+    guard let row = queried.first else { return nil }
+    let job = "job \(try row.string("id"))"
+    return try row.boolean("runs") ? "\(job) runs" : "\(job) is due at \(try row.string("due"))"
   }
 
   private func start(

@@ -2,6 +2,7 @@
 // neither stops the stage nor fills the memory (G8).
 
 import Glibc
+import JobQueue
 import Synchronization
 
 /// The output of one attempt. One thread reads it from the stage, the reporter sends it.

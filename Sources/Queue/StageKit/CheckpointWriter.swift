@@ -17,6 +17,7 @@ struct CheckpointWriter: Sendable {
   /// A folder created for the files, and deleted with them.
   let folder: String
   let patience: StorePatience
+  let secrets: OutputSecrets
   let report: @Sendable (String) -> Void
 
   /// The registration is the commit point: until then there is no checkpoint, afterwards all of it.
@@ -33,6 +34,11 @@ struct CheckpointWriter: Sendable {
         url: url, role: .worker, name: "pra stage \(lease.job) checkpoint", report: report),
       environment: environment, patience: patience, reader: .attempt(lease))
     let files = try write(folder)
+    for file in files {
+      // State that a job goes on from is never changed: one that holds a secret is refused.
+      _ = try secrets.replacement(
+        forFile: file.path, of: file.name, mediaType: "application/octet-stream")
+    }
     _ = try metrics.flush()
     let stored = try files.map { file in
       try store.store(

@@ -7,6 +7,8 @@ enum Queries {
     where id = $1
     """
 
+  static let secretUse = "select login, kind, misplaced from pra.secret_use($1)"
+
   // MARK: metrics
 
   // A batch is numbered and sent again until its commit is known to be on the server's disk, so that

@@ -29,7 +29,7 @@ package enum Stage {
       let ending = ending(of: error, wasAsked: session.stopRequested)
       // The last values before a failure are those that explain it.
       if ending != .leaseLost { session.close(within: lastWords) }
-      ending.end(after: ending == .released ? nil : "\(error)")
+      ending.end(after: ending == .released ? nil : session.inGivenWords("\(error)"))
     }
   }
 

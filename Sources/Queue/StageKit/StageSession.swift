@@ -31,6 +31,8 @@ package final class StageSession {
   private let environment: [String: String]
   /// The wait of checkpoints for their store.
   private let checkpointPatience = StorePatience(tries: nil, report: StageSession.report)
+  private let secrets: OutputSecrets
+  private var given: GivenNames
   private var pending: PendingCheckpoint?
   /// Whether the database knows from which earlier attempt and step the series continues.
   private var hasLineage = false
@@ -68,6 +70,7 @@ package final class StageSession {
     let (jobID, epoch) = (try integer("PRA_JOB"), try integer("PRA_EPOCH"))
     threads = Int(try integer("PRA_THREADS"))
     scratch = try value("PRA_SCRATCH")
+    given = GivenNames(scratch: scratch)
     let url = try DatabaseURL(try value("PRA_DATABASE_URL"))
     self.url = url
     self.environment = environment
@@ -92,9 +95,32 @@ package final class StageSession {
       }
       return (try job.integer("run_id"), try job.string("arguments"))
     }
-    arguments = try SecretReferences.resolve(stored, environment: environment)
+    var resolved: [String: String] = [:]
+    if SecretReferences.mayStand(in: stored) {
+      (arguments, resolved) = try Self.references(of: jobID, &store, environment).resolve(stored)
+    } else {
+      arguments = stored
+    }
+    secrets = OutputSecrets(environment: environment, resolved: resolved)
     metrics = MetricWriter(lease: lease, folder: scratch) { onLost($0.description) }
     metricThread = try metrics.start(url: url, report: Self.report)
+  }
+
+  /// What the job's references may name here.
+  /// - Throws: `PermanentFailure` if one stands where the contract of the kind marks no secret
+  private static func references(
+    of job: Int64, _ store: inout ArtifactStore, _ environment: [String: String]
+  ) throws -> SecretReferences {
+    let row = try store.connection.run {
+      try $0.query(Queries.secretUse, [.integer(job)]).single()
+    }
+    if let place = try row.text("misplaced") {
+      throw PermanentFailure(
+        "\(place): the contract of the kind does not mark this field as a secret")
+    }
+    return SecretReferences(
+      rules: try SecretRules(environment: environment), environment: environment,
+      user: try row.string("login"), kind: try row.string("kind"))
   }
 
   private static let report: @Sendable (String) -> Void = { Stage.say("warning: \($0)") }
@@ -105,14 +131,14 @@ package final class StageSession {
   package var stopRequested: Bool { control.stopRequested }
 
   /// Hands points to the background thread, which sends them within about a second.
-  package func record(_ points: [MetricPoint]) { metrics.record(points) }
+  package func record(_ points: [MetricPoint]) { metrics.record(points.map(secrets.redacted)) }
 
   /// Recorded points that are not known to be on the server's disk.
   package var metricBacklog: Int { metrics.backlog }
 
   /// Reports the progress; the latest report of each half second reaches the database.
   package func progress(done: Int64, total: Int64, unit: String) {
-    metrics.progress(done: done, total: total, unit: unit)
+    metrics.progress(done: done, total: total, unit: secrets.redacted(unit))
   }
 
   /// Waits until all points recorded so far are on the server's disk.
@@ -125,20 +151,35 @@ package final class StageSession {
   /// Stores a file. Bytes that the store already has are not sent.
   package func storeArtifact(file path: String, name: String, mediaType: String) throws -> Artifact
   {
-    try store.store(
+    if let text = try secrets.replacement(forFile: path, of: name, mediaType: mediaType) {
+      return try storeArtifact(bytes: text, name: name, mediaType: mediaType)
+    }
+    return try store.store(
       file: path, name: name, mediaType: mediaType, owner: .attempt(lease))
   }
 
   /// Stores bytes that lie in memory.
   package func storeArtifact(bytes: [UInt8], name: String, mediaType: String) throws -> Artifact {
     try store.store(
-      bytes: bytes, name: name, mediaType: mediaType, owner: .attempt(lease))
+      bytes: secrets.redacted(bytes, of: name, mediaType: mediaType), name: name,
+      mediaType: mediaType, owner: .attempt(lease))
   }
 
   /// Writes an artifact to a file, which appears when its bytes are complete and correct.
-  package func fetchArtifact(sha256: String, to path: String) throws {
+  /// - Parameter name: what messages call it: the argument and the name that the user gave
+  package func fetchArtifact(sha256: String, to path: String, called name: String? = nil) throws {
+    if let name {
+      given.call(path, name)
+      given.call("artifact \(sha256)", "\(name) (artifact \(sha256.prefix(12)))")
+    }
     try store.fetch(sha256: sha256, to: path)
   }
+
+  /// Says what messages call a file or a folder of the scratch folder.
+  package func call(_ path: String, _ name: String) { given.call(path, name) }
+
+  /// A message with the names that the user gave in the place of paths of this worker.
+  func inGivenWords(_ message: String) -> String { given.words(message) }
 
   /// The bytes of a small artifact, checked.
   package func fetchArtifact(sha256: String) throws -> [UInt8] {
@@ -205,7 +246,8 @@ package final class StageSession {
     try declareFromScratchIfNothingElseIs()
     let writer = CheckpointWriter(
       url: url, environment: environment, lease: lease, metrics: metrics,
-      folder: "\(scratch)/checkpoint-\(step)", patience: checkpointPatience, report: Self.report)
+      folder: "\(scratch)/checkpoint-\(step)", patience: checkpointPatience, secrets: secrets,
+      report: Self.report)
     pending = try PendingCheckpoint {
       try writer.run(step: step, keeping: keeping, write: write)
       registered()
@@ -318,6 +360,9 @@ package final class StageSession {
     for name in outputs.keys { try Artifact.check(name: name) }
     try waitForCheckpoint()
     let lastBatch = try flushMetrics()
+    if let name = outputs.keys.first(where: { secrets.redacted($0) != $0 }) {
+      throw PermanentFailure("\(secrets.redacted(name)): the name of an output holds a secret")
+    }
     let named = outputs.sorted { $0.key < $1.key }.map { name, artifact in
       JSONText.object([
         ("name", JSONText.string(name)), ("sha256", JSONText.string(artifact.sha256)),
@@ -327,8 +372,9 @@ package final class StageSession {
     try store.connection.run {
       try WorkerQueue($0).finish(
         lease, outputs: JSONText.array(named),
-        images: JSONText.array(images.map(\.json)),
-        evaluations: JSONText.array(evaluations.map(\.json)), result: result,
+        images: secrets.redacted(JSONText.array(images.map(\.json))),
+        evaluations: secrets.redacted(JSONText.array(evaluations.map(\.json))),
+        result: secrets.redacted(result),
         metricBatch: lastBatch)
     }
     close()

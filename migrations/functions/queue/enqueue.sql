@@ -78,6 +78,10 @@ begin
   if parents <> '{}' then
     unmet_parents := pra_store.hold_parents(parents, elementwise, array_first, array_last);
   end if;
+  if delay > interval '0' and deadline <= clock_timestamp() + delay then
+    raise exception 'deadline: %, is over before the delay of % lets the job start', deadline, delay
+      using errcode = 'PR003';
+  end if;
   if array_limit is not null then
     named := named || concat(
       'array-', nextval(pg_get_serial_sequence('pra_store.lanes', 'id')), '-', run)::text;
@@ -320,8 +324,16 @@ begin
       i := i + 1;
       perform pra_store.check_arguments(kind, one, format('arguments[%s]', i));
     end loop;
-  elsif exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
-    raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
+  else
+    if exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
+      raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
+    end if;
+    -- No contract, no secret.
+    for i in 1..size loop
+      if arguments[i]::text ~* '"\s*secret://' then
+        perform pra_store.check_arguments(kind, arguments[i], format('arguments[%s]', i));
+      end if;
+    end loop;
   end if;
   made := pra_store.enqueue(
     kind => enqueue_many.kind, run => enqueue_many.run, arguments => '{}',

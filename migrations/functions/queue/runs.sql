@@ -14,6 +14,14 @@ begin
   if create_run.name is null or length(create_run.name) not between 1 and 200 then
     raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
   end if;
+  if create_run.name ~ '[\x01-\x1f\x7f-\x9f]' or create_run.name !~ '\S' then
+    raise exception 'name: a run has a name without control characters, and not of blanks alone'
+      using errcode = 'PR003';
+  end if;
+  if create_run.name ~ '^[0-9]+$' then
+    raise exception 'name: "%" has digits alone, as the numbers of runs have', create_run.name
+      using errcode = 'PR003';
+  end if;
   -- The text is not made of what is far too large anyway.
   if pg_column_size(create_run.configuration) > 4194304
     or octet_length(create_run.configuration::text) > 1048576 then
@@ -51,8 +59,9 @@ grant execute on function pra.create_run to pra_submit;
 comment on function pra.create_run is
 'Creates a run and returns its number; called again with the same idempotency_key, it returns the
 earlier run.
-name: 1 to 200 characters, need not be unique. configuration: resolved configuration, JSON of at
-most 1 MiB. code_version, data_fingerprint: free text. idempotency_key: 1 to 500 characters; without one each call
+name: 1 to 200 characters, no control character, not of digits or blanks alone, need not be unique. configuration:
+resolved configuration, JSON of at most 1 MiB. code_version, data_fingerprint: free text. idempotency_key: 1 to 500
+characters; without one each call
 creates a run.
 Raises PR003 for a bad name, PR004 when the key belongs to a run of another name.';
 

@@ -53,7 +53,9 @@ import Testing
       .map { (Int($0)!, String($1)) }
   }
 
-  @Test("a training goes on from the newest checkpoint that reads, or from its beginning", arguments: [false, true])
+  @Test(
+    "a training goes on from the newest checkpoint that reads, or from its beginning",
+    arguments: [false, true])
   func trainingFallsBack(everything: Bool) throws {
     let (run, job) = try begin(steps: Self.steps)
     do {
@@ -91,7 +93,7 @@ import Testing
       .write(to: URL(filePath: weights))
     func enqueue() throws {
       let outcome = try world.pra(
-        "enqueue", "reference", "--file", "file=\(weights)", "--file", "weights=\(weights)")
+        "enqueue", "reference", "--file", "statistics=\(weights)")
       #expect(outcome.status == 0, "\(outcome.errors)")
     }
     try enqueue()
@@ -100,7 +102,9 @@ import Testing
     try FileManager.default.removeItem(atPath: path(sha256))
     let found = try world.pra("store", "verify")
     #expect(found.status == 1)
-    #expect(found.output.contains(sha256) && found.output.contains("job 1 (reference): input"), "\(found.output)")
+    #expect(
+      found.output.contains(sha256) && found.output.contains("job 1 (reference): input"),
+      "\(found.output)")
     #expect(found.output.contains("`pra enqueue --file`"))
     #expect(found.errors.contains("1 artifact does not read"))
     try enqueue()

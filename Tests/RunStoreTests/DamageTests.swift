@@ -85,7 +85,9 @@ enum Harm: String, CaseIterable, Sendable {
     try attempt.count("select count(*) from pra.artifacts where suspect_at is not null")
   }
 
-  @Test("what a reader finds damaged or missing is stored again", arguments: Place.allCases, Harm.allCases)
+  @Test(
+    "what a reader finds damaged or missing is stored again", arguments: Place.allCases,
+    Harm.allCases)
   func storedAgain(place: Place, harm: Harm) throws {
     try use(place)
     let session = try attempt.open()
@@ -107,7 +109,9 @@ enum Harm: String, CaseIterable, Sendable {
     #expect(try attempt.count("select count(*) from pra.artifacts where not verified") == 0)
   }
 
-  @Test("a writer looks whether the bytes are there", arguments: [Place.database, .file], [Harm.shorter, .gone])
+  @Test(
+    "a writer looks whether the bytes are there", arguments: [Place.database, .file],
+    [Harm.shorter, .gone])
   func looks(place: Place, harm: Harm) throws {
     try use(place)
     let session = try attempt.open()
@@ -167,7 +171,9 @@ enum Harm: String, CaseIterable, Sendable {
     return name
   }
 
-  @Test("zeros under the hash of well-known weights harm nobody else", arguments: [Place.database, .file])
+  @Test(
+    "zeros under the hash of well-known weights harm nobody else",
+    arguments: [Place.database, .file])
   func zeros(place: Place) throws {
     try use(place)
     // Above 64 MiB the server does not compute the SHA-256.
@@ -234,7 +240,9 @@ enum Harm: String, CaseIterable, Sendable {
     #expect(try SHA256.hexadecimal(of: owner.bytes(sha256: sha256)) == sha256)
   }
 
-  @Test("a false doubt loses nothing, even when its author stores other bytes", arguments: Place.allCases)
+  @Test(
+    "a false doubt loses nothing, even when its author stores other bytes",
+    arguments: Place.allCases)
   func falseDoubt(place: Place) throws {
     try use(place)
     let session = try attempt.open()
@@ -278,7 +286,8 @@ enum Harm: String, CaseIterable, Sendable {
 
   private func register(_ session: StageSession, step: Int64) throws {
     // A file of its own: the store may keep it.
-    let path = try attempt.write(bytes(2_500_000, Int(step)), to: "weights-\(attempt.epoch)-\(step)")
+    let path = try attempt.write(
+      bytes(2_500_000, Int(step)), to: "weights-\(attempt.epoch)-\(step)")
     try session.registerCheckpoint(
       step: step, files: [CheckpointPart(name: "weights.bin", path: path)])
   }
@@ -291,7 +300,9 @@ enum Harm: String, CaseIterable, Sendable {
     return Artifact(sha256: sha256, size: 2_500_000, name: "weights.bin", mediaType: "a/b")
   }
 
-  @Test("a job goes on from its newest checkpoint that reads", arguments: [[20], [20, 10]] as [[Int64]])
+  @Test(
+    "a job goes on from its newest checkpoint that reads",
+    arguments: [[20], [20, 10]] as [[Int64]])
   func fallsBack(damaged: [Int64]) throws {
     try use(.file)
     let first = try attempt.open()
@@ -307,7 +318,9 @@ enum Harm: String, CaseIterable, Sendable {
     var skipped: [Int64] = []
     let found = try second.resume {
       _ = try second.fetchArtifact(sha256: $0.files["weights.bin"]!.sha256)
-    } skipped: { checkpoint, _ in skipped.append(checkpoint.step) }
+    } skipped: { checkpoint, _ in
+      skipped.append(checkpoint.step)
+    }
     #expect(skipped == damaged)
     #expect(found?.step == (damaged.count == 1 ? 10 : nil))
     // Of the first attempt those steps survive that the second one does not make again.
@@ -350,9 +363,13 @@ enum Harm: String, CaseIterable, Sendable {
     #expect(found.artifacts == 4)
     #expect(Set(found.suspects.map(\.sha256)) == [small.sha256, rows.sha256, file.sha256])
     #expect(
-      Set(found.suspects.flatMap(\.uses).map(\.what)) == ["output small", "output rows", "output file"])
+      Set(found.suspects.flatMap(\.uses).map(\.what)) == [
+        "output small", "output rows", "output file",
+      ])
     #expect(found.suspects.allSatisfy { $0.remedy.contains("stored anew") && !$0.reason.isEmpty })
-    #expect(try attempt.count("select count(*) from pra.artifacts where verified and suspect_at is null") == 1)
+    #expect(
+      try attempt.count("select count(*) from pra.artifacts where verified and suspect_at is null")
+        == 1)
     // The same work again.
     let again = try Attempt(attempt.url)
     let next = try again.open()

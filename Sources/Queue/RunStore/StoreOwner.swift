@@ -70,7 +70,8 @@ struct OwnedStore {
   func refusal(_ other: StoreMark) -> StoreError {
     if other.database == mark.database {
       return StoreError(
-        "store \(location): it is another store of this database under another name; `pra store` shows them")
+        "store \(location): it is another store of this database under another name; `pra store` shows them"
+      )
     }
     return StoreError(
       "store \(location): it belongs to another database (\(other.database); this one is "

@@ -50,7 +50,8 @@ extension ArtifactStore {
   package mutating func verify() throws -> Verification {
     var result = Verification()
     var after = ""
-    while let row = try connection.run({ try $0.query(Queries.checkInline, [.text(after)]).first }) {
+    while let row = try connection.run({ try $0.query(Queries.checkInline, [.text(after)]).first })
+    {
       after = try row.string("sha256")
       result.artifacts += try row.integer("number")
     }
@@ -62,7 +63,8 @@ extension ArtifactStore {
         )
       }
     }
-    for (sha256, size, location) in stored where !result.away.contains(where: { $0.0 == location }) {
+    for (sha256, size, location) in stored where !result.away.contains(where: { $0.0 == location })
+    {
       do {
         try read(sha256: sha256) { { _ in } }
         result.bytes += size

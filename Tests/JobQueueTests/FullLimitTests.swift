@@ -77,10 +77,10 @@ import Testing
       _ = try world.workers.claim(worker: worker, count: 2)
       // The second in its session: plans are made and catalogs read.
       let session = try world.database.connect()
-      let token = "(select token from pra_store.workers where id = \(worker))"
-      try session.run("select from pra.claim(\(worker), 2, 0, \(token))")
+      let token = "(select token from pra_store.workers where id = \(worker.worker))"
+      try session.run("select from pra.claim(\(worker.worker), 2, 0, \(token))")
       let plan = try session.query(
-        "explain (analyze, buffers) select from pra.claim(\(worker), 4, 0, \(token))")
+        "explain (analyze, buffers) select from pra.claim(\(worker.worker), 4, 0, \(token))")
       let line = try #require(
         plan.compactMap { $0.text(at: 0) }.first { $0.contains("shared hit=") })
       return Int(line.split(separator: "shared hit=")[1].prefix { $0.isNumber })!
@@ -174,6 +174,27 @@ import Testing
     let ample = try world.job { $0.limits = ["ample"] }
     _ = try world.job { $0.limits = ["scarce"] }
     #expect(try world.workers.claim(worker: worker, count: 10).map(\.lease.job) == [ample])
+  }
+
+  @Test("claims that look again for want of slots wait for none of each other's arrays")
+  func lookingAgain() throws {
+    let world = try QueueWorld()
+    try world.submit.setLimit("a", slots: 3)
+    try world.submit.setLimit("b", slots: 2)
+    for i in 0..<6 {
+      let run = try world.submit.createRun(name: "arrays \(i)")
+      for limits in [["a"], ["a", "b"], []] {
+        _ = try world.job {
+          $0.run = run
+          $0.array = JobArray(0...39)
+          $0.limits = limits
+        }
+      }
+    }
+    let database = world.database
+    let done = try onThreads(4) { _, team in try Claimer(database).drain(with: team) }.reduce(0, +)
+    #expect(done == 6 * 3 * 40)
+    #expect(try world.value("select sum(taken) from pra.limits") == "0")
   }
 
   @Test("a gang that asks for labels is a matter of the workers that have them")

@@ -9,7 +9,7 @@ import Testing
   private struct Line {
     let world: QueueWorld
     let runs: [Int64]
-    let worker: Int64
+    let worker: Registration
 
     init(users: [String], jobs: [Int], slots: Int, weights: [Double]? = nil) throws {
       world = try QueueWorld()

@@ -86,7 +86,7 @@ extension ArtifactStore {
         do {
           try store.read(copy.object, size: copy.size, into: take)
         } catch is MissingObject where copy.isMarked {
-          // What is not mounted is not lost.
+          // A store that is not mounted has lost nothing.
           if try store.mark() == nil { throw OwnedStore.away(location) }
           try store.read(copy.object, size: copy.size, into: take)
         }
@@ -133,7 +133,7 @@ extension ArtifactStore {
 }
 
 extension StoredCopy {
-  /// What tells it from other copies.
+  /// The fields that tell it from other copies.
   fileprivate var asSeen: StoredCopy {
     StoredCopy(
       sha256: sha256, size: 0, upload: upload, chunks: 0, store: store, location: nil, object: "",

@@ -105,9 +105,8 @@ extension ArtifactStore {
   /// Tells the database that a copy is damaged or missing, so that whoever has the bytes stores them
   /// again. A login without that right does not: it stays with the reader's error.
   mutating func doubt(_ copy: StoredCopy, _ reason: String) throws {
-    let (statement, attempt) =
-      reader.parameters.isEmpty
-      ? (Queries.submitDoubt, []) : (Queries.doubt, reader.parameters)
+    let attempt = reader.parameters
+    let statement = attempt.isEmpty ? Queries.submitDoubt : Queries.doubt
     let parameters = attempt + copy.parameters + [.text(reason)]
     do {
       if var doubting {

@@ -79,7 +79,7 @@ import Testing
     let resumed = everything ? nil : written[1].step
     #expect(log.contains("resumed from step") == !everything, "\(log)")
     if let resumed { #expect(log.contains("resumed from step \(resumed)"), "\(log)") }
-    // What it made again it has stored again.
+    // Its later checkpoints are whole.
     #expect(try world.pra("export", "checkpoint", run, "-o", "\(world.folder)/out").status == 0)
     #expect(
       try world.rows(

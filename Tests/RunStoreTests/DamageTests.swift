@@ -9,13 +9,13 @@ import RunStore
 import StageKit
 import Testing
 
-/// Where artifacts of a test lie.
+/// A place of the artifacts of a test.
 enum Place: String, CaseIterable, Sendable {
   /// In its row, in rows of 1 MiB, in a folder.
   case inline, database, file
 }
 
-/// What happens to the stored bytes.
+/// A harm to the stored bytes.
 enum Harm: String, CaseIterable, Sendable {
   case changed, shorter, gone
 }
@@ -256,7 +256,7 @@ enum Harm: String, CaseIterable, Sendable {
         [.text(artifact.sha256)])
     }
     try doubt()
-    // What the server can check it does.
+    // The server checks by itself the bytes that it can check.
     #expect(try suspects() == (place == .file ? 1 : 0))
     var owner = ArtifactStore(connect(.owner), reader: .administrator)
     _ = try owner.collectGarbage(grace: 0, dry: false)
@@ -323,7 +323,7 @@ enum Harm: String, CaseIterable, Sendable {
     }
     #expect(skipped == damaged)
     #expect(found?.step == (damaged.count == 1 ? 10 : nil))
-    // Of the first attempt those steps survive that the second one does not make again.
+    // Steps of the first attempt survive that the second one does not make again.
     #expect(try attempt.series("loss") == (damaged.count == 1 ? ["9=1 of 1"] : []))
     // The same steps make the same bytes, which are whole again.
     try register(second, step: 20)

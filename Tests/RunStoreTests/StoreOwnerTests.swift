@@ -27,7 +27,7 @@ import Testing
       patience: .probe(), reader: .administrator)
   }
 
-  /// What `pra store LOCATION` does.
+  /// Does the same as `pra store LOCATION`.
   private static func choose(
     _ url: DatabaseURL, _ location: String, takingOver: Bool = false
   ) throws {
@@ -141,7 +141,7 @@ import Testing
       try stranger.storeArtifact(file: path, name: "a", mediaType: "a/b")
     }
     stranger.close()
-    // As after a collection that was killed.
+    // A collection that was killed leaves this.
     try other.admin.run("update pra_store.objects set state = 'deleting'")
     var collector = owner(other.url)
     #expect(throws: StoreError.self) { try collector.collectGarbage(grace: 0, dry: false) }

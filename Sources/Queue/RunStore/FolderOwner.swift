@@ -1,4 +1,4 @@
-// Whose a folder is: the mark in it, and the folders that are no place for a store.
+// The owner of a folder: the mark in it, and the folders that are no place for a store.
 
 import FoundationEssentials
 import Glibc

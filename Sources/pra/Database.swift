@@ -100,8 +100,9 @@ extension Connection {
     do {
       try run("set role \(DatabaseRole.submit.rawValue)")
       try SubmitQueue(self).reap()
-    } catch  where error.sqlState == "42501" {
-      // Not a submitter.
+    } catch {
+      // One who is no submitter leaves it to others.
+      guard error.sqlState == "42501" else { throw error }
     }
     try run("set role \(role.rawValue)")
   }

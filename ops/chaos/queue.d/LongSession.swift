@@ -18,7 +18,7 @@ struct LongSession {
 
   /// Prints how many rounds are done, the process of the server, and its prepared statements.
   func call(rounds: Int) throws {
-    let worker = role == .worker ? try register() : nil
+    let worker = try role == .worker ? register() : nil
     for round in 0...rounds {
       if round % max(1, rounds / 40) == 0 { try report(round) }
       switch role {

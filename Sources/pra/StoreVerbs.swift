@@ -125,7 +125,9 @@ struct StoreForget: ParsableCommand {
     let lost = try row.integer("artifacts")
     print("forgotten: \(location)")
     if lost > 0 {
-      print("lost with it: \(lost) artifacts, \(try row.string("bytes")) bytes; pra store verify names them")
+      print(
+        "lost with it: \(lost) artifacts, \(try row.string("bytes")) bytes; pra store verify names them"
+      )
     }
   }
 }

@@ -37,7 +37,8 @@ import Testing
     try session.storeArtifact(bytes: bytes, name: "weights.bin", mediaType: "a/b")
   }
 
-  @Test("an object that is damaged or gone is stored again", arguments: Harm.allCases, [true, false])
+  @Test(
+    "an object that is damaged or gone is stored again", arguments: Harm.allCases, [true, false])
   func storedAgain(harm: Harm, isRead: Bool) throws {
     let session = try attempt.open(world.environment)
     defer { session.close() }
@@ -156,7 +157,8 @@ import Testing
     #expect(failed == [world.location])
     #expect(
       !FileManager.default.fileExists(
-        atPath: "\(folder)/sha256/\(second.sha256.prefix(2))/\(second.sha256.dropFirst(2).prefix(2))/\(second.sha256)"
+        atPath:
+          "\(folder)/sha256/\(second.sha256.prefix(2))/\(second.sha256.dropFirst(2).prefix(2))/\(second.sha256)"
       ))
     world.server.answer { _, _ in nil }
     _ = try store.collectGarbage(grace: 0, dry: false)

@@ -47,7 +47,9 @@ struct IngestStage {
       let every = arguments.checkpointEvery
       let end = min(job.total, (job.done / every + 1) * every)
       // The last part needs no checkpoint of its own: it is minutes of work at most.
-      try refusingBadInput { try end < job.total ? runPart(job, to: end, keeping: resumed) : runLast(job) }
+      try refusingBadInput {
+        try end < job.total ? runPart(job, to: end, keeping: resumed) : runLast(job)
+      }
     }
     report(job.total, job.total)
     try session.waitForCheckpoint()

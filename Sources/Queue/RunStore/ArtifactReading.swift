@@ -86,7 +86,7 @@ extension ArtifactStore {
         do {
           try store.read(copy.object, size: copy.size, into: take)
         } catch is MissingObject where copy.isMarked {
-          // What is not mounted is not lost.
+          // A store that is not mounted has lost nothing.
           if try store.mark() == nil { throw OwnedStore.away(location) }
           try store.read(copy.object, size: copy.size, into: take)
         }
@@ -105,9 +105,8 @@ extension ArtifactStore {
   /// Tells the database that a copy is damaged or missing, so that whoever has the bytes stores them
   /// again. A login without that right does not: it stays with the reader's error.
   mutating func doubt(_ copy: StoredCopy, _ reason: String) throws {
-    let (statement, attempt) =
-      reader.parameters.isEmpty
-      ? (Queries.submitDoubt, []) : (Queries.doubt, reader.parameters)
+    let attempt = reader.parameters
+    let statement = attempt.isEmpty ? Queries.submitDoubt : Queries.doubt
     let parameters = attempt + copy.parameters + [.text(reason)]
     do {
       if var doubting {
@@ -133,7 +132,7 @@ extension ArtifactStore {
 }
 
 extension StoredCopy {
-  /// What tells it from other copies.
+  /// The fields that tell it from other copies.
   fileprivate var asSeen: StoredCopy {
     StoredCopy(
       sha256: sha256, size: 0, upload: upload, chunks: 0, store: store, location: nil, object: "",

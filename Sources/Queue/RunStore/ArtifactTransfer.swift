@@ -34,7 +34,7 @@ package struct ArtifactStore {
   package var connection: RetryingConnection
   let environment: [String: String]
   let patience: StorePatience
-  /// Who reads: an attempt and the administrator tell which copies are right.
+  /// The reader. The words of an attempt and of the administrator count: they tell which copies are right.
   let reader: ArtifactOwner
   /// A session that may say what is damaged, if `connection` may not.
   let doubting: RetryingConnection?

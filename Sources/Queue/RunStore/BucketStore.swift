@@ -263,7 +263,9 @@ struct BucketStore: ObjectStore {
     let reply = try requests.send(
       "GET", "\(place)?list-type=2&max-keys=1&prefix=\(wanted)", besides: [403, 404, 501])
     // Keys that may not list are common; the mark decides then.
-    guard reply.status == 200, let name = BucketRequests.element("Key", in: reply.body) else { return }
+    guard reply.status == 200, let name = BucketRequests.element("Key", in: reply.body) else {
+      return
+    }
     throw StoreError(
       "store s3://\(location.bucket)/\(prefix): it is not empty (\(name)) and no store of this "
         + "database; choose an empty prefix")

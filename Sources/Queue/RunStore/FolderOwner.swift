@@ -1,4 +1,4 @@
-// Whose a folder is: the mark in it, and the folders that are no place for a store.
+// The owner of a folder: the mark in it, and the folders that are no place for a store.
 
 import FoundationEssentials
 import Glibc
@@ -55,13 +55,15 @@ extension FileStore {
 
   /// Folders that hold an operating system, with all that lies in them.
   private static let systemTrees = [
-    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin",
+    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run",
+    "/sbin",
     "/sys", "/usr",
   ]
   /// Folders of an operating system in which others have theirs.
   private static let systemFolders = [
     "/", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/tmp", "/var", "/var/backups",
-    "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/mail", "/var/opt", "/var/spool", "/var/tmp",
+    "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/mail", "/var/opt", "/var/spool",
+    "/var/tmp",
   ]
   /// Names that file systems put into every folder of theirs.
   private static let fileSystemNames: Set<String> = ["lost+found", ".snapshot", ".zfs"]
@@ -72,7 +74,8 @@ extension FileStore {
     let path = String(cString: resolved)
     func refuse(_ reason: String) -> StoreError {
       StoreError(
-        "store file:\(root): \(reason); make an empty folder for the store, as in file:/srv/pra-artifacts")
+        "store file:\(root): \(reason); make an empty folder for the store, as in file:/srv/pra-artifacts"
+      )
     }
     if Self.systemFolders.contains(path)
       || Self.systemTrees.contains(where: { path == $0 || path.hasPrefix("\($0)/") })

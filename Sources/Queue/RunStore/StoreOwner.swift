@@ -4,7 +4,7 @@ import FoundationEssentials
 import JobQueue
 import Postgres
 
-/// What a store's mark says. It is written at the first use and compared at every later one, since
+/// The contents of a store's mark. It is written at the first use and compared at every later one, since
 /// two databases that delete from one store would each delete what the other one keeps.
 struct StoreMark: Equatable {
   /// The name of the object that holds it.

@@ -20,7 +20,7 @@ package struct SuspectArtifact: Sendable {
   package let reason: String
   package let uses: [Use]
 
-  /// How the bytes come back.
+  /// The way in which the bytes come back.
   package var remedy: String {
     if uses.isEmpty { return "nothing needs it; `pra gc` deletes it" }
     if uses.contains(where: { $0.what.hasPrefix("input") }) {
@@ -35,7 +35,7 @@ package struct SuspectArtifact: Sendable {
   }
 }
 
-/// What a verification has read.
+/// The outcome of a verification.
 package struct Verification: Sendable {
   package var artifacts: Int64 = 0
   package var bytes: Int64 = 0

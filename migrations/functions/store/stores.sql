@@ -160,7 +160,7 @@ begin
     raise exception 'location: new artifacts go to %; choose another store first', gone.location
       using errcode = 'PR004';
   end if;
-  -- What is in doubt, and lies elsewhere too, stays.
+  -- Artifacts in doubt that lie elsewhere too stay.
   update pra_store.artifacts as a set
     upload_id = u.id, store_id = null, copy = null, unverified = true, size = u.size
   from (

@@ -74,7 +74,7 @@ import Threads
   func lateRenewal() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var world = world
-    func keys(_ key: String) -> String {
+    @Sendable func keys(_ key: String) -> String {
       "[default]\naws_access_key_id=\(key)\naws_secret_access_key=secret\n"
     }
     let path = try write("credentials", keys("old"))

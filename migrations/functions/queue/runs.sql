@@ -47,7 +47,8 @@ grant execute on function pra.create_run to pra_submit;
 comment on function pra.create_run is
 'Creates a run and returns its number; called again with the same idempotency_key, it returns the
 earlier run.
-name: 1 to 200 characters, no control character, not of digits or blanks alone, need not be unique. configuration: resolved configuration, JSON.
+name: 1 to 200 characters, none of them a control character, and not digits or blanks alone; need not
+be unique. configuration: resolved configuration, JSON.
 code_version, data_fingerprint: free text. idempotency_key: 1 to 500 characters; without one each call
 creates a run.
 Raises PR003 for a bad name, PR004 when the key belongs to a run of another name.';

@@ -130,7 +130,7 @@ final class RunJobs {
     return try job(features, after: after, array: array)
   }
 
-  /// What a file of reference holds: statistics, images or both.
+  /// The contents of a file of reference: statistics, images or both.
   /// - Throws: `ConfigurationError` for a file with neither
   static func statistics(
     of inception: InceptionEvaluation, _ weights: WeightArtifacts

@@ -94,7 +94,7 @@ struct Enqueue: ParsableCommand {
         throw ConfigurationError("--file \(file.key): the argument is given twice; keep one")
       }
     }
-    // What is said beats what a file implies.
+    // A setting that is said beats one that a file implies.
     let overrides = stored.flatMap(\.overrides) + set
     let given = try config.map { try SettingValue(argumentsFile: $0) } ?? .null
     var array: JobArray?

@@ -1,4 +1,4 @@
-// What an agent that ends when it is idle waits for.
+// The jobs that an agent waits for which ends when it is idle.
 
 import Testing
 

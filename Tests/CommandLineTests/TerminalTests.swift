@@ -1,4 +1,4 @@
-// What strangers wrote is shown with escapes, and output that finds no room is an error.
+// Words of strangers are shown with escapes, and output that finds no room is an error.
 
 import Foundation
 import Testing

@@ -96,7 +96,7 @@ package final class DurableFile {
     guard case .file(let file, let mode) = target, let temporary else {
       return try copy()
     }
-    // What a person has closed to others stays closed.
+    // A file that a person has closed to others stays closed.
     if let mode, fchmod(descriptor, mode) != 0 {
       throw FileError(path, "be given its mode", code: errno)
     }

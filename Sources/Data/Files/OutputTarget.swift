@@ -1,4 +1,4 @@
-// Where the bytes of an output go that a person has named: a file, or something that is no file.
+// The place of an output that a person has named: a file, or something that is no file.
 
 import Glibc
 

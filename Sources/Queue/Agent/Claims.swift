@@ -131,7 +131,7 @@ extension Agent {
     }
   }
 
-  /// What an idle agent waits for, in words.
+  /// The job that an idle agent waits for, in words.
   private func awaited(_ connection: inout RetryingConnection) throws -> String? {
     let queried = try connection.run {
       try $0.query(

@@ -1,4 +1,4 @@
-// What messages call the files that a stage has fetched: what the user gave, never a path of a worker.
+// Names of fetched files in messages: those that the user gave, never paths of a worker.
 
 /// Names of files and folders in the scratch folder of an attempt.
 struct GivenNames {

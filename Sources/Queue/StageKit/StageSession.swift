@@ -106,7 +106,7 @@ package final class StageSession {
     metricThread = try metrics.start(url: url, report: Self.report)
   }
 
-  /// What the job's references may name here.
+  /// The rules for the references of the job on this worker.
   /// - Throws: `PermanentFailure` if one stands where the contract of the kind marks no secret
   private static func references(
     of job: Int64, _ store: inout ArtifactStore, _ environment: [String: String]

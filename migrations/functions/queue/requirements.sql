@@ -81,7 +81,7 @@ begin
 end
 $$;
 
--- Why no label and no requirement can be of this name and value, and what would be right; null for a good
+-- The reason why no label and no requirement can be of this name and value, and what would be right; null for a good
 -- pair. WorkerLabel is the same in the program.
 create or replace function pra_store.label_fault(label text, value text) returns text
 language plpgsql immutable

@@ -143,7 +143,7 @@ import Testing
     try work()
     #expect(
       try world.rows(
-        "select string_agg(class_name, ' ' order by index) from pra.images where run_id = \(run)")
+        "select string_agg(class_name, ' ' order by number) from pra.images where run_id = \(run)")
         == ["cat dog cat dog cat dog"])
     let log = try world.answer("logs", "--run", "small")
     #expect(log.contains("2 of 4 classes have no image to train on"), "\(log)")

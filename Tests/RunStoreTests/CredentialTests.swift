@@ -38,7 +38,7 @@ import Threads
   func renewal(refusal: ObjectServer.Answer) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var world = world
-    func keys(_ key: String) -> String {
+    @Sendable func keys(_ key: String) -> String {
       """
       [default]
       aws_access_key_id = wrong

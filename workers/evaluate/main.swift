@@ -90,6 +90,11 @@ func reconstruction(
     else { return [] }
     ratio.add(reconstruction: rebuilt, original: patches)
   }
+  guard !ratio.decibels.isNaN else {
+    throw PermanentFailure(
+      "train: images rebuilt by the weights of job \(arguments.train) are not finite: they are broken"
+    )
+  }
   return [
     EvaluationFigure(
       metric: "reconstruction.psnr", scope: "overall", value: ratio.decibels, images: count)

@@ -130,7 +130,15 @@ private func features(
     let pixels = part.flatMap { $0.set.pixels(of: $0.image).map { Float(Double($0) / 127.5 - 1) } }
     let patches = cutIntoPatches(pixels, batch: part.count, sizes: model.sizes, on: model.device)
     features[0] += pixels
-    for (layer, output) in layers(patches).enumerated() { features[layer + 1] += output.floats }
+    for (layer, output) in layers(patches).enumerated() {
+      let values = output.floats
+      guard values.allSatisfy(\.isFinite) else {
+        throw PermanentFailure(
+          "train: the outputs of block \(layer + 1) are not finite: the checkpoint's weights are broken"
+        )
+      }
+      features[layer + 1] += values
+    }
     session.progress(done: Int64(part.endIndex), total: Int64(images.count), unit: "images")
   }
   let labels = images.map { Int($0.set.labels[$0.image]) }

@@ -15,8 +15,6 @@ struct ArchiveLinks<Place> {
 
   /// Number of links that one name may lead through, as in Linux (MAXSYMLINKS).
   private static var mostHops: Int { 40 }
-  /// Folders that links may repeat in all: a few links to folders of links make billions.
-  private static var mostFolders: Int { 100_000 }
 
   init(archive: String) { self.archive = archive }
 
@@ -44,32 +42,34 @@ struct ArchiveLinks<Place> {
   /// Calls `found` with every file that a link gives a further name.
   /// - Throws: `FileError` on links out of the archive, to nothing, and in circles
   func follow(_ found: (String, Place?) throws -> Void) throws {
-    var folders = 0
+    var nested = 0
     for link in links {
-      try visit(link, at: try target(of: link), within: [], &folders, found)
+      try visit(link, at: try target(of: link), within: [], &nested, found)
     }
   }
 
   private func visit(
-    _ name: String, at path: String, within chain: [String], _ folders: inout Int,
+    _ name: String, at path: String, within chain: [String], _ nested: inout Int,
     _ found: (String, Place?) throws -> Void
   ) throws {
     switch nodes[path] {
     case .file(let place): try found(name, place)
     case .link:
-      try visit(name, at: try target(of: path), within: chain, &folders, found)
+      nested += 1
+      guard nested <= FolderListing.mostNestedLinks else {
+        throw FileError(
+          "\(archive): more than \(FolderListing.mostNestedLinks) links lie in folders that are links"
+        )
+      }
+      try visit(name, at: try target(of: path), within: chain, &nested, found)
     case .folder, nil:
-      folders += 1
       guard !chain.contains(path), !path.isEmpty, !name.hasPrefix("\(path)/") else {
         throw FileError("\(archive): '\(name)' is a link to a folder that holds it: a circle")
-      }
-      guard folders <= Self.mostFolders else {
-        throw FileError("\(archive): its links repeat more than \(Self.mostFolders) folders")
       }
       try found(name, nil)
       for child in children[path] ?? [] {
         let last = child.dropFirst(path.count)
-        try visit(name + last, at: child, within: chain + [path], &folders, found)
+        try visit(name + last, at: child, within: chain + [path], &nested, found)
       }
     }
   }

@@ -13,16 +13,19 @@ package struct FolderListing {
   package private(set) var emptyFolders: [String] = []
   private let folder: String
   private let root: String
-  private var linkedFolders = 0
+  private var nestedLinks = 0
 
-  /// Folders that links may repeat in all: a few links to folders of links make billions.
-  private static let mostLinkedFolders = 100_000
+  /// Links to folders within folders that links have led to: a few links to folders of links make
+  /// billions.
+  static let mostNestedLinks = 5000
 
   private struct Folder {
     /// Empty for the root, otherwise ended by `/`.
     let name: String
     /// Paths without links of the folder and of those around it.
     let chain: [String]
+    /// Whether a link has led to it or to a folder around it.
+    let isLinked: Bool
   }
 
   /// - Throws: `FileError`, also on links out of the folder, to nothing and in circles, and on things
@@ -30,7 +33,7 @@ package struct FolderListing {
   package init(_ folder: String) throws {
     self.folder = folder
     root = try Self.resolved(folder) ?? folder
-    var pending = [Folder(name: "", chain: [root])]
+    var pending = [Folder(name: "", chain: [root], isLinked: false)]
     while let next = pending.popLast() { pending += try list(next) }
     files.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     emptyFolders.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -57,26 +60,31 @@ package struct FolderListing {
       switch status.st_mode & S_IFMT {
       case S_IFREG: files.append((relative, path))
       case S_IFDIR:
-        if isLink { try countLink(relative, to: path, within: parent.chain) }
-        folders.append(Folder(name: relative + "/", chain: parent.chain + [path]))
+        if isLink { try check(relative, to: path, within: parent) }
+        folders.append(
+          Folder(
+            name: relative + "/", chain: parent.chain + [path],
+            isLinked: isLink || parent.isLinked))
       default: throw FileError("\(folder)/\(relative): is neither file nor folder")
       }
     }
     return folders
   }
 
-  private mutating func countLink(
-    _ name: String, to path: String, within chain: [String]
-  ) throws {
+  /// Refuses circles, and links that repeat too much.
+  private mutating func check(_ name: String, to path: String, within parent: Folder) throws {
     // A folder around the link, or around the folder that another link has led to.
-    let isCircle = chain.contains { $0 == path || $0.hasPrefix("\(path)/") }
+    let isCircle = parent.chain.contains { $0 == path || $0.hasPrefix("\(path)/") }
     guard !isCircle else {
       throw FileError(
         "\(folder)/\(name): is a link to a folder that holds it, which is a circle; remove it")
     }
-    linkedFolders += 1
-    guard linkedFolders <= Self.mostLinkedFolders else {
-      throw FileError("\(folder): its links repeat more than \(Self.mostLinkedFolders) folders")
+    guard parent.isLinked else { return }
+    nestedLinks += 1
+    guard nestedLinks <= Self.mostNestedLinks else {
+      throw FileError(
+        "\(folder): more than \(Self.mostNestedLinks) links to folders lie in folders that are links"
+      )
     }
   }
 

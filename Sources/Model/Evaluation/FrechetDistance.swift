@@ -55,18 +55,23 @@ package struct FeatureStatistics: Sendable {
     let d = dimension
     let largest = (0..<d).reduce(0) { max($0, abs(covariance[$1 * d + $1])) }
     let tolerance = 1e-4 * largest
-    for i in 0..<d {
-      let variance = covariance[i * d + i]
-      if variance < -tolerance
-        || (largest == 0 && covariance[i * d..<i * d + d].contains { $0 != 0 })
-      {
-        return "element [\(i), \(i)] is \(variance) and not a variance"
+    let fault = covariance.withUnsafeBufferPointer { s -> String? in
+      for i in 0..<d {
+        guard s[i * d + i] >= -tolerance,
+          largest > 0 || s[i * d..<i * d + d].allSatisfy({ $0 == 0 })
+        else { return "element [\(i), \(i)] is \(s[i * d + i]) and not a variance" }
+        var j = 0  // a loop over a range is slow in debug builds, and there are millions
+        while j < i {
+          if abs(s[i * d + j] - s[j * d + i]) > tolerance {
+            return
+              "it is not symmetric: [\(i), \(j)] is \(s[i * d + j]), [\(j), \(i)] \(s[j * d + i])"
+          }
+          j += 1
+        }
       }
-      for j in 0..<i where abs(covariance[i * d + j] - covariance[j * d + i]) > tolerance {
-        return "it is not symmetric: [\(i), \(j)] is \(covariance[i * d + j]), [\(j), \(i)] "
-          + "\(covariance[j * d + i])"
-      }
+      return nil
     }
+    if let fault { return fault }
     // With a little more on its diagonal it has a Cholesky factor, unless an eigenvalue is negative.
     var raised = covariance
     for i in 0..<d { raised[i * d + i] += 10 * tolerance + Double.leastNormalMagnitude }

@@ -86,13 +86,15 @@ struct Enqueue: ParsableCommand {
 
   func run() throws {
     let kind = try JobKind(named: kind)
-    let stored = try files.map { try EnqueuedFile($0) }
     let set = try settings.map { try Override($0) }
-    for (number, file) in stored.enumerated() {
-      let isTwice = stored[..<number].contains { $0.key == file.key }
-      guard !isTwice, !set.contains(where: { $0.path == [file.key] }) else {
-        throw ConfigurationError("--file \(file.key): the argument is given twice; keep one")
+    // Of several files for an argument the last counts, as of several settings.
+    var stored: [EnqueuedFile] = []
+    for file in try files.map({ try EnqueuedFile($0) }) {
+      guard !set.contains(where: { $0.path == [file.key] }) else {
+        throw ConfigurationError("\(file.key): is given by --file and by --set; keep one")
       }
+      stored.removeAll { $0.key == file.key }
+      stored.append(file)
     }
     // A setting that is said beats one that a file implies.
     let overrides = stored.flatMap(\.overrides) + set

@@ -79,6 +79,22 @@ import Testing
     #expect(first.output.contains("lease lost"))
   }
 
+  /// The token comes by the control channel, which no other process reads.
+  @Test func theTokenIsInNeitherEnvironmentNorArguments() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "deaf"}"#)
+    let agent = try world.agent("a", "drain=0.1")
+    let stage = try world.process(job)
+    let token = try #require(try world.text("select token from pra_store.jobs"))
+    let seen = try ["environ", "cmdline"].map {
+      String(decoding: try Data(contentsOf: URL(filePath: "/proc/\(stage)/\($0)")), as: UTF8.self)
+    }.joined()
+    #expect(seen.contains("PRA_JOB=\(job)"))
+    #expect(!seen.contains(token))
+    agent.signal(SIGTERM)
+    _ = try agent.end()
+  }
+
   /// The server accepted a claim, but the session ended before the answer arrived.
   @Test func aClaimThatWasNotHeardIsGivenBack() throws {
     let world = try World()

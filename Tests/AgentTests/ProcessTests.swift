@@ -141,6 +141,9 @@ import Testing
       atPath: "\(root)/agent-1-0/2-1", withIntermediateDirectories: true)
     try Data().write(to: URL(filePath: "\(root)/agent-1-0.lock"))
 
+    // After a restore from a backup there may be two attempts of one job and epoch.
+    let attempts = try (0..<3).map { _ in try living.makeFolder(named: "7-1") }
+    #expect(Set(attempts).count == 3)
     let other = try ScratchFolder(environment: ["PRA_HOME": home])
     #expect(other.path != living.path)
     #expect(FileManager.default.fileExists(atPath: kept))

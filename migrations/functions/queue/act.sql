@@ -23,7 +23,7 @@ begin
       from family join pra_store.job_dependencies as d on d.parent_id = family.id
       where with_dependents
     )
-    select j.id, j.state, j.run_id, j.cancel_requested_at, j.array_first
+    select j.id, j.epoch, j.state, j.run_id, j.cancel_requested_at, j.array_first
     from pra_store.jobs as j
     where j.id in (select id from family)
     order by j.id
@@ -43,6 +43,10 @@ begin
       end if;
     elsif target.state = 'running' and target.cancel_requested_at is null then
       update pra_store.jobs set cancel_requested_at = clock_timestamp() where id = target.id;
+      -- Then the reaper ends it, whatever its worker does.
+      insert into pra_store.cancellations as c (job_id, epoch, deadline)
+      values (target.id, target.epoch, clock_timestamp() + interval '30 seconds')
+      on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
       perform pra_store.record_event(
         'job.cancel_requested', target.run_id, target.id, null, null);
       touched := touched + 1;

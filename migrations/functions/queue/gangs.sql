@@ -209,8 +209,14 @@ begin
     update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(),
       message = 'another member of its gang ended badly'
     where array_id = a.id and state = 'blocked';
-    update pra_store.jobs set cancel_requested_at = clock_timestamp()
-    where array_id = a.id and state = 'running' and cancel_requested_at is null;
+    with asked as (
+      update pra_store.jobs set cancel_requested_at = clock_timestamp()
+      where array_id = a.id and state = 'running' and cancel_requested_at is null
+      returning id, epoch
+    )
+    insert into pra_store.cancellations (job_id, epoch, deadline)
+    select id, epoch, clock_timestamp() + interval '30 seconds' from asked
+    on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
   end if;
   if exists (select from pra_store.jobs where array_id = a.id and state = 'running') then
     perform pg_notify('pra_ask', '');

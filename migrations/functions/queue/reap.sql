@@ -110,10 +110,8 @@ begin
     ) as j
     where p.released_at is null and p.deadline < clock_timestamp() - interval '10 seconds' and j.state = 'running'
     union all
-    select j.id, j.epoch, 'cancelled', 'its worker did not stop it in time'
-    from pra_store.jobs as j
-    where j.state = 'running' and j.cancel_requested_at < clock_timestamp() - interval '30 seconds'
-      and j.worker_id is not null
+    select c.job_id, c.epoch, 'cancelled', 'its worker did not stop it in time'
+    from pra_store.cancellations as c where c.deadline < clock_timestamp()
     order by 1
   loop
     select * into held from pra_store.jobs
@@ -123,6 +121,10 @@ begin
       perform pra_store.end_attempt(held, late.how, late.why, null, null, 'asked');
     end if;
   end loop;
+  delete from pra_store.cancellations as c
+  where not exists (
+    select from pra_store.jobs as j
+    where j.id = c.job_id and j.epoch = c.epoch and j.state = 'running');
 end
 $$;
 

@@ -182,8 +182,8 @@ extension Agent {
       state.attempts[key]?.killAt = nil
       return state.phase == .working && state.attempts[key]?.reason == nil
     }
-    // Whoever stops a stage is often about to stop its agent as well, and would stop the next stage
-    // at once.
+    // A stop of a stage is often followed by one of its agent, which would stop the next stage at
+    // once.
     if isStrange, end.isStop {
       state.update { $0.claimsFrom = monotonicSeconds() + Self.stopPause }
     }

@@ -3,8 +3,8 @@
 import Glibc
 import Synchronization
 
-/// What systemd, Slurm, a terminal and an operator send: to the agent alone, to a stage alone, or to
-/// all processes at once, in any order. The first asks for a checkpoint and an end; a SIGTERM or
+/// The signals that systemd, Slurm, a terminal and an operator send: to the agent alone, to a stage
+/// alone, or to all processes at once, in any order. The first asks for a checkpoint and an end; a SIGTERM or
 /// SIGINT after it ends the process at once.
 enum StopSignals {
   /// Number of the latest signal; 0 before the first.

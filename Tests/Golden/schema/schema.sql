@@ -138,25 +138,26 @@ CREATE DOMAIN pra_store.logical_name AS text
 ALTER DOMAIN pra_store.logical_name OWNER TO pra_owner;
 
 --
--- Name: absorb_metrics(bigint, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: absorb_metrics(bigint, bigint, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) RETURNS bigint
+CREATE FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid DEFAULT NULL::uuid) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
 declare
+  held pra_store.jobs;
   mine pra_store.attempts;
   taken bigint;
   highest bigint;
 begin
-  perform pra_store.hold(job, epoch, false);
+  held := pra_store.hold(job, epoch, false, token);
   select * into mine from pra_store.attempts as a
   where a.job_id = job and a.epoch = absorb_metrics.epoch for no key update;
   if batch is null or batch <= mine.metric_batch then
     delete from pra_store.metric_staging as s
-    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch;
+    where s.token = held.token and s.batch = absorb_metrics.batch;
     return 0;
   end if;
   if mine.from_step is null then
@@ -166,12 +167,12 @@ begin
     perform pra_store.write_ranges(job, mine.epoch);
   end if;
 
-  taken := pra_store.insert_points(job, epoch, batch);
-  perform pra_store.summarize_batch(job, epoch, batch, mine.from_step);
+  taken := pra_store.insert_points(held, batch);
+  perform pra_store.summarize_batch(held, batch, mine.from_step);
 
   with gone as (
     delete from pra_store.metric_staging as s
-    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch
+    where s.token = held.token and s.batch = absorb_metrics.batch
     returning s.steps
   )
   select max(p.step) into highest from gone cross join unnest(gone.steps) as p (step);
@@ -184,25 +185,25 @@ end
 $$;
 
 
-ALTER FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) IS 'Moves a batch of metrics from pra_store.metric_staging, where COPY wrote it, to the series of an attempt
+COMMENT ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid) IS 'Moves a batch of metrics from pra_store.metric_staging, where COPY wrote it, to the series of an attempt
 and brings the summaries up to date; returns the number of points. Best in the transaction of the COPY.
 batch: numbered upwards from 1 within the attempt. A batch that was absorbed already is dropped and
 counts 0, so that a sender that missed the answer can send it again.
 An attempt that has not called pra.continue_from starts its series at step 0.
-Raises PR001 when the attempt has lost its lease.';
+Raises PR001 when the attempt has lost its lease or the token is not its own.';
 
 
 --
--- Name: append_log(bigint, bigint, integer, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: append_log(bigint, bigint, integer, bytea, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) RETURNS void
+CREATE FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -219,7 +220,7 @@ begin
     where a.job_id = job and a.epoch = append_log.epoch
       and (a.ended_at is null or (
         a.outcome <> 'lost' and a.ended_at > clock_timestamp() - interval '1 minute'))
-      and w.stopped_at is null
+      and w.stopped_at is null and (w.token is null or j.token = append_log.token)
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
   ) then
     raise exception 'lease lost: attempt % of job % may write no more', epoch, job
@@ -232,13 +233,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) OWNER TO pra_owner;
+ALTER FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) IS 'Appends a chunk to the log of an attempt; sent again with the same ordinal, it counts once.
+COMMENT ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) IS 'Appends a chunk to the log of an attempt; sent again with the same ordinal, it counts once.
 ordinal: from 0. bytes: 1 to 1048576. Allowed while the attempt runs and for a minute after it ended,
 unless it was lost.
 Raises PR001 when the attempt may write no more.';
@@ -283,54 +284,54 @@ Raises PR002 when there is no such artifact, PR003 for a bad sha256.';
 
 
 --
--- Name: begin_artifact(bigint, bigint, text, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: begin_artifact(bigint, bigint, text, bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) RETURNS bigint
+CREATE FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid DEFAULT NULL::uuid) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   return pra_store.begin_upload(job, epoch, sha256, size, media_type);
 end
 $$;
 
 
-ALTER FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+ALTER FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) IS 'Starts an upload to the database in chunks of 1 MiB, for an attempt, and returns its number; null when
+COMMENT ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid) IS 'Starts an upload to the database in chunks of 1 MiB, for an attempt, and returns its number; null when
 the bytes are stored already. sha256: 64 lower-case hexadecimal digits. size: bytes.
 Next: pra.put_artifact_chunk for each chunk, then pra.commit_artifact.
 Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 
 --
--- Name: begin_object(bigint, bigint, text, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: begin_object(bigint, bigint, text, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) RETURNS TABLE(store integer, location text)
+CREATE FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid DEFAULT NULL::uuid) RETURNS TABLE(store integer, location text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   return query select * from pra_store.begin_object(begin_object.sha256, begin_object.size);
 end
 $$;
 
 
-ALTER FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) IS 'Returns the store to which an attempt writes bytes: a null location for the database (next:
+COMMENT ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid) IS 'Returns the store to which an attempt writes bytes: a null location for the database (next:
 pra.begin_artifact), else write the object and call pra.commit_object. No row when the bytes are
 stored already. sha256: 64 lower-case hexadecimal digits. size: bytes.
 Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
@@ -549,10 +550,10 @@ Raises PR002 when there is no such run.';
 
 
 --
--- Name: claim(bigint, integer, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: claim(bigint, integer, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.claim(worker bigint, count integer DEFAULT 1, oldest bigint DEFAULT 0) RETURNS TABLE(job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb, priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint)
+CREATE FUNCTION pra.claim(worker bigint, count integer DEFAULT 1, oldest bigint DEFAULT 0, worker_token uuid DEFAULT NULL::uuid) RETURNS TABLE(job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb, priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint, token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -565,7 +566,7 @@ CREATE FUNCTION pra.claim(worker bigint, count integer DEFAULT 1, oldest bigint 
     AS $$
 #variable_conflict use_column
 declare
-  me pra_store.workers := pra_store.live_worker(worker, locks => false);
+  me pra_store.workers := pra_store.live_worker(worker, worker_token, locks => false);
   has_members boolean;
   has_due boolean;
   line pra_store.line_view;
@@ -589,7 +590,7 @@ begin
   if line.lanes is null and not has_members then
     return;
   end if;
-  me := pra_store.live_worker(worker, locks => true);
+  me := pra_store.live_worker(worker, worker_token, locks => true);
   if has_members then
     fetched := pra_store.fetch_members(worker);
     -- They may be older than all that the caller knew of.
@@ -615,7 +616,7 @@ begin
     select m.id, m.epoch, m.run_id, r.name, m.kind, m.queue,
       case when m.array_id is null then m.arguments
         else pra_store.element_arguments(a, m.element_first, m.element_end) end,
-      m.priority, m.time_limit, m.array_id, m.element_first, m.element_end
+      m.priority, m.time_limit, m.array_id, m.element_first, m.element_end, m.token
     from mine as m
     join pra_store.runs as r on r.id = m.run_id
     left join pra_store.jobs as a on a.id = m.array_id
@@ -624,13 +625,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.claim(worker bigint, count integer, oldest bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION claim(worker bigint, count integer, oldest bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION claim(worker bigint, count integer, oldest bigint, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint) IS 'Takes up to "count" jobs for a worker, and no more than it has places free. "oldest" is the lowest number of a job that the caller knows to run on it: what ran and ended before is not counted again. For a part of an array the row has the number of the array and the elements [element_first, element_end). Errors: PR001 when the worker''s lease is over.';
+COMMENT ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) IS 'Takes up to "count" jobs for a worker, and no more than it has places free. "oldest" is the lowest number of a job that the caller knows to run on it: what ran and ended before is not counted again. For a part of an array the row has the number of the array and the elements [element_first, element_end). "token" is the attempt''s, which its further calls must carry. Errors: PR001 when the worker''s lease is over, or worker_token is not the worker''s.';
 
 
 --
@@ -711,54 +712,54 @@ role but pra_owner.';
 
 
 --
--- Name: commit_artifact(bigint, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: commit_artifact(bigint, bigint, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) RETURNS void
+CREATE FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.commit_upload(upload, job, epoch);
 end
 $$;
 
 
-ALTER FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) IS 'Makes a complete upload of this attempt an artifact. May be called again.
+COMMENT ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid) IS 'Makes a complete upload of this attempt an artifact. May be called again.
 The server checks the sha256 of uploads of up to 64 MiB, and the size alone of larger ones.
 Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR005 when bytes are
 missing or have another sha256.';
 
 
 --
--- Name: commit_object(bigint, bigint, integer, text, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: commit_object(bigint, bigint, integer, text, bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) RETURNS void
+CREATE FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.commit_object(store, sha256, size, media_type);
 end
 $$;
 
 
-ALTER FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+ALTER FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) IS 'Makes an object that was written to a store an artifact. May be called again.
+COMMENT ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, token uuid) IS 'Makes an object that was written to a store an artifact. May be called again.
 Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256, PR004 when pra.begin_object was
 not called or garbage collection has given the object up since: begin again.';
 
@@ -805,10 +806,10 @@ has given the object up since: begin again.';
 
 
 --
--- Name: continue_from(bigint, bigint, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: continue_from(bigint, bigint, bigint, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint DEFAULT NULL::bigint, step bigint DEFAULT 0) RETURNS void
+CREATE FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint DEFAULT NULL::bigint, step bigint DEFAULT 0, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -816,7 +817,7 @@ CREATE FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint DE
 declare
   mine pra_store.attempts;
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   select * into mine from pra_store.attempts as a
   where a.job_id = job and a.epoch = continue_from.epoch for no key update;
   if mine.from_step is not null then
@@ -845,13 +846,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) IS 'Declares where the series of an attempt starts: at step, and before it the series of the earlier attempt
+COMMENT ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid) IS 'Declares where the series of an attempt starts: at step, and before it the series of the earlier attempt
 from_epoch; without from_epoch, from scratch. Once per attempt, before its first metric; the same
 declaration again has no effect.
 Raises PR001 when the attempt has lost its lease, PR002 when from_epoch has no series or is not earlier,
@@ -922,10 +923,54 @@ Raises PR003 for a bad name, PR004 when the key belongs to a run of another name
 
 
 --
--- Name: deregister_worker(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: declare_dead(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.deregister_worker(worker bigint) RETURNS void
+CREATE FUNCTION pra.declare_dead(worker bigint) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  dead pra_store.workers;
+  held pra_store.jobs;
+  taken integer := 0;
+begin
+  select * into dead from pra_store.workers where id = worker and stopped_at is null for no key update;
+  if not found then
+    raise exception 'there is no live worker %', worker using errcode = 'PR002';
+  end if;
+  for held in
+    select * from pra_store.jobs
+    where worker_id = worker and state = 'running' order by id for no key update
+  loop
+    perform pra_store.end_attempt(
+      held, 'lost', format('worker %s (%s) was declared dead by %s', dead.id, dead.name, session_user), null, null,
+      'host-lost');
+    taken := taken + 1;
+  end loop;
+  update pra_store.workers
+  set stopped_at = clock_timestamp(), stop_reason = 'declared dead' where id = worker;
+  perform pra_store.record_event('worker.declared_dead', null, null, null, worker);
+  return taken;
+end
+$$;
+
+
+ALTER FUNCTION pra.declare_dead(worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION declare_dead(worker bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.declare_dead(worker bigint) IS 'Ends a worker whose host is known to be gone, before its lease does: its attempts are lost and their jobs go back into line at once. Should it live after all, its writes are refused and it registers anew. Returns how many attempts were lost. Errors: PR002 when there is no such live worker.';
+
+
+--
+-- Name: deregister_worker(bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.deregister_worker(worker bigint, worker_token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -933,7 +978,7 @@ CREATE FUNCTION pra.deregister_worker(worker bigint) RETURNS void
 declare
   held pra_store.jobs;
 begin
-  perform pra_store.live_worker(worker, locks => true);
+  perform pra_store.live_worker(worker, worker_token, locks => true);
   for held in
     select * from pra_store.jobs
     where worker_id = worker and state = 'running' order by id for no key update
@@ -947,13 +992,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.deregister_worker(worker bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.deregister_worker(worker bigint, worker_token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION deregister_worker(worker bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION deregister_worker(worker bigint, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.deregister_worker(worker bigint) IS 'Takes a worker out of service for good; what still runs there goes back into line without spending a try. Errors: PR001 when its lease is over.';
+COMMENT ON FUNCTION pra.deregister_worker(worker bigint, worker_token uuid) IS 'Takes a worker out of service for good; what still runs there goes back into line without spending a try. Errors: PR001 when its lease is over, or the token is not the worker''s.';
 
 
 --
@@ -1185,10 +1230,10 @@ COMMENT ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], q
 
 
 --
--- Name: finish(bigint, bigint, jsonb, jsonb, jsonb, jsonb, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: finish(bigint, bigint, jsonb, jsonb, jsonb, jsonb, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb DEFAULT '[]'::jsonb, images jsonb DEFAULT '[]'::jsonb, evaluations jsonb DEFAULT '[]'::jsonb, result jsonb DEFAULT '{}'::jsonb, metric_batch bigint DEFAULT 0) RETURNS boolean
+CREATE FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb DEFAULT '[]'::jsonb, images jsonb DEFAULT '[]'::jsonb, evaluations jsonb DEFAULT '[]'::jsonb, result jsonb DEFAULT '{}'::jsonb, metric_batch bigint DEFAULT 0, token uuid DEFAULT NULL::uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1200,12 +1245,13 @@ begin
   if exists (
     select from pra_store.jobs as j
     join pra_store.attempts as a on a.job_id = j.id and a.epoch = j.epoch
+    join pra_store.workers as w on w.id = a.worker_id
     where j.id = job and j.epoch = finish.epoch and j.state = 'succeeded'
-      and a.outcome = 'succeeded'
+      and a.outcome = 'succeeded' and (w.token is null or j.token = finish.token)
   ) then
     return false;
   end if;
-  held := pra_store.hold(job, epoch, true);
+  held := pra_store.hold(job, epoch, true, finish.token);
   select a.metric_batch into absorbed
   from pra_store.attempts as a where a.job_id = job and a.epoch = finish.epoch;
   if absorbed <> finish.metric_batch then
@@ -1244,20 +1290,20 @@ end
 $$;
 
 
-ALTER FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) IS 'Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in, the state and the release of its dependents, all or nothing. outputs: [{name, sha256, media_type}]. images: [{number, label, class, seed, sha256}]. evaluations: [{metric, scope, value, images, details}], a value that is no number in JSON as a string ("NaN"). metric_batch: the number of the last metric batch sent. Returns true when this call committed it, false when an earlier call of the same attempt had. Errors: PR001 for a stale attempt, PR002 for an artifact that is not stored, PR004 for a metric batch that was not absorbed.';
+COMMENT ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) IS 'Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in, the state and the release of its dependents, all or nothing. outputs: [{name, sha256, media_type}]. images: [{number, label, class, seed, sha256}]. evaluations: [{metric, scope, value, images, details}], a value that is no number in JSON as a string ("NaN"). metric_batch: the number of the last metric batch sent. Returns true when this call committed it, false when an earlier call of the same attempt had. Errors: PR001 for a stale attempt, PR002 for an artifact that is not stored, PR004 for a metric batch that was not absorbed.';
 
 
 --
--- Name: finish_many(bigint, bigint[], bigint[], jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: finish_many(bigint, bigint[], bigint[], jsonb, uuid[], uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb DEFAULT '[]'::jsonb) RETURNS SETOF bigint
+CREATE FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb DEFAULT '[]'::jsonb, tokens uuid[] DEFAULT NULL::uuid[], worker_token uuid DEFAULT NULL::uuid) RETURNS SETOF bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1268,6 +1314,7 @@ CREATE FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], f
     AS $$
 #variable_conflict use_column
 declare
+  me pra_store.workers;
   accepted bigint[];
   limited bigint[];
   arrays bigint[];
@@ -1277,14 +1324,14 @@ begin
     raise exception 'epochs: % epochs for % jobs', cardinality(epochs), cardinality(jobs)
       using errcode = 'PR003';
   end if;
-  perform pra_store.live_worker(worker, locks => false);
+  me := pra_store.live_worker(worker, worker_token, locks => false);
   if failures <> '[]' then
-    perform pra_store.cut_failures(worker, jobs, epochs, failures);
+    perform pra_store.cut_failures(me, jobs, epochs, tokens, failures);
   end if;
 
   -- In the order of ids, as everybody locks.
   with mine as materialized (
-    select m.job, m.epoch from unnest(jobs, epochs) as m (job, epoch) order by m.job
+    select m.job, m.epoch, m.token from unnest(jobs, epochs, tokens) as m (job, epoch, token) order by m.job
   ),
   done as (
     update pra_store.jobs as j
@@ -1294,7 +1341,7 @@ begin
     -- A job with a worker is running. To ask for the state as well would suggest the index of what runs,
     -- all of which would be read once for each of them.
     where j.id = m.job and j.epoch = m.epoch and j.worker_id + 0 = worker
-      and j.cancel_requested_at is null
+      and (me.token is null or j.token = m.token) and j.cancel_requested_at is null
     returning j.id, j.epoch, j.array_id, j.limits
   ),
   ended as (
@@ -1330,13 +1377,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) OWNER TO pra_owner;
+ALTER FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) IS 'Commits attempts that have nothing to store but that they are done, in one statement; best for many short ones. Returns the jobs that were accepted: an attempt that is no longer the job''s is left out, and nothing of it is stored. failures: [{job, element, message}], elements of a part of an array that did not succeed; each is retried by itself as far as its budget of faults goes. Errors: PR001 when the worker''s lease is over.';
+COMMENT ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid) IS 'Commits attempts that have nothing to store but that they are done, in one statement; best for many short ones. Returns the jobs that were accepted: an attempt that is no longer the job''s is left out, and nothing of it is stored. failures: [{job, element, message}], elements of a part of an array that did not succeed; each is retried by itself as far as its budget of faults goes. tokens: those of the attempts. Errors: PR001 when the worker''s lease is over, or worker_token is not the worker''s.';
 
 
 --
@@ -1396,10 +1443,10 @@ Raises PR002 when the host is not blamed.';
 
 
 --
--- Name: heartbeat(bigint, bigint[], bigint[], boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: heartbeat(bigint, bigint[], bigint[], boolean, uuid[], uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean DEFAULT false) RETURNS TABLE(job bigint, epoch bigint, ask text, seconds double precision)
+CREATE FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean DEFAULT false, running_tokens uuid[] DEFAULT NULL::uuid[], worker_token uuid DEFAULT NULL::uuid) RETURNS TABLE(job bigint, epoch bigint, ask text, seconds double precision, token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1407,34 +1454,38 @@ CREATE FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epoc
     SET jit TO 'off'
     AS $$
 #variable_conflict use_column
+declare
+  me pra_store.workers;
 begin
   if cardinality(running_jobs) <> cardinality(running_epochs) then
     raise exception 'running_epochs: % epochs for % jobs',
       cardinality(running_epochs), cardinality(running_jobs) using errcode = 'PR003';
   end if;
-  perform pra_store.live_worker(worker, locks => true);
+  me := pra_store.live_worker(worker, worker_token, locks => true);
   update pra_store.workers
   set beat_at = clock_timestamp(), lease_expires_at = clock_timestamp() + lease,
       draining = heartbeat.draining
   where id = worker;
   update pra_store.preemptions as p set acknowledged_at = clock_timestamp()
   from unnest(running_jobs, running_epochs) as mine (job, epoch)
+  join pra_store.jobs as j on j.id = mine.job and j.worker_id = worker
   where p.job_id = mine.job and p.epoch = mine.epoch and p.acknowledged_at is null;
   return query
-    select asked.job, asked.epoch, asked.ask, asked.seconds
+    select asked.job, asked.epoch, asked.ask, asked.seconds, asked.token
     from (
       select
-        mine.job, mine.epoch,
+        mine.job, mine.epoch, mine.token,
         case
           when j.id is null or j.state <> 'running' or j.epoch <> mine.epoch
-            or j.worker_id <> worker then 'lost'
+            or j.worker_id <> worker
+            or me.token is not null and j.token is distinct from mine.token then 'lost'
           when j.cancel_requested_at is not null then 'cancel'
           when a.started_at + j.time_limit <= clock_timestamp()
             or j.deadline <= clock_timestamp() then 'timeout'
           when j.preempt_requested_at is not null then 'preempt'
         end as ask,
         greatest(0, extract(epoch from p.deadline - clock_timestamp()))::double precision as seconds
-      from unnest(running_jobs, running_epochs) as mine (job, epoch)
+      from unnest(running_jobs, running_epochs, running_tokens) as mine (job, epoch, token)
       left join pra_store.jobs as j on j.id = mine.job
       left join pra_store.attempts as a on a.job_id = mine.job and a.epoch = mine.epoch
       left join pra_store.preemptions as p on p.job_id = mine.job and p.epoch = mine.epoch
@@ -1444,13 +1495,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) IS 'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is asked: ''lost'' (kill it: it belongs to another attempt or nobody), ''cancel'' and ''timeout'' (stop and report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims nothing more. Errors: PR001 when the lease is over.';
+COMMENT ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid) IS 'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is asked: ''lost'' (kill it: it belongs to another attempt or nobody), ''cancel'' and ''timeout'' (stop and report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims nothing more. running_tokens: those of the attempts. Errors: PR001 when the lease is over, or worker_token is not the worker''s.';
 
 
 --
@@ -1629,16 +1680,16 @@ Raises PR003 for a negative grace, PR002 when there is no such job, PR004 when i
 
 
 --
--- Name: progress(bigint, bigint, bigint, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: progress(bigint, bigint, bigint, bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) RETURNS void
+CREATE FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   insert into pra_store.progress as p (job_id, epoch, done, total, unit)
   values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40))
   on conflict (job_id) do update
@@ -1648,39 +1699,39 @@ end
 $$;
 
 
-ALTER FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) OWNER TO pra_owner;
+ALTER FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) IS 'Records the progress of a job: done of total units, each 0 or more. unit: such as steps, cut to 40
+COMMENT ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) IS 'Records the progress of a job: done of total units, each 0 or more. unit: such as steps, cut to 40
 characters. pra.jobs shows the latest.
 Raises PR001 when the attempt has lost its lease.';
 
 
 --
--- Name: put_artifact(bigint, bigint, text, text, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: put_artifact(bigint, bigint, text, text, bytea, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) RETURNS void
+CREATE FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.put_inline(sha256, media_type, bytes);
 end
 $$;
 
 
-ALTER FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) OWNER TO pra_owner;
+ALTER FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) IS 'Stores bytes of at most 1 MiB (1048576) in the database, for an attempt. Bytes that are stored already
+COMMENT ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid) IS 'Stores bytes of at most 1 MiB (1048576) in the database, for an attempt. Bytes that are stored already
 count as touched.
 sha256: 64 lower-case hexadecimal digits. media_type: kept from the first call for these bytes.
 Raises PR001 when the attempt has lost its lease, PR003 for more bytes or a bad sha256, PR005 when the
@@ -1688,27 +1739,27 @@ bytes have another sha256.';
 
 
 --
--- Name: put_artifact_chunk(bigint, bigint, bigint, integer, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: put_artifact_chunk(bigint, bigint, bigint, integer, bytea, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) RETURNS void
+CREATE FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.put_chunk(upload, job, epoch, ordinal, bytes);
 end
 $$;
 
 
-ALTER FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) OWNER TO pra_owner;
+ALTER FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) IS 'Stores a chunk of an upload of this attempt; sent again, it replaces the earlier one.
+COMMENT ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid) IS 'Stores a chunk of an upload of this attempt; sent again, it replaces the earlier one.
 ordinal: from 0. bytes: 1048576, of the last chunk the rest.
 Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR004 when the upload
 is committed, PR005 for a chunk of another size.';
@@ -1761,6 +1812,7 @@ begin
   perform pra_store.reap_late_attempts();
   perform pra_store.reap_deadlines();
   perform pra_store.reap_arrays();
+  perform pra_store.sweep_staged();
   perform pra_store.run_schedules();
   perform pra_store.forget_turns();
   return taken;
@@ -1778,16 +1830,16 @@ COMMENT ON FUNCTION pra.reap() IS 'Puts the jobs of workers whose lease is over 
 
 
 --
--- Name: register_checkpoint(bigint, bigint, bigint, jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: register_checkpoint(bigint, bigint, bigint, jsonb, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) RETURNS bigint
+CREATE FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid DEFAULT NULL::uuid) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
 declare
-  held pra_store.jobs := pra_store.hold(job, epoch, false);
+  held pra_store.jobs := pra_store.hold(job, epoch, false, token);
   made bigint;
 begin
   if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then
@@ -1823,13 +1875,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) OWNER TO pra_owner;
+ALTER FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) IS 'Registers a checkpoint of an attempt, whose files are stored already, and returns its number. Registered
+COMMENT ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) IS 'Registers a checkpoint of an attempt, whose files are stored already, and returns its number. Registered
 again by the same attempt with the same files, it counts once.
 step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one.
 Raises PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
@@ -1840,13 +1892,13 @@ stored, PR004 when the attempt has registered other files at this step.';
 -- Name: register_worker(text, jsonb, text[], text[], integer, interval, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer DEFAULT 1, lease interval DEFAULT '00:00:30'::interval, version text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer DEFAULT 1, lease interval DEFAULT '00:00:30'::interval, version text DEFAULT NULL::text) RETURNS TABLE(worker bigint, token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 #variable_conflict use_column
 declare
-  made bigint;
+  bad text;
 begin
   if coalesce(cardinality(queues), 0) = 0 then
     raise exception 'queues: a worker serves at least one' using errcode = 'PR003';
@@ -1854,26 +1906,32 @@ begin
   if coalesce(cardinality(kinds), 0) = 0 then
     raise exception 'kinds: a worker runs at least one' using errcode = 'PR003';
   end if;
-  if slots is null or slots < 1 then
-    raise exception 'slots: %, must be 1 or more', slots using errcode = 'PR003';
+  select kind into bad from unnest(kinds) as kind
+  where kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' limit 1;
+  if found then
+    raise exception 'kinds: "%" is not a name of lower-case letters, digits and -', bad using errcode = 'PR003';
+  end if;
+  if slots is null or slots not between 1 and 10000 then
+    raise exception 'slots: %, must be from 1 to 10000', slots using errcode = 'PR003';
   end if;
   perform pra_store.check_labels(labels);
   if name is null or length(name) not between 1 and 200 then
     raise exception 'name: a worker has a name of 1 to 200 characters' using errcode = 'PR003';
   end if;
-  if lease is null or lease < interval '1 second' then
-    raise exception 'lease: %, must be a second or more', lease using errcode = 'PR003';
+  if lease is null or lease not between interval '1 second' and interval '10 minutes' then
+    raise exception 'lease: %, must be from 1 second to 10 minutes', lease using errcode = 'PR003',
+      hint = 'A host that is gone keeps its jobs for a lease.';
   end if;
-  insert into pra_store.workers (
-    name, labels, queues, kinds, slots, lease, version, lease_expires_at)
+  insert into pra_store.workers as w (
+    name, labels, queues, kinds, slots, lease, version, lease_expires_at, token)
   values (register_worker.name, register_worker.labels, register_worker.queues,
           register_worker.kinds, register_worker.slots, register_worker.lease,
-          register_worker.version, clock_timestamp() + register_worker.lease)
-  returning id into made;
-  perform pra_store.record_event('worker.registered', null, null, null, made);
-  return made;
+          register_worker.version, clock_timestamp() + register_worker.lease, gen_random_uuid())
+  returning w.id, w.token into worker, token;
+  perform pra_store.record_event('worker.registered', null, null, null, register_worker.worker);
+  return next;
 end
-$$;
+$_$;
 
 
 ALTER FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) OWNER TO pra_owner;
@@ -1882,44 +1940,82 @@ ALTER FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds
 -- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) IS 'Registers an agent process as a worker; returns its number. labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it runs at once. lease: how long it may stay silent, a second or more. Errors: PR003 for an argument that cannot be.';
+COMMENT ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) IS 'Registers an agent process as a worker; returns its number and the token that its further calls must carry. labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it runs at once, 1 to 10000. lease: how long it may stay silent, a second to ten minutes. Errors: PR003 for an argument that cannot be.';
 
 
 --
--- Name: release(bigint, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: release(bigint, bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.release(job bigint, epoch bigint, message text DEFAULT NULL::text) RETURNS pra.job_state
+CREATE FUNCTION pra.release(job bigint, epoch bigint, message text DEFAULT NULL::text, token uuid DEFAULT NULL::uuid) RETURNS pra.job_state
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  return pra.report_exit(job, epoch, 'released', message);
+  return pra.report_exit(job, epoch, 'released', message, token => release.token);
 end
 $$;
 
 
-ALTER FUNCTION pra.release(job bigint, epoch bigint, message text) OWNER TO pra_owner;
+ALTER FUNCTION pra.release(job bigint, epoch bigint, message text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION release(job bigint, epoch bigint, message text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION release(job bigint, epoch bigint, message text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.release(job bigint, epoch bigint, message text) IS 'Gives a running job back to the queue and returns its next state. No budget is spent, but that of
+COMMENT ON FUNCTION pra.release(job bigint, epoch bigint, message text, token uuid) IS 'Gives a running job back to the queue and returns its next state. No budget is spent, but that of
 preemptions when a preemption was asked for.
 Raises PR001 when the attempt has lost its lease.';
 
 
 --
--- Name: report_exit(bigint, bigint, pra.attempt_outcome, text, integer, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: release_unheard(bigint, uuid[], uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text DEFAULT NULL::text, exit_code integer DEFAULT NULL::integer, exit_signal integer DEFAULT NULL::integer, cause text DEFAULT NULL::text) RETURNS pra.job_state
+CREATE FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid DEFAULT NULL::uuid) RETURNS TABLE(job bigint, epoch bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs;
+begin
+  perform pra_store.live_worker(worker, worker_token, locks => true);
+  for held in
+    select * from pra_store.jobs as j
+    where j.worker_id = worker and j.state = 'running' and j.token <> all(known)
+      -- A member of a gang is fetched with the next claim.
+      and not exists (select from pra_store.gang_members as g where g.worker_id = worker and g.job_id = j.id)
+    order by j.id for no key update
+  loop
+    perform pra_store.end_attempt(held, 'released', 'the claim was not heard', null, null);
+    job := held.id;
+    epoch := held.epoch;
+    return next;
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION release_unheard(worker bigint, known uuid[], worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) IS 'Gives back what a worker claimed and never heard of, since the session of the claim broke: all that runs on it but the attempts of the known tokens. Returns what it gave back. Errors: PR001 when the worker''s lease is over, or the token is not the worker''s.';
+
+
+--
+-- Name: report_exit(bigint, bigint, pra.attempt_outcome, text, integer, integer, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text DEFAULT NULL::text, exit_code integer DEFAULT NULL::integer, exit_signal integer DEFAULT NULL::integer, cause text DEFAULT NULL::text, token uuid DEFAULT NULL::uuid) RETURNS pra.job_state
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  held pra_store.jobs := pra_store.hold(job, epoch, true);
+  held pra_store.jobs := pra_store.hold(job, epoch, true, token);
 begin
   if class is null or class in ('succeeded', 'preempted') then
     raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
@@ -1934,13 +2030,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) OWNER TO pra_owner;
+ALTER FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) IS 'Ends an attempt that did not succeed, and returns the next state of its job.
+COMMENT ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid) IS 'Ends an attempt that did not succeed, and returns the next state of its job.
 class: fault, permanent, timeout, released, cancelled or lost; the budget of that class decides
 whether the job runs again. A job whose cancellation was asked for is cancelled, whatever the class.
 message: what went wrong, cut to 4000 characters. cause: exit-code, signal, out-of-memory, time-limit,
@@ -2231,12 +2327,11 @@ begin
   if overlap is not null and overlap not in ('skip', 'queue') then
     raise exception 'overlap: "%" is not skip or queue', overlap using errcode = 'PR003';
   end if;
+  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
+    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind using errcode = 'PR003';
+  end if;
   if jsonb_typeof(arguments) is distinct from 'object' then
     raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
-  end if;
-  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
-    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind
-      using errcode = 'PR003';
   end if;
   if queue is null or queue !~ '^[a-z0-9][a-z0-9_.-]{0,62}$' then
     raise exception 'queue: "%" is not a name of lower-case letters, digits, _, . and -', queue
@@ -2754,6 +2849,32 @@ $$;
 
 
 ALTER FUNCTION pra_store.add_to_summary(added pra_store.metric_summaries) OWNER TO pra_owner;
+
+--
+-- Name: admit_staged(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.admit_staged() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  own uuid := (
+    select j.token from pra_store.jobs as j join pra_store.workers as w on w.id = j.worker_id
+    where j.id = new.job_id and j.epoch = new.epoch and j.state = 'running'
+      and (w.token is null or j.token = new.token));
+begin
+  if own is null then
+    raise exception 'lease lost: attempt % of job % may write no more', new.epoch, new.job_id
+      using errcode = 'PR001';
+  end if;
+  new.token := own;
+  return new;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.admit_staged() OWNER TO pra_owner;
 
 --
 -- Name: after_attempt(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3420,6 +3541,7 @@ CREATE TABLE pra_store.jobs (
     element_end bigint,
     crash_hosts text[] DEFAULT '{}'::text[] NOT NULL,
     batched boolean DEFAULT false NOT NULL,
+    token uuid,
     CONSTRAINT state_fits CHECK (((((state = 'running'::pra.job_state) = (worker_id IS NOT NULL)) OR ((array_first IS NOT NULL) AND (worker_id IS NULL))) AND ((state = ANY (ARRAY['succeeded'::pra.job_state, 'failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state])) = (finished_at IS NOT NULL))))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
@@ -3571,13 +3693,13 @@ begin
   insert into pra_store.jobs (
     id, run_id, kind, queue, arguments, requirements, priority, state, run_after, due, epoch,
     worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
-    created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+    created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end, token)
   overriding system value values (
     made, a.run_id, a.kind, a.queue, '{}', a.requirements, a.priority, state,
     clock_timestamp() + wait, wait <= interval '0', epoch, worker, a.time_limit, a.fault_retries,
     a.lost_retries, a.timeout_retries, a.preemption_retries, a.created_by,
     case when worker is not null then clock_timestamp() end, a.lane_id, a.place, a.limits,
-    a.deadline, a.id, first, last);
+    a.deadline, a.id, first, last, case when worker is not null then gen_random_uuid() end);
 end
 $$;
 
@@ -3585,10 +3707,46 @@ $$;
 ALTER FUNCTION pra_store.cut(a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state, worker bigint, epoch bigint, wait interval) OWNER TO pra_owner;
 
 --
--- Name: cut_failures(bigint, bigint[], bigint[], jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: workers; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) RETURNS void
+CREATE TABLE pra_store.workers (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    version text,
+    labels jsonb NOT NULL,
+    queues text[] NOT NULL,
+    kinds text[] NOT NULL,
+    slots integer NOT NULL,
+    lease interval NOT NULL,
+    lease_expires_at timestamp with time zone NOT NULL,
+    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    draining boolean DEFAULT false NOT NULL,
+    stopped_at timestamp with time zone,
+    stop_reason text,
+    drain_requested_at timestamp with time zone,
+    login text DEFAULT SESSION_USER,
+    token uuid,
+    CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
+    CONSTRAINT workers_kinds_check CHECK ((cardinality(kinds) > 0)),
+    CONSTRAINT workers_labels_check CHECK ((jsonb_typeof(labels) = 'object'::text)),
+    CONSTRAINT workers_lease_check CHECK ((lease >= '00:00:01'::interval)),
+    CONSTRAINT workers_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT workers_queues_check CHECK ((cardinality(queues) > 0)),
+    CONSTRAINT workers_slots_check CHECK ((slots > 0)),
+    CONSTRAINT workers_stop_reason_check CHECK ((stop_reason = ANY (ARRAY['deregistered'::text, 'lease lost'::text, 'declared dead'::text])))
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE pra_store.workers OWNER TO pra_owner;
+
+--
+-- Name: cut_failures(pra_store.workers, bigint[], bigint[], uuid[], jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cut_failures(me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb) RETURNS void
     LANGUAGE plpgsql
     AS $$
 declare
@@ -3598,9 +3756,10 @@ declare
 begin
   accepted := array(
     select j.id
-    from unnest(jobs, epochs) as m (job, epoch)
+    from unnest(jobs, epochs, tokens) as m (job, epoch, token)
     join pra_store.jobs as j on j.id = m.job
-    where j.epoch = m.epoch and j.state = 'running' and j.worker_id = worker
+    where j.epoch = m.epoch and j.state = 'running' and j.worker_id = me.id
+      and (me.token is null or j.token = m.token)
       and j.cancel_requested_at is null
     order by j.id
     for no key update of j);
@@ -3627,14 +3786,14 @@ begin
         finished_at = case when failure.faults + 1 > fault_retries then clock_timestamp() end
     where id = made;
     perform pra_store.record_event(
-      'element.fault', failure.run_id, made, failure.epoch, worker,
+      'element.fault', failure.run_id, made, failure.epoch, me.id,
       jsonb_build_object('element', failure.element, 'message', left(failure.said, 4000)));
   end loop;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.cut_failures(me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb) OWNER TO pra_owner;
 
 --
 -- Name: default_cause(pra.attempt_outcome, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4225,41 +4384,6 @@ $$;
 ALTER FUNCTION pra_store.forget_turns() OWNER TO pra_owner;
 
 --
--- Name: workers; Type: TABLE; Schema: pra_store; Owner: pra_owner
---
-
-CREATE TABLE pra_store.workers (
-    id bigint NOT NULL,
-    name text NOT NULL,
-    version text,
-    labels jsonb NOT NULL,
-    queues text[] NOT NULL,
-    kinds text[] NOT NULL,
-    slots integer NOT NULL,
-    lease interval NOT NULL,
-    lease_expires_at timestamp with time zone NOT NULL,
-    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    draining boolean DEFAULT false NOT NULL,
-    stopped_at timestamp with time zone,
-    stop_reason text,
-    drain_requested_at timestamp with time zone,
-    login text DEFAULT SESSION_USER,
-    CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
-    CONSTRAINT workers_kinds_check CHECK ((cardinality(kinds) > 0)),
-    CONSTRAINT workers_labels_check CHECK ((jsonb_typeof(labels) = 'object'::text)),
-    CONSTRAINT workers_lease_check CHECK ((lease >= '00:00:01'::interval)),
-    CONSTRAINT workers_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-    CONSTRAINT workers_queues_check CHECK ((cardinality(queues) > 0)),
-    CONSTRAINT workers_slots_check CHECK ((slots > 0)),
-    CONSTRAINT workers_stop_reason_check CHECK ((stop_reason = ANY (ARRAY['deregistered'::text, 'lease lost'::text])))
-)
-WITH (fillfactor='50');
-
-
-ALTER TABLE pra_store.workers OWNER TO pra_owner;
-
---
 -- Name: free_places(pra_store.workers, integer, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4538,10 +4662,10 @@ $$;
 ALTER FUNCTION pra_store.give_slots(jobs bigint[]) OWNER TO pra_owner;
 
 --
--- Name: hold(bigint, bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: hold(bigint, bigint, boolean, uuid); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean) RETURNS pra_store.jobs
+CREATE FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean, token uuid DEFAULT NULL::uuid) RETURNS pra_store.jobs
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
@@ -4556,6 +4680,7 @@ begin
   if held.id is null or held.state <> 'running' or held.epoch <> hold.epoch or not exists (
     select from pra_store.workers as w
     where w.id = held.worker_id and w.stopped_at is null
+      and (w.token is null or held.token = hold.token)
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
   ) then
     raise exception 'lease lost: attempt % of job % may write no more', hold.epoch, job
@@ -4566,7 +4691,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean, token uuid) OWNER TO pra_owner;
 
 --
 -- Name: hold_parents(bigint[], boolean, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4614,10 +4739,10 @@ CREATE FUNCTION pra_store.host(labels jsonb, name text) RETURNS text
 ALTER FUNCTION pra_store.host(labels jsonb, name text) OWNER TO pra_owner;
 
 --
--- Name: insert_points(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: insert_points(pra_store.jobs, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) RETURNS bigint
+CREATE FUNCTION pra_store.insert_points(held pra_store.jobs, batch bigint) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
@@ -4627,25 +4752,25 @@ declare
 begin
   insert into pra_store.metric_names (name)
   select distinct s.name from pra_store.metric_staging as s
-  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch
+  where s.token = held.token and s.batch = insert_points.batch
     and not exists (select from pra_store.metric_names as n where n.name = s.name)
   order by s.name
   on conflict do nothing;
 
   perform pra_store.ensure_metric_partition(arrived);
   insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
-  select arrived, job, insert_points.epoch, n.id, p.step, p.value
+  select arrived, held.id, held.epoch, n.id, p.step, p.value
   from pra_store.metric_staging as s
   join pra_store.metric_names as n on n.name = s.name
   cross join unnest(s.steps, s."values") as p (step, value)
-  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch;
+  where s.token = held.token and s.batch = insert_points.batch;
   get diagnostics taken = row_count;
   return taken;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.insert_points(held pra_store.jobs, batch bigint) OWNER TO pra_owner;
 
 --
 -- Name: known_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4760,10 +4885,10 @@ CREATE FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease i
 ALTER FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease interval) OWNER TO pra_owner;
 
 --
--- Name: live_worker(bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: live_worker(bigint, uuid, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.live_worker(worker bigint, locks boolean) RETURNS pra_store.workers
+CREATE FUNCTION pra_store.live_worker(worker bigint, token uuid, locks boolean) RETURNS pra_store.workers
     LANGUAGE plpgsql
     AS $$
 declare
@@ -4775,6 +4900,7 @@ begin
     select * into live from pra_store.workers as w where w.id = worker;
   end if;
   if live.id is null or live.stopped_at is not null
+    or live.token is not null and live.token is distinct from live_worker.token
     or pra_store.lease_end(live.lease_expires_at, live.lease) <= clock_timestamp() then
     raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
   end if;
@@ -4783,7 +4909,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.live_worker(worker bigint, locks boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.live_worker(worker bigint, token uuid, locks boolean) OWNER TO pra_owner;
 
 --
 -- Name: look_at_line(pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5277,7 +5403,8 @@ begin
         a, members[i], a.array_first + i - 1, a.array_first + i, 'running', places[i], 1);
     else
       update pra_store.jobs
-      set state = 'running', epoch = epochs[i], worker_id = places[i], preempt_requested_at = null
+      set state = 'running', epoch = epochs[i], token = gen_random_uuid(), worker_id = places[i],
+          preempt_requested_at = null
       where id = members[i];
     end if;
     if places[i] <> me.id then
@@ -5501,26 +5628,29 @@ declare
   held pra_store.jobs;
 begin
   for late in
-    select g.job_id, g.epoch, 'the gang was not complete in time' as why
+    select g.job_id, g.epoch, 'released'::pra.attempt_outcome as how, 'the gang was not complete in time' as why
     from pra_store.gang_members as g where g.placed_at < clock_timestamp() - interval '30 seconds'
     union all
-    select p.job_id, p.epoch, 'it did not give way in time'
+    select p.job_id, p.epoch, 'released', 'it did not give way in time'
     from pra_store.preemptions as p
     -- The limit keeps the planner from beginning with all that runs.
     cross join lateral (
-      select j.state, j.worker_id from pra_store.jobs as j
+      select j.state from pra_store.jobs as j
       where j.id = p.job_id and j.epoch = p.epoch limit 1
     ) as j
-    join pra_store.workers as w on w.id = j.worker_id
-    where p.released_at is null and p.deadline < clock_timestamp() and j.state = 'running'
-      and p.deadline + w.lease < clock_timestamp()
+    where p.released_at is null and p.deadline < clock_timestamp() - interval '10 seconds' and j.state = 'running'
+    union all
+    select j.id, j.epoch, 'cancelled', 'its worker did not stop it in time'
+    from pra_store.jobs as j
+    where j.state = 'running' and j.cancel_requested_at < clock_timestamp() - interval '30 seconds'
+      and j.worker_id is not null
     order by 1
   loop
     select * into held from pra_store.jobs
     where id = late.job_id and epoch = late.epoch and state = 'running'
     for no key update skip locked;
     if found then
-      perform pra_store.end_attempt(held, 'released', late.why, null, null, 'asked');
+      perform pra_store.end_attempt(held, late.how, late.why, null, null, 'asked');
     end if;
   end loop;
 end
@@ -6022,12 +6152,19 @@ declare
   here pra_store.barrier;
   closed text[];
   depth integer := free + 16;
+  seen integer;
+  is_first boolean := true;
 begin
   if free = 0 then
     return taken;
   end if;
   while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
+    seen := cardinality(entries);
+    if not is_first then
+      entries := pra_store.without_held(entries);
+    end if;
+    is_first := false;
     part := '{}';
     foreach entry in array entries loop
       continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
@@ -6065,7 +6202,7 @@ begin
       line := pra_store.without_limits(line, closed);
     else
       -- Other claims may hold all that was seen: then it looks further down the line.
-      exit when cardinality(entries) < depth or places.blocks and depth > 1000;
+      exit when seen < depth or places.blocks and depth > 1000;
       depth := 4 * depth;
     end if;
   end loop;
@@ -6162,8 +6299,15 @@ CREATE FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) R
     AS $$
 begin
   if member.state = 'blocked' then
-    update pra_store.jobs set preempt_requested_at = clock_timestamp()
-    where array_id = a.id and state = 'running' and preempt_requested_at is null;
+    with asked as (
+      update pra_store.jobs set preempt_requested_at = clock_timestamp()
+      where array_id = a.id and state = 'running' and preempt_requested_at is null
+      returning id, epoch
+    )
+    insert into pra_store.preemptions (job_id, epoch, reason, deadline)
+    select id, epoch, 'another member of its gang has left', clock_timestamp() + interval '60 seconds'
+    from asked
+    on conflict (job_id, epoch) do nothing;
   elsif member.state <> 'succeeded' then
     update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(),
       message = 'another member of its gang ended badly'
@@ -6298,12 +6442,13 @@ begin
     insert into pra_store.jobs (
       id, run_id, kind, queue, arguments, requirements, priority, state, run_after, epoch,
       worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
-      created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+      created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end, token)
     overriding system value
     select c.id, p.run_id, p.kind, p.queue, '{}', p.requirements, p.priority, 'running',
       clock_timestamp(), 1, worker, p.time_limit, p.fault_retries, p.lost_retries,
       p.timeout_retries, p.preemption_retries, p.created_by, clock_timestamp(), p.lane_id,
-      p.place, p.limits, p.deadline, p.id, c.first, least(c.first + p.pack, p.array_end)
+      p.place, p.limits, p.deadline, p.id, c.first, least(c.first + p.pack, p.array_end),
+      gen_random_uuid()
     from unnest(cuts, parents, firsts) as c (id, parent, first)
     join pra_store.jobs as p on p.id = c.parent;
   end if;
@@ -6390,10 +6535,10 @@ $$;
 ALTER FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
 
 --
--- Name: summarize_batch(bigint, bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: summarize_batch(pra_store.jobs, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint) RETURNS void
+CREATE FUNCTION pra_store.summarize_batch(held pra_store.jobs, batch bigint, from_step bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
@@ -6402,7 +6547,7 @@ begin
   perform pra_store.add_to_summary(row(added.*)::pra_store.metric_summaries)
   from (
     select
-      job as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
+      held.id as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
       l.value as last_value, low.step as min_step, low.value as min_value, high.step as max_step,
       high.value as max_value, clock_timestamp() as updated_at
     from pra_store.metric_staging as s
@@ -6429,14 +6574,32 @@ begin
       where p.step >= from_step and p.value <> 'NaN'
       order by p.value desc, p.step limit 1
     ) as high on true
-    where s.job_id = job and s.epoch = summarize_batch.epoch and s.batch = summarize_batch.batch
+    where s.token = held.token and s.batch = summarize_batch.batch
     order by n.id
   ) as added;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.summarize_batch(held pra_store.jobs, batch bigint, from_step bigint) OWNER TO pra_owner;
+
+--
+-- Name: sweep_staged(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.sweep_staged() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  delete from pra_store.metric_staging as s
+  where not exists (
+    select from pra_store.jobs as j
+    where j.id = s.job_id and j.token = s.token and j.state = 'running');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.sweep_staged() OWNER TO pra_owner;
 
 --
 -- Name: take(bigint[], bigint, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -6475,7 +6638,7 @@ begin
   end loop;
   if allowed <> '{}' then
     update pra_store.jobs as j
-    set state = 'running', epoch = j.epoch + 1, worker_id = worker,
+    set state = 'running', epoch = j.epoch + 1, token = gen_random_uuid(), worker_id = worker,
         started_at = coalesce(j.started_at, clock_timestamp()), preempt_requested_at = null
     where j.id = any(allowed);
   end if;
@@ -6673,6 +6836,29 @@ $$;
 
 
 ALTER FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) OWNER TO pra_owner;
+
+--
+-- Name: without_held(pra_store.line_entry[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.without_held(entries pra_store.line_entry[]) RETURNS pra_store.line_entry[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  held bigint[] := array(
+    select j.id from pra_store.jobs as j
+    where j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
+    order by j.id for no key update skip locked);
+begin
+  return array(
+    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
+    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
+    where not e.is_array or e.id = any(held) order by e.n);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.without_held(entries pra_store.line_entry[]) OWNER TO pra_owner;
 
 --
 -- Name: without_limits(pra_store.line_view, text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9909,7 +10095,7 @@ COMMENT ON COLUMN pra.workers.stopped_at IS 'time when it left or was reaped';
 -- Name: COLUMN workers.stop_reason; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.workers.stop_reason IS 'deregistered or lease lost';
+COMMENT ON COLUMN pra.workers.stop_reason IS 'deregistered, lease lost or declared dead';
 
 
 --
@@ -10145,6 +10331,7 @@ CREATE UNLOGGED TABLE pra_store.metric_staging (
     name text NOT NULL,
     steps bigint[] NOT NULL,
     "values" double precision[] NOT NULL,
+    token uuid,
     CONSTRAINT metric_staging_check CHECK (((cardinality(steps) = cardinality("values")) AND (cardinality(steps) > 0)))
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
@@ -10840,6 +11027,13 @@ CREATE INDEX jobs_running ON pra_store.jobs USING btree (worker_id, id) WHERE (s
 
 
 --
+-- Name: jobs_stopping; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_stopping ON pra_store.jobs USING btree (cancel_requested_at) WHERE ((state = 'running'::pra.job_state) AND (cancel_requested_at IS NOT NULL));
+
+
+--
 -- Name: limit_slots_free; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10854,10 +11048,10 @@ CREATE UNIQUE INDEX limit_slots_held ON pra_store.limit_slots USING btree (job_i
 
 
 --
--- Name: metric_staging_by_attempt; Type: INDEX; Schema: pra_store; Owner: pra_owner
+-- Name: metric_staging_by_token; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE INDEX metric_staging_by_attempt ON pra_store.metric_staging USING btree (job_id, epoch, batch);
+CREATE INDEX metric_staging_by_token ON pra_store.metric_staging USING btree (token, batch);
 
 
 --
@@ -11047,6 +11241,13 @@ UNION ALL
     NULL::timestamp with time zone AS created_at
    FROM pra_store.artifacts
   WHERE (artifacts.store_id IS NULL);
+
+
+--
+-- Name: metric_staging admit_staged; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TRIGGER admit_staged BEFORE INSERT ON pra_store.metric_staging FOR EACH ROW EXECUTE FUNCTION pra_store.admit_staged();
 
 
 --
@@ -11372,19 +11573,19 @@ REVOKE ALL ON TYPE pra_store.logical_name FROM PUBLIC;
 
 
 --
--- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) TO pra_worker;
 
 
 --
@@ -11398,19 +11599,19 @@ GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) TO pra_re
 
 
 --
--- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid) TO pra_worker;
 
 
 --
@@ -11454,11 +11655,11 @@ GRANT ALL ON FUNCTION pra.cancel_run(run bigint) TO pra_submit;
 
 
 --
--- Name: FUNCTION claim(worker bigint, count integer, oldest bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION claim(worker bigint, count integer, oldest bigint, worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) TO pra_worker;
 
 
 --
@@ -11469,19 +11670,19 @@ REVOKE ALL ON FUNCTION pra.collect_garbage(grace interval, dry boolean) FROM PUB
 
 
 --
--- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, token uuid) TO pra_worker;
 
 
 --
@@ -11501,11 +11702,11 @@ GRANT ALL ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, si
 
 
 --
--- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid) TO pra_worker;
 
 
 --
@@ -11517,11 +11718,19 @@ GRANT ALL ON FUNCTION pra.create_run(name text, configuration jsonb, code_versio
 
 
 --
--- Name: FUNCTION deregister_worker(worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION declare_dead(worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.deregister_worker(worker bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.deregister_worker(worker bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.declare_dead(worker bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.declare_dead(worker bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION deregister_worker(worker bigint, worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.deregister_worker(worker bigint, worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.deregister_worker(worker bigint, worker_token uuid) TO pra_worker;
 
 
 --
@@ -11563,19 +11772,19 @@ GRANT ALL ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[],
 
 
 --
--- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid) TO pra_worker;
 
 
 --
@@ -11594,11 +11803,11 @@ GRANT ALL ON FUNCTION pra.forgive_host(host text) TO pra_submit;
 
 
 --
--- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid) TO pra_worker;
 
 
 --
@@ -11641,27 +11850,27 @@ GRANT ALL ON FUNCTION pra.preempt(job bigint, grace interval, reason text) TO pr
 
 
 --
--- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) TO pra_worker;
-
-
---
--- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid) TO pra_worker;
 
 
 --
@@ -11684,11 +11893,11 @@ GRANT ALL ON FUNCTION pra.reap() TO pra_worker;
 
 
 --
--- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) TO pra_worker;
 
 
 --
@@ -11700,19 +11909,27 @@ GRANT ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[]
 
 
 --
--- Name: FUNCTION release(job bigint, epoch bigint, message text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION release(job bigint, epoch bigint, message text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION release_unheard(worker bigint, known uuid[], worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid) TO pra_worker;
 
 
 --
@@ -11874,6 +12091,13 @@ GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_read;
 --
 
 REVOKE ALL ON FUNCTION pra_store.add_to_summary(added pra_store.metric_summaries) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION admit_staged(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.admit_staged() FROM PUBLIC;
 
 
 --
@@ -12045,10 +12269,10 @@ REVOKE ALL ON FUNCTION pra_store.cut(a pra_store.jobs, made bigint, first bigint
 
 
 --
--- Name: FUNCTION cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION cut_failures(me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.cut_failures(me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb) FROM PUBLIC;
 
 
 --
@@ -12227,10 +12451,10 @@ REVOKE ALL ON FUNCTION pra_store.give_slots(jobs bigint[]) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION hold(job bigint, epoch bigint, exclusive boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION hold(job bigint, epoch bigint, exclusive boolean, token uuid); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean, token uuid) FROM PUBLIC;
 
 
 --
@@ -12248,10 +12472,10 @@ REVOKE ALL ON FUNCTION pra_store.host(labels jsonb, name text) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION insert_points(job bigint, epoch bigint, batch bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION insert_points(held pra_store.jobs, batch bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.insert_points(held pra_store.jobs, batch bigint) FROM PUBLIC;
 
 
 --
@@ -12283,10 +12507,10 @@ REVOKE ALL ON FUNCTION pra_store.lease_end(expires_at timestamp with time zone, 
 
 
 --
--- Name: FUNCTION live_worker(worker bigint, locks boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION live_worker(worker bigint, token uuid, locks boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.live_worker(worker bigint, locks boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.live_worker(worker bigint, token uuid, locks boolean) FROM PUBLIC;
 
 
 --
@@ -12619,10 +12843,17 @@ REVOKE ALL ON FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path t
 
 
 --
--- Name: FUNCTION summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION summarize_batch(held pra_store.jobs, batch bigint, from_step bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.summarize_batch(held pra_store.jobs, batch bigint, from_step bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sweep_staged(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.sweep_staged() FROM PUBLIC;
 
 
 --
@@ -12679,6 +12910,13 @@ REVOKE ALL ON FUNCTION pra_store.unmet_parents(job bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION without_held(entries pra_store.line_entry[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.without_held(entries pra_store.line_entry[]) FROM PUBLIC;
 
 
 --

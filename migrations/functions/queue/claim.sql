@@ -140,9 +140,11 @@ declare
   part pra_store.line_entry[];
   taken bigint[] := '{}';
   members bigint[];
-  -- The first gang that waits for places, and all that wait for slots.
+  -- The first gang that waits for places, and all that wait for slots: those in the line, and those that other
+  -- workers serve.
   places pra_store.barrier;
-  slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz);
+  slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
+  elsewhere pra_store.barrier;
   here pra_store.barrier;
   closed text[];
   depth integer := free + 16;
@@ -152,6 +154,7 @@ begin
   if free = 0 then
     return taken;
   end if;
+  elsewhere := pra_store.gangs_elsewhere(line.lanes);
   while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     seen := cardinality(entries);
@@ -164,6 +167,9 @@ begin
       continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
       continue when entry.limits && slots.limits
         and not pra_store.ends_before(entry.time_limit, slots.starts);
+      continue when entry.limits && elsewhere.limits
+        and elsewhere.place < (select j.place from pra_store.jobs as j where j.id = entry.id)
+        and not pra_store.ends_before(entry.time_limit, elsewhere.starts);
       if not entry.is_gang then
         part := part || entry;
         continue;
@@ -180,17 +186,17 @@ begin
         continue;
       end if;
       here := pra_store.gang_barrier(entry.id);
-      if here.limits <> '{}' then
-        slots := row(false, slots.limits || here.limits, least(slots.starts, here.starts));
-      elsif here.blocks and places.blocks is not true then
-        places := here;
+      if here.blocks then
+        places := case when places.blocks then places else here end;
+      elsif here.limits <> '{}' then
+        slots := row(false, slots.limits || here.limits, least(slots.starts, here.starts), null);
       end if;
     end loop;
     taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
     exit when cardinality(taken) = free;
     closed := '{}';
     if exists (select from unnest(entries) as e where e.limits <> '{}') then
-      closed := slots.limits || pra_store.full_limits_of(line.lanes);
+      closed := slots.limits || elsewhere.limits || pra_store.full_limits_of(line.lanes);
     end if;
     if closed <> '{}' then
       line := pra_store.without_limits(line, closed);

@@ -6193,7 +6193,8 @@ declare
   slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
   elsewhere pra_store.barrier;
   here pra_store.barrier;
-  closed text[];
+  lanes integer[] := line.lanes;
+  open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
   is_first boolean := true;
@@ -6201,7 +6202,6 @@ begin
   if free = 0 then
     return taken;
   end if;
-  elsewhere := pra_store.gangs_elsewhere(line.lanes);
   while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     seen := cardinality(entries);
@@ -6214,6 +6214,9 @@ begin
       continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
       continue when entry.limits && slots.limits
         and not pra_store.ends_before(entry.time_limit, slots.starts);
+      if entry.limits <> '{}' and elsewhere.limits is null then
+        elsewhere := pra_store.gangs_elsewhere(lanes);
+      end if;
       continue when entry.limits && elsewhere.limits
         and elsewhere.place < (select j.place from pra_store.jobs as j where j.id = entry.id)
         and not pra_store.ends_before(entry.time_limit, elsewhere.starts);
@@ -6241,17 +6244,16 @@ begin
     end loop;
     taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
     exit when cardinality(taken) = free;
-    closed := '{}';
-    if exists (select from unnest(entries) as e where e.limits <> '{}') then
-      closed := slots.limits || elsewhere.limits || pra_store.full_limits_of(line.lanes);
+    if elsewhere.limits is not null then
+      line := pra_store.without_limits(
+        line, slots.limits || elsewhere.limits || pra_store.full_limits_of(line.lanes));
     end if;
-    if closed <> '{}' then
-      line := pra_store.without_limits(line, closed);
-    else
+    if cardinality(line.lanes) = open then
       -- Other claims may hold all that was seen: then it looks further down the line.
       exit when seen < depth or places.blocks and depth > 1000;
       depth := 4 * depth;
     end if;
+    open := cardinality(line.lanes);
   end loop;
   return taken;
 end

@@ -4495,11 +4495,11 @@ begin
   for gang in
     select g.* from pra_store.jobs as g
     where g.gang and g.state = 'ready' and g.due and (g.place, g.id) < (it.place, it.id)
-      and g.queue = it.queue
+      and (g.queue = it.queue or g.limits && it.limits)
     order by g.place, g.id limit 100
   loop
     barrier := pra_store.gang_barrier(gang.id);
-    if barrier.blocks or it.limits && barrier.limits then
+    if barrier.blocks and gang.queue = it.queue or it.limits && barrier.limits then
       return next gang;
       return;
     end if;

@@ -227,7 +227,7 @@ extension RecordingWorld {
     }
     // A function of many jobs is that of one.
     let doors = movers.filter { $0.hasPrefix("pra.") }.map {
-      $0.dropFirst(4).replacing(/^(cancel|retry)_many$/) { String($0.output.1) }
+      String($0.dropFirst(4)).replacing(/^(cancel|retry)_many$/) { String($0.output.1) }
     }
     #expect(Set(doors) == Set(Mover.allCases.map(\.rawValue)))
   }

@@ -5,9 +5,10 @@ set local role pra_owner;
 -- Limits of an entry, so that a claim passes over those that it cannot serve.
 alter type pra_store.line_entry add attribute limits text[];
 
--- What a gang that waits is to those behind it: a barrier to all, or to those that want some limits; and the moment from
--- which it can start.
-create type pra_store.barrier as (blocks boolean, limits text[], starts timestamptz);
+-- What a gang that waits is to those behind its place: a barrier to all, or to those that want some limits; and the
+-- moment from which it can start.
+create type pra_store.barrier as (
+  blocks boolean, limits text[], starts timestamptz, place double precision);
 
 -- Starts, counted where several lanes are in line, and by whom: a share that holds no place is owed one the more, the
 -- longer ago it had its turn. Rows are only added and deleted, since one row that every claim rewrites would be a
@@ -24,6 +25,9 @@ create index turns_of_owner on pra_store.turns (owner, number);
 -- Jobs that ended badly are few and looked for among very many.
 create index jobs_ended_badly on pra_store.jobs (run_id, id)
   where state in ('failed', 'cancelled', 'quarantined');
+
+-- Gangs in line that want slots: every claim of a job that wants some looks for them.
+create index jobs_gangs on pra_store.jobs (place, id) where gang and state = 'ready' and due and limits <> '{}';
 
 -- Written by pra.enqueue_many alone, which holds the array.
 alter table pra_store.element_arguments drop constraint element_arguments_array_id_fkey;

@@ -109,7 +109,7 @@ struct Doctor: ParsableCommand {
     let said = failing.map { "\($0.text(at: 0) ?? ""): \($0.text(at: 1) ?? "")" }
     return Finding(
       "schedules", "no job at the last time of \(said.joined(separator: "; "))",
-      remedy: "correct it by pra schedule NAME ..., or pra schedules --remove NAME")
+      remedy: "start a worker, correct it by pra schedule NAME ..., or pra schedules --remove NAME")
   }
 
   private func disk() -> Finding {

@@ -226,7 +226,13 @@ enum Queries {
     from pra.schedules order by name
     """
   static let failingSchedules = """
-    select name, last_error from pra.schedules where last_error is not null order by name
+    select name, coalesce(
+        last_error,
+        'due since ' || to_char(next_at, 'YYYY-MM-DD HH24:MI') || ', but no worker has looked') as why
+    from pra.schedules
+    where last_error is not null
+      or paused_at is null and next_at < clock_timestamp() - interval '5 minutes'
+    order by name
     """
   static let scheduleRows = "select * from pra.schedules order by name"
 

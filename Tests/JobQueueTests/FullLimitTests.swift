@@ -139,6 +139,31 @@ import Testing
     #expect(try world.claimOne(worker).job == same)
   }
 
+  @Test("a worker that cannot run a waiting gang leaves it the slots it waits for")
+  func otherWorkers() throws {
+    let world = try QueueWorld()
+    try world.submit.setLimit("licence", slots: 2)
+    let able = try world.worker(labels: #"{"gpu": "1"}"#, slots: 2)
+    let other = try world.worker(slots: 4)
+    let first = try world.job { $0.limits = ["licence"] }
+    let long = try #require(try world.workers.claim(worker: other).first)
+    #expect(long.lease.job == first)
+    let id = try world.job {
+      $0.array = JobArray(0...1)
+      $0.array?.isGang = true
+      $0.limits = ["licence"]
+      $0.requirements = ["gpu=1"]
+    }
+    let later = try world.job { $0.limits = ["licence"] }
+    let free = try world.job()
+    #expect(try world.workers.claim(worker: other, count: 3).map(\.lease.job) == [free])
+    try world.workers.finish(long.lease)
+    #expect(try world.workers.claim(worker: other, count: 3).isEmpty)
+    #expect(try world.workers.claim(worker: able, count: 2).count == 2)
+    #expect(try world.submit.state(of: id) == .running)
+    #expect(try world.submit.state(of: later) == .ready)
+  }
+
   @Test("behind a gang that waits for slots a job of the limit starts that will have ended by then")
   func backfill() throws {
     let world = try QueueWorld()

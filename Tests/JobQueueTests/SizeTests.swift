@@ -79,7 +79,7 @@ import Testing
       refusal { _ = try world.job { $0.requirements = (0..<51).map { "a\($0)=1" } } }
         == "requirements: there are 51, at most 50")
     #expect(
-      refusal { _ = try world.worker(labels: #"{"a": "\#(large)"}"#) }?.hasPrefix("labels: \"a\"")
+      refusal { _ = try world.worker(labels: #"{"a": "\#(large)"}"#) }?.hasPrefix("labels: ")
         == true)
     let many = (0..<51).map { #""a\#($0)": "1""# }.joined(separator: ",")
     #expect(

@@ -140,11 +140,14 @@ declare
   part pra_store.line_entry[];
   taken bigint[] := '{}';
   members bigint[];
-  -- The first gang that waits for places, and all that wait for slots.
+  -- The first gang that waits for places, and all that wait for slots: those in the line, and those that other
+  -- workers serve.
   places pra_store.barrier;
-  slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz);
+  slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
+  elsewhere pra_store.barrier;
   here pra_store.barrier;
-  closed text[];
+  lanes integer[] := line.lanes;
+  open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
   is_first boolean := true;
@@ -164,6 +167,12 @@ begin
       continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
       continue when entry.limits && slots.limits
         and not pra_store.ends_before(entry.time_limit, slots.starts);
+      if entry.limits <> '{}' and elsewhere.limits is null then
+        elsewhere := pra_store.gangs_elsewhere(lanes);
+      end if;
+      continue when entry.limits && elsewhere.limits
+        and elsewhere.place < (select j.place from pra_store.jobs as j where j.id = entry.id)
+        and not pra_store.ends_before(entry.time_limit, elsewhere.starts);
       if not entry.is_gang then
         part := part || entry;
         continue;
@@ -180,25 +189,24 @@ begin
         continue;
       end if;
       here := pra_store.gang_barrier(entry.id);
-      if here.limits <> '{}' then
-        slots := row(false, slots.limits || here.limits, least(slots.starts, here.starts));
-      elsif here.blocks and places.blocks is not true then
-        places := here;
+      if here.blocks then
+        places := case when places.blocks then places else here end;
+      elsif here.limits <> '{}' then
+        slots := row(false, slots.limits || here.limits, least(slots.starts, here.starts), null);
       end if;
     end loop;
     taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
     exit when cardinality(taken) = free;
-    closed := '{}';
-    if exists (select from unnest(entries) as e where e.limits <> '{}') then
-      closed := slots.limits || pra_store.full_limits_of(line.lanes);
+    if elsewhere.limits is not null then
+      line := pra_store.without_limits(
+        line, slots.limits || elsewhere.limits || pra_store.full_limits_of(line.lanes));
     end if;
-    if closed <> '{}' then
-      line := pra_store.without_limits(line, closed);
-    else
+    if cardinality(line.lanes) = open then
       -- Other claims may hold all that was seen: then it looks further down the line.
       exit when seen < depth or places.blocks and depth > 1000;
       depth := 4 * depth;
     end if;
+    open := cardinality(line.lanes);
   end loop;
   return taken;
 end

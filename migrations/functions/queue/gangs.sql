@@ -132,9 +132,10 @@ $$;
 
 -- The barrier that a waiting gang is to those behind it.
 --
--- One that lacks slots is a barrier to those alone that want the limits it names; one that lacks places, to all. From
--- "starts" on it can start; 'infinity' where that depends on a job without a time limit. A gang that the fleet or a
--- limit can never hold is in nobody's way.
+-- One that lacks slots is a barrier to those alone that want the limits it names; one that lacks places, to all that
+-- its workers run, and to what wants these limits elsewhere. From "starts" on it can start; 'infinity' where that
+-- depends on a job without a time limit. A gang that is paused, or that the fleet or a limit can never hold, is in
+-- nobody's way.
 create or replace function pra_store.gang_barrier(gang_job bigint) returns pra_store.barrier
 language plpgsql stable
 as $$
@@ -143,6 +144,7 @@ declare
   needed integer;
   places integer;
   free integer;
+  kept text[];
 begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
@@ -150,27 +152,61 @@ begin
   from pra_store.seats(g.lane_id) as s;
   if places < needed or exists (
     select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
+  ) or exists (
+    select from pra_store.runs as r where r.id = g.run_id and r.paused_at is not null
+  ) or exists (
+    select from pra_store.queues as q where q.name = g.queue and q.paused_at is not null
   ) then
-    return row(false, '{}'::text[], 'infinity'::timestamptz);
+    return row(false, '{}'::text[], 'infinity'::timestamptz, g.place);
   end if;
+  -- Of a limit with more slots to spare it keeps as many as it needs.
+  kept := array(
+    select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed);
   if pra_store.free_slots(g.limits, needed) < needed then
     return row(
-      false,
-      -- Of the others it keeps as many slots as it needs.
-      array(select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed),
+      false, kept,
       (select max(pra_store.nth_end(
           array(select s.job_id from pra_store.limit_slots as s
                 where s.limit_name = n and s.job_id is not null),
           needed - pra_store.free_slots(array[n], needed)))
-       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed));
+       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed),
+      g.place);
   end if;
-  return row(true, '{}'::text[], case
+  return row(true, kept, case
     when free >= needed then clock_timestamp()
     else pra_store.nth_end(
       array(select j.id from pra_store.jobs as j
             where j.state = 'running'
               and j.worker_id in (select s.worker_id from pra_store.seats(g.lane_id) as s)),
-      needed - free) end);
+      needed - free) end,
+    g.place);
+end
+$$;
+
+-- Gangs outside some lanes that wait for slots, as one barrier at the place of the first of them: what stands behind
+-- it in these lanes must not take the slots that it waits for, whatever worker serves them.
+create or replace function pra_store.gangs_elsewhere(lanes integer[]) returns pra_store.barrier
+language plpgsql stable
+as $$
+declare
+  gang bigint;
+  one pra_store.barrier;
+  all_of_them pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
+begin
+  for gang in
+    select g.id from pra_store.jobs as g
+    where g.gang and g.state = 'ready' and g.due and g.limits <> '{}' and g.lane_id <> all(lanes)
+      and (g.deadline is null or g.deadline > clock_timestamp())
+    order by g.place, g.id limit 100
+  loop
+    one := pra_store.gang_barrier(gang);
+    if one.limits <> '{}' then
+      all_of_them := row(
+        false, all_of_them.limits || one.limits, least(all_of_them.starts, one.starts),
+        coalesce(all_of_them.place, one.place));
+    end if;
+  end loop;
+  return all_of_them;
 end
 $$;
 

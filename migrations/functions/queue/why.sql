@@ -367,7 +367,7 @@ begin
 end
 $$;
 
--- The first gang before a job in its queue that holds it back; none where no gang does.
+-- The first gang before a job, in its queue or with a limit of its own, that holds it back; none where no gang does.
 create or replace function pra_store.gang_ahead(it pra_store.jobs) returns setof pra_store.jobs
 language plpgsql stable
 as $$
@@ -378,11 +378,11 @@ begin
   for gang in
     select g.* from pra_store.jobs as g
     where g.gang and g.state = 'ready' and g.due and (g.place, g.id) < (it.place, it.id)
-      and g.queue = it.queue
+      and (g.queue = it.queue or g.limits && it.limits)
     order by g.place, g.id limit 100
   loop
     barrier := pra_store.gang_barrier(gang.id);
-    if barrier.blocks or it.limits && barrier.limits then
+    if barrier.blocks and gang.queue = it.queue or it.limits && barrier.limits then
       return next gang;
       return;
     end if;

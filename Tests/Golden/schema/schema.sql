@@ -503,7 +503,7 @@ begin
       from family join pra_store.job_dependencies as d on d.parent_id = family.id
       where with_dependents
     )
-    select j.id, j.state, j.run_id, j.cancel_requested_at, j.array_first
+    select j.id, j.epoch, j.state, j.run_id, j.cancel_requested_at, j.array_first
     from pra_store.jobs as j
     where j.id in (select id from family)
     order by j.id
@@ -523,6 +523,10 @@ begin
       end if;
     elsif target.state = 'running' and target.cancel_requested_at is null then
       update pra_store.jobs set cancel_requested_at = clock_timestamp() where id = target.id;
+      -- Then the reaper ends it, whatever its worker does.
+      insert into pra_store.cancellations as c (job_id, epoch, deadline)
+      values (target.id, target.epoch, clock_timestamp() + interval '30 seconds')
+      on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
       perform pra_store.record_event(
         'job.cancel_requested', target.run_id, target.id, null, null);
       touched := touched + 1;
@@ -6849,10 +6853,8 @@ begin
     ) as j
     where p.released_at is null and p.deadline < clock_timestamp() - interval '10 seconds' and j.state = 'running'
     union all
-    select j.id, j.epoch, 'cancelled', 'its worker did not stop it in time'
-    from pra_store.jobs as j
-    where j.state = 'running' and j.cancel_requested_at < clock_timestamp() - interval '30 seconds'
-      and j.worker_id is not null
+    select c.job_id, c.epoch, 'cancelled', 'its worker did not stop it in time'
+    from pra_store.cancellations as c where c.deadline < clock_timestamp()
     order by 1
   loop
     select * into held from pra_store.jobs
@@ -6862,6 +6864,10 @@ begin
       perform pra_store.end_attempt(held, late.how, late.why, null, null, 'asked');
     end if;
   end loop;
+  delete from pra_store.cancellations as c
+  where not exists (
+    select from pra_store.jobs as j
+    where j.id = c.job_id and j.epoch = c.epoch and j.state = 'running');
 end
 $$;
 
@@ -7581,8 +7587,14 @@ begin
     update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(),
       message = 'another member of its gang ended badly'
     where array_id = a.id and state = 'blocked';
-    update pra_store.jobs set cancel_requested_at = clock_timestamp()
-    where array_id = a.id and state = 'running' and cancel_requested_at is null;
+    with asked as (
+      update pra_store.jobs set cancel_requested_at = clock_timestamp()
+      where array_id = a.id and state = 'running' and cancel_requested_at is null
+      returning id, epoch
+    )
+    insert into pra_store.cancellations (job_id, epoch, deadline)
+    select id, epoch, clock_timestamp() + interval '30 seconds' from asked
+    on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
   end if;
   if exists (select from pra_store.jobs where array_id = a.id and state = 'running') then
     perform pg_notify('pra_ask', '');
@@ -11509,6 +11521,19 @@ ALTER TABLE ONLY pra_store.artifact_chunks ALTER COLUMN bytes SET STORAGE EXTERN
 ALTER TABLE pra_store.artifact_chunks OWNER TO pra_owner;
 
 --
+-- Name: cancellations; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.cancellations (
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    deadline timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE pra_store.cancellations OWNER TO pra_owner;
+
+--
 -- Name: checkpoints_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11968,6 +11993,14 @@ ALTER TABLE ONLY pra_store.attempts
 
 ALTER TABLE ONLY pra_store.blamed_hosts
     ADD CONSTRAINT blamed_hosts_pkey PRIMARY KEY (host);
+
+
+--
+-- Name: cancellations cancellations_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.cancellations
+    ADD CONSTRAINT cancellations_pkey PRIMARY KEY (job_id);
 
 
 --
@@ -12473,13 +12506,6 @@ CREATE INDEX jobs_line ON pra_store.jobs USING btree (lane_id, place, id) WHERE 
 --
 
 CREATE INDEX jobs_running ON pra_store.jobs USING btree (worker_id, id) WHERE (state = 'running'::pra.job_state);
-
-
---
--- Name: jobs_stopping; Type: INDEX; Schema: pra_store; Owner: pra_owner
---
-
-CREATE INDEX jobs_stopping ON pra_store.jobs USING btree (cancel_requested_at) WHERE ((state = 'running'::pra.job_state) AND (cancel_requested_at IS NOT NULL));
 
 
 --

@@ -6,6 +6,9 @@ enum Queries {
   static let runByName = "select id, name from pra.runs where name = $1 order by id desc limit 1"
   static let jobExists = "select 1 from pra.jobs where id = $1::bigint"
 
+  /// Calls a function that is written in PL/pgSQL.
+  static let anyFunction = "select from pra.why_pending(0)"
+
   static let login = """
     select rolname as login, rolsuper as superuser from pg_roles where rolname = session_user
     """

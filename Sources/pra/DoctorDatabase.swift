@@ -37,8 +37,7 @@ struct DatabaseCheck {
         Finding(Self.name, "PostgreSQL \(version)", remedy: "upgrade to 15 or newer, data and all")
       ]
     }
-    // Loads the library that nearly every statement of ours needs.
-    try connection.run("do $$ begin end $$")
+    try loadLanguage(connection)
     let roles = ServerRoles(connection)
     try roles.actAsOwner()
     let migrator = Migrator(connection)
@@ -50,6 +49,16 @@ struct DatabaseCheck {
     let schema = try schema(migrator, found)
     guard schema.remedy == nil else { return [schema] }
     return [schema, try sessions(connection)]
+  }
+
+  /// Throws if the server cannot load the library of the language that our functions are written in.
+  private func loadLanguage(_ connection: Connection) throws {
+    do {
+      try connection.run("do $$ begin end $$")
+      try connection.query(Queries.anyFunction)
+    } catch let error as PostgresError where !error.isOfServerFiles && !error.isUnreachable {
+      // There is no such job, or no such function, or no right to call it: the language is there.
+    }
   }
 
   private func schema(_ migrator: Migrator, _ found: String) throws -> Finding {

@@ -17,6 +17,9 @@ enum Queries {
     select exists (select from pra.arrays where id = $1::bigint) as is_array
     """
 
+  /// Calls a function that is written in PL/pgSQL.
+  static let anyFunction = "select from pra.why_pending(0)"
+
   static let login = """
     select rolname as login, rolsuper as superuser from pg_roles where rolname = session_user
     """

@@ -27,7 +27,9 @@ struct Doctor: ParsableCommand {
     let database = DatabaseCheck().run()
     findings += database
     // There is no store to look at before there is a database that serves.
-    if Database.given != nil || (try? Database.cluster.exists()) == true, !database.contains(where: { $0.remedy != nil }) {
+    if Database.given != nil || (try? Database.cluster.exists()) == true,
+      !database.contains(where: { $0.remedy != nil })
+    {
       findings += [store(), schedules()]
     }
     findings += [disk(), processor()]

@@ -11,7 +11,9 @@ import Threads
   private static let training = #"{"act": "train", "count": 20, "every": 3, "hold": 7}"#
 
   /// A world whose one job waits before step 7, an agent and the job's stage.
-  private func waiting(_ act: String = StopTests.training) throws -> (World, Int64, AgentProcess, pid_t) {
+  private func waiting(_ act: String = StopTests.training) throws -> (
+    World, Int64, AgentProcess, pid_t
+  ) {
     let world = try World()
     let job = try world.enqueue(act)
     let agent = try world.agent("first")

@@ -67,7 +67,8 @@ import Testing
     let job = try world.job()
     let workers = [try worker(world, host: "a"), try worker(world, host: "b")]
     for attempt in 1...20 {
-      try world.administrator.run("update pra_store.jobs set avoided_until = now()")
+      try world.administrator.run(
+        "update pra_store.jobs set avoided_until = now() where avoided_host is not null")
       try due(world)
       let lease = try world.claimOne(workers[attempt % 2])
       let state = try world.workers.reportExit(lease, .fault, message: "disk full", cause: .host)

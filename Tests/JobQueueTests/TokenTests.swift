@@ -74,8 +74,11 @@ private let workerCalls = [
         and not coalesce(p.proargnames, '{}') && array['token', 'worker_token'] order by 1
       """
     ).map { try $0.string("proname") }
-    #expect(free == [
-        "artifact_chunk", "current_store", "read_log", "reap", "store_folder", "why", "why_pending",
+    #expect(
+      free == [
+        "artifact_chunk", "artifact_copies", "artifact_uses", "current_store", "read_log", "reap",
+        "secret_use",
+        "store_folder", "why", "why_pending",
       ])
     let named = try QueueWorld().administrator.query(
       """

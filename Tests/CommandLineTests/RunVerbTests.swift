@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test func aConfigurationThatIsTooLargeIsRefusedBeforeAnythingIsStored() throws {
-    let arms = (0..<800).map { "v\($0): {seed: \($0)}" }.joined(separator: ", ")
+    let arms = (0..<1200).map { "v\($0): {seed: \($0)}" }.joined(separator: ", ")
     let outcome = try world.pra("run", try world.runFile("variants: {\(arms)}"))
     #expect(outcome.status == 2)
     #expect(outcome.errors.contains("configuration: has "))

@@ -252,7 +252,7 @@ enum Harm: String, CaseIterable, Sendable {
       attempt.url.with("user", try login("pra_submit")), role: .submit)
     func doubt() throws {
       try mallory.query(
-        "select pra.submit_doubt(sha256, upload, store, copy, 'lies') from pra.artifact_copies($1)",
+        "select pra.submit_doubt($1, upload, store, copy, 'lies') from pra.artifact_copies($1)",
         [.text(artifact.sha256)])
     }
     try doubt()

@@ -75,7 +75,16 @@ import Testing
   func merged() throws {
     let database = try TestDatabase.create(migrated: false)
     let admin = try database.connect()
-    try Migrator(admin).migrate(upTo: 70)
+    func apply(_ versions: ClosedRange<Int>) throws {
+      try admin.transaction {
+        for migration in Migration.known where versions.contains(migration.version) {
+          try admin.run("reset role")
+          try admin.run(migration.sql)
+        }
+        try admin.run("reset role")
+      }
+    }
+    try apply(1...70)
     try admin.run(
       """
       insert into pra_store.stores (location, is_current) values
@@ -87,12 +96,12 @@ import Testing
       insert into pra_store.artifacts (sha256, size, media_type, store_id) values
         (sha256('a'), 1, 'a/b', 2), (sha256('b'), 1, 'a/b', 3)
       """)
-    try Migrator(admin).migrate()
+    try apply(71...71)
     func rows(_ sql: String) throws -> [String] {
       try admin.query(sql).map { try $0.string("row") }
     }
     #expect(
-      try rows("select location || ' ' || is_current as row from pra.stores order by id limit 4")
+      try rows("select location || ' ' || is_current as row from pra_store.stores order by id")
         == [
           "file:/p true", "file:/q false", "s3://b/x false", "s3://b/x?endpoint=http://h false",
         ])

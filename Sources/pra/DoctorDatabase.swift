@@ -56,8 +56,9 @@ struct DatabaseCheck {
     do {
       try connection.run("do $$ begin end $$")
       try connection.query(Queries.anyFunction)
-    } catch let error as PostgresError where !error.isOfServerFiles && !error.isUnreachable {
-      // There is no such job, or no such function, or no right to call it: the language is there.
+    } catch {
+      // Without such a job, such a function or the right to call it the language is there.
+      if error.isOfServerFiles || error.isUnreachable { throw error }
     }
   }
 

@@ -105,8 +105,9 @@ let package = Package(
       name: "CJPEG", path: "Sources/Libraries/CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
     .target(
       name: "CCurl", path: "Sources/Libraries/CCurl", linkerSettings: [.linkedLibrary("curl")]),
-    // pthreads: a thread of its own, and a value that threads wait for.
-    library("Libraries/Threads"),
+    .target(name: "CProcess", path: "Sources/Libraries/CProcess"),
+    // pthreads: a thread of its own, and a value that threads wait for; the processes below this one.
+    library("Libraries/Threads", ["CProcess"]),
 
     // Tensors and networks.
     .target(
@@ -213,6 +214,10 @@ let package = Package(
       name: "DatabaseTesting", dependencies: ["Postgres"], path: "Tests/Support/DatabaseTesting",
       swiftSettings: swiftSettings),
 
+    // Buckets for tests.
+    .target(
+      name: "ObjectServer", path: "Tests/Support/ObjectServer", swiftSettings: swiftSettings),
+
     // Pages of the repository, of which tests write parts.
     .target(name: "PageTesting", path: "Tests/Support/Pages", swiftSettings: swiftSettings),
 
@@ -223,7 +228,8 @@ let package = Package(
 
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
-      name: "pra-test", dependencies: ["RunStore", "StageKit"], path: "Tests/Support/Stage",
+      name: "pra-test", dependencies: ["Files", "RunStore", "StageKit"],
+      path: "Tests/Support/Stage",
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "read-weights", dependencies: ["Files", "TensorFiles"], path: "Tests/Support/Weights",
@@ -255,14 +261,14 @@ let package = Package(
     tests(
       "RunStoreTests",
       [
-        "DatabaseTesting", "Digest", "JobQueue", "Postgres", "RunStore", "StageKit", "Threads",
-        "pra-test",
+        "DatabaseTesting", "Digest", "JobQueue", "ObjectServer", "Postgres", "RunStore", "StageKit",
+        "Threads", "pra-test",
       ]),
     tests(
       "AgentTests",
       [
-        "Agent", "DatabaseTesting", "JobQueue", "Postgres", "RunStore", "Threads", "pra-test",
-        "test-agent",
+        "Agent", "DatabaseTesting", "JobQueue", "Postgres", "RunStore", "Threads", "chaos-client",
+        "pra", "pra-test", "test-agent",
       ]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
     tests(
@@ -271,7 +277,8 @@ let package = Package(
     tests(
       "CommandLineTests",
       [
-        "pra", "Digest", "Files", "Postgres", "Raster", "TensorFiles", "DatabaseTesting",
+        "pra", "Digest", "Files", "ObjectServer", "Postgres", "Raster", "TensorFiles",
+        "DatabaseTesting",
       ] + stages.map { .target(name: $0.name) }),
   ] + stages,
   swiftLanguageModes: [.v6]

@@ -19,9 +19,13 @@ alter table pra_store.metric_staging add column token uuid;
 drop index pra_store.metric_staging_by_attempt;
 create index metric_staging_by_token on pra_store.metric_staging (token, batch);
 
--- Jobs that their workers were asked to stop.
-create index jobs_stopping on pra_store.jobs (cancel_requested_at)
-  where state = 'running' and cancel_requested_at is not null;
+-- Attempts that were asked to stop by a cancellation, until the reaper finds them ended or ends them. An index of
+-- pra_store.jobs would cost each claim and each finish.
+create table pra_store.cancellations (
+  job_id bigint primary key,
+  epoch bigint not null,
+  deadline timestamptz not null
+);
 
 -- They get a parameter more, or return more.
 do $$

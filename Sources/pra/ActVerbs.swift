@@ -7,7 +7,11 @@ import Postgres
 struct Cancel: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Cancel jobs, or with --run all jobs of a run; running jobs are stopped.",
-    discussion: "Example: pra cancel 12 --with-dependents")
+    discussion: """
+      Jobs of a run are cancelled some thousands at a time. Interrupted, the verb leaves the rest as it is, and goes \
+      on when it is called again.
+      Example: pra cancel 12 --with-dependents
+      """)
 
   @Argument(help: "Numbers of jobs.") var jobs: [Int64] = []
   @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
@@ -26,11 +30,19 @@ struct Cancel: ParsableCommand {
     let connection = try Database.connect(.submit)
     var touched: Int64 = 0
     if let runName {
-      let id = try connection.run(named: runName).id
-      touched = try SubmitQueue(connection).cancelRun(id)
+      touched = try connection.inPieces(
+        Queries.liveJobs, ofRun: connection.run(named: runName).id, "cancelled"
+      ) { try SubmitQueue(connection).cancel(many: $0) }
     }
     for job in jobs {
-      touched += try SubmitQueue(connection).cancel(job, withDependents: withDependents)
+      let count = try SubmitQueue(connection).cancel(job, withDependents: withDependents)
+      touched += count
+      if count == 0 {
+        let state = try SubmitQueue(connection).state(of: job)
+        print(
+          "job \(job) \(state == .running ? "was asked to stop before" : "is \(state.rawValue) already")"
+        )
+      }
     }
     print("cancelled \(touched) job\(touched == 1 ? "" : "s")")
   }
@@ -56,16 +68,51 @@ struct Retry: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.submit)
-    var jobs = jobs
     if let runName {
       let id = try connection.run(named: runName).id
-      jobs = try connection.query(Queries.badJobs, [.integer(id)]).map { try $0.integer("id") }
-      if jobs.isEmpty { print("no job of run \(id) has ended badly") }
+      let retried = try connection.inPieces(Queries.badJobs, ofRun: id, "retried") {
+        try SubmitQueue(connection).retry(many: $0)
+      }
+      print(
+        retried == 0
+          ? "no job of run \(id) has ended badly"
+          : "retried \(retried) job\(retried == 1 ? "" : "s")")
     }
     for job in jobs {
       print("job \(job) is \(try SubmitQueue(connection).retry(job).rawValue)")
     }
   }
+}
+
+extension Connection {
+  /// Acts on many jobs of a run, each piece in a transaction of its own, so that others wait for none of them long.
+  /// Says how far it is when that takes more than a second.
+  /// - Parameters:
+  ///   - query: the numbers of some of the jobs, given the run, the last number done and the size of a piece
+  ///   - done: the word for a job that was acted on
+  /// - Returns: the sum of what the pieces return
+  fileprivate func inPieces(
+    _ query: String, ofRun run: Int64, _ done: String, _ act: ([Int64]) throws -> Int64
+  ) throws -> Int64 {
+    var (sum, last): (Int64, Int64) = (0, 0)
+    let clock = ContinuousClock()
+    var said = clock.now
+    while true {
+      let piece = try self.query(query, [.integer(run), .integer(last), .integer(Self.piece)]).map {
+        try $0.integer("id")
+      }
+      guard let end = piece.last else { return sum }
+      sum += try act(piece)
+      last = end
+      if said.duration(to: clock.now) > .seconds(1) {
+        complain("pra: \(done) \(sum) jobs so far")
+        said = clock.now
+      }
+    }
+  }
+
+  /// Jobs in one transaction: about half a second's work.
+  private static var piece: Int { 5000 }
 }
 
 /// Either a run or a queue.
@@ -123,14 +170,14 @@ struct Preempt: ParsableCommand {
     abstract: "Ask a running job to write a checkpoint and go back to the queue; it costs no try.",
     discussion: "Example: pra preempt 12")
   @Argument(help: "Number of the job.") var job: Int64
-  @Option(help: "Seconds after which the job is taken from its worker.") var grace = 60.0
-  @Option(help: "The reason, as the job's history shows it.") var reason: String?
-
-  func validate() throws {
-    guard grace >= 0, grace < 1e9 else {
-      throw ValidationError("--grace \(grace): expected seconds from 0")
-    }
-  }
+  @Option(
+    parsing: .unconditional,
+    help: "Seconds after which the job is taken from its worker. (default: 60.0)",
+    transform: OptionValue.seconds(0...))
+  var grace = 60.0
+  @Option(
+    help: "The reason, as the job's history shows it.", transform: OptionValue.text(upTo: 1000))
+  var reason: String?
 
   func run() throws {
     try SubmitQueue(try Database.connect(.submit)).preempt(

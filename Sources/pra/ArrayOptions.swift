@@ -12,7 +12,10 @@ struct ArrayOptions: ParsableArguments {
         + "sample job are its images.",
       valueName: "A-B[%N]"))
   var array: String?
-  @Option(help: "Elements per attempt; for sample alone.") var pack: Int?
+  @Option(
+    parsing: .unconditional, help: "Elements per attempt; for sample alone.",
+    transform: OptionValue.whole(1...10_000))
+  var pack: Int?
   @Option(help: ArgumentHelp("The argument that is set to the element's number.", valueName: "key"))
   var element: String?
   @Flag(help: "Start all elements at the same time, on several workers, or none of them.")
@@ -40,8 +43,11 @@ struct ArrayOptions: ParsableArguments {
     result.pack = pack ?? 1
     result.isGang = gang
     result.isElementwise = elementwise
-    guard result.limit ?? 1 > 0, 1...10_000 ~= result.pack else {
-      throw ValidationError("--array \(array), --pack \(result.pack): expected 1 or more")
+    guard 1...1_000_000 ~= result.pack else {
+      throw ValidationError("--pack \(result.pack): expected 1 to 1000000")
+    }
+    guard 1...100_000 ~= result.limit ?? 1 else {
+      throw ValidationError("--array \(array): expected %1 to %100000 at once")
     }
     return result
   }

@@ -44,7 +44,7 @@ struct Compare: ParsableCommand {
       connection.query(Queries.comparedEvaluations, [.text(shown)]), of: ids
     ).filter { refused[$0.name] == nil }
     if output.json {
-      print(
+      printExactly(
         JSONText.array(
           runs.enumerated().map { i, run in
             func members(_ lines: [Line]) -> String {
@@ -67,7 +67,7 @@ struct Compare: ParsableCommand {
     let rows =
       settings.map { [$0.name] + $0.values.map { unquoted($0) } }
       + (values + evaluations).map { [$0.name] + $0.marked }
-    print(Table(header: [""] + runs.map { "\($0.name) (\($0.id))" }, rows: rows).text)
+    print(Table(header: [""] + runs.map { "\($0.name) (\($0.id))" }, rows: rows))
     for (_, sentence) in refused.sorted(by: { $0.key < $1.key }) { print(sentence) }
   }
 

@@ -22,7 +22,7 @@ struct Completion: ParsableCommand {
       case .zsh: .zsh
       case .fish: .fish
       }
-    print(WithoutHelp.completionScript(for: known))
+    printExactly(WithoutHelp.completionScript(for: known))
   }
 }
 

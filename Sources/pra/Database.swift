@@ -11,12 +11,16 @@ import RunStore
 enum Database {
   private static var environment: [String: String] { ProcessInfo.processInfo.environment }
 
-  /// $PRA_HOME, by default $XDG_DATA_HOME/pra.
+  /// $PRA_HOME, by default $XDG_DATA_HOME/pra, by default $HOME/.local/share/pra.
   static var home: String {
     if let home = environment["PRA_HOME"], !home.isEmpty {
       return folder(home)
     }
-    if let data = environment["XDG_DATA_HOME"], !data.isEmpty { return folder("\(data)/pra") }
+    // XDG Base Directory Specification: a relative path is no path.
+    if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return folder("\(data)/pra") }
+    if let user = environment["HOME"], user.hasPrefix("/") {
+      return folder("\(user)/.local/share/pra")
+    }
     let user = FileManager.default.homeDirectoryForCurrentUser.path(percentEncoded: false)
     return folder("\(user)/.local/share/pra")
   }
@@ -31,55 +35,99 @@ enum Database {
     environment["PRA_DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  static var cluster: EmbeddedCluster {
-    EmbeddedCluster(
-      home: home, path: environment["PATH"], runtimeFolder: environment["XDG_RUNTIME_DIR"])
+  static var cluster: EmbeddedCluster { EmbeddedCluster(home: home, path: environment["PATH"]) }
+
+  /// The address that PRA_DATABASE_URL gives.
+  static func address(_ given: String) throws -> DatabaseURL {
+    do {
+      return try DatabaseURL(given)
+    } catch {
+      throw ValidationError("PRA_DATABASE_URL: \(error.message)")
+    }
   }
 
   /// The database's address. The private one is created, started and migrated if needed; a line on
   /// standard error then says so.
-  static func url() throws -> DatabaseURL {
-    if let given {
-      do {
-        return try DatabaseURL(given)
-      } catch {
-        throw ValidationError("PRA_DATABASE_URL: \(error.message)")
-      }
+  /// - Parameter role: of the session, as which the private server has a login
+  static func url(_ role: DatabaseRole = .owner, takingOver: Bool = false) throws -> DatabaseURL {
+    if let given { return try address(given) }
+    let (url, change) = try cluster.up(takingOver: takingOver)
+    if case .restarted(let reason) = change {
+      complain("pra: restarted the private database under \(home): \(reason)")
     }
-    let (url, change) = try cluster.up()
     let connection = try Connection(url, name: "pra migrate")
     let migrated = try Migrator(connection).migrate()
+    try PrivateLogin.make(connection)
     try Contracts.write(JobKind.allCases.map(\.contract), to: connection)
     switch change {
     case .created: complain("pra: created a private database under \(home)")
     case .started: complain("pra: started the private database under \(home)")
-    case .alreadyRunning:
+    case .alreadyRunning, .restarted:
       if !migrated.isEmpty { complain("pra: migrated the private database under \(home)") }
     }
-    return url
+    return url.with("user", PrivateLogin.name(for: role))
   }
 
-  /// Opens a session in a role; the schema must be one that this program knows.
+  /// Opens a session in a role; the schema must be one that this program knows. What is overdue is
+  /// settled first (`settleOverdue`).
   static func connect(_ role: DatabaseRole) throws -> Connection {
-    let connection = try Connection(try url(), role: role, name: "pra")
+    let connection = try Connection(try url(role), role: role, name: "pra")
     try Migrator(connection).verify()
+    try connection.settleOverdue()
     return connection
   }
 
   /// The store, for uploads and downloads.
-  static func store(_ role: DatabaseRole) throws -> ArtifactStore {
-    ArtifactStore(
+  /// - Parameter patience: how long it waits for a store that is away
+  static func store(_ role: DatabaseRole, patience: StorePatience = .person()) throws
+    -> ArtifactStore
+  {
+    func session(_ role: DatabaseRole) throws -> RetryingConnection {
       RetryingConnection(
-        url: try url(), role: role, name: "pra", giveUp: { true }, report: { _ in }),
-      environment: environment)
+        url: try url(role), role: role, name: "pra", giveUp: { true }, report: { _ in })
+    }
+    // Readers may write nothing; one who may submit tells what is damaged.
+    return ArtifactStore(
+      try session(role), environment: environment, patience: patience,
+      reader: role == .owner ? .administrator : .submitter,
+      doubting: role == .read ? try session(.submit) : nil)
+  }
+
+  /// A worker's question to the current store whether this host can use it.
+  static func storeWatch(_ url: DatabaseURL) -> StoreWatch {
+    StoreWatch(url: url, environment: environment)
   }
 }
 
 extension Connection {
-  /// Finds a run by number or name; of several with one name the latest.
+  /// Puts jobs of lost workers back in line, and ends what is past its deadline, as each beat of an
+  /// agent does: where no agent is alive, nobody else would. A reader who may not sees such a job as
+  /// lost.
+  func settleOverdue() throws {
+    guard try query(Queries.isOverdue).single().boolean("overdue") else { return }
+    do {
+      // A session of its own, since this one may be of a login that may only read.
+      let submitter = try Connection(try Database.url(.submit), role: .submit, name: "pra")
+      try SubmitQueue(submitter).reap()
+    } catch let error as PostgresError where error.sqlState == "42501" {
+      // Not a submitter.
+    }
+  }
+
+  /// Finds a run by number or name; of several with one name the latest. `id=3` is a number alone.
+  /// - Throws: `NotFound`; `ValidationError` for a word that is the number of one run and the name of
+  ///   another, of the time when names could have digits alone
   func run(named word: String) throws -> (id: Int64, name: String) {
-    let numbered = try Int64(word).flatMap { try query(Queries.runByID, [.integer($0)]).first }
-    guard let row = try numbered ?? query(Queries.runByName, [.text(word)]).first else {
+    let isNumber = word.wholeMatch(of: /(?:id=)?([0-9]+)/)
+    let numbered = try isNumber.flatMap { Int64($0.1) }
+      .flatMap { try query(Queries.runByID, [.integer($0)]).first }
+    let named = try query(Queries.runByName, [.text(word)]).first
+    if let numbered, let named, try numbered.integer("id") != named.integer("id") {
+      let other = try named.string("id")
+      throw ValidationError(
+        "'\(word)' is run \(word) and the name of run \(other); write id=\(word) or id=\(other)")
+    }
+    guard let row = numbered ?? named else {
       throw NotFound(message: "there is no run '\(word)'")
     }
     return (try row.integer("id"), try row.string("name"))
@@ -90,5 +138,13 @@ extension Connection {
     guard try !query(Queries.jobExists, [.integer(id)]).isEmpty else {
       throw NotFound(message: "there is no job \(id)")
     }
+  }
+
+  /// Throws `NotFound` if a job is an array, whose parts have what is asked for.
+  func refuseArray(_ id: Int64, has what: String) throws {
+    guard try query(Queries.isArray, [.integer(id)]).single().boolean("is_array") else { return }
+    throw NotFound(
+      message:
+        "job \(id) is an array, and its parts have \(what); pra jobs --array \(id) lists them")
   }
 }

@@ -1,18 +1,19 @@
 // `pra doctor`: finds what is missing on this machine, and names the remedy.
 
+import Agent
 import ArgumentParser
 import Files
 import Foundation
 import Postgres
 import Raster
+import RunStore
 
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
-      "Check programs, libraries, database, disk and processor; print a remedy for each fault.",
+      "Check programs, libraries, database, store, disk and processor; print a remedy for each fault.",
     discussion: """
-      Creates and starts the private database if PRA_DATABASE_URL is not set. Exits with 1 if it finds a \
-      fault.
+      It makes nothing, but starts a private database that is there. Exits with 1 if it finds a fault.
       Example: pra doctor
       """)
 
@@ -23,11 +24,19 @@ struct Doctor: ParsableCommand {
     findings += Library.all.map { $0.check() }
     findings.append(pictures())
     if Database.given == nil { findings.append(serverPrograms()) }
-    findings += [database(), disk(), processor()]
+    let database = DatabaseCheck().run()
+    findings += database
+    // There is no store to look at before there is a database that serves.
+    if Database.given != nil || (try? Database.cluster.exists()) == true,
+      !database.contains(where: { $0.remedy != nil })
+    {
+      findings += [store(), schedules()]
+    }
+    findings += [disk(), processor()]
     if json {
-      print(JSONText.array(findings.map(\.json)))
+      printExactly(JSONText.array(findings.map(\.json)))
     } else {
-      for finding in findings { print(finding.lines) }
+      for line in findings.flatMap(\.lines) { print(line) }
     }
     let faults = findings.count { $0.remedy != nil }
     if faults > 0 { throw Failure(message: "\(faults) fault\(faults == 1 ? "" : "s") found") }
@@ -68,43 +77,41 @@ struct Doctor: ParsableCommand {
     }
   }
 
-  private func database() -> Finding {
+  /// Writes, reads and deletes a small object with this host's keys, as a worker does before it
+  /// claims.
+  private func store() -> Finding {
     do {
-      let connection = try Connection(try Database.url(), name: "pra doctor")
-      let version = try connection.query("show server_version").single().text(at: 0) ?? "?"
-      let number = try connection.query("show server_version_num").single().text(at: 0) ?? ""
-      guard Int(number) ?? 0 >= 150_000 else {
-        return Finding("database", "PostgreSQL \(version)", remedy: "upgrade to 15 or newer")
-      }
-      let migrator = Migrator(connection)
-      let schema = "PostgreSQL \(version), schema \(try migrator.applied().last?.version ?? 0)"
-      switch try migrator.state() {
-      case .current:
-        let differences = try migrator.differences()
-        guard differences.isEmpty else {
-          return Finding(
-            "database", "\(schema), but \(differences.joined(separator: ", "))",
-            remedy: "pra migrate, which makes it as the files say")
-        }
-      case .outdated(let files):
-        return Finding(
-          "database", "\(schema), with other functions or views (\(files.joined(separator: ", ")))",
-          remedy: "pra migrate")
-      case .behind: return Finding("database", "\(schema), an older one", remedy: "pra migrate")
-      case .newer: return Finding("database", "\(schema), a newer one", remedy: "upgrade pra")
-      case .altered(let name):
-        return Finding(
-          "database", "\(schema), migration \(name) differs from this program's",
-          remedy: "it was made by a development version; create a new database")
-      }
-      return Finding("database", schema)
+      var store = try Database.store(.read, patience: .probe())
+      let location = try store.probeCurrent(known: nil) ?? "database"
+      let suspects = try Database.connect(.read).query(Queries.suspects).single().integer("number")
+      return suspects == 0
+        ? Finding("store", location)
+        : Finding(
+          "store", "\(location); \(suspects) artifacts were found damaged or missing",
+          remedy: "pra store verify, which tells how they come back")
+    } catch let error as StoreError {
+      return Finding("store", "\(error)", remedy: "correct it, or choose another by pra store")
+    } catch let error as StoreAway {
+      return Finding(
+        "store", "\(error)",
+        remedy: error.isRefusal
+          ? "give this host the keys and rights of the store, or choose another by pra store"
+          : "start its server or mount its folder, or choose another by pra store")
     } catch {
-      let remedy =
-        Database.given == nil
-        ? "see the log in \(Database.home)/postgres; another PRA_HOME starts afresh"
-        : "start that server, or correct PRA_DATABASE_URL; without it a private one is used"
-      return Finding("database", "\(error)", remedy: remedy)
+      return Finding("store", "not known: \(error)", remedy: "see database")
     }
+  }
+
+  /// Schedules whose last time made no job. A database that cannot be asked is the check before.
+  private func schedules() -> Finding {
+    guard let connection = try? Database.connect(.read),
+      let failing = try? connection.query(Queries.failingSchedules)
+    else { return Finding("schedules", "not known") }
+    guard !failing.isEmpty else { return Finding("schedules", "none fails") }
+    let said = failing.map { "\($0.text(at: 0) ?? ""): \($0.text(at: 1) ?? "")" }
+    return Finding(
+      "schedules", "no job at the last time of \(said.joined(separator: "; "))",
+      remedy: "start a worker, correct it by pra schedule NAME ..., or pra schedules --remove NAME")
   }
 
   private func disk() -> Finding {
@@ -119,14 +126,19 @@ struct Doctor: ParsableCommand {
     var status = statvfs()
     guard statvfs(folder, &status) == 0 else {
       return Finding(
-        "disk", "\(folder): \(String(cString: strerror(errno)))", remedy: "set PRA_HOME elsewhere")
+        "disk", "\(folder): \(String(cString: strerror(errno)))",
+        remedy: "make that folder readable for this account")
     }
     let free = (UInt64(status.f_bavail) * UInt64(status.f_frsize)) >> 20
     let found = "\(free / 1024) GiB (\(free) MiB) free under \(home)"
     // The demo's database, checkpoints and images take some 200 MiB.
     return free >= 1024
       ? Finding("disk", found)
-      : Finding("disk", found, remedy: "free 1 GiB, or set PRA_HOME to a larger disk")
+      : Finding(
+        "disk", found,
+        remedy:
+          "free 1 GiB, or pra down, move \(home) to a larger disk and name its new place in PRA_HOME"
+      )
   }
 
   private func processor() -> Finding {
@@ -134,16 +146,15 @@ struct Doctor: ParsableCommand {
     let line = text.split(separator: "\n").first { $0.hasPrefix("flags") } ?? ""
     let flags = Set(line.split(separator: " ").map(String.init))
     let sets = ["avx2", "fma", "avx512f", "avx512_bf16"].filter { flags.contains($0) }
-    let count = ProcessInfo.processInfo.activeProcessorCount
     return Finding(
       "processor",
-      "\(count) threads, \(sets.isEmpty ? "no AVX2: training is slow" : sets.joined(separator: " "))"
+      "\(Processors.usable()), \(sets.isEmpty ? "no AVX2: training is slow" : sets.joined(separator: " "))"
     )
   }
 }
 
 /// The result of a check.
-private struct Finding {
+struct Finding {
   let name: String
   let found: String
   /// Nil if all is well.
@@ -153,9 +164,9 @@ private struct Finding {
     (self.name, self.found, self.remedy) = (name, found, remedy)
   }
 
-  var lines: String {
-    guard let remedy else { return "ok     \(name): \(found)" }
-    return "FAULT  \(name): \(found)\n       remedy: \(remedy)"
+  var lines: [String] {
+    guard let remedy else { return ["ok     \(name): \(found)"] }
+    return ["FAULT  \(name): \(found)", "       remedy: \(remedy)"]
   }
 
   var json: String {

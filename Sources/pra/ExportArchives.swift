@@ -26,6 +26,7 @@ struct ExportTensorBoard: ParsableCommand {
 
   func validate() throws {
     guard !runNames.isEmpty else { throw ValidationError("name a run") }
+    try requireFolder(output)
   }
 
   func run() throws {
@@ -45,7 +46,7 @@ struct ExportTensorBoard: ParsableCommand {
       }
     }
     if json {
-      print(
+      printExactly(
         JSONText.array(
           written.map {
             JSONText.object([("file", JSONText.string($0.path)), ("points", String($0.points))])
@@ -142,15 +143,16 @@ struct ExportNPZ: ParsableCommand {
       try file.commit()
     }
     if json {
-      print(
+      report(
         JSONText.object([
           ("run", String(found.id)), ("file", JSONText.string(output)),
           ("images", String(rows.count)), ("width", String(first.width)),
           ("height", String(first.height)),
-        ]))
+        ]), of: output, isJSON: true)
     } else {
-      print(
-        "\(output): \(rows.count) images of run \(found.id), \(first.width) x \(first.height) x 3")
+      report(
+        "\(output): \(rows.count) images of run \(found.id), \(first.width) x \(first.height) x 3",
+        of: output)
     }
   }
 }

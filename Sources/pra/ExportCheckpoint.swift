@@ -28,13 +28,21 @@ struct ExportCheckpoint: ParsableCommand {
   @Option(help: "Step of the checkpoint; by default the last.") var step: Int64?
   @Option(
     name: .shortAndLong,
-    help: "A folder, which is created, or a file whose name ends in .safetensors.")
+    help:
+      "A folder, which is created, or a file whose name ends in .safetensors; - is standard output."
+  )
   var output: String
   @Flag(help: "Include the optimizer's moments, as optimizer.<name>.m and .v.")
   var optimizer = false
   @Flag(help: "Print JSON.") var json = false
 
-  private var isOneFile: Bool { output.hasSuffix(".safetensors") }
+  /// Standard output, a device or a pipe takes one file, too.
+  private var isOneFile: Bool {
+    if output.hasSuffix(".safetensors") { return true }
+    guard let target = try? OutputTarget(output) else { return false }
+    if case .file = target { return false }
+    return true
+  }
 
   func validate() throws {
     guard (target == nil) != (job == nil) else {
@@ -64,14 +72,14 @@ struct ExportCheckpoint: ParsableCommand {
     let paths = isOneFile ? [try writeOne(files)] : try write(files, into: output)
     let (found, trained) = (try row.string("step"), try row.string("job_id"))
     if json {
-      print(
+      report(
         JSONText.object([
           ("job", trained), ("step", found),
           ("files", JSONText.array(paths.map(JSONText.string))),
-        ]))
+        ]), of: output, isJSON: true)
     } else {
       let what = isOneFile ? "all tensors" : "\(paths.count) files"
-      print("\(output): \(what) of job \(trained), step \(found)")
+      report("\(output): \(what) of job \(trained), step \(found)", of: output)
     }
   }
 
@@ -82,14 +90,18 @@ struct ExportCheckpoint: ParsableCommand {
     return try files.map { file in
       // A checked logical name, never a path (RunStore, Artifact).
       let path = "\(folder)/\(try file.string("name"))"
-      try store.fetch(sha256: try file.string("sha256"), to: path)
+      try store.fetch(sha256: try file.string("sha256"), into: path)
       return path
     }
   }
 
   /// Writes one file, and leaves nothing else beside it.
   private func writeOne(_ files: Rows) throws -> String {
-    let folder = "\(output).parts-\(UUID().uuidString)"
+    var folder = "\(FileManager.default.temporaryDirectory.path(percentEncoded: false))/pra-output"
+    if case .file(let path, _) = try reportingFiles({ try OutputTarget(output) }) {
+      folder = "\(path).parts"
+    }
+    folder += "-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     do {
       let paths = try write(files, into: folder)
@@ -112,7 +124,7 @@ struct ExportCheckpoint: ParsableCommand {
       try SafetensorsWriter.merge(
         parts, to: output, metadata: state.metadata.merging(["format": "pt"]) { own, _ in own })
     } catch let error as FileError {
-      throw Failure(message: error.description)
+      throw Failure(message: error.description.replacing("\(folder)/", with: ""))
     }
     return output
   }

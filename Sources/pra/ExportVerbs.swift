@@ -26,6 +26,8 @@ struct ExportImages: ParsableCommand {
   var output: String
   @Flag(help: "Print JSON.") var json = false
 
+  func validate() throws { try requireFolder(output) }
+
   func run() throws {
     let connection = try Database.connect(.read)
     let found = try connection.run(named: runName)
@@ -46,10 +48,10 @@ struct ExportImages: ParsableCommand {
     for row in rows {
       let digits = try row.string("number")
       let name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
-      try store.fetch(sha256: try row.string("sha256"), to: "\(output)/\(name).png")
+      try store.fetch(sha256: try row.string("sha256"), into: "\(output)/\(name).png")
     }
     if json {
-      print(
+      printExactly(
         JSONText.object([
           ("run", String(found.id)), ("folder", JSONText.string(output)),
           ("images", String(rows.count)),
@@ -66,7 +68,7 @@ struct ExportCSV: ParsableCommand {
     discussion: "Example: pra export csv emoji -o metrics.csv")
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
-  @Option(name: .shortAndLong, help: "The file to write; by default standard output.")
+  @Option(name: .shortAndLong, help: "The file to write; by default, and for -, standard output.")
   var output: String?
 
   func run() throws {
@@ -74,7 +76,7 @@ struct ExportCSV: ParsableCommand {
     let found = try connection.run(named: runName)
     let text = commaSeparated(try connection.query(Queries.metrics, [.integer(found.id)]))
     guard let output else {
-      print(text)
+      printExactly(text)
       return
     }
     try write(Array((text + "\n").utf8), to: output)
@@ -91,6 +93,8 @@ struct ExportComparison: ParsableCommand {
   @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
   @Flag(help: "Print JSON.") var json = false
+
+  func validate() throws { try requireFolder(output) }
 
   func run() throws {
     let connection = try Database.connect(.read)
@@ -117,13 +121,16 @@ struct ExportOutputs: ParsableCommand {
   var output: String
   @Flag(help: "Print JSON.") var json = false
 
+  func validate() throws { try requireFolder(output) }
+
   func run() throws {
     let connection = try Database.connect(.read)
     let rows = try connection.query(Queries.outputsOfJob, [.integer(id)])
     guard !rows.isEmpty else {
       guard try !connection.query(Queries.jobExists, [.integer(id)]).isEmpty else {
-        throw NotFound(message: "no job \(id)")
+        throw NotFound(message: "there is no job \(id)")
       }
+      try connection.refuseArray(id, has: "the outputs")
       throw NotFound(message: "job \(id) has no outputs; those of a job come when it succeeds")
     }
     try fetchOutputs(rows, to: output, of: ("job", id), json: json)
@@ -140,10 +147,10 @@ private func fetchOutputs(
   var paths: [String] = []
   for row in rows {
     paths.append("\(folder)/\(try row.string("name"))")
-    try store.fetch(sha256: try row.string("sha256"), to: paths.last!)
+    try store.fetch(sha256: try row.string("sha256"), into: paths.last!)
   }
   if json {
-    print(
+    printExactly(
       JSONText.object([
         (owner.key, String(owner.id)), ("files", JSONText.array(paths.map(JSONText.string))),
       ]))
@@ -152,10 +159,27 @@ private func fetchOutputs(
   }
 }
 
+/// Refuses standard output where an output is several files.
+func requireFolder(_ output: String) throws {
+  guard output != "-" else {
+    throw ValidationError("-o -: expected a folder, as there are several files")
+  }
+}
+
 func makeFolder(_ path: String) throws {
   do {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   } catch {
     throw Failure(message: "\(path): cannot be made a folder: \(error.localizedDescription)")
+  }
+}
+
+extension ArtifactStore {
+  /// Writes an artifact to a path in a folder of a person, who may have put a link or a pipe there.
+  mutating func fetch(sha256: String, into path: String) throws {
+    switch try reportingFiles({ try OutputTarget(path) }) {
+    case .file(let file, _): try fetch(sha256: sha256, to: file)
+    case .device, .socket, .descriptor: try pra.write(try bytes(sha256: sha256), to: path)
+    }
   }
 }

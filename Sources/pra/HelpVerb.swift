@@ -32,11 +32,11 @@ struct Help: ParsableCommand {
 
   func run() throws {
     guard topic.first == "keys" else {
-      print(Pra.helpMessage(for: try Self.verb(topic)))
+      printExactly(Pra.helpMessage(for: try Self.verb(topic)))
       return
     }
     let keys = try topic.count == 2 ? Key.under(topic[1]) : Key.all
-    print(
+    printExactly(
       json
         ? "[\n\(keys.map(\.json).joined(separator: ",\n"))\n]"
         : keys.map { $0.text(among: keys) }.joined(separator: "\n"))

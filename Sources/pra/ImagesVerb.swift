@@ -27,7 +27,7 @@ struct Images: ParsableCommand {
 
   @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
     [String]
-  @Option(name: .shortAndLong, help: "The PNG to write.") var output: String
+  @Option(name: .shortAndLong, help: "The PNG to write; - is standard output.") var output: String
   @Option(help: "What the images of a row have in common.")
   var by: Order?
   @Option(name: .customLong("class"), help: "Name of a class; may be repeated.")
@@ -36,17 +36,24 @@ struct Images: ParsableCommand {
     name: .customLong("variant"),
     help: "Name of a variant of a run that compares them; may be repeated.")
   var variants: [String] = []
-  @Option(help: "Images in a row.") var columns = 18
-  @Option(help: "Number of images at most; with --by, number of rows at most.")
+  @Option(
+    parsing: .unconditional, help: "Images in a row. (default: 18)",
+    transform: OptionValue.whole(1...10_000))
+  var columns = 18
+  @Option(
+    parsing: .unconditional,
+    help: "Number of images at most; with --by, number of rows at most. (default: 180)",
+    transform: OptionValue.whole(1...1_000_000))
   var limit = 180
-  @Option(help: "Factor by which images are enlarged, from 1 to 16.") var scale = 2
+  @Option(
+    parsing: .unconditional,
+    help: "Factor by which images are enlarged, from 1 to 16. (default: 2)",
+    transform: OptionValue.whole(1...16))
+  var scale = 2
   @Flag(help: "Show samples beside their nearest training images.") var neighbours = false
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
-    guard columns > 0, limit > 0, (1...16).contains(scale) else {
-      throw ValidationError("--columns and --limit from 1, --scale from 1 to 16")
-    }
     guard !runNames.isEmpty else { throw ValidationError("name a run") }
     guard !neighbours || runNames.count == 1 && by == nil && classes.isEmpty else {
       throw ValidationError("--neighbours is for one run, without --by and --class")
@@ -98,18 +105,18 @@ struct Images: ParsableCommand {
     let count = wanted.reduce(0) { $0 + $1.images.count }
     let named = runs.map { String($0.id) }
     if json {
-      print(
+      report(
         JSONText.object([
           runs.count == 1 ? ("run", named[0]) : ("runs", JSONText.array(named)),
           ("file", JSONText.string(output)), ("images", String(count)),
           ("rows", JSONText.array(wanted.map { JSONText.string($0.title) })),
           ("width", String(picture.width)), ("height", String(picture.height)),
-        ]))
+        ]), of: output, isJSON: true)
       return
     }
-    print(
+    report(
       "\(output): \(count) images of run\(runs.count == 1 ? "" : "s") "
-        + "\(named.joined(separator: ", ")), \(picture.width) x \(picture.height)")
+        + "\(named.joined(separator: ", ")), \(picture.width) x \(picture.height)", of: output)
   }
 
   private func writeNeighbours(
@@ -125,12 +132,13 @@ struct Images: ParsableCommand {
     try write(try store.bytes(sha256: try row.string("sha256")), to: output)
     let job = try row.integer("job_id")
     if json {
-      print(
+      report(
         JSONText.object([
           ("run", String(run.id)), ("job", String(job)), ("file", JSONText.string(output)),
-        ]))
+        ]), of: output, isJSON: true)
     } else {
-      print("\(output): nearest training images of samples of run \(run.id), by job \(job)")
+      report(
+        "\(output): nearest training images of samples of run \(run.id), by job \(job)", of: output)
     }
   }
 

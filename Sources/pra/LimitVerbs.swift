@@ -23,9 +23,13 @@ struct Limits: ParsableCommand {
 
   func run() throws {
     let pairs = try settings.map { setting in
-      guard let match = setting.wholeMatch(of: /([^=]+)=([0-9]{1,6})/), let slots = Int(match.2)
+      guard let match = setting.wholeMatch(of: /([A-Za-z0-9][A-Za-z0-9_.:-]{0,99})=([0-9]{1,6})/),
+        let slots = Int(match.2),
+        slots <= 100_000
       else {
-        throw ValidationError("--set \(setting): expected name=slots, as in licence=4")
+        throw ValidationError(
+          "--set \(setting): expected name=slots, as in licence=4: a name of up to 100 letters, digits, _, ., "
+            + ": and -, and 0 to 100000 slots")
       }
       return (String(match.1), slots)
     }
@@ -33,7 +37,13 @@ struct Limits: ParsableCommand {
       let queue = SubmitQueue(try Database.connect(.submit))
       for (name, slots) in pairs { try queue.setLimit(name, slots: slots) }
     }
-    try Database.connect(.read).show(Queries.limits, rows: Queries.limitRows, [], output)
+    let connection = try Database.connect(.read)
+    for row in try connection.query(Queries.gangsTooLarge, [.texts(pairs.map(\.0))]) {
+      complain(
+        "pra: gang \(try row.string("id")) can no longer start: its \(try row.string("elements")) members need a "
+          + "slot each of \(try row.string("name")), which has \(try row.string("slots"))")
+    }
+    try connection.show(Queries.limits, rows: Queries.limitRows, [], output)
   }
 }
 
@@ -90,8 +100,11 @@ struct Schedule: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Enqueue a job repeatedly, at times like those of cron.",
     discussion: """
-      The times are minute, hour, day, month and weekday, as in crontab(5), or @hourly, @daily, @weekly or \
-      @monthly. Workers enqueue due jobs at their heartbeats. Prints the first time.
+      The times are minute, hour, day, month and weekday, as in crontab(5), or @hourly, @daily, @midnight, \
+      @weekly, @monthly, @yearly or @annually. Workers enqueue due jobs at their heartbeats. A time that summer \
+      time leaves out comes at the first moment after it; one that comes twice counts once, unless minute or \
+      hour is * or has a step. Replaces a schedule of that name, and resumes it if it was paused. Prints the \
+      first time.
       Example: pra schedule nightly "30 2 * * mon-fri" ingest --run emoji --config in.yaml \
       --time-zone Europe/Berlin
       """)
@@ -107,12 +120,28 @@ struct Schedule: ParsableCommand {
   @Option(help: "Time zone of the calendar.") var timeZone = "UTC"
   @Option(help: "Which times that passed without a worker are made up for: all, last or none.")
   var catchUp = "last"
-  @Option(help: "Queue of the jobs.") var queue = "default"
-  @Option(help: "Jobs of a higher priority run first.") var priority = 0
+  @Option(
+    help: ArgumentHelp(
+      "What a time does while the job of the time before has not ended: skip, or queue another one. By "
+        + "default skip; queue with --catch-up all.", valueName: "skip|queue"))
+  var overlap: String?
+  @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
+    "default"
+  @Option(
+    parsing: .unconditional,
+    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
+    transform: OptionValue.priority)
+  var priority = 0
 
   func validate() throws {
     guard CatchUp(rawValue: catchUp) != nil else {
       throw ValidationError("--catch-up \(catchUp): expected all, last or none")
+    }
+    if let overlap, Overlap(rawValue: overlap) == nil {
+      throw ValidationError("--overlap \(overlap): expected skip or queue")
+    }
+    guard cron.count <= 200 else {
+      throw ValidationError("cron: has \(cron.count) characters, expected at most 200")
     }
   }
 
@@ -126,7 +155,7 @@ struct Schedule: ParsableCommand {
     let first = try SubmitQueue(connection).schedule(
       name, cron: cron, run: try connection.run(named: runName).id, kind: kind.rawValue,
       arguments: arguments.json, timeZone: timeZone, catchUp: CatchUp(rawValue: catchUp)!,
-      queue: queue, priority: priority)
+      overlap: overlap.flatMap(Overlap.init(rawValue:)), queue: queue, priority: priority)
     print(first)
   }
 }
@@ -137,14 +166,12 @@ struct Drain: ParsableCommand {
     discussion: "Example: pra drain 3")
 
   @Argument(help: "Number of the worker.") var worker: Int64
-  @Option(help: "Seconds after which jobs that it still has are taken from it.") var grace = 60.0
+  @Option(
+    parsing: .unconditional,
+    help: "Seconds after which jobs that it still has are taken from it. (default: 60.0)",
+    transform: OptionValue.seconds(0...))
+  var grace = 60.0
   @Flag(help: "Put the worker back into service.") var undo = false
-
-  func validate() throws {
-    guard grace >= 0, grace < 1e9 else {
-      throw ValidationError("--grace \(grace): expected seconds from 0")
-    }
-  }
 
   func run() throws {
     let queue = SubmitQueue(try Database.connect(.submit))
@@ -155,6 +182,19 @@ struct Drain: ParsableCommand {
       let asked = try queue.drain(worker: worker, grace: .milliseconds(Int(grace * 1000)))
       print("asked \(asked) job\(asked == 1 ? "" : "s") of worker \(worker) to give way")
     }
+  }
+}
+
+struct Forgive: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Give a blamed host work again at once; pra workers says which are blamed, and why.",
+    discussion: "Example: pra forgive a7")
+
+  @Argument(help: "The host: label host of its workers, else their name.") var host: String
+
+  func run() throws {
+    try SubmitQueue(try Database.connect(.submit)).forgive(host: host)
+    print("host \(host) gets work again")
   }
 }
 

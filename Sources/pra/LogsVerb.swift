@@ -44,6 +44,7 @@ struct Logs: ParsableCommand {
     var store = try Database.store(.read).connection
     var log = RunLog(run: run, isJSON: json)
     while true {
+      if follow { try connection.settleOverdue() }
       let isActive = try connection.query(Queries.isActive, [.integer(run)]).single()
         .boolean("active")
       let hasShown = try log.show(connection, &store, patience: follow ? Self.patience : nil)
@@ -54,6 +55,7 @@ struct Logs: ParsableCommand {
 
   private func show(job id: Int64, _ connection: Connection) throws {
     try connection.requireJob(id)
+    try connection.refuseArray(id, has: "the logs")
     if let attempt {
       let found = try connection.query(Queries.attemptExists, [.integer(id), .integer(attempt)])
       guard !found.isEmpty else {
@@ -64,6 +66,7 @@ struct Logs: ParsableCommand {
     var last: (epoch: Int64, ordinal: Int64) = (0, -1)
     var quiet = 0
     while true {
+      if follow { try connection.settleOverdue() }
       let job = try connection.query(Queries.jobState, [.integer(id)]).single()
       let latest = try job.integer("epoch")
       let epoch = attempt ?? latest
@@ -96,13 +99,13 @@ struct Logs: ParsableCommand {
 
   private func show(_ chunk: LogChunk, of id: Int64) {
     guard json else {
-      FileHandle.standardOutput.write(Data(chunk.bytes))
+      StandardOutput.write(chunk.bytes)
       return
     }
     let line = JSONText.object([
       ("job", String(id)), ("attempt", String(chunk.epoch)), ("ordinal", String(chunk.ordinal)),
       ("text", JSONText.string(String(decoding: chunk.bytes, as: UTF8.self))),
     ])
-    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    printExactly(line)
   }
 }

@@ -10,12 +10,10 @@ struct Runs: ParsableCommand {
     abstract: "List runs, the newest first.",
     discussion: "Example: pra runs --limit 10")
 
-  @Option(help: "How many to list.") var limit = 50
+  @Option(
+    parsing: .unconditional, help: "How many to list. (default: 50)", transform: OptionValue.rows)
+  var limit = 50
   @OptionGroup var output: OutputOptions
-
-  func validate() throws {
-    guard limit > 0 else { throw ValidationError("--limit \(limit): expected 1 or more") }
-  }
 
   func run() throws {
     try Database.connect(.read).show(
@@ -32,7 +30,9 @@ struct Jobs: ParsableCommand {
   @Option(help: "A state; may be repeated.") var state: [String] = []
   @Option(help: "Number of an array, to list its parts, which are left out otherwise.") var array:
     Int64?
-  @Option(help: "How many to list.") var limit = 100
+  @Option(
+    parsing: .unconditional, help: "How many to list. (default: 100)", transform: OptionValue.rows)
+  var limit = 100
   @OptionGroup var output: OutputOptions
 
   static let states = JobState.allCases.map(\.rawValue)
@@ -41,12 +41,12 @@ struct Jobs: ParsableCommand {
     if let wrong = state.first(where: { !Self.states.contains($0) }) {
       throw ValidationError("--state \(wrong): expected \(Self.states.joined(separator: ", "))")
     }
-    guard limit > 0 else { throw ValidationError("--limit \(limit): expected 1 or more") }
   }
 
   func run() throws {
     let connection = try Database.connect(.read)
     let id = try runName.map { try connection.run(named: $0).id }
+    if let array { try connection.requireJob(array) }
     try connection.show(
       Queries.jobs, rows: Queries.jobRows,
       [
@@ -68,7 +68,7 @@ struct ShowJob: ParsableCommand {
     let connection = try Database.connect(.read)
     try connection.requireJob(id)
     if output.json {
-      print(
+      printExactly(
         "{\"job\":\(try connection.jsonText(Queries.job, [.integer(id)]).dropFirst().dropLast()),"
           + "\"attempts\":\(try connection.jsonText(Queries.attemptRows, [.integer(id)]))}")
       return
@@ -79,7 +79,7 @@ struct ShowJob: ParsableCommand {
       print("\(column.padding(toLength: 22, withPad: " ", startingAt: 0)) \(value)")
     }
     print("")
-    print(Table(try connection.query(Queries.attempts, [.integer(id)])).text)
+    print(Table(try connection.query(Queries.attempts, [.integer(id)])))
   }
 }
 

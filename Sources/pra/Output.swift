@@ -1,13 +1,94 @@
-// Tables, JSON and progress bars.
+// Tables, JSON and progress bars, and the one way to standard output and standard error.
 
 import ArgumentParser
+import Files
 import Foundation
+import Glibc
 import Postgres
 
 /// The options of every verb that reads.
 struct OutputOptions: ParsableArguments {
   @Flag(help: "Print JSON instead of a table.")
   var json = false
+}
+
+/// Prints a line for people, in place of the library's function of this name: characters that a
+/// terminal would obey are shown as escapes, and a line that cannot be written ends the program.
+func print(_ line: some CustomStringConvertible) {
+  printExactly(line.description.shown)
+}
+
+func print(_ table: Table) { printExactly(table.text) }
+
+/// Prints text for programs as it is: JSON, CSV, SQL.
+func printExactly(_ text: String) { StandardOutput.write(Array((text + "\n").utf8)) }
+
+/// Prints what was written to `output`; on standard error where that is standard output itself.
+/// - Parameter isJSON: whether the line is for programs
+func report(_ line: String, of output: String, isJSON: Bool = false) {
+  if (try? OutputTarget(output)) == .descriptor(STDOUT_FILENO) {
+    complain(line)
+  } else {
+    isJSON ? printExactly(line) : print(line)
+  }
+}
+
+/// Writes one line to standard error.
+func complain(_ line: String) {
+  _ = writeWhole(Array((line.shown + "\n").utf8)[...], to: STDERR_FILENO)
+}
+
+/// Standard output, of which every byte must arrive.
+enum StandardOutput {
+  /// Writes bytes as they are. Ends the program with an error if that fails; a reader that is gone ends
+  /// it in silence, as `head` expects.
+  static func write(_ bytes: [UInt8]) {
+    guard let code = writeWhole(bytes[...], to: STDOUT_FILENO) else { return }
+    fail(code)
+  }
+
+  /// A file system may report only now that the bytes found no room.
+  static func close() {
+    guard Glibc.close(STDOUT_FILENO) != 0, errno != EBADF else { return }
+    fail(errno)
+  }
+
+  /// Opens descriptors that the caller has closed, so that nothing else is opened under their
+  /// numbers: the wrong way round, so that using them fails.
+  static func occupy() {
+    for (number, mode) in [
+      (STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDWR),
+    ]
+    where fcntl(number, F_GETFD) < 0 {
+      _ = open("/dev/null", mode)  // the lowest free number
+    }
+  }
+
+  private static func fail(_ code: Int32) -> Never {
+    if code == EPIPE {
+      signal(SIGPIPE, SIG_DFL)
+      raise(SIGPIPE)
+    }
+    complain("error: standard output: \(String(cString: strerror(code)))")
+    _exit(ExitStatus.failed.rawValue)
+  }
+}
+
+/// Standard input up to its end, as text without a byte order mark.
+func readStandardInput() throws -> String {
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 1 << 16)
+  while true {
+    let count = read(STDIN_FILENO, &buffer, buffer.count)
+    if count < 0 && errno == EINTR { continue }
+    guard count >= 0 else {
+      throw Failure(message: "standard input: \(String(cString: strerror(errno)))")
+    }
+    if count == 0 { break }
+    bytes += buffer[..<count]
+  }
+  let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+  return String(decoding: bytes.starts(with: mark) ? bytes[3...] : bytes[...], as: UTF8.self)
 }
 
 extension Connection {
@@ -17,9 +98,11 @@ extension Connection {
     omittingEmpty: Bool = false
   ) throws {
     if options.json {
-      print(try jsonText(rows, parameters))
+      printExactly(try jsonText(rows, parameters))
     } else {
-      print(Table(try self.query(query, parameters), omittingEmpty: omittingEmpty).text)
+      print(
+        Table(
+          try self.query(query, parameters), omittingEmpty: omittingEmpty, shorteningNames: true))
     }
   }
 
@@ -32,27 +115,43 @@ extension Connection {
   }
 }
 
-/// A result in aligned columns: numbers to the right, all else to the left.
+/// A result in aligned columns: numbers to the right, all else to the left. Cells are shown with
+/// escapes.
 struct Table {
+  private static let widest = 60
+  private static let names: Set = ["name", "run", "worker", "source", "labels"]
+
   private let header: [String]
   private let rows: [[String]]
 
-  /// - Parameter omittingEmpty: leaves out columns that are empty in every row
-  init(_ result: Rows, omittingEmpty: Bool = false) {
+  /// - Parameters:
+  ///   - omittingEmpty: leaves out columns that are empty in every row
+  ///   - shorteningNames: cuts names of strangers that would push the other columns out of sight
+  init(_ result: Rows, omittingEmpty: Bool = false, shorteningNames: Bool = false) {
     let width = result.columns.count
     let cells = result.map { row in
-      (0..<width).map { (row.text(at: $0) ?? "").replacing("\n", with: " ") }
+      (0..<width).map { row.text(at: $0) ?? "" }
     }
     let shown = (0..<width).filter { column in
       !omittingEmpty || cells.isEmpty || cells.contains { !$0[column].isEmpty }
     }
-    header = shown.map { result.columns[$0] }
-    rows = cells.map { row in shown.map { row[$0] } }
+    let header = shown.map { result.columns[$0] }
+    self.init(
+      header: header,
+      rows: cells.map { row in
+        zip(header, shown).map { column, place in
+          shorteningNames && Self.names.contains(column) ? Self.short(row[place]) : row[place]
+        }
+      })
   }
 
   init(header: [String], rows: [[String]]) {
-    self.header = header
-    self.rows = rows
+    self.header = header.map(\.shown)
+    self.rows = rows.map { $0.map(\.shown) }
+  }
+
+  private static func short(_ name: String) -> String {
+    name.count > widest ? name.prefix(widest - 3) + "..." : name
   }
 
   var text: String {

@@ -23,6 +23,7 @@ struct Plot: ParsableCommand {
     help: "Name of a metric; may be repeated. By default the loss and its two main parts.")
   var metrics: [String] = []
   @Option(
+    parsing: .unconditional,
     help:
       "Weight of the past in a moving average, from 0 to below 1; raw values become faint.")
   var smooth = 0.0
@@ -30,13 +31,20 @@ struct Plot: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
-    guard output.hasSuffix(".svg") || output.hasSuffix(".png") else {
+    guard output.hasSuffix(".svg") || output.hasSuffix(".png") || isNoFile else {
       throw ValidationError("--output \(output): expected a name that ends in .svg or .png")
     }
     guard (0..<1).contains(smooth) else {
       throw ValidationError("--smooth \(smooth): expected 0 to below 1, such as 0.9")
     }
     guard !runNames.isEmpty else { throw ValidationError("name a run") }
+  }
+
+  /// Whether the output is standard output, a device or a pipe; they take the SVG.
+  private var isNoFile: Bool {
+    guard let target = try? OutputTarget(output) else { return false }
+    if case .file = target { return false }
+    return true
   }
 
   func run() throws {
@@ -58,22 +66,22 @@ struct Plot: ParsableCommand {
         ? "\(runs[0].name) (run \(runs[0].id))"
         : "\(names.joined(separator: ", ")) of \(runs.count) runs",
       xLabel: "step", yLabel: names.count == 1 ? names[0] : "", series: series, isLogarithmic: log)
-    let bytes = output.hasSuffix(".svg") ? Array(chart.svg().utf8) : try chart.picture().png()
+    let bytes = !output.hasSuffix(".png") ? Array(chart.svg().utf8) : try chart.picture().png()
     try write(bytes, to: output)
     guard json else {
       let drawn = series.map { "\($0.name) (\($0.points.count) steps)" }
-      print("\(output): \(drawn.joined(separator: ", "))")
+      report("\(output): \(drawn.joined(separator: ", "))", of: output)
       return
     }
     let drawn = series.map {
       JSONText.object([("name", JSONText.string($0.name)), ("points", String($0.points.count))])
     }
-    print(
+    report(
       JSONText.object([
         runs.count == 1
           ? ("run", String(runs[0].id)) : ("runs", JSONText.array(runs.map { String($0.id) })),
         ("file", JSONText.string(output)), ("series", JSONText.array(drawn)),
-      ]))
+      ]), of: output, isJSON: true)
   }
 
   /// The curves of a run: one for each of its jobs that has the series.

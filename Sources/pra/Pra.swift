@@ -32,7 +32,8 @@ struct Pra: ParsableCommand {
       CommandGroup(
         name: "Act",
         subcommands: [
-          Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self, Drain.self, Weight.self,
+          Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self, Drain.self, Forgive.self,
+          Weight.self,
         ]),
       CommandGroup(
         name: "Results",
@@ -44,9 +45,11 @@ struct Pra: ParsableCommand {
     ])
 
   static func main() {
+    StandardOutput.occupy()
     do {
       var command = try parseAsRoot()
       try command.run()
+      StandardOutput.close()
     } catch {
       Ending(error).exit()
     }
@@ -89,6 +92,10 @@ struct Ending {
       if error.sqlState == "PR003" { status = .usage }
       if error.sqlState.hasPrefix("42") && error.sqlState != "42501" { status = .usage }
       message = error.description
+      if error.isOfServerFiles {
+        status = .unreachable
+        message += "; PostgreSQL was upgraded or lacks a file: restart the server (`pra down`)"
+      }
     case let error as ClusterError: (status, message) = (.unreachable, error.description)
     case let error as ConfigurationError: (status, message) = (.usage, error.description)
     case let error as NotFound: (status, message) = (.notFound, error.message)
@@ -107,17 +114,16 @@ struct Ending {
     (self.status, self.message, self.isHelp) = (status, message, isHelp)
   }
 
+  /// The words for an error alone.
+  static func text(of error: any Error) -> String { Ending(error).message }
+
   func exit() -> Never {
     if isHelp {
-      print(message)
+      printExactly(message)
     } else if !message.isEmpty {
       complain("error: \(message.split(whereSeparator: \.isWhitespace).joined(separator: " "))")
     }
+    StandardOutput.close()
     Foundation.exit(status.rawValue)
   }
-}
-
-/// Writes one line to standard error.
-func complain(_ line: String) {
-  FileHandle.standardError.write(Data((line + "\n").utf8))
 }

@@ -5,39 +5,94 @@ enum Queries {
   static let runByID = "select id, name from pra.runs where id = $1::bigint"
   static let runByName = "select id, name from pra.runs where name = $1 order by id desc limit 1"
   static let jobExists = "select 1 from pra.jobs where id = $1::bigint"
+  /// Whether something is left for `pra.reap` to do.
+  static let isOverdue = """
+    select exists (
+        select from pra.workers where stopped_at is null and lease_expires_at <= clock_timestamp())
+      or exists (
+        select from pra.jobs
+        where state in ('blocked', 'ready') and deadline <= clock_timestamp()) as overdue
+    """
+  static let isArray = """
+    select exists (select from pra.arrays where id = $1::bigint) as is_array
+    """
+
+  /// Calls a function that is written in PL/pgSQL.
+  static let anyFunction = "select from pra.why_pending(0)"
+
+  static let login = """
+    select rolname as login, rolsuper as superuser from pg_roles where rolname = session_user
+    """
+
+  /// A worker has at most three sessions: it beats, claims and reports; a stage three more: its own, for
+  /// metrics and for checkpoints.
+  static let sessions = """
+    select
+      (select count(*) from pg_stat_activity where backend_type = 'client backend') as used,
+      least(
+        current_setting('max_connections')::integer
+          - current_setting('superuser_reserved_connections')::integer
+          - coalesce(current_setting('reserved_connections', true)::integer, 0),
+        (select nullif(datconnlimit, -1) from pg_database where datname = current_database()),
+        (select nullif(rolconnlimit, -1) from pg_roles where rolname = session_user)) as places,
+      count(*) as workers, coalesce(sum(3 + 3 * w.slots), 0)::bigint as needed
+    from pra.workers as w
+    where w.state in ('live', 'draining', 'blamed')
+    """
 
   static let runs = """
-    select id, name, state, jobs, succeeded, running, ready + blocked as waiting,
-      failed + cancelled + quarantined as ended_badly, to_char(created_at, 'YYYY-MM-DD HH24:MI') as created,
+    select id, name,
+      -- All that runs has lost its worker; seen by a reader alone, who may not put it back.
+      case
+        when state = 'running' and running > 0 and exists (
+          select from pra.workers where stopped_at is null and lease_expires_at <= clock_timestamp())
+          and not exists (
+            select from pra.jobs as j
+            where j.run_id = runs.id and j.state = 'running' and j.array_first is null
+              and j.worker_lost_at is null)
+          then 'lost'
+        else state end as state,
+      jobs, succeeded, running, ready + blocked as waiting,
+      failed + cancelled + quarantined as ended_badly, to_char(created_at, 'YYYY-MM-DD HH24:MI') as "created (UTC)",
       date_trunc('second', coalesce(finished_at, now()) - started_at)::text as time
     from pra.runs order by id desc limit $1::integer
     """
 
   static let jobs = """
-    select id, run_name as run, kind, state,
+    select id, run_name as run, kind,
+      case when worker_lost_at is not null then 'lost' else state::text end as state,
       -- The worker that runs the job, or ran it last.
       (select a.worker_name from pra.attempts as a where a.job_id = jobs.id and a.epoch = jobs.epoch)
         as worker, epoch as attempt,
       case when progress_total > 0 then 100 * progress_done / progress_total end as percent,
-      to_char(created_at, 'YYYY-MM-DD HH24:MI') as created, left(message, 60) as message
+      to_char(created_at, 'YYYY-MM-DD HH24:MI') as "created (UTC)", left(message, 60) as message
     from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
-      and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
-      and array_id is not distinct from $4::bigint
+      and (cardinality($2::pra.job_state[]) = 0 or state = any ($2::pra.job_state[]))
+      -- Written so that the planner knows how few are parts of arrays, and reads from the end.
+      and ($4::bigint is null and array_id is null or array_id = $4::bigint)
     order by id desc limit $3::integer
     """
 
-  /// The rows of --json: whole rows of the public views.
-  static let runRows = "select * from pra.runs order by id desc limit $1::integer"
+  /// The rows of --json: rows of the public views, without the configuration of runs.
+  static let runRows = """
+    select id, name, state, jobs, blocked, ready, running, succeeded, failed, cancelled, quarantined,
+      code_version, data_fingerprint, idempotency_key, created_at, created_by, paused_at, started_at,
+      finished_at, weight
+    from pra.runs order by id desc limit $1::integer
+    """
   static let jobRows = """
     select * from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
-      and (cardinality($2::text[]) = 0 or state::text = any ($2::text[]))
-      and array_id is not distinct from $4::bigint
+      and (cardinality($2::pra.job_state[]) = 0 or state = any ($2::pra.job_state[]))
+      and ($4::bigint is null and array_id is null or array_id = $4::bigint)
     order by id desc limit $3::integer
     """
   static let workerRows = """
-    select * from pra.workers where $1::boolean or stopped_at is null order by id desc
+    select * from pra.workers
+    where $1::boolean or stopped_at is null
+      or stop_reason = 'lease lost' and stopped_at > now() - interval '1 day'
+    order by id desc
     """
   static let attemptRows = "select * from pra.attempts where job_id = $1::bigint order by epoch"
   static let evaluationRows = """
@@ -48,27 +103,65 @@ enum Queries {
   static let job = "select * from pra.jobs where id = $1::bigint"
   static let attempts = """
     select epoch as attempt, worker_name as worker, outcome, exit_code, exit_signal as signal,
-      to_char(started_at, 'HH24:MI:SS') as started, to_char(ended_at, 'HH24:MI:SS') as ended,
+      to_char(started_at, 'HH24:MI:SS') as "started (UTC)", to_char(ended_at, 'HH24:MI:SS') as ended,
       continues_epoch as continues, from_step, message
     from pra.attempts where job_id = $1::bigint order by epoch
     """
   static let why = "select reason, detail from pra.why_pending($1::bigint)"
+  /// Those that have not ended, and for a day those that were lost.
   static let workers = """
-    select id, name, state, running, slots, array_to_string(queues, ',') as queues, labels::text,
-      date_trunc('second', now() - beat_at)::text as since_beat
+    select id, name, case when stop_reason = 'lease lost' then 'lost' else state end as state,
+      running, slots, array_to_string(queues, ',') as queues, labels::text,
+      date_trunc('second', now() - beat_at)::text as since_beat,
+      case when blamed_until is not null then
+        format('blamed until %s: %s; pra forgive %s lifts that',
+          to_char(blamed_until, 'HH24:MI'), blame_reason, coalesce(labels ->> 'host', name))
+      else lack end as note
     from pra.workers
     where $1::boolean or stopped_at is null
+      or stop_reason = 'lease lost' and stopped_at > now() - interval '1 day'
     order by id desc
     """
 
   /// The jobs that `watch` and `run --wait` poll.
   static let watched = """
-    select j.run_id, j.run_name, j.id, j.kind, j.state::text as state, j.worker_name, j.message,
+    select j.run_id, j.run_name, j.id, j.kind,
+      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
+      j.worker_name, j.message,
       coalesce(a.succeeded, j.progress_done) as progress_done,
       coalesce(a.elements, j.progress_total) as progress_total,
       case when a.id is not null then 'elements' else j.progress_unit end as progress_unit
     from pra.jobs as j left join pra.arrays as a on a.id = j.id
     where j.run_id = any ($1::bigint[]) and j.array_id is null order by j.run_id, j.id
+    """
+  /// The jobs of runs, counted by state.
+  static let watchedRuns = """
+    select run_id, run_name, case when worker_lost_at is not null then 'lost' else state::text end as state,
+      count(*) as jobs
+    from pra.jobs where run_id = any ($1::bigint[]) and array_id is null
+    group by run_id, run_name, 3 order by run_id, 3
+    """
+  /// Of very many jobs the first twenty that run, and the first twenty that ended badly.
+  static let watchedSome = """
+    select j.run_id, j.run_name, j.id, j.kind,
+      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
+      j.worker_name, j.message,
+      coalesce(a.succeeded, j.progress_done) as progress_done,
+      coalesce(a.elements, j.progress_total) as progress_total,
+      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit
+    from (
+      (select id from pra.jobs
+       where run_id = any ($1::bigint[]) and array_id is null and state = 'running'
+       order by id limit 20)
+      union all
+      (select id from pra.jobs
+       where run_id = any ($1::bigint[]) and array_id is null
+         and state in ('failed', 'cancelled', 'quarantined')
+       order by id limit 20)
+    ) as shown
+    join pra.jobs as j on j.id = shown.id
+    left join pra.arrays as a on a.id = j.id
+    order by j.state <> 'running', j.run_id, j.id
     """
   static let attemptsOfRun = """
     select job_id, epoch, kind, worker_name, ended_at is not null as has_ended
@@ -121,7 +214,7 @@ enum Queries {
       -- The first archive, and the number of further ones.
       arguments ->> 'source_name'
         || coalesce(' +' || jsonb_array_length(nullif(arguments -> 'shards', 'null')), '') as source,
-      to_char(finished_at, 'YYYY-MM-DD HH24:MI') as made
+      to_char(finished_at, 'YYYY-MM-DD HH24:MI') as "made (UTC)"
     from pra.jobs where kind = 'ingest' and state = 'succeeded' order by id desc
     """
 
@@ -131,11 +224,26 @@ enum Queries {
     """
   static let limitRows = "select * from pra.limits order by name"
   static let schedules = """
-    select name, cron, time_zone, kind, run_name as run, to_char(next_at, 'YYYY-MM-DD HH24:MI') as next,
-      last_job, paused_at is not null as paused
+    select name, cron, time_zone, kind, run_name as run, to_char(next_at, 'YYYY-MM-DD HH24:MI') as "next (UTC)",
+      last_job, overlap, paused_at is not null as paused, left(last_error, 100) as last_error
     from pra.schedules order by name
     """
+  static let failingSchedules = """
+    select name, coalesce(
+        last_error,
+        'due since ' || to_char(next_at, 'YYYY-MM-DD HH24:MI') || ', but no worker has looked') as why
+    from pra.schedules
+    where last_error is not null
+      or paused_at is null and next_at < clock_timestamp() - interval '5 minutes'
+    order by name
+    """
   static let scheduleRows = "select * from pra.schedules order by name"
+
+  /// The parents whose dependents wait until a person retries them.
+  static let deadParents = """
+    select id, state::text from pra.jobs
+    where id = any ($1::bigint[]) and state in ('failed', 'cancelled', 'quarantined') order by id
+    """
 
   static let runOfJob = "select run_id from pra.jobs where id = $1::bigint"
   static let jobOfKey = "select run_id from pra.jobs where idempotency_key = $1"
@@ -147,7 +255,8 @@ enum Queries {
     select j.id, w.reason, w.detail
     from (
       select id from pra.jobs
-      where run_id = any ($1::bigint[]) and state = 'ready' order by id limit 1
+      where run_id = any ($1::bigint[]) and (state = 'ready' or worker_lost_at is not null)
+      order by id limit 1
     ) as j, pra.why_pending(j.id) as w
     """
   /// A run of the same name, configuration and data that has neither failed nor been cancelled.
@@ -159,11 +268,28 @@ enum Queries {
     """
   static let lockName = "select pg_advisory_xact_lock(hashtextextended($1, 7272))"
 
+  /// Jobs of a run that can be cancelled, and those that can be retried: a piece of them, after a number.
+  static let liveJobs = """
+    select id from pra.jobs
+    where run_id = $1::bigint and id > $2::bigint and array_id is null
+      and (state in ('blocked', 'ready')
+        or state = 'running' and (cancel_requested_at is null or array_first is not null))
+    order by id limit $3::integer
+    """
   static let badJobs = """
     select id from pra.jobs
-    where run_id = $1::bigint and array_id is null
+    where run_id = $1::bigint and id > $2::bigint and array_id is null
       and state in ('failed', 'cancelled', 'quarantined')
-    order by id
+    order by id limit $3::integer
+    """
+  /// Gangs in line whose members can never hold a slot each of one limit at the same time.
+  static let gangsTooLarge = """
+    select j.id, a.elements, l.name, l.slots
+    from pra.limits as l
+    join pra.jobs as j on l.name = any(j.limits) and j.gang and j.state in ('blocked', 'ready')
+    join pra.arrays as a on a.id = j.id
+    where l.name = any($1::text[]) and a.elements - a.succeeded > l.slots
+    order by j.id, l.name
     """
 
   static let imagesOfRun = """
@@ -175,7 +301,8 @@ enum Queries {
       j.arguments #>> '{sampling,weights}' as weights,
       v.variant || ', seed ' || v.seed as variant
     from pra.images as i join pra.jobs as j on j.id = i.job_id
-    left join pra.variants as v on v.job_id = i.job_id
+    -- The variant of a part is its array's.
+    left join pra.variants as v on v.job_id = coalesce(j.array_id, j.id)
     where i.run_id = $1::bigint
       and (cardinality($2::text[]) = 0 or i.class_name = any ($2::text[]))
       and (cardinality($3::text[]) = 0 or v.variant = any ($3::text[]))
@@ -183,7 +310,9 @@ enum Queries {
     """
   static let labelledImages = """
     select number, label, sha256 from pra.images
-    where run_id = $1::bigint and ($2::bigint is null or job_id = $2::bigint)
+    where run_id = $1::bigint
+      and ($2::bigint is null or job_id = $2::bigint
+        or job_id in (select id from pra.jobs where array_id = $2::bigint))
     order by number
     """
   static let metricNames = """
@@ -272,7 +401,13 @@ enum Queries {
   static let stores = """
     select location, is_current, artifacts, bytes from pra.stores order by location
     """
-  static let useStore = "select pra.use_store($1)"
+  static let useStore = "select pra.use_store(location => $1, mark => $2::uuid)"
+  static let suspects = """
+    select count(*) as number from pra.artifacts where suspect_at is not null
+    """
+  static let forgetStore = """
+    select artifacts, bytes, jobs from pra.forget_store(given => $1, lose => $2)
+    """
   static let dropMetrics = """
     select partition, bytes from pra.drop_metrics($1::timestamptz, $2::boolean)
     """

@@ -75,24 +75,18 @@ final class RunJobs {
     ofArm.append(trained)
 
     guard let sample = plan.sample else { return [] }
-    let samples = try sample.ranges.map { range in
-      var shard = SampleArguments()
-      (shard.train, shard.data, shard.count) = (Int(trained), Int(data), sample.count)
-      (shard.first, shard.last) = (range.lowerBound, range.upperBound)
-      shard.sampling = configuration.sampling
-      return try job(shard, after: [trained])
-    }
-    ofArm += samples
+    let samples = try self.samples(sample, configuration, trained: trained, data: data)
+    ofArm.append(samples)
     guard plan.evaluate else { return [] }
     var evaluate = EvaluateArguments()
     (evaluate.train, evaluate.data) = (Int(trained), Int(data))
-    evaluate.samples = samples.map { Int($0) }
-    var evaluations = [try job(evaluate, after: samples)]
+    evaluate.samples = [Int(samples)]
+    var evaluations = [try job(evaluate, after: [samples])]
     if let inception = plan.inception {
       var arguments = EvaluateArguments()
       let reference = try self.reference(inception, weights, data: data)
-      let drawn = try features(inception, weights, after: samples) {
-        $0.samples = samples.map { Int($0) }
+      let drawn = try features(inception, weights, after: [samples]) {
+        $0.samples = [Int(samples)]
       }
       (arguments.reference, arguments.features) = (Int(reference), [Int(drawn)])
       arguments.conventions = inception.conventions
@@ -101,6 +95,23 @@ final class RunJobs {
     }
     ofArm += evaluations
     return evaluations
+  }
+
+  /// Enqueues the drawing of an arm's images: one job, or one array whose elements are the images.
+  private func samples(
+    _ sample: RunFile.Sample, _ configuration: ModelConfiguration, trained: Int64, data: Int64
+  ) throws -> Int64 {
+    var arguments = SampleArguments()
+    (arguments.train, arguments.data, arguments.count) = (Int(trained), Int(data), sample.count)
+    arguments.sampling = configuration.sampling
+    arguments.last = sample.count
+    guard sample.shards > 1 else { return try job(arguments, after: [trained]) }
+    arguments.last = sample.pack
+    var array = JobArray(0...Int64(sample.count - 1))
+    array.pack = sample.pack
+    let keys = SampleArguments.elementKeys!
+    (array.firstPath, array.endPath) = ([keys.first], [keys.end])
+    return try job(arguments, after: [trained], array: array)
   }
 
   /// Enqueues features of one source, in as many parts as the run file says.
@@ -119,6 +130,22 @@ final class RunJobs {
     return try job(features, after: after, array: array)
   }
 
+  /// The contents of a file of reference: statistics, images or both.
+  /// - Throws: `ConfigurationError` for a file with neither
+  static func statistics(
+    of inception: InceptionEvaluation, _ weights: WeightArtifacts
+  ) throws -> (hasStatistics: Bool, hasImages: Bool) {
+    let path = weights.path(inception.reference)
+    let arrays = try refusing("evaluate.reference") { try ArrayFile.names(in: path) }
+    let hasStatistics = arrays.contains("mu") && arrays.contains("sigma")
+    guard hasStatistics || arrays.contains("arr_0") else {
+      throw ConfigurationError(
+        "evaluate.reference: \(path) has neither mu and sigma nor images arr_0; it has "
+          + arrays.joined(separator: ", "))
+    }
+    return (hasStatistics, arrays.contains("arr_0"))
+  }
+
   /// Enqueues the reference that an arm's images are compared with: its data set, or a file.
   private func reference(
     _ inception: InceptionEvaluation, _ weights: WeightArtifacts, data: Int64
@@ -131,19 +158,13 @@ final class RunJobs {
       parents = [try features(inception, weights, after: [data]) { $0.data = Int(data) }]
     } else {
       let (path, name) = (weights.path(inception.reference), inception.reference)
-      let arrays = try refusing("evaluate.reference") { try ArrayFile.names(in: path) }
-      let hasStatistics = arrays.contains("mu") && arrays.contains("sigma")
-      guard hasStatistics || arrays.contains("arr_0") else {
-        throw ConfigurationError(
-          "evaluate.reference: \(path) has neither mu and sigma nor images arr_0; it has "
-            + arrays.joined(separator: ", "))
-      }
+      let (hasStatistics, hasImages) = try Self.statistics(of: inception, weights)
       if hasStatistics {
         (reference.statistics, reference.statisticsName) = (
           weights.digests[name]!, lastComponent(path)
         )
       }
-      if arrays.contains("arr_0") {
+      if hasImages {
         parents = [
           try features(inception, weights, after: []) {
             ($0.archive, $0.archiveName) = (weights.digests[name]!, lastComponent(path))

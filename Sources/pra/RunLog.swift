@@ -74,13 +74,13 @@ struct RunLog {
   private func print(_ bytes: [UInt8], _ place: inout Place) {
     place.line += bytes
     guard let end = place.line.lastIndex(of: UInt8(ascii: "\n")) else { return }
-    var out = Data()
+    var out: [UInt8] = []
     for line in place.line[..<end].split(
       separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     {
-      out += Array(place.title.utf8) + line + [UInt8(ascii: "\n")]
+      out += Array(place.title.shown.utf8) + line + [UInt8(ascii: "\n")]
     }
-    FileHandle.standardOutput.write(out)
+    StandardOutput.write(out)
     place.line = Array(place.line[(end + 1)...])
   }
 
@@ -90,6 +90,6 @@ struct RunLog {
       ("ordinal", String(chunk.ordinal)),
       ("text", JSONText.string(String(decoding: chunk.bytes, as: UTF8.self))),
     ])
-    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    printExactly(line)
   }
 }

@@ -30,7 +30,7 @@ final class Archive {
     if isFolder { _ = try refusing(key) { try TarWriter.pack(folder: given, to: packed) } }
     let file = try refusing(key) { try MappedFile(isFolder ? packed : given) }
     let isZip = file.bytes.starts(with: [0x50, 0x4B])
-    try refusing(key) { try Self.check(file, isZip: isZip) }
+    try refusing(key) { try Self.check(file, called: given, isZip: isZip) }
     var digest = SHA256()
     // The bytes are mapped as long as the file lives.
     withExtendedLifetime(file) { digest.update(file.bytes) }
@@ -45,11 +45,11 @@ final class Archive {
   deinit { if isTemporary { try? FileManager.default.removeItem(atPath: path) } }
 
   /// Refuses damage, and names and links that leave the archive, before anything is written.
-  static func check(_ file: MappedFile, isZip: Bool) throws {
+  private static func check(_ file: MappedFile, called given: String, isZip: Bool) throws {
     if isZip {
-      try ZipArchive.forEachFile(of: file, called: file.path) { _, _ in }
+      try ZipArchive.forEachFile(of: file, called: given) { _, _ in }
     } else {
-      try TarReader(file).forEachFile { _, _ in }
+      try TarReader(file, called: given).forEachFile { _, _ in }
     }
   }
 
@@ -111,11 +111,12 @@ struct Source {
   private let data: RunFile.DataSource
 
   /// - Parameter file: the run file, from whose folder relative names are taken
-  init(_ data: RunFile.DataSource, besides file: String) throws {
+  init(_ data: RunFile.DataSource, besides file: String, _ files: CheckedRun.ReadFiles) throws {
     self.data = data
-    let training = try Archive.all(RunFile.path(data.source, besides: file), key: "data.source")
+    let training = try files.archives(
+      RunFile.path(data.source, besides: file), key: "data.source")
     let validation = try data.validation.source.map {
-      try Archive.all(RunFile.path($0, besides: file), key: "data.validation.source")
+      try files.archives(RunFile.path($0, besides: file), key: "data.validation.source")
     }
     archives = training + (validation ?? [])
     validationArchives = validation?.count ?? 0
@@ -127,8 +128,9 @@ struct Source {
     return SHA256.hexadecimal(of: archives.flatMap { Array($0.sha256.utf8) })
   }
 
-  func store(in store: inout ArtifactStore) throws {
-    for archive in archives {
+  /// - Parameter stored: digests of files that need not be sent
+  func store(in store: inout ArtifactStore, except stored: inout Set<String>) throws {
+    for archive in archives where stored.insert(archive.sha256).inserted {
       _ = try store.store(
         file: archive.path, name: archive.name, mediaType: archive.mediaType, owner: .submitter)
     }
@@ -178,7 +180,7 @@ struct WeightArtifacts {
   private let paths: [String: String]
 
   /// - Parameter file: the run file, from whose folder relative names are taken
-  init(_ plan: RunFile, besides file: String) throws {
+  init(_ plan: RunFile, besides file: String, _ files: CheckedRun.ReadFiles) throws {
     var keys = Dictionary(
       plan.arms.flatMap(\.configuration.loss.lpipsFile).map { ($0, "loss.lpips_file") }
     ) { first, _ in first }
@@ -187,7 +189,7 @@ struct WeightArtifacts {
     paths = Dictionary(
       uniqueKeysWithValues: keys.keys.map { ($0, RunFile.path($0, besides: file)) })
     digests = try Dictionary(
-      uniqueKeysWithValues: paths.map { ($0, try sha256(of: $1, keys[$0]!)) })
+      uniqueKeysWithValues: paths.map { ($0, try files.sha256(of: $1, key: keys[$0]!)) })
   }
 
   /// Argument `init` of the run's training jobs.
@@ -203,8 +205,9 @@ struct WeightArtifacts {
   func path(_ name: String) -> String { paths[name]! }
 
   /// Content-addressed: sent again only where the store does not have them.
-  func store(in store: inout ArtifactStore) throws {
-    for path in paths.values.sorted() {
+  func store(in store: inout ArtifactStore, except stored: inout Set<String>) throws {
+    for (name, path) in paths.sorted(by: { $0.key < $1.key })
+    where stored.insert(digests[name]!).inserted {
       _ = try store.store(
         file: path, name: lastComponent(path), mediaType: "application/octet-stream",
         owner: .submitter)
@@ -226,7 +229,7 @@ func lastComponent(_ path: String) -> String {
 
 /// `--file key=path` of `pra enqueue`: an argument that is a stored file.
 final class EnqueuedFile {
-  private let key: String
+  let key: String
   private let source: Archive?
   private let path: String
   private let digest: String

@@ -27,69 +27,118 @@ struct Run: ParsableCommand {
   @Flag(help: "Show progress until every job has ended; exit 1 if one failed.") var wait = false
   @Flag(help: "Use the run of equal name, configuration and data if there is one.")
   var reuse = false
-  @Option(help: "Queue of the jobs.") var queue = "default"
-  @Option(help: "Jobs of a higher priority run first.") var priority = 0
+  @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
+    "default"
+  @Option(
+    parsing: .unconditional,
+    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
+    transform: OptionValue.priority)
+  var priority = 0
 
   func run() throws {
-    let id = try enqueue()
+    let checked = try CheckedRun(
+      file: file, overrides: try settings.map { try Override($0) }, CheckedRun.ReadFiles())
+    let id = try RunSubmission(reuse: reuse, queue: queue, priority: priority).enqueue([checked])[0]
     print(id)
-    if wait { try Watcher(try Database.url(), runs: [id]).watch() }
+    if wait { try Watcher(try Database.url(.read), runs: [id]).watch() }
   }
+}
 
-  /// Refuses bad settings before anything is stored.
-  @discardableResult
-  func check() throws -> RunFile {
-    try RunFile(reading: file, overrides: try settings.map { try Override($0) })
-  }
+/// A run whose settings and files are known to be good; nothing of it is stored yet.
+struct CheckedRun {
+  let plan: RunFile
+  let source: Source
+  let weights: WeightArtifacts
+  /// The resolved configuration: stored with the run, and compared by --reuse.
+  let configuration: String
 
-  /// - Returns: the run's number
-  func enqueue() throws -> Int64 {
-    let plan = try check()
-    let source = try Source(plan.data, besides: file)
-    let weights = try WeightArtifacts(plan, besides: file)
-    return try enqueue(plan, source, weights, try Database.connect(.submit))
-  }
+  /// The files that several runs of a sweep share, each read once.
+  final class ReadFiles {
+    fileprivate var sources: [String: [Archive]] = [:]
+    fileprivate var digests: [String: String] = [:]
 
-  private func enqueue(
-    _ plan: RunFile, _ source: Source, _ weights: WeightArtifacts, _ connection: Connection
-  ) throws -> Int64 {
-    let configuration = plan.storedConfiguration(weights)
-    if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
-    // Named by content: files that the store has are not sent again.
-    var store = try Database.store(.submit)
-    try source.store(in: &store)
-    try weights.store(in: &store)
-    return try connection.transaction {
-      // Two callers with --reuse at the same time make one run.
-      try connection.query(Queries.lockName, [.text(plan.name)])
-      if reuse, let id = try reusable(plan, configuration, source, connection) { return id }
-      let run = try SubmitQueue(connection).createRun(
-        name: plan.name, configuration: configuration, codeVersion: codeVersion,
-        dataFingerprint: source.fingerprint)
-      try enqueueJobs(plan, source, weights, run, connection)
-      return run
+    /// The archives behind a path in the run file.
+    func archives(_ path: String, key: String) throws -> [Archive] {
+      if let known = sources[path] { return known }
+      let found = try Archive.all(path, key: key)
+      sources[path] = found
+      return found
+    }
+
+    func sha256(of path: String, key: String) throws -> String {
+      if let known = digests[path] { return known }
+      let found = try pra.sha256(of: path, key)
+      digests[path] = found
+      return found
     }
   }
 
-  private func reusable(
-    _ plan: RunFile, _ configuration: String, _ source: Source, _ connection: Connection
-  ) throws -> Int64? {
-    let rows = try connection.query(
-      Queries.reusableRun, [.text(plan.name), .text(configuration), .text(source.fingerprint)])
-    return try rows.first?.integer("id")
+  /// - Throws: `ConfigurationError` that names the key
+  init(file: String, overrides: [Override], _ files: ReadFiles) throws {
+    plan = try RunFile(reading: file, overrides: overrides)
+    source = try Source(plan.data, besides: file, files)
+    weights = try WeightArtifacts(plan, besides: file, files)
+    configuration = plan.storedConfiguration(weights)
+    guard configuration.utf8.count <= 1 << 20 else {
+      throw ConfigurationError(
+        "configuration: has \(configuration.utf8.count) bytes, expected at most \(1 << 20); a run has fewer variants "
+          + "and seeds")
+    }
+    if let inception = plan.inception, inception.reference != "data" {
+      _ = try RunJobs.statistics(of: inception, weights)
+    }
+  }
+}
+
+/// Enqueues checked runs: all of them or none.
+struct RunSubmission {
+  let reuse: Bool
+  let queue: String
+  let priority: Int
+
+  /// - Returns: the runs' numbers
+  func enqueue(_ runs: [CheckedRun]) throws -> [Int64] {
+    let connection = try Database.connect(.submit)
+    var ids = try runs.map { reuse ? try reusable($0, connection) : nil }
+    // Named by content: files that the store has are not sent again.
+    var store = try Database.store(.submit)
+    var stored: Set<String> = []
+    for (run, id) in zip(runs, ids) where id == nil {
+      try run.source.store(in: &store, except: &stored)
+      try run.weights.store(in: &store, except: &stored)
+    }
+    guard ids.contains(where: { $0 == nil }) else { return ids.map { $0! } }
+    try connection.transaction {
+      // Two callers with --reuse at the same time make one run.
+      for name in Set(runs.map(\.plan.name)).sorted() {
+        try connection.query(Queries.lockName, [.text(name)])
+      }
+      for (place, run) in runs.enumerated() where ids[place] == nil {
+        if reuse { ids[place] = try reusable(run, connection) }
+        if ids[place] == nil { ids[place] = try enqueue(run, connection) }
+      }
+    }
+    return ids.map { $0! }
   }
 
-  private func enqueueJobs(
-    _ plan: RunFile, _ source: Source, _ weights: WeightArtifacts, _ run: Int64,
-    _ connection: Connection
-  ) throws {
-    let jobs = RunJobs(connection, run: run, queue: queue, priority: priority)
-    try jobs.enqueue(plan, source, weights)
+  private func enqueue(_ run: CheckedRun, _ connection: Connection) throws -> Int64 {
+    let id = try SubmitQueue(connection).createRun(
+      name: run.plan.name, configuration: run.configuration, codeVersion: codeVersion,
+      dataFingerprint: run.source.fingerprint)
+    let jobs = RunJobs(connection, run: id, queue: queue, priority: priority)
+    try jobs.enqueue(run.plan, run.source, run.weights)
+    return id
+  }
+
+  private func reusable(_ run: CheckedRun, _ connection: Connection) throws -> Int64? {
+    let rows = try connection.query(
+      Queries.reusableRun,
+      [.text(run.plan.name), .text(run.configuration), .text(run.source.fingerprint)])
+    return try rows.first?.integer("id")
   }
 }
 
 extension RunFile {
-  /// The resolved configuration of the run: stored with it, and compared by --reuse.
   fileprivate func storedConfiguration(_ weights: WeightArtifacts) -> String {
     var members = [
       ("config", configuration.canonicalJSON), ("data", data.json),

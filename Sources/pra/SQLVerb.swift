@@ -9,7 +9,8 @@ struct SQL: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sql", abstract: "Run one SQL query on the views of schema pra, read-only.",
     discussion: """
-      The query is an argument or standard input. It can change nothing.
+      The query is an argument or standard input. It can change nothing, unless the login in \
+      PRA_DATABASE_URL is a superuser.
       Example: pra sql "select name, count(*) from pra.metrics group by name"
       """)
 
@@ -23,21 +24,45 @@ struct SQL: ParsableCommand {
 
   func run() throws {
     let query = try text()
-    let connection = try Database.connect(.read)
+    let (connection, warning) = try session()
     try connection.run("set default_transaction_read_only = on")
+    try answer(query, connection)
+    if let warning { complain(warning) }
+  }
+
+  private func answer(_ query: String, _ connection: Connection) throws {
     if output.json {
-      print(try json(query, connection))
+      printExactly(try json(query, connection))
       return
     }
     let rows = try connection.query(query)
     if rows.columns.isEmpty { return }
-    print(csv ? commaSeparated(rows) : Table(rows).text)
+    csv ? printExactly(commaSeparated(rows)) : print(Table(rows))
+  }
+
+  /// A session that has no other rights than to read, as a query could take back those of its login;
+  /// otherwise with a warning.
+  private func session() throws -> (Connection, warning: String?) {
+    let connection = try Database.connect(.read)
+    let row = try connection.query(Queries.login).single()
+    guard try row.boolean("superuser") else { return (connection, nil) }
+    // The address that `pra up` prints is that of the private server's superuser.
+    let reader = try Database.url(.read).with("user", PrivateLogin.name(for: .read))
+    if reader["host"]?.hasPrefix("/") ?? false,
+      let session = try? Connection(reader, role: .read, name: "pra")
+    {
+      return (session, nil)
+    }
+    return (
+      connection,
+      "pra: \(try row.string("login")) is a superuser, whose rights a query can take; use a login that "
+        + "is in pra_read alone"
+    )
   }
 
   private func text() throws -> String {
     if query == nil && isatty(STDIN_FILENO) == 1 { complain("reading a query up to end of file") }
-    let given =
-      query ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    let given = try query ?? readStandardInput()
     let ends = CharacterSet.whitespacesAndNewlines.union(CharacterSet(charactersIn: ";"))
     let trimmed = given.trimmingCharacters(in: ends)
     guard !trimmed.isEmpty else { throw ValidationError("no query given") }

@@ -9,13 +9,20 @@ import Postgres
 struct Up: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Create, start and migrate the private database.",
-    discussion: "Example: PRA_HOME=/data/pra pra up")
+    discussion: """
+      A private database runs on one machine. Another that shares the folder is refused until `pra down` \
+      was called where it runs.
+      Example: PRA_HOME=/data/pra pra up
+      """)
+
+  @Flag(help: "Start it here though another machine has not stopped it, which is gone for good.")
+  var takeOver = false
 
   func run() throws {
     guard Database.given == nil else {
       throw ValidationError("PRA_DATABASE_URL is set; `pra up` serves the private database alone")
     }
-    print("database: \(try Database.url())")
+    print("database: \(try Database.url(takingOver: takeOver))")
   }
 }
 
@@ -48,17 +55,22 @@ struct Migrate: ParsableCommand {
     }
     // The private database is migrated whenever it is opened.
     let connection = try Connection(try Database.url(), name: "pra migrate")
+    let roles = ServerRoles(connection)
+    try roles.actAsOwner()
     let migrator = Migrator(connection)
+    if action != .apply, try !migrator.applied().isEmpty, let fault = try roles.faults().first {
+      throw Failure(message: "\(fault.found): \(fault.remedy)")
+    }
     switch action {
     case .apply:
       let changed = try migrator.differences()
-      for name in try migrator.migrate(repairing: true) { Swift.print("applied \(name)") }
-      for line in changed { Swift.print("executed the current files, since \(line)") }
+      for name in try migrator.migrate(repairing: true) { print("applied \(name)") }
+      for line in changed { print("executed the current files, since \(line)") }
       try verify(migrator)
       try Contracts.write(JobKind.allCases.map(\.contract), to: connection)
     case .verify:
       try verify(migrator)
-      if !json { Swift.print("every function, view, trigger and right is as its file says") }
+      if !json { print("every function, view, trigger and right is as its file says") }
     case .status, .print: break
     }
     let state = try migrator.state()
@@ -67,28 +79,28 @@ struct Migrate: ParsableCommand {
       let version = try migrator.applied().last?.version ?? 0
       var isCurrent = false
       if case .current = state { isCurrent = true }
-      Swift.print("{\"version\":\(version),\"known\":\(newest),\"current\":\(isCurrent)}")
+      printExactly("{\"version\":\(version),\"known\":\(newest),\"current\":\(isCurrent)}")
       return
     }
     switch state {
-    case .current(let version): Swift.print("the schema is at \(version), as this program")
+    case .current(let version): print("the schema is at \(version), as this program")
     case .behind(let version, let known):
-      Swift.print("the schema is at \(version), this program at \(known): run `pra migrate`")
+      print("the schema is at \(version), this program at \(known): run `pra migrate`")
     case .newer(let version, let known):
-      Swift.print("the schema is at \(version), this program at \(known): upgrade the program")
+      print("the schema is at \(version), this program at \(known): upgrade the program")
     case .outdated(let files):
-      Swift.print("functions or views differ from this program's: run `pra migrate`")
-      for file in files { Swift.print("  \(file)") }
-    case .altered(let name): Swift.print("migration \(name) differs from this program's")
+      print("functions or views differ from this program's: run `pra migrate`")
+      for file in files { print("  \(file)") }
+    case .altered(let name): print("migration \(name) differs from this program's")
     }
   }
 
   /// Structure, then current functions and views, each under the name of its file.
   private func printFiles() {
     for migration in Migration.known {
-      Swift.print("-- migrations/\(migration.name)\n\n\(migration.sql)")
+      printExactly("-- migrations/\(migration.name)\n\n\(migration.sql)")
     }
-    for file in CurrentFile.known { Swift.print("-- migrations/\(file.path)\n\n\(file.sql)") }
+    for file in CurrentFile.known { printExactly("-- migrations/\(file.path)\n\n\(file.sql)") }
   }
 
   private func verify(_ migrator: Migrator) throws {

@@ -8,28 +8,181 @@ import RunStore
 
 struct Store: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show where artifacts are stored, or set where new large ones go.",
+    abstract: "Show where artifacts are stored, set where new large ones go, verify what is there.",
     discussion: """
       A location is database, file:/folder that all machines share, or \
-      s3://bucket/prefix?endpoint=https://host&region=name. Old artifacts stay where they are. Workers \
-      take AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from their environment; the database never \
-      holds them.
+      s3://bucket/prefix?endpoint=https://host&region=name&ca=/path/of/authority.pem. Old artifacts stay \
+      where they are. Each host has its own keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and \
+      AWS_SESSION_TOKEN), or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, or the profile AWS_PROFILE in \
+      ~/.aws/credentials, which are read again when they have expired; the database never holds them. \
+      What the location leaves out is taken from AWS_REGION, AWS_ENDPOINT_URL and AWS_CA_BUNDLE.
       Example: pra store file:/srv/pra-artifacts
+      """,
+    subcommands: [StoreUse.self, StoreVerify.self, StoreForget.self],
+    defaultSubcommand: StoreUse.self)
+}
+
+struct StoreUse: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "use",
+    abstract: "Show the stores, or choose the one that new large artifacts go to (the default).",
+    discussion: """
+      A store belongs to one database: the first that uses it writes pra-store.json into it, and every \
+      writer and pra gc compare it. A folder must be empty and yours, a prefix empty. A database that was \
+      restored or cloned from another one is another database: --take-over gives it the store, and the \
+      other one can write and delete there no longer.
+      Example: pra store use file:/srv/pra-artifacts
       """)
 
   @Argument(help: "Where new artifacts above 1 MiB are stored.") var location: String?
+  @Flag(help: "Take a store that belongs to another database, whose place this one takes.")
+  var takeOver = false
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard !takeOver || location != nil && location != "database" else {
+      throw ValidationError("--take-over: name the store, as in file:/srv/pra-artifacts")
+    }
+  }
 
   func run() throws {
     if let location {
+      var mark: String?
       if location != "database" {
-        var store = try Database.store(.owner)
+        var store = try Database.store(.owner, patience: .probe())
         // A store that cannot write, read back and delete now would fail every job later.
-        do { try store.probe(location) } catch { throw Failure(message: "\(error)") }
+        mark = try reportingStores { try store.claim(location, takingOver: takeOver) }
       }
-      try Database.connect(.owner).query(Queries.useStore, [.text(location)])
+      try Database.connect(.owner).query(
+        Queries.useStore, [.text(location), .optional(mark) { .text($0) }])
     }
     try Database.connect(.read).show(Queries.stores, rows: Queries.stores, [], output)
+  }
+}
+
+struct StoreVerify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Read everything that the stores hold, and name what is damaged or missing.",
+    discussion: """
+      Prints each artifact whose bytes do not read, what it belongs to, and how it comes back: whoever has \
+      the bytes stores them anew. Nothing is deleted. Exits with 1 if something is damaged or missing, or \
+      if a store cannot be asked.
+      Example: pra store verify
+      """)
+
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() throws {
+    var store = try Database.store(.owner)
+    let found = try reportingStores { try store.verify() }
+    if json {
+      print(found.json)
+    } else {
+      print("\(found.artifacts) artifacts read, \(found.bytes) bytes outside of rows")
+      for suspect in found.suspects { for line in suspect.lines { print(line) } }
+      for (location, reason) in found.away { print("not asked: \(location): \(reason)") }
+    }
+    let (damaged, away) = (found.suspects.count, found.away.count)
+    guard damaged > 0 || away > 0 else { return }
+    throw Failure(
+      message: [
+        damaged > 0 ? "\(damaged) artifact\(damaged == 1 ? " does" : "s do") not read" : nil,
+        away > 0 ? "\(away) store\(away == 1 ? "" : "s") cannot be asked" : nil,
+      ].compactMap { $0 }.joined(separator: ", "))
+  }
+}
+
+struct StoreForget: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "forget",
+    abstract: "Forget a store that is gone.",
+    discussion: """
+      The store is not asked, and what lies in it stays. It must not be the one that new artifacts go to. \
+      Where artifacts that something needs lie only there, the number is printed and nothing happens without \
+      --lose-artifacts; stored again, a lost artifact is whole again.
+      Example: pra store forget s3://models/old?endpoint=https://minio.lab:9000
+      """)
+
+  @Argument(help: "Location of the store, as pra store shows it.") var location: String
+  @Flag(help: "Forget it though artifacts that something needs lie only there.")
+  var loseArtifacts = false
+
+  func run() throws {
+    let row: Row
+    do {
+      row = try Database.connect(.owner).query(
+        Queries.forgetStore, [.text(location), .boolean(loseArtifacts)]
+      ).single()
+    } catch let error as PostgresError where error.sqlState == "PR006" {
+      throw Failure(
+        message: "\(error.message); bring it back, or lose them with --lose-artifacts")
+    } catch let error as PostgresError where error.sqlState == "PR002" {
+      throw NotFound(message: error.message)
+    } catch let error as PostgresError where error.sqlState == "PR004" {
+      throw Failure(message: "\(error.message), as in `pra store database`")
+    }
+    let lost = try row.integer("artifacts")
+    print("forgotten: \(location)")
+    if lost > 0 {
+      print(
+        "lost with it: \(lost) artifacts, \(try row.string("bytes")) bytes; pra store verify names them"
+      )
+    }
+  }
+}
+
+/// Reports errors of stores as errors of the command.
+private func reportingStores<T>(_ body: () throws -> T) throws -> T {
+  do {
+    return try body()
+  } catch let error where error is StoreError || error is StoreAway {
+    throw Failure(message: "\(error)")
+  }
+}
+
+extension SuspectArtifact {
+  fileprivate var lines: [String] {
+    ["\(sha256) (\(size) bytes, \(location)): \(reason)"]
+      + uses.map { use in
+        let run = use.run.map { "run \($0) \(use.runName ?? ""), " } ?? ""
+        return "  \(run)job \(use.job) (\(use.kind)): \(use.what)"
+      } + ["  remedy: \(remedy)"]
+  }
+
+  fileprivate var json: String {
+    JSONText.object([
+      ("sha256", JSONText.string(sha256)), ("size", String(size)),
+      ("location", JSONText.string(location)), ("reason", JSONText.string(reason)),
+      (
+        "uses",
+        JSONText.array(
+          uses.map {
+            JSONText.object([
+              ("run", $0.run.map(String.init) ?? "null"), ("job", String($0.job)),
+              ("kind", JSONText.string($0.kind)), ("what", JSONText.string($0.what)),
+            ])
+          })
+      ), ("remedy", JSONText.string(remedy)),
+    ])
+  }
+}
+
+extension Verification {
+  fileprivate var json: String {
+    JSONText.object([
+      ("artifacts", String(artifacts)), ("bytes", String(bytes)),
+      ("suspects", JSONText.array(suspects.map(\.json))),
+      (
+        "away",
+        JSONText.array(
+          away.map {
+            JSONText.object([
+              ("location", JSONText.string($0.location)), ("reason", JSONText.string($0.reason)),
+            ])
+          })
+      ),
+    ])
   }
 }
 
@@ -49,11 +202,16 @@ struct GarbageCollection: ParsableCommand {
       "Numbers or names of runs whose checkpoints the rules apply to; by default all.",
       valueName: "run"))
   var runNames: [String] = []
-  @Option(help: "Number of newest checkpoints of each job to keep.") var keepLast: Int64?
-  @Option(help: "Number of best checkpoints of each job to keep.") var keepBest: Int64?
+  @Option(parsing: .unconditional, help: "Number of newest checkpoints of each job to keep.")
+  var keepLast: Int64?
+  @Option(parsing: .unconditional, help: "Number of best checkpoints of each job to keep.")
+  var keepBest: Int64?
   @Option(help: "The metric that says which checkpoint is best.") var by = "loss"
-  @Option(help: "Keep checkpoints whose step is a multiple of this.") var keepEvery: Int64?
-  @Option(help: "Hours without a reference after which an artifact is deleted.") var grace = 24.0
+  @Option(parsing: .unconditional, help: "Keep checkpoints whose step is a multiple of this.")
+  var keepEvery: Int64?
+  @Option(
+    parsing: .unconditional, help: "Hours without a reference after which an artifact is deleted.")
+  var grace = 24.0
   @Option(help: "Delete metric points of months before this date, as in 2026-01-01.")
   var dropMetricsBefore: String?
   @Option(help: "Delete events of months before this date.") var dropEventsBefore: String?
@@ -90,11 +248,10 @@ struct GarbageCollection: ParsableCommand {
         keepLast: keepLast ?? 1, keepBest: keepBest ?? 0, metric: by, keepEvery: keepEvery)
       checkpoints = try runs.flatMap { try store.retain(rules, run: $0, dry: dryRun) }
     }
-    let garbage: [Garbage]
-    do {
-      garbage = try store.collectGarbage(grace: grace * 3600, dry: dryRun)
-    } catch let error as StoreError {
-      throw Failure(message: "\(error)")
+    var away: [String] = []
+    let garbage = try store.collectGarbage(grace: grace * 3600, dry: dryRun) { location, error in
+      away.append(location)
+      complain("pra gc: \(location): \(error)")
     }
     var months: [Garbage] = []
     for (what, before, statement) in [
@@ -109,6 +266,12 @@ struct GarbageCollection: ParsableCommand {
       }
     }
     json ? printJSON(checkpoints, garbage + months) : printText(checkpoints, garbage + months)
+    guard away.isEmpty else {
+      throw Failure(
+        message:
+          "\(away.joined(separator: ", ")): not collected now; the next pra gc does it, or `pra store forget` "
+          + "where a store is gone")
+    }
   }
 
   private func printText(_ checkpoints: [RetainedCheckpoint], _ garbage: [Garbage]) {
@@ -119,7 +282,7 @@ struct GarbageCollection: ParsableCommand {
           rows: checkpoints.map {
             [String($0.job), String($0.step), $0.reason.map { "kept: \($0)" } ?? "dropped"]
           }
-        ).text)
+        ))
     }
     for one in garbage where one.count > 0 {
       print(
@@ -129,7 +292,7 @@ struct GarbageCollection: ParsableCommand {
   }
 
   private func printJSON(_ checkpoints: [RetainedCheckpoint], _ garbage: [Garbage]) {
-    print(
+    printExactly(
       JSONText.object([
         (
           "checkpoints",

@@ -19,71 +19,116 @@ struct Sweep: ParsableCommand {
   var settings: [String] = []
   @Flag(help: "Use runs of equal name, configuration and data where there are some.")
   var reuse = false
-  @Option(help: "Queue of the jobs.") var queue = "default"
-  @Option(help: "Jobs of a higher priority run first.") var priority = 0
-  @Option(help: "Refuse more runs than this.") var most = 1000
+  @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
+    "default"
+  @Option(
+    parsing: .unconditional,
+    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
+    transform: OptionValue.priority)
+  var priority = 0
+  @Option(
+    parsing: .unconditional, help: "Refuse more runs than this. (default: 1000)",
+    transform: OptionValue.whole(1...1_000_000))
+  var most = 1000
 
   func run() throws {
-    let points = try Self.points(settings)
-    guard points.count <= most else {
-      throw ValidationError("\(points.count) runs are more than --most \(most)")
-    }
-    var runs: [(name: String, Run)] = []
-    let base = try RunFile(reading: file).name
+    let points = try Sweep.points(settings, most: most)
+    let files = CheckedRun.ReadFiles()
+    var runs: [CheckedRun] = []
     for point in points {
-      let name = ([base] + point.filter(\.differs).map(\.text)).joined(separator: " ")
-      // The run's name may itself be one of the settings.
-      let given = point.contains { $0.text.hasPrefix("name=") }
-      var run = Run()
-      run.file = file
-      run.settings = point.map(\.text) + (given ? [] : ["name='\(name)'"])
-      (run.wait, run.reuse, run.queue, run.priority) = (false, reuse, queue, priority)
-      try run.check()
-      runs.append((name, run))
+      let overrides = try point.map { try Override($0.text) }
+      let base = try RunFile(reading: file, overrides: overrides).name
+      let name = ([base] + point.filter { $0.differs && $0.key != "name" }.map(\.text))
+        .joined(separator: " ")
+      runs.append(
+        try CheckedRun(
+          file: file, overrides: overrides + [Override(path: ["name"], value: .string(name))],
+          files))
     }
-    for (name, run) in runs { print("\(try run.enqueue()) \(name)") }
+    try refuseEqual(runs)
+    let submission = RunSubmission(reuse: reuse, queue: queue, priority: priority)
+    for (id, run) in zip(try submission.enqueue(runs), runs) { print("\(id) \(run.plan.name)") }
+  }
+
+  /// Values that are written differently and mean the same would be two runs with one outcome.
+  private func refuseEqual(_ runs: [CheckedRun]) throws {
+    var known: [String: String] = [:]
+    for run in runs {
+      // A run that compares nothing is an arm of its own, which has the run's name.
+      let content = "\(run.configuration)\n\(run.source.fingerprint)"
+      if let other = known.updateValue(run.plan.name, forKey: content) {
+        throw ConfigurationError(
+          "--set: '\(other)' and '\(run.plan.name)' are one configuration; keep one of the values")
+      }
+    }
   }
 
   /// One combination: its settings, and whether each differs between runs.
-  typealias Point = [(text: String, differs: Bool)]
+  typealias Point = [(key: String, text: String, differs: Bool)]
 
-  static func points(_ settings: [String]) throws -> [Point] {
+  /// - Parameter most: more combinations than these are refused
+  static func points(_ settings: [String], most: Int) throws -> [Point] {
     var points: [Point] = [[]]
+    var paths: [(path: [String], setting: String)] = []
     for setting in settings {
       guard let equals = setting.firstIndex(of: "=") else {
         throw ConfigurationError("--set \(setting): expected key=value,value")
       }
-      let values = split(setting[setting.index(after: equals)...])
+      var path = setting[..<equals].split(separator: ".", omittingEmptySubsequences: false)
+        .map(String.init)
+      if path.count > 1, path[0] == "config" { path.removeFirst() }
+      if let other = paths.first(where: { $0.path.starts(with: path) || path.starts(with: $0.path) }
+      ) {
+        throw ConfigurationError(
+          "--set \(setting): \(path.joined(separator: ".")) is given by --set \(other.setting), too; "
+            + "keep one, with all values")
+      }
+      paths.append((path, setting))
+      let values = try split(setting[setting.index(after: equals)...], setting)
       guard Set(values).count == values.count else {
         throw ConfigurationError("--set \(setting): a value is there twice")
       }
+      guard points.count * values.count <= most else {
+        throw ValidationError(
+          "--set \(setting): makes \(points.count * values.count) runs, more than --most \(most)")
+      }
+      let key = path.joined(separator: ".")
       points = points.flatMap { point in
-        values.map { point + [("\(setting[...equals])\($0)", values.count > 1)] }
+        values.map { point + [(key, "\(setting[...equals])\($0)", values.count > 1)] }
       }
     }
     return points
   }
 
-  /// Splits at commas outside brackets and quotes.
-  private static func split(_ text: Substring) -> [String] {
+  /// Splits at commas outside brackets and quotes. A quote opens where a value begins; elsewhere it is
+  /// an apostrophe.
+  private static func split(_ text: Substring, _ setting: String) throws -> [String] {
     var parts = [""]
     var depth = 0
     var quote: Character?
+    var last: Character = ","
     for character in text {
       if let open = quote {
         if character == open { quote = nil }
       } else if character == "\"" || character == "'" {
-        quote = character
+        if ",[{: ".contains(last) { quote = character }
       } else if "[{".contains(character) {
         depth += 1
       } else if "]}".contains(character) {
         depth -= 1
       }
+      last = character
       if character == "," && depth == 0 && quote == nil {
         parts.append("")
       } else {
         parts[parts.count - 1].append(character)
       }
+    }
+    if parts.count > 1, parts.contains(where: { $0.allSatisfy(\.isWhitespace) }) {
+      let isLast = parts.last!.allSatisfy(\.isWhitespace)
+      throw ConfigurationError(
+        "--set \(setting): a value is missing \(isLast ? "after the last comma" : "before a comma")"
+      )
     }
     return parts
   }

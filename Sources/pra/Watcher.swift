@@ -10,13 +10,18 @@ struct Watch: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show the progress of runs until all their jobs have ended; exit 1 if one failed.",
     discussion: """
-      Without a name it shows every run that has unfinished jobs.
+      Without a name it shows every run that has unfinished jobs. Of more than a thousand jobs it shows their \
+      numbers by state, and those that run or ended badly.
       Example: pra watch emoji emoji-clean
       """)
 
   @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
     [String] = []
-  @Flag(help: "Print one JSON object per line, for every change of a job.") var json = false
+  @Flag(
+    help:
+      "Print one JSON object per line, for every change of a job; of more than a thousand jobs, of a run."
+  )
+  var json = false
 
   func run() throws {
     let connection = try Database.connect(.read)
@@ -28,7 +33,7 @@ struct Watch: ParsableCommand {
       complain("pra: no run is at work")
       return
     }
-    try Watcher(try Database.url(), runs: ids, isJSON: json).watch()
+    try Watcher(try Database.url(.read), runs: ids, isJSON: json).watch()
   }
 }
 
@@ -56,10 +61,13 @@ struct Watcher {
     var display = Display(isJSON: isJSON)
     var idle = 0
     while true {
-      let jobs = try session.run { connection in
-        try connection.query(Queries.watched, [runs]).map { try WatchedJob($0) }
+      let clock = ContinuousClock()
+      let start = clock.now
+      let look = try session.run { connection in
+        try connection.settleOverdue()
+        return try WatchedRuns(connection, runs)
       }
-      idle = jobs.contains { $0.state == "running" } ? 0 : idle + 1
+      idle = look.runs.contains { $0.counts["running"] != nil } ? 0 : idle + 1
       var reason: String?
       if idle >= Self.patience {
         reason = try session.run { connection in
@@ -70,33 +78,33 @@ struct Watcher {
           }
         }
       }
-      display.show(jobs, note: reason)
-      if let end = verdict(jobs) {
+      display.show(look, note: reason)
+      if let end = verdict(look) {
         if let failure = end { throw failure }
         return
       }
-      usleep(Self.pause)
+      // A look at very many jobs is repeated less often: looking takes a tenth of the time at most.
+      let cost = Double(start.duration(to: clock.now) / .microseconds(1))
+      usleep(max(Self.pause, UInt32(min(10_000_000, cost * 9))))
     }
   }
 
   /// The outcome of the run: the outer nil while work goes on, the inner nil for success. The
   /// dependents of a failed job stay blocked and are not waited for.
-  private func verdict(_ jobs: [WatchedJob]) -> Failure?? {
-    guard !jobs.contains(where: { $0.state == "ready" || $0.state == "running" }) else {
-      return nil
-    }
-    if let bad = jobs.first(where: \.endedBadly) {
+  private func verdict(_ look: WatchedRuns) -> Failure?? {
+    guard !look.isAtWork else { return nil }
+    if let bad = look.jobs.first(where: \.endedBadly) {
       let reason = bad.message.isEmpty ? "" : ": \(bad.message)"
       return .some(
         Failure(
           message: "job \(bad.id) (\(bad.kind)) \(bad.state)\(reason); see pra logs \(bad.id)"))
     }
-    return jobs.allSatisfy(\.hasEnded) ? .some(nil) : nil
+    return look.isComplete ? .some(nil) : nil
   }
 }
 
 /// One job as displayed.
-private struct WatchedJob {
+struct WatchedJob {
   let run: (id: Int64, name: String)
   let id: Int64
   let kind: String
@@ -113,7 +121,7 @@ private struct WatchedJob {
     kind = try row.string("kind")
     state = try row.string("state")
     worker = try row.text("worker_name") ?? ""
-    message = (try row.text("message") ?? "").replacing("\n", with: " ")
+    message = try row.text("message") ?? ""
     done = try row.optionalInteger("progress_done") ?? 0
     total = try row.optionalInteger("progress_total") ?? 0
     unit = try row.text("progress_unit") ?? ""
@@ -126,14 +134,14 @@ private struct WatchedJob {
   /// One line of the display, cut to the terminal's width.
   func line(width: Int) -> String {
     let title = "\(id)".padding(toLength: 6, withPad: " ", startingAt: 0)
-    let name = kind.padding(toLength: 9, withPad: " ", startingAt: 0)
+    let name = kind.shown.padding(toLength: 9, withPad: " ", startingAt: 0)
     let shown = hasEnded && !endedBadly ? Terminal.bar(1, of: 1) : Terminal.bar(done, of: total)
     let tail =
       state == "running" || !hasEnded && message.isEmpty || state == "succeeded"
       ? [share, worker].filter { !$0.isEmpty }.joined(separator: "  ") : message
     // 56 characters come before the tail; a wrapped line could not be overwritten.
     return "\(title) \(name) \(Terminal.colored(state, padded: 11)) [\(shown)] "
-      + tail.prefix(max(0, width - 56))
+      + tail.shown.prefix(max(0, width - 56))
   }
 
   /// A text that changes when a log should have a new line: at a new state, and at every tenth of
@@ -158,19 +166,27 @@ private struct WatchedJob {
 private struct Display {
   let isJSON: Bool
   private var landmarks: [Int64: String] = [:]
+  private var runLandmarks: [Int64: String] = [:]
   private var note: String?
   private var drawn = 0
 
   init(isJSON: Bool) { self.isJSON = isJSON }
 
-  mutating func show(_ jobs: [WatchedJob], note: String?) {
+  mutating func show(_ look: WatchedRuns, note: String?) {
     if Terminal.isInteractive && !isJSON {
-      draw(jobs, note: note)
+      draw(look, note: note)
     } else {
-      for job in jobs where landmarks[job.id] != job.landmark {
+      if look.isSummary {
+        for run in look.runs where runLandmarks[run.id] != run.landmark {
+          runLandmarks[run.id] = run.landmark
+          print(isJSON ? run.json : run.line)
+        }
+      }
+      for job in look.jobs
+      where landmarks[job.id] != job.landmark && (!look.isSummary || job.endedBadly && !isJSON) {
         landmarks[job.id] = job.landmark
         if isJSON {
-          print(job.json)
+          printExactly(job.json)
         } else {
           let tail =
             [job.share, job.message].first { !$0.isEmpty && !job.endedBadly } ?? job.message
@@ -180,7 +196,6 @@ private struct Display {
       if let note, note != self.note { complain("pra: \(note)") }
       self.note = note
     }
-    fflush(nil)
   }
 
   private func summary(_ run: (id: Int64, name: String), _ jobs: [WatchedJob]) -> String {
@@ -188,19 +203,28 @@ private struct Display {
     let running = jobs.filter { $0.state == "running" }
     let bad = jobs.count(where: \.endedBadly)
     let share = running.map(\.share).first { !$0.isEmpty } ?? ""
-    let name = "\(run.name) (\(run.id))".padding(toLength: 28, withPad: " ", startingAt: 0)
+    let name = "\(run.name.shown) (\(run.id))".padding(toLength: 28, withPad: " ", startingAt: 0)
     return
       "\(name) [\(Terminal.bar(Int64(done), of: Int64(jobs.count)))] \(done)/\(jobs.count) jobs"
-      + (running.isEmpty ? "" : ", \(running.map(\.kind).joined(separator: " ")) \(share)")
+      + (running.isEmpty ? "" : ", \(running.map(\.kind).joined(separator: " ")) \(share)".shown)
       + (bad == 0 ? "" : ", \(bad) ended badly")
   }
 
   /// Draws over the earlier lines. If there are more jobs than rows, only running and failed ones
   /// are shown.
-  private mutating func draw(_ jobs: [WatchedJob], note: String?) {
+  private mutating func draw(_ look: WatchedRuns, note: String?) {
     let (rows, columns) = Terminal.size
     var lines: [String] = []
     let room = max(1, rows - 3)
+    let jobs = look.jobs
+    if look.isSummary {
+      lines = look.runs.prefix(room).map { run in
+        let bar = Terminal.bar(Int64(run.succeeded), of: Int64(run.jobs))
+        return String("[\(bar)] \(run.line)".prefix(columns))
+      }
+      lines += jobs.prefix(max(0, room - lines.count)).map { $0.line(width: columns) }
+      return redraw(lines, note: note, columns: columns)
+    }
     let runs = jobs.reduce(into: [(id: Int64, name: String)]()) { runs, job in
       if runs.last?.id != job.run.id { runs.append(job.run) }
     }
@@ -223,9 +247,14 @@ private struct Display {
     } else {
       lines = jobs.map { $0.line(width: columns) }
     }
-    if let note { lines.append(String(note.prefix(columns))) }
-    if drawn > 0 { print("\u{1B}[\(drawn)A\u{1B}[J", terminator: "") }
-    for line in lines { print(line) }
+    redraw(lines, note: note, columns: columns)
+  }
+
+  private mutating func redraw(_ lines: [String], note: String?, columns: Int) {
+    var lines = lines
+    if let note { lines.append(String(note.shown.prefix(columns))) }
+    if drawn > 0 { StandardOutput.write(Array("\u{1B}[\(drawn)A\u{1B}[J".utf8)) }
+    printExactly(lines.joined(separator: "\n"))
     drawn = lines.count
   }
 }

@@ -3,6 +3,7 @@
 import Agent
 import ArgumentParser
 import Configuration
+import Digest
 import Foundation
 import JobKinds
 import JobQueue
@@ -45,35 +46,58 @@ struct Enqueue: ParsableCommand {
   )
   var runName: String?
   @Option(help: "Number of a job that must succeed first; may be repeated.") var after: [Int64] = []
-  @Option(help: "Jobs of a higher priority run first.") var priority = 0
+  @Option(
+    parsing: .unconditional,
+    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
+    transform: OptionValue.priority)
+  var priority = 0
   @Option(
     name: .customLong("require"), help: "A condition on the worker's labels, as in vram_gib>=40.")
   var requirements: [String] = []
-  @Option(help: "Idempotency key: the same key gives the same job.") var key: String?
-  @Option(help: "Queue of the job.") var queue = "default"
-  @Option(help: "Seconds to wait before it may run.") var delay = 0.0
+  @Option(
+    help: "Idempotency key of up to 500 characters: the same key gives the same job.",
+    transform: OptionValue.text(upTo: 500))
+  var key: String?
+  @Option(help: "Queue of the job. (default: default)", transform: OptionValue.queue) var queue =
+    "default"
+  @Option(
+    parsing: .unconditional, help: "Seconds to wait before it may run. (default: 0.0)",
+    transform: OptionValue.seconds(0...))
+  var delay = 0.0
   @Option(
     name: .customLong("limit"), help: "A limit of which the job holds a slot; see pra limits.")
   var limits: [String] = []
-  @Option(help: "Seconds that one attempt may take.") var timeLimit: Double?
-  @Option(help: "Seconds from now by which it must have ended.") var deadline: Double?
+  @Option(
+    parsing: .unconditional, help: "Seconds that one attempt may take.",
+    transform: OptionValue.seconds(0.001...))
+  var timeLimit: Double?
+  @Option(
+    parsing: .unconditional, help: "Seconds from now by which it must have ended.",
+    transform: OptionValue.seconds(0.001...))
+  var deadline: Double?
   @OptionGroup var arrayOptions: ArrayOptions
 
   func validate() throws {
-    guard delay >= 0, delay < 1e9 else {
-      throw ValidationError("--delay \(delay): expected seconds from 0")
-    }
-    for (name, value) in [("time-limit", timeLimit), ("deadline", deadline)] {
-      if let value, !(value > 0 && value < 1e9) {
-        throw ValidationError("--\(name) \(value): expected seconds above 0")
-      }
+    if let deadline, deadline <= delay {
+      throw ValidationError(
+        "--deadline \(deadline): is over before --delay \(delay) lets the job start")
     }
   }
 
   func run() throws {
     let kind = try JobKind(named: kind)
-    let stored = try files.map { try EnqueuedFile($0) }
-    let overrides = try settings.map { try Override($0) } + stored.flatMap(\.overrides)
+    let set = try settings.map { try Override($0) }
+    // Of several files for an argument the last counts, as of several settings.
+    var stored: [EnqueuedFile] = []
+    for file in try files.map({ try EnqueuedFile($0) }) {
+      guard !set.contains(where: { $0.path == [file.key] }) else {
+        throw ConfigurationError("\(file.key): is given by --file and by --set; keep one")
+      }
+      stored.removeAll { $0.key == file.key }
+      stored.append(file)
+    }
+    // A setting that is said beats one that a file implies.
+    let overrides = stored.flatMap(\.overrides) + set
     let given = try config.map { try SettingValue(argumentsFile: $0) } ?? .null
     var array: JobArray?
     var ends: [[Override]] = [[]]
@@ -108,6 +132,11 @@ struct Enqueue: ParsableCommand {
       }
     }
     print(id)
+    for row in try connection.query(Queries.deadParents, [.integers(parents)]) {
+      complain(
+        "pra: job \(id) waits for job \(try row.string("id")), which is \(try row.string("state")): "
+          + "it starts only after pra retry \(try row.string("id"))")
+    }
   }
 
   private func run(of kind: JobKind, parents: [Int64], _ connection: Connection) throws -> Int64 {
@@ -122,8 +151,11 @@ struct Enqueue: ParsableCommand {
       return try row.integer("run_id")
     }
     // With a key made from the job's, so that two callers at once make one run.
+    let runKey = key.map { "job \($0)" }.map {
+      $0.unicodeScalars.count > 500 ? "job \(SHA256.hexadecimal(of: Array($0.utf8)))" : $0
+    }
     return try SubmitQueue(connection).createRun(
-      name: kind.rawValue, codeVersion: codeVersion, idempotencyKey: key.map { "job \($0)" })
+      name: kind.rawValue, codeVersion: codeVersion, idempotencyKey: runKey)
   }
 }
 
@@ -159,14 +191,18 @@ struct Worker: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Claim and run jobs until told to stop.",
     discussion: """
-      On SIGTERM the worker drains: running stages write a checkpoint, their jobs are given back, and the \
-      worker ends. A second SIGTERM ends it at once.
+      On SIGTERM, SIGINT, SIGHUP or SIGUSR1 the worker drains: running stages write a checkpoint, their \
+      jobs are given back, and the worker ends. It makes no difference whether the signal is sent to the \
+      worker alone or to its stages, too. A second SIGTERM or SIGINT ends it at once.
+      A host that lacks room, a program or the store takes no jobs until it has it again; `pra workers` \
+      says what it lacks.
       Example: pra worker --label host=a7 --label vram_gib=80 --slots 2 --threads 8
       """)
 
   @Option(
     name: .customLong("queue"),
-    help: "A queue to serve; may be repeated. By default the queue default.")
+    help: "A queue to serve; may be repeated. By default the queue default.",
+    transform: OptionValue.queue)
   var queues: [String] = []
   @Option(
     name: .customLong("kind"),
@@ -176,23 +212,32 @@ struct Worker: ParsableCommand {
     name: .customLong("label"),
     help: "A label, key=value, that jobs' requirements are compared with.")
   var labels: [String] = []
-  @Option(help: "Jobs that run at the same time.") var slots = 1
-  @Option(help: "Threads of each job; by default the processor's threads divided by the slots.")
+  @Option(
+    parsing: .unconditional, help: "Jobs that run at the same time. (default: 1)",
+    transform: OptionValue.whole(1...10_000))
+  var slots = 1
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Threads of each job; by default those that this process may use (affinity, quota of its control \
+      group) divided by the slots.
+      """,
+    transform: OptionValue.whole(1...4096))
   var threads: Int?
-  @Option(help: "Seconds without a heartbeat after which other workers take the jobs over.")
+  @Option(
+    parsing: .unconditional,
+    help: "Seconds without a heartbeat after which other workers take the jobs over.")
   var lease = 30.0
-  @Option(help: "Seconds between heartbeats.") var beat = 10.0
-  @Option(help: "Seconds that stages have to end after SIGTERM.") var drain = 60.0
-  @Option(help: "The worker's name; by default host and process number.") var name: String?
+  @Option(parsing: .unconditional, help: "Seconds between heartbeats.") var beat = 10.0
+  @Option(parsing: .unconditional, help: "Seconds that stages have to end after SIGTERM.")
+  var drain = 60.0
+  @Option(
+    help: "The worker's name; by default host and process number.",
+    transform: OptionValue.text(upTo: 200))
+  var name: String?
   @Flag(help: "End when no job is ready or running for this worker.") var untilIdle = false
 
   func validate() throws {
-    guard (1...10_000).contains(slots) else {
-      throw ValidationError("--slots \(slots): expected 1 to 10000")
-    }
-    guard threads ?? 1 > 0 else {
-      throw ValidationError("--threads \(threads!): expected 1 or more")
-    }
     guard lease >= 1, lease <= 600 else {
       throw ValidationError(
         "--lease \(lease): expected 1 to 600 seconds, since a host that is gone keeps its jobs for a lease"
@@ -213,7 +258,17 @@ struct Worker: ParsableCommand {
       guard let equals = label.firstIndex(of: "="), equals != label.startIndex else {
         throw ValidationError("--label \(label): expected key=value")
       }
-      named[String(label[..<equals])] = String(label[label.index(after: equals)...])
+      guard labels.count < 50 else {
+        throw ValidationError("--label: there are \(labels.count), expected at most 49")
+      }
+      let (key, value) = (String(label[..<equals]), String(label[label.index(after: equals)...]))
+      if let fault = WorkerLabel.fault(key, value) {
+        throw ValidationError("--label \(label): \(fault)")
+      }
+      if labels.contains(where: { $0 != label && $0.hasPrefix("\(key)=") }) {
+        throw ValidationError("--label \(label): the label \(key) is given twice; keep one")
+      }
+      named[key] = value
     }
     if let unknown = kinds.first(where: { !JobKindName.all.contains($0) }) {
       throw ValidationError(
@@ -227,18 +282,19 @@ struct Worker: ParsableCommand {
         message:
           "\(Executables.folder)/pra-\(missing) is missing; build it with swift build -c release")
     }
-    let url = try Database.url()
+    let url = try Database.url(.worker)
     // A schema that this program does not know is refused before anything is claimed.
     try Migrator(try Connection(url, role: .worker, name: "pra worker")).verify()
-    let processors = ProcessInfo.processInfo.activeProcessorCount
     let process = ProcessInfo.processInfo
-    let configuration = AgentConfiguration(
+    var configuration = AgentConfiguration(
       databaseURL: url, name: name ?? "\(named["host"]!)-\(process.processIdentifier)",
       version: codeVersion, labels: named, queues: queues.isEmpty ? ["default"] : queues,
       kinds: kinds.isEmpty ? able : kinds, slots: slots,
-      threads: threads ?? max(1, processors / max(slots, 1)), lease: lease, beat: beat,
+      threads: threads ?? max(1, Processors.usable().threads / max(slots, 1)), lease: lease,
+      beat: beat,
       drainTime: drain, untilIdle: untilIdle, stageFolder: Executables.folder)
-    let logger = Logger(label: "pra.worker") { StreamLogHandler.standardError(label: $0) }
+    configuration.storeProbe = Database.storeWatch(url).look
+    let logger = Logger(label: "pra.worker") { WorkerLog(label: $0) }
     let code = try Agent(configuration, logger: logger).run()
     if code != 0 { throw ExitCode(code) }
   }

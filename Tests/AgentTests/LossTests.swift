@@ -79,6 +79,22 @@ import Testing
     #expect(first.output.contains("lease lost"))
   }
 
+  /// The token comes by the control channel, which no other process reads.
+  @Test func theTokenIsInNeitherEnvironmentNorArguments() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "deaf"}"#)
+    let agent = try world.agent("a", "drain=0.1")
+    let stage = try world.process(job)
+    let token = try #require(try world.text("select token from pra_store.jobs"))
+    let seen = try ["environ", "cmdline"].map {
+      String(decoding: try Data(contentsOf: URL(filePath: "/proc/\(stage)/\($0)")), as: UTF8.self)
+    }.joined()
+    #expect(seen.contains("PRA_JOB=\(job)"))
+    #expect(!seen.contains(token))
+    agent.signal(SIGTERM)
+    _ = try agent.end()
+  }
+
   /// The server accepted a claim, but the session ended before the answer arrived.
   @Test func aClaimThatWasNotHeardIsGivenBack() throws {
     let world = try World()
@@ -133,6 +149,57 @@ import Testing
     try wait { !isAlive(stage) }
     agent.signal(SIGTERM)
     #expect(try agent.end() == .code(0))
+  }
+
+  /// The programs of the server are replaced while it runs: new sessions cannot load PL/pgSQL.
+  @Test func aServerThatLacksALibraryIsAnOutage() throws {
+    let world = try World()
+    let job = try world.enqueue(
+      #"{"act": "train", "count": 400, "every": 50, "pace": 2000}"#)
+    let agent = try world.agent("a", "idle=true", "lease=30", "beat=1")
+    let stage = try world.process(job)
+    let library = { (name: String) in
+      try world.admin.run(
+        """
+        update pg_proc set probin = '$libdir/\(name)' where proname = 'plpgsql_call_handler';
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()
+        """)
+    }
+    try library("missing")
+    try wait { agent.output.contains("trying on: could not access file") }
+    #expect(isAlive(stage))
+    try library("plpgsql")
+    #expect(try agent.end() == .code(0))
+    #expect(try world.end(job) == "succeeded 0")
+    #expect(try world.text("select count(*) from pra.workers") == "1")
+  }
+
+  @Test(
+    "what passes with a restart of the server is an outage",
+    arguments: [
+      ("58P01", "could not access file \"$libdir/plpgsql\": No such file or directory"),
+      ("58030", "could not read block 0"),
+      ("25006", "cannot execute INSERT in a read-only transaction"),
+      ("XX000", "could not load library \"/usr/lib/plpgsql.so\": undefined symbol: f"),
+      (
+        "XX000", "Bibliothek »/usr/lib/plpgsql.so« konnte nicht geladen werden: undefined symbol: f"
+      ),
+      ("42883", "could not find function \"plpgsql_call_handler\" in file \"/usr/lib/plpgsql.so\""),
+      ("42501", "could not load library \"/usr/lib/plpgsql.so\": Permission denied"),
+      ("53200", "out of memory"), ("53300", "too many clients"),
+    ])
+  func outages(sqlState: String, message: String) {
+    #expect(PostgresError(.refused, sqlState: sqlState, message: message).mayPass)
+  }
+
+  @Test(arguments: [
+    ("42501", "permission denied for table jobs"),
+    ("42883", "function pra.claim(text) does not exist"),
+    ("XX000", "cache lookup failed for type 7"), ("PR003", "file.so: no such kind"),
+  ])
+  func refusals(sqlState: String, message: String) {
+    #expect(!PostgresError(.refused, sqlState: sqlState, message: message).mayPass)
   }
 
   @Test func restartsOfTheServerDisturbNobody() throws {

@@ -32,14 +32,6 @@ import Testing
     #expect(try world.state(job) == "failed")
   }
 
-  @Test func aStageThatIsNotThereIsAFault() throws {
-    let world = try World()
-    let job = try world.enqueue(#"{"act": "succeed"}"#, "fault_retries => 0")
-    #expect(try world.agent("a", "idle=true", "stages=/nowhere").end() == .code(0))
-    #expect(
-      try world.end(job) == "fault /nowhere/pra-test does not start: No such file or directory")
-  }
-
   @Test func everyLineOfALongLogArrives() throws {
     let world = try World()
     let job = try world.enqueue(#"{"act": "print", "count": 100000}"#)
@@ -48,13 +40,28 @@ import Testing
     #expect(lines.elementsEqual((0..<100_000).lazy.map { "line \($0)" }, by: { $0 == $1 }))
   }
 
+  /// The contract of the kind, which marks one field as a secret, and the worker's file.
+  private func marked(_ world: World, _ rules: String) throws -> String {
+    try world.admin.run(
+      """
+      select pra.set_kind('test', '{"type": "object", "properties": {"secret":
+        {"type": "string", "secret": true}, "act": {"type": "string"}}}')
+      """)
+    let file = "\(world.folder)/secrets"
+    try rules.write(toFile: file, atomically: false, encoding: .utf8)
+    chmod(file, 0o600)
+    return file
+  }
+
   @Test("a secret reaches its stage, and neither database nor log")
   func secrets() throws {
     let world = try World()
+    let file = try marked(world, "team.key * test\n")
     let job = try world.enqueue(
       #"{"act": "tell", "secret": "secret://team.key"}"#, "fault_retries => 0")
     let agent = try world.agent(
-      "a", "idle=true", environment: ["PRA_SECRET_TEAM_KEY": "open-sesame \"1\""])
+      "a", "idle=true",
+      environment: ["PRA_SECRET_TEAM_KEY": "open-sesame \"1\"", "PRA_SECRETS_FILE": file])
     #expect(try agent.end() == .code(0))
     #expect(try world.log(job).contains("it is [redacted]\n"))
     #expect(try world.end(job) == "fault 70 never say [redacted]")
@@ -69,10 +76,76 @@ import Testing
     }
   }
 
+  @Test("what a stage records holds no secret", arguments: ["s3cr3t", "ab1", "line one\nline two"])
+  func recordedSecrets(value: String) throws {
+    let world = try World()
+    let file = try marked(world, "team.key * *\n")
+    let told = try world.enqueue(#"{"act": "record", "secret": "secret://team.key"}"#)
+    let packed = try world.enqueue(#"{"act": "pack", "secret": "secret://team.key"}"#)
+    let environment = ["PRA_SECRET_TEAM_KEY": value, "PRA_SECRETS_FILE": file]
+    #expect(try world.agent("a", "idle=true", environment: environment).end() == .code(0))
+    #expect(try world.state(told) == "succeeded")
+    #expect(
+      try world.text("select result ->> 'said' from pra.jobs where id = \(told)") == "[redacted]")
+    #expect(
+      try world.text(
+        """
+        select convert_from(a.bytes, 'UTF8') from pra_store.artifacts as a
+        where a.media_type = 'application/json'
+        """)?.contains("[redacted]") == true)
+    #expect(
+      try world.text("select details ->> 'said' from pra.evaluations") == "[redacted]")
+    // A name that a series can have is redacted, too.
+    if value == "s3cr3t" {
+      #expect(
+        try world.text("select string_agg(distinct name, ' ') from pra.metrics") == "told.redacted")
+    }
+    #expect(
+      try world.end(packed)
+        == "permanent 65 data.bin: holds the value of secret://team.key and is not stored")
+  }
+
+  @Test("a secret is for the users and kinds of the worker's file")
+  func rulesOfSecrets() throws {
+    let world = try World()
+    let file = try marked(world, "team.key nobody test\n")
+    let job = try world.enqueue(#"{"act": "tell", "secret": "secret://team.key"}"#)
+    let agent = try world.agent(
+      "a", "idle=true", environment: ["PRA_SECRET_TEAM_KEY": "open", "PRA_SECRETS_FILE": file])
+    #expect(try agent.end() == .code(0))
+    #expect(
+      try world.end(job)?.hasPrefix(
+        "permanent 65 secret://team.key: PRA_SECRETS_FILE of the worker does not allow it to ")
+        == true)
+  }
+
+  @Test("a reference of the time before its field was marked is not resolved")
+  func unmarkedSecret() throws {
+    let world = try World()
+    let file = try marked(world, "team.key * *\n")
+    let job = try world.enqueue(#"{"act": "tell", "secret": "secret://team.key"}"#)
+    try world.admin.run("delete from pra_store.kinds where kind = 'test'")
+    let agent = try world.agent(
+      "a", "idle=true", environment: ["PRA_SECRET_TEAM_KEY": "open", "PRA_SECRETS_FILE": file])
+    #expect(try agent.end() == .code(0))
+    #expect(try world.end(job)?.hasPrefix("permanent 65 arguments.secret: the contract") == true)
+  }
+
+  @Test("a worker whose file of secrets cannot be read does not start")
+  func badFileOfSecrets() throws {
+    let world = try World()
+    let file = try marked(world, "team.key\n")
+    let agent = try world.agent("a", "idle=true", environment: ["PRA_SECRETS_FILE": file])
+    #expect(try agent.end() == .code(2))
+    #expect(agent.output.contains("\(file), line 1: expected"))
+  }
+
   @Test func aSecretThatTheWorkerLacksIsNamed() throws {
     let world = try World()
+    let file = try marked(world, "team.key * *\n")
     let job = try world.enqueue(#"{"act": "tell", "secret": "secret://team.key"}"#)
-    #expect(try world.agent("a", "idle=true").end() == .code(0))
+    #expect(
+      try world.agent("a", "idle=true", environment: ["PRA_SECRETS_FILE": file]).end() == .code(0))
     #expect(
       try world.end(job)
         == "permanent 65 secret://team.key: the worker has no PRA_SECRET_TEAM_KEY in its environment"

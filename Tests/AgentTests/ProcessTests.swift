@@ -68,7 +68,15 @@ import Testing
   @Test(arguments: [
     (ProcessEnd.code(65), StopReason?.none, String?("bad file"), "permanent bad file"),
     (.code(1), nil, nil, "fault the stage ended with code 1"),
-    (.code(75), nil, nil, "fault the stage gave its job back without having been asked"),
+    (
+      .code(75), nil, nil,
+      "released the stage was asked to stop by a signal that its agent did not send"
+    ),
+    (.signal(15), nil, nil, "released the stage was stopped by signal 15 (termination)"),
+    (.signal(1), nil, nil, "released the stage was stopped by signal 1 (hang-up)"),
+    (.signal(15), .drained, nil, "released the worker was asked to leave"),
+    (.signal(2), .preempted, nil, "released preempted"),
+    (.signal(11), .drained, nil, "fault the stage was ended by signal 11 (segmentation fault)"),
     (.code(76), nil, nil, "lost the stage lost its lease"),
     (
       .outOfMemory, nil, "earlier",
@@ -133,6 +141,9 @@ import Testing
       atPath: "\(root)/agent-1-0/2-1", withIntermediateDirectories: true)
     try Data().write(to: URL(filePath: "\(root)/agent-1-0.lock"))
 
+    // After a restore from a backup there may be two attempts of one job and epoch.
+    let attempts = try (0..<3).map { _ in try living.makeFolder(named: "7-1") }
+    #expect(Set(attempts).count == 3)
     let other = try ScratchFolder(environment: ["PRA_HOME": home])
     #expect(other.path != living.path)
     #expect(FileManager.default.fileExists(atPath: kept))

@@ -1,7 +1,6 @@
 import Foundation
+import JobQueue
 import Testing
-
-@testable import Agent
 
 @Suite struct RedactorTests {
   private func shown(_ pieces: [String], _ environment: [String: String]) -> String {
@@ -13,7 +12,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "wandb_api_key", "MY_CREDENTIALS",
+    "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "wandb_api_key", "MY_CREDENTIALS", "KEY",
+    "APIKEY", "MY_PASS", "SMTPPASS", "DB_PWD", "HTTP_AUTHORIZATION", "PRA_SECRET_X",
   ]) func aSecretIsNotShown(name: String) {
     #expect(
       shown(["key s3cr3t-value, again s3cr3t-value\n"], [name: "s3cr3t-value"])
@@ -23,6 +23,69 @@ import Testing
   @Test func thePasswordOfTheDatabaseIsASecret() {
     let url = ["PRA_DATABASE_URL": "postgresql://me:hunter2hunter2@db/pra"]
     #expect(shown(["me:hunter2hunter2@db"], url) == "me:[redacted]@db")
+  }
+
+  @Test(
+    "passwords inside values are secrets, whatever the variable is called",
+    arguments: [
+      ("DATABASE", "postgres://me:hunter2@db/x", "hunter2"),
+      ("A", "redis://:pw%40rd@h:1/0", "pw@rd"),
+      ("B", "amqp://a:pw%40rd@h, amqp://b:other1@h", "other1"),
+      ("C", "host=db user=me password='two words'", "two words"),
+      ("D", "https://ghp_0123456789abcdef@github.com/x", "ghp_0123456789abcdef"),
+      ("E", "https://bucket/x?sig=abc%2Fdef&x=1", "abc/def"),
+    ])
+  func passwordsInValues(name: String, value: String, password: String) {
+    #expect(shown(["say \(password)!"], [name: value]) == "say [redacted]!")
+    #expect(shown(["it is \(value)"], [name: value]).contains("[redacted]"))
+  }
+
+  @Test func eachLineOfASecretIsOne() {
+    let key = "-----BEGIN KEY-----\nMIIEvQIBADANBg\r\nkqhkiG9w0BAQ\n-----END KEY-----\n"
+    let environment = ["X_KEY": key]
+    #expect(shown(["a MIIEvQIBADANBg b kqhkiG9w0BAQ"], environment) == "a [redacted] b [redacted]")
+    // As a message, in which line ends are blanks, and as JSON.
+    let joined = key.split(whereSeparator: \.isNewline).joined(separator: " ")
+    #expect(!shown([joined], environment).contains("kqhk"))
+    #expect(!shown([key.replacing("\n", with: "\\n")], environment).contains("kqhk"))
+  }
+
+  @Test func aShortSecretIsAWordOfItsOwn() {
+    for cut in 0...11 {
+      let bytes = Array("abc xabc a1c".utf8)
+      let pieces = [bytes[..<cut], bytes[cut...]].map { String(decoding: $0, as: UTF8.self) }
+      #expect(
+        shown(pieces, ["A_TOKEN": "abc", "B_PASS": "a1c"]) == "[redacted] xabc [redacted]", "\(cut)"
+      )
+    }
+  }
+
+  @Test func theBase64OfASecretIsNotShown() {
+    for before in ["", "a", "ab", "abc"] {
+      let text = Data("\(before)s3cr3t-value and more".utf8).base64EncodedString()
+      let out = shown([text], ["X_TOKEN": "s3cr3t-value"])
+      #expect(out.contains("[redacted]"), "\(before)")
+    }
+  }
+
+  @Test func aFolderIsNoSecretAndASwitchIsNone() {
+    let environment = [
+      "PWD": "/srv/work", "OLDPWD": "/srv/before", "SSH_ASKPASS": "/usr/bin/ask", "USE_TOKEN": "1",
+      "WITH_KEY": "true",
+    ]
+    let text = "/srv/work /srv/before /usr/bin/ask 1 true"
+    #expect(shown([text], environment) == text)
+  }
+
+  /// The shorter one is complete while the longer one may still come.
+  @Test func theLongerOfTwoSecretsIsReplacedWholeWhenItIsCut() {
+    let environment = ["A_TOKEN": "abcdefgh", "B_TOKEN": "abcdefgh-extra"]
+    for cut in 0...14 {
+      let bytes = Array("abcdefgh-extra".utf8)
+      let pieces = [bytes[..<cut], bytes[cut...]].map { String(decoding: $0, as: UTF8.self) }
+      #expect(shown(pieces, environment) == "[redacted]", "\(cut)")
+    }
+    #expect(shown(["abcdefgh-e"], environment) == "[redacted]-e")
   }
 
   /// The stream is cut at every position.
@@ -46,8 +109,8 @@ import Testing
   }
 
   @Test func otherTextIsUntouched() {
-    let environment = ["HOME": "/home/someone", "PATH": "/usr/bin", "A_TOKEN": "short"]
+    let environment = ["HOME": "/home/someone", "PATH": "/usr/bin", "A_TOKEN": "abc"]
     #expect(
-      shown(["/home/someone /usr/bin short"], environment) == "/home/someone /usr/bin short")
+      shown(["/home/someone /usr/bin abcd"], environment) == "/home/someone /usr/bin abcd")
   }
 }

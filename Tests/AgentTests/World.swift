@@ -49,9 +49,15 @@ final class World {
     -> AgentProcess
   {
     try AgentProcess(
-      ["url=\(url.conninfo)", "name=\(name)", "stages=\(Self.products)"] + settings,
-      environment: environment.merging(["TMPDIR": folder, "PATH": "/usr/bin:/bin"]) { $1 })
+      self.settings(name, settings), environment: environment.merging(self.environment) { $1 })
   }
+
+  /// Arguments of an agent; of two with one name the later counts.
+  func settings(_ name: String, _ more: [String]) -> [String] {
+    ["url=\(url.conninfo)", "name=\(name)", "stages=\(Self.products)"] + more
+  }
+
+  var environment: [String: String] { ["TMPDIR": folder, "PATH": "/usr/bin:/bin"] }
 
   func text(_ sql: String) throws -> String? {
     try admin.query("select (\(sql))::text as it").single().text("it")
@@ -113,10 +119,13 @@ final class AgentProcess {
   private let printed = Monitor("")
   private let ended = Monitor<ProcessEnd?>(nil)
 
-  init(_ arguments: [String], environment: [String: String]) throws {
+  init(
+    _ arguments: [String], environment: [String: String],
+    executable: String = "\(World.products)/test-agent"
+  ) throws {
     child = try ChildProcess(
-      executable: "\(World.products)/test-agent", arguments: arguments, environment: environment)
-    let reader = DedicatedThread("agent output") { [child, printed] in
+      executable: executable, arguments: arguments, environment: environment)
+    let reader = try DedicatedThread("agent output") { [child, printed] in
       var buffer = [UInt8](repeating: 0, count: 4096)
       while true {
         let count = read(child.output, &buffer, buffer.count)
@@ -124,7 +133,7 @@ final class AgentProcess {
         printed.update { $0 += String(decoding: buffer[..<count], as: UTF8.self) }
       }
     }
-    _ = DedicatedThread("agent end") { [child, ended] in
+    try DedicatedThread("agent end") { [child, ended] in
       let end = child.wait()
       shutdown(child.output, Int32(SHUT_RD))
       reader.join()

@@ -61,7 +61,9 @@ extension Repository {
   }
 
   /// The checker of ops/chaos/queue finds each violation; rows and page of results are as they say.
-  @Test(arguments: [("ops/chaos", "queue_chaos"), ("ops/bench", "rig")])
+  @Test(arguments: [
+    ("ops/chaos", "queue_chaos"), ("ops/chaos", "soak_parts"), ("ops/bench", "rig"),
+  ])
   func pythonTestsPass(folder: String, package: String) throws {
     let (status, text) = try Repository.run(
       "/usr/bin/env",

@@ -13,7 +13,7 @@ import Testing
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",
     "completion",
-    "sweep", "schedule", "limits", "schedules", "drain", "weight", "data", "help",
+    "sweep", "schedule", "limits", "schedules", "drain", "forgive", "weight", "data", "help",
   ]
 
   @Test(arguments: verbs)

@@ -41,7 +41,7 @@ import Testing
   @Test func tablesAreAlignedAndPlain() throws {
     let outcome = try world.pra("jobs", environment: ["TERM": "xterm-256color"])
     let lines = outcome.output.split(separator: "\n")
-    #expect(lines.count == 2 + 6)
+    #expect(lines.count == 2 + 4)
     let start = try #require(lines[0].range(of: "state")).lowerBound
     let column = lines[0].distance(from: lines[0].startIndex, to: start)
     for line in lines.dropFirst(2) {

@@ -73,6 +73,98 @@ import Testing
     #expect(try world.pra("limits", "--set", "licence").status == 2)
   }
 
+  @Test func aLimitThatIsTooSmallForAGangIsSaid() throws {
+    _ = try world.answer("limits", "--set", "licence=3")
+    let job = try world.answer(
+      "enqueue", "ingest", "--set", source, "--array", "0-2", "--element", "skip_limit", "--gang",
+      "--limit", "licence")
+    let lowered = try world.pra("limits", "--set", "licence=2")
+    #expect(lowered.status == 0)
+    #expect(
+      lowered.errors.contains(
+        "gang \(job) can no longer start: its 3 members need a slot each of licence, which has 2"))
+    let refused = try world.pra(
+      "enqueue", "ingest", "--set", source, "--array", "0-2", "--element", "skip_limit", "--gang",
+      "--limit", "licence")
+    #expect(refused.status == 2 && refused.errors.contains("limit \"licence\", which has 2"))
+    let raised = try world.pra("limits", "--set", "licence=3")
+    #expect(raised.errors.isEmpty)
+  }
+
+  @Test func aRunIsCancelledAndRetriedInPieces() throws {
+    let run = try world.answer("run", try world.runFile())
+    _ = try world.rows(
+      """
+      select count(pra.enqueue('export', \(run), '{}')) from generate_series(1, 12000)
+      """)
+    #expect(try world.answer("cancel", "--run", run) == "cancelled 12004 jobs")
+    #expect(
+      try world.rows("select count(*) from pra.events where kind = 'job.cancelled'") == ["12004"])
+    #expect(try world.answer("cancel", "--run", run) == "cancelled 0 jobs")
+    #expect(try world.answer("retry", "--run", run) == "retried 12004 jobs")
+    #expect(
+      try world.rows("select state, count(*) from pra.jobs group by state order by state")
+        == ["blocked 3", "ready 12001"])
+    #expect(try world.answer("retry", "--run", run) == "no job of run \(run) has ended badly")
+  }
+
+  @Test func aRunOfVeryManyJobsIsWatchedByItsCounts() throws {
+    let run = try world.answer("run", try world.runFile())
+    _ = try world.rows(
+      "select count(pra.enqueue('export', \(run), '{}')) from generate_series(1, 1500)")
+    _ = try world.rows("select pra.cancel_run(\(run))")
+    let outcome = try world.pra("watch", run)
+    #expect(outcome.status == 1)
+    #expect(outcome.output.contains("run \(run) (emoji): 1504 jobs, 1504 cancelled"))
+    #expect(outcome.output.split(separator: "\n").count <= 21)
+    let json = try world.pra("watch", run, "--json")
+    #expect(json.output.split(separator: "\n").count == 1)
+    #expect(json.output.contains(#""jobs":1504,"#) && json.output.contains(#""cancelled":1504"#))
+  }
+
+  @Test func jobsAreListedFromTheEndWithoutReadingAll() throws {
+    let run = try world.answer("run", try world.runFile())
+    _ = try world.rows(
+      "select count(pra.enqueue('export', \(run), '{}')) from generate_series(1, 3000)")
+    _ = try world.rows("analyze")
+    let listed = try world.answer("jobs", "--limit", "3", "--json")
+    #expect(
+      listed.matches(of: /"id" *: *[0-9]+/).map { String($0.0.filter(\.isNumber)) }
+        == ["3004", "3003", "3002"])
+    let array = try world.rows("select id from pra.jobs where array_last is not null")[0]
+    #expect(try world.answer("jobs", "--array", array, "--json") == "[]")
+  }
+
+  @Test func aScheduleSaysWhyItMadeNoJob() throws {
+    let run = try world.answer("run", try world.runFile())
+    _ = try world.answer(
+      "schedule", "nightly", "@midnight", "ingest", "--run", run, "--set", source, "--overlap",
+      "queue")
+    #expect(try world.rows("select overlap, last_error from pra.schedules") == ["queue -"])
+    _ = try world.rows(
+      """
+      update pra_store.schedules set arguments = '{"source": 5}', next_at = now() - interval '1 second'
+      """)
+    _ = try world.rows("select pra.reap()")
+    #expect(try world.answer("schedules").contains("source"))
+    let doctor = try world.pra("doctor")
+    #expect(doctor.status == 1 && doctor.output.contains("no job at the last time of nightly: "))
+    #expect(
+      try world.pra(
+        "schedule", "nightly", "@midnight", "ingest", "--run", run, "--set", source, "--overlap",
+        "never"
+      ).status == 2)
+  }
+
+  @Test func aScheduleThatIsSetAnewGoesOn() throws {
+    let run = try world.answer("run", try world.runFile())
+    let words = ["schedule", "s", "@midnight", "ingest", "--run", run, "--set", source]
+    _ = try world.answer(words)
+    _ = try world.answer("schedules", "--pause", "s")
+    _ = try world.answer(words)
+    #expect(try world.rows("select paused_at from pra.schedules") == ["-"])
+  }
+
   @Test func aSweepIsTheCrossProduct() throws {
     let file = try world.runFile()
     let printed = try world.answer(

@@ -19,8 +19,8 @@ import Testing
       """)
     #expect(
       found == [
-        "ingest ready -", "train blocked ingest", "sample blocked train", "sample blocked train",
-        "sample blocked train", "evaluate blocked sample,sample,sample",
+        "ingest ready -", "train blocked ingest", "sample blocked train",
+        "evaluate blocked sample",
       ])
   }
 
@@ -64,10 +64,29 @@ import Testing
 
   @Test func shardsShareTheImages() throws {
     _ = try world.answer("run", try world.runFile())
-    let ranges = try world.rows(
-      "select arguments->'first', arguments->'last' from pra.jobs where kind = 'sample' order by id"
-    )
-    #expect(ranges == ["0 3", "3 6", "6 10"])
+    let array = try world.rows(
+      """
+      select array_first, array_last, pack, arguments->'first', arguments->'last'
+      from pra.jobs where kind = 'sample'
+      """)
+    #expect(array == ["0 9 4 0 4"])
+  }
+
+  @Test func tenThousandShardsAreOneRow() throws {
+    _ = try world.answer(
+      "run",
+      try world.runFile("sample: {count: 50000, shards: 10000}\nevaluate: true"))
+    #expect(try world.rows("select count(*) from pra.jobs") == ["4"])
+    #expect(try world.rows("select elements from pra.arrays") == ["50000"])
+    #expect(try world.rows("select pack from pra.jobs where kind = 'sample'") == ["5"])
+  }
+
+  @Test func aConfigurationThatIsTooLargeIsRefusedBeforeAnythingIsStored() throws {
+    let arms = (0..<1200).map { "v\($0): {seed: \($0)}" }.joined(separator: ", ")
+    let outcome = try world.pra("run", try world.runFile("variants: {\(arms)}"))
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("configuration: has "))
+    #expect(try world.rows("select count(*) from pra.artifacts") == ["0"])
   }
 
   @Test func theSourceIsStoredUnderItsDigest() throws {

@@ -81,9 +81,13 @@ struct Outcome {
   let output: String
   let errors: String
 
-  /// - Parameter folder: holds files for its output channels
+  /// - Parameters:
+  ///   - program: `pra` unless another is named
+  ///   - given: what is its standard output, in the place of a file whose text is `output`
+  ///   - folder: holds files for its output channels
   init(
-    _ arguments: [String], input: String = "", environment: [String: String], in folder: String
+    _ arguments: [String], program: String = Outcome.executable, input: String = "",
+    output given: String? = nil, environment: [String: String], in folder: String
   ) throws {
     let base = "\(folder)/process-\(UUID().uuidString)"
     try input.write(toFile: "\(base).in", atomically: false, encoding: .utf8)
@@ -95,20 +99,22 @@ struct Outcome {
       "PRA_HOME": "\(folder)/home", "TMPDIR": folder,
     ].merging(environment) { $1 }
     status = try Self.run(
-      [Self.executable] + arguments, settings.map { "\($0.key)=\($0.value)" }, channels: base)
+      [program] + arguments, settings.map { "\($0.key)=\($0.value)" }, channels: base, output: given
+    )
     output = try String(contentsOfFile: "\(base).out", encoding: .utf8)
     errors = try String(contentsOfFile: "\(base).err", encoding: .utf8)
   }
 
   /// Used because Foundation's Process waits for every process that inherits its sockets, such as a
   /// database server.
-  static func run(_ words: [String], _ environment: [String], channels base: String) throws -> Int32
-  {
+  static func run(
+    _ words: [String], _ environment: [String], channels base: String, output: String? = nil
+  ) throws -> Int32 {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_addopen(&actions, 0, "\(base).in", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, "\(base).out", O_WRONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, output ?? "\(base).out", O_WRONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 2, "\(base).err", O_WRONLY, 0)
     let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     let settings: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
@@ -121,7 +127,17 @@ struct Outcome {
     return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + status & 0x7F
   }
 
-  private static let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+  /// Runs a line of a shell, in which `$PRA` is the program.
+  static func shell(_ line: String, environment: [String: String], in folder: String) throws
+    -> Outcome
+  {
+    try Outcome(
+      ["-c", line], program: "/bin/sh",
+      environment: environment.merging(["PRA": executable]) { $1 },
+      in: folder)
+  }
+
+  static let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().appending(path: "pra").path(percentEncoded: false)
 }
 

@@ -12,7 +12,7 @@ import Testing
       "steps": {"type": "integer", "minimum": 1, "maximum": 9},
       "rate": {"type": ["number", "null"], "exclusiveMinimum": 0, "exclusiveMaximum": 1},
       "method": {"enum": ["pra", "diffusion"]},
-      "file": {"type": "string", "pattern": "^[0-9a-f]{4}$", "maxLength": 40},
+      "file": {"type": "string", "pattern": "^[0-9a-f]{4}$", "maxLength": 40, "secret": true},
       "names": {"type": "array", "minItems": 1, "maxItems": 2, "uniqueItems": true,
         "items": {"type": "string", "minLength": 2}},
       "inner": {"type": "object", "additionalProperties": {"type": "boolean"}}}}
@@ -83,6 +83,52 @@ import Testing
       _ = try world.job { $0.arguments = #"{"steps": 1}"# }
     }
     #expect(try world.value("select count(*) from pra.jobs") == "2")
+  }
+
+  @Test(
+    "a reference to a secret stands where the contract says so, and nowhere else",
+    arguments: [
+      (#"{"steps": 1, "names": ["ok", "secret://a"]}"#, "arguments.names[1]"),
+      (#"{"steps": 1, "names": ["SECRET://a.b"]}"#, "arguments.names[0]"),
+      (#"{"steps": 1, "names": [" secret://a"]}"#, "arguments.names[0]"),
+      (#"{"steps": 1, "names": ["\u0073ecret://a"]}"#, "arguments.names[0]"),
+    ])
+  func misplacedSecrets(arguments: String, place: String) throws {
+    let world = try world()
+    func refused(_ body: () throws -> Void) {
+      let error = #expect(throws: PostgresError.self) { try body() }
+      #expect(error?.sqlState == "PR003")
+      #expect(
+        error?.message.hasSuffix(
+          "no reference to a secret may stand here; the contract of kind \"train\" does not mark this "
+            + "field as a secret") == true, "\(String(describing: error))")
+    }
+    refused { _ = try world.job { $0.arguments = arguments } }
+    refused {
+      _ = try world.submit.enqueueMany(
+        kind: "train", run: world.run, arguments: #"[{"steps": 1}, \#(arguments)]"#)
+    }
+    refused {
+      _ = try world.submit.schedule(
+        "s", cron: "@daily", run: world.run, kind: "train", arguments: arguments)
+    }
+    // A reference in part of a text is none.
+    _ = try world.job { $0.arguments = #"{"steps": 1, "names": ["no secret://a"]}"# }
+  }
+
+  @Test func aKindWithoutAContractTakesNoSecret() throws {
+    let world = try QueueWorld()
+    for arguments in [#"{"a": {"b": ["secret://x"]}}"#, #"{"a": "secret://x"}"#] {
+      let one = #expect(throws: PostgresError.self) {
+        try world.job("sample") { $0.arguments = arguments }
+      }
+      #expect(one?.message.contains("arguments.a") == true)
+      let many = #expect(throws: PostgresError.self) {
+        try world.submit.enqueueMany(
+          kind: "sample", run: world.run, arguments: "[{}, \(arguments)]")
+      }
+      #expect(many?.message.contains("arguments[2].a") == true)
+    }
   }
 
   @Test func eachElementIsChecked() throws {

@@ -70,7 +70,7 @@ import Testing
       (ExitClass.fault, ExitCause.exitCode, "fault exit-code"),
       (.fault, .signal, "fault signal"), (.fault, .outOfMemory, "fault out-of-memory"),
       (.timeout, .timeLimit, "timeout time-limit"), (.lost, .leaseLost, "lost lease-lost"),
-      (.released, .asked, "released asked"),
+      (.released, .asked, "released asked"), (.fault, .host, "fault host"),
     ])
   func causes(class: ExitClass, cause: ExitCause, seen: String) throws {
     let world = try QueueWorld()

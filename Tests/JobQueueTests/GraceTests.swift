@@ -58,12 +58,13 @@ import Testing
   func cancelled() throws {
     let here = try Running()
     try here.world.submit.cancel(here.lease.job)
-    try here.pass("cancel_requested_at", of: "jobs", seconds: 29)
+    try here.pass("deadline", of: "cancellations", seconds: 28)
     try here.world.workers.reap()
     #expect(try here.world.submit.state(of: here.lease.job) == .running)
-    try here.pass("cancel_requested_at", of: "jobs", seconds: 2)
+    try here.pass("deadline", of: "cancellations", seconds: 3)
     try here.world.workers.reap()
     try here.expectTaken(.cancelled)
+    #expect(try here.world.value("select count(*) from pra_store.cancellations") == "0")
   }
 
   @Test("a member of a gang that does not follow the others is taken away as well")

@@ -11,6 +11,7 @@ private let workerCalls = [
   "select pra.finish_many($1, '{}', '{}', worker_token => $2)",
   "select pra.release_unheard($1, '{}', worker_token => $2)",
   "select pra.deregister_worker($1, worker_token => $2)",
+  "select pra.worker_lacks($1, null, worker_token => $2)",
 ]
 
 /// Random tokens of registrations and attempts (G2, G11).
@@ -73,7 +74,12 @@ private let workerCalls = [
         and not coalesce(p.proargnames, '{}') && array['token', 'worker_token'] order by 1
       """
     ).map { try $0.string("proname") }
-    #expect(free == ["artifact_chunk", "read_log", "reap", "store_folder", "why", "why_pending"])
+    #expect(
+      free == [
+        "artifact_chunk", "artifact_copies", "artifact_uses", "current_store", "read_log", "reap",
+        "secret_use",
+        "store_folder", "why", "why_pending",
+      ])
     let named = try QueueWorld().administrator.query(
       """
       select p.proname from pg_proc as p

@@ -8,6 +8,7 @@ import Postgres
 import RunStore
 import StageKit
 import Testing
+import Threads
 
 @Suite struct StoreTests {
   let attempt: Attempt
@@ -34,7 +35,8 @@ import Testing
     let names = FileManager.default.enumerator(atPath: store)?.compactMap { $0 as? String } ?? []
     return names.filter {
       var isFolder: ObjCBool = false
-      return FileManager.default.fileExists(atPath: "\(store)/\($0)", isDirectory: &isFolder)
+      return $0 != "pra-store.json"
+        && FileManager.default.fileExists(atPath: "\(store)/\($0)", isDirectory: &isFolder)
         && !isFolder.boolValue
     }
   }
@@ -160,17 +162,19 @@ import Testing
     defer { session.close() }
     let artifact = try put(session, bytes(2_000_000))
     let path = "\(store)/\(try files()[0])"
-    for damaged in [bytes(2_000_000, 1), bytes(1_999_999), bytes(2_000_001), []] {
+    for damaged in [bytes(2_000_000, 1), bytes(1_999_999), bytes(2_000_001), []] as [[UInt8]] {
       try Data(damaged).write(to: URL(filePath: path))
       #expect(throws: DamagedArtifact.self) {
         try session.fetchArtifact(sha256: artifact.sha256, to: "\(attempt.folder)/copy")
       }
     }
     unlink(path)
-    let error = #expect(throws: StoreError.self) {
+    let error = #expect(throws: DamagedArtifact.self) {
       try session.fetchArtifact(sha256: artifact.sha256, to: "\(attempt.folder)/copy")
     }
-    #expect(error?.description == "cannot open \(path): No such file or directory")
+    #expect(
+      error?.description.hasPrefix(
+        "artifact \(artifact.sha256) is missing: there is no \(path); `pra store verify`") == true)
     #expect(!FileManager.default.fileExists(atPath: "\(attempt.folder)/copy"))
   }
 
@@ -179,20 +183,48 @@ import Testing
     defer { session.close() }
     try FileManager.default.removeItem(atPath: store)
     try Data().write(to: URL(filePath: store))
-    let error = #expect(throws: StoreError.self) { try put(session, bytes(2_000_000)) }
-    #expect(error?.description == "cannot create \(store)/sha256: Not a directory")
+    let error = #expect(throws: StoreAway.self) { try put(session, bytes(2_000_000)) }
+    #expect(error?.description == "cannot open \(store)/pra-store.json: Not a directory")
+    #expect(error?.isRefusal == true)
     #expect(try attempt.count("select count(*) from pra.artifacts") == 0)
   }
 
   @Test(arguments: [
     ("tape:0", "neither database nor file:/folder nor s3://bucket/prefix"),
     ("file:relative", "neither database nor"), ("file:/a/../b", "absolute path"),
-    ("s3://bucket/../x", "letters, digits"), ("s3://bucket?color=red", "endpoint= and region="),
+    ("s3://bucket/../x", "letters, digits"),
+    ("s3://bucket?color=red", "endpoint=, region= and ca="),
     ("s3://bucket?endpoint=ftp://x", "http:// or https://"), ("s3://bucket", "AWS_ACCESS_KEY_ID"),
   ]) func aLocationThatCannotBeIsRefused(location: String, words: String) throws {
     var connection = owner()
-    let error = #expect(throws: StoreError.self) { try connection.probe(location) }
-    #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+    let error = #expect(throws: (any Error).self) { try connection.probe(location) }
+    #expect("\(error!)".contains(words), "\(error!)")
+  }
+
+  /// A folder of another machine that is not mounted is an outage, and no fault of the attempt.
+  @Test func aFolderThatIsAwayIsWaitedFor() throws {
+    let session = try attempt.open()
+    defer { session.close() }
+    let first = try put(session, bytes(2_000_000))
+    let away = "\(store)-away"
+    #expect(rename(store, away) == 0)
+    defer { try? FileManager.default.removeItem(atPath: away) }
+    let folder = store
+    let path = try attempt.write(bytes(3_000_000), to: "weights.bin")
+    try session.beginCheckpoint(step: 1) { _ in
+      [CheckpointPart(name: "weights.bin", path: path)]
+    }
+    try wait { session.heldUpBy == .store }
+    #expect(try session.waitForCheckpointOrOutage() == .store)
+    let copy = "\(attempt.folder)/copy"
+    let mounting = try DedicatedThread("mount") {
+      while access("\(copy).partial", F_OK) != 0 { usleep(1000) }
+      _ = rename(away, folder)
+    }
+    try session.fetchArtifact(sha256: first.sha256, to: copy)
+    mounting.join()
+    #expect(try session.waitForCheckpointOrOutage() == nil)
+    #expect(try session.latestCheckpoint(ofJob: attempt.job)?.step == 1)
   }
 
   // MARK: garbage

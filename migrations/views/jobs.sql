@@ -33,7 +33,11 @@ select
   p.updated_at as progress_at,
   j.idempotency_key, j.created_at, j.created_by, j.started_at, j.finished_at,
   j.limits, j.deadline, j.array_first, j.array_end - 1 as array_last, j.pack, j.gang,
-  j.array_id, j.element_first, j.element_end - 1 as element_last, j.crash_hosts
+  j.array_id, j.element_first, j.element_end - 1 as element_last, j.crash_hosts,
+  -- pra_store.is_lost written out, for the same reason.
+  case when j.state = 'running' and w.stopped_at is null
+      and greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp()
+    then greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) end as worker_lost_at
 from pra_store.jobs as j
 join pra_store.runs as r on r.id = j.run_id
 left join pra_store.workers as w on w.id = j.worker_id
@@ -96,3 +100,5 @@ comment on column pra.jobs.array_id is 'array of which this job is a part';
 comment on column pra.jobs.element_first is 'index of the first element that this part does';
 comment on column pra.jobs.element_last is 'index of the last element that this part does';
 comment on column pra.jobs.crash_hosts is 'hosts on which it crashed; a second one quarantines it';
+comment on column pra.jobs.worker_lost_at is
+  'time when the lease of the worker that runs it ran out, until somebody puts it back in line';

@@ -1,7 +1,8 @@
 create or replace view pra.schedules as
 select
   s.name, s.cron, s.time_zone, s.catch_up, s.run_id, r.name as run_name, s.kind, s.arguments,
-  s.queue, s.priority, s.next_at, s.last_at, s.last_job, s.paused_at, s.created_at, s.created_by
+  s.queue, s.priority, s.next_at, s.last_at, s.last_job, s.paused_at, s.created_at, s.created_by,
+  s.overlap, s.last_error, s.last_error_at
 from pra_store.schedules as s join pra_store.runs as r on r.id = s.run_id;
 
 grant select on pra.schedules to pra_submit, pra_worker, pra_read;
@@ -24,3 +25,8 @@ comment on column pra.schedules.paused_at is
   'time since which it does not fire; null when not paused';
 comment on column pra.schedules.created_at is 'time of creation';
 comment on column pra.schedules.created_by is 'login that created it';
+comment on column pra.schedules.overlap is
+  'effect of a time while the job of the time before has not ended: skip or queue';
+comment on column pra.schedules.last_error is
+  'reason why the last time made no job; null when it made one';
+comment on column pra.schedules.last_error_at is 'time of that error';

@@ -9,15 +9,18 @@ select
     when greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp()
       then 'lost'
     when w.draining or w.drain_requested_at is not null then 'draining'
-    when exists (
-      select from pra_store.blamed_hosts as b
-      where b.host = coalesce(w.labels ->> 'host', w.name) and b.until > clock_timestamp())
-      then 'blamed'
+    when b.host is not null then 'blamed'
+    when w.lack is not null then 'paused'
     else 'live'
   end as state,
   w.lease, greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) as lease_expires_at,
-  w.registered_at, w.beat_at, w.stopped_at, w.stop_reason, w.drain_requested_at
-from pra_store.workers as w;
+  w.registered_at, w.beat_at, w.stopped_at, w.stop_reason, w.drain_requested_at,
+  w.lack, w.lack_since,
+  b.until as blamed_until, b.reason as blame_reason
+from pra_store.workers as w
+left join pra_store.blamed_hosts as b
+  on w.stopped_at is null and b.host = coalesce(w.labels ->> 'host', w.name)
+    and b.until > clock_timestamp();
 
 grant select on pra.workers to pra_submit, pra_worker, pra_read;
 
@@ -31,7 +34,7 @@ comment on column pra.workers.kinds is 'kinds of jobs that it runs';
 comment on column pra.workers.slots is 'number of jobs that it runs at once';
 comment on column pra.workers.running is 'number of jobs that it runs now';
 comment on column pra.workers.state is
-  'live, draining, blamed (its host is), lost (its lease has expired, it was not reaped yet) or stopped';
+  'live, paused (its host lacks something), draining, blamed (its host is), lost (its lease has expired, it was not reaped yet) or stopped';
 comment on column pra.workers.lease is 'longest time between heartbeats';
 comment on column pra.workers.lease_expires_at is
   'time when it counts as lost unless a heartbeat comes first';
@@ -41,3 +44,9 @@ comment on column pra.workers.stopped_at is 'time when it left or was reaped';
 comment on column pra.workers.stop_reason is 'deregistered, lease lost or declared dead';
 comment on column pra.workers.drain_requested_at is
   'time since which an operator wants it to give its work back';
+comment on column pra.workers.lack is
+  'what its host lacks: room, a program, the store; it takes no jobs meanwhile';
+comment on column pra.workers.lack_since is 'time since which it lacks something';
+comment on column pra.workers.blamed_until is
+  'time until which its host gets no work that another can take; null when it is not blamed';
+comment on column pra.workers.blame_reason is 'description of the crashes for which its host is blamed';

@@ -16,8 +16,13 @@ Stage.run { session in
   let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let device = try session.device()
   let extractor = RandomFeatures(on: device)
-  let drawnSets = try arguments.samples.map { job in
-    (job: job, set: try session.dataSet(ofJob: job, output: OutputName.images))
+  let drawnSets = try arguments.samples.flatMap { sample in
+    try session.finishedJobs(of: Int64(sample)).map { part in
+      (
+        job: Int(part.id),
+        set: try session.dataSet(ofJob: Int(part.id), output: OutputName.images)
+      )
+    }
   }
   let all = data.count + drawnSets.reduce(0) { $0 + $1.set.count }
   var done = 0

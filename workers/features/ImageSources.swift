@@ -38,11 +38,12 @@ extension StageSession {
     if !arguments.samples.isEmpty { return try SampledImages(arguments.samples, self) }
     if !arguments.archive.isEmpty {
       let path = try fetch(
-        sha256: arguments.archive, named: arguments.archiveName, otherwise: "images.npz")
+        "archive", sha256: arguments.archive, named: arguments.archiveName,
+        otherwise: "images.npz")
       return try refusingBadInput { try ArchivedImages(path, sha256: arguments.archive) }
     }
     let path = try fetch(
-      sha256: arguments.folder, named: arguments.folderName, otherwise: "folder.tar")
+      "folder", sha256: arguments.folder, named: arguments.folderName, otherwise: "folder.tar")
     return try refusingBadInput { try FolderImages(path, sha256: arguments.folder) }
   }
 }

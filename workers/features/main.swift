@@ -19,7 +19,7 @@ Stage.run { session in
   shard.first = arguments.part * count / arguments.parts
   shard.last = (arguments.part + 1) * count / arguments.parts
   let weights = try session.fetch(
-    sha256: arguments.weights, named: arguments.weightsName, otherwise: "weights")
+    "weights", sha256: arguments.weights, named: arguments.weightsName, otherwise: "weights")
   let device = try session.device()
   let network = try refusingBadInput {
     try InceptionNetwork(WeightFiles.open(weights), on: device)

@@ -26,19 +26,30 @@ struct IngestStage {
   }
 
   func run() throws {
-    let checkpoint = try session.latestCheckpoint(ofJob: session.jobID)
+    let checkpoint = try session.resume { checkpoint in
+      guard checkpoint.files[Self.result] != nil else { return }
+      for file in checkpoint.files.values {
+        let path = "\(session.scratch)/result-\(file.name)"
+        defer { unlink(path) }
+        try session.fetchArtifact(sha256: file.sha256, to: path)
+      }
+    } skipped: { _, damage in
+      say("everything was done before, and does not read; doing it again: \(damage)")
+    }
     if let checkpoint, checkpoint.files[Self.result] != nil {
       say("everything was done before")
       try finish(checkpoint.files)
       return
     }
     let job = try refusingBadInput { try begin() }
-    if let checkpoint { try resume(job, from: checkpoint) }
+    let resumed = try checkpoint.map { try resume(job, from: $0) } ?? []
     while job.done < job.total {
       let every = arguments.checkpointEvery
       let end = min(job.total, (job.done / every + 1) * every)
       // The last part needs no checkpoint of its own: it is minutes of work at most.
-      try refusingBadInput { try end < job.total ? runPart(job, to: end) : runLast(job) }
+      try refusingBadInput {
+        try end < job.total ? runPart(job, to: end, keeping: resumed) : runLast(job)
+      }
     }
     report(job.total, job.total)
     try session.waitForCheckpoint()
@@ -64,9 +75,10 @@ struct IngestStage {
   }
 
   private func begin() throws -> IngestJob {
-    for (archive, digest) in zip(archives, [arguments.source] + arguments.shards) {
+    for (number, digest) in ([arguments.source] + arguments.shards).enumerated() {
       try session.releaseIfAsked()
-      try session.fetchArtifact(sha256: digest, to: archive.path)
+      let archive = archives[number]
+      try session.fetchArtifact(sha256: digest, to: archive.path, called: archive.name)
     }
     var options = Ingest.Options(
       size: arguments.image.size, channels: arguments.image.channels,
@@ -84,14 +96,25 @@ struct IngestStage {
     return try IngestJob(archives, to: packed, validationPath: validation, options: options)
   }
 
-  private func resume(_ job: IngestJob, from checkpoint: Checkpoint) throws {
+  /// Goes on behind the parts that read.
+  /// - Returns: those parts
+  private func resume(_ job: IngestJob, from checkpoint: Checkpoint) throws -> [Artifact] {
+    var parts: [Artifact] = []
     for part in checkpoint.files.values.sorted(by: { $0.name < $1.name }) {
       let path = "\(session.scratch)/\(part.name)"
-      try session.fetchArtifact(sha256: part.sha256, to: path)
+      do {
+        try session.fetchArtifact(
+          sha256: part.sha256, to: path, called: "checkpoint of job \(session.jobID): \(part.name)")
+      } catch let damage as DamagedArtifact {
+        say("\(part.name) does not read, it is made again with all that follow: \(damage)")
+        break
+      }
       try job.replay(part: path, imageBytes: imageBytes)
       unlink(path)
+      parts.append(part)
     }
     say("resumed from image \(job.done)")
+    return parts
   }
 
   private func report(_ done: Int, _ total: Int) {
@@ -105,7 +128,8 @@ struct IngestStage {
     }
   }
 
-  private func runPart(_ job: IngestJob, to end: Int) throws {
+  /// - Parameter resumed: parts of earlier attempts, which the first checkpoint of this one keeps
+  private func runPart(_ job: IngestJob, to end: Int, keeping resumed: [Artifact]) throws {
     let name = "part-" + String(repeating: "0", count: 12 - String(job.done).count) + "\(job.done)"
     let path = "\(session.scratch)/\(name)"
     let part = try IngestPartWriter(path, imageBytes: imageBytes, first: job.done)
@@ -124,9 +148,10 @@ struct IngestStage {
     // The earlier checkpoint must be stored by now, so that the next one keeps its parts without
     // sending them again.
     try session.waitForCheckpoint()
-    let stored = try session.latestCheckpoint(ofJob: session.jobID)?.files.values ?? [:].values
+    let latest = try session.latestCheckpoint(ofJob: session.jobID)
+    let stored = latest?.epoch == session.epoch ? Array(latest!.files.values) : resumed
     let done = job.done
-    try session.beginCheckpoint(step: Int64(done), keeping: Array(stored)) { _ in
+    try session.beginCheckpoint(step: Int64(done), keeping: stored) { _ in
       [CheckpointPart(name: name, path: path)]
     } registered: {
       unlink(path)

@@ -98,7 +98,7 @@ extension StageSession {
     let layout = InceptionLayout(pool: 2048 / one.narrowing)
     let parts = try shards.map { shard, job, sha256 in
       let path = "\(scratch)/features-\(job).npz"
-      try fetchArtifact(sha256: sha256, to: path)
+      try fetchArtifact(sha256: sha256, to: path, called: "features.npz of job \(job)")
       return try refusingBadInput {
         let file = try ArrayFile(path: path, array: "features", of: .float32, dimensions: 2)
         guard file.shape == [shard.last - shard.first, layout.width] else {

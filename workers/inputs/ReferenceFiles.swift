@@ -73,7 +73,8 @@ extension StageSession {
       let text = outputs[OutputName.referenceDescription]
     else { throw PermanentFailure("reference: job \(job) has no output \(OutputName.reference)") }
     let path = "\(scratch)/\(OutputName.reference)"
-    try fetchArtifact(sha256: file.sha256, to: path)
+    try fetchArtifact(
+      sha256: file.sha256, to: path, called: "\(OutputName.reference) of job \(job)")
     let json = String(decoding: try fetchArtifact(sha256: text.sha256), as: UTF8.self)
     return try refusingBadInput {
       let description = try ReferenceDescription(

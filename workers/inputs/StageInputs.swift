@@ -38,32 +38,34 @@ extension StageSession {
       throw PermanentFailure("job \(job) has no output \(output)")
     }
     let path = "\(scratch)/job-\(job)-\(output)"
-    try fetchArtifact(sha256: artifact.sha256, to: path)
+    try fetchArtifact(sha256: artifact.sha256, to: path, called: "\(output) of job \(job)")
     return try refusingBadInput { try PackedDataSet(path: path) }
   }
 
   /// Fetches a stored file under a name that messages may show.
-  /// - Parameter name: as given by a user; `otherwise` is used if it is no plain file name
-  package func fetch(sha256: String, named name: String, otherwise: String) throws -> String {
-    let isPlain =
-      !name.isEmpty && !name.hasPrefix(".") && name.utf8.count <= 200
-      && !name.unicodeScalars.contains { $0 == "/" || $0.value < 32 }
-    let path = "\(scratch)/\(isPlain ? name : otherwise)"
-    try fetchArtifact(sha256: sha256, to: path)
+  /// - Parameters:
+  ///   - argument: the argument that names the file
+  ///   - name: as given by a user; `otherwise` is used if it is no plain file name
+  package func fetch(
+    _ argument: String, sha256: String, named name: String, otherwise: String
+  ) throws -> String {
+    let path = "\(scratch)/\(plainName(name, otherwise: otherwise))"
+    try fetchArtifact(
+      sha256: sha256, to: path, called: name.isEmpty ? argument : "\(argument): \(name)")
     return path
   }
 
-  /// Fetches all files of a checkpoint into a folder of their own.
-  package func fetch(_ checkpoint: Checkpoint, to folder: String) throws {
+  /// Fetches all files of a job's checkpoint into a folder of their own.
+  /// - Throws: `DamagedArtifact` if one of them does not read
+  package func fetch(_ checkpoint: Checkpoint, ofJob job: Int64, to folder: String) throws {
+    call(folder, "checkpoint of job \(job)")
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-      throw StageFault("\(folder): \(String(cString: strerror(errno)))")
+      throw StageFault(folder, code: errno)
     }
     for (name, artifact) in checkpoint.files {
-      do {
-        try fetchArtifact(sha256: artifact.sha256, to: "\(folder)/\(name)")
-      } catch let error as DamagedArtifact {
-        throw PermanentFailure("checkpoint of step \(checkpoint.step): \(name): \(error)")
-      }
+      try fetchArtifact(
+        sha256: artifact.sha256, to: "\(folder)/\(name)",
+        called: "checkpoint of job \(job): \(name)")
     }
   }
 
@@ -77,7 +79,14 @@ extension StageSession {
       throw PermanentFailure("job \(job) has no checkpoint")
     }
     let folder = "\(scratch)/checkpoint"
-    try fetch(checkpoint, to: folder)
+    do {
+      try fetch(checkpoint, ofJob: Int64(job), to: folder)
+    } catch let damage as DamagedArtifact {
+      // An earlier one would be another model than the one that was asked for.
+      throw PermanentFailure(
+        "checkpoint of step \(checkpoint.step) of job \(job): \(damage), and `pra retry \(jobID)` then goes "
+          + "on")
+    }
     return try refusingBadInput {
       let state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")
       guard let classes = state.config.classes else {
@@ -120,19 +129,32 @@ package func say(_ line: String) {
   _ = write(STDOUT_FILENO, line, line.utf8.count)
 }
 
-/// A failure that may not occur at another try.
-package struct StageFault: Error, CustomStringConvertible {
+/// A system call that failed, as it may not at another try.
+package struct StageFault: SystemFailure, CustomStringConvertible {
   package let description: String
+  package let code: Int32?
 
-  package init(_ description: String) { self.description = description }
+  package init(_ path: String, code: Int32) {
+    self.code = code
+    description = "\(path): \(String(cString: strerror(code)))"
+  }
 }
 
-/// Runs a stage's reading of its input: a `BadInput` would be the same at every retry.
+/// A name that a user gave, as a part of a path; `otherwise` if it is no plain file name.
+package func plainName(_ name: String, otherwise: String) -> String {
+  let isPlain =
+    !name.isEmpty && !name.hasPrefix(".") && name.utf8.count <= 200
+    && !name.unicodeScalars.contains { $0 == "/" || $0.value < 32 }
+  return isPlain ? name : otherwise
+}
+
+/// Runs a stage's reading of its input: a `BadInput` would be the same at every retry, but for one
+/// that says what this machine lacks.
 /// - Throws: `PermanentFailure` in its place, and every other error as it is
 package func refusingBadInput<T>(_ work: () throws -> T) throws -> T {
   do {
     return try work()
-  } catch let error as any BadInput {
+  } catch let error as any BadInput where !error.isHostLack {
     throw PermanentFailure("\(error)")
   }
 }

@@ -23,7 +23,8 @@ Stage.run { session in
   }
   if !arguments.statistics.isEmpty {
     let path = try session.fetch(
-      sha256: arguments.statistics, named: arguments.statisticsName, otherwise: "statistics.npz")
+      "statistics", sha256: arguments.statistics, named: arguments.statisticsName,
+      otherwise: "statistics.npz")
     try refusingBadInput {
       pool = try statistics(in: path, mean: "mu", covariance: "sigma", count: nil)
       spatial = try statistics(in: path, mean: "mu_s", covariance: "sigma_s", count: nil)

@@ -60,7 +60,7 @@ struct TrainingJob {
     let names = configuration.loss.lpipsFile
     let paths = try zip(names, arguments.lpipsWeights).enumerated().map { number, file in
       let path = "\(session.scratch)/lpips-\(number)-\(file.0.split(separator: "/").last ?? "")"
-      try session.fetchArtifact(sha256: file.1, to: path)
+      try session.fetchArtifact(sha256: file.1, to: path, called: "loss.lpips_file: \(file.0)")
       return path
     }
     return try refusingBadInput {
@@ -101,9 +101,14 @@ struct TrainingJob {
   mutating func run() throws {
     // Declares where this attempt's series begins, and so comes before the first metric.
     var registered = -1
-    if let checkpoint = try session.latestCheckpoint(ofJob: session.jobID) {
-      let folder = "\(session.scratch)/resume"
-      try session.fetch(checkpoint, to: folder)
+    var folder = ""
+    let checkpoint = try session.resume {
+      folder = "\(session.scratch)/resume-\($0.step)"
+      try session.fetch($0, ofJob: session.jobID, to: folder)
+    } skipped: {
+      say("checkpoint at step \($0.step) does not read, going back to the one before: \($1)")
+    }
+    if checkpoint != nil {
       try refusingBadInput {
         try trainer.restore(from: folder, dataFingerprint: data.fingerprint)
       }
@@ -117,7 +122,7 @@ struct TrainingJob {
     let every = trainer.model.configuration.training.checkpointEvery
     if trainer.step + every < total {
       let memory = trainer.snapshotMemory()
-      _ = DedicatedThread("touch") {
+      try DedicatedThread("touch") {
         // On Linux this lowers the priority of this thread alone: it must not slow down training.
         _ = nice(19)
         memory.touch()
@@ -136,12 +141,11 @@ struct TrainingJob {
         registered = kept.state.step
       }
       guard trainer.step % every == 0 && trainer.step < total else { continue }
-      if session.isHeldUp {
+      // The snapshot memory holds one checkpoint at a time.
+      if let outage = try session.waitForCheckpointOrOutage() {
         // Training goes on (G8); the next checkpoint after the outage makes up for this one.
-        say("no checkpoint at step \(trainer.step): the database is away")
+        say("no checkpoint at step \(trainer.step): the \(outage.rawValue) is away")
       } else {
-        // The snapshot memory holds one checkpoint at a time.
-        try session.waitForCheckpoint()
         trainer.keep(state)
       }
     }
@@ -160,10 +164,10 @@ struct TrainingJob {
   private func begin(from artifact: String) throws {
     let folder = "\(session.scratch)/init"
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-      throw StageFault("\(folder): \(String(cString: strerror(errno)))")
+      throw StageFault(folder, code: errno)
     }
-    let path = "\(folder)/\(start.name)"
-    try session.fetchArtifact(sha256: artifact, to: path)
+    let path = "\(folder)/\(plainName(start.name, otherwise: "init.safetensors"))"
+    try session.fetchArtifact(sha256: artifact, to: path, called: "init.file: \(start.name)")
     try refusingBadInput {
       let archive = try CheckpointArchive(path: path)
       for remark in try trainer.begin(from: archive, restart: start.restart) {

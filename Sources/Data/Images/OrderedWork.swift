@@ -20,15 +20,17 @@ enum OrderedWork {
       return
     }
     let queue = Queue<Element>(range, ahead: threads * ahead)
-    // Not of the cooperative pool: decoding must not take it.
-    let workers = (0..<threads).map { i in
-      DedicatedThread("decode \(i)") {
-        while let i = queue.claim() { queue.finish(i, compute(i)) }
-      }
-    }
+    var workers: [DedicatedThread] = []
     defer {
       queue.stop()
       for worker in workers { worker.join() }
+    }
+    // Not of the cooperative pool: decoding must not take it.
+    for i in 0..<threads {
+      workers.append(
+        try DedicatedThread("decode \(i)") {
+          while let i = queue.claim() { queue.finish(i, compute(i)) }
+        })
     }
     for i in range { try consume(i, queue.take(i)) }
   }

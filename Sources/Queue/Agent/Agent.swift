@@ -6,8 +6,8 @@ import Logging
 import Postgres
 import Threads
 
-/// One worker. One thread claims, one sends heartbeats, one reports, one keeps deadlines, and two
-/// watch each stage. None of them computes, so liveness does not depend on a stage.
+/// One worker. One thread claims, one sends heartbeats, one reports, one keeps deadlines, one looks at
+/// the host, and two watch each stage. None of them computes, so liveness does not depend on a stage.
 package final class Agent: Sendable {
   let configuration: AgentConfiguration
   let logger: Logger
@@ -27,21 +27,29 @@ package final class Agent: Sendable {
     self.logger = logger
   }
 
-  /// Works until SIGTERM or SIGINT asks it to leave, or until it is idle if it shall then end. A
-  /// second signal kills the stages at once.
+  /// Works until a signal asks it to leave (`Signals`), or until it is idle if it shall then end. A
+  /// second SIGTERM or SIGINT kills the stages at once.
   /// - Returns: the exit code: 0 after an orderly end, 1 if stages had to be given up
   package func run() throws -> Int32 {
     try configuration.validate()
+    // A file of secrets that cannot be used is said now, and not by each job that needs one.
+    _ = try SecretRules(environment: configuration.environment)
     let scratch = try ScratchFolder(environment: configuration.environment)
     // Keeps the folders until the end: stages use them after the last use of this variable.
     defer { withExtendedLifetime(scratch) {} }
+    if !ProcessTree.endWithThis("PRA_SCRATCH", beginningWith: "\(scratch.path)/") {
+      throw AgentError("the process that ends stages with their agent: \(systemError())")
+    }
+    ProcessTree.adoptOrphans()
     let signals = Signals()
     let threads = [
-      DedicatedThread("heartbeat") { self.beat() },
-      DedicatedThread("report") { self.report() },
-      DedicatedThread("deadlines") { self.keepDeadlines() },
+      try DedicatedThread("heartbeat") { self.beat() },
+      try DedicatedThread("report") { self.report() },
+      try DedicatedThread("deadlines") { self.keepDeadlines() },
     ]
-    _ = DedicatedThread("signals") { signals.watch { self.leave() } }
+    // Not waited for: a store that does not answer must not keep the agent from leaving.
+    try DedicatedThread("host") { [path = scratch.path] in self.watchHost(path) }
+    let watch = try DedicatedThread("signals") { signals.watch { self.leave(isUrgent: $0) } }
     var connection = RetryingConnection(
       url: configuration.databaseURL, role: .worker,
       name: "pra worker \(configuration.name) claim",
@@ -57,15 +65,16 @@ package final class Agent: Sendable {
     state.update { $0.phase = .over }
     over.signal()
     for thread in threads { thread.join() }
+    let isSaid = deregister(&connection)
     signals.end()
-    let isSaid = deregister()
+    watch.join()
     if let failure = state.read({ $0.failure }) { throw failure }
     return isOrderly && isSaid ? 0 : 1
   }
 
-  /// Begins to leave: at the first call stages may save a checkpoint, at the second they are
-  /// killed.
-  private func leave() {
+  /// Begins to leave: at the first call stages may save a checkpoint, at a second that is urgent
+  /// they are killed.
+  private func leave(isUrgent: Bool) {
     state.update { state in
       if state.phase == .working {
         state.phase = .draining
@@ -73,7 +82,7 @@ package final class Agent: Sendable {
         for key in state.attempts.keys {
           state.stop(key, because: .drained, killAt: state.drainEnd)
         }
-      } else if state.phase == .draining {
+      } else if state.phase == .draining && isUrgent {
         state.phase = .killing
       }
       if state.phase == .killing {
@@ -122,12 +131,10 @@ package final class Agent: Sendable {
     return isInTime == true && isReported == true
   }
 
-  /// Ends the registration, which releases any job still assigned to it.
-  private func deregister() -> Bool {
+  /// Ends the registration, which releases any job still assigned to it. In a session that is open:
+  /// a server that is stopped together with its workers takes no new one, but lets those go on.
+  private func deregister(_ connection: inout RetryingConnection) -> Bool {
     guard let worker = state.read({ $0.worker }) else { return true }
-    var connection = RetryingConnection(
-      url: configuration.databaseURL, role: .worker,
-      name: "pra worker \(configuration.name) leaves", report: { _ in })
     do {
       try connection.attempt { try WorkerQueue($0).deregister(worker: worker) }
       return true

@@ -29,6 +29,8 @@ package struct AgentConfiguration: Sendable {
   package var untilIdle: Bool
   /// The folder of the executables `pra-<kind>`.
   package var stageFolder: String
+  /// Asks the store whether this host can use it; throws the reason why not.
+  package var storeProbe: (@Sendable () throws -> Void)?
   /// Variables that stages inherit; those of their attempt take precedence.
   package var environment: [String: String]
 

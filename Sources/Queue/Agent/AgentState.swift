@@ -39,9 +39,12 @@ struct AgentState: Sendable {
   }
 
   var phase = Phase.working
+  var host = HostState()
   /// The registration; nil before the first, and between a lost lease and the next.
   var worker: Registration?
   var attempts: [Lease: Running] = [:]
+  /// Time of the next claim, in `monotonicSeconds()`.
+  var claimsFrom = 0.0
   /// Deadline of draining, in `monotonicSeconds()`.
   var drainEnd = 0.0
   /// Whether reports that found no server are given up.

@@ -2,6 +2,7 @@
 
 import Glibc
 import Synchronization
+import Threads
 
 /// A child process that leads its own group.
 ///
@@ -14,6 +15,8 @@ final class ChildProcess: Sendable {
   let output: Int32
   private let control: Int32
   private let outOfMemoryBefore: Int
+  /// The folder by which the processes that it started are known, whatever group they are in.
+  private let scratch: String?
   /// Whether the process was waited for, after which its number may belong to another process.
   private let reaped = Mutex(false)
 
@@ -62,8 +65,13 @@ final class ChildProcess: Sendable {
     let settings = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { for word in words + settings { free(word) } }
     outOfMemoryBefore = OutOfMemory.kills()
+    scratch = environment["PRA_SCRATCH"]
     var process = pid_t()
-    let failure = posix_spawn(&process, executable, &actions, &attributes, words, settings)
+    let failure = Self.living.withLock { living in
+      let failure = posix_spawn(&process, executable, &actions, &attributes, words, settings)
+      if failure == 0 { living.insert(process) }
+      return failure
+    }
     guard failure == 0 else {
       close(input[0])
       close(output[0])
@@ -85,14 +93,17 @@ final class ChildProcess: Sendable {
     _ = send(control, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
   }
 
-  /// Kills the whole group.
+  /// Kills the whole group, and what the process has started outside it.
   func kill() {
     reaped.withLock { reaped in
-      if !reaped { _ = Glibc.kill(-processID, SIGKILL) }
+      guard !reaped else { return }
+      let rest = ProcessTree.below(processID)
+      _ = Glibc.kill(-processID, SIGKILL)
+      for process in rest { _ = Glibc.kill(process, SIGKILL) }
     }
   }
 
-  /// Waits for the process to end, and kills the rest of its group.
+  /// Waits for the process to end, and kills what it leaves behind.
   func wait() -> ProcessEnd {
     // Without reaping it, so that its number stays its own until the group has been killed.
     var information = siginfo_t()
@@ -100,13 +111,45 @@ final class ChildProcess: Sendable {
     var status: Int32 = 0
     reaped.withLock { reaped in
       _ = Glibc.kill(-processID, SIGKILL)
-      while waitpid(processID, &status, 0) < 0 && errno == EINTR {}
+      Self.living.withLock { living in
+        while waitpid(processID, &status, 0) < 0 && errno == EINTR {}
+        living.remove(processID)
+      }
       reaped = true
     }
+    endOrphans()
     let signal = status & 0x7F
     guard signal != 0 else { return .code((status >> 8) & 0xFF) }
     if signal == SIGKILL && OutOfMemory.kills() > outOfMemoryBefore { return .outOfMemory }
     return .signal(signal)
+  }
+
+  // MARK: orphans
+
+  /// Processes that were started here and not waited for.
+  private static let living = Mutex<Set<pid_t>>([])
+
+  /// Kills processes that have left the group: they became children of the agent when their parents
+  /// ended (`ProcessTree.adoptOrphans`), and their environment names the attempt's folder.
+  private func endOrphans() {
+    guard let scratch else { return }
+    ProcessTree.kill {
+      Self.adopted().filter { ProcessTree.variable("PRA_SCRATCH", of: $0) == scratch }
+        .flatMap { [$0] + ProcessTree.below($0) }
+    }
+    // Their ends are asked for, or they would stay in the table of processes. A program that this
+    // process runs otherwise is in its own group and has somebody who waits for it.
+    for process in Self.adopted() {
+      guard let entry = ProcessTree.entry(of: process), entry.hasEnded, entry.group != getpgrp()
+      else { continue }
+      var status: Int32 = 0
+      waitpid(process, &status, WNOHANG)
+    }
+  }
+
+  private static func adopted() -> [pid_t] {
+    let children = ProcessTree.children(of: getpid())
+    return living.withLock { living in children.filter { !living.contains($0) } }
   }
 }
 

@@ -10,6 +10,9 @@ extension Agent {
   /// Longest wait for a notification of ready work, as one may have been lost with a session.
   private static let pollInterval = 5.0
 
+  /// Seconds without a claim after a stage was stopped by somebody else than its agent.
+  private static let stopPause = 3.0
+
   /// The session and the registration of the last claim.
   private struct ClaimSession {
     var number = 0
@@ -19,7 +22,9 @@ extension Agent {
   func claim(_ connection: inout RetryingConnection, _ scratch: ScratchFolder) {
     var nextReap = 0.0
     var wasIdle = false
+    var said: String?
     var session = ClaimSession()
+    var told: (worker: Registration?, lack: String?) = (nil, nil)
     while state.read({ $0.phase }) == .working {
       work.drain()
       guard let worker = state.read({ $0.worker }) else {
@@ -32,21 +37,38 @@ extension Agent {
           try connection.run { try WorkerQueue($0).reap() }
           nextReap = monotonicSeconds() + configuration.beat
         }
-        let free = configuration.slots - state.read { $0.attempts.count }
-        let jobs = free > 0 ? try claim(free, for: worker, &connection, after: &session) : []
+        if let lack = ScratchFolder.lack(of: scratch.path, trying: false) {
+          state.update { if $0.host.isAble { $0.host.found(lack, at: monotonicSeconds()) } }
+        }
+        let (used, claimsFrom, host) = state.read { ($0.attempts.count, $0.claimsFrom, $0.host) }
+        try tell(host.lack, of: worker, &connection, after: &told)
+        let free = claimsFrom <= monotonicSeconds() ? configuration.slots - used : 0
+        let jobs =
+          free > 0 && host.isAble ? try claim(free, for: worker, &connection, after: &session) : []
         for job in jobs { start(job, of: worker, scratch, &connection) }
 
         if configuration.untilIdle, jobs.isEmpty, free == configuration.slots {
           // Twice in a row: work that became ready between the claim and the question is then
           // claimed.
-          let isIdle = try !hasPendingWork(&connection)
+          let isIdle = try host.isKnown && !hasPendingWork(&connection, lacking: host.lack != nil)
+          if !isIdle || wasIdle {
+            let words = try awaited(&connection).map {
+              isIdle ? "idle, though \($0)" : "waits: \($0)"
+            }
+            if let words, words != said { logger.info("\(words)") }
+            said = words
+          }
           if isIdle && wasIdle { return }
           wasIdle = isIdle
           if isIdle { continue }
         } else {
           wasIdle = false
+          said = nil
         }
-        let time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
+        var time = min(Self.pollInterval, configuration.beat) * Double.random(in: 0.5...1)
+        if free == 0, claimsFrom > monotonicSeconds() {
+          time = min(time, claimsFrom - monotonicSeconds())
+        }
         try connection.attempt { try $0.wait(.seconds(time), wakeUp: work.descriptor) }
       } catch let lost as LeaseLost {
         loseLease(of: worker, lost)
@@ -77,6 +99,18 @@ extension Agent {
     }
   }
 
+  /// Tells the database what the host lacks, or that it lacks nothing any more.
+  /// - Parameter last: what was told before
+  private func tell(
+    _ lack: String?, of worker: Registration, _ connection: inout RetryingConnection,
+    after last: inout (worker: Registration?, lack: String?)
+  ) throws {
+    if worker != last.worker { last = (worker, nil) }
+    guard lack != last.lack else { return }
+    try connection.run { try WorkerQueue($0).lacks(worker: worker, lack) }
+    last.lack = lack
+  }
+
   /// Gives back the jobs that the server believes to run here and the agent does not know.
   private func releaseUnheard(of worker: Registration, _ connection: Connection) throws {
     let known = state.read { Array($0.attempts.keys) }
@@ -85,12 +119,27 @@ extension Agent {
     }
   }
 
-  private func hasPendingWork(_ connection: inout RetryingConnection) throws -> Bool {
+  /// - Parameter lacking: whether jobs that are ready wait for this host, which does not claim
+  private func hasPendingWork(
+    _ connection: inout RetryingConnection, lacking: Bool
+  ) throws -> Bool {
     try connection.run {
       try $0.query(
-        Queries.pending, [.texts(configuration.queues), .texts(configuration.kinds)]
+        Queries.pending,
+        [.texts(configuration.queues), .texts(configuration.kinds), .boolean(lacking)]
       ).single().boolean("pending")
     }
+  }
+
+  /// The job that an idle agent waits for, in words.
+  private func awaited(_ connection: inout RetryingConnection) throws -> String? {
+    let queried = try connection.run {
+      try $0.query(
+        Queries.awaited, [.texts(configuration.queues), .texts(configuration.kinds)])
+    }
+    guard let row = queried.first else { return nil }
+    let job = "job \(try row.string("id"))"
+    return try row.boolean("runs") ? "\(job) runs" : "\(job) is due at \(try row.string("due"))"
   }
 
   private func start(
@@ -110,18 +159,33 @@ extension Agent {
         }
       }
       logger.info("job \(key.job) (\(job.kind)): attempt \(key.epoch) started")
-      attempt.watch { end in
-        self.state.update {
-          $0.attempts[key]?.end = end
-          $0.attempts[key]?.killAt = nil
-        }
+      do throws(ThreadError) {
+        try attempt.watch { end in self.note(end, of: key) }
+      } catch {
+        state.update { _ = $0.attempts.removeValue(forKey: key) }
+        removeTree(attempt.folder)
+        throw AgentError("\(error)")
       }
     } catch {
+      pause(for: error.description)
       do {
         try send(ExitReport(notStarted: error), of: key, &connection)
       } catch {
         logger.error("job \(key.job): its end is not reported: \(error)")
       }
+    }
+  }
+
+  private func note(_ end: ProcessEnd, of key: Lease) {
+    let isStrange = state.update { state in
+      state.attempts[key]?.end = end
+      state.attempts[key]?.killAt = nil
+      return state.phase == .working && state.attempts[key]?.reason == nil
+    }
+    // A stop of a stage is often followed by one of its agent, which would stop the next stage at
+    // once.
+    if isStrange, end.isStop {
+      state.update { $0.claimsFrom = monotonicSeconds() + Self.stopPause }
     }
   }
 }

@@ -1,5 +1,6 @@
 // The meaning of a stage's end for its job.
 
+import Glibc
 import JobQueue
 
 /// The report about an attempt that ended, unless its stage committed it.
@@ -24,9 +25,12 @@ struct ExitReport: Sendable, Equatable {
       case (.lost, _), (nil, .code(StageExit.leaseLost.rawValue)): .leaseLost
       case (.timedOut, _): .timeLimit
       case (.cancelled, _): .asked
-      case (.drained, .code(StageExit.released.rawValue)), (.drained, .signal(9)),
-        (.preempted, .code(StageExit.released.rawValue)), (.preempted, .signal(9)):
+      case (.drained, .signal(9)), (.preempted, .signal(9)): .asked
+      case (.drained, _) where end.isStop, (.preempted, _) where end.isStop,
+        (nil, _) where end.isStop:
         .asked
+      case (_, .code(StageExit.host.rawValue)): .host
+      case (_, .code(let code)) where Self.unrunnable.contains(code): .notStarted
       case (_, .code): .exitCode
       case (_, .signal): .signal
       case (_, .outOfMemory): .outOfMemory
@@ -39,7 +43,7 @@ struct ExitReport: Sendable, Equatable {
       let why = reason == .drained ? "the worker was asked to leave" : "preempted"
       // A stage that fails for its own reason after it was asked to stop has failed.
       switch end {
-      case .code(StageExit.released.rawValue): (`class`, message) = (.released, why)
+      case _ where end.isStop: (`class`, message) = (.released, why)
       case .signal(9): (`class`, message) = (.released, "\(why) and the stage did not stop in time")
       default: (`class`, message) = Self.unasked(end, error)
       }
@@ -53,6 +57,10 @@ struct ExitReport: Sendable, Equatable {
     cause = .notStarted
   }
 
+  /// The codes with which a shell and the dynamic linker say that a program cannot run; no stage
+  /// ends with them.
+  private static let unrunnable: Set<Int32> = [126, 127]
+
   private static func unasked(_ end: ProcessEnd, _ error: String?) -> (ExitClass, String) {
     switch end {
     case .code(StageExit.finished.rawValue):
@@ -60,7 +68,11 @@ struct ExitReport: Sendable, Equatable {
     case .code(StageExit.permanent.rawValue):
       (.permanent, error ?? "the stage refused its input and did not say why")
     case .code(StageExit.released.rawValue):
-      (.fault, "the stage gave its job back without having been asked")
+      (.released, "the stage was asked to stop by a signal that its agent did not send")
+    case .signal(let signal) where end.isStop:
+      (.released, "the stage was stopped by signal \(signal) (\(name(of: signal)))")
+    case .code(let code) where unrunnable.contains(code):
+      (.fault, error ?? "the stage's program cannot run (code \(code))")
     case .code(StageExit.leaseLost.rawValue):
       (.lost, error ?? "the stage lost its lease")
     case .code(let code): (.fault, error ?? "the stage ended with code \(code)")
@@ -74,10 +86,24 @@ struct ExitReport: Sendable, Equatable {
   private static func name(of signal: Int32) -> String {
     let names: [Int32: String] = [
       1: "hang-up", 2: "interrupt", 3: "quit", 4: "illegal instruction", 5: "trap", 6: "abort",
-      7: "bus error", 8: "arithmetic error", 9: "kill", 11: "segmentation fault",
+      7: "bus error", 8: "arithmetic error", 9: "kill", 10: "user signal 1",
+      11: "segmentation fault",
       13: "broken pipe", 14: "alarm", 15: "termination", 24: "processor time", 25: "file size",
       31: "bad system call",
     ]
     return names[signal] ?? "unknown"
+  }
+}
+
+extension ProcessEnd {
+  /// Whether the stage ended because it was asked to: with a checkpoint, or at once by a signal that
+  /// systemd, Slurm, a terminal or an operator sends to stop what runs. That is no crash, whoever was
+  /// asked first, the agent or the stage.
+  var isStop: Bool {
+    switch self {
+    case .code(let code): code == StageExit.released.rawValue
+    case .signal(let signal): [SIGHUP, SIGINT, SIGUSR1, SIGTERM].contains(signal)
+    case .outOfMemory: false
+    }
   }
 }

@@ -2,6 +2,7 @@
 // neither stops the stage nor fills the memory (G8).
 
 import Glibc
+import JobQueue
 import Synchronization
 
 /// The output of one attempt. One thread reads it from the stage, the reporter sends it.
@@ -20,6 +21,7 @@ final class LogSpool: Sendable {
     var cut = false
     var line: [UInt8] = []
     var error: String?
+    var hasLine = false
     var redactor: Redactor
   }
 
@@ -84,7 +86,7 @@ final class LogSpool: Sendable {
     }
   }
 
-  /// The last line that began with `error: `, without that prefix.
+  /// The last line that began with `error: `, without that prefix, or the dynamic linker's.
   var error: String? { state.withLock { $0.error } }
 
   // MARK: details
@@ -92,11 +94,16 @@ final class LogSpool: Sendable {
   private func remember(_ bytes: ArraySlice<UInt8>, _ state: inout State) {
     for byte in bytes {
       if byte == UInt8(ascii: "\n") {
+        // A text of PostgreSQL holds no zero byte.
         if state.line.starts(with: "error: ".utf8) {
-          // A text of PostgreSQL holds no zero byte.
           state.error = String(
             decoding: state.line.dropFirst(7).filter { $0 != 0 }, as: UTF8.self)
+        } else if !state.hasLine {
+          // The dynamic linker's word is a program's first.
+          let line = String(decoding: state.line.filter { $0 != 0 }, as: UTF8.self)
+          if line.contains(": error while loading shared libraries: ") { state.error = line }
         }
+        state.hasLine = true
         state.line.removeAll(keepingCapacity: true)
       } else if state.line.count < Self.lineLimit {
         state.line.append(byte)

@@ -62,9 +62,13 @@ extension Agent {
     do {
       if try outcome(of: key, &connection) == "succeeded" {
         logger.info("job \(key.job) (\(running.attempt.kind)) succeeded")
+        state.update { $0.host.succeeded() }
       } else if reason == .lost {
         logger.warning("job \(key.job): attempt \(key.epoch) was lost and is killed")
       } else {
+        if report.cause == .host || report.cause == .notStarted {
+          pause(for: report.message ?? "a stage could not run")
+        }
         try send(report, of: key, &connection)
       }
     } catch is LeaseLost {

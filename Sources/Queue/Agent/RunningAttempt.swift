@@ -46,26 +46,42 @@ final class RunningAttempt: Sendable {
   }
 
   /// Reads the output and waits for the end, each on a thread of its own.
-  func watch(onEnd: @escaping @Sendable (ProcessEnd) -> Void) {
+  /// - Throws: `ThreadError` after the stage has been killed
+  func watch(onEnd: @escaping @Sendable (ProcessEnd) -> Void) throws(ThreadError) {
     let output = child.output
-    let reader = DedicatedThread("log \(key.job)") { [log] in
+    var reader: DedicatedThread?
+    do throws(ThreadError) {
+      let started = try read(output)
+      reader = started
+      try DedicatedThread("wait \(key.job)") { [self] in onEnd(end(of: started)) }
+    } catch {
+      child.kill()
+      _ = end(of: reader)
+      throw error
+    }
+  }
+
+  private func read(_ output: Int32) throws(ThreadError) -> DedicatedThread {
+    try DedicatedThread("log \(key.job)") { [log] in
       var buffer = [UInt8](repeating: 0, count: 1 << 16)
       while true {
-        let count = read(output, &buffer, buffer.count)
+        let count = Glibc.read(output, &buffer, buffer.count)
         if count < 0 && errno == EINTR { continue }
         guard count > 0 else { break }
         log.append(buffer[..<count])
       }
       log.end()
     }
-    _ = DedicatedThread("wait \(key.job)") { [child] in
-      let end = child.wait()
-      // A process that left the group may hold the other end for ever: only what is there already
-      // is read.
-      shutdown(output, Int32(SHUT_RD))
-      reader.join()
-      close(output)
-      onEnd(end)
-    }
+  }
+
+  /// Waits for the process and for the rest of its output.
+  private func end(of reader: DedicatedThread?) -> ProcessEnd {
+    let end = child.wait()
+    // A process that could not be killed may hold the other end for ever: only what is there already
+    // is read.
+    shutdown(child.output, Int32(SHUT_RD))
+    reader?.join()
+    close(child.output)
+    return end
   }
 }

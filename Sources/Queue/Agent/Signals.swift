@@ -1,4 +1,4 @@
-// Turns SIGTERM and SIGINT into events of a thread.
+// Turns the signals that ask the agent to leave into events of a thread.
 
 import Glibc
 import Synchronization
@@ -6,7 +6,10 @@ import Synchronization
 /// The descriptor that the signal handler writes to; a handler can capture nothing.
 private let signalDescriptor = Atomic<Int32>(-1)
 
-/// Handles the two signals while it lives. Only one may exist in a process.
+/// Handles SIGTERM, SIGINT, SIGHUP and SIGUSR1 while it lives. Only one may exist in a process.
+///
+/// SIGHUP is the end of a terminal, which systemd's SendSIGHUP also sends beside SIGTERM, and SIGUSR1
+/// what `sbatch --signal` sends before the limit: as a second signal they ask for nothing new.
 final class Signals: Sendable {
   private let wakeUp = WakeUp()
   private let ended = Atomic(false)
@@ -14,32 +17,41 @@ final class Signals: Sendable {
 
   init() {
     signalDescriptor.store(wakeUp.signalDescriptor, ordering: .sequentiallyConsistent)
+    let numbers = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
     // The parent process may have blocked them: a signal mask survives exec.
     var taken = sigset_t()
     sigemptyset(&taken)
-    sigaddset(&taken, SIGTERM)
-    sigaddset(&taken, SIGINT)
+    for number in numbers { sigaddset(&taken, number) }
     pthread_sigmask(SIG_UNBLOCK, &taken, nil)
-    before = [SIGTERM, SIGINT].map { number in
+    before = numbers.map { number in
       var action = sigaction()
-      action.__sigaction_handler.sa_handler = { _ in
+      action.__sigaction_handler.sa_handler = { number in
         let saved = errno
-        WakeUp.signal(signalDescriptor.load(ordering: .sequentiallyConsistent))
+        WakeUp.signal(
+          signalDescriptor.load(ordering: .sequentiallyConsistent),
+          UInt8(truncatingIfNeeded: number))
         errno = saved
       }
       action.sa_flags = SA_RESTART
       var old = sigaction()
       sigaction(number, &action, &old)
+      // nohup(1) ignores it, and the worker is to survive its terminal.
+      if number == SIGHUP, Self.isIgnored(old) { sigaction(number, &old, nil) }
       return (number, old)
     }
   }
 
+  private static func isIgnored(_ action: sigaction) -> Bool {
+    unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
+  }
+
   /// Calls `body` for each signal until `end`.
-  func watch(_ body: () -> Void) {
+  /// - Parameter body: takes whether the signal is one of those that, repeated, mean "at once"
+  func watch(_ body: (_ isUrgent: Bool) -> Void) {
     while true {
-      wakeUp.wait()
+      let number = Int32(wakeUp.wait())
       if ended.load(ordering: .sequentiallyConsistent) { return }
-      body()
+      body(number == SIGTERM || number == SIGINT)
     }
   }
 

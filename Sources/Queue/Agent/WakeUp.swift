@@ -26,8 +26,9 @@ final class WakeUp: Sendable {
   /// For signal handlers, which can use only the number.
   var signalDescriptor: Int32 { writer }
 
-  static func signal(_ descriptor: Int32) {
-    var byte: UInt8 = 1
+  /// - Parameter byte: what `wait` returns for it
+  static func signal(_ descriptor: Int32, _ byte: UInt8 = 0) {
+    var byte = byte
     _ = send(descriptor, &byte, 1, Int32(MSG_NOSIGNAL))
   }
 
@@ -38,9 +39,12 @@ final class WakeUp: Sendable {
   }
 
   /// Blocks until a signal and takes it.
-  func wait() {
+  /// - Returns: its byte
+  @discardableResult
+  func wait() -> UInt8 {
     var byte: UInt8 = 0
     while read(descriptor, &byte, 1) != 1 { wait(milliseconds: -1) }
+    return byte
   }
 
   /// Blocks until a signal, which it does not take, or until the time is over.

@@ -75,6 +75,12 @@ static const unsigned char store_artifacts[] = {
 static const unsigned char store_stores[] = {
 #embed "../../../migrations/functions/store/stores.sql"
 };
+static const unsigned char store_objects[] = {
+#embed "../../../migrations/functions/store/objects.sql"
+};
+static const unsigned char store_copies[] = {
+#embed "../../../migrations/functions/store/copies.sql"
+};
 static const unsigned char store_checkpoints[] = {
 #embed "../../../migrations/functions/store/checkpoints.sql"
 };
@@ -189,6 +195,8 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/store/metrics.sql", store_metrics),
   CURRENT("functions/store/artifacts.sql", store_artifacts),
   CURRENT("functions/store/stores.sql", store_stores),
+  CURRENT("functions/store/objects.sql", store_objects),
+  CURRENT("functions/store/copies.sql", store_copies),
   CURRENT("functions/store/checkpoints.sql", store_checkpoints),
   CURRENT("functions/store/garbage.sql", store_garbage),
   CURRENT("functions/store/retention.sql", store_retention),

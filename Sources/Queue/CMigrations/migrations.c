@@ -43,6 +43,15 @@ static const unsigned char sql_0069[] = {
 static const unsigned char sql_0070[] = {
 #embed "../../../migrations/0070_tokens.sql"
 };
+static const unsigned char sql_0071[] = {
+#embed "../../../migrations/0071_store_owners.sql"
+};
+static const unsigned char sql_0072[] = {
+#embed "../../../migrations/0072_host_lacks.sql"
+};
+static const unsigned char sql_0076[] = {
+#embed "../../../migrations/0076_shares.sql"
+};
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -59,6 +68,9 @@ static const PRAMigration migrations[] = {
   MIGRATION(0068, "0068_recorded_files.sql"),
   MIGRATION(0069, "0069_plain_queue.sql"),
   MIGRATION(0070, "0070_tokens.sql"),
+  MIGRATION(0071, "0071_store_owners.sql"),
+  MIGRATION(0072, "0072_host_lacks.sql"),
+  MIGRATION(0076, "0076_shares.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -40,6 +40,8 @@ package enum ExitCause: String, Sendable, CaseIterable {
   case leaseLost = "lease-lost"
   /// The process could not be started.
   case notStarted = "not-started"
+  /// The host lacked something that the stage needed.
+  case host
   /// The agent asked it to end, or killed it after that.
   case asked
 }
@@ -184,6 +186,11 @@ package struct ElementFailure: Sendable {
     self.element = element
     self.message = message
   }
+}
+
+/// The effect of a schedule's time while the job of the time before has not ended.
+package enum Overlap: String, Sendable, CaseIterable {
+  case skip, queue
 }
 
 /// The missed times of a schedule that are made up for.

@@ -26,7 +26,7 @@ package enum Queries {
   package static let schedule = """
     select pra.schedule(
       name => $1, cron => $2, run => $3, kind => $4, arguments => $5::jsonb, time_zone => $6,
-      catch_up => $7, queue => $8, priority => $9) as next_at
+      catch_up => $7, queue => $8, priority => $9, overlap => $10) as next_at
     """
   package static let unschedule = "select pra.unschedule($1)"
   package static let pauseSchedule = "select pra.pause_schedule($1, $2)"
@@ -37,6 +37,8 @@ package enum Queries {
   package static let setRunWeight = "select pra.set_run_weight($1, $2)"
   package static let setUserWeight = "select pra.set_user_weight($1, $2)"
   package static let cancel = "select pra.cancel($1, $2) as count"
+  package static let cancelMany = "select pra.cancel_many($1) as count"
+  package static let retryMany = "select pra.retry_many($1) as count"
   package static let cancelRun = "select pra.cancel_run($1) as count"
   package static let retry = "select pra.retry($1) as state"
   package static let preempt = "select pra.preempt($1, $2, $3)"
@@ -67,6 +69,9 @@ package enum Queries {
     """
   package static let releaseUnheard = """
     select job from pra.release_unheard(worker => $1, worker_token => $2, known => $3)
+    """
+  package static let workerLacks = """
+    select pra.worker_lacks(worker => $1, worker_token => $2, lack => $3)
     """
   package static let reportExit = """
     select pra.report_exit(

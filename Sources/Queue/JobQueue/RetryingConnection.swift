@@ -66,7 +66,8 @@ package struct RetryingConnection {
         if failures == 0 { report("the database does not answer, trying on: \(error)") }
         failures += 1
       }
-      if error.isUnreachable { connection = nil }
+      // Another of several hosts may take writes now.
+      if error.isUnreachable || error.sqlState == "25006" { connection = nil }
       throw error
     }
   }
@@ -88,11 +89,12 @@ package struct RetryingConnection {
 
 extension PostgresError {
   /// Whether the error is transient: no server, a server short of disk, memory or connections
-  /// (class 53), a deadlock (40P01), a serialization failure (40001), a lock not available (55P03),
-  /// or a query cancelled by a time limit (57014).
+  /// (class 53), one that lacks its files or its libraries, one that takes no writes (25006: it is a
+  /// standby now, or its disk is full), a deadlock (40P01), a serialization failure (40001), a lock
+  /// not available (55P03), or a query cancelled by a time limit (57014).
   package var mayPass: Bool {
-    isUnreachable || sqlState.hasPrefix("53")
-      || ["40P01", "40001", "55P03", "57014"].contains(sqlState)
+    isUnreachable || isOfServerFiles || sqlState.hasPrefix("53")
+      || ["25006", "40P01", "40001", "55P03", "57014"].contains(sqlState)
   }
 }
 

@@ -7,6 +7,8 @@ package enum StageExit: Int32, Sendable {
   case permanent = 65
   /// EX_SOFTWARE of sysexits.h.
   case fault = 70
+  /// The host lacks something: room, memory, keys of the store. EX_OSERR of sysexits.h.
+  case host = 71
   /// Stopped after a checkpoint, as asked. EX_TEMPFAIL of sysexits.h.
   case released = 75
   /// Nothing may be written any more.

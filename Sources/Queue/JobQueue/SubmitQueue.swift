@@ -88,17 +88,19 @@ package struct SubmitQueue {
   /// - Parameters:
   ///   - cron: five fields, as in crontab(5)
   ///   - arguments: JSON object
+  ///   - overlap: by default the database's, which depends on `catchUp`
   /// - Returns: the first time at which it fires
   package func schedule(
     _ name: String, cron: String, run: Int64, kind: String, arguments: String,
-    timeZone: String = "UTC", catchUp: CatchUp = .last, queue: String = "default",
-    priority: Int = 0
+    timeZone: String = "UTC", catchUp: CatchUp = .last, overlap: Overlap? = nil,
+    queue: String = "default", priority: Int = 0
   ) throws(PostgresError) -> String {
     try connection.query(
       Queries.schedule,
       [
         .text(name), .text(cron), .integer(run), .text(kind), .text(arguments), .text(timeZone),
         .text(catchUp.rawValue), .text(queue), .integer(priority),
+        .optional(overlap?.rawValue, Parameter.text),
       ]
     ).single().string("next_at")
   }
@@ -147,6 +149,18 @@ package struct SubmitQueue {
   package func cancel(_ job: Int64, withDependents: Bool = false) throws(PostgresError) -> Int64 {
     try connection.query(Queries.cancel, [.integer(job), .boolean(withDependents)])
       .single().integer("count")
+  }
+
+  /// Cancels jobs, and passes over those that have ended.
+  /// - Returns: number of jobs that were cancelled or asked to stop
+  package func cancel(many jobs: [Int64]) throws(PostgresError) -> Int64 {
+    try connection.query(Queries.cancelMany, [.integers(jobs)]).single().integer("count")
+  }
+
+  /// Retries jobs, and passes over those that have not ended badly.
+  /// - Returns: number of jobs that are in line again
+  package func retry(many jobs: [Int64]) throws(PostgresError) -> Int64 {
+    try connection.query(Queries.retryMany, [.integers(jobs)]).single().integer("count")
   }
 
   @discardableResult

@@ -64,6 +64,11 @@ package struct WorkerQueue {
     }
   }
 
+  /// Says what the worker's host lacks, for which it claims nothing; nil when it lacks nothing.
+  package func lacks(worker: Registration, _ lack: String?) throws {
+    _ = try ask(Queries.workerLacks, worker.parameters + [.optional(lack, Parameter.text)])
+  }
+
   /// Gives back what was claimed for the worker in a session that broke before the answer came.
   /// - Parameter known: the attempts that the worker knows
   /// - Returns: the jobs that it did not

@@ -30,12 +30,7 @@ package final class Connection {
     if url["host"]?.contains(",") ?? false, url["target_session_attrs"] == nil {
       settings.append(.init(keyword: "target_session_attrs", value: "read-write"))
     }
-    let keywords = settings.map { strdup($0.keyword) }
-    let values = settings.map { strdup($0.value) }
-    defer { for text in keywords + values { free(text) } }
-    let opened = PQconnectdbParams(
-      keywords.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil], 0)
-    guard let opened else {
+    guard let opened = Self.withPointers(settings, { PQconnectdbParams($0, $1, 0) }) else {
       throw PostgresError(.unreachable, sqlState: "53200", message: "out of memory")
     }
     session = opened  // from here on deinit closes it, also when the initialiser throws
@@ -44,24 +39,74 @@ package final class Connection {
         .unreachable, sqlState: "08001", message: Self.line(PQerrorMessage(opened)))
     }
     PQsetNoticeProcessor(opened, { _, _ in }, nil)
-    try run(
-      """
-      set datestyle = iso; set intervalstyle = postgres; set timezone = utc;
-      set bytea_output = hex; set extra_float_digits = 1;
-      set idle_in_transaction_session_timeout = '10s'; set search_path = pg_catalog
-      """)
+    let prepared = try check(
+      PQexec(
+        session,
+        """
+        set datestyle = iso; set intervalstyle = postgres; set timezone = utc;
+        set bytea_output = hex; set extra_float_digits = 1;
+        set idle_in_transaction_session_timeout = '10s'; set search_path = pg_catalog;
+        select pg_backend_pid()
+        """))
+    let backend = String(cString: PQgetvalue(prepared.pointer, 0, 0))
+    // A pooler tells a number of its own.
+    if backend != String(PQbackendPID(opened)) { try refuseSharing(of: backend, settings) }
     // PostgreSQL applies a role's settings at login only, and nobody logs in as one of ours.
     if let role {
       let (lock, statement) = role.timeLimits
-      try run(
-        """
-        set lock_timeout = '\(lock)s'; set statement_timeout = '\(statement)s';
-        set role \(role.rawValue)
-        """)
+      do {
+        try run(
+          """
+          set lock_timeout = '\(lock)s'; set statement_timeout = '\(statement)s';
+          set role \(role.rawValue)
+          """)
+      } catch  where ["22023", "42501"].contains(error.sqlState) {
+        let isMissing = error.sqlState == "22023"
+        throw PostgresError(
+          error.kind, sqlState: error.sqlState, message: error.message,
+          hint: isMissing
+            ? "The server has no roles of ours: `pra doctor` says what to do"
+            : "Somebody who may must say: grant \(role.rawValue) to the login")
+      }
     }
   }
 
   deinit { PQfinish(session) }
+
+  /// Refuses a pooler that gives this session's process of the server to others between transactions:
+  /// the role, LISTEN and prepared statements would go with it. A second session that is given the
+  /// process while ours is idle shows that.
+  /// - Parameter backend: the number of that process
+  private func refuseSharing(of backend: String, _ settings: [DatabaseURL.Setting])
+    throws(PostgresError)
+  {
+    guard let other = Self.withPointers(settings, { PQconnectdbParams($0, $1, 0) }) else { return }
+    defer { PQfinish(other) }
+    // A pool that has no process left answers late; then ours was not given away.
+    var descriptor = pollfd(fd: PQsocket(other), events: Int16(POLLIN), revents: 0)
+    guard PQsendQuery(other, "begin; select 1") == 1, poll(&descriptor, 1, 1000) == 1,
+      PQconsumeInput(other) == 1
+    else { return }
+    let row = try query("select pg_backend_pid() as number").single()
+    guard try row.text("number") != backend else { return }
+    throw PostgresError(
+      .refused, sqlState: "0A000",
+      message: "the pooler before the database gives a session's server to others between "
+        + "transactions",
+      hint: "Use its session mode (PgBouncer: pool_mode = session), or the server's own port")
+  }
+
+  /// Calls a function of libpq that takes keywords and values, each list with null at its end.
+  private static func withPointers<Value>(
+    _ settings: [DatabaseURL.Setting],
+    _ body: ([UnsafePointer<CChar>?], [UnsafePointer<CChar>?]) -> Value
+  ) -> Value {
+    let keywords = settings.map { strdup($0.keyword) }
+    let values = settings.map { strdup($0.value) }
+    defer { for text in keywords + values { free(text) } }
+    return body(
+      keywords.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil])
+  }
 
   // MARK: statements
 
@@ -293,13 +338,32 @@ package final class Connection {
     return String(line)
   }
 
+  /// What libpq says of a text, up to the first word of that text: it quotes them.
+  private static func withoutTheText(_ message: String) -> String {
+    var kept = ""
+    let english = message.prefix { !"«»„“‘".contains($0) }
+    for (place, part) in english.split(separator: "\"", omittingEmptySubsequences: false)
+      .enumerated()
+    {
+      // Every second part is quoted; these are libpq's own.
+      if place % 2 == 1, !["]", "=", ":", "/"].contains(part) { break }
+      kept += place % 2 == 1 ? "\"\(part)\"" : part
+    }
+    while let last = kept.last, last.isWhitespace || last == ":" { kept.removeLast() }
+    return kept
+  }
+
+  /// Whether a server accepts sessions there, or would if it had one to give.
+  static func answers(_ url: DatabaseURL) -> Bool {
+    let settings = url.settings + [.init(keyword: "connect_timeout", value: "5")]
+    return withPointers(settings) { PQpingParams($0, $1, 0) } == PQPING_OK
+  }
+
   static func parse(conninfo: String) throws(PostgresError) -> [DatabaseURL.Setting] {
     var message: UnsafeMutablePointer<CChar>?
     guard let options = PQconninfoParse(conninfo, &message) else {
       defer { PQfreemem(message) }
-      throw PostgresError(
-        .refused, sqlState: "08001",
-        message: "database URL: \(message.map { line($0) } ?? "out of memory")")
+      throw DatabaseURL.error(message.map { withoutTheText(line($0)) } ?? "out of memory")
     }
     defer { PQconninfoFree(options) }
     var settings: [DatabaseURL.Setting] = []

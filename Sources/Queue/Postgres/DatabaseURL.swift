@@ -8,18 +8,35 @@ package struct DatabaseURL: Sendable, Equatable, CustomStringConvertible {
     package var value: String
   }
 
-  /// Throws if libpq does not understand the text; the message names the bad part.
+  /// Throws if the text is no address. The message repeats nothing of it, as a password may stand
+  /// anywhere in a text that was not understood.
   package init(_ text: String) throws(PostgresError) {
     settings = try Connection.parse(conninfo: text)
+    let isURI = text.hasPrefix("postgres://") || text.hasPrefix("postgresql://")
+    // A password with an @ or a / that is not written as %40 or %2F ends up in these.
+    for keyword in ["host", "dbname"] where isURI && self[keyword]?.contains("@") ?? false {
+      throw Self.error("a password's @, / and % are written as %40, %2F and %25")
+    }
+    for port in (self["port"] ?? "").split(separator: ",") where UInt16(port) == nil {
+      throw Self.error(
+        "the port is no number from 1 to 65535, or a password's / is not written as %2F")
+    }
+  }
+
+  static func error(_ reason: String) -> PostgresError {
+    PostgresError(
+      .refused, sqlState: "08001",
+      message: "no address as postgresql://USER@HOST/DATABASE or \"host=HOST dbname=DATABASE\": "
+        + reason)
   }
 
   /// A server behind a Unix socket.
-  package init(socketDirectory: String, user: String, database: String) {
+  package init(socketDirectory: String, user: String, database: String, port: String = "5432") {
     settings = [
       Setting(keyword: "user", value: user),
       Setting(keyword: "dbname", value: database),
       Setting(keyword: "host", value: socketDirectory),
-      Setting(keyword: "port", value: "5432"),  // only a part of the socket's name
+      Setting(keyword: "port", value: port),  // only a part of the socket's name
     ]
   }
 

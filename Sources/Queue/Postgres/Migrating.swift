@@ -18,6 +18,8 @@ extension Migrator {
     try connection.query("select pg_advisory_lock(\(Self.lock))")
     // When this fails the session is gone, and the lock with it.
     defer { _ = try? connection.query("select pg_advisory_unlock(\(Self.lock))") }
+    let roles = ServerRoles(connection)
+    try roles.actAsOwner()
     let state = try state()
     switch state {
     case .current:
@@ -26,12 +28,17 @@ extension Migrator {
     case .behind, .outdated: break
     }
     let version = try applied().last?.version ?? 0
+    if version > 0 { try roles.checkOwner() }
     for tries in 1... {
       do {
-        return try connection.transaction {
+        let done = try connection.transaction {
+          try roles.prepare()
+          try roles.actAsOwner()
           if version > 0 { try connection.run(Self.lockAllTables) }
           return try bringUp(from: version, upTo: newest, state)
         }
+        try roles.actAsOwner()
+        return done
       } catch let error as PostgresError
         where ["40P01", "55P03"].contains(error.sqlState) && tries < Self.tries
       {
@@ -86,7 +93,7 @@ extension Migrator {
   /// Takes a database that development versions made: it has the structure of a numbered file, which is
   /// recorded in place of their steps.
   private func adopt() throws(PostgresError) {
-    try connection.run("reset role")
+    try connection.run("set local role pra_owner")
     try connection.run(
       """
       delete from pra_store.migrations
@@ -100,7 +107,7 @@ extension Migrator {
   private func apply(_ migration: Migration) throws(PostgresError) {
     try naming("migration \(migration.name)") { () throws(PostgresError) in
       try connection.run("reset role")
-      try connection.run(migration.sql)
+      try connection.run(ServerRoles.withoutRoles(migration))
       try connection.run("set local role pra_owner")
       try record(migration)
     }

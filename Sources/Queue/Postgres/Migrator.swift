@@ -107,7 +107,9 @@ package struct Migrator {
     case .altered(let name):
       throw SchemaMismatch.error(
         "migration \(name) was applied with another text than this program's",
-        hint: "It was made by a development version; create a new database.")
+        hint:
+          "It was made by a development version, which reads it still; a database for this program "
+          + "is another one.")
     }
   }
 

@@ -28,6 +28,14 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
 
   package var isUnreachable: Bool { kind == .unreachable }
 
+  /// Whether the server lacks a file or a library: its disk is away (class 58), or its programs were
+  /// upgraded while it ran, which ends with its restart. An error of dlopen(3) has whatever class the
+  /// C library's error number gives it, and names the library in every language.
+  package var isOfServerFiles: Bool {
+    sqlState.hasPrefix("58")
+      || ["XX000", "42501", "42883"].contains(sqlState) && message.contains(/\.so\b/)
+  }
+
   package var description: String {
     var text = message
     if let detail { text += " (\(detail))" }

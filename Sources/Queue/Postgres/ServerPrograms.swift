@@ -6,7 +6,7 @@ import Glibc
 /// can reach the folder, otherwise in a user namespace in which root is an ordinary user; both need
 /// util-linux. For an ordinary user they run directly.
 package struct ServerPrograms: Sendable {
-  /// The folder of initdb, pg_ctl and postgres.
+  /// The folder of initdb and postgres.
   package let folder: String
   /// The words of the command line before the program's own.
   package let prefix: [String]
@@ -15,55 +15,101 @@ package struct ServerPrograms: Sendable {
 
   /// Finds the programs: the newest of /usr/lib/postgresql, then PATH.
   package static func folder(path: String?) throws -> String {
-    let root = "/usr/lib/postgresql"
-    let versions = entries(of: root).compactMap { Int($0) }.sorted(by: >)
-    let candidates =
-      versions.map { "\(root)/\($0)/bin" } + (path ?? "").split(separator: ":").map(String.init)
-    let complete = candidates.first { folder in
-      ["initdb", "pg_ctl", "postgres"].allSatisfy { access("\(folder)/\($0)", X_OK) == 0 }
-    }
-    guard let complete else {
+    guard let complete = candidates(path: path).first else {
       throw ClusterError(
-        "no PostgreSQL server is installed: initdb, pg_ctl and postgres are neither in "
-          + "\(root)/*/bin nor on PATH; install PostgreSQL 15 or newer (Debian: postgresql), "
-          + "or set PRA_DATABASE_URL")
+        "no PostgreSQL server is installed: initdb and postgres are neither in \(root)/*/bin nor "
+          + "on PATH; install PostgreSQL 15 or newer (Debian: postgresql), or set PRA_DATABASE_URL")
     }
     return complete
   }
 
+  /// Finds the programs of an existing cluster, which no other major version can read.
+  /// - Parameter major: the content of PG_VERSION
+  package static func folder(path: String?, major: String) throws -> String {
+    let all = candidates(path: path)
+    let own = "\(root)/\(major)/bin"
+    let found = all.first { folder in
+      folder == own
+        || folder.hasPrefix(root + "/") == false
+          && (try? version(in: folder))?.split(separator: ".").first.map(String.init) == major
+    }
+    guard let found else {
+      throw ClusterError(
+        "the private database is of PostgreSQL \(major), whose programs are not installed "
+          + "(\(all.isEmpty ? "there are none" : all.joined(separator: ", "))): install them "
+          + "(Debian: postgresql-\(major)); its data stay as they are")
+    }
+    return found
+  }
+
+  /// The version of the installed server, as `server_version` of a running one shows it.
+  static func version(in folder: String) throws -> String {
+    let result = try Command.run(["\(folder)/postgres", "--version"])
+    let name = "postgres (PostgreSQL) "
+    guard result.status == 0, result.output.hasPrefix(name) else {
+      throw ClusterError("\(folder)/postgres does not tell its version: \(result.output)")
+    }
+    return String(result.output.dropFirst(name.count))
+  }
+
+  private static let root = "/usr/lib/postgresql"
+
+  private static func candidates(path: String?) -> [String] {
+    let versions = entries(of: root).compactMap { Int($0) }.sorted(by: >)
+    return
+      (versions.map { "\(root)/\($0)/bin" } + (path ?? "").split(separator: ":").map(String.init))
+      .filter { folder in
+        ["initdb", "postgres"].allSatisfy { access("\(folder)/\($0)", X_OK) == 0 }
+      }
+  }
+
   /// - Parameters:
   ///   - data: an existing folder that the server shall own
-  ///   - ownedBy: the owner of an existing cluster, which stays with its account
+  ///   - cluster: owner and major version of an existing cluster, which keeps both
   ///   - path: the value of PATH
-  package init(for data: String, ownedBy: uid_t? = nil, path: String?) throws {
-    folder = try Self.folder(path: path)
+  ///   - folder: the folder of the programs, where it is not to be found by PATH
+  package init(
+    for data: String, cluster: (owner: uid_t, group: gid_t, major: String)? = nil, path: String?,
+    folder given: String? = nil
+  ) throws {
+    folder =
+      try given ?? cluster.map { try Self.folder(path: path, major: $0.major) }
+      ?? Self.folder(path: path)
     guard geteuid() == 0 else {
-      prefix = []
-      owner = nil
+      (prefix, owner) = ([], nil)
       return
     }
-    if let account = getpwnam("postgres") {
+    if let cluster, cluster.owner != 0 {
+      // The server stays with the account that has made it: postgres, or a user whose home this is.
+      (prefix, owner) = (
+        Self.asAccount(cluster.owner, cluster.group), (cluster.owner, cluster.group)
+      )
+      return
+    }
+    if cluster == nil, let account = getpwnam("postgres") {
       let (user, group) = (account.pointee.pw_uid, account.pointee.pw_gid)
-      let asPostgres = [
-        "setpriv", "--reuid=\(user)", "--regid=\(group)", "--init-groups", "--",
-      ]
-      if ownedBy ?? user == user, Self.isReachable(data, by: user, group: group),
-        try Command.run(asPostgres + ["true"]).status == 0
+      if Self.isReachable(data, by: user, group: group),
+        Self.isReachable("\(folder)/postgres", by: user, group: group),
+        try Command.run(Self.asAccount(user, group) + ["true"]).status == 0
       {
-        prefix = asPostgres
-        owner = (user, group)
+        (prefix, owner) = (Self.asAccount(user, group), (user, group))
         return
       }
     }
-    prefix = Self.asOrdinaryUser
-    owner = nil
+    (prefix, owner) = (Self.asOrdinaryUser, nil)
     let trial = try Command.run(prefix + ["true"])
     guard trial.status == 0 else {
       throw ClusterError(
         "PostgreSQL does not run as root, the account postgres cannot reach \(data), and user "
-          + "namespaces are not allowed here (\(trial.output)); run as an ordinary user, choose a "
-          + "PRA_HOME that the account postgres can reach, or set PRA_DATABASE_URL")
+          + "namespaces are not allowed here (\(trial.output)); run as an ordinary user, or move the "
+          + "folder, history and all, to a place that the account postgres can reach, and name it in "
+          + "PRA_HOME")
     }
+  }
+
+  private static func asAccount(_ user: uid_t, _ group: gid_t) -> [String] {
+    let groups = getpwuid(user) == nil ? "--clear-groups" : "--init-groups"
+    return ["setpriv", "--reuid=\(user)", "--regid=\(group)", groups, "--"]
   }
 
   /// Whether a server can run on a folder, or has run there. It matters for root alone, whose
@@ -91,10 +137,26 @@ package struct ServerPrograms: Sendable {
     }
   }
 
+  /// Starts a server in the background.
+  /// - Parameter held: a descriptor that all its processes inherit
+  func start(_ settings: [(name: String, value: String)], on data: String, log: Int32, held: Int32)
+    throws
+  {
+    try Command.detach(
+      prefix + ["\(folder)/postgres", "-D", data]
+        + settings.flatMap { ["-c", "\($0.name)=\($0.value)"] }, log: log, holding: held)
+  }
+
+  /// The value that a setting has in the files of a cluster that does not run.
+  func setting(_ name: String, of data: String) throws -> String? {
+    let result = try Command.run(prefix + ["\(folder)/postgres", "-D", data, "-C", name])
+    return result.status == 0 ? result.output : nil
+  }
+
   /// Gives a folder to the account that the server runs as, and closes it to all others.
   package func adopt(_ path: String) throws {
     if let owner, chown(path, owner.user, owner.group) != 0 {
-      throw ClusterError("\(path): cannot be given to the account postgres: \(systemError())")
+      throw ClusterError("\(path): cannot be given to the server's account: \(systemError())")
     }
     guard chmod(path, 0o700) == 0 else {
       throw ClusterError("\(path): its mode cannot be set to 0700: \(systemError())")

@@ -1,5 +1,7 @@
 // Content-addressed bytes: the SHA-256 is the name under which the store keeps them.
 
+import Files
+
 /// Bytes in the store, under the name that a job or a checkpoint gives them.
 package struct Artifact: Sendable, Equatable {
   /// 64 lower-case hexadecimal digits.
@@ -56,13 +58,21 @@ package struct Artifact: Sendable, Equatable {
 }
 
 /// The store cannot go on because of something that a person or a disk did; one sentence.
-package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct StoreError: SystemFailure, Equatable, CustomStringConvertible {
   package let description: String
+  package let code: Int32?
+  /// The file that a failed system call was about.
+  let path: String?
 
-  package init(_ description: String) { self.description = description }
+  /// - Parameter code: the `errno` of a system call that failed
+  package init(_ description: String, code: Int32? = nil, path: String? = nil) {
+    (self.description, self.code, self.path) = (description, code, path)
+  }
 }
 
 /// The stored bytes are not those that were written: reading again would not help.
 package struct DamagedArtifact: Error, Sendable, Equatable, CustomStringConvertible {
   package let description: String
+  /// Whether there is nothing to read.
+  var isMissing = false
 }

@@ -11,12 +11,14 @@ import Postgres
 package enum ArtifactOwner: Sendable {
   case attempt(Lease)
   case submitter
+  /// The owner of the database, whose word counts for everybody.
+  case administrator
 
   /// The first parameters of the database's functions.
   var parameters: [Parameter] {
     switch self {
     case .attempt(let lease): lease.parameters
-    case .submitter: []
+    case .submitter, .administrator: []
     }
   }
 }
@@ -31,10 +33,22 @@ extension Artifact {
 package struct ArtifactStore {
   package var connection: RetryingConnection
   let environment: [String: String]
+  let patience: StorePatience
+  /// The reader. The words of an attempt and of the administrator count: they tell which copies are right.
+  let reader: ArtifactOwner
+  /// A session that may say what is damaged, if `connection` may not.
+  let doubting: RetryingConnection?
 
-  /// - Parameter environment: holds the credentials of stores outside the database
-  package init(_ connection: RetryingConnection, environment: [String: String] = [:]) {
+  /// - Parameters:
+  ///   - environment: holds the keys of stores outside the database
+  ///   - patience: how long it waits for such a store
+  package init(
+    _ connection: RetryingConnection, environment: [String: String] = [:],
+    patience: StorePatience = .person(), reader: ArtifactOwner = .submitter,
+    doubting: RetryingConnection? = nil
+  ) {
     (self.connection, self.environment) = (connection, environment)
+    (self.patience, self.reader, self.doubting) = (patience, reader, doubting)
   }
 }
 
@@ -93,8 +107,11 @@ extension ArtifactStore {
     let partial = "\(path).partial"
     unlink(partial)
     do {
-      let file = try FileBytes(creating: partial)
-      try read(sha256: sha256) { try file.write($0) }
+      try read(sha256: sha256) {
+        unlink(partial)
+        let file = try FileBytes(creating: partial)
+        return { try file.write($0) }
+      }
     } catch {
       unlink(partial)
       throw error
@@ -105,7 +122,10 @@ extension ArtifactStore {
   /// The bytes of an artifact that fits into memory.
   package mutating func bytes(sha256: String) throws -> [UInt8] {
     var bytes: [UInt8] = []
-    try read(sha256: sha256) { bytes += $0 }
+    try read(sha256: sha256) {
+      bytes = []
+      return { bytes += $0 }
+    }
     return bytes
   }
 
@@ -117,9 +137,15 @@ extension ArtifactStore {
     let size = try FileBytes(reading: path).size()
     guard size > Int64(Artifact.chunkSize) else { return nil }
     let folder = try connection.run {
-      try $0.query(Queries.storeFolder, [.integer(size)]).single().text("folder")
+      try $0.query(Queries.storeFolder, [.integer(size)]).first.map { try OwnedStore($0) }
     }
-    return try folder.map { try FileStore("file:\($0)").receive(path) }
+    guard let folder else { return nil }
+    let store = try FileStore(folder.location)
+    return try patience.run {
+      var objects: any ObjectStore = store
+      try folder.prove(&objects)
+      return try store.receive(path)
+    }
   }
 
   private mutating func put(
@@ -154,72 +180,13 @@ extension ArtifactStore {
       return
     }
     for upload in 1...Self.uploads {
-      let place = try connection.run { connection -> (store: Int64?, location: String?)? in
-        try connection.query(
-          isAttempt ? Queries.beginObject : Queries.beginSubmittedObject,
-          attempt + [sha256, .integer(artifact.size)]
-        ).first.map { (try $0.optionalInteger("store"), try $0.text("location")) }
-      }
-      guard let place else { return }  // the store has these bytes
       do {
-        guard let location = place.location, let store = place.store else {
-          var database = DatabaseStore(owner: owner)
-          try database.put(artifact, next: try open(), over: &connection)
-          return
-        }
-        var objects = try StoreLocation.open(location, environment: environment)
-        let isAdopted = try path.map { try objects.adopt(artifact, file: $0) } ?? false
-        if !isAdopted { try objects.put(artifact, next: try open(), over: &connection) }
-        try connection.run {
-          try $0.query(
-            isAttempt ? Queries.commitObject : Queries.commitSubmittedObject,
-            attempt + [
-              .integer(store), sha256, .integer(artifact.size), .text(artifact.mediaType),
-            ])
-        }
-        return
+        if try putOnce(artifact, owner: owner, adopting: path, open: open) { return }
       } catch let error as UploadLost {
         guard upload < Self.uploads else { throw error }
       }
     }
-  }
-
-  private mutating func read(sha256: String, into consume: ([UInt8]) throws -> Void) throws {
-    let found = try connection.run { connection -> StoredArtifact? in
-      guard let row = try connection.query(Queries.artifact, [.text(sha256)]).first else {
-        return nil
-      }
-      return StoredArtifact(
-        sha256: sha256, size: try row.integer("size"), chunks: try row.integer("chunks"),
-        location: try row.text("location"))
-    }
-    guard let artifact = found else { throw StoreError("there is no artifact \(sha256)") }
-    var store: any ObjectStore =
-      if let location = artifact.location {
-        try StoreLocation.open(location, environment: environment)
-      } else {
-        DatabaseStore(owner: .submitter)
-      }
-    let digest = BackgroundDigest()
-    var size: Int64 = 0
-    try store.read(artifact, over: &connection) { piece in
-      digest.update(piece)
-      size += Int64(piece.count)
-      guard size <= artifact.size else {
-        throw DamagedArtifact(
-          description: "artifact \(sha256) is damaged: more than \(artifact.size) bytes")
-      }
-      try consume(piece)
-    }
-    guard size == artifact.size else {
-      throw DamagedArtifact(
-        description: "artifact \(sha256) is damaged: \(size) bytes instead of \(artifact.size)")
-    }
-    let name = digest.hexadecimal()
-    guard name == sha256 else {
-      throw DamagedArtifact(
-        description: "artifact \(sha256) is damaged: the SHA-256 of its bytes is \(name)")
-    }
+    throw StoreError("artifact \(artifact.sha256) goes as soon as it is stored")
   }
 
   private static func digest(file path: String) throws(StoreError) -> FileDigest {

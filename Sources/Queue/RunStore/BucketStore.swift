@@ -1,69 +1,44 @@
 // Artifacts as objects of an S3-compatible bucket.
 
 import Digest
-import FoundationEssentials
-import Glibc
 import JobQueue
+import Synchronization
 
-/// `s3://bucket/prefix?endpoint=http://host:9000&region=us-east-1`.
+/// A bucket, as `BucketLocation` describes it.
 ///
 /// Large objects are uploaded in parts and appear at the last step. Every request is signed with
-/// the hash of its body and repeated when the server has a fault; a download resumes where it broke
+/// the hash of its body and repeated while the server is away; a download resumes where it broke
 /// off.
 struct BucketStore: ObjectStore {
-  private let base: String
-  private let bucket: String
-  private let signature: HTTPSession.Signature
-  private let token: [String]
-  private let session = HTTPSession()
+  private let requests: BucketRequests
+  private var location: BucketLocation { requests.location }
 
   /// Amazon allows 10,000 parts of at least 5 MiB; only the last may be smaller.
   private static let partSize = 8 << 20
   private static let mostParts = 10_000
-  /// Number of tries of one request, which take about 15 s in all.
-  private static let tries = 8
+  /// Number of answers to the end of an upload that are no success before it begins anew.
+  private static let ends = 3
+  /// Seconds that a server may take to join the parts of an upload.
+  private static let joining = 300
+  /// Bytes after which a download that broke off counts as one that goes on.
+  private static let progress: Int64 = 1 << 20
 
-  /// - Parameter environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION
-  init(_ location: String, environment: [String: String]) throws(StoreError) {
-    let halves = location.dropFirst("s3://".count).split(separator: "?", maxSplits: 1)
-    let path = halves.first.map { $0.split(separator: "/") } ?? []
-    guard let bucket = path.first, path.allSatisfy({ Self.isPlain($0) }) else {
-      throw StoreError(
-        "store \"\(location)\": expected s3://bucket/prefix of letters, digits, - . and _")
-    }
-    var settings: [Substring: Substring] = [:]
-    for setting in halves.dropFirst().first?.split(separator: "&") ?? [] {
-      let parts = setting.split(separator: "=", maxSplits: 1)
-      guard parts.count == 2, ["endpoint", "region"].contains(parts[0]) else {
-        throw StoreError("store \"\(location)\": known settings are endpoint= and region=")
-      }
-      settings[parts[0]] = parts[1]
-    }
-    let region =
-      settings["region"].map(String.init) ?? environment["AWS_REGION"] ?? "us-east-1"
-    let endpoint =
-      settings["endpoint"].map(String.init) ?? "https://s3.\(region).amazonaws.com"
-    guard endpoint.hasPrefix("http://") || endpoint.hasPrefix("https://") else {
-      throw StoreError("store \"\(location)\": endpoint begins with http:// or https://")
-    }
-    guard let key = environment["AWS_ACCESS_KEY_ID"], !key.isEmpty,
-      let secret = environment["AWS_SECRET_ACCESS_KEY"], !secret.isEmpty
-    else {
-      throw StoreError(
-        "store \"\(location)\": AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set")
-    }
-    self.bucket = String(bucket)
-    base =
-      ([endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint] + path.map(String.init))
-      .joined(separator: "/")
-    signature = .init(region: region, accessKey: key, secretKey: secret)
-    token = environment["AWS_SESSION_TOKEN"].map { ["x-amz-security-token: \($0)"] } ?? []
+  /// The servers that know no conditional writes (501).
+  private static let unconditional = Mutex<Set<String>>([])
+
+  /// - Parameter environment: keys and further settings, as the AWS tools name them
+  init(_ location: String, environment: [String: String], patience: StorePatience)
+    throws(StoreError)
+  {
+    requests = BucketRequests(
+      try BucketLocation(location, environment: environment), environment: environment,
+      patience: patience)
   }
 
   mutating func put(
-    _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
+    _ artifact: Artifact, as object: String, next: () throws -> [UInt8],
+    note: (String) throws -> Void
   ) throws {
-    let url = url(artifact.sha256)
     // A multiple of `Artifact.chunkSize`, large enough that the parts are not too many.
     let least = (artifact.size + Int64(Self.mostParts) - 1) / Int64(Self.mostParts)
     let pieces =
@@ -82,56 +57,139 @@ struct BucketStore: ObjectStore {
       return bytes
     }
     if artifact.size <= partSize {
-      let bytes = try part()
-      // Equal names have equal bytes: 412 says that somebody else has already written them.
-      try request("PUT", url, ["If-None-Match: *"], bytes, besides: [412])
-      return
+      try putWhole(artifact, object, try part())
+    } else {
+      try putParts(artifact, object, note: note) { written < artifact.size ? try part() : nil }
     }
-    let opened = try request("POST", "\(url)?uploads=", [], [])
-    guard let upload = Self.element("UploadId", in: opened.body) else {
-      throw StoreError("bucket \(bucket): no UploadId in the answer to a new upload")
+  }
+
+  // MARK: one request
+
+  /// Writes an object unless it is there with the right bytes.
+  private func putWhole(_ artifact: Artifact, _ object: String, _ bytes: [UInt8]) throws {
+    let url = url(object)
+    let server = location.endpoint
+    if Self.unconditional.withLock({ !$0.contains(server) }) {
+      let reply = try requests.send(
+        "PUT", url, headers: ["If-None-Match: *"], body: bytes, besides: [412, 501]
+      ) { try [412, 501].contains($0.status) || isWritten(artifact, object, $0) }
+      switch reply.status {
+      case 412:
+        // Somebody else has written this name; whether these bytes is to be seen.
+        if try holds(artifact, object) { return }
+      case 501: Self.unconditional.withLock { _ = $0.insert(server) }
+      default: return
+      }
     }
-    let id = Self.escaped(upload)
+    try requests.send("PUT", url, body: bytes) { try isWritten(artifact, object, $0) }
+  }
+
+  /// Every S3 server names the ETag of what it has written; something else that answers does not.
+  private func isWritten(
+    _ artifact: Artifact, _ object: String, _ reply: BucketRequests.Reply
+  ) throws -> Bool {
+    try !reply.etag.isEmpty || size(of: object) == artifact.size
+  }
+
+  /// The size of an object that is there.
+  private func size(of object: String) throws -> Int64? {
+    let reply = try requests.send("HEAD", url(object), besides: [404], isPart: true)
+    return reply.status == 200 ? reply.size : nil
+  }
+
+  /// Whether an object is there with the bytes that its name says.
+  private func holds(_ artifact: Artifact, _ object: String) throws -> Bool {
+    guard try size(of: object) == artifact.size else { return false }
+    var digest = SHA256()
+    try get(object, size: artifact.size) { piece in piece.withUnsafeBytes { digest.update($0) } }
+    return digest.hexadecimal() == artifact.sha256
+  }
+
+  mutating func holds(_ object: String, size: Int64) throws -> Bool {
+    try self.size(of: object) == size
+  }
+
+  // MARK: an upload in parts
+
+  /// - Parameter next: returns the bytes of the next part, nil after the last
+  private func putParts(
+    _ artifact: Artifact, _ object: String, note: (String) throws -> Void,
+    next: () throws -> [UInt8]?
+  ) throws {
+    let url = url(object)
+    let opened = try requests.send("POST", "\(url)?uploads=", body: []) {
+      BucketRequests.element("UploadId", in: $0.body) != nil
+    }
+    let upload = BucketRequests.element("UploadId", in: opened.body)!
+    let id = BucketRequests.escaped(upload)
     do {
+      try note(upload)
       var parts = ""
       var number = 1
-      while written < artifact.size {
-        let answer = try request(
-          "PUT", "\(url)?partNumber=\(number)&uploadId=\(id)", [], try part())
-        parts += "<Part><PartNumber>\(number)</PartNumber><ETag>\(answer.etag)</ETag></Part>"
+      while let bytes = try next() {
+        let reply = try requests.send(
+          "PUT", "\(url)?partNumber=\(number)&uploadId=\(id)", body: bytes, besides: [404]
+        ) { $0.status == 404 || !$0.etag.isEmpty }
+        if reply.status == 404 { throw UploadLost() }
+        parts += "<Part><PartNumber>\(number)</PartNumber><ETag>\(reply.etag)</ETag></Part>"
         number += 1
       }
-      let list = "<CompleteMultipartUpload>\(parts)</CompleteMultipartUpload>"
-      let done = try request(
-        "POST", "\(url)?uploadId=\(id)", ["Content-Type: application/xml"], Array(list.utf8),
-        besides: [404])
-      // An answer of 200 may hold an error; 404 says that an earlier try went through.
-      let isDone = done.status == 200 && !done.body.contains("<Error>")
-      guard try isDone || exists(artifact) else {
-        throw StoreError("bucket \(bucket): the upload was not completed: \(done.body.prefix(300))")
-      }
+      try complete(artifact, object, id, parts)
     } catch {
-      _ = try? request("DELETE", "\(url)?uploadId=\(id)", [], nil, besides: [404])
+      // Once: a store that is away is not waited for.
+      _ = try? requests.once("DELETE", "\(url)?uploadId=\(id)")
       throw error
     }
   }
 
+  /// Makes the parts an object. An answer of 200 may hold an error, and 404 may say that an earlier
+  /// try went through: whether the object is there is asked.
+  private func complete(
+    _ artifact: Artifact, _ object: String, _ id: String, _ parts: String
+  ) throws {
+    let list = Array("<CompleteMultipartUpload>\(parts)</CompleteMultipartUpload>".utf8)
+    for _ in 0..<Self.ends {
+      let reply = try requests.send(
+        "POST", "\(url(object))?uploadId=\(id)",
+        headers: ["Content-Type: application/xml"],
+        body: list, besides: [404], codes: ["InvalidPart"], silence: Self.joining, isPart: true)
+      if try reply.status == 200 && reply.body.contains("CompleteMultipartUploadResult")
+        || size(of: object) == artifact.size
+      {
+        requests.succeeded()
+        return
+      }
+      if reply.status >= 300 { break }
+      try requests.patience.pause(
+        after: StoreAway(
+          "bucket \(location.bucket): the upload was not completed: \(reply.body.prefix(300))"))
+    }
+    throw UploadLost()
+  }
+
+  // MARK: reading
+
   mutating func read(
-    _ artifact: StoredArtifact, over connection: inout RetryingConnection,
-    into consume: ([UInt8]) throws -> Void
+    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
+  ) throws { try get(object, size: size, into: consume) }
+
+  private func get(
+    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws {
     var position: Int64 = 0
-    var failures = 0
-    while position < artifact.size {
+    var odd = 0
+    while position < size {
       let before = position
+      var received: Int64 = 0
       var failure: (any Error)?
       var piece: [UInt8] = []
-      let answer = session.send(
-        "GET", url(artifact.sha256),
-        headers: headers(body: []) + (position > 0 ? ["Range: bytes=\(position)-"] : []),
-        signature: signature
-      ) { bytes in
-        piece += bytes
+      let answer = try requests.once(
+        "GET", url(object), headers: before > 0 ? ["Range: bytes=\(before)-"] : []
+      ) { status, bytes in
+        // A server that knows no ranges begins anew.
+        let known = status == 206 ? 0 : Int(max(0, before - received))
+        received += Int64(bytes.count)
+        piece += bytes.dropFirst(known)
         guard piece.count >= Artifact.chunkSize else { return true }
         do {
           try consume(piece)
@@ -148,102 +206,79 @@ struct BucketStore: ObjectStore {
         try consume(piece)
         position += Int64(piece.count)
       }
-      if [200, 206].contains(answer.status) { break }
-      guard answer.mayPass else { throw refusal("GET", answer) }
-      failures = position > before ? 1 : failures + 1
-      guard failures < Self.tries else { throw refusal("GET", answer) }
-      usleep(UInt32(Backoff.seconds(afterFailures: failures) * 1e6))
+      if position - before >= Self.progress { requests.succeeded() }
+      if [200, 206].contains(answer.status) {
+        requests.succeeded()
+        // Without a length it may have broken off unnoticed; with one, the object is that short.
+        if answer.size == received || position >= size { return }
+        odd += 1
+        if odd == Self.ends { return }
+        continue
+      }
+      if answer.status == 416 { return }
+      if answer.status == 404, BucketRequests.element("Code", in: answer.text) != "NoSuchBucket" {
+        throw MissingObject(place: url(object))
+      }
+      try requests.afterFailure("GET", answer, odd: &odd)
     }
   }
 
-  mutating func delete(sha256: String) throws {
-    try request("DELETE", url(sha256), [], nil, besides: [404])
+  mutating func delete(_ object: String) throws {
+    try requests.send("DELETE", url(object), besides: [404])
   }
 
-  // MARK: requests
-
-  private func url(_ sha256: String) -> String { "\(base)/sha256/\(sha256.prefix(2))/\(sha256)" }
-
-  private func headers(body: [UInt8]) -> [String] {
-    token + ["x-amz-content-sha256: \(SHA256.hexadecimal(of: body))"]
+  mutating func abort(_ upload: String, of object: String) throws {
+    try requests.send(
+      "DELETE", "\(url(object))?uploadId=\(BucketRequests.escaped(upload))", besides: [404])
   }
 
-  private func exists(_ artifact: Artifact) throws -> Bool {
-    try request("HEAD", url(artifact.sha256), [], nil, besides: [404]).status == 200
+  // MARK: the mark
+
+  private var markURL: String { "\(location.base)/\(StoreMark.name)" }
+
+  mutating func mark() throws -> String? {
+    let reply = try requests.send("GET", markURL, besides: [404])
+    return reply.status == 404 ? nil : reply.body
   }
 
-  /// Sends a request, and repeats it while the server has a fault.
-  /// - Parameter besides: status codes that are no failure, in addition to those below 300
-  @discardableResult
-  private func request(
-    _ method: String, _ url: String, _ further: [String], _ body: [UInt8]?, besides: [Int] = []
-  ) throws -> (status: Int, etag: String, body: String) {
-    var failures = 0
-    while true {
-      var text: [UInt8] = []
-      let answer = session.send(
-        method, url, headers: headers(body: body ?? []) + further, body: body,
-        signature: signature
-      ) {
-        text += $0
-        return text.count < 1 << 20
-      }
-      if answer.status > 0 && answer.status < 300 || besides.contains(answer.status) {
-        return (answer.status, answer.etag, String(decoding: text, as: UTF8.self))
-      }
-      failures += 1
-      guard answer.mayPass, failures < Self.tries else { throw refusal(method, answer) }
-      usleep(UInt32(Backoff.seconds(afterFailures: failures) * 1e6))
+  mutating func write(mark: String, replacing: Bool) throws -> Bool {
+    let bytes = Array(mark.utf8)
+    var reply: BucketRequests.Reply?
+    if !replacing {
+      reply = try requests.send(
+        "PUT", markURL, headers: ["If-None-Match: *"], body: bytes, besides: [412, 501])
     }
-  }
-
-  private func refusal(_ method: String, _ answer: HTTPSession.Answer) -> StoreError {
-    let code = Self.element("Code", in: answer.text)
-    let message = Self.element("Message", in: answer.text) ?? String(answer.text.prefix(200))
-    return StoreError(
-      "bucket \(bucket): \(method) "
-        + (answer.status == 0 ? "failed: " : "was answered \(answer.status): ")
-        + [code, message].compactMap { $0 }.joined(separator: ": "))
-  }
-
-  // MARK: texts
-
-  private static func isPlain(_ part: Substring) -> Bool {
-    part != ".." && part != "."
-      && part.utf8.allSatisfy {
-        switch $0 {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-          UInt8(ascii: "_"):
-          true
-        default: false
-        }
-      }
-  }
-
-  /// The text of the first element with this name; in S3's XML no element contains another of its
-  /// name.
-  static func element(_ name: String, in xml: String) -> String? {
-    guard let start = xml.firstRange(of: "<\(name)>")?.upperBound,
-      let end = xml[start...].firstRange(of: "</\(name)>")?.lowerBound
-    else { return nil }
-    return String(xml[start..<end])
-  }
-
-  /// Escapes all but the unreserved characters, as the signature demands (RFC 3986 section 2.3).
-  static func escaped(_ text: String) -> String {
-    var out = ""
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-        UInt8(ascii: "_"), UInt8(ascii: "~"):
-        out.append(Character(UnicodeScalar(byte)))
-      default:
-        let digits = String(byte, radix: 16, uppercase: true)
-        out += "%" + (digits.count < 2 ? "0" : "") + digits
-      }
+    if reply == nil || reply?.status == 501 {
+      reply = try requests.send("PUT", markURL, body: bytes)
     }
-    return out
+    // A server that knows no conditions has written over another one's mark: the last one counts.
+    return try reply?.status != 412 && self.mark() == mark
+  }
+
+  mutating func requireFree(isKnown: Bool) throws {
+    if isKnown { return }
+    let place = "\(location.endpoint)/\(location.bucket)"
+    let prefix = location.base.dropFirst(place.count + 1)
+    let wanted = prefix.isEmpty ? "" : BucketRequests.escaped("\(prefix)/")
+    let reply = try requests.send(
+      "GET", "\(place)?list-type=2&max-keys=1&prefix=\(wanted)", besides: [403, 404, 501])
+    // Keys that may not list are common; the mark decides then.
+    guard reply.status == 200, let name = BucketRequests.element("Key", in: reply.body) else {
+      return
+    }
+    throw StoreError(
+      "store s3://\(location.bucket)/\(prefix): it is not empty (\(name)) and no store of this "
+        + "database; choose an empty prefix")
+  }
+
+  /// Whether the server answers this host, by one request that changes nothing. A host may be
+  /// allowed to write and not to look: then only writing shows it.
+  func answers() throws -> Bool {
+    let answer = try requests.once("HEAD", url(String(repeating: "0", count: 64)))
+    return [200, 404].contains(answer.status)
+  }
+
+  private func url(_ object: String) -> String {
+    "\(location.base)/sha256/\(object.prefix(2))/\(object)"
   }
 }

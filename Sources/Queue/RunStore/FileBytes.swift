@@ -68,7 +68,8 @@ struct FileBytes: ~Copyable {
   }
 
   static func failure(_ verb: String, _ path: String, _ code: Int32 = errno) -> StoreError {
-    StoreError("cannot \(verb) \(path): \(String(cString: strerror(code)))")
+    StoreError(
+      "cannot \(verb) \(path): \(String(cString: strerror(code)))", code: code, path: path)
   }
 }
 

@@ -7,7 +7,7 @@ import JobQueue
 
 /// `file:/folder`: complete files with the names sha256/ab/cd/abcd...
 struct FileStore: ObjectStore {
-  private let root: String
+  let root: String
 
   init(_ location: String) throws(StoreError) {
     let path = location.dropFirst("file:".count)
@@ -18,18 +18,21 @@ struct FileStore: ObjectStore {
   }
 
   mutating func put(
-    _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
+    _ artifact: Artifact, as object: String, next: () throws -> [UInt8],
+    note: (String) throws -> Void
   ) throws {
-    _ = try publish(artifact) { partial in
-      var file = try NewFile(partial)
-      var written: Int64 = 0
-      while written < artifact.size {
-        let piece = try next()
-        try file.write(piece)
-        written += Int64(piece.count)
+    _ = try asked {
+      try publish(object) { partial in
+        var file = try NewFile(partial)
+        var written: Int64 = 0
+        while written < artifact.size {
+          let piece = try next()
+          try file.write(piece)
+          written += Int64(piece.count)
+        }
+        try file.sync()
+        return true
       }
-      try file.sync()
-      return true
     }
   }
 
@@ -37,59 +40,67 @@ struct FileStore: ObjectStore {
   /// time.
   /// - Returns: the copy's path, for `adopt`; the caller deletes the copy afterwards
   func receive(_ source: String) throws -> (path: String, digest: FileDigest) {
-    let folder = try makeFolder([Self.objects])
-    let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
-    do {
-      return (path, try HashedCopy.run(from: source, to: path))
-    } catch {
-      unlink(path)
-      throw error
+    try asked {
+      let folder = try makeFolder([Self.objects])
+      let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
+      do {
+        return (path, try HashedCopy.run(from: source, to: path))
+      } catch {
+        unlink(path)
+        throw error
+      }
     }
   }
 
-  /// Deletes temporary copies of killed processes: those into which nobody has written for a day.
-  func removeAbandoned() {
+  /// Temporary copies of killed processes: those into which nobody has written for a day.
+  private var abandoned: [String] {
     let folder = "\(root)/\(Self.objects)"
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    where name.hasPrefix(Self.incoming) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return names.filter { $0.hasPrefix(Self.incoming) }.map { "\(folder)/\($0)" }.filter {
       var status = stat()
-      guard stat("\(folder)/\(name)", &status) == 0,
-        Int(status.st_mtim.tv_sec) < time(nil) - 24 * 3600
-      else { continue }
-      unlink("\(folder)/\(name)")
+      return stat($0, &status) == 0 && Int(status.st_mtim.tv_sec) < time(nil) - 24 * 3600
     }
   }
 
-  private static let objects = "sha256"
+  var hasAbandoned: Bool { !abandoned.isEmpty }
+
+  func removeAbandoned() {
+    for path in abandoned { unlink(path) }
+  }
+
+  static let objects = "sha256"
   private static let incoming = ".incoming."
 
-  mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool {
-    try publish(artifact) { partial in
-      // There are no links between file systems, nor on every file system.
-      guard link(path, partial) == 0 else { return false }
-      guard chmod(partial, 0o600) == 0 else { throw FileBytes.failure("set the mode of", partial) }
-      try FileBytes(reading: partial).sync()
-      return true
+  mutating func adopt(_ artifact: Artifact, as object: String, file path: String) throws -> Bool {
+    try asked {
+      try publish(object) { partial in
+        // There are no links between file systems, nor on every file system.
+        guard link(path, partial) == 0 else { return false }
+        guard chmod(partial, 0o600) == 0 else {
+          throw FileBytes.failure("set the mode of", partial)
+        }
+        try FileBytes(reading: partial).sync()
+        return true
+      }
     }
   }
 
   /// Writes a file under a temporary name and renames it.
   /// - Parameter make: writes a durable file to a path, or returns false if it cannot
   /// - Returns: what `make` returned
-  private func publish(_ artifact: Artifact, _ make: (String) throws -> Bool) throws -> Bool {
-    let sha256 = artifact.sha256
+  private func publish(_ object: String, _ make: (String) throws -> Bool) throws -> Bool {
     let folder = try makeFolder(
-      [Self.objects, String(sha256.prefix(2)), String(sha256.dropFirst(2).prefix(2))])
+      [Self.objects, String(object.prefix(2)), String(object.dropFirst(2).prefix(2))])
     // In the same folder, so that the rename is atomic; unique, since another process may write the
     // same bytes.
-    let partial = "\(folder)/.\(artifact.sha256).\(getpid()).\(UInt32.random(in: 0 ... .max))"
+    let partial = "\(folder)/\(Self.partial(object))\(getpid()).\(UInt32.random(in: 0 ... .max))"
     do {
       guard try make(partial) else { return false }
     } catch {
       unlink(partial)
       throw error
     }
-    let path = "\(folder)/\(artifact.sha256)"
+    let path = "\(folder)/\(object)"
     // Another writer of the same bytes was first, and has deleted this file as a killed writer's.
     let isOvertaken = { errno == ENOENT && access(path, F_OK) == 0 }
     guard rename(partial, path) == 0 || isOvertaken() else {
@@ -97,41 +108,63 @@ struct FileStore: ObjectStore {
       unlink(partial)
       throw failure
     }
-    Self.removePartials(of: artifact.sha256, in: folder)
+    Self.removePartials(of: object, in: folder)
     try Self.syncFolder(folder)
     return true
   }
 
+  mutating func holds(_ object: String, size: Int64) throws -> Bool {
+    var status = stat()
+    let path = path(object)
+    guard stat(path, &status) == 0 else {
+      guard errno == ENOENT else { throw FileBytes.failure("look at", path) }
+      guard access(root, F_OK) == 0 else { throw away }
+      return false
+    }
+    return status.st_mode & S_IFMT == S_IFREG && Int64(status.st_size) == size
+  }
+
   mutating func read(
-    _ artifact: StoredArtifact, over connection: inout RetryingConnection,
-    into consume: ([UInt8]) throws -> Void
+    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws {
-    let file = try FileBytes(reading: path(artifact.sha256))
-    var ring = PieceRing()
-    while true {
-      let piece = try ring.read(file)
-      if piece.isEmpty { return }
-      try consume(piece)
+    let path = path(object)
+    try asked {
+      guard access(path, F_OK) == 0 || errno != ENOENT else {
+        guard access(root, F_OK) == 0 else { throw away }
+        throw MissingObject(place: path)
+      }
+      let file = try FileBytes(reading: path)
+      var ring = PieceRing()
+      while true {
+        let piece = try ring.read(file)
+        if piece.isEmpty { return }
+        try consume(piece)
+      }
     }
   }
 
-  mutating func delete(sha256: String) throws {
-    let path = path(sha256)
-    guard unlink(path) == 0 || errno == ENOENT else { throw FileBytes.failure("delete", path) }
-    Self.removePartials(of: sha256, in: String(path.dropLast(sha256.count + 1)))
+  mutating func delete(_ object: String) throws {
+    let path = path(object)
+    try asked {
+      guard unlink(path) == 0 || errno == ENOENT else { throw FileBytes.failure("delete", path) }
+    }
+    Self.removePartials(of: object, in: String(path.dropLast(object.utf8.count + 1)))
   }
+
+  /// The beginning of the names of an object's temporary files.
+  private static func partial(_ object: String) -> String { ".\(object)~" }
 
   /// Removes temporary files of writers that were killed. A writer that is alive finds the complete
   /// file instead.
-  private static func removePartials(of sha256: String, in folder: String) {
+  private static func removePartials(of object: String, in folder: String) {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    where name.hasPrefix(".\(sha256).") {
+    where name.hasPrefix(partial(object)) {
       unlink("\(folder)/\(name)")
     }
   }
 
-  private func path(_ sha256: String) -> String {
-    "\(root)/\(Self.objects)/\(sha256.prefix(2))/\(sha256.dropFirst(2).prefix(2))/\(sha256)"
+  private func path(_ object: String) -> String {
+    "\(root)/\(Self.objects)/\(object.prefix(2))/\(object.dropFirst(2).prefix(2))/\(object)"
   }
 
   private func makeFolder(_ parts: [String]) throws(StoreError) -> String {
@@ -149,10 +182,36 @@ struct FileStore: ObjectStore {
   }
 
   /// Waits until the entries of a folder are on disk.
-  private static func syncFolder(_ path: String) throws(StoreError) {
+  static func syncFolder(_ path: String) throws(StoreError) {
     let handle = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard handle >= 0 else { throw FileBytes.failure("open", path) }
     defer { close(handle) }
     guard fsync(handle) == 0 else { throw FileBytes.failure("sync", path) }
+  }
+
+  // MARK: outages
+
+  /// Errors after which the same call may work again: a disk that is full, read-only or broken, a
+  /// server that does not answer.
+  private static let outages: Set<Int32> = [
+    ENOSPC, EDQUOT, EROFS, EIO, EREMOTEIO, ESTALE, ENOTCONN, ENODEV, ENXIO, ETIMEDOUT, EHOSTDOWN,
+    EHOSTUNREACH, ENETUNREACH, ECONNREFUSED, ECONNRESET,
+  ]
+  private static let refusals: Set<Int32> = [EACCES, EPERM, ENOTDIR, ELOOP]
+
+  /// Does what a user of the store asks; tells an outage of its folder from other errors.
+  func asked<Value>(_ work: () throws -> Value) throws -> Value {
+    do {
+      return try work()
+    } catch let error as StoreError {
+      guard let code = error.code, error.path?.hasPrefix("\(root)/") == true else { throw error }
+      if Self.outages.contains(code) { throw StoreAway(error.description) }
+      if Self.refusals.contains(code) { throw StoreAway(error.description, isRefusal: true) }
+      // A folder of another machine that is not mounted.
+      if code == ENOENT && access(root, F_OK) != 0 {
+        throw StoreAway("\(error); there is no folder \(root)")
+      }
+      throw error
+    }
   }
 }

@@ -64,8 +64,13 @@ extension ArtifactStore {
   }
 
   /// Forgets artifacts without references and deletes their bytes from every store.
-  /// - Parameter grace: age in seconds below which bytes are kept
-  package mutating func collectGarbage(grace: Double, dry: Bool) throws -> [Garbage] {
+  /// - Parameters:
+  ///   - grace: age in seconds below which bytes are kept
+  ///   - failed: takes the location of a store that cannot be collected now, and the reason; what is
+  ///     marked there stays marked, and the other stores go on
+  package mutating func collectGarbage(
+    grace: Double, dry: Bool, failed: (String, any Error) throws -> Void = { throw $1 }
+  ) throws -> [Garbage] {
     let found = try connection.run { connection in
       try connection.query(Queries.collectGarbage, [.double(grace), .boolean(dry)]).map {
         Garbage(
@@ -73,38 +78,73 @@ extension ArtifactStore {
           bytes: try $0.integer("bytes"))
       }
     }
-    if !dry {
-      try deleteDoomed()
-      let folders = try connection.run {
-        try $0.query(Queries.storeFolders).map { try $0.string("location") }
+    if dry { return found }
+    let stores = try connection.run {
+      try $0.query(Queries.stores).map { (try $0.integer("id"), try $0.string("location")) }
+    }
+    for (store, location) in stores {
+      do {
+        try sweep(store, location)
+      } catch let error where error is StoreError || error is StoreAway {
+        try failed(location, error)
       }
-      for folder in folders { try FileStore(folder).removeAbandoned() }
     }
     return found
   }
 
-  /// Deletes marked objects, also those of a collector that crashed. Each is locked meanwhile: a
-  /// writer of the same bytes waits and then writes them again.
-  private mutating func deleteDoomed() throws {
-    var after = ""
+  /// Deletes the marked objects of a store, also those of a collector that crashed, and ends uploads
+  /// that were left. Each is locked meanwhile.
+  private mutating func sweep(_ store: Int64, _ location: String) throws {
     let environment = environment
+    let patience = patience
+    var after = ""
+    var open: (any ObjectStore)?
     while true {
       let deleted = try connection.run { connection -> String? in
         try connection.transaction {
-          guard let row = try connection.query(Queries.nextDoomed, [.text(after)]).first else {
-            return nil
+          guard
+            let row = try connection.query(
+              Queries.nextDoomed, [.integer(store), .text(after)]
+            ).first
+          else { return nil }
+          if open == nil {
+            open = try Self.owned(store, location, environment, patience, connection)
           }
           let sha256 = try row.string("sha256")
-          var store = try StoreLocation.open(
-            try row.string("location"), environment: environment)
-          try store.delete(sha256: sha256)
+          let number = try row.integer("copy")
+          let object = try row.string("object")
+          for upload in try row.string("uploads").split(separator: "\n") {
+            try open!.abort(String(upload), of: object)
+          }
+          if try row.boolean("is_doomed") { try open!.delete(object) }
           try connection.query(
-            Queries.forgetObject, [.integer(try row.integer("store")), .text(sha256)])
-          return sha256
+            Queries.forgetObject, [.integer(store), .text(sha256), .integer(number)])
+          return object
         }
       }
-      guard let deleted else { return }
+      guard let deleted else { break }
       after = deleted
     }
+    guard location.hasPrefix("file:") else { return }
+    let folder = try FileStore(location)
+    guard folder.hasAbandoned else { return }
+    if open == nil {
+      _ = try connection.run { try Self.owned(store, location, [:], patience, $0) }
+    }
+    folder.removeAbandoned()
+  }
+
+  /// Opens a store from which this database may delete.
+  private static func owned(
+    _ store: Int64, _ location: String, _ environment: [String: String],
+    _ patience: StorePatience, _ connection: Connection
+  ) throws -> any ObjectStore {
+    var objects = try StoreLocation.open(
+      location, environment: environment, patience: patience)
+    let owned = try OwnedStore(
+      try connection.query(Queries.findStore, [.text(location)]).single())
+    try owned.prove(&objects)
+    if !owned.isMarked { try connection.query(Queries.markStore, [.integer(store)]) }
+    return objects
   }
 }

@@ -18,16 +18,26 @@ final class HTTPSession {
     let etag: String
     /// The explanation of a failure, by the server or by libcurl.
     let text: String
-
-    /// Whether the error is transient: no answer, too many requests, a fault of the server.
-    var mayPass: Bool { status == 0 || status == 429 || status >= 500 }
+    /// The size of the object that a HEAD asked for; nil if the server did not say.
+    var size: Int64?
+    /// Seconds after which the server asks to be asked again; 0 if it did not say.
+    var retryAfter = 0.0
+    /// The region of the bucket, and the address, that a redirection names.
+    var region = ""
+    var location = ""
+    /// Whether the connection failed in a way that no repetition mends: a certificate that is not
+    /// trusted, a name that is no address.
+    var isHopeless = false
   }
 
   private let session: UnsafeMutableRawPointer
+  /// A file of certificates to trust; nil for those of the system.
+  private let authorities: String?
 
-  init() {
+  init(authorities: String? = nil) {
     guard let session = curl_session_open() else { fatalError("libcurl gives no session") }
     self.session = session
+    self.authorities = authorities
   }
 
   deinit { curl_session_close(session) }
@@ -35,33 +45,34 @@ final class HTTPSession {
   /// Sends a request and waits for the answer.
   /// - Parameters:
   ///   - headers: `Name: value`
-  ///   - sink: takes the body of an answer with a status below 300; returns false to end the
-  ///     request
+  ///   - patience: seconds of silence, or of less than 4 KiB/s, after which it has failed
+  ///   - sink: takes status and body of an answer below 300; returns false to end the request
   func send(
     _ method: String, _ url: String, headers: [String] = [], body: [UInt8]? = nil,
-    signature: Signature?, sink: (UnsafeRawBufferPointer) -> Bool = { _ in true }
+    signature: Signature?, patience: Int = 30,
+    sink: (Int, UnsafeRawBufferPointer) -> Bool = { _, _ in true }
   ) -> Answer {
     withoutActuallyEscaping(sink) { sink in
       var box = Sink(take: sink)
       return withUnsafeMutablePointer(to: &box) { box in
-        send(method, url, headers, body, signature, UnsafeMutableRawPointer(box))
+        send(method, url, headers, body, signature, patience, UnsafeMutableRawPointer(box))
       }
     }
   }
 
   private struct Sink {
-    let take: (UnsafeRawBufferPointer) -> Bool
+    let take: (Int, UnsafeRawBufferPointer) -> Bool
   }
 
   private func send(
     _ method: String, _ url: String, _ headers: [String], _ body: [UInt8]?,
-    _ signature: Signature?, _ sink: UnsafeMutableRawPointer
+    _ signature: Signature?, _ patience: Int, _ sink: UnsafeMutableRawPointer
   ) -> Answer {
     let lines = headers.map { strdup($0) }
     defer { for line in lines { free(line) } }
     let kind = signature.map { "aws:amz:\($0.region):s3" }
     let credentials = signature.map { "\($0.accessKey):\($0.secretKey)" }
-    let texts = [method, url, kind, credentials].map { $0.map { strdup($0)! } }
+    let texts = [method, url, kind, credentials, authorities].map { $0.map { strdup($0)! } }
     defer { for text in texts { free(text) } }
     var answer = CurlAnswer()
     defer { curl_answer_free(&answer) }
@@ -69,11 +80,11 @@ final class HTTPSession {
       (body ?? []).withUnsafeBytes { bytes in
         var request = CurlRequest(
           method: texts[0], url: texts[1], headers: lines.baseAddress, header_count: lines.count,
-          signature: texts[2], credentials: texts[3],
+          signature: texts[2], credentials: texts[3], authorities: texts[4], patience: patience,
           body: body == nil ? nil : bytes.baseAddress, body_size: bytes.count,
-          sink: { bytes, size, context in
+          sink: { status, bytes, size, context in
             let sink = context!.assumingMemoryBound(to: Sink.self).pointee
-            return sink.take(UnsafeRawBufferPointer(start: bytes, count: size)) ? size : 0
+            return sink.take(status, UnsafeRawBufferPointer(start: bytes, count: size)) ? size : 0
           }, context: sink)
         curl_session_send(session, &request, &answer)
       }
@@ -85,8 +96,15 @@ final class HTTPSession {
       ) : Self.string(&answer.message)
     // An answer that broke off counts as none, whatever its status line said.
     return Answer(
-      status: answer.error == 0 ? answer.status : 0, etag: Self.string(&answer.etag), text: text)
+      status: answer.error == 0 ? answer.status : 0, etag: Self.string(&answer.etag), text: text,
+      size: answer.size < 0 ? nil : answer.size, retryAfter: answer.retry_after,
+      region: Self.string(&answer.region), location: Self.string(&answer.location),
+      isHopeless: Self.hopeless.contains(answer.error))
   }
+
+  /// The CURLcodes of an unknown protocol, an address that is none, and certificates: ours, the
+  /// server's, and the file of those to trust.
+  private static let hopeless: Set<Int32> = [1, 3, 58, 60, 77, 83]
 
   private static func string<Tuple>(_ tuple: inout Tuple) -> String {
     withUnsafeBytes(of: &tuple) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

@@ -19,9 +19,9 @@ final class BackgroundDigest: Sendable {
   private let line = Monitor(Line())
   private let thread: DedicatedThread
 
-  init() {
+  init() throws(ThreadError) {
     let line = line
-    thread = DedicatedThread("digest") {
+    thread = try DedicatedThread("digest") {
       var digest = SHA256()
       while true {
         let pieces: [[UInt8]] = line.wait { line in
@@ -60,7 +60,7 @@ enum HashedCopy {
     let input = try FileBytes(reading: source)
     var output = try NewFile(target)
     _ = try input.size()
-    let digest = BackgroundDigest()
+    let digest = try BackgroundDigest()
     var ring = PieceRing()
     var size: Int64 = 0
     while true {

@@ -1,77 +1,109 @@
 // Three stores for the bytes of artifacts, behind one protocol.
 
-import Digest
 import JobQueue
 import Postgres
 
-/// Keeps the bytes of artifacts. Names derive from the SHA-256 alone.
+/// Keeps artifacts as objects outside the database. An object's name is the SHA-256 of its bytes, for further
+/// copies with a number after it.
 ///
 /// Written bytes become an artifact when the database records them; a reader checks every byte.
 protocol ObjectStore {
   /// Writes the bytes, which become visible together, when all are there.
-  /// - Parameter next: returns pieces of `Artifact.chunkSize` in order
+  /// - Parameters:
+  ///   - next: returns pieces of `Artifact.chunkSize` in order
+  ///   - note: takes the number of an upload in parts before the first part is sent
   mutating func put(
-    _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
+    _ artifact: Artifact, as object: String, next: () throws -> [UInt8],
+    note: (String) throws -> Void
   ) throws
 
   /// Takes over a complete file into which nobody writes any more, instead of copying its bytes.
   /// - Returns: whether this store can; the file keeps its own name as well
-  mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool
+  mutating func adopt(_ artifact: Artifact, as object: String, file path: String) throws -> Bool
+
+  /// Whether an object is there and has this size.
+  mutating func holds(_ object: String, size: Int64) throws -> Bool
 
   /// Reads the bytes in order, piece by piece.
+  /// - Throws: `MissingObject` if it is not there
   mutating func read(
-    _ artifact: StoredArtifact, over connection: inout RetryingConnection,
-    into consume: ([UInt8]) throws -> Void
+    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws
 
   /// Deletes the bytes; it is no error if they are not there.
-  mutating func delete(sha256: String) throws
+  mutating func delete(_ object: String) throws
+
+  /// Ends an upload in parts that its writer has left; it is no error if there is none.
+  mutating func abort(_ upload: String, of object: String) throws
+
+  /// The text of the mark that says whose the store is; nil if it has none.
+  mutating func mark() throws -> String?
+
+  /// Writes the mark.
+  /// - Parameter replacing: whether one that is there is replaced
+  /// - Returns: whether it was written: of several writers of a first mark exactly one succeeds
+  mutating func write(mark: String, replacing: Bool) throws -> Bool
+
+  /// Makes sure that a place without a mark may become a store.
+  /// - Parameter isKnown: whether it is a store of this database, whose objects may lie there
+  mutating func requireFree(isKnown: Bool) throws
 }
 
 extension ObjectStore {
-  mutating func adopt(_ artifact: Artifact, file path: String) throws -> Bool { false }
+  mutating func adopt(_ artifact: Artifact, as object: String, file path: String) throws -> Bool {
+    false
+  }
+
+  mutating func abort(_ upload: String, of object: String) throws {}
 }
 
-/// An artifact as the database records it.
-struct StoredArtifact {
+/// One of the places of an artifact, as the database records it.
+struct StoredCopy: Equatable {
   let sha256: String
   let size: Int64
+  /// The upload by which it came into the database; nil in other stores and for inline bytes.
+  let upload: Int64?
   /// Number of rows in the database; 0 in other stores.
   let chunks: Int64
+  let store: Int64?
   /// `file:/folder` or `s3://bucket/prefix`; nil in the database.
   let location: String?
+  let object: String
+  let number: Int64?
+  /// Whether the server or a reader has checked the bytes, and nobody has found them damaged since.
+  let isCertain: Bool
+  /// Whether the store is known to carry a mark.
+  let isMarked: Bool
+
+  /// The parameters that name it in the database's functions.
+  var parameters: [Parameter] {
+    [
+      .text(sha256), .optional(upload) { .integer($0) }, .optional(store) { .integer($0) },
+      .optional(number) { .integer($0) },
+    ]
+  }
+}
+
+/// An object is not there though the database says so.
+struct MissingObject: Error {
+  /// Its path or address.
+  let place: String
 }
 
 extension StoreLocation {
   /// Opens the store at a location.
-  /// - Parameter environment: holds the credentials of buckets
-  static func open(_ location: String, environment: [String: String]) throws(StoreError)
-    -> any ObjectStore
-  {
+  /// - Parameters:
+  ///   - environment: holds the keys of buckets
+  ///   - patience: how long requests to a server wait for it
+  static func open(
+    _ location: String, environment: [String: String], patience: StorePatience = .person()
+  ) throws(StoreError) -> any ObjectStore {
     if location.hasPrefix("file:/") { return try FileStore(location) }
-    if location.hasPrefix("s3://") { return try BucketStore(location, environment: environment) }
+    if location.hasPrefix("s3://") {
+      return try BucketStore(location, environment: environment, patience: patience)
+    }
     throw StoreError(
       "store \"\(location)\" is neither database nor file:/folder nor s3://bucket/prefix")
-  }
-}
-
-extension ArtifactStore {
-  /// Writes, reads and deletes a small object in a store.
-  /// - Throws: the reason why the store cannot be used
-  package mutating func probe(_ location: String) throws {
-    var store = try StoreLocation.open(location, environment: environment)
-    let bytes = Array("pra probes this store: \(UInt64.random(in: 0 ... .max))".utf8)
-    let sha256 = SHA256.hexadecimal(of: bytes)
-    let artifact = Artifact(
-      sha256: sha256, size: Int64(bytes.count), name: "probe", mediaType: "text/plain")
-    try store.put(artifact, next: { bytes }, over: &connection)
-    var found: [UInt8] = []
-    try store.read(
-      StoredArtifact(sha256: sha256, size: artifact.size, chunks: 0, location: location),
-      over: &connection
-    ) { found += $0 }
-    try store.delete(sha256: sha256)
-    guard found == bytes else { throw StoreError("store \(location): gives back other bytes") }
   }
 }
 
@@ -79,7 +111,7 @@ extension ArtifactStore {
 package enum StoreLocation {}
 
 /// The database itself: rows of 1 MiB.
-struct DatabaseStore: ObjectStore {
+struct DatabaseStore {
   let owner: ArtifactOwner
 
   mutating func put(
@@ -117,27 +149,25 @@ struct DatabaseStore: ObjectStore {
     }
   }
 
-  mutating func read(
-    _ artifact: StoredArtifact, over connection: inout RetryingConnection,
+  static func read(
+    _ copy: StoredCopy, over connection: inout RetryingConnection,
     into consume: ([UInt8]) throws -> Void
   ) throws {
-    for ordinal in 0..<artifact.chunks {
+    for ordinal in 0..<copy.chunks {
       let chunk = try connection.run {
-        try $0.bytes(Queries.artifactChunk, [.text(artifact.sha256), .integer(ordinal)])
+        try $0.bytes(
+          Queries.artifactChunk,
+          [.text(copy.sha256), .integer(ordinal), .optional(copy.upload) { .integer($0) }])
       }
       guard let chunk else {
-        throw DamagedArtifact(
-          description:
-            "artifact \(artifact.sha256) is damaged: chunk \(ordinal) of \(artifact.chunks) is missing"
-        )
+        throw MissingObject(place: "row \(ordinal) of \(copy.chunks) in the database")
       }
       try consume(chunk)
     }
   }
-
-  /// The chunks are deleted with the artifact's row, in pra.collect_garbage.
-  mutating func delete(sha256: String) throws {}
 }
 
-/// A server that crashed has lost rows of an upload, which must start again.
-struct UploadLost: Error {}
+/// A server has lost parts of an upload, or all of it: it must start again.
+struct UploadLost: Error, CustomStringConvertible {
+  let description = "the store lost the parts of an upload"
+}

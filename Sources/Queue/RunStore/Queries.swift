@@ -25,27 +25,55 @@ enum Queries {
     select pra.commit_artifact(job => $1, epoch => $2, token => $3, upload => $4)
     """
 
-  static let storeFolders = "select location from pra.stores where location like 'file:%'"
+  static let currentStore = """
+    select location, database, mark, is_marked from pra.current_store()
+    """
 
-  static let storeFolder = "select pra.store_folder(size => $1) as folder"
+  static let storeFolder = """
+    select location, database, mark, is_marked from pra.store_folder(size => $1)
+    """
 
   static let beginObject = """
-    select store, location
+    select store, location, object, copy, has, database, mark, is_marked
     from pra.begin_object(job => $1, epoch => $2, token => $3, sha256 => $4, size => $5)
+    """
+
+  static let noteUpload = """
+    select pra.note_upload(
+      job => $1, epoch => $2, token => $3, store => $4, sha256 => $5, copy => $6, upload => $7)
     """
 
   static let commitObject = """
     select pra.commit_object(
-      job => $1, epoch => $2, token => $3, store => $4, sha256 => $5, size => $6, media_type => $7)
+      job => $1, epoch => $2, token => $3, store => $4, sha256 => $5, size => $6, media_type => $7,
+      copy => $8, upload => $9)
     """
 
   static let beginSubmittedObject = """
-    select store, location from pra.begin_submitted_object(sha256 => $1, size => $2)
+    select store, location, object, copy, has, database, mark, is_marked
+    from pra.begin_submitted_object(sha256 => $1, size => $2)
+    """
+
+  static let noteSubmittedUpload = """
+    select pra.note_submitted_upload(store => $1, sha256 => $2, copy => $3, upload => $4)
     """
 
   static let commitSubmittedObject = """
-    select pra.commit_submitted_object(store => $1, sha256 => $2, size => $3, media_type => $4)
+    select pra.commit_submitted_object(
+      store => $1, sha256 => $2, size => $3, media_type => $4, copy => $5, upload => $6)
     """
+
+  // MARK: stores
+
+  static let findStore = """
+    select id, location, database, mark, is_marked from pra.find_store(given => $1)
+    """
+
+  static let storeOfMark = "select location from pra.stores where mark = $1::uuid"
+
+  static let stores = "select id, location from pra.stores where id is not null order by id"
+
+  static let markStore = "select pra.mark_store(store => $1)"
 
   // MARK: garbage
 
@@ -60,9 +88,12 @@ enum Queries {
     from pra.collect_garbage(grace => make_interval(secs => $1), dry => $2)
     """
 
-  static let nextDoomed = "select store, location, sha256 from pra.next_doomed(after => $1)"
+  static let nextDoomed = """
+    select sha256, object, copy, is_doomed, array_to_string(uploads, E'\n') as uploads
+    from pra.next_doomed(store => $1, after => $2)
+    """
 
-  static let forgetObject = "select pra.forget_object(store => $1, sha256 => $2)"
+  static let forgetObject = "select pra.forget_object(store => $1, sha256 => $2, copy => $3)"
 
   static let submitArtifact = """
     select pra.submit_artifact(sha256 => $1, media_type => $2, bytes => $3)
@@ -80,14 +111,56 @@ enum Queries {
     select pra.commit_submission(upload => $1)
     """
 
-  static let artifact = """
-    select size, chunks, location
-    from pra.artifacts
-    where sha256 = $1
+  // MARK: reading
+
+  static let copies = """
+    select upload, store, location, object, copy, size, chunks, certain, mark
+    from pra.artifact_copies(sha256 => $1)
     """
 
+  static let artifact = "select suspicion from pra.artifacts where sha256 = $1"
+
   static let artifactChunk = """
-    select pra.artifact_chunk(sha256 => $1, ordinal => $2)
+    select pra.artifact_chunk(sha256 => $1, ordinal => $2, upload => $3)
+    """
+
+  static let doubt = """
+    select pra.doubt_artifact(
+      job => $1, epoch => $2, token => $3, sha256 => $4, upload => $5, store => $6, copy => $7,
+      reason => $8)
+    """
+
+  static let submitDoubt = """
+    select pra.submit_doubt(sha256 => $1, upload => $2, store => $3, copy => $4, reason => $5)
+    """
+
+  static let confirm = """
+    select pra.confirm_artifact(
+      job => $1, epoch => $2, token => $3, sha256 => $4, upload => $5, store => $6, copy => $7)
+    """
+
+  static let confirmStored = """
+    select pra.confirm_stored(sha256 => $1, upload => $2, store => $3, copy => $4)
+    """
+
+  // MARK: verification
+
+  static let checkInline = "select sha256, number from pra.check_inline(after => $1)"
+
+  static let storedOutside = """
+    select sha256, size, location from pra.artifacts
+    where storage not in ('inline', 'lost')
+    order by location nulls first, sha256
+    """
+
+  static let suspects = """
+    select sha256, size, coalesce(location, 'database') as location, suspicion
+    from pra.artifacts where suspect_at is not null order by sha256
+    """
+
+  static let uses = """
+    select u.run, r.name, u.job, u.kind, u.use
+    from pra.artifact_uses(sha256 => $1) as u left join pra.runs as r on r.id = u.run
     """
 
   // MARK: logs

@@ -16,6 +16,8 @@ struct CheckpointWriter: Sendable {
   let metrics: MetricWriter
   /// A folder created for the files, and deleted with them.
   let folder: String
+  let patience: StorePatience
+  let secrets: OutputSecrets
   let report: @Sendable (String) -> Void
 
   /// The registration is the commit point: until then there is no checkpoint, afterwards all of it.
@@ -24,14 +26,19 @@ struct CheckpointWriter: Sendable {
     step: Int64, keeping: [Artifact], write: (String) throws -> [CheckpointPart]
   ) throws {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-      throw StoreError("cannot create \(folder): \(lastSystemError())")
+      throw StoreError("cannot create \(folder): \(lastSystemError())", code: errno)
     }
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(lease.job) checkpoint", report: report),
-      environment: environment)
+      environment: environment, patience: patience, reader: .attempt(lease))
     let files = try write(folder)
+    for file in files {
+      // State that a job goes on from is never changed: one that holds a secret is refused.
+      _ = try secrets.replacement(
+        forFile: file.path, of: file.name, mediaType: "application/octet-stream")
+    }
     _ = try metrics.flush()
     let stored = try files.map { file in
       try store.store(
@@ -55,9 +62,9 @@ struct CheckpointWriter: Sendable {
 final class PendingCheckpoint: Sendable {
   private let outcome = Monitor<Result<Void, any Error>?>(nil)
 
-  init(_ work: @escaping @Sendable () throws -> Void) {
+  init(_ work: @escaping @Sendable () throws -> Void) throws(ThreadError) {
     let outcome = outcome
-    _ = DedicatedThread("checkpoint") {
+    try DedicatedThread("checkpoint") {
       let result = Result { try work() }
       outcome.update { $0 = result }
     }

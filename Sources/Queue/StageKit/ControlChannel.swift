@@ -6,13 +6,16 @@ import RunStore
 import Synchronization
 import Threads
 
-/// The first line is `token` and the attempt's token. The line `stop` asks for a checkpoint and exit. The end of the channel means that the agent is
+/// The first line is `token` and the attempt's token. The line `stop` asks for a checkpoint and exit,
+/// as a signal does (`StopSignals`). The end of the channel means that the agent is
 /// gone and the lease with it: the stage must not go on (G2).
 final class ControlChannel: Sendable {
   private let stop = Atomic(false)
   private let closed = Atomic(false)
 
-  var stopRequested: Bool { stop.load(ordering: .relaxed) }
+  var stopRequested: Bool {
+    stop.load(ordering: .relaxed) || StopSignals.number.load(ordering: .relaxed) != 0
+  }
 
   /// Ignores the end of the channel from now on: the attempt is over.
   func close() { closed.store(true, ordering: .relaxed) }
@@ -41,8 +44,8 @@ final class ControlChannel: Sendable {
   }
 
   /// Reads on a thread of its own until the channel ends.
-  func start(descriptor: Int32, onEnd: @escaping @Sendable () -> Void) {
-    _ = DedicatedThread("control") {
+  func start(descriptor: Int32, onEnd: @escaping @Sendable () -> Void) throws(ThreadError) {
+    try DedicatedThread("control") {
       var line: [UInt8] = []
       var byte: UInt8 = 0
       while true {

@@ -65,7 +65,8 @@ final class MetricSpool {
     case .disk(let offset, let count):
       var bytes = [UInt8](repeating: 0, count: count)
       guard pread(descriptor, &bytes, count, off_t(offset)) == count else {
-        throw StoreError("cannot read the spool of metrics in \(folder): \(lastSystemError())")
+        throw StoreError(
+          "cannot read the spool of metrics in \(folder): \(lastSystemError())", code: errno)
       }
       return (batch.number, BinaryCopy(content: bytes))
     }

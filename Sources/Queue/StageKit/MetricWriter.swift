@@ -1,5 +1,6 @@
 // Sends metrics and progress to the database, outside the training loop.
 
+import Glibc
 import JobQueue
 import Postgres
 import RunStore
@@ -60,8 +61,10 @@ final class MetricWriter: Sendable {
     self.onLeaseLost = onLeaseLost
   }
 
-  func start(url: DatabaseURL, report: @escaping @Sendable (String) -> Void) -> DedicatedThread {
-    DedicatedThread("metrics") { Sender(self, url: url, report: report).run() }
+  func start(
+    url: DatabaseURL, report: @escaping @Sendable (String) -> Void
+  ) throws(ThreadError) -> DedicatedThread {
+    try DedicatedThread("metrics") { Sender(self, url: url, report: report).run() }
   }
 
   /// Wakes the thread if it had nothing to send, and when a batch is full.
@@ -237,7 +240,8 @@ final class MetricWriter: Sendable {
         if !toldOfDisk { report("metrics wait in memory: \(failure)") }
         toldOfDisk = true
         guard spool.bytesInMemory <= MetricWriter.lastResort else {
-          throw StoreError("metrics cannot be kept any longer without a database: \(failure)")
+          throw StoreError(
+            "metrics cannot be kept any longer without a database: \(failure)", code: ENOSPC)
         }
       }
     }

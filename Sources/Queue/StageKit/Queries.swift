@@ -7,6 +7,8 @@ enum Queries {
     where id = $1
     """
 
+  static let secretUse = "select login, kind, misplaced from pra.secret_use($1)"
+
   // MARK: metrics
 
   // A batch is numbered and sent again until its commit is known to be on the server's disk, so that
@@ -46,12 +48,12 @@ enum Queries {
 
   // The newest attempt that has a checkpoint comes first, even if an earlier one made more steps:
   // it may have started from scratch.
-  static let latestCheckpoint = """
+  static let checkpoints = """
     select id, epoch, step
     from pra.checkpoints
     where job_id = $1
     order by epoch desc, step desc
-    limit 1
+    limit $2
     """
 
   static let checkpointFiles = """

@@ -20,6 +20,8 @@ package struct CheckpointPart: Sendable {
 package struct Checkpoint: Sendable, Equatable {
   /// Steps made, which is also the number of the next one.
   package let step: Int64
+  /// The attempt that wrote it.
+  package let epoch: Int64
   /// Files by logical name.
   package let files: [String: Artifact]
 }

@@ -1,37 +1,51 @@
 // The frame around a stage's work: it opens the session and ends the process as the outcome demands.
 
+import Files
 import Glibc
 import JobQueue
+import RunStore
+import Threads
 
 /// The process of a stage.
 package enum Stage {
-  /// Runs a stage's work and ends the process as its outcome demands.
+  /// Runs a stage's work and ends the process as its outcome demands. Whatever the stage has started
+  /// ends with it.
   package static func run(_ work: (StageSession) throws -> Void) -> Never {
+    StopSignals.take()
+    ProcessTree.adoptOrphans()
     let session: StageSession
     do {
       session = try StageSession.open()
     } catch {
-      ending(of: error).end(after: "\(error)")
+      ending(of: error, wasAsked: false).end(after: "\(error)")
     }
     do {
       try work(session)
       StageExit.finished.end()
     } catch {
-      let ending = ending(of: error)
+      var error = error
+      // Only a stage that is asked gives its job back: one that always did would run for ever.
+      if error is Released, !session.stopRequested { error = ReleasedUnasked() }
+      let ending = ending(of: error, wasAsked: session.stopRequested)
       // The last values before a failure are those that explain it.
       if ending != .leaseLost { session.close(within: lastWords) }
-      ending.end(after: error is Released ? nil : "\(error)")
+      ending.end(after: ending == .released ? nil : session.inGivenWords("\(error)"))
     }
   }
 
   /// Seconds in which a failed stage still sends its metrics: less than a drain allows.
   private static let lastWords = 5.0
 
-  private static func ending(of error: any Error) -> StageExit {
+  /// - Parameter wasAsked: whether the agent has asked the stage to stop
+  private static func ending(of error: any Error, wasAsked: Bool) -> StageExit {
     switch error {
     case is LeaseLost: .leaseLost
     case is Released: .released
     case is PermanentFailure: .permanent
+    // A wait for a store ends when the agent asks; a refusal is for this host alone.
+    case let error as StoreAway: wasAsked && !error.isRefusal ? .released : .host
+    case is ThreadError: .host
+    case _ where error.isHostLack: .host
     default: .fault
     }
   }
@@ -48,12 +62,17 @@ extension StageExit {
   fileprivate func end(after message: String? = nil) -> Never {
     fflush(nil)
     if let message { end(saying: message) }
-    _exit(rawValue)
+    leave()
   }
 
   /// Ends the process at once, with the sentence that the agent keeps as the attempt's message.
   func end(saying message: String) -> Never {
     Stage.say("error: \(message)")
+    leave()
+  }
+
+  private func leave() -> Never {
+    ProcessTree.killBelow()
     _exit(rawValue)
   }
 }
@@ -61,6 +80,10 @@ extension StageExit {
 /// Thrown by a stage that has checkpointed after `stopRequested`.
 package struct Released: Error, Sendable {
   package init() {}
+}
+
+private struct ReleasedUnasked: Error, CustomStringConvertible {
+  let description = "the stage gave its job back without having been asked"
 }
 
 /// Thrown by a stage whose input is bad; the job is not retried.

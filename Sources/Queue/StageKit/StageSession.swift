@@ -9,8 +9,8 @@ import RunStore
 import Threads
 
 /// The interface of a stage to the database. Every write carries the attempt's epoch and token; a stale one
-/// throws `LeaseLost`. If the database is away, a write waits until it is back, while metrics and
-/// progress collect in the background. Used by one thread, which it blocks.
+/// throws `LeaseLost`. If the database or the store is away, a write waits until it is back, while
+/// metrics and progress collect in the background. Used by one thread, which it blocks.
 package final class StageSession {
   private let lease: Lease
   package var jobID: Int64 { lease.job }
@@ -29,6 +29,10 @@ package final class StageSession {
   private var store: ArtifactStore
   private let url: DatabaseURL
   private let environment: [String: String]
+  /// The wait of checkpoints for their store.
+  private let checkpointPatience = StorePatience(tries: nil, report: StageSession.report)
+  private let secrets: OutputSecrets
+  private var given: GivenNames
   private var pending: PendingCheckpoint?
   /// Whether the database knows from which earlier attempt and step the series continues.
   private var hasLineage = false
@@ -66,6 +70,7 @@ package final class StageSession {
     let (jobID, epoch) = (try integer("PRA_JOB"), try integer("PRA_EPOCH"))
     threads = Int(try integer("PRA_THREADS"))
     scratch = try value("PRA_SCRATCH")
+    given = GivenNames(scratch: scratch)
     let url = try DatabaseURL(try value("PRA_DATABASE_URL"))
     self.url = url
     self.environment = environment
@@ -73,11 +78,14 @@ package final class StageSession {
     let lease = Lease(job: jobID, epoch: epoch, token: try ControlChannel.token(descriptor))
     self.lease = lease
     control = ControlChannel()
-    control.start(descriptor: descriptor) { onLost("the agent is gone") }
+    try control.start(descriptor: descriptor) { onLost("the agent is gone") }
     store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
-      environment: environment)
+      environment: environment,
+      patience: StorePatience(
+        tries: nil, giveUp: { [control] in control.stopRequested }, report: Self.report),
+      reader: .attempt(lease))
     let stored: String
     (runID, stored) = try store.connection.run { connection in
       let job = try connection.query(Queries.job, [.integer(jobID)]).single()
@@ -87,9 +95,32 @@ package final class StageSession {
       }
       return (try job.integer("run_id"), try job.string("arguments"))
     }
-    arguments = try SecretReferences.resolve(stored, environment: environment)
+    var resolved: [String: String] = [:]
+    if SecretReferences.mayStand(in: stored) {
+      (arguments, resolved) = try Self.references(of: jobID, &store, environment).resolve(stored)
+    } else {
+      arguments = stored
+    }
+    secrets = OutputSecrets(environment: environment, resolved: resolved)
     metrics = MetricWriter(lease: lease, folder: scratch) { onLost($0.description) }
-    metricThread = metrics.start(url: url, report: Self.report)
+    metricThread = try metrics.start(url: url, report: Self.report)
+  }
+
+  /// The rules for the references of the job on this worker.
+  /// - Throws: `PermanentFailure` if one stands where the contract of the kind marks no secret
+  private static func references(
+    of job: Int64, _ store: inout ArtifactStore, _ environment: [String: String]
+  ) throws -> SecretReferences {
+    let row = try store.connection.run {
+      try $0.query(Queries.secretUse, [.integer(job)]).single()
+    }
+    if let place = try row.text("misplaced") {
+      throw PermanentFailure(
+        "\(place): the contract of the kind does not mark this field as a secret")
+    }
+    return SecretReferences(
+      rules: try SecretRules(environment: environment), environment: environment,
+      user: try row.string("login"), kind: try row.string("kind"))
   }
 
   private static let report: @Sendable (String) -> Void = { Stage.say("warning: \($0)") }
@@ -100,14 +131,14 @@ package final class StageSession {
   package var stopRequested: Bool { control.stopRequested }
 
   /// Hands points to the background thread, which sends them within about a second.
-  package func record(_ points: [MetricPoint]) { metrics.record(points) }
+  package func record(_ points: [MetricPoint]) { metrics.record(points.map(secrets.redacted)) }
 
   /// Recorded points that are not known to be on the server's disk.
   package var metricBacklog: Int { metrics.backlog }
 
   /// Reports the progress; the latest report of each half second reaches the database.
   package func progress(done: Int64, total: Int64, unit: String) {
-    metrics.progress(done: done, total: total, unit: unit)
+    metrics.progress(done: done, total: total, unit: secrets.redacted(unit))
   }
 
   /// Waits until all points recorded so far are on the server's disk.
@@ -120,20 +151,35 @@ package final class StageSession {
   /// Stores a file. Bytes that the store already has are not sent.
   package func storeArtifact(file path: String, name: String, mediaType: String) throws -> Artifact
   {
-    try store.store(
+    if let text = try secrets.replacement(forFile: path, of: name, mediaType: mediaType) {
+      return try storeArtifact(bytes: text, name: name, mediaType: mediaType)
+    }
+    return try store.store(
       file: path, name: name, mediaType: mediaType, owner: .attempt(lease))
   }
 
   /// Stores bytes that lie in memory.
   package func storeArtifact(bytes: [UInt8], name: String, mediaType: String) throws -> Artifact {
     try store.store(
-      bytes: bytes, name: name, mediaType: mediaType, owner: .attempt(lease))
+      bytes: secrets.redacted(bytes, of: name, mediaType: mediaType), name: name,
+      mediaType: mediaType, owner: .attempt(lease))
   }
 
   /// Writes an artifact to a file, which appears when its bytes are complete and correct.
-  package func fetchArtifact(sha256: String, to path: String) throws {
+  /// - Parameter name: what messages call it: the argument and the name that the user gave
+  package func fetchArtifact(sha256: String, to path: String, called name: String? = nil) throws {
+    if let name {
+      given.call(path, name)
+      given.call("artifact \(sha256)", "\(name) (artifact \(sha256.prefix(12)))")
+    }
     try store.fetch(sha256: sha256, to: path)
   }
+
+  /// Says what messages call a file or a folder of the scratch folder.
+  package func call(_ path: String, _ name: String) { given.call(path, name) }
+
+  /// A message with the names that the user gave in the place of paths of this worker.
+  func inGivenWords(_ message: String) -> String { given.words(message) }
 
   /// The bytes of a small artifact, checked.
   package func fetchArtifact(sha256: String) throws -> [UInt8] {
@@ -200,15 +246,38 @@ package final class StageSession {
     try declareFromScratchIfNothingElseIs()
     let writer = CheckpointWriter(
       url: url, environment: environment, lease: lease, metrics: metrics,
-      folder: "\(scratch)/checkpoint-\(step)", report: Self.report)
-    pending = PendingCheckpoint {
+      folder: "\(scratch)/checkpoint-\(step)", patience: checkpointPatience, secrets: secrets,
+      report: Self.report)
+    pending = try PendingCheckpoint {
       try writer.run(step: step, keeping: keeping, write: write)
       registered()
     }
   }
 
-  /// Whether a checkpoint waits for a database that is away: beginning another would block.
-  package var isHeldUp: Bool { isWritingCheckpoint && metrics.isAway }
+  /// A service that may be away.
+  package enum Outage: String, Sendable {
+    case database, store
+  }
+
+  /// The service that a checkpoint waits for since it is away: beginning another would block.
+  package var heldUpBy: Outage? {
+    guard isWritingCheckpoint else { return nil }
+    return metrics.isAway ? .database : checkpointPatience.isAway ? .store : nil
+  }
+
+  /// Waits until the checkpoint that was begun is durable, unless it waits itself.
+  /// - Returns: what it waits for; nil when another checkpoint may begin
+  /// - Throws: the error that prevented it
+  package func waitForCheckpointOrOutage() throws -> Outage? {
+    while let pending, pending.wait(until: monotonicSeconds() + Self.outageLook) == nil {
+      if let outage = heldUpBy { return outage }
+    }
+    try waitForCheckpoint()
+    return nil
+  }
+
+  /// Seconds between looks for an outage during a wait.
+  private static let outageLook = 0.1
 
   package var isWritingCheckpoint: Bool { pending?.isOver == false }
 
@@ -222,21 +291,48 @@ package final class StageSession {
   /// The newest checkpoint of a job. For this job itself, it also declares, before the first
   /// metric, that the attempt's series continues from there, or from scratch if there is none.
   package func latestCheckpoint(ofJob job: Int64) throws -> Checkpoint? {
-    let found = try store.connection.run { connection -> (Checkpoint, epoch: Int64)? in
-      guard
-        let row = try connection.query(Queries.latestCheckpoint, [.integer(job)]).first
-      else { return nil }
-      let files = try connection.query(
-        Queries.checkpointFiles, [.integer(try row.integer("id"))])
-      return (
-        Checkpoint(step: try row.integer("step"), files: try Self.artifacts(files)),
-        try row.integer("epoch")
-      )
+    guard job == jobID else { return try checkpoints(ofJob: job, most: 1).first }
+    return try resume { _ in }
+  }
+
+  /// Goes on from the newest checkpoint of this job that reads, and declares, before the first metric,
+  /// that the attempt's series continues from there, or from scratch if none does.
+  /// - Parameters:
+  ///   - fetch: fetches the files; throws `DamagedArtifact` if one of them does not read
+  ///   - skipped: called for each checkpoint that does not read
+  package func resume(
+    fetch: (Checkpoint) throws -> Void,
+    skipped: (Checkpoint, DamagedArtifact) -> Void = { _, _ in }
+  ) throws -> Checkpoint? {
+    for checkpoint in try checkpoints(ofJob: jobID, most: Self.triedCheckpoints) {
+      do {
+        try fetch(checkpoint)
+      } catch let damage as DamagedArtifact {
+        skipped(checkpoint, damage)
+        continue
+      }
+      if checkpoint.epoch != epoch, !hasLineage {
+        try declare(from: checkpoint.epoch, step: checkpoint.step)
+      }
+      return checkpoint
     }
-    if job == jobID, found?.epoch != epoch, !hasLineage {
-      try declare(from: found?.epoch, step: found?.0.step ?? 0)
+    try declareFromScratchIfNothingElseIs()
+    return nil
+  }
+
+  /// Number of checkpoints after which the rest is believed to be damaged, too.
+  private static let triedCheckpoints: Int64 = 1000
+
+  private func checkpoints(ofJob job: Int64, most: Int64) throws -> [Checkpoint] {
+    try store.connection.run { connection in
+      try connection.query(Queries.checkpoints, [.integer(job), .integer(most)]).map { row in
+        let files = try connection.query(
+          Queries.checkpointFiles, [.integer(try row.integer("id"))])
+        return Checkpoint(
+          step: try row.integer("step"), epoch: try row.integer("epoch"),
+          files: try Self.artifacts(files))
+      }
     }
-    return found?.0
   }
 
   private func declareFromScratchIfNothingElseIs() throws {
@@ -264,6 +360,9 @@ package final class StageSession {
     for name in outputs.keys { try Artifact.check(name: name) }
     try waitForCheckpoint()
     let lastBatch = try flushMetrics()
+    if let name = outputs.keys.first(where: { secrets.redacted($0) != $0 }) {
+      throw PermanentFailure("\(secrets.redacted(name)): the name of an output holds a secret")
+    }
     let named = outputs.sorted { $0.key < $1.key }.map { name, artifact in
       JSONText.object([
         ("name", JSONText.string(name)), ("sha256", JSONText.string(artifact.sha256)),
@@ -273,8 +372,9 @@ package final class StageSession {
     try store.connection.run {
       try WorkerQueue($0).finish(
         lease, outputs: JSONText.array(named),
-        images: JSONText.array(images.map(\.json)),
-        evaluations: JSONText.array(evaluations.map(\.json)), result: result,
+        images: secrets.redacted(JSONText.array(images.map(\.json))),
+        evaluations: secrets.redacted(JSONText.array(evaluations.map(\.json))),
+        result: secrets.redacted(result),
         metricBatch: lastBatch)
     }
     close()

@@ -1,5 +1,6 @@
 // The file that `pra run` reads: data, configuration, sampling and evaluation of one run.
 
+import Files
 import FoundationEssentials
 
 /// A run as its YAML file describes it, with the options of the command line applied.
@@ -73,7 +74,7 @@ package struct RunFile: Sendable, Equatable {
           .unit("images").required(),
         .integer(
           "shards", \.shards, 1...10_000,
-          "Number of jobs that share the images; at most `sample.count`."),
+          "Number of jobs, parts of one array, that share the images; at most `sample.count`."),
       ]
     }
 
@@ -81,6 +82,9 @@ package struct RunFile: Sendable, Equatable {
     package var ranges: [Range<Int>] {
       (0..<shards).map { $0 * count / shards..<($0 + 1) * count / shards }
     }
+
+    /// Images of one part of the array that draws them: those of the longest range.
+    package var pack: Int { ranges.map(\.count).max()! }
   }
 
   /// Path of the source, resolved from the run file's folder.
@@ -223,11 +227,16 @@ package struct RunFile: Sendable, Equatable {
       throw ConfigurationError("name: missing; expected a name for the run, as in name: emoji")
     }
     let text = try textValue(value, "name")
-    let isPrintable = text.unicodeScalars.allSatisfy {
-      $0.properties.generalCategory != .control && $0.properties.generalCategory != .format
-    }
-    guard isPrintable, text.utf8.count <= 200 else {
+    guard !text.unicodeScalars.contains(where: \.isUnseen), text.utf8.count <= 200 else {
       throw ConfigurationError("name: expected at most 200 bytes without control characters")
+    }
+    guard text.contains(where: { !$0.isWhitespace }) else {
+      throw ConfigurationError("name: found blanks alone, expected a name")
+    }
+    guard text.wholeMatch(of: /[0-9]+/) == nil else {
+      throw ConfigurationError(
+        "name: '\(text)' has digits alone, as the numbers of runs have; add a letter, as in run-\(text)"
+      )
     }
     return text
   }

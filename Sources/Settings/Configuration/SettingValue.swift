@@ -19,10 +19,17 @@ package enum SettingValue: Sendable, Equatable {
     package let value: SettingValue
   }
 
-  /// Parses one YAML or JSON document.
+  /// Parses one YAML or JSON document. A byte order mark before it is read over (YAML 1.2.2,
+  /// section 5.2).
   /// - Parameter source: name of the text in messages, a file or an option
   /// - Throws: `ConfigurationError` on bad syntax, several documents or keys given twice
-  package init(parsing text: String, source: String) throws {
+  package init(parsing given: String, source: String) throws {
+    let text =
+      given.unicodeScalars.first == "\u{FEFF}" ? String(given.unicodeScalars.dropFirst()) : given
+    if let line = AliasedKeys.firstLine(in: text) {
+      throw ConfigurationError(
+        "\(source): line \(line): a key is an alias or a collection; write it out as a word")
+    }
     do {
       let parser = try Parser(yaml: text, resolver: .basic)
       guard let first = try parser.nextRoot() else {
@@ -70,6 +77,7 @@ package enum SettingValue: Sendable, Equatable {
     }
     switch node {
     case .scalar(let scalar):
+      try Self.refuseZeroByte(in: scalar.string, source, path)
       self = scalar.style == .plain ? Self.plain(scalar.string) : .string(scalar.string)
     case .sequence(let nodes):
       self = .list(
@@ -83,6 +91,7 @@ package enum SettingValue: Sendable, Equatable {
           throw ConfigurationError(
             "\(source): a key of \(path.isEmpty ? "the file" : path) is no word")
         }
+        try Self.refuseZeroByte(in: key, source, path)
         let full = path.isEmpty ? key : "\(path).\(key)"
         if entries.contains(where: { $0.key == key }) {
           throw ConfigurationError("\(source): \(full) is given twice; keep one")
@@ -96,6 +105,12 @@ package enum SettingValue: Sendable, Equatable {
       throw ConfigurationError(
         "\(source): \(path.isEmpty ? "the file" : path) is an alias; write the value out")
     }
+  }
+
+  /// A text of PostgreSQL holds no zero byte, nor does a path.
+  private static func refuseZeroByte(in text: String, _ source: String, _ path: String) throws {
+    guard text.utf8.contains(0) else { return }
+    throw ConfigurationError("\(source): \(path.isEmpty ? "" : "\(path): ")holds a zero byte")
   }
 
   /// The scalar rules of YAML 1.2.2 section 10.3.2.

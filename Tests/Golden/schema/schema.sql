@@ -83,6 +83,19 @@ CREATE TYPE pra.job_state AS ENUM (
 ALTER TYPE pra.job_state OWNER TO pra_owner;
 
 --
+-- Name: barrier; Type: TYPE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TYPE pra_store.barrier AS (
+	blocks boolean,
+	limits text[],
+	starts timestamp with time zone
+);
+
+
+ALTER TYPE pra_store.barrier OWNER TO pra_owner;
+
+--
 -- Name: line_entry; Type: TYPE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -91,7 +104,8 @@ CREATE TYPE pra_store.line_entry AS (
 	is_array boolean,
 	is_gang boolean,
 	time_limit interval,
-	seats integer
+	seats integer,
+	limits text[]
 );
 
 
@@ -124,25 +138,26 @@ CREATE DOMAIN pra_store.logical_name AS text
 ALTER DOMAIN pra_store.logical_name OWNER TO pra_owner;
 
 --
--- Name: absorb_metrics(bigint, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: absorb_metrics(bigint, bigint, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) RETURNS bigint
+CREATE FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid DEFAULT NULL::uuid) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
 declare
+  held pra_store.jobs;
   mine pra_store.attempts;
   taken bigint;
   highest bigint;
 begin
-  perform pra_store.hold(job, epoch, false);
+  held := pra_store.hold(job, epoch, false, token);
   select * into mine from pra_store.attempts as a
   where a.job_id = job and a.epoch = absorb_metrics.epoch for no key update;
   if batch is null or batch <= mine.metric_batch then
     delete from pra_store.metric_staging as s
-    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch;
+    where s.token = held.token and s.batch = absorb_metrics.batch;
     return 0;
   end if;
   if mine.from_step is null then
@@ -152,12 +167,12 @@ begin
     perform pra_store.write_ranges(job, mine.epoch);
   end if;
 
-  taken := pra_store.insert_points(job, epoch, batch);
-  perform pra_store.summarize_batch(job, epoch, batch, mine.from_step);
+  taken := pra_store.insert_points(held, batch);
+  perform pra_store.summarize_batch(held, batch, mine.from_step);
 
   with gone as (
     delete from pra_store.metric_staging as s
-    where s.job_id = job and s.epoch = absorb_metrics.epoch and s.batch = absorb_metrics.batch
+    where s.token = held.token and s.batch = absorb_metrics.batch
     returning s.steps
   )
   select max(p.step) into highest from gone cross join unnest(gone.steps) as p (step);
@@ -170,25 +185,25 @@ end
 $$;
 
 
-ALTER FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) IS 'Moves a batch of metrics from pra_store.metric_staging, where COPY wrote it, to the series of an attempt
+COMMENT ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid) IS 'Moves a batch of metrics from pra_store.metric_staging, where COPY wrote it, to the series of an attempt
 and brings the summaries up to date; returns the number of points. Best in the transaction of the COPY.
 batch: numbered upwards from 1 within the attempt. A batch that was absorbed already is dropped and
 counts 0, so that a sender that missed the answer can send it again.
 An attempt that has not called pra.continue_from starts its series at step 0.
-Raises PR001 when the attempt has lost its lease.';
+Raises PR001 when the attempt has lost its lease or the token is not its own.';
 
 
 --
--- Name: append_log(bigint, bigint, integer, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: append_log(bigint, bigint, integer, bytea, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) RETURNS void
+CREATE FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -205,7 +220,7 @@ begin
     where a.job_id = job and a.epoch = append_log.epoch
       and (a.ended_at is null or (
         a.outcome <> 'lost' and a.ended_at > clock_timestamp() - interval '1 minute'))
-      and w.stopped_at is null
+      and w.stopped_at is null and (w.token is null or j.token = append_log.token)
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
   ) then
     raise exception 'lease lost: attempt % of job % may write no more', epoch, job
@@ -218,107 +233,205 @@ end
 $$;
 
 
-ALTER FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) OWNER TO pra_owner;
+ALTER FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) IS 'Appends a chunk to the log of an attempt; sent again with the same ordinal, it counts once.
+COMMENT ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) IS 'Appends a chunk to the log of an attempt; sent again with the same ordinal, it counts once.
 ordinal: from 0. bytes: 1 to 1048576. Allowed while the attempt runs and for a minute after it ended,
 unless it was lost.
 Raises PR001 when the attempt may write no more.';
 
 
 --
--- Name: artifact_chunk(text, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: artifact_chunk(text, integer, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) RETURNS bytea
+CREATE FUNCTION pra.artifact_chunk(sha256 text, ordinal integer, upload bigint DEFAULT NULL::bigint) RETURNS bytea
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
 declare
   kept pra_store.artifacts;
+  source bigint;
 begin
   select * into kept from pra_store.artifacts as a
   where a.sha256 = pra_store.digest(artifact_chunk.sha256);
   if not found then
     raise exception 'there is no artifact %', artifact_chunk.sha256 using errcode = 'PR002';
   end if;
-  if kept.upload_id is null then
+  source := kept.upload_id;
+  if artifact_chunk.upload is not null and artifact_chunk.upload is distinct from source then
+    select u.id into source from pra_store.uploads as u
+    where u.id = artifact_chunk.upload and u.sha256 = kept.sha256 and u.committed_at is not null;
+    if not found then
+      return null;
+    end if;
+  end if;
+  if source is null then
     return case when ordinal = 0 then kept.bytes end;
   end if;
   return (
     select c.bytes from pra_store.artifact_chunks as c
-    where c.upload_id = kept.upload_id and c.ordinal = artifact_chunk.ordinal);
+    where c.upload_id = source and c.ordinal = artifact_chunk.ordinal);
 end
 $$;
 
 
-ALTER FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) OWNER TO pra_owner;
+ALTER FUNCTION pra.artifact_chunk(sha256 text, ordinal integer, upload bigint) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION artifact_chunk(sha256 text, ordinal integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION artifact_chunk(sha256 text, ordinal integer, upload bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) IS 'Returns bytes of an artifact in the database, from ordinal * 1048576 on, at most 1 MiB; null past its
-end and for an artifact in another store. pra.artifacts tells the number of chunks.
+COMMENT ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer, upload bigint) IS 'Returns bytes of an artifact in the database, from ordinal * 1048576 on, at most 1 MiB; null past its
+end and for an artifact in another store. pra.artifacts tells the number of chunks. upload: that of one of
+several copies (pra.artifact_copies).
 Raises PR002 when there is no such artifact, PR003 for a bad sha256.';
 
 
 --
--- Name: begin_artifact(bigint, bigint, text, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: artifact_copies(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) RETURNS bigint
+CREATE FUNCTION pra.artifact_copies(sha256 text) RETURNS TABLE(upload bigint, store integer, location text, object text, copy integer, size bigint, chunks bigint, certain boolean, mark text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with kept as (
+    select a.sha256, a.size, a.upload_id, a.store_id, a.copy, a.bytes is not null as is_inline,
+      not a.unverified and a.suspect_at is null as certain
+    from pra_store.artifacts as a where a.sha256 = pra_store.digest(artifact_copies.sha256)
+  ), copies as (
+    select k.upload_id, k.store_id, k.copy, k.size, k.is_inline, k.certain, 0 as rank, null::bigint as age
+    from kept as k where k.is_inline or k.upload_id is not null or k.store_id is not null
+    union all
+    select u.id, null, null, u.size, false, false, 1 + (u.suspect_at is not null)::integer, -u.id
+    from kept as k join pra_store.uploads as u on u.sha256 = k.sha256
+    where not k.certain and u.committed_at is not null and u.id is distinct from k.upload_id
+    union all
+    select null, o.store_id, o.copy, o.size, false, false, 1 + (o.suspect_at is not null)::integer, -o.copy
+    from kept as k join pra_store.objects as o on o.sha256 = k.sha256
+    where not k.certain and o.state = 'stored' and (o.store_id, o.copy) is distinct from (k.store_id, k.copy)
+  )
+  select c.upload_id, c.store_id, s.location,
+    pra_store.object_name(pra_store.digest(artifact_copies.sha256), c.copy), c.copy, c.size,
+    case when c.is_inline then 1 when c.upload_id is not null then (c.size + 1048575) / 1048576 else 0 end,
+    c.certain, case when s.marked_at is not null then s.mark::text end
+  from copies as c left join pra_store.stores as s on s.id = c.store_id
+  order by c.rank, c.age;
+$$;
+
+
+ALTER FUNCTION pra.artifact_copies(sha256 text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION artifact_copies(sha256 text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.artifact_copies(sha256 text) IS 'Returns the places of an artifact, the one that counts first; more than one only while its bytes are in doubt: a
+reader takes the first that has the right SHA-256. certain: whether the server or a reader has checked the bytes
+and nobody has found them damaged since. mark: the id that lies in the store, where it is known to.
+No row for an artifact that is lost, and where there is none. Raises PR003 for a bad sha256.';
+
+
+--
+-- Name: artifact_uses(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.artifact_uses(sha256 text) RETURNS TABLE(run bigint, job bigint, kind text, use text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with uses as (
+    select o.job_id, 'output ' || o.name as use from pra_store.job_outputs as o
+    where o.sha256 = pra_store.digest(artifact_uses.sha256)
+    union all
+    select c.job_id, format('%s of the checkpoint at step %s', f.name, c.step)
+    from pra_store.checkpoint_files as f join pra_store.checkpoints as c on c.id = f.checkpoint_id
+    where f.sha256 = pra_store.digest(artifact_uses.sha256)
+    union all
+    select i.job_id, 'image ' || i.number from pra_store.images as i
+    where i.sha256 = pra_store.digest(artifact_uses.sha256)
+    union all
+    select j.id, 'input' from pra_store.jobs as j
+    where j.arguments::text like '%' || artifact_uses.sha256 || '%'
+    union all
+    select e.array_id, 'input of an element' from pra_store.element_arguments as e
+    where e.arguments::text like '%' || artifact_uses.sha256 || '%'
+  )
+  select distinct j.run_id, u.job_id, j.kind, u.use
+  from uses as u join pra_store.jobs as j on j.id = u.job_id
+  order by j.run_id, u.job_id, u.use;
+$$;
+
+
+ALTER FUNCTION pra.artifact_uses(sha256 text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION artifact_uses(sha256 text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.artifact_uses(sha256 text) IS 'Returns what refers to an artifact: outputs, files of checkpoints, images, and arguments of jobs.
+Raises PR003 for a bad sha256.';
+
+
+--
+-- Name: begin_artifact(bigint, bigint, text, bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid DEFAULT NULL::uuid) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   return pra_store.begin_upload(job, epoch, sha256, size, media_type);
 end
 $$;
 
 
-ALTER FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+ALTER FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) IS 'Starts an upload to the database in chunks of 1 MiB, for an attempt, and returns its number; null when
+COMMENT ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid) IS 'Starts an upload to the database in chunks of 1 MiB, for an attempt, and returns its number; null when
 the bytes are stored already. sha256: 64 lower-case hexadecimal digits. size: bytes.
 Next: pra.put_artifact_chunk for each chunk, then pra.commit_artifact.
 Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 
 --
--- Name: begin_object(bigint, bigint, text, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: begin_object(bigint, bigint, text, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) RETURNS TABLE(store integer, location text)
+CREATE FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid DEFAULT NULL::uuid) RETURNS TABLE(store integer, location text, object text, copy integer, has boolean, database uuid, mark uuid, is_marked boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   return query select * from pra_store.begin_object(begin_object.sha256, begin_object.size);
 end
 $$;
 
 
-ALTER FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) IS 'Returns the store to which an attempt writes bytes: a null location for the database (next:
-pra.begin_artifact), else write the object and call pra.commit_object. No row when the bytes are
-stored already. sha256: 64 lower-case hexadecimal digits. size: bytes.
+COMMENT ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid) IS 'Returns the place to which an attempt writes bytes: a null location for the database (next:
+pra.begin_artifact), else write the object under its name, once the mark in the store holds database and mark,
+and call pra.commit_object. has: the bytes lie at that place already, by the word of a reader, of the server or
+of the own login; who finds that they do not calls pra.doubt_artifact and begins again.
+sha256: 64 lower-case hexadecimal digits. size: bytes.
 Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 
@@ -347,7 +460,7 @@ Raises PR003 for a bad sha256.';
 -- Name: begin_submitted_object(text, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.begin_submitted_object(sha256 text, size bigint) RETURNS TABLE(store integer, location text)
+CREATE FUNCTION pra.begin_submitted_object(sha256 text, size bigint) RETURNS TABLE(store integer, location text, object text, copy integer, has boolean, database uuid, mark uuid, is_marked boolean)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select * from pra_store.begin_object(sha256, size); $$;
@@ -359,9 +472,8 @@ ALTER FUNCTION pra.begin_submitted_object(sha256 text, size bigint) OWNER TO pra
 -- Name: FUNCTION begin_submitted_object(sha256 text, size bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) IS 'Returns the store to which a submitter writes bytes, outside any attempt: a null location for the
-database (next: pra.begin_submission), else write the object and call pra.commit_submitted_object. No row
-when the bytes are stored already. Raises PR003 for a bad sha256.';
+COMMENT ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) IS 'Returns the place to which a submitter writes bytes, outside any attempt: pra.begin_object for submitters. A null
+location is the database (next: pra.begin_submission). Raises PR003 for a bad sha256.';
 
 
 --
@@ -382,6 +494,7 @@ begin
   if not found then
     raise exception 'there is no job %', job using errcode = 'PR002';
   end if;
+  perform pra_store.reap_if_lost(job);
   for target in
     with recursive family (id) as (
       select job
@@ -390,7 +503,7 @@ begin
       from family join pra_store.job_dependencies as d on d.parent_id = family.id
       where with_dependents
     )
-    select j.id, j.state, j.run_id, j.cancel_requested_at, j.array_first
+    select j.id, j.epoch, j.state, j.run_id, j.cancel_requested_at, j.array_first
     from pra_store.jobs as j
     where j.id in (select id from family)
     order by j.id
@@ -410,6 +523,10 @@ begin
       end if;
     elsif target.state = 'running' and target.cancel_requested_at is null then
       update pra_store.jobs set cancel_requested_at = clock_timestamp() where id = target.id;
+      -- Then the reaper ends it, whatever its worker does.
+      insert into pra_store.cancellations as c (job_id, epoch, deadline)
+      values (target.id, target.epoch, clock_timestamp() + interval '30 seconds')
+      on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
       perform pra_store.record_event(
         'job.cancel_requested', target.run_id, target.id, null, null);
       touched := touched + 1;
@@ -432,9 +549,73 @@ ALTER FUNCTION pra.cancel(job bigint, with_dependents boolean) OWNER TO pra_owne
 
 COMMENT ON FUNCTION pra.cancel(job bigint, with_dependents boolean) IS 'Cancels a job and all elements of an array; with_dependents: also everything that waits for it,
 which otherwise stays blocked until a retry makes the job succeed. The agent of a running job is
-asked to stop it.
+asked to stop it; a job whose worker is lost is taken back and ends at once.
 Returns the number of jobs cancelled or asked to stop; the elements of an array are not counted.
 Raises PR002 when there is no such job.';
+
+
+--
+-- Name: cancel_many(bigint[]); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.cancel_many(jobs bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  touched integer;
+  asked integer;
+begin
+  -- Arrays first: each holds its parts.
+  select coalesce(sum(pra.cancel(a.id)), 0) into touched
+  from (
+    select j.id from pra_store.jobs as j
+    where j.id = any(cancel_many.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
+    order by j.id
+  ) as a;
+  perform from pra_store.jobs as j
+  where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
+  order by j.id for no key update;
+  with ended as (
+    update pra_store.jobs as j
+    set state = 'cancelled', finished_at = clock_timestamp(),
+        cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
+    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancelled', e.run_id, e.id from ended as e order by e.id
+  )
+  select touched + count(*) into touched from ended;
+  with stopped as (
+    update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
+    where j.id = any(cancel_many.jobs) and j.state = 'running' and j.array_first is null
+      and j.cancel_requested_at is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancel_requested', s.run_id, s.id from stopped as s order by s.id
+  )
+  select count(*) into asked from stopped;
+  if asked > 0 then
+    perform pg_notify('pra_ask', '');
+  end if;
+  return touched + asked;
+end
+$$;
+
+
+ALTER FUNCTION pra.cancel_many(jobs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION cancel_many(jobs bigint[]); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.cancel_many(jobs bigint[]) IS 'Cancels many jobs, arrays with their elements; those that have ended, and numbers of no job, are passed
+over. Returns the number of jobs cancelled or asked to stop, as pra.cancel counts them.';
 
 
 --
@@ -451,13 +632,11 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
-  return (
-    select coalesce(sum(pra.cancel(id)), 0)
-    from (
-      select id from pra_store.jobs
-      where run_id = run and state in ('blocked', 'ready', 'running')
-      order by id
-    ) as live);
+  -- Parts of an array are the array's.
+  return pra.cancel_many(array(
+    select id from pra_store.jobs
+    where run_id = run and array_id is null and state in ('blocked', 'ready', 'running')
+    order by id));
 end
 $$;
 
@@ -468,15 +647,58 @@ ALTER FUNCTION pra.cancel_run(run bigint) OWNER TO pra_owner;
 -- Name: FUNCTION cancel_run(run bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.cancel_run(run bigint) IS 'Cancels every job of a run that has not ended, and returns the sum of what pra.cancel returns for them.
+COMMENT ON FUNCTION pra.cancel_run(run bigint) IS 'Cancels every job of a run that has not ended, in one transaction, and returns what pra.cancel_many does.
 Raises PR002 when there is no such run.';
 
 
 --
--- Name: claim(bigint, integer, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: check_inline(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.claim(worker bigint, count integer DEFAULT 1, oldest bigint DEFAULT 0) RETURNS TABLE(job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb, priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint)
+CREATE FUNCTION pra.check_inline(after text DEFAULT ''::text) RETURNS TABLE(sha256 text, number bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  one record;
+begin
+  for one in
+    select a.digest, count(*) over () as number, pg_catalog.sha256(a.bytes) <> a.digest as is_bad
+    from (
+      select a.sha256 as digest, a.bytes from pra_store.artifacts as a
+      where a.bytes is not null and a.sha256 > decode(check_inline.after, 'hex')
+      order by a.sha256 limit 1000) as a
+    order by a.digest
+  loop
+    if one.is_bad then
+      perform pra_store.doubt(one.digest, null, null, null, 'the SHA-256 of its bytes is another');
+    end if;
+    sha256 := encode(one.digest, 'hex');
+    number := one.number;
+  end loop;
+  if sha256 is not null then
+    return next;
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra.check_inline(after text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION check_inline(after text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.check_inline(after text) IS 'Computes the SHA-256 of the next thousand artifacts that lie in their rows, marks wrong ones as suspect, and returns the
+last one with the number of those checked; no row at the end. Granted to no role but pra_owner.';
+
+
+--
+-- Name: claim(bigint, integer, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.claim(worker bigint, count integer DEFAULT 1, oldest bigint DEFAULT 0, worker_token uuid DEFAULT NULL::uuid) RETURNS TABLE(job bigint, epoch bigint, run bigint, run_name text, kind text, queue text, arguments jsonb, priority integer, time_limit interval, array_job bigint, element_first bigint, element_end bigint, token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -489,7 +711,7 @@ CREATE FUNCTION pra.claim(worker bigint, count integer DEFAULT 1, oldest bigint 
     AS $$
 #variable_conflict use_column
 declare
-  me pra_store.workers := pra_store.live_worker(worker, locks => false);
+  me pra_store.workers := pra_store.live_worker(worker, worker_token, locks => false);
   has_members boolean;
   has_due boolean;
   line pra_store.line_view;
@@ -505,7 +727,7 @@ begin
   if has_due then
     perform pra_store.make_due();
   end if;
-  if not me.draining and me.drain_requested_at is null then
+  if not me.draining and me.drain_requested_at is null and me.lack is null then
     line := pra_store.look_at_line(me);
   end if;
   -- Nothing is written by a claim that finds nothing: of many workers that hear of one job all but one go
@@ -513,7 +735,7 @@ begin
   if line.lanes is null and not has_members then
     return;
   end if;
-  me := pra_store.live_worker(worker, locks => true);
+  me := pra_store.live_worker(worker, worker_token, locks => true);
   if has_members then
     fetched := pra_store.fetch_members(worker);
     -- They may be older than all that the caller knew of.
@@ -523,6 +745,9 @@ begin
   if taken = '{}' and line.expires_at is not null then
     -- The line that was kept gives nothing: the next claim looks anew.
     perform set_config('pra.line_view', '', false);
+  end if;
+  if taken <> '{}' and cardinality(line.lanes) > 1 then
+    perform pra_store.record_turns(taken);
   end if;
   -- The attempts of members of gangs have begun when they were placed.
   return query
@@ -536,7 +761,7 @@ begin
     select m.id, m.epoch, m.run_id, r.name, m.kind, m.queue,
       case when m.array_id is null then m.arguments
         else pra_store.element_arguments(a, m.element_first, m.element_end) end,
-      m.priority, m.time_limit, m.array_id, m.element_first, m.element_end
+      m.priority, m.time_limit, m.array_id, m.element_first, m.element_end, m.token
     from mine as m
     join pra_store.runs as r on r.id = m.run_id
     left join pra_store.jobs as a on a.id = m.array_id
@@ -545,13 +770,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.claim(worker bigint, count integer, oldest bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION claim(worker bigint, count integer, oldest bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION claim(worker bigint, count integer, oldest bigint, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint) IS 'Takes up to "count" jobs for a worker, and no more than it has places free. "oldest" is the lowest number of a job that the caller knows to run on it: what ran and ended before is not counted again. For a part of an array the row has the number of the array and the elements [element_first, element_end). Errors: PR001 when the worker''s lease is over.';
+COMMENT ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) IS 'Takes up to "count" jobs for a worker, and no more than it has places free. "oldest" is the lowest number of a job that the caller knows to run on it: what ran and ended before is not counted again. For a part of an array the row has the number of the array and the elements [element_first, element_end). "token" is the attempt''s, which its further calls must carry. Errors: PR001 when the worker''s lease is over, or worker_token is not the worker''s.';
 
 
 --
@@ -591,28 +816,35 @@ begin
   return query
     select 'unfinished uploads', count(*), coalesce(sum(u.size), 0)::bigint
     from pra_store.uploads as u
-    where u.created_at < before
-      and not exists (select from pra_store.artifacts as a where a.upload_id = u.id);
+    where u.created_at < before and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null);
   return query
     select 'unfinished objects', count(*), coalesce(sum(o.size), 0)::bigint
     from pra_store.objects as o where o.state = 'uploading' and o.touched_at < before;
+  return query
+    select 'further copies', count(*), coalesce(sum(o.size), 0)::bigint
+    from pra_store.objects as o
+    where o.state = 'stored' and o.touched_at < before
+      and not pra_store.is_needed(o.sha256, true, null, o.store_id, o.copy);
+  return query
+    select 'killed uploads in parts', count(*), 0::bigint
+    from pra_store.multipart_uploads as m where m.begun_at < before;
   if dry then
     return;
   end if;
 
   delete from pra_store.artifacts as a using pg_temp.garbage as g where a.sha256 = g.sha256;
   update pra_store.objects as o set state = 'deleting'
-  from pg_temp.garbage as g where o.store_id = g.store_id and o.sha256 = g.sha256;
-  update pra_store.objects as o set state = 'deleting'
-  where o.state = 'uploading' and o.touched_at < before;
+  where o.state = 'uploading' and o.touched_at < before
+    or o.sha256 in (select g.sha256 from pg_temp.garbage as g)
+    or o.state = 'stored' and o.touched_at < before
+      and not pra_store.is_needed(o.sha256, true, null, o.store_id, o.copy);
+  update pra_store.multipart_uploads as m set doomed = true where m.begun_at < before;
   delete from pra_store.artifact_chunks as c using pra_store.uploads as u
-  where c.upload_id = u.id and (u.created_at < before or u.id in (
-      select g.upload_id from pg_temp.garbage as g where g.upload_id is not null))
-    and not exists (select from pra_store.artifacts as a where a.upload_id = u.id);
+  where c.upload_id = u.id and (u.created_at < before or u.sha256 in (select g.sha256 from pg_temp.garbage as g))
+    and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null);
   delete from pra_store.uploads as u
-  where (u.created_at < before or u.id in (
-      select g.upload_id from pg_temp.garbage as g where g.upload_id is not null))
-    and not exists (select from pra_store.artifacts as a where a.upload_id = u.id);
+  where (u.created_at < before or u.sha256 in (select g.sha256 from pg_temp.garbage as g))
+    and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null);
 end
 $$;
 
@@ -626,60 +858,62 @@ ALTER FUNCTION pra.collect_garbage(grace interval, dry boolean) OWNER TO pra_own
 COMMENT ON FUNCTION pra.collect_garbage(grace interval, dry boolean) IS 'Deletes artifacts that nothing refers to and that were not touched within grace, nor since the oldest
 running attempt began; and uploads that were left unfinished for so long. dry: only counts them.
 References: outputs, checkpoints, images, and SHA-256 texts in arguments of jobs and schedules.
-Bytes in the database go at once; objects of other stores are marked for pra.next_doomed.
-Returns what (artifacts, unfinished uploads, unfinished objects) with number and bytes. Granted to no
-role but pra_owner.';
+Copies beside one that a reader has checked go as well; where none is known to be right, all stay.
+Bytes in the database go at once; objects of other stores, and uploads in parts to buckets, are marked for
+pra.next_doomed. Returns what is deleted, with number and bytes. Granted to no role but pra_owner.';
 
 
 --
--- Name: commit_artifact(bigint, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: commit_artifact(bigint, bigint, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) RETURNS void
+CREATE FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.commit_upload(upload, job, epoch);
 end
 $$;
 
 
-ALTER FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) IS 'Makes a complete upload of this attempt an artifact. May be called again.
-The server checks the sha256 of uploads of up to 64 MiB, and the size alone of larger ones.
+COMMENT ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid) IS 'Makes a complete upload of this attempt an artifact. May be called again.
+The server checks the sha256 of uploads of up to 64 MiB, and the size alone of larger ones, which count for
+this login alone until a reader has checked them.
 Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR005 when bytes are
 missing or have another sha256.';
 
 
 --
--- Name: commit_object(bigint, bigint, integer, text, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: commit_object(bigint, bigint, integer, text, bigint, text, integer, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) RETURNS void
+CREATE FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, copy integer DEFAULT 0, upload text DEFAULT NULL::text, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
-  perform pra_store.commit_object(store, sha256, size, media_type);
+  perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.commit_object(store, sha256, size, media_type, copy, upload);
 end
 $$;
 
 
-ALTER FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+ALTER FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, copy integer, upload text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, copy integer, upload text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) IS 'Makes an object that was written to a store an artifact. May be called again.
+COMMENT ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, copy integer, upload text, token uuid) IS 'Makes an object that was written to a store an artifact. May be called again. upload: the number of the upload
+in parts by which it was written, if it was. Until a reader has checked the bytes they count for this login alone.
 Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256, PR004 when pra.begin_object was
 not called or garbage collection has given the object up since: begin again.';
 
@@ -705,31 +939,77 @@ Raises PR002 when there is no such upload, PR005 when bytes are missing or have 
 
 
 --
--- Name: commit_submitted_object(integer, text, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: commit_submitted_object(integer, text, bigint, text, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) RETURNS void
+CREATE FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text, copy integer DEFAULT 0, upload text DEFAULT NULL::text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select pra_store.commit_object(store, sha256, size, media_type); $$;
+    AS $$ select pra_store.commit_object(store, sha256, size, media_type, copy, upload); $$;
 
 
-ALTER FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+ALTER FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION commit_submitted_object(store integer, sha256 text, size bigint, media_type text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_submitted_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) IS 'Makes an object that was written to a store an artifact, outside any attempt. May be called again.
+COMMENT ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text) IS 'Makes an object that was written to a store an artifact, outside any attempt. May be called again. Until a reader
+has checked the bytes they count for this login alone.
 Raises PR003 for a bad sha256, PR004 when pra.begin_submitted_object was not called or garbage collection
 has given the object up since: begin again.';
 
 
 --
--- Name: continue_from(bigint, bigint, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: confirm_artifact(bigint, bigint, text, bigint, integer, integer, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint DEFAULT NULL::bigint, step bigint DEFAULT 0) RETURNS void
+CREATE FUNCTION pra.confirm_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.confirm(pra_store.digest(sha256), upload, store, copy);
+end
+$$;
+
+
+ALTER FUNCTION pra.confirm_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION confirm_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.confirm_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid) IS 'Records that an attempt has read a copy of an artifact and found its SHA-256 right: from then on it counts for
+everybody. Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
+
+
+--
+-- Name: confirm_stored(text, bigint, integer, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.confirm_stored(sha256 text, upload bigint, store integer, copy integer) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select pra_store.confirm(pra_store.digest(sha256), upload, store, copy); $$;
+
+
+ALTER FUNCTION pra.confirm_stored(sha256 text, upload bigint, store integer, copy integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION confirm_stored(sha256 text, upload bigint, store integer, copy integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.confirm_stored(sha256 text, upload bigint, store integer, copy integer) IS 'Records that a copy of an artifact was read and is right: pra.confirm_artifact outside any attempt. Granted to no role
+but pra_owner. Raises PR003 for a bad sha256.';
+
+
+--
+-- Name: continue_from(bigint, bigint, bigint, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint DEFAULT NULL::bigint, step bigint DEFAULT 0, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -737,7 +1017,7 @@ CREATE FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint DE
 declare
   mine pra_store.attempts;
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   select * into mine from pra_store.attempts as a
   where a.job_id = job and a.epoch = continue_from.epoch for no key update;
   if mine.from_step is not null then
@@ -766,13 +1046,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) IS 'Declares where the series of an attempt starts: at step, and before it the series of the earlier attempt
+COMMENT ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid) IS 'Declares where the series of an attempt starts: at step, and before it the series of the earlier attempt
 from_epoch; without from_epoch, from scratch. Once per attempt, before its first metric; the same
 declaration again has no effect.
 Raises PR001 when the attempt has lost its lease, PR002 when from_epoch has no series or is not earlier,
@@ -786,7 +1066,7 @@ PR003 for a negative step, PR004 when the attempt has declared something else or
 CREATE FUNCTION pra.create_run(name text, configuration jsonb DEFAULT '{}'::jsonb, code_version text DEFAULT NULL::text, data_fingerprint text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 #variable_conflict use_column
 declare
   made bigint;
@@ -794,6 +1074,26 @@ declare
 begin
   if create_run.name is null or length(create_run.name) not between 1 and 200 then
     raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
+  if create_run.name ~ '[\x01-\x1f\x7f-\x9f]' or create_run.name !~ '\S' then
+    raise exception 'name: a run has a name without control characters, and not of blanks alone'
+      using errcode = 'PR003';
+  end if;
+  if create_run.name ~ '^[0-9]+$' then
+    raise exception 'name: "%" has digits alone, as the numbers of runs have', create_run.name
+      using errcode = 'PR003';
+  end if;
+  -- The text is not made of what is far too large anyway.
+  if pg_column_size(create_run.configuration) > 4194304
+    or octet_length(create_run.configuration::text) > 1048576 then
+    raise exception 'configuration: has more than 1048576 bytes of JSON' using errcode = 'PR003';
+  end if;
+  if length(create_run.code_version) > 1000 or length(create_run.data_fingerprint) > 1000 then
+    raise exception 'code_version, data_fingerprint: have at most 1000 characters'
+      using errcode = 'PR003';
+  end if;
+  if length(create_run.idempotency_key) not between 1 and 500 then
+    raise exception 'idempotency_key: must have 1 to 500 characters' using errcode = 'PR003';
   end if;
   insert into pra_store.runs (name, configuration, code_version, data_fingerprint, idempotency_key)
   values (create_run.name, create_run.configuration, create_run.code_version,
@@ -813,7 +1113,7 @@ begin
   perform pra_store.record_event('run.created', made, null, null, null);
   return made;
 end
-$$;
+$_$;
 
 
 ALTER FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) OWNER TO pra_owner;
@@ -824,17 +1124,85 @@ ALTER FUNCTION pra.create_run(name text, configuration jsonb, code_version text,
 
 COMMENT ON FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) IS 'Creates a run and returns its number; called again with the same idempotency_key, it returns the
 earlier run.
-name: 1 to 200 characters, need not be unique. configuration: resolved configuration, JSON.
-code_version, data_fingerprint: free text. idempotency_key: 1 to 500 characters; without one each call
+name: 1 to 200 characters, no control character, not of digits or blanks alone, need not be unique. configuration:
+resolved configuration, JSON of at most 1 MiB. code_version, data_fingerprint: free text. idempotency_key: 1 to 500
+characters; without one each call
 creates a run.
 Raises PR003 for a bad name, PR004 when the key belongs to a run of another name.';
 
 
 --
--- Name: deregister_worker(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: current_store(); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.deregister_worker(worker bigint) RETURNS void
+CREATE FUNCTION pra.current_store() RETURNS TABLE(location text, database uuid, mark uuid, is_marked boolean)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select s.location, pra_store.identity(), s.mark, s.marked_at is not null
+  from pra_store.stores as s where s.is_current;
+$$;
+
+
+ALTER FUNCTION pra.current_store() OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION current_store(); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.current_store() IS 'Returns the store to which new artifacts of more than 1 MiB go, with what its mark must hold. No row for the
+database.';
+
+
+--
+-- Name: declare_dead(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.declare_dead(worker bigint) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  dead pra_store.workers;
+  held pra_store.jobs;
+  taken integer := 0;
+begin
+  select * into dead from pra_store.workers where id = worker and stopped_at is null for no key update;
+  if not found then
+    raise exception 'there is no live worker %', worker using errcode = 'PR002';
+  end if;
+  for held in
+    select * from pra_store.jobs
+    where worker_id = worker and state = 'running' order by id for no key update
+  loop
+    perform pra_store.end_attempt(
+      held, 'lost', format('worker %s (%s) was declared dead by %s', dead.id, dead.name, session_user), null, null,
+      'host-lost');
+    taken := taken + 1;
+  end loop;
+  update pra_store.workers
+  set stopped_at = clock_timestamp(), stop_reason = 'declared dead' where id = worker;
+  perform pra_store.record_event('worker.declared_dead', null, null, null, worker);
+  return taken;
+end
+$$;
+
+
+ALTER FUNCTION pra.declare_dead(worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION declare_dead(worker bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.declare_dead(worker bigint) IS 'Ends a worker whose host is known to be gone, before its lease does: its attempts are lost and their jobs go back into line at once. Should it live after all, its writes are refused and it registers anew. Returns how many attempts were lost. Errors: PR002 when there is no such live worker.';
+
+
+--
+-- Name: deregister_worker(bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.deregister_worker(worker bigint, worker_token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -842,7 +1210,7 @@ CREATE FUNCTION pra.deregister_worker(worker bigint) RETURNS void
 declare
   held pra_store.jobs;
 begin
-  perform pra_store.live_worker(worker, locks => true);
+  perform pra_store.live_worker(worker, worker_token, locks => true);
   for held in
     select * from pra_store.jobs
     where worker_id = worker and state = 'running' order by id for no key update
@@ -856,13 +1224,39 @@ end
 $$;
 
 
-ALTER FUNCTION pra.deregister_worker(worker bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.deregister_worker(worker bigint, worker_token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION deregister_worker(worker bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION deregister_worker(worker bigint, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.deregister_worker(worker bigint) IS 'Takes a worker out of service for good; what still runs there goes back into line without spending a try. Errors: PR001 when its lease is over.';
+COMMENT ON FUNCTION pra.deregister_worker(worker bigint, worker_token uuid) IS 'Takes a worker out of service for good; what still runs there goes back into line without spending a try. Errors: PR001 when its lease is over, or the token is not the worker''s.';
+
+
+--
+-- Name: doubt_artifact(bigint, bigint, text, bigint, integer, integer, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.doubt_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, reason text, token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.doubt(pra_store.digest(sha256), upload, store, copy, reason);
+end
+$$;
+
+
+ALTER FUNCTION pra.doubt_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, reason text, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION doubt_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, reason text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.doubt_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, reason text, token uuid) IS 'Marks a copy of an artifact (pra.artifact_copies) as damaged or missing, for an attempt that has read it. Whoever has
+the bytes stores them again; nothing is deleted. Without effect on bytes that the server finds to be right.
+Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 
 --
@@ -1020,7 +1414,7 @@ ALTER FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, p
 -- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) IS 'Enqueues one job or, with array_first and array_last, an array of elements that is one row; returns its number. limits: names of limits of which each attempt takes a slot. deadline: the moment by which it must have ended. array_limit: how many parts of the array may run at once. pack: elements that one attempt does, 1 to 10,000. first_path, end_path: where the arguments take the first element of a part, and its end. elementwise: each element waits for its own in the one array of "after", not for all of it. gang: the elements start all at once or not at all. With an idempotency_key that was used before it returns the job of that time. Errors: PR002 for a run, limit or parent that is not there, PR003 for an argument that cannot be, PR004 for a key that another job has.';
+COMMENT ON FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) IS 'Enqueues one job or, with array_first and array_last, an array of elements that is one row; returns its number. limits: names of limits of which each attempt takes a slot. deadline: the moment by which it must have ended. array_limit: how many parts of the array may run at once. pack: elements that one attempt does, 1 to 1,000,000. first_path, end_path: where the arguments take the first element of a part, and its end. elementwise: each element waits for its own in the one array of "after", not for all of it. gang: the elements start all at once or not at all. With an idempotency_key that was used before it returns the job of that time. Errors: PR002 for a run, limit or parent that is not there, PR003 for an argument that cannot be, PR004 for a key that another job has.';
 
 
 --
@@ -1036,19 +1430,34 @@ declare
   made bigint;
   size integer := cardinality(arguments);
   fresh boolean;
+  one jsonb;
+  i integer := 0;
 begin
   if coalesce(size, 0) = 0 then
     raise exception 'arguments: none' using errcode = 'PR003';
+  end if;
+  if enqueue_many.pack not between 1 and 10000 then
+    raise exception 'pack: %, must be from 1 to 10000', enqueue_many.pack using errcode = 'PR003';
   end if;
   if exists (select from unnest(arguments) as a where jsonb_typeof(a) is distinct from 'object') then
     raise exception 'arguments: each must be a JSON object' using errcode = 'PR003';
   end if;
   if exists (select from pra_store.kinds as k where k.kind = enqueue_many.kind) then
-    for i in 1..size loop
-      perform pra_store.check_arguments(kind, arguments[i], format('arguments[%s]', i));
+    -- One after the other: to reach an element by its number all before it are passed.
+    foreach one in array arguments loop
+      i := i + 1;
+      perform pra_store.check_arguments(kind, one, format('arguments[%s]', i));
     end loop;
-  elsif exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
-    raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
+  else
+    if exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
+      raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
+    end if;
+    -- No contract, no secret.
+    for i in 1..size loop
+      if arguments[i]::text ~* '"\s*secret://' then
+        perform pra_store.check_arguments(kind, arguments[i], format('arguments[%s]', i));
+      end if;
+    end loop;
   end if;
   made := pra_store.enqueue(
     kind => enqueue_many.kind, run => enqueue_many.run, arguments => '{}',
@@ -1063,12 +1472,11 @@ begin
   where id = made and not has_element_arguments returning true into fresh;
   if fresh then
     insert into pra_store.element_arguments (array_id, first, arguments)
-    select made, first, to_jsonb(enqueue_many.arguments[first + 1 : first + enqueue_many.pack])
-    from generate_series(0, size - 1, enqueue_many.pack) as first;
+    select made, p.first, p.arguments from pra_store.packs(arguments, enqueue_many.pack) as p;
   elsif exists (
-    select from pra_store.element_arguments as e
-    where e.array_id = made
-      and e.arguments <> to_jsonb(enqueue_many.arguments[e.first + 1 : e.first + enqueue_many.pack])
+    select from pra_store.packs(arguments, enqueue_many.pack) as p
+    left join pra_store.element_arguments as e on e.array_id = made and e.first = p.first
+    where e.arguments is distinct from p.arguments
   ) then
     raise exception 'idempotency_key: "%" is that of array %, which has other arguments',
       idempotency_key, made using errcode = 'PR004';
@@ -1088,10 +1496,35 @@ COMMENT ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], q
 
 
 --
--- Name: finish(bigint, bigint, jsonb, jsonb, jsonb, jsonb, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: find_store(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb DEFAULT '[]'::jsonb, images jsonb DEFAULT '[]'::jsonb, evaluations jsonb DEFAULT '[]'::jsonb, result jsonb DEFAULT '{}'::jsonb, metric_batch bigint DEFAULT 0) RETURNS boolean
+CREATE FUNCTION pra.find_store(given text) RETURNS TABLE(id integer, location text, database uuid, mark uuid, is_marked boolean)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select s.id, n.location, pra_store.identity(), coalesce(s.mark, gen_random_uuid()),
+    s.marked_at is not null
+  from pra_store.normal_location(given) as n left join pra_store.stores as s on s.place = n.place;
+$$;
+
+
+ALTER FUNCTION pra.find_store(given text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION find_store(given text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.find_store(given text) IS 'Returns the store that a location denotes, with a null id for one that is not known yet; its location as
+pra.use_store would record it, and what its mark must hold: the id of this database and the one of the store.
+is_marked: whether the mark is known to lie there. Granted to no role but pra_owner.';
+
+
+--
+-- Name: finish(bigint, bigint, jsonb, jsonb, jsonb, jsonb, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb DEFAULT '[]'::jsonb, images jsonb DEFAULT '[]'::jsonb, evaluations jsonb DEFAULT '[]'::jsonb, result jsonb DEFAULT '{}'::jsonb, metric_batch bigint DEFAULT 0, token uuid DEFAULT NULL::uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1103,12 +1536,13 @@ begin
   if exists (
     select from pra_store.jobs as j
     join pra_store.attempts as a on a.job_id = j.id and a.epoch = j.epoch
+    join pra_store.workers as w on w.id = a.worker_id
     where j.id = job and j.epoch = finish.epoch and j.state = 'succeeded'
-      and a.outcome = 'succeeded'
+      and a.outcome = 'succeeded' and (w.token is null or j.token = finish.token)
   ) then
     return false;
   end if;
-  held := pra_store.hold(job, epoch, true);
+  held := pra_store.hold(job, epoch, true, finish.token);
   select a.metric_batch into absorbed
   from pra_store.attempts as a where a.job_id = job and a.epoch = finish.epoch;
   if absorbed <> finish.metric_batch then
@@ -1147,20 +1581,20 @@ end
 $$;
 
 
-ALTER FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) IS 'Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in, the state and the release of its dependents, all or nothing. outputs: [{name, sha256, media_type}]. images: [{number, label, class, seed, sha256}]. evaluations: [{metric, scope, value, images, details}], a value that is no number in JSON as a string ("NaN"). metric_batch: the number of the last metric batch sent. Returns true when this call committed it, false when an earlier call of the same attempt had. Errors: PR001 for a stale attempt, PR002 for an artifact that is not stored, PR004 for a metric batch that was not absorbed.';
+COMMENT ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) IS 'Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in, the state and the release of its dependents, all or nothing. outputs: [{name, sha256, media_type}]. images: [{number, label, class, seed, sha256}]. evaluations: [{metric, scope, value, images, details}], a value that is no number in JSON as a string ("NaN"). metric_batch: the number of the last metric batch sent. Returns true when this call committed it, false when an earlier call of the same attempt had. Errors: PR001 for a stale attempt, PR002 for an artifact that is not stored, PR004 for a metric batch that was not absorbed.';
 
 
 --
--- Name: finish_many(bigint, bigint[], bigint[], jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: finish_many(bigint, bigint[], bigint[], jsonb, uuid[], uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb DEFAULT '[]'::jsonb) RETURNS SETOF bigint
+CREATE FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb DEFAULT '[]'::jsonb, tokens uuid[] DEFAULT NULL::uuid[], worker_token uuid DEFAULT NULL::uuid) RETURNS SETOF bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1171,6 +1605,7 @@ CREATE FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], f
     AS $$
 #variable_conflict use_column
 declare
+  me pra_store.workers;
   accepted bigint[];
   limited bigint[];
   arrays bigint[];
@@ -1180,14 +1615,14 @@ begin
     raise exception 'epochs: % epochs for % jobs', cardinality(epochs), cardinality(jobs)
       using errcode = 'PR003';
   end if;
-  perform pra_store.live_worker(worker, locks => false);
+  me := pra_store.live_worker(worker, worker_token, locks => false);
   if failures <> '[]' then
-    perform pra_store.cut_failures(worker, jobs, epochs, failures);
+    perform pra_store.cut_failures(me, jobs, epochs, tokens, failures);
   end if;
 
   -- In the order of ids, as everybody locks.
   with mine as materialized (
-    select m.job, m.epoch from unnest(jobs, epochs) as m (job, epoch) order by m.job
+    select m.job, m.epoch, m.token from unnest(jobs, epochs, tokens) as m (job, epoch, token) order by m.job
   ),
   done as (
     update pra_store.jobs as j
@@ -1197,7 +1632,7 @@ begin
     -- A job with a worker is running. To ask for the state as well would suggest the index of what runs,
     -- all of which would be read once for each of them.
     where j.id = m.job and j.epoch = m.epoch and j.worker_id + 0 = worker
-      and j.cancel_requested_at is null
+      and (me.token is null or j.token = m.token) and j.cancel_requested_at is null
     returning j.id, j.epoch, j.array_id, j.limits
   ),
   ended as (
@@ -1233,38 +1668,139 @@ end
 $$;
 
 
-ALTER FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) OWNER TO pra_owner;
+ALTER FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) IS 'Commits attempts that have nothing to store but that they are done, in one statement; best for many short ones. Returns the jobs that were accepted: an attempt that is no longer the job''s is left out, and nothing of it is stored. failures: [{job, element, message}], elements of a part of an array that did not succeed; each is retried by itself as far as its budget of faults goes. Errors: PR001 when the worker''s lease is over.';
+COMMENT ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid) IS 'Commits attempts that have nothing to store but that they are done, in one statement; best for many short ones. Returns the jobs that were accepted: an attempt that is no longer the job''s is left out, and nothing of it is stored. failures: [{job, element, message}], elements of a part of an array that did not succeed; each is retried by itself as far as its budget of faults goes. tokens: those of the attempts. Errors: PR001 when the worker''s lease is over, or worker_token is not the worker''s.';
 
 
 --
--- Name: forget_object(integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: forget_object(integer, text, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.forget_object(store integer, sha256 text) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION pra.forget_object(store integer, sha256 text, copy integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+#variable_conflict use_column
+declare
+  digest bytea := pra_store.digest(forget_object.sha256);
+begin
+  delete from pra_store.multipart_uploads as m using pra_store.objects as o
+  where m.store_id = store and m.sha256 = digest and m.copy = forget_object.copy
+    and o.store_id = m.store_id and o.sha256 = m.sha256 and o.copy = m.copy
+    and (m.doomed or o.state = 'deleting');
   delete from pra_store.objects as o
-  where o.store_id = store and o.sha256 = pra_store.digest(forget_object.sha256)
-    and o.state = 'deleting';
+  where o.store_id = store and o.sha256 = digest and o.copy = forget_object.copy and o.state = 'deleting';
+end
 $$;
 
 
-ALTER FUNCTION pra.forget_object(store integer, sha256 text) OWNER TO pra_owner;
+ALTER FUNCTION pra.forget_object(store integer, sha256 text, copy integer) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION forget_object(store integer, sha256 text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION forget_object(store integer, sha256 text, copy integer); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.forget_object(store integer, sha256 text) IS 'Removes the row of an object that was deleted from its store; no effect on an object that pra.next_doomed
-does not give out. Granted to no role but pra_owner.
+COMMENT ON FUNCTION pra.forget_object(store integer, sha256 text, copy integer) IS 'Removes the row of an object that was deleted from its store, and of its uploads that were aborted; no effect on
+what pra.next_doomed does not give out. Granted to no role but pra_owner.
 Raises PR003 for a bad sha256.';
+
+
+--
+-- Name: forget_store(text, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.forget_store(given text, lose boolean DEFAULT false) RETURNS TABLE(artifacts bigint, bytes bigint, jobs bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  gone pra_store.stores;
+begin
+  select s.* into gone
+  from pra_store.stores as s join pra_store.normal_location(given) as n on n.place = s.place
+  for update of s;
+  if not found then
+    raise exception 'location: there is no store "%"', given using errcode = 'PR002';
+  end if;
+  if gone.is_current then
+    raise exception 'location: new artifacts go to %; choose another store first', gone.location
+      using errcode = 'PR004';
+  end if;
+  -- Artifacts in doubt that lie elsewhere too stay.
+  update pra_store.artifacts as a set
+    upload_id = u.id, store_id = null, copy = null, unverified = true, size = u.size
+  from (
+    select distinct on (u.sha256) u.sha256, u.id, u.size from pra_store.uploads as u
+    where u.committed_at is not null order by u.sha256, u.suspect_at nulls first, u.id
+  ) as u
+  where a.store_id = gone.id and u.sha256 = a.sha256;
+  update pra_store.artifacts as a set
+    store_id = o.store_id, copy = o.copy, unverified = true, size = o.size
+  from (
+    select distinct on (o.sha256) o.* from pra_store.objects as o
+    where o.store_id <> gone.id and o.state = 'stored' order by o.sha256, o.suspect_at nulls first, o.copy
+  ) as o
+  where a.store_id = gone.id and o.sha256 = a.sha256;
+  create temp table if not exists lost (sha256 bytea, size bigint, is_used boolean) on commit drop;
+  delete from pg_temp.lost;
+  insert into pg_temp.lost
+  with named as materialized (
+    select n.sha256 from pra_store.named_artifacts() as n
+  )
+  select a.sha256, a.size,
+    exists (select from pra_store.job_outputs as o where o.sha256 = a.sha256)
+      or exists (select from pra_store.checkpoint_files as f where f.sha256 = a.sha256)
+      or exists (select from pra_store.images as i where i.sha256 = a.sha256)
+      or exists (select from named as n where n.sha256 = a.sha256)
+  from pra_store.artifacts as a where a.store_id = gone.id;
+  select count(*), coalesce(sum(l.size), 0)::bigint into artifacts, bytes from pg_temp.lost as l where l.is_used;
+  select count(distinct j.job_id) into jobs
+  from (
+    select o.job_id, o.sha256 from pra_store.job_outputs as o
+    union all
+    select c.job_id, f.sha256
+    from pra_store.checkpoint_files as f join pra_store.checkpoints as c on c.id = f.checkpoint_id
+    union all
+    select i.job_id, i.sha256 from pra_store.images as i
+  ) as j
+  where j.sha256 in (select l.sha256 from pg_temp.lost as l);
+  if artifacts > 0 and not lose then
+    raise exception '% artifacts of % bytes lie only in %; outputs, checkpoints and images of % jobs are among them',
+      artifacts, bytes, gone.location, jobs using errcode = 'PR006';
+  end if;
+  delete from pra_store.artifacts as a using pg_temp.lost as l where a.sha256 = l.sha256 and not l.is_used;
+  update pra_store.artifacts as a set
+    store_id = null, copy = null, suspect_at = clock_timestamp(),
+    suspicion = format('its store %s was forgotten', gone.location)
+  from pg_temp.lost as l where a.sha256 = l.sha256 and l.is_used;
+  delete from pra_store.multipart_uploads as m where m.store_id = gone.id;
+  delete from pra_store.objects as o where o.store_id = gone.id;
+  delete from pra_store.stores as s where s.id = gone.id;
+  perform pra_store.record_event(
+    'store.forgotten', null, null, null, null,
+    jsonb_build_object('location', gone.location, 'lost', artifacts));
+  return next;
+end
+$$;
+
+
+ALTER FUNCTION pra.forget_store(given text, lose boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION forget_store(given text, lose boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.forget_store(given text, lose boolean) IS 'Forgets a store that is not the current one, without asking it, and returns what is lost with it: artifacts
+that something refers to and that lie nowhere else, with their bytes, and the jobs whose outputs, checkpoints
+and images are among them. Bytes in the store itself stay. Stored again, a lost artifact is whole.
+lose: without it nothing is forgotten where something would be lost. Granted to no role but pra_owner.
+Raises PR002 for a store that is not known, PR004 for the current one, PR006 when something would be lost.';
 
 
 --
@@ -1299,10 +1835,10 @@ Raises PR002 when the host is not blamed.';
 
 
 --
--- Name: heartbeat(bigint, bigint[], bigint[], boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: heartbeat(bigint, bigint[], bigint[], boolean, uuid[], uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean DEFAULT false) RETURNS TABLE(job bigint, epoch bigint, ask text, seconds double precision)
+CREATE FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean DEFAULT false, running_tokens uuid[] DEFAULT NULL::uuid[], worker_token uuid DEFAULT NULL::uuid) RETURNS TABLE(job bigint, epoch bigint, ask text, seconds double precision, token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1310,34 +1846,38 @@ CREATE FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epoc
     SET jit TO 'off'
     AS $$
 #variable_conflict use_column
+declare
+  me pra_store.workers;
 begin
   if cardinality(running_jobs) <> cardinality(running_epochs) then
     raise exception 'running_epochs: % epochs for % jobs',
       cardinality(running_epochs), cardinality(running_jobs) using errcode = 'PR003';
   end if;
-  perform pra_store.live_worker(worker, locks => true);
+  me := pra_store.live_worker(worker, worker_token, locks => true);
   update pra_store.workers
   set beat_at = clock_timestamp(), lease_expires_at = clock_timestamp() + lease,
       draining = heartbeat.draining
   where id = worker;
   update pra_store.preemptions as p set acknowledged_at = clock_timestamp()
   from unnest(running_jobs, running_epochs) as mine (job, epoch)
+  join pra_store.jobs as j on j.id = mine.job and j.worker_id = worker
   where p.job_id = mine.job and p.epoch = mine.epoch and p.acknowledged_at is null;
   return query
-    select asked.job, asked.epoch, asked.ask, asked.seconds
+    select asked.job, asked.epoch, asked.ask, asked.seconds, asked.token
     from (
       select
-        mine.job, mine.epoch,
+        mine.job, mine.epoch, mine.token,
         case
           when j.id is null or j.state <> 'running' or j.epoch <> mine.epoch
-            or j.worker_id <> worker then 'lost'
+            or j.worker_id <> worker
+            or me.token is not null and j.token is distinct from mine.token then 'lost'
           when j.cancel_requested_at is not null then 'cancel'
           when a.started_at + j.time_limit <= clock_timestamp()
             or j.deadline <= clock_timestamp() then 'timeout'
           when j.preempt_requested_at is not null then 'preempt'
         end as ask,
         greatest(0, extract(epoch from p.deadline - clock_timestamp()))::double precision as seconds
-      from unnest(running_jobs, running_epochs) as mine (job, epoch)
+      from unnest(running_jobs, running_epochs, running_tokens) as mine (job, epoch, token)
       left join pra_store.jobs as j on j.id = mine.job
       left join pra_store.attempts as a on a.job_id = mine.job and a.epoch = mine.epoch
       left join pra_store.preemptions as p on p.job_id = mine.job and p.epoch = mine.epoch
@@ -1347,43 +1887,115 @@ end
 $$;
 
 
-ALTER FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) IS 'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is asked: ''lost'' (kill it: it belongs to another attempt or nobody), ''cancel'' and ''timeout'' (stop and report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims nothing more. Errors: PR001 when the lease is over.';
+COMMENT ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid) IS 'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is asked: ''lost'' (kill it: it belongs to another attempt or nobody), ''cancel'' and ''timeout'' (stop and report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims nothing more. running_tokens: those of the attempts. Errors: PR001 when the lease is over, or worker_token is not the worker''s.';
 
 
 --
--- Name: next_doomed(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: mark_store(integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.next_doomed(after text DEFAULT ''::text) RETURNS TABLE(store integer, location text, sha256 text)
+CREATE FUNCTION pra.mark_store(store integer) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select o.store_id, s.location, encode(o.sha256, 'hex')
-  from pra_store.objects as o join pra_store.stores as s on s.id = o.store_id
-  where o.state = 'deleting' and encode(o.sha256, 'hex') > next_doomed.after
-  order by o.sha256
+  update pra_store.stores as s set marked_at = clock_timestamp()
+  where s.id = store and s.marked_at is null;
+$$;
+
+
+ALTER FUNCTION pra.mark_store(store integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION mark_store(store integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.mark_store(store integer) IS 'Records that the mark of this database lies in a store. Granted to no role but pra_owner.';
+
+
+--
+-- Name: next_doomed(integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.next_doomed(store integer, after text DEFAULT ''::text) RETURNS TABLE(sha256 text, object text, copy integer, is_doomed boolean, uploads text[])
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select encode(o.sha256, 'hex'), pra_store.object_name(o.sha256, o.copy), o.copy, o.state = 'deleting', array(
+      select m.upload from pra_store.multipart_uploads as m
+      where m.store_id = o.store_id and m.sha256 = o.sha256 and m.copy = o.copy
+        and (m.doomed or o.state = 'deleting'))
+  from pra_store.objects as o
+  where o.store_id = next_doomed.store and pra_store.object_name(o.sha256, o.copy) collate "C" > next_doomed.after
+    and (o.state = 'deleting' or exists (
+      select from pra_store.multipart_uploads as m
+      where m.store_id = o.store_id and m.sha256 = o.sha256 and m.copy = o.copy and m.doomed))
+  order by pra_store.object_name(o.sha256, o.copy) collate "C"
   limit 1
   for update of o skip locked;
 $$;
 
 
-ALTER FUNCTION pra.next_doomed(after text) OWNER TO pra_owner;
+ALTER FUNCTION pra.next_doomed(store integer, after text) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION next_doomed(after text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION next_doomed(store integer, after text); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.next_doomed(after text) IS 'Returns the first object, by sha256 after the given one, that is to be deleted from a store outside the
-database, and locks it until the transaction ends: writers of the same bytes wait. No row when none is
-left, or others hold them.
-Next, in the same transaction: delete the object, then pra.forget_object. Granted to no role but
-pra_owner.';
+COMMENT ON FUNCTION pra.next_doomed(store integer, after text) IS 'Returns the next object of a store, by name after the given one, that is to be deleted or has uploads in parts that
+are to be aborted, and locks it until the transaction ends. is_doomed: whether the object itself goes.
+No row when none is left, or others hold them.
+Next, in the same transaction: abort the uploads, delete the object, then pra.forget_object. Granted to no
+role but pra_owner.';
+
+
+--
+-- Name: note_submitted_upload(integer, text, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.note_submitted_upload(store integer, sha256 text, copy integer, upload text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select pra_store.note_upload(store, sha256, copy, upload); $$;
+
+
+ALTER FUNCTION pra.note_submitted_upload(store integer, sha256 text, copy integer, upload text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION note_submitted_upload(store integer, sha256 text, copy integer, upload text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.note_submitted_upload(store integer, sha256 text, copy integer, upload text) IS 'Records the number that a bucket gave to an upload in parts, outside any attempt. Raises PR003 for a bad sha256.';
+
+
+--
+-- Name: note_upload(bigint, bigint, integer, text, integer, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.note_upload(job bigint, epoch bigint, store integer, sha256 text, copy integer, upload text, token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.note_upload(store, sha256, copy, upload);
+end
+$$;
+
+
+ALTER FUNCTION pra.note_upload(job bigint, epoch bigint, store integer, sha256 text, copy integer, upload text, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION note_upload(job bigint, epoch bigint, store integer, sha256 text, copy integer, upload text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.note_upload(job bigint, epoch bigint, store integer, sha256 text, copy integer, upload text, token uuid) IS 'Records the number that a bucket gave to an upload in parts, of an object that this attempt has begun. Garbage
+collection aborts those that are left. Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 
 --
@@ -1491,6 +2103,12 @@ begin
   if grace is null or grace < interval '0' then
     raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
   end if;
+  if length(reason) > 1000 then
+    raise exception 'reason: has more than 1000 characters' using errcode = 'PR003';
+  end if;
+  if pra_store.reap_if_lost(job) then
+    return;
+  end if;
   select * into old from pra_store.jobs where id = job for no key update;
   if not found then
     raise exception 'there is no job %', job using errcode = 'PR002';
@@ -1524,21 +2142,21 @@ ALTER FUNCTION pra.preempt(job bigint, grace interval, reason text) OWNER TO pra
 COMMENT ON FUNCTION pra.preempt(job bigint, grace interval, reason text) IS 'Asks the agent of a running job to write a checkpoint and give the job back; of an array, all running
 elements are asked. grace: time to do so, 0 or more; afterwards the job is taken away. A second request
 can shorten it, not extend it. reason: in words, for pra.preemptions, which shows the progress.
-The job returns to the line; of its budgets only that of preemptions is spent.
+A job whose worker is lost is taken back at once. The job returns to the line; of its budgets only that of preemptions is spent.
 Raises PR003 for a negative grace, PR002 when there is no such job, PR004 when it is not running.';
 
 
 --
--- Name: progress(bigint, bigint, bigint, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: progress(bigint, bigint, bigint, bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) RETURNS void
+CREATE FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   insert into pra_store.progress as p (job_id, epoch, done, total, unit)
   values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40))
   on conflict (job_id) do update
@@ -1548,39 +2166,39 @@ end
 $$;
 
 
-ALTER FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) OWNER TO pra_owner;
+ALTER FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) IS 'Records the progress of a job: done of total units, each 0 or more. unit: such as steps, cut to 40
+COMMENT ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) IS 'Records the progress of a job: done of total units, each 0 or more. unit: such as steps, cut to 40
 characters. pra.jobs shows the latest.
 Raises PR001 when the attempt has lost its lease.';
 
 
 --
--- Name: put_artifact(bigint, bigint, text, text, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: put_artifact(bigint, bigint, text, text, bytea, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) RETURNS void
+CREATE FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.put_inline(sha256, media_type, bytes);
 end
 $$;
 
 
-ALTER FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) OWNER TO pra_owner;
+ALTER FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) IS 'Stores bytes of at most 1 MiB (1048576) in the database, for an attempt. Bytes that are stored already
+COMMENT ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid) IS 'Stores bytes of at most 1 MiB (1048576) in the database, for an attempt. Bytes that are stored already
 count as touched.
 sha256: 64 lower-case hexadecimal digits. media_type: kept from the first call for these bytes.
 Raises PR001 when the attempt has lost its lease, PR003 for more bytes or a bad sha256, PR005 when the
@@ -1588,27 +2206,27 @@ bytes have another sha256.';
 
 
 --
--- Name: put_artifact_chunk(bigint, bigint, bigint, integer, bytea); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: put_artifact_chunk(bigint, bigint, bigint, integer, bytea, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) RETURNS void
+CREATE FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform pra_store.hold(job, epoch, false);
+  perform pra_store.hold(job, epoch, false, token);
   perform pra_store.put_chunk(upload, job, epoch, ordinal, bytes);
 end
 $$;
 
 
-ALTER FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) OWNER TO pra_owner;
+ALTER FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) IS 'Stores a chunk of an upload of this attempt; sent again, it replaces the earlier one.
+COMMENT ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid) IS 'Stores a chunk of an upload of this attempt; sent again, it replaces the earlier one.
 ordinal: from 0. bytes: 1048576, of the last chunk the rest.
 Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR004 when the upload
 is committed, PR005 for a chunk of another size.';
@@ -1661,7 +2279,9 @@ begin
   perform pra_store.reap_late_attempts();
   perform pra_store.reap_deadlines();
   perform pra_store.reap_arrays();
+  perform pra_store.sweep_staged();
   perform pra_store.run_schedules();
+  perform pra_store.forget_turns();
   return taken;
 end
 $$;
@@ -1677,16 +2297,16 @@ COMMENT ON FUNCTION pra.reap() IS 'Puts the jobs of workers whose lease is over 
 
 
 --
--- Name: register_checkpoint(bigint, bigint, bigint, jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: register_checkpoint(bigint, bigint, bigint, jsonb, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) RETURNS bigint
+CREATE FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid DEFAULT NULL::uuid) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
 declare
-  held pra_store.jobs := pra_store.hold(job, epoch, false);
+  held pra_store.jobs := pra_store.hold(job, epoch, false, token);
   made bigint;
 begin
   if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then
@@ -1722,13 +2342,13 @@ end
 $$;
 
 
-ALTER FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) OWNER TO pra_owner;
+ALTER FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) IS 'Registers a checkpoint of an attempt, whose files are stored already, and returns its number. Registered
+COMMENT ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) IS 'Registers a checkpoint of an attempt, whose files are stored already, and returns its number. Registered
 again by the same attempt with the same files, it counts once.
 step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one.
 Raises PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
@@ -1739,13 +2359,13 @@ stored, PR004 when the attempt has registered other files at this step.';
 -- Name: register_worker(text, jsonb, text[], text[], integer, interval, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer DEFAULT 1, lease interval DEFAULT '00:00:30'::interval, version text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer DEFAULT 1, lease interval DEFAULT '00:00:30'::interval, version text DEFAULT NULL::text) RETURNS TABLE(worker bigint, token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 #variable_conflict use_column
 declare
-  made bigint;
+  bad text;
 begin
   if coalesce(cardinality(queues), 0) = 0 then
     raise exception 'queues: a worker serves at least one' using errcode = 'PR003';
@@ -1753,22 +2373,32 @@ begin
   if coalesce(cardinality(kinds), 0) = 0 then
     raise exception 'kinds: a worker runs at least one' using errcode = 'PR003';
   end if;
-  if slots is null or slots < 1 then
-    raise exception 'slots: %, must be 1 or more', slots using errcode = 'PR003';
+  select kind into bad from unnest(kinds) as kind
+  where kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' limit 1;
+  if found then
+    raise exception 'kinds: "%" is not a name of lower-case letters, digits and -', bad using errcode = 'PR003';
   end if;
-  if lease is null or lease < interval '1 second' then
-    raise exception 'lease: %, must be a second or more', lease using errcode = 'PR003';
+  if slots is null or slots not between 1 and 10000 then
+    raise exception 'slots: %, must be from 1 to 10000', slots using errcode = 'PR003';
   end if;
-  insert into pra_store.workers (
-    name, labels, queues, kinds, slots, lease, version, lease_expires_at)
+  perform pra_store.check_labels(labels);
+  if name is null or length(name) not between 1 and 200 then
+    raise exception 'name: a worker has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
+  if lease is null or lease not between interval '1 second' and interval '10 minutes' then
+    raise exception 'lease: %, must be from 1 second to 10 minutes', lease using errcode = 'PR003',
+      hint = 'A host that is gone keeps its jobs for a lease.';
+  end if;
+  insert into pra_store.workers as w (
+    name, labels, queues, kinds, slots, lease, version, lease_expires_at, token)
   values (register_worker.name, register_worker.labels, register_worker.queues,
           register_worker.kinds, register_worker.slots, register_worker.lease,
-          register_worker.version, clock_timestamp() + register_worker.lease)
-  returning id into made;
-  perform pra_store.record_event('worker.registered', null, null, null, made);
-  return made;
+          register_worker.version, clock_timestamp() + register_worker.lease, gen_random_uuid())
+  returning w.id, w.token into worker, token;
+  perform pra_store.record_event('worker.registered', null, null, null, register_worker.worker);
+  return next;
 end
-$$;
+$_$;
 
 
 ALTER FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) OWNER TO pra_owner;
@@ -1777,51 +2407,89 @@ ALTER FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds
 -- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) IS 'Registers an agent process as a worker; returns its number. labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it runs at once. lease: how long it may stay silent, a second or more. Errors: PR003 for an argument that cannot be.';
+COMMENT ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) IS 'Registers an agent process as a worker; returns its number and the token that its further calls must carry. labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it runs at once, 1 to 10000. lease: how long it may stay silent, a second to ten minutes. Errors: PR003 for an argument that cannot be.';
 
 
 --
--- Name: release(bigint, bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: release(bigint, bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.release(job bigint, epoch bigint, message text DEFAULT NULL::text) RETURNS pra.job_state
+CREATE FUNCTION pra.release(job bigint, epoch bigint, message text DEFAULT NULL::text, token uuid DEFAULT NULL::uuid) RETURNS pra.job_state
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  return pra.report_exit(job, epoch, 'released', message);
+  return pra.report_exit(job, epoch, 'released', message, token => release.token);
 end
 $$;
 
 
-ALTER FUNCTION pra.release(job bigint, epoch bigint, message text) OWNER TO pra_owner;
+ALTER FUNCTION pra.release(job bigint, epoch bigint, message text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION release(job bigint, epoch bigint, message text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION release(job bigint, epoch bigint, message text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.release(job bigint, epoch bigint, message text) IS 'Gives a running job back to the queue and returns its next state. No budget is spent, but that of
+COMMENT ON FUNCTION pra.release(job bigint, epoch bigint, message text, token uuid) IS 'Gives a running job back to the queue and returns its next state. No budget is spent, but that of
 preemptions when a preemption was asked for.
 Raises PR001 when the attempt has lost its lease.';
 
 
 --
--- Name: report_exit(bigint, bigint, pra.attempt_outcome, text, integer, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: release_unheard(bigint, uuid[], uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text DEFAULT NULL::text, exit_code integer DEFAULT NULL::integer, exit_signal integer DEFAULT NULL::integer, cause text DEFAULT NULL::text) RETURNS pra.job_state
+CREATE FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid DEFAULT NULL::uuid) RETURNS TABLE(job bigint, epoch bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs;
+begin
+  perform pra_store.live_worker(worker, worker_token, locks => true);
+  for held in
+    select * from pra_store.jobs as j
+    where j.worker_id = worker and j.state = 'running' and j.token <> all(known)
+      -- A member of a gang is fetched with the next claim.
+      and not exists (select from pra_store.gang_members as g where g.worker_id = worker and g.job_id = j.id)
+    order by j.id for no key update
+  loop
+    perform pra_store.end_attempt(held, 'released', 'the claim was not heard', null, null);
+    job := held.id;
+    epoch := held.epoch;
+    return next;
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION release_unheard(worker bigint, known uuid[], worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) IS 'Gives back what a worker claimed and never heard of, since the session of the claim broke: all that runs on it but the attempts of the known tokens. Returns what it gave back. Errors: PR001 when the worker''s lease is over, or the token is not the worker''s.';
+
+
+--
+-- Name: report_exit(bigint, bigint, pra.attempt_outcome, text, integer, integer, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text DEFAULT NULL::text, exit_code integer DEFAULT NULL::integer, exit_signal integer DEFAULT NULL::integer, cause text DEFAULT NULL::text, token uuid DEFAULT NULL::uuid) RETURNS pra.job_state
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  held pra_store.jobs := pra_store.hold(job, epoch, true);
+  held pra_store.jobs := pra_store.hold(job, epoch, true, token);
 begin
   if class is null or class in ('succeeded', 'preempted') then
     raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
   end if;
   if cause not in ('exit-code', 'signal', 'out-of-memory', 'time-limit', 'lease-lost',
-                   'not-started', 'asked') then
-    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, asked',
+                   'not-started', 'host', 'asked') then
+    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, host, asked',
       cause using errcode = 'PR003';
   end if;
   return pra_store.end_attempt(held, class, left(message, 4000), exit_code, exit_signal, cause);
@@ -1829,17 +2497,19 @@ end
 $$;
 
 
-ALTER FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) OWNER TO pra_owner;
+ALTER FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) IS 'Ends an attempt that did not succeed, and returns the next state of its job.
+COMMENT ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid) IS 'Ends an attempt that did not succeed, and returns the next state of its job.
 class: fault, permanent, timeout, released, cancelled or lost; the budget of that class decides
 whether the job runs again. A job whose cancellation was asked for is cancelled, whatever the class.
 message: what went wrong, cut to 4000 characters. cause: exit-code, signal, out-of-memory, time-limit,
-lease-lost, not-started or asked; by default derived from class, exit_code and exit_signal.
+lease-lost, not-started, host or asked; by default derived from class, exit_code and exit_signal.
+A fault of cause host or not-started, where the host lacked something, spends no try, twenty times; then it
+fails the job. Another host is preferred for the next attempt.
 Raises PR001 when the attempt has lost its lease, PR003 for a class or cause not listed here.';
 
 
@@ -1926,6 +2596,7 @@ begin
   insert into pg_temp.verdicts (id, job_id, epoch, step, reason)
   select r.id, r.job_id, r.epoch, r.step,
     case
+      when r.suspect then 'suspect'
       when r.age <= keep_last then 'last'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step % keep_every = 0 then 'every'
@@ -1951,10 +2622,11 @@ ALTER FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best i
 --
 
 COMMENT ON FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean) IS 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
-it: last, best or every. dry: only returns the rows. The bytes go with pra.collect_garbage.
+it: last, best, every or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
 Of each job these stay: the keep_last newest (1 or more; a job goes on from its newest), the keep_best
 best by the mean of the metric since the checkpoint before, and those at multiples of keep_every steps.
-A checkpoint of a series that was abandoned is never among the best. Granted to no role but pra_owner.
+Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
+abandoned is never among the best. Granted to no role but pra_owner.
 Raises PR003 for a number out of range.';
 
 
@@ -1973,6 +2645,7 @@ declare
   unmet_parents integer;
   next_state pra.job_state;
 begin
+  perform pra_store.reap_if_lost(job);
   -- Locks the parents first and by id, as every function does: no two calls wait for each other.
   perform from pra_store.jobs
   where id in (select parent_id from pra_store.job_dependencies where job_id = job)
@@ -1992,9 +2665,7 @@ begin
         using errcode = 'PR004', hint = format('`pra retry %s` does that.', whole.id);
     end if;
   end if;
-  select count(*) into unmet_parents
-  from pra_store.job_dependencies as d join pra_store.jobs as p on p.id = d.parent_id
-  where d.job_id = job and p.state <> 'succeeded';
+  unmet_parents := pra_store.unmet_parents(job);
   next_state := case
     when unmet_parents > 0 then 'blocked'
     when old.array_first is not null and not old.gang and (
@@ -2003,6 +2674,7 @@ begin
   update pra_store.jobs
   set state = next_state, unmet = unmet_parents, run_after = clock_timestamp(), due = true,
       faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      host_faults = 0, avoided_host = null, avoided_until = null,
       cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
   where id = job;
   if old.array_first is not null then
@@ -2031,16 +2703,80 @@ ALTER FUNCTION pra.retry(job bigint) OWNER TO pra_owner;
 COMMENT ON FUNCTION pra.retry(job bigint) IS 'Puts a failed, cancelled or quarantined job back in line with fresh budgets, or ends the delay of a
 waiting one; of an array the elements run again that did not succeed. Jobs that wait for it were
 blocked all the time and are released when it succeeds.
+A job whose worker is lost is taken back first.
 Returns its new state: ready, blocked (parents have not succeeded) or running (an array).
 Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, or a member of
 a gang, which is retried as a whole.';
 
 
 --
--- Name: schedule(text, text, bigint, text, jsonb, text, text, text, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: retry_many(bigint[]); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text DEFAULT 'UTC'::text, catch_up text DEFAULT 'last'::text, queue text DEFAULT 'default'::text, priority integer DEFAULT 0) RETURNS timestamp with time zone
+CREATE FUNCTION pra.retry_many(jobs bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  retried integer;
+  others integer;
+begin
+  -- Parents first and by id, as every function locks.
+  perform from pra_store.jobs
+  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_many.jobs))
+  order by id for share;
+  perform from pra_store.jobs as j
+  where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+  order by j.id for no key update;
+  with again as (
+    update pra_store.jobs as j
+    set state = case when pra_store.unmet_parents(j.id) > 0 then 'blocked' else 'ready' end::pra.job_state,
+        unmet = pra_store.unmet_parents(j.id),
+        run_after = clock_timestamp(), due = true,
+        faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+        cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and j.array_first is null and j.array_id is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.retried', a.run_id, a.id from again as a order by a.id
+  )
+  select count(*) into retried from again;
+  -- Arrays and their parts, one by one; members of gangs come with their gang.
+  select count(pra.retry(a.id)) into others
+  from (
+    select j.id from pra_store.jobs as j
+    left join pra_store.jobs as whole on whole.id = j.array_id
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and (j.array_first is not null or j.array_id is not null and not whole.gang)
+    order by j.id
+  ) as a;
+  if retried > 0 then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return retried + others;
+end
+$$;
+
+
+ALTER FUNCTION pra.retry_many(jobs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION retry_many(jobs bigint[]); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.retry_many(jobs bigint[]) IS 'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined are passed over.
+Returns the number of jobs that were put back in line.';
+
+
+--
+-- Name: schedule(text, text, bigint, text, jsonb, text, text, text, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text DEFAULT 'UTC'::text, catch_up text DEFAULT 'last'::text, queue text DEFAULT 'default'::text, priority integer DEFAULT 0, overlap text DEFAULT NULL::text) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -2052,6 +2788,9 @@ begin
     raise exception 'name: "%" is not a name of letters, digits, _, . and -', name
       using errcode = 'PR003';
   end if;
+  if cron is null or length(cron) > 200 then
+    raise exception 'cron: has more than 200 characters, or is missing' using errcode = 'PR003';
+  end if;
   if not exists (select from pg_timezone_names as z where z.name = schedule.time_zone) then
     raise exception 'time_zone: there is no "%"', time_zone using errcode = 'PR003',
       hint = 'Names are such as Europe/Berlin or UTC.';
@@ -2059,22 +2798,37 @@ begin
   if catch_up is null or catch_up not in ('all', 'last', 'none') then
     raise exception 'catch_up: "%" is not all, last or none', catch_up using errcode = 'PR003';
   end if;
+  if overlap is not null and overlap not in ('skip', 'queue') then
+    raise exception 'overlap: "%" is not skip or queue', overlap using errcode = 'PR003';
+  end if;
+  if kind is null or kind !~ '^[a-z][a-z0-9-]{0,62}$' then
+    raise exception 'kind: "%" is not a name of lower-case letters, digits and -', kind using errcode = 'PR003';
+  end if;
   if jsonb_typeof(arguments) is distinct from 'object' then
     raise exception 'arguments: must be a JSON object' using errcode = 'PR003';
   end if;
+  if queue is null or queue !~ '^[a-z0-9][a-z0-9_.-]{0,62}$' then
+    raise exception 'queue: "%" is not a name of lower-case letters, digits, _, . and -', queue
+      using errcode = 'PR003';
+  end if;
+  perform pra_store.check_arguments(kind, arguments);
+  perform pra_store.check_budgets(priority, null, null, 0, 0, 0, null);
   perform from pra_store.runs where id = run;
   if not found then
     raise exception 'run: there is no run %', run using errcode = 'PR002';
   end if;
   first_at := pra_store.cron_next(cron, time_zone, clock_timestamp());
   insert into pra_store.schedules (
-    name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, next_at)
+    name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, overlap, next_at)
   values (schedule.name, schedule.cron, schedule.time_zone, schedule.run, schedule.kind,
-          schedule.arguments, schedule.queue, schedule.priority, schedule.catch_up, first_at)
+          schedule.arguments, schedule.queue, schedule.priority, schedule.catch_up,
+          coalesce(schedule.overlap, case schedule.catch_up when 'all' then 'queue' else 'skip' end),
+          first_at)
   on conflict (name) do update
   set cron = excluded.cron, time_zone = excluded.time_zone, run_id = excluded.run_id,
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
-      priority = excluded.priority, catch_up = excluded.catch_up, next_at = excluded.next_at;
+      priority = excluded.priority, catch_up = excluded.catch_up, overlap = excluded.overlap,
+      next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null;
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -2082,18 +2836,51 @@ end
 $_$;
 
 
-ALTER FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) OWNER TO pra_owner;
+ALTER FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) IS 'Creates a schedule, or replaces the one of that name, and returns when it fires first.
-cron: minute, hour, day, month, weekday as in crontab(5), or @hourly, @daily, @weekly, @monthly,
-@yearly. time_zone: whose calendar, such as Europe/Berlin. catch_up: which of the times missed while no
-agent ran are made up for: all, last or none. Each firing enqueues a job of that kind in the run.
-Raises PR003 for a bad name, cron, time zone, catch_up or arguments that are no object, PR002 when there
-is no such run. Arguments are checked against the schema of the kind when a job is enqueued.';
+COMMENT ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text) IS 'Creates a schedule, or replaces the one of that name, which goes on if it was paused; returns when it
+fires first.
+cron: minute, hour, day, month, weekday as in crontab(5), at most 200 characters, or @hourly, @daily,
+@midnight, @weekly, @monthly, @yearly, @annually. time_zone: whose calendar, such as Europe/Berlin; a time
+that the clocks leave out fires at the first moment after it, and one that comes twice fires once, unless
+minute or hour is * or has a step: such lines go by elapsed time. catch_up: which of the times missed while
+no agent ran are made up for: all, last or none. overlap: what a time does while the job of the time before
+has not ended: skip (the default), or queue (the default where catch_up is all). Each firing enqueues a job
+of that kind in the run.
+Raises PR003 for a bad name, cron, time zone, catch_up, overlap, kind or arguments, PR002 when there is no
+such run.';
+
+
+--
+-- Name: secret_use(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.secret_use(job bigint) RETURNS TABLE(login text, kind text, misplaced text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(whole.created_by, j.created_by), j.kind,
+    pra_store.misplaced_secret(j.arguments, coalesce(k.arguments, '{}'), 'arguments')
+  from pra_store.jobs as j
+  left join pra_store.jobs as whole on whole.id = j.array_id
+  left join pra_store.kinds as k on k.kind = j.kind
+  where j.id = secret_use.job;
+$$;
+
+
+ALTER FUNCTION pra.secret_use(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION secret_use(job bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.secret_use(job bigint) IS 'Says what a stage has to know before it puts secrets in the place of references: the login that enqueued
+the job (of a part of an array, the array), its kind, and the first field with a reference that the
+contract does not mark as a secret; null if there is none. No row when there is no such job.';
 
 
 --
@@ -2214,8 +3001,8 @@ ALTER FUNCTION pra.set_run_weight(run bigint, weight double precision) OWNER TO 
 -- Name: FUNCTION set_run_weight(run bigint, weight double precision); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.set_run_weight(run bigint, weight double precision) IS 'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, one of weight 2
-gets twice the slots of one of weight 1, the default. weight: above 0, below 1e9.
+COMMENT ON FUNCTION pra.set_run_weight(run bigint, weight double precision) IS 'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, for however long,
+one of weight 2 gets twice the places of one of weight 1, the default. weight: above 0, below 1e9.
 Raises PR003 for another weight, PR002 when there is no such run.';
 
 
@@ -2231,6 +3018,9 @@ begin
   if weight is null or not (weight > 0 and weight < 1e9) then
     raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
   end if;
+  if name is null or length(name) not between 1 and 200 then
+    raise exception 'name: a user has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
   insert into pra_store.users (name, weight) values (set_user_weight.name, set_user_weight.weight)
   on conflict on constraint users_pkey do update set weight = excluded.weight;
 end
@@ -2243,8 +3033,8 @@ ALTER FUNCTION pra.set_user_weight(name text, weight double precision) OWNER TO 
 -- Name: FUNCTION set_user_weight(name text, weight double precision); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.set_user_weight(name text, weight double precision) IS 'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, one of
-weight 2 gets twice the slots of one of weight 1, the default.
+COMMENT ON FUNCTION pra.set_user_weight(name text, weight double precision) IS 'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, for
+however long, one of weight 2 gets twice the places of one of weight 1, the default.
 name: login that creates the runs, not checked. weight: above 0, below 1e9.
 Raises PR003 for another weight.';
 
@@ -2292,11 +3082,12 @@ Raises PR003 for a missing seed or a bad variant, PR002 when one of the jobs doe
 -- Name: store_folder(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.store_folder(size bigint) RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION pra.store_folder(size bigint) RETURNS TABLE(location text, database uuid, mark uuid, is_marked boolean)
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select substr(s.location, 6) from pra_store.stores as s
+  select s.location, pra_store.identity(), s.mark, s.marked_at is not null
+  from pra_store.stores as s
   where s.is_current and s.location like 'file:%'
     and not exists (select from pra_store.artifacts as a where a.size = store_folder.size);
 $$;
@@ -2308,9 +3099,9 @@ ALTER FUNCTION pra.store_folder(size bigint) OWNER TO pra_owner;
 -- Name: FUNCTION store_folder(size bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.store_folder(size bigint) IS 'Returns the folder of the current store when bytes of this size can be written there at once. Null when
-that store is no folder, and when an artifact of this size exists: then the caller computes the SHA-256
-first, since the bytes may be stored already.';
+COMMENT ON FUNCTION pra.store_folder(size bigint) IS 'Returns the current store, with what its mark must hold, when it is a folder and bytes of this size can be
+written there at once. No row when that store is no folder, and when an artifact of this size exists: then the
+caller computes the SHA-256 first, since the bytes may be stored already.';
 
 
 --
@@ -2353,6 +3144,26 @@ COMMENT ON FUNCTION pra.submit_chunk(upload bigint, ordinal integer, bytes bytea
 ordinal: from 0. bytes: 1048576, of the last chunk the rest.
 Raises PR002 when there is no such upload, PR004 when it is committed, PR005 for a chunk of another
 size.';
+
+
+--
+-- Name: submit_doubt(text, bigint, integer, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.submit_doubt(sha256 text, upload bigint, store integer, copy integer, reason text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select pra_store.doubt(pra_store.digest(sha256), upload, store, copy, reason); $$;
+
+
+ALTER FUNCTION pra.submit_doubt(sha256 text, upload bigint, store integer, copy integer, reason text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION submit_doubt(sha256 text, upload bigint, store integer, copy integer, reason text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.submit_doubt(sha256 text, upload bigint, store integer, copy integer, reason text) IS 'Marks a copy of an artifact as damaged or missing, outside any attempt: pra.doubt_artifact for submitters. The next
+reader of an attempt who finds the bytes right takes the mark away. Raises PR003 for a bad sha256.';
 
 
 --
@@ -2414,38 +3225,53 @@ Raises PR002 when there is no such schedule.';
 
 
 --
--- Name: use_store(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: use_store(text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.use_store(location text) RETURNS void
+CREATE FUNCTION pra.use_store(location text, mark uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
+declare
+  normal record;
 begin
+  -- The location is not repeated: whatever stands before the @ is a secret.
+  if location like 's3://%@%' then
+    raise exception 'location: holds a user or a password, which every reader would see; keys belong to the hosts'
+      using errcode = 'PR003';
+  end if;
   if location <> 'database' and location !~ '^(file:/|s3://[a-z0-9])' then
     raise exception 'location: "%" is neither database nor file:/folder nor s3://bucket/prefix',
       location using errcode = 'PR003';
   end if;
+  select * into normal from pra_store.normal_location(use_store.location);
   update pra_store.stores set is_current = false where is_current;
   if location <> 'database' then
-    insert into pra_store.stores as s (location, is_current) values (use_store.location, true)
-    on conflict (location) do update set is_current = true;
+    insert into pra_store.stores as s (location, place, mark, marked_at, is_current)
+    values (
+      normal.location, normal.place, coalesce(use_store.mark, gen_random_uuid()),
+      case when use_store.mark is not null then clock_timestamp() end, true)
+    on conflict (place) do update set
+      is_current = true, location = excluded.location,
+      mark = coalesce(use_store.mark, s.mark), marked_at = coalesce(excluded.marked_at, s.marked_at);
   end if;
   perform pra_store.record_event(
-    'store.chosen', null, null, null, null, jsonb_build_object('location', location));
+    'store.chosen', null, null, null, null, jsonb_build_object('location', normal.location));
 end
 $$;
 
 
-ALTER FUNCTION pra.use_store(location text) OWNER TO pra_owner;
+ALTER FUNCTION pra.use_store(location text, mark uuid) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION use_store(location text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION use_store(location text, mark uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.use_store(location text) IS 'Chooses the store for new artifacts of more than 1 MiB; those that are stored stay where they are.
-location: file:/folder, s3://bucket/prefix, or database. Granted to no role but pra_owner.
+COMMENT ON FUNCTION pra.use_store(location text, mark uuid) IS 'Chooses the store for new artifacts of more than 1 MiB; those that are stored stay where they are.
+location: file:/folder, s3://bucket/prefix, or database; recorded in one form for each store.
+mark: the id of the store that its mark holds; null when nobody has looked, and then the first writer
+makes the mark. Granted to no role but pra_owner.
 Raises PR003 for another location.';
 
 
@@ -2496,11 +3322,48 @@ ALTER FUNCTION pra.why_pending(job bigint) OWNER TO pra_owner;
 --
 
 COMMENT ON FUNCTION pra.why_pending(job bigint) IS 'Explains why a job does not run; always returns one row.
-reason has words for programs, each once, separated by commas: dependency, delayed, run-paused,
-queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line, behind-gang,
-elements (an array all of which has started), not-pending (it runs or has ended).
+reason has words for programs, each once, separated by commas: dependency, lost (its worker was), delayed,
+run-paused, queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line,
+behind-gang, host-lacks (every worker that fits is paused), elements (an array all of which has started),
+not-pending (it runs or has ended).
 detail is a sentence for people that names every obstacle.
 Raises PR002 when there is no such job.';
+
+
+--
+-- Name: worker_lacks(bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  me pra_store.workers := pra_store.live_worker(worker, worker_token, locks => true);
+  found_lacking text := nullif(left(worker_lacks.lack, 1000), '');
+begin
+  update pra_store.workers
+  set lack = found_lacking,
+      lack_since = case when found_lacking is not null then coalesce(lack_since, clock_timestamp()) end
+  where id = worker_lacks.worker;
+  if (me.lack is null) <> (found_lacking is null) then
+    perform pra_store.record_event(
+      case when found_lacking is null then 'worker.able' else 'worker.lacks' end,
+      null, null, null, worker_lacks.worker,
+      jsonb_strip_nulls(jsonb_build_object('lack', found_lacking)));
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION worker_lacks(worker bigint, lack text, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) IS 'Says what the host of a worker lacks (room, a program, the store), for which it gets no jobs; null when it lacks nothing any more. pra.workers shows it. Errors: PR001 when the lease is over, or the token is not the worker''s.';
 
 
 SET default_tablespace = '';
@@ -2561,6 +3424,32 @@ $$;
 
 
 ALTER FUNCTION pra_store.add_to_summary(added pra_store.metric_summaries) OWNER TO pra_owner;
+
+--
+-- Name: admit_staged(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.admit_staged() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  own uuid := (
+    select j.token from pra_store.jobs as j join pra_store.workers as w on w.id = j.worker_id
+    where j.id = new.job_id and j.epoch = new.epoch and j.state = 'running'
+      and (w.token is null or j.token = new.token));
+begin
+  if own is null then
+    raise exception 'lease lost: attempt % of job % may write no more', new.epoch, new.job_id
+      using errcode = 'PR001';
+  end if;
+  new.token := own;
+  return new;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.admit_staged() OWNER TO pra_owner;
 
 --
 -- Name: after_attempt(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -2736,366 +3625,6 @@ $$;
 ALTER FUNCTION pra_store.array_progress(array_job bigint) OWNER TO pra_owner;
 
 --
--- Name: backoff(integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.backoff(tries integer) RETURNS interval
-    LANGUAGE sql
-    AS $$
-  select least(600, 2 ^ least(tries, 10)) * (0.75 + 0.5 * random()) * interval '1 second';
-$$;
-
-
-ALTER FUNCTION pra_store.backoff(tries integer) OWNER TO pra_owner;
-
---
--- Name: begin_object(text, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.begin_object(sha256 text, size bigint) RETURNS TABLE(store integer, location text)
-    LANGUAGE plpgsql
-    AS $$
-#variable_conflict use_column
-declare
-  digest bytea := pra_store.digest(begin_object.sha256);
-  chosen pra_store.stores;
-begin
-  if pra_store.touch(digest) then
-    return;
-  end if;
-  select * into chosen from pra_store.stores as s where s.is_current;
-  if not found then
-    return query select null::integer, null::text;
-    return;
-  end if;
-  -- Waits for a garbage collection that is deleting the object; afterwards it is written anew.
-  insert into pra_store.objects as o (store_id, sha256, state, size)
-  values (chosen.id, digest, 'uploading', begin_object.size)
-  on conflict (store_id, sha256) do update set state = 'uploading', touched_at = clock_timestamp();
-  return query select chosen.id, chosen.location;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.begin_object(sha256 text, size bigint) OWNER TO pra_owner;
-
---
--- Name: begin_upload(bigint, bigint, text, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.begin_upload(job bigint, epoch bigint, sha256 text, size bigint, media_type text) RETURNS bigint
-    LANGUAGE plpgsql
-    AS $$
-#variable_conflict use_column
-declare
-  made bigint;
-begin
-  if pra_store.touch(pra_store.digest(begin_upload.sha256)) then
-    return null;
-  end if;
-  insert into pra_store.uploads (sha256, size, media_type, job_id, epoch)
-  values (pra_store.digest(begin_upload.sha256), begin_upload.size, begin_upload.media_type,
-          begin_upload.job, begin_upload.epoch)
-  returning id into made;
-  return made;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.begin_upload(job bigint, epoch bigint, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
-
---
--- Name: better(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.better(name text) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    AS $_$
-  select case
-    when name ~* '(^|[._/-])(psnr|ssim|accuracy|acc|top1|top5|precision|recall|coverage|density|inception|is)([._/-]|$)'
-      then 'up'
-    else 'down'
-  end;
-$_$;
-
-
-ALTER FUNCTION pra_store.better(name text) OWNER TO pra_owner;
-
---
--- Name: blame(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.blame(host text) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-#variable_conflict use_column
-declare
-  here bigint[];
-  crashed bigint;
-begin
-  select array_agg(w.id) into here
-  from pra_store.workers as w where pra_store.host(w.labels, w.name) = blame.host;
-  select count(distinct c.job_id) into crashed
-  from pra_store.crashes as c
-  where c.worker_id = any(here)
-    and c.at > clock_timestamp() - interval '1 hour'
-    and c.at > coalesce((
-      select max(e.at) from pra_store.events as e
-      where e.worker_id = any(here) and e.kind in ('attempt.succeeded', 'batch.succeeded')
-        and e.at > clock_timestamp() - interval '1 hour'), '-infinity');
-  if crashed >= 3 and exists (
-    select from pra_store.workers as w
-    where w.stopped_at is null and pra_store.host(w.labels, w.name) <> blame.host
-      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-  ) then
-    insert into pra_store.blamed_hosts as b (host, until, reason)
-    values (blame.host, clock_timestamp() + interval '1 hour',
-            format('%s jobs crashed there one after the other', crashed))
-    on conflict (host) do update
-    set until = excluded.until, reason = excluded.reason, blamed_at = clock_timestamp();
-    perform pra_store.record_event('host.blamed', null, null, null, null,
-      jsonb_build_object('host', blame.host, 'jobs', crashed));
-  end if;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.blame(host text) OWNER TO pra_owner;
-
---
--- Name: check_arguments(text, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.check_arguments(kind text, arguments jsonb, path text DEFAULT 'arguments'::text) RETURNS void
-    LANGUAGE plpgsql STABLE
-    AS $$
-declare
-  known pra_store.kinds;
-  bytes integer := octet_length(arguments::text);
-  found text;
-begin
-  select * into known from pra_store.kinds as k where k.kind = check_arguments.kind;
-  if bytes > coalesce(known.bytes_limit, 1048576) then
-    raise exception '%: % bytes, more than %; store an artifact and name its sha256', path, bytes,
-      coalesce(known.bytes_limit, 1048576) using errcode = 'PR003';
-  end if;
-  if known.kind is not null then
-    found := pra_store.misfit(arguments, known.arguments, path);
-    if found is not null then
-      raise exception '%', found using errcode = 'PR003';
-    end if;
-  end if;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.check_arguments(kind text, arguments jsonb, path text) OWNER TO pra_owner;
-
---
--- Name: check_array(bigint, bigint, integer, integer, boolean, boolean, boolean, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.check_array(array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean, elementwise boolean, gang boolean, parents integer) RETURNS void
-    LANGUAGE plpgsql IMMUTABLE
-    AS $$
-begin
-  if (array_first is null) <> (array_last is null) then
-    raise exception 'array_last: an array has both ends' using errcode = 'PR003';
-  end if;
-  if array_first is null and (
-    array_limit is not null or pack is not null or elementwise or gang or has_path) then
-    raise exception 'array_first: array_limit, pack, paths, elementwise and gang are for arrays alone'
-      using errcode = 'PR003';
-  end if;
-  if array_first < 0 or array_last < array_first then
-    raise exception 'array_last: %-% is no range of elements', array_first, array_last
-      using errcode = 'PR003';
-  end if;
-  if pack not between 1 and 10000 then
-    raise exception 'pack: %, must be from 1 to 10000', pack using errcode = 'PR003';
-  end if;
-  if array_limit < 1 or array_limit > 100000 then
-    raise exception 'array_limit: %, must be from 1 to 100000', array_limit using errcode = 'PR003';
-  end if;
-  if gang and (coalesce(pack, 1) <> 1 or array_limit is not null or elementwise
-    or array_last - array_first >= 10000) then
-    raise exception 'gang: its members, at most 10000, start together, one by one: no pack, no array_limit, no elementwise'
-      using errcode = 'PR003';
-  end if;
-  if elementwise and parents <> 1 then
-    raise exception 'after: an array waits elementwise for one other array' using errcode = 'PR003';
-  end if;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.check_array(array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean, elementwise boolean, gang boolean, parents integer) OWNER TO pra_owner;
-
---
--- Name: check_budgets(integer, text, interval, integer, integer, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer) RETURNS void
-    LANGUAGE plpgsql IMMUTABLE
-    AS $$
-begin
-  if length(idempotency_key) not between 1 and 500 then
-    raise exception 'idempotency_key: must have 1 to 500 characters' using errcode = 'PR003';
-  end if;
-  if time_limit <= interval '0' then
-    raise exception 'time_limit: %, must be above 0', time_limit using errcode = 'PR003';
-  end if;
-  if priority is null or priority not between -1000000 and 1000000 then
-    raise exception 'priority: %, must be from -1000000 to 1000000', priority using errcode = 'PR003';
-  end if;
-  if least(fault_retries, lost_retries, timeout_retries, preemption_retries) < 0
-    or fault_retries is null or lost_retries is null or timeout_retries is null then
-    raise exception 'fault_retries, lost_retries, timeout_retries, preemption_retries: must not be negative'
-      using errcode = 'PR003';
-  end if;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer) OWNER TO pra_owner;
-
---
--- Name: check_schema(jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.check_schema(schema jsonb, path text) RETURNS void
-    LANGUAGE plpgsql IMMUTABLE
-    AS $_$
-declare
-  rule text;
-  part record;
-begin
-  if jsonb_typeof(schema) is distinct from 'object' then
-    raise exception '%: a schema is a JSON object', path using errcode = 'PR003';
-  end if;
-  select k into rule from jsonb_object_keys(schema) as k
-  where k <> all(array['$schema', '$id', 'title', 'description', 'default', 'examples', 'type', 'enum',
-    'const', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength',
-    'pattern', 'properties', 'required', 'additionalProperties', 'items', 'minItems', 'maxItems',
-    'uniqueItems'])
-  order by k limit 1;
-  if rule is not null then
-    raise exception '%: the rule "%" is not one that is checked here', path, rule
-      using errcode = 'PR003';
-  end if;
-  if jsonb_typeof(schema -> 'additionalProperties') not in ('boolean', 'object') then
-    raise exception '%: additionalProperties is true, false or a schema', path
-      using errcode = 'PR003';
-  end if;
-  for part in
-    select key, value from jsonb_each(coalesce(schema -> 'properties', '{}'))
-    union all select '[]', schema -> 'items' where schema ? 'items'
-    union all select '*', schema -> 'additionalProperties'
-    where jsonb_typeof(schema -> 'additionalProperties') = 'object'
-  loop
-    perform pra_store.check_schema(part.value, path || '.' || part.key);
-  end loop;
-end
-$_$;
-
-
-ALTER FUNCTION pra_store.check_schema(schema jsonb, path text) OWNER TO pra_owner;
-
---
--- Name: choice_misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.choice_misfit(given jsonb, schema jsonb, path text) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE
-    AS $$
-begin
-  if schema ? 'enum' and not exists (
-    select from jsonb_array_elements(schema -> 'enum') as e where e = given
-  ) then
-    return pra_store.unexpected(given, path, format('one of %s',
-      (select string_agg(e #>> '{}', ', ') from jsonb_array_elements(schema -> 'enum') as e)));
-  end if;
-  if schema ? 'const' and schema -> 'const' <> given then
-    return pra_store.unexpected(given, path, (schema -> 'const')::text);
-  end if;
-  return null;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.choice_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
-
---
--- Name: commit_object(integer, text, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.commit_object(store integer, sha256 text, size bigint, media_type text) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-#variable_conflict use_column
-begin
-  update pra_store.objects as o set state = 'stored', touched_at = clock_timestamp()
-  where o.store_id = store and o.sha256 = pra_store.digest(commit_object.sha256)
-    and o.state <> 'deleting';
-  if not found then
-    raise exception 'sha256: the upload of % was given up; begin it again', commit_object.sha256
-      using errcode = 'PR004';
-  end if;
-  insert into pra_store.artifacts (sha256, size, media_type, store_id)
-  values (pra_store.digest(commit_object.sha256), commit_object.size, commit_object.media_type,
-          commit_object.store)
-  on conflict (sha256) do update set touched_at = clock_timestamp();
-end
-$$;
-
-
-ALTER FUNCTION pra_store.commit_object(store integer, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
-
---
--- Name: commit_upload(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch bigint) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-#variable_conflict use_column
-declare
-  target pra_store.uploads;
-  got bigint;
-begin
-  select * into target from pra_store.uploads as u
-  where u.id = upload
-    and (u.job_id, u.epoch) is not distinct from (commit_upload.job, commit_upload.epoch)
-  for no key update;
-  if not found then
-    raise exception 'there is no upload % of this attempt', upload using errcode = 'PR002';
-  end if;
-  select coalesce(sum(length(c.bytes)), 0) into got
-  from pra_store.artifact_chunks as c where c.upload_id = upload;
-  if got <> target.size then
-    raise exception 'upload % has % bytes, not %', upload, got, target.size using errcode = 'PR005';
-  end if;
-  if target.size <= 67108864 and target.sha256 <> (
-    select pg_catalog.sha256(coalesce(string_agg(c.bytes, '' order by c.ordinal), ''))
-    from pra_store.artifact_chunks as c where c.upload_id = upload
-  ) then
-    raise exception 'upload %: the sha256 of its bytes is not %', upload,
-      encode(target.sha256, 'hex') using errcode = 'PR005';
-  end if;
-  insert into pra_store.artifacts (sha256, size, media_type, upload_id)
-  values (target.sha256, target.size, target.media_type, upload)
-  on conflict (sha256) do nothing;
-  if not found and not exists (select from pra_store.artifacts as a where a.upload_id = upload) then
-    -- Another upload of the same bytes was committed first.
-    delete from pra_store.artifact_chunks as c where c.upload_id = upload;
-  end if;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch bigint) OWNER TO pra_owner;
-
---
 -- Name: jobs; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -3148,12 +3677,579 @@ CREATE TABLE pra_store.jobs (
     element_end bigint,
     crash_hosts text[] DEFAULT '{}'::text[] NOT NULL,
     batched boolean DEFAULT false NOT NULL,
+    token uuid,
+    host_faults integer DEFAULT 0 NOT NULL,
+    avoided_host text,
+    avoided_until timestamp with time zone,
+    CONSTRAINT jobs_check CHECK (((avoided_host IS NULL) = (avoided_until IS NULL))),
+    CONSTRAINT jobs_host_faults_check CHECK ((host_faults >= 0)),
     CONSTRAINT state_fits CHECK (((((state = 'running'::pra.job_state) = (worker_id IS NOT NULL)) OR ((array_first IS NOT NULL) AND (worker_id IS NULL))) AND ((state = ANY (ARRAY['succeeded'::pra.job_state, 'failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state])) = (finished_at IS NOT NULL))))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
 
 
 ALTER TABLE pra_store.jobs OWNER TO pra_owner;
+
+--
+-- Name: avoid_host(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.avoid_host(held pra_store.jobs) RETURNS pra_store.jobs
+    LANGUAGE plpgsql
+    AS $$
+declare
+  host text := (
+    select pra_store.host(w.labels, w.name) from pra_store.workers as w where w.id = held.worker_id);
+begin
+  held.avoided_host := null;
+  held.avoided_until := null;
+  if pra_store.others_take(host, held.queue, held.kind, held.requirements) then
+    held.avoided_host := host;
+    held.avoided_until := clock_timestamp() + interval '1 minute';
+  end if;
+  return held;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.avoid_host(held pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: backoff(integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.backoff(tries integer) RETURNS interval
+    LANGUAGE sql
+    AS $$
+  select least(600, 2 ^ least(tries, 10)) * (0.75 + 0.5 * random()) * interval '1 second';
+$$;
+
+
+ALTER FUNCTION pra_store.backoff(tries integer) OWNER TO pra_owner;
+
+--
+-- Name: begin_object(text, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.begin_object(sha256 text, size bigint) RETURNS TABLE(store integer, location text, object text, copy integer, has boolean, database uuid, mark uuid, is_marked boolean)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  digest bytea := pra_store.digest(begin_object.sha256);
+  chosen pra_store.stores;
+  number integer;
+begin
+  if pra_store.has(digest) then
+    return query
+      select a.store_id, s.location, pra_store.object_name(digest, a.copy), a.copy, true, null::uuid, s.mark,
+        s.marked_at is not null
+      from pra_store.artifacts as a left join pra_store.stores as s on s.id = a.store_id
+      where a.sha256 = digest;
+    return;
+  end if;
+  select * into chosen from pra_store.stores as s where s.is_current;
+  if not found then
+    return query
+      select null::integer, null::text, null::text, null::integer, false, null::uuid, null::uuid, null::boolean;
+    return;
+  end if;
+  -- A writer of this login that was killed has left its object.
+  update pra_store.objects as o set touched_at = clock_timestamp(), size = begin_object.size
+  where (o.store_id, o.sha256, o.copy) = (
+    select p.store_id, p.sha256, p.copy from pra_store.objects as p
+    where p.store_id = chosen.id and p.sha256 = digest and p.state = 'uploading' and p.owner = session_user
+    order by p.copy limit 1 for update)
+  returning o.copy into number;
+  while number is null loop
+    insert into pra_store.objects as o (store_id, sha256, copy, state, size)
+    select chosen.id, digest, coalesce(max(p.copy) + 1, 0), 'uploading', begin_object.size
+    from pra_store.objects as p where p.store_id = chosen.id and p.sha256 = digest
+    on conflict (store_id, sha256, copy) do nothing
+    returning o.copy into number;
+  end loop;
+  return query
+    select chosen.id, chosen.location, pra_store.object_name(digest, number), number, false, pra_store.identity(),
+      chosen.mark, chosen.marked_at is not null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.begin_object(sha256 text, size bigint) OWNER TO pra_owner;
+
+--
+-- Name: begin_upload(bigint, bigint, text, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.begin_upload(job bigint, epoch bigint, sha256 text, size bigint, media_type text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  made bigint;
+begin
+  if pra_store.has(pra_store.digest(begin_upload.sha256)) then
+    return null;
+  end if;
+  insert into pra_store.uploads (sha256, size, media_type, job_id, epoch)
+  values (pra_store.digest(begin_upload.sha256), begin_upload.size, begin_upload.media_type,
+          begin_upload.job, begin_upload.epoch)
+  returning id into made;
+  return made;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.begin_upload(job bigint, epoch bigint, sha256 text, size bigint, media_type text) OWNER TO pra_owner;
+
+--
+-- Name: better(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.better(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  select case
+    when name ~* '(^|[._/-])(psnr|ssim|accuracy|acc|top1|top5|precision|recall|coverage|density|inception|is)([._/-]|$)'
+      then 'up'
+    else 'down'
+  end;
+$_$;
+
+
+ALTER FUNCTION pra_store.better(name text) OWNER TO pra_owner;
+
+--
+-- Name: blame(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.blame(host text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  crashed bigint := pra_store.crashed_jobs(blame.host);
+begin
+  if crashed < 3 or exists (
+    select from pra_store.workers as w cross join unnest(w.queues) as q (queue)
+      cross join unnest(w.kinds) as k (kind)
+    where w.stopped_at is null and pra_store.host(w.labels, w.name) = blame.host
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and not pra_store.others_take(blame.host, q.queue, k.kind, '[]')
+  ) then
+    return;
+  end if;
+  insert into pra_store.blamed_hosts as b (host, until, reason)
+  values (blame.host, clock_timestamp() + interval '1 hour',
+          format('%s jobs crashed there one after the other', crashed))
+  on conflict (host) do update
+  set until = excluded.until, reason = excluded.reason, blamed_at = clock_timestamp();
+  perform pra_store.record_event('host.blamed', null, null, null, null,
+    jsonb_build_object('host', blame.host, 'jobs', crashed));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.blame(host text) OWNER TO pra_owner;
+
+--
+-- Name: change_of_clocks(text, date, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.change_of_clocks(time_zone text, day date, early interval) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  before timestamp := day - interval '12 hours';
+  behind timestamp := day + interval '36 hours';
+  middle timestamp;
+begin
+  while behind - before > interval '1 second' loop
+    middle := date_trunc('second', before + (behind - before) / 2);
+    if pra_store.utc_offset(time_zone, middle) = early then
+      before := middle;
+    else
+      behind := middle;
+    end if;
+  end loop;
+  return behind at time zone 'UTC';
+end
+$$;
+
+
+ALTER FUNCTION pra_store.change_of_clocks(time_zone text, day date, early interval) OWNER TO pra_owner;
+
+--
+-- Name: check_arguments(text, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_arguments(kind text, arguments jsonb, path text DEFAULT 'arguments'::text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  known pra_store.kinds;
+  written text := arguments::text;
+  bytes integer := octet_length(written);
+  found text;
+begin
+  select * into known from pra_store.kinds as k where k.kind = check_arguments.kind;
+  if bytes > coalesce(known.bytes_limit, 1048576) then
+    raise exception '%: % bytes, more than %; store an artifact and name its sha256', path, bytes,
+      coalesce(known.bytes_limit, 1048576) using errcode = 'PR003';
+  end if;
+  if known.kind is not null then
+    found := pra_store.misfit(arguments, known.arguments, path);
+    if found is not null then
+      raise exception '%', found using errcode = 'PR003';
+    end if;
+  end if;
+  if written ~* '"\s*secret://' then
+    found := pra_store.misplaced_secret(arguments, coalesce(known.arguments, '{}'), path);
+    if found is not null then
+      raise exception '%: no reference to a secret may stand here; the contract of kind "%" does not mark this field as a secret',
+        found, kind using errcode = 'PR003';
+    end if;
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_arguments(kind text, arguments jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: check_array(bigint, bigint, integer, integer, boolean, boolean, boolean, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_array(array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean, elementwise boolean, gang boolean, parents integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  if (array_first is null) <> (array_last is null) then
+    raise exception 'array_last: an array has both ends' using errcode = 'PR003';
+  end if;
+  if array_first is null and (
+    array_limit is not null or pack is not null or elementwise or gang or has_path) then
+    raise exception 'array_first: array_limit, pack, paths, elementwise and gang are for arrays alone'
+      using errcode = 'PR003';
+  end if;
+  if array_first < 0 or array_last < array_first then
+    raise exception 'array_last: %-% is no range of elements', array_first, array_last
+      using errcode = 'PR003';
+  end if;
+  if pack not between 1 and 1000000 then
+    raise exception 'pack: %, must be from 1 to 1000000', pack using errcode = 'PR003';
+  end if;
+  if array_limit < 1 or array_limit > 100000 then
+    raise exception 'array_limit: %, must be from 1 to 100000', array_limit using errcode = 'PR003';
+  end if;
+  if gang and (coalesce(pack, 1) <> 1 or array_limit is not null or elementwise
+    or array_last - array_first >= 10000) then
+    raise exception 'gang: its members, at most 10000, start together, one by one: no pack, no array_limit, no elementwise'
+      using errcode = 'PR003';
+  end if;
+  if elementwise and parents <> 1 then
+    raise exception 'after: an array waits elementwise for one other array' using errcode = 'PR003';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_array(array_first bigint, array_last bigint, array_limit integer, pack integer, has_path boolean, elementwise boolean, gang boolean, parents integer) OWNER TO pra_owner;
+
+--
+-- Name: check_budgets(integer, text, interval, integer, integer, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  if length(idempotency_key) not between 1 and 500 then
+    raise exception 'idempotency_key: must have 1 to 500 characters' using errcode = 'PR003';
+  end if;
+  if time_limit <= interval '0' then
+    raise exception 'time_limit: %, must be above 0', time_limit using errcode = 'PR003';
+  end if;
+  if priority is null or priority not between -1000000 and 1000000 then
+    raise exception 'priority: %, must be from -1000000 to 1000000', priority using errcode = 'PR003';
+  end if;
+  if least(fault_retries, lost_retries, timeout_retries, preemption_retries) < 0
+    or fault_retries is null or lost_retries is null or timeout_retries is null then
+    raise exception 'fault_retries, lost_retries, timeout_retries, preemption_retries: must not be negative'
+      using errcode = 'PR003';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_budgets(priority integer, idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer) OWNER TO pra_owner;
+
+--
+-- Name: check_gang(bigint, text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_gang(members bigint, named text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  small record;
+begin
+  select l.name, l.slots into small from pra_store.limits as l
+  where l.name = any(named) and l.slots < members order by l.slots, l.name limit 1;
+  if found then
+    raise exception 'gang: its % members start together and need % slots of limit "%", which has %',
+      members, members, small.name, small.slots
+      using errcode = 'PR003', hint = format('`pra limits --set %s=%s` makes room.', small.name, members);
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_gang(members bigint, named text[]) OWNER TO pra_owner;
+
+--
+-- Name: check_labels(jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_labels(labels jsonb) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+  fault text;
+begin
+  if jsonb_typeof(labels) is distinct from 'object' then
+    raise exception 'labels: must be a JSON object of texts' using errcode = 'PR003';
+  end if;
+  if (select count(*) from jsonb_object_keys(labels) as k) > 50 then
+    raise exception 'labels: there are %, at most 50',
+      (select count(*) from jsonb_object_keys(labels) as k) using errcode = 'PR003';
+  end if;
+  select format('labels: %s=%s: %s', left(l.key, 40), left(l.value, 40), pra_store.label_fault(l.key, l.value))
+  into fault
+  from jsonb_each_text(labels) as l
+  where pra_store.label_fault(l.key, l.value) is not null
+  order by l.key limit 1;
+  if fault is not null then
+    raise exception '%', fault using errcode = 'PR003';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_labels(labels jsonb) OWNER TO pra_owner;
+
+--
+-- Name: check_schema(jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_schema(schema jsonb, path text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+declare
+  rule text;
+  part record;
+begin
+  if jsonb_typeof(schema) is distinct from 'object' then
+    raise exception '%: a schema is a JSON object', path using errcode = 'PR003';
+  end if;
+  select k into rule from jsonb_object_keys(schema) as k
+  where k <> all(array['$schema', '$id', 'title', 'description', 'default', 'examples', 'type', 'enum',
+    'const', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength',
+    'pattern', 'properties', 'required', 'additionalProperties', 'items', 'minItems', 'maxItems',
+    'uniqueItems', 'secret'])
+  order by k limit 1;
+  if rule is not null then
+    raise exception '%: the rule "%" is not one that is checked here', path, rule
+      using errcode = 'PR003';
+  end if;
+  if jsonb_typeof(schema -> 'secret') <> 'boolean' then
+    raise exception '%: secret is true or false', path using errcode = 'PR003';
+  end if;
+  if jsonb_typeof(schema -> 'additionalProperties') not in ('boolean', 'object') then
+    raise exception '%: additionalProperties is true, false or a schema', path
+      using errcode = 'PR003';
+  end if;
+  for part in
+    select key, value from jsonb_each(coalesce(schema -> 'properties', '{}'))
+    union all select '[]', schema -> 'items' where schema ? 'items'
+    union all select '*', schema -> 'additionalProperties'
+    where jsonb_typeof(schema -> 'additionalProperties') = 'object'
+  loop
+    perform pra_store.check_schema(part.value, path || '.' || part.key);
+  end loop;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.check_schema(schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: choice_misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.choice_misfit(given jsonb, schema jsonb, path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  if schema ? 'enum' and not exists (
+    select from jsonb_array_elements(schema -> 'enum') as e where e = given
+  ) then
+    return pra_store.unexpected(given, path, format('one of %s',
+      (select string_agg(e #>> '{}', ', ') from jsonb_array_elements(schema -> 'enum') as e)));
+  end if;
+  if schema ? 'const' and schema -> 'const' <> given then
+    return pra_store.unexpected(given, path, (schema -> 'const')::text);
+  end if;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.choice_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: commit_object(integer, text, bigint, text, integer, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.commit_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  digest bytea := pra_store.digest(commit_object.sha256);
+begin
+  update pra_store.objects as o set state = 'stored', touched_at = clock_timestamp()
+  where o.store_id = store and o.sha256 = digest and o.copy = commit_object.copy
+    and o.size = commit_object.size and o.owner = session_user and o.state <> 'deleting';
+  if not found then
+    raise exception 'sha256: the upload of % was given up; begin it again', commit_object.sha256
+      using errcode = 'PR004';
+  end if;
+  delete from pra_store.multipart_uploads as m
+  where m.store_id = store and m.sha256 = digest and m.copy = commit_object.copy
+    and m.upload = commit_object.upload;
+  perform pra_store.settle(
+    digest, commit_object.size, commit_object.media_type, null, commit_object.store, commit_object.copy, false);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.commit_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text) OWNER TO pra_owner;
+
+--
+-- Name: commit_upload(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  target pra_store.uploads;
+  got bigint;
+  is_checked boolean;
+begin
+  select * into target from pra_store.uploads as u
+  where u.id = upload
+    and (u.job_id, u.epoch) is not distinct from (commit_upload.job, commit_upload.epoch)
+    and u.owner = session_user
+  for no key update;
+  if not found then
+    raise exception 'there is no upload % of this attempt', upload using errcode = 'PR002';
+  end if;
+  if target.committed_at is not null then
+    return;
+  end if;
+  select coalesce(sum(length(c.bytes)), 0) into got
+  from pra_store.artifact_chunks as c where c.upload_id = upload;
+  if got <> target.size then
+    raise exception 'upload % has % bytes, not %', upload, got, target.size using errcode = 'PR005';
+  end if;
+  is_checked := target.size <= 67108864;
+  if is_checked and target.sha256 <> (
+    select pg_catalog.sha256(coalesce(string_agg(c.bytes, '' order by c.ordinal), ''))
+    from pra_store.artifact_chunks as c where c.upload_id = upload
+  ) then
+    raise exception 'upload %: the sha256 of its bytes is not %', upload,
+      encode(target.sha256, 'hex') using errcode = 'PR005';
+  end if;
+  update pra_store.uploads as u set committed_at = clock_timestamp() where u.id = upload;
+  perform pra_store.settle(target.sha256, target.size, target.media_type, upload, null, null, is_checked);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch bigint) OWNER TO pra_owner;
+
+--
+-- Name: confirm(bytea, bigint, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.confirm(sha256 bytea, upload bigint, store integer, copy integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  checked bigint;
+begin
+  if upload is not null then
+    update pra_store.uploads as u set suspect_at = null
+    where u.id = upload and u.sha256 = confirm.sha256 and u.committed_at is not null
+    returning u.size into checked;
+  elsif store is not null then
+    update pra_store.objects as o set suspect_at = null
+    where o.store_id = store and o.sha256 = confirm.sha256 and o.copy = confirm.copy and o.state = 'stored'
+    returning o.size into checked;
+  else
+    select a.size into checked from pra_store.artifacts as a
+    where a.sha256 = confirm.sha256 and pg_catalog.sha256(a.bytes) = a.sha256;
+  end if;
+  update pra_store.artifacts as a set
+    size = checked, upload_id = confirm.upload, store_id = confirm.store, copy = confirm.copy,
+    bytes = case when confirm.upload is null and confirm.store is null then a.bytes end,
+    unverified = false, suspect_at = null, suspicion = null
+  where a.sha256 = confirm.sha256 and checked is not null and (a.unverified or a.suspect_at is not null);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.confirm(sha256 bytea, upload bigint, store integer, copy integer) OWNER TO pra_owner;
+
+--
+-- Name: contradiction(jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.contradiction(requirements jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  with asked as (
+    select r ->> 'label' as label, r ->> 'op' as op, r ->> 'value' as value,
+      case when r ->> 'value' ~ '^-?[0-9]+(\.[0-9]+)?$' then (r ->> 'value')::numeric end as number
+    from jsonb_array_elements(requirements) as r
+  )
+  select format('%s%s%s and %s%s%s', a.label, a.op, a.value, b.label, b.op, b.value)
+  from asked as a join asked as b on a.label = b.label
+  where
+    a.op = '=' and case
+      when a.number is not null and b.number is not null then case b.op
+        when '=' then a.number <> b.number
+        when '!=' then a.number = b.number
+        when '>=' then a.number < b.number
+        when '<=' then a.number > b.number
+        when '>' then a.number <= b.number
+        when '<' then a.number >= b.number
+      end
+      when b.op = '=' then a.value <> b.value
+      when b.op = '!=' then a.value = b.value
+      else true
+    end
+    or a.op in ('>=', '>') and b.op in ('<=', '<')
+      and (a.number > b.number or a.number = b.number and (a.op = '>' or b.op = '<'))
+  limit 1;
+$_$;
+
+
+ALTER FUNCTION pra_store.contradiction(requirements jsonb) OWNER TO pra_owner;
 
 --
 -- Name: count_crash(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3165,15 +4261,44 @@ CREATE FUNCTION pra_store.count_crash(held pra_store.jobs) RETURNS text[]
 declare
   host text := (
     select pra_store.host(w.labels, w.name) from pra_store.workers as w where w.id = held.worker_id);
-begin
-  perform pra_store.blame(host);
-  return case when host <> all(held.crash_hosts) then held.crash_hosts || host
+  hosts text[] := case when host <> all(held.crash_hosts) then held.crash_hosts || host
     else held.crash_hosts end;
+begin
+  if cardinality(hosts) < 2 then
+    perform pra_store.blame(host);
+  end if;
+  return hosts;
 end
 $$;
 
 
 ALTER FUNCTION pra_store.count_crash(held pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: crashed_jobs(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.crashed_jobs(host text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  here bigint[] := array(
+    select w.id from pra_store.workers as w where pra_store.host(w.labels, w.name) = crashed_jobs.host);
+begin
+  return (
+    select count(distinct c.job_id)
+    from pra_store.crashes as c
+    where c.worker_id = any(here)
+      and c.at > clock_timestamp() - interval '1 hour'
+      and c.at > coalesce((
+        select max(e.at) from pra_store.events as e
+        where e.worker_id = any(here) and e.kind in ('attempt.succeeded', 'batch.succeeded')
+          and e.at > clock_timestamp() - interval '1 hour'), '-infinity'));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.crashed_jobs(host text) OWNER TO pra_owner;
 
 --
 -- Name: cron_field(text, integer, integer, text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3207,10 +4332,17 @@ begin
       when bits[3] is not null then bits[3]::integer
       when bits[4] is not null then highest
       else low end;
-    if low < lowest or high > highest or low > high or step < 1 then
+    if least(low, high) < lowest or greatest(low, high) > highest or step < 1
+      or low > high and names = '{}' then
       raise exception 'cron: "%" is outside % to %', part, lowest, highest using errcode = 'PR003';
     end if;
-    result := result || array(select generate_series(low, high, step));
+    if low > high then
+      result := result || array(
+        select lowest + (v - lowest) % cardinality(names)
+        from generate_series(low, high + cardinality(names), step) as v);
+    else
+      result := result || array(select generate_series(low, high, step));
+    end if;
   end loop;
   return result;
 end
@@ -3227,20 +4359,20 @@ CREATE FUNCTION pra_store.cron_next(cron text, time_zone text, after timestamp w
     LANGUAGE plpgsql STABLE
     AS $$
 declare
-  line text := case cron
-    when '@hourly' then '0 * * * *' when '@daily' then '0 0 * * *'
+  line text := case lower(btrim(cron))
+    when '@hourly' then '0 * * * *'
+    when '@daily' then '0 0 * * *' when '@midnight' then '0 0 * * *'
     when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *'
-    when '@yearly' then '0 0 1 1 *' else btrim(cron) end;
+    when '@yearly' then '0 0 1 1 *' when '@annually' then '0 0 1 1 *' else btrim(cron) end;
   fields text[] := regexp_split_to_array(line, '\s+');
   minutes integer[];
   hours integer[];
   days integer[];
   months integer[];
   weekdays integer[];
-  local_after timestamp := after at time zone time_zone;
-  day date := local_after::date;
-  at timestamp;
-  moment timestamptz;
+  -- The day before may come again, where clocks go back across midnight.
+  day date := (after at time zone time_zone)::date - 1;
+  found timestamptz;
 begin
   if cardinality(fields) <> 5 then
     raise exception 'cron: "%" does not have the five fields minute, hour, day, month, weekday', cron
@@ -3255,7 +4387,7 @@ begin
     select w % 7
     from unnest(pra_store.cron_field(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}')) as w);
   -- 29 February comes at least once in eight years.
-  for ahead in 0..2930 loop
+  for ahead in 0..2931 loop
     if extract(month from day)::integer = any(months) and (
       -- crontab(5): where both days are given, either suffices. 7 is Sunday, as is 0.
       case
@@ -3265,15 +4397,11 @@ begin
           or extract(dow from day)::integer = any(weekdays)
       end
     ) then
-      for at in
-        select day + make_interval(hours => h, mins => m)
-        from unnest(hours) as h, unnest(minutes) as m
-        order by 1
-      loop
-        moment := at at time zone time_zone;
-        continue when moment <= after or moment at time zone time_zone <> at;
-        return moment;
-      end loop;
+      found := pra_store.first_of_day(
+        day, hours, minutes, time_zone, after, by_elapsed_time => fields[1] || fields[2] ~ '[*/]');
+      if found is not null then
+        return found;
+      end if;
     end if;
     day := day + 1;
   end loop;
@@ -3296,13 +4424,13 @@ begin
   insert into pra_store.jobs (
     id, run_id, kind, queue, arguments, requirements, priority, state, run_after, due, epoch,
     worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
-    created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+    created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end, token)
   overriding system value values (
     made, a.run_id, a.kind, a.queue, '{}', a.requirements, a.priority, state,
     clock_timestamp() + wait, wait <= interval '0', epoch, worker, a.time_limit, a.fault_retries,
     a.lost_retries, a.timeout_retries, a.preemption_retries, a.created_by,
     case when worker is not null then clock_timestamp() end, a.lane_id, a.place, a.limits,
-    a.deadline, a.id, first, last);
+    a.deadline, a.id, first, last, case when worker is not null then gen_random_uuid() end);
 end
 $$;
 
@@ -3310,10 +4438,49 @@ $$;
 ALTER FUNCTION pra_store.cut(a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state, worker bigint, epoch bigint, wait interval) OWNER TO pra_owner;
 
 --
--- Name: cut_failures(bigint, bigint[], bigint[], jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: workers; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) RETURNS void
+CREATE TABLE pra_store.workers (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    version text,
+    labels jsonb NOT NULL,
+    queues text[] NOT NULL,
+    kinds text[] NOT NULL,
+    slots integer NOT NULL,
+    lease interval NOT NULL,
+    lease_expires_at timestamp with time zone NOT NULL,
+    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    draining boolean DEFAULT false NOT NULL,
+    stopped_at timestamp with time zone,
+    stop_reason text,
+    drain_requested_at timestamp with time zone,
+    login text DEFAULT SESSION_USER,
+    token uuid,
+    lack text,
+    lack_since timestamp with time zone,
+    CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
+    CONSTRAINT workers_check1 CHECK (((lack IS NULL) = (lack_since IS NULL))),
+    CONSTRAINT workers_kinds_check CHECK ((cardinality(kinds) > 0)),
+    CONSTRAINT workers_labels_check CHECK ((jsonb_typeof(labels) = 'object'::text)),
+    CONSTRAINT workers_lease_check CHECK ((lease >= '00:00:01'::interval)),
+    CONSTRAINT workers_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT workers_queues_check CHECK ((cardinality(queues) > 0)),
+    CONSTRAINT workers_slots_check CHECK ((slots > 0)),
+    CONSTRAINT workers_stop_reason_check CHECK ((stop_reason = ANY (ARRAY['deregistered'::text, 'lease lost'::text, 'declared dead'::text])))
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE pra_store.workers OWNER TO pra_owner;
+
+--
+-- Name: cut_failures(pra_store.workers, bigint[], bigint[], uuid[], jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cut_failures(me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb) RETURNS void
     LANGUAGE plpgsql
     AS $$
 declare
@@ -3323,9 +4490,10 @@ declare
 begin
   accepted := array(
     select j.id
-    from unnest(jobs, epochs) as m (job, epoch)
+    from unnest(jobs, epochs, tokens) as m (job, epoch, token)
     join pra_store.jobs as j on j.id = m.job
-    where j.epoch = m.epoch and j.state = 'running' and j.worker_id = worker
+    where j.epoch = m.epoch and j.state = 'running' and j.worker_id = me.id
+      and (me.token is null or j.token = m.token)
       and j.cancel_requested_at is null
     order by j.id
     for no key update of j);
@@ -3352,14 +4520,14 @@ begin
         finished_at = case when failure.faults + 1 > fault_retries then clock_timestamp() end
     where id = made;
     perform pra_store.record_event(
-      'element.fault', failure.run_id, made, failure.epoch, worker,
+      'element.fault', failure.run_id, made, failure.epoch, me.id,
       jsonb_build_object('element', failure.element, 'message', left(failure.said, 4000)));
   end loop;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.cut_failures(me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb) OWNER TO pra_owner;
 
 --
 -- Name: default_cause(pra.attempt_outcome, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3400,6 +4568,50 @@ $_$;
 
 
 ALTER FUNCTION pra_store.digest(sha256 text) OWNER TO pra_owner;
+
+--
+-- Name: doubt(bytea, bigint, integer, integer, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.doubt(sha256 bytea, upload bigint, store integer, copy integer, reason text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  kept record;
+begin
+  if upload is not null then
+    update pra_store.uploads as u set suspect_at = clock_timestamp()
+    where u.id = upload and u.sha256 = doubt.sha256 and u.committed_at is not null
+      and (u.size > 67108864 or u.sha256 is distinct from (
+        select pg_catalog.sha256(string_agg(c.bytes, '' order by c.ordinal))
+        from pra_store.artifact_chunks as c where c.upload_id = upload));
+  elsif store is not null then
+    update pra_store.objects as o set suspect_at = clock_timestamp()
+    where o.store_id = store and o.sha256 = doubt.sha256 and o.copy = doubt.copy and o.state = 'stored';
+  else
+    perform from pra_store.artifacts as a
+    where a.sha256 = doubt.sha256 and pg_catalog.sha256(a.bytes) <> a.sha256;
+  end if;
+  if not found then
+    return;
+  end if;
+  update pra_store.artifacts as a set
+    suspect_at = clock_timestamp(),
+    suspicion = left(regexp_replace(reason, '[[:cntrl:]]', ' ', 'g'), 500)
+  where a.sha256 = doubt.sha256 and a.suspect_at is null
+    and (a.upload_id, a.store_id, a.copy) is not distinct from (doubt.upload, doubt.store, doubt.copy)
+  returning a.size, a.suspicion into kept;
+  if found then
+    perform pra_store.record_event(
+      'artifact.suspect', null, null, null, null,
+      jsonb_build_object('sha256', encode(doubt.sha256, 'hex'), 'reason', kept.suspicion));
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.doubt(sha256 bytea, upload bigint, store integer, copy integer, reason text) OWNER TO pra_owner;
 
 --
 -- Name: earlier_job(text, text, bigint, jsonb, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3479,8 +4691,21 @@ begin
   end if;
   case how
     when 'fault' then
-      held.faults := held.faults + 1;
-      wait := pra_store.backoff(held.faults);
+      if pra_store.is_host_lack(known) then
+        held.host_faults := held.host_faults + 1;
+        held := pra_store.avoid_host(held);
+        -- Another host may have what this one lacks; where none has, time is what may help.
+        if held.avoided_host is null or held.host_faults > 3 then
+          wait := pra_store.backoff(held.host_faults);
+        end if;
+      else
+        held.faults := held.faults + 1;
+        wait := pra_store.backoff(held.faults);
+        -- Whether the job is too large or the host too small is not known; another may be larger.
+        if known = 'out-of-memory' then
+          held := pra_store.avoid_host(held);
+        end if;
+      end if;
     when 'timeout' then
       held.timeouts := held.timeouts + 1;
       wait := pra_store.backoff(held.timeouts);
@@ -3491,17 +4716,22 @@ begin
       raise exception 'class: an attempt does not end as % here', how using errcode = 'PR003';
   end case;
   next_state := pra_store.state_after(held, how, known);
+  if how = 'fault' and pra_store.is_host_lack(known) and next_state = 'failed' then
+    why := format('%s attempts ended for want of something on their hosts, the last: %s',
+      held.host_faults, message);
+  end if;
 
   update pra_store.attempts
   set ended_at = clock_timestamp(), outcome = how, message = why,
       exit_code = end_attempt.exit_code, exit_signal = end_attempt.exit_signal, cause = known
   where job_id = held.id and epoch = held.epoch;
-  if how = 'fault' and known in ('signal', 'out-of-memory') then
+  if pra_store.is_crash(how, known, exit_signal) then
     held.crash_hosts := pra_store.count_crash(held);
     if cardinality(held.crash_hosts) >= 2 then
       next_state := 'quarantined';
       why := format('it crashes wherever it runs: on %s; %s',
         array_to_string(held.crash_hosts, ', '), message);
+      perform pra_store.take_crashes_off(held.id);
     end if;
   end if;
 
@@ -3510,6 +4740,8 @@ begin
       due = wait <= interval '0',
       faults = held.faults, timeouts = held.timeouts, lost = held.lost,
       preemptions = held.preemptions, preempt_requested_at = null,
+      host_faults = held.host_faults, avoided_host = held.avoided_host,
+      avoided_until = held.avoided_until,
       crash_hosts = held.crash_hosts, message = coalesce(why, message),
       finished_at = case when next_state not in ('ready', 'blocked') then clock_timestamp() end
   where id = held.id;
@@ -3531,6 +4763,21 @@ $$;
 
 
 ALTER FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) OWNER TO pra_owner;
+
+--
+-- Name: ends_before(interval, timestamp with time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.ends_before(time_limit interval, moment timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return coalesce(clock_timestamp() + time_limit <= moment and moment < 'infinity', false);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.ends_before(time_limit interval, moment timestamp with time zone) OWNER TO pra_owner;
 
 --
 -- Name: enqueue(text, bigint, jsonb, text, integer, interval, bigint[], text[], text, interval, integer, integer, integer, integer, text[], timestamp with time zone, bigint, bigint, integer, integer, text[], text[], boolean, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3558,15 +4805,20 @@ begin
       array_first, array_last, array_limit, pack, coalesce(first_path, end_path) is not null,
       elementwise, gang, cardinality(parents));
   if requirements <> '{}' then
-    asked := (
-      select jsonb_agg(pra_store.parse_requirement(r) order by i)
-      from unnest(enqueue.requirements) with ordinality as u (r, i));
+    asked := pra_store.parse_requirements(requirements);
   end if;
   if limits <> '{}' then
     named := pra_store.known_limits(limits);
+    if gang then
+      perform pra_store.check_gang(array_last - array_first + 1, named);
+    end if;
   end if;
   if parents <> '{}' then
     unmet_parents := pra_store.hold_parents(parents, elementwise, array_first, array_last);
+  end if;
+  if delay > interval '0' and deadline <= clock_timestamp() + delay then
+    raise exception 'deadline: %, is over before the delay of % lets the job start', deadline, delay
+      using errcode = 'PR003';
   end if;
   if array_limit is not null then
     named := named || concat(
@@ -3683,25 +4935,67 @@ ALTER FUNCTION pra_store.ensure_metric_partition(at timestamp with time zone) OW
 -- Name: fair_order(pra_store.line_view, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.fair_order(line pra_store.line_view, free integer, depth integer) RETURNS SETOF pra_store.line_entry
+CREATE FUNCTION pra_store.fair_order(line pra_store.line_view, free integer, depth integer) RETURNS TABLE(id bigint, is_array boolean, gang boolean, time_limit interval, limits text[], slots integer, rank bigint)
     LANGUAGE plpgsql STABLE
     AS $$
+#variable_conflict use_column
 declare
   -- As many attempts of an array as all lanes together can use four times over: more would only be sorted.
   most integer := least(free, greatest(1, 4 * free / cardinality(line.lanes)));
+  turn bigint := (select n.last_value from pra_store.turn_numbers as n);
 begin
   return query
-    with used as materialized (
-      select u.run_id, r.created_by as owner, u.running
+    with known as (
+      -- Lanes, and runs of which something runs, in one list: windows over it do what joins would do.
+      select l.id as lane, l.run_id, l.limits, v.place, 0::bigint as running
+      from unnest(line.lanes, line.places) as v (lane, place)
+      join pra_store.lanes as l on l.id = v.lane
+      union all
+      select null, u.run_id, null, null, u.running
       from unnest(line.runs, line.running) as u (run_id, running)
-      join pra_store.runs as r on r.id = u.run_id
+    ),
+    of_runs as (
+      select k.*, r.created_by as owner, r.weight, coalesce(u.weight, 1) as user_weight,
+        sum(k.running) over w as held, count(k.lane) over w as lanes
+      from known as k
+      join pra_store.runs as r on r.id = k.run_id
+      left join pra_store.users as u on u.name = r.created_by
+      window w as (partition by k.run_id)
+    ),
+    of_users as (
+      -- A weight is divided among the lanes that have it, so that it counts once.
+      select o.*, sum(o.running) over w as user_held, count(o.lane) over w as user_lanes,
+        sum(o.weight / o.lanes) filter (where o.lane is not null) over w as weights
+      from of_runs as o
+      window w as (partition by o.owner)
+    ),
+    lanes as (
+      -- Of all starts, the part that its weight gives a user, and a run among the user's.
+      select o.lane, o.run_id, o.owner, o.limits, o.place, o.weight, o.user_weight, o.held, o.user_held,
+        o.user_weight / sum(o.user_weight / o.user_lanes) over () as user_part,
+        o.weight / o.weights as part,
+        case when o.limits <> '{}' then pra_store.free_slots(o.limits, depth) end as slots,
+        (select t.number from pra_store.turns as t
+         where t.run_id = o.run_id and t.number > turn - 100000
+         order by t.number desc limit 1) as last_turn,
+        (select t.number from pra_store.turns as t
+         where t.owner = o.owner and t.number > turn - 100000
+         order by t.number desc limit 1) as user_turn
+      from of_users as o
+      where o.lane is not null
     ),
     heads as (
-      select j.*, r.created_by as owner, r.weight,
-        floor((extract(epoch from clock_timestamp()) - j.place) / 600) as urgency
-      from unnest(line.lanes, line.places) as l (lane, place)
+      select j.*, l.run_id, l.owner, l.limits, l.slots, l.weight, l.user_weight, l.held, l.user_held,
+        l.last_turn, l.user_turn,
+        case when l.held > 0 then 0
+          else least(1, coalesce((turn - l.last_turn) * l.user_part * l.part, 1)) end as owed,
+        case when l.user_held > 0 then 0
+          else least(1, coalesce((turn - l.user_turn) * l.user_part, 1)) end as user_owed,
+        max(j.urgency) over (partition by j.calm) as oldest
+      from lanes as l
       cross join lateral (
-        select j.id, j.place, j.run_id, j.array_first is not null as is_array, j.gang, j.time_limit,
+        select j.id, j.place as head, -j.priority as calm, j.array_first is not null as is_array, j.gang,
+          j.time_limit, floor((extract(epoch from clock_timestamp()) - j.place) / 600) as urgency,
           row_number() over (order by j.place, j.id) as nth
         from pra_store.jobs as j
         where j.lane_id = l.lane and j.state = 'ready' and j.due and j.place >= l.place
@@ -3709,40 +5003,32 @@ begin
         order by j.place, j.id
         limit depth
       ) as j
-      join pra_store.runs as r on r.id = j.run_id
     ),
     seated as (
       select h.*, seat,
-        -- The part of its weight that its run would hold if it started, those before it in the run as well.
-        (coalesce(used.running, 0) + row_number() over (
-          partition by h.run_id order by h.place, h.id, seat)) / h.weight as run_part
-      from heads as h
+        min(case when h.nth_priority = 1 then -h.calm else h.oldest end) over (order by h.calm) as level
+      from (select h.*, dense_rank() over (order by h.calm) as nth_priority from heads as h) as h
       cross join lateral generate_series(
-        1, case when h.is_array and not h.gang and h.nth = 1 then most else 1 end) as seat
-      left join used on used.run_id = h.run_id
+        1, case when h.is_array and not h.gang and h.nth = 1 then least(most, h.slots) else 1 end) as seat
     ),
-    parts as (
-      select s.*,
-        (coalesce(o.running, 0) + row_number() over (
-          partition by s.owner order by s.urgency desc, s.run_part, s.place, s.id, s.seat))
-          / coalesce(u.weight, 1) as user_part
+    in_runs as (
+      select s.*, row_number() over (
+        partition by s.run_id order by s.level desc, s.head, s.id, s.seat) as n
       from seated as s
-      left join (
-        select used.owner, sum(used.running)::bigint as running from used group by used.owner
-      ) as o on o.owner = s.owner
-      left join pra_store.users as u on u.name = s.owner
     ),
-    ranked as (
-      select p.*, row_number() over (
-        order by p.urgency desc, p.user_part, p.place, p.id, p.seat) as rank
-      from parts as p
+    in_users as (
+      select i.*, row_number() over (
+        partition by i.owner
+        order by i.level desc, (i.held + i.n - case when i.n = 1 then i.owed else 0 end) / i.weight,
+          i.held / i.weight, i.last_turn nulls first, i.head, i.id, i.seat) as user_n
+      from in_runs as i
     )
-    select r.id, r.is_array, r.gang, r.time_limit,
-      (count(*) filter (where r.rank <= free))::integer
-    from ranked as r
-    group by r.id, r.is_array, r.gang, r.time_limit
-    order by min(r.rank)
-    limit depth;
+    select i.id, i.is_array, i.gang, i.time_limit, i.limits, i.slots,
+      row_number() over (
+        order by i.level desc,
+          (i.user_held + i.user_n - case when i.user_n = 1 then i.user_owed else 0 end) / i.user_weight,
+          i.user_held / i.user_weight, i.user_turn nulls first, i.head, i.id, i.user_n) as rank
+    from in_users as i;
 end
 $$;
 
@@ -3771,6 +5057,62 @@ $$;
 
 
 ALTER FUNCTION pra_store.fetch_members(worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: first_of_day(date, integer[], integer[], text, timestamp with time zone, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  -- The times of two offsets from UTC, those of the evening before and of the morning after.
+  early interval := pra_store.utc_offset(time_zone, day - interval '12 hours');
+  late interval := pra_store.utc_offset(time_zone, day + interval '36 hours');
+  shown timestamp;
+  moment timestamptz;
+  first timestamptz;
+begin
+  if early = late and day + interval '1 day' - early <= after at time zone 'UTC' then
+    return null;
+  end if;
+  for shown in
+    select day + make_interval(hours => h, mins => m)
+    from unnest(hours) as h, unnest(minutes) as m
+    -- Nothing before it, but in the two hours or so that may come twice.
+    where early <> late
+      or (day + make_interval(hours => h, mins => m) - early) at time zone 'UTC' > after
+    order by 1
+  loop
+    if early = late then
+      return (shown - early) at time zone 'UTC';
+    end if;
+    for moment in
+      select (shown - o) at time zone 'UTC' from (values (early), (late)) as offsets (o)
+      where (shown - o) at time zone 'UTC' at time zone time_zone = shown
+      order by 1
+    loop
+      -- The other one of two is the second.
+      continue when not by_elapsed_time and early > late
+        and moment = (shown - early) at time zone 'UTC'
+        and (shown - late) at time zone 'UTC' at time zone time_zone = shown;
+      if moment > after then
+        first := least(first, moment);
+      end if;
+    end loop;
+    if not found and not by_elapsed_time then
+      moment := pra_store.change_of_clocks(time_zone, day, early);
+      if moment > after then
+        first := least(first, moment);
+      end if;
+    end if;
+  end loop;
+  return first;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) OWNER TO pra_owner;
 
 --
 -- Name: follow(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3828,39 +5170,20 @@ $$;
 ALTER FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, element_first bigint, element_end bigint) OWNER TO pra_owner;
 
 --
--- Name: workers; Type: TABLE; Schema: pra_store; Owner: pra_owner
+-- Name: forget_turns(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE TABLE pra_store.workers (
-    id bigint NOT NULL,
-    name text NOT NULL,
-    version text,
-    labels jsonb NOT NULL,
-    queues text[] NOT NULL,
-    kinds text[] NOT NULL,
-    slots integer NOT NULL,
-    lease interval NOT NULL,
-    lease_expires_at timestamp with time zone NOT NULL,
-    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    draining boolean DEFAULT false NOT NULL,
-    stopped_at timestamp with time zone,
-    stop_reason text,
-    drain_requested_at timestamp with time zone,
-    login text DEFAULT SESSION_USER,
-    CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
-    CONSTRAINT workers_kinds_check CHECK ((cardinality(kinds) > 0)),
-    CONSTRAINT workers_labels_check CHECK ((jsonb_typeof(labels) = 'object'::text)),
-    CONSTRAINT workers_lease_check CHECK ((lease >= '00:00:01'::interval)),
-    CONSTRAINT workers_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-    CONSTRAINT workers_queues_check CHECK ((cardinality(queues) > 0)),
-    CONSTRAINT workers_slots_check CHECK ((slots > 0)),
-    CONSTRAINT workers_stop_reason_check CHECK ((stop_reason = ANY (ARRAY['deregistered'::text, 'lease lost'::text])))
-)
-WITH (fillfactor='50');
+CREATE FUNCTION pra_store.forget_turns() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  delete from pra_store.turns as t
+  where t.number < (select n.last_value - 200000 from pra_store.turn_numbers as n);
+end
+$$;
 
 
-ALTER TABLE pra_store.workers OWNER TO pra_owner;
+ALTER FUNCTION pra_store.forget_turns() OWNER TO pra_owner;
 
 --
 -- Name: free_places(pra_store.workers, integer, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3870,7 +5193,7 @@ CREATE FUNCTION pra_store.free_places(me pra_store.workers, wanted integer, olde
     LANGUAGE plpgsql STABLE
     AS $$
 begin
-  if me.draining or me.drain_requested_at is not null then
+  if me.draining or me.drain_requested_at is not null or me.lack is not null then
     return 0;
   end if;
   return greatest(0, least(wanted, me.slots - (
@@ -3881,6 +5204,31 @@ $$;
 
 
 ALTER FUNCTION pra_store.free_places(me pra_store.workers, wanted integer, oldest bigint) OWNER TO pra_owner;
+
+--
+-- Name: free_slots(text[], integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.free_slots(limits text[], most integer) RETURNS integer
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  wanted text;
+  free integer := most;
+begin
+  foreach wanted in array limits loop
+    free := (
+      select count(*) from (
+        select from pra_store.limit_slots as s
+        where s.limit_name = wanted and s.job_id is null limit free) as f);
+    exit when free = 0;
+  end loop;
+  return free;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.free_slots(limits text[], most integer) OWNER TO pra_owner;
 
 --
 -- Name: full_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -3915,26 +5263,48 @@ $$;
 ALTER FUNCTION pra_store.full_limits(limits text[]) OWNER TO pra_owner;
 
 --
+-- Name: full_limits_of(integer[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.full_limits_of(lanes integer[]) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return array(
+    select distinct n
+    from pra_store.lanes as l cross join lateral unnest(l.limits) as n
+    where l.id = any(lanes) and l.limits <> '{}'
+      and not exists (
+        select from pra_store.limit_slots as s where s.limit_name = n and s.job_id is null));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.full_limits_of(lanes integer[]) OWNER TO pra_owner;
+
+--
 -- Name: gang_ahead(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.gang_ahead(it pra_store.jobs) RETURNS bigint
+CREATE FUNCTION pra_store.gang_ahead(it pra_store.jobs) RETURNS SETOF pra_store.jobs
     LANGUAGE plpgsql STABLE
     AS $$
 declare
-  gang bigint;
+  gang pra_store.jobs;
+  barrier pra_store.barrier;
 begin
   for gang in
-    select g.id from pra_store.jobs as g
+    select g.* from pra_store.jobs as g
     where g.gang and g.state = 'ready' and g.due and (g.place, g.id) < (it.place, it.id)
       and g.queue = it.queue
-    order by g.place, g.id
+    order by g.place, g.id limit 100
   loop
-    if (select b.blocks from pra_store.gang_barrier(gang) as b) then
-      return gang;
+    barrier := pra_store.gang_barrier(gang.id);
+    if barrier.blocks or it.limits && barrier.limits then
+      return next gang;
+      return;
     end if;
   end loop;
-  return null;
 end
 $$;
 
@@ -3945,29 +5315,43 @@ ALTER FUNCTION pra_store.gang_ahead(it pra_store.jobs) OWNER TO pra_owner;
 -- Name: gang_barrier(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.gang_barrier(gang_job bigint) RETURNS TABLE(blocks boolean, starts timestamp with time zone)
-    LANGUAGE sql STABLE
+CREATE FUNCTION pra_store.gang_barrier(gang_job bigint) RETURNS pra_store.barrier
+    LANGUAGE plpgsql STABLE
     AS $$
-  with asked as (
-    select j.lane_id, pra_store.gang_size(j) as needed from pra_store.jobs as j where j.id = gang_job
-  ),
-  seats as materialized (
-    select s.* from asked cross join lateral pra_store.seats(asked.lane_id) as s
-  ),
-  ends as (
-    select coalesce(t.started_at + j.time_limit, 'infinity') as at,
-      row_number() over (order by t.started_at + j.time_limit) as n
-    from pra_store.jobs as j
-    join pra_store.attempts as t on t.job_id = j.id and t.epoch = j.epoch
-    where j.state = 'running' and j.worker_id in (select s.worker_id from seats as s)
-  ),
-  total as (select coalesce(sum(slots), 0) as slots, coalesce(sum(free), 0) as free from seats)
-  select total.slots >= asked.needed,
-    case
-      when total.free >= asked.needed then clock_timestamp()
-      else nullif((select e.at from ends as e where e.n = asked.needed - total.free), 'infinity')
-    end
-  from asked, total;
+declare
+  g pra_store.jobs;
+  needed integer;
+  places integer;
+  free integer;
+begin
+  select * into g from pra_store.jobs where id = gang_job;
+  needed := pra_store.gang_size(g);
+  select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
+  from pra_store.seats(g.lane_id) as s;
+  if places < needed or exists (
+    select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
+  ) then
+    return row(false, '{}'::text[], 'infinity'::timestamptz);
+  end if;
+  if pra_store.free_slots(g.limits, needed) < needed then
+    return row(
+      false,
+      -- Of the others it keeps as many slots as it needs.
+      array(select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed),
+      (select max(pra_store.nth_end(
+          array(select s.job_id from pra_store.limit_slots as s
+                where s.limit_name = n and s.job_id is not null),
+          needed - pra_store.free_slots(array[n], needed)))
+       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed));
+  end if;
+  return row(true, '{}'::text[], case
+    when free >= needed then clock_timestamp()
+    else pra_store.nth_end(
+      array(select j.id from pra_store.jobs as j
+            where j.state = 'running'
+              and j.worker_id in (select s.worker_id from pra_store.seats(g.lane_id) as s)),
+      needed - free) end);
+end
 $$;
 
 
@@ -4080,10 +5464,43 @@ $$;
 ALTER FUNCTION pra_store.give_slots(jobs bigint[]) OWNER TO pra_owner;
 
 --
--- Name: hold(bigint, bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: has(bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean) RETURNS pra_store.jobs
+CREATE FUNCTION pra_store.has(sha256 bytea) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  kept record;
+begin
+  update pra_store.artifacts as a set touched_at = clock_timestamp() where a.sha256 = has.sha256
+  returning a.size, a.upload_id, a.unverified, a.suspect_at,
+    case when a.unverified then pra_store.owner_of(a.upload_id, a.store_id, a.sha256, a.copy) end as owner
+  into kept;
+  if not found or kept.suspect_at is not null
+    or kept.unverified and kept.owner is distinct from session_user::text
+  then
+    return false;
+  end if;
+  if kept.upload_id is not null and kept.size <> (
+    select coalesce(sum(length(c.bytes)), 0) from pra_store.artifact_chunks as c where c.upload_id = kept.upload_id
+  ) then
+    perform pra_store.doubt(has.sha256, kept.upload_id, null, null, 'rows of it are missing in the database');
+    return false;
+  end if;
+  return true;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.has(sha256 bytea) OWNER TO pra_owner;
+
+--
+-- Name: hold(bigint, bigint, boolean, uuid); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean, token uuid DEFAULT NULL::uuid) RETURNS pra_store.jobs
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
@@ -4098,6 +5515,7 @@ begin
   if held.id is null or held.state <> 'running' or held.epoch <> hold.epoch or not exists (
     select from pra_store.workers as w
     where w.id = held.worker_id and w.stopped_at is null
+      and (w.token is null or held.token = hold.token)
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
   ) then
     raise exception 'lease lost: attempt % of job % may write no more', hold.epoch, job
@@ -4108,7 +5526,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean, token uuid) OWNER TO pra_owner;
 
 --
 -- Name: hold_parents(bigint[], boolean, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4156,10 +5574,43 @@ CREATE FUNCTION pra_store.host(labels jsonb, name text) RETURNS text
 ALTER FUNCTION pra_store.host(labels jsonb, name text) OWNER TO pra_owner;
 
 --
--- Name: insert_points(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: identity(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) RETURNS bigint
+CREATE FUNCTION pra_store.identity() RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+declare
+  here record;
+  own uuid;
+begin
+  select c.system_identifier, d.oid as database into here
+  from pg_control_system() as c cross join pg_database as d where d.datname = current_database();
+  select i.id into own from pra_store.identity as i
+  where i.system_identifier = here.system_identifier and i.database = here.database;
+  if own is null then
+    insert into pra_store.identity as i (system_identifier, database)
+    values (here.system_identifier, here.database)
+    on conflict (is_one) do update set
+      id = case
+        when (i.system_identifier, i.database) = (excluded.system_identifier, excluded.database) then i.id
+        else excluded.id
+      end,
+      system_identifier = excluded.system_identifier, database = excluded.database
+    returning i.id into own;
+  end if;
+  return own;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.identity() OWNER TO pra_owner;
+
+--
+-- Name: insert_points(pra_store.jobs, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.insert_points(held pra_store.jobs, batch bigint) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
@@ -4169,39 +5620,85 @@ declare
 begin
   insert into pra_store.metric_names (name)
   select distinct s.name from pra_store.metric_staging as s
-  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch
+  where s.token = held.token and s.batch = insert_points.batch
     and not exists (select from pra_store.metric_names as n where n.name = s.name)
   order by s.name
   on conflict do nothing;
 
   perform pra_store.ensure_metric_partition(arrived);
   insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
-  select arrived, job, insert_points.epoch, n.id, p.step, p.value
+  select arrived, held.id, held.epoch, n.id, p.step, p.value
   from pra_store.metric_staging as s
   join pra_store.metric_names as n on n.name = s.name
   cross join unnest(s.steps, s."values") as p (step, value)
-  where s.job_id = job and s.epoch = insert_points.epoch and s.batch = insert_points.batch;
+  where s.token = held.token and s.batch = insert_points.batch;
   get diagnostics taken = row_count;
   return taken;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.insert_points(held pra_store.jobs, batch bigint) OWNER TO pra_owner;
 
 --
--- Name: jobs_ahead(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: is_crash(pra.attempt_outcome, text, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.jobs_ahead(it pra_store.jobs) RETURNS bigint
-    LANGUAGE sql STABLE
+CREATE FUNCTION pra_store.is_crash(outcome pra.attempt_outcome, cause text, exit_signal integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
     AS $$
-  select count(*) from pra_store.jobs as j
-  where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id);
+  select coalesce(outcome = 'fault' and cause in ('signal', 'out-of-memory')
+    and (exit_signal is null or exit_signal not in (1, 2, 10, 15)), false);
 $$;
 
 
-ALTER FUNCTION pra_store.jobs_ahead(it pra_store.jobs) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.is_crash(outcome pra.attempt_outcome, cause text, exit_signal integer) OWNER TO pra_owner;
+
+--
+-- Name: is_host_lack(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_host_lack(cause text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$ begin return coalesce(cause in ('host', 'not-started'), false); end $$;
+
+
+ALTER FUNCTION pra_store.is_host_lack(cause text) OWNER TO pra_owner;
+
+--
+-- Name: is_lost(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_lost(worker bigint) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return exists (
+    select from pra_store.workers as w
+    where w.id = worker and w.stopped_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) <= clock_timestamp());
+end
+$$;
+
+
+ALTER FUNCTION pra_store.is_lost(worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: is_needed(bytea, boolean, bigint, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select exists (
+    select from pra_store.artifacts as a
+    where a.sha256 = is_needed.sha256
+      and (a.upload_id = upload or a.store_id = store and a.copy = is_needed.copy
+        or is_whole and (a.unverified or a.suspect_at is not null)));
+$$;
+
+
+ALTER FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) OWNER TO pra_owner;
 
 --
 -- Name: known_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4226,6 +5723,32 @@ $$;
 
 
 ALTER FUNCTION pra_store.known_limits(limits text[]) OWNER TO pra_owner;
+
+--
+-- Name: label_fault(text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.label_fault(label text, value text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+begin
+  if label !~ '^[A-Za-z_][A-Za-z0-9_.-]{0,99}$' then
+    return format('the name "%s" has to be up to 100 letters, digits, _, . and -, and not to begin with a digit',
+      left(label, 40));
+  elsif value is null or length(value) not between 1 and 200 then
+    return 'the value has to have 1 to 200 characters';
+  elsif value ~ '[<>=!''"`\x01-\x1f\x7f]|^ | $' then
+    return 'the value holds a quote, a comparator, a control character or a blank at an end';
+  elsif label <> 'host' and value ~* '^-?[0-9]+(\.[0-9]+)?\s*([kmgtp]i?b?|b|bytes?|[kmg]?hz|w|%)$' then
+    return format('"%s" is a number with a unit, which compares with no number; name the unit in the label, as in vram_gib=80',
+      value);
+  end if;
+  return null;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.label_fault(label text, value text) OWNER TO pra_owner;
 
 --
 -- Name: lacking(pra_store.jobs, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4316,10 +5839,10 @@ CREATE FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease i
 ALTER FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease interval) OWNER TO pra_owner;
 
 --
--- Name: live_worker(bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: live_worker(bigint, uuid, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.live_worker(worker bigint, locks boolean) RETURNS pra_store.workers
+CREATE FUNCTION pra_store.live_worker(worker bigint, token uuid, locks boolean) RETURNS pra_store.workers
     LANGUAGE plpgsql
     AS $$
 declare
@@ -4331,6 +5854,7 @@ begin
     select * into live from pra_store.workers as w where w.id = worker;
   end if;
   if live.id is null or live.stopped_at is not null
+    or live.token is not null and live.token is distinct from live_worker.token
     or pra_store.lease_end(live.lease_expires_at, live.lease) <= clock_timestamp() then
     raise exception 'lease lost: worker % may do no more', worker using errcode = 'PR001';
   end if;
@@ -4339,7 +5863,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.live_worker(worker bigint, locks boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.live_worker(worker bigint, token uuid, locks boolean) OWNER TO pra_owner;
 
 --
 -- Name: look_at_line(pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4354,11 +5878,21 @@ declare
   started timestamptz := clock_timestamp();
   was_slow boolean := coalesce(current_setting('pra.last_look', true), '') = 'slow';
   is_slow boolean;
+  open integer[];
 begin
   if line.worker_id = me.id and line.expires_at > started then
-    select array_agg(known.lane), array_agg(known.place) into line.lanes, line.places
-    from unnest(line.lanes, line.places) as known (lane, place)
-    where known.lane = any(pra_store.open_lanes(me, line.lanes));
+    open := pra_store.open_lanes(me, line.lanes);
+    -- Those that are in both lists, without a join, which would compare each with each.
+    select array_agg(b.lane), array_agg(b.place) into line.lanes, line.places
+    from (
+      select u.lane, max(u.place) as place
+      from (
+        select v.lane, v.place from unnest(line.lanes, line.places) as v (lane, place)
+        union all
+        select o, null from unnest(open) as o
+      ) as u
+      group by u.lane having count(*) = 2
+    ) as b;
     return line;
   end if;
   line := null;
@@ -4398,6 +5932,22 @@ $$;
 
 
 ALTER FUNCTION pra_store.look_at_line(me pra_store.workers) OWNER TO pra_owner;
+
+--
+-- Name: loss(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.loss(it pra_store.jobs) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  select format('its worker %s (%s) was lost at %s', w.id, w.name,
+    date_trunc('second', least(w.stopped_at, pra_store.lease_end(w.lease_expires_at, w.lease))))
+  from pra_store.attempts as a join pra_store.workers as w on w.id = a.worker_id
+  where a.job_id = it.id and a.epoch = it.epoch;
+$$;
+
+
+ALTER FUNCTION pra_store.loss(it pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: make_due(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4460,6 +6010,45 @@ $$;
 ALTER FUNCTION pra_store.misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
 
 --
+-- Name: misplaced_secret(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+declare
+  is_a text := jsonb_typeof(given);
+  part record;
+  found text;
+begin
+  if is_a = 'string' then
+    return case when given #>> '{}' ~* '^\s*secret://'
+      and (schema -> 'secret' is distinct from 'true' or given #>> '{}' !~ '^secret://[A-Za-z0-9_.-]+$')
+      then path end;
+  elsif is_a = 'array' then
+    for part in
+      select e.item, e.n - 1 as n
+      from jsonb_array_elements(given) with ordinality as e (item, n)
+    loop
+      found := pra_store.misplaced_secret(part.item, schema -> 'items', format('%s[%s]', path, part.n));
+      if found is not null then return found; end if;
+    end loop;
+  elsif is_a = 'object' then
+    for part in select e.key, e.value from jsonb_each(given) as e order by e.key loop
+      found := pra_store.misplaced_secret(
+        part.value, coalesce(schema -> 'properties' -> part.key, schema -> 'additionalProperties'),
+        path || '.' || part.key);
+      if found is not null then return found; end if;
+    end loop;
+  end if;
+  return null;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
 -- Name: named_artifacts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4509,13 +6098,29 @@ CREATE FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer, d
     AS $$
 begin
   if cardinality(line.lanes) > 1 then
-    return array(select f from pra_store.fair_order(line, free, depth) as f);
+    return array(
+      select row(
+        f.id, f.is_array, f.gang, f.time_limit, count(*) filter (where f.position <= free), f.limits
+      )::pra_store.line_entry
+      from (
+        select s.*, row_number() over (order by s.rank) as position
+        from (
+          select r.*, r.limits <> '{}' and not r.gang
+              and r.slots < row_number() over (partition by r.limits, r.gang order by r.rank) as has_no_slot
+          from pra_store.fair_order(line, free, depth) as r
+        ) as s
+        -- Of jobs that share their limits no more than slots are free: what waits for a slot hides nothing.
+        where not s.has_no_slot
+      ) as f
+      group by f.id, f.is_array, f.gang, f.time_limit, f.limits
+      order by min(f.position)
+      limit depth);
   end if;
   -- One lane is served in its own order: an array takes all places that those before it leave.
   return array(
     select row(
       j.id, j.array_first is not null, j.gang, j.time_limit,
-      case when j.array_first is null then 1 else free end)::pra_store.line_entry
+      case when j.array_first is null then 1 else free end, j.limits)::pra_store.line_entry
     from pra_store.jobs as j
     where j.lane_id = line.lanes[1] and j.state = 'ready' and j.due and j.place >= line.places[1]
       and (j.deadline is null or j.deadline > clock_timestamp())
@@ -4526,6 +6131,57 @@ $$;
 
 
 ALTER FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer, depth integer) OWNER TO pra_owner;
+
+--
+-- Name: normal_location(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.normal_location(given text, OUT location text, OUT place text) RETURNS record
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  with settings as (
+    select string_agg(k.key || '=' || k.value, '&' order by k.key) as all,
+      min(k.value) filter (
+        where k.key = 'endpoint' and k.value !~ '^https://s3([.-][a-z0-9-]+)?\.amazonaws\.com$') as endpoint
+    from (
+      select split_part(t.setting, '=', 1) as key,
+        case when split_part(t.setting, '=', 1) = 'endpoint' then
+          coalesce(
+            regexp_replace(
+              regexp_replace(
+                lower(substring(rtrim(e.value, '/') from '(?i)^https?://[^/]*'))
+                  || regexp_replace(rtrim(e.value, '/'), '(?i)^https?://[^/]*', ''),
+                '^(https://[^/]*):443(?=/|$)', '\1'),
+              '^(http://[^/]*):80(?=/|$)', '\1'),
+            e.value)
+        else e.value end as value
+      from string_to_table(nullif(substr(given, length(split_part(given, '?', 1)) + 2), ''), '&')
+        as t(setting)
+      cross join lateral (select substr(t.setting, length(split_part(t.setting, '=', 1)) + 2)) as e(value)
+    ) as k
+  ), paths as (
+    select
+      'file:' || coalesce(nullif(regexp_replace(
+        regexp_replace(substr(given, 6), '/(\.?/)+', '/', 'g'), '/\.?$', ''), ''), '/') as folder,
+      's3://' || rtrim(regexp_replace(substr(split_part(given, '?', 1), 6), '/+', '/', 'g'), '/')
+        as bucket
+  )
+  select
+    case
+      when given like 'file:%' then p.folder
+      when given like 's3://%' then p.bucket || coalesce('?' || s.all, '')
+      else given
+    end,
+    case
+      when given like 'file:%' then p.folder
+      when given like 's3://%' then p.bucket || coalesce('?endpoint=' || s.endpoint, '')
+      else given
+    end
+  from paths as p cross join settings as s;
+$_$;
+
+
+ALTER FUNCTION pra_store.normal_location(given text, OUT location text, OUT place text) OWNER TO pra_owner;
 
 --
 -- Name: note_checkpoint(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4563,6 +6219,48 @@ $$;
 
 
 ALTER FUNCTION pra_store.note_crash() OWNER TO pra_owner;
+
+--
+-- Name: note_upload(integer, text, integer, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.note_upload(store integer, sha256 text, copy integer, upload text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  insert into pra_store.multipart_uploads (store_id, sha256, copy, upload)
+  select o.store_id, o.sha256, o.copy, note_upload.upload
+  from pra_store.objects as o
+  where o.store_id = store and o.sha256 = pra_store.digest(note_upload.sha256) and o.copy = note_upload.copy
+    and o.owner = session_user and o.state <> 'deleting'
+  on conflict do nothing;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.note_upload(store integer, sha256 text, copy integer, upload text) OWNER TO pra_owner;
+
+--
+-- Name: nth_end(bigint[], integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.nth_end(jobs bigint[], n integer) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return coalesce((
+    select t.started_at + j.time_limit
+    from pra_store.jobs as j
+    join pra_store.attempts as t on t.job_id = j.id and t.epoch = j.epoch
+    where j.id = any(jobs)
+    order by t.started_at + j.time_limit nulls last
+    offset n - 1 limit 1), 'infinity');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.nth_end(jobs bigint[], n integer) OWNER TO pra_owner;
 
 --
 -- Name: number_misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4629,6 +6327,17 @@ $$;
 ALTER FUNCTION pra_store.object_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
 
 --
+-- Name: object_name(bytea, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.object_name(sha256 bytea, copy integer) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select encode(sha256, 'hex') || case when copy > 0 then '.' || copy else '' end; $$;
+
+
+ALTER FUNCTION pra_store.object_name(sha256 bytea, copy integer) OWNER TO pra_owner;
+
+--
 -- Name: open_lanes(pra_store.workers, integer[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4660,14 +6369,81 @@ begin
         select from unnest(l.limits) as n
         where not exists (
           select from pra_store.limit_slots as s where s.limit_name = n and s.job_id is null)))
-      and not exists (
-        select from pra_store.blamed_hosts as b
-        where b.host = pra_store.host(me.labels, me.name) and b.until > clock_timestamp()));
+      and not (
+        exists (
+          select from pra_store.blamed_hosts as b
+          where b.host = pra_store.host(me.labels, me.name) and b.until > clock_timestamp())
+        and pra_store.others_take(
+          pra_store.host(me.labels, me.name), l.queue, l.kind, l.requirements)));
 end
 $$;
 
 
 ALTER FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[]) OWNER TO pra_owner;
+
+--
+-- Name: others_take(text, text, text, jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.others_take(host text, queue text, kind text, requirements jsonb) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return exists (
+    select from pra_store.workers as w
+    where w.stopped_at is null and not w.draining and w.drain_requested_at is null and w.lack is null
+      and pra_store.host(w.labels, w.name) <> others_take.host
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and others_take.queue = any(w.queues) and others_take.kind = any(w.kinds)
+      and (others_take.requirements = '[]'
+        or pra_store.satisfies(w.labels, others_take.requirements))
+      and not exists (
+        select from pra_store.blamed_hosts as b
+        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp()));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.others_take(host text, queue text, kind text, requirements jsonb) OWNER TO pra_owner;
+
+--
+-- Name: owner_of(bigint, integer, bytea, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.owner_of(upload bigint, store integer, sha256 bytea, copy integer) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  select u.owner from pra_store.uploads as u where u.id = upload
+  union all
+  select o.owner from pra_store.objects as o
+  where o.store_id = store and o.sha256 = owner_of.sha256 and o.copy = owner_of.copy;
+$$;
+
+
+ALTER FUNCTION pra_store.owner_of(upload bigint, store integer, sha256 bytea, copy integer) OWNER TO pra_owner;
+
+--
+-- Name: packs(jsonb[], integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.packs(own jsonb[], pack integer) RETURNS TABLE(first bigint, arguments jsonb)
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+begin
+  if pack = 1 then
+    return query
+      select u.n - 1, jsonb_build_array(u.one) from unnest(own) with ordinality as u (one, n);
+    return;
+  end if;
+  return query
+    select (u.n - 1) / pack * pack, jsonb_agg(u.one order by u.n)
+    from unnest(own) with ordinality as u (one, n)
+    group by (u.n - 1) / pack;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.packs(own jsonb[], pack integer) OWNER TO pra_owner;
 
 --
 -- Name: parse_requirement(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4679,7 +6455,12 @@ CREATE FUNCTION pra_store.parse_requirement(requirement text) RETURNS jsonb
 declare
   part text[] := regexp_match(
     requirement, '^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(>=|<=|!=|=|>|<)\s*([^\s<>=!][^<>=!]*?)\s*$');
+  fault text;
 begin
+  if length(requirement) > 300 then
+    raise exception 'requirement "%..." has % characters, more than 300', left(requirement, 40),
+      length(requirement) using errcode = 'PR003';
+  end if;
   if part is null then
     raise exception 'requirement "%" is not of the form label>=value', requirement
       using errcode = 'PR003', hint = 'The comparators are =, !=, >=, <=, > and <.';
@@ -4688,12 +6469,71 @@ begin
     raise exception 'requirement "%" compares with "%", which is not a number', requirement, part[3]
       using errcode = 'PR003';
   end if;
+  fault := pra_store.label_fault(part[1], part[3]);
+  if fault is not null then
+    raise exception 'requirement "%" can match no worker: %', requirement, fault using errcode = 'PR003';
+  end if;
   return jsonb_build_object('label', part[1], 'op', part[2], 'value', part[3]);
 end
 $_$;
 
 
 ALTER FUNCTION pra_store.parse_requirement(requirement text) OWNER TO pra_owner;
+
+--
+-- Name: parse_requirements(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.parse_requirements(requirements text[]) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+  parsed jsonb;
+begin
+  if cardinality(requirements) > 50 then
+    raise exception 'requirements: there are %, at most 50', cardinality(requirements)
+      using errcode = 'PR003';
+  end if;
+  if exists (select from unnest(requirements) as r where length(r) > 200) then
+    raise exception 'requirements: "%..." has more than 200 characters',
+      (select left(r, 40) from unnest(requirements) as r where length(r) > 200 limit 1)
+      using errcode = 'PR003';
+  end if;
+  parsed := (
+    select coalesce(jsonb_agg(pra_store.parse_requirement(r) order by i), '[]')
+    from unnest(requirements) with ordinality as u (r, i));
+  if pra_store.contradiction(parsed) is not null then
+    raise exception 'requirements: no worker can meet %', pra_store.contradiction(parsed)
+      using errcode = 'PR003';
+  end if;
+  return parsed;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.parse_requirements(requirements text[]) OWNER TO pra_owner;
+
+--
+-- Name: paused_workers(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.paused_workers(it pra_store.jobs) RETURNS TABLE(name text, lack text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return query
+    select w.name, w.lack
+    from pra_store.workers as w
+    where w.lack is not null and w.stopped_at is null
+      and not w.draining and w.drain_requested_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and it.queue = any(w.queues) and it.kind = any(w.kinds)
+      and pra_store.satisfies(w.labels, it.requirements);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.paused_workers(it pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: place_gang(bigint, pra_store.workers, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4737,7 +6577,8 @@ begin
         a, members[i], a.array_first + i - 1, a.array_first + i, 'running', places[i], 1);
     else
       update pra_store.jobs
-      set state = 'running', epoch = epochs[i], worker_id = places[i], preempt_requested_at = null
+      set state = 'running', epoch = epochs[i], token = gen_random_uuid(), worker_id = places[i],
+          preempt_requested_at = null
       where id = members[i];
     end if;
     if places[i] <> me.id then
@@ -4792,11 +6633,12 @@ declare
   expected bigint;
 begin
   select * into target from pra_store.uploads as u
-  where u.id = upload and (u.job_id, u.epoch) is not distinct from (put_chunk.job, put_chunk.epoch);
+  where u.id = upload and (u.job_id, u.epoch) is not distinct from (put_chunk.job, put_chunk.epoch)
+    and u.owner = session_user;
   if not found then
     raise exception 'there is no upload % of this attempt', upload using errcode = 'PR002';
   end if;
-  if exists (select from pra_store.artifacts as a where a.upload_id = upload) then
+  if target.committed_at is not null then
     raise exception 'upload % is committed', upload using errcode = 'PR004';
   end if;
   expected := least(1048576, target.size - ordinal::bigint * 1048576);
@@ -4821,6 +6663,8 @@ CREATE FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) 
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
+declare
+  is_doubtful boolean;
 begin
   if bytes is null or length(bytes) > 1048576 then
     raise exception 'bytes: % is more than the 1048576 that lie inline; upload in chunks',
@@ -4830,10 +6674,17 @@ begin
     raise exception 'bytes: their sha256 is %, not %',
       encode(pg_catalog.sha256(bytes), 'hex'), sha256 using errcode = 'PR005';
   end if;
-  insert into pra_store.artifacts (sha256, size, media_type, bytes)
+  insert into pra_store.artifacts as a (sha256, size, media_type, bytes)
   values (pra_store.digest(put_inline.sha256), length(put_inline.bytes), put_inline.media_type,
           put_inline.bytes)
-  on conflict (sha256) do update set touched_at = clock_timestamp();
+  on conflict (sha256) do update set touched_at = clock_timestamp()
+  returning a.unverified or a.suspect_at is not null into is_doubtful;
+  if is_doubtful then
+    update pra_store.artifacts as a set
+      size = length(put_inline.bytes), bytes = put_inline.bytes, upload_id = null, store_id = null, copy = null,
+      unverified = false, suspect_at = null, suspicion = null
+    where a.sha256 = pra_store.digest(put_inline.sha256);
+  end if;
 end
 $$;
 
@@ -4844,7 +6695,7 @@ ALTER FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) O
 -- Name: rated_checkpoints(bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.rated_checkpoints(run bigint, metric text) RETURNS TABLE(id bigint, job_id bigint, epoch bigint, step bigint, age bigint, rank bigint, value double precision)
+CREATE FUNCTION pra_store.rated_checkpoints(run bigint, metric text) RETURNS TABLE(id bigint, job_id bigint, epoch bigint, step bigint, age bigint, rank bigint, value double precision, suspect boolean)
     LANGUAGE plpgsql STABLE
     AS $$
 #variable_conflict use_column
@@ -4852,14 +6703,19 @@ declare
   up boolean := pra_store.better(metric) = 'up';
 begin
   return query
-    with lasting as (
-      select c.id, c.job_id, c.epoch, c.step,
-        row_number() over (partition by c.job_id order by c.epoch desc, c.step desc) as age,
+    with found as (
+      select c.*, exists (
+        select from pra_store.checkpoint_files as f join pra_store.artifacts as a on a.sha256 = f.sha256
+        where f.checkpoint_id = c.id and a.suspect_at is not null) as suspect
+      from pra_store.checkpoints as c
+    ), lasting as (
+      select c.id, c.job_id, c.epoch, c.step, c.suspect,
+        row_number() over (partition by c.job_id order by c.suspect, c.epoch desc, c.step desc) as age,
         not exists (select from pra_store.metric_ranges as r where r.job_id = c.job_id) or exists (
           select from pra_store.metric_ranges as r
           where r.job_id = c.job_id and r.epoch = c.epoch and c.step > r.from_step
             and c.step <= r.to_step) as survives
-      from pra_store.checkpoints as c
+      from found as c
       join pra_store.jobs as j on j.id = c.job_id
       where run is null or j.run_id = run
     ), ranged as (
@@ -4882,8 +6738,8 @@ begin
     select r.id, r.job_id, r.epoch, r.step, r.age,
       row_number() over (
         partition by r.job_id
-        order by case when up then -r.value else r.value end nulls last, r.step),
-      r.value
+        order by r.suspect, case when up then -r.value else r.value end nulls last, r.step),
+      r.value, r.suspect
     from ranked as r;
 end
 $$;
@@ -4950,6 +6806,30 @@ $$;
 ALTER FUNCTION pra_store.reap_deadlines() OWNER TO pra_owner;
 
 --
+-- Name: reap_if_lost(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.reap_if_lost(job bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+declare
+  it pra_store.jobs;
+begin
+  select * into it from pra_store.jobs as j
+  where j.id = reap_if_lost.job and j.state = 'running' and pra_store.is_lost(j.worker_id);
+  if not found then
+    return false;
+  end if;
+  perform pra.reap();
+  return not exists (
+    select from pra_store.jobs as j where j.id = it.id and j.state = 'running' and j.epoch = it.epoch);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.reap_if_lost(job bigint) OWNER TO pra_owner;
+
+--
 -- Name: reap_late_attempts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4961,28 +6841,33 @@ declare
   held pra_store.jobs;
 begin
   for late in
-    select g.job_id, g.epoch, 'the gang was not complete in time' as why
+    select g.job_id, g.epoch, 'released'::pra.attempt_outcome as how, 'the gang was not complete in time' as why
     from pra_store.gang_members as g where g.placed_at < clock_timestamp() - interval '30 seconds'
     union all
-    select p.job_id, p.epoch, 'it did not give way in time'
+    select p.job_id, p.epoch, 'released', 'it did not give way in time'
     from pra_store.preemptions as p
     -- The limit keeps the planner from beginning with all that runs.
     cross join lateral (
-      select j.state, j.worker_id from pra_store.jobs as j
+      select j.state from pra_store.jobs as j
       where j.id = p.job_id and j.epoch = p.epoch limit 1
     ) as j
-    join pra_store.workers as w on w.id = j.worker_id
-    where p.released_at is null and p.deadline < clock_timestamp() and j.state = 'running'
-      and p.deadline + w.lease < clock_timestamp()
+    where p.released_at is null and p.deadline < clock_timestamp() - interval '10 seconds' and j.state = 'running'
+    union all
+    select c.job_id, c.epoch, 'cancelled', 'its worker did not stop it in time'
+    from pra_store.cancellations as c where c.deadline < clock_timestamp()
     order by 1
   loop
     select * into held from pra_store.jobs
     where id = late.job_id and epoch = late.epoch and state = 'running'
     for no key update skip locked;
     if found then
-      perform pra_store.end_attempt(held, 'released', late.why, null, null, 'asked');
+      perform pra_store.end_attempt(held, late.how, late.why, null, null, 'asked');
     end if;
   end loop;
+  delete from pra_store.cancellations as c
+  where not exists (
+    select from pra_store.jobs as j
+    where j.id = c.job_id and j.epoch = c.epoch and j.state = 'running');
 end
 $$;
 
@@ -5051,10 +6936,26 @@ begin
     return query select 'elements', pra_store.array_progress(job);
     return;
   end if;
+  if it.state = 'running' and pra_store.is_lost(it.worker_id) then
+    return query select 'lost', pra_store.loss(it) || case
+      when exists (
+        select from pra_store.workers as w
+        where w.stopped_at is null
+          and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp())
+      then '; the next beat of a live worker puts it back in line'
+      else '; no worker is alive to put it back in line' end;
+    return;
+  end if;
   if it.state not in ('blocked', 'ready') then
     return query
       select 'not-pending', format('job %s is %s', job, it.state) || coalesce(': ' || it.message, '');
     return;
+  end if;
+  if exists (
+    select from pra_store.attempts as a
+    where a.job_id = job and a.epoch = it.epoch and a.outcome = 'lost'
+  ) then
+    return query select 'lost', pra_store.loss(it);
   end if;
   return query select 'dependency', d from pra_store.unmet_dependencies(job) as d;
   return query
@@ -5074,6 +6975,9 @@ begin
       select 'delayed', format('not before %s', it.run_after) || coalesce(', after: ' || it.message, '');
   end if;
   return query select 'limit', l from pra_store.full_limits(it.limits) as l;
+  if it.gang then
+    return query select 'limit', l from pra_store.small_limits(it) as l;
+  end if;
   return query select w.reason, w.detail from pra_store.reasons_among_workers(it) as w;
 end
 $$;
@@ -5091,38 +6995,52 @@ CREATE FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) RETURNS TABLE
 declare
   serving integer;
   fitting integer;
-  blamed integer;
   free integer;
-  gang bigint;
+  places integer;
+  needed integer;
+  gang pra_store.jobs;
+  barrier pra_store.barrier;
 begin
-  select count(*), count(*) filter (where w.fits), count(*) filter (where w.fits and w.is_blamed),
-    coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0)
-  into serving, fitting, blamed, free
+  select count(*), count(*) filter (where w.fits),
+    coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0),
+    coalesce(sum(w.slots) filter (where w.fits and not w.is_blamed), 0)
+  into serving, fitting, free, places
   from pra_store.workers_serving(it) as w;
   if serving = 0 then
     return query select 'no-worker',
       format('no live worker serves queue "%s" and kind "%s"', it.queue, it.kind);
   elsif fitting = 0 then
     return query select 'no-matching-worker', pra_store.lacking(it, serving);
-  elsif fitting = blamed then
+  elsif fitting = (select count(*) from pra_store.paused_workers(it)) then
     return query
-      select 'host-blamed', format('host %s gets no work until %s: %s', b.host, b.until, b.reason)
-      from pra_store.blamed_hosts as b where b.until > clock_timestamp() order by b.host;
+      select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
+      from pra_store.paused_workers(it) as w;
   elsif it.gang then
+    needed := pra_store.gang_size(it);
     return query select 'gang',
-      format('its %s members start together; %s places are free on %s workers that fit',
-        pra_store.gang_size(it), free, fitting);
+      format('its %s members start together; ', needed) || case
+        when places < needed then format('it needs %s places, the fleet has %s', needed, places)
+        else format('%s of the %s places of workers that fit are free', free, places) end;
   else
-    gang := pra_store.gang_ahead(it);
-    if gang is not null then
+    select g.* into gang from pra_store.gang_ahead(it) as g;
+    if gang.id is not null then
+      barrier := pra_store.gang_barrier(gang.id);
       return query select 'behind-gang',
-        format('gang %s is ahead and waits for places; a time limit that ends before it starts lets a job pass',
-          gang);
+        format('gang %s is ahead and waits for %s; a time limit that ends before it starts lets a job pass',
+          gang.id, case when barrier.blocks then 'places' else (
+            select 'slots of limit ' || string_agg(format('"%s"', l), ', ') from unnest(barrier.limits) as l
+          ) end);
     end if;
     return query select case when free > 0 then 'in-line' else 'busy' end,
-      format('%s workers fit, %s of their slots are free; %s jobs are ahead in queue "%s"',
-        fitting, free, pra_store.jobs_ahead(it), it.queue);
+      format(
+        '%s of the %s places of workers that fit are free; your share is %s of %s places; ahead: %s',
+        free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
   end if;
+  return query
+    select distinct 'host-blamed', format('host %s gets no work until %s: %s; `pra forgive %s` lifts that',
+      b.host, date_trunc('second', b.until), b.reason, b.host)
+    from pra_store.workers_serving(it) as w join pra_store.blamed_hosts as b on b.host = w.host
+    where w.fits and w.is_blamed;
 end
 $$;
 
@@ -5171,6 +7089,25 @@ $$;
 
 
 ALTER FUNCTION pra_store.record_event(kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb) OWNER TO pra_owner;
+
+--
+-- Name: record_turns(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.record_turns(started bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  insert into pra_store.turns (number, run_id, owner)
+  select max(nextval('pra_store.turn_numbers')), j.run_id, r.created_by
+  from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
+  where j.id = any(started)
+  group by j.run_id, r.created_by;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.record_turns(started bigint[]) OWNER TO pra_owner;
 
 --
 -- Name: release_dependents(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5245,6 +7182,7 @@ begin
   set state = case when whole.gang then 'blocked' else 'ready' end::pra.job_state,
       run_after = clock_timestamp(), due = true,
       faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      host_faults = 0, avoided_host = null, avoided_until = null,
       cancel_requested_at = null, message = null, finished_at = null
   where array_id = whole.id and state in ('failed', 'cancelled', 'quarantined');
 end
@@ -5252,6 +7190,93 @@ $$;
 
 
 ALTER FUNCTION pra_store.retry_elements(whole pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: schedules; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.schedules (
+    name text NOT NULL,
+    cron text NOT NULL,
+    time_zone text NOT NULL,
+    run_id bigint NOT NULL,
+    kind text NOT NULL,
+    arguments jsonb NOT NULL,
+    queue text NOT NULL,
+    priority integer NOT NULL,
+    catch_up text NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone,
+    last_job bigint,
+    paused_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    overlap text DEFAULT 'queue'::text NOT NULL,
+    last_error text,
+    last_error_at timestamp with time zone,
+    CONSTRAINT schedules_catch_up_check CHECK ((catch_up = ANY (ARRAY['all'::text, 'last'::text, 'none'::text]))),
+    CONSTRAINT schedules_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT schedules_overlap_check CHECK ((overlap = ANY (ARRAY['skip'::text, 'queue'::text])))
+);
+
+
+ALTER TABLE pra_store.schedules OWNER TO pra_owner;
+
+--
+-- Name: run_schedule(pra_store.schedules); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.run_schedule(s pra_store.schedules) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+  fires timestamptz := s.next_at;
+  following timestamptz;
+  count integer := 0;
+begin
+  for i in 1..1000 loop
+    following := pra_store.cron_next(s.cron, s.time_zone, fires);
+    -- A time that is less than a minute late does not count as missed.
+    if s.catch_up = 'all' or following > clock_timestamp()
+      and (s.catch_up = 'last' or fires > clock_timestamp() - interval '1 minute') then
+      if s.overlap = 'skip' and exists (
+        select from pra_store.jobs as j
+        where j.id = s.last_job and j.state in ('blocked', 'ready', 'running')
+      ) then
+        perform pra_store.record_event('schedule.skipped', s.run_id, s.last_job, null, null,
+          jsonb_build_object('schedule', s.name, 'at', fires));
+      else
+        begin
+          s.last_job := pra.enqueue(
+            kind => s.kind, run => s.run_id, arguments => s.arguments, queue => s.queue,
+            priority => s.priority,
+            idempotency_key => format('schedule %s %s', s.name,
+              to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
+          count := count + 1;
+          s.last_error := null;
+          s.last_error_at := null;
+        exception
+          when others then
+            s.last_error := left(sqlerrm, 1000);
+            s.last_error_at := clock_timestamp();
+            perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
+              jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
+        end;
+      end if;
+    end if;
+    fires := following;
+    exit when fires > clock_timestamp();
+  end loop;
+  update pra_store.schedules
+  set next_at = fires, last_at = clock_timestamp(), last_job = s.last_job, last_error = s.last_error,
+      last_error_at = s.last_error_at
+  where name = s.name;
+  return count;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.run_schedule(s pra_store.schedules) OWNER TO pra_owner;
 
 --
 -- Name: run_schedules(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5262,9 +7287,6 @@ CREATE FUNCTION pra_store.run_schedules() RETURNS integer
     AS $$
 declare
   s pra_store.schedules;
-  fires timestamptz;
-  following timestamptz;
-  made bigint;
   count integer := 0;
 begin
   for s in
@@ -5272,33 +7294,16 @@ begin
     where next_at <= clock_timestamp() and paused_at is null
     order by name for no key update skip locked
   loop
-    fires := s.next_at;
-    made := s.last_job;
-    -- At most a thousand times for each call; the next call continues.
-    for i in 1..1000 loop
-      following := pra_store.cron_next(s.cron, s.time_zone, fires);
-      -- A time that is less than a minute late does not count as missed.
-      if s.catch_up = 'all' or following > clock_timestamp()
-        and (s.catch_up = 'last' or fires > clock_timestamp() - interval '1 minute') then
-        begin
-          made := pra.enqueue(
-            kind => s.kind, run => s.run_id, arguments => s.arguments, queue => s.queue,
-            priority => s.priority,
-            idempotency_key => format('schedule %s %s', s.name,
-              to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
-          count := count + 1;
-        exception
-          -- Agents call this at each heartbeat: one bad schedule must not stop the others.
-          when others then
-            perform pra_store.record_event('schedule.failed', s.run_id, null, null, null,
-              jsonb_build_object('schedule', s.name, 'at', fires, 'message', sqlerrm));
-        end;
-      end if;
-      fires := following;
-      exit when fires > clock_timestamp();
-    end loop;
-    update pra_store.schedules
-    set next_at = fires, last_at = clock_timestamp(), last_job = made where name = s.name;
+    begin
+      count := count + pra_store.run_schedule(s);
+    exception
+      -- Agents call this at each heartbeat: one schedule whose calendar has gone must not stop the others.
+      when others then
+        update pra_store.schedules
+        set next_at = clock_timestamp() + interval '1 hour', last_error = left(sqlerrm, 1000),
+            last_error_at = clock_timestamp()
+        where name = s.name;
+    end;
   end loop;
   return count;
 end
@@ -5352,12 +7357,16 @@ CREATE FUNCTION pra_store.seats(lane integer) RETURNS TABLE(worker_id bigint, sl
   from pra_store.workers as w
   join pra_store.lanes as l on l.id = lane
   where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+    and w.lack is null
     and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
     and l.queue = any(w.queues) and l.kind = any(w.kinds)
     and pra_store.satisfies(w.labels, l.requirements)
-    and not exists (
-      select from pra_store.blamed_hosts as b
-      where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp());
+    and not (
+      exists (
+        select from pra_store.blamed_hosts as b
+        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+      and pra_store.others_take(
+        pra_store.host(w.labels, w.name), l.queue, l.kind, l.requirements));
 $$;
 
 
@@ -5374,22 +7383,33 @@ declare
   entries pra_store.line_entry[];
   entry pra_store.line_entry;
   -- Entries up to the next gang.
-  part pra_store.line_entry[] := '{}';
+  part pra_store.line_entry[];
   taken bigint[] := '{}';
   members bigint[];
-  blocks boolean := false;
-  starts timestamptz;
+  -- The first gang that waits for places, and all that wait for slots.
+  places pra_store.barrier;
+  slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz);
+  here pra_store.barrier;
+  closed text[];
   depth integer := free + 16;
+  seen integer;
+  is_first boolean := true;
 begin
-  if free = 0 or line.lanes is null then
+  if free = 0 then
     return taken;
   end if;
-  loop
+  while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
+    seen := cardinality(entries);
+    if not is_first then
+      entries := pra_store.without_held(entries);
+    end if;
+    is_first := false;
     part := '{}';
     foreach entry in array entries loop
-      continue when blocks and (
-        entry.time_limit is null or starts is null or clock_timestamp() + entry.time_limit > starts);
+      continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
+      continue when entry.limits && slots.limits
+        and not pra_store.ends_before(entry.time_limit, slots.starts);
       if not entry.is_gang then
         part := part || entry;
         continue;
@@ -5403,14 +7423,28 @@ begin
       members := pra_store.place_gang(entry.id, me, free - cardinality(taken));
       if members is not null then
         taken := taken || members;
-      elsif not blocks then
-        select b.blocks, b.starts into blocks, starts from pra_store.gang_barrier(entry.id) as b;
+        continue;
+      end if;
+      here := pra_store.gang_barrier(entry.id);
+      if here.limits <> '{}' then
+        slots := row(false, slots.limits || here.limits, least(slots.starts, here.starts));
+      elsif here.blocks and places.blocks is not true then
+        places := here;
       end if;
     end loop;
     taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
-    -- Other claims may hold all that was seen: then it looks further down the line.
-    exit when cardinality(taken) = free or cardinality(entries) < depth;
-    depth := 4 * depth;
+    exit when cardinality(taken) = free;
+    closed := '{}';
+    if exists (select from unnest(entries) as e where e.limits <> '{}') then
+      closed := slots.limits || pra_store.full_limits_of(line.lanes);
+    end if;
+    if closed <> '{}' then
+      line := pra_store.without_limits(line, closed);
+    else
+      -- Other claims may hold all that was seen: then it looks further down the line.
+      exit when seen < depth or places.blocks and depth > 1000;
+      depth := 4 * depth;
+    end if;
   end loop;
   return taken;
 end
@@ -5435,6 +7469,41 @@ $$;
 
 
 ALTER FUNCTION pra_store.set_better() OWNER TO pra_owner;
+
+--
+-- Name: settle(bytea, bigint, text, bigint, integer, integer, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.settle(sha256 bytea, size bigint, media_type text, upload bigint, store integer, copy integer, checked boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  kept record;
+begin
+  loop
+    insert into pra_store.artifacts as a (sha256, size, media_type, upload_id, store_id, copy, unverified)
+    values (settle.sha256, settle.size, settle.media_type, upload, store, settle.copy, not checked)
+    on conflict (sha256) do nothing;
+    exit when found;
+    update pra_store.artifacts as a set touched_at = clock_timestamp()
+    where a.sha256 = settle.sha256
+    returning a.bytes is not null as is_inline, a.unverified, a.suspect_at is not null as is_suspect into kept;
+    continue when not found;  -- garbage collection has deleted it meanwhile
+    -- Others' bytes that are right stay, and of two in doubt the first one, until somebody has read it.
+    if checked and (kept.unverified or kept.is_suspect) or kept.is_suspect and not kept.is_inline then
+      update pra_store.artifacts as a set
+        size = settle.size, bytes = null, upload_id = upload, store_id = store, copy = settle.copy,
+        unverified = not checked, suspect_at = null, suspicion = null
+      where a.sha256 = settle.sha256;
+    end if;
+    exit;
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.settle(sha256 bytea, size bigint, media_type text, upload bigint, store integer, copy integer, checked boolean) OWNER TO pra_owner;
 
 --
 -- Name: settle_array(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5505,14 +7574,27 @@ CREATE FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) R
     AS $$
 begin
   if member.state = 'blocked' then
-    update pra_store.jobs set preempt_requested_at = clock_timestamp()
-    where array_id = a.id and state = 'running' and preempt_requested_at is null;
+    with asked as (
+      update pra_store.jobs set preempt_requested_at = clock_timestamp()
+      where array_id = a.id and state = 'running' and preempt_requested_at is null
+      returning id, epoch
+    )
+    insert into pra_store.preemptions (job_id, epoch, reason, deadline)
+    select id, epoch, 'another member of its gang has left', clock_timestamp() + interval '60 seconds'
+    from asked
+    on conflict (job_id, epoch) do nothing;
   elsif member.state <> 'succeeded' then
     update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(),
       message = 'another member of its gang ended badly'
     where array_id = a.id and state = 'blocked';
-    update pra_store.jobs set cancel_requested_at = clock_timestamp()
-    where array_id = a.id and state = 'running' and cancel_requested_at is null;
+    with asked as (
+      update pra_store.jobs set cancel_requested_at = clock_timestamp()
+      where array_id = a.id and state = 'running' and cancel_requested_at is null
+      returning id, epoch
+    )
+    insert into pra_store.cancellations (job_id, epoch, deadline)
+    select id, epoch, clock_timestamp() + interval '30 seconds' from asked
+    on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
   end if;
   if exists (select from pra_store.jobs where array_id = a.id and state = 'running') then
     perform pg_notify('pra_ask', '');
@@ -5530,6 +7612,68 @@ $$;
 
 
 ALTER FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: share_of(pra_store.jobs, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.share_of(it pra_store.jobs, places integer) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return (
+    with active as (
+      select r.id, r.created_by, r.weight, coalesce(u.weight, 1) as user_weight
+      from pra_store.runs as r
+      left join pra_store.users as u on u.name = r.created_by
+      where r.id = it.run_id or r.id in (
+        select l.run_id from pra_store.lanes as l
+        where l.queue = it.queue and exists (
+          select from pra_store.jobs as j where j.lane_id = l.id and j.state = 'ready' and j.due limit 1))
+        or r.id in (
+          select j.run_id from pra_store.jobs as j
+          where j.state = 'running' and j.worker_id is not null and j.queue = it.queue)
+    ),
+    parts as (
+      select a.id, a.weight / sum(a.weight) over (partition by a.created_by) * a.user_weight / (
+        select sum(one.weight) from (select distinct b.created_by, b.user_weight as weight from active as b) as one
+      ) as part
+      from active as a
+    )
+    select rtrim(to_char(p.part * places, 'FM999999990.9'), '.') from parts as p where p.id = it.run_id);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.share_of(it pra_store.jobs, places integer) OWNER TO pra_owner;
+
+--
+-- Name: small_limits(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.small_limits(g pra_store.jobs) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  needed integer := pra_store.gang_size(g);
+begin
+  return query
+    select case
+      when l.slots < needed then format(
+        'limit "%s" has %s slots, and its %s members need one each: `pra limits --set %s=%s` lets it start',
+        l.name, l.slots, needed, l.name, needed)
+      else format('limit "%s" has %s of %s slots free, and its %s members need one each', l.name,
+        f.free, l.slots, needed)
+      end
+    from pra_store.limits as l
+    cross join lateral (select pra_store.free_slots(array[l.name], needed) as free) as f
+    where l.name = any(g.limits) and f.free < needed and (f.free > 0 or l.slots between 1 and needed - 1)
+    order by l.name;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.small_limits(g pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: split(bigint[], integer[], bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5579,12 +7723,13 @@ begin
     insert into pra_store.jobs (
       id, run_id, kind, queue, arguments, requirements, priority, state, run_after, epoch,
       worker_id, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries,
-      created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end)
+      created_by, started_at, lane_id, place, limits, deadline, array_id, element_first, element_end, token)
     overriding system value
     select c.id, p.run_id, p.kind, p.queue, '{}', p.requirements, p.priority, 'running',
       clock_timestamp(), 1, worker, p.time_limit, p.fault_retries, p.lost_retries,
       p.timeout_retries, p.preemption_retries, p.created_by, clock_timestamp(), p.lane_id,
-      p.place, p.limits, p.deadline, p.id, c.first, least(c.first + p.pack, p.array_end)
+      p.place, p.limits, p.deadline, p.id, c.first, least(c.first + p.pack, p.array_end),
+      gen_random_uuid()
     from unnest(cuts, parents, firsts) as c (id, parent, first)
     join pra_store.jobs as p on p.id = c.parent;
   end if;
@@ -5606,6 +7751,8 @@ begin
   return case
     when how = 'cancelled' then 'cancelled'
     when how = 'permanent' then 'failed'
+    -- Bounded, since a job may fill any disk.
+    when how = 'fault' and pra_store.is_host_lack(cause) and held.host_faults >= 20 then 'failed'
     when how = 'fault' and held.faults > held.fault_retries then 'failed'
     when how = 'timeout' and (held.timeouts > held.timeout_retries or cause = 'deadline') then 'failed'
     when how = 'preempted' and held.preemptions > held.preemption_retries then 'failed'
@@ -5660,7 +7807,7 @@ begin
       schema ->> 'maxLength');
   elsif schema ? 'pattern' and given #>> '{}' !~ (schema ->> 'pattern')
     -- The worker puts in the value of a reference, and checks it.
-    and given #>> '{}' !~ '^secret://' then
+    and not (schema -> 'secret' = 'true' and given #>> '{}' ~ '^secret://') then
     return pra_store.unexpected(given, path, 'a text like ' || (schema ->> 'pattern'));
   end if;
   return null;
@@ -5671,10 +7818,10 @@ $$;
 ALTER FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
 
 --
--- Name: summarize_batch(bigint, bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: summarize_batch(pra_store.jobs, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint) RETURNS void
+CREATE FUNCTION pra_store.summarize_batch(held pra_store.jobs, batch bigint, from_step bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
@@ -5683,7 +7830,7 @@ begin
   perform pra_store.add_to_summary(row(added.*)::pra_store.metric_summaries)
   from (
     select
-      job as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
+      held.id as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
       l.value as last_value, low.step as min_step, low.value as min_value, high.step as max_step,
       high.value as max_value, clock_timestamp() as updated_at
     from pra_store.metric_staging as s
@@ -5710,14 +7857,32 @@ begin
       where p.step >= from_step and p.value <> 'NaN'
       order by p.value desc, p.step limit 1
     ) as high on true
-    where s.job_id = job and s.epoch = summarize_batch.epoch and s.batch = summarize_batch.batch
+    where s.token = held.token and s.batch = summarize_batch.batch
     order by n.id
   ) as added;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.summarize_batch(held pra_store.jobs, batch bigint, from_step bigint) OWNER TO pra_owner;
+
+--
+-- Name: sweep_staged(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.sweep_staged() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  delete from pra_store.metric_staging as s
+  where not exists (
+    select from pra_store.jobs as j
+    where j.id = s.job_id and j.token = s.token and j.state = 'running');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.sweep_staged() OWNER TO pra_owner;
 
 --
 -- Name: take(bigint[], bigint, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5738,6 +7903,9 @@ begin
       join pra_store.jobs as j on j.id = c.id
       where j.state = 'ready' and j.due
         and (j.deadline is null or j.deadline > clock_timestamp())
+        and (j.avoided_host is null or j.avoided_until <= clock_timestamp() or j.avoided_host <> (
+          select pra_store.host(w.labels, w.name) from pra_store.workers as w
+          where w.id = take.worker))
       order by c.n
       limit wanted
       for no key update of j skip locked
@@ -5756,7 +7924,7 @@ begin
   end loop;
   if allowed <> '{}' then
     update pra_store.jobs as j
-    set state = 'running', epoch = j.epoch + 1, worker_id = worker,
+    set state = 'running', epoch = j.epoch + 1, token = gen_random_uuid(), worker_id = worker,
         started_at = coalesce(j.started_at, clock_timestamp()), preempt_requested_at = null
     where j.id = any(allowed);
   end if;
@@ -5766,6 +7934,32 @@ $$;
 
 
 ALTER FUNCTION pra_store.take(candidates bigint[], worker bigint, wanted integer) OWNER TO pra_owner;
+
+--
+-- Name: take_crashes_off(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.take_crashes_off(job bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  freed text;
+begin
+  delete from pra_store.crashes as c where c.job_id = take_crashes_off.job;
+  for freed in
+    delete from pra_store.blamed_hosts as b
+    where b.until > clock_timestamp() and pra_store.crashed_jobs(b.host) < 3
+    returning b.host
+  loop
+    perform pra_store.record_event('host.forgiven', null, take_crashes_off.job, null, null,
+      jsonb_build_object('host', freed, 'because', 'the job crashes wherever it runs'));
+    perform pg_notify('pra_ready', '');
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.take_crashes_off(job bigint) OWNER TO pra_owner;
 
 --
 -- Name: take_in_order(pra_store.line_entry[], bigint, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5873,23 +8067,6 @@ $$;
 ALTER FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) OWNER TO pra_owner;
 
 --
--- Name: touch(bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.touch(sha256 bytea) RETURNS boolean
-    LANGUAGE plpgsql
-    AS $$
-#variable_conflict use_column
-begin
-  update pra_store.artifacts as a set touched_at = clock_timestamp() where a.sha256 = touch.sha256;
-  return found;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.touch(sha256 bytea) OWNER TO pra_owner;
-
---
 -- Name: unexpected(jsonb, text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -5922,21 +8099,135 @@ $$;
 ALTER FUNCTION pra_store.unmet_dependencies(job bigint) OWNER TO pra_owner;
 
 --
+-- Name: unmet_parents(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.unmet_parents(job bigint) RETURNS integer
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return (
+    select count(*)
+    from pra_store.job_dependencies as d
+    cross join lateral (select p.state from pra_store.jobs as p where p.id = d.parent_id limit 1) as p
+    where d.job_id = job and p.state <> 'succeeded');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.unmet_parents(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: utc_offset(text, timestamp without time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) RETURNS interval
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return moment at time zone 'UTC' at time zone time_zone - moment;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) OWNER TO pra_owner;
+
+--
+-- Name: without_held(pra_store.line_entry[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.without_held(entries pra_store.line_entry[]) RETURNS pra_store.line_entry[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  held bigint[] := array(
+    select j.id from pra_store.jobs as j
+    where j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
+    order by j.id for no key update skip locked);
+begin
+  return array(
+    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
+    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
+    where not e.is_array or e.id = any(held) order by e.n);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.without_held(entries pra_store.line_entry[]) OWNER TO pra_owner;
+
+--
+-- Name: without_limits(pra_store.line_view, text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.without_limits(line pra_store.line_view, closed text[]) RETURNS pra_store.line_view
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  select array_agg(v.lane order by v.n), array_agg(v.place order by v.n) into line.lanes, line.places
+  from unnest(line.lanes, line.places) with ordinality as v (lane, place, n)
+  join pra_store.lanes as l on l.id = v.lane
+  where not l.limits && closed;
+  return line;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.without_limits(line pra_store.line_view, closed text[]) OWNER TO pra_owner;
+
+--
+-- Name: work_ahead(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.work_ahead(it pra_store.jobs) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return (
+    with ahead as materialized (
+      select j.run_id,
+        sum(case when j.array_first is null then 1 else j.array_end - pra_store.next_element(j) end) as elements,
+        bool_or(j.array_first is not null) as has_arrays
+      from pra_store.jobs as j
+      where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id)
+      group by j.run_id
+    ),
+    first as (
+      select format('%s %s of run "%s"', a.elements, case
+          when a.elements = 1 and not a.has_arrays then 'job'
+          when a.has_arrays then 'elements' else 'jobs' end, r.name) as said,
+        row_number() over (order by a.elements desc, a.run_id) as n
+      from ahead as a join pra_store.runs as r on r.id = a.run_id
+    )
+    select coalesce(string_agg(f.said, ', ' order by f.n) filter (where f.n <= 3), 'nothing')
+      || case when count(*) > 3 then format(' and more of %s other runs', count(*) - 3) else '' end
+    from first as f);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.work_ahead(it pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: workers_serving(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.workers_serving(it pra_store.jobs) RETURNS TABLE(fits boolean, is_blamed boolean, free bigint)
+CREATE FUNCTION pra_store.workers_serving(it pra_store.jobs) RETURNS TABLE(host text, fits boolean, is_blamed boolean, free bigint, slots integer)
     LANGUAGE plpgsql STABLE
     AS $$
 begin
   return query
     select
+      pra_store.host(w.labels, w.name),
       pra_store.satisfies(w.labels, it.requirements),
       exists (
         select from pra_store.blamed_hosts as b
-        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp()),
-      w.slots
+        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+        and pra_store.others_take(
+          pra_store.host(w.labels, w.name), it.queue, it.kind, it.requirements),
+      case when w.lack is null then w.slots
         - (select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running')
+        else 0 end,
+      case when w.lack is null then w.slots else 0 end
     from pra_store.workers as w
     where w.stopped_at is null and not w.draining and w.drain_requested_at is null
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
@@ -6123,11 +8414,16 @@ CREATE TABLE pra_store.artifacts (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     store_id integer,
     touched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    copy integer,
+    unverified boolean DEFAULT false NOT NULL,
+    suspect_at timestamp with time zone,
+    suspicion text,
     CONSTRAINT artifacts_check1 CHECK (((bytes IS NULL) OR (length(bytes) = size))),
     CONSTRAINT artifacts_media_type_check CHECK ((media_type ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$'::text)),
     CONSTRAINT artifacts_sha256_check CHECK ((length(sha256) = 32)),
     CONSTRAINT artifacts_size_check CHECK ((size >= 0)),
-    CONSTRAINT bytes_lie_in_one_place CHECK ((num_nonnulls(bytes, upload_id, store_id) = 1))
+    CONSTRAINT bytes_lie_in_one_place CHECK (((num_nonnulls(bytes, upload_id, store_id) = 1) OR ((num_nonnulls(bytes, upload_id, store_id) = 0) AND (suspect_at IS NOT NULL)))),
+    CONSTRAINT copy_belongs_to_store CHECK (((store_id IS NULL) = (copy IS NULL)))
 );
 ALTER TABLE ONLY pra_store.artifacts ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
@@ -6143,6 +8439,9 @@ CREATE TABLE pra_store.stores (
     location text NOT NULL,
     is_current boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    place text NOT NULL,
+    mark uuid DEFAULT gen_random_uuid() NOT NULL,
+    marked_at timestamp with time zone,
     CONSTRAINT stores_location_check CHECK ((location ~ '^(file:/|s3://[a-z0-9])'::text))
 );
 
@@ -6159,17 +8458,21 @@ CREATE VIEW pra.artifacts AS
     a.media_type,
         CASE
             WHEN (a.store_id IS NOT NULL) THEN split_part(s.location, ':'::text, 1)
-            WHEN (a.upload_id IS NULL) THEN 'inline'::text
-            ELSE 'chunks'::text
+            WHEN (a.upload_id IS NOT NULL) THEN 'chunks'::text
+            WHEN (a.bytes IS NOT NULL) THEN 'inline'::text
+            ELSE 'lost'::text
         END AS storage,
         CASE
-            WHEN (a.store_id IS NOT NULL) THEN (0)::bigint
-            WHEN (a.upload_id IS NULL) THEN (1)::bigint
-            ELSE ((a.size + 1048575) / 1048576)
+            WHEN (a.upload_id IS NOT NULL) THEN ((a.size + 1048575) / 1048576)
+            WHEN (a.bytes IS NOT NULL) THEN (1)::bigint
+            ELSE (0)::bigint
         END AS chunks,
     a.created_at,
     s.location,
-    a.touched_at
+    a.touched_at,
+    (NOT a.unverified) AS verified,
+    a.suspect_at,
+    a.suspicion
    FROM (pra_store.artifacts a
      LEFT JOIN pra_store.stores s ON ((s.id = a.store_id)));
 
@@ -6208,7 +8511,7 @@ COMMENT ON COLUMN pra.artifacts.media_type IS 'media type under which the bytes 
 -- Name: COLUMN artifacts.storage; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.artifacts.storage IS 'inline or chunks (in the database), file or s3';
+COMMENT ON COLUMN pra.artifacts.storage IS 'inline or chunks (in the database), file or s3; lost when its store was forgotten';
 
 
 --
@@ -6237,6 +8540,27 @@ COMMENT ON COLUMN pra.artifacts.location IS 'location of the store outside the d
 --
 
 COMMENT ON COLUMN pra.artifacts.touched_at IS 'time when the bytes were last stored or asked for by a writer';
+
+
+--
+-- Name: COLUMN artifacts.verified; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.verified IS 'whether the server or a reader has checked the SHA-256; until then the bytes count for their owner alone';
+
+
+--
+-- Name: COLUMN artifacts.suspect_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.suspect_at IS 'time when a reader found the bytes damaged or missing; stored again, or read again rightly, it is null';
+
+
+--
+-- Name: COLUMN artifacts.suspicion; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.artifacts.suspicion IS 'what that reader found';
 
 
 --
@@ -6422,7 +8746,7 @@ COMMENT ON COLUMN pra.attempts.metric_high_water IS 'highest step among its metr
 -- Name: COLUMN attempts.cause; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.attempts.cause IS 'how its process ended: exit-code, signal, out-of-memory, time-limit, deadline, lease-lost, host-lost, not-started or asked';
+COMMENT ON COLUMN pra.attempts.cause IS 'how its process ended: exit-code, signal, out-of-memory, time-limit, deadline, lease-lost, host-lost, not-started, host (it lacked something) or asked';
 
 
 --
@@ -7140,7 +9464,11 @@ CREATE VIEW pra.jobs AS
     j.array_id,
     j.element_first,
     (j.element_end - 1) AS element_last,
-    j.crash_hosts
+    j.crash_hosts,
+        CASE
+            WHEN ((j.state = 'running'::pra.job_state) AND (w.stopped_at IS NULL) AND (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= clock_timestamp())) THEN GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease))
+            ELSE NULL::timestamp with time zone
+        END AS worker_lost_at
    FROM (((pra_store.jobs j
      JOIN pra_store.runs r ON ((r.id = j.run_id)))
      LEFT JOIN pra_store.workers w ON ((w.id = j.worker_id)))
@@ -7483,6 +9811,13 @@ COMMENT ON COLUMN pra.jobs.element_last IS 'index of the last element that this 
 --
 
 COMMENT ON COLUMN pra.jobs.crash_hosts IS 'hosts on which it crashed; a second one quarantines it';
+
+
+--
+-- Name: COLUMN jobs.worker_lost_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.worker_lost_at IS 'time when the lease of the worker that runs it ran out, until somebody puts it back in line';
 
 
 --
@@ -8491,33 +10826,6 @@ COMMENT ON COLUMN pra.runs.weight IS 'weight in fair sharing between the runs of
 
 
 --
--- Name: schedules; Type: TABLE; Schema: pra_store; Owner: pra_owner
---
-
-CREATE TABLE pra_store.schedules (
-    name text NOT NULL,
-    cron text NOT NULL,
-    time_zone text NOT NULL,
-    run_id bigint NOT NULL,
-    kind text NOT NULL,
-    arguments jsonb NOT NULL,
-    queue text NOT NULL,
-    priority integer NOT NULL,
-    catch_up text NOT NULL,
-    next_at timestamp with time zone NOT NULL,
-    last_at timestamp with time zone,
-    last_job bigint,
-    paused_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT schedules_catch_up_check CHECK ((catch_up = ANY (ARRAY['all'::text, 'last'::text, 'none'::text]))),
-    CONSTRAINT schedules_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'::text))
-);
-
-
-ALTER TABLE pra_store.schedules OWNER TO pra_owner;
-
---
 -- Name: schedules; Type: VIEW; Schema: pra; Owner: pra_owner
 --
 
@@ -8537,7 +10845,10 @@ CREATE VIEW pra.schedules AS
     s.last_job,
     s.paused_at,
     s.created_at,
-    s.created_by
+    s.created_by,
+    s.overlap,
+    s.last_error,
+    s.last_error_at
    FROM (pra_store.schedules s
      JOIN pra_store.runs r ON ((r.id = s.run_id)));
 
@@ -8661,6 +10972,27 @@ COMMENT ON COLUMN pra.schedules.created_at IS 'time of creation';
 --
 
 COMMENT ON COLUMN pra.schedules.created_by IS 'login that created it';
+
+
+--
+-- Name: COLUMN schedules.overlap; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.overlap IS 'effect of a time while the job of the time before has not ended: skip or queue';
+
+
+--
+-- Name: COLUMN schedules.last_error; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.last_error IS 'reason why the last time made no job; null when it made one';
+
+
+--
+-- Name: COLUMN schedules.last_error_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.schedules.last_error_at IS 'time of that error';
 
 
 --
@@ -8847,7 +11179,10 @@ SELECT
     NULL::boolean AS is_current,
     NULL::bigint AS artifacts,
     NULL::bigint AS bytes,
-    NULL::timestamp with time zone AS created_at;
+    NULL::timestamp with time zone AS created_at,
+    NULL::integer AS id,
+    NULL::uuid AS mark,
+    NULL::timestamp with time zone AS marked_at;
 
 
 ALTER TABLE pra.stores OWNER TO pra_owner;
@@ -8892,6 +11227,27 @@ COMMENT ON COLUMN pra.stores.bytes IS 'total size of the artifacts in bytes';
 --
 
 COMMENT ON COLUMN pra.stores.created_at IS 'time when it was first chosen; null for the database';
+
+
+--
+-- Name: COLUMN stores.id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.stores.id IS 'number of the store; null for the database';
+
+
+--
+-- Name: COLUMN stores.mark; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.stores.mark IS 'the id that the mark in the store holds, beside the one of the database';
+
+
+--
+-- Name: COLUMN stores.marked_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.stores.marked_at IS 'time since when the mark is known to lie there; null before';
 
 
 --
@@ -8980,9 +11336,8 @@ CREATE VIEW pra.workers AS
             WHEN (w.stopped_at IS NOT NULL) THEN 'stopped'::text
             WHEN (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= clock_timestamp()) THEN 'lost'::text
             WHEN (w.draining OR (w.drain_requested_at IS NOT NULL)) THEN 'draining'::text
-            WHEN (EXISTS ( SELECT
-               FROM pra_store.blamed_hosts b
-              WHERE ((b.host = COALESCE((w.labels ->> 'host'::text), w.name)) AND (b.until > clock_timestamp())))) THEN 'blamed'::text
+            WHEN (b.host IS NOT NULL) THEN 'blamed'::text
+            WHEN (w.lack IS NOT NULL) THEN 'paused'::text
             ELSE 'live'::text
         END AS state,
     w.lease,
@@ -8991,8 +11346,13 @@ CREATE VIEW pra.workers AS
     w.beat_at,
     w.stopped_at,
     w.stop_reason,
-    w.drain_requested_at
-   FROM pra_store.workers w;
+    w.drain_requested_at,
+    w.lack,
+    w.lack_since,
+    b.until AS blamed_until,
+    b.reason AS blame_reason
+   FROM (pra_store.workers w
+     LEFT JOIN pra_store.blamed_hosts b ON (((w.stopped_at IS NULL) AND (b.host = COALESCE((w.labels ->> 'host'::text), w.name)) AND (b.until > clock_timestamp()))));
 
 
 ALTER TABLE pra.workers OWNER TO pra_owner;
@@ -9064,7 +11424,7 @@ COMMENT ON COLUMN pra.workers.running IS 'number of jobs that it runs now';
 -- Name: COLUMN workers.state; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.workers.state IS 'live, draining, blamed (its host is), lost (its lease has expired, it was not reaped yet) or stopped';
+COMMENT ON COLUMN pra.workers.state IS 'live, paused (its host lacks something), draining, blamed (its host is), lost (its lease has expired, it was not reaped yet) or stopped';
 
 
 --
@@ -9106,7 +11466,7 @@ COMMENT ON COLUMN pra.workers.stopped_at IS 'time when it left or was reaped';
 -- Name: COLUMN workers.stop_reason; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.workers.stop_reason IS 'deregistered or lease lost';
+COMMENT ON COLUMN pra.workers.stop_reason IS 'deregistered, lease lost or declared dead';
 
 
 --
@@ -9114,6 +11474,34 @@ COMMENT ON COLUMN pra.workers.stop_reason IS 'deregistered or lease lost';
 --
 
 COMMENT ON COLUMN pra.workers.drain_requested_at IS 'time since which an operator wants it to give its work back';
+
+
+--
+-- Name: COLUMN workers.lack; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.lack IS 'what its host lacks: room, a program, the store; it takes no jobs meanwhile';
+
+
+--
+-- Name: COLUMN workers.lack_since; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.lack_since IS 'time since which it lacks something';
+
+
+--
+-- Name: COLUMN workers.blamed_until; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.blamed_until IS 'time until which its host gets no work that another can take; null when it is not blamed';
+
+
+--
+-- Name: COLUMN workers.blame_reason; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.blame_reason IS 'description of the crashes for which its host is blamed';
 
 
 --
@@ -9131,6 +11519,19 @@ ALTER TABLE ONLY pra_store.artifact_chunks ALTER COLUMN bytes SET STORAGE EXTERN
 
 
 ALTER TABLE pra_store.artifact_chunks OWNER TO pra_owner;
+
+--
+-- Name: cancellations; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.cancellations (
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    deadline timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE pra_store.cancellations OWNER TO pra_owner;
 
 --
 -- Name: checkpoints_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
@@ -9206,6 +11607,21 @@ CREATE TABLE pra_store.gang_members (
 
 
 ALTER TABLE pra_store.gang_members OWNER TO pra_owner;
+
+--
+-- Name: identity; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.identity (
+    is_one boolean DEFAULT true NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    system_identifier bigint NOT NULL,
+    database oid NOT NULL,
+    CONSTRAINT identity_is_one_check CHECK (is_one)
+);
+
+
+ALTER TABLE pra_store.identity OWNER TO pra_owner;
 
 --
 -- Name: jobs_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
@@ -9342,6 +11758,7 @@ CREATE UNLOGGED TABLE pra_store.metric_staging (
     name text NOT NULL,
     steps bigint[] NOT NULL,
     "values" double precision[] NOT NULL,
+    token uuid,
     CONSTRAINT metric_staging_check CHECK (((cardinality(steps) = cardinality("values")) AND (cardinality(steps) > 0)))
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
@@ -9350,6 +11767,23 @@ ALTER TABLE ONLY pra_store.metric_staging ALTER COLUMN "values" SET STORAGE EXTE
 
 
 ALTER TABLE pra_store.metric_staging OWNER TO pra_owner;
+
+--
+-- Name: multipart_uploads; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.multipart_uploads (
+    store_id integer NOT NULL,
+    sha256 bytea NOT NULL,
+    copy integer NOT NULL,
+    upload text NOT NULL,
+    begun_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    doomed boolean DEFAULT false NOT NULL,
+    CONSTRAINT multipart_uploads_upload_check CHECK (((length(upload) >= 1) AND (length(upload) <= 2000)))
+);
+
+
+ALTER TABLE pra_store.multipart_uploads OWNER TO pra_owner;
 
 --
 -- Name: objects; Type: TABLE; Schema: pra_store; Owner: pra_owner
@@ -9361,6 +11795,10 @@ CREATE TABLE pra_store.objects (
     state text NOT NULL,
     size bigint NOT NULL,
     touched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    copy integer DEFAULT 0 NOT NULL,
+    owner text DEFAULT SESSION_USER,
+    suspect_at timestamp with time zone,
+    CONSTRAINT objects_copy_check CHECK ((copy >= 0)),
     CONSTRAINT objects_sha256_check CHECK ((length(sha256) = 32)),
     CONSTRAINT objects_size_check CHECK ((size >= 0)),
     CONSTRAINT objects_state_check CHECK ((state = ANY (ARRAY['uploading'::text, 'stored'::text, 'deleting'::text])))
@@ -9426,6 +11864,34 @@ ALTER TABLE pra_store.stores ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 
 
 --
+-- Name: turn_numbers; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE SEQUENCE pra_store.turn_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE pra_store.turn_numbers OWNER TO pra_owner;
+
+--
+-- Name: turns; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE UNLOGGED TABLE pra_store.turns (
+    number bigint NOT NULL,
+    run_id bigint NOT NULL,
+    owner text NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='10000');
+
+
+ALTER TABLE pra_store.turns OWNER TO pra_owner;
+
+--
 -- Name: uploads; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -9437,6 +11903,9 @@ CREATE TABLE pra_store.uploads (
     job_id bigint,
     epoch bigint,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner text DEFAULT SESSION_USER,
+    committed_at timestamp with time zone,
+    suspect_at timestamp with time zone,
     CONSTRAINT uploads_check CHECK (((job_id IS NULL) = (epoch IS NULL))),
     CONSTRAINT uploads_media_type_check CHECK ((media_type ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$'::text)),
     CONSTRAINT uploads_sha256_check CHECK ((length(sha256) = 32)),
@@ -9527,6 +11996,14 @@ ALTER TABLE ONLY pra_store.blamed_hosts
 
 
 --
+-- Name: cancellations cancellations_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.cancellations
+    ADD CONSTRAINT cancellations_pkey PRIMARY KEY (job_id);
+
+
+--
 -- Name: checkpoint_files checkpoint_files_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -9596,6 +12073,14 @@ ALTER TABLE ONLY pra_store.events_other
 
 ALTER TABLE ONLY pra_store.gang_members
     ADD CONSTRAINT gang_members_pkey PRIMARY KEY (worker_id, job_id);
+
+
+--
+-- Name: identity identity_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.identity
+    ADD CONSTRAINT identity_pkey PRIMARY KEY (is_one);
 
 
 --
@@ -9719,11 +12204,19 @@ ALTER TABLE ONLY pra_store.migrations
 
 
 --
+-- Name: multipart_uploads multipart_uploads_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.multipart_uploads
+    ADD CONSTRAINT multipart_uploads_pkey PRIMARY KEY (store_id, sha256, copy, upload);
+
+
+--
 -- Name: objects objects_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
 ALTER TABLE ONLY pra_store.objects
-    ADD CONSTRAINT objects_pkey PRIMARY KEY (store_id, sha256);
+    ADD CONSTRAINT objects_pkey PRIMARY KEY (store_id, sha256, copy);
 
 
 --
@@ -9799,19 +12292,27 @@ ALTER TABLE ONLY pra_store.schema_objects
 
 
 --
--- Name: stores stores_location_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
---
-
-ALTER TABLE ONLY pra_store.stores
-    ADD CONSTRAINT stores_location_key UNIQUE (location);
-
-
---
 -- Name: stores stores_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
 ALTER TABLE ONLY pra_store.stores
     ADD CONSTRAINT stores_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: stores stores_place_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.stores
+    ADD CONSTRAINT stores_place_key UNIQUE (place);
+
+
+--
+-- Name: turns turns_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.turns
+    ADD CONSTRAINT turns_pkey PRIMARY KEY (number);
 
 
 --
@@ -9851,6 +12352,13 @@ ALTER TABLE ONLY pra_store.workers
 --
 
 CREATE INDEX artifacts_of_size ON pra_store.artifacts USING btree (size);
+
+
+--
+-- Name: artifacts_suspect; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX artifacts_suspect ON pra_store.artifacts USING btree (sha256) WHERE (suspect_at IS NOT NULL);
 
 
 --
@@ -9973,6 +12481,13 @@ CREATE INDEX jobs_delayed ON pra_store.jobs USING btree (run_after) WHERE ((stat
 
 
 --
+-- Name: jobs_ended_badly; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_ended_badly ON pra_store.jobs USING btree (run_id, id) WHERE (state = ANY (ARRAY['failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state]));
+
+
+--
 -- Name: jobs_followers; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10008,10 +12523,10 @@ CREATE UNIQUE INDEX limit_slots_held ON pra_store.limit_slots USING btree (job_i
 
 
 --
--- Name: metric_staging_by_attempt; Type: INDEX; Schema: pra_store; Owner: pra_owner
+-- Name: metric_staging_by_token; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE INDEX metric_staging_by_attempt ON pra_store.metric_staging USING btree (job_id, epoch, batch);
+CREATE INDEX metric_staging_by_token ON pra_store.metric_staging USING btree (token, batch);
 
 
 --
@@ -10019,6 +12534,13 @@ CREATE INDEX metric_staging_by_attempt ON pra_store.metric_staging USING btree (
 --
 
 CREATE INDEX metrics_by_series ON ONLY pra_store.metrics USING btree (job_id, name_id, step);
+
+
+--
+-- Name: objects_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX objects_by_artifact ON pra_store.objects USING btree (sha256);
 
 
 --
@@ -10047,6 +12569,27 @@ CREATE INDEX preemptions_open ON pra_store.preemptions USING btree (deadline) WH
 --
 
 CREATE INDEX runs_by_name ON pra_store.runs USING btree (name);
+
+
+--
+-- Name: turns_of_owner; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX turns_of_owner ON pra_store.turns USING btree (owner, number);
+
+
+--
+-- Name: turns_of_run; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX turns_of_run ON pra_store.turns USING btree (run_id, number);
+
+
+--
+-- Name: uploads_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX uploads_by_artifact ON pra_store.uploads USING btree (sha256);
 
 
 --
@@ -10173,7 +12716,10 @@ CREATE OR REPLACE VIEW pra.stores AS
     s.is_current,
     count(a.sha256) AS artifacts,
     (COALESCE(sum(a.size), (0)::numeric))::bigint AS bytes,
-    s.created_at
+    s.created_at,
+    s.id,
+    s.mark,
+    s.marked_at
    FROM (pra_store.stores s
      LEFT JOIN pra_store.artifacts a ON ((a.store_id = s.id)))
   GROUP BY s.id
@@ -10184,9 +12730,19 @@ UNION ALL
           WHERE stores.is_current))) AS is_current,
     count(*) AS artifacts,
     (COALESCE(sum(artifacts.size), (0)::numeric))::bigint AS bytes,
-    NULL::timestamp with time zone AS created_at
+    NULL::timestamp with time zone AS created_at,
+    NULL::integer AS id,
+    NULL::uuid AS mark,
+    NULL::timestamp with time zone AS marked_at
    FROM pra_store.artifacts
-  WHERE (artifacts.store_id IS NULL);
+  WHERE (num_nonnulls(artifacts.bytes, artifacts.upload_id) = 1);
+
+
+--
+-- Name: metric_staging admit_staged; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TRIGGER admit_staged BEFORE INSERT ON pra_store.metric_staging FOR EACH ROW EXECUTE FUNCTION pra_store.admit_staged();
 
 
 --
@@ -10214,7 +12770,7 @@ CREATE TRIGGER note_checkpoint AFTER INSERT ON pra_store.checkpoints FOR EACH RO
 -- Name: attempts note_crash; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE TRIGGER note_crash AFTER UPDATE ON pra_store.attempts FOR EACH ROW WHEN (((new.outcome = 'fault'::pra.attempt_outcome) AND (new.cause = ANY (ARRAY['signal'::text, 'out-of-memory'::text])))) EXECUTE FUNCTION pra_store.note_crash();
+CREATE TRIGGER note_crash AFTER UPDATE ON pra_store.attempts FOR EACH ROW WHEN (pra_store.is_crash(new.outcome, new.cause, new.exit_signal)) EXECUTE FUNCTION pra_store.note_crash();
 
 
 --
@@ -10285,14 +12841,6 @@ ALTER TABLE ONLY pra_store.checkpoint_files
 
 ALTER TABLE ONLY pra_store.checkpoints
     ADD CONSTRAINT checkpoints_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
-
-
---
--- Name: element_arguments element_arguments_array_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
---
-
-ALTER TABLE ONLY pra_store.element_arguments
-    ADD CONSTRAINT element_arguments_array_id_fkey FOREIGN KEY (array_id) REFERENCES pra_store.jobs(id);
 
 
 --
@@ -10408,6 +12956,14 @@ ALTER TABLE ONLY pra_store.metric_summaries
 
 
 --
+-- Name: multipart_uploads multipart_uploads_store_id_sha256_copy_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.multipart_uploads
+    ADD CONSTRAINT multipart_uploads_store_id_sha256_copy_fkey FOREIGN KEY (store_id, sha256, copy) REFERENCES pra_store.objects(store_id, sha256, copy);
+
+
+--
 -- Name: objects objects_store_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10492,6 +13048,13 @@ GRANT ALL ON TYPE pra.job_state TO pra_read;
 
 
 --
+-- Name: TYPE barrier; Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON TYPE pra_store.barrier FROM PUBLIC;
+
+
+--
 -- Name: TYPE line_entry; Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10513,45 +13076,65 @@ REVOKE ALL ON TYPE pra_store.logical_name FROM PUBLIC;
 
 
 --
--- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint) TO pra_worker;
-
-
---
--- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION artifact_chunk(sha256 text, ordinal integer); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) TO pra_submit;
-GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) TO pra_worker;
-GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer) TO pra_read;
+REVOKE ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION artifact_chunk(sha256 text, ordinal integer, upload bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer, upload bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer, upload bigint) TO pra_submit;
+GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer, upload bigint) TO pra_worker;
+GRANT ALL ON FUNCTION pra.artifact_chunk(sha256 text, ordinal integer, upload bigint) TO pra_read;
 
 
 --
--- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION artifact_copies(sha256 text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.artifact_copies(sha256 text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.artifact_copies(sha256 text) TO pra_submit;
+GRANT ALL ON FUNCTION pra.artifact_copies(sha256 text) TO pra_worker;
+GRANT ALL ON FUNCTION pra.artifact_copies(sha256 text) TO pra_read;
+
+
+--
+-- Name: FUNCTION artifact_uses(sha256 text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.artifact_uses(sha256 text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.artifact_uses(sha256 text) TO pra_submit;
+GRANT ALL ON FUNCTION pra.artifact_uses(sha256 text) TO pra_worker;
+GRANT ALL ON FUNCTION pra.artifact_uses(sha256 text) TO pra_read;
+
+
+--
+-- Name: FUNCTION begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size bigint, media_type text, token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size bigint, token uuid) TO pra_worker;
 
 
 --
@@ -10579,6 +13162,14 @@ GRANT ALL ON FUNCTION pra.cancel(job bigint, with_dependents boolean) TO pra_sub
 
 
 --
+-- Name: FUNCTION cancel_many(jobs bigint[]); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.cancel_many(jobs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.cancel_many(jobs bigint[]) TO pra_submit;
+
+
+--
 -- Name: FUNCTION cancel_run(run bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -10587,11 +13178,18 @@ GRANT ALL ON FUNCTION pra.cancel_run(run bigint) TO pra_submit;
 
 
 --
--- Name: FUNCTION claim(worker bigint, count integer, oldest bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION check_inline(after text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.check_inline(after text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION claim(worker bigint, count integer, oldest bigint, worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) TO pra_worker;
 
 
 --
@@ -10602,19 +13200,19 @@ REVOKE ALL ON FUNCTION pra.collect_garbage(grace interval, dry boolean) FROM PUB
 
 
 --
--- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_artifact(job bigint, epoch bigint, upload bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.commit_artifact(job bigint, epoch bigint, upload bigint, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, copy integer, upload text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, copy integer, upload text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.commit_object(job bigint, epoch bigint, store integer, sha256 text, size bigint, media_type text, copy integer, upload text, token uuid) TO pra_worker;
 
 
 --
@@ -10626,19 +13224,34 @@ GRANT ALL ON FUNCTION pra.commit_submission(upload bigint) TO pra_submit;
 
 
 --
--- Name: FUNCTION commit_submitted_object(store integer, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION commit_submitted_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text) TO pra_submit;
+REVOKE ALL ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.commit_submitted_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text) TO pra_submit;
 
 
 --
--- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION confirm_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.confirm_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.confirm_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION confirm_stored(sha256 text, upload bigint, store integer, copy integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.confirm_stored(sha256 text, upload bigint, store integer, copy integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.continue_from(job bigint, epoch bigint, from_epoch bigint, step bigint, token uuid) TO pra_worker;
 
 
 --
@@ -10650,11 +13263,37 @@ GRANT ALL ON FUNCTION pra.create_run(name text, configuration jsonb, code_versio
 
 
 --
--- Name: FUNCTION deregister_worker(worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION current_store(); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.deregister_worker(worker bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.deregister_worker(worker bigint) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.current_store() FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.current_store() TO pra_submit;
+GRANT ALL ON FUNCTION pra.current_store() TO pra_worker;
+GRANT ALL ON FUNCTION pra.current_store() TO pra_read;
+
+
+--
+-- Name: FUNCTION declare_dead(worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.declare_dead(worker bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.declare_dead(worker bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION deregister_worker(worker bigint, worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.deregister_worker(worker bigint, worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.deregister_worker(worker bigint, worker_token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION doubt_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, reason text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.doubt_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, reason text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.doubt_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, reason text, token uuid) TO pra_worker;
 
 
 --
@@ -10696,26 +13335,40 @@ GRANT ALL ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[],
 
 
 --
--- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION find_store(given text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint) TO pra_worker;
-
-
---
--- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb); Type: ACL; Schema: pra; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.find_store(given text) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION forget_object(store integer, sha256 text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.forget_object(store integer, sha256 text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[], failures jsonb, tokens uuid[], worker_token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION forget_object(store integer, sha256 text, copy integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.forget_object(store integer, sha256 text, copy integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION forget_store(given text, lose boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.forget_store(given text, lose boolean) FROM PUBLIC;
 
 
 --
@@ -10727,18 +13380,41 @@ GRANT ALL ON FUNCTION pra.forgive_host(host text) TO pra_submit;
 
 
 --
--- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean, running_tokens uuid[], worker_token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION next_doomed(after text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION mark_store(store integer); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.next_doomed(after text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra.mark_store(store integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION next_doomed(store integer, after text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.next_doomed(store integer, after text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION note_submitted_upload(store integer, sha256 text, copy integer, upload text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.note_submitted_upload(store integer, sha256 text, copy integer, upload text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.note_submitted_upload(store integer, sha256 text, copy integer, upload text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION note_upload(job bigint, epoch bigint, store integer, sha256 text, copy integer, upload text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.note_upload(job bigint, epoch bigint, store integer, sha256 text, copy integer, upload text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.note_upload(job bigint, epoch bigint, store integer, sha256 text, copy integer, upload text, token uuid) TO pra_worker;
 
 
 --
@@ -10774,27 +13450,27 @@ GRANT ALL ON FUNCTION pra.preempt(job bigint, grace interval, reason text) TO pr
 
 
 --
--- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text) TO pra_worker;
-
-
---
--- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_type text, bytes bytea, token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bigint, ordinal integer, bytes bytea, token uuid) TO pra_worker;
 
 
 --
@@ -10817,11 +13493,11 @@ GRANT ALL ON FUNCTION pra.reap() TO pra_worker;
 
 
 --
--- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) TO pra_worker;
 
 
 --
@@ -10833,19 +13509,27 @@ GRANT ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[]
 
 
 --
--- Name: FUNCTION release(job bigint, epoch bigint, message text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION release(job bigint, epoch bigint, message text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text, token uuid) TO pra_worker;
 
 
 --
--- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION release_unheard(worker bigint, known uuid[], worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text, token uuid) TO pra_worker;
 
 
 --
@@ -10880,11 +13564,27 @@ GRANT ALL ON FUNCTION pra.retry(job bigint) TO pra_submit;
 
 
 --
--- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION retry_many(jobs bigint[]); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer) TO pra_submit;
+REVOKE ALL ON FUNCTION pra.retry_many(jobs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.retry_many(jobs bigint[]) TO pra_submit;
+
+
+--
+-- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION secret_use(job bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.secret_use(job bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.secret_use(job bigint) TO pra_worker;
 
 
 --
@@ -10952,6 +13652,14 @@ GRANT ALL ON FUNCTION pra.submit_chunk(upload bigint, ordinal integer, bytes byt
 
 
 --
+-- Name: FUNCTION submit_doubt(sha256 text, upload bigint, store integer, copy integer, reason text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.submit_doubt(sha256 text, upload bigint, store integer, copy integer, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.submit_doubt(sha256 text, upload bigint, store integer, copy integer, reason text) TO pra_submit;
+
+
+--
 -- Name: FUNCTION undrain(worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -10968,10 +13676,10 @@ GRANT ALL ON FUNCTION pra.unschedule(name text) TO pra_submit;
 
 
 --
--- Name: FUNCTION use_store(location text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION use_store(location text, mark uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.use_store(location text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra.use_store(location text, mark uuid) FROM PUBLIC;
 
 
 --
@@ -10995,10 +13703,25 @@ GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_read;
 
 
 --
+-- Name: FUNCTION worker_lacks(worker bigint, lack text, worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) TO pra_worker;
+
+
+--
 -- Name: FUNCTION add_to_summary(added pra_store.metric_summaries); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.add_to_summary(added pra_store.metric_summaries) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION admit_staged(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.admit_staged() FROM PUBLIC;
 
 
 --
@@ -11037,6 +13760,13 @@ REVOKE ALL ON FUNCTION pra_store.array_progress(array_job bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION avoid_host(held pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.avoid_host(held pra_store.jobs) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION backoff(tries integer); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11072,6 +13802,13 @@ REVOKE ALL ON FUNCTION pra_store.blame(host text) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION change_of_clocks(time_zone text, day date, early interval); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.change_of_clocks(time_zone text, day date, early interval) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION check_arguments(kind text, arguments jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11093,6 +13830,20 @@ REVOKE ALL ON FUNCTION pra_store.check_budgets(priority integer, idempotency_key
 
 
 --
+-- Name: FUNCTION check_gang(members bigint, named text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_gang(members bigint, named text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_labels(labels jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_labels(labels jsonb) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION check_schema(schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11107,10 +13858,10 @@ REVOKE ALL ON FUNCTION pra_store.choice_misfit(given jsonb, schema jsonb, path t
 
 
 --
--- Name: FUNCTION commit_object(store integer, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION commit_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.commit_object(store integer, sha256 text, size bigint, media_type text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.commit_object(store integer, sha256 text, size bigint, media_type text, copy integer, upload text) FROM PUBLIC;
 
 
 --
@@ -11121,10 +13872,31 @@ REVOKE ALL ON FUNCTION pra_store.commit_upload(upload bigint, job bigint, epoch 
 
 
 --
+-- Name: FUNCTION confirm(sha256 bytea, upload bigint, store integer, copy integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.confirm(sha256 bytea, upload bigint, store integer, copy integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION contradiction(requirements jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.contradiction(requirements jsonb) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION count_crash(held pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.count_crash(held pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION crashed_jobs(host text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.crashed_jobs(host text) FROM PUBLIC;
 
 
 --
@@ -11149,10 +13921,10 @@ REVOKE ALL ON FUNCTION pra_store.cut(a pra_store.jobs, made bigint, first bigint
 
 
 --
--- Name: FUNCTION cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION cut_failures(me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.cut_failures(worker bigint, jobs bigint[], epochs bigint[], failures jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.cut_failures(me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb) FROM PUBLIC;
 
 
 --
@@ -11167,6 +13939,13 @@ REVOKE ALL ON FUNCTION pra_store.default_cause(outcome pra.attempt_outcome, exit
 --
 
 REVOKE ALL ON FUNCTION pra_store.digest(sha256 text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION doubt(sha256 bytea, upload bigint, store integer, copy integer, reason text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.doubt(sha256 bytea, upload bigint, store integer, copy integer, reason text) FROM PUBLIC;
 
 
 --
@@ -11188,6 +13967,13 @@ REVOKE ALL ON FUNCTION pra_store.element_arguments(array_job pra_store.jobs, fir
 --
 
 REVOKE ALL ON FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION ends_before(time_limit interval, moment timestamp with time zone); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.ends_before(time_limit interval, moment timestamp with time zone) FROM PUBLIC;
 
 
 --
@@ -11226,6 +14012,13 @@ REVOKE ALL ON FUNCTION pra_store.fetch_members(worker bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION follow(follower bigint, first bigint, last bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11240,6 +14033,13 @@ REVOKE ALL ON FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, elemen
 
 
 --
+-- Name: FUNCTION forget_turns(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.forget_turns() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION free_places(me pra_store.workers, wanted integer, oldest bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11247,10 +14047,24 @@ REVOKE ALL ON FUNCTION pra_store.free_places(me pra_store.workers, wanted intege
 
 
 --
+-- Name: FUNCTION free_slots(limits text[], most integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.free_slots(limits text[], most integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION full_limits(limits text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.full_limits(limits text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION full_limits_of(lanes integer[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.full_limits_of(lanes integer[]) FROM PUBLIC;
 
 
 --
@@ -11296,10 +14110,17 @@ REVOKE ALL ON FUNCTION pra_store.give_slots(jobs bigint[]) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION hold(job bigint, epoch bigint, exclusive boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION has(sha256 bytea); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.has(sha256 bytea) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION hold(job bigint, epoch bigint, exclusive boolean, token uuid); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.hold(job bigint, epoch bigint, exclusive boolean, token uuid) FROM PUBLIC;
 
 
 --
@@ -11317,17 +14138,45 @@ REVOKE ALL ON FUNCTION pra_store.host(labels jsonb, name text) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION insert_points(job bigint, epoch bigint, batch bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION identity(); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.insert_points(job bigint, epoch bigint, batch bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.identity() FROM PUBLIC;
 
 
 --
--- Name: FUNCTION jobs_ahead(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION insert_points(held pra_store.jobs, batch bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.jobs_ahead(it pra_store.jobs) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.insert_points(held pra_store.jobs, batch bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_crash(outcome pra.attempt_outcome, cause text, exit_signal integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_crash(outcome pra.attempt_outcome, cause text, exit_signal integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_host_lack(cause text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_host_lack(cause text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_lost(worker bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_lost(worker bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) FROM PUBLIC;
 
 
 --
@@ -11335,6 +14184,13 @@ REVOKE ALL ON FUNCTION pra_store.jobs_ahead(it pra_store.jobs) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.known_limits(limits text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION label_fault(label text, value text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.label_fault(label text, value text) FROM PUBLIC;
 
 
 --
@@ -11359,10 +14215,10 @@ REVOKE ALL ON FUNCTION pra_store.lease_end(expires_at timestamp with time zone, 
 
 
 --
--- Name: FUNCTION live_worker(worker bigint, locks boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION live_worker(worker bigint, token uuid, locks boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.live_worker(worker bigint, locks boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.live_worker(worker bigint, token uuid, locks boolean) FROM PUBLIC;
 
 
 --
@@ -11370,6 +14226,13 @@ REVOKE ALL ON FUNCTION pra_store.live_worker(worker bigint, locks boolean) FROM 
 --
 
 REVOKE ALL ON FUNCTION pra_store.look_at_line(me pra_store.workers) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION loss(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.loss(it pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -11384,6 +14247,13 @@ REVOKE ALL ON FUNCTION pra_store.make_due() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.misfit(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION misplaced_secret(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) FROM PUBLIC;
 
 
 --
@@ -11408,6 +14278,13 @@ REVOKE ALL ON FUNCTION pra_store.next_in_line(line pra_store.line_view, free int
 
 
 --
+-- Name: FUNCTION normal_location(given text, OUT location text, OUT place text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.normal_location(given text, OUT location text, OUT place text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION note_checkpoint(); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11419,6 +14296,20 @@ REVOKE ALL ON FUNCTION pra_store.note_checkpoint() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.note_crash() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION note_upload(store integer, sha256 text, copy integer, upload text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.note_upload(store integer, sha256 text, copy integer, upload text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION nth_end(jobs bigint[], n integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.nth_end(jobs bigint[], n integer) FROM PUBLIC;
 
 
 --
@@ -11436,6 +14327,13 @@ REVOKE ALL ON FUNCTION pra_store.object_misfit(given jsonb, schema jsonb, path t
 
 
 --
+-- Name: FUNCTION object_name(sha256 bytea, copy integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.object_name(sha256 bytea, copy integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION open_lanes(me pra_store.workers, among integer[]); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11443,10 +14341,45 @@ REVOKE ALL ON FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[
 
 
 --
+-- Name: FUNCTION others_take(host text, queue text, kind text, requirements jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.others_take(host text, queue text, kind text, requirements jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION owner_of(upload bigint, store integer, sha256 bytea, copy integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.owner_of(upload bigint, store integer, sha256 bytea, copy integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION packs(own jsonb[], pack integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.packs(own jsonb[], pack integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION parse_requirement(requirement text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.parse_requirement(requirement text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION parse_requirements(requirements text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.parse_requirements(requirements text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION paused_workers(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.paused_workers(it pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -11499,6 +14432,13 @@ REVOKE ALL ON FUNCTION pra_store.reap_deadlines() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION reap_if_lost(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.reap_if_lost(job bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION reap_late_attempts(); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11541,6 +14481,13 @@ REVOKE ALL ON FUNCTION pra_store.record_event(kind text, run_id bigint, job_id b
 
 
 --
+-- Name: FUNCTION record_turns(started bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.record_turns(started bigint[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION release_dependents(parent bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11559,6 +14506,13 @@ REVOKE ALL ON FUNCTION pra_store.reopen_array(whole pra_store.jobs) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.retry_elements(whole pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_schedule(s pra_store.schedules); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.run_schedule(s pra_store.schedules) FROM PUBLIC;
 
 
 --
@@ -11597,6 +14551,13 @@ REVOKE ALL ON FUNCTION pra_store.set_better() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION settle(sha256 bytea, size bigint, media_type text, upload bigint, store integer, copy integer, checked boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.settle(sha256 bytea, size bigint, media_type text, upload bigint, store integer, copy integer, checked boolean) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION settle_array(array_job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11615,6 +14576,20 @@ REVOKE ALL ON FUNCTION pra_store.settle_cancelled(job bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION share_of(it pra_store.jobs, places integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.share_of(it pra_store.jobs, places integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION small_limits(g pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.small_limits(g pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -11646,10 +14621,17 @@ REVOKE ALL ON FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path t
 
 
 --
--- Name: FUNCTION summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION summarize_batch(held pra_store.jobs, batch bigint, from_step bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch bigint, from_step bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.summarize_batch(held pra_store.jobs, batch bigint, from_step bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sweep_staged(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.sweep_staged() FROM PUBLIC;
 
 
 --
@@ -11657,6 +14639,13 @@ REVOKE ALL ON FUNCTION pra_store.summarize_batch(job bigint, epoch bigint, batch
 --
 
 REVOKE ALL ON FUNCTION pra_store.take(candidates bigint[], worker bigint, wanted integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION take_crashes_off(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.take_crashes_off(job bigint) FROM PUBLIC;
 
 
 --
@@ -11674,13 +14663,6 @@ REVOKE ALL ON FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limi
 
 
 --
--- Name: FUNCTION touch(sha256 bytea); Type: ACL; Schema: pra_store; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra_store.touch(sha256 bytea) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION unexpected(given jsonb, path text, expected text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11692,6 +14674,41 @@ REVOKE ALL ON FUNCTION pra_store.unexpected(given jsonb, path text, expected tex
 --
 
 REVOKE ALL ON FUNCTION pra_store.unmet_dependencies(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION unmet_parents(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.unmet_parents(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION utc_offset(time_zone text, moment timestamp without time zone); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION without_held(entries pra_store.line_entry[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.without_held(entries pra_store.line_entry[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION without_limits(line pra_store.line_view, closed text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.without_limits(line pra_store.line_view, closed text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION work_ahead(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.work_ahead(it pra_store.jobs) FROM PUBLIC;
 
 
 --

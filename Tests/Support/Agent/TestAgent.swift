@@ -17,7 +17,7 @@ import Threads
       settings[String(word[..<equals])] = String(word[word.index(after: equals)...])
     }
     // The agent must not outlive the tests.
-    _ = DedicatedThread("leash") {
+    try DedicatedThread("leash") {
       var byte: UInt8 = 0
       while read(STDIN_FILENO, &byte, 1) > 0 {}
       _exit(1)

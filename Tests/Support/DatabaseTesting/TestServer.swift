@@ -14,14 +14,18 @@ package final class TestServer: Sendable {
   private let leash: Int32
   private let watcher: pid_t
 
-  package init() throws {
+  /// - Parameter folder: of the server's programs, by default of those that the product would use
+  package init(programs folderOfPrograms: String? = nil) throws {
+    if let folderOfPrograms, access("\(folderOfPrograms)/initdb", X_OK) != 0 {
+      throw ClusterError("\(folderOfPrograms) holds no server; ./ops/setup installs it")
+    }
     var template = Array("/tmp/pra-test-XXXXXX".utf8CString)
     guard let made = mkdtemp(&template) else {
       throw ClusterError("/tmp: no temporary folder: \(String(cString: strerror(errno)))")
     }
     folder = String(cString: made)
     let path = getenv("PATH").map { String(cString: $0) }
-    programs = try ServerPrograms(for: folder, path: path)
+    programs = try ServerPrograms(for: folder, path: path, folder: folderOfPrograms)
     try programs.adopt(folder)
     url = DatabaseURL(socketDirectory: folder, user: "pra", database: "postgres")
 

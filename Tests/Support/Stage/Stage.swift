@@ -1,5 +1,6 @@
 // A stage that follows its arguments, for the tests of the agent.
 
+import Files
 import FoundationEssentials
 import Glibc
 import RunStore
@@ -7,11 +8,12 @@ import StageKit
 
 /// Arguments of a job of kind `test`.
 private struct Orders: Decodable {
-  /// succeed, refuse, fail, crash, hang, deaf, nothing, print, tell or train.
+  /// succeed, refuse, fail, lack, crash, hang, deaf, nothing, print, tell, record, pack or train.
   let act: String
-  /// print: lines to print; train: steps to make.
+  /// print: lines to print; train: steps to make; lack: the error number of a system call.
   var count: Int64? = nil
-  /// tell: text to print, and to fail with.
+  /// tell: text to print, and to fail with; record: text to put wherever a stage may; pack: text to
+  /// store in a file that is none.
   var secret: String? = nil
   /// train: number of steps between checkpoints.
   var every: Int64? = nil
@@ -38,6 +40,9 @@ private struct Orders: Decodable {
         try session.finish(outputs: ["note.txt": artifact])
       case "refuse": throw PermanentFailure("image 7 of emoji.tar is no PNG")
       case "fail": throw StoreError("the disk is on fire")
+      case "lack":
+        let code = Int32(orders.count!)
+        throw StoreError("cannot write /scratch/x: \(String(cString: strerror(code)))", code: code)
       case "crash":
         print("about to crash")
         fflush(nil)
@@ -54,10 +59,30 @@ private struct Orders: Decodable {
         print("it is \(orders.secret!)")
         fflush(nil)
         throw StoreError("never say \(orders.secret!)")
+      case "record": try record(session, orders.secret!)
+      case "pack":
+        _ = try session.storeArtifact(
+          bytes: [0, 255] + Array(orders.secret!.utf8) + [0], name: "data.bin",
+          mediaType: "application/octet-stream")
       case "train": try train(session, orders)
       default: throw PermanentFailure("act: \"\(orders.act)\" is unknown")
       }
     }
+  }
+
+  /// Puts a text into a result, an output, a figure's details and, if it can be one, a metric's name.
+  private static func record(_ session: StageSession, _ text: String) throws {
+    let json = "{\"said\": \(JSONText.string(text))}"
+    if text.utf8.allSatisfy({ $0 > 0x20 }) {
+      session.record([MetricPoint(name: "told.\(text)", step: 0, value: 1)])
+    }
+    let artifact = try session.storeArtifact(
+      bytes: Array(json.utf8), name: "said.json", mediaType: "application/json")
+    try session.finish(
+      outputs: ["said.json": artifact],
+      evaluations: [
+        EvaluationRecord(metric: "words", scope: "overall", value: 1, images: 1, details: json)
+      ], result: json)
   }
 
   /// Counts steps, with a metric for each and the count as its checkpoint.

@@ -14,6 +14,7 @@ begin
   if not found then
     raise exception 'there is no job %', job using errcode = 'PR002';
   end if;
+  perform pra_store.reap_if_lost(job);
   for target in
     with recursive family (id) as (
       select job
@@ -22,7 +23,7 @@ begin
       from family join pra_store.job_dependencies as d on d.parent_id = family.id
       where with_dependents
     )
-    select j.id, j.state, j.run_id, j.cancel_requested_at, j.array_first
+    select j.id, j.epoch, j.state, j.run_id, j.cancel_requested_at, j.array_first
     from pra_store.jobs as j
     where j.id in (select id from family)
     order by j.id
@@ -42,6 +43,10 @@ begin
       end if;
     elsif target.state = 'running' and target.cancel_requested_at is null then
       update pra_store.jobs set cancel_requested_at = clock_timestamp() where id = target.id;
+      -- Then the reaper ends it, whatever its worker does.
+      insert into pra_store.cancellations as c (job_id, epoch, deadline)
+      values (target.id, target.epoch, clock_timestamp() + interval '30 seconds')
+      on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
       perform pra_store.record_event(
         'job.cancel_requested', target.run_id, target.id, null, null);
       touched := touched + 1;
@@ -60,9 +65,63 @@ grant execute on function pra.cancel to pra_submit;
 comment on function pra.cancel is
 'Cancels a job and all elements of an array; with_dependents: also everything that waits for it,
 which otherwise stays blocked until a retry makes the job succeed. The agent of a running job is
-asked to stop it.
+asked to stop it; a job whose worker is lost is taken back and ends at once.
 Returns the number of jobs cancelled or asked to stop; the elements of an array are not counted.
 Raises PR002 when there is no such job.';
+
+create or replace function pra.cancel_many(jobs bigint[]) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  touched integer;
+  asked integer;
+begin
+  -- Arrays first: each holds its parts.
+  select coalesce(sum(pra.cancel(a.id)), 0) into touched
+  from (
+    select j.id from pra_store.jobs as j
+    where j.id = any(cancel_many.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
+    order by j.id
+  ) as a;
+  perform from pra_store.jobs as j
+  where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
+  order by j.id for no key update;
+  with ended as (
+    update pra_store.jobs as j
+    set state = 'cancelled', finished_at = clock_timestamp(),
+        cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
+    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancelled', e.run_id, e.id from ended as e order by e.id
+  )
+  select touched + count(*) into touched from ended;
+  with stopped as (
+    update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
+    where j.id = any(cancel_many.jobs) and j.state = 'running' and j.array_first is null
+      and j.cancel_requested_at is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancel_requested', s.run_id, s.id from stopped as s order by s.id
+  )
+  select count(*) into asked from stopped;
+  if asked > 0 then
+    perform pg_notify('pra_ask', '');
+  end if;
+  return touched + asked;
+end
+$$;
+
+grant execute on function pra.cancel_many to pra_submit;
+
+comment on function pra.cancel_many is
+'Cancels many jobs, arrays with their elements; those that have ended, and numbers of no job, are passed
+over. Returns the number of jobs cancelled or asked to stop, as pra.cancel counts them.';
 
 create or replace function pra.cancel_run(run bigint) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -73,20 +132,18 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
-  return (
-    select coalesce(sum(pra.cancel(id)), 0)
-    from (
-      select id from pra_store.jobs
-      where run_id = run and state in ('blocked', 'ready', 'running')
-      order by id
-    ) as live);
+  -- Parts of an array are the array's.
+  return pra.cancel_many(array(
+    select id from pra_store.jobs
+    where run_id = run and array_id is null and state in ('blocked', 'ready', 'running')
+    order by id));
 end
 $$;
 
 grant execute on function pra.cancel_run to pra_submit;
 
 comment on function pra.cancel_run is
-'Cancels every job of a run that has not ended, and returns the sum of what pra.cancel returns for them.
+'Cancels every job of a run that has not ended, in one transaction, and returns what pra.cancel_many does.
 Raises PR002 when there is no such run.';
 
 create or replace function pra.retry(job bigint) returns pra.job_state
@@ -99,6 +156,7 @@ declare
   unmet_parents integer;
   next_state pra.job_state;
 begin
+  perform pra_store.reap_if_lost(job);
   -- Locks the parents first and by id, as every function does: no two calls wait for each other.
   perform from pra_store.jobs
   where id in (select parent_id from pra_store.job_dependencies where job_id = job)
@@ -118,9 +176,7 @@ begin
         using errcode = 'PR004', hint = format('`pra retry %s` does that.', whole.id);
     end if;
   end if;
-  select count(*) into unmet_parents
-  from pra_store.job_dependencies as d join pra_store.jobs as p on p.id = d.parent_id
-  where d.job_id = job and p.state <> 'succeeded';
+  unmet_parents := pra_store.unmet_parents(job);
   next_state := case
     when unmet_parents > 0 then 'blocked'
     when old.array_first is not null and not old.gang and (
@@ -129,6 +185,7 @@ begin
   update pra_store.jobs
   set state = next_state, unmet = unmet_parents, run_after = clock_timestamp(), due = true,
       faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      host_faults = 0, avoided_host = null, avoided_until = null,
       cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
   where id = job;
   if old.array_first is not null then
@@ -153,9 +210,76 @@ comment on function pra.retry is
 'Puts a failed, cancelled or quarantined job back in line with fresh budgets, or ends the delay of a
 waiting one; of an array the elements run again that did not succeed. Jobs that wait for it were
 blocked all the time and are released when it succeeds.
+A job whose worker is lost is taken back first.
 Returns its new state: ready, blocked (parents have not succeeded) or running (an array).
 Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, or a member of
 a gang, which is retried as a whole.';
+
+-- The number of a job's parents that have not succeeded.
+create or replace function pra_store.unmet_parents(job bigint) returns integer
+language plpgsql stable
+as $$
+begin
+  return (
+    select count(*)
+    from pra_store.job_dependencies as d
+    cross join lateral (select p.state from pra_store.jobs as p where p.id = d.parent_id limit 1) as p
+    where d.job_id = job and p.state <> 'succeeded');
+end
+$$;
+
+create or replace function pra.retry_many(jobs bigint[]) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  retried integer;
+  others integer;
+begin
+  -- Parents first and by id, as every function locks.
+  perform from pra_store.jobs
+  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_many.jobs))
+  order by id for share;
+  perform from pra_store.jobs as j
+  where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+  order by j.id for no key update;
+  with again as (
+    update pra_store.jobs as j
+    set state = case when pra_store.unmet_parents(j.id) > 0 then 'blocked' else 'ready' end::pra.job_state,
+        unmet = pra_store.unmet_parents(j.id),
+        run_after = clock_timestamp(), due = true,
+        faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+        cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and j.array_first is null and j.array_id is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.retried', a.run_id, a.id from again as a order by a.id
+  )
+  select count(*) into retried from again;
+  -- Arrays and their parts, one by one; members of gangs come with their gang.
+  select count(pra.retry(a.id)) into others
+  from (
+    select j.id from pra_store.jobs as j
+    left join pra_store.jobs as whole on whole.id = j.array_id
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and (j.array_first is not null or j.array_id is not null and not whole.gang)
+    order by j.id
+  ) as a;
+  if retried > 0 then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return retried + others;
+end
+$$;
+
+grant execute on function pra.retry_many to pra_submit;
+
+comment on function pra.retry_many is
+'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined are passed over.
+Returns the number of jobs that were put back in line.';
 
 -- Puts the elements of a retried array that ended badly back in line with fresh budgets; those of a gang
 -- wait for each other.
@@ -167,6 +291,7 @@ begin
   set state = case when whole.gang then 'blocked' else 'ready' end::pra.job_state,
       run_after = clock_timestamp(), due = true,
       faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      host_faults = 0, avoided_host = null, avoided_until = null,
       cancel_requested_at = null, message = null, finished_at = null
   where array_id = whole.id and state in ('failed', 'cancelled', 'quarantined');
 end

@@ -45,11 +45,14 @@ begin
   where k <> all(array['$schema', '$id', 'title', 'description', 'default', 'examples', 'type', 'enum',
     'const', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength',
     'pattern', 'properties', 'required', 'additionalProperties', 'items', 'minItems', 'maxItems',
-    'uniqueItems'])
+    'uniqueItems', 'secret'])
   order by k limit 1;
   if rule is not null then
     raise exception '%: the rule "%" is not one that is checked here', path, rule
       using errcode = 'PR003';
+  end if;
+  if jsonb_typeof(schema -> 'secret') <> 'boolean' then
+    raise exception '%: secret is true or false', path using errcode = 'PR003';
   end if;
   if jsonb_typeof(schema -> 'additionalProperties') not in ('boolean', 'object') then
     raise exception '%: additionalProperties is true, false or a schema', path
@@ -74,7 +77,8 @@ language plpgsql stable
 as $$
 declare
   known pra_store.kinds;
-  bytes integer := octet_length(arguments::text);
+  written text := arguments::text;
+  bytes integer := octet_length(written);
   found text;
 begin
   select * into known from pra_store.kinds as k where k.kind = check_arguments.kind;
@@ -88,8 +92,68 @@ begin
       raise exception '%', found using errcode = 'PR003';
     end if;
   end if;
+  if written ~* '"\s*secret://' then
+    found := pra_store.misplaced_secret(arguments, coalesce(known.arguments, '{}'), path);
+    if found is not null then
+      raise exception '%: no reference to a secret may stand here; the contract of kind "%" does not mark this field as a secret',
+        found, kind using errcode = 'PR003';
+    end if;
+  end if;
 end
 $$;
+
+-- The first text that refers to a secret where the schema does not say "secret": true, or that is no
+-- whole reference; null if there is none.
+create or replace function pra_store.misplaced_secret(given jsonb, schema jsonb, path text) returns text
+language plpgsql immutable
+as $$
+declare
+  is_a text := jsonb_typeof(given);
+  part record;
+  found text;
+begin
+  if is_a = 'string' then
+    return case when given #>> '{}' ~* '^\s*secret://'
+      and (schema -> 'secret' is distinct from 'true' or given #>> '{}' !~ '^secret://[A-Za-z0-9_.-]+$')
+      then path end;
+  elsif is_a = 'array' then
+    for part in
+      select e.item, e.n - 1 as n
+      from jsonb_array_elements(given) with ordinality as e (item, n)
+    loop
+      found := pra_store.misplaced_secret(part.item, schema -> 'items', format('%s[%s]', path, part.n));
+      if found is not null then return found; end if;
+    end loop;
+  elsif is_a = 'object' then
+    for part in select e.key, e.value from jsonb_each(given) as e order by e.key loop
+      found := pra_store.misplaced_secret(
+        part.value, coalesce(schema -> 'properties' -> part.key, schema -> 'additionalProperties'),
+        path || '.' || part.key);
+      if found is not null then return found; end if;
+    end loop;
+  end if;
+  return null;
+end
+$$;
+
+create or replace function pra.secret_use(job bigint)
+returns table (login text, kind text, misplaced text)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(whole.created_by, j.created_by), j.kind,
+    pra_store.misplaced_secret(j.arguments, coalesce(k.arguments, '{}'), 'arguments')
+  from pra_store.jobs as j
+  left join pra_store.jobs as whole on whole.id = j.array_id
+  left join pra_store.kinds as k on k.kind = j.kind
+  where j.id = secret_use.job;
+$$;
+
+grant execute on function pra.secret_use to pra_worker;
+
+comment on function pra.secret_use is
+'Says what a stage has to know before it puts secrets in the place of references: the login that enqueued
+the job (of a part of an array, the array), its kind, and the first field with a reference that the
+contract does not mark as a secret; null if there is none. No row when there is no such job.';
 
 -- The first rule of its schema that a value breaks, as a sentence that names the field; null if it fits.
 -- Checks the type: a name, or an array of alternatives; a number without a fraction is an integer, too.
@@ -183,7 +247,7 @@ begin
       schema ->> 'maxLength');
   elsif schema ? 'pattern' and given #>> '{}' !~ (schema ->> 'pattern')
     -- The worker puts in the value of a reference, and checks it.
-    and given #>> '{}' !~ '^secret://' then
+    and not (schema -> 'secret' = 'true' and given #>> '{}' ~ '^secret://') then
     return pra_store.unexpected(given, path, 'a text like ' || (schema ->> 'pattern'));
   end if;
   return null;

@@ -41,7 +41,7 @@ begin
   if has_due then
     perform pra_store.make_due();
   end if;
-  if not me.draining and me.drain_requested_at is null then
+  if not me.draining and me.drain_requested_at is null and me.lack is null then
     line := pra_store.look_at_line(me);
   end if;
   -- Nothing is written by a claim that finds nothing: of many workers that hear of one job all but one go
@@ -59,6 +59,9 @@ begin
   if taken = '{}' and line.expires_at is not null then
     -- The line that was kept gives nothing: the next claim looks anew.
     perform set_config('pra.line_view', '', false);
+  end if;
+  if taken <> '{}' and cardinality(line.lanes) > 1 then
+    perform pra_store.record_turns(taken);
   end if;
   -- The attempts of members of gangs have begun when they were placed.
   return query
@@ -95,7 +98,7 @@ returns integer
 language plpgsql stable
 as $$
 begin
-  if me.draining or me.drain_requested_at is not null then
+  if me.draining or me.drain_requested_at is not null or me.lack is not null then
     return 0;
   end if;
   return greatest(0, least(wanted, me.slots - (
@@ -123,8 +126,9 @@ $$;
 
 -- Starts what is next in line on a worker, as far as the free places go; returns the numbers of the jobs.
 --
--- A gang that does not fit yet keeps its place: what stands behind it starts only where it will have ended
--- before the gang can start.
+-- A gang that does not fit yet keeps its place: of what stands behind it, only what will have ended before the gang
+-- can start is started. Where the gang waits for slots, this holds for those alone that want the same limits. Lanes
+-- whose limits are full leave the line whole, however many jobs stand in them.
 create or replace function pra_store.serve(me pra_store.workers, line pra_store.line_view, free integer)
 returns bigint[]
 language plpgsql
@@ -133,22 +137,42 @@ declare
   entries pra_store.line_entry[];
   entry pra_store.line_entry;
   -- Entries up to the next gang.
-  part pra_store.line_entry[] := '{}';
+  part pra_store.line_entry[];
   taken bigint[] := '{}';
   members bigint[];
-  blocks boolean := false;
-  starts timestamptz;
+  -- The first gang that waits for places, and all that wait for slots: those in the line, and those that other
+  -- workers serve.
+  places pra_store.barrier;
+  slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
+  elsewhere pra_store.barrier;
+  here pra_store.barrier;
+  lanes integer[] := line.lanes;
+  open integer := cardinality(lanes);
   depth integer := free + 16;
+  seen integer;
+  is_first boolean := true;
 begin
-  if free = 0 or line.lanes is null then
+  if free = 0 then
     return taken;
   end if;
-  loop
+  while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
+    seen := cardinality(entries);
+    if not is_first then
+      entries := pra_store.without_held(entries);
+    end if;
+    is_first := false;
     part := '{}';
     foreach entry in array entries loop
-      continue when blocks and (
-        entry.time_limit is null or starts is null or clock_timestamp() + entry.time_limit > starts);
+      continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
+      continue when entry.limits && slots.limits
+        and not pra_store.ends_before(entry.time_limit, slots.starts);
+      if entry.limits <> '{}' and elsewhere.limits is null then
+        elsewhere := pra_store.gangs_elsewhere(lanes);
+      end if;
+      continue when entry.limits && elsewhere.limits
+        and elsewhere.place < (select j.place from pra_store.jobs as j where j.id = entry.id)
+        and not pra_store.ends_before(entry.time_limit, elsewhere.starts);
       if not entry.is_gang then
         part := part || entry;
         continue;
@@ -162,16 +186,57 @@ begin
       members := pra_store.place_gang(entry.id, me, free - cardinality(taken));
       if members is not null then
         taken := taken || members;
-      elsif not blocks then
-        select b.blocks, b.starts into blocks, starts from pra_store.gang_barrier(entry.id) as b;
+        continue;
+      end if;
+      here := pra_store.gang_barrier(entry.id);
+      if here.blocks then
+        places := case when places.blocks then places else here end;
+      elsif here.limits <> '{}' then
+        slots := row(false, slots.limits || here.limits, least(slots.starts, here.starts), null);
       end if;
     end loop;
     taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
-    -- Other claims may hold all that was seen: then it looks further down the line.
-    exit when cardinality(taken) = free or cardinality(entries) < depth;
-    depth := 4 * depth;
+    exit when cardinality(taken) = free;
+    if elsewhere.limits is not null then
+      line := pra_store.without_limits(
+        line, slots.limits || elsewhere.limits || pra_store.full_limits_of(line.lanes));
+    end if;
+    if cardinality(line.lanes) = open then
+      -- Other claims may hold all that was seen: then it looks further down the line.
+      exit when seen < depth or places.blocks and depth > 1000;
+      depth := 4 * depth;
+    end if;
+    open := cardinality(line.lanes);
   end loop;
   return taken;
+end
+$$;
+
+-- Entries without the arrays and gangs that others hold; the others are held from now on. A session that has looked
+-- once holds arrays, and waits for no more of them: it would not lock them by number any more.
+create or replace function pra_store.without_held(entries pra_store.line_entry[])
+returns pra_store.line_entry[]
+language plpgsql
+as $$
+declare
+  held bigint[] := array(
+    select j.id from pra_store.jobs as j
+    where j.id = any(array(select e.id from unnest(entries) as e where e.is_array))
+    order by j.id for no key update skip locked);
+begin
+  return array(
+    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
+    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
+    where not e.is_array or e.id = any(held) order by e.n);
+end
+$$;
+
+-- Whether a job with a time limit, started now, will have ended at a moment.
+create or replace function pra_store.ends_before(time_limit interval, moment timestamptz) returns boolean
+language plpgsql stable
+as $$
+begin
+  return coalesce(clock_timestamp() + time_limit <= moment and moment < 'infinity', false);
 end
 $$;
 
@@ -253,6 +318,9 @@ begin
       join pra_store.jobs as j on j.id = c.id
       where j.state = 'ready' and j.due
         and (j.deadline is null or j.deadline > clock_timestamp())
+        and (j.avoided_host is null or j.avoided_until <= clock_timestamp() or j.avoided_host <> (
+          select pra_store.host(w.labels, w.name) from pra_store.workers as w
+          where w.id = take.worker))
       order by c.n
       limit wanted
       for no key update of j skip locked

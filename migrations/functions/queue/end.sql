@@ -14,8 +14,8 @@ begin
     raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
   end if;
   if cause not in ('exit-code', 'signal', 'out-of-memory', 'time-limit', 'lease-lost',
-                   'not-started', 'asked') then
-    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, asked',
+                   'not-started', 'host', 'asked') then
+    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, host, asked',
       cause using errcode = 'PR003';
   end if;
   return pra_store.end_attempt(held, class, left(message, 4000), exit_code, exit_signal, cause);
@@ -29,7 +29,9 @@ comment on function pra.report_exit is
 class: fault, permanent, timeout, released, cancelled or lost; the budget of that class decides
 whether the job runs again. A job whose cancellation was asked for is cancelled, whatever the class.
 message: what went wrong, cut to 4000 characters. cause: exit-code, signal, out-of-memory, time-limit,
-lease-lost, not-started or asked; by default derived from class, exit_code and exit_signal.
+lease-lost, not-started, host or asked; by default derived from class, exit_code and exit_signal.
+A fault of cause host or not-started, where the host lacked something, spends no try, twenty times; then it
+fails the job. Another host is preferred for the next attempt.
 Raises PR001 when the attempt has lost its lease, PR003 for a class or cause not listed here.';
 
 create or replace function pra.release(
@@ -76,8 +78,21 @@ begin
   end if;
   case how
     when 'fault' then
-      held.faults := held.faults + 1;
-      wait := pra_store.backoff(held.faults);
+      if pra_store.is_host_lack(known) then
+        held.host_faults := held.host_faults + 1;
+        held := pra_store.avoid_host(held);
+        -- Another host may have what this one lacks; where none has, time is what may help.
+        if held.avoided_host is null or held.host_faults > 3 then
+          wait := pra_store.backoff(held.host_faults);
+        end if;
+      else
+        held.faults := held.faults + 1;
+        wait := pra_store.backoff(held.faults);
+        -- Whether the job is too large or the host too small is not known; another may be larger.
+        if known = 'out-of-memory' then
+          held := pra_store.avoid_host(held);
+        end if;
+      end if;
     when 'timeout' then
       held.timeouts := held.timeouts + 1;
       wait := pra_store.backoff(held.timeouts);
@@ -88,17 +103,22 @@ begin
       raise exception 'class: an attempt does not end as % here', how using errcode = 'PR003';
   end case;
   next_state := pra_store.state_after(held, how, known);
+  if how = 'fault' and pra_store.is_host_lack(known) and next_state = 'failed' then
+    why := format('%s attempts ended for want of something on their hosts, the last: %s',
+      held.host_faults, message);
+  end if;
 
   update pra_store.attempts
   set ended_at = clock_timestamp(), outcome = how, message = why,
       exit_code = end_attempt.exit_code, exit_signal = end_attempt.exit_signal, cause = known
   where job_id = held.id and epoch = held.epoch;
-  if how = 'fault' and known in ('signal', 'out-of-memory') then
+  if pra_store.is_crash(how, known, exit_signal) then
     held.crash_hosts := pra_store.count_crash(held);
     if cardinality(held.crash_hosts) >= 2 then
       next_state := 'quarantined';
       why := format('it crashes wherever it runs: on %s; %s',
         array_to_string(held.crash_hosts, ', '), message);
+      perform pra_store.take_crashes_off(held.id);
     end if;
   end if;
 
@@ -107,6 +127,8 @@ begin
       due = wait <= interval '0',
       faults = held.faults, timeouts = held.timeouts, lost = held.lost,
       preemptions = held.preemptions, preempt_requested_at = null,
+      host_faults = held.host_faults, avoided_host = held.avoided_host,
+      avoided_until = held.avoided_until,
       crash_hosts = held.crash_hosts, message = coalesce(why, message),
       finished_at = case when next_state not in ('ready', 'blocked') then clock_timestamp() end
   where id = held.id;
@@ -153,6 +175,8 @@ begin
   return case
     when how = 'cancelled' then 'cancelled'
     when how = 'permanent' then 'failed'
+    -- Bounded, since a job may fill any disk.
+    when how = 'fault' and pra_store.is_host_lack(cause) and held.host_faults >= 20 then 'failed'
     when how = 'fault' and held.faults > held.fault_retries then 'failed'
     when how = 'timeout' and (held.timeouts > held.timeout_retries or cause = 'deadline') then 'failed'
     when how = 'preempted' and held.preemptions > held.preemption_retries then 'failed'
@@ -165,17 +189,43 @@ begin
 end
 $$;
 
--- Counts a crash against its host, and returns the hosts on which the job has crashed.
+-- Returns the hosts on which the job has crashed. One counts against the host, two against the job.
 create or replace function pra_store.count_crash(held pra_store.jobs) returns text[]
 language plpgsql
 as $$
 declare
   host text := (
     select pra_store.host(w.labels, w.name) from pra_store.workers as w where w.id = held.worker_id);
-begin
-  perform pra_store.blame(host);
-  return case when host <> all(held.crash_hosts) then held.crash_hosts || host
+  hosts text[] := case when host <> all(held.crash_hosts) then held.crash_hosts || host
     else held.crash_hosts end;
+begin
+  if cardinality(hosts) < 2 then
+    perform pra_store.blame(host);
+  end if;
+  return hosts;
+end
+$$;
+
+-- Whether an attempt ended for want of something on its host.
+create or replace function pra_store.is_host_lack(cause text) returns boolean
+language plpgsql immutable
+as $$ begin return coalesce(cause in ('host', 'not-started'), false); end $$;
+
+-- Lets a job avoid the host of its worker for a minute, if another host could take it.
+create or replace function pra_store.avoid_host(held pra_store.jobs) returns pra_store.jobs
+language plpgsql
+as $$
+declare
+  host text := (
+    select pra_store.host(w.labels, w.name) from pra_store.workers as w where w.id = held.worker_id);
+begin
+  held.avoided_host := null;
+  held.avoided_until := null;
+  if pra_store.others_take(host, held.queue, held.kind, held.requirements) then
+    held.avoided_host := host;
+    held.avoided_until := clock_timestamp() + interval '1 minute';
+  end if;
+  return held;
 end
 $$;
 

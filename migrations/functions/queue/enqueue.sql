@@ -32,7 +32,7 @@ comment on function pra.enqueue is
   'Enqueues one job or, with array_first and array_last, an array of elements that is one row; returns its '
   'number. limits: names of limits of which each attempt takes a slot. deadline: the moment by which it must have '
   'ended. array_limit: how many parts of the array may run at once. pack: elements that one attempt does, 1 to '
-  '10,000. first_path, end_path: where the arguments take the first element of a part, and its end. elementwise: '
+  '1,000,000. first_path, end_path: where the arguments take the first element of a part, and its end. elementwise: '
   'each element waits for its own in the one array of "after", not for all of it. gang: the elements start all at '
   'once or not at all. With an idempotency_key that was used before it returns the job of that time. Errors: PR002 '
   'for a run, limit or parent that is not there, PR003 for an argument that cannot be, PR004 for a key that another '
@@ -67,15 +67,20 @@ begin
       array_first, array_last, array_limit, pack, coalesce(first_path, end_path) is not null,
       elementwise, gang, cardinality(parents));
   if requirements <> '{}' then
-    asked := (
-      select jsonb_agg(pra_store.parse_requirement(r) order by i)
-      from unnest(enqueue.requirements) with ordinality as u (r, i));
+    asked := pra_store.parse_requirements(requirements);
   end if;
   if limits <> '{}' then
     named := pra_store.known_limits(limits);
+    if gang then
+      perform pra_store.check_gang(array_last - array_first + 1, named);
+    end if;
   end if;
   if parents <> '{}' then
     unmet_parents := pra_store.hold_parents(parents, elementwise, array_first, array_last);
+  end if;
+  if delay > interval '0' and deadline <= clock_timestamp() + delay then
+    raise exception 'deadline: %, is over before the delay of % lets the job start', deadline, delay
+      using errcode = 'PR003';
   end if;
   if array_limit is not null then
     named := named || concat(
@@ -167,8 +172,8 @@ begin
     raise exception 'array_last: %-% is no range of elements', array_first, array_last
       using errcode = 'PR003';
   end if;
-  if pack not between 1 and 10000 then
-    raise exception 'pack: %, must be from 1 to 10000', pack using errcode = 'PR003';
+  if pack not between 1 and 1000000 then
+    raise exception 'pack: %, must be from 1 to 1000000', pack using errcode = 'PR003';
   end if;
   if array_limit < 1 or array_limit > 100000 then
     raise exception 'array_limit: %, must be from 1 to 100000', array_limit using errcode = 'PR003';
@@ -199,6 +204,23 @@ begin
       using errcode = 'PR002', hint = 'pra.set_limit makes one.';
   end if;
   return named;
+end
+$$;
+
+-- Refuses a gang whose members can never hold a slot each at the same time.
+create or replace function pra_store.check_gang(members bigint, named text[]) returns void
+language plpgsql stable
+as $$
+declare
+  small record;
+begin
+  select l.name, l.slots into small from pra_store.limits as l
+  where l.name = any(named) and l.slots < members order by l.slots, l.name limit 1;
+  if found then
+    raise exception 'gang: its % members start together and need % slots of limit "%", which has %',
+      members, members, small.name, small.slots
+      using errcode = 'PR003', hint = format('`pra limits --set %s=%s` makes room.', small.name, members);
+  end if;
 end
 $$;
 
@@ -253,6 +275,24 @@ begin
 end
 $$;
 
+-- Arguments by the attempts that take them, from the number of their first element on.
+create or replace function pra_store.packs(own jsonb[], pack integer)
+returns table (first bigint, arguments jsonb)
+language plpgsql immutable
+as $$
+begin
+  if pack = 1 then
+    return query
+      select u.n - 1, jsonb_build_array(u.one) from unnest(own) with ordinality as u (one, n);
+    return;
+  end if;
+  return query
+    select (u.n - 1) / pack * pack, jsonb_agg(u.one order by u.n)
+    from unnest(own) with ordinality as u (one, n)
+    group by (u.n - 1) / pack;
+end
+$$;
+
 create or replace function pra.enqueue_many(
   kind text, run bigint, arguments jsonb[], queue text default 'default',
   priority integer default 0, pack integer default 1, requirements text[] default '{}',
@@ -266,19 +306,34 @@ declare
   made bigint;
   size integer := cardinality(arguments);
   fresh boolean;
+  one jsonb;
+  i integer := 0;
 begin
   if coalesce(size, 0) = 0 then
     raise exception 'arguments: none' using errcode = 'PR003';
+  end if;
+  if enqueue_many.pack not between 1 and 10000 then
+    raise exception 'pack: %, must be from 1 to 10000', enqueue_many.pack using errcode = 'PR003';
   end if;
   if exists (select from unnest(arguments) as a where jsonb_typeof(a) is distinct from 'object') then
     raise exception 'arguments: each must be a JSON object' using errcode = 'PR003';
   end if;
   if exists (select from pra_store.kinds as k where k.kind = enqueue_many.kind) then
-    for i in 1..size loop
-      perform pra_store.check_arguments(kind, arguments[i], format('arguments[%s]', i));
+    -- One after the other: to reach an element by its number all before it are passed.
+    foreach one in array arguments loop
+      i := i + 1;
+      perform pra_store.check_arguments(kind, one, format('arguments[%s]', i));
     end loop;
-  elsif exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
-    raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
+  else
+    if exists (select from unnest(arguments) as a where pg_column_size(a) > 1048576) then
+      raise exception 'arguments: one has more than 1048576 bytes' using errcode = 'PR003';
+    end if;
+    -- No contract, no secret.
+    for i in 1..size loop
+      if arguments[i]::text ~* '"\s*secret://' then
+        perform pra_store.check_arguments(kind, arguments[i], format('arguments[%s]', i));
+      end if;
+    end loop;
   end if;
   made := pra_store.enqueue(
     kind => enqueue_many.kind, run => enqueue_many.run, arguments => '{}',
@@ -293,12 +348,11 @@ begin
   where id = made and not has_element_arguments returning true into fresh;
   if fresh then
     insert into pra_store.element_arguments (array_id, first, arguments)
-    select made, first, to_jsonb(enqueue_many.arguments[first + 1 : first + enqueue_many.pack])
-    from generate_series(0, size - 1, enqueue_many.pack) as first;
+    select made, p.first, p.arguments from pra_store.packs(arguments, enqueue_many.pack) as p;
   elsif exists (
-    select from pra_store.element_arguments as e
-    where e.array_id = made
-      and e.arguments <> to_jsonb(enqueue_many.arguments[e.first + 1 : e.first + enqueue_many.pack])
+    select from pra_store.packs(arguments, enqueue_many.pack) as p
+    left join pra_store.element_arguments as e on e.array_id = made and e.first = p.first
+    where e.arguments is distinct from p.arguments
   ) then
     raise exception 'idempotency_key: "%" is that of array %, which has other arguments',
       idempotency_key, made using errcode = 'PR004';

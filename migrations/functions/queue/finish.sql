@@ -5,7 +5,7 @@
 --
 -- The token tells attempts apart that have the same job and epoch: of one after a restore from a backup, with
 -- which epochs go back, and of a caller who knows job and epoch alone. An attempt of a worker that registered under
--- 0.1.0, which has no token, needs none; nor does a call of such a worker that a migration overtakes name one.
+-- 0.1.0, which has no token, needs none.
 create or replace function pra_store.hold(
   job bigint, epoch bigint, exclusive boolean, token uuid default null
 ) returns pra_store.jobs

@@ -20,12 +20,16 @@ as $$
   from pra_store.workers as w
   join pra_store.lanes as l on l.id = lane
   where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+    and w.lack is null
     and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
     and l.queue = any(w.queues) and l.kind = any(w.kinds)
     and pra_store.satisfies(w.labels, l.requirements)
-    and not exists (
-      select from pra_store.blamed_hosts as b
-      where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp());
+    and not (
+      exists (
+        select from pra_store.blamed_hosts as b
+        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+      and pra_store.others_take(
+        pra_store.host(w.labels, w.name), l.queue, l.kind, l.requirements));
 $$;
 
 -- A worker for each member of a gang: the caller first, then others that nobody holds, whose rows are held
@@ -126,32 +130,99 @@ begin
 end
 $$;
 
--- The barrier that a waiting gang is to those behind it: whether it will ever fit the workers there are, and
--- from when; null where that depends on a job without a time limit.
-create or replace function pra_store.gang_barrier(gang_job bigint)
-returns table (blocks boolean, starts timestamptz)
-language sql stable
+-- The barrier that a waiting gang is to those behind it.
+--
+-- One that lacks slots is a barrier to those alone that want the limits it names; one that lacks places, to all that
+-- its workers run, and to what wants these limits elsewhere. From "starts" on it can start; 'infinity' where that
+-- depends on a job without a time limit. A gang that is paused, or that the fleet or a limit can never hold, is in
+-- nobody's way.
+create or replace function pra_store.gang_barrier(gang_job bigint) returns pra_store.barrier
+language plpgsql stable
 as $$
-  with asked as (
-    select j.lane_id, pra_store.gang_size(j) as needed from pra_store.jobs as j where j.id = gang_job
-  ),
-  seats as materialized (
-    select s.* from asked cross join lateral pra_store.seats(asked.lane_id) as s
-  ),
-  ends as (
-    select coalesce(t.started_at + j.time_limit, 'infinity') as at,
-      row_number() over (order by t.started_at + j.time_limit) as n
+declare
+  g pra_store.jobs;
+  needed integer;
+  places integer;
+  free integer;
+  kept text[];
+begin
+  select * into g from pra_store.jobs where id = gang_job;
+  needed := pra_store.gang_size(g);
+  select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
+  from pra_store.seats(g.lane_id) as s;
+  if places < needed or exists (
+    select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
+  ) or exists (
+    select from pra_store.runs as r where r.id = g.run_id and r.paused_at is not null
+  ) or exists (
+    select from pra_store.queues as q where q.name = g.queue and q.paused_at is not null
+  ) then
+    return row(false, '{}'::text[], 'infinity'::timestamptz, g.place);
+  end if;
+  -- Of a limit with more slots to spare it keeps as many as it needs.
+  kept := array(
+    select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed);
+  if pra_store.free_slots(g.limits, needed) < needed then
+    return row(
+      false, kept,
+      (select max(pra_store.nth_end(
+          array(select s.job_id from pra_store.limit_slots as s
+                where s.limit_name = n and s.job_id is not null),
+          needed - pra_store.free_slots(array[n], needed)))
+       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed),
+      g.place);
+  end if;
+  return row(true, kept, case
+    when free >= needed then clock_timestamp()
+    else pra_store.nth_end(
+      array(select j.id from pra_store.jobs as j
+            where j.state = 'running'
+              and j.worker_id in (select s.worker_id from pra_store.seats(g.lane_id) as s)),
+      needed - free) end,
+    g.place);
+end
+$$;
+
+-- Gangs outside some lanes that wait for slots, as one barrier at the place of the first of them: what stands behind
+-- it in these lanes must not take the slots that it waits for, whatever worker serves them.
+create or replace function pra_store.gangs_elsewhere(lanes integer[]) returns pra_store.barrier
+language plpgsql stable
+as $$
+declare
+  gang bigint;
+  one pra_store.barrier;
+  all_of_them pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
+begin
+  for gang in
+    select g.id from pra_store.jobs as g
+    where g.gang and g.state = 'ready' and g.due and g.limits <> '{}' and g.lane_id <> all(lanes)
+      and (g.deadline is null or g.deadline > clock_timestamp())
+    order by g.place, g.id limit 100
+  loop
+    one := pra_store.gang_barrier(gang);
+    if one.limits <> '{}' then
+      all_of_them := row(
+        false, all_of_them.limits || one.limits, least(all_of_them.starts, one.starts),
+        coalesce(all_of_them.place, one.place));
+    end if;
+  end loop;
+  return all_of_them;
+end
+$$;
+
+-- The moment by which so many of some running jobs will have ended, by their time limits.
+create or replace function pra_store.nth_end(jobs bigint[], n integer) returns timestamptz
+language plpgsql stable
+as $$
+begin
+  return coalesce((
+    select t.started_at + j.time_limit
     from pra_store.jobs as j
     join pra_store.attempts as t on t.job_id = j.id and t.epoch = j.epoch
-    where j.state = 'running' and j.worker_id in (select s.worker_id from seats as s)
-  ),
-  total as (select coalesce(sum(slots), 0) as slots, coalesce(sum(free), 0) as free from seats)
-  select total.slots >= asked.needed,
-    case
-      when total.free >= asked.needed then clock_timestamp()
-      else nullif((select e.at from ends as e where e.n = asked.needed - total.free), 'infinity')
-    end
-  from asked, total;
+    where j.id = any(jobs)
+    order by t.started_at + j.time_limit nulls last
+    offset n - 1 limit 1), 'infinity');
+end
 $$;
 
 -- After a member of a gang has left without success, the others are stopped too; when all are out,
@@ -174,8 +245,14 @@ begin
     update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(),
       message = 'another member of its gang ended badly'
     where array_id = a.id and state = 'blocked';
-    update pra_store.jobs set cancel_requested_at = clock_timestamp()
-    where array_id = a.id and state = 'running' and cancel_requested_at is null;
+    with asked as (
+      update pra_store.jobs set cancel_requested_at = clock_timestamp()
+      where array_id = a.id and state = 'running' and cancel_requested_at is null
+      returning id, epoch
+    )
+    insert into pra_store.cancellations (job_id, epoch, deadline)
+    select id, epoch, clock_timestamp() + interval '30 seconds' from asked
+    on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
   end if;
   if exists (select from pra_store.jobs where array_id = a.id and state = 'running') then
     perform pg_notify('pra_ask', '');

@@ -12,6 +12,12 @@ begin
   if grace is null or grace < interval '0' then
     raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
   end if;
+  if length(reason) > 1000 then
+    raise exception 'reason: has more than 1000 characters' using errcode = 'PR003';
+  end if;
+  if pra_store.reap_if_lost(job) then
+    return;
+  end if;
   select * into old from pra_store.jobs where id = job for no key update;
   if not found then
     raise exception 'there is no job %', job using errcode = 'PR002';
@@ -41,7 +47,7 @@ comment on function pra.preempt is
 'Asks the agent of a running job to write a checkpoint and give the job back; of an array, all running
 elements are asked. grace: time to do so, 0 or more; afterwards the job is taken away. A second request
 can shorten it, not extend it. reason: in words, for pra.preemptions, which shows the progress.
-The job returns to the line; of its budgets only that of preemptions is spent.
+A job whose worker is lost is taken back at once. The job returns to the line; of its budgets only that of preemptions is spent.
 Raises PR003 for a negative grace, PR002 when there is no such job, PR004 when it is not running.';
 
 -- Records the latest checkpoint that a job registered after a request.

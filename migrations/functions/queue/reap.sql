@@ -19,6 +19,7 @@ begin
   perform pra_store.reap_arrays();
   perform pra_store.sweep_staged();
   perform pra_store.run_schedules();
+  perform pra_store.forget_turns();
   return taken;
 end
 $$;
@@ -29,6 +30,25 @@ comment on function pra.reap is
   'Puts the jobs of workers whose lease is over back in line, ends what has missed a deadline, settles arrays, '
   'enqueues what schedules ask for. Returns how many attempts were lost. Anybody may call it, as often as they '
   'like: every agent does at each beat, so a dead worker''s jobs wait for lease + beat at most.';
+
+-- Calls the reaper for a job whose worker is lost, since no agent may be alive to do so; returns whether the
+-- job was taken back.
+create or replace function pra_store.reap_if_lost(job bigint) returns boolean
+language plpgsql
+as $$
+declare
+  it pra_store.jobs;
+begin
+  select * into it from pra_store.jobs as j
+  where j.id = reap_if_lost.job and j.state = 'running' and pra_store.is_lost(j.worker_id);
+  if not found then
+    return false;
+  end if;
+  perform pra.reap();
+  return not exists (
+    select from pra_store.jobs as j where j.id = it.id and j.state = 'running' and j.epoch = it.epoch);
+end
+$$;
 
 -- Ends the attempts of workers whose lease is over; returns how many.
 create or replace function pra_store.reap_workers() returns integer
@@ -90,10 +110,8 @@ begin
     ) as j
     where p.released_at is null and p.deadline < clock_timestamp() - interval '10 seconds' and j.state = 'running'
     union all
-    select j.id, j.epoch, 'cancelled', 'its worker did not stop it in time'
-    from pra_store.jobs as j
-    where j.state = 'running' and j.cancel_requested_at < clock_timestamp() - interval '30 seconds'
-      and j.worker_id is not null
+    select c.job_id, c.epoch, 'cancelled', 'its worker did not stop it in time'
+    from pra_store.cancellations as c where c.deadline < clock_timestamp()
     order by 1
   loop
     select * into held from pra_store.jobs
@@ -103,6 +121,10 @@ begin
       perform pra_store.end_attempt(held, late.how, late.why, null, null, 'asked');
     end if;
   end loop;
+  delete from pra_store.cancellations as c
+  where not exists (
+    select from pra_store.jobs as j
+    where j.id = c.job_id and j.epoch = c.epoch and j.state = 'running');
 end
 $$;
 

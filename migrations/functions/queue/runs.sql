@@ -14,6 +14,26 @@ begin
   if create_run.name is null or length(create_run.name) not between 1 and 200 then
     raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
   end if;
+  if create_run.name ~ '[\x01-\x1f\x7f-\x9f]' or create_run.name !~ '\S' then
+    raise exception 'name: a run has a name without control characters, and not of blanks alone'
+      using errcode = 'PR003';
+  end if;
+  if create_run.name ~ '^[0-9]+$' then
+    raise exception 'name: "%" has digits alone, as the numbers of runs have', create_run.name
+      using errcode = 'PR003';
+  end if;
+  -- The text is not made of what is far too large anyway.
+  if pg_column_size(create_run.configuration) > 4194304
+    or octet_length(create_run.configuration::text) > 1048576 then
+    raise exception 'configuration: has more than 1048576 bytes of JSON' using errcode = 'PR003';
+  end if;
+  if length(create_run.code_version) > 1000 or length(create_run.data_fingerprint) > 1000 then
+    raise exception 'code_version, data_fingerprint: have at most 1000 characters'
+      using errcode = 'PR003';
+  end if;
+  if length(create_run.idempotency_key) not between 1 and 500 then
+    raise exception 'idempotency_key: must have 1 to 500 characters' using errcode = 'PR003';
+  end if;
   insert into pra_store.runs (name, configuration, code_version, data_fingerprint, idempotency_key)
   values (create_run.name, create_run.configuration, create_run.code_version,
           create_run.data_fingerprint, create_run.idempotency_key)
@@ -39,8 +59,9 @@ grant execute on function pra.create_run to pra_submit;
 comment on function pra.create_run is
 'Creates a run and returns its number; called again with the same idempotency_key, it returns the
 earlier run.
-name: 1 to 200 characters, need not be unique. configuration: resolved configuration, JSON.
-code_version, data_fingerprint: free text. idempotency_key: 1 to 500 characters; without one each call
+name: 1 to 200 characters, no control character, not of digits or blanks alone, need not be unique. configuration:
+resolved configuration, JSON of at most 1 MiB. code_version, data_fingerprint: free text. idempotency_key: 1 to 500
+characters; without one each call
 creates a run.
 Raises PR003 for a bad name, PR004 when the key belongs to a run of another name.';
 
@@ -90,8 +111,8 @@ $$;
 grant execute on function pra.set_run_weight to pra_submit;
 
 comment on function pra.set_run_weight is
-'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, one of weight 2
-gets twice the slots of one of weight 1, the default. weight: above 0, below 1e9.
+'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, for however long,
+one of weight 2 gets twice the places of one of weight 1, the default. weight: above 0, below 1e9.
 Raises PR003 for another weight, PR002 when there is no such run.';
 
 create or replace function pra.set_user_weight(name text, weight double precision) returns void
@@ -101,6 +122,9 @@ begin
   if weight is null or not (weight > 0 and weight < 1e9) then
     raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
   end if;
+  if name is null or length(name) not between 1 and 200 then
+    raise exception 'name: a user has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
   insert into pra_store.users (name, weight) values (set_user_weight.name, set_user_weight.weight)
   on conflict on constraint users_pkey do update set weight = excluded.weight;
 end
@@ -109,7 +133,7 @@ $$;
 grant execute on function pra.set_user_weight to pra_submit;
 
 comment on function pra.set_user_weight is
-'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, one of
-weight 2 gets twice the slots of one of weight 1, the default.
+'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, for
+however long, one of weight 2 gets twice the places of one of weight 1, the default.
 name: login that creates the runs, not checked. weight: above 0, below 1e9.
 Raises PR003 for another weight.';

@@ -43,6 +43,39 @@ comment on function pra.set_limit is
   'Makes a limit, or changes how many attempts (0 to 100,000) may run under it at once. Lowered below what runs, '
   'it takes effect as jobs end; nobody is stopped. Errors: PR003 for a name or a number that cannot be.';
 
+-- For how many jobs with these limits slots are free, and no more counted than "most".
+create or replace function pra_store.free_slots(limits text[], most integer) returns integer
+language plpgsql stable
+as $$
+declare
+  wanted text;
+  free integer := most;
+begin
+  foreach wanted in array limits loop
+    free := (
+      select count(*) from (
+        select from pra_store.limit_slots as s
+        where s.limit_name = wanted and s.job_id is null limit free) as f);
+    exit when free = 0;
+  end loop;
+  return free;
+end
+$$;
+
+-- Limits of some lanes of which no slot is free.
+create or replace function pra_store.full_limits_of(lanes integer[]) returns text[]
+language plpgsql stable
+as $$
+begin
+  return array(
+    select distinct n
+    from pra_store.lanes as l cross join lateral unnest(l.limits) as n
+    where l.id = any(lanes) and l.limits <> '{}'
+      and not exists (
+        select from pra_store.limit_slots as s where s.limit_name = n and s.job_id is null));
+end
+$$;
+
 -- Takes a slot of each limit for as many of the jobs as there are slots, in order; returns for how many.
 create or replace function pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) returns integer
 language plpgsql

@@ -18,9 +18,10 @@ grant execute on function pra.why_pending to pra_submit, pra_worker, pra_read;
 
 comment on function pra.why_pending is
 'Explains why a job does not run; always returns one row.
-reason has words for programs, each once, separated by commas: dependency, delayed, run-paused,
-queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line, behind-gang,
-elements (an array all of which has started), not-pending (it runs or has ended).
+reason has words for programs, each once, separated by commas: dependency, lost (its worker was), delayed,
+run-paused, queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line,
+behind-gang, host-lacks (every worker that fits is paused), elements (an array all of which has started),
+not-pending (it runs or has ended).
 detail is a sentence for people that names every obstacle.
 Raises PR002 when there is no such job.';
 
@@ -51,10 +52,26 @@ begin
     return query select 'elements', pra_store.array_progress(job);
     return;
   end if;
+  if it.state = 'running' and pra_store.is_lost(it.worker_id) then
+    return query select 'lost', pra_store.loss(it) || case
+      when exists (
+        select from pra_store.workers as w
+        where w.stopped_at is null
+          and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp())
+      then '; the next beat of a live worker puts it back in line'
+      else '; no worker is alive to put it back in line' end;
+    return;
+  end if;
   if it.state not in ('blocked', 'ready') then
     return query
       select 'not-pending', format('job %s is %s', job, it.state) || coalesce(': ' || it.message, '');
     return;
+  end if;
+  if exists (
+    select from pra_store.attempts as a
+    where a.job_id = job and a.epoch = it.epoch and a.outcome = 'lost'
+  ) then
+    return query select 'lost', pra_store.loss(it);
   end if;
   return query select 'dependency', d from pra_store.unmet_dependencies(job) as d;
   return query
@@ -74,8 +91,21 @@ begin
       select 'delayed', format('not before %s', it.run_after) || coalesce(', after: ' || it.message, '');
   end if;
   return query select 'limit', l from pra_store.full_limits(it.limits) as l;
+  if it.gang then
+    return query select 'limit', l from pra_store.small_limits(it) as l;
+  end if;
   return query select w.reason, w.detail from pra_store.reasons_among_workers(it) as w;
 end
+$$;
+
+-- The loss of the worker of a job's latest attempt, as a clause.
+create or replace function pra_store.loss(it pra_store.jobs) returns text
+language sql stable
+as $$
+  select format('its worker %s (%s) was lost at %s', w.id, w.name,
+    date_trunc('second', least(w.stopped_at, pra_store.lease_end(w.lease_expires_at, w.lease))))
+  from pra_store.attempts as a join pra_store.workers as w on w.id = a.worker_id
+  where a.job_id = it.id and a.epoch = it.epoch;
 $$;
 
 -- States of the elements of an array all of which has started.
@@ -132,6 +162,28 @@ begin
 end
 $$;
 
+-- Limits that have some free slots, but not one for each member of a gang, a sentence each.
+create or replace function pra_store.small_limits(g pra_store.jobs) returns setof text
+language plpgsql stable
+as $$
+declare
+  needed integer := pra_store.gang_size(g);
+begin
+  return query
+    select case
+      when l.slots < needed then format(
+        'limit "%s" has %s slots, and its %s members need one each: `pra limits --set %s=%s` lets it start',
+        l.name, l.slots, needed, l.name, needed)
+      else format('limit "%s" has %s of %s slots free, and its %s members need one each', l.name,
+        f.free, l.slots, needed)
+      end
+    from pra_store.limits as l
+    cross join lateral (select pra_store.free_slots(array[l.name], needed) as free) as f
+    where l.name = any(g.limits) and f.free < needed and (f.free > 0 or l.slots between 1 and needed - 1)
+    order by l.name;
+end
+$$;
+
 -- Reasons that lie with the workers there are and with the jobs ahead. A ready job has at least one.
 create or replace function pra_store.reasons_among_workers(it pra_store.jobs)
 returns table (reason text, detail text)
@@ -140,60 +192,153 @@ as $$
 declare
   serving integer;
   fitting integer;
-  blamed integer;
   free integer;
-  gang bigint;
+  places integer;
+  needed integer;
+  gang pra_store.jobs;
+  barrier pra_store.barrier;
 begin
-  select count(*), count(*) filter (where w.fits), count(*) filter (where w.fits and w.is_blamed),
-    coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0)
-  into serving, fitting, blamed, free
+  select count(*), count(*) filter (where w.fits),
+    coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0),
+    coalesce(sum(w.slots) filter (where w.fits and not w.is_blamed), 0)
+  into serving, fitting, free, places
   from pra_store.workers_serving(it) as w;
   if serving = 0 then
     return query select 'no-worker',
       format('no live worker serves queue "%s" and kind "%s"', it.queue, it.kind);
   elsif fitting = 0 then
     return query select 'no-matching-worker', pra_store.lacking(it, serving);
-  elsif fitting = blamed then
+  elsif fitting = (select count(*) from pra_store.paused_workers(it)) then
     return query
-      select 'host-blamed', format('host %s gets no work until %s: %s', b.host, b.until, b.reason)
-      from pra_store.blamed_hosts as b where b.until > clock_timestamp() order by b.host;
+      select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
+      from pra_store.paused_workers(it) as w;
   elsif it.gang then
+    needed := pra_store.gang_size(it);
     return query select 'gang',
-      format('its %s members start together; %s places are free on %s workers that fit',
-        pra_store.gang_size(it), free, fitting);
+      format('its %s members start together; ', needed) || case
+        when places < needed then format('it needs %s places, the fleet has %s', needed, places)
+        else format('%s of the %s places of workers that fit are free', free, places) end;
   else
-    gang := pra_store.gang_ahead(it);
-    if gang is not null then
+    select g.* into gang from pra_store.gang_ahead(it) as g;
+    if gang.id is not null then
+      barrier := pra_store.gang_barrier(gang.id);
       return query select 'behind-gang',
-        format('gang %s is ahead and waits for places; a time limit that ends before it starts lets a job pass',
-          gang);
+        format('gang %s is ahead and waits for %s; a time limit that ends before it starts lets a job pass',
+          gang.id, case when barrier.blocks then 'places' else (
+            select 'slots of limit ' || string_agg(format('"%s"', l), ', ') from unnest(barrier.limits) as l
+          ) end);
     end if;
     return query select case when free > 0 then 'in-line' else 'busy' end,
-      format('%s workers fit, %s of their slots are free; %s jobs are ahead in queue "%s"',
-        fitting, free, pra_store.jobs_ahead(it), it.queue);
+      format(
+        '%s of the %s places of workers that fit are free; your share is %s of %s places; ahead: %s',
+        free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
   end if;
+  return query
+    select distinct 'host-blamed', format('host %s gets no work until %s: %s; `pra forgive %s` lifts that',
+      b.host, date_trunc('second', b.until), b.reason, b.host)
+    from pra_store.workers_serving(it) as w join pra_store.blamed_hosts as b on b.host = w.host
+    where w.fits and w.is_blamed;
 end
 $$;
 
--- Live workers that serve the queue and the kind of a job: whether they fit its requirements, whether
--- their host is blamed, and their free slots.
+-- The places that the weights of its user and its run give a job's run, of those there are, while all that have
+-- work running or in line in its queue want more.
+create or replace function pra_store.share_of(it pra_store.jobs, places integer) returns text
+language plpgsql stable
+as $$
+begin
+  return (
+    with active as (
+      select r.id, r.created_by, r.weight, coalesce(u.weight, 1) as user_weight
+      from pra_store.runs as r
+      left join pra_store.users as u on u.name = r.created_by
+      where r.id = it.run_id or r.id in (
+        select l.run_id from pra_store.lanes as l
+        where l.queue = it.queue and exists (
+          select from pra_store.jobs as j where j.lane_id = l.id and j.state = 'ready' and j.due limit 1))
+        or r.id in (
+          select j.run_id from pra_store.jobs as j
+          where j.state = 'running' and j.worker_id is not null and j.queue = it.queue)
+    ),
+    parts as (
+      select a.id, a.weight / sum(a.weight) over (partition by a.created_by) * a.user_weight / (
+        select sum(one.weight) from (select distinct b.created_by, b.user_weight as weight from active as b) as one
+      ) as part
+      from active as a
+    )
+    select rtrim(to_char(p.part * places, 'FM999999990.9'), '.') from parts as p where p.id = it.run_id);
+end
+$$;
+
+-- Jobs, and elements of arrays, that have stood in line in its queue for longer than a job, by run.
+create or replace function pra_store.work_ahead(it pra_store.jobs) returns text
+language plpgsql stable
+as $$
+begin
+  return (
+    with ahead as materialized (
+      select j.run_id,
+        sum(case when j.array_first is null then 1 else j.array_end - pra_store.next_element(j) end) as elements,
+        bool_or(j.array_first is not null) as has_arrays
+      from pra_store.jobs as j
+      where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id)
+      group by j.run_id
+    ),
+    first as (
+      select format('%s %s of run "%s"', a.elements, case
+          when a.elements = 1 and not a.has_arrays then 'job'
+          when a.has_arrays then 'elements' else 'jobs' end, r.name) as said,
+        row_number() over (order by a.elements desc, a.run_id) as n
+      from ahead as a join pra_store.runs as r on r.id = a.run_id
+    )
+    select coalesce(string_agg(f.said, ', ' order by f.n) filter (where f.n <= 3), 'nothing')
+      || case when count(*) > 3 then format(' and more of %s other runs', count(*) - 3) else '' end
+    from first as f);
+end
+$$;
+
+-- Live workers that serve the queue and the kind of a job: their hosts, whether they fit its requirements,
+-- whether the job is kept from them since their host is blamed and another can take it, and their free slots
+-- and all of them, none of a worker that lacks something.
 create or replace function pra_store.workers_serving(it pra_store.jobs)
-returns table (fits boolean, is_blamed boolean, free bigint)
+returns table (host text, fits boolean, is_blamed boolean, free bigint, slots integer)
 language plpgsql stable
 as $$
 begin
   return query
     select
+      pra_store.host(w.labels, w.name),
       pra_store.satisfies(w.labels, it.requirements),
       exists (
         select from pra_store.blamed_hosts as b
-        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp()),
-      w.slots
+        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+        and pra_store.others_take(
+          pra_store.host(w.labels, w.name), it.queue, it.kind, it.requirements),
+      case when w.lack is null then w.slots
         - (select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running')
+        else 0 end,
+      case when w.lack is null then w.slots else 0 end
     from pra_store.workers as w
     where w.stopped_at is null and not w.draining and w.drain_requested_at is null
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
       and it.queue = any(w.queues) and it.kind = any(w.kinds);
+end
+$$;
+
+-- Live workers that could run a job, but take none since their hosts lack something.
+create or replace function pra_store.paused_workers(it pra_store.jobs)
+returns table (name text, lack text)
+language plpgsql stable
+as $$
+begin
+  return query
+    select w.name, w.lack
+    from pra_store.workers as w
+    where w.lack is not null and w.stopped_at is null
+      and not w.draining and w.drain_requested_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and it.queue = any(w.queues) and it.kind = any(w.kinds)
+      and pra_store.satisfies(w.labels, it.requirements);
 end
 $$;
 
@@ -222,31 +367,25 @@ begin
 end
 $$;
 
--- Number of jobs of its queue that stand in line before a job.
-create or replace function pra_store.jobs_ahead(it pra_store.jobs) returns bigint
-language sql stable
-as $$
-  select count(*) from pra_store.jobs as j
-  where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id);
-$$;
-
--- The first gang before a job in its queue for which places are kept free; null without one.
-create or replace function pra_store.gang_ahead(it pra_store.jobs) returns bigint
+-- The first gang before a job, in its queue or with a limit of its own, that holds it back; none where no gang does.
+create or replace function pra_store.gang_ahead(it pra_store.jobs) returns setof pra_store.jobs
 language plpgsql stable
 as $$
 declare
-  gang bigint;
+  gang pra_store.jobs;
+  barrier pra_store.barrier;
 begin
   for gang in
-    select g.id from pra_store.jobs as g
+    select g.* from pra_store.jobs as g
     where g.gang and g.state = 'ready' and g.due and (g.place, g.id) < (it.place, it.id)
-      and g.queue = it.queue
-    order by g.place, g.id
+      and (g.queue = it.queue or g.limits && it.limits)
+    order by g.place, g.id limit 100
   loop
-    if (select b.blocks from pra_store.gang_barrier(gang) as b) then
-      return gang;
+    barrier := pra_store.gang_barrier(gang.id);
+    if barrier.blocks and gang.queue = it.queue or it.limits && barrier.limits then
+      return next gang;
+      return;
     end if;
   end loop;
-  return null;
 end
 $$;

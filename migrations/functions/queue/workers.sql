@@ -6,6 +6,18 @@ returns timestamptz
 language plpgsql stable
 as $$ begin return greatest(expires_at, pg_postmaster_start_time() + lease); end $$;
 
+-- Whether a worker's lease ran out while nobody has taken its jobs back.
+create or replace function pra_store.is_lost(worker bigint) returns boolean
+language plpgsql stable
+as $$
+begin
+  return exists (
+    select from pra_store.workers as w
+    where w.id = worker and w.stopped_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) <= clock_timestamp());
+end
+$$;
+
 -- A live worker, its row locked until the transaction ends where the caller asks for it; or PR001: an
 -- expired lease is never renewed, even if nobody has reaped it yet. The agent then kills its stages and
 -- registers anew.
@@ -56,6 +68,10 @@ begin
   end if;
   if slots is null or slots not between 1 and 10000 then
     raise exception 'slots: %, must be from 1 to 10000', slots using errcode = 'PR003';
+  end if;
+  perform pra_store.check_labels(labels);
+  if name is null or length(name) not between 1 and 200 then
+    raise exception 'name: a worker has a name of 1 to 200 characters' using errcode = 'PR003';
   end if;
   if lease is null or lease not between interval '1 second' and interval '10 minutes' then
     raise exception 'lease: %, must be from 1 second to 10 minutes', lease using errcode = 'PR003',
@@ -196,6 +212,35 @@ comment on function pra.heartbeat is
   'report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims '
   'nothing more. running_tokens: those of the attempts. Errors: PR001 when the lease is over, or worker_token is '
   'not the worker''s.';
+
+create or replace function pra.worker_lacks(worker bigint, lack text, worker_token uuid default null)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  me pra_store.workers := pra_store.live_worker(worker, worker_token, locks => true);
+  found_lacking text := nullif(left(worker_lacks.lack, 1000), '');
+begin
+  update pra_store.workers
+  set lack = found_lacking,
+      lack_since = case when found_lacking is not null then coalesce(lack_since, clock_timestamp()) end
+  where id = worker_lacks.worker;
+  if (me.lack is null) <> (found_lacking is null) then
+    perform pra_store.record_event(
+      case when found_lacking is null then 'worker.able' else 'worker.lacks' end,
+      null, null, null, worker_lacks.worker,
+      jsonb_strip_nulls(jsonb_build_object('lack', found_lacking)));
+  end if;
+end
+$$;
+
+grant execute on function pra.worker_lacks to pra_worker;
+
+comment on function pra.worker_lacks is
+  'Says what the host of a worker lacks (room, a program, the store), for which it gets no jobs; null when it '
+  'lacks nothing any more. pra.workers shows it. Errors: PR001 when the lease is over, or the token is not the '
+  'worker''s.';
 
 create or replace function pra.drain(worker bigint, grace interval default '60 seconds') returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -73,7 +73,8 @@ grant execute on function pra.commit_artifact to pra_worker;
 
 comment on function pra.commit_artifact is
 'Makes a complete upload of this attempt an artifact. May be called again.
-The server checks the sha256 of uploads of up to 64 MiB, and the size alone of larger ones.
+The server checks the sha256 of uploads of up to 64 MiB, and the size alone of larger ones, which count for
+this login alone until a reader has checked them.
 Raises PR001 when the attempt has lost its lease, PR002 when it has no such upload, PR005 when bytes are
 missing or have another sha256.';
 
@@ -120,24 +121,34 @@ comment on function pra.commit_submission is
 'Makes a complete upload that pra.begin_submission started an artifact. May be called again.
 Raises PR002 when there is no such upload, PR005 when bytes are missing or have another sha256.';
 
-create or replace function pra.artifact_chunk(sha256 text, ordinal integer) returns bytea
+create or replace function pra.artifact_chunk(sha256 text, ordinal integer, upload bigint default null)
+returns bytea
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
   kept pra_store.artifacts;
+  source bigint;
 begin
   select * into kept from pra_store.artifacts as a
   where a.sha256 = pra_store.digest(artifact_chunk.sha256);
   if not found then
     raise exception 'there is no artifact %', artifact_chunk.sha256 using errcode = 'PR002';
   end if;
-  if kept.upload_id is null then
+  source := kept.upload_id;
+  if artifact_chunk.upload is not null and artifact_chunk.upload is distinct from source then
+    select u.id into source from pra_store.uploads as u
+    where u.id = artifact_chunk.upload and u.sha256 = kept.sha256 and u.committed_at is not null;
+    if not found then
+      return null;
+    end if;
+  end if;
+  if source is null then
     return case when ordinal = 0 then kept.bytes end;
   end if;
   return (
     select c.bytes from pra_store.artifact_chunks as c
-    where c.upload_id = kept.upload_id and c.ordinal = artifact_chunk.ordinal);
+    where c.upload_id = source and c.ordinal = artifact_chunk.ordinal);
 end
 $$;
 
@@ -145,7 +156,8 @@ grant execute on function pra.artifact_chunk to pra_submit, pra_worker, pra_read
 
 comment on function pra.artifact_chunk is
 'Returns bytes of an artifact in the database, from ordinal * 1048576 on, at most 1 MiB; null past its
-end and for an artifact in another store. pra.artifacts tells the number of chunks.
+end and for an artifact in another store. pra.artifacts tells the number of chunks. upload: that of one of
+several copies (pra.artifact_copies).
 Raises PR002 when there is no such artifact, PR003 for a bad sha256.';
 
 -- Digest of 64 lower-case hexadecimal digits, or PR003.
@@ -161,15 +173,42 @@ begin
 end
 $$;
 
--- True when these bytes are stored already; then garbage collection spares them for its grace period.
-create or replace function pra_store.touch(sha256 bytea) returns boolean
+-- True when these bytes need not be stored: they are there by the word of the server, of a reader, or of this login,
+-- and nobody has found them damaged since. Then garbage collection spares them for its grace period.
+create or replace function pra_store.has(sha256 bytea) returns boolean
 language plpgsql
 as $$
 #variable_conflict use_column
+declare
+  kept record;
 begin
-  update pra_store.artifacts as a set touched_at = clock_timestamp() where a.sha256 = touch.sha256;
-  return found;
+  update pra_store.artifacts as a set touched_at = clock_timestamp() where a.sha256 = has.sha256
+  returning a.size, a.upload_id, a.unverified, a.suspect_at,
+    case when a.unverified then pra_store.owner_of(a.upload_id, a.store_id, a.sha256, a.copy) end as owner
+  into kept;
+  if not found or kept.suspect_at is not null
+    or kept.unverified and kept.owner is distinct from session_user::text
+  then
+    return false;
+  end if;
+  if kept.upload_id is not null and kept.size <> (
+    select coalesce(sum(length(c.bytes)), 0) from pra_store.artifact_chunks as c where c.upload_id = kept.upload_id
+  ) then
+    perform pra_store.doubt(has.sha256, kept.upload_id, null, null, 'rows of it are missing in the database');
+    return false;
+  end if;
+  return true;
 end
+$$;
+
+-- Login that wrote a copy; null when nobody knows.
+create or replace function pra_store.owner_of(upload bigint, store integer, sha256 bytea, copy integer) returns text
+language sql stable
+as $$
+  select u.owner from pra_store.uploads as u where u.id = upload
+  union all
+  select o.owner from pra_store.objects as o
+  where o.store_id = store and o.sha256 = owner_of.sha256 and o.copy = owner_of.copy;
 $$;
 
 -- Digest of a stored artifact, or PR002 that names the referrer.
@@ -188,12 +227,14 @@ begin
 end
 $$;
 
--- Stores bytes of at most 1 MiB in the row of the artifact.
+-- Stores bytes of at most 1 MiB in the row of the artifact, in place of others that are in doubt.
 create or replace function pra_store.put_inline(sha256 text, media_type text, bytes bytea)
 returns void
 language plpgsql
 as $$
 #variable_conflict use_column
+declare
+  is_doubtful boolean;
 begin
   if bytes is null or length(bytes) > 1048576 then
     raise exception 'bytes: % is more than the 1048576 that lie inline; upload in chunks',
@@ -203,10 +244,17 @@ begin
     raise exception 'bytes: their sha256 is %, not %',
       encode(pg_catalog.sha256(bytes), 'hex'), sha256 using errcode = 'PR005';
   end if;
-  insert into pra_store.artifacts (sha256, size, media_type, bytes)
+  insert into pra_store.artifacts as a (sha256, size, media_type, bytes)
   values (pra_store.digest(put_inline.sha256), length(put_inline.bytes), put_inline.media_type,
           put_inline.bytes)
-  on conflict (sha256) do update set touched_at = clock_timestamp();
+  on conflict (sha256) do update set touched_at = clock_timestamp()
+  returning a.unverified or a.suspect_at is not null into is_doubtful;
+  if is_doubtful then
+    update pra_store.artifacts as a set
+      size = length(put_inline.bytes), bytes = put_inline.bytes, upload_id = null, store_id = null, copy = null,
+      unverified = false, suspect_at = null, suspicion = null
+    where a.sha256 = pra_store.digest(put_inline.sha256);
+  end if;
 end
 $$;
 
@@ -221,7 +269,7 @@ as $$
 declare
   made bigint;
 begin
-  if pra_store.touch(pra_store.digest(begin_upload.sha256)) then
+  if pra_store.has(pra_store.digest(begin_upload.sha256)) then
     return null;
   end if;
   insert into pra_store.uploads (sha256, size, media_type, job_id, epoch)
@@ -244,11 +292,12 @@ declare
   expected bigint;
 begin
   select * into target from pra_store.uploads as u
-  where u.id = upload and (u.job_id, u.epoch) is not distinct from (put_chunk.job, put_chunk.epoch);
+  where u.id = upload and (u.job_id, u.epoch) is not distinct from (put_chunk.job, put_chunk.epoch)
+    and u.owner = session_user;
   if not found then
     raise exception 'there is no upload % of this attempt', upload using errcode = 'PR002';
   end if;
-  if exists (select from pra_store.artifacts as a where a.upload_id = upload) then
+  if target.committed_at is not null then
     raise exception 'upload % is committed', upload using errcode = 'PR004';
   end if;
   expected := least(1048576, target.size - ordinal::bigint * 1048576);
@@ -271,32 +320,33 @@ as $$
 declare
   target pra_store.uploads;
   got bigint;
+  is_checked boolean;
 begin
   select * into target from pra_store.uploads as u
   where u.id = upload
     and (u.job_id, u.epoch) is not distinct from (commit_upload.job, commit_upload.epoch)
+    and u.owner = session_user
   for no key update;
   if not found then
     raise exception 'there is no upload % of this attempt', upload using errcode = 'PR002';
+  end if;
+  if target.committed_at is not null then
+    return;
   end if;
   select coalesce(sum(length(c.bytes)), 0) into got
   from pra_store.artifact_chunks as c where c.upload_id = upload;
   if got <> target.size then
     raise exception 'upload % has % bytes, not %', upload, got, target.size using errcode = 'PR005';
   end if;
-  if target.size <= 67108864 and target.sha256 <> (
+  is_checked := target.size <= 67108864;
+  if is_checked and target.sha256 <> (
     select pg_catalog.sha256(coalesce(string_agg(c.bytes, '' order by c.ordinal), ''))
     from pra_store.artifact_chunks as c where c.upload_id = upload
   ) then
     raise exception 'upload %: the sha256 of its bytes is not %', upload,
       encode(target.sha256, 'hex') using errcode = 'PR005';
   end if;
-  insert into pra_store.artifacts (sha256, size, media_type, upload_id)
-  values (target.sha256, target.size, target.media_type, upload)
-  on conflict (sha256) do nothing;
-  if not found and not exists (select from pra_store.artifacts as a where a.upload_id = upload) then
-    -- Another upload of the same bytes was committed first.
-    delete from pra_store.artifact_chunks as c where c.upload_id = upload;
-  end if;
+  update pra_store.uploads as u set committed_at = clock_timestamp() where u.id = upload;
+  perform pra_store.settle(target.sha256, target.size, target.media_type, upload, null, null, is_checked);
 end
 $$;

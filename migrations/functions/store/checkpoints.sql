@@ -73,6 +73,7 @@ begin
   insert into pg_temp.verdicts (id, job_id, epoch, step, reason)
   select r.id, r.job_id, r.epoch, r.step,
     case
+      when r.suspect then 'suspect'
       when r.age <= keep_last then 'last'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step % keep_every = 0 then 'every'
@@ -92,10 +93,11 @@ $$;
 
 comment on function pra.retain_checkpoints is
 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
-it: last, best or every. dry: only returns the rows. The bytes go with pra.collect_garbage.
+it: last, best, every or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
 Of each job these stay: the keep_last newest (1 or more; a job goes on from its newest), the keep_best
 best by the mean of the metric since the checkpoint before, and those at multiples of keep_every steps.
-A checkpoint of a series that was abandoned is never among the best. Granted to no role but pra_owner.
+Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
+abandoned is never among the best. Granted to no role but pra_owner.
 Raises PR003 for a number out of range.';
 
 -- Checkpoints of a run, of all runs for null: age and rank by a metric within the job, each from 1. The
@@ -103,7 +105,8 @@ Raises PR003 for a number out of range.';
 -- wrote them; null for a checkpoint that no attempt continued from.
 create or replace function pra_store.rated_checkpoints(run bigint, metric text)
 returns table (
-  id bigint, job_id bigint, epoch bigint, step bigint, age bigint, rank bigint, value double precision)
+  id bigint, job_id bigint, epoch bigint, step bigint, age bigint, rank bigint, value double precision,
+  suspect boolean)
 language plpgsql stable
 as $$
 #variable_conflict use_column
@@ -111,14 +114,19 @@ declare
   up boolean := pra_store.better(metric) = 'up';
 begin
   return query
-    with lasting as (
-      select c.id, c.job_id, c.epoch, c.step,
-        row_number() over (partition by c.job_id order by c.epoch desc, c.step desc) as age,
+    with found as (
+      select c.*, exists (
+        select from pra_store.checkpoint_files as f join pra_store.artifacts as a on a.sha256 = f.sha256
+        where f.checkpoint_id = c.id and a.suspect_at is not null) as suspect
+      from pra_store.checkpoints as c
+    ), lasting as (
+      select c.id, c.job_id, c.epoch, c.step, c.suspect,
+        row_number() over (partition by c.job_id order by c.suspect, c.epoch desc, c.step desc) as age,
         not exists (select from pra_store.metric_ranges as r where r.job_id = c.job_id) or exists (
           select from pra_store.metric_ranges as r
           where r.job_id = c.job_id and r.epoch = c.epoch and c.step > r.from_step
             and c.step <= r.to_step) as survives
-      from pra_store.checkpoints as c
+      from found as c
       join pra_store.jobs as j on j.id = c.job_id
       where run is null or j.run_id = run
     ), ranged as (
@@ -141,8 +149,8 @@ begin
     select r.id, r.job_id, r.epoch, r.step, r.age,
       row_number() over (
         partition by r.job_id
-        order by case when up then -r.value else r.value end nulls last, r.step),
-      r.value
+        order by r.suspect, case when up then -r.value else r.value end nulls last, r.step),
+      r.value, r.suspect
     from ranked as r;
 end
 $$;

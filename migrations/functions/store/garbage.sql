@@ -33,28 +33,35 @@ begin
   return query
     select 'unfinished uploads', count(*), coalesce(sum(u.size), 0)::bigint
     from pra_store.uploads as u
-    where u.created_at < before
-      and not exists (select from pra_store.artifacts as a where a.upload_id = u.id);
+    where u.created_at < before and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null);
   return query
     select 'unfinished objects', count(*), coalesce(sum(o.size), 0)::bigint
     from pra_store.objects as o where o.state = 'uploading' and o.touched_at < before;
+  return query
+    select 'further copies', count(*), coalesce(sum(o.size), 0)::bigint
+    from pra_store.objects as o
+    where o.state = 'stored' and o.touched_at < before
+      and not pra_store.is_needed(o.sha256, true, null, o.store_id, o.copy);
+  return query
+    select 'killed uploads in parts', count(*), 0::bigint
+    from pra_store.multipart_uploads as m where m.begun_at < before;
   if dry then
     return;
   end if;
 
   delete from pra_store.artifacts as a using pg_temp.garbage as g where a.sha256 = g.sha256;
   update pra_store.objects as o set state = 'deleting'
-  from pg_temp.garbage as g where o.store_id = g.store_id and o.sha256 = g.sha256;
-  update pra_store.objects as o set state = 'deleting'
-  where o.state = 'uploading' and o.touched_at < before;
+  where o.state = 'uploading' and o.touched_at < before
+    or o.sha256 in (select g.sha256 from pg_temp.garbage as g)
+    or o.state = 'stored' and o.touched_at < before
+      and not pra_store.is_needed(o.sha256, true, null, o.store_id, o.copy);
+  update pra_store.multipart_uploads as m set doomed = true where m.begun_at < before;
   delete from pra_store.artifact_chunks as c using pra_store.uploads as u
-  where c.upload_id = u.id and (u.created_at < before or u.id in (
-      select g.upload_id from pg_temp.garbage as g where g.upload_id is not null))
-    and not exists (select from pra_store.artifacts as a where a.upload_id = u.id);
+  where c.upload_id = u.id and (u.created_at < before or u.sha256 in (select g.sha256 from pg_temp.garbage as g))
+    and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null);
   delete from pra_store.uploads as u
-  where (u.created_at < before or u.id in (
-      select g.upload_id from pg_temp.garbage as g where g.upload_id is not null))
-    and not exists (select from pra_store.artifacts as a where a.upload_id = u.id);
+  where (u.created_at < before or u.sha256 in (select g.sha256 from pg_temp.garbage as g))
+    and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null);
 end
 $$;
 
@@ -62,40 +69,67 @@ comment on function pra.collect_garbage is
 'Deletes artifacts that nothing refers to and that were not touched within grace, nor since the oldest
 running attempt began; and uploads that were left unfinished for so long. dry: only counts them.
 References: outputs, checkpoints, images, and SHA-256 texts in arguments of jobs and schedules.
-Bytes in the database go at once; objects of other stores are marked for pra.next_doomed.
-Returns what (artifacts, unfinished uploads, unfinished objects) with number and bytes. Granted to no
-role but pra_owner.';
+Copies beside one that a reader has checked go as well; where none is known to be right, all stay.
+Bytes in the database go at once; objects of other stores, and uploads in parts to buckets, are marked for
+pra.next_doomed. Returns what is deleted, with number and bytes. Granted to no role but pra_owner.';
 
-create or replace function pra.next_doomed(after text default '')
-returns table (store integer, location text, sha256 text)
+-- Whether an artifact refers to a copy, or may come to need it because its bytes are in doubt.
+create or replace function pra_store.is_needed(
+  sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer
+) returns boolean
+language sql stable
+as $$
+  select exists (
+    select from pra_store.artifacts as a
+    where a.sha256 = is_needed.sha256
+      and (a.upload_id = upload or a.store_id = store and a.copy = is_needed.copy
+        or is_whole and (a.unverified or a.suspect_at is not null)));
+$$;
+
+create or replace function pra.next_doomed(store integer, after text default '')
+returns table (sha256 text, object text, copy integer, is_doomed boolean, uploads text[])
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
-  select o.store_id, s.location, encode(o.sha256, 'hex')
-  from pra_store.objects as o join pra_store.stores as s on s.id = o.store_id
-  where o.state = 'deleting' and encode(o.sha256, 'hex') > next_doomed.after
-  order by o.sha256
+  select encode(o.sha256, 'hex'), pra_store.object_name(o.sha256, o.copy), o.copy, o.state = 'deleting', array(
+      select m.upload from pra_store.multipart_uploads as m
+      where m.store_id = o.store_id and m.sha256 = o.sha256 and m.copy = o.copy
+        and (m.doomed or o.state = 'deleting'))
+  from pra_store.objects as o
+  where o.store_id = next_doomed.store and pra_store.object_name(o.sha256, o.copy) collate "C" > next_doomed.after
+    and (o.state = 'deleting' or exists (
+      select from pra_store.multipart_uploads as m
+      where m.store_id = o.store_id and m.sha256 = o.sha256 and m.copy = o.copy and m.doomed))
+  order by pra_store.object_name(o.sha256, o.copy) collate "C"
   limit 1
   for update of o skip locked;
 $$;
 
 comment on function pra.next_doomed is
-'Returns the first object, by sha256 after the given one, that is to be deleted from a store outside the
-database, and locks it until the transaction ends: writers of the same bytes wait. No row when none is
-left, or others hold them.
-Next, in the same transaction: delete the object, then pra.forget_object. Granted to no role but
-pra_owner.';
+'Returns the next object of a store, by name after the given one, that is to be deleted or has uploads in parts that
+are to be aborted, and locks it until the transaction ends. is_doomed: whether the object itself goes.
+No row when none is left, or others hold them.
+Next, in the same transaction: abort the uploads, delete the object, then pra.forget_object. Granted to no
+role but pra_owner.';
 
-create or replace function pra.forget_object(store integer, sha256 text) returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+create or replace function pra.forget_object(store integer, sha256 text, copy integer) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+declare
+  digest bytea := pra_store.digest(forget_object.sha256);
+begin
+  delete from pra_store.multipart_uploads as m using pra_store.objects as o
+  where m.store_id = store and m.sha256 = digest and m.copy = forget_object.copy
+    and o.store_id = m.store_id and o.sha256 = m.sha256 and o.copy = m.copy
+    and (m.doomed or o.state = 'deleting');
   delete from pra_store.objects as o
-  where o.store_id = store and o.sha256 = pra_store.digest(forget_object.sha256)
-    and o.state = 'deleting';
+  where o.store_id = store and o.sha256 = digest and o.copy = forget_object.copy and o.state = 'deleting';
+end
 $$;
 
 comment on function pra.forget_object is
-'Removes the row of an object that was deleted from its store; no effect on an object that pra.next_doomed
-does not give out. Granted to no role but pra_owner.
+'Removes the row of an object that was deleted from its store, and of its uploads that were aborted; no effect on
+what pra.next_doomed does not give out. Granted to no role but pra_owner.
 Raises PR003 for a bad sha256.';
 
 -- Digests that appear as texts in the arguments of jobs, of elements of arrays, or of schedules.

@@ -36,7 +36,7 @@ struct Work {
       name: "bench-\(getpid())", kinds: ["noop", "timed", "sleep"], slots: 10_000,
       lease: .seconds(lease))
     let asleep = Monitor<[Lease]>([])
-    beatInBackground(worker, asleep)
+    try beatInBackground(worker, asleep)
     print("ready")
     fflush(nil)
     guard readLine() != nil else { return }
@@ -99,8 +99,8 @@ struct Work {
     return Int64(compact[range.upperBound...].prefix { $0.isNumber }) ?? 0
   }
 
-  private func beatInBackground(_ worker: Registration, _ asleep: Monitor<[Lease]>) {
-    _ = DedicatedThread("beat") { [url, beat] in
+  private func beatInBackground(_ worker: Registration, _ asleep: Monitor<[Lease]>) throws {
+    try DedicatedThread("beat") { [url, beat] in
       do {
         let queue = WorkerQueue(try Connection(url, role: .worker, name: "bench beat"))
         while true {

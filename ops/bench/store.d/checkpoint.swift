@@ -42,7 +42,7 @@ func benchCheckpoint(rounds: Int, steps: Int) throws {
   nonisolated(unsafe) let copies = parameters.map {
     Tensor(uninitialized: $0.shape, type: $0.type, on: $0.device)
   }
-  _ = DedicatedThread("touch") {
+  try DedicatedThread("touch") {
     _ = nice(19)
     touched.store(
       seconds {

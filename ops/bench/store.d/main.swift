@@ -16,21 +16,21 @@ struct BenchWorld {
   init() throws {
     folder = ProcessInfo.processInfo.environment["PRA_BENCH_FOLDER"] ?? "/tmp/pra-bench-\(getpid())"
     cluster = EmbeddedCluster(
-      home: folder, path: ProcessInfo.processInfo.environment["PATH"], runtimeFolder: nil)
+      home: folder, path: ProcessInfo.processInfo.environment["PATH"])
     (url, _) = try cluster.up()
     _ = try Migrator(Connection(url)).migrate()
     admin = try Connection(url)
-    endOnSignals()
+    try endOnSignals()
   }
 
   /// Stops the server also when the program is ended by a signal.
-  private func endOnSignals() {
+  private func endOnSignals() throws {
     var signals = sigset_t()
     sigemptyset(&signals)
     for signal in [SIGINT, SIGTERM] { sigaddset(&signals, signal) }
     // Threads that start later inherit the mask.
     pthread_sigmask(SIG_BLOCK, &signals, nil)
-    _ = DedicatedThread("signals") { [cluster, folder, signals] in
+    try DedicatedThread("signals") { [cluster, folder, signals] in
       var (signals, signal) = (signals, Int32(0))
       sigwait(&signals, &signal)
       _ = try? cluster.down()

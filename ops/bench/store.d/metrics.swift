@@ -12,9 +12,9 @@ func benchMetrics(writers: Int, seconds duration: Int) throws {
   let sessions = try (0..<writers).map { _ in SendableSession(try world.session()) }
   let end = ContinuousClock.now + .seconds(duration)
   let total = Monitor(0)
-  let elapsed = seconds {
-    let threads = sessions.map { box in
-      DedicatedThread("writer") {
+  let elapsed = try seconds {
+    let threads = try sessions.map { box in
+      try DedicatedThread("writer") {
         var step: Int64 = 0
         while ContinuousClock.now < end {
           for _ in 0..<50 {

@@ -2,6 +2,7 @@
 //
 //   chaos-client work URL LOG SEED NAME       claims, writes and ends attempts until its input ends
 //   chaos-client submit URL LOG SEED COUNT    enqueues COUNT jobs, disturbs them, and sees them end
+//   chaos-client session URL ROLE ROUNDS RUN  makes the calls of a role in one session (ops/chaos/soak)
 //
 // A line is a JSON object, written before anything else is done. A call that was sent but not answered has
 // no line: both outcomes are right. `asked` and `told` are the moments before and after the call, on the clock that
@@ -18,16 +19,18 @@ import Threads
     do {
       guard words.count == 6, let seed = UInt64(words[4]) else { throw Usage() }
       // No child may outlive the run.
-      _ = DedicatedThread("leash") {
+      try DedicatedThread("leash") {
         var byte: UInt8 = 0
         while read(STDIN_FILENO, &byte, 1) > 0 {}
         _exit(0)
       }
       let url = try DatabaseURL(words[2])
-      let log = try Log(words[3])
       switch words[1] {
-      case "work": ChaosWorker(url, log, seed, words[5]).run()
-      case "submit": try ChaosSubmitter(url, log, seed, Int(words[5]) ?? 0).run()
+      case "work": ChaosWorker(url, try Log(words[3]), seed, words[5]).run()
+      case "submit":
+        try ChaosSubmitter(url, try Log(words[3]), seed, Int(words[5]) ?? 0).run()
+      case "session":
+        try LongSession(url, role: words[3], run: words[5]).call(rounds: Int(seed))
       default: throw Usage()
       }
     } catch {
@@ -39,7 +42,8 @@ import Threads
 }
 
 struct Usage: Error, CustomStringConvertible {
-  let description = "chaos-client work URL LOG SEED NAME | submit URL LOG SEED COUNT"
+  let description =
+    "chaos-client work URL LOG SEED NAME | submit URL LOG SEED COUNT | session URL ROLE ROUNDS RUN"
 }
 
 /// Appends whole lines.

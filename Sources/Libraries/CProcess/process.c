@@ -1,0 +1,88 @@
+#define _GNU_SOURCE
+#include "process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// prctl is variadic, which Swift cannot call.
+int32_t adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int32_t allowed_processors(void) {
+  // A mask for 1,024 processors is refused on a machine with more.
+  cpu_set_t masks[64];
+  if (sched_getaffinity(0, sizeof masks, masks)) return (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+  return CPU_COUNT_S(sizeof masks, masks);
+}
+
+// Whether one of the settings of /proc/PID/environ begins so. Of a process that has ended there are none.
+static int is_marked(const char *process, const char *beginning) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%.20s/environ", process);
+  FILE *file = fopen(path, "re");
+  if (!file) return 0;
+  char *setting = NULL;
+  size_t room = 0;
+  int found = 0;
+  while (!found && getdelim(&setting, &room, 0, file) > 0)
+    found = strncmp(setting, beginning, strlen(beginning)) == 0;
+  free(setting);
+  fclose(file);
+  return found;
+}
+
+static int kill_marked(const char *beginning) {
+  DIR *folder = opendir("/proc");
+  if (!folder) return 0;
+  int found = 0;
+  for (struct dirent *entry; (entry = readdir(folder));) {
+    int process = atoi(entry->d_name);
+    if (process > 1 && process != getpid() && is_marked(entry->d_name, beginning))
+      found += kill(process, SIGKILL) == 0;
+  }
+  closedir(folder);
+  return found;
+}
+
+// Until there are none: what is killed may have started another one just before. Ten seconds at most.
+static void watch(int channel, const char *beginning) {
+  char byte;
+  ssize_t count;
+  do count = read(channel, &byte, 1);
+  while (count > 0 || (count < 0 && errno == EINTR));
+  for (int round = 0; round < 1000 && kill_marked(beginning); round++) usleep(10000);
+}
+
+int32_t start_warden(const char *beginning) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC)) return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    // Once more, so that it is nobody's child; in a session of its own, which no signal to a group reaches.
+    setsid();
+    if (fork() != 0) _exit(0);
+    prctl(PR_SET_NAME, "pra-warden");
+    // It ends with the caller, not with what asks both to end.
+    for (int number = 1; number < 32; number++) signal(number, SIG_IGN);
+    for (int file = 0; file < 1024; file++)
+      if (file != ends[0]) close(file);
+    watch(ends[0], beginning);
+    _exit(0);
+  }
+  close(ends[0]);
+  if (child < 0) {
+    close(ends[1]);
+    return -1;
+  }
+  // The other end stays open until the caller ends.
+  while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+  return 0;
+}

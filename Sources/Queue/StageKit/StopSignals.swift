@@ -1,0 +1,33 @@
+// Signals that ask a stage to stop, as the line of its agent does.
+
+import Glibc
+import Synchronization
+
+/// The signals that systemd, Slurm, a terminal and an operator send: to the agent alone, to a stage
+/// alone, or to all processes at once, in any order. The first asks for a checkpoint and an end; a SIGTERM or
+/// SIGINT after it ends the process at once.
+enum StopSignals {
+  /// Number of the latest signal; 0 before the first.
+  static let number = Atomic<Int32>(0)
+
+  /// SIGHUP also comes beside SIGTERM (SendSIGHUP of systemd.kill(5)), and SIGUSR1 before the limit
+  /// of a Slurm job (`sbatch --signal`): neither means "at once".
+  private static let all = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
+
+  /// Takes them from now on.
+  static func take() {
+    // A line for an agent that was killed must not end the stage before it has ended what it started.
+    signal(SIGPIPE, SIG_IGN)
+    for number in all {
+      var action = sigaction()
+      action.__sigaction_handler.sa_handler = { number in
+        let before = StopSignals.number.exchange(number, ordering: .relaxed)
+        guard before != 0, number == SIGTERM || number == SIGINT else { return }
+        signal(number, SIG_DFL)
+        raise(number)  // once this handler has returned
+      }
+      action.sa_flags = SA_RESTART
+      sigaction(number, &action, nil)
+    }
+  }
+}

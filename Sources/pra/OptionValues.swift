@@ -1,0 +1,57 @@
+// Values of options, with the range that each may have: what is outside is named before anything is done.
+
+import ArgumentParser
+import Files
+import Foundation
+
+/// The readers of values of options.
+enum OptionValue {
+  /// A whole number.
+  static func whole(_ range: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
+    { text in
+      guard let value = Int(text), range.contains(value) else {
+        throw ValidationError(
+          "expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+      }
+      return value
+    }
+  }
+
+  /// The priorities that the database takes.
+  static let priority = whole(-1_000_000...1_000_000)
+  /// Rows of a list.
+  static let rows = whole(1...1_000_000_000)
+
+  /// A number of seconds, with fractions.
+  static func seconds(_ range: PartialRangeFrom<Double>) -> @Sendable (String) throws -> Double {
+    { text in
+      guard let value = Double(text), range.contains(value), value < 1e9 else {
+        throw ValidationError(
+          "expected seconds from \(range.lowerBound == 0 ? "0" : "\(range.lowerBound)") to below 1000000000"
+        )
+      }
+      return value
+    }
+  }
+
+  /// A name of limited length without control characters.
+  static func text(upTo most: Int) -> @Sendable (String) throws -> String {
+    { text in
+      guard (1...most).contains(text.unicodeScalars.count),
+        !text.unicodeScalars.contains(where: \.isUnseen)
+      else {
+        throw ValidationError("expected 1 to \(most) characters, none of them a control character")
+      }
+      return text
+    }
+  }
+
+  /// The name of a queue, as the database takes it.
+  @Sendable static func queue(_ text: String) throws -> String {
+    guard text.wholeMatch(of: /[a-z0-9][a-z0-9_.-]{0,62}/) != nil else {
+      throw ValidationError(
+        "expected up to 63 small letters, digits, _, . and -, beginning with a letter or digit")
+    }
+    return text
+  }
+}

@@ -1,0 +1,34 @@
+import Foundation
+import Testing
+
+/// `pra doctor` on a shared database.
+@Suite struct DoctorTests {
+  @Test func sessionsAreComparedWithTheLimit() throws {
+    let world = try World()
+    let before = try world.pra("doctor")
+    #expect(before.output.contains("ok     sessions: "), "\(before.output)")
+    _ = try world.rows(
+      "select pra.register_worker('big', '{}', '{default}', '{noop}', slots => 100)")
+    let after = try world.pra("doctor")
+    #expect(after.status == 1)
+    #expect(after.output.contains("1 worker may need 303\n"), "\(after.output)")
+    #expect(after.output.contains("remedy: set max_connections to 346 or more"), "\(after.output)")
+  }
+
+  @Test func aLoginWithoutRightsIsToldSo() throws {
+    let world = try World()
+    try world.admin.run("create role stranger_\(getpid()) login")
+    let url = world.database.url.with("user", "stranger_\(getpid())").conninfo
+    let doctor = try world.pra("doctor", environment: ["PRA_DATABASE_URL": url])
+    #expect(doctor.output.contains("remedy: grant pra_read, pra_submit or pra_worker to"))
+    let jobs = try world.pra("jobs", environment: ["PRA_DATABASE_URL": url])
+    #expect(jobs.errors.contains("grant pra_read to the login"), "\(jobs.errors)")
+  }
+
+  @Test func aQueryOfASuperuserIsWarnedOf() throws {
+    let world = try World()
+    let outcome = try world.pra("sql", "select 1 as one")
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.hasPrefix("pra: pra is a superuser, whose rights a query can take"))
+  }
+}

@@ -1,0 +1,96 @@
+// `pra sweep`: the names of its runs say what they are, and all are enqueued or none.
+
+import Foundation
+import Testing
+
+@Suite struct SweepTests {
+  let world: World
+
+  init() throws { world = try World() }
+
+  private var names: [String] {
+    get throws { try world.rows("select name from pra.runs order by id") }
+  }
+
+  @Test(arguments: [
+    ["seed=1,2", "seed=3"], ["seed=0,1", "config.seed=2,3"], ["config.seed=1", "seed=1,2"],
+    ["training={total: 5}", "training.total=5,6"], ["config.training.lr=1e-3", "training.lr=1e-4"],
+  ])
+  func aKeyThatIsGivenTwiceIsRefused(_ settings: [String]) throws {
+    let outcome = try Outcome(
+      ["sweep", try world.runFile()] + settings.flatMap { ["--set", $0] },
+      environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+    #expect(outcome.status == 2 && outcome.errors.contains("is given by --set"), "\(outcome)")
+    #expect(try names.isEmpty)
+  }
+
+  @Test(arguments: ["seed=0,00", "training.lr=1e-4,0.0001", "name=a,b", "data.skip_limit=0,0x0"])
+  func equalSettingsUnderTwoNamesAreRefused(_ setting: String) throws {
+    let outcome = try world.pra("sweep", try world.runFile(), "--set", setting)
+    #expect(outcome.status == 2 && outcome.errors.contains("are one configuration"), "\(outcome)")
+    #expect(try names.isEmpty)
+  }
+
+  @Test("a source or a file that is missing is found before the first run is enqueued")
+  func everythingIsChecked() throws {
+    let good = "\(Repository.root)/ops/demo.d/emoji-32.tar"
+    let outcome = try world.pra(
+      "sweep", try world.runFile(), "--set", "data.source=\(good),nope.tar")
+    #expect(outcome.status == 2 && outcome.errors.contains("nope.tar") && outcome.output.isEmpty)
+    let weights = try world.pra(
+      "sweep", try world.runFile(), "--set", "loss.lpips=0,1", "--set",
+      "loss.lpips_file=[]")
+    #expect(weights.status == 2 && weights.output.isEmpty, "\(weights)")
+    #expect(try names.isEmpty)
+    #expect(try world.rows("select count(*) from pra.artifacts") == ["0"])
+  }
+
+  @Test func apostrophesAreTextAndQuotesAreQuotes() throws {
+    let text = try String(contentsOfFile: try world.runFile(), encoding: .utf8)
+    let file = try world.write("its.yaml", text.replacing("name: emoji", with: "name: \"it's\""))
+    _ = try world.answer("sweep", file, "--set", "seed=0,1")
+    #expect(try names == ["it's seed=0", "it's seed=1"])
+    _ = try world.answer("sweep", file, "--set", "method='pra','clean-input'", "--set", "name=o'x")
+    #expect(
+      try world.rows(
+        "select configuration -> 'config' ->> 'method' from pra.runs where id > 2 order by id")
+        == ["pra", "clean-input"])
+    #expect(try names.suffix(2) == ["o'x method='pra'", "o'x method='clean-input'"])
+  }
+
+  @Test func thePrintedNamesAreThoseOfTheRuns() throws {
+    let printed = try world.answer(
+      "sweep", try world.runFile(), "--set", "name=x", "--set", "seed=1,2")
+    #expect(printed == "1 x seed=1\n2 x seed=2")
+    #expect(try names == ["x seed=1", "x seed=2"])
+  }
+
+  @Test(arguments: [
+    ("seed=0,1,", "a value is missing after the last comma"),
+    ("seed=0,,1", "a value is missing before a comma"), ("seed=,1", "a value is missing before"),
+  ])
+  func aMissingValueIsNamed(setting: String, words: String) throws {
+    let outcome = try world.pra("sweep", try world.runFile(), "--set", setting)
+    #expect(outcome.status == 2 && outcome.errors.contains(words), "\(outcome)")
+  }
+
+  @Test(
+    "aliases as keys are refused at once",
+    arguments: [
+      (0..<30).map { "k\($0): &k\($0) {? *k\($0 - 1) : 1, ? [*k\($0 - 1)] : 2}" }.joined(
+        separator: "\n"),
+      (1..<30).reduce("k0: &k0 [a]") {
+        $0 + "\nk\($1): &k\($1) {[*k\($1 - 1)]: 1, [*k\($1 - 1), b]: 2}"
+      },
+      "a: &a [x]\nb:\n  *a : 1\n",
+    ])
+  func aliasedKeys(_ text: String) throws {
+    let file = try world.write("bomb.yaml", "name: a\ndata: {source: x.tar}\n\(text)\n")
+    let clock = ContinuousClock()
+    let time = try clock.measure {
+      let outcome = try world.pra("run", file)
+      #expect(outcome.status == 2 && outcome.errors.contains("a key is an alias"), "\(outcome)")
+    }
+    #expect(time < .seconds(20))
+  }
+}

@@ -1,0 +1,72 @@
+import DatabaseTesting
+import Foundation
+import Postgres
+import Testing
+
+@Suite struct PoolerTests {
+  /// A pooler before the test's server, with a folder of its own.
+  private final class Pooler {
+    let url: DatabaseURL
+    private let folder: String
+    private let process = Process()
+
+    init(_ server: DatabaseURL, mode: String) throws {
+      let host = try #require(server["host"])
+      folder = "/tmp/pra-pooler-\(UUID().uuidString)"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+      url = server.with("host", folder).with("port", "6432")
+      var owner = stat()
+      #expect(stat(host, &owner) == 0)
+      try """
+      [databases]
+      * = host=\(host) port=5432 user=pra
+      [pgbouncer]
+      unix_socket_dir = \(folder)
+      listen_port = 6432
+      auth_type = any
+      pool_mode = \(mode)
+      default_pool_size = 5
+      """.write(toFile: "\(folder)/pooler.ini", atomically: false, encoding: .utf8)
+      chown(folder, owner.st_uid, owner.st_gid)
+      process.executableURL = URL(filePath: "/usr/sbin/pgbouncer")
+      // It does not run as root, nor may it be another than the server's account.
+      process.arguments =
+        (geteuid() == 0 ? ["-u", String(cString: getpwuid(owner.st_uid).pointee.pw_name)] : [])
+        + ["\(folder)/pooler.ini"]
+      (process.standardOutput, process.standardError) = (
+        FileHandle.nullDevice, FileHandle.nullDevice
+      )
+      try process.run()
+      let end = ContinuousClock.now + .seconds(20)
+      while !FileManager.default.fileExists(atPath: "\(folder)/.s.PGSQL.6432") {
+        #expect(ContinuousClock.now < end && process.isRunning, "the pooler does not start")
+        if !process.isRunning { break }
+        usleep(10_000)
+      }
+    }
+
+    deinit {
+      // It inherits a mask of signals that lets no other through.
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      try? FileManager.default.removeItem(atPath: folder)
+    }
+  }
+
+  @Test func aPoolerThatSharesProcessesIsRefusedInWords() throws {
+    let database = try TestDatabase.create()
+    let pooler = try Pooler(database.url, mode: "transaction")
+    let error = #expect(throws: PostgresError.self) { try Connection(pooler.url, role: .read) }
+    #expect(error?.description.contains("pool_mode = session") == true)
+    #expect(error?.isUnreachable == false)
+  }
+
+  @Test func aPoolerThatLendsSessionsServes() throws {
+    let database = try TestDatabase.create()
+    let pooler = try Pooler(database.url, mode: "session")
+    for _ in 0..<3 {
+      let connection = try Connection(pooler.url, role: .read)
+      for _ in 0..<4 { #expect(try connection.query("select from pra.jobs").isEmpty) }
+    }
+  }
+}

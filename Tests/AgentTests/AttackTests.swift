@@ -19,7 +19,9 @@ import Testing
   @Test("an attack is repelled", arguments: names)
   func attack(name: String) throws {
     // PRA_* would name another database or home.
-    let environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PRA_") }
+    var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PRA_") }
+    // The script ends with this process, and its server with it.
+    environment["LEASH"] = "stdin"
     let script = try ChildProcess(
       executable: "\(Self.folder)/\(name)", arguments: ["--programs", World.products],
       environment: environment)

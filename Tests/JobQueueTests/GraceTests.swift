@@ -54,10 +54,16 @@ import Testing
     try here.expectTaken(.ready)
   }
 
-  @Test("a cancelled job that is not stopped is ended by the server, whatever the lease")
-  func cancelled() throws {
+  @Test(
+    "a cancelled job that is not stopped is ended by the server, whatever the lease",
+    arguments: [false, true])
+  func cancelled(withOthers: Bool) throws {
     let here = try Running()
-    try here.world.submit.cancel(here.lease.job)
+    if withOthers {
+      _ = try here.world.submit.cancel(many: [here.lease.job])
+    } else {
+      try here.world.submit.cancel(here.lease.job)
+    }
     try here.pass("deadline", of: "cancellations", seconds: 28)
     try here.world.workers.reap()
     #expect(try here.world.submit.state(of: here.lease.job) == .running)

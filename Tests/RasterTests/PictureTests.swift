@@ -59,7 +59,7 @@ func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
   }
 
   /// A few flips in the codes make the data longer than the rows, so that neither we nor Pillow come to
-  /// the checksum; the golden files hold some.
+  /// the checksum.
   @Test func aFlippedByteIsRefusedOrChangesNothing() throws {
     let picture = pattern(9, 9, 3)
     let bytes = try picture.png()

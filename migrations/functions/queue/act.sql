@@ -103,7 +103,12 @@ begin
     update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
     where j.id = any(cancel_many.jobs) and j.state = 'running' and j.array_first is null
       and j.cancel_requested_at is null
-    returning j.id, j.run_id
+    returning j.id, j.epoch, j.run_id
+  ),
+  awaited as (
+    insert into pra_store.cancellations (job_id, epoch, deadline)
+    select s.id, s.epoch, clock_timestamp() + interval '30 seconds' from stopped as s
+    on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline
   ),
   said as (
     insert into pra_store.events (kind, run_id, job_id)

@@ -8,6 +8,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+
+
+def follow_leash():
+    """Where LEASH is stdin, ends this process as Ctrl-C does when its standard input is closed: whoever started it
+    has ended, however it did."""
+    def wait():
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    if os.environ.pop("LEASH", None) == "stdin":
+        threading.Thread(target=wait, daemon=True).start()
 
 
 class PrivateServer:
@@ -16,6 +29,7 @@ class PrivateServer:
 
     def __init__(self, folder, settings=(), primary=None):
         """Makes the cluster, as a standby where a primary is given, and starts it."""
+        follow_leash()
         self.folder, self.settings = folder, settings
         self.bin = programs()
         self.account = []

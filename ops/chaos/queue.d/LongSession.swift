@@ -18,11 +18,13 @@ struct LongSession {
 
   /// Prints how many rounds are done, the process of the server, and its prepared statements.
   func call(rounds: Int) throws {
+    let first = try connection.query("select min(id) as id from pra.jobs where kind = 'soak'")
+      .single().integer("id")
     let worker = try role == .worker ? register() : nil
     for round in 0...rounds {
       if round % max(1, rounds / 40) == 0 { try report(round) }
       switch role {
-      case .read: try look()
+      case .read: try look(first + Int64(round))
       case .submit: try submit()
       default: try work(worker!)
       }
@@ -39,11 +41,16 @@ struct LongSession {
     fflush(nil)
   }
 
-  private func look() throws {
-    for view in ["jobs", "runs", "attempts", "workers", "queues", "events"] {
-      try connection.query("select * from pra.\(view) order by 1 desc limit 20")
+  /// The looks at one job and at the workers, whose time does not depend on the number of jobs.
+  private func look(_ job: Int64) throws {
+    for query in [
+      "select * from pra.jobs where id = $1", "select * from pra.attempts where job_id = $1",
+      "select * from pra.why_pending($1)",
+    ] {
+      try connection.query(query, [.integer(job)])
     }
-    try connection.query("select id, reason from pra.jobs, pra.why_pending(id) order by id limit 1")
+    try connection.query("select * from pra.workers where stopped_at is null")
+    try connection.query("select * from pra.limits order by name")
   }
 
   private func submit() throws {

@@ -2,7 +2,7 @@
 import os
 
 # What a line may gain over the whole run: pools that fill late. Of memory, kilobytes: besides, a few bytes for
-# each job or step, which fragments of the heap take (measured: less than 20 for jobs, steps and rounds).
+# each job or step, an allowance for a heap that is fragmented.
 MOST = {"memory": 4096, "mappings": 24, "descriptors": 4, "threads": 3, "prepared statements": 0.5}
 MOST_BYTES_EACH = 64
 

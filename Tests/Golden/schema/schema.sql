@@ -89,7 +89,8 @@ ALTER TYPE pra.job_state OWNER TO pra_owner;
 CREATE TYPE pra_store.barrier AS (
 	blocks boolean,
 	limits text[],
-	starts timestamp with time zone
+	starts timestamp with time zone,
+	place double precision
 );
 
 
@@ -5301,11 +5302,11 @@ begin
   for gang in
     select g.* from pra_store.jobs as g
     where g.gang and g.state = 'ready' and g.due and (g.place, g.id) < (it.place, it.id)
-      and g.queue = it.queue
+      and (g.queue = it.queue or g.limits && it.limits)
     order by g.place, g.id limit 100
   loop
     barrier := pra_store.gang_barrier(gang.id);
-    if barrier.blocks or it.limits && barrier.limits then
+    if barrier.blocks and gang.queue = it.queue or it.limits && barrier.limits then
       return next gang;
       return;
     end if;
@@ -5328,6 +5329,7 @@ declare
   needed integer;
   places integer;
   free integer;
+  kept text[];
 begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
@@ -5335,27 +5337,34 @@ begin
   from pra_store.seats(g.lane_id) as s;
   if places < needed or exists (
     select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
+  ) or exists (
+    select from pra_store.runs as r where r.id = g.run_id and r.paused_at is not null
+  ) or exists (
+    select from pra_store.queues as q where q.name = g.queue and q.paused_at is not null
   ) then
-    return row(false, '{}'::text[], 'infinity'::timestamptz);
+    return row(false, '{}'::text[], 'infinity'::timestamptz, g.place);
   end if;
+  -- Of a limit with more slots to spare it keeps as many as it needs.
+  kept := array(
+    select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed);
   if pra_store.free_slots(g.limits, needed) < needed then
     return row(
-      false,
-      -- Of the others it keeps as many slots as it needs.
-      array(select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed),
+      false, kept,
       (select max(pra_store.nth_end(
           array(select s.job_id from pra_store.limit_slots as s
                 where s.limit_name = n and s.job_id is not null),
           needed - pra_store.free_slots(array[n], needed)))
-       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed));
+       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed),
+      g.place);
   end if;
-  return row(true, '{}'::text[], case
+  return row(true, kept, case
     when free >= needed then clock_timestamp()
     else pra_store.nth_end(
       array(select j.id from pra_store.jobs as j
             where j.state = 'running'
               and j.worker_id in (select s.worker_id from pra_store.seats(g.lane_id) as s)),
-      needed - free) end);
+      needed - free) end,
+    g.place);
 end
 $$;
 
@@ -5411,6 +5420,38 @@ $$;
 
 
 ALTER FUNCTION pra_store.gang_size(a pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: gangs_elsewhere(integer[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.gangs_elsewhere(lanes integer[]) RETURNS pra_store.barrier
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  gang bigint;
+  one pra_store.barrier;
+  all_of_them pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
+begin
+  for gang in
+    select g.id from pra_store.jobs as g
+    where g.gang and g.state = 'ready' and g.due and g.limits <> '{}' and g.lane_id <> all(lanes)
+      and (g.deadline is null or g.deadline > clock_timestamp())
+    order by g.place, g.id limit 100
+  loop
+    one := pra_store.gang_barrier(gang);
+    if one.limits <> '{}' then
+      all_of_them := row(
+        false, all_of_them.limits || one.limits, least(all_of_them.starts, one.starts),
+        coalesce(all_of_them.place, one.place));
+    end if;
+  end loop;
+  return all_of_them;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.gangs_elsewhere(lanes integer[]) OWNER TO pra_owner;
 
 --
 -- Name: give_lane(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7391,11 +7432,14 @@ declare
   part pra_store.line_entry[];
   taken bigint[] := '{}';
   members bigint[];
-  -- The first gang that waits for places, and all that wait for slots.
+  -- The first gang that waits for places, and all that wait for slots: those in the line, and those that other
+  -- workers serve.
   places pra_store.barrier;
-  slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz);
+  slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
+  elsewhere pra_store.barrier;
   here pra_store.barrier;
-  closed text[];
+  lanes integer[] := line.lanes;
+  open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
   is_first boolean := true;
@@ -7415,6 +7459,12 @@ begin
       continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
       continue when entry.limits && slots.limits
         and not pra_store.ends_before(entry.time_limit, slots.starts);
+      if entry.limits <> '{}' and elsewhere.limits is null then
+        elsewhere := pra_store.gangs_elsewhere(lanes);
+      end if;
+      continue when entry.limits && elsewhere.limits
+        and elsewhere.place < (select j.place from pra_store.jobs as j where j.id = entry.id)
+        and not pra_store.ends_before(entry.time_limit, elsewhere.starts);
       if not entry.is_gang then
         part := part || entry;
         continue;
@@ -7431,25 +7481,24 @@ begin
         continue;
       end if;
       here := pra_store.gang_barrier(entry.id);
-      if here.limits <> '{}' then
-        slots := row(false, slots.limits || here.limits, least(slots.starts, here.starts));
-      elsif here.blocks and places.blocks is not true then
-        places := here;
+      if here.blocks then
+        places := case when places.blocks then places else here end;
+      elsif here.limits <> '{}' then
+        slots := row(false, slots.limits || here.limits, least(slots.starts, here.starts), null);
       end if;
     end loop;
     taken := taken || pra_store.take_in_order(part, me.id, free - cardinality(taken));
     exit when cardinality(taken) = free;
-    closed := '{}';
-    if exists (select from unnest(entries) as e where e.limits <> '{}') then
-      closed := slots.limits || pra_store.full_limits_of(line.lanes);
+    if elsewhere.limits is not null then
+      line := pra_store.without_limits(
+        line, slots.limits || elsewhere.limits || pra_store.full_limits_of(line.lanes));
     end if;
-    if closed <> '{}' then
-      line := pra_store.without_limits(line, closed);
-    else
+    if cardinality(line.lanes) = open then
       -- Other claims may hold all that was seen: then it looks further down the line.
       exit when seen < depth or places.blocks and depth > 1000;
       depth := 4 * depth;
     end if;
+    open := cardinality(line.lanes);
   end loop;
   return taken;
 end
@@ -12500,6 +12549,13 @@ CREATE INDEX jobs_followers ON pra_store.jobs USING btree (follows_id) WHERE (fo
 
 
 --
+-- Name: jobs_gangs; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_gangs ON pra_store.jobs USING btree (place, id) WHERE (gang AND (state = 'ready'::pra.job_state) AND due AND (limits <> '{}'::text[]));
+
+
+--
 -- Name: jobs_line; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14098,6 +14154,13 @@ REVOKE ALL ON FUNCTION pra_store.gang_places(lane integer, needed integer, me pr
 --
 
 REVOKE ALL ON FUNCTION pra_store.gang_size(a pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION gangs_elsewhere(lanes integer[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.gangs_elsewhere(lanes integer[]) FROM PUBLIC;
 
 
 --

@@ -105,7 +105,7 @@ struct DatabaseCheck {
     return Finding("sessions", found, remedy: remedy)
   }
 
-  /// What can be done without losing anything.
+  /// The remedy, which loses nothing.
   private func remedy(for error: any Error) -> String {
     if let error = error as? PostgresError, error.isOfServerFiles {
       return Database.given == nil

@@ -141,7 +141,7 @@ enum Queries {
     from pra.jobs where run_id = any ($1::bigint[]) and array_id is null
     group by run_id, run_name, 3 order by run_id, 3
     """
-  /// Of very many jobs the first twenty that run, and the first twenty that ended badly.
+  /// The first twenty jobs that run and the first twenty that ended badly, where there are very many.
   static let watchedSome = """
     select j.run_id, j.run_name, j.id, j.kind,
       case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,

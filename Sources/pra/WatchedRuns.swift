@@ -1,4 +1,4 @@
-// What `watch` sees of runs: every job of a few, or the counts of many.
+// Runs as `watch` sees them: every job of a few, or the counts of many.
 
 import Files
 import Foundation

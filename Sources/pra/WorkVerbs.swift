@@ -87,7 +87,7 @@ struct Enqueue: ParsableCommand {
   func run() throws {
     let kind = try JobKind(named: kind)
     let set = try settings.map { try Override($0) }
-    // Of several files for an argument the last counts, as of several settings.
+    // The last of several files for an argument counts, as of several settings.
     var stored: [EnqueuedFile] = []
     for file in try files.map({ try EnqueuedFile($0) }) {
       guard !set.contains(where: { $0.path == [file.key] }) else {

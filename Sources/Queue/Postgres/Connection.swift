@@ -338,7 +338,7 @@ package final class Connection {
     return String(line)
   }
 
-  /// What libpq says of a text, up to the first word of that text: it quotes them.
+  /// A message of libpq about a text, up to the first word of that text: it quotes them.
   private static func withoutTheText(_ message: String) -> String {
     var kept = ""
     let english = message.prefix { !"«»„“‘".contains($0) }

@@ -60,7 +60,7 @@ package struct ServerRoles {
     package let remedy: String
   }
 
-  /// What is wrong with roles, their rights on the schemas, and the session's login.
+  /// Faults of roles, of their rights on the schemas, and of the session's login.
   package func faults() throws(PostgresError) -> [Fault] {
     var missing: [String] = []
     for role in DatabaseRole.allCases where try !exists(role) { missing.append(role.rawValue) }

@@ -19,8 +19,8 @@ package enum SettingValue: Sendable, Equatable {
     package let value: SettingValue
   }
 
-  /// Parses one YAML or JSON document. A byte order mark before it is read over (YAML 1.2.2,
-  /// section 5.2).
+  /// Parses one YAML or JSON document. A byte order mark before it is read over (5.2 of
+  /// YAML 1.2.2).
   /// - Parameter source: name of the text in messages, a file or an option
   /// - Throws: `ConfigurationError` on bad syntax, several documents or keys given twice
   package init(parsing given: String, source: String) throws {

@@ -159,7 +159,7 @@ begin
   ) then
     return row(false, '{}'::text[], 'infinity'::timestamptz, g.place);
   end if;
-  -- Of a limit with more slots to spare it keeps as many as it needs.
+  -- It keeps as many slots of a limit as it needs, where there are more to spare.
   kept := array(
     select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed);
   if pra_store.free_slots(g.limits, needed) < needed then

@@ -126,7 +126,7 @@ begin
               and r.slots < row_number() over (partition by r.limits, r.gang order by r.rank) as has_no_slot
           from pra_store.fair_order(line, free, depth) as r
         ) as s
-        -- Of jobs that share their limits no more than slots are free: what waits for a slot hides nothing.
+        -- No more jobs that share their limits than slots are free: what waits for a slot hides nothing.
         where not s.has_no_slot
       ) as f
       group by f.id, f.is_array, f.gang, f.time_limit, f.limits
@@ -196,7 +196,7 @@ begin
       window w as (partition by o.owner)
     ),
     lanes as (
-      -- Of all starts, the part that its weight gives a user, and a run among the user's.
+      -- The part of all starts that its weight gives a user, and a run among the user's.
       select o.lane, o.run_id, o.owner, o.limits, o.place, o.weight, o.user_weight, o.held, o.user_held,
         o.user_weight / sum(o.user_weight / o.user_lanes) over () as user_part,
         o.weight / o.weights as part,

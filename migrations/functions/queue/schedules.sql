@@ -309,7 +309,7 @@ begin
 end
 $$;
 
--- What clocks of a time zone show more than UTC, at a moment of UTC.
+-- The offset of a time zone's clocks from UTC, at a moment of UTC.
 create or replace function pra_store.utc_offset(time_zone text, moment timestamp) returns interval
 language plpgsql stable
 as $$

@@ -85,7 +85,7 @@ import Testing
       let process = Process()
       process.executableURL = URL(filePath: "/usr/bin/env")
       process.arguments = [
-        "prlimit", "--pid", "\(agent.child.processID)", "--nofile=\(count):65536",
+        "prlimit", "--pid", "\(agent.child.processID)", "--nofile=\(count):",
       ]
       try process.run()
       process.waitUntilExit()

@@ -49,7 +49,8 @@ final class World {
     -> AgentProcess
   {
     try AgentProcess(
-      self.settings(name, settings), environment: environment.merging(self.environment) { $1 })
+      self.settings(name, settings),
+      environment: environment.merging(self.environment) { given, _ in given })
   }
 
   /// Arguments of an agent; of two with one name the later counts.

@@ -83,7 +83,8 @@ import Testing
     for (name, tests) in try guarantees() {
       if Int(name.dropFirst())! <= 10 { #expect(!tests.isEmpty, "\(name)") }
       for (file, test) in tests {
-        let text = try Repository.files(under: file.folder, suffixes: [file.name])
+        let text =
+          try Repository.files(under: file.folder, suffixes: [file.name])
           .first { $0.path == file }?.text ?? ""
         // The attribute stands before the function, on its line or with its arguments above.
         let isThere = text.contains("@Test") && text.contains("func \(test)(")

@@ -231,7 +231,8 @@ private final class SecureServer {
   }
 
   func stop() {
-    process.terminate()
+    // It inherits the mask of the test's thread, which blocks SIGTERM.
+    kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
   }
 }

@@ -4976,7 +4976,7 @@ begin
       window w as (partition by o.owner)
     ),
     lanes as (
-      -- Of all starts, the part that its weight gives a user, and a run among the user's.
+      -- The part of all starts that its weight gives a user, and a run among the user's.
       select o.lane, o.run_id, o.owner, o.limits, o.place, o.weight, o.user_weight, o.held, o.user_held,
         o.user_weight / sum(o.user_weight / o.user_lanes) over () as user_part,
         o.weight / o.weights as part,
@@ -5344,7 +5344,7 @@ begin
   ) then
     return row(false, '{}'::text[], 'infinity'::timestamptz, g.place);
   end if;
-  -- Of a limit with more slots to spare it keeps as many as it needs.
+  -- It keeps as many slots of a limit as it needs, where there are more to spare.
   kept := array(
     select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed);
   if pra_store.free_slots(g.limits, needed) < needed then
@@ -6155,7 +6155,7 @@ begin
               and r.slots < row_number() over (partition by r.limits, r.gang order by r.rank) as has_no_slot
           from pra_store.fair_order(line, free, depth) as r
         ) as s
-        -- Of jobs that share their limits no more than slots are free: what waits for a slot hides nothing.
+        -- No more jobs that share their limits than slots are free: what waits for a slot hides nothing.
         where not s.has_no_slot
       ) as f
       group by f.id, f.is_array, f.gang, f.time_limit, f.limits

@@ -9,10 +9,8 @@ import Testing
     "a session keeps the line only after two looks that took long, and looks again when it expires")
   func slowLook() throws {
     let world = try QueueWorld()
-    let jobs = try (0..<4).map { _ in try world.job() }
-    let claimer = try Claimer(world.database)
-    #expect(try claimer.claim().map(\.lease.job) == [jobs[0]])
-    #expect(try claimer.line().isEmpty)
+    let jobs = try (0..<3).map { _ in try world.job() }
+    // Before the session's first look: that may take long as well, on a machine that is at work.
     try world.administrator.run(
       """
       do $do$
@@ -23,12 +21,13 @@ import Testing
       end
       $do$
       """)
-    #expect(try claimer.claim().map(\.lease.job) == [jobs[1]])
+    let claimer = try Claimer(world.database)
+    #expect(try claimer.claim().map(\.lease.job) == [jobs[0]])
     #expect(try claimer.line().isEmpty)
-    #expect(try claimer.claim().map(\.lease.job) == [jobs[2]])
+    #expect(try claimer.claim().map(\.lease.job) == [jobs[1]])
     #expect(try claimer.line().hasPrefix("(\(claimer.worker.worker),"))
     let urgent = try world.job { $0.priority = 1 }
-    #expect(try claimer.claim().map(\.lease.job) == [jobs[3]])
+    #expect(try claimer.claim().map(\.lease.job) == [jobs[2]])
     try claimer.expireLine()
     #expect(try claimer.claim().map(\.lease.job) == [urgent])
   }

@@ -71,8 +71,12 @@ import Testing
     // The programs of a worker lie beside it.
     let programs = "\(world.folder)/programs"
     try FileManager.default.createDirectory(atPath: programs, withIntermediateDirectories: false)
-    try FileManager.default.copyItem(
-      atPath: Outcome.executable, toPath: "\(programs)/pra")
+    // Copied by a process of its own: a child that another test starts at this moment would inherit this process's
+    // descriptor for writing, and the system runs no program that is open for writing.
+    let copied = try Outcome(
+      [Outcome.executable, "\(programs)/pra"], program: "/bin/cp", environment: [:],
+      in: world.folder)
+    #expect(copied.status == 0, "\(copied)")
     try FileManager.default.moveItem(
       atPath: "\(world.folder)/stage", toPath: "\(programs)/pra-ingest")
     chmod("\(programs)/pra-ingest", 0o755)

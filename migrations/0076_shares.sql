@@ -5,8 +5,8 @@ set local role pra_owner;
 -- Limits of an entry, so that a claim passes over those that it cannot serve.
 alter type pra_store.line_entry add attribute limits text[];
 
--- What a gang that waits is to those behind its place: a barrier to all, or to those that want some limits; and the
--- moment from which it can start.
+-- A gang that waits, as a barrier to those behind its place: to all of them, or to those that want some limits. With
+-- the moment from which it can start.
 create type pra_store.barrier as (
   blocks boolean, limits text[], starts timestamptz, place double precision);
 

@@ -5543,6 +5543,21 @@ $$;
 ALTER FUNCTION pra_store.has(sha256 bytea) OWNER TO pra_owner;
 
 --
+-- Name: have_limits(pra_store.line_entry[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.have_limits(entries pra_store.line_entry[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return exists (select from unnest(entries) as e where e.limits <> '{}');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.have_limits(entries pra_store.line_entry[]) OWNER TO pra_owner;
+
+--
 -- Name: hold(bigint, bigint, boolean, uuid); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -6093,6 +6108,24 @@ $_$;
 
 
 ALTER FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: must_wait(pra_store.line_entry, pra_store.barrier, pra_store.barrier, pra_store.barrier); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.must_wait(entry pra_store.line_entry, places pra_store.barrier, slots pra_store.barrier, elsewhere pra_store.barrier) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return places.blocks and not pra_store.ends_before(entry.time_limit, places.starts)
+    or entry.limits && slots.limits and not pra_store.ends_before(entry.time_limit, slots.starts)
+    or entry.limits && elsewhere.limits and not pra_store.ends_before(entry.time_limit, elsewhere.starts)
+      and elsewhere.place < (select j.place from pra_store.jobs as j where j.id = entry.id);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.must_wait(entry pra_store.line_entry, places pra_store.barrier, slots pra_store.barrier, elsewhere pra_store.barrier) OWNER TO pra_owner;
 
 --
 -- Name: named_artifacts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7438,6 +7471,8 @@ declare
   slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
   elsewhere pra_store.barrier;
   here pra_store.barrier;
+  -- Whether any entry may have to wait for one of them.
+  is_barred boolean := false;
   lanes integer[] := line.lanes;
   open integer := cardinality(lanes);
   depth integer := free + 16;
@@ -7454,17 +7489,13 @@ begin
       entries := pra_store.without_held(entries);
     end if;
     is_first := false;
+    if elsewhere.limits is null and pra_store.have_limits(entries) then
+      elsewhere := pra_store.gangs_elsewhere(lanes);
+      is_barred := is_barred or elsewhere.limits <> '{}';
+    end if;
     part := '{}';
     foreach entry in array entries loop
-      continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
-      continue when entry.limits && slots.limits
-        and not pra_store.ends_before(entry.time_limit, slots.starts);
-      if entry.limits <> '{}' and elsewhere.limits is null then
-        elsewhere := pra_store.gangs_elsewhere(lanes);
-      end if;
-      continue when entry.limits && elsewhere.limits
-        and elsewhere.place < (select j.place from pra_store.jobs as j where j.id = entry.id)
-        and not pra_store.ends_before(entry.time_limit, elsewhere.starts);
+      continue when is_barred and pra_store.must_wait(entry, places, slots, elsewhere);
       if not entry.is_gang then
         part := part || entry;
         continue;
@@ -7481,6 +7512,7 @@ begin
         continue;
       end if;
       here := pra_store.gang_barrier(entry.id);
+      is_barred := true;
       if here.blocks then
         places := case when places.blocks then places else here end;
       elsif here.limits <> '{}' then
@@ -14185,6 +14217,13 @@ REVOKE ALL ON FUNCTION pra_store.has(sha256 bytea) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION have_limits(entries pra_store.line_entry[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.have_limits(entries pra_store.line_entry[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION hold(job bigint, epoch bigint, exclusive boolean, token uuid); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14322,6 +14361,13 @@ REVOKE ALL ON FUNCTION pra_store.misfit(given jsonb, schema jsonb, path text) FR
 --
 
 REVOKE ALL ON FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION must_wait(entry pra_store.line_entry, places pra_store.barrier, slots pra_store.barrier, elsewhere pra_store.barrier); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.must_wait(entry pra_store.line_entry, places pra_store.barrier, slots pra_store.barrier, elsewhere pra_store.barrier) FROM PUBLIC;
 
 
 --

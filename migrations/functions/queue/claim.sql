@@ -146,6 +146,8 @@ declare
   slots pra_store.barrier := row(false, '{}'::text[], 'infinity'::timestamptz, null);
   elsewhere pra_store.barrier;
   here pra_store.barrier;
+  -- Whether any entry may have to wait for one of them.
+  is_barred boolean := false;
   lanes integer[] := line.lanes;
   open integer := cardinality(lanes);
   depth integer := free + 16;
@@ -162,17 +164,13 @@ begin
       entries := pra_store.without_held(entries);
     end if;
     is_first := false;
+    if elsewhere.limits is null and pra_store.have_limits(entries) then
+      elsewhere := pra_store.gangs_elsewhere(lanes);
+      is_barred := is_barred or elsewhere.limits <> '{}';
+    end if;
     part := '{}';
     foreach entry in array entries loop
-      continue when places.blocks and not pra_store.ends_before(entry.time_limit, places.starts);
-      continue when entry.limits && slots.limits
-        and not pra_store.ends_before(entry.time_limit, slots.starts);
-      if entry.limits <> '{}' and elsewhere.limits is null then
-        elsewhere := pra_store.gangs_elsewhere(lanes);
-      end if;
-      continue when entry.limits && elsewhere.limits
-        and elsewhere.place < (select j.place from pra_store.jobs as j where j.id = entry.id)
-        and not pra_store.ends_before(entry.time_limit, elsewhere.starts);
+      continue when is_barred and pra_store.must_wait(entry, places, slots, elsewhere);
       if not entry.is_gang then
         part := part || entry;
         continue;
@@ -189,6 +187,7 @@ begin
         continue;
       end if;
       here := pra_store.gang_barrier(entry.id);
+      is_barred := true;
       if here.blocks then
         places := case when places.blocks then places else here end;
       elsif here.limits <> '{}' then
@@ -209,6 +208,28 @@ begin
     open := cardinality(line.lanes);
   end loop;
   return taken;
+end
+$$;
+
+create or replace function pra_store.have_limits(entries pra_store.line_entry[]) returns boolean
+language plpgsql stable
+as $$
+begin
+  return exists (select from unnest(entries) as e where e.limits <> '{}');
+end
+$$;
+
+-- Whether an entry must leave places or slots to a gang before it. One that will have ended by then need not.
+create or replace function pra_store.must_wait(
+  entry pra_store.line_entry, places pra_store.barrier, slots pra_store.barrier, elsewhere pra_store.barrier
+) returns boolean
+language plpgsql stable
+as $$
+begin
+  return places.blocks and not pra_store.ends_before(entry.time_limit, places.starts)
+    or entry.limits && slots.limits and not pra_store.ends_before(entry.time_limit, slots.starts)
+    or entry.limits && elsewhere.limits and not pra_store.ends_before(entry.time_limit, elsewhere.starts)
+      and elsewhere.place < (select j.place from pra_store.jobs as j where j.id = entry.id);
 end
 $$;
 

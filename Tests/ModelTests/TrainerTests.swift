@@ -241,7 +241,7 @@ private final class Folder {
 
   /// Built without optimisation, Swift puts contexts of closures on the heap that are on the stack
   /// otherwise: then only the tape must be missing.
-  @Test(arguments: tinyVariants.indices, [1, 3])
+  @Test(.enabled(if: allocations_are_counted()), arguments: tinyVariants.indices, [1, 3])
   func aRepeatedStepAsksTheHeapForNothing(_ variant: Int, _ threads: Int) throws {
     let configuration = tinyVariants[variant].configuration
     // The operations of a rollout depend on its own numbers, so they differ from run to run.

@@ -11,6 +11,15 @@ void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 
+// A sanitizer replaces the same functions and needs its own.
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+
+bool allocations_are_counted(void) { return false; }
+uint64_t allocations_of_process(void) { return 0; }
+uint64_t allocations_of_thread(void) { return 0; }
+
+#else
+
 static _Atomic uint64_t all;
 static _Thread_local uint64_t mine;
 
@@ -19,6 +28,7 @@ static void count(void) {
   mine++;
 }
 
+bool allocations_are_counted(void) { return true; }
 uint64_t allocations_of_process(void) { return atomic_load(&all); }
 uint64_t allocations_of_thread(void) { return mine; }
 
@@ -50,3 +60,5 @@ int posix_memalign(void **out, size_t alignment, size_t size) {
   *out = address;
   return 0;
 }
+
+#endif

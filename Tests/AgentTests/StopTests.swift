@@ -65,6 +65,16 @@ import Threads
     #expect(try agent.end() == .code(0))
   }
 
+  @Test("a stage hears a warning and a signal to stop, and writes its checkpoint")
+  func warned() throws {
+    let (world, job, agent, stage) = try waiting()
+    for number in [SIGUSR1, SIGTERM] { kill(stage, number) }
+    try wait { try world.state(job) != "running" }
+    #expect(try counted(world) == "0 {} 0 7")
+    agent.signal(SIGTERM)
+    _ = try agent.end()
+  }
+
   @Test("a second signal ends a stage that does not stop, and that is no crash either")
   func second() throws {
     let (world, job, agent, stage) = try waiting(#"{"act": "deaf"}"#)
@@ -80,11 +90,13 @@ import Threads
     _ = try agent.end()
   }
 
-  /// systemd's SendSIGHUP sends both at once, Slurm a warning before the limit.
-  @Test("a signal that follows and is not urgent lets the stage write its checkpoint")
-  func followed() throws {
+  /// systemd's SendSIGHUP sends both at once, which threads hear in any order, Slurm a warning before the limit.
+  @Test(
+    "signals that are sent together let the stage write its checkpoint, in whatever order they are heard",
+    arguments: [[SIGTERM, SIGHUP, SIGUSR1], [SIGHUP, SIGTERM], [SIGUSR1, SIGTERM]])
+  func together(signals: [Int32]) throws {
     let (world, job, agent, _) = try waiting()
-    for number in [SIGTERM, SIGHUP, SIGUSR1] { agent.signal(number) }
+    for number in signals { agent.signal(number) }
     #expect(try agent.end() == .code(0))
     #expect(try world.end(job) == "released 75 the worker was asked to leave")
     #expect(try counted(world) == "0 {} 0 7")

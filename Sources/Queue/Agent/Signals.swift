@@ -46,12 +46,16 @@ final class Signals: Sendable {
   }
 
   /// Calls `body` for each signal until `end`.
-  /// - Parameter body: takes whether the signal is one of those that, repeated, mean "at once"
+  ///
+  /// SIGTERM and SIGINT mean "at once" when they are repeated. One that comes after SIGHUP or SIGUSR1 is the
+  /// first: signals sent together reach threads of a process in any order (signal(7)).
   func watch(_ body: (_ isUrgent: Bool) -> Void) {
+    var urgent = 0
     while true {
       let number = Int32(wakeUp.wait())
       if ended.load(ordering: .sequentiallyConsistent) { return }
-      body(number == SIGTERM || number == SIGINT)
+      if number == SIGTERM || number == SIGINT { urgent += 1 }
+      body(urgent > 1)
     }
   }
 

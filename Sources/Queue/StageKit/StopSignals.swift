@@ -4,8 +4,8 @@ import Glibc
 import Synchronization
 
 /// The signals that systemd, Slurm, a terminal and an operator send: to the agent alone, to a stage
-/// alone, or to all processes at once, in any order. The first asks for a checkpoint and an end; a SIGTERM or
-/// SIGINT after it ends the process at once.
+/// alone, or to all processes at once, in any order. The first asks for a checkpoint and an end; a second SIGTERM or
+/// SIGINT ends the process at once.
 enum StopSignals {
   /// Number of the latest signal; 0 before the first.
   static let number = Atomic<Int32>(0)
@@ -14,6 +14,8 @@ enum StopSignals {
   /// of a Slurm job (`sbatch --signal`): neither means "at once".
   private static let all = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
 
+  private static let isUrgent = Atomic(false)
+
   /// Takes them from now on.
   static func take() {
     // A line for an agent that was killed must not end the stage before it has ended what it started.
@@ -21,8 +23,10 @@ enum StopSignals {
     for number in all {
       var action = sigaction()
       action.__sigaction_handler.sa_handler = { number in
-        let before = StopSignals.number.exchange(number, ordering: .relaxed)
-        guard before != 0, number == SIGTERM || number == SIGINT else { return }
+        StopSignals.number.store(number, ordering: .relaxed)
+        guard number == SIGTERM || number == SIGINT,
+          StopSignals.isUrgent.exchange(true, ordering: .relaxed)
+        else { return }
         signal(number, SIG_DFL)
         raise(number)  // once this handler has returned
       }

@@ -114,7 +114,7 @@ let package = Package(
       name: "CKernels", path: "Sources/Compute/CKernels", cSettings: [.unsafeFlags(kernelFlags)]),
     library("Compute/Tensor", ["CKernels"]),
     library("Compute/Autodiff", ["CKernels", "Tensor"]),
-    library("Compute/NeuralNetwork", ["Autodiff", "Tensor"]),
+    library("Compute/NeuralNetwork", ["Autodiff", "CKernels", "Tensor"]),
 
     // Files, archives, pictures.
     library("Data/Digest", ["CCrypto"]),
@@ -139,11 +139,13 @@ let package = Package(
     library(
       "Model/Training",
       [
-        "Autodiff", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
+        "Autodiff", "CKernels", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor",
+        "TensorFiles",
       ]),
     library(
-      "Model/Sampling", ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"]),
-    library("Model/Inception", ["Autodiff", "Files", "Tensor", "TensorFiles"]),
+      "Model/Sampling",
+      ["Autodiff", "CKernels", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"]),
+    library("Model/Inception", ["Autodiff", "CKernels", "Files", "Tensor", "TensorFiles"]),
     library("Model/Evaluation", ["COpenBLAS", "Inception", "Tensor"]),
 
     // The queue runs without a model.

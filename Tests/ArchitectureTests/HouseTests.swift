@@ -1,4 +1,4 @@
-// Rules about the length of files, the import of Foundation, and kernels that nothing calls.
+// Rules about the length of files, the import of Foundation, operations that nothing runs, and memory.
 
 import Testing
 
@@ -31,23 +31,37 @@ import Testing
     }
   }
 
-  /// Every function of the kernel table is called by a wrapper, which conformance tests run.
-  @Test func everyKernelIsWrappedAndFilled() throws {
+  /// Every row of operations.h is run by Swift, and no folder above Tensor sees an address as memory.
+  @Test func everyOperationIsRun() throws {
     let header = try #require(
-      try Repository.files(under: "Sources/Compute/CKernels/include", suffixes: ["kernels.h"]).first
-    )
-    let names = header.text.matches(of: /\(\*([a-z_]+)\)\(/).map { String($0.output.1) }
-    #expect(names.count > 30)
-    let table = try #require(
-      try Repository.files(under: "Sources/Compute/CKernels/cpu", suffixes: ["table.inc.h"]).first)
-    let wrappers = try ["Sources/Compute/Tensor", "Sources/Compute/Autodiff"].flatMap {
+      try Repository.files(
+        under: "Sources/Compute/CKernels/include", suffixes: ["operations.h"]
+      ).first)
+    let names = header.text.matches(of: /X\([a-z_0-9]+, ([A-Za-z0-9]+),/).map {
+      String($0.output.1)
+    }
+    #expect(names.count > 60)
+    let callers = try ["Sources/Compute", "Sources/Model"].flatMap {
       try Repository.files(under: $0, suffixes: [".swift"])
     }.map(\.text).joined()
     for name in names {
-      #expect(table.text.contains(".\(name) = \(name),"), "no device fills \(name)")
-      #expect(
-        wrappers.contains("pointee.\(name)!") || wrappers.contains("kernels.\(name)!"),
-        "nothing calls \(name)")
+      #expect(callers.contains(".\(name)("), "nothing runs \(name)")
+    }
+  }
+
+  @Test func onlyTensorsSeeMemory() throws {
+    let folders = [
+      "Compute/Autodiff", "Compute/NeuralNetwork", "Model/PRAModel", "Model/Training",
+      "Model/Sampling",
+    ]
+    for folder in folders {
+      let files = try Repository.files(under: "Sources/\(folder)", suffixes: [".swift"])
+      #expect(!files.isEmpty)
+      for file in files {
+        for word in ["assumingMemoryBound", "UnsafeMutable", "__memory"] {
+          #expect(!file.text.contains(word), "\(file.path): \(word)")
+        }
+      }
     }
   }
 }

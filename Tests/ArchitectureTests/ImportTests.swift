@@ -10,7 +10,7 @@ let allowed: [String: Set<String>] = [
 
   "Sources/Compute/Tensor": ["CKernels"],
   "Sources/Compute/Autodiff": ["CKernels", "Tensor"],
-  "Sources/Compute/NeuralNetwork": ["Autodiff", "Tensor"],
+  "Sources/Compute/NeuralNetwork": ["Autodiff", "CKernels", "Tensor"],
 
   "Sources/Data/Digest": ["CCrypto"],
   "Sources/Data/Files": ["CZlib", "Digest"],
@@ -24,10 +24,13 @@ let allowed: [String: Set<String>] = [
   // The model trains without a database.
   "Sources/Model/PRAModel": ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"],
   "Sources/Model/Training": [
-    "Autodiff", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
+    "Autodiff", "CKernels", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor",
+    "TensorFiles",
   ],
-  "Sources/Model/Sampling": ["Autodiff", "Configuration", "NeuralNetwork", "PRAModel", "Tensor"],
-  "Sources/Model/Inception": ["Autodiff", "Files", "Tensor", "TensorFiles"],
+  "Sources/Model/Sampling": [
+    "Autodiff", "CKernels", "Configuration", "NeuralNetwork", "PRAModel", "Tensor",
+  ],
+  "Sources/Model/Inception": ["Autodiff", "CKernels", "Files", "Tensor", "TensorFiles"],
   "Sources/Model/Evaluation": ["COpenBLAS", "Inception", "Tensor"],
 
   // The queue runs without a model.

@@ -51,7 +51,7 @@ import Testing
       at = end
     }
     #expect(cache.count == c.tokens)
-    return [whole.doubles, stepped.doubles]
+    return [whole.download().doubles, stepped.download().doubles]
   }
 
   @Test(arguments: InstructionSet.allCases.filter { $0.rawValue <= InstructionSet.best.rawValue })

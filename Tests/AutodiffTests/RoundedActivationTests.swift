@@ -16,7 +16,7 @@ import Testing
     // 1 + 2^-8 lies halfway between 1 and 1 + 2^-7, 1 + 3 * 2^-8 between that and 1 + 2^-6.
     let small: Float = 0x1p-130
     let given: [Float] = [1, 1.00390625, 1.01171875, 1.004, -2.5, 0, -0.0, .infinity, small, .nan]
-    let found = RoundedTensor(Tensor(given, [given.count], on: device)).widened.floats
+    let found = RoundedTensor(Tensor(given, [given.count], on: device)).widened.download().floats
     #expect(found.prefix(8) == [1, 1, 1.015625, 1.0078125, -2.5, 0, 0, .infinity])
     #expect(found[8] == small)
     #expect(found[9].isNaN && found[6].sign == .minus)
@@ -40,9 +40,9 @@ import Testing
           cosine: normals([5, 2], 1, on: device), sine: normals([5, 2], 2, on: device))
         y = attention(input, heads: 2, angles: angles, causal: true)
       }
-      let value = y.value.floats
+      let value = y.value.download().floats
       tape.backward(from: y, gradient: normals(y.shape, 3, on: device))
-      return [value, tape.gradient(of: input)!.floats]
+      return [value, tape.gradient(of: input)!.download().floats]
     }
     let rounded = result(x, .bfloat16)
     #expect(rounded == result(RoundedTensor(x).widened, .full))

@@ -43,7 +43,7 @@ private struct Changed: TensorSource {
       network.features(
         of: (first..<min(first + batch, images.shape[0])).map { images.rows($0..<$0 + 1) },
         height: images.shape[1], width: images.shape[2], channels: images.shape[3]
-      ).floats
+      ).download().floats
     }
   }
 
@@ -83,7 +83,7 @@ private struct Changed: TensorSource {
     let gray = (0..<64).map { UInt8($0 * 3) }
     func features(_ pixels: [UInt8], _ channels: Int) -> [Float] {
       pixels.withUnsafeBytes {
-        network.features(of: [$0], height: 8, width: 8, channels: channels).floats
+        network.features(of: [$0], height: 8, width: 8, channels: channels).download().floats
       }
     }
     #expect(features(gray, 1) == features(gray.flatMap { [$0, $0, $0] }, 3))

@@ -76,9 +76,12 @@ import Testing
     var other = LogisticRegression(train, classes: 6, on: device)
     // Another path to the same minimum.
     other.fit(decay: 3, most: 200) {}
-    let far = other.scores(train, 0..<200).floats
+    let far = other.scores(train, 0..<200).download().floats
     other.fit(decay: 0.05, most: 200) {}
-    let (a, b) = (regression.scores(train, 0..<200).floats, other.scores(train, 0..<200).floats)
+    let (a, b) = (
+      regression.scores(train, 0..<200).download().floats,
+      other.scores(train, 0..<200).download().floats
+    )
     let distance = { (x: [Float], y: [Float]) in zip(x, y).map { abs($0 - $1) }.max()! }
     #expect(distance(a, b) < 0.05 && distance(a, far) > 0.3)
   }

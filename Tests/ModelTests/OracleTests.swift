@@ -46,7 +46,9 @@ private struct OracleCase {
       let noise = Philox(seed: configuration.seed).normals(
         value.count, a: crc32(Array(parameter.name.utf8)), b: 0, stream: 20)
       // Initial values are float32 numbers before the perturbation.
-      let sums = zip(value.doubles, noise).map { Double(Float(Double(Float($0)) + 0.1 * $1)) }
+      let sums = zip(value.download().doubles, noise).map {
+        Double(Float(Double(Float($0)) + 0.1 * $1))
+      }
       value.copy(from: Tensor(sums, value.shape, type: type, on: device))
     }
     return model
@@ -62,7 +64,7 @@ private struct OracleCase {
 /// The largest difference, relative to the largest expected magnitude.
 private func error(_ found: Tensor, _ expected: [Float]) -> Double {
   let scale = expected.map { Double(abs($0)) }.max() ?? 0
-  let worst = zip(found.doubles, expected).map { abs($0 - Double($1)) }.max() ?? 0
+  let worst = zip(found.download().doubles, expected).map { abs($0 - Double($1)) }.max() ?? 0
   return found.count == expected.count ? worst / max(scale, 1e-6) : .infinity
 }
 
@@ -140,7 +142,9 @@ private func error(_ found: Tensor, _ expected: [Float]) -> Double {
     #expect(Set(names) == Set(model.parameters.all.map { "initial.\($0.name)" }))
     for parameter in model.parameters.all {
       let values = try oracle.tensors.read("initial.\(parameter.name)")
-      #expect(zip(parameter.value.floats, values).allSatisfy { abs($0 - $1) <= 1e-7 * abs($1) })
+      #expect(
+        zip(parameter.value.download().floats, values).allSatisfy { abs($0 - $1) <= 1e-7 * abs($1) }
+      )
     }
   }
 }

@@ -33,7 +33,9 @@ import Testing
   private func content(_ snapshot: TrainerSnapshot) -> [String: [Float]] {
     var content: [String: [Float]] = [:]
     for file in snapshot.files {
-      for (name, value) in file.tensors { content["\(file.name) \(name)"] = value.floats }
+      for (name, value) in file.tensors {
+        content["\(file.name) \(name)"] = value.download().floats
+      }
     }
     return content
   }

@@ -21,6 +21,19 @@ private final class Folder {
   deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
+/// The weights of a model as they were.
+private struct WeightsBefore {
+  private let weights: [(value: Tensor, before: Tensor)]
+
+  init(_ model: PRAModel) {
+    weights = model.parameters.all.map { ($0.value, $0.value.copied()) }
+  }
+
+  func restore() {
+    for weight in weights { weight.value.copy(from: weight.before) }
+  }
+}
+
 @Suite struct TrainerTests {
   private func trainer(_ edit: (inout ModelConfiguration) -> Void = { _ in }) throws -> Trainer {
     let configuration = tiny {
@@ -39,8 +52,10 @@ private final class Folder {
 
   private func weights(_ trainer: Trainer) -> [[Float]] {
     let optimizer = trainer.optimizer
-    return optimizer.parameters.map { $0.value.floats } + optimizer.m.map(\.floats)
-      + optimizer.v.map(\.floats) + optimizer.averages.flatMap { $0.values.map(\.floats) }
+    let all =
+      optimizer.parameters.map(\.value) + optimizer.m + optimizer.v
+      + optimizer.averages.flatMap(\.values)
+    return all.map { $0.download().floats }
   }
 
   /// G6.
@@ -183,7 +198,7 @@ private final class Folder {
       let trainer = Trainer(model)
       var gradients: [String: [Double]] = [:]
       let report = try trainer.run(tinyBatch(model, count: 5)) { found, _ in
-        gradients = found.mapValues(\.doubles)
+        gradients = found.mapValues { $0.download().doubles }
       }
       return (report.values.filter { $0.name.hasPrefix("loss") }, gradients)
     }
@@ -200,6 +215,41 @@ private final class Folder {
       let scale = expected.map(abs).max()!
       let worst = zip(parts.1[name]!, expected).map { abs($0 - $1) }.max()!
       #expect(worst <= 2e-5 * scale + 1e-9, "\(name)")
+    }
+  }
+
+  /// One, two, four or eight shares of a batch, each with its partial sums, give the same bits when they are summed by
+  /// halves: a gradient does not depend on how many machines have computed it.
+  @Test(arguments: tinyVariants.indices)
+  func sharesOfABatchGiveTheSameGradient(_ variant: Int) throws {
+    var configuration = tinyVariants[variant].configuration
+    configuration.training.microBatch = 1
+    let model = shaken(try PRAModel(configuration, classes: 3, on: Device(threads: 1)))
+    let all = tinyBatch(model, count: 8)
+    func gradients(_ rows: Range<Int>) throws -> [String: [Float]] {
+      let batch = TrainingBatch(
+        patches: all.patches.slice(rows), labels: rows.map { $0 % 3 }, step: 0,
+        firstPlace: rows.lowerBound)
+      var found: [String: [Float]] = [:]
+      // A trainer of its own each time; the weights are those of the model from before.
+      let fresh = WeightsBefore(model)
+      _ = try Trainer(model).run(batch) { gradients, _ in
+        found = gradients.mapValues { $0.download().floats }
+      }
+      fresh.restore()
+      return found
+    }
+    func halves(_ rows: Range<Int>, shares: Int) throws -> [String: [Float]] {
+      guard shares > 1 else { return try gradients(rows) }
+      let middle = rows.lowerBound + rows.count / 2
+      let first = try halves(rows.lowerBound..<middle, shares: shares / 2)
+      let second = try halves(middle..<rows.upperBound, shares: shares / 2)
+      return first.merging(second) { a, b in zip(a, b).map { 0.5 * $0 + 0.5 * $1 } }
+    }
+    let whole = try gradients(0..<8)
+    for shares in [2, 4, 8] {
+      let found = try halves(0..<8, shares: shares)
+      for (name, expected) in whole { #expect(found[name] == expected, "\(shares): \(name)") }
     }
   }
 
@@ -223,7 +273,7 @@ private final class Folder {
             .values.map(\.value)
         }
         let batch = trainer.batch
-        batch.patches.writeInPlace { numbers in
+        batch.patches.withHostElements { numbers in
           for i in 0..<count { numbers[i] = pixels[i] }
         }
         batch.begin(step: step, labels: labels)
@@ -331,13 +381,14 @@ private final class Folder {
     let sampled = try #require(model.sampledDecoding(batch, hidden: hidden))
     #expect(sampled.shape == fed.shape)
     let (tokens, width) = (fed.shape[1], fed.shape[2])
+    let (drawn, read) = (sampled.download(), fed.download())
     for image in 0..<3 {
       let first = image * tokens * width
       for i in first..<first + width {
-        #expect(abs(sampled[i] - fed[i]) < 1e-5 * max(1, abs(fed[i])), "image \(image), \(i)")
+        #expect(abs(drawn[i] - read[i]) < 1e-5 * max(1, abs(read[i])), "image \(image), \(i)")
       }
     }
-    #expect(fed[0] != fed[tokens * width])
+    #expect(read[0] != read[tokens * width])
   }
 
   @Test func feedbackErrorsAreReported() throws {

@@ -13,16 +13,17 @@ import Testing
     let patches = tinyBatch(model).patches
     let found = layers(patches)
     #expect(found.count == 2 && found.allSatisfy { $0.shape == [3, 16] })
-    #expect(found[0].floats != found[1].floats)
+    #expect(found[0].download().floats != found[1].download().floats)
 
     // The last patch, which sampling never reads, affects only its own image's row.
     let changed = patches.copied()
     let (count, width) = (model.sizes.positions, model.sizes.patchWidth)
-    let last = changed.pointer(at: (count - 1) * width).assumingMemoryBound(to: Float.self)
-    for i in 0..<width { last[i] = -last[i] }
+    changed.withHostElements { numbers in
+      for i in (count - 1) * width..<count * width { numbers[i] = -numbers[i] }
+    }
     for (layer, other) in zip(found, layers(changed)) {
-      #expect(layer.floats.prefix(16) != other.floats.prefix(16))
-      #expect(layer.floats.suffix(32) == other.floats.suffix(32))
+      #expect(layer.download().floats.prefix(16) != other.download().floats.prefix(16))
+      #expect(layer.download().floats.suffix(32) == other.download().floats.suffix(32))
     }
   }
 
@@ -31,7 +32,7 @@ import Testing
     let layers = try #require(TrunkLayers(model))
     let one = tinyBatch(model, count: 1)
     for (a, b) in zip(layers(tinyBatch(model).patches), layers(one.patches)) {
-      #expect(Array(a.floats.prefix(16)) == b.floats)
+      #expect(Array(a.download().floats.prefix(16)) == b.download().floats)
     }
   }
 
@@ -50,19 +51,20 @@ import Testing
       #expect(y.shape == [3, 64])
       for image in 0..<3 {
         for i in 0..<16 {
-          let parts = (0..<4).map { y.floats[image * 64 + $0 * 16 + i] }
-          #expect(abs(parts.reduce(0, +) / 4 - x.floats[image * 16 + i]) < 1e-5)
+          let parts = (0..<4).map { y.download().floats[image * 64 + $0 * 16 + i] }
+          #expect(abs(parts.reduce(0, +) / 4 - x.download().floats[image * 16 + i]) < 1e-5)
         }
       }
     }
     // The last patch lies in the last part alone, and no other position reads it.
     let changed = patches.copied()
     let (count, width) = (model.sizes.positions, model.sizes.patchWidth)
-    let last = changed.pointer(at: (count - 1) * width).assumingMemoryBound(to: Float.self)
-    for i in 0..<width { last[i] = -last[i] }
+    changed.withHostElements { numbers in
+      for i in (count - 1) * width..<count * width { numbers[i] = -numbers[i] }
+    }
     let other = layers(changed)
-    #expect(found[1].floats[..<48] == other[1].floats[..<48])
-    #expect(found[1].floats[48..<64] != other[1].floats[48..<64])
+    #expect(found[1].download().floats[..<48] == other[1].download().floats[..<48])
+    #expect(found[1].download().floats[48..<64] != other[1].download().floats[48..<64])
   }
 
   @Test func diffusionHasNoCausalTrunk() throws {

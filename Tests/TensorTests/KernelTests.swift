@@ -45,11 +45,11 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
         : Matrix(Tensor(b, [k, n], on: device))
       matrixProduct(
         into: Matrix(c), left, right, m: m, n: n, k: k, bias: Tensor(bias, [n], on: device))
-      let error = zip(c.doubles, expected).map { abs($0 - $1) }.max()!
+      let error = zip(c.download().doubles, expected).map { abs($0 - $1) }.max()!
       #expect(error < 2e-6 * Double(k) + 1e-5, "\(set) \(size) \(turnA) \(turnB): \(error)")
       // Accumulation starts each chain from the present value.
       matrixProduct(into: Matrix(c), left, right, m: m, n: n, k: k, accumulate: true)
-      let twice = zip(c.doubles, expected).enumerated().map {
+      let twice = zip(c.download().doubles, expected).enumerated().map {
         abs($1.0 - (2 * $1.1 - Double(Float(bias[$0 % n]))))
       }.max()!
       #expect(twice < 4e-6 * Double(k) + 2e-5, "accumulate \(set) \(size): \(twice)")
@@ -96,7 +96,7 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
         matrixProduct(
           into: Matrix(c), left, right, m: m, n: n, k: k, accumulate: pass == 2,
           precision: .bfloat16)
-        let error = zip(c.doubles, expected).map { abs($0 - Double(pass) * $1) }.max()!
+        let error = zip(c.download().doubles, expected).map { abs($0 - Double(pass) * $1) }.max()!
         #expect(error < 4e-6 * Double(k) + 1e-5, "\(size) \(turnA) \(turnB): \(error)")
       }
     }
@@ -122,7 +122,7 @@ private func numbers(_ count: Int, _ n: UInt32) -> [Double] {
       matrixProduct(
         into: Matrix(c), Matrix(a), turnB ? Matrix(b).transposed : Matrix(b), m: rows.count, n: n,
         k: k, precision: precision)
-      return c.floats
+      return c.download().floats
     }
     let whole = product(rows: 0..<m, threads: 1)
     for threads in [2, 3] { #expect(product(rows: 0..<m, threads: threads) == whole) }

@@ -15,10 +15,7 @@ import Testing
       let start = visits.baseAddress!
       for loop in 0..<5_000 {
         let count = loop % most + 1
-        device.parallel(count, cost: 1 << 20) { begin, end, thread in
-          if thread < 0 || thread >= threads { start[0] = -1000 }
-          for i in Int(begin)..<Int(end) { start[i] += 1 }
-        }
+        device.parallelOnHost(count, cost: 1 << 20) { for i in $0 { start[i] += 1 } }
         for i in 0..<count where start[i] != 1 { wrong += 1 }
         for i in 0..<most { start[i] = 0 }
       }

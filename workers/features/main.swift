@@ -47,7 +47,7 @@ Stage.run { session in
             rebasing: bytes[$0 * one.pixels.count..<($0 + 1) * one.pixels.count])
         }, height: one.height, width: one.width, channels: one.channels)
     }
-    try writer.append(Array(rows.bytes))
+    try rows.readOnHost { try writer.append(Array(UnsafeRawBufferPointer($0))) }
     done += held.count
     held = []
     session.progress(

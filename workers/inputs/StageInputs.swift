@@ -105,8 +105,13 @@ extension StageSession {
     }
   }
 
-  /// The CPU with this attempt's threads and the instruction set that `PRA_KERNELS` names.
+  /// The device that `PRA_DEVICE` names with this attempt's threads and the instruction set that
+  /// `PRA_KERNELS` names.
   package func device() throws -> Device {
+    if let text = getenv("PRA_DEVICE"), DeviceKind(rawValue: String(cString: text)) == nil {
+      let kinds = DeviceKind.allCases.map(\.rawValue).joined(separator: " or ")
+      throw PermanentFailure("PRA_DEVICE: found '\(String(cString: text))', expected \(kinds)")
+    }
     guard let text = getenv("PRA_KERNELS") else { return Device(threads: threads) }
     let name = String(cString: text)
     guard let set = InstructionSet(name: name), set.rawValue <= InstructionSet.best.rawValue else {

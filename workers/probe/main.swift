@@ -131,7 +131,7 @@ private func features(
     let patches = cutIntoPatches(pixels, batch: part.count, sizes: model.sizes, on: model.device)
     features[0] += pixels
     for (layer, output) in layers(patches).enumerated() {
-      let values = output.floats
+      let values = output.download().floats
       guard values.allSatisfy(\.isFinite) else {
         throw PermanentFailure(
           "train: the outputs of block \(layer + 1) are not finite: the checkpoint's weights are broken"

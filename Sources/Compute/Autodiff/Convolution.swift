@@ -25,23 +25,22 @@ package struct Window: Sendable {
     self.init((kernel, kernel), stride: (stride, stride), padding: (padding, padding))
   }
 
-  /// The shape of images [batch, height, width, channels], in the form that the kernels take.
-  func shape(of x: Tensor) -> window_shape {
+  /// The shape of images [batch, height, width, channels], in the form that operations take.
+  func shape(of x: Tensor) -> WindowShape {
     precondition(x.shape.count == 4, "images: shape \(x.shape), expected four dimensions")
     let (height, width) = (x.shape[1] + 2 * padding.0, x.shape[2] + 2 * padding.1)
     precondition(height >= kernel.0 && width >= kernel.1, "images: \(x.shape) below \(kernel)")
-    return window_shape(
-      height: Int64(x.shape[1]), width: Int64(x.shape[2]), channels: Int64(x.shape[3]),
-      out_height: Int64((height - kernel.0) / stride.0 + 1),
-      out_width: Int64((width - kernel.1) / stride.1 + 1), kernel_height: Int64(kernel.0),
-      kernel_width: Int64(kernel.1), stride_y: Int64(stride.0), stride_x: Int64(stride.1),
-      pad_y: Int64(padding.0), pad_x: Int64(padding.1))
+    return WindowShape(
+      height: x.shape[1], width: x.shape[2], channels: x.shape[3],
+      out_height: (height - kernel.0) / stride.0 + 1, out_width: (width - kernel.1) / stride.1 + 1,
+      kernel_height: kernel.0, kernel_width: kernel.1, stride_y: stride.0, stride_x: stride.1,
+      pad_y: padding.0, pad_x: padding.1)
   }
 }
 
-extension window_shape {
+extension WindowShape {
   fileprivate func outputShape(batch: Int, channels: Int) -> [Int] {
-    [batch, Int(out_height), Int(out_width), channels]
+    [batch, out_height, out_width, channels]
   }
 }
 
@@ -69,21 +68,12 @@ package struct FrozenConvolution {
     func packed(_ rows: Int, _ columns: Int, _ bias: Tensor?, turned: Bool) -> PackedWeights {
       let order = Tensor(
         uninitialized: [rows, height * width * columns], type: weight.type, on: weight.device)
-      let size = weight.type.size
-      var to = order.pointer
-      for row in 0..<rows {
-        for place in 0..<height * width {
-          let from = turned ? height * width - 1 - place : place
-          for column in 0..<columns {
-            let (out, input) = turned ? (column, row) : (row, column)
-            to.copyMemory(
-              from: weight.pointer(
-                at: (out * weight.shape[1] + input) * height * width + from),
-              byteCount: size)
-            to += size
-          }
-        }
-      }
+      order.run(
+        .reorderKernel(
+          .init(
+            out: order.address, x: weight.address, outputs: weight.shape[0],
+            inputs: weight.shape[1], places: height * width, turned: turned)),
+        over: rows * height * width)
       return PackedWeights(order, bias: bias, precision: .full)
     }
     forward = packed(outputs, inputs, bias, turned: false)
@@ -106,45 +96,27 @@ package struct FrozenConvolution {
     }
   }
 
-  /// Gathers the windows of a run of pixels and multiplies them while they are in a cache.
   private static func product(
-    _ x: Tensor, _ weights: PackedWeights, _ shape: window_shape, relu: Bool
+    _ x: Tensor, _ weights: PackedWeights, _ shape: WindowShape, relu: Bool
   ) -> Tensor {
     let y = Tensor(
       uninitialized: shape.outputShape(batch: x.shape[0], channels: weights.outputs), type: x.type,
       on: x.device)
-    let depth = weights.inputs
-    let run = max(12, min(512, 300_000 / depth))
-    let runs = (y.rows + run - 1) / run
-    let scratch = Tensor(
-      uninitialized: [x.device.threads, run * depth], type: x.type, on: x.device)
-    let kernels = x.kernels.pointee
-    let (gather, clip) = (kernels.gather_windows!, kernels.relu!)
-    let (from, pixels, size) = (x.pointer, y.rows, x.type.size)
-    let (target, working) = (y.pointer, scratch.pointer)
-    x.device.parallel(runs, cost: run * depth * weights.outputs) { [shape] begin, end, thread in
-      let windows = working + thread * run * depth * size
-      for number in Int(begin)..<Int(end) {
-        let first = number * run
-        let last = min(first + run, pixels)
-        withUnsafePointer(to: shape) { gather(windows, from, $0, Int64(first), Int64(last)) }
-        let to = target + first * weights.outputs * size
-        weights.multiply(
-          into: to, row: weights.outputs, windows, row: depth, rows: last - first)
-        if relu { clip(to, to, Int64(weights.outputs), 0, Int64(last - first)) }
-      }
-    }
+    y.run(
+      .convolve(
+        .init(
+          y: y.address, y_row: weights.outputs, x: x.address, packed: weights.address,
+          bias: weights.biasAddress, shape: shape, pixels: y.rows, outputs: weights.outputs,
+          relu: relu)))
     return y
   }
 }
 
 private func reluGradient(_ dy: Tensor, _ y: Tensor) -> Tensor {
   let dx = Tensor(like: y)
-  let (to, gradient, from, width) = (dx.pointer, dy.pointer, y.pointer, Int64(y.width))
-  let kernel = y.kernels.pointee.relu_gradient!
-  y.device.parallel(y.rows, cost: y.width) { begin, end, _ in
-    kernel(to, gradient, from, width, begin, end)
-  }
+  dx.run(
+    .reluGradient(.init(dx: dx.address, dy: dy.address, y: y.address, width: y.width)),
+    over: y.rows)
   return dx
 }
 
@@ -156,19 +128,14 @@ package func maxPooled(_ x: Variable, _ window: Window) -> Variable {
     uninitialized: shape.outputShape(batch: value.shape[0], channels: value.width),
     type: value.type, on: value.device)
   let which = Tensor(like: y)
-  let (to, places, from) = (y.pointer, which.pointer, value.pointer)
-  let kernel = y.kernels.pointee.max_pool!
-  let cost = window.kernel.0 * window.kernel.1 * value.width
-  y.device.parallel(y.rows, cost: cost) { [shape] begin, end, _ in
-    withUnsafePointer(to: shape) { kernel(to, places, from, $0, begin, end) }
-  }
+  y.run(
+    .maxPool(.init(out: y.address, which: which.address, x: value.address, shape: shape)),
+    over: y.rows)
   return x.tape.record(y, from: [x]) { tape, dy in
     let dx = Tensor(like: value)
-    let (to, gradient, places) = (dx.pointer, dy.pointer, which.pointer)
-    let kernel = dx.kernels.pointee.max_pool_gradient!
-    dx.device.parallel(dx.rows, cost: cost) { [shape] begin, end, _ in
-      withUnsafePointer(to: shape) { kernel(to, gradient, places, $0, begin, end) }
-    }
+    dx.run(
+      .maxPoolGradient(.init(dx: dx.address, dy: dy.address, which: which.address, shape: shape)),
+      over: dx.rows)
     tape.add(dx, to: x.place)
   }
 }
@@ -179,11 +146,7 @@ package func averagePooled(_ x: Tensor, _ window: Window) -> Tensor {
   let y = Tensor(
     uninitialized: shape.outputShape(batch: x.shape[0], channels: x.width), type: x.type,
     on: x.device)
-  let (to, from, kernel) = (y.pointer, x.pointer, y.kernels.pointee.average_pool!)
-  y.device.parallel(y.rows, cost: window.kernel.0 * window.kernel.1 * x.width) {
-    [shape] begin, end, _ in
-    withUnsafePointer(to: shape) { kernel(to, from, $0, begin, end) }
-  }
+  y.run(.averagePool(.init(out: y.address, x: x.address, shape: shape)), over: y.rows)
   return y
 }
 
@@ -199,21 +162,23 @@ package func featureDistance(
   let value = x.value
   precondition(y.shape == value.shape && weight.count == value.width, "featureDistance: shapes")
   let (rows, width) = (value.rows, value.width)
-  let chunks = (rows + Int(FEATURE_ROWS) - 1) / Int(FEATURE_ROWS)
-  let (a, b, w) = (value.pointer, y.pointer, weight.pointer)
-  let kernel = value.kernels.pointee.feature_distance!
-  let total = summed(
-    over: chunks, cost: 6 * Int(FEATURE_ROWS) * width, on: value.device
-  ) { kernel($0, a, b, w, Int64(width), Int64(rows), $1, $2) }
-  let read = { factor * total.value }
-  guard x.needsGradient else { return Scalar(read: read, derivative: nil) }
-  return Scalar(read: read) { outer in
+  let distance = DeviceNumber(on: value.device)
+  distance.setToSum(
+    over: (rows + Int(FEATURE_ROWS) - 1) / Int(FEATURE_ROWS), of: value.type, factor: factor
+  ) {
+    .featureDistance(
+      .init(
+        partial: $0, x: value.address, y: y.address, weight: weight.address, width: width,
+        rows: rows))
+  }
+  guard x.needsGradient else { return Scalar(distance, derivative: nil) }
+  return Scalar(distance) { outer in
     let dx = Tensor(like: value)
-    let (to, a, b, w) = (dx.pointer, value.pointer, y.pointer, weight.pointer)
-    let kernel = dx.kernels.pointee.feature_distance_gradient!
-    dx.device.parallel(rows, cost: 8 * width) { begin, end, _ in
-      kernel(to, a, b, w, outer * factor, Int64(width), begin, end)
-    }
+    dx.run(
+      .featureDistanceGradient(
+        .init(
+          dx: dx.address, x: value.address, y: y.address, weight: weight.address,
+          factor: outer * factor, width: width)), over: rows)
     x.tape.add(dx, to: x.place)
   }
 }
@@ -230,33 +195,18 @@ package func imagesOfPatches(_ x: Variable, patch: Int, channels: Int) -> Variab
   let side = grid * patch
   let image = Tensor(
     uninitialized: [batch, side, side, channels], type: x.value.type, on: x.value.device)
-  /// Copies every patch from one layout to the other.
-  func move(_ patches: Tensor, _ image: Tensor, toImage: Bool) {
-    let kernel = patches.kernels.pointee.copy_block!
-    let (line, block, size) = (side * channels, patch * channels, image.type.size)
-    let (pixels, rows) = (image.pointer, patches.pointer)
-    patches.device.parallel(batch, cost: count * width) { begin, end, _ in
-      for i in 0..<count {
-        let at = pixels + (i / grid * patch * line + i % grid * block) * size
-        let from = rows + i * width * size
-        let (imageOuter, patchOuter) = (Int64(side * line), Int64(count * width))
-        if toImage {
-          kernel(
-            at, imageOuter, Int64(line), from, patchOuter, Int64(block), Int64(patch),
-            Int64(block), 0, begin, end)
-        } else {
-          kernel(
-            from, patchOuter, Int64(block), at, imageOuter, Int64(line), Int64(patch),
-            Int64(block), 0, begin, end)
-        }
-      }
-    }
+  func move(_ patches: Tensor, _ images: Tensor, toImages: Bool) {
+    patches.run(
+      .movePatches(
+        .init(
+          images: images.address, patches: patches.address, grid: grid, patch: patch,
+          channels: channels, to_images: toImages)), over: batch)
   }
-  move(x.value, image, toImage: true)
+  move(x.value, image, toImages: true)
   let value = x.value
   return x.tape.record(image, from: [x]) { tape, dimage in
     let dx = Tensor(like: value)
-    move(dx, dimage, toImage: false)
+    move(dx, dimage, toImages: false)
     tape.add(dx, to: x.place)
   }
 }

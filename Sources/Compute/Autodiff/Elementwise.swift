@@ -23,20 +23,19 @@ package func addRepeated(_ x: Variable, _ y: Variable, repeats: Int) -> Variable
   let outer = x.shape[0] / repeats
   let inner = xv.count / x.shape[0]
   let sum = Tensor(like: xv)
-  let kernel = xv.kernels.pointee.add_repeated!
-  let (out, a, b) = (sum.pointer, xv.pointer, yv.pointer)
-  xv.device.parallel(x.shape[0], cost: inner) { begin, end, _ in
-    kernel(out, a, b, Int64(repeats), Int64(inner), begin, end)
-  }
+  sum.run(
+    .addRepeated(
+      .init(out: sum.address, x: xv.address, y: yv.address, repeats: repeats, inner: inner)),
+    over: x.shape[0])
   let (first, second, type) = (x.place, y.place, xv.type)
   return x.tape.record(sum, from: [x, y]) { tape, gradient in
     tape.add(gradient, to: first, owned: false)
     guard second.id != nil else { return }
     let dy = Tensor(uninitialized: second.shape, type: type, on: gradient.device)
-    let (to, from, kernel) = (dy.pointer, gradient.pointer, dy.kernels.pointee.sum_repeats!)
-    dy.device.parallelColumns(inner, cost: outer * repeats) {
-      kernel(to, from, Int64(outer), Int64(repeats), Int64(inner), $0, $1)
-    }
+    dy.run(
+      .sumRepeats(
+        .init(out: dy.address, x: gradient.address, outer: outer, repeats: repeats, inner: inner)),
+      over: inner)
     tape.add(dy, to: second)
   }
 }
@@ -47,19 +46,14 @@ package func silu(_ x: Variable) -> Variable {
   let (rows, width) = (value.rows, value.width)
   func result() -> Tensor {
     let y = Tensor(like: value)
-    let (out, from, kernel) = (y.pointer, value.pointer, y.kernels.pointee.silu!)
-    y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
-      kernel(out, from, Int64(width), begin, end)
-    }
+    y.run(.silu(.init(out: y.address, x: value.address, width: width)), over: rows)
     return y
   }
   return x.tape.record(result(), from: [x], recipe: result) { tape, dy in
     let dx = Tensor(like: value)
-    let (to, gradient, from) = (dx.pointer, dy.pointer, value.pointer)
-    let kernel = dx.kernels.pointee.silu_gradient!
-    dx.device.parallel(rows, cost: 8 * width) { begin, end, _ in
-      kernel(to, gradient, from, Int64(width), begin, end)
-    }
+    dx.run(
+      .siluGradient(.init(dx: dx.address, dy: dy.address, x: value.address, width: width)),
+      over: rows)
     tape.add(dx, to: x.place)
   }
 }
@@ -73,19 +67,14 @@ package func swiglu(_ x: Variable) -> Variable {
   func result() -> Tensor {
     let y = Tensor(
       uninitialized: value.shape.dropLast() + [width], type: value.type, on: value.device)
-    let (out, from, kernel) = (y.pointer, value.pointer, y.kernels.pointee.swiglu!)
-    y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
-      kernel(out, from, Int64(width), begin, end)
-    }
+    y.run(.swiglu(.init(out: y.address, x: value.address, width: width)), over: rows)
     return y
   }
   return x.tape.record(result(), from: [x], recipe: result) { tape, dy in
     let dx = Tensor(like: value)
-    let (to, gradient, from) = (dx.pointer, dy.pointer, value.pointer)
-    let kernel = dx.kernels.pointee.swiglu_gradient!
-    dx.device.parallel(rows, cost: 16 * width) { begin, end, _ in
-      kernel(to, gradient, from, Int64(width), begin, end)
-    }
+    dx.run(
+      .swigluGradient(.init(dx: dx.address, dy: dy.address, x: value.address, width: width)),
+      over: rows)
     tape.add(dx, to: x.place)
   }
 }
@@ -97,20 +86,15 @@ private func swigluRounded(_ x: Variable) -> Variable {
   let kept = RoundedTensor(value).storage
   func result() -> Tensor {
     let y = Tensor(uninitialized: shape.dropLast() + [width], type: type, on: kept.device)
-    let (out, from, kernel) = (y.pointer, kept.pointer, y.kernels.pointee.swiglu_bf16!)
-    y.device.parallel(rows, cost: 8 * width) { begin, end, _ in
-      kernel(out, from, Int64(width), begin, end)
-    }
+    y.run(.swigluBF16(.init(out: y.address, x: kept.address, width: width)), over: rows)
     return y
   }
   let place = x.place
   return x.tape.record(result(), from: [x], recipe: result) { tape, dy in
     let dx = Tensor(uninitialized: shape, type: type, on: kept.device)
-    let (to, gradient, from) = (dx.pointer, dy.pointer, kept.pointer)
-    let kernel = dx.kernels.pointee.swiglu_bf16_gradient!
-    dx.device.parallel(rows, cost: 16 * width) { begin, end, _ in
-      kernel(to, gradient, from, Int64(width), begin, end)
-    }
+    dx.run(
+      .swigluBF16Gradient(.init(dx: dx.address, dy: dy.address, x: kept.address, width: width)),
+      over: rows)
     tape.add(dx, to: place)
   }
 }

@@ -32,22 +32,8 @@ package func linear(_ x: Variable, weight: Variable, bias: Variable?) -> Variabl
 /// The sum over rows: [..., width] -> [width].
 func columnSums(_ x: Tensor) -> Tensor {
   let sums = Tensor(uninitialized: [x.width], type: x.type, on: x.device)
-  let (out, from, rows, width) = (sums.pointer, x.pointer, Int64(x.rows), Int64(x.width))
-  let kernel = x.kernels.pointee.column_sums!
-  // Each thread gets whole cache lines of columns.
-  x.device.parallelColumns(x.width, cost: x.rows) { kernel(out, from, rows, width, $0, $1) }
+  sums.run(
+    .columnSums(.init(out: sums.address, x: x.address, rows: x.rows, width: x.width)),
+    over: x.width)
   return sums
-}
-
-extension Device {
-  /// Runs a loop over columns in shares of whole cache lines, so that no two threads write to one
-  /// line.
-  func parallelColumns(
-    _ width: Int, cost: Int, _ body: @escaping (Int64, Int64) -> Void
-  ) {
-    let line = 16
-    parallel((width + line - 1) / line, cost: cost * line) { begin, end, _ in
-      body(begin * Int64(line), min(end * Int64(line), Int64(width)))
-    }
-  }
 }

@@ -6,79 +6,74 @@ import Tensor
 /// mean |x - target| for a constant target of the same count. The derivative is 0 where they are
 /// equal.
 package func meanAbsoluteDifference(_ x: Variable, _ target: Tensor) -> Scalar {
-  let kernels = x.value.kernels.pointee
-  return mean(
-    x, target, kernels.sum_absolute_difference!, kernels.absolute_difference_gradient!, slope: 1)
+  mean(x, target) { value, partial in
+    .sumAbsoluteDifference(
+      .init(partial: partial, x: value.address, y: target.address, n: value.count))
+  } gradient: { value, dx, factor in
+    .absoluteDifferenceGradient(
+      .init(
+        dx: dx.address, x: value.address, y: target.address, factor: factor, width: value.width))
+  }
 }
 
 /// mean (x - target)^2 for a constant target of the same count.
 package func meanSquaredDifference(_ x: Variable, _ target: Tensor) -> Scalar {
-  let kernels = x.value.kernels.pointee
-  return mean(
-    x, target, kernels.sum_squared_difference!, kernels.squared_difference_gradient!, slope: 2)
+  mean(x, target) { value, partial in
+    .sumSquaredDifference(
+      .init(partial: partial, x: value.address, y: target.address, n: value.count))
+  } gradient: { value, dx, factor in
+    .squaredDifferenceGradient(
+      .init(
+        dx: dx.address, x: value.address, y: target.address, factor: 2 * factor,
+        width: value.width))
+  }
 }
 
-private typealias DifferenceSum = (
-  UnsafeMutablePointer<Double>?, UnsafeRawPointer?, UnsafeRawPointer?, Int64, Int64, Int64
-) -> Void
-private typealias DifferenceGradient = (
-  UnsafeMutableRawPointer?, UnsafeRawPointer?, UnsafeRawPointer?, Double, Int64, Int64, Int64
-) -> Void
-
 private func mean(
-  _ x: Variable, _ target: Tensor, _ sum: @escaping DifferenceSum,
-  _ gradient: @escaping DifferenceGradient, slope: Double
+  _ x: Variable, _ target: Tensor, sum: (Tensor, _ partial: DeviceAddress) -> Operation,
+  gradient: @escaping (Tensor, _ dx: Tensor, _ factor: Double) -> Operation
 ) -> Scalar {
-  let value = x.value
+  let (value, count) = (x.value, Double(x.value.count))
   precondition(target.count == value.count, "loss: \(x.shape) against \(target.shape)")
-  let (a, b, n) = (value.pointer, target.pointer, Int64(value.count))
-  let total = chunkedSum(value) { sum($0, a, b, n, $1, $2) }
-  let count = Double(value.count)
-  let read = { total.value / count }
-  guard x.needsGradient else { return Scalar(read: read, derivative: nil) }
-  return Scalar(read: read) { factor in
+  let mean = DeviceNumber(on: value.device)
+  mean.setToSum(over: chunks(value), of: value.type, divisor: count) { sum(value, $0) }
+  guard x.needsGradient else { return Scalar(mean, derivative: nil) }
+  return Scalar(mean) { factor in
     let dx = Tensor(like: value)
-    let (to, a, b, width) = (dx.pointer, value.pointer, target.pointer, Int64(value.width))
-    dx.device.parallel(value.rows, cost: value.width) { begin, end, _ in
-      gradient(to, a, b, slope * factor / count, width, begin, end)
-    }
+    dx.run(gradient(value, dx, factor / count), over: value.rows)
     x.tape.add(dx, to: x.place)
   }
 }
 
-/// A number that operations compute; the value is that of their latest run.
-package final class HostNumber {
-  package fileprivate(set) var value = 0.0
+/// Number of parts in which a sum over all elements is computed, whatever the number of threads.
+private func chunks(_ x: Tensor) -> Int {
+  (x.count + Int(REDUCTION_CHUNK) - 1) / Int(REDUCTION_CHUNK)
 }
 
-/// A sum in fixed chunks that are added up in order: the same number for any number of threads.
-func chunkedSum(
-  _ x: Tensor, _ kernel: @escaping (UnsafeMutablePointer<Double>, Int64, Int64) -> Void
-) -> HostNumber {
-  let chunk = Int(REDUCTION_CHUNK)
-  return summed(over: (x.count + chunk - 1) / chunk, cost: chunk, on: x.device, kernel)
-}
-
-/// The sum of `chunks` partial sums that a kernel writes, added up in order.
-func summed(
-  over chunks: Int, cost: Int, on device: Device,
-  _ kernel: @escaping (UnsafeMutablePointer<Double>, Int64, Int64) -> Void
-) -> HostNumber {
-  let partial = Tensor(uninitialized: [chunks], type: .float64, on: device)
-  let start = partial.pointer.assumingMemoryBound(to: Double.self)
-  device.parallel(chunks, cost: cost) { begin, end, _ in kernel(start, begin, end) }
-  let sum = HostNumber()
-  device.perform {
-    sum.value = 0
-    for i in 0..<chunks { sum.value += start[i] }
+extension DeviceNumber {
+  /// self = factor * (the sum of partial sums / divisor), added up in order.
+  /// - Parameters:
+  ///   - count: number of partial sums
+  ///   - partial: an operation that writes them, over numbers of `type`
+  func setToSum(
+    over count: Int, of type: ElementType, divisor: Double = 1, factor: Double = 1,
+    partial: (DeviceAddress) -> Operation
+  ) {
+    let sums = DeviceList<Double>(uninitialized: count, on: device)
+    device.run(partial(sums.address), type, over: count)
+    device.run(
+      .sumInOrder(
+        .init(
+          out: address, partial: sums.address, count: count, divisor: divisor, factor: factor)),
+      .float64)
   }
-  return sum
-}
 
-/// The sum of squares of all elements, in float64.
-package func sumOfSquares(_ x: Tensor) -> HostNumber {
-  let (from, n, kernel) = (x.pointer, Int64(x.count), x.kernels.pointee.sum_of_squares!)
-  return chunkedSum(x) { kernel($0, from, n, $1, $2) }
+  /// self = the sum of squares of all elements.
+  package func setToSumOfSquares(_ x: Tensor) {
+    setToSum(over: chunks(x), of: x.type) {
+      .sumOfSquares(.init(partial: $0, x: x.address, n: x.count))
+    }
+  }
 }
 
 /// (1 - t) noise + t z on the straight path from noise to z. Liu et al. 2023, arXiv 2209.03003.
@@ -93,19 +88,17 @@ package func interpolated(noise: Tensor, to z: Variable, t: Tensor, repeats: Int
   precondition(noise.count == value.count * repeats && t.count * width == noise.count, "shapes")
   precondition(repeats == 1 || !z.needsGradient, "interpolated: repeats with a gradient")
   let out = Tensor(like: noise)
-  let (to, e, from, times) = (out.pointer, noise.pointer, value.pointer, t.pointer)
-  let kernel = out.kernels.pointee.interpolate!
-  out.device.parallel(batch * repeats, cost: 3 * rows * width) { begin, end, _ in
-    kernel(to, e, from, times, Int64(repeats), Int64(rows), Int64(width), begin, end)
-  }
+  out.run(
+    .interpolate(
+      .init(
+        out: out.address, noise: noise.address, z: value.address, t: t.address, repeats: repeats,
+        rows: rows, width: width)), over: batch * repeats)
   let place = z.place
   return z.tape.record(out, from: [z]) { tape, dout in
     let dz = Tensor(like: value)
-    let (to, from, times) = (dz.pointer, dout.pointer, t.pointer)
-    let kernel = dz.kernels.pointee.scale_rows!
-    dz.device.parallel(batch * rows, cost: width) { begin, end, _ in
-      kernel(to, from, times, Int64(width), begin, end)
-    }
+    dz.run(
+      .scaleRows(.init(out: dz.address, x: dout.address, factor: t.address, width: width)),
+      over: batch * rows)
     tape.add(dz, to: place)
   }
 }
@@ -115,11 +108,10 @@ package func straightVelocity(noise: Tensor, to z: Tensor, repeats: Int) -> Tens
   let batch = z.shape[0]
   let inner = z.count / max(batch, 1)
   let out = Tensor(like: noise)
-  let (to, e, from, kernel) = (
-    out.pointer, noise.pointer, z.pointer, out.kernels.pointee.velocity!
-  )
-  out.device.parallel(batch * repeats, cost: inner) { begin, end, _ in
-    kernel(to, e, from, Int64(repeats), Int64(inner), begin, end)
-  }
+  out.run(
+    .velocity(
+      .init(
+        out: out.address, noise: noise.address, z: z.address, repeats: repeats, inner: inner)),
+    over: batch * repeats)
   return out
 }

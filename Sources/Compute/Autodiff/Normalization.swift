@@ -5,35 +5,36 @@ import Tensor
 
 /// x * rsqrt(mean(x^2) + epsilon) * gain. Zhang & Sennrich 2019, arXiv 1910.07467.
 package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6) -> Variable {
-  let value = x.value
+  let (value, g) = (x.value, gain.value)
   let (rows, width) = (value.rows, value.width)
-  precondition(gain.value.count == width, "rmsNormalized: gain \(gain.shape) for width \(width)")
+  precondition(g.count == width, "rmsNormalized: gain \(gain.shape) for width \(width)")
   let inverse = Tensor(uninitialized: [rows], type: value.type, on: value.device)
   func result() -> Tensor {
     let y = Tensor(like: value)
-    let (out, factor, from, g) = (y.pointer, inverse.pointer, value.pointer, gain.value.pointer)
-    let kernel = y.kernels.pointee.rms_norm!
-    y.device.parallel(rows, cost: 2 * width) { begin, end, _ in
-      kernel(out, factor, from, g, Int64(width), epsilon, begin, end)
-    }
+    y.run(
+      .rmsNorm(
+        .init(
+          out: y.address, inverse: inverse.address, x: value.address, gain: g.address,
+          width: width, epsilon: epsilon)), over: rows)
     return y
   }
   return x.tape.record(result(), from: [x, gain], recipe: result) { tape, dy in
-    let (gradient, from, factor) = (dy.pointer, value.pointer, inverse.pointer)
     if x.needsGradient {
       let dx = Tensor(like: value)
-      let (to, g, kernel) = (dx.pointer, gain.value.pointer, dx.kernels.pointee.rms_norm_gradient!)
-      dx.device.parallel(rows, cost: 4 * width) { begin, end, _ in
-        kernel(to, gradient, from, g, factor, Int64(width), begin, end)
-      }
+      dx.run(
+        .rmsNormGradient(
+          .init(
+            dx: dx.address, dy: dy.address, x: value.address, gain: g.address,
+            inverse: inverse.address, width: width)), over: rows)
       tape.add(dx, to: x.place)
     }
     if gain.needsGradient {
-      let dgain = Tensor(like: gain.value)
-      let (to, kernel) = (dgain.pointer, dgain.kernels.pointee.rms_norm_gain_gradient!)
-      dgain.device.parallelColumns(width, cost: 2 * rows) {
-        kernel(to, gradient, from, factor, Int64(rows), Int64(width), $0, $1)
-      }
+      let dgain = Tensor(like: g)
+      dgain.run(
+        .rmsNormGainGradient(
+          .init(
+            dgain: dgain.address, dy: dy.address, x: value.address, inverse: inverse.address,
+            rows: rows, width: width)), over: width)
       tape.add(dgain, to: gain.place)
     }
   }
@@ -44,35 +45,33 @@ package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6
 package func layerNormalized(
   _ x: Variable, gain: Variable? = nil, bias: Variable? = nil, epsilon: Double = 1e-6
 ) -> Variable {
-  let value = x.value
+  let (value, g) = (x.value, gain?.value)
   let (rows, width) = (value.rows, value.width)
   let y = Tensor(like: value)
   let statistics = Tensor(uninitialized: [rows, 2], type: value.type, on: value.device)
-  let (out, kept, from) = (y.pointer, statistics.pointer, value.pointer)
-  let (g, b) = (gain?.value.pointer, bias?.value.pointer)
-  let kernel = y.kernels.pointee.layer_norm!
-  y.device.parallel(rows, cost: 3 * width) { begin, end, _ in
-    kernel(out, kept, from, g, b, Int64(width), epsilon, begin, end)
-  }
+  y.run(
+    .layerNorm(
+      .init(
+        out: y.address, statistics: statistics.address, x: value.address, gain: g.address,
+        bias: (bias?.value).address, width: width, epsilon: epsilon)), over: rows)
   let inputs = [x] + [gain, bias].compactMap { $0 }
   return x.tape.record(y, from: inputs) { tape, dy in
-    let (gradient, from, kept) = (dy.pointer, value.pointer, statistics.pointer)
     if x.needsGradient {
       let dx = Tensor(like: value)
-      let (to, g) = (dx.pointer, gain?.value.pointer)
-      let kernel = dx.kernels.pointee.layer_norm_gradient!
-      dx.device.parallel(rows, cost: 4 * width) { begin, end, _ in
-        kernel(to, gradient, from, g, kept, Int64(width), begin, end)
-      }
+      dx.run(
+        .layerNormGradient(
+          .init(
+            dx: dx.address, dy: dy.address, x: value.address, gain: g.address,
+            statistics: statistics.address, width: width)), over: rows)
       tape.add(dx, to: x.place)
     }
     if let gain, let bias, gain.needsGradient {
       let (dgain, dbias) = (Tensor(like: gain.value), Tensor(like: bias.value))
-      let (toGain, toBias) = (dgain.pointer, dbias.pointer)
-      let kernel = dgain.kernels.pointee.layer_norm_parameter_gradient!
-      dgain.device.parallelColumns(width, cost: 3 * rows) {
-        kernel(toGain, toBias, gradient, from, kept, Int64(rows), Int64(width), $0, $1)
-      }
+      dgain.run(
+        .layerNormParameterGradient(
+          .init(
+            dgain: dgain.address, dbias: dbias.address, dy: dy.address, x: value.address,
+            statistics: statistics.address, rows: rows, width: width)), over: width)
       tape.add(dgain, to: gain.place)
       tape.add(dbias, to: bias.place)
     }
@@ -85,18 +84,18 @@ package func sphereNormalized(_ x: Variable, epsilon: Double = 1e-12) -> Variabl
   let (rows, width) = (value.rows, value.width)
   let y = Tensor(like: value)
   let inverse = Tensor(uninitialized: [rows], type: value.type, on: value.device)
-  let (out, factor, from) = (y.pointer, inverse.pointer, value.pointer)
-  let kernel = y.kernels.pointee.sphere_norm!
-  y.device.parallel(rows, cost: 2 * width) { begin, end, _ in
-    kernel(out, factor, from, Int64(width), epsilon, begin, end)
-  }
+  y.run(
+    .sphereNorm(
+      .init(
+        out: y.address, inverse: inverse.address, x: value.address, width: width,
+        epsilon: epsilon)), over: rows)
   return x.tape.record(y, from: [x]) { tape, dy in
     let dx = Tensor(like: value)
-    let (to, gradient, from, factor) = (dx.pointer, dy.pointer, value.pointer, inverse.pointer)
-    let kernel = dx.kernels.pointee.sphere_norm_gradient!
-    dx.device.parallel(rows, cost: 4 * width) { begin, end, _ in
-      kernel(to, gradient, from, factor, Int64(width), begin, end)
-    }
+    dx.run(
+      .sphereNormGradient(
+        .init(
+          dx: dx.address, dy: dy.address, x: value.address, inverse: inverse.address,
+          width: width)), over: rows)
     tape.add(dx, to: x.place)
   }
 }

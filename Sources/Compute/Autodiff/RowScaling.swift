@@ -16,11 +16,9 @@ extension Tensor {
   /// factor[r] * self[r, :].
   package func rowsScaled(by factors: Tensor) -> Tensor {
     let out = Tensor(like: self)
-    let (to, from, factor, width) = (out.pointer, pointer, factors.pointer, self.width)
-    let kernel = kernels.pointee.scale_rows!
-    device.parallel(rows, cost: width) { begin, end, _ in
-      kernel(to, from, factor, Int64(width), begin, end)
-    }
+    out.run(
+      .scaleRows(.init(out: out.address, x: address, factor: factors.address, width: width)),
+      over: rows)
     return out
   }
 }

@@ -9,23 +9,20 @@ package func embedding(_ table: Variable, index: Indices) -> Variable {
   let count = index.count
   let out = Tensor(
     uninitialized: [count, width], type: table.value.type, on: table.value.device)
-  let gather = out.kernels.pointee.gather_rows!
-  let (to, from, numbers) = (out.pointer, table.value.pointer, index.pointer)
-  out.device.perform {
-    for i in 0..<count {
-      precondition(numbers[i] >= 0 && numbers[i] < rows, "embedding: index outside 0..<\(rows)")
-    }
-    gather(to, from, numbers, Int64(width), 0, Int64(count))
-  }
+  out.run(
+    .gatherRows(
+      .init(
+        out: out.address, table: table.value.address, index: index.address, rows: rows,
+        width: width)), over: count)
   let place = table.place
   return table.tape.record(out, from: [table]) { tape, dout in
     tape.accumulate(into: place) { gradient, accumulate in
       if !accumulate { gradient.fill(with: 0) }
-      let scatter = gradient.kernels.pointee.scatter_add_rows!
-      let (to, from, numbers) = (gradient.pointer, dout.pointer, index.pointer)
-      gradient.device.perform {
-        scatter(to, from, numbers, Int64(count), Int64(width), 0, Int64(width))
-      }
+      gradient.run(
+        .scatterAddRows(
+          .init(
+            table: gradient.address, x: dout.address, index: index.address, rows: count,
+            width: width)), over: width)
     }
   }
 }
@@ -72,24 +69,35 @@ extension Tensor {
     let theirs = other.shape[1]
     precondition(to.count == from.count && other.shape == [batch, theirs, width], "copyTokens")
     guard !to.isEmpty else { return }
-    let out = pointer(at: to.lowerBound * width)
-    let source = other.pointer(at: from.lowerBound * width)
-    let kernel = kernels.pointee.copy_block!
-    let rows = Int64(to.count)
-    device.parallel(batch, cost: to.count * width) { begin, end, _ in
-      kernel(
-        out, Int64(mine * width), Int64(width), source, Int64(theirs * width), Int64(width), rows,
-        Int64(width), accumulate ? 1 : 0, begin, end)
-    }
+    run(
+      .copyBlock(
+        .init(
+          out: address(at: to.lowerBound * width), out_outer: mine * width, out_row: width,
+          x: other.address(at: from.lowerBound * width), x_outer: theirs * width, x_row: width,
+          rows: to.count, width: width, accumulate: accumulate)), over: batch)
   }
 }
 
 extension Tensor {
+  /// The sum over the tokens of [batch, tokens, width]: [batch, width].
+  package func tokenSums() -> Tensor {
+    let (batch, tokens, width) = dimensions3
+    let sums = Tensor(uninitialized: [batch, width], type: type, on: device)
+    sums.run(
+      .sumRepeats(
+        .init(out: sums.address, x: address, outer: batch, repeats: tokens, inner: width)),
+      over: width)
+    return sums
+  }
+
   /// Row `to` of self = row `from` of another tensor of the same width.
   package func copyRow(_ to: Int, from other: Tensor, _ from: Int) {
     precondition(other.width == width && to < rows && from < other.rows, "copyRow")
-    device.copy(
-      to: pointer(at: to * width), from: other.pointer(at: from * width),
-      byteCount: width * type.size)
+    run(
+      .copyBlock(
+        .init(
+          out: address(at: to * width), out_outer: width, out_row: width,
+          x: other.address(at: from * width), x_outer: width, x_row: width, rows: 1, width: width,
+          accumulate: false)))
   }
 }

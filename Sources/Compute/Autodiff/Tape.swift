@@ -61,28 +61,29 @@ struct GradientPlace {
   let shape: [Int]
 }
 
-/// A mean over all elements, kept as a double: losses are summed on the host.
+/// A mean over all elements, in float64.
 package struct Scalar {
-  /// The value computed by the latest run of its operations.
-  package var value: Double { read() }
-  private let read: () -> Double
+  package let number: DeviceNumber
+  /// The value that the latest run of its operations left.
+  package var value: Double { number.value }
   /// Adds `factor` times the derivative of the value to the gradients of the inputs.
   let derivative: ((_ factor: Double) -> Void)?
 
-  init(read: @escaping () -> Double, derivative: ((_ factor: Double) -> Void)?) {
-    self.read = read
+  init(_ number: DeviceNumber, derivative: ((_ factor: Double) -> Void)?) {
+    self.number = number
     self.derivative = derivative
   }
 
   /// The same value, without a derivative.
-  package var settled: Scalar { Scalar(read: read, derivative: nil) }
+  package var settled: Scalar { Scalar(number, derivative: nil) }
 
   /// The sum of several scalars.
   package static func sum(_ terms: [Scalar]) -> Scalar {
     let derivatives = terms.compactMap(\.derivative)
-    let read = { terms.reduce(0) { $0 + $1.value } }
-    guard !derivatives.isEmpty else { return Scalar(read: read, derivative: nil) }
-    return Scalar(read: read) { factor in for derivative in derivatives { derivative(factor) } }
+    let sum = DeviceNumber(on: terms[0].number.device)
+    sum.setToSum(terms.map { (weight: 1, of: $0.number) })
+    guard !derivatives.isEmpty else { return Scalar(sum, derivative: nil) }
+    return Scalar(sum) { factor in for derivative in derivatives { derivative(factor) } }
   }
 }
 
@@ -268,8 +269,6 @@ package final class Tape {
 extension Tensor {
   func setToSum(_ a: Tensor, _ b: Tensor) {
     precondition(a.count == count && b.count == count, "sum of \(a.shape) and \(b.shape)")
-    let (out, a, b, width) = (pointer, a.pointer, b.pointer, Int64(width))
-    let add = kernels.pointee.add!
-    device.parallel(rows, cost: self.width) { begin, end, _ in add(out, a, b, width, begin, end) }
+    run(.add(.init(out: address, a: a.address, b: b.address, width: width)), over: rows)
   }
 }

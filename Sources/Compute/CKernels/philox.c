@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "arguments.h"
+
 void philox4x32_10(uint32_t out[4], const uint32_t counter[4], uint64_t key) {
   uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
   uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
@@ -46,4 +48,12 @@ void philox_normal(double *out, int64_t first, int64_t count, uint64_t key, uint
     }
     for (int64_t w = e % 4; w < 4 && e < first + count; w++, e++) out[e - first] = normal[w];
   }
+}
+
+void philox_map(double *x, int64_t count, int32_t map, double offset, double factor) {
+#pragma clang fp reassociate(off) contract(off)
+  if (map == PHILOX_AFFINE)
+    for (int64_t i = 0; i < count; i++) x[i] = offset + factor * x[i];
+  else if (map == PHILOX_SIGMOID)
+    for (int64_t i = 0; i < count; i++) x[i] = 1 / (1 + exp(-x[i]));
 }

@@ -1,6 +1,7 @@
-// The residual MLP for inference: packed weights, and no allocation per evaluation.
+// The residual MLP for inference: packed weights, as `integrate_states` reads them.
 
 import Autodiff
+import CKernels
 import Tensor
 
 /// A modulated residual MLP that is evaluated hundreds of times for each token drawn.
@@ -11,19 +12,14 @@ import Tensor
 /// are fewer outputs than columns, the product of their weights replaces both and gives the shift's
 /// part of the output.
 package struct PackedResidualMLP {
-  private struct Block {
-    let gain: Tensor
-    let bias: Tensor
-    let up: PackedWeights
-    let down: PackedWeights
-  }
-  private let input: PackedWeights
-  private let blocks: [Block]
-  private let modulation: PackedWeights
-  private let output: PackedWeights
   private let shape: ResidualMLPShape
-  /// Whether the product of the final shift's and the output's weights replaces both.
-  private let shiftsOutput: Bool
+  /// Keeps the memory of all addresses in `weights`.
+  private let packed: [PackedWeights]
+  private let norms: [LayerNorm]
+  private let blocks: DeviceList<HeadBlock>
+  /// The head as an operation reads it: one element.
+  package let weights: DeviceList<HeadWeights>
+  private let modulationWidth: Int
 
   /// - Parameter tape: one that packs weights
   init?(_ mlp: ResidualMLP, on tape: Tape) {
@@ -31,10 +27,9 @@ package struct PackedResidualMLP {
       return nil
     }
     shape = mlp.shape
-    self.input = input
     let w = mlp.shape.width
-    shiftsOutput = mlp.shape.outputs < w
-    output = PackedWeights(
+    let shiftsOutput = mlp.shape.outputs < w
+    let output = PackedWeights(
       mlp.output.weight.value, bias: shiftsOutput ? nil : mlp.output.bias!.value,
       precision: tape.products)
     func rows(_ range: Range<Int>) -> (weight: Tensor, bias: Tensor) {
@@ -43,73 +38,37 @@ package struct PackedResidualMLP {
     let parts =
       mlp.modulations.map { (weight: $0.weight.value, bias: $0.bias!.value) }
       + [rows(0..<w), shiftsOutput ? shiftedOutput(mlp.output, final) : rows(w..<2 * w)]
-    modulation = PackedWeights(
+    let modulation = PackedWeights(
       .stacked(parts.map(\.weight)), bias: .stacked(parts.map(\.bias)), precision: tape.products)
-    blocks = mlp.blocks.map {
-      Block(
-        gain: $0.norm.weight.value, bias: $0.norm.bias.value, up: $0.up.packed(on: tape)!,
-        down: $0.down.packed(on: tape)!)
-    }
+    norms = mlp.blocks.map(\.norm)
+    let maps = mlp.blocks.map { (up: $0.up.packed(on: tape)!, down: $0.down.packed(on: tape)!) }
+    packed = [input, output, modulation] + maps.flatMap { [$0.up, $0.down] }
+    modulationWidth = modulation.outputs
+    blocks = DeviceList(
+      zip(norms, maps).map { norm, maps in
+        HeadBlock(
+          gain: norm.weight.value.address, bias: norm.bias.value.address, up: maps.up.address,
+          up_bias: maps.up.biasAddress, down: maps.down.address,
+          down_bias: maps.down.biasAddress)
+      }, on: tape.device)
+    weights = DeviceList(
+      [
+        HeadWeights(
+          inputs: shape.inputs, width: w, outputs: shape.outputs, blocks: shape.blocks,
+          groups: shape.groups, modulation_width: modulation.outputs, shifts_output: shiftsOutput,
+          rounded: tape.products == .bfloat16, input: input.address,
+          input_bias: input.biasAddress, modulation: modulation.address,
+          modulation_bias: modulation.biasAddress, output: output.address,
+          output_bias: output.biasAddress, block_list: blocks.address)
+      ], on: tape.device)
   }
 
   package var inputs: Int { shape.inputs }
-  package var width: Int { shape.width }
-  package var outputs: Int { shape.outputs }
-  /// Number of columns in the modulations of one condition.
-  package var modulationWidth: Int { modulation.outputs }
-  /// Number of elements of working memory per row.
-  package var workspacePerRow: Int { 8 * shape.width }
   /// Number of weights in all products of one evaluation.
   package var weightCount: Int {
     let w = shape.width
     return (shape.inputs + shape.outputs) * w + modulationWidth * w
       + shape.blocks * (3 * w * w + 3 * w / 2 * w)
-  }
-
-  /// The modulations under the conditions SiLU(c[rows, width] + times[t][width]).
-  /// - Parameters:
-  ///   - y: [times, rows, modulationWidth]
-  ///   - workspace: [times, rows, width]
-  package func modulations(
-    _ loops: RowLoops, into y: UnsafeMutableRawPointer, condition c: UnsafeRawPointer,
-    times: [UnsafeRawPointer], workspace m: UnsafeMutableRawPointer
-  ) {
-    loops.siluOfSums(m, c, with: times, width: shape.width)
-    loops.repeated(times.count).product(y, modulation, m)
-  }
-
-  /// y[rows, outputs] for x[rows, inputs] under modulations[rows, modulationWidth].
-  package func evaluate(
-    _ loops: RowLoops, into y: UnsafeMutableRawPointer, _ x: UnsafeRawPointer,
-    modulations: UnsafeRawPointer, workspace u: UnsafeMutableRawPointer
-  ) {
-    let (w, stride) = (shape.width, modulationWidth)
-    let row = loops.rows * w * loops.type.size
-    let wide = u + row  // 3 w
-    let gated = wide + 3 * row  // 1.5 w
-    var (x0, x1) = (gated + 3 * row / 2, gated + 5 * row / 2)
-
-    loops.product(x0, input, x)
-    let perGroup = shape.blocks / shape.groups
-    for (b, block) in blocks.enumerated() {
-      let first = b / perGroup * 3 * w
-      loops.layerNormModulated(
-        u, x0, gain: block.gain, bias: block.bias, by: modulations, scale: first, shift: first + w,
-        stride: stride, width: w)
-      loops.product(wide, block.up, u)
-      loops.swiglu(gated, wide, width: 3 * w / 2)
-      loops.product(u, block.down, gated)
-      loops.gatedAdd(
-        x1, x0, u, by: modulations, gate: first + 2 * w, stride: stride, width: w)
-      swap(&x0, &x1)
-    }
-    let final = 3 * w * shape.groups
-    loops.layerNormModulated(
-      u, x0, gain: nil, bias: nil, by: modulations, scale: final,
-      shift: shiftsOutput ? nil : final + w, stride: stride, width: w)
-    loops.product(y, output, u)
-    guard shiftsOutput else { return }
-    loops.add(y, modulations, column: final + w, stride: stride, width: shape.outputs)
   }
 }
 

@@ -1,13 +1,16 @@
-// The owner of tensors' memory and of the loops over them: a kernel table, a thread pool, an
-// allocator.
+// The owner of tensors' memory and the runner of operations on them.
 
 import CKernels
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// The type of a tensor's elements.
-package enum ElementType: Sendable {
-  case float32
+package enum ElementType: Int32, Sendable {
+  case float32 = 0
   /// For oracles: gradient checks and reference figures; written for exactness, not speed.
-  case float64
+  case float64 = 1
 
   package var size: Int { self == .float32 ? 4 : 8 }
 }
@@ -41,107 +44,115 @@ package enum InstructionSet: Int32, Sendable, CaseIterable {
   }
 }
 
+/// Kinds of devices.
+package enum DeviceKind: String, Sendable, CaseIterable {
+  /// A CPU, whose memory the host could use as well.
+  case cpu
+  /// A CPU whose memory is closed to the host outside of operations, as that of a GPU is: a read or
+  /// write from elsewhere ends the program with SIGSEGV. Slower, with the same results.
+  case guarded
+
+  /// The kind that the variable `PRA_DEVICE` names; a CPU without it. Stages check it first.
+  package static let chosen: DeviceKind = {
+    guard let text = getenv("PRA_DEVICE") else { return .cpu }
+    guard let kind = DeviceKind(rawValue: String(cString: text)) else {
+      fatalError("PRA_DEVICE: found '\(String(cString: text))', expected cpu or guarded")
+    }
+    return kind
+  }()
+}
+
 /// A CPU with its threads. Only one thread at a time may use it, such as a training loop or a
 /// sampler.
 package final class Device {
-  private let pool: OpaquePointer
-  private let float32: UnsafePointer<kernels>
-  private let float64: UnsafePointer<kernels>
+  private let handle: OpaquePointer
+  let memory: DeviceMemory
   package let threads: Int
   /// Source of memory for new tensors: the device's own, or that of the program being recorded.
   private(set) var allocator: Allocator
+  private let own: Allocator
   let reserved = ReservedMemory()
   private var recorder: RecordedProgram?
+  private var profile: Profile?
   /// Multiply-adds of matrix products and attention so far, without masked ones; a benchmark
   /// divides them by the time. The packing of weights is not counted.
   package private(set) var multiplyAdds = 0
 
-  /// Loops with fewer element operations than this run on the calling thread: handing a share to
-  /// another thread costs about a microsecond.
-  private static let worthSharing = 8192
-
   /// - Parameters:
-  ///   - threads: threads of a loop, including the caller
+  ///   - threads: threads of an operation, including the caller
   ///   - instructions: at most `InstructionSet.best`
-  package init(threads: Int, instructions: InstructionSet = .best) {
+  package init(
+    threads: Int, instructions: InstructionSet = .best, kind: DeviceKind = .chosen
+  ) {
     precondition(threads >= 1, "Device: \(threads) threads")
     precondition(
       instructions.rawValue <= kernels_level(),
       "Device: this processor has no \(instructions)")
-    guard let pool = thread_pool_create(Int32(threads)) else {
+    memory = DeviceMemory(isGuarded: kind == .guarded)
+    guard let handle = device_create(Int32(threads), instructions.rawValue, memory.handle) else {
       fatalError("Device: cannot start \(threads) threads")
     }
-    self.pool = pool
-    allocator = Allocator(counting: reserved)
+    self.handle = handle
+    own = Allocator(of: memory, counting: reserved)
+    allocator = own
     self.threads = threads
-    float32 = kernels_float32(instructions.rawValue)
-    float64 = kernels_float64()
-    precondition(float32.pointee.version == KERNELS_VERSION, "kernel table of another version")
   }
 
-  deinit { thread_pool_destroy(pool) }
+  deinit { device_destroy(handle) }
 
   /// Whether `ProductPrecision.bfloat16` differs from `full` on this CPU.
-  package var multipliesBFloat16: Bool { float32.pointee.gemm_bf16 != nil }
-
-  package func table(_ type: ElementType) -> UnsafePointer<kernels> {
-    type == .float32 ? float32 : float64
-  }
+  package var multipliesBFloat16: Bool { device_multiplies_bf16(handle) }
 
   package func count(multiplyAdds: Int) { self.multiplyAdds += multiplyAdds }
 
-  package typealias Share = (_ begin: Int64, _ end: Int64, _ thread: Int) -> Void
+  /// Number of bytes of packed weights [outputs, inputs].
+  func packedBytes(_ outputs: Int, _ inputs: Int, _ type: ElementType, rounded: Bool) -> Int {
+    device_packed_bytes(handle, type.rawValue, outputs, inputs, rounded)
+  }
 
-  /// Runs `body` over [0, count) in one contiguous share per thread, now and whenever the program
-  /// being recorded is run. The closure must hold addresses, not tensors, whose memory could then
-  /// not be reused.
+  /// Runs an operation on numbers of a type, now and whenever the program being recorded is run.
+  /// - Parameter extent: the number of indices that operations.h speaks of, such as rows
+  package func run(_ operation: Operation, _ type: ElementType, over extent: Int = 1) {
+    guard extent > 0 else { return }
+    var operation = operation
+    operation.type = type.rawValue
+    operation.extent = extent
+    recorder?.append(operation)
+    device_run(handle, &operation, 1)
+  }
+
+  func run(_ operations: UnsafeBufferPointer<Operation>) {
+    device_run(handle, operations.baseAddress, operations.count)
+  }
+
+  /// Runs work of the host, which is no operation, over [0, count) in one contiguous range per
+  /// thread. It reads and writes memory of the host alone.
   /// - Parameter cost: element operations per index, to decide whether sharing pays
-  package func parallel(_ count: Int, cost: Int, _ body: @escaping Share) {
-    guard count > 0 else { return }
-    let shares = threads > 1 && count > 1 && count * cost >= Self.worthSharing
-    let loop = Loop(count: Int64(count), isShared: shares, body: body)
-    recorder?.append(loop)
-    run(loop)
-  }
-
-  /// Runs work on the calling thread, now and whenever the program being recorded is run.
-  package func perform(_ work: @escaping () -> Void) {
-    if recorder == nil { work() } else { parallel(1, cost: 0) { _, _, _ in work() } }
-  }
-
-  /// Copies memory, now and whenever the program being recorded is run.
-  package func copy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int) {
-    if recorder == nil {
-      to.copyMemory(from: from, byteCount: byteCount)
-    } else {
-      perform { to.copyMemory(from: from, byteCount: byteCount) }
-    }
-  }
-
-  /// One loop with its body, the unit of a recorded program.
-  struct Loop {
-    let count: Int64
-    let isShared: Bool
-    let body: Share
-  }
-
-  func run(_ loop: Loop) {
-    guard loop.isShared else { return loop.body(0, loop.count, 0) }
-    // The pool joins before it returns, so the address never outlives this frame. It is that of the
-    // whole struct, since a closure passed to a generic function would be wrapped into another one.
-    withUnsafePointer(to: loop) { address in
-      thread_pool_run(
-        pool, loop.count,
-        { context, begin, end, thread in
-          context!.assumingMemoryBound(to: Loop.self).pointee.body(begin, end, Int(thread))
-        }, UnsafeMutableRawPointer(mutating: UnsafeRawPointer(address)))
+  package func parallelOnHost(_ count: Int, cost: Int, _ body: (Range<Int>) -> Void) {
+    precondition(recorder == nil, "Device: work of the host in a program")
+    withoutActuallyEscaping(body) { body in
+      var body = body
+      withUnsafeMutablePointer(to: &body) {
+        device_run_on_host(handle, count, cost, $0) { context, begin, end in
+          context!.assumingMemoryBound(to: ((Range<Int>) -> Void).self).pointee(begin..<end)
+        }
+      }
     }
   }
 
   var isRecording: Bool { recorder != nil }
 
-  /// Runs `work` and records its loops. Tensors made meanwhile live in the program's own memory,
-  /// which nobody else gets while it exists; each run writes their contents again.
+  /// Memory that the host writes at once. While a program is recorded it is none of the program's
+  /// and is kept as long as that: the host does not write again when the program is run, so no
+  /// operation of it may write there.
+  func storageForHost(byteCount: Int) -> Storage {
+    let storage = Storage(byteCount: byteCount, allocator: own)
+    recorder?.keep(storage)
+    return storage
+  }
+
+  /// Runs `work` and records its operations. Tensors made meanwhile live in the program's own
+  /// memory, which nobody else gets while it exists; each run writes their contents again.
   package func record<Result>(_ work: () throws -> Result) rethrows -> (RecordedProgram, Result) {
     precondition(recorder == nil, "Device: a program within a program")
     let program = RecordedProgram(on: self)
@@ -152,5 +163,19 @@ package final class Device {
       program.multiplyAdds = multiplyAdds - before
     }
     return (program, try work())
+  }
+
+  /// Runs `work` and measures its operations by their kind.
+  /// - Returns: those that were run, the slowest kind first
+  package func profiled(_ work: () throws -> Void) rethrows -> [ProfiledOperation] {
+    let rows = Profile()
+    device_profile(handle, rows.start)
+    profile = rows
+    defer {
+      device_profile(handle, nil)
+      profile = nil
+    }
+    try work()
+    return rows.operations
   }
 }

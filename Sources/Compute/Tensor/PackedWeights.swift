@@ -4,20 +4,12 @@ import CKernels
 
 /// W[out, in] and b[out] of y = x W' + b, packed once. Results equal those of `matrixProduct` bit
 /// for bit. The weights are copied, so later changes of them have no effect.
-package final class PackedWeights {
+package struct PackedWeights {
   package let outputs: Int
   package let inputs: Int
+  package let isRounded: Bool
   private let weights: Tensor
   private let bias: Tensor?
-  private let device: Device
-  private let columns: Int
-  private let product: GEMMPacked
-
-  private typealias GEMMPacked =
-    @convention(c) (
-      UnsafeMutableRawPointer?, Int64, UnsafeRawPointer?, Int64, UnsafeRawPointer?,
-      UnsafeRawPointer?, Int64, Int64, Int64, Int64, Int64
-    ) -> Void
 
   /// - Parameters:
   ///   - weight: [out, in]
@@ -26,49 +18,38 @@ package final class PackedWeights {
     (outputs, inputs) = weight.dimensions2
     precondition(bias == nil || bias!.count == outputs, "PackedWeights: bias")
     self.bias = bias
-    device = weight.device
-    let kernels = weight.kernels.pointee
-    let rounded = precision == .bfloat16 && kernels.gemm_packed_bf16 != nil
-    columns = Int(kernels.packed_columns!())
-    product = rounded ? kernels.gemm_packed_bf16! : kernels.gemm_packed!
-    let size = rounded ? kernels.packed_size_bf16! : kernels.packed_size!
-    let pack = rounded ? kernels.pack_weights_bf16! : kernels.pack_weights!
-    let bytes = Int(size(Int64(outputs), Int64(inputs)))
+    isRounded = precision == .bfloat16
+    let bytes = weight.device.packedBytes(outputs, inputs, weight.type, rounded: isRounded)
     weights = Tensor(
       uninitialized: [(bytes + weight.type.size - 1) / weight.type.size], type: weight.type,
-      on: device)
-    pack(weights.pointer, weight.pointer, Int64(outputs), Int64(inputs))
+      on: weight.device)
+    weights.run(
+      .packWeights(
+        .init(
+          packed: weights.address, w: weight.address, outputs: outputs, inputs: inputs,
+          rounded: isRounded)))
   }
 
-  /// y[rows, out] = x[rows, in] W' + b on the calling thread; the distances between rows are `yRow`
-  /// and `xRow` elements.
-  package func multiply(
-    into y: UnsafeMutableRawPointer, row yRow: Int, _ x: UnsafeRawPointer, row xRow: Int, rows: Int
-  ) {
-    product(
-      y, Int64(yRow), x, Int64(xRow), weights.pointer, bias?.pointer, Int64(rows), Int64(outputs),
-      Int64(inputs), 0, Int64(panels))
-  }
+  /// The packed weights, and the bias if there is one.
+  package var address: DeviceAddress { weights.address }
+  package var biasAddress: DeviceAddress { bias.address }
 
-  /// The same on all threads, each with its share of the columns.
-  package func multiplyShared(
-    into y: UnsafeMutableRawPointer, row yRow: Int, _ x: UnsafeRawPointer, row xRow: Int, rows: Int
-  ) {
-    let (product, weights, bias) = (product, weights.pointer, bias?.pointer)
-    let (outputs, inputs) = (Int64(outputs), Int64(inputs))
-    device.parallel(panels, cost: rows * self.inputs * columns) { begin, end, _ in
-      product(
-        y, Int64(yRow), x, Int64(xRow), weights, bias, Int64(rows), outputs, inputs, begin, end)
-    }
-  }
-
-  /// y[..., out] for x[..., in], on all threads.
+  /// y[..., out] for x[..., in].
   package func callAsFunction(_ x: Tensor) -> Tensor {
-    precondition(x.width == inputs, "PackedWeights: width \(x.width) into \(inputs)")
     let y = Tensor(uninitialized: x.shape.dropLast() + [outputs], type: x.type, on: x.device)
-    multiplyShared(into: y.pointer, row: outputs, x.pointer, row: inputs, rows: x.rows)
+    multiply(x, into: y, column: 0)
     return y
   }
 
-  private var panels: Int { (outputs + columns - 1) / columns }
+  /// Writes x W' + b into columns `column...` of y, for the first `inputs` columns of x.
+  package func multiply(_ x: Tensor, into y: Tensor, column: Int) {
+    precondition(
+      x.width >= inputs && column + outputs <= y.width && x.rows == y.rows,
+      "PackedWeights: \(x.shape) into columns \(column)... of \(y.shape)")
+    y.run(
+      .multiplyPacked(
+        .init(
+          y: y.address(at: column), y_row: y.width, x: x.address, x_row: x.width, packed: address,
+          bias: biasAddress, rows: x.rows, outputs: outputs, inputs: inputs, rounded: isRounded)))
+  }
 }

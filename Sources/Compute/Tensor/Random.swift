@@ -49,121 +49,26 @@ package struct Philox: Sendable {
   }
 }
 
-extension Philox {
-  /// Writes elements 0..<count of a stream of standard normals, rounded to the element type.
-  package func writeNormals(
-    to target: UnsafeMutableRawPointer, _ count: Int, type: ElementType, a: UInt32, b: UInt32,
-    stream: UInt32
+/// The counters of rows of random numbers: words a and b of a row's image and place.
+///
+/// With `together` rows an image, row r is place r % together of image r / together.
+package struct RandomCounters {
+  /// a of place 0, to which the number in `step` is added where there is one.
+  package var firstA: UInt32 = 0
+  package var step: DeviceList<UInt32>?
+  /// Distance of a between places.
+  package var strideA: UInt32 = 0
+  /// b of image 0, where `numbers` does not list those of all images.
+  package var firstB: UInt32 = 0
+  package var numbers: DeviceList<UInt32>?
+  package var together = 1
+
+  package init(
+    firstA: UInt32 = 0, step: DeviceList<UInt32>? = nil, strideA: UInt32 = 0, firstB: UInt32 = 0,
+    numbers: DeviceList<UInt32>? = nil, together: Int = 1
   ) {
-    guard type == .float32 else {
-      let out = target.assumingMemoryBound(to: Double.self)
-      return philox_normal(out, 0, Int64(count), key, a, b, stream)
-    }
-    let out = target.assumingMemoryBound(to: Float.self)
-    // On the stack, so that nothing is allocated.
-    let most = 128
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: most) { exact in
-      for first in stride(from: 0, to: count, by: most) {
-        let part = min(most, count - first)
-        philox_normal(exact.baseAddress!, Int64(first), Int64(part), key, a, b, stream)
-        for i in 0..<part { out[first + i] = Float(exact[i]) }
-      }
-    }
-  }
-}
-
-extension Tensor {
-  /// Standard normals for rows of `width` elements; row r uses elements first..<first + width of
-  /// counter (.., a(r), b(r), stream).
-  /// - Parameter counter: asked again whenever the program being recorded is run
-  package static func normals(
-    _ shape: [Int], random: Philox, stream: UInt32, type: ElementType = .float32,
-    on device: Device, counter: @escaping (_ row: Int) -> (a: UInt32, b: UInt32)
-  ) -> Tensor {
-    let tensor = Tensor(uninitialized: shape, type: type, on: device)
-    let rows = shape[0]
-    let width = rows == 0 ? 0 : tensor.count / rows
-    let target = tensor.pointer
-    device.parallel(rows, cost: width * 40) { begin, end, _ in
-      for r in Int(begin)..<Int(end) {
-        let (a, b) = counter(r)
-        random.writeNormals(
-          to: target + r * width * type.size, width, type: type, a: a, b: b, stream: stream)
-      }
-    }
-    return tensor
-  }
-
-  /// Numbers in float64 for rows of `width` elements, with counters as in `normals`.
-  /// - Parameters:
-  ///   - kind: their distribution
-  ///   - map: applied to each number
-  package static func exact(
-    _ kind: Distribution, _ shape: [Int], random: Philox, stream: UInt32, on device: Device,
-    counter: @escaping (_ row: Int) -> (a: UInt32, b: UInt32),
-    map: @escaping (Double) -> Double = { $0 }
-  ) -> Tensor {
-    let tensor = Tensor(uninitialized: shape, type: .float64, on: device)
-    let rows = shape[0]
-    let width = rows == 0 ? 0 : tensor.count / rows
-    let target = tensor.pointer.assumingMemoryBound(to: Double.self)
-    device.parallel(rows, cost: width * 40) { begin, end, _ in
-      for r in Int(begin)..<Int(end) {
-        let ((a, b), row) = (counter(r), target + r * width)
-        switch kind {
-        case .uniform: philox_uniform(row, 0, Int64(width), random.key, a, b, stream)
-        case .normal: philox_normal(row, 0, Int64(width), random.key, a, b, stream)
-        }
-        for i in 0..<width { row[i] = map(row[i]) }
-      }
-    }
-    return tensor
-  }
-
-  /// A float64 tensor rounded to another type.
-  package func rounded(to type: ElementType) -> Tensor {
-    precondition(self.type == .float64, "rounded: \(self.type)")
-    guard type == .float32 else { return self }
-    let out = Tensor(uninitialized: shape, type: type, on: device)
-    let from = pointer.assumingMemoryBound(to: Double.self)
-    let to = out.pointer.assumingMemoryBound(to: Float.self)
-    device.parallel(count, cost: 2) { begin, end, _ in
-      for i in Int(begin)..<Int(end) { to[i] = Float(from[i]) }
-    }
-    return out
-  }
-}
-
-extension Tensor {
-  /// Each number of a float64 tensor n times: [count, n].
-  package func repeated(_ n: Int) -> Tensor {
-    precondition(type == .float64, "repeated: \(type)")
-    let out = Tensor(uninitialized: [count, n], type: type, on: device)
-    let from = pointer.assumingMemoryBound(to: Double.self)
-    let to = out.pointer.assumingMemoryBound(to: Double.self)
-    device.parallel(count, cost: n) { begin, end, _ in
-      for i in Int(begin)..<Int(end) {
-        for j in 0..<n { to[i * n + j] = from[i] }
-      }
-    }
-    return out
-  }
-
-  /// A float64 tensor with each number mapped.
-  package func mapped(_ map: @escaping (Double) -> Double) -> Tensor {
-    precondition(type == .float64, "mapped: \(type)")
-    let out = Tensor(like: self)
-    let from = pointer.assumingMemoryBound(to: Double.self)
-    let to = out.pointer.assumingMemoryBound(to: Double.self)
-    device.parallel(count, cost: 8) { begin, end, _ in
-      for i in Int(begin)..<Int(end) { to[i] = map(from[i]) }
-    }
-    return out
-  }
-
-  /// A tensor of the same shape and type, whose elements are not set.
-  package init(like other: Tensor) {
-    self.init(uninitialized: other.shape, type: other.type, on: other.device)
+    (self.firstA, self.step, self.strideA) = (firstA, step, strideA)
+    (self.firstB, self.numbers, self.together) = (firstB, numbers, together)
   }
 }
 
@@ -173,4 +78,89 @@ package enum Distribution: Sendable {
   case uniform
   /// Normal with mean 0 and variance 1.
   case normal
+}
+
+/// Functions of a random number u, in float64.
+package enum NumberMap: Sendable {
+  case plain
+  /// offset + factor u
+  case affine(offset: Double, factor: Double)
+  /// 1 / (1 + e^-u)
+  case sigmoid
+}
+
+extension Tensor {
+  /// Random numbers, computed in float64 and rounded once: each row of `shape`, [rows, ...], holds
+  /// the first elements of its counter.
+  package static func random(
+    _ kind: Distribution, _ shape: [Int], _ random: Philox, stream: UInt32,
+    _ counters: RandomCounters, map: NumberMap = .plain, type: ElementType = .float32,
+    on device: Device
+  ) -> Tensor {
+    let tensor = Tensor(uninitialized: shape, type: type, on: device)
+    tensor.draw(kind, random, stream: stream, counters, rows: shape[0], map: map)
+    return tensor
+  }
+
+  /// Replaces all elements by random numbers, as `random` makes them, in `rows` equal rows.
+  package func draw(
+    _ kind: Distribution, _ random: Philox, stream: UInt32, _ counters: RandomCounters, rows: Int,
+    map: NumberMap = .plain
+  ) {
+    let (code, offset, factor): (Int, Double, Double) =
+      switch map {
+      case .plain: (PHILOX_PLAIN, 0, 1)
+      case .affine(let offset, let factor): (PHILOX_AFFINE, offset, factor)
+      case .sigmoid: (PHILOX_SIGMOID, 0, 1)
+      }
+    run(
+      .philox(
+        .init(
+          out: address, step: counters.step?.address ?? DeviceAddress(),
+          numbers: counters.numbers?.address ?? DeviceAddress(), key: random.key, stream: stream,
+          first_a: counters.firstA, stride_a: counters.strideA, first_b: counters.firstB,
+          together: counters.together, width: rows == 0 ? 0 : count / rows,
+          kind: Int32(kind == .uniform ? PHILOX_UNIFORM : PHILOX_NORMAL), map: Int32(code),
+          offset: offset, factor: factor)), over: rows)
+  }
+
+  /// A float64 tensor rounded to another type.
+  package func rounded(to type: ElementType) -> Tensor {
+    precondition(self.type == .float64, "rounded: \(self.type)")
+    guard type == .float32 else { return self }
+    let out = Tensor(uninitialized: shape, type: type, on: device)
+    out.run(.convert(.init(out: out.address, x: address)), over: count)
+    return out
+  }
+
+  /// Each number n times: [count, n].
+  package func repeated(_ n: Int) -> Tensor {
+    let out = Tensor(uninitialized: [count, n], type: type, on: device)
+    out.run(.repeatEach(.init(out: out.address, x: address, times: n)), over: count)
+    return out
+  }
+
+  /// 1 / max(1 - x, least) of each number x.
+  package func reciprocalRest(least: Double) -> Tensor {
+    let out = Tensor(like: self)
+    out.run(.reciprocalRest(.init(out: out.address, x: address, least: least)), over: count)
+    return out
+  }
+}
+
+extension Indices {
+  /// Labels of which some, by the first uniform of counter (.., step, first + row, stream), are
+  /// replaced by `null`.
+  package func dropped(
+    _ share: Double, to null: Int32, _ random: Philox, stream: UInt32, step: DeviceList<UInt32>,
+    first: UInt32
+  ) -> Indices {
+    let out = Indices(uninitialized: count, on: device)
+    device.run(
+      .dropLabels(
+        .init(
+          out: out.address, labels: address, step: step.address, key: random.key, stream: stream,
+          first_b: first, null_class: null, share: share)), .float32, over: count)
+    return out
+  }
 }

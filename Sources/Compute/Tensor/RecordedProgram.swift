@@ -2,28 +2,43 @@
 
 import CKernels
 
-/// The loops of some work, in order, with the addresses that they read and write.
+/// The operations of some work, in order, with the addresses that they read and write: plain data.
 ///
 /// A training step makes the same operations on the same shapes each time. A repetition allocates
 /// nothing and builds no tape. Inputs that differ between runs (the step's number, labels) are read
-/// from fixed addresses.
+/// from fixed addresses, where the host writes them before a run.
 package final class RecordedProgram {
   private unowned let device: Device
-  private var loops: [Device.Loop] = []
+  private var operations: ContiguousArray<Operation> = []
+  private var kept: [Storage] = []
   let allocator: Allocator
   /// Multiply-adds of one run.
   package internal(set) var multiplyAdds = 0
 
   init(on device: Device) {
     self.device = device
-    allocator = Allocator(counting: device.reserved)
+    allocator = Allocator(of: device.memory, counting: device.reserved)
   }
 
-  func append(_ loop: Device.Loop) { loops.append(loop) }
+  func append(_ operation: Operation) { operations.append(operation) }
+  func keep(_ storage: Storage) { kept.append(storage) }
 
-  /// Runs all loops again.
+  /// Runs all operations again.
   package func run() {
     device.count(multiplyAdds: multiplyAdds)
-    for loop in loops { device.run(loop) }
+    operations.withUnsafeBufferPointer { device.run($0) }
+  }
+}
+
+extension RecordedProgram: CustomStringConvertible {
+  /// One line for each operation: its name, type and extent, its element operations and bytes.
+  package var description: String {
+    operations.map { operation in
+      var (cost, bytes) = (0.0, 0.0)
+      withUnsafePointer(to: operation) { operation_cost($0, &cost, &bytes) }
+      let type = operation.type == ElementType.float32.rawValue ? "float32" : "float64"
+      return "\(String(cString: operation_name(operation.kind))) \(type) over \(operation.extent): "
+        + "\(Int(cost)) operations, \(Int(bytes)) bytes"
+    }.joined(separator: "\n")
   }
 }

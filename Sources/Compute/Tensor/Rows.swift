@@ -14,8 +14,7 @@ extension Tensor {
       type: first.type, on: first.device)
     var at = 0
     for part in parts {
-      out.device.copy(
-        to: out.pointer(at: at), from: part.pointer, byteCount: part.count * part.type.size)
+      out.device.copy(to: out.address(at: at), from: part.address, bytes: part.byteCount)
       at += part.count
     }
     return out
@@ -28,8 +27,7 @@ extension Tensor {
       uninitialized: [range.count] + shape.dropFirst(), type: type, on: device)
     let each = shape[0] == 0 ? 0 : count / shape[0]
     device.copy(
-      to: out.pointer, from: pointer(at: range.lowerBound * each),
-      byteCount: out.count * type.size)
+      to: out.address, from: address(at: range.lowerBound * each), bytes: out.byteCount)
     return out
   }
 
@@ -43,10 +41,9 @@ extension Tensor {
 
   /// self = alpha * x + beta * y; self may be one of them.
   package func combine(_ alpha: Double, _ x: Tensor, _ beta: Double, _ y: Tensor) {
-    let (to, a, b, width) = (pointer, x.pointer, y.pointer, Int64(self.width))
-    let kernel = kernels.pointee.combine!
-    device.parallel(rows, cost: 2 * self.width) { begin, end, _ in
-      kernel(to, alpha, a, beta, b, width, begin, end)
-    }
+    run(
+      .combine(
+        .init(out: address, alpha: alpha, x: x.address, beta: beta, y: y.address, width: width)),
+      over: rows)
   }
 }

@@ -22,48 +22,23 @@ package struct Tensor {
     storage = Storage(byteCount: count * type.size, allocator: device.allocator)
   }
 
+  /// A tensor that the host writes at once, also while a program is recorded.
+  init(forHost shape: [Int], type: ElementType, on device: Device) {
+    (self.device, self.shape, self.type) = (device, shape, type)
+    count = shape.reduce(1, *)
+    storage = device.storageForHost(byteCount: count * type.size)
+  }
+
+  /// A tensor of the same shape and type, whose elements are not set.
+  package init(like other: Tensor) {
+    self.init(uninitialized: other.shape, type: other.type, on: other.device)
+  }
+
   package init(
     repeating value: Double, _ shape: [Int], type: ElementType = .float32, on device: Device
   ) {
     self.init(uninitialized: shape, type: type, on: device)
     fill(with: value)
-  }
-
-  /// A tensor of the given numbers, rounded to the element type.
-  package init(
-    _ values: some Collection<Double>, _ shape: [Int], type: ElementType = .float32,
-    on device: Device
-  ) {
-    self.init(uninitialized: shape, type: type, on: device)
-    precondition(values.count == count, "Tensor: \(values.count) values for shape \(shape)")
-    let (target, numbers) = (pointer, Array(values))
-    device.perform {
-      switch type {
-      case .float32:
-        let out = target.assumingMemoryBound(to: Float.self)
-        for i in numbers.indices { out[i] = Float(numbers[i]) }
-      case .float64:
-        let out = target.assumingMemoryBound(to: Double.self)
-        for i in numbers.indices { out[i] = numbers[i] }
-      }
-    }
-  }
-
-  package init(
-    _ values: [Float], _ shape: [Int], type: ElementType = .float32, on device: Device
-  ) {
-    if type == .float64 {
-      self.init(values.lazy.map(Double.init), shape, type: type, on: device)
-      return
-    }
-    self.init(uninitialized: shape, type: type, on: device)
-    precondition(values.count == count, "Tensor: \(values.count) values for shape \(shape)")
-    let target = pointer
-    device.perform {
-      values.withUnsafeBytes {
-        if let from = $0.baseAddress { target.copyMemory(from: from, byteCount: $0.count) }
-      }
-    }
   }
 
   private init(sharing other: Tensor, shape: [Int]) {
@@ -74,22 +49,21 @@ package struct Tensor {
     self.shape = shape
   }
 
-  /// The address of element 0, in device memory: only kernels and copies may assume that it is the
-  /// host's.
-  package var pointer: UnsafeMutableRawPointer { storage.address }
+  /// Where an operation finds the elements.
+  package var address: DeviceAddress { storage.address(at: 0) }
 
-  /// The address of an element.
-  package func pointer(at element: Int) -> UnsafeMutableRawPointer {
-    storage.address + element * type.size
+  package func address(at element: Int) -> DeviceAddress {
+    storage.address(at: element * type.size)
   }
 
-  /// The bytes of all elements, valid while the tensor lives.
-  package var bytes: UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: storage.address, count: count * type.size)
+  /// Runs an operation on numbers of this tensor's type, as `Device.run` does.
+  package func run(_ operation: Operation, over extent: Int = 1) {
+    device.run(operation, type, over: extent)
   }
 
-  /// The kernel table of this tensor's type on its device.
-  package var kernels: UnsafePointer<CKernels.kernels> { device.table(type) }
+  func withHostMemory<R>(_ body: (UnsafeMutableRawPointer) throws -> R) rethrows -> R {
+    try storage.withHostMemory(body)
+  }
 
   /// The last dimension.
   package var width: Int { shape.last ?? 1 }
@@ -115,7 +89,7 @@ package struct Tensor {
 
   /// A copy with memory of its own.
   package func copied() -> Tensor {
-    let copy = Tensor(uninitialized: shape, type: type, on: device)
+    let copy = Tensor(like: self)
     copy.copy(from: self)
     return copy
   }
@@ -124,56 +98,33 @@ package struct Tensor {
   package func exchange(with other: Tensor) {
     precondition(
       other.count == count && other.type == type, "exchange: \(other.shape) with \(shape)")
-    let (a, b, size) = (pointer, other.pointer, storage.capacity)
-    device.perform { blocks_exchange(a, b, size) }
+    run(.exchange(.init(a: address, b: other.address, bytes: storage.capacity)))
   }
 
   /// Takes pages for elements that nobody has written yet, which takes longer than writing them.
   /// May run on any thread while others use the tensor.
-  package func touch() { block_touch(pointer, byteCount) }
+  package func touch() { withHostMemory { block_touch($0, byteCount) } }
 
   /// Writes to each page without changing it. May run on any thread while others use the tensor.
-  package func writePages() { block_write(pointer, byteCount) }
+  package func writePages() { withHostMemory { block_write($0, byteCount) } }
 
   package func copy(from other: Tensor) {
     precondition(other.count == count && other.type == type, "copy: \(other.shape) to \(shape)")
-    device.copy(to: pointer, from: other.pointer, byteCount: count * type.size)
-  }
-
-  /// Lets the host write the elements where they lie, row-major: for numbers that come from outside, so
-  /// that no other copy of them is made. Not within a program that is being recorded.
-  package func writeInPlace(_ write: (UnsafeMutableBufferPointer<Float>) -> Void) {
-    precondition(type == .float32, "writeInPlace: a tensor of \(type)")
-    precondition(!device.isRecording, "writeInPlace: a program is being recorded")
-    write(
-      UnsafeMutableBufferPointer(
-        start: pointer.assumingMemoryBound(to: Float.self), count: count))
+    device.copy(to: address, from: other.address, bytes: byteCount)
   }
 
   package func fill(with value: Double) {
-    let target = pointer
-    let fill = kernels.pointee.fill!
-    device.parallel(count, cost: 1) { begin, end, _ in fill(target, value, begin, end) }
+    run(.fill(.init(out: address, value: value)), over: count)
   }
+}
 
-  /// Element i as a double.
-  package subscript(_ i: Int) -> Double {
-    precondition(i >= 0 && i < count, "element \(i) of a tensor of shape \(shape)")
-    switch type {
-    case .float32: return Double(pointer.assumingMemoryBound(to: Float.self)[i])
-    case .float64: return pointer.assumingMemoryBound(to: Double.self)[i]
-    }
-  }
+extension Optional where Wrapped == Tensor {
+  /// The address of a tensor that an operation can do without.
+  package var address: DeviceAddress { self?.address ?? DeviceAddress() }
+}
 
-  /// All elements, row-major.
-  package var doubles: [Double] { (0..<count).map { self[$0] } }
-
-  package var floats: [Float] {
-    switch type {
-    case .float32:
-      Array(
-        UnsafeBufferPointer(start: pointer.assumingMemoryBound(to: Float.self), count: count))
-    case .float64: doubles.map(Float.init)
-    }
+extension Device {
+  func copy(to: DeviceAddress, from: DeviceAddress, bytes: Int) {
+    run(.copy(.init(out: to, x: from, bytes: bytes)), .float32, over: (bytes + 63) / 64)
   }
 }

@@ -37,7 +37,7 @@ package struct ImageLoader {
     precondition(
       target.count == batch * length,
       "ImageLoader: \(batch) images of \(length) into \(target.shape)")
-    target.writeInPlace { numbers in
+    target.withHostElements { numbers in
       for (place, image) in images.enumerated() {
         augmentation.apply(
           dataSet.pixels(of: image), size: dataSet.size, channels: dataSet.channels, step: step,

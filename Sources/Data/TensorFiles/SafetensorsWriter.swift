@@ -6,21 +6,21 @@ import Files
 package struct NamedTensor {
   package let name: String
   package let shape: [Int]
-  /// float32, little-endian, row-major; need not be aligned.
-  let bytes: UnsafeRawBufferPointer
+  /// Gives the elements to a function: float32, little-endian, row-major; they need not be aligned.
+  let withBytes: (_ write: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
 
   package init(name: String, shape: [Int], elements: UnsafeBufferPointer<Float>) {
-    self.init(name: name, shape: shape, bytes: UnsafeRawBufferPointer(elements))
+    self.init(name: name, shape: shape) { try $0(UnsafeRawBufferPointer(elements)) }
   }
 
-  init(name: String, shape: [Int], bytes: UnsafeRawBufferPointer) {
-    precondition(
-      shape.reduce(4, *) == bytes.count,
-      "NamedTensor: '\(name)' of shape \(shape) with \(bytes.count) bytes")
-    self.name = name
-    self.shape = shape
-    self.bytes = bytes
+  package init(
+    name: String, shape: [Int],
+    withBytes: @escaping (_ write: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+  ) {
+    (self.name, self.shape, self.withBytes) = (name, shape, withBytes)
   }
+
+  var byteCount: Int { shape.reduce(4, *) }
 }
 
 package enum SafetensorsWriter {
@@ -44,7 +44,7 @@ package enum SafetensorsWriter {
       precondition(
         tensor.name != "__metadata__" && (i == 0 || sorted[i - 1].name != tensor.name),
         "SafetensorsWriter: the name '\(tensor.name)' is reserved or given twice")
-      let end = offset + tensor.bytes.count
+      let end = offset + tensor.byteCount
       members.append(
         "\(JSONText.string(tensor.name)):{\"dtype\":\"F32\",\"shape\":["
           + tensor.shape.map(String.init).joined(separator: ",")
@@ -57,7 +57,14 @@ package enum SafetensorsWriter {
     let file = try DurableFile(path, isHashed: true)
     try file.write(withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) })
     try file.write(header)
-    for tensor in sorted { try file.write(tensor.bytes) }
+    for tensor in sorted {
+      try tensor.withBytes { bytes in
+        precondition(
+          bytes.count == tensor.byteCount,
+          "NamedTensor: '\(tensor.name)' of shape \(tensor.shape) with \(bytes.count) bytes")
+        try file.write(bytes)
+      }
+    }
     try file.commit()
     return file.digest!
   }
@@ -72,9 +79,10 @@ package enum SafetensorsWriter {
     try withExtendedLifetime(parts) {
       let tensors = try parts.flatMap { part in
         try part.file.names.map { name in
-          NamedTensor(
-            name: part.prefix + name, shape: try part.file.shape(of: name),
-            bytes: try part.file.float32Bytes(of: name))
+          let bytes = try part.file.float32Bytes(of: name)
+          return NamedTensor(name: part.prefix + name, shape: try part.file.shape(of: name)) {
+            try $0(bytes)
+          }
         }
       }
       try write(path: path, tensors: tensors, metadata: metadata)

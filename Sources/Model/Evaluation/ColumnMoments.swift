@@ -5,8 +5,12 @@ import Tensor
 /// Means of the columns of x [rows, width], and their variances (divided by the rows), summed in
 /// float64.
 func columnMoments(_ x: Tensor) -> (mean: [Double], variance: [Double]) {
-  let (n, width) = (x.rows, x.width)
-  let values = x.pointer.assumingMemoryBound(to: Float.self)
+  x.readOnHost { columnMoments($0, x.rows, x.width) }
+}
+
+private func columnMoments(
+  _ values: UnsafeBufferPointer<Float>, _ n: Int, _ width: Int
+) -> (mean: [Double], variance: [Double]) {
   var mean = [Double](repeating: 0, count: width)
   var variance = mean
   for row in 0..<n {

@@ -97,7 +97,7 @@ package struct PeakSignalToNoise {
   /// - Parameter reconstruction: clamped to [-1, 1] before it is compared
   package mutating func add(reconstruction: Tensor, original: Tensor) {
     precondition(reconstruction.count == original.count, "PeakSignalToNoise: shapes")
-    for (x, y) in zip(reconstruction.floats, original.floats) {
+    for (x, y) in zip(reconstruction.download().floats, original.download().floats) {
       let difference = Double(min(max(x, -1), 1)) - Double(y)
       squares += difference * difference
     }

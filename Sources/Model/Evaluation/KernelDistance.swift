@@ -37,8 +37,8 @@ package struct KernelDistance: Sendable, Equatable {
         let part = first..<min(first + device.threads, subsets)
         values.withUnsafeMutableBufferPointer { values in
           let start = values.baseAddress!
-          device.parallel(part.count, cost: size * size * columns.count) { begin, end, _ in
-            for number in part.lowerBound + Int(begin)..<part.lowerBound + Int(end) {
+          device.parallelOnHost(part.count, cost: size * size * columns.count) { share in
+            for number in share.map({ part.lowerBound + $0 }) {
               let x = drawn.doubles(choices[number].0, columns: columns)
               let y = reference.doubles(choices[number].1, columns: referenceColumns)
               start[number] = discrepancy(x, y, count: size, width: columns.count)

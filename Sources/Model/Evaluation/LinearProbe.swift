@@ -60,10 +60,12 @@ package enum LinearProbe {
     /// [numbers, width]
     func gathered(_ numbers: some Collection<Int>, on device: Device) -> Tensor {
       let x = Tensor(uninitialized: [numbers.count, width], on: device)
-      features.withUnsafeBufferPointer { features in
-        for (place, number) in numbers.enumerated() {
-          x.pointer(at: place * width).copyMemory(
-            from: features.baseAddress! + rows[number] * width, byteCount: width * 4)
+      x.withHostElements { to in
+        features.withUnsafeBufferPointer { features in
+          for (place, number) in numbers.enumerated() {
+            (to.baseAddress! + place * width)
+              .update(from: features.baseAddress! + rows[number] * width, count: width)
+          }
         }
       }
       return x
@@ -160,7 +162,7 @@ private struct Trial {
   ) rethrows -> [[Float]] {
     func all(_ scores: (Range<Int>) -> Tensor) -> [Float] {
       stride(from: 0, to: others.count, by: 1024).flatMap {
-        scores($0..<min($0 + 1024, others.count)).floats
+        scores($0..<min($0 + 1024, others.count)).download().floats
       }
     }
     guard settings.optimizer == .lbfgs else {

@@ -40,11 +40,12 @@ struct LogisticRegression {
   }
 
   private static func standardize(_ x: Tensor, _ mean: [Double], _ factor: [Double]) {
-    let values = x.pointer.assumingMemoryBound(to: Float.self)
-    for row in 0..<x.rows {
-      for i in 0..<x.width {
-        values[row * x.width + i] = Float(
-          (Double(values[row * x.width + i]) - mean[i]) * factor[i])
+    x.withHostElements { values in
+      for row in 0..<x.rows {
+        for i in 0..<x.width {
+          values[row * x.width + i] = Float(
+            (Double(values[row * x.width + i]) - mean[i]) * factor[i])
+        }
       }
     }
   }
@@ -119,19 +120,21 @@ struct LogisticRegression {
       let count = min(Self.rows, n - first)
       let part = Matrix(x, first: first * width, row: width)
       let scores = self.scores(part, count, weight, bias)
-      let p = scores.pointer.assumingMemoryBound(to: Float.self)
-      for row in 0..<count {
-        let label = examples.label(first + row)
-        total += softmax(p + row * classes, classes, own: label)
-        p[row * classes + label] -= 1
-        for k in 0..<classes { slope[classes * width + k] += Double(p[row * classes + k]) }
+      scores.withHostElements { p in
+        for row in 0..<count {
+          let label = examples.label(first + row)
+          total += softmax(p.baseAddress! + row * classes, classes, own: label)
+          p[row * classes + label] -= 1
+          for k in 0..<classes { slope[classes * width + k] += Double(p[row * classes + k]) }
+        }
       }
       // dW[K, D] = scores' x
       let gradient = Tensor(uninitialized: [classes, width], on: device)
       matrixProduct(
         into: Matrix(gradient), Matrix(scores).transposed, part, m: classes, n: width, k: count)
-      let g = gradient.pointer.assumingMemoryBound(to: Float.self)
-      for i in 0..<classes * width { slope[i] += Double(g[i]) }
+      gradient.readOnHost { g in
+        for i in 0..<classes * width { slope[i] += Double(g[i]) }
+      }
     }
     var squares = 0.0
     for i in slope.indices {

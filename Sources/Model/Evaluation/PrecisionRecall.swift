@@ -105,9 +105,8 @@ private struct Points {
     try withOneBLASThread {
       for first in stride(from: 0, to: blocks.count, by: device.threads) {
         let part = blocks[first..<min(first + device.threads, blocks.count)]
-        device.parallel(part.count, cost: Self.block * other.count * columns.count) {
-          begin, end, _ in
-          for rows in part[first + Int(begin)..<first + Int(end)] {
+        device.parallelOnHost(part.count, cost: Self.block * other.count * columns.count) {
+          for rows in part[first + $0.lowerBound..<first + $0.upperBound] {
             let x = table.doubles(rows, columns: columns)
             for start in stride(from: 0, to: other.count, by: Self.block) {
               let columns = start..<min(start + Self.block, other.count)

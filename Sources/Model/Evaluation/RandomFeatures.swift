@@ -70,7 +70,7 @@ package struct RandomFeatures {
       matrixProduct(
         into: Matrix(y), Matrix(columns), Matrix(weight).transposed, m: half * half, n: outputs,
         k: 9 * inputs)
-      x = y.floats.map { max($0, 0) }
+      x = y.download().floats.map { max($0, 0) }
       features += channelMeans(x, channels: outputs)
       (side, inputs) = (half, outputs)
     }
@@ -80,7 +80,15 @@ package struct RandomFeatures {
   /// The 3x3 neighbourhoods of every second pixel, zeros outside: [half * half, 9 * channels].
   private func unfolded(_ x: [Float], side: Int, channels: Int, half: Int) -> Tensor {
     let columns = Tensor(repeating: 0, [half * half, 9 * channels], on: device)
-    let out = columns.pointer.assumingMemoryBound(to: Float.self)
+    columns.withHostElements { out in
+      unfold(x, side: side, channels: channels, half: half, to: out.baseAddress!)
+    }
+    return columns
+  }
+
+  private func unfold(
+    _ x: [Float], side: Int, channels: Int, half: Int, to out: UnsafeMutablePointer<Float>
+  ) {
     x.withUnsafeBufferPointer { x in
       for row in 0..<half {
         for column in 0..<half {
@@ -98,7 +106,6 @@ package struct RandomFeatures {
         }
       }
     }
-    return columns
   }
 
   private func channelMeans(_ x: [Float], channels: Int) -> [Double] {

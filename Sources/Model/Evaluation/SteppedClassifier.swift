@@ -73,16 +73,17 @@ struct SteppedClassifier {
     let x = examples.gathered(rows, on: device)
     normalize(x)
     let scores = self.scores(x)
-    let slope = scores.pointer.assumingMemoryBound(to: Float.self)
     var biasSlope = [Double](repeating: 0, count: classes)
     let share = 1 / Float(rows.count)
-    for (row, example) in rows.enumerated() {
-      let p = slope + row * classes
-      _ = softmax(p, classes)
-      p[examples.label(example)] -= 1
-      for k in 0..<classes {
-        p[k] *= share
-        biasSlope[k] += Double(p[k])
+    scores.withHostElements { slope in
+      for (row, example) in rows.enumerated() {
+        let p = slope.baseAddress! + row * classes
+        _ = softmax(p, classes)
+        p[examples.label(example)] -= 1
+        for k in 0..<classes {
+          p[k] *= share
+          biasSlope[k] += Double(p[k])
+        }
       }
     }
     // dW[K, D] = slope' x
@@ -90,10 +91,13 @@ struct SteppedClassifier {
     matrixProduct(
       into: Matrix(gradient), Matrix(scores).transposed, Matrix(x), m: classes, n: width,
       k: rows.count)
-    optimizer.update(
-      weight.pointer.assumingMemoryBound(to: Float.self),
-      by: gradient.pointer.assumingMemoryBound(to: Float.self), &bias, by: biasSlope,
-      learningRate: learningRate)
+    weight.withHostElements { weight in
+      gradient.withHostElements { gradient in
+        optimizer.update(
+          weight.baseAddress!, by: gradient.baseAddress!, &bias, by: biasSlope,
+          learningRate: learningRate)
+      }
+    }
   }
 
   /// x = (x - mean) / sqrt(variance + epsilon) by the batch's own statistics, which update the
@@ -112,10 +116,11 @@ struct SteppedClassifier {
 
   private func scale(_ x: Tensor, _ mean: [Double], _ variance: [Double]) {
     let factors = variance.map { 1 / ($0 + Self.epsilon).squareRoot() }
-    let values = x.pointer.assumingMemoryBound(to: Float.self)
-    for row in 0..<x.rows {
-      for i in 0..<width {
-        values[row * width + i] = Float((Double(values[row * width + i]) - mean[i]) * factors[i])
+    x.withHostElements { values in
+      for row in 0..<x.rows {
+        for i in 0..<width {
+          values[row * width + i] = Float((Double(values[row * width + i]) - mean[i]) * factors[i])
+        }
       }
     }
   }

@@ -4,6 +4,7 @@
 // same resize, the same mistakes.
 
 import Autodiff
+import CKernels
 import Files
 import Tensor
 import TensorFiles
@@ -104,9 +105,7 @@ package final class InceptionNetwork {
       if number == 6 { keepSpatial(x, in: rows) }
     }
     keepMeans(x, in: rows)
-    classifier.multiplyShared(
-      into: rows.pointer(at: layout.logits.lowerBound), row: layout.width,
-      rows.pointer, row: layout.width, rows: images.count)
+    classifier.multiply(rows, into: rows, column: layout.logits.lowerBound)
     return rows
   }
 
@@ -118,11 +117,10 @@ package final class InceptionNetwork {
     }
     let resize = resize!.2
     let x = Tensor(uninitialized: [images.count, Self.side, Self.side, 3], on: device)
-    let to = x.pointer.assumingMemoryBound(to: Float.self)
     let size = Self.side * Self.side * 3
-    device.parallel(images.count, cost: 10 * size) { begin, end, _ in
-      for i in Int(begin)..<Int(end) {
-        resize.apply(images[i], channels: channels, to: to + i * size)
+    x.withHostElements { to in
+      device.parallelOnHost(images.count, cost: 10 * size) {
+        for i in $0 { resize.apply(images[i], channels: channels, to: to.baseAddress! + i * size) }
       }
     }
     return x
@@ -133,28 +131,19 @@ package final class InceptionNetwork {
   private func keepSpatial(_ x: Tensor, in rows: Tensor) {
     let (pixels, channels) = (x.shape[1] * x.shape[2], Self.spatialChannels)
     precondition(pixels * channels == layout.spatial.count, "spatial features of \(x.shape)")
-    let from = x.pointer.assumingMemoryBound(to: Float.self)
-    for image in 0..<x.shape[0] {
-      let to = rows.pointer(at: image * layout.width + layout.spatial.lowerBound)
-        .assumingMemoryBound(to: Float.self)
-      for pixel in 0..<pixels {
-        (to + pixel * channels).update(
-          from: from + (image * pixels + pixel) * x.width, count: channels)
-      }
-    }
+    rows.run(
+      .copyBlock(
+        .init(
+          out: rows.address(at: layout.spatial.lowerBound), out_outer: layout.width,
+          out_row: channels, x: x.address, x_outer: pixels * x.width, x_row: x.width,
+          rows: pixels, width: channels, accumulate: false)), over: x.shape[0])
   }
 
   private func keepMeans(_ x: Tensor, in rows: Tensor) {
-    let (pixels, width) = (x.shape[1] * x.shape[2], x.width)
-    let from = x.pointer.assumingMemoryBound(to: Float.self)
-    for image in 0..<x.shape[0] {
-      let to = rows.pointer(at: image * layout.width).assumingMemoryBound(to: Float.self)
-      to.update(repeating: 0, count: width)
-      for pixel in 0..<pixels {
-        let row = from + (image * pixels + pixel) * width
-        for c in 0..<width { to[c] += row[c] }
-      }
-      for c in 0..<width { to[c] /= Float(pixels) }
-    }
+    rows.run(
+      .meanRepeats(
+        .init(
+          out: rows.address, out_row: layout.width, x: x.address,
+          repeats: x.shape[1] * x.shape[2], inner: x.width)), over: x.shape[0])
   }
 }

@@ -33,7 +33,7 @@ extension PRAModel {
     _ denoiser: ImageDenoiser, _ batch: TrainingBatch, on tape: Tape
   ) -> (StepLosses, StepActivations) {
     let (rows, count, width) = batch.patches.dimensions3
-    let times = exact(.normal, batch, count: 1, stream: TrainingStream.flowTime, map: sigmoid)
+    let times = exact(.normal, batch, count: 1, stream: TrainingStream.flowTime, map: .sigmoid)
     let everywhere = times.repeated(count)
     let noise = normals(batch, count: count * width, stream: TrainingStream.flowNoise)
     let noisy = interpolated(

@@ -25,11 +25,12 @@ extension PRAModel {
     )
     let patches = Tensor(
       uninitialized: [batch, positions, sizes.patchWidth], type: type, on: device)
+    let starts = perturbation.times.download()
     var hidden = trunk.first(labels, on: tape, caches: trunkCaches)
     for i in 0..<positions {
       let z = Tensor(uninitialized: [batch, 1, sizes.stateWidth], type: type, on: device)
       z.copyTokens(0..<1, from: start, i..<i + 1)
-      let times = (0..<batch).map { fromNoise ? 0 : perturbation.times[$0 * positions + i] }
+      let times = (0..<batch).map { fromNoise ? 0 : starts[$0 * positions + i] }
       let end = integrated(parts.head, tape.constant(z), from: times, hidden, position: i)
       let state = normalizedState(end, configuration.state.norm)
       let patch = parts.decoder(state, hidden: hidden, caches: decoderCaches)

@@ -4,10 +4,6 @@ import Autodiff
 import Configuration
 import Tensor
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 extension PRAModel {
   /// L_flow of a head at R random points of every path from noise to `target`.
   /// - Parameters:
@@ -20,7 +16,7 @@ extension PRAModel {
     let (rows, count, k) = target.dimensions3
     let repeats = configuration.loss.flowRepeat
     let times = exact(
-      .normal, batch, count: repeats * count, stream: TrainingStream.flowTime, map: sigmoid)
+      .normal, batch, count: repeats * count, stream: TrainingStream.flowTime, map: .sigmoid)
     let noise = normals(batch, count: repeats * count * k, stream: TrainingStream.flowNoise)
       .reshaped([rows, repeats, count, k])
     let tape = hidden.tape
@@ -43,13 +39,12 @@ extension PRAModel {
   /// The mean square of (x - target) / max(1 - r, 0.05): both velocities from the same point.
   /// - Parameter times: r, one per row of x, float64
   func clampedVelocityLoss(_ x: Variable, _ target: Tensor, times: Tensor) -> Scalar {
-    let factors = times.mapped { 1 / remainingTime($0) }.rounded(to: type)
+    let factors = times.reciprocalRest(least: leastRemainingTime).rounded(to: type)
     return meanSquaredDifference(
       rowsScaled(x, by: factors), target.reshaped(x.shape).rowsScaled(by: factors))
   }
 }
 
 /// 1 - t, but not below 0.05, as a predicted x is divided by it (JiT, denoiser.py).
-package func remainingTime(_ t: Double) -> Double { max(1 - t, 0.05) }
-
-func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+package func remainingTime(_ t: Double) -> Double { max(1 - t, leastRemainingTime) }
+private let leastRemainingTime = 0.05

@@ -18,7 +18,7 @@ package func cutIntoPatches(
 
 /// The inverse: [batch, N, P] -> images [batch, size, size, channels].
 package func joinPatches(_ patches: Tensor, sizes: ModelSizes) -> [Float] {
-  let from = patches.floats
+  let from = patches.download().floats
   var images = [Float](repeating: 0, count: from.count)
   rearrange(sizes, batch: patches.shape[0]) { patched, raster, count in
     for i in 0..<count { images[raster + i] = from[patched + i] }

@@ -104,9 +104,9 @@ extension PRAModel {
   private func perturbation(_ batch: TrainingBatch) -> Perturbation {
     let (rows, count, k) = (batch.count, sizes.positions, sizes.stateWidth)
     let least = configuration.perturb.tMin
-    let times = exact(.uniform, batch, count: count, stream: TrainingStream.perturbationTime) {
-      least + (1 - least) * $0
-    }
+    let times = exact(
+      .uniform, batch, count: count, stream: TrainingStream.perturbationTime,
+      map: .affine(offset: least, factor: 1 - least))
     let noise = normals(batch, count: count * k, stream: TrainingStream.perturbationNoise)
     return Perturbation(times: times, noise: noise.reshaped([rows, count, k]))
   }

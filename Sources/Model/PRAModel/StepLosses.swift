@@ -17,18 +17,22 @@ package struct StepLosses {
   package let terms: [LossTerm]
 
   /// Series whose weighted sum is L_rec.
-  private static let reconstruction: Set<String> = ["loss.l1", "loss.l2", "loss.lpips"]
+  private static let reconstructions: Set<String> = ["loss.l1", "loss.l2", "loss.lpips"]
 
   /// L_rec, the weighted sum; 0 for a method without states.
   package var reconstruction: Double {
-    sum { Self.reconstruction.contains($0.name) }
+    sum { Self.reconstructions.contains($0.name) }.reduce(0) { $0 + $1.weight * $1.of.value }
   }
   /// L.
-  package var total: Double { sum { _ in true } }
+  package var total: Double { sum { _ in true }.reduce(0) { $0 + $1.weight * $1.of.value } }
 
-  private func sum(where included: (LossTerm) -> Bool) -> Double {
-    // A loss of weight 0 is reported and may be infinite: it is no part of L.
-    terms.reduce(0) { $1.weight != 0 && included($1) ? $0 + $1.weight * $1.scalar.value : $0 }
+  /// A loss of weight 0 is reported and may be infinite: it is no part of L.
+  private func sum(
+    where included: (LossTerm) -> Bool
+  ) -> [(weight: Double, of: DeviceNumber)] {
+    terms.filter { $0.weight != 0 && included($0) }.map {
+      (weight: $0.weight, of: $0.scalar.number)
+    }
   }
 
   /// The same losses without their derivatives, which hold what the passes computed.
@@ -46,12 +50,15 @@ package struct StepLosses {
   /// Names of the series: L, L_rec, and each loss before its weight.
   package var names: [String] { ["loss", "loss.rec"] + terms.map(\.name) }
 
-  /// The value of a series as the last run of its operations left it.
-  package func value(_ series: Int) -> Double {
-    switch series {
-    case 0: total
-    case 1: reconstruction
-    default: terms[series - 2].scalar.value
+  /// Writes the value of every series, in the order of the names, to numbers of a list.
+  /// - Parameter share: factor of all values
+  package func write(to list: DeviceList<Double>, share: Double) {
+    let device = list.device
+    let (total, part) = (DeviceNumber(on: device), DeviceNumber(on: device))
+    total.setToSum(sum { _ in true })
+    part.setToSum(sum { Self.reconstructions.contains($0.name) })
+    for (i, number) in ([total, part] + terms.map(\.scalar.number)).enumerated() {
+      DeviceNumber(list, i).setToSum([(weight: share, of: number)])
     }
   }
 }

@@ -17,30 +17,23 @@ extension PRAModel {
 
   /// Labels after the drop.
   func droppedLabels(_ batch: TrainingBatch) -> Indices {
-    let (random, null, drop) = (random, nullClass, configuration.training.labelDrop)
-    return Indices(batch.count, on: device) { target in
-      for row in 0..<batch.count {
-        let (a, b) = batch.counter(row)
-        let u = random.uniform(a: a, b: b, stream: TrainingStream.labelDrop)
-        target[row] = u < drop ? null : Int32(batch.label(row))
-      }
-    }
+    batch.labels.dropped(
+      configuration.training.labelDrop, to: nullClass, random, stream: TrainingStream.labelDrop,
+      step: batch.stepOnDevice, first: UInt32(batch.firstPlace))
   }
 
   /// Standard normals of a stream, `count` an image: [batch, count].
   func normals(_ batch: TrainingBatch, count: Int, stream: UInt32) -> Tensor {
-    Tensor.normals(
-      [batch.count, count], random: random, stream: stream, type: type, on: device,
-      counter: batch.counter)
+    .random(
+      .normal, [batch.count, count], random, stream: stream, batch.counters, type: type, on: device)
   }
 
   /// Numbers of a stream in float64, `count` an image: [batch, count].
   func exact(
-    _ kind: Distribution, _ batch: TrainingBatch, count: Int, stream: UInt32,
-    map: @escaping (Double) -> Double
+    _ kind: Distribution, _ batch: TrainingBatch, count: Int, stream: UInt32, map: NumberMap
   ) -> Tensor {
-    Tensor.exact(
-      kind, [batch.count, count], random: random, stream: stream, on: device,
-      counter: batch.counter, map: map)
+    .random(
+      kind, [batch.count, count], random, stream: stream, batch.counters, map: map, type: .float64,
+      on: device)
   }
 }

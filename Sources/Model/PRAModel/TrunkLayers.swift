@@ -54,17 +54,19 @@ package struct TrunkLayers {
   /// The tokens sorted by parts of the image: [batch, N, d] as [batch r r, N/(r r), d].
   private func byParts(_ x: Tensor) -> Tensor {
     guard parts > 1 else { return x }
-    let (batch, grid, side) = (x.shape[0], model.sizes.grid, model.sizes.grid / parts)
+    let (batch, side) = (x.shape[0], model.sizes.grid / parts)
     let y = Tensor(
       uninitialized: [batch * parts * parts, side * side, x.width], type: x.type, on: x.device)
-    // A row of a part is contiguous in both.
+    // A row of a part is contiguous in both: line l of column c is token l r + c, and becomes c side + l.
     let run = side * x.width
-    for row in 0..<batch * grid {
+    let (lines, sorted) = (
+      x.reshaped([batch * parts, side * parts, run]),
+      y.reshaped([batch * parts, parts * side, run])
+    )
+    for line in 0..<side {
       for column in 0..<parts {
-        let (image, line) = (row / grid, row % grid)
-        let part = (image * parts + line / side) * parts + column
-        y.pointer(at: (part * side + line % side) * run).copyMemory(
-          from: x.pointer(at: (row * parts + column) * run), byteCount: run * x.type.size)
+        let (from, to) = (line * parts + column, column * side + line)
+        sorted.copyTokens(to..<to + 1, from: lines, from..<from + 1)
       }
     }
     return y
@@ -72,15 +74,8 @@ package struct TrunkLayers {
 
   /// Means over the tokens of each part: [batch, r r d].
   private func means(_ x: Tensor) -> Tensor {
-    let (count, positions, width) = x.dimensions3
-    let sums = Tensor(
-      uninitialized: [count / (parts * parts), parts * parts * width], type: x.type, on: x.device)
-    let kernels = x.kernels.pointee
-    kernels.sum_repeats!(
-      sums.pointer, x.pointer, Int64(count), Int64(positions), Int64(width), 0, Int64(width))
-    kernels.combine!(
-      sums.pointer, 1 / Double(positions), sums.pointer, 0, sums.pointer, Int64(width), 0,
-      Int64(count))
-    return sums
+    let sums = x.tokenSums()
+    sums.combine(1 / Double(x.shape[1]), sums, 0, sums)
+    return sums.reshaped([x.shape[0] / (parts * parts), parts * parts * x.width])
   }
 }

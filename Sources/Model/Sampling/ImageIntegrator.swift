@@ -1,6 +1,7 @@
 // From noise to whole images: the method `diffusion` (model.md section 9).
 
 import Autodiff
+import CKernels
 import PRAModel
 import Tensor
 
@@ -21,65 +22,83 @@ struct ImageIntegrator {
     self.scale = scale
   }
 
-  /// Writes a draw, by its number, of one patch's noise.
-  typealias Noise = (
-    _ image: Int, _ position: Int, _ draw: Int, _ target: UnsafeMutableRawPointer
-  ) -> Void
-
   /// - Parameters:
   ///   - labels: one per image, followed by as many null classes if there is guidance
   ///   - progress: called with the number of positions times the share of evaluations done
   /// - Returns: [count, N, P]
   func patches(
-    _ numbers: [Int], _ labels: [Int32], on tape: Tape, progress: (Double) throws -> Void,
-    noise: @escaping Noise
+    _ numbers: DeviceList<UInt32>, _ labels: [Int32], _ random: Philox, on tape: Tape,
+    progress: (Double) throws -> Void
   ) throws -> Tensor {
-    try withoutActuallyEscaping(progress) { progress in
-      let path = ImagePath(
-        self, count: numbers.count, labels, on: tape, progress: progress, noise: noise)
-      try integration.integrate(path)
-      return path.z
+    var path = ImagePath(self, numbers, labels, random, on: tape)
+    var evaluations = 0
+    for action in integration.actions where path.take(action) {
+      evaluations += 1
+      let share = Double(evaluations) / Double(integration.evaluations)
+      try progress(share * Double(model.sizes.positions))
     }
+    return path.z
   }
 
-  private final class ImagePath: FlowPath {
+  /// The images on their way, with the output that was computed last.
+  private struct ImagePath {
     private let integrator: ImageIntegrator
+    private let numbers: DeviceList<UInt32>
     private let labels: Indices
+    private let random: Philox
     private let tape: Tape
-    private let progress: (Double) throws -> Void
-    private let noise: Noise
     private(set) var z: Tensor
     private var ahead: Tensor
     private var output: Tensor
-    private var evaluations = 0
 
     init(
-      _ integrator: ImageIntegrator, count: Int, _ labels: [Int32], on tape: Tape,
-      progress: @escaping (Double) throws -> Void, noise: @escaping Noise
+      _ integrator: ImageIntegrator, _ numbers: DeviceList<UInt32>, _ labels: [Int32],
+      _ random: Philox, on tape: Tape
     ) {
       self.integrator = integrator
+      (self.numbers, self.random, self.tape) = (numbers, random, tape)
       self.labels = Indices(labels, on: tape.device)
-      self.tape = tape
-      self.progress = progress
-      self.noise = noise
       let sizes = integrator.model.sizes
       z = Tensor(
-        uninitialized: [count, sizes.positions, sizes.patchWidth], type: tape.type,
+        uninitialized: [numbers.count, sizes.positions, sizes.patchWidth], type: tape.type,
         on: tape.device)
       (ahead, output) = (z, z)
       draw(0, to: z)
     }
 
-    private func draw(_ number: Int, to target: Tensor) {
-      let (count, positions, width) = target.dimensions3
-      target.device.parallel(count * positions, cost: 40 * width) { [noise] begin, end, _ in
-        for row in Int(begin)..<Int(end) {
-          noise(row / positions, row % positions, number, target.pointer(at: row * width))
-        }
+    /// Takes one action of an integration.
+    /// - Returns: whether the network was evaluated
+    mutating func take(_ action: FlowStep) -> Bool {
+      switch Int(action.action) {
+      case FLOW_VELOCITY, FLOW_AHEAD:
+        let from = Int(action.action) == FLOW_VELOCITY ? z : ahead
+        evaluate(at: from, time: Int(action.time))
+        output = output.combined(1 / action.rest, -(1 / action.rest), from)
+        return true
+      case FLOW_LOOK: ahead = z.combined(1, action.alpha, output)
+      case FLOW_MOVE: z = z.combined(action.alpha, action.beta, output)
+      case FLOW_NOISE:
+        let drawn = Tensor(like: z)
+        draw(Int(action.time), to: drawn)
+        z = z.combined(1, action.alpha, drawn)
+      default:
+        evaluate(at: z, time: Int(action.time))
+        z = output
+        return true
       }
+      return false
     }
 
-    private func evaluate(at point: Tensor, time: Int) throws {
+    private func draw(_ number: Int, to target: Tensor) {
+      let (count, positions, _) = target.dimensions3
+      target.draw(
+        .normal, random, stream: ImageNoise.stream,
+        RandomCounters(
+          firstA: UInt32(number), strideA: UInt32(ImageNoise.draws), numbers: numbers,
+          together: positions), rows: count * positions)
+    }
+
+    private mutating func evaluate(at point: Tensor, time: Int) {
       let count = point.shape[0]
       let halves = labels.count / count
       let t = integrator.integration.times[time]
@@ -92,33 +111,6 @@ struct ImageIntegrator {
       output =
         halves == 1
         ? x : x.slice(0..<count).combined(scale, 1 - scale, x.slice(count..<2 * count))
-      evaluations += 1
-      let share = Double(evaluations) / Double(integrator.integration.evaluations)
-      try progress(share * Double(point.shape[1]))
-    }
-
-    // MARK: FlowPath
-
-    func velocity(at point: FlowPoint, time: Int) throws {
-      let from = point == .state ? z : ahead
-      try evaluate(at: from, time: time)
-      let factor = 1 / remainingTime(integrator.integration.times[time])
-      output = output.combined(factor, -factor, from)
-    }
-
-    func lookAhead(_ step: Double) { ahead = z.combined(1, step, output) }
-
-    func move(_ alpha: Double, _ beta: Double) { z = z.combined(alpha, beta, output) }
-
-    func addNoise(_ factor: Double, step: Int) {
-      let drawn = Tensor(uninitialized: z.shape, type: z.type, on: z.device)
-      draw(step + 1, to: drawn)
-      z = z.combined(1, factor, drawn)
-    }
-
-    func finish(time: Int, step: Double) throws {
-      try evaluate(at: z, time: time)
-      z = output
     }
   }
 }

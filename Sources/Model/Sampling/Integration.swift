@@ -1,26 +1,8 @@
 // Integration methods from noise (time 0) to the drawn patch or state (time 1): model.md section 5.
 
+import CKernels
 import Configuration
-
-/// The point at which a velocity is wanted.
-enum FlowPoint { case state, ahead }
-
-/// A point on its path, with the velocity that was computed last.
-protocol FlowPath {
-  /// The error with which an evaluation may stop the integration.
-  associatedtype Failure: Error
-  /// Computes the guided velocity v at a point; `time` is an index into the integration's times.
-  func velocity(at point: FlowPoint, time: Int) throws(Failure)
-  /// The point ahead = state + step * v.
-  func lookAhead(_ step: Double)
-  /// state = alpha * state + beta * v.
-  func move(_ alpha: Double, _ beta: Double)
-  /// state += factor * the noise of a step.
-  func addNoise(_ factor: Double, step: Int)
-  /// Takes the last step, of length `step` from one of the integration's times: state += step * v,
-  /// or state = the prediction if the network predicts x (section 9).
-  func finish(time: Int, step: Double) throws(Failure)
-}
+import PRAModel
 
 /// One of the integration methods with its number of steps.
 struct Integration {
@@ -44,33 +26,43 @@ struct Integration {
   /// Number of evaluations of the network.
   var evaluations: Int { method == .heun ? 2 * steps - 1 : times.count }
 
-  func integrate<Path: FlowPath>(_ path: Path) throws(Path.Failure) {
+  /// The actions of one integration, in order.
+  var actions: [FlowStep] {
+    var actions: [FlowStep] = []
+    func add(_ action: Int, time: Int = 0, _ alpha: Double = 0, _ beta: Double = 0) {
+      let evaluates = [FLOW_VELOCITY, FLOW_AHEAD, FLOW_FINISH].contains(action)
+      actions.append(
+        FlowStep(
+          action: Int32(action), time: Int32(time), alpha: alpha, beta: beta,
+          rest: evaluates ? remainingTime(times[time]) : 1))
+    }
     let dt = 1 / Double(steps)
     switch method {
     case .euler:
       for j in 0..<steps - 1 {
-        try path.velocity(at: .state, time: j)
-        path.move(1, dt)
+        add(FLOW_VELOCITY, time: j)
+        add(FLOW_MOVE, 1, dt)
       }
-      try path.finish(time: steps - 1, step: dt)
+      add(FLOW_FINISH, time: steps - 1, dt)
     case .heun:
       for j in 0..<steps - 1 {
-        try path.velocity(at: .state, time: j)
-        path.lookAhead(dt)
-        path.move(1, dt / 2)
-        try path.velocity(at: .ahead, time: j + 1)
-        path.move(1, dt / 2)
+        add(FLOW_VELOCITY, time: j)
+        add(FLOW_LOOK, dt)
+        add(FLOW_MOVE, 1, dt / 2)
+        add(FLOW_AHEAD, time: j + 1)
+        add(FLOW_MOVE, 1, dt / 2)
       }
-      try path.finish(time: steps - 1, step: dt)
+      add(FLOW_FINISH, time: steps - 1, dt)
     case .sde:
       let dt = (1 - Self.lastStep) / Double(steps)
       for j in 0..<steps {
         let t = times[j]
-        try path.velocity(at: .state, time: j)
-        path.move(1 - dt, (1 + t) * dt)
-        path.addNoise((2 * (1 - t) * dt).squareRoot(), step: j)
+        add(FLOW_VELOCITY, time: j)
+        add(FLOW_MOVE, 1 - dt, (1 + t) * dt)
+        add(FLOW_NOISE, time: j + 1, (2 * (1 - t) * dt).squareRoot())
       }
-      try path.finish(time: steps, step: Self.lastStep)
+      add(FLOW_FINISH, time: steps, Self.lastStep)
     }
+    return actions
   }
 }

@@ -23,8 +23,7 @@ package struct Sampler {
   private let caching: Bool
 
   /// Largest number of steps, as each has a counter for its noise (section 6).
-  package static let mostSteps = 4095
-  private static let noiseStream: UInt32 = 1
+  package static let mostSteps = ImageNoise.draws - 1
 
   /// - Parameters:
   ///   - model: has the weights to sample from; a float64 model serves as an oracle
@@ -68,9 +67,9 @@ package struct Sampler {
       + (isGuided ? [Int32](repeating: model.nullClass, count: numbers.count) : [])
     switch course {
     case .images(let integrator):
-      return try integrator.patches(numbers, labels, on: tape, progress: progress) {
-        drawNoise(numbers[$0], position: $1, draw: $2, width: model.sizes.patchWidth, to: $3)
-      }
+      return try integrator.patches(
+        DeviceList(numbers.map(UInt32.init), on: model.device), labels, random, on: tape,
+        progress: progress)
     case .states(let integrator, let head, let decoder):
       var decoding = Decoding(
         decoder, model, count: numbers.count, caching: caching, on: tape)
@@ -96,17 +95,15 @@ package struct Sampler {
     let result = Tensor(
       repeating: 0, [count, positions, model.sizes.patchWidth], type: model.type,
       on: model.device)
+    let images = DeviceList(numbers.map(UInt32.init), on: model.device)
     var reading = Reading(model, labels, caching: caching, on: tape)
     var hidden = reading.first()
     for i in 0..<positions {
       let scale = configuration.guidanceScale(at: i, of: positions)
       let condition = head.condition(hidden, position: i).value
       let z = integrator.states(
-        count: count, condition: scale == 1 ? condition.slice(0..<count) : condition, scale: scale
-      ) { image, draw, target in
-        drawNoise(
-          numbers[image], position: i, draw: draw, width: model.sizes.stateWidth, to: target)
-      }
+        condition: scale == 1 ? condition.slice(0..<count) : condition, scale: scale,
+        noise: ImageNoise(random, images, position: i))
       let conditional = tape.constant(hidden.value.slice(0..<count))
       let patch = decode(tape.constant(z), conditional, i)
       result.copyTokens(i..<i + 1, from: patch.value, 0..<1)
@@ -116,15 +113,6 @@ package struct Sampler {
       }
     }
     return result
-  }
-
-  /// Draw 0 is the start of a path, j + 1 the noise of step j (section 6).
-  private func drawNoise(
-    _ number: Int, position i: Int, draw: Int, width: Int, to target: UnsafeMutableRawPointer
-  ) {
-    random.writeNormals(
-      to: target, width, type: model.type, a: UInt32(i * 4096 + draw), b: UInt32(number),
-      stream: Self.noiseStream)
   }
 }
 

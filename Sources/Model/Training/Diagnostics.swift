@@ -85,6 +85,7 @@ struct Diagnostics {
   static func decibels(_ error: Double) -> Double { 10 * log10(4 / error) }
 
   static func meanSquare(_ a: Tensor, _ b: Tensor) -> Double {
+    let (a, b) = (a.download(), b.download())
     var sum = 0.0
     for i in 0..<a.count {
       let difference = a[i] - b[i]
@@ -96,13 +97,14 @@ struct Diagnostics {
   /// Root mean square of |z| and effective rank of the covariance over rows.
   private static func spread(_ states: Tensor) -> (norm: Double, rank: Double) {
     let (rows, k) = (states.rows, states.width)
+    let numbers = states.download()
     var mean = [Double](repeating: 0, count: k)
     var products = [Double](repeating: 0, count: k * k)
     for r in 0..<rows {
       for i in 0..<k {
-        let z = states[r * k + i]
+        let z = numbers[r * k + i]
         mean[i] += z / Double(rows)
-        for j in 0...i { products[i * k + j] += z * states[r * k + j] / Double(rows) }
+        for j in 0...i { products[i * k + j] += z * numbers[r * k + j] / Double(rows) }
       }
     }
     let square = (0..<k).reduce(0) { $0 + products[$1 * k + $1] }

@@ -1,6 +1,7 @@
 // Clipping, AdamW and moving averages of one step (model.md section 4, 8).
 
 import Autodiff
+import CKernels
 import Configuration
 import NeuralNetwork
 import Tensor
@@ -25,8 +26,11 @@ package final class OptimizerState {
   package let m: [Tensor]
   package let v: [Tensor]
   package let averages: [MovingAverage]
+  /// Scalars of the present step, where its operations read and write them.
+  package let scalars: DeviceList<StepScalars>
   private let configuration: TrainingConfiguration
-  private let scalars: AdamWScalars
+  /// D of each average at the present step.
+  private let decays: DeviceList<Double>
 
   /// - Parameter parameters: in bytewise order of names, which fixes the order in which norms are
   ///   summed
@@ -36,37 +40,53 @@ package final class OptimizerState {
     m = parameters.map(Self.nothing)
     v = parameters.map(Self.nothing)
     averages = configuration.ema.map { MovingAverage(decay: $0, of: parameters) }
-    scalars = AdamWScalars(
-      gradientScale: 1, learningRate: 0, beta1: configuration.betas[0],
-      beta2: configuration.betas[1], epsilon: configuration.eps, step: 0)
+    let device = parameters[0].value.device
+    scalars = DeviceList([StepScalars()], on: device)
+    decays = DeviceList([Double](repeating: 0, count: max(averages.count, 1)), on: device)
   }
 
-  /// Sets learning rate, clipping and decays for a step.
-  /// - Parameter norm: norm of all gradients
-  package func prepare(norm: Double, step: Int) {
-    scalars.gradientScale = min(1, configuration.clip / (norm + 1e-6))
-    scalars.learningRate = configuration.learningRate(at: step)
-    scalars.step = step
-    scalars.averageDecay = averages.first?.decay(at: step) ?? 0
+  /// Sets learning rate and decays for a step. Its operations set the rest.
+  package func prepare(step: Int) {
+    let (beta1, beta2) = (configuration.betas[0], configuration.betas[1])
+    scalars.change {
+      $0.learning_rate = configuration.learningRate(at: step)
+      ($0.beta1, $0.beta2, $0.epsilon) = (beta1, beta2, configuration.eps)
+      $0.correction1 = 1 - power(beta1, step + 1)
+      $0.correction2 = 1 - power(beta2, step + 1)
+      $0.clip = configuration.clip
+    }
+    for (k, average) in averages.enumerated() {
+      decays.change(k) { $0 = average.decay(at: step) }
+    }
   }
 
-  /// Updates weights, moments and averages once, with the scalars that `prepare` set. A gradient is
-  /// nil if no loss reached its parameter.
+  /// The update of weights, moments and averages by gradients, of which one is nil if no loss
+  /// reached its parameter. It reads the scalars of its step when it is run.
   /// - Parameter old: the state to start from, if it lies elsewhere; the result is the same bit for
   ///   bit
-  package func update(_ gradients: [Tensor?], from old: SnapshotMemory? = nil) {
-    for (i, parameter) in parameters.enumerated() {
-      parameter.value.updateByAdamW(
-        m: m[i], v: v[i], average: averages.first?.values[i],
-        gradient: gradients[i] ?? Self.nothing(parameter), weightDecay: weightDecay(parameter),
-        scalars, from: old.map { ($0.weights[i], $0.m[i], $0.v[i], $0.averages.first?[i]) })
-    }
-    for (k, average) in averages.enumerated().dropFirst() {
-      if let old {
-        for (value, before) in zip(average.values, old.averages[k]) { value.copy(from: before) }
+  package func update(_ gradients: [Tensor?], from old: SnapshotMemory? = nil) -> OptimizerUpdate {
+    let tensors = parameters.indices.map { i in
+      let new = AdamWTensors(
+        w: parameters[i].value, m: m[i], v: v[i], average: averages.first?.values[i])
+      let from = old.map {
+        AdamWTensors(w: $0.weights[i], m: $0.m[i], v: $0.v[i], average: $0.averages.first?[i])
       }
-      average.update(scalars)
+      return (new: new, old: from ?? new, gradient: gradients[i] ?? Self.nothing(parameters[i]))
     }
+    return OptimizerUpdate(
+      weights: AdamWUpdate(
+        tensors, weightDecays: parameters.map(weightDecay), scalars,
+        averageDecay: averages.isEmpty ? nil : DeviceNumber(decays, 0)),
+      copies: old.map { old in
+        averages.indices.dropFirst().flatMap { k in
+          Array(zip(averages[k].values, old.averages[k]))
+        }
+      } ?? [],
+      averages: averages.enumerated().dropFirst().map { k, average in
+        AverageUpdate(
+          zip(average.values, parameters).map { (average: $0, w: $1.value) },
+          decay: DeviceNumber(decays, k), scalars)
+      })
   }
 
   /// The name of a tensor of weights, or of an average of them, with an element that is not finite.
@@ -77,7 +97,9 @@ package final class OptimizerState {
         (name: "\(CheckpointFile.weights(average.decay)).\($0.name)", value: $1)
       }
     }
-    return (weights + averaged).first { !$0.value.doubles.allSatisfy(\.isFinite) }?.name
+    return (weights + averaged).first {
+      !$0.value.download().floats.allSatisfy(\.isFinite)
+    }?.name
   }
 
   private static func nothing(_ parameter: Parameter) -> Tensor {
@@ -93,29 +115,41 @@ package final class OptimizerState {
   }
 }
 
+/// The operations that move weights, moments and averages by some gradients.
+package struct OptimizerUpdate {
+  fileprivate let weights: AdamWUpdate
+  /// Averages to copy from elsewhere before they move.
+  fileprivate let copies: [(Tensor, Tensor)]
+  fileprivate let averages: [AverageUpdate]
+
+  package func run() {
+    weights.run()
+    for (value, before) in copies { value.copy(from: before) }
+    for average in averages { average.run() }
+  }
+}
+
 /// a = D a + (1 - D) w with D = min(decay, (1 + s)/(10 + s)). Polyak & Juditsky 1992.
 package final class MovingAverage {
   package let decay: Double
-  private let parameters: [Parameter]
   package let values: [Tensor]
 
   init(decay: Double, of parameters: [Parameter]) {
     self.decay = decay
-    self.parameters = parameters
     values = parameters.map { $0.value.copied() }
   }
 
   /// D at a step.
-  func decay(at step: Int) -> Double { Self.decay(decay, at: step) }
+  func decay(at step: Int) -> Double { min(decay, Double(1 + step) / Double(10 + step)) }
+}
 
-  private static func decay(_ most: Double, at step: Int) -> Double {
-    min(most, Double(1 + step) / Double(10 + step))
+/// base^n by squaring.
+private func power(_ base: Double, _ n: Int) -> Double {
+  var (result, factor, n) = (1.0, base, n)
+  while n > 0 {
+    if n & 1 == 1 { result *= factor }
+    factor *= factor
+    n >>= 1
   }
-
-  func update(_ scalars: AdamWScalars) {
-    let decay = decay
-    for (value, parameter) in zip(values, parameters) {
-      value.average(decay: { Self.decay(decay, at: scalars.step) }, of: parameter.value)
-    }
-  }
+  return result
 }

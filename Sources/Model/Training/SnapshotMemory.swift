@@ -38,10 +38,6 @@ package final class SnapshotMemory: @unchecked Sendable {
   package func exchange(with optimizer: OptimizerState) {
     for (mine, its) in zip(all, optimizer.tensors) { mine.exchange(with: its) }
   }
-
-  func copy(from optimizer: OptimizerState) {
-    for (mine, its) in zip(all, optimizer.tensors) { mine.copy(from: its) }
-  }
 }
 
 extension OptimizerState {
@@ -80,16 +76,11 @@ extension Trainer {
     return made
   }
 
-  /// Updates the weights, or leaves them if there are no gradients, and keeps the state from
-  /// before.
-  func keepWanted(_ state: CheckpointState, update gradients: [Tensor?]?) {
+  /// Updates the weights and keeps the state from before. A step that is not finite copies it.
+  func keepWanted(_ state: CheckpointState, update gradients: [Tensor?]) {
     let memory = snapshotMemory()
-    if let gradients {
-      memory.exchange(with: optimizer)
-      optimizer.update(gradients, from: memory)
-    } else {
-      memory.copy(from: optimizer)
-    }
+    memory.exchange(with: optimizer)
+    optimizer.update(gradients, from: memory).run()
     kept = TrainerSnapshot(
       state: state,
       files: tensorFiles(

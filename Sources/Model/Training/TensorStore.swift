@@ -13,18 +13,14 @@ package struct TensorFileMismatch: BadInput, CustomStringConvertible {
 func writeTensors(
   _ tensors: [(name: String, value: Tensor)], to path: String, step: Int
 ) throws -> FileDigest {
-  try withExtendedLifetime(tensors) {
-    try SafetensorsWriter.write(
-      path: path,
-      tensors: tensors.map { name, value in
-        precondition(value.type == .float32, "checkpoints hold float32")
-        return NamedTensor(
-          name: name, shape: value.shape,
-          elements: UnsafeBufferPointer(
-            start: UnsafePointer(value.pointer.assumingMemoryBound(to: Float.self)),
-            count: value.count))
-      }, metadata: ["format": "pt", "step": String(step)])
-  }
+  try SafetensorsWriter.write(
+    path: path,
+    tensors: tensors.map { name, value in
+      precondition(value.type == .float32, "checkpoints hold float32")
+      return NamedTensor(name: name, shape: value.shape) { write in
+        try value.readOnHost { try write(UnsafeRawBufferPointer($0)) }
+      }
+    }, metadata: ["format": "pt", "step": String(step)])
 }
 
 /// Reads tensors of the given shapes. Every tensor must be there, and no other.

@@ -84,31 +84,29 @@ package final class Trainer {
     observe: ((_ gradients: [String: Tensor], StepActivations) -> Void)? = nil
   ) throws -> StepReport {
     precondition(batch.step == step, "Trainer: batch of step \(batch.step) at step \(step)")
+    optimizer.prepare(step: step)
     let work = passes(batch)
-    let norm = work.norm
     if let observe {
       let named = zip(optimizer.parameters, work.gradients).compactMap { p, g in
         g.map { (p.name, $0) }
       }
       observe(Dictionary(uniqueKeysWithValues: named), work.activations)
     }
-    let loss = work.value(0)
-    let finite = loss.isFinite && norm.isFinite
-    if finite {
-      optimizer.prepare(norm: norm, step: step)
-    }
     if let wanted {
-      keepWanted(wanted, update: finite ? work.gradients : nil)
-    } else if finite {
+      keepWanted(wanted, update: work.gradients)
+    } else {
       work.update(optimizer)
     }
+    // Only here the host waits for the operations of the step.
+    let scalars = optimizer.scalars.read()
+    let finite = scalars.finite != 0
     if finite {
       badStepsInRow = 0
     } else {
       badSteps += 1
       badStepsInRow += 1
     }
-    collect(work, norm: norm, loss: loss)
+    collect(work, norm: scalars.norm, loss: scalars.loss)
     let report = StepReport(step: step, values: values, skipped: !finite)
     step += 1
     if badStepsInRow >= configuration.maxBadSteps {
@@ -129,8 +127,9 @@ package final class Trainer {
     if let name = optimizer.firstNonFinite {
       throw broken("the weights \(name) of step \(step) are not finite")
     }
-    let work = passes(batch)
-    guard work.value(0).isFinite, work.norm.isFinite else {
+    optimizer.prepare(step: step)
+    _ = passes(batch)
+    guard optimizer.scalars.read().finite != 0 else {
       throw broken("the loss of the weights of step \(step) is not finite")
     }
   }

@@ -17,10 +17,9 @@ final class TrainingStep {
   /// Names of the losses.
   let names: [String]
 
-  private let parts: [(share: Double, losses: StepLosses)]
-  private let squares: [HostNumber]
+  private let series: DeviceList<Double>
   private let program: RecordedProgram?
-  private var updates: RecordedProgram?
+  private var updates: (program: RecordedProgram, update: OptimizerUpdate)?
 
   /// Runs the passes once.
   /// - Parameter isKept: the batch is the trainer's own, whose memory stays
@@ -29,23 +28,19 @@ final class TrainingStep {
     isKept: Bool, recording: Bool
   ) {
     let passes = Passes(model: model, optimizer: optimizer, perceptual: perceptual)
-    var done: (program: RecordedProgram?, result: Passes.Result)
+    let done: Passes.Result
     if recording {
-      batch =
-        isKept
-        ? given
-        : TrainingBatch(
-          patches: given.patches.copied(), labels: given.labels, step: given.step,
-          firstPlace: given.firstPlace)
-      let batch = batch
-      done = model.device.record { passes.run(batch) }
+      let batch = isKept ? given : TrainingBatch(copying: given)
+      self.batch = batch
+      let recorded = model.device.record { passes.run(batch) }
+      (program, done) = (recorded.0, recorded.1)
     } else {
       batch = given
-      done = (nil, passes.run(given))
+      (program, done) = (nil, passes.run(given))
     }
-    program = done.program
-    (gradients, squares, parts, activations) = done.result
-    names = parts[0].losses.names
+    (gradients, series, names, activations) = (
+      done.sum.gradients, done.sum.series, done.names, done.activations
+    )
   }
 
   var isRecorded: Bool { program != nil }
@@ -56,25 +51,56 @@ final class TrainingStep {
     program!.run()
   }
 
-  /// The norm of all gradients.
-  var norm: Double {
-    var sum = 0.0
-    for square in squares { sum += square.value }
-    return sum.squareRoot()
-  }
-
   /// A loss of the whole batch.
-  func value(_ series: Int) -> Double {
-    var sum = 0.0
-    for part in parts { sum += part.share * part.losses.value(series) }
-    return sum
-  }
+  func value(_ series: Int) -> Double { self.series.read(series) }
 
   /// Moves the weights by these gradients.
   func update(_ optimizer: OptimizerState) {
-    if let updates { return updates.run() }
-    guard isRecorded else { return optimizer.update(gradients) }
-    updates = batch.patches.device.record { optimizer.update(gradients) }.0
+    if let updates { return updates.program.run() }
+    let update = optimizer.update(gradients)
+    guard isRecorded else { return update.run() }
+    updates = (batch.patches.device.record { update.run() }.0, update)
+  }
+}
+
+/// Gradients and losses of some parts of a batch, summed with their shares of it.
+private struct PartialSum {
+  /// Number of parts.
+  var parts: Int
+  /// One per parameter; nil if no loss reached it.
+  var gradients: [Tensor?]
+  /// The losses' values in the order of their names.
+  var series: DeviceList<Double>
+
+  static func + (a: PartialSum, b: PartialSum) -> PartialSum {
+    let series = DeviceList<Double>(uninitialized: a.series.count, on: a.series.device)
+    for i in 0..<series.count {
+      DeviceNumber(series, i).setToSum(
+        [(weight: 1, of: DeviceNumber(a.series, i)), (weight: 1, of: DeviceNumber(b.series, i))])
+    }
+    return PartialSum(
+      parts: a.parts + b.parts, gradients: zip(a.gradients, b.gradients).map(added),
+      series: series)
+  }
+}
+
+/// The sum of a batch's parts by halves, from partial sums of one, two, four and more parts: whoever
+/// computes an aligned half of the parts has a term of it, so that shares of a batch give the same
+/// bits on one machine and on several.
+private struct SumByHalves {
+  /// Sums of falling numbers of parts.
+  private var sums: [PartialSum] = []
+
+  /// Adds one part.
+  mutating func add(_ part: PartialSum) {
+    var sum = part
+    while let last = sums.last, last.parts == sum.parts { sum = sums.removeLast() + sum }
+    sums.append(sum)
+  }
+
+  /// The sum of all parts so far, of which there is one.
+  var total: PartialSum {
+    sums.dropLast().reversed().reduce(sums.last!) { $1 + $0 }
   }
 }
 
@@ -84,32 +110,48 @@ private struct Passes {
   let optimizer: OptimizerState
   let perceptual: LPIPS?
 
-  typealias Result = (
-    gradients: [Tensor?], squares: [HostNumber], parts: [(share: Double, losses: StepLosses)],
-    activations: StepActivations
-  )
+  typealias Result = (sum: PartialSum, names: [String], activations: StepActivations)
 
+  /// Runs both passes over all parts, and decides by their sums how the weights will move.
   func run(_ batch: TrainingBatch) -> Result {
     let training = model.configuration.training
     let most = training.microBatch ?? batch.count
-    var gradients: [Tensor?] = []
-    var parts: [(share: Double, losses: StepLosses)] = []
-    var activations: StepActivations = [:]
+    var sum = SumByHalves()
+    var (names, activations): ([String], StepActivations) = ([], [:])
     for first in stride(from: 0, to: batch.count, by: most) {
       let rows = first..<min(first + most, batch.count)
-      let share = Double(rows.count) / Double(batch.count)
-      let tape = Tape(
-        on: model.device, type: model.type, products: model.products,
-        recomputing: training.recompute)
-      let (losses, computed) = model.losses(
-        rows.count == batch.count ? batch : batch.slice(rows), on: tape, perceptual: perceptual)
-      losses.backward(on: tape, share: share)
-      let found = optimizer.parameters.map { tape.gradient(of: $0) }
-      gradients = first == 0 ? found : zip(gradients, found).map(added)
-      parts.append((share, losses.settled))
-      activations = computed
+      let (part, losses, computed) = run(
+        rows.count == batch.count ? batch : batch.slice(rows),
+        share: Double(rows.count) / Double(batch.count))
+      sum.add(part)
+      (names, activations) = (losses.names, computed)
     }
-    return (gradients, gradients.compactMap { $0.map(sumOfSquares) }, parts, activations)
+    let total = sum.total
+    let found = total.gradients.compactMap { $0 }
+    let squares = DeviceList<Double>(uninitialized: found.count, on: model.device)
+    for (i, gradient) in found.enumerated() {
+      DeviceNumber(squares, i).setToSumOfSquares(gradient)
+    }
+    optimizer.scalars.clip(squares, loss: DeviceNumber(total.series, 0))
+    return (total, names, activations)
+  }
+
+  /// - Parameter share: that of these images in the batch
+  private func run(
+    _ part: TrainingBatch, share: Double
+  ) -> (PartialSum, StepLosses, StepActivations) {
+    let tape = Tape(
+      on: model.device, type: model.type, products: model.products,
+      recomputing: model.configuration.training.recompute)
+    let (losses, computed) = model.losses(part, on: tape, perceptual: perceptual)
+    losses.backward(on: tape, share: share)
+    let series = DeviceList<Double>(uninitialized: losses.names.count, on: model.device)
+    losses.settled.write(to: series, share: share)
+    return (
+      PartialSum(
+        parts: 1, gradients: optimizer.parameters.map { tape.gradient(of: $0) }, series: series),
+      losses.settled, computed
+    )
   }
 }
 

@@ -30,11 +30,16 @@ struct Product {
   }
 
   func openBLAS() {
-    cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(outputs), blasint(inputs),
-      1, x.pointer.assumingMemoryBound(to: Float.self), blasint(inputs),
-      w.pointer.assumingMemoryBound(to: Float.self), blasint(inputs), 0,
-      y.pointer.assumingMemoryBound(to: Float.self), blasint(outputs))
+    x.readOnHost { x in
+      w.readOnHost { w in
+        y.withHostElements { y in
+          cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(outputs),
+            blasint(inputs), 1, x.baseAddress, blasint(inputs), w.baseAddress, blasint(inputs), 0,
+            y.baseAddress, blasint(outputs))
+        }
+      }
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 //
 //   bench-compute {step,sample,limit} [--preset P] [--batch B] [--threads N] [--rounds R]
 //                 [--precision fp32|bf16] [--warm W] [--micro-batch M] [--recompute] [--lpips]
+//   bench-compute {step,sample} --profile ...     time, operations and bytes by kind of operation
 //   bench-compute products [--threads N] [--rounds R]     ours and OpenBLAS's, a row each
 
 import AllocationCount
@@ -40,10 +41,10 @@ func checkOptions() {
   let known = Set(valued.map { "--\($0)" })
   var words = CommandLine.arguments.dropFirst(2)
   while let word = words.popFirst() {
-    if ["--recompute", "--lpips"].contains(word) { continue }
+    if ["--recompute", "--lpips", "--profile"].contains(word) { continue }
     guard known.contains(word) else {
       let all = known.sorted().joined(separator: ", ")
-      refuse("'\(word)'; expected --recompute, --lpips or \(all)")
+      refuse("'\(word)'; expected --recompute, --lpips, --profile or \(all)")
     }
     guard words.popFirst() != nil else { refuse("\(word): expected a value") }
   }
@@ -76,11 +77,14 @@ let presetName = text("preset", "nano")
 let device = Device(threads: threads)
 openblas_set_num_threads(Int32(threads))
 
+let profiles = CommandLine.arguments.contains("--profile")
 let work = CommandLine.arguments.dropFirst().first ?? "products"
 
 switch work {
 case "products": timeProducts(device, rounds: rounds)
 case "limit": row(rates: productRates(device, precision, rounds: rounds))
+case "step" where profiles: printProfile(try profiledSteps(), rounds: rounds)
+case "sample" where profiles: printProfile(try profiledDraws(), rounds: rounds)
 case "step":
   let (times, operations, allocations) = try trainingSteps()
   row(times: times, operations: operations, allocations: allocations)
@@ -145,9 +149,8 @@ func peakMemory() -> Int {
     }, on: device)
 }
 
-/// Seconds per complete training step, with the data in memory; the operations of one step, and the
-/// number of heap allocations in the last.
-@MainActor func trainingSteps() throws -> ([Double], operations: Double, allocations: Int) {
+/// A trainer, and the patches and labels of a batch.
+@MainActor func training() throws -> (Trainer, Tensor, [Int]) {
   let (configuration, classes) = try configuration()
   let trainer = Trainer(
     try PRAModel(configuration, classes: classes, on: device),
@@ -156,7 +159,13 @@ func peakMemory() -> Int {
   let pixels = Philox(seed: 5).uniforms(batch * side * side * 3, a: 0, b: 0, stream: 77)
   let y = cutIntoPatches(
     pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: trainer.model.sizes, on: device)
-  let labels = (0..<batch).map { $0 % classes }
+  return (trainer, y, (0..<batch).map { $0 % classes })
+}
+
+/// Seconds per complete training step, with the data in memory; the operations of one step, and the
+/// number of heap allocations in the last.
+@MainActor func trainingSteps() throws -> ([Double], operations: Double, allocations: Int) {
+  let (trainer, y, labels) = try training()
   // Two steps first, which reserve memory and warm the caches.
   let warm = option("warm", 2)
   var (products, allocations) = (0, 0)

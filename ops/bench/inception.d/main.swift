@@ -65,7 +65,9 @@ func run(_ options: Options) throws {
     let writer = try NPZWriter(words[3])
     try writer.begin(
       "features", type: "<f4", width: 4, shape: [images.shape[0], InceptionLayout().width])
-    _ = try extract(words[1], images, options) { try writer.append(Array($0.bytes)) }
+    _ = try extract(words[1], images, options) {
+      try $0.readOnHost { try writer.append(Array(UnsafeRawBufferPointer($0))) }
+    }
     try writer.commit()
   case ("speed", 3):
     let images = try ArrayFile(path: words[2], array: "arr_0", of: .uint8, dimensions: 4)

@@ -142,17 +142,21 @@ private func updates(of trainer: Trainer, turns: Int) -> (ordinary: Double, keep
   let gradients = optimizer.parameters.map {
     Tensor(repeating: 1e-3, $0.value.shape, on: $0.value.device)
   }
-  optimizer.prepare(norm: 1, step: 0)
+  optimizer.prepare(step: 0)
+  optimizer.scalars.change { ($0.gradient_scale, $0.finite) = (1, 1) }
+  let (ordinaryUpdate, keepingUpdate) = (
+    optimizer.update(gradients), optimizer.update(gradients, from: memory)
+  )
   var (ordinary, keeping): ([Double], [Double]) = ([], [])
   for i in 0..<2 * turns {
     if i % 4 == 1 || i % 4 == 2 {
       keeping.append(
         seconds {
           memory.exchange(with: optimizer)
-          optimizer.update(gradients, from: memory)
+          keepingUpdate.run()
         })
     } else {
-      ordinary.append(seconds { optimizer.update(gradients) })
+      ordinary.append(seconds { ordinaryUpdate.run() })
     }
   }
   return (median(ordinary), median(keeping))

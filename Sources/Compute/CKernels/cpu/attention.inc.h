@@ -8,6 +8,7 @@ static inline int64_t padded_tokens(int64_t tokens) {
   return (tokens + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
 }
 
+/// Elements of working memory for one thread.
 static int64_t attention_scratch(const attention_shape *shape) {
   const int64_t t = shape->tokens, d = shape->size, s = padded_tokens(t);
   return 8 * s * d + 2 * t * s + 64;
@@ -81,7 +82,7 @@ static void probabilities(REAL *p, const REAL *q, const REAL *keys, const attent
   }
 }
 
-static void attention(void *restrict out_, const void *restrict qkv_, const void *restrict cosine,
+KERNEL void attention(void *restrict out_, const void *restrict qkv_, const void *restrict cosine,
                       const void *restrict sine, const attention_shape *shape,
                       void *restrict scratch, int64_t begin, int64_t end) {
   const int64_t T = shape->tokens, H = shape->heads, D = shape->size, W = H * D;
@@ -106,7 +107,7 @@ static void attention(void *restrict out_, const void *restrict qkv_, const void
   }
 }
 
-static void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
+KERNEL void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
                                const void *restrict qkv_, const void *restrict cosine,
                                const void *restrict sine, const attention_shape *shape,
                                void *restrict scratch, int64_t begin, int64_t end) {
@@ -161,6 +162,7 @@ enum {
 _Static_assert(CACHE_BLOCK % LANES == 0, "a vector of keys lies in one block");
 _Static_assert(K_BLOCK % CACHE_BLOCK == 0, "a sum ends with a block");
 
+/// Elements of working memory for one thread.
 static int64_t attention_cached_scratch(const attention_shape *shape, int64_t capacity) {
   return CACHE_PAIRS * (2 * shape->size + capacity) + shape->size;
 }
@@ -188,7 +190,7 @@ static inline vector widened_vector(const uint16_t *x) {
 #define STORE(x) rounded_to_bf16(x)
 #include "attention_cached.inc.h"
 
-static void attention_cached(void *restrict out, void *restrict key_cache,
+KERNEL void attention_cached(void *restrict out, void *restrict key_cache,
                              void *restrict value_cache, const void *restrict qkv,
                              const void *restrict cosine, const void *restrict sine,
                              const attention_shape *shape, int64_t position, int64_t capacity,

@@ -1,11 +1,5 @@
 // The float table for AVX2 and FMA.
-#include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "kernels.h"
-#include "variants.h"
-#include "../workspace.h"
+#include "kernel.h"
 #if defined(__x86_64__)
 #define REAL float
 #define REAL_IS_FLOAT 1
@@ -16,7 +10,8 @@
 #define TABLE table
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #include "families.inc.h"
+#include "shares.inc.h"
 #pragma clang attribute pop
 
-const kernels *kernels_avx2_float32(void) { return &table; }
+const struct kernel_table *kernels_avx2_float32(void) { return &table; }
 #endif

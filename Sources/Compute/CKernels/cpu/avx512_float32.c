@@ -1,11 +1,5 @@
 // The float table for AVX-512.
-#include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "kernels.h"
-#include "variants.h"
-#include "../workspace.h"
+#include "kernel.h"
 #if defined(__x86_64__)
 #define REAL float
 #define REAL_IS_FLOAT 1
@@ -14,20 +8,18 @@
 #define SQUARE_ROOT __builtin_sqrtf
 #define TABLE_NAME "avx512_float32"
 #define TABLE table
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"))), apply_to = function)
+#define AVX512 "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"
+#pragma clang attribute push(__attribute__((target(AVX512))), apply_to = function)
 #include "families.inc.h"
 #pragma clang attribute pop
 
-const kernels *kernels_avx512_float32(void) { return &table; }
-
-// The same table with bfloat16 products.
+// Products in bfloat16, for processors that have them.
+#define HAS_BF16 1
 #include "gemm_bf16.inc.h"
-#undef TABLE
-#define TABLE table_bf16
-#undef TABLE_NAME
-#define TABLE_NAME "avx512_bf16_float32"
-#define TABLE_HAS_BF16 1
-#include "table.inc.h"
 
-const kernels *kernels_avx512_bf16_float32(void) { return &table_bf16; }
+#pragma clang attribute push(__attribute__((target(AVX512))), apply_to = function)
+#include "shares.inc.h"
+#pragma clang attribute pop
+
+const struct kernel_table *kernels_avx512_float32(void) { return &table; }
 #endif

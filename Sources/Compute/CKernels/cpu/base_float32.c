@@ -1,11 +1,5 @@
 // The float table for any processor.
-#include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "kernels.h"
-#include "variants.h"
-#include "../workspace.h"
+#include "kernel.h"
 
 #define REAL float
 #define REAL_IS_FLOAT 1
@@ -15,6 +9,7 @@
 #define TABLE_NAME "base_float32"
 #define TABLE table
 #include "families.inc.h"
+#include "shares.inc.h"
 
-const kernels *kernels_base_float32(void) { return &table; }
+const struct kernel_table *kernels_base_float32(void) { return &table; }
 

@@ -1,11 +1,5 @@
 // The double table: gradient checks and oracles.
-#include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "kernels.h"
-#include "variants.h"
-#include "../workspace.h"
+#include "kernel.h"
 
 #define REAL double
 #define REAL_IS_FLOAT 0
@@ -15,6 +9,7 @@
 #define TABLE_NAME "base_float64"
 #define TABLE table
 #include "families.inc.h"
+#include "shares.inc.h"
 
-const kernels *kernels_base_float64(void) { return &table; }
+const struct kernel_table *kernels_base_float64(void) { return &table; }
 

@@ -36,7 +36,7 @@ static void gather_windows(void *restrict out_, const void *restrict x_,
   }
 }
 
-static void max_pool(void *restrict out_, void *restrict which_, const void *restrict x_,
+KERNEL void max_pool(void *restrict out_, void *restrict which_, const void *restrict x_,
                      const window_shape *restrict s, int64_t begin, int64_t end) {
   const int64_t channels = s->channels;
   for (int64_t r = begin; r < end; r++) {
@@ -69,7 +69,7 @@ static void max_pool(void *restrict out_, void *restrict which_, const void *res
   }
 }
 
-static void max_pool_gradient(void *restrict dx_, const void *restrict dy_,
+KERNEL void max_pool_gradient(void *restrict dx_, const void *restrict dy_,
                               const void *restrict which_, const window_shape *restrict s,
                               int64_t begin, int64_t end) {
   const int64_t channels = s->channels;
@@ -94,7 +94,7 @@ static void max_pool_gradient(void *restrict dx_, const void *restrict dy_,
   }
 }
 
-static void average_pool(void *restrict out_, const void *restrict x_,
+KERNEL void average_pool(void *restrict out_, const void *restrict x_,
                          const window_shape *restrict s, int64_t begin, int64_t end) {
   const int64_t channels = s->channels;
   for (int64_t r = begin; r < end; r++) {
@@ -120,14 +120,17 @@ static void average_pool(void *restrict out_, const void *restrict x_,
   }
 }
 
-static void relu(void *out_, const void *x_, int64_t width, int64_t begin, int64_t end) {
-  REAL *out = out_;
-  const REAL *x = x_;
-  // A NaN is kept, since comparing it gives false.
-  for (int64_t i = begin * width; i < end * width; i++) out[i] = x[i] <= 0 ? 0 : x[i];
+static void relu(const struct relu_arguments *op, integer begin, integer end) {
+  const integer width = op->width;
+  ROWS(r) {
+    REAL *out = AT(out) + r * op->out_row;
+    const REAL *x = AT(x) + r * op->x_row;
+    // A NaN is kept, since comparing it gives false.
+    COLUMNS(c) out[c] = x[c] <= 0 ? 0 : x[c];
+  }
 }
 
-static void relu_gradient(void *restrict dx_, const void *restrict dy_, const void *restrict y_,
+KERNEL void relu_gradient(void *restrict dx_, const void *restrict dy_, const void *restrict y_,
                           int64_t width, int64_t begin, int64_t end) {
   REAL *restrict dx = dx_;
   const REAL *restrict dy = dy_, *restrict y = y_;
@@ -141,7 +144,7 @@ static inline REAL feature_length(const REAL *restrict x, int64_t width) {
   return SQUARE_ROOT(sum + (REAL)1e-20);
 }
 
-static void feature_distance(double *restrict partial, const void *restrict x_,
+KERNEL void feature_distance(double *restrict partial, const void *restrict x_,
                              const void *restrict y_, const void *restrict weight_,
                              int64_t width, int64_t rows, int64_t begin, int64_t end) {
   const REAL *restrict weight = weight_;
@@ -164,7 +167,7 @@ static void feature_distance(double *restrict partial, const void *restrict x_,
   }
 }
 
-static void feature_distance_gradient(void *restrict dx_, const void *restrict x_,
+KERNEL void feature_distance_gradient(void *restrict dx_, const void *restrict x_,
                                       const void *restrict y_, const void *restrict weight_,
                                       double factor_, int64_t width, int64_t begin, int64_t end) {
   const REAL *restrict weight = weight_;

@@ -1,6 +1,7 @@
 // Element-wise kernels. They go row by row even if the data is contiguous, so that an element's
 // lane in the vectorized loop depends on its column alone.
 
+#define AT(field) ((REAL *)op->field.memory)
 #define ROWS(r) for (int64_t r = begin; r < end; r++)
 #define COLUMNS(c) for (int64_t c = 0; c < width; c++)
 
@@ -34,45 +35,7 @@ static inline __attribute__((always_inline)) REAL sigmoid(REAL x) {
   return 1 / (1 + exponential(-x));
 }
 
-static void fill(void *out_, double value, int64_t begin, int64_t end) {
-  REAL *out = out_;
-  for (int64_t i = begin; i < end; i++) out[i] = (REAL)value;
-}
-
-static void copy_block(void *restrict out_, int64_t out_outer, int64_t out_row,
-                       const void *restrict x_, int64_t x_outer, int64_t x_row, int64_t rows,
-                       int64_t width, int32_t accumulate, int64_t begin, int64_t end) {
-  for (int64_t o = begin; o < end; o++) {
-    REAL *out = (REAL *)out_ + o * out_outer;
-    const REAL *x = (const REAL *)x_ + o * x_outer;
-    for (int64_t r = 0; r < rows; r++, out += out_row, x += x_row) {
-      if (accumulate)
-        COLUMNS(c) out[c] += x[c];
-      else
-        __builtin_memcpy(out, x, (size_t)width * sizeof(REAL));
-    }
-  }
-}
-
-static void gather_rows(void *restrict out_, const void *restrict table_,
-                        const int32_t *restrict index, int64_t width, int64_t begin,
-                        int64_t end) {
-  ROWS(r)
-  __builtin_memcpy((REAL *)out_ + r * width, (const REAL *)table_ + index[r] * width,
-                   (size_t)width * sizeof(REAL));
-}
-
-static void scatter_add_rows(void *restrict table_, const void *restrict x_,
-                             const int32_t *restrict index, int64_t rows, int64_t width,
-                             int64_t begin, int64_t end) {
-  for (int64_t r = 0; r < rows; r++) {
-    REAL *restrict table = (REAL *)table_ + index[r] * width;
-    const REAL *restrict x = (const REAL *)x_ + r * width;
-    for (int64_t c = begin; c < end; c++) table[c] += x[c];
-  }
-}
-
-static void add(void *out_, const void *a_, const void *b_, int64_t width, int64_t begin,
+KERNEL void add(void *out_, const void *a_, const void *b_, int64_t width, int64_t begin,
                 int64_t end) {
   ROWS(r) {
     REAL *out = (REAL *)out_ + r * width;
@@ -81,7 +44,7 @@ static void add(void *out_, const void *a_, const void *b_, int64_t width, int64
   }
 }
 
-static void combine(void *out_, double alpha_, const void *x_, double beta_, const void *y_,
+KERNEL void combine(void *out_, double alpha_, const void *x_, double beta_, const void *y_,
                     int64_t width, int64_t begin, int64_t end) {
   const REAL alpha = (REAL)alpha_, beta = (REAL)beta_;
   ROWS(r) {
@@ -91,7 +54,7 @@ static void combine(void *out_, double alpha_, const void *x_, double beta_, con
   }
 }
 
-static void silu(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
+KERNEL void silu(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
                  int64_t end) {
   ROWS(r) {
     REAL *restrict out = (REAL *)out_ + r * width;
@@ -100,7 +63,7 @@ static void silu(void *restrict out_, const void *restrict x_, int64_t width, in
   }
 }
 
-static void silu_of_sum(void *restrict out_, const void *restrict x_, const void *restrict row_,
+KERNEL void silu_of_sum(void *restrict out_, const void *restrict x_, const void *restrict row_,
                         int64_t width, int64_t begin, int64_t end) {
   const REAL *restrict row = row_;
   ROWS(r) {
@@ -113,7 +76,7 @@ static void silu_of_sum(void *restrict out_, const void *restrict x_, const void
   }
 }
 
-static void silu_gradient(void *restrict dx_, const void *restrict dy_, const void *restrict x_,
+KERNEL void silu_gradient(void *restrict dx_, const void *restrict dy_, const void *restrict x_,
                           int64_t width, int64_t begin, int64_t end) {
   ROWS(r) {
     REAL *restrict dx = (REAL *)dx_ + r * width;
@@ -125,7 +88,7 @@ static void silu_gradient(void *restrict dx_, const void *restrict dy_, const vo
   }
 }
 
-static void swiglu(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
+KERNEL void swiglu(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
                    int64_t end) {
   ROWS(r) {
     REAL *restrict out = (REAL *)out_ + r * width;
@@ -134,7 +97,7 @@ static void swiglu(void *restrict out_, const void *restrict x_, int64_t width, 
   }
 }
 
-static void swiglu_gradient(void *restrict dx_, const void *restrict dy_,
+KERNEL void swiglu_gradient(void *restrict dx_, const void *restrict dy_,
                             const void *restrict x_, int64_t width, int64_t begin, int64_t end) {
   ROWS(r) {
     REAL *restrict da = (REAL *)dx_ + r * 2 * width, *restrict db = da + width;
@@ -167,20 +130,20 @@ static inline REAL widened_bf16(uint16_t x) {
   return (REAL)value;
 }
 
-static void round_to_bf16(void *restrict out_, const void *restrict x_, int64_t begin,
+KERNEL void round_to_bf16(void *restrict out_, const void *restrict x_, int64_t begin,
                           int64_t end) {
   uint16_t *restrict out = out_;
   const REAL *restrict x = x_;
   for (int64_t i = begin; i < end; i++) out[i] = rounded_to_bf16(x[i]);
 }
 
-static void widen_bf16(void *restrict out_, const void *restrict x_, int64_t begin, int64_t end) {
+KERNEL void widen_bf16(void *restrict out_, const void *restrict x_, int64_t begin, int64_t end) {
   REAL *restrict out = out_;
   const uint16_t *restrict x = x_;
   for (int64_t i = begin; i < end; i++) out[i] = widened_bf16(x[i]);
 }
 
-static void swiglu_bf16(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
+KERNEL void swiglu_bf16(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
                         int64_t end) {
   ROWS(r) {
     REAL *restrict out = (REAL *)out_ + r * width;
@@ -193,7 +156,7 @@ static void swiglu_bf16(void *restrict out_, const void *restrict x_, int64_t wi
   }
 }
 
-static void swiglu_bf16_gradient(void *restrict dx_, const void *restrict dy_,
+KERNEL void swiglu_bf16_gradient(void *restrict dx_, const void *restrict dy_,
                                  const void *restrict x_, int64_t width, int64_t begin,
                                  int64_t end) {
   ROWS(r) {
@@ -209,7 +172,7 @@ static void swiglu_bf16_gradient(void *restrict dx_, const void *restrict dy_,
   }
 }
 
-static void add_repeated(void *restrict out_, const void *restrict x_, const void *restrict y_,
+KERNEL void add_repeated(void *restrict out_, const void *restrict x_, const void *restrict y_,
                          int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
   ROWS(r) {
     REAL *restrict out = (REAL *)out_ + r * inner;
@@ -219,7 +182,7 @@ static void add_repeated(void *restrict out_, const void *restrict x_, const voi
   }
 }
 
-static void sum_repeats(void *restrict out_, const void *restrict x_, int64_t outer,
+KERNEL void sum_repeats(void *restrict out_, const void *restrict x_, int64_t outer,
                         int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
   for (int64_t o = 0; o < outer; o++) {
     REAL *restrict out = (REAL *)out_ + o * inner;
@@ -231,7 +194,19 @@ static void sum_repeats(void *restrict out_, const void *restrict x_, int64_t ou
   }
 }
 
-static void interpolate(void *restrict out_, const void *restrict noise_,
+static void mean_repeats(const struct mean_repeats_arguments *op, integer begin, integer end) {
+  ROWS(r) {
+    REAL *restrict out = AT(out) + r * op->out_row;
+    for (integer i = 0; i < op->inner; i++) out[i] = 0;
+    for (integer n = 0; n < op->repeats; n++) {
+      const REAL *restrict x = AT(x) + (r * op->repeats + n) * op->inner;
+      for (integer i = 0; i < op->inner; i++) out[i] += x[i];
+    }
+    for (integer i = 0; i < op->inner; i++) out[i] /= (REAL)op->repeats;
+  }
+}
+
+KERNEL void interpolate(void *restrict out_, const void *restrict noise_,
                         const void *restrict z_, const void *restrict t_, int64_t repeats,
                         int64_t rows, int64_t width, int64_t begin, int64_t end) {
   for (int64_t o = begin; o < end; o++)
@@ -245,7 +220,7 @@ static void interpolate(void *restrict out_, const void *restrict noise_,
     }
 }
 
-static void velocity(void *restrict out_, const void *restrict noise_, const void *restrict z_,
+KERNEL void velocity(void *restrict out_, const void *restrict noise_, const void *restrict z_,
                      int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
   ROWS(r) {
     REAL *restrict out = (REAL *)out_ + r * inner;
@@ -255,7 +230,7 @@ static void velocity(void *restrict out_, const void *restrict noise_, const voi
   }
 }
 
-static void scale_rows(void *restrict out_, const void *restrict x_, const void *restrict factor_,
+KERNEL void scale_rows(void *restrict out_, const void *restrict x_, const void *restrict factor_,
                        int64_t width, int64_t begin, int64_t end) {
   ROWS(r) {
     REAL *restrict out = (REAL *)out_ + r * width;
@@ -265,7 +240,7 @@ static void scale_rows(void *restrict out_, const void *restrict x_, const void 
   }
 }
 
-static void gated_add(void *restrict out_, const void *restrict x_, const void *restrict y_,
+KERNEL void gated_add(void *restrict out_, const void *restrict x_, const void *restrict y_,
                       const void *restrict gate_, int64_t stride, int64_t width, int64_t begin,
                       int64_t end) {
   ROWS(r) {
@@ -276,7 +251,7 @@ static void gated_add(void *restrict out_, const void *restrict x_, const void *
   }
 }
 
-static void gated_add_gradient(void *restrict dy_, void *restrict dgate_,
+KERNEL void gated_add_gradient(void *restrict dy_, void *restrict dgate_,
                                const void *restrict dout_, const void *restrict y_,
                                const void *restrict gate_, int64_t stride, int64_t width,
                                int64_t begin, int64_t end) {

@@ -172,11 +172,12 @@ static void pack_tiles(REAL *restrict out, const REAL *restrict a, int64_t a_col
   }
 }
 
-static void gemm(void *restrict c_, int64_t c_row, const void *restrict a_, int64_t a_row,
+KERNEL void gemm(void *restrict c_, int64_t c_row, const void *restrict a_, int64_t a_row,
                  int64_t a_column, const void *restrict b_, int64_t b_row, int64_t b_column,
                  const void *restrict bias_, int64_t m, int64_t n, int64_t k,
                  int32_t accumulate) {
   REAL *packed = thread_workspace(
+      WORKSPACE_OF_PRODUCT,
       (K_BLOCK * COLUMN_BLOCK + K_BLOCK * ROW_TILES * TILE_ROWS) * sizeof(REAL));
   REAL *tiles = packed + K_BLOCK * COLUMN_BLOCK;
   REAL *c = c_;
@@ -217,19 +218,13 @@ static int64_t packed_size(int64_t n, int64_t k) {
   return (n + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS * k * (int64_t)sizeof(REAL);
 }
 
-static void pack_weights(void *restrict out, const void *restrict w, int64_t n, int64_t k) {
-  pack_columns(out, w, 1, k, k, n);
-}
-
 /// Rows per tile when m rows are shared out evenly: eleven twice rather than twelve and ten.
 static inline int64_t even_rows(int64_t m, int64_t most) {
   const int64_t tiles = (m + most - 1) / most;
   return (m + tiles - 1) / tiles;
 }
 
-static int32_t packed_columns(void) { return TILE_COLUMNS; }
-
-static void gemm_packed(void *restrict c_, int64_t c_row, const void *restrict a_, int64_t a_row,
+KERNEL void gemm_packed(void *restrict c_, int64_t c_row, const void *restrict a_, int64_t a_row,
                         const void *restrict packed, const void *restrict bias_, int64_t m,
                         int64_t n, int64_t k, int64_t begin, int64_t end) {
   const int64_t step = even_rows(m, TILE_ROWS);

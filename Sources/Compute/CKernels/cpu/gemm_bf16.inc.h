@@ -224,12 +224,13 @@ static BF16_TARGET void tile_bf16_of(int64_t rows, float *c, int64_t c_row, cons
   }
 }
 
-static BF16_TARGET void gemm_bf16(void *restrict c_, int64_t c_row, const void *restrict a_,
+KERNEL BF16_TARGET void gemm_bf16(void *restrict c_, int64_t c_row, const void *restrict a_,
                                   int64_t a_row, int64_t a_column, const void *restrict b_,
                                   int64_t b_row, int64_t b_column, const void *restrict bias_,
                                   int64_t m, int64_t n, int64_t k, int32_t accumulate) {
   uint32_t *packed_b =
-      thread_workspace(PAIR_BLOCK * (BF16_COLUMN_BLOCK + BF16_ROW_BLOCK) * sizeof(uint32_t));
+      thread_workspace(WORKSPACE_OF_PRODUCT,
+                       PAIR_BLOCK * (BF16_COLUMN_BLOCK + BF16_ROW_BLOCK) * sizeof(uint32_t));
   uint32_t *packed_a = packed_b + PAIR_BLOCK * BF16_COLUMN_BLOCK;
   float *c = c_;
   const float *a = a_, *b = b_, *bias = bias_;
@@ -263,7 +264,7 @@ static BF16_TARGET void gemm_bf16(void *restrict c_, int64_t c_row, const void *
 // ---- both operands packed once, by all threads ------------------------------------------------
 
 /// Packs panels begin..<end of B, [panel][pair][32 columns].
-static BF16_TARGET void pack_panels_bf16(void *restrict out_, const void *restrict b_,
+KERNEL BF16_TARGET void pack_panels_bf16(void *restrict out_, const void *restrict b_,
                                          int64_t b_row, int64_t b_column, int64_t n, int64_t k,
                                          int64_t begin, int64_t end) {
   uint32_t *out = out_;
@@ -281,13 +282,13 @@ static BF16_TARGET void pack_panels_bf16(void *restrict out_, const void *restri
 }
 
 /// Computes rows of C from packed panels. A block of A stays in the L2 cache while all panels pass.
-static BF16_TARGET void gemm_panels_bf16(void *restrict c_, int64_t c_row,
+KERNEL BF16_TARGET void gemm_panels_bf16(void *restrict c_, int64_t c_row,
                                          const void *restrict a_, int64_t a_row,
                                          int64_t a_column, const void *restrict panels_,
                                          const void *restrict bias_, int64_t m, int64_t n,
                                          int64_t k, int32_t accumulate) {
   enum { ROWS = 20 * BF16_ROWS };  // times PAIR_BLOCK pairs: 360 KiB
-  uint32_t *packed = thread_workspace(PAIR_BLOCK * ROWS * sizeof(uint32_t));
+  uint32_t *packed = thread_workspace(WORKSPACE_OF_PRODUCT, PAIR_BLOCK * ROWS * sizeof(uint32_t));
   const uint32_t *panels = panels_;
   const float *a = a_, *bias = bias_;
   const int64_t all = (k + 1) / 2;
@@ -317,12 +318,12 @@ static int64_t packed_size_bf16(int64_t n, int64_t k) {
   return (n + BF16_COLUMNS - 1) / BF16_COLUMNS * BF16_COLUMNS * ((k + 1) / 2) * 4;
 }
 
-static BF16_TARGET void pack_weights_bf16(void *restrict out, const void *restrict w, int64_t n,
+KERNEL BF16_TARGET void pack_weights_bf16(void *restrict out, const void *restrict w, int64_t n,
                                           int64_t k) {
   pack_columns_bf16(out, w, 1, k, k, n);
 }
 
-static BF16_TARGET void gemm_packed_bf16(void *restrict c_, int64_t c_row,
+KERNEL BF16_TARGET void gemm_packed_bf16(void *restrict c_, int64_t c_row,
                                          const void *restrict a_, int64_t a_row,
                                          const void *restrict packed, const void *restrict bias_,
                                          int64_t m, int64_t n, int64_t k, int64_t begin,
@@ -331,7 +332,8 @@ static BF16_TARGET void gemm_packed_bf16(void *restrict c_, int64_t c_row,
   const int64_t most = 240;  // rows rounded at a time: with k = 4096, under 2 MiB
   for (int64_t first = 0; first < m; first += most) {
     const int64_t rows = m - first < most ? m - first : most;
-    uint32_t *a = thread_workspace((size_t)(rows * pairs) * sizeof(uint32_t));
+    uint32_t *a =
+        thread_workspace(WORKSPACE_OF_PRODUCT, (size_t)(rows * pairs) * sizeof(uint32_t));
     pack_rows_along(a, pairs, (const float *)a_ + first * a_row, a_row, rows, k);
     float *c = (float *)c_ + first * c_row;
     const int64_t step = even_rows(rows, BF16_ROWS);

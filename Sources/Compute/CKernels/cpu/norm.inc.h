@@ -1,7 +1,7 @@
 // Norms over the last dimension. Statistics are sums in REAL over one row, in the order of its
 // columns' vector lanes, so they depend on the row alone.
 
-static void rms_norm(void *restrict out_, void *restrict inverse_, const void *restrict x_,
+KERNEL void rms_norm(void *restrict out_, void *restrict inverse_, const void *restrict x_,
                      const void *restrict gain_, int64_t width, double epsilon, int64_t begin,
                      int64_t end) {
   const REAL *restrict gain = gain_;
@@ -16,7 +16,7 @@ static void rms_norm(void *restrict out_, void *restrict inverse_, const void *r
   }
 }
 
-static void rms_norm_gradient(void *restrict dx_, const void *restrict dy_,
+KERNEL void rms_norm_gradient(void *restrict dx_, const void *restrict dy_,
                               const void *restrict x_, const void *restrict gain_,
                               const void *restrict inverse_, int64_t width, int64_t begin,
                               int64_t end) {
@@ -32,7 +32,7 @@ static void rms_norm_gradient(void *restrict dx_, const void *restrict dy_,
   }
 }
 
-static void rms_norm_gain_gradient(void *restrict dgain_, const void *restrict dy_,
+KERNEL void rms_norm_gain_gradient(void *restrict dgain_, const void *restrict dy_,
                                    const void *restrict x_, const void *restrict inverse_,
                                    int64_t rows, int64_t width, int64_t begin, int64_t end) {
   REAL *restrict dgain = dgain_;
@@ -44,7 +44,7 @@ static void rms_norm_gain_gradient(void *restrict dgain_, const void *restrict d
   }
 }
 
-static void layer_norm(void *restrict out_, void *restrict statistics_, const void *restrict x_,
+KERNEL void layer_norm(void *restrict out_, void *restrict statistics_, const void *restrict x_,
                        const void *restrict gain_, const void *restrict bias_, int64_t width,
                        double epsilon, int64_t begin, int64_t end) {
   const REAL *restrict gain = gain_, *restrict bias = bias_;
@@ -65,7 +65,7 @@ static void layer_norm(void *restrict out_, void *restrict statistics_, const vo
   }
 }
 
-static void layer_norm_modulated(void *restrict out_, void *restrict statistics_,
+KERNEL void layer_norm_modulated(void *restrict out_, void *restrict statistics_,
                                  const void *restrict x_, const void *restrict gain_,
                                  const void *restrict bias_, const void *restrict scale_,
                                  const void *restrict shift_, int64_t stride, int64_t width,
@@ -94,7 +94,7 @@ static void layer_norm_modulated(void *restrict out_, void *restrict statistics_
   }
 }
 
-static void layer_norm_modulated_gradient(void *restrict dx_, void *restrict dscale_,
+KERNEL void layer_norm_modulated_gradient(void *restrict dx_, void *restrict dscale_,
                                           void *restrict dshift_, const void *restrict dy_,
                                           const void *restrict x_, const void *restrict gain_,
                                           const void *restrict bias_, const void *restrict scale_,
@@ -126,7 +126,7 @@ static void layer_norm_modulated_gradient(void *restrict dx_, void *restrict dsc
   }
 }
 
-static void layer_norm_modulated_parameter_gradient(
+KERNEL void layer_norm_modulated_parameter_gradient(
     void *restrict dgain_, void *restrict dbias_, const void *restrict dy_,
     const void *restrict x_, const void *restrict scale_, const void *restrict statistics_,
     int64_t rows, int64_t stride, int64_t width, int64_t begin, int64_t end) {
@@ -145,7 +145,7 @@ static void layer_norm_modulated_parameter_gradient(
   }
 }
 
-static void layer_norm_gradient(void *restrict dx_, const void *restrict dy_,
+KERNEL void layer_norm_gradient(void *restrict dx_, const void *restrict dy_,
                                 const void *restrict x_, const void *restrict gain_,
                                 const void *restrict statistics_, int64_t width, int64_t begin,
                                 int64_t end) {
@@ -169,7 +169,7 @@ static void layer_norm_gradient(void *restrict dx_, const void *restrict dy_,
   }
 }
 
-static void layer_norm_parameter_gradient(void *restrict dgain_, void *restrict dbias_,
+KERNEL void layer_norm_parameter_gradient(void *restrict dgain_, void *restrict dbias_,
                                           const void *restrict dy_, const void *restrict x_,
                                           const void *restrict statistics_, int64_t rows,
                                           int64_t width, int64_t begin, int64_t end) {
@@ -186,7 +186,7 @@ static void layer_norm_parameter_gradient(void *restrict dgain_, void *restrict 
   }
 }
 
-static void sphere_norm(void *restrict out_, void *restrict inverse_, const void *restrict x_,
+KERNEL void sphere_norm(void *restrict out_, void *restrict inverse_, const void *restrict x_,
                         int64_t width, double epsilon, int64_t begin, int64_t end) {
   const REAL radius = SQUARE_ROOT((REAL)width);
   ROWS(r) {
@@ -200,7 +200,7 @@ static void sphere_norm(void *restrict out_, void *restrict inverse_, const void
   }
 }
 
-static void sphere_norm_gradient(void *restrict dx_, const void *restrict dy_,
+KERNEL void sphere_norm_gradient(void *restrict dx_, const void *restrict dy_,
                                  const void *restrict x_, const void *restrict inverse_,
                                  int64_t width, int64_t begin, int64_t end) {
   const REAL radius = SQUARE_ROOT((REAL)width);
@@ -215,7 +215,7 @@ static void sphere_norm_gradient(void *restrict dx_, const void *restrict dy_,
   }
 }
 
-static void patch_normalize(void *restrict out_, const void *restrict y_, int64_t width,
+KERNEL void patch_normalize(void *restrict out_, const void *restrict y_, int64_t width,
                             double epsilon, int64_t begin, int64_t end) {
   ROWS(r) {
     REAL *restrict out = (REAL *)out_ + r * width;

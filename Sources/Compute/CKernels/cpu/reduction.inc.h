@@ -1,6 +1,6 @@
-// Sums over rows and over whole tensors, model inputs and the optimizer.
+// Sums over rows and over whole tensors, and model inputs.
 
-static void column_sums(void *restrict out_, const void *restrict x_, int64_t rows,
+KERNEL void column_sums(void *restrict out_, const void *restrict x_, int64_t rows,
                         int64_t width, int64_t begin, int64_t end) {
   REAL *restrict out = out_;
   for (int64_t c = begin; c < end; c++) out[c] = 0;
@@ -16,7 +16,7 @@ static void column_sums(void *restrict out_, const void *restrict x_, int64_t ro
                  last = first + REDUCTION_CHUNK < n ? first + REDUCTION_CHUNK : n, once = 1; \
          once; once = 0)
 
-static void sum_of_squares(double *restrict partial, const void *restrict x_, int64_t n,
+KERNEL void sum_of_squares(double *restrict partial, const void *restrict x_, int64_t n,
                            int64_t begin, int64_t end) {
   const REAL *restrict x = x_;
   CHUNKS(chunk) {
@@ -26,7 +26,7 @@ static void sum_of_squares(double *restrict partial, const void *restrict x_, in
   }
 }
 
-static void sum_absolute_difference(double *restrict partial, const void *restrict x_,
+KERNEL void sum_absolute_difference(double *restrict partial, const void *restrict x_,
                                     const void *restrict y_, int64_t n, int64_t begin,
                                     int64_t end) {
   const REAL *restrict x = x_, *restrict y = y_;
@@ -37,7 +37,7 @@ static void sum_absolute_difference(double *restrict partial, const void *restri
   }
 }
 
-static void sum_squared_difference(double *restrict partial, const void *restrict x_,
+KERNEL void sum_squared_difference(double *restrict partial, const void *restrict x_,
                                    const void *restrict y_, int64_t n, int64_t begin,
                                    int64_t end) {
   const REAL *restrict x = x_, *restrict y = y_;
@@ -51,7 +51,23 @@ static void sum_squared_difference(double *restrict partial, const void *restric
   }
 }
 
-static void absolute_difference_gradient(void *restrict dx_, const void *restrict x_,
+static void sum_in_order(struct device *device, const struct sum_in_order_arguments *op) {
+  (void)device;
+  *(double *)op->out.memory =
+      number_sum(op->partial.memory, op->count) / op->divisor * op->factor;
+}
+
+static void weighted_sum(struct device *device, const struct weighted_sum_arguments *op) {
+  (void)device;
+  *(double *)op->out.memory = number_weighted_sum(op->terms, op->count);
+}
+
+static void clip_step(struct device *device, const struct clip_step_arguments *op) {
+  (void)device;
+  step_clip(op->scalars.memory, op->squares.memory, op->count, op->loss.memory);
+}
+
+KERNEL void absolute_difference_gradient(void *restrict dx_, const void *restrict x_,
                                          const void *restrict y_, double factor_, int64_t width,
                                          int64_t begin, int64_t end) {
   REAL *restrict dx = dx_;
@@ -61,7 +77,7 @@ static void absolute_difference_gradient(void *restrict dx_, const void *restric
     dx[i] = x[i] > y[i] ? factor : x[i] < y[i] ? -factor : 0;
 }
 
-static void squared_difference_gradient(void *restrict dx_, const void *restrict x_,
+KERNEL void squared_difference_gradient(void *restrict dx_, const void *restrict x_,
                                         const void *restrict y_, double factor_, int64_t width,
                                         int64_t begin, int64_t end) {
   REAL *restrict dx = dx_;
@@ -107,7 +123,7 @@ static inline void sine_cosine(double *sine, double *cosine, double x) {
 }
 #endif
 
-static void time_features(void *restrict out_, const double *restrict t,
+KERNEL void time_features(void *restrict out_, const double *restrict t,
                           const double *restrict frequencies, int64_t half, int64_t begin,
                           int64_t end) {
   ROWS(r) {
@@ -120,98 +136,4 @@ static void time_features(void *restrict out_, const double *restrict t,
       out[half + j] = (REAL)sine;
     }
   }
-}
-
-typedef struct {
-  REAL scale, decay, beta1, beta2, rest1, rest2, rate, correction2, epsilon, kept, taken;
-} adamw_factors;
-
-static adamw_factors adamw_rounded(const adamw_step *step) {
-  return (adamw_factors){
-      .scale = (REAL)step->gradient_scale,
-      .decay = (REAL)step->decay,
-      .beta1 = (REAL)step->beta1,
-      .beta2 = (REAL)step->beta2,
-      .rest1 = (REAL)(1 - step->beta1),
-      .rest2 = (REAL)(1 - step->beta2),
-      .rate = (REAL)(step->learning_rate / step->correction1),
-      .correction2 = (REAL)(1 / step->correction2),
-      .epsilon = (REAL)step->epsilon,
-      .kept = (REAL)step->average_decay,
-      .taken = (REAL)(1 - step->average_decay),
-  };
-}
-
-/// Updates at most ADAMW_RUN elements of w, m, v and average; the average comes last, while the new
-/// weights are in the cache. Outputs may be the inputs or lie elsewhere. Both cases share one
-/// function, as a compiler may contract and associate two of them differently.
-static __attribute__((noinline)) void adamw_run(REAL *const to[4], const REAL *const from[4],
-                                                const REAL *g, const adamw_factors *factors,
-                                                int64_t n) {
-  const adamw_factors f = *factors;
-  REAL *const w = to[0], *const m = to[1], *const v = to[2], *const average = to[3];
-  const REAL *const w0 = from[0], *const m0 = from[1], *const v0 = from[2], *const average0 = from[3];
-#pragma clang loop vectorize(assume_safety)
-  for (int64_t i = 0; i < n; i++) {
-    const REAL gradient = g[i] * f.scale;
-    const REAL mean = f.beta1 * m0[i] + f.rest1 * gradient;
-    const REAL square = f.beta2 * v0[i] + f.rest2 * gradient * gradient;
-    m[i] = mean;
-    v[i] = square;
-    w[i] = w0[i] * f.decay - f.rate * mean / (SQUARE_ROOT(square * f.correction2) + f.epsilon);
-  }
-  if (!average) return;
-#pragma clang loop vectorize(assume_safety)
-  for (int64_t i = 0; i < n; i++) average[i] = f.kept * average0[i] + f.taken * w[i];
-}
-
-static void adamw(void *restrict w, void *restrict m, void *restrict v, void *restrict average,
-                  const void *restrict g, const adamw_step *step, int64_t begin, int64_t end) {
-  REAL *const all[4] = {w, m, v, average};
-  const adamw_factors factors = adamw_rounded(step);
-  for (int64_t i = begin; i < end; i += ADAMW_RUN) {
-    REAL *at[4];
-    const REAL *from[4];
-    for (int k = 0; k < 4; k++) from[k] = at[k] = all[k] ? all[k] + i : 0;
-    adamw_run(at, from, (const REAL *)g + i, &factors, end - i < ADAMW_RUN ? end - i : ADAMW_RUN);
-  }
-}
-
-/// Writes whole cache lines past the caches: nobody reads them soon, and a line written as a whole
-/// is not fetched first.
-static inline void write_past_caches(REAL *restrict to, const REAL *restrict from, int64_t n,
-                                     const REAL *next, const REAL *also_next) {
-  typedef REAL line __attribute__((vector_size(64)));
-  const int64_t lines = n * (int64_t)sizeof(REAL) / 64;
-  if ((uintptr_t)to % 64 != 0 || lines * 64 != n * (int64_t)sizeof(REAL)) {
-    __builtin_memcpy(to, from, (size_t)n * sizeof(REAL));
-    return;
-  }
-  for (int64_t i = 0; i < lines; i++) {
-    // Prefetches the next input: its pages are new, and the CPU does not prefetch beyond a page.
-    __builtin_prefetch((const line *)next + i, 0, 2);
-    if (also_next) __builtin_prefetch((const line *)also_next + i, 0, 2);
-    __builtin_nontemporal_store(((const line *)from)[i], (line *)to + i);
-  }
-}
-
-static void adamw_from(void *restrict to[4], const void *restrict from[4], const void *restrict g,
-                       const adamw_step *step, int64_t begin, int64_t end) {
-  _Alignas(64) REAL held[4][ADAMW_RUN];
-  REAL *const new[4] = {held[0], held[1], held[2], to[3] ? held[3] : 0};
-  const adamw_factors factors = adamw_rounded(step);
-  for (int64_t i = begin; i < end; i += ADAMW_RUN) {
-    const int64_t n = end - i < ADAMW_RUN ? end - i : ADAMW_RUN;
-    const REAL *old[4];
-    for (int k = 0; k < 4; k++) old[k] = from[k] ? (const REAL *)from[k] + i : 0;
-    adamw_run(new, old, (const REAL *)g + i, &factors, n);
-    for (int k = 0; k < 4; k++)
-      if (new[k])
-        write_past_caches((REAL *)to[k] + i, new[k], n, old[k] + n,
-                          k == 0 ? (const REAL *)g + i + n : 0);
-  }
-#ifdef __SSE2__
-  // Orders the writes past the caches before the signal that this share is done.
-  __builtin_ia32_sfence();
-#endif
 }

@@ -11,3 +11,5 @@ void philox_uniform(double *out, int64_t first, int64_t count, uint64_t key, uin
 /// Normals by Box-Muller in float64 for elements [first, first + count) of a stream.
 void philox_normal(double *out, int64_t first, int64_t count, uint64_t key, uint32_t a,
                    uint32_t b, uint32_t stream);
+/// Maps numbers in place: PHILOX_PLAIN, PHILOX_AFFINE, PHILOX_SIGMOID of arguments.h.
+void philox_map(double *x, int64_t count, int32_t map, double offset, double factor);

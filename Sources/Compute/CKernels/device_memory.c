@@ -1,0 +1,106 @@
+#define _GNU_SOURCE
+#include "device_memory.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/// Blocks of at least this size are mappings of their own, whose pages can be exchanged.
+enum { MAPPED = 1 << 20 };
+/// Size that one page table maps.
+enum { TABLE = 2 << 20 };
+enum { PAGE = 4096 };
+/// Addresses of one guarded memory. A block that is given back keeps its addresses.
+static const size_t RESERVED = (size_t)32 << 30;
+
+struct memory {
+  bool guarded;
+  pthread_mutex_t lock;
+  // Guarded memory is one range, so that one system call opens or closes it.
+  char *start;
+  size_t used;
+  int open;
+};
+
+memory *memory_create(bool guarded) {
+  memory *made = calloc(1, sizeof *made);
+  if (!made) return NULL;
+  made->guarded = guarded;
+  pthread_mutex_init(&made->lock, NULL);
+  if (!guarded) return made;
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  made->start = mmap(NULL, RESERVED, PROT_NONE, flags, -1, 0);
+  if (made->start != MAP_FAILED) return made;
+  free(made);
+  return NULL;
+}
+
+void memory_destroy(memory *memory) {
+  if (memory->guarded) munmap(memory->start, RESERVED);
+  pthread_mutex_destroy(&memory->lock);
+  free(memory);
+}
+
+static void *take_pages(size_t bytes) {
+  const size_t slack = bytes >= TABLE ? TABLE : 0;
+  char *start =
+      mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) return NULL;
+  const size_t before = slack ? -(uintptr_t)start & (slack - 1) : 0;
+  if (before > 0) munmap(start, before);
+  if (slack > before) munmap(start + before + bytes, slack - before);
+  if (slack > 0) madvise(start + before, bytes, MADV_HUGEPAGE);
+  return start + before;
+}
+
+static void protect(char *start, size_t bytes, int protection) {
+  if (bytes > 0 && mprotect(start, bytes, protection)) {
+    perror("guarded memory cannot be opened or closed");
+    abort();
+  }
+}
+
+static void *take_guarded(memory *memory, size_t bytes) {
+  const size_t size = (bytes + PAGE - 1) / PAGE * PAGE;
+  pthread_mutex_lock(&memory->lock);
+  char *block = NULL;
+  if (RESERVED - memory->used >= size) {
+    block = memory->start + memory->used;
+    memory->used += size;
+    if (memory->open) protect(block, size, PROT_READ | PROT_WRITE);
+  }
+  pthread_mutex_unlock(&memory->lock);
+  return block;
+}
+
+void *memory_take(memory *memory, size_t bytes) {
+  if (memory->guarded) return take_guarded(memory, bytes);
+  if (bytes >= MAPPED) return take_pages(bytes);
+  void *block = NULL;
+  return posix_memalign(&block, 64, bytes) == 0 ? block : NULL;
+}
+
+void memory_release(memory *memory, void *block, size_t bytes) {
+  if (memory->guarded)
+    madvise(block, (bytes + PAGE - 1) / PAGE * PAGE, MADV_DONTNEED);
+  else if (bytes >= MAPPED)
+    munmap(block, bytes);
+  else
+    free(block);
+}
+
+void memory_open(memory *memory) {
+  if (!memory->guarded) return;
+  pthread_mutex_lock(&memory->lock);
+  if (memory->open++ == 0) protect(memory->start, memory->used, PROT_READ | PROT_WRITE);
+  pthread_mutex_unlock(&memory->lock);
+}
+
+void memory_close(memory *memory) {
+  if (!memory->guarded) return;
+  pthread_mutex_lock(&memory->lock);
+  if (--memory->open == 0) protect(memory->start, memory->used, PROT_NONE);
+  pthread_mutex_unlock(&memory->lock);
+}

@@ -1,0 +1,90 @@
+// Operations as data: recorded, printed, measured, and run on memory that is closed to the host.
+
+import CKernels
+import Testing
+
+@testable import Tensor
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+@Suite struct OperationTests {
+  private func product(on device: Device) -> (Tensor, Tensor, Tensor) {
+    let x = Tensor(repeating: 2, [3, 4], on: device)
+    let w = Tensor(repeating: 3, [4, 5], on: device)
+    return (x, w, Tensor(uninitialized: [3, 5], on: device))
+  }
+
+  @Test func aProgramIsPrintedOperationByOperation() {
+    let device = Device(threads: 1)
+    let (x, w, y) = product(on: device)
+    let program = device.record {
+      matrixProduct(into: Matrix(y), Matrix(x), Matrix(w), m: 3, n: 5, k: 4)
+      y.combine(0.5, y, 0, y)
+    }.0
+    #expect(
+      program.description == """
+        matrix_product float32 over 1: 120 operations, 188 bytes
+        combine float32 over 3: 30 operations, 180 bytes
+        """)
+    #expect(y.download().floats.allSatisfy { $0 == 12 })
+    x.fill(with: 4)
+    program.run()
+    #expect(y.download().floats.allSatisfy { $0 == 24 })
+  }
+
+  @Test func aProfileCountsEveryOperation() {
+    let device = Device(threads: 2)
+    let (x, w, y) = product(on: device)
+    let rows = device.profiled {
+      for _ in 0..<3 { matrixProduct(into: Matrix(y), Matrix(x), Matrix(w), m: 3, n: 5, k: 4) }
+      y.fill(with: 0)
+    }
+    #expect(Set(rows.map(\.name)) == ["fill", "matrix_product"])
+    let found = rows.first { $0.name == "matrix_product" }
+    #expect(found?.count == 3 && found?.operations == 360 && found?.bytes == 564)
+    #expect(rows.allSatisfy { $0.seconds > 0 })
+    #expect(device.profiled {}.isEmpty)
+  }
+
+  /// Numbers that the host writes during a recording are not overwritten by the tensors after it.
+  @Test func numbersOfTheHostStayInAProgram() {
+    let device = Device(threads: 1)
+    let sum = Tensor(repeating: 0, [8], on: device)
+    let program = device.record {
+      for value in 1...3 {
+        let constant = Tensor([Float](repeating: Float(value), count: 8), [8], on: device)
+        sum.combine(1, sum, 1, constant)
+        Tensor(uninitialized: [8], on: device).fill(with: 100)
+      }
+    }.0
+    program.run()
+    #expect(sum.download().floats.allSatisfy { $0 == 12 })
+  }
+
+  @Test(arguments: DeviceKind.allCases)
+  func everyKindOfDeviceHasTheSameNumbers(_ kind: DeviceKind) {
+    let device = Device(threads: 2, kind: kind)
+    let (x, w, y) = product(on: device)
+    matrixProduct(into: Matrix(y), Matrix(x), Matrix(w), m: 3, n: 5, k: 4)
+    #expect(y.download().floats == [Float](repeating: 24, count: 15))
+    y.withHostElements { $0[3] = 1 }
+    #expect(y.slice(0..<1).download().doubles == [24, 24, 24, 1, 24])
+    let large = Tensor(repeating: 1, [700_000], on: device)
+    let other = Tensor(repeating: 2, [700_000], on: device)
+    large.exchange(with: other)
+    #expect(large.download()[699_999] == 2 && other.download()[0] == 1)
+  }
+
+  /// The fault that a device with memory of its own would make silent or wrong.
+  @Test func guardedMemoryIsClosedToTheHost() async {
+    await #expect(processExitsWith: .signal(SIGSEGV)) {
+      let device = Device(threads: 1, kind: .guarded)
+      let x = Tensor(repeating: 1, [16], on: device)
+      let address = withUnsafeBytes(of: x.address) { $0.loadUnaligned(as: UInt.self) }
+      let pointer = UnsafePointer<Float>(bitPattern: address)!
+      print(pointer[0])
+    }
+  }
+}

@@ -60,8 +60,8 @@ struct Weight: ParsableCommand {
     guard (runName == nil) != (user == nil) else {
       throw ValidationError("name --run or --user, one of the two")
     }
-    guard weight > 0, weight < 1e9 else {
-      throw ValidationError("weight \(weight): expected a number above 0")
+    guard weight >= 1e-6, weight <= 1e6 else {
+      throw ValidationError("weight \(weight): expected a number from 0.000001 to 1000000")
     }
   }
 

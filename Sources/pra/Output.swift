@@ -87,6 +87,9 @@ func readStandardInput() throws -> String {
     if count == 0 { break }
     bytes += buffer[..<count]
   }
+  guard !bytes.contains(0) else {
+    throw ValidationError("standard input: holds a zero byte; expected text")
+  }
   let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
   return String(decoding: bytes.starts(with: mark) ? bytes[3...] : bytes[...], as: UTF8.self)
 }

@@ -226,15 +226,37 @@ struct GarbageCollection: ParsableCommand {
         "--keep-last \(keepLast!): expected 1 or more, since a job goes on from its newest checkpoint"
       )
     }
-    guard (keepBest ?? 0) >= 0, (keepEvery ?? 1) >= 1 else {
-      throw ValidationError("--keep-best: expected 0 or more; --keep-every: expected 1 or more")
+    guard (keepBest ?? 0) >= 0 else {
+      throw ValidationError("--keep-best \(keepBest!): expected 0 or more")
+    }
+    guard (keepEvery ?? 1) >= 1 else {
+      throw ValidationError("--keep-every \(keepEvery!): expected 1 or more")
     }
     guard grace >= 0, grace < 1e6 else {
-      throw ValidationError("--grace \(grace): expected hours from 0")
+      throw ValidationError("--grace \(grace): expected hours from 0 to below 1000000")
+    }
+    for (option, date) in [
+      ("--drop-metrics-before", dropMetricsBefore), ("--drop-events-before", dropEventsBefore),
+    ] {
+      guard date.map(Self.isDate) ?? true else {
+        throw ValidationError("\(option) '\(date!)': expected a date as 2026-01-01")
+      }
     }
     guard runNames.isEmpty || hasRule else {
       throw ValidationError("a run is named, but no --keep option says what stays of it")
     }
+  }
+
+  /// Whether a text is a day of the Gregorian calendar, as in 2026-01-31.
+  private static func isDate(_ text: String) -> Bool {
+    guard let match = text.wholeMatch(of: /([0-9]{4})-([0-9]{2})-([0-9]{2})/),
+      let year = Int(match.output.1), let month = Int(match.output.2),
+      let day = Int(match.output.3),
+      year >= 1, (1...12).contains(month)
+    else { return false }
+    let isLeapYear = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    let days = [31, isLeapYear ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    return (1...days[month - 1]).contains(day)
   }
 
   func run() throws {
@@ -259,7 +281,10 @@ struct GarbageCollection: ParsableCommand {
       ("events", dropEventsBefore, Queries.dropEvents),
     ] {
       guard let before else { continue }
-      months += try connection.query(statement, [.text(before), .boolean(dryRun)]).map {
+      // The months are those of UTC.
+      months += try connection.query(
+        statement, [.text("\(before) 00:00:00+00"), .boolean(dryRun)]
+      ).map {
         Garbage(
           what: "\(what) of \(try $0.string("partition").suffix(6))", count: 1,
           bytes: try $0.integer("bytes"))

@@ -191,7 +191,7 @@ struct Worker: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Claim and run jobs until told to stop.",
     discussion: """
-      On SIGTERM, SIGINT, SIGHUP or SIGUSR1 the worker drains: running stages write a checkpoint, their \
+      On SIGTERM, SIGINT, SIGHUP, SIGUSR1 or SIGUSR2 the worker drains: running stages write a checkpoint, their \
       jobs are given back, and the worker ends. It makes no difference whether the signal is sent to the \
       worker alone or to its stages, too. A second SIGTERM or SIGINT ends it at once.
       A host that lacks room, a program or the store takes no jobs until it has it again; `pra workers` \

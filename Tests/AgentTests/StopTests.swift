@@ -35,7 +35,7 @@ import Threads
 
   @Test(
     "a signal to all processes releases the job with its checkpoint, whoever hears it first",
-    arguments: [SIGTERM, SIGINT, SIGHUP, SIGUSR1], [true, false])
+    arguments: [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2], [true, false])
   func all(signal: Int32, stageFirst: Bool) throws {
     let (world, job, agent, stage) = try waiting()
     // As systemd does it: each process of the control group, one after the other.
@@ -93,7 +93,9 @@ import Threads
   /// systemd's SendSIGHUP sends both at once, which threads hear in any order, Slurm a warning before the limit.
   @Test(
     "signals that are sent together let the stage write its checkpoint, in whatever order they are heard",
-    arguments: [[SIGTERM, SIGHUP, SIGUSR1], [SIGHUP, SIGTERM], [SIGUSR1, SIGTERM]])
+    arguments: [
+      [SIGTERM, SIGHUP, SIGUSR1], [SIGHUP, SIGTERM], [SIGUSR1, SIGTERM], [SIGUSR2, SIGTERM],
+    ])
   func together(signals: [Int32]) throws {
     let (world, job, agent, _) = try waiting()
     for number in signals { agent.signal(number) }

@@ -58,7 +58,13 @@ final class World {
     ["url=\(url.conninfo)", "name=\(name)", "stages=\(Self.products)"] + more
   }
 
-  var environment: [String: String] { ["TMPDIR": folder, "PATH": "/usr/bin:/bin"] }
+  /// With a sanitizer's options, which its programs ask for (ops/races).
+  var environment: [String: String] {
+    [
+      "TMPDIR": folder, "PATH": "/usr/bin:/bin",
+      "TSAN_OPTIONS": ProcessInfo.processInfo.environment["TSAN_OPTIONS"] ?? "",
+    ]
+  }
 
   func text(_ sql: String) throws -> String? {
     try admin.query("select (\(sql))::text as it").single().text("it")

@@ -91,6 +91,30 @@ import Testing
   }
 
   @Test(arguments: [
+    "2026-13-01", "2026-02-30", "1900-02-29", "2026-00-01", "2026-01-00", "0000-01-01",
+    "999999-01-01", "2026-1-1", "", "now", "-infinity",
+  ])
+  func aDateThatIsNoneIsNamed(date: String) throws {
+    for option in ["--drop-metrics-before", "--drop-events-before"] {
+      // A text that begins with a dash is a value only behind an equals sign.
+      let words = date.hasPrefix("-") ? ["\(option)=\(date)"] : [option, date]
+      try expect(
+        ["gc"] + words, endsWith: 2,
+        naming: "\(option) '\(date)': expected a date as 2026-01-01")
+    }
+  }
+
+  @Test(arguments: [
+    (["--keep-every", "0"], "--keep-every 0: expected 1 or more"),
+    (["--keep-best", "-1"], "--keep-best -1: expected 0 or more"),
+    (["--grace", "inf"], "--grace inf: expected hours from 0 to below 1000000"),
+    (["--grace", "999999999"], "expected hours from 0 to below 1000000"),
+  ])
+  func aRuleOutOfItsBoundsIsNamed(words: [String], sentence: String) throws {
+    try expect(["gc"] + words, endsWith: 2, naming: sentence)
+  }
+
+  @Test(arguments: [
     ["job", "99"], ["why", "99"], ["logs", "99"], ["cancel", "99"], ["retry", "99"],
     ["preempt", "99"], ["watch", "none"], ["evaluations", "none"], ["jobs", "--run", "none"],
     ["pause", "none"], ["pause", "--queue", "none"], ["plot", "none"], ["export", "csv", "none"],
@@ -110,6 +134,11 @@ import Testing
     try expect(
       arguments, endsWith: 4, naming: "database", "\(world.folder)",
       environment: ["PRA_DATABASE_URL": "host=\(world.folder)"])
+  }
+
+  @Test(arguments: [[], ["--json"], ["--csv"]])
+  func aCopyToTheClientIsRefusedInWords(options: [String]) throws {
+    try expect(["sql", "copy (select 1) to stdout"] + options, endsWith: 1, naming: "COPY", "psql")
   }
 
   @Test func anAddressThatIsNoneEndsWithTwo() throws {

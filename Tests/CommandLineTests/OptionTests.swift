@@ -80,7 +80,9 @@ import Testing
 
   @Test(arguments: [
     (["--set", #"data.folder="a\u0000b""#], "data.folder"), (["--set", "name=12"], "name"),
-    (["--set", "name='12'"], "name: '12' has digits alone"), (["--set", "name=' '"], "blanks"),
+    (["--set", "name='12'"], "name: '12' has digits alone"),
+    (["--set", "name=id=3"], "name: 'id=3' is how a run is named by its number"),
+    (["--set", "name=' '"], "blanks"),
     (["--set", #"name="a\u001bb""#], "name"), (["--set", #"name="a\u202eb""#], "name"),
   ])
   func textsThatCannotBeStoredAreNamed(options: [String], word: String) throws {

@@ -134,7 +134,13 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
     ("variants: [pra]", "variants: found ['pra'], expected names with settings"),
     ("variants: {a: 3}", "variants.a: found 3, expected settings over config"),
     ("variants: {a: {metod: pra}}", "variants.a: metod: unknown key; did you mean 'method'?"),
-    ("seeds: 3", "seeds: found 3, expected a list"), ("seeds: [1, 1]", "names a seed twice"),
+    ("seeds: 3", "seeds: found 3, expected a list"),
+    ("seeds: [1, 1]", "seeds: two of them give the same seed, 1"),
+    ("seeds: [0, 00]", "seeds: two of them give the same seed, 0"),
+    ("variants: {a: {seed: 1}, b: {seed: 1}}", "variants: 'a' and 'b' are one configuration"),
+    ("variants: {a: {seed: 0}, b: {}}", "variants: 'a' and 'b' are one configuration"),
+    ("variants: {a: {training: {lr: 1e-3}}, b: {training: {lr: 0.001}}}", "are one configuration"),
+    (#"variants: {"": {seed: 1}}"#, "variants: '' is no name"),
     ("seeds: [-1]", "seed"),
   ])
   func badVariantsAreRefused(_ line: String, _ message: String) {

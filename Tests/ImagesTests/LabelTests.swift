@@ -27,6 +27,9 @@ import Testing
     (#"{"label": "dog", "cls": 4}"#, 4), (#"{"class_id": 5, "caption": "a \"dog\""}"#, 5),
     (#"{"label": 1, "punsafe": NaN}"#, 1),
     (#"{"a": -Infinity, "b": [NaN, {"label": 9}], "label": 2}"#, 2),
+    // Python writes half a pair for a text that was cut within a character.
+    (#"{"label": 1, "caption": "cut \ud83d"}"#, 1),
+    (#"{"label": 1, "caption": "\ude00 \ud83d\ude00"}"#, 1),
     (#"{"label": "7"}"#, 7), (#"{"label": 6.0}"#, 6), (#"{"label": 1, "label": 2}"#, 2),
     ("\u{FEFF}{\"label\": 8}", 8), (#"{"exif": {"label": "x"}, "l\u0061bel": 1}"#, 1),
   ])
@@ -54,6 +57,15 @@ import Testing
         || world.refusal(path).hasPrefix("source: 0.\(ending): holds \(what) under"))
   }
 
+  /// Without folders of classes, a file that might have held the class is not passed over.
+  @Test(arguments: ["", #"{"label": 1,}"#, "{\"caption\": \"\u{0}\"", #"{"label": 1"#])
+  func aJSONThatIsNoneIsNamed(text: String) throws {
+    let path = try world.tar([("0.png", png(1)), ("0.json", Array(text.utf8))])
+    #expect(
+      world.refusal(path).hasPrefix("source: 0.json: no JSON in UTF-8: byte "),
+      "\(world.refusal(path))")
+  }
+
   /// One wrong label is a broken image, which `skip_limit` may leave out.
   @Test func aWrongLabelAmongOthersIsSkipped() throws {
     let path = try world.tar([
@@ -76,7 +88,7 @@ import Testing
     #expect(made.shades == ["cat 1", "dog 2"])
     #expect(
       made.report.ignored.byReason == [
-        "JSON without a label": 2, "label file of more than 16 MiB": 1,
+        "JSON without a label": 1, "a .json that is none": 1, "label file of more than 16 MiB": 1,
       ])
   }
 

@@ -113,7 +113,9 @@ import Testing
   }
 
   /// A worker of the version before reports a stop by a signal as a fault.
-  @Test("a signal that asks to stop is no crash", arguments: [1, 2, 10, 15] as [Int32])
+  @Test(
+    "a signal that is not of the program's own fault is no crash",
+    arguments: [1, 2, 3, 10, 12, 14, 15, 24, 25, 30] as [Int32])
   func stops(signal: Int32) throws {
     let (a, b) = (try worker("a"), try worker("b"))
     let job = try world.job()

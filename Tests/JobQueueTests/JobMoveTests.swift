@@ -70,7 +70,7 @@ extension RecordingWorld {
   static let lives: [@Sendable (RecordingWorld) throws -> Void] = [
     { try $0.attemptsEnd() }, { try $0.budgetsAreSpent() }, { try $0.parentsSucceed() },
     { try $0.childrenEndBeforeTheirParent() }, { try $0.waitingJobsEnd() },
-    { try $0.elementsFailWithinABatch() },
+    { try $0.elementsFailWithinABatch() }, { try $0.timesAreOver() },
     { try $0.elementsFollow() }, { try $0.arraysAreFoundComplete() },
   ]
 
@@ -116,6 +116,18 @@ extension RecordingWorld {
     try world.expire(worker)
     try world.workers.reap()
     #expect(try world.submit.state(of: lease.job) == .quarantined)
+  }
+
+  /// With budget left, and without.
+  private func timesAreOver() throws {
+    for retries in [1, 0] {
+      let lease = try running()
+      try set("time_limit = interval '1 minute', timeout_retries = \(retries)")
+      try world.administrator.run(
+        "update pra_store.attempts set started_at = started_at - interval '2 minutes'")
+      _ = try world.workers.heartbeat(worker: worker, running: [lease], draining: false)
+      try set("run_after = now() + interval '1 hour', due = false where state = 'ready'")
+    }
   }
 
   private func parentsSucceed() throws {

@@ -13,7 +13,7 @@ enum Mover: String, CaseIterable {
   case deregisterWorker = "deregister_worker"
   case releaseUnheard = "release_unheard"
   case declareDead = "declare_dead"
-  case reap, cancel, retry
+  case reap, cancel, retry, heartbeat
 }
 
 /// An edge of the picture.
@@ -55,10 +55,11 @@ struct JobMoves {
     JobMoves(
       .running, .succeeded, [.finish, .finishMany], "the stage commits its outputs"),
     JobMoves(
-      .running, .ready, [.reportExit] + endsOfWorkers,
-      "the attempt ended and may be repeated: a fault, a preemption, a drained or a lost worker"),
+      .running, .ready, [.reportExit, .heartbeat] + endsOfWorkers,
+      "the attempt ended and may be repeated: a fault, a preemption, a drained or a lost worker, or a time limit that "
+        + "its worker did not enforce"),
     JobMoves(
-      .running, .failed, [.reportExit] + endsOfWorkers,
+      .running, .failed, [.reportExit, .heartbeat] + endsOfWorkers,
       "a permanent error, a spent budget, or its deadline is over"),
     JobMoves(
       .running, .cancelled, [.reportExit] + endsOfWorkers,

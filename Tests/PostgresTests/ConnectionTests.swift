@@ -113,6 +113,39 @@ import Testing
     #expect(try connection.query("select from public.t").isEmpty)
   }
 
+  @Test(
+    "a copy to or from the client is refused, and the session takes the next statement",
+    arguments: [
+      "copy (select generate_series(1, 100000)) to stdout", "copy public.t from stdin",
+      "copy public.t to stdout",
+    ])
+  func copyWithoutClient(statement: String) throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    try connection.run("create table public.t (a int8)")
+    // From its third run on a statement has a prepared name.
+    let ways: [() throws -> Void] = [
+      { _ = try connection.query(statement) }, { try connection.run(statement) },
+    ]
+    for _ in 0..<4 {
+      for run in ways {
+        let error = #expect(throws: PostgresError.self) { try run() }
+        #expect(error?.sqlState == "0A000")
+        #expect(error?.kind == .refused)
+        #expect(error?.message.contains("psql") == true)
+        #expect(try connection.query("select 1 as x").single().integer("x") == 1)
+      }
+    }
+  }
+
+  @Test func aScriptWithSeveralCopiesIsRefused() throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    let error = #expect(throws: PostgresError.self) {
+      try connection.run("copy (select 1) to stdout; copy (select 2) to stdout; select 3")
+    }
+    #expect(error?.sqlState == "0A000")
+    #expect(try connection.query("select 1 as x").single().integer("x") == 1)
+  }
+
   @Test func aNotificationWakesTheWaiter() throws {
     let database = try TestDatabase.create()
     let (listener, speaker) = (try database.connect(), try database.connect())

@@ -55,11 +55,12 @@ final class Attempt {
     (epoch, token) = (lease.epoch, lease.token)
   }
 
-  /// The environment that an agent gives to a stage.
+  /// The environment that an agent gives to a stage, with a sanitizer's options (ops/races).
   var environment: [String: String] {
     [
       "PRA_DATABASE_URL": url.conninfo, "PRA_JOB": String(job), "PRA_EPOCH": String(epoch),
       "PRA_SCRATCH": folder, "PRA_THREADS": "1",
+      "TSAN_OPTIONS": ProcessInfo.processInfo.environment["TSAN_OPTIONS"] ?? "",
     ]
   }
 

@@ -54,7 +54,10 @@ import Testing
     }
     #expect(try put(session, bytes) == artifact)
     #expect(try session.fetchArtifact(sha256: artifact.sha256) == bytes)
-    #expect(try attempt.count("select count(*) from pra.artifacts where verified") == 1)
+    // The login that stored it does not answer for it while another copy is there.
+    #expect(
+      try attempt.count("select count(*) from pra.artifacts where verified or suspect_at is null")
+        == 1)
   }
 
   @Test("bytes that are there are looked for, not sent again")

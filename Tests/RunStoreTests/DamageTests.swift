@@ -106,7 +106,41 @@ enum Harm: String, CaseIterable, Sendable {
     #expect(try put(session, original) == artifact)
     #expect(try session.fetchArtifact(sha256: artifact.sha256) == original)
     #expect(try suspects() == 0)
-    #expect(try attempt.count("select count(*) from pra.artifacts where not verified") == 0)
+    let unverified = "select count(*) from pra.artifacts where not verified"
+    if place == .file {
+      // The server cannot read it, and the login that stored it does not answer for it.
+      #expect(try attempt.count(unverified) == 1)
+      try attempt.admin.query(
+        "select pra.confirm_stored($1, null, store, copy) from pra.artifact_copies($1) limit 1",
+        [.text(artifact.sha256)])
+    }
+    #expect(try attempt.count(unverified) == 0)
+  }
+
+  /// A copy that a login wrote and only it has read replaces nobody's: garbage collection keeps the other.
+  @Test func nobodyAnswersForTheirOwnCopy() throws {
+    try use(.file)
+    let session = try attempt.open()
+    defer { session.close() }
+    let original = bytes(2_500_000)
+    let artifact = try put(session, original)
+    #expect(try session.fetchArtifact(sha256: artifact.sha256) == original)
+    let (it, size) = ("\(attempt.job), \(attempt.epoch)", original.count)
+    let (sha256, token) = ("'\(artifact.sha256)'", "'\(attempt.token)'")
+    try attempt.admin.run(
+      """
+      select pra.doubt_artifact(\(it), \(sha256), null, 1, 0, 'x', \(token));
+      select pra.begin_object(\(it), \(sha256), \(size), \(token));
+      select pra.commit_object(\(it), 1, \(sha256), \(size), 'application/octet-stream', 1, null, \(token));
+      select pra.confirm_artifact(\(it), \(sha256), null, 1, 1, \(token));
+      update pra_store.objects set touched_at = touched_at - interval '2 days';
+      update pra_store.artifacts set touched_at = touched_at - interval '2 days';
+      """)
+    #expect(
+      try attempt.count(
+        "select number from pra.collect_garbage(interval '0', true) where what = 'further copies'")
+        == 0)
+    #expect(try session.fetchArtifact(sha256: artifact.sha256) == original)
   }
 
   @Test(

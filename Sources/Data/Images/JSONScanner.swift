@@ -74,7 +74,8 @@ struct JSONScanner {
     let start = at
     let isEscaped = try skipText()
     if isEscaped {
-      guard let text = try? JSONDecoder().decode(String.self, from: Data(bytes[start..<at])) else {
+      let escaped = Self.paired(bytes[start..<at])
+      guard let text = try? JSONDecoder().decode(String.self, from: Data(escaped)) else {
         throw wrong("a damaged string")
       }
       return text
@@ -112,6 +113,34 @@ struct JSONScanner {
       true
     default: false
     }
+  }
+
+  /// A string whose lone surrogates, which Python writes for a text that was cut within a character, are replaced
+  /// by U+FFFD.
+  private static func paired(_ text: Slice<UnsafeRawBufferPointer>) -> [UInt8] {
+    var text = Array(text)
+    func surrogate(_ at: Int, _ range: ClosedRange<UInt16>) -> Bool {
+      guard at + 6 <= text.count, text[at] == UInt8(ascii: "\\"), text[at + 1] == UInt8(ascii: "u"),
+        let unit = UInt16(String(decoding: text[at + 2..<at + 6], as: UTF8.self), radix: 16)
+      else { return false }
+      return range.contains(unit)
+    }
+    var at = 0
+    while at < text.count {
+      guard text[at] == UInt8(ascii: "\\") else {
+        at += 1
+        continue
+      }
+      if surrogate(at, 0xD800...0xDBFF), surrogate(at + 6, 0xDC00...0xDFFF) {
+        at += 12
+      } else if surrogate(at, 0xD800...0xDFFF) {
+        text.replaceSubrange(at + 2..<at + 6, with: "fffd".utf8)
+        at += 6
+      } else {
+        at += 2
+      }
+    }
+    return text
   }
 
   /// Skips a string and says whether it has escapes.

@@ -8,6 +8,8 @@ enum SampleLabel: Equatable {
   case number(Int32)
   /// A file that should hold a class but does not; the reason names it.
   case wrong(String)
+  /// A `.json` that is none, and might have held a class.
+  case unread(String)
 
   /// Keys of a JSON object that may hold the class; the first one that holds a number counts.
   static let keys = ["label", "cls", "class_id"]
@@ -25,11 +27,18 @@ enum SampleLabel: Equatable {
   private static func json(_ bytes: UnsafeRawBufferPointer, _ name: String) -> SampleLabel {
     var values: [String: JSONScanner.Value] = [:]
     var scanner = JSONScanner(bytes)
-    let isRead: Void? = try? scanner.members { scanner, key in
-      let value = try scanner.value()
-      if keys.contains(key) { values[key] = value }
+    // A list, as of captions, is no file of labels.
+    if scanner.peek() == UInt8(ascii: "[") { return .none }
+    do {
+      try scanner.members { scanner, key in
+        let value = try scanner.value()
+        if keys.contains(key) { values[key] = value }
+      }
+    } catch let wrong as JSONScanner.Wrong {
+      return .unread("\(name): no JSON in UTF-8: \(wrong.reason)")
+    } catch {
+      return .unread("\(name): \(error)")
     }
-    guard isRead != nil else { return .none }
     let found = keys.compactMap { key in values[key].map { (key, $0) } }.filter { $0.1 != .null }
     for (_, value) in found {
       if let label = number(of: value, name) { return label }

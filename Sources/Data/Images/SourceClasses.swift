@@ -57,6 +57,7 @@ struct SourceClasses {
     if let wrong = lister.firstWrong, !hasFolders || wrongLabels.count * 2 >= plain {
       throw FileError(wrong)
     }
+    if let unread = lister.firstUnread, !hasFolders { throw FileError(unread) }
     if let dotted = lister.dotted, !hasFolders {
       throw FileError(
         "\(title): '\(dotted.first)': WebDataset's key of a sample ends at the first dot of the name; "

@@ -22,6 +22,8 @@ struct SourceLister {
   /// Reasons why label files give no class, by the numbers of the pictures beside them.
   private(set) var wrongLabels: [Int: String] = [:]
   private(set) var firstWrong: String?
+  /// A `.json` beside a picture that could not be read.
+  private(set) var firstUnread: String?
   /// A label file with dots in its key, which is none of WebDataset's.
   private(set) var dotted: (first: String, count: Int)?
   private var sample = Sample()
@@ -141,7 +143,11 @@ struct SourceLister {
     }
     switch (sample.label, label) {
     case (_, .none): ignored.add(name, "JSON without a label")
-    case (.none, _), (.wrong, .number): sample.label = label
+    case (_, .unread(let reason)):
+      ignored.add(name, "a .json that is none")
+      firstUnread = firstUnread ?? reason
+      if sample.label == .none { sample.label = label }
+    case (.none, _), (.unread, _), (.wrong, .number): sample.label = label
     default: break
     }
   }
@@ -179,6 +185,8 @@ struct SourceLister {
     }
     switch sample.label {
     case .none: return
+    case .unread(let reason):
+      for i in sample.images { wrongLabels[i] = reason }
     case .wrong(let reason):
       firstWrong = firstWrong ?? reason
       for i in sample.images { wrongLabels[i] = reason }

@@ -74,6 +74,11 @@ extension Agent {
         loseLease(of: worker, lost)
       } catch let error as PostgresError where error.mayPass {
         continue  // the next `run` waits for the server, and ends when the agent shall leave
+      } catch let error as PostgresError where error.isOfValue {
+        // A row that no claim can serve must not end what runs.
+        logger.warning("nothing is claimed now: \(error)")
+        work.drain()
+        work.wait(seconds: configuration.beat)
       } catch {
         fail(AgentError("\(error)"))
       }

@@ -87,8 +87,8 @@ struct ExitReport: Sendable, Equatable {
     let names: [Int32: String] = [
       1: "hang-up", 2: "interrupt", 3: "quit", 4: "illegal instruction", 5: "trap", 6: "abort",
       7: "bus error", 8: "arithmetic error", 9: "kill", 10: "user signal 1",
-      11: "segmentation fault",
-      13: "broken pipe", 14: "alarm", 15: "termination", 24: "processor time", 25: "file size",
+      11: "segmentation fault", 12: "user signal 2", 13: "broken pipe", 14: "alarm",
+      15: "termination", 24: "processor time", 25: "file size", 30: "power failure",
       31: "bad system call",
     ]
     return names[signal] ?? "unknown"
@@ -102,7 +102,7 @@ extension ProcessEnd {
   var isStop: Bool {
     switch self {
     case .code(let code): code == StageExit.released.rawValue
-    case .signal(let signal): [SIGHUP, SIGINT, SIGUSR1, SIGTERM].contains(signal)
+    case .signal(let signal): [SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGTERM].contains(signal)
     case .outOfMemory: false
     }
   }

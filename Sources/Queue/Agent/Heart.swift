@@ -35,7 +35,8 @@ extension Agent {
         }
       } catch let lost as LeaseLost {
         if let worker { loseLease(of: worker, lost) }
-      } catch let error as PostgresError where error.mayPass {
+      } catch let error as PostgresError where error.mayPass || error.isOfValue {
+        if error.isOfValue { logger.warning("a heartbeat failed: \(error)") }
         failures += 1
         // The backoff must not grow beyond the beat: after an outage the server waits one lease for
         // a heartbeat.

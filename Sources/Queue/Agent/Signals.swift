@@ -6,10 +6,10 @@ import Synchronization
 /// The descriptor that the signal handler writes to; a handler can capture nothing.
 private let signalDescriptor = Atomic<Int32>(-1)
 
-/// Handles SIGTERM, SIGINT, SIGHUP and SIGUSR1 while it lives. Only one may exist in a process.
+/// Handles SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 while it lives. Only one may exist in a process.
 ///
 /// SIGHUP is the end of a terminal, which systemd's SendSIGHUP also sends beside SIGTERM, and SIGUSR1
-/// what `sbatch --signal` sends before the limit: as a second signal they ask for nothing new.
+/// or SIGUSR2 what `sbatch --signal` sends before the limit: as a second signal they ask for nothing new.
 final class Signals: Sendable {
   private let wakeUp = WakeUp()
   private let ended = Atomic(false)
@@ -17,7 +17,7 @@ final class Signals: Sendable {
 
   init() {
     signalDescriptor.store(wakeUp.signalDescriptor, ordering: .sequentiallyConsistent)
-    let numbers = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
+    let numbers = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2]
     // The parent process may have blocked them: a signal mask survives exec.
     var taken = sigset_t()
     sigemptyset(&taken)
@@ -47,7 +47,7 @@ final class Signals: Sendable {
 
   /// Calls `body` for each signal until `end`.
   ///
-  /// SIGTERM and SIGINT mean "at once" when they are repeated. One that comes after SIGHUP or SIGUSR1 is the
+  /// SIGTERM and SIGINT mean "at once" when they are repeated. One that comes after another signal is the
   /// first: signals sent together reach threads of a process in any order (signal(7)).
   func watch(_ body: (_ isUrgent: Bool) -> Void) {
     var urgent = 0

@@ -52,6 +52,9 @@ static const unsigned char sql_0072[] = {
 static const unsigned char sql_0076[] = {
 #embed "../../../migrations/0076_shares.sql"
 };
+static const unsigned char sql_0077[] = {
+#embed "../../../migrations/0077_bounds.sql"
+};
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -71,6 +74,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0071, "0071_store_owners.sql"),
   MIGRATION(0072, "0072_host_lacks.sql"),
   MIGRATION(0076, "0076_shares.sql"),
+  MIGRATION(0077, "0077_bounds.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -96,6 +96,9 @@ extension PostgresError {
     isUnreachable || isOfServerFiles || sqlState.hasPrefix("53")
       || ["25006", "40P01", "40001", "55P03", "57014"].contains(sqlState)
   }
+
+  /// Whether a value made the statement fail (class 22): of some row, as it serves many.
+  package var isOfValue: Bool { sqlState.hasPrefix("22") }
 }
 
 /// Waiting times between tries.

@@ -2,8 +2,8 @@
 
 import FoundationEssentials
 
-/// Finds secrets among environment variables: values of variables with a telling name, and passwords in
-/// values that are a URL or a conninfo.
+/// Finds secrets among environment variables: values of variables with a telling name, and what
+/// `secrets(within:)` finds in any value.
 package enum SecretValues {
   /// The prefix of variables that hold secrets of jobs.
   package static let prefix = "PRA_SECRET_"
@@ -12,74 +12,69 @@ package enum SecretValues {
   package static func all(in environment: [String: String]) -> Set<[UInt8]> {
     var values: Set<[UInt8]> = []
     for (name, value) in environment {
-      if isSecret(name), name.hasPrefix(prefix) || !isSwitch(value) {
+      if isSecret(name, value), name.hasPrefix(prefix) || !isSwitch(value) {
         values.formUnion(forms(of: value))
       }
-      for password in passwords(in: value) { values.formUnion(forms(of: password)) }
+      for secret in secrets(within: value) where !isSwitch(secret) {
+        values.formUnion(forms(of: secret))
+      }
     }
     return values
   }
 
-  /// PGPASSWORD, AWS_SECRET_ACCESS_KEY, HF_TOKEN, WANDB_API_KEY, SMTP_PASS, DB_PWD, KEY ...
-  private static func isSecret(_ name: String) -> Bool {
+  // MARK: names
+
+  /// The words of a name that tell of a secret wherever they stand in it.
+  private static let telling: Set<Substring> = [
+    "AUTH", "COOKIE", "CRED", "JWT", "KEY", "PASS", "PAT", "PIN", "PSK", "PW", "PWD",
+  ]
+  /// The last words of names that tell of a secret's place or kind: SSH_AUTH_SOCK, OS_AUTH_TYPE, KEY_FILE ...
+  private static let describing: Set<Substring> = [
+    "ALGORITHM", "COUNT", "DIR", "DOMAIN", "FILE", "HOST", "ID", "LENGTH", "METHOD", "MODE", "NAME",
+    "PATH", "PORT", "SIZE", "SOCK", "TIMEOUT", "TTL", "TYPE", "URL", "USER", "VERSION",
+  ]
+  /// The number of a session of a desktop or a terminal is shorter than a cookie's (XDG_SESSION_ID=12).
+  private static let leastSession = 16
+
+  /// PGPASSWORD, AWS_SECRET_ACCESS_KEY, HF_TOKEN, WANDB_API_KEY2, SMTP_PW, DB_PASS_PROD, GITHUB_PAT ...
+  private static func isSecret(_ name: String, _ value: String) -> Bool {
     let name = name.uppercased()
     // Folders, and programs that ask for a password.
     if ["PWD", "OLDPWD"].contains(name) || name.hasSuffix("ASKPASS") { return false }
-    return ["PASSW", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "AUTHORIZATION"]
-      .contains { name.contains($0) }
-      || ["KEY", "PASS", "PWD", "JWT"].contains { name.hasSuffix($0) }
+    let parts = [
+      "PASSW", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "AUTHORIZATION",
+    ]
+    if parts.contains(where: { name.contains($0) }) { return true }
+    let words = name.split(whereSeparator: { !$0.isLetter && !$0.isNumber })
+      .map(stem).filter { !$0.isEmpty }
+    guard let last = words.last else { return false }
+    if ["KEY", "PASS", "PWD", "JWT"].contains(where: { last.hasSuffix($0) }) { return true }
+    if last == "SESSIONID" || words.suffix(2) == ["SESSION", "ID"] {
+      return value.utf8.count >= leastSession
+    }
+    if tells(last) { return true }
+    // A small number below another word is a size or a place (KEY_DIM=64).
+    let isSmallNumber = value.utf8.count < 4 && Int(value) != nil
+    return !describing.contains(last) && !isSmallNumber && words.contains(where: tells)
+  }
+
+  /// PIN, and MYPIN.
+  private static func tells(_ word: Substring) -> Bool {
+    telling.contains(word) || word.hasPrefix("MY") && telling.contains(word.dropFirst(2))
+  }
+
+  /// A word without the number or the plural at its end: KEY of KEYS2, but PASS of PASS.
+  private static func stem(_ word: Substring) -> Substring {
+    var stem = word
+    while stem.last?.isNumber ?? false { stem.removeLast() }
+    if stem.hasSuffix("S"), !stem.hasSuffix("SS") { stem.removeLast() }
+    return stem
   }
 
   /// Values that turn something on or off, and would be taken out of every text.
   private static func isSwitch(_ value: String) -> Bool {
     ["0", "1", "true", "false", "yes", "no", "on", "off", "none", "null"].contains(
       value.lowercased())
-  }
-
-  // MARK: passwords within values
-
-  /// The passwords of URLs and of conninfos in a value, and a long name before `@` without a password,
-  /// which is a token.
-  private static func passwords(in value: String) -> [String] {
-    var found: [String] = []
-    if value.contains("://") {
-      for match in value.matches(of: /[A-Za-z][A-Za-z0-9+.-]*:\/\/([^\/?#\s]*)@/) {
-        let user = match.output.1
-        if let colon = user.firstIndex(of: ":") {
-          found.append(String(user[user.index(after: colon)...]))
-        } else if user.utf8.count >= 16 {
-          found.append(String(user))
-        }
-      }
-      for match in value.matches(of: secretOfQuery) { found.append(String(match.output.2)) }
-    }
-    for match in value.matches(of: /(?:^|\s)password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s']+))/) {
-      let quoted = match.output.1.map { String($0.replacing(/\\(.)/) { $0.output.1 }) }
-      found.append(quoted ?? String(match.output.2 ?? ""))
-    }
-    return found.flatMap { [$0, unescaped($0)] }.filter { !$0.isEmpty }
-  }
-
-  private static var secretOfQuery: Regex<(Substring, Substring, Substring)> {
-    /[?&;](password|passwd|token|secret|api_?key|access_?key|sig|signature)=([^&;#\s]+)/
-      .ignoresCase()
-  }
-
-  /// A text of a URL with its `%40` and so on put back (RFC 3986, section 2.1).
-  private static func unescaped(_ text: String) -> String {
-    var bytes: [UInt8] = []
-    var rest = Array(text.utf8)[...]
-    while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), rest.count >= 2,
-        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-      {
-        bytes.append(value)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 
   // MARK: forms
@@ -89,15 +84,16 @@ package enum SecretValues {
   /// Bytes from which on the base64 of a value is long enough to be told from other text.
   private static let leastEncoded = 6
 
-  /// The forms of a secret: as it is, each of its lines, as within a JSON text, in base64.
+  /// The forms of a secret: as it is, each of its lines, as within a JSON text or a URL, in base64.
   package static func forms(of value: String) -> Set<[UInt8]> {
     let trimmed = String(value.trimming(while: \.isWhitespace))
     guard !trimmed.isEmpty else { return [] }
-    var texts: Set<String> = [value, trimmed, escaped(trimmed)]
     let lines = trimmed.split(whereSeparator: \.isNewline)
       .map { String($0.trimming(while: \.isWhitespace)) }
-    for line in lines where lines.count > 1 && line.utf8.count >= leastLine {
-      texts.formUnion([line, escaped(line)])
+    var texts: Set<String> = [value]
+    for text in [trimmed] + lines.filter({ lines.count > 1 && $0.utf8.count >= leastLine }) {
+      texts.formUnion([text, escaped(text)])
+      texts.formUnion(percentEncoded(text))
     }
     var forms = Set(texts.map { Array($0.utf8) })
     for text in Set([value, trimmed]) where text.utf8.count >= leastEncoded {
@@ -120,6 +116,40 @@ package enum SecretValues {
       }
     }
     return json
+  }
+
+  /// The characters that an encoding for a URL keeps beside letters and digits: the unreserved ones alone
+  /// (RFC 3986, section 2.3), those of HTML's forms, with the slash of a path (Python's quote), of
+  /// JavaScript's encodeURIComponent, of a path and a query.
+  private static let keptInURLs = ["-._~", "-._*", "-._~/", "-._~!'()*", "-._~!$&'()*+,;=:@/?"]
+
+  /// The percent-encodings (RFC 3986, section 2.1), with digits in either case, and a blank also as `+`.
+  private static func percentEncoded(_ text: String) -> Set<String> {
+    var encodings: Set<String> = []
+    for kept in keptInURLs.map({ Set($0.utf8) }) {
+      for digits in ["0123456789ABCDEF", "0123456789abcdef"].map({ Array($0.utf8) }) {
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+          if isAlphanumeric(byte) || kept.contains(byte) {
+            bytes.append(byte)
+          } else {
+            bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+          }
+        }
+        let encoding = String(decoding: bytes, as: UTF8.self)
+        encodings.formUnion([encoding, encoding.replacing("%20", with: "+")])
+      }
+    }
+    return encodings
+  }
+
+  private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "a")...UInt8(ascii: "z"):
+      true
+    default: false
+    }
   }
 
   /// The part of the base64 that is the same whatever stands before and behind the bytes, for each of

@@ -314,6 +314,7 @@ package final class Connection {
     let result = Result(pointer)
     switch PQresultStatus(pointer) {
     case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return result
+    case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: throw refuseCopy(PQresultStatus(pointer))
     default: break
     }
     func field(_ code: UnicodeScalar) -> String? {
@@ -326,6 +327,28 @@ package final class Connection {
       gone ? .unreachable : .refused, sqlState: state ?? "08006",
       message: field("M") ?? Self.line(PQresultErrorMessage(pointer)), detail: field("D"),
       hint: field("H"))
+  }
+
+  /// Ends a copy to or from the client that no caller is prepared for, and any that its script still begins,
+  /// so that the session can take the next statement.
+  private func refuseCopy(_ first: ExecStatusType) -> PostgresError {
+    var status = first
+    while true {
+      if status == PGRES_COPY_IN || status == PGRES_COPY_BOTH {
+        guard PQputCopyEnd(session, "no data") == 1 else { return sessionError() }
+      }
+      if status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH {
+        var row: UnsafeMutablePointer<CChar>?
+        while PQgetCopyData(session, &row, 0) > 0 { PQfreemem(row) }
+      }
+      guard let next = PQgetResult(session) else { break }
+      status = PQresultStatus(next)
+      PQclear(next)
+    }
+    guard PQstatus(session) == CONNECTION_OK else { return sessionError() }
+    return PostgresError(
+      .refused, sqlState: "0A000",
+      message: "COPY to or from the client is not for this; psql does it")
   }
 
   private func sessionError() -> PostgresError {

@@ -10,9 +10,9 @@ enum StopSignals {
   /// Number of the latest signal; 0 before the first.
   static let number = Atomic<Int32>(0)
 
-  /// SIGHUP also comes beside SIGTERM (SendSIGHUP of systemd.kill(5)), and SIGUSR1 before the limit
-  /// of a Slurm job (`sbatch --signal`): neither means "at once".
-  private static let all = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
+  /// SIGHUP also comes beside SIGTERM (SendSIGHUP of systemd.kill(5)), and SIGUSR1 or SIGUSR2
+  /// before the limit of a Slurm job (`sbatch --signal`): none of them means "at once".
+  private static let all = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2]
 
   private static let isUrgent = Atomic(false)
 
@@ -20,6 +20,9 @@ enum StopSignals {
   static func take() {
     // A line for an agent that was killed must not end the stage before it has ended what it started.
     signal(SIGPIPE, SIG_IGN)
+    // Where a file may grow no further (`ulimit -f`), write(2) then fails with EFBIG and the stage says so,
+    // instead of ending without a word, which would look like a crash.
+    signal(SIGXFSZ, SIG_IGN)
     for number in all {
       var action = sigaction()
       action.__sigaction_handler.sa_handler = { number in

@@ -21,7 +21,7 @@ extension RunFile {
       guard variants != nil || seeds != nil else { return [] }
       let named = try variants.map(settings) ?? [(name: "", overrides: [])]
       let seeded = try seeds.map(Self.seeds) ?? [[]]
-      return try named.flatMap { variant in
+      let arms = try named.flatMap { variant in
         try seeded.map { seed in
           do {
             return Arm(
@@ -32,6 +32,24 @@ extension RunFile {
             throw ConfigurationError("variants.\(variant.name): \(error)")
           }
         }
+      }
+      try refuseEqual(arms)
+      return arms
+    }
+
+    /// Arms that are written differently and mean the same would be trained twice to one outcome.
+    private static func refuseEqual(_ arms: [Arm]) throws {
+      for (i, arm) in arms.enumerated() {
+        guard let other = arms[..<i].first(where: { $0.configuration == arm.configuration }) else {
+          continue
+        }
+        guard other.name != arm.name else {
+          throw ConfigurationError(
+            "seeds: two of them give the same seed, \(arm.configuration.seed); name each once, and no "
+              + "seed beside them")
+        }
+        throw ConfigurationError(
+          "variants: '\(other.name)' and '\(arm.name)' are one configuration; keep one of them")
       }
     }
 
@@ -44,6 +62,9 @@ extension RunFile {
             + "{clean: {method: clean-input}}")
       }
       return try entries.map { variant in
+        guard !variant.key.isEmpty else {
+          throw ConfigurationError("variants: '' is no name; expected a name for each")
+        }
         switch variant.value {
         case .null: return (variant.key, [])
         case .mapping(let settings):
@@ -60,9 +81,6 @@ extension RunFile {
       guard case .list(let values) = seeds, !values.isEmpty else {
         throw ConfigurationError(
           "seeds: found \(seeds.description), expected a list, as in [0, 1, 2]")
-      }
-      guard Set(values.map(\.description)).count == values.count else {
-        throw ConfigurationError("seeds: \(seeds.description) names a seed twice")
       }
       return values.map { seed in
         [

@@ -238,6 +238,10 @@ package struct RunFile: Sendable, Equatable {
         "name: '\(text)' has digits alone, as the numbers of runs have; add a letter, as in run-\(text)"
       )
     }
+    guard text.wholeMatch(of: /id=[0-9]+/) == nil else {
+      throw ConfigurationError(
+        "name: '\(text)' is how a run is named by its number; expected another name")
+    }
     return text
   }
 

@@ -976,7 +976,9 @@ CREATE FUNCTION pra.confirm_artifact(job bigint, epoch bigint, sha256 text, uplo
     AS $$
 begin
   perform pra_store.hold(job, epoch, false, token);
-  perform pra_store.confirm(pra_store.digest(sha256), upload, store, copy);
+  if not pra_store.is_own_word(pra_store.digest(sha256), upload, store, copy) then
+    perform pra_store.confirm(pra_store.digest(sha256), upload, store, copy);
+  end if;
 end
 $$;
 
@@ -988,7 +990,8 @@ ALTER FUNCTION pra.confirm_artifact(job bigint, epoch bigint, sha256 text, uploa
 --
 
 COMMENT ON FUNCTION pra.confirm_artifact(job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid) IS 'Records that an attempt has read a copy of an artifact and found its SHA-256 right: from then on it counts for
-everybody. Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
+everybody. Without effect on a copy of one''s own while there is another one: that is for another login, or for pra
+store verify. Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 
 --
@@ -1088,6 +1091,9 @@ begin
   if create_run.name ~ '^[0-9]+$' then
     raise exception 'name: "%" has digits alone, as the numbers of runs have', create_run.name
       using errcode = 'PR003';
+  end if;
+  if create_run.name ~ '^id=[0-9]+$' then
+    raise exception 'name: "%" is how a run is named by its number', create_run.name using errcode = 'PR003';
   end if;
   -- The text is not made of what is far too large anyway.
   if pg_column_size(create_run.configuration) > 4194304
@@ -1868,6 +1874,7 @@ begin
   from unnest(running_jobs, running_epochs) as mine (job, epoch)
   join pra_store.jobs as j on j.id = mine.job and j.worker_id = worker
   where p.job_id = mine.job and p.epoch = mine.epoch and p.acknowledged_at is null;
+  perform pra_store.end_overdue(worker);
   return query
     select asked.job, asked.epoch, asked.ask, asked.seconds, asked.token
     from (
@@ -2741,6 +2748,7 @@ begin
         unmet = pra_store.unmet_parents(j.id),
         run_after = clock_timestamp(), due = true,
         faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+        host_faults = 0, avoided_host = null, avoided_until = null,
         cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
     where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
       and j.array_first is null and j.array_id is null
@@ -2834,7 +2842,8 @@ begin
   set cron = excluded.cron, time_zone = excluded.time_zone, run_id = excluded.run_id,
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
       priority = excluded.priority, catch_up = excluded.catch_up, overlap = excluded.overlap,
-      next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null;
+      next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null,
+      created_by = session_user;
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -2990,8 +2999,8 @@ CREATE FUNCTION pra.set_run_weight(run bigint, weight double precision) RETURNS 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if weight is null or not (weight > 0 and weight < 1e9) then
-    raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
+  if weight is null or weight not between 1e-6 and 1e6 then
+    raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
   update pra_store.runs as r set weight = set_run_weight.weight where r.id = run;
   if not found then
@@ -3008,7 +3017,7 @@ ALTER FUNCTION pra.set_run_weight(run bigint, weight double precision) OWNER TO 
 --
 
 COMMENT ON FUNCTION pra.set_run_weight(run bigint, weight double precision) IS 'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, for however long,
-one of weight 2 gets twice the places of one of weight 1, the default. weight: above 0, below 1e9.
+one of weight 2 gets twice the places of one of weight 1, the default. weight: 0.000001 to 1000000.
 Raises PR003 for another weight, PR002 when there is no such run.';
 
 
@@ -3021,8 +3030,8 @@ CREATE FUNCTION pra.set_user_weight(name text, weight double precision) RETURNS 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if weight is null or not (weight > 0 and weight < 1e9) then
-    raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
+  if weight is null or weight not between 1e-6 and 1e6 then
+    raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
   if name is null or length(name) not between 1 and 200 then
     raise exception 'name: a user has a name of 1 to 200 characters' using errcode = 'PR003';
@@ -3041,7 +3050,7 @@ ALTER FUNCTION pra.set_user_weight(name text, weight double precision) OWNER TO 
 
 COMMENT ON FUNCTION pra.set_user_weight(name text, weight double precision) IS 'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, for
 however long, one of weight 2 gets twice the places of one of weight 1, the default.
-name: login that creates the runs, not checked. weight: above 0, below 1e9.
+name: login that creates the runs, not checked. weight: 0.000001 to 1000000.
 Raises PR003 for another weight.';
 
 
@@ -3938,9 +3947,12 @@ begin
     raise exception 'array_first: array_limit, pack, paths, elementwise and gang are for arrays alone'
       using errcode = 'PR003';
   end if;
-  if array_first < 0 or array_last < array_first then
-    raise exception 'array_last: %-% is no range of elements', array_first, array_last
+  if array_first < 0 or array_last < array_first or array_last > 1000000000000000 then
+    raise exception 'array_last: %-% is no range of elements from 0 to 1000000000000000', array_first, array_last
       using errcode = 'PR003';
+  end if;
+  if gang is null or elementwise is null then
+    raise exception 'gang, elementwise: must be true or false' using errcode = 'PR003';
   end if;
   if pack not between 1 and 1000000 then
     raise exception 'pack: %, must be from 1 to 1000000', pack using errcode = 'PR003';
@@ -3973,8 +3985,8 @@ begin
   if length(idempotency_key) not between 1 and 500 then
     raise exception 'idempotency_key: must have 1 to 500 characters' using errcode = 'PR003';
   end if;
-  if time_limit <= interval '0' then
-    raise exception 'time_limit: %, must be above 0', time_limit using errcode = 'PR003';
+  if time_limit <= interval '0' or time_limit > interval '100 years' then
+    raise exception 'time_limit: %, must be above 0 and at most 100 years', time_limit using errcode = 'PR003';
   end if;
   if priority is null or priority not between -1000000 and 1000000 then
     raise exception 'priority: %, must be from -1000000 to 1000000', priority using errcode = 'PR003';
@@ -4043,6 +4055,31 @@ $$;
 
 
 ALTER FUNCTION pra_store.check_labels(labels jsonb) OWNER TO pra_owner;
+
+--
+-- Name: check_paths(jsonb, text[], text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_paths(arguments jsonb, first_path text[], end_path text[]) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+  reached jsonb := arguments;
+begin
+  if first_path is not null then
+    reached := jsonb_set(reached, first_path, '0');
+  end if;
+  if end_path is not null then
+    reached := jsonb_set(reached, end_path, '0');
+  end if;
+exception
+  when data_exception then
+    raise exception 'first_path, end_path: no place in the arguments: %', sqlerrm using errcode = 'PR003';
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_paths(arguments jsonb, first_path text[], end_path text[]) OWNER TO pra_owner;
 
 --
 -- Name: check_schema(jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4201,6 +4238,9 @@ begin
   if upload is not null then
     update pra_store.uploads as u set suspect_at = null
     where u.id = upload and u.sha256 = confirm.sha256 and u.committed_at is not null
+      and (u.size > 67108864 or u.sha256 = (
+        select pg_catalog.sha256(string_agg(c.bytes, '' order by c.ordinal))
+        from pra_store.artifact_chunks as c where c.upload_id = upload))
     returning u.size into checked;
   elsif store is not null then
     update pra_store.objects as o set suspect_at = null
@@ -4397,8 +4437,9 @@ begin
     if extract(month from day)::integer = any(months) and (
       -- crontab(5): where both days are given, either suffices. 7 is Sunday, as is 0.
       case
-        when fields[3] = '*' then extract(dow from day)::integer = any(weekdays)
-        when fields[5] = '*' then extract(day from day)::integer = any(days)
+        -- A field that begins with a star restricts nothing by itself: both must hold (crontab(5)).
+        when starts_with(fields[3], '*') or starts_with(fields[5], '*') then
+          extract(dow from day)::integer = any(weekdays) and extract(day from day)::integer = any(days)
         else extract(day from day)::integer = any(days)
           or extract(dow from day)::integer = any(weekdays)
       end
@@ -4771,6 +4812,33 @@ $$;
 ALTER FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) OWNER TO pra_owner;
 
 --
+-- Name: end_overdue(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.end_overdue(worker bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  held pra_store.jobs;
+begin
+  for held in
+    select j.* from pra_store.jobs as j
+    join pra_store.attempts as a on a.job_id = j.id and a.epoch = j.epoch
+    where j.worker_id = end_overdue.worker and j.state = 'running' and j.cancel_requested_at is null
+      and (a.started_at + j.time_limit < clock_timestamp() - interval '30 seconds'
+        or j.deadline < clock_timestamp() - interval '30 seconds')
+    order by j.id for no key update of j skip locked
+  loop
+    perform pra_store.end_attempt(
+      held, 'timeout', 'its time limit was over and its worker did not stop it in time', null, null);
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.end_overdue(worker bigint) OWNER TO pra_owner;
+
+--
 -- Name: ends_before(interval, timestamp with time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4821,6 +4889,15 @@ begin
   end if;
   if parents <> '{}' then
     unmet_parents := pra_store.hold_parents(parents, elementwise, array_first, array_last);
+  end if;
+  if array_first is not null and coalesce(first_path, end_path) is not null then
+    perform pra_store.check_paths(arguments, first_path, end_path);
+  end if;
+  if delay is null or delay > interval '100 years' then
+    raise exception 'delay: %, must be at most 100 years', delay using errcode = 'PR003';
+  end if;
+  if not isfinite(deadline) then
+    raise exception 'deadline: %, is no moment', deadline using errcode = 'PR003';
   end if;
   if delay > interval '0' and deadline <= clock_timestamp() + delay then
     raise exception 'deadline: %, is over before the delay of % lets the job start', deadline, delay
@@ -5709,7 +5786,7 @@ CREATE FUNCTION pra_store.is_crash(outcome pra.attempt_outcome, cause text, exit
     LANGUAGE sql IMMUTABLE
     AS $$
   select coalesce(outcome = 'fault' and cause in ('signal', 'out-of-memory')
-    and (exit_signal is null or exit_signal not in (1, 2, 10, 15)), false);
+    and (exit_signal is null or exit_signal in (4, 5, 6, 7, 8, 9, 11, 31)), false);
 $$;
 
 
@@ -5760,6 +5837,26 @@ $$;
 
 
 ALTER FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) OWNER TO pra_owner;
+
+--
+-- Name: is_own_word(bytea, bigint, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select coalesce(pra_store.owner_of(upload, store, sha256, copy) = session_user::text, false) and (
+    exists (
+      select from pra_store.uploads as u
+      where u.sha256 = is_own_word.sha256 and u.committed_at is not null and u.id is distinct from upload)
+    or exists (
+      select from pra_store.objects as o
+      where o.sha256 = is_own_word.sha256 and o.state = 'stored'
+        and (o.store_id, o.copy) is distinct from (store, is_own_word.copy)));
+$$;
+
+
+ALTER FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) OWNER TO pra_owner;
 
 --
 -- Name: known_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7331,6 +7428,8 @@ begin
             priority => s.priority,
             idempotency_key => format('schedule %s %s', s.name,
               to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
+          -- A reaper is anybody; the job belongs to the login that set the schedule, whose secrets it may use.
+          update pra_store.jobs as j set created_by = s.created_by where j.id = s.last_job;
           count := count + 1;
           s.last_error := null;
           s.last_error_at := null;
@@ -9040,7 +9139,7 @@ CREATE TABLE pra_store.runs (
     weight double precision DEFAULT 1 NOT NULL,
     CONSTRAINT runs_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 500))),
     CONSTRAINT runs_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-    CONSTRAINT runs_weight_check CHECK (((weight > (0)::double precision) AND (weight < ('1000000000'::numeric)::double precision)))
+    CONSTRAINT runs_weight_check CHECK (((weight >= (0.000001)::double precision) AND (weight <= ('1000000'::numeric)::double precision)))
 );
 
 
@@ -12022,7 +12121,7 @@ ALTER TABLE pra_store.uploads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 CREATE TABLE pra_store.users (
     name text NOT NULL,
     weight double precision NOT NULL,
-    CONSTRAINT users_weight_check CHECK (((weight > (0)::double precision) AND (weight < ('1000000000'::numeric)::double precision)))
+    CONSTRAINT users_weight_check CHECK (((weight >= (0.000001)::double precision) AND (weight <= ('1000000'::numeric)::double precision)))
 );
 
 
@@ -13937,6 +14036,13 @@ REVOKE ALL ON FUNCTION pra_store.check_labels(labels jsonb) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION check_paths(arguments jsonb, first_path text[], end_path text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_paths(arguments jsonb, first_path text[], end_path text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION check_schema(schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14060,6 +14166,13 @@ REVOKE ALL ON FUNCTION pra_store.element_arguments(array_job pra_store.jobs, fir
 --
 
 REVOKE ALL ON FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION end_overdue(worker bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.end_overdue(worker bigint) FROM PUBLIC;
 
 
 --
@@ -14284,6 +14397,13 @@ REVOKE ALL ON FUNCTION pra_store.is_lost(worker bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_own_word(sha256 bytea, upload bigint, store integer, copy integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) FROM PUBLIC;
 
 
 --

@@ -254,6 +254,7 @@ begin
         unmet = pra_store.unmet_parents(j.id),
         run_after = clock_timestamp(), due = true,
         faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+        host_faults = 0, avoided_host = null, avoided_until = null,
         cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
     where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
       and j.array_first is null and j.array_id is null

@@ -78,6 +78,15 @@ begin
   if parents <> '{}' then
     unmet_parents := pra_store.hold_parents(parents, elementwise, array_first, array_last);
   end if;
+  if array_first is not null and coalesce(first_path, end_path) is not null then
+    perform pra_store.check_paths(arguments, first_path, end_path);
+  end if;
+  if delay is null or delay > interval '100 years' then
+    raise exception 'delay: %, must be at most 100 years', delay using errcode = 'PR003';
+  end if;
+  if not isfinite(deadline) then
+    raise exception 'deadline: %, is no moment', deadline using errcode = 'PR003';
+  end if;
   if delay > interval '0' and deadline <= clock_timestamp() + delay then
     raise exception 'deadline: %, is over before the delay of % lets the job start', deadline, delay
       using errcode = 'PR003';
@@ -139,8 +148,8 @@ begin
   if length(idempotency_key) not between 1 and 500 then
     raise exception 'idempotency_key: must have 1 to 500 characters' using errcode = 'PR003';
   end if;
-  if time_limit <= interval '0' then
-    raise exception 'time_limit: %, must be above 0', time_limit using errcode = 'PR003';
+  if time_limit <= interval '0' or time_limit > interval '100 years' then
+    raise exception 'time_limit: %, must be above 0 and at most 100 years', time_limit using errcode = 'PR003';
   end if;
   if priority is null or priority not between -1000000 and 1000000 then
     raise exception 'priority: %, must be from -1000000 to 1000000', priority using errcode = 'PR003';
@@ -168,9 +177,12 @@ begin
     raise exception 'array_first: array_limit, pack, paths, elementwise and gang are for arrays alone'
       using errcode = 'PR003';
   end if;
-  if array_first < 0 or array_last < array_first then
-    raise exception 'array_last: %-% is no range of elements', array_first, array_last
+  if array_first < 0 or array_last < array_first or array_last > 1000000000000000 then
+    raise exception 'array_last: %-% is no range of elements from 0 to 1000000000000000', array_first, array_last
       using errcode = 'PR003';
+  end if;
+  if gang is null or elementwise is null then
+    raise exception 'gang, elementwise: must be true or false' using errcode = 'PR003';
   end if;
   if pack not between 1 and 1000000 then
     raise exception 'pack: %, must be from 1 to 1000000', pack using errcode = 'PR003';
@@ -186,6 +198,25 @@ begin
   if elementwise and parents <> 1 then
     raise exception 'after: an array waits elementwise for one other array' using errcode = 'PR003';
   end if;
+end
+$$;
+
+-- Refuses paths at which the arguments cannot take a number: the claim that wrote it there would fail.
+create or replace function pra_store.check_paths(arguments jsonb, first_path text[], end_path text[]) returns void
+language plpgsql immutable
+as $$
+declare
+  reached jsonb := arguments;
+begin
+  if first_path is not null then
+    reached := jsonb_set(reached, first_path, '0');
+  end if;
+  if end_path is not null then
+    reached := jsonb_set(reached, end_path, '0');
+  end if;
+exception
+  when data_exception then
+    raise exception 'first_path, end_path: no place in the arguments: %', sqlerrm using errcode = 'PR003';
 end
 $$;
 

@@ -21,15 +21,17 @@ comment on function pra.forgive_host is
 workers, else their name.
 Raises PR002 when the host is not blamed.';
 
--- Whether an attempt ended by a crash. Signals that ask to stop (signal(7): hang-up, interrupt, user signal 1,
--- termination) come from systemd, Slurm, a terminal or an operator, and say nothing of job or host.
+-- Whether an attempt ended by a crash: by a signal of a program's own fault (signal(7): illegal instruction,
+-- trap, abort, bus error, arithmetic error, segmentation fault, bad system call), or by a kill, which is how
+-- the kernel takes memory back. Other signals come from systemd, Slurm, a terminal, an operator or a limit,
+-- and say nothing of job or host.
 create or replace function pra_store.is_crash(
   outcome pra.attempt_outcome, cause text, exit_signal integer
 ) returns boolean
 language sql immutable
 as $$
   select coalesce(outcome = 'fault' and cause in ('signal', 'out-of-memory')
-    and (exit_signal is null or exit_signal not in (1, 2, 10, 15)), false);
+    and (exit_signal is null or exit_signal in (4, 5, 6, 7, 8, 9, 11, 31)), false);
 $$;
 
 -- Number of jobs that crashed on a host within an hour with no success in between.

@@ -22,6 +22,9 @@ begin
     raise exception 'name: "%" has digits alone, as the numbers of runs have', create_run.name
       using errcode = 'PR003';
   end if;
+  if create_run.name ~ '^id=[0-9]+$' then
+    raise exception 'name: "%" is how a run is named by its number', create_run.name using errcode = 'PR003';
+  end if;
   -- The text is not made of what is far too large anyway.
   if pg_column_size(create_run.configuration) > 4194304
     or octet_length(create_run.configuration::text) > 1048576 then
@@ -98,8 +101,8 @@ create or replace function pra.set_run_weight(run bigint, weight double precisio
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if weight is null or not (weight > 0 and weight < 1e9) then
-    raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
+  if weight is null or weight not between 1e-6 and 1e6 then
+    raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
   update pra_store.runs as r set weight = set_run_weight.weight where r.id = run;
   if not found then
@@ -112,15 +115,15 @@ grant execute on function pra.set_run_weight to pra_submit;
 
 comment on function pra.set_run_weight is
 'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, for however long,
-one of weight 2 gets twice the places of one of weight 1, the default. weight: above 0, below 1e9.
+one of weight 2 gets twice the places of one of weight 1, the default. weight: 0.000001 to 1000000.
 Raises PR003 for another weight, PR002 when there is no such run.';
 
 create or replace function pra.set_user_weight(name text, weight double precision) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if weight is null or not (weight > 0 and weight < 1e9) then
-    raise exception 'weight: %, must be above 0', weight using errcode = 'PR003';
+  if weight is null or weight not between 1e-6 and 1e6 then
+    raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
   if name is null or length(name) not between 1 and 200 then
     raise exception 'name: a user has a name of 1 to 200 characters' using errcode = 'PR003';
@@ -135,5 +138,5 @@ grant execute on function pra.set_user_weight to pra_submit;
 comment on function pra.set_user_weight is
 'Sets the weight of a user in fair sharing: where runs of several users wait with equal priority, for
 however long, one of weight 2 gets twice the places of one of weight 1, the default.
-name: login that creates the runs, not checked. weight: above 0, below 1e9.
+name: login that creates the runs, not checked. weight: 0.000001 to 1000000.
 Raises PR003 for another weight.';

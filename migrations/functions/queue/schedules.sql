@@ -55,7 +55,8 @@ begin
   set cron = excluded.cron, time_zone = excluded.time_zone, run_id = excluded.run_id,
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
       priority = excluded.priority, catch_up = excluded.catch_up, overlap = excluded.overlap,
-      next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null;
+      next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null,
+      created_by = session_user;
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -174,6 +175,8 @@ begin
             priority => s.priority,
             idempotency_key => format('schedule %s %s', s.name,
               to_char(fires at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"')));
+          -- A reaper is anybody; the job belongs to the login that set the schedule, whose secrets it may use.
+          update pra_store.jobs as j set created_by = s.created_by where j.id = s.last_job;
           count := count + 1;
           s.last_error := null;
           s.last_error_at := null;
@@ -239,8 +242,9 @@ begin
     if extract(month from day)::integer = any(months) and (
       -- crontab(5): where both days are given, either suffices. 7 is Sunday, as is 0.
       case
-        when fields[3] = '*' then extract(dow from day)::integer = any(weekdays)
-        when fields[5] = '*' then extract(day from day)::integer = any(days)
+        -- A field that begins with a star restricts nothing by itself: both must hold (crontab(5)).
+        when starts_with(fields[3], '*') or starts_with(fields[5], '*') then
+          extract(dow from day)::integer = any(weekdays) and extract(day from day)::integer = any(days)
         else extract(day from day)::integer = any(days)
           or extract(dow from day)::integer = any(weekdays)
       end

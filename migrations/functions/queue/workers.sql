@@ -180,6 +180,7 @@ begin
   from unnest(running_jobs, running_epochs) as mine (job, epoch)
   join pra_store.jobs as j on j.id = mine.job and j.worker_id = worker
   where p.job_id = mine.job and p.epoch = mine.epoch and p.acknowledged_at is null;
+  perform pra_store.end_overdue(worker);
   return query
     select asked.job, asked.epoch, asked.ask, asked.seconds, asked.token
     from (
@@ -205,6 +206,27 @@ end
 $$;
 
 grant execute on function pra.heartbeat to pra_worker;
+
+-- Ends attempts of a worker that are over their time limit or deadline and were not stopped when it was asked to.
+create or replace function pra_store.end_overdue(worker bigint) returns void
+language plpgsql
+as $$
+declare
+  held pra_store.jobs;
+begin
+  for held in
+    select j.* from pra_store.jobs as j
+    join pra_store.attempts as a on a.job_id = j.id and a.epoch = j.epoch
+    where j.worker_id = end_overdue.worker and j.state = 'running' and j.cancel_requested_at is null
+      and (a.started_at + j.time_limit < clock_timestamp() - interval '30 seconds'
+        or j.deadline < clock_timestamp() - interval '30 seconds')
+    order by j.id for no key update of j skip locked
+  loop
+    perform pra_store.end_attempt(
+      held, 'timeout', 'its time limit was over and its worker did not stop it in time', null, null);
+  end loop;
+end
+$$;
 
 comment on function pra.heartbeat is
   'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is '

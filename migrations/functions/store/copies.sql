@@ -123,6 +123,9 @@ begin
   if upload is not null then
     update pra_store.uploads as u set suspect_at = null
     where u.id = upload and u.sha256 = confirm.sha256 and u.committed_at is not null
+      and (u.size > 67108864 or u.sha256 = (
+        select pg_catalog.sha256(string_agg(c.bytes, '' order by c.ordinal))
+        from pra_store.artifact_chunks as c where c.upload_id = upload))
     returning u.size into checked;
   elsif store is not null then
     update pra_store.objects as o set suspect_at = null
@@ -171,6 +174,21 @@ comment on function pra.submit_doubt is
 'Marks a copy of an artifact as damaged or missing, outside any attempt: pra.doubt_artifact for submitters. The next
 reader of an attempt who finds the bytes right takes the mark away. Raises PR003 for a bad sha256.';
 
+-- Whether a login would answer for its own copy while another copy is there, which garbage collection deleted then.
+create or replace function pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer)
+returns boolean
+language sql stable
+as $$
+  select coalesce(pra_store.owner_of(upload, store, sha256, copy) = session_user::text, false) and (
+    exists (
+      select from pra_store.uploads as u
+      where u.sha256 = is_own_word.sha256 and u.committed_at is not null and u.id is distinct from upload)
+    or exists (
+      select from pra_store.objects as o
+      where o.sha256 = is_own_word.sha256 and o.state = 'stored'
+        and (o.store_id, o.copy) is distinct from (store, is_own_word.copy)));
+$$;
+
 create or replace function pra.confirm_artifact(
   job bigint, epoch bigint, sha256 text, upload bigint, store integer, copy integer, token uuid default null
 ) returns void
@@ -178,7 +196,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pra_store.hold(job, epoch, false, token);
-  perform pra_store.confirm(pra_store.digest(sha256), upload, store, copy);
+  if not pra_store.is_own_word(pra_store.digest(sha256), upload, store, copy) then
+    perform pra_store.confirm(pra_store.digest(sha256), upload, store, copy);
+  end if;
 end
 $$;
 
@@ -186,7 +206,8 @@ grant execute on function pra.confirm_artifact to pra_worker;
 
 comment on function pra.confirm_artifact is
 'Records that an attempt has read a copy of an artifact and found its SHA-256 right: from then on it counts for
-everybody. Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
+everybody. Without effect on a copy of one''s own while there is another one: that is for another login, or for pra
+store verify. Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
 
 create or replace function pra.confirm_stored(sha256 text, upload bigint, store integer, copy integer) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp

@@ -113,6 +113,7 @@ struct ExportCheckpoint: ParsableCommand {
         case "state.json":
           state = try CheckpointState(
             canonicalJSON: String(contentsOfFile: path, encoding: .utf8))
+        case "classes.json": break
         case "optimizer.safetensors" where !optimizer: break
         case "model.safetensors": parts.append(("", try SafetensorsFile(path: path)))
         default:

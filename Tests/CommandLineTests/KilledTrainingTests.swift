@@ -72,7 +72,8 @@ import Testing
     let (expected, found) = (try files(whole), try files(killed))
     #expect(
       expected.keys.sorted() == [
-        "ema-0.999.safetensors", "model.safetensors", "optimizer.safetensors", "state.json",
+        "classes.json", "ema-0.999.safetensors", "model.safetensors", "optimizer.safetensors",
+        "state.json",
       ])
     for (name, bytes) in expected {
       #expect(found[name] == bytes, "\(name), killed at \(steps)")

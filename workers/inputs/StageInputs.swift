@@ -20,7 +20,6 @@ package enum OutputName {
   package static let validation = "validation.packed"
   package static let ingestReport = "report.json"
   package static let images = "images.packed"
-  package static let grid = "grid.png"
   package static let neighbours = "neighbours.json"
   package static let neighbourGrid = "neighbours.png"
   package static let evaluation = "evaluation.json"
@@ -28,6 +27,15 @@ package enum OutputName {
   package static let featureShard = "features.json"
   package static let reference = "reference.npz"
   package static let referenceDescription = "reference.json"
+}
+
+/// A model that a job has trained.
+package struct TrainedModel {
+  package let model: PRAModel
+  /// Step of the checkpoint that its weights are from.
+  package let step: Int64
+  /// Nil for a checkpoint of a version before 0.2.
+  package let classes: ClassTable?
 }
 
 extension StageSession {
@@ -40,6 +48,14 @@ extension StageSession {
     let path = "\(scratch)/job-\(job)-\(output)"
     try fetchArtifact(sha256: artifact.sha256, to: path, called: "\(output) of job \(job)")
     return try refusingBadInput { try PackedDataSet(path: path) }
+  }
+
+  /// SHA-256 of a job's data set, under which results of it are kept.
+  package func digest(ofDataSet job: Int) throws -> String {
+    guard let artifact = try outputs(ofJob: Int64(job))[OutputName.dataSet] else {
+      throw PermanentFailure("job \(job) has no output \(OutputName.dataSet)")
+    }
+    return artifact.sha256
   }
 
   /// Fetches a stored file under a name that messages may show.
@@ -55,53 +71,65 @@ extension StageSession {
     return path
   }
 
-  /// Fetches all files of a job's checkpoint into a folder of their own.
+  /// Fetches files of a job's checkpoint into a folder of their own.
+  /// - Parameter isWanted: tells by a file's name whether it is read
   /// - Throws: `DamagedArtifact` if one of them does not read
-  package func fetch(_ checkpoint: Checkpoint, ofJob job: Int64, to folder: String) throws {
+  package func fetch(
+    _ checkpoint: Checkpoint, ofJob job: Int64, to folder: String,
+    only isWanted: (String) -> Bool = { _ in true }
+  ) throws {
     call(folder, "checkpoint of job \(job)")
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       throw StageFault(folder, code: errno)
     }
-    for (name, artifact) in checkpoint.files {
+    for (name, artifact) in checkpoint.files where isWanted(name) {
       try fetchArtifact(
         sha256: artifact.sha256, to: "\(folder)/\(name)",
         called: "checkpoint of job \(job): \(name)")
     }
   }
 
-  /// A trained model with the weights of its last checkpoint.
+  /// A trained model with the weights of its last checkpoint. Of its files those that are read are fetched,
+  /// and no other: moments and further averages are several times as large as one set of weights.
   /// - Parameter weights: `model` or `ema-<decay>`, as in `sampling.weights`; by default those that
   ///   the training run's own configuration samples with
   package func trainedModel(
     ofJob job: Int, weights: String? = nil, on device: Device
-  ) throws -> (model: PRAModel, step: Int64) {
+  ) throws -> TrainedModel {
     guard let checkpoint = try latestCheckpoint(ofJob: Int64(job)) else {
       throw PermanentFailure("job \(job) has no checkpoint")
     }
     let folder = "\(scratch)/checkpoint"
     do {
-      try fetch(checkpoint, ofJob: Int64(job), to: folder)
+      try fetch(checkpoint, ofJob: Int64(job), to: folder) {
+        $0 == CheckpointFile.state || $0 == ClassTable.file
+      }
+      return try refusingBadInput {
+        let state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")
+        guard let classes = state.config.classes else {
+          throw PermanentFailure("state.json: config.classes is null; expected a number")
+        }
+        let file = "\(weights ?? state.config.sampling.weights).safetensors"
+        guard checkpoint.files[file] != nil else {
+          let known = checkpoint.files.keys.filter { $0.hasSuffix(".safetensors") }.sorted()
+          throw PermanentFailure(
+            "sampling.weights: the checkpoint of job \(job) has no \(file); it has "
+              + known.joined(separator: ", "))
+        }
+        try fetch(checkpoint, ofJob: Int64(job), to: folder) { $0 == file }
+        let model = try PRAModel(state.config, classes: classes, on: device, initializing: false)
+        try model.loadWeights(from: "\(folder)/\(file)")
+        return TrainedModel(
+          model: model, step: checkpoint.step,
+          classes: try checkpoint.files[ClassTable.file].map { _ in
+            try ClassTable(json: text(ofFile: "\(folder)/\(ClassTable.file)"))
+          })
+      }
     } catch let damage as DamagedArtifact {
       // An earlier one would be another model than the one that was asked for.
       throw PermanentFailure(
         "checkpoint of step \(checkpoint.step) of job \(job): \(damage), and `pra retry \(jobID)` then goes "
           + "on")
-    }
-    return try refusingBadInput {
-      let state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")
-      guard let classes = state.config.classes else {
-        throw PermanentFailure("state.json: config.classes is null; expected a number")
-      }
-      let file = "\(weights ?? state.config.sampling.weights).safetensors"
-      guard checkpoint.files[file] != nil else {
-        let known = checkpoint.files.keys.filter { $0.hasSuffix(".safetensors") }.sorted()
-        throw PermanentFailure(
-          "sampling.weights: the checkpoint of job \(job) has no \(file); it has "
-            + known.joined(separator: ", "))
-      }
-      let model = try PRAModel(state.config, classes: classes, on: device, initializing: false)
-      try model.loadWeights(from: "\(folder)/\(file)")
-      return (model, checkpoint.step)
     }
   }
 
@@ -126,6 +154,12 @@ extension StageSession {
   package func releaseIfAsked() throws {
     if stopRequested { throw Released() }
   }
+}
+
+/// The text of a small file.
+private func text(ofFile path: String) throws -> String {
+  let file = try MappedFile(path)
+  return withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
 }
 
 /// Writes one line to the attempt's log at once: a buffered one would be lost with the process.

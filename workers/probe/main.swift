@@ -42,9 +42,10 @@ Stage.run { session in
   let arguments = try refusingBadInput { try ProbeArguments(json: session.arguments) }
   let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let device = try session.device()
-  let (model, step) = try session.trainedModel(
+  let trained = try session.trainedModel(
     ofJob: arguments.train, weights: arguments.weights.isEmpty ? nil : arguments.weights,
     on: device)
+  let (model, step) = (trained.model, trained.step)
   guard model.sizes.grid % arguments.pool == 0 else {
     throw PermanentFailure(
       "pool: found \(arguments.pool), expected a divisor of the \(model.sizes.grid) patches of a side"

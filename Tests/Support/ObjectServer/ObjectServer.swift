@@ -270,11 +270,12 @@ package final class ObjectServer: Sendable {
           200, text: "<ListBucketResult>\(keys.joined())</ListBucketResult>")
       default:
         guard let object else { return .error(404, "NoSuchKey") }
-        guard let match = request.headers["range"]?.firstMatch(of: /bytes=([0-9]+)-/),
+        guard let match = request.headers["range"]?.firstMatch(of: /bytes=([0-9]+)-([0-9]*)/),
           let start = Int(match.1)
         else { return Answer(200, body: object) }
         guard start < object.count else { return .error(416, "InvalidRange") }
-        return Answer(206, body: Array(object[start...]))
+        let end = min(object.count, (Int(match.2) ?? object.count) + 1)
+        return Answer(206, body: Array(object[start..<end]))
       }
     }
   }

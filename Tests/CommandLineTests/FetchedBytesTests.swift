@@ -1,0 +1,106 @@
+// The bytes that each kind of job fetches from a bucket: what it reads, and nothing else.
+
+import Foundation
+import ObjectServer
+import Raster
+import Testing
+
+@Suite struct FetchedBytesTests {
+  private let world: World
+  private let server: ObjectServer
+  private let keys = ["AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"]
+
+  init() throws {
+    world = try World()
+    server = try ObjectServer()
+    let chosen = try world.pra(
+      "store", "s3://bucket/test?endpoint=\(server.endpoint)", environment: keys)
+    #expect(chosen.status == 0, "\(chosen.errors)")
+  }
+
+  /// Bytes that a worker of one kind fetches while it does all jobs of that kind, on a machine of its own.
+  private func fetched(by kind: String) throws -> Int {
+    server.answer { _, _ in nil }
+    let home = "\(world.folder)/machine-\(kind)"
+    try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+    let worker = try world.pra(
+      "worker", "--until-idle", "--threads", "1", "--kind", kind,
+      environment: keys.merging(["PRA_HOME": home, "TMPDIR": home]) { $1 })
+    #expect(worker.status == 0, "\(worker.errors)")
+    #expect(
+      try world.rows("select distinct state from pra.jobs where kind = '\(kind)'") == ["succeeded"])
+    let objects = server.objects
+    return server.requests.filter { $0.method == "GET" && $0.path.contains("/sha256/") }.reduce(0) {
+      $0 + (objects[String($1.path.split(separator: "/").last!)]?.count ?? 0)
+    }
+  }
+
+  private func size(_ query: String) throws -> Int {
+    try #require(Int(world.rows(query)[0]), "\(query)")
+  }
+
+  /// Noise, so that the archive is as large as the pixels: a mebibyte and more, which is not stored inline.
+  private func drawPictures() throws {
+    var state: UInt32 = 1
+    for number in 0..<120 {
+      let folder = "\(world.folder)/pictures/\(number % 2 == 0 ? "even" : "odd")"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let pixels = (0..<64 * 64 * 3).map { _ in
+        state = state &* 1_664_525 &+ 1_013_904_223
+        return UInt8(state >> 24)
+      }
+      let picture = Picture(width: 64, height: 64, channels: 3, pixels: pixels)
+      try Data(try picture.png()).write(to: URL(filePath: "\(folder)/\(number).png"))
+    }
+  }
+
+  @Test func noKindFetchesWhatItDoesNotRead() throws {
+    try drawPictures()
+    let path = try world.write(
+      "run.yaml",
+      """
+      name: counted
+      data: {source: pictures}
+      config:
+        image: {size: 64, patch: 16}
+        trunk: {width: 128, layers: 2, heads: 2}
+        training: {batch: 4, total: 2, warmup: 1}
+        sampling: {steps: 2}
+      sample: {count: 4, shards: 2}
+      evaluate: true
+
+      """)
+    let run = try world.pra("run", path, environment: keys)
+    #expect(run.status == 0, "\(run.errors)")
+    let source = try size(
+      """
+      select a.size from pra.jobs as j join pra.artifacts as a on a.sha256 = j.arguments ->> 'source'
+      """)
+    #expect(source > 1 << 20)
+    #expect(try fetched(by: "ingest") == source)
+    let data = try size("select size from pra.outputs where name = 'data.packed'")
+    #expect(data > 1 << 20)
+    #expect(try fetched(by: "train") == data)
+    let weights = try size(
+      """
+      select f ->> 'size' from pra.checkpoints, jsonb_array_elements(files) as f
+      where f ->> 'name' = 'ema-0.999.safetensors'
+      """)
+    #expect(weights > 1 << 20)
+    // Two shards, each the weights that it draws with: 0 bytes of the data set, of moments, of other weights.
+    #expect(try fetched(by: "sample") == 2 * weights)
+    #expect(try fetched(by: "evaluate") == data + weights)
+    for (kind, settings) in [
+      ("probe", ["train=2", "splits=1", "epochs=1", "warmup_epochs=0", "optimizer=adamw"]),
+      ("neighbours", ["data=1", "samples=[3]"]),
+    ] {
+      _ = try world.answer(["enqueue", kind] + settings.flatMap { ["--set", $0] })
+    }
+    #expect(try fetched(by: "probe") == data + weights)
+    #expect(try fetched(by: "neighbours") == data)
+    // A checkpoint of the version before does not name the classes: the data set does.
+    try world.admin.run("delete from pra_store.checkpoint_files where name = 'classes.json'")
+    _ = try world.answer("enqueue", "sample", "--set", "train=2", "--set", "count=1")
+    #expect(try fetched(by: "sample") == data + weights)
+  }
+}

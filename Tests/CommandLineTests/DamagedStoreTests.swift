@@ -29,7 +29,7 @@ import Testing
         head: {width: 64, blocks: 1}
         encoder: {width: 64, blocks: 1}
         decoder: {width: 64, blocks: 1}
-        training: {batch: 2, total: \(steps), warmup: 2, checkpoint_every: 1}
+        training: {batch: 2, total: \(steps), warmup: 2, checkpoint_every: 1, keep: {every: 1}}
 
       """)
     let run = try world.answer("run", file)

@@ -172,7 +172,7 @@ private struct Call: CustomStringConvertible {
     try wait { try hasEnded(whole) }
     withExtendedLifetime(worker) {}
     let (expected, found) = (try files(whole), try files(run))
-    #expect(expected.count == 4)
+    #expect(expected.count == 5)
     for (name, bytes) in expected { #expect(found[name] == bytes, "\(name) of seed \(seed)") }
     #expect(
       try world.rows(
@@ -188,7 +188,7 @@ private struct Call: CustomStringConvertible {
   ) throws {
     let registered = try world.rows(
       "select jsonb_array_length(files) from pra.checkpoints where job_id = \(job)")
-    #expect(registered.allSatisfy { $0 == "4" }, "\(call)")
+    #expect(registered.allSatisfy { $0 == "5" }, "\(call)")
     // The first checkpoint of the attempt came before.
     let added = registered.count - before
     #expect(added == 1 || added == 2, "\(call)")
@@ -198,7 +198,7 @@ private struct Call: CustomStringConvertible {
     if let isRegistered { #expect(added == (isRegistered ? 2 : 1), "\(call)") }
     before = registered.count
     // Reads every byte of the newest checkpoint and compares its digest.
-    #expect(try files(run).count == 4, "\(call)")
+    #expect(try files(run).count == 5, "\(call)")
     try wait { try scratch().allSatisfy { !$0.contains("/\(job)-\(epoch)/") } }
   }
 
@@ -241,7 +241,7 @@ private struct Call: CustomStringConvertible {
         head: {width: 64, blocks: 1}
         encoder: {width: 64, blocks: 1}
         decoder: {width: 64, blocks: 1}
-        training: {batch: 2, total: \(steps), warmup: 2, checkpoint_every: 1}
+        training: {batch: 2, total: \(steps), warmup: 2, checkpoint_every: 1, keep: {every: 1}}
 
       """)
     let run = try world.answer("run", file)

@@ -41,9 +41,9 @@ final class WorkerProcess {
     .deletingLastPathComponent().appending(path: "pra")
 }
 
-/// Polls until a condition is true; fails the test after two minutes.
-func wait(_ condition: () throws -> Bool) throws {
-  let end = ContinuousClock.now + .seconds(120)
+/// Polls until a condition is true; fails the test after two minutes, or so many seconds.
+func wait(seconds: Int = 120, _ condition: () throws -> Bool) throws {
+  let end = ContinuousClock.now + .seconds(seconds)
   while try !condition() {
     guard ContinuousClock.now < end else { throw TimedOut() }
     usleep(2000)

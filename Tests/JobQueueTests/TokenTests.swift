@@ -76,9 +76,8 @@ private let workerCalls = [
     ).map { try $0.string("proname") }
     #expect(
       free == [
-        "artifact_chunk", "artifact_copies", "artifact_uses", "current_store", "read_log", "reap",
-        "secret_use",
-        "store_folder", "why", "why_pending",
+        "artifact_chunk", "artifact_copies", "artifact_range", "artifact_uses", "current_store",
+        "metric_points", "read_log", "reap", "secret_use", "store_folder", "why", "why_pending",
       ])
     let named = try QueueWorld().administrator.query(
       """

@@ -120,7 +120,8 @@ struct TrainingJob {
     // With `init` a job may have no step to make: it draws from weights that were checked as they were read.
     let isTrained = registered >= 0 || trainer.step < total
     let every = trainer.model.configuration.training.checkpointEvery
-    if trainer.step + every < total {
+    var lastDue = monotonicSeconds()
+    if needsSnapshotMemory(every) {
       let memory = trainer.snapshotMemory()
       try DedicatedThread("touch") {
         // On Linux this lowers the priority of this thread alone: it must not slow down training.
@@ -140,7 +141,10 @@ struct TrainingJob {
         try register(kept)
         registered = kept.state.step
       }
-      guard trainer.step % every == 0 && trainer.step < total else { continue }
+      guard trainer.step < total,
+        every.isDue(step: trainer.step, elapsed: monotonicSeconds() - lastDue)
+      else { continue }
+      lastDue = monotonicSeconds()
       // The snapshot memory holds one checkpoint at a time.
       if let outage = try session.waitForCheckpointOrOutage() {
         // Training goes on (G8); the next checkpoint after the outage makes up for this one.
@@ -158,6 +162,14 @@ struct TrainingJob {
         ("steps", String(trainer.step)), ("bad_steps", String(trainer.badSteps)),
         ("parameters", String(trainer.model.parameters.elementCount)),
       ]))
+  }
+
+  /// Whether a checkpoint may be due before the last step.
+  private func needsSnapshotMemory(_ every: CheckpointInterval) -> Bool {
+    switch every {
+    case .steps(let steps): trainer.step + steps < total
+    case .time: trainer.step < total
+    }
   }
 
   /// Takes weights and state from the file of `init`.
@@ -214,10 +226,16 @@ struct TrainingJob {
   /// Writes, stores and registers a state while training goes on.
   private func register(_ snapshot: TrainerSnapshot) throws {
     let step = snapshot.state.step
-    try session.beginCheckpoint(step: Int64(step)) { folder in
-      try snapshot.write(to: folder).map {
+    let classes = ClassTable(data).json
+    let rule = trainer.model.configuration.training.keep.json
+    try session.beginCheckpoint(step: Int64(step), rule: rule) { folder in
+      let path = "\(folder)/\(ClassTable.file)"
+      let file = try DurableFile(path)
+      try file.write(Array(classes.utf8))
+      try file.commit()
+      return try snapshot.write(to: folder).map {
         CheckpointPart(name: $0.name, path: "\(folder)/\($0.name)", digest: $0.digest)
-      }
+      } + [CheckpointPart(name: ClassTable.file, path: path)]
     } registered: {
       say("checkpoint at step \(step)")
     }

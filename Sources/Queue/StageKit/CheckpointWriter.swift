@@ -21,9 +21,11 @@ struct CheckpointWriter: Sendable {
   let report: @Sendable (String) -> Void
 
   /// The registration is the commit point: until then there is no checkpoint, afterwards all of it.
-  /// - Parameter keeping: files that the store already has
+  /// - Parameters:
+  ///   - keeping: files that the store already has
+  ///   - rule: JSON by which earlier checkpoints of the job stay; nil for all
   func run(
-    step: Int64, keeping: [Artifact], write: (String) throws -> [CheckpointPart]
+    step: Int64, keeping: [Artifact], rule: String?, write: (String) throws -> [CheckpointPart]
   ) throws {
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       throw StoreError("cannot create \(folder): \(lastSystemError())", code: errno)
@@ -50,10 +52,19 @@ struct CheckpointWriter: Sendable {
         ("name", JSONText.string(stored.name)), ("sha256", JSONText.string(stored.sha256)),
       ])
     }
-    try store.connection.run {
+    let dropped = try store.connection.run {
       try $0.query(
         Queries.registerCheckpoint,
-        lease.parameters + [.integer(step), .text(JSONText.array(documents))])
+        lease.parameters + [
+          .integer(step), .text(JSONText.array(documents)), .optional(rule) { .text($0) },
+        ]
+      ).single().integer("dropped")
+    }
+    guard dropped > 0 else { return }
+    do {
+      try store.deleteDropped(by: lease)
+    } catch let error where error is StoreError || error is StoreAway {
+      report("a dropped checkpoint's bytes stay until `pra gc`: \(error)")
     }
   }
 }

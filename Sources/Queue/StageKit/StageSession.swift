@@ -12,7 +12,7 @@ import Threads
 /// throws `LeaseLost`. If the database or the store is away, a write waits until it is back, while
 /// metrics and progress collect in the background. Used by one thread, which it blocks.
 package final class StageSession {
-  private let lease: Lease
+  let lease: Lease
   package var jobID: Int64 { lease.job }
   package var epoch: Int64 { lease.epoch }
   package let runID: Int64
@@ -26,7 +26,7 @@ package final class StageSession {
   let metrics: MetricWriter
   private let metricThread: DedicatedThread
   private let control: ControlChannel
-  private var store: ArtifactStore
+  var store: ArtifactStore
   private let url: DatabaseURL
   private let environment: [String: String]
   /// The wait of checkpoints for their store.
@@ -222,10 +222,11 @@ package final class StageSession {
   ///   - step: steps made so far, which is also the step with which a resumed attempt starts
   ///   - files: into which nobody writes any more, as a store may keep the files themselves
   ///   - keeping: further files, which the store already has
+  ///   - rule: as in `beginCheckpoint`
   package func registerCheckpoint(
-    step: Int64, files: [CheckpointPart], keeping: [Artifact] = []
+    step: Int64, files: [CheckpointPart], keeping: [Artifact] = [], rule: String? = nil
   ) throws {
-    try beginCheckpoint(step: step, keeping: keeping) { _ in files }
+    try beginCheckpoint(step: step, keeping: keeping, rule: rule) { _ in files }
     try waitForCheckpoint()
   }
 
@@ -233,12 +234,14 @@ package final class StageSession {
   /// first checkpoint.
   /// - Parameters:
   ///   - keeping: further files, which the store already has
+  ///   - rule: the rule by which earlier checkpoints of the job stay, as `pra.register_checkpoint` takes it;
+  ///     nil for all
   ///   - write: called on the background thread; writes the files into a folder that is deleted
   ///     afterwards, from data that nobody else uses. A store may keep the files themselves
   ///   - registered: called on the background thread when the checkpoint is durable
   /// - Throws: the error of the checkpoint before
   package func beginCheckpoint(
-    step: Int64, keeping: [Artifact] = [],
+    step: Int64, keeping: [Artifact] = [], rule: String? = nil,
     write: @escaping @Sendable (String) throws -> [CheckpointPart],
     registered: @escaping @Sendable () -> Void = {}
   ) throws {
@@ -249,7 +252,7 @@ package final class StageSession {
       folder: "\(scratch)/checkpoint-\(step)", patience: checkpointPatience, secrets: secrets,
       report: Self.report)
     pending = try PendingCheckpoint {
-      try writer.run(step: step, keeping: keeping, write: write)
+      try writer.run(step: step, keeping: keeping, rule: rule, write: write)
       registered()
     }
   }
@@ -354,7 +357,7 @@ package final class StageSession {
   /// dependents, all or nothing (G4). The stage then returns from its main function.
   /// - Parameter result: a JSON object, shown with the job
   package func finish(
-    outputs: [String: Artifact], images: [ImageRecord] = [], evaluations: [EvaluationRecord] = [],
+    outputs: [String: Artifact], images: ImageSet? = nil, evaluations: [EvaluationRecord] = [],
     result: String = "{}"
   ) throws {
     for name in outputs.keys { try Artifact.check(name: name) }
@@ -372,7 +375,7 @@ package final class StageSession {
     try store.connection.run {
       try WorkerQueue($0).finish(
         lease, outputs: JSONText.array(named),
-        images: secrets.redacted(JSONText.array(images.map(\.json))),
+        images: secrets.redacted(JSONText.array(images.map { [$0.json] } ?? [])),
         evaluations: secrets.redacted(JSONText.array(evaluations.map(\.json))),
         result: secrets.redacted(result),
         metricBatch: lastBatch)

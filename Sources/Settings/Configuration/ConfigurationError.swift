@@ -38,16 +38,19 @@ func unknown(_ word: String, at path: String, known: [String]) -> ConfigurationE
     "\(path): unknown key; known here are \(known.joined(separator: ", "))")
 }
 
+/// Characters added, left out, replaced or swapped with their neighbour (optimal string alignment).
 private func editDistance(_ first: String, _ second: String) -> Int {
   let a = Array(first.lowercased())
   let b = Array(second.lowercased())
-  var previous = Array(0...b.count)
+  var rows = [Array(0...b.count)]
   for (i, x) in a.enumerated() {
     var row = [i + 1]
     for (j, y) in b.enumerated() {
-      row.append(min(previous[j + 1] + 1, row[j] + 1, previous[j] + (x == y ? 0 : 1)))
+      var least = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (x == y ? 0 : 1))
+      if i > 0, j > 0, x == b[j - 1], a[i - 1] == y { least = min(least, rows[i - 1][j - 1] + 1) }
+      row.append(least)
     }
-    previous = row
+    rows.append(row)
   }
-  return previous[b.count]
+  return rows[a.count][b.count]
 }

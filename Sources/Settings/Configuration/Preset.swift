@@ -12,6 +12,7 @@ package enum Preset: String, Sendable, CaseIterable {
   package var configuration: ModelConfiguration {
     var c = ModelConfiguration()
     c.preset = self
+    c.training.keep = .usual
     switch self {
     case .small:
       c.setPaperRecipe(decoderBlocks: 7)
@@ -54,6 +55,8 @@ extension ModelConfiguration {
     loss.lpips = 1
     (training.batch, training.lr, training.lrMin) = (512, 3e-4, 1e-5)
     (training.warmup, training.epochs) = (20_000, 400)
+    // A step takes from a fraction of a second to many minutes, by the machine; a checkpoint is gigabytes.
+    training.checkpointEvery = .time(seconds: 1800)
     (training.ema, training.crop, training.flip) = ([0.9999], [0.8, 1], true)
     (sampling.method, sampling.steps) = (.sde, 100)
     (sampling.guidance, sampling.scale) = (.linear, 4.5)

@@ -42,7 +42,8 @@ package struct TrainingConfiguration: Section {
   package var warmup = 100
   package var total = 1500
   package var epochs: Double?
-  package var checkpointEvery = 500
+  package var checkpointEvery = CheckpointInterval.steps(500)
+  package var keep = Keep()
   package var betas = [0.9, 0.95]
   package var eps = 1e-8
   package var weightDecay = 0.05
@@ -58,7 +59,7 @@ package struct TrainingConfiguration: Section {
 
   package init() {}
 
-  package static let additions: Set<String> = ["micro_batch", "recompute"]
+  package static let additions: Set<String> = ["micro_batch", "recompute", "keep"]
 
   package static let source: String? = "model.md section 4"
 
@@ -90,10 +91,11 @@ package struct TrainingConfiguration: Section {
         "epochs", \.epochs, .above(0, to: 1_000_000),
         "Length of training in passes over the data set; null for `training.total` steps."
       ).unit("epochs"),
-      .integer(
-        "checkpoint_every", \.checkpointEvery, 1...many,
+      .interval(
+        "checkpoint_every", \.checkpointEvery,
         "Distance between two checkpoints; the last step always writes one."
-      ).unit("steps").source("model.md section 8"),
+      ).source("model.md section 8"),
+      .section("keep", \.keep, "Checkpoints that stay when another one is registered."),
     ]
   }
 

@@ -1,8 +1,8 @@
 -- Checkpoints: registration and retention.
 
 create or replace function pra.register_checkpoint(
-  job bigint, epoch bigint, step bigint, files jsonb, token uuid default null
-) returns bigint
+  job bigint, epoch bigint, step bigint, files jsonb, token uuid default null, keep jsonb default null
+) returns table (checkpoint bigint, dropped bigint)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -13,8 +13,15 @@ begin
   if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then
     raise exception 'files: a checkpoint has at least one' using errcode = 'PR003';
   end if;
-  insert into pra_store.checkpoints (job_id, epoch, step)
-  values (register_checkpoint.job, register_checkpoint.epoch, register_checkpoint.step)
+  insert into pra_store.checkpoints (job_id, epoch, step, since)
+  values (
+    register_checkpoint.job, register_checkpoint.epoch, register_checkpoint.step,
+    coalesce(
+      (select max(b.step) from pra_store.checkpoints as b
+       where b.job_id = job and b.epoch = register_checkpoint.epoch and b.step < register_checkpoint.step),
+      (select a.from_step from pra_store.attempts as a
+       where a.job_id = job and a.epoch = register_checkpoint.epoch and a.from_step <= register_checkpoint.step),
+      0))
   on conflict do nothing
   returning id into made;
   if made is null then
@@ -30,25 +37,36 @@ begin
       raise exception 'step: attempt % of job % has registered another checkpoint at step %',
         epoch, job, step using errcode = 'PR004';
     end if;
-    return made;
+    return query select made, pra_store.dropped_objects(job);
+    return;
   end if;
   insert into pra_store.checkpoint_files (checkpoint_id, name, sha256)
   select made, f ->> 'name', pra_store.stored_artifact(f ->> 'sha256', 'files: ' || (f ->> 'name'))
   from jsonb_array_elements(files) as f;
+  -- They are referred to from now on.
+  delete from pra_store.pending_artifacts as p
+  using pra_store.checkpoint_files as f
+  where f.checkpoint_id = made and p.job_id = job and p.epoch = register_checkpoint.epoch and p.sha256 = f.sha256;
   perform pra_store.record_event(
     'checkpoint.registered', held.run_id, job, epoch, held.worker_id,
     jsonb_build_object('step', step));
-  return made;
+  if keep is not null then
+    perform pra_store.apply_rule(job, keep);
+  end if;
+  return query select made, pra_store.dropped_objects(job);
 end
 $$;
 
 grant execute on function pra.register_checkpoint to pra_worker;
 
 comment on function pra.register_checkpoint is
-'Registers a checkpoint of an attempt, whose files are stored already, and returns its number. Registered
+'Registers a checkpoint of an attempt, whose files are stored already; checkpoint: its number. Registered
 again by the same attempt with the same files, it counts once.
-step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one.
-Raises PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
+step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one. keep: the rule by which earlier
+checkpoints of the job stay, {"last": 1 or more, "best": 0 or more, "metric": name, "every": steps or null}, as
+pra.retain_checkpoints reads them; null for all. Bytes to which nothing refers any more are deleted at once as far as
+they lie in the database. dropped: number of objects in other stores that the attempt is to delete (pra.next_dropped).
+Raises PR003 for a bad rule, PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
 stored, PR004 when the attempt has registered other files at this step.';
 
 create or replace function pra.retain_checkpoints(
@@ -76,9 +94,9 @@ begin
       when r.suspect then 'suspect'
       when r.age <= keep_last then 'last'
       when r.rank <= keep_best and r.value is not null then 'best'
-      when keep_every is not null and r.step % keep_every = 0 then 'every'
+      when keep_every is not null and r.step / keep_every > r.since / keep_every then 'every'
     end
-  from pra_store.rated_checkpoints(run, metric) as r;
+  from pra_store.rated_checkpoints(run, null, metric) as r;
   if not dry then
     delete from pra_store.checkpoint_files as f using pg_temp.verdicts as v
     where f.checkpoint_id = v.id and v.reason is null;
@@ -95,17 +113,153 @@ comment on function pra.retain_checkpoints is
 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
 it: last, best, every or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
 Of each job these stay: the keep_last newest (1 or more; a job goes on from its newest), the keep_best
-best by the mean of the metric since the checkpoint before, and those at multiples of keep_every steps.
+best by the mean of the metric since the checkpoint before, and the first one at or after each multiple of
+keep_every steps.
 Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
 abandoned is never among the best. Granted to no role but pra_owner.
 Raises PR003 for a number out of range.';
 
--- Checkpoints of a run, of all runs for null: age and rank by a metric within the job, each from 1. The
--- value is the mean of the surviving series since the surviving checkpoint before, whichever attempts
--- wrote them; null for a checkpoint that no attempt continued from.
-create or replace function pra_store.rated_checkpoints(run bigint, metric text)
+-- Number of objects that a job has dropped and nobody has deleted yet.
+create or replace function pra_store.dropped_objects(job bigint) returns bigint
+language sql stable
+as $$
+  select count(*) from pra_store.objects as o where o.dropped_by = job and o.state = 'deleting';
+$$;
+
+-- Drops the checkpoints of a job that its rule does not keep, and frees the bytes that only they referred to.
+create or replace function pra_store.apply_rule(job bigint, keep jsonb) returns void
+language plpgsql
+as $$
+#variable_conflict use_column
+declare
+  keep_last bigint := (keep ->> 'last')::bigint;
+  keep_best bigint := coalesce((keep ->> 'best')::bigint, 0);
+  keep_every bigint := (keep ->> 'every')::bigint;
+  dropped bigint[];
+  digests bytea[];
+begin
+  if keep_last is null or keep_last < 1 or keep_best < 0 or keep_every < 1 then
+    raise exception 'keep: last, best and every are %, % and %, must be 1 or more, 0 or more, and 1 or more',
+      keep_last, keep_best, keep_every using errcode = 'PR003';
+  end if;
+  dropped := array(
+    select r.id from pra_store.rated_checkpoints(null, job, coalesce(keep ->> 'metric', 'loss')) as r
+    where not r.suspect and r.age > keep_last and not (r.rank <= keep_best and r.value is not null)
+      and (keep_every is null or r.step / keep_every <= r.since / keep_every));
+  if dropped = '{}' then
+    return;
+  end if;
+  with gone as (
+    delete from pra_store.checkpoint_files as f where f.checkpoint_id = any(dropped) returning f.sha256
+  )
+  select array_agg(distinct g.sha256) into digests from gone as g;
+  delete from pra_store.checkpoints as c where c.id = any(dropped);
+  perform pra_store.free(job, digests);
+end
+$$;
+
+-- Deletes artifacts that only a dropped checkpoint of this job referred to. Those that somebody has touched since the
+-- job stored them, or that a job enqueued later may name, are left to garbage collection and its grace period, as are
+-- all where very many jobs were enqueued since.
+create or replace function pra_store.free(job bigint, digests bytea[]) returns void
+language plpgsql
+as $$
+#variable_conflict use_column
+declare
+  first timestamptz;
+  freed bytea[];
+begin
+  if (select s.last_value from pra_store.jobs_id_seq as s) - job > 200000 then
+    return;
+  end if;
+  -- The bytes are this job's own: nobody had stored them before it began.
+  freed := array(
+    select a.sha256 from pra_store.artifacts as a
+    where a.sha256 = any(digests)
+      and a.created_at >= (select min(t.started_at) from pra_store.attempts as t where t.job_id = job)
+      and a.touched_at <= a.created_at + interval '10 milliseconds'
+      and not pra_store.is_referred_to(a.sha256)
+      and not exists (select from pra_store.awaited_artifacts() as w where w.sha256 = a.sha256)
+    for update of a skip locked);
+  select min(a.created_at) into first from pra_store.artifacts as a where a.sha256 = any(freed);
+  freed := array(
+    select f.sha256 from unnest(freed) as f (sha256)
+    except
+    select decode(v #>> '{}', 'hex')
+    from (
+      select j.arguments from pra_store.jobs as j where j.id > job and j.created_at >= first
+      union all
+      select e.arguments from pra_store.element_arguments as e where e.array_id > job
+      union all
+      select s.arguments from pra_store.schedules as s
+    ) as n
+    cross join jsonb_path_query(
+      n.arguments, '$.** ? (@.type() == "string" && @ like_regex "^[0-9a-f]{64}$")') as v);
+  delete from pra_store.artifacts as a where a.sha256 = any(freed);
+  update pra_store.objects as o set state = 'deleting', dropped_by = job
+  where o.sha256 = any(freed) and o.state = 'stored';
+  delete from pra_store.artifact_chunks as c using pra_store.uploads as u
+  where c.upload_id = u.id and u.sha256 = any(freed) and u.committed_at is not null;
+  delete from pra_store.uploads as u where u.sha256 = any(freed) and u.committed_at is not null;
+end
+$$;
+
+create or replace function pra.next_dropped(job bigint, epoch bigint, token uuid default null)
 returns table (
-  id bigint, job_id bigint, epoch bigint, step bigint, age bigint, rank bigint, value double precision,
+  store integer, location text, database uuid, mark uuid, is_marked boolean, sha256 text, object text, copy integer)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform pra_store.hold(job, epoch, false, token);
+  return query
+    select o.store_id, s.location, pra_store.identity(), s.mark, s.marked_at is not null,
+      encode(o.sha256, 'hex'), pra_store.object_name(o.sha256, o.copy), o.copy
+    from pra_store.objects as o join pra_store.stores as s on s.id = o.store_id
+    where o.dropped_by = job and o.state = 'deleting' and o.owner = session_user
+      and not exists (
+        select from pra_store.multipart_uploads as m
+        where m.store_id = o.store_id and m.sha256 = o.sha256 and m.copy = o.copy)
+    order by o.store_id, o.sha256, o.copy
+    limit 1
+    for update of o skip locked;
+end
+$$;
+
+grant execute on function pra.next_dropped to pra_worker;
+
+comment on function pra.next_dropped is
+'Returns an object that only checkpoints referred to which the rule of this job has dropped, and locks it until the
+transaction ends; no row when none is left. Next, in the same transaction: delete the object from its store, once the
+mark there holds database and mark, then pra.forget_dropped. Those that an attempt leaves go with pra.collect_garbage.
+Raises PR001 when the attempt has lost its lease.';
+
+create or replace function pra.forget_dropped(
+  job bigint, epoch bigint, store integer, sha256 text, copy integer, token uuid default null
+) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform pra_store.hold(job, epoch, false, token);
+  delete from pra_store.objects as o
+  where o.store_id = store and o.sha256 = pra_store.digest(forget_dropped.sha256) and o.copy = forget_dropped.copy
+    and o.dropped_by = job and o.state = 'deleting' and o.owner = session_user;
+end
+$$;
+
+grant execute on function pra.forget_dropped to pra_worker;
+
+comment on function pra.forget_dropped is
+'Removes the row of an object that pra.next_dropped gave out and that was deleted from its store.
+Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
+
+-- Checkpoints of one job, of a run, or of all runs: age and rank by a metric within the job, each from 1. The
+-- value is the mean of the surviving series since the checkpoint before, whichever attempts wrote them;
+-- null for a checkpoint that no attempt continued from.
+create or replace function pra_store.rated_checkpoints(run bigint, job bigint, metric text)
+returns table (
+  id bigint, job_id bigint, epoch bigint, step bigint, since bigint, age bigint, rank bigint, value double precision,
   suspect boolean)
 language plpgsql stable
 as $$
@@ -119,34 +273,30 @@ begin
         select from pra_store.checkpoint_files as f join pra_store.artifacts as a on a.sha256 = f.sha256
         where f.checkpoint_id = c.id and a.suspect_at is not null) as suspect
       from pra_store.checkpoints as c
+      where (job is null or c.job_id = job)
+        and (run is null or c.job_id in (select j.id from pra_store.jobs as j where j.run_id = run))
     ), lasting as (
-      select c.id, c.job_id, c.epoch, c.step, c.suspect,
+      select c.id, c.job_id, c.epoch, c.step, c.since, c.suspect,
         row_number() over (partition by c.job_id order by c.suspect, c.epoch desc, c.step desc) as age,
         not exists (select from pra_store.metric_ranges as r where r.job_id = c.job_id) or exists (
           select from pra_store.metric_ranges as r
           where r.job_id = c.job_id and r.epoch = c.epoch and c.step > r.from_step
             and c.step <= r.to_step) as survives
       from found as c
-      join pra_store.jobs as j on j.id = c.job_id
-      where run is null or j.run_id = run
-    ), ranged as (
-      select l.*,
-        coalesce(lag(l.step) over (partition by l.job_id, l.survives order by l.step), 0) as since
-      from lasting as l
     ), ranked as (
-      select r.*,
+      select l.*,
         (select avg(m.value)
          from pra_store.metrics as m
          join pra_store.metric_names as n on n.id = m.name_id and n.name = metric
          join pra_store.metric_ranges as s
            on s.job_id = m.job_id and s.epoch = m.epoch and m.step >= s.from_step
              and m.step < s.to_step
-         where m.job_id = r.job_id and m.value <> 'NaN' and m.step < r.step and m.step >= r.since
-           and r.survives
+         where m.job_id = l.job_id and m.value <> 'NaN' and m.step < l.step and m.step >= l.since
+           and l.survives
         ) as value
-      from ranged as r
+      from lasting as l
     )
-    select r.id, r.job_id, r.epoch, r.step, r.age,
+    select r.id, r.job_id, r.epoch, r.step, r.since, r.age,
       row_number() over (
         partition by r.job_id
         order by r.suspect, case when up then -r.value else r.value end nulls last, r.step),

@@ -55,15 +55,15 @@ let stages = [
     ]),
   stage(
     "sample",
-    ["Configuration", "Files", "Images", "PRAModel", "Raster", "Sampling", "Tensor"]),
+    ["Configuration", "Digest", "Files", "Images", "PRAModel", "Sampling", "Tensor"]),
   stage(
     "features",
     [
       "Configuration", "Digest", "Files", "Images", "Inception", "Raster", "Tensor",
       "TensorFiles",
     ]),
-  stage("reference", ["Evaluation", "Files", "TensorFiles"]),
-  stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor"]),
+  stage("reference", ["Digest", "Evaluation", "Files", "TensorFiles"]),
+  stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor", "TensorFiles"]),
   stage(
     "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
   stage("compare", ["Configuration", "Evaluation", "Raster"]),

@@ -70,7 +70,11 @@ struct Images: ParsableCommand {
     let order = by ?? (runs.count > 1 ? .run : .number)
     let sets = try runs.map { run in
       let rows = try connection.query(
-        Queries.drawnImages, [.integer(run.id), .texts(classes), .texts(variants)]
+        Queries.drawnImages,
+        [
+          .integer(run.id), .texts(classes), .texts(variants),
+          order == .number ? .integer(Int64(limit)) : .null,
+        ]
       ).map { try DrawnImage($0, run: run) }
       guard !rows.isEmpty else {
         throw NotFound(
@@ -80,14 +84,14 @@ struct Images: ParsableCommand {
       }
       return rows
     }
-    var store = try Database.store(.read)
+    var reader = try DrawnImages()
     let wanted = rows(of: Array(sets.joined()), order)
     var first: Picture?
     let grid = try wanted.map { row in
       GridRow(
         title: row.title,
         pictures: try row.images.map { image in
-          let picture = try Picture(png: store.bytes(sha256: image.sha256), channels: 3)
+          let picture = try reader.picture(image.place)
           guard first == nil || picture.width == first!.width && picture.height == first!.height
           else {
             throw Failure(
@@ -165,7 +169,7 @@ private struct DrawnImage {
   let run: (id: Int64, name: String)
   let label: Int64
   let className: String
-  let sha256: String
+  let place: ImagePlace
   /// Training step of the weights; -1 if the job does not say.
   let step: Int64
   let weights: String
@@ -175,7 +179,7 @@ private struct DrawnImage {
     self.run = run
     label = try row.integer("label")
     className = try row.string("class_name")
-    sha256 = try row.string("sha256")
+    place = try ImagePlace(row)
     step = try row.optionalInteger("step") ?? -1
     weights = try row.text("weights") ?? "unknown"
     variant = try row.text("variant")

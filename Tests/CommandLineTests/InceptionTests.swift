@@ -105,6 +105,16 @@ import Testing
         "fid.adm is not compared, its figures were measured with different rulers: images 12 in run"
       ), "\(other)")
     #expect(try world.answer("compare", "one", "fewer", "--json").contains("\"not_compared\""))
+    // The features of the data set and the reference are those of the first run; its own images are new.
+    let log = try world.answer("logs", "--run", "fewer")
+    #expect(log.contains("features of images 0 to 9 were computed before"), "\(log)")
+    #expect(log.contains("the reference was computed before"))
+    #expect(
+      try world.rows(
+        """
+        select count(*), count(distinct o.sha256) from pra.outputs as o join pra.jobs as j on j.id = o.job_id
+        where o.name = 'reference.npz' and j.run_name in ('one', 'fewer')
+        """) == ["2 1"])
   }
 
   /// The same images drawn by one job, by an array of twelve and by one in packs, with features

@@ -104,22 +104,57 @@ import Testing
   @Test func theFinishCommitsEverythingAtOnce() throws {
     let session = try attempt.open()
     session.record(points(0..<10_000))
-    let image = try session.storeArtifact(bytes: [1, 2], name: "0.png", mediaType: "image/png")
+    let image = try session.storeArtifact(
+      bytes: [0, 1, 2], name: "images.packed", mediaType: "application/octet-stream")
     try session.finish(
-      outputs: ["grid.png": image],
-      images: [
-        ImageRecord(index: 0, label: 3, className: "smile", seed: .max, artifact: image)
-      ], result: #"{"images": 1}"#)
+      outputs: ["images.packed": image],
+      images: ImageSet(
+        first: 7, seed: .max, artifact: image, place: 1, side: 1, channels: 1,
+        images: [(label: 3, className: "smile", digest: -2), (4, "frown, \"wide\"", .min)]),
+      result: #"{"images": 2}"#)
     let job = try attempt.admin.query("select state, result->>'images' as n from pra.jobs").single()
     #expect(try job.string("state") == "succeeded")
-    #expect(try job.string("n") == "1")
+    #expect(try job.string("n") == "2")
+    let drawn = try attempt.admin.query("select * from pra.images order by number").map { row in
+      try ["number", "label", "class_name", "place", "size", "side", "digest"].map(row.string)
+        .joined(separator: " ")
+    }
+    #expect(
+      drawn == [
+        "7 3 smile 1 1 1 fffffffffffffffe", "8 4 frown, \"wide\" 2 1 1 8000000000000000",
+      ])
     let seed = try attempt.admin.query("select seed from pra.images where class_name = 'smile'")
     #expect(try seed.single().string("seed") == "18446744073709551615")
     #expect(try attempt.count("select count(*) from pra.metrics") == 10_000)
     var reader = ArtifactStore(
       RetryingConnection(
         url: database.url, role: .read, name: "test", giveUp: { true }, report: { _ in }))
-    #expect(try reader.bytes(sha256: image.sha256) == [1, 2])
+    #expect(try reader.bytes(sha256: image.sha256) == [0, 1, 2])
+  }
+
+  /// Fifty thousand images with the names of a thousand classes.
+  @Test func anImageTakesFewBytesInTheDatabase() throws {
+    let session = try attempt.open()
+    let set = try session.storeArtifact(
+      bytes: [1], name: "images.packed", mediaType: "application/octet-stream")
+    let images = (0..<50_000).map { number in
+      let label = number * 7919 % 1000
+      return (
+        label: label, className: "class number \(label), with a name",
+        digest: Int64(bitPattern: UInt64(number) &* 0x9E37_79B9_7F4A_7C15)
+      )
+    }
+    try session.finish(
+      outputs: ["images.packed": set],
+      images: ImageSet(
+        first: 0, seed: 0, artifact: set, place: 128, side: 32, channels: 3, images: images))
+    let bytes = try attempt.count(
+      "select pg_total_relation_size('pra_store.image_sets') + pg_total_relation_size('pra_store.images')"
+    )
+    #expect(bytes / 50_000 < 50, "\(bytes) bytes")
+    #expect(try attempt.count("select count(*) from pra.images") == 50_000)
+    #expect(
+      try attempt.count("select place from pra.images where number = 49999") == 128 + 49_999 * 3072)
   }
 
   @Test func outputsAreThoseOfAFinishedJob() throws {

@@ -46,7 +46,11 @@ Stage.run { session in
     return LabelledFeatures(features: rows, labels: set.labels)
   }
 
-  let reference = try features(data, job: arguments.data)
+  let reference = LabelledFeatures(
+    features: try session.randomFeatures(of: data, job: arguments.data) {
+      try features(data, job: arguments.data).features
+    }, labels: data.labels)
+  done = data.count
   let drawn = try drawnSets.map { try features($0.set, job: $0.job) }
   var figures = frechetFigures(
     drawn: LabelledFeatures(
@@ -76,7 +80,7 @@ Stage.run { session in
 func reconstruction(
   _ session: StageSession, _ arguments: EvaluateArguments, _ data: PackedDataSet, _ device: Device
 ) throws -> [EvaluationFigure] {
-  let (model, _) = try session.trainedModel(ofJob: arguments.train, on: device)
+  let model = try session.trainedModel(ofJob: arguments.train, on: device).model
   var ratio = PeakSignalToNoise()
   let count = min(data.count, 10_000)
   let batch = 64

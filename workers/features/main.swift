@@ -13,6 +13,24 @@ private let batch = 16
 
 Stage.run { session in
   let arguments = try refusingBadInput { try FeaturesArguments(json: session.arguments) }
+  // Features of a data set are computed once; a part that is there needs neither images nor weights.
+  let dataSet = try arguments.data > 0 ? session.digest(ofDataSet: arguments.data) : nil
+  let what =
+    "Inception features, part \(arguments.part + 1) of \(arguments.parts), weights \(arguments.weights)"
+  if let dataSet,
+    let kept = try session.keptOutputs(
+      [OutputName.features, OutputName.featureShard], what: what, of: dataSet)
+  {
+    let json = try session.fetchArtifact(sha256: kept[OutputName.featureShard]!.sha256)
+    let shard = try refusingBadInput {
+      try FeatureShard(
+        json: String(decoding: json, as: UTF8.self), source: OutputName.featureShard)
+    }
+    say("features of images \(shard.first) to \(shard.last - 1) were computed before")
+    try session.finish(
+      outputs: kept, result: JSONText.object([("images", String(shard.last - shard.first))]))
+    return
+  }
   let source = try session.imageSource(arguments)
   var shard = source.description
   let count = shard.images
@@ -60,12 +78,13 @@ Stage.run { session in
   }
   try compute()
   try writer.commit()
+  let outputs = [
+    OutputName.features: try session.storeArtifact(
+      file: path, name: OutputName.features, mediaType: "application/x-npz"),
+    OutputName.featureShard: try session.storeArtifact(
+      bytes: Array(shard.json.utf8), name: OutputName.featureShard, mediaType: "application/json"),
+  ]
+  if let dataSet { try session.keep(outputs: outputs, what: what, of: dataSet) }
   try session.finish(
-    outputs: [
-      OutputName.features: session.storeArtifact(
-        file: path, name: OutputName.features, mediaType: "application/x-npz"),
-      OutputName.featureShard: session.storeArtifact(
-        bytes: Array(shard.json.utf8), name: OutputName.featureShard,
-        mediaType: "application/json"),
-    ], result: JSONText.object([("images", String(shard.last - shard.first))]))
+    outputs: outputs, result: JSONText.object([("images", String(shard.last - shard.first))]))
 }

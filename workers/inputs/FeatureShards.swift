@@ -57,6 +57,15 @@ package struct SourceFeatures {
 }
 
 extension StageSession {
+  /// SHA-256 of the features that jobs, or the parts of arrays, have computed, in their order.
+  package func featureDigests(ofJobs jobs: [Int]) throws -> [String] {
+    try jobs.flatMap { job in
+      try finishedJobs(of: Int64(job)).compactMap {
+        try outputs(ofJob: $0.id)[OutputName.features]?.sha256
+      }
+    }
+  }
+
   /// The features that jobs, or the parts of arrays, have computed, in the order of the images.
   /// - Throws: `PermanentFailure` if they are not of one source, or not of all its images
   package func features(ofJobs jobs: [Int]) throws -> SourceFeatures {

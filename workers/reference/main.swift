@@ -1,6 +1,7 @@
 // Stage `reference`: computes what figures compare with, from features of a data set or a file of
 // statistics.
 
+import Digest
 import Evaluation
 import Files
 import JobKinds
@@ -10,6 +11,20 @@ import TensorFiles
 
 Stage.run { session in
   let arguments = try refusingBadInput { try ReferenceArguments(json: session.arguments) }
+  let digests = try session.featureDigests(ofJobs: arguments.features)
+  let what =
+    "reference, keep \(arguments.keep), statistics \(arguments.statistics) "
+    + "'\(arguments.statisticsName.prefix(200))', features "
+    + SHA256.hexadecimal(of: digests.flatMap { Array($0.utf8) })
+  if let first = digests.first,
+    let kept = try session.keptOutputs(
+      [OutputName.reference, OutputName.referenceDescription], what: what, of: first)
+  {
+    let json = try session.fetchArtifact(sha256: kept[OutputName.referenceDescription]!.sha256)
+    say("the reference was computed before")
+    try session.finish(outputs: kept, result: String(decoding: json, as: UTF8.self))
+    return
+  }
   var description = ReferenceDescription()
   var (pool, spatial): (FeatureStatistics?, FeatureStatistics?)
   let source =
@@ -72,14 +87,15 @@ Stage.run { session in
     "\(description.name): "
       + (description.images > 0 ? "\(description.images) images" : "statistics of a file")
       + ", features of \(description.kept) kept, hash \(description.hash)")
-  try session.finish(
-    outputs: [
-      OutputName.reference: session.storeArtifact(
-        file: path, name: OutputName.reference, mediaType: "application/x-npz"),
-      OutputName.referenceDescription: session.storeArtifact(
-        bytes: Array(description.json.utf8), name: OutputName.referenceDescription,
-        mediaType: "application/json"),
-    ], result: description.json)
+  let outputs = [
+    OutputName.reference: try session.storeArtifact(
+      file: path, name: OutputName.reference, mediaType: "application/x-npz"),
+    OutputName.referenceDescription: try session.storeArtifact(
+      bytes: Array(description.json.utf8), name: OutputName.referenceDescription,
+      mediaType: "application/json"),
+  ]
+  if let first = digests.first { try session.keep(outputs: outputs, what: what, of: first) }
+  try session.finish(outputs: outputs, result: description.json)
 }
 
 func require(

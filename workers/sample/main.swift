@@ -1,11 +1,11 @@
 // Stage `sample`: draws a range of a sampling run's images from a trained model.
 
 import Configuration
+import Digest
 import Files
 import Images
 import JobKinds
 import PRAModel
-import Raster
 import Sampling
 import StageInputs
 import StageKit
@@ -18,19 +18,23 @@ import Tensor
 Stage.run { session in
   let arguments = try refusingBadInput { try SampleArguments(json: session.arguments) }
   let sampling = arguments.sampling
-  let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let device = try session.device()
-  let (model, step) = try session.trainedModel(
+  let trained = try session.trainedModel(
     ofJob: arguments.train, weights: sampling.weights, on: device)
-  guard model.sizes.classes == data.classes.count else {
+  let (model, step) = (trained.model, trained.step)
+  // A checkpoint of the version before does not name the classes; the data set does.
+  let table =
+    try trained.classes
+    ?? ClassTable(session.dataSet(ofJob: arguments.data, output: OutputName.dataSet))
+  guard model.sizes.classes == table.names.count else {
     throw PermanentFailure(
-      "data: has \(data.classes.count) classes, the model was trained on \(model.sizes.classes)")
+      "data: has \(table.names.count) classes, the model was trained on \(model.sizes.classes)")
   }
   // A class without an image was never trained.
-  let classes = Set(data.labels).sorted()
-  if classes.count < data.classes.count {
+  let classes = table.trained
+  if classes.count < table.names.count {
     say(
-      "draws \(classes.count) of \(data.classes.count) classes: the others have no image in the data set"
+      "draws \(classes.count) of \(table.names.count) classes: the others have no image in the data set"
     )
   }
   let image = model.configuration.image
@@ -39,8 +43,7 @@ Stage.run { session in
 
   let packed = "\(session.scratch)/\(OutputName.images)"
   let writer = try PackedDataSetWriter(packed, size: image.size, channels: image.channels)
-  var records: [ImageRecord] = []
-  var pictures: [Picture] = []
+  var images: [(label: Int, className: String, digest: Int64)] = []
   func draw(_ each: (SampledImage) throws -> Void) throws {
     do {
       try Sampler.images(
@@ -58,27 +61,20 @@ Stage.run { session in
     }
   }
   try draw { drawn in
-    let picture = Picture(
-      width: image.size, height: image.size, channels: image.channels, pixels: drawn.pixels)
-    let artifact = try session.storeArtifact(
-      bytes: picture.png(), name: fileName(drawn.number), mediaType: "image/png")
-    records.append(
-      ImageRecord(
-        index: Int64(drawn.number), label: drawn.label, className: data.classes[drawn.label],
-        seed: sampling.seed, artifact: artifact))
     try writer.append(drawn.pixels, label: drawn.label)
-    // So many that people can still look at the grid.
-    if pictures.count < 256 { pictures.append(picture) }
+    images.append(
+      (drawn.label, table.names[drawn.label], SHA256.leading64(of: drawn.pixels)))
   }
-  _ = try writer.commit(classes: data.classes)
-  let grid = Picture.grid(pictures, columns: 16, gap: 1, scale: 1)
+  _ = try writer.commit(classes: table.names)
+  // One object for all images: whoever wants a picture cuts it out.
+  let artifact = try session.storeArtifact(
+    file: packed, name: OutputName.images, mediaType: "application/octet-stream")
   try session.finish(
-    outputs: [
-      OutputName.images: session.storeArtifact(
-        file: packed, name: OutputName.images, mediaType: "application/octet-stream"),
-      OutputName.grid: session.storeArtifact(
-        bytes: grid.png(), name: OutputName.grid, mediaType: "image/png"),
-    ], images: records,
+    outputs: [OutputName.images: artifact],
+    images: ImageSet(
+      first: Int64(arguments.first), seed: sampling.seed, artifact: artifact,
+      place: PackedDataSetWriter.pixelStart, side: image.size, channels: image.channels,
+      images: images),
     result: JSONText.object([("images", String(count)), ("step", String(step))]))
 }
 
@@ -95,10 +91,4 @@ func imagesAtOnce(_ model: PRAModel) throws -> Int {
   let tokens = model.sizes.positions + model.configuration.trunk.classTokens
   let bytes = tokens * model.configuration.trunk.width * model.configuration.trunk.layers * 16
   return max(1, min(64, (1 << 30) / bytes))
-}
-
-/// A name such as 000007.png (model.md section 6).
-func fileName(_ number: Int) -> String {
-  let digits = String(number)
-  return String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".png"
 }

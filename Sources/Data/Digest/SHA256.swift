@@ -36,10 +36,16 @@ package struct SHA256: ~Copyable {
     return other
   }
 
-  /// - Returns: 64 lower-case hexadecimal digits
-  package consuming func hexadecimal() -> String {
+  /// - Returns: 32 bytes
+  private consuming func bytes() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     precondition(EVP_DigestFinal_ex(context, &digest, nil) == 1, "SHA256: final failed")
+    return digest
+  }
+
+  /// - Returns: 64 lower-case hexadecimal digits
+  package consuming func hexadecimal() -> String {
+    let digest = bytes()
     let digits = Array("0123456789abcdef".utf8)
     return String(
       decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
@@ -50,5 +56,12 @@ package struct SHA256: ~Copyable {
     var digest = SHA256()
     digest.update(bytes)
     return digest.hexadecimal()
+  }
+
+  /// The first eight bytes of the digest of bytes in memory, as one integer, the first byte the highest.
+  package static func leading64(of bytes: [UInt8]) -> Int64 {
+    var digest = SHA256()
+    digest.update(bytes)
+    return digest.bytes().prefix(8).reduce(0) { $0 << 8 | Int64($1) }
   }
 }

@@ -108,6 +108,9 @@ package final class PackedDataSetWriter {
 
   var count: Int { labels.count }
 
+  /// Byte of the file at which the pixels of the first image begin.
+  package static let pixelStart = headerSize
+
   /// Adds one image, [size, size, channels] row-major.
   /// - Throws: `FileError`
   package func append(_ pixels: [UInt8], label: Int) throws {

@@ -55,6 +55,13 @@ package struct Picture: Sendable, Equatable {
     self = try png.withUnsafeBytes { try Picture(png: $0, channels: channels) }
   }
 
+  /// The picture with three channels; those of a gray one are equal.
+  package var inRGB: Picture {
+    guard channels == 1 else { return self }
+    return Picture(
+      width: width, height: height, channels: 3, pixels: pixels.flatMap { [$0, $0, $0] })
+  }
+
   /// The picture as a PNG file. Equal pictures give equal bytes.
   /// - Throws: `PictureError` when out of memory
   package func png() throws -> [UInt8] {

@@ -38,7 +38,7 @@ extension ArtifactStore {
       description: "artifact \(sha256) is lost: \(try row.text("suspicion") ?? "it lies nowhere")")
   }
 
-  private mutating func copies(of sha256: String) throws -> [StoredCopy] {
+  mutating func copies(of sha256: String) throws -> [StoredCopy] {
     try connection.run { connection in
       try connection.query(Queries.copies, [.text(sha256)]).map { row in
         StoredCopy(

@@ -10,14 +10,14 @@ import Synchronization
 /// the hash of its body and repeated while the server is away; a download resumes where it broke
 /// off.
 struct BucketStore: ObjectStore {
-  private let requests: BucketRequests
+  let requests: BucketRequests
   private var location: BucketLocation { requests.location }
 
   /// Amazon allows 10,000 parts of at least 5 MiB; only the last may be smaller.
   private static let partSize = 8 << 20
   private static let mostParts = 10_000
   /// Number of answers to the end of an upload that are no success before it begins anew.
-  private static let ends = 3
+  static let ends = 3
   /// Seconds that a server may take to join the parts of an upload.
   private static let joining = 300
   /// Bytes after which a download that broke off counts as one that goes on.
@@ -278,7 +278,7 @@ struct BucketStore: ObjectStore {
     return [200, 404].contains(answer.status)
   }
 
-  private func url(_ object: String) -> String {
+  func url(_ object: String) -> String {
     "\(location.base)/sha256/\(object.prefix(2))/\(object)"
   }
 }

@@ -50,6 +50,22 @@ struct FileBytes: ~Copyable {
     return filled
   }
 
+  /// Reads a part, which is shorter where the file ends.
+  func read(from start: Int64, count: Int) throws(StoreError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var filled = 0
+    while filled < count {
+      let read = bytes.withUnsafeMutableBytes {
+        pread(descriptor, $0.baseAddress! + filled, $0.count - filled, off_t(start) + filled)
+      }
+      if read == 0 { break }
+      if read < 0 && errno == EINTR { continue }
+      guard read > 0 else { throw Self.failure("read", path) }
+      filled += read
+    }
+    return filled == count ? bytes : Array(bytes[..<filled])
+  }
+
   func write(_ bytes: [UInt8]) throws(StoreError) {
     var written = 0
     while written < bytes.count {

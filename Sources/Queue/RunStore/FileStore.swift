@@ -163,7 +163,7 @@ struct FileStore: ObjectStore {
     }
   }
 
-  private func path(_ object: String) -> String {
+  func path(_ object: String) -> String {
     "\(root)/\(Self.objects)/\(object.prefix(2))/\(object.dropFirst(2).prefix(2))/\(object)"
   }
 

@@ -30,6 +30,10 @@ protocol ObjectStore {
     _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws
 
+  /// Reads a part, which is shorter where the object ends.
+  /// - Throws: `MissingObject` if it is not there
+  mutating func read(_ object: String, from start: Int64, count: Int64) throws -> [UInt8]
+
   /// Deletes the bytes; it is no error if they are not there.
   mutating func delete(_ object: String) throws
 

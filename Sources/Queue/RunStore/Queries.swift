@@ -83,6 +83,16 @@ enum Queries {
       run => $1, keep_last => $2, keep_best => $3, metric => $4, keep_every => $5, dry => $6)
     """
 
+  static let nextDropped = """
+    select store, location, database, mark, is_marked, sha256, object, copy
+    from pra.next_dropped(job => $1, epoch => $2, token => $3)
+    """
+
+  static let forgetDropped = """
+    select pra.forget_dropped(
+      job => $1, epoch => $2, token => $3, store => $4, sha256 => $5, copy => $6)
+    """
+
   static let collectGarbage = """
     select what, number, bytes
     from pra.collect_garbage(grace => make_interval(secs => $1), dry => $2)
@@ -122,6 +132,10 @@ enum Queries {
 
   static let artifactChunk = """
     select pra.artifact_chunk(sha256 => $1, ordinal => $2, upload => $3)
+    """
+
+  static let artifactRange = """
+    select pra.artifact_range(sha256 => $1, place => $2, length => $3)
     """
 
   static let doubt = """

@@ -44,6 +44,17 @@ enum Queries {
     order by element_first, id
     """
 
+  static let keptResult = """
+    select k.sha256, k.size, k.media_type
+    from pra.kept_results as k join pra.artifacts as a on a.sha256 = k.sha256
+    where k.source = $1 and k.what = $2 and a.suspect_at is null
+    """
+
+  static let keepResult = """
+    select pra.keep_result(
+      job => $1, epoch => $2, token => $3, source => $4, what => $5, sha256 => $6)
+    """
+
   // MARK: checkpoints and the end
 
   // The newest attempt that has a checkpoint comes first, even if an earlier one made more steps:
@@ -64,7 +75,7 @@ enum Queries {
     """
 
   static let registerCheckpoint = """
-    select pra.register_checkpoint(
-      job => $1, epoch => $2, token => $3, step => $4, files => $5)
+    select dropped from pra.register_checkpoint(
+      job => $1, epoch => $2, token => $3, step => $4, files => $5, keep => $6)
     """
 }

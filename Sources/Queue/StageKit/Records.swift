@@ -26,29 +26,37 @@ package struct Checkpoint: Sendable, Equatable {
   package let files: [String: Artifact]
 }
 
-/// One sampled image.
-package struct ImageRecord: Sendable {
-  package let index: Int64
-  package let label: Int
-  package let className: String
+/// The images that a job has drawn, in a packed set: pixels of equal size one after the other.
+package struct ImageSet: Sendable {
+  /// Number of the first image within the sampling run.
+  package let first: Int64
   package let seed: UInt64
+  /// The packed set.
   package let artifact: Artifact
+  /// Byte at which the pixels of the first image begin.
+  package let place: Int
+  /// Width and height in pixels.
+  package let side: Int
+  package let channels: Int
+  /// Number, name of the class, and digest of the pixels of each image.
+  package let images: [(label: Int, className: String, digest: Int64)]
 
-  /// - Parameters:
-  ///   - index: number of the image within the sampling run, from 0
-  ///   - artifact: its PNG
-  package init(index: Int64, label: Int, className: String, seed: UInt64, artifact: Artifact) {
-    self.index = index
-    self.label = label
-    self.className = className
-    self.seed = seed
-    self.artifact = artifact
+  package init(
+    first: Int64, seed: UInt64, artifact: Artifact, place: Int, side: Int, channels: Int,
+    images: [(label: Int, className: String, digest: Int64)]
+  ) {
+    (self.first, self.seed, self.artifact, self.place) = (first, seed, artifact, place)
+    (self.side, self.channels, self.images) = (side, channels, images)
   }
 
   var json: String {
     JSONText.object([
-      ("number", String(index)), ("label", String(label)), ("class", JSONText.string(className)),
-      ("seed", String(seed)), ("sha256", JSONText.string(artifact.sha256)),
+      ("first", String(first)), ("seed", String(seed)),
+      ("sha256", JSONText.string(artifact.sha256)), ("place", String(place)),
+      ("side", String(side)), ("channels", String(channels)),
+      ("labels", JSONText.array(images.map { String($0.label) })),
+      ("classes", JSONText.array(images.map { JSONText.string($0.className) })),
+      ("digests", JSONText.array(images.map { String($0.digest) })),
     ])
   }
 }

@@ -187,11 +187,24 @@ begin
   select held.id, o ->> 'name', held.epoch,
     pra_store.stored_artifact(o ->> 'sha256', 'outputs: ' || (o ->> 'name')), o ->> 'media_type'
   from jsonb_array_elements(finish.outputs) as o;
-  insert into pra_store.images (job_id, number, epoch, label, class_name, seed, sha256)
-  select held.id, (i ->> 'number')::bigint, held.epoch, (i ->> 'label')::integer, i ->> 'class',
-    (i ->> 'seed')::numeric,
-    pra_store.stored_artifact(i ->> 'sha256', 'images: number ' || (i ->> 'number'))
-  from jsonb_array_elements(finish.images) as i;
+  if finish.images <> '[]' then
+    insert into pra_store.images (job_id, number, epoch, label, class_name, seed, sha256)
+    select held.id, (i ->> 'number')::bigint, held.epoch, (i ->> 'label')::integer, i ->> 'class',
+      (i ->> 'seed')::numeric,
+      pra_store.stored_artifact(i ->> 'sha256', 'images: number ' || (i ->> 'number'))
+    from jsonb_array_elements(finish.images) as i
+    where not i ? 'labels';
+    insert into pra_store.image_sets (
+      job_id, epoch, first, seed, sha256, place, side, channels, labels, class_names, digests)
+    select held.id, held.epoch, (i ->> 'first')::bigint, (i ->> 'seed')::numeric,
+      pra_store.stored_artifact(i ->> 'sha256', 'images: set from number ' || (i ->> 'first')),
+      (i ->> 'place')::bigint, (i ->> 'side')::integer, (i ->> 'channels')::integer,
+      array(select e::integer from jsonb_array_elements_text(i -> 'labels') with ordinality as t (e, n) order by n),
+      array(select e from jsonb_array_elements_text(i -> 'classes') with ordinality as t (e, n) order by n),
+      array(select e::bigint from jsonb_array_elements_text(i -> 'digests') with ordinality as t (e, n) order by n)
+    from jsonb_array_elements(finish.images) as i
+    where i ? 'labels';
+  end if;
   insert into pra_store.evaluations (job_id, metric, scope, epoch, value, images, details)
   select held.id, e ->> 'metric', e ->> 'scope', held.epoch, (e ->> 'value')::double precision,
     (e ->> 'images')::bigint, coalesce(e -> 'details', '{}')
@@ -218,7 +231,8 @@ grant execute on function pra.finish to pra_worker;
 comment on function pra.finish is
   'Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in, the state '
   'and the release of its dependents, all or nothing. outputs: [{name, sha256, media_type}]. images: [{number, '
-  'label, class, seed, sha256}]. evaluations: [{metric, scope, value, images, details}], a value that is no '
+  'label, class, seed, sha256}] for PNGs, or one set [{first, seed, sha256, place, side, channels, labels, classes, '
+  'digests}] as pra_store.image_sets has it. evaluations: [{metric, scope, value, images, details}], a value that is no '
   'number in JSON as a string ("NaN"). metric_batch: the number of the last metric batch sent. Returns true '
   'when this call committed it, false when an earlier call of the same attempt had. Errors: PR001 for a stale '
   'attempt, PR002 for an artifact that is not stored, PR004 for a metric batch that was not absorbed.';

@@ -7,6 +7,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.await_reference(job, epoch, sha256);
   perform pra_store.put_inline(sha256, media_type, bytes);
 end
 $$;
@@ -27,6 +28,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.await_reference(job, epoch, sha256);
   return pra_store.begin_upload(job, epoch, sha256, size, media_type);
 end
 $$;
@@ -160,6 +162,50 @@ end and for an artifact in another store. pra.artifacts tells the number of chun
 several copies (pra.artifact_copies).
 Raises PR002 when there is no such artifact, PR003 for a bad sha256.';
 
+create or replace function pra.artifact_range(sha256 text, place bigint, length bigint)
+returns bytea
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  kept pra_store.artifacts;
+begin
+  if place is null or place < 0 or artifact_range.length is null or artifact_range.length not between 0 and 67108864 then
+    raise exception 'place, length: % and %, must be 0 or more and 0 to 67108864', place, artifact_range.length
+      using errcode = 'PR003';
+  end if;
+  select * into kept from pra_store.artifacts as a
+  where a.sha256 = pra_store.digest(artifact_range.sha256);
+  if not found then
+    raise exception 'there is no artifact %', artifact_range.sha256 using errcode = 'PR002';
+  end if;
+  if kept.bytes is not null then
+    return substr(kept.bytes, (least(place, 1048576) + 1)::integer, artifact_range.length::integer);
+  end if;
+  if kept.upload_id is null then
+    return null;
+  end if;
+  -- The stored bytes are not compressed, so that a part of a chunk is read without the rest of it.
+  return (
+    select string_agg(
+      substr(
+        c.bytes, (greatest(place - c.ordinal * 1048576::bigint, 0) + 1)::integer,
+        (least(place + artifact_range.length - c.ordinal * 1048576::bigint, 1048576)
+          - greatest(place - c.ordinal * 1048576::bigint, 0))::integer),
+      '' order by c.ordinal)
+    from pra_store.artifact_chunks as c
+    where c.upload_id = kept.upload_id and c.ordinal >= place / 1048576
+      and c.ordinal < (place + artifact_range.length + 1048575) / 1048576);
+end
+$$;
+
+grant execute on function pra.artifact_range to pra_submit, pra_worker, pra_read;
+
+comment on function pra.artifact_range is
+'Returns bytes of an artifact in the database, length of them from place on, fewer where it ends; null for an artifact
+in another store. pra.images tells where in a packed set an image lies.
+Raises PR002 when there is no such artifact, PR003 for a bad sha256, a place below 0 or more than 64 MiB.';
+
 -- Digest of 64 lower-case hexadecimal digits, or PR003.
 create or replace function pra_store.digest(sha256 text) returns bytea
 language plpgsql immutable
@@ -171,6 +217,15 @@ begin
   end if;
   return decode(sha256, 'hex');
 end
+$$;
+
+-- Notes that an attempt stores bytes to which nothing refers yet: while it runs they are no garbage.
+create or replace function pra_store.await_reference(job bigint, epoch bigint, sha256 text) returns void
+language sql
+as $$
+  insert into pra_store.pending_artifacts (job_id, epoch, sha256)
+  values (job, epoch, pra_store.digest(sha256))
+  on conflict do nothing;
 $$;
 
 -- True when these bytes need not be stored: they are there by the word of the server, of a reader, or of this login,

@@ -264,6 +264,13 @@ as $$
     select i.job_id, 'image ' || i.number from pra_store.images as i
     where i.sha256 = pra_store.digest(artifact_uses.sha256)
     union all
+    select i.job_id, format('images from %s to %s', i.first, i.first + cardinality(i.labels) - 1)
+    from pra_store.image_sets as i
+    where i.sha256 = pra_store.digest(artifact_uses.sha256)
+    union all
+    select k.job_id, 'kept result: ' || k.what from pra_store.kept_results as k
+    where k.sha256 = pra_store.digest(artifact_uses.sha256)
+    union all
     select j.id, 'input' from pra_store.jobs as j
     where j.arguments::text like '%' || artifact_uses.sha256 || '%'
     union all

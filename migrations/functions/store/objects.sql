@@ -82,6 +82,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.await_reference(job, epoch, begin_object.sha256);
   return query select * from pra_store.begin_object(begin_object.sha256, begin_object.size);
 end
 $$;

@@ -182,9 +182,7 @@ begin
     select n.sha256 from pra_store.named_artifacts() as n
   )
   select a.sha256, a.size,
-    exists (select from pra_store.job_outputs as o where o.sha256 = a.sha256)
-      or exists (select from pra_store.checkpoint_files as f where f.sha256 = a.sha256)
-      or exists (select from pra_store.images as i where i.sha256 = a.sha256)
+    pra_store.is_referred_to(a.sha256)
       or exists (select from named as n where n.sha256 = a.sha256)
   from pra_store.artifacts as a where a.store_id = gone.id;
   select count(*), coalesce(sum(l.size), 0)::bigint into artifacts, bytes from pg_temp.lost as l where l.is_used;
@@ -196,6 +194,8 @@ begin
     from pra_store.checkpoint_files as f join pra_store.checkpoints as c on c.id = f.checkpoint_id
     union all
     select i.job_id, i.sha256 from pra_store.images as i
+    union all
+    select i.job_id, i.sha256 from pra_store.image_sets as i
   ) as j
   where j.sha256 in (select l.sha256 from pg_temp.lost as l);
   if artifacts > 0 and not lose then

@@ -56,24 +56,24 @@ struct ExportTensorBoard: ParsableCommand {
     }
   }
 
-  /// Writes points in the order of steps, as TensorBoard expects them, a page at a time.
+  /// Writes series by series, each in the order of its steps, a page at a time. TensorBoard sorts out the series
+  /// of a file by itself.
   private func write(job: Int64, began: Double, _ path: String, _ connection: Connection) throws
     -> Int
   {
     try reportingFiles {
       let file = try EventFile(path, time: began)
       var points = 0
-      var step: Int64 = -1
-      while true {
-        let rows = try connection.query(Queries.eventPage, [.integer(job), .integer(step)])
-        guard let last = rows.last else { break }
-        for row in rows {
-          try file.add(
-            try row.string("name"), step: try row.integer("step"), value: try row.double("value"),
-            time: try row.double("time"))
+      for series in try connection.query(Queries.seriesOfJob, [.integer(job)]) {
+        let name = try series.string("name")
+        try connection.forEachPage(ofJob: job, name) { rows in
+          for row in rows {
+            try file.add(
+              name, step: try row.integer("step"), value: try row.double("value"),
+              time: try row.double("time"))
+          }
+          points += rows.count
         }
-        points += rows.count
-        step = try last.integer("step")
       }
       for row in try connection.query(Queries.evaluationEvents, [.integer(job)]) {
         try file.add(
@@ -116,10 +116,8 @@ struct ExportNPZ: ParsableCommand {
           "run \(found.id) has several images \(twice.0.text(at: 0) ?? ""): it has more than "
           + "one sampling run; name one with --job")
     }
-    var store = try Database.store(.read)
-    func picture(_ row: Row) throws -> Picture {
-      try Picture(png: store.bytes(sha256: row.string("sha256")), channels: 3)
-    }
+    var reader = try DrawnImages()
+    func picture(_ row: Row) throws -> Picture { try reader.picture(ImagePlace(row)) }
     let first = try picture(rows[0])
     try reportingFiles {
       let file = try NPZWriter(output)
@@ -153,6 +151,19 @@ struct ExportNPZ: ParsableCommand {
       report(
         "\(output): \(rows.count) images of run \(found.id), \(first.width) x \(first.height) x 3",
         of: output)
+    }
+  }
+}
+
+extension Connection {
+  /// Reads the points of a series page by page, each behind the last step of the one before.
+  func forEachPage(ofJob job: Int64, _ name: String, _ body: (Rows) throws -> Void) throws {
+    var after: Int64 = -1
+    while true {
+      let rows = try query(Queries.pointsPage, [.integer(job), .text(name), .integer(after)])
+      guard let last = rows.last else { return }
+      try body(rows)
+      after = try last.integer("step")
     }
   }
 }

@@ -31,7 +31,7 @@ struct ExportImages: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     let found = try connection.run(named: runName)
-    let rows = try connection.query(Queries.imagesOfRun, [.integer(found.id), .null])
+    let rows = try connection.query(Queries.imagesOfRun, [.integer(found.id)])
     guard !rows.isEmpty else { throw NotFound(message: "run \(found.id) has no images") }
     var last: Int64 = -1
     for row in rows {
@@ -44,11 +44,11 @@ struct ExportImages: ParsableCommand {
       last = number
     }
     try makeFolder(output)
-    var store = try Database.store(.read)
+    var reader = try DrawnImages()
     for row in rows {
       let digits = try row.string("number")
       let name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
-      try store.fetch(sha256: try row.string("sha256"), into: "\(output)/\(name).png")
+      try writeQuickly(try reader.png(ImagePlace(row)), to: "\(output)/\(name).png")
     }
     if json {
       printExactly(
@@ -74,12 +74,31 @@ struct ExportCSV: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     let found = try connection.run(named: runName)
-    let text = commaSeparated(try connection.query(Queries.metrics, [.integer(found.id)]))
-    guard let output else {
-      printExactly(text)
-      return
+    guard let output, output != "-" else {
+      return try writeRows(found.id, connection) { StandardOutput.write($0) }
     }
-    try write(Array((text + "\n").utf8), to: output)
+    try reportingFiles {
+      let file = try DurableFile(output)
+      try writeRows(found.id, connection) { try file.write($0) }
+      try file.commit()
+    }
+  }
+
+  /// Writes the lines series by series, a page at a time: a run of a hundred million points takes no more
+  /// memory than a small one.
+  private func writeRows(
+    _ run: Int64, _ connection: Connection, to write: ([UInt8]) throws -> Void
+  ) throws {
+    try write(Array("run,name,step,value\n".utf8))
+    for series in try connection.query(Queries.seriesOfRun, [.integer(run)]) {
+      let name = try series.string("name")
+      let start = "\(commaSeparated(try series.string("run_name"))),\(commaSeparated(name)),"
+      try connection.forEachPage(ofJob: series.integer("job_id"), name) {
+        var text = ""
+        for row in $0 { text += "\(start)\(try row.string("step")),\(try row.string("value"))\n" }
+        try write(Array(text.utf8))
+      }
+    }
   }
 }
 
@@ -156,6 +175,25 @@ private func fetchOutputs(
       ]))
   } else {
     for path in paths { print(path) }
+  }
+}
+
+/// Writes one of many files, which appears when it is complete. To wait for the disk after each of fifty thousand would
+/// take minutes: they can be exported again.
+private func writeQuickly(_ bytes: [UInt8], to path: String) throws {
+  guard case .file(let file, _) = try reportingFiles({ try OutputTarget(path) }) else {
+    return try write(bytes, to: path)
+  }
+  let partial = "\(file).partial"
+  func failed() -> Failure { Failure(message: "\(path): \(String(cString: strerror(errno)))") }
+  let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+  guard descriptor >= 0 else { throw failed() }
+  let code = writeWhole(bytes[...], to: descriptor)
+  guard close(descriptor) == 0, code == nil, rename(partial, file) == 0 else {
+    if let code { errno = code }
+    let failure = failed()
+    unlink(partial)
+    throw failure
   }
 }
 

@@ -69,12 +69,12 @@ struct Plot: ParsableCommand {
     let bytes = !output.hasSuffix(".png") ? Array(chart.svg().utf8) : try chart.picture().png()
     try write(bytes, to: output)
     guard json else {
-      let drawn = series.map { "\($0.name) (\($0.points.count) steps)" }
+      let drawn = series.map { "\($0.name) (\($0.steps) steps)" }
       report("\(output): \(drawn.joined(separator: ", "))", of: output)
       return
     }
     let drawn = series.map {
-      JSONText.object([("name", JSONText.string($0.name)), ("points", String($0.points.count))])
+      JSONText.object([("name", JSONText.string($0.name)), ("points", String($0.steps))])
     }
     report(
       JSONText.object([
@@ -89,26 +89,57 @@ struct Plot: ParsableCommand {
     _ name: String, of run: (id: Int64, name: String), among runs: Int, _ names: Int,
     _ connection: Connection
   ) throws -> [Chart.Series] {
-    let rows = try connection.query(Queries.series, [.integer(run.id), .text(name)])
-    guard !rows.isEmpty else {
+    let jobs = try connection.query(Queries.seriesOfName, [.integer(run.id), .text(name)])
+    guard !jobs.isEmpty else {
       let known = try connection.query(Queries.metricNames, [.integer(run.id)])
         .map { try $0.string("name") }
       throw NotFound(
         message: "run \(run.id) has no metric '\(name)'; it has "
           + (known.isEmpty ? "none yet" : known.joined(separator: ", ")))
     }
-    var jobs: [(id: Int64, variant: String?, points: [(x: Double, y: Double)])] = []
-    for row in rows {
+    return try jobs.map { row in
       let job = try row.integer("job_id")
-      if jobs.last?.id != job { jobs.append((job, try row.text("variant"), [])) }
-      jobs[jobs.count - 1].points.append((try row.double("step"), try row.double("value")))
-    }
-    return jobs.map { job in
       var parts = runs > 1 ? ["\(run.name) (\(run.id))"] : [name]
       if runs > 1 && names > 1 { parts.append(name) }
-      if jobs.count > 1 { parts.append(job.variant ?? "job \(job.id)") }
+      if jobs.count > 1 { parts.append(try row.text("variant") ?? "job \(job)") }
+      let title = parts.joined(separator: ", ")
+      if try row.integer("points") > Self.mostPoints {
+        return try band(title, job, name, lastStep: row.integer("last_step"), connection)
+      }
+      let points = try connection.query(Queries.points, [.integer(job), .text(name)]).map {
+        (x: try $0.double("step"), y: try $0.double("value"))
+      }
       return Chart.Series(
-        name: parts.joined(separator: ", "), points: job.points, smoothing: smooth)
+        name: title, points: points, steps: points.count, smoothing: smooth)
     }
+  }
+
+  /// Points of a series above which it is drawn from rollups.
+  private static let mostPoints = 20_000
+  /// Stretches into which such a series is cut: about one for each column of the picture.
+  private static let stretches: Int64 = 800
+  /// Steps of a rollup (`pra.metric_rollups`).
+  private static let rollup: Int64 = 256
+
+  /// A long series as the mean of each stretch of steps, within a band from the least to the greatest value.
+  private func band(
+    _ title: String, _ job: Int64, _ name: String, lastStep: Int64, _ connection: Connection
+  ) throws -> Chart.Series {
+    let rollups = lastStep / Self.rollup + 1
+    let steps = (rollups + Self.stretches - 1) / Self.stretches * Self.rollup
+    let rows = try connection.query(
+      Queries.bands, [.integer(job), .text(name), .integer(steps)])
+    return Chart.Series(
+      name: title,
+      points: try rows.map { (try $0.double("step"), try $0.optionalDouble("mean") ?? .nan) },
+      steps: Int(lastStep + 1),
+      // One mean stands for so many steps.
+      smoothing: pow(smooth, Double(steps)),
+      band: try rows.map { row in
+        (
+          try row.double("from_step")...(try row.double("last_step")),
+          try row.optionalDouble("low") ?? .nan, try row.optionalDouble("high") ?? .nan
+        )
+      })
   }
 }

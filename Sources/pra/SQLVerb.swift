@@ -89,13 +89,14 @@ struct SQL: ParsableCommand {
 
 /// CSV as in RFC 4180, but with line feeds only.
 func commaSeparated(_ rows: Rows) -> String {
-  func line(_ cells: [String]) -> String {
-    cells.map { cell in
-      cell.contains { $0 == "," || $0 == "\"" || $0 == "\n" || $0 == "\r" }
-        ? "\"\(cell.replacing("\"", with: "\"\""))\"" : cell
-    }.joined(separator: ",")
-  }
+  func line(_ cells: [String]) -> String { cells.map(commaSeparated).joined(separator: ",") }
   let width = rows.columns.count
   let lines = rows.map { row in line((0..<width).map { row.text(at: $0) ?? "" }) }
   return ([line(rows.columns)] + lines).joined(separator: "\n")
+}
+
+/// One cell of a CSV.
+func commaSeparated(_ cell: String) -> String {
+  cell.contains { $0 == "," || $0 == "\"" || $0 == "\n" || $0 == "\r" }
+    ? "\"\(cell.replacing("\"", with: "\"\""))\"" : cell
 }

@@ -193,13 +193,16 @@ struct GarbageCollection: ParsableCommand {
     discussion: """
       Without a --keep option no checkpoint is dropped. The newest of each job always stays, since the \
       job resumes from it. --keep-best ranks a checkpoint by the mean of the metric since the checkpoint \
-      before it. Artifacts are deleted when nothing has referred to them for the grace period.
+      before it. Artifacts are deleted when nothing refers to them and nobody has stored them within the \
+      grace period, whatever runs; those that a running attempt has stored and not yet referred to stay.
+      --thin deletes metric points of finished jobs but for every n-th step; summaries and the rollups that \
+      plots of long runs are drawn from stay.
       Example: pra gc emoji --keep-last 2 --keep-best 1 --by loss.rec --keep-every 1000 --dry-run
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "Numbers or names of runs whose checkpoints the rules apply to; by default all.",
+      "Numbers or names of runs whose checkpoints and metrics the rules apply to; by default all.",
       valueName: "run"))
   var runNames: [String] = []
   @Option(parsing: .unconditional, help: "Number of newest checkpoints of each job to keep.")
@@ -207,11 +210,20 @@ struct GarbageCollection: ParsableCommand {
   @Option(parsing: .unconditional, help: "Number of best checkpoints of each job to keep.")
   var keepBest: Int64?
   @Option(help: "The metric that says which checkpoint is best.") var by = "loss"
-  @Option(parsing: .unconditional, help: "Keep checkpoints whose step is a multiple of this.")
+  @Option(
+    parsing: .unconditional,
+    help: "Keep the first checkpoint at or after each multiple of so many steps.")
   var keepEvery: Int64?
   @Option(
     parsing: .unconditional, help: "Hours without a reference after which an artifact is deleted.")
   var grace = 24.0
+  @Option(parsing: .unconditional, help: "Keep the metric points of every n-th step.")
+  var thin: Int64?
+  @Option(
+    parsing: .unconditional,
+    help: "Age in days from which --thin applies to a point. (default: 30)",
+    transform: OptionValue.whole(0...100_000))
+  var thinAfter = 30
   @Option(help: "Delete metric points of months before this date, as in 2026-01-01.")
   var dropMetricsBefore: String?
   @Option(help: "Delete events of months before this date.") var dropEventsBefore: String?
@@ -242,8 +254,11 @@ struct GarbageCollection: ParsableCommand {
         throw ValidationError("\(option) '\(date!)': expected a date as 2026-01-01")
       }
     }
-    guard runNames.isEmpty || hasRule else {
-      throw ValidationError("a run is named, but no --keep option says what stays of it")
+    guard (thin ?? 2) >= 2 else {
+      throw ValidationError("--thin \(thin!): expected 2 or more; one point of so many stays")
+    }
+    guard runNames.isEmpty || hasRule || thin != nil else {
+      throw ValidationError("a run is named, but neither --keep nor --thin says what stays of it")
     }
   }
 
@@ -276,6 +291,21 @@ struct GarbageCollection: ParsableCommand {
       complain("pra gc: \(location): \(error)")
     }
     var months: [Garbage] = []
+    if let thin {
+      for run in runs {
+        let series = try connection.query(
+          Queries.thinMetrics,
+          [
+            .optional(run, Parameter.integer), .integer(thin), .integer(Int64(thinAfter)),
+            .boolean(dryRun),
+          ])
+        let points = try series.reduce(0) { $0 + (try $1.integer("points")) }
+        months.append(
+          Garbage(
+            what: "metric points of \(series.count) series" + (run.map { " of run \($0)" } ?? ""),
+            count: points, bytes: points * Self.bytesOfPoint))
+      }
+    }
     for (what, before, statement) in [
       ("metrics", dropMetricsBefore, Queries.dropMetrics),
       ("events", dropEventsBefore, Queries.dropEvents),
@@ -298,6 +328,9 @@ struct GarbageCollection: ParsableCommand {
           + "where a store is gone")
     }
   }
+
+  /// Bytes of a point with its part of the index, measured on fifteen million.
+  private static let bytesOfPoint: Int64 = 149
 
   private func printText(_ checkpoints: [RetainedCheckpoint], _ garbage: [Garbage]) {
     if hasRule {

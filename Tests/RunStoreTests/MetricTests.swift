@@ -70,6 +70,116 @@ import Testing
     #expect(try summary("loss") == "4/0 7@2 1@1 7@2 1@1")
   }
 
+  /// Every figure of every rollup, from points and as it is kept.
+  private func rollupsDiffer() throws -> Int64 {
+    try attempt.count(
+      """
+      select count(*) from (
+        select name, step / 256 * 256 as from_step, count(*) as points, max(step) as last_step,
+          min(value) as low, max(value) as high, (avg(value) * 1000)::bigint as mean
+        from pra.metrics where job_id = \(attempt.job) group by name, step / 256
+      ) as p
+      full join (
+        select name, from_step, points, last_step, min_value as low, max_value as high,
+          (mean * 1000)::bigint as mean
+        from pra.metric_rollups where job_id = \(attempt.job)
+      ) as r using (name, from_step, points, last_step, low, high, mean)
+      where p.name is null or r.name is null
+      """)
+  }
+
+  /// An attempt goes on in the middle of a rollup, one from scratch, one from the attempt before the last.
+  @Test func rollupsAreOfTheSurvivingSeries() throws {
+    func values(_ count: Int, _ seed: Double) -> [Double] {
+      (0..<count).map { sin(Double($0) * seed) }
+    }
+    func checkpoint(_ session: StageSession, _ step: Int64) throws {
+      let path = try attempt.write([UInt8(step % 251)], to: "state")
+      try session.registerCheckpoint(
+        step: step, files: [CheckpointPart(name: "state", path: path)])
+    }
+    let first = try attempt.open()
+    record(first, "loss", values(700, 1))
+    record(first, "rare", [1, 2], from: 690)
+    try checkpoint(first, 700)
+    record(first, "loss", values(300, 2), from: 700)
+    first.close()
+    #expect(try rollupsDiffer() == 0)
+    try attempt.claim()
+    let second = try attempt.open()
+    #expect(try second.latestCheckpoint(ofJob: attempt.job)?.step == 700)
+    #expect(try rollupsDiffer() == 0)
+    #expect(try summary("loss")?.hasPrefix("700/0") == true)
+    record(second, "loss", values(900, 3), from: 700)
+    second.close()
+    #expect(try rollupsDiffer() == 0)
+    #expect(try attempt.count("select count(*) from pra.metric_rollups where name = 'loss'") == 7)
+    // The third goes on from the first, at another step than the second did.
+    try attempt.claim()
+    try attempt.admin.run(
+      "select pra.continue_from(\(attempt.job), 3, 1, 500, token => '\(attempt.token)')")
+    #expect(try rollupsDiffer() == 0)
+    #expect(try summary("loss")?.hasPrefix("500/0") == true)
+    #expect(try summary("rare") == nil)
+    try attempt.claim()
+    try attempt.admin.run(
+      "select pra.continue_from(\(attempt.job), 4, token => '\(attempt.token)')")
+    #expect(try attempt.count("select count(*) from pra.metric_rollups") == 0)
+    #expect(try summary("loss") == nil)
+  }
+
+  @Test func thinnedPointsLeaveRollupsAndSummaries() throws {
+    let session = try attempt.open()
+    record(session, "loss", (0..<1000).map { Double(($0 * 37) % 101) })
+    func thin(_ every: Int, dry: Bool = false, before: String = "now() + interval '1 h'") throws
+      -> [String]
+    {
+      try attempt.admin.query(
+        "select * from pra.thin_metrics(null, \(every), \(before), \(dry))"
+      ).map { "\(try $0.string("name")) \(try $0.string("points")) \(try $0.string("kept"))" }
+    }
+    try session.flushMetrics()
+    // A job that may go on keeps its points.
+    #expect(try thin(10).isEmpty)
+    try session.finish(outputs: [:])
+    let before = try summary("loss")
+    let means = "select sum((mean * 1e6)::bigint * points) from pra.metric_rollups"
+    let rollups = try attempt.count(means)
+    #expect(try thin(10, before: "now() - interval '1 day'").isEmpty)
+    #expect(try thin(10, dry: true) == ["loss 899 101"])
+    #expect(try attempt.count("select count(*) from pra.metrics") == 1000)
+    #expect(try thin(10) == ["loss 899 101"])
+    #expect(
+      try attempt.count("select count(*) from pra.metrics where step % 10 = 0 or step = 999") == 101
+    )
+    #expect(try attempt.count("select count(*) from pra.metrics") == 101)
+    #expect(try summary("loss") == before)
+    #expect(try attempt.count(means) == rollups)
+    #expect(throws: PostgresError.self) { try thin(1) }
+  }
+
+  /// Pages of a series, with two points at the last step of one.
+  @Test func aSeriesIsReadPageByPage() throws {
+    let session = try attempt.open()
+    record(session, "loss", (0..<25).map(Double.init))
+    session.record([MetricPoint(name: "loss", step: 9, value: 90)])
+    record(session, "other", [7])
+    try session.finish(outputs: [:])
+    var (pages, after): ([[Int64]], Int64) = ([], -1)
+    while true {
+      let page = try attempt.admin.query(
+        "select step from pra.metric_points(\(attempt.job), 'loss', \(after), 10)"
+      ).map { try $0.integer("step") }
+      guard let last = page.last else { break }
+      pages.append(page)
+      after = last
+    }
+    #expect(pages == [Array(0...9) + [9], Array(10...19), Array(20...24)])
+    #expect(throws: PostgresError.self) {
+      try attempt.admin.run("select pra.metric_points(1, 'loss', -1, 0)")
+    }
+  }
+
   @Test func manySeriesInOneStepStayApart() throws {
     let session = try attempt.open()
     for step in 0..<50 {

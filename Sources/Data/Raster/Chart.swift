@@ -6,13 +6,22 @@ package struct Chart: Sendable {
   package struct Series: Sendable {
     package let name: String
     package let points: [(x: Double, y: Double)]
+    /// Number of steps that the points stand for.
+    package let steps: Int
+    /// Stretches of x in which values lie from low to high; empty where the points are the values.
+    package let band: [(x: ClosedRange<Double>, low: Double, high: Double)]
     /// Weight of the past in a moving average, from 0 to below 1; the curve itself is then faint.
     package let smoothing: Double
 
-    package init(name: String, points: [(x: Double, y: Double)], smoothing: Double = 0) {
+    package init(
+      name: String, points: [(x: Double, y: Double)], steps: Int? = nil, smoothing: Double = 0,
+      band: [(x: ClosedRange<Double>, low: Double, high: Double)] = []
+    ) {
       precondition((0..<1).contains(smoothing), "Series: smoothing \(smoothing)")
       self.name = name
       self.points = points
+      self.steps = steps ?? points.count
+      self.band = band
       self.smoothing = smoothing
     }
 

@@ -73,7 +73,16 @@ extension Chart {
       shapes.append(.text(yLabel, x: 24, y: 56, size: 13, .start, faint, isBold: false))
     }
     let shown = series.map { $0.points.filter { isShown($0) } }
-    let all = shown.joined()
+    let bands = series.map { one in
+      one.band.filter {
+        isShown(($0.x.lowerBound, $0.low)) && isShown(($0.x.upperBound, $0.high))
+      }
+    }
+    let all =
+      Array(shown.joined())
+      + bands.joined().flatMap {
+        [(x: $0.x.lowerBound, y: $0.low), (x: $0.x.upperBound, y: $0.high)]
+      }
     let xAxis = Axis(
       all.map(\.x), pixels: (left, right), isLogarithmic: false, room: 0)
     let yAxis = Axis(
@@ -107,6 +116,16 @@ extension Chart {
         let points = thinned(run.map { (xAxis.position($0.x), yAxis.position($0.y)) })
         shapes.append(
           .line(points, width: points.count == 1 ? 5 : 1.6, colour, opacity: opacity))
+      }
+    }
+    for (i, band) in bands.enumerated() {
+      for part in band {
+        let (x, end) = (xAxis.position(part.x.lowerBound), xAxis.position(part.x.upperBound))
+        let (high, low) = (yAxis.position(part.high), yAxis.position(part.low))
+        shapes.append(
+          .box(
+            x: x, y: high, width: max(end - x, 0.5), height: max(low - high, 0.5), colour(i),
+            opacity: 0.18))
       }
     }
     for (i, one) in series.enumerated() where one.isSmoothed {

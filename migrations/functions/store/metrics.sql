@@ -188,48 +188,65 @@ begin
 end
 $$;
 
--- Adds the points of a staged batch from a step on to the summaries of their series.
+-- Adds the points of a staged batch from a step on to the rollups and the summaries of their series. Among equal values
+-- the earliest step counts, among equal steps the latest point.
 create or replace function pra_store.summarize_batch(held pra_store.jobs, batch bigint, from_step bigint)
 returns void
 language plpgsql
 as $$
 #variable_conflict use_column
+declare
+  added pra_store.metric_rollups[];
 begin
-  -- In the order of names, in which every function locks the summaries.
-  perform pra_store.add_to_summary(row(added.*)::pra_store.metric_summaries)
-  from (
-    select
-      held.id as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
-      l.value as last_value, low.step as min_step, low.value as min_value, high.step as max_step,
-      high.value as max_value, clock_timestamp() as updated_at
+  added := array(
+    select row(
+      held.id, n.id, p.step / 256, count(*),
+      count(*) filter (where p.value in ('NaN', 'Infinity', '-Infinity')),
+      coalesce(sum(p.value) filter (where p.value not in ('NaN', 'Infinity', '-Infinity')), 0),
+      max(p.step), (array_agg(p.value order by p.step desc, p.place desc))[1],
+      (array_agg(p.step order by p.value, p.step) filter (where p.value <> 'NaN'))[1],
+      min(p.value) filter (where p.value <> 'NaN'),
+      (array_agg(p.step order by p.value desc, p.step) filter (where p.value <> 'NaN'))[1],
+      max(p.value) filter (where p.value <> 'NaN'))::pra_store.metric_rollups
     from pra_store.metric_staging as s
     join pra_store.metric_names as n on n.name = s.name
-    cross join lateral (
-      select count(*) as points,
-        count(*) filter (where p.value in ('NaN', 'Infinity', '-Infinity')) as not_finite
-      from unnest(s.steps, s."values") as p (step, value)
-      where p.step >= from_step
-    ) as t
-    cross join lateral (
-      select p.step, p.value
-      from unnest(s.steps, s."values") with ordinality as p (step, value, place)
-      where p.step >= from_step
-      order by p.step desc, p.place desc limit 1
-    ) as l
-    left join lateral (
-      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
-      where p.step >= from_step and p.value <> 'NaN'
-      order by p.value, p.step limit 1
-    ) as low on true
-    left join lateral (
-      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
-      where p.step >= from_step and p.value <> 'NaN'
-      order by p.value desc, p.step limit 1
-    ) as high on true
-    where s.token = held.token and s.batch = summarize_batch.batch
-    order by n.id
-  ) as added;
+    cross join unnest(s.steps, s."values") with ordinality as p (step, value, place)
+    where s.token = held.token and s.batch = summarize_batch.batch and p.step >= from_step
+    group by n.id, p.step / 256);
+  insert into pra_store.metric_rollups as r
+  select a.* from unnest(added) as a order by a.name_id, a.bucket
+  on conflict (job_id, name_id, bucket) do update
+  set points = r.points + excluded.points,
+      not_finite = r.not_finite + excluded.not_finite,
+      total = r.total + excluded.total,
+      last_step = greatest(r.last_step, excluded.last_step),
+      last_value = case
+        when excluded.last_step >= r.last_step then excluded.last_value else r.last_value end,
+      min_step = case
+        when r.min_value is null or excluded.min_value < r.min_value then excluded.min_step else r.min_step end,
+      min_value = least(r.min_value, excluded.min_value),
+      max_step = case
+        when r.max_value is null or excluded.max_value > r.max_value then excluded.max_step else r.max_step end,
+      max_value = greatest(r.max_value, excluded.max_value);
+  -- In the order of names, in which every function locks the summaries.
+  perform pra_store.add_to_summary(t) from pra_store.rollups_together(added) as t order by t.name_id;
 end
+$$;
+
+-- Figures of whole series from rollups of parts of them.
+create or replace function pra_store.rollups_together(parts pra_store.metric_rollups[])
+returns setof pra_store.metric_summaries
+language sql stable
+as $$
+  select
+    p.job_id, p.name_id, sum(p.points)::bigint, sum(p.not_finite)::bigint, max(p.last_step),
+    (array_agg(p.last_value order by p.last_step desc))[1],
+    (array_agg(p.min_step order by p.min_value, p.min_step) filter (where p.min_value is not null))[1],
+    min(p.min_value),
+    (array_agg(p.max_step order by p.max_value desc, p.max_step) filter (where p.max_value is not null))[1],
+    max(p.max_value), clock_timestamp()
+  from unnest(parts) as p
+  group by p.job_id, p.name_id;
 $$;
 
 -- Adds points of one series to its summary. Among equal values the earliest step counts, among equal
@@ -261,11 +278,14 @@ as $$
 $$;
 
 -- Writes the ranges of steps that survive of each attempt of a job, from its latest attempt back through
--- those that it continues; then the summaries.
+-- those that it continues; then rollups and summaries.
 create or replace function pra_store.write_ranges(job bigint, head bigint) returns void
 language plpgsql
 as $$
 #variable_conflict use_column
+declare
+  latest pra_store.attempts;
+  before bigint;
 begin
   delete from pra_store.metric_ranges where job_id = job;
   insert into pra_store.metric_ranges (job_id, epoch, from_step, to_step)
@@ -279,33 +299,105 @@ begin
     join pra_store.attempts as a on a.job_id = job and a.epoch = c.continues_epoch
   )
   select job, epoch, from_step, to_step from chain where from_step < to_step;
-  perform pra_store.rebuild_summaries(job);
+  select * into latest from pra_store.attempts as a where a.job_id = job and a.epoch = head;
+  -- The attempt whose series the rollups are of.
+  select max(a.epoch) into before from pra_store.attempts as a
+  where a.job_id = job and a.epoch < head and a.from_step is not null;
+  if latest.continues_epoch is null then
+    delete from pra_store.metric_rollups as r where r.job_id = job;
+  elsif latest.continues_epoch = before then
+    perform pra_store.cut_rollups(job, latest.from_step);
+  else
+    delete from pra_store.metric_rollups as r where r.job_id = job;
+    perform pra_store.roll_up(job, 0, 9223372036854775807);
+  end if;
+  delete from pra_store.metric_summaries as s where s.job_id = job;
+  insert into pra_store.metric_summaries
+  select t.* from pra_store.rollups_together(
+    array(select r from pra_store.metric_rollups as r where r.job_id = job)) as t;
 end
 $$;
 
--- Computes the summaries of a job anew from its surviving points, for an attempt that leaves a part of
--- an earlier series behind.
-create or replace function pra_store.rebuild_summaries(job bigint) returns void
+-- Takes the steps from one on out of the rollups of a job.
+create or replace function pra_store.cut_rollups(job bigint, step bigint) returns void
+language plpgsql
+as $$
+#variable_conflict use_column
+begin
+  delete from pra_store.metric_rollups as r where r.job_id = job and r.bucket >= step / 256;
+  -- The bucket in which that step lies is made anew of the points before it.
+  if step % 256 > 0 then
+    perform pra_store.roll_up(job, step - step % 256, step);
+  end if;
+end
+$$;
+
+-- Makes rollups of the surviving points of a job in a range of steps of which it has none.
+create or replace function pra_store.roll_up(job bigint, from_step bigint, to_step bigint) returns void
 language sql
 as $$
-  delete from pra_store.metric_summaries as s where s.job_id = job;
-  insert into pra_store.metric_summaries (
-    job_id, name_id, points, not_finite, last_step, last_value,
-    min_step, min_value, max_step, max_value)
+  insert into pra_store.metric_rollups (
+    job_id, name_id, bucket, points, not_finite, total, last_step, last_value, min_step, min_value, max_step,
+    max_value)
   select
-    job, m.name_id, count(*),
+    roll_up.job, m.name_id, m.step / 256, count(*),
     count(*) filter (where m.value in ('NaN', 'Infinity', '-Infinity')),
-    max(m.step), (array_agg(m.value order by m.step desc))[1],
+    coalesce(sum(m.value) filter (where m.value not in ('NaN', 'Infinity', '-Infinity')), 0),
+    max(m.step), (array_agg(m.value order by m.step desc, m.recorded_at desc))[1],
     (array_agg(m.step order by m.value, m.step) filter (where m.value <> 'NaN'))[1],
     min(m.value) filter (where m.value <> 'NaN'),
     (array_agg(m.step order by m.value desc, m.step) filter (where m.value <> 'NaN'))[1],
     max(m.value) filter (where m.value <> 'NaN')
-  from pra_store.metrics as m
+  -- Series by series, as the index is ordered.
+  from (
+    select s.name_id from pra_store.metric_summaries as s where s.job_id = roll_up.job and roll_up.from_step > 0
+    union
+    select n.name_id from pra_store.metrics as n where n.job_id = roll_up.job and roll_up.from_step = 0
+  ) as k
+  join pra_store.metrics as m on m.job_id = roll_up.job and m.name_id = k.name_id
   join pra_store.metric_ranges as r
     on r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step
-  where m.job_id = job
-  group by m.name_id;
+  where m.step >= roll_up.from_step and m.step < roll_up.to_step
+  group by m.name_id, m.step / 256;
 $$;
+
+create or replace function pra.metric_points(job bigint, name text, after bigint default -1, most integer default 10000)
+returns table (step bigint, value double precision, recorded_at timestamptz)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+-- By the index of the series, in its order, as many points as are asked for and no more.
+set plan_cache_mode = force_generic_plan
+set enable_sort = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  series integer := (select n.id from pra_store.metric_names as n where n.name = metric_points.name);
+begin
+  if most is null or most not between 1 and 1000000 then
+    raise exception 'most: %, must be 1 to 1000000', most using errcode = 'PR003';
+  end if;
+  return query
+    select m.step, m.value, m.recorded_at
+    from pra_store.metrics as m
+    where m.job_id = metric_points.job and m.name_id = series and m.step > after
+      and exists (
+        select from pra_store.metric_ranges as r
+        where r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step)
+    order by m.step
+    fetch first most rows with ties;
+end
+$$;
+
+grant execute on function pra.metric_points to pra_submit, pra_worker, pra_read;
+
+comment on function pra.metric_points is
+'Returns points of an effective series, by step, behind the step `after`: a page of `most` points, or a few more where
+several have the last step. The next page begins after the last step of this one; the series is over when there is no
+row. Raises PR003 for a number of points out of range.';
 
 -- Makes the partition of the month of a moment. A table that is attached, unlike one that is created as a
 -- partition, needs no lock against inserts.

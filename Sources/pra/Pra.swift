@@ -40,7 +40,8 @@ struct Pra: ParsableCommand {
         subcommands: [
           Images.self, Plot.self, Compare.self, Evaluations.self, Export.self, SQL.self,
         ]),
-      CommandGroup(name: "Store", subcommands: [Store.self, GarbageCollection.self]),
+      CommandGroup(
+        name: "Store", subcommands: [Store.self, GarbageCollection.self, Remove.self]),
       CommandGroup(name: "Help", subcommands: [Help.self, Completion.self]),
     ])
 

@@ -78,7 +78,7 @@ enum Queries {
   static let runRows = """
     select id, name, state, jobs, blocked, ready, running, succeeded, failed, cancelled, quarantined,
       code_version, data_fingerprint, idempotency_key, created_at, created_by, paused_at, started_at,
-      finished_at, weight
+      finished_at, weight, removed
     from pra.runs order by id desc limit $1::integer
     """
   static let jobRows = """
@@ -259,11 +259,12 @@ enum Queries {
       order by id limit 1
     ) as j, pra.why_pending(j.id) as w
     """
-  /// A run of the same name, configuration and data that has neither failed nor been cancelled.
+  /// A run of the same name, configuration and data that has neither failed nor been cancelled, and still has
+  /// all that it has made.
   static let reusableRun = """
     select id from pra.runs
     where name = $1 and configuration = $2::jsonb and data_fingerprint = $3
-      and state not in ('failed', 'cancelled')
+      and state not in ('failed', 'cancelled') and removed = '{}'
     order by id desc limit 1
     """
   static let lockName = "select pg_advisory_xact_lock(hashtextextended($1, 7272))"
@@ -293,11 +294,11 @@ enum Queries {
     """
 
   static let imagesOfRun = """
-    select number, class_name, sha256 from pra.images
-    where run_id = $1::bigint order by number limit $2::bigint
+    select number, sha256, size, place, side, channels, digest from pra.images
+    where run_id = $1::bigint order by number
     """
   static let drawnImages = """
-    select i.label, i.class_name, i.sha256, (j.result ->> 'step')::bigint as step,
+    select i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest, (j.result ->> 'step')::bigint as step,
       j.arguments #>> '{sampling,weights}' as weights,
       v.variant || ', seed ' || v.seed as variant
     from pra.images as i join pra.jobs as j on j.id = i.job_id
@@ -306,10 +307,10 @@ enum Queries {
     where i.run_id = $1::bigint
       and (cardinality($2::text[]) = 0 or i.class_name = any ($2::text[]))
       and (cardinality($3::text[]) = 0 or v.variant = any ($3::text[]))
-    order by i.number, i.job_id
+    order by i.number, i.job_id limit $4::bigint
     """
   static let labelledImages = """
-    select number, label, sha256 from pra.images
+    select number, label, sha256, size, place, side, channels, digest from pra.images
     where run_id = $1::bigint
       and ($2::bigint is null or job_id = $2::bigint
         or job_id in (select id from pra.jobs where array_id = $2::bigint))
@@ -318,14 +319,36 @@ enum Queries {
   static let metricNames = """
     select distinct name from pra.metric_summaries where run_id = $1::bigint order by name
     """
-  static let series = """
-    select m.job_id, v.variant || ', seed ' || v.seed as variant, m.step, m.value
-    from pra.metrics as m left join pra.variants as v on v.job_id = m.job_id
-    where m.run_id = $1::bigint and m.name = $2 order by m.job_id, m.step
+  /// The series of a run of one name, one for each job that has it.
+  static let seriesOfName = """
+    select s.job_id, v.variant || ', seed ' || v.seed as variant, s.points, s.last_step
+    from pra.metric_summaries as s left join pra.variants as v on v.job_id = s.job_id
+    where s.run_id = $1::bigint and s.name = $2 order by s.job_id
     """
-  static let metrics = """
-    select run_name as run, name, step, value from pra.metrics
-    where run_id = $1::bigint order by name, job_id, step
+  static let points = """
+    select step, value from pra.metrics where job_id = $1::bigint and name = $2 order by step
+    """
+  /// Figures of so many steps each, from the rollups of 256.
+  static let bands = """
+    select (min(from_step) + max(last_step)) / 2.0 as step, min(from_step) as from_step, max(last_step) as last_step,
+      sum(mean * (points - not_finite)) / nullif(sum(points - not_finite), 0) as mean,
+      min(min_value) as low, max(max_value) as high
+    from pra.metric_rollups
+    where job_id = $1::bigint and name = $2
+    group by from_step / $3::bigint order by 1
+    """
+  /// All series of a run, in the order in which they are exported.
+  static let seriesOfRun = """
+    select run_name, name, job_id from pra.metric_summaries
+    where run_id = $1::bigint order by name, job_id
+    """
+  static let seriesOfJob = """
+    select name from pra.metric_summaries where job_id = $1::bigint order by name
+    """
+  /// A page of the points of a series.
+  static let pointsPage = """
+    select step, value, extract(epoch from recorded_at)::double precision as time
+    from pra.metric_points(job => $1, name => $2, after => $3)
     """
   static let evaluations = """
     select variant, seed, metric, scope,
@@ -411,6 +434,14 @@ enum Queries {
   static let dropMetrics = """
     select partition, bytes from pra.drop_metrics($1::timestamptz, $2::boolean)
     """
+  static let thinMetrics = """
+    select job_id, name, points, kept
+    from pra.thin_metrics(
+      run => $1, every => $2, before => clock_timestamp() - make_interval(days => $3::integer), dry => $4)
+    """
+  static let removeRun = """
+    select what, number, bytes from pra.remove_run(run => $1, images => $2, data => $3, dry => $4)
+    """
   static let dropEvents = """
     select partition, bytes from pra.drop_events($1::timestamptz, $2::boolean)
     """
@@ -423,14 +454,6 @@ enum Queries {
       exists (select from pra.metric_summaries as s where s.job_id = j.id)
       or exists (select from pra.evaluations as e where e.job_id = j.id))
     order by id
-    """
-  /// Points after a step, up to 5000 steps of them.
-  static let eventPage = """
-    select name, step, value, extract(epoch from recorded_at)::double precision as time
-    from pra.metrics
-    where job_id = $1::bigint and step > $2::bigint and step <= (
-      select min(step) + 4999 from pra.metrics where job_id = $1::bigint and step > $2::bigint)
-    order by step, name
     """
   static let evaluationEvents = """
     select e.metric, e.scope, e.value,

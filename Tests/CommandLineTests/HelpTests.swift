@@ -12,6 +12,7 @@ import Testing
     "logs", "watch", "workers", "cancel", "retry", "pause", "resume", "preempt", "images", "plot",
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",
+    "rm",
     "completion",
     "sweep", "schedule", "limits", "schedules", "drain", "forgive", "weight", "data", "help",
   ]

@@ -27,7 +27,7 @@ select
   min(j.started_at) as started_at,
   case when count(*) filter (where j.finished_at is null) = 0 then max(j.finished_at) end
     as finished_at,
-  r.weight
+  r.weight, r.removed
 from pra_store.runs as r
 left join pra_store.jobs as j on j.run_id = r.id and j.array_id is null
 group by r.id;
@@ -62,3 +62,5 @@ comment on column pra.runs.finished_at is
   'time when the last of its jobs ended; null while one may still run';
 comment on column pra.runs.weight is
   'weight in fair sharing between the runs of a user; 1 by default';
+comment on column pra.runs.removed is
+  'what pra rm has taken from it: checkpoints (with features and references), images, data';

@@ -84,8 +84,14 @@ static const unsigned char store_copies[] = {
 static const unsigned char store_checkpoints[] = {
 #embed "../../../migrations/functions/store/checkpoints.sql"
 };
+static const unsigned char store_kept_results[] = {
+#embed "../../../migrations/functions/store/kept_results.sql"
+};
 static const unsigned char store_garbage[] = {
 #embed "../../../migrations/functions/store/garbage.sql"
+};
+static const unsigned char store_removal[] = {
+#embed "../../../migrations/functions/store/removal.sql"
 };
 static const unsigned char store_retention[] = {
 #embed "../../../migrations/functions/store/retention.sql"
@@ -123,8 +129,14 @@ static const unsigned char views_jobs[] = {
 static const unsigned char views_kinds[] = {
 #embed "../../../migrations/views/kinds.sql"
 };
+static const unsigned char views_kept_results[] = {
+#embed "../../../migrations/views/kept_results.sql"
+};
 static const unsigned char views_limits[] = {
 #embed "../../../migrations/views/limits.sql"
+};
+static const unsigned char views_metric_rollups[] = {
+#embed "../../../migrations/views/metric_rollups.sql"
 };
 static const unsigned char views_metric_summaries[] = {
 #embed "../../../migrations/views/metric_summaries.sql"
@@ -198,7 +210,9 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/store/objects.sql", store_objects),
   CURRENT("functions/store/copies.sql", store_copies),
   CURRENT("functions/store/checkpoints.sql", store_checkpoints),
+  CURRENT("functions/store/kept_results.sql", store_kept_results),
   CURRENT("functions/store/garbage.sql", store_garbage),
+  CURRENT("functions/store/removal.sql", store_removal),
   CURRENT("functions/store/retention.sql", store_retention),
   CURRENT("functions/store/logs.sql", store_logs),
   CURRENT("views/arrays.sql", views_arrays),
@@ -211,7 +225,9 @@ static const PRACurrentFile files[] = {
   CURRENT("views/images.sql", views_images),
   CURRENT("views/jobs.sql", views_jobs),
   CURRENT("views/kinds.sql", views_kinds),
+  CURRENT("views/kept_results.sql", views_kept_results),
   CURRENT("views/limits.sql", views_limits),
+  CURRENT("views/metric_rollups.sql", views_metric_rollups),
   CURRENT("views/metric_summaries.sql", views_metric_summaries),
   CURRENT("views/metrics.sql", views_metrics),
   CURRENT("views/metrics_raw.sql", views_metrics_raw),

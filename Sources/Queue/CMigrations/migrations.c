@@ -55,6 +55,18 @@ static const unsigned char sql_0076[] = {
 static const unsigned char sql_0077[] = {
 #embed "../../../migrations/0077_bounds.sql"
 };
+static const unsigned char sql_0080[] = {
+#embed "../../../migrations/0080_checkpoints_kept.sql"
+};
+static const unsigned char sql_0081[] = {
+#embed "../../../migrations/0081_image_sets.sql"
+};
+static const unsigned char sql_0082[] = {
+#embed "../../../migrations/0082_metric_rollups.sql"
+};
+static const unsigned char sql_0083[] = {
+#embed "../../../migrations/0083_removed_runs.sql"
+};
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -75,6 +87,10 @@ static const PRAMigration migrations[] = {
   MIGRATION(0072, "0072_host_lacks.sql"),
   MIGRATION(0076, "0076_shares.sql"),
   MIGRATION(0077, "0077_bounds.sql"),
+  MIGRATION(0080, "0080_checkpoints_kept.sql"),
+  MIGRATION(0081, "0081_image_sets.sql"),
+  MIGRATION(0082, "0082_metric_rollups.sql"),
+  MIGRATION(0083, "0083_removed_runs.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -340,6 +340,59 @@ No row for an artifact that is lost, and where there is none. Raises PR003 for a
 
 
 --
+-- Name: artifact_range(text, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.artifact_range(sha256 text, place bigint, length bigint) RETURNS bytea
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  kept pra_store.artifacts;
+begin
+  if place is null or place < 0 or artifact_range.length is null or artifact_range.length not between 0 and 67108864 then
+    raise exception 'place, length: % and %, must be 0 or more and 0 to 67108864', place, artifact_range.length
+      using errcode = 'PR003';
+  end if;
+  select * into kept from pra_store.artifacts as a
+  where a.sha256 = pra_store.digest(artifact_range.sha256);
+  if not found then
+    raise exception 'there is no artifact %', artifact_range.sha256 using errcode = 'PR002';
+  end if;
+  if kept.bytes is not null then
+    return substr(kept.bytes, (least(place, 1048576) + 1)::integer, artifact_range.length::integer);
+  end if;
+  if kept.upload_id is null then
+    return null;
+  end if;
+  -- The stored bytes are not compressed, so that a part of a chunk is read without the rest of it.
+  return (
+    select string_agg(
+      substr(
+        c.bytes, (greatest(place - c.ordinal * 1048576::bigint, 0) + 1)::integer,
+        (least(place + artifact_range.length - c.ordinal * 1048576::bigint, 1048576)
+          - greatest(place - c.ordinal * 1048576::bigint, 0))::integer),
+      '' order by c.ordinal)
+    from pra_store.artifact_chunks as c
+    where c.upload_id = kept.upload_id and c.ordinal >= place / 1048576
+      and c.ordinal < (place + artifact_range.length + 1048575) / 1048576);
+end
+$$;
+
+
+ALTER FUNCTION pra.artifact_range(sha256 text, place bigint, length bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION artifact_range(sha256 text, place bigint, length bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.artifact_range(sha256 text, place bigint, length bigint) IS 'Returns bytes of an artifact in the database, length of them from place on, fewer where it ends; null for an artifact
+in another store. pra.images tells where in a packed set an image lies.
+Raises PR002 when there is no such artifact, PR003 for a bad sha256, a place below 0 or more than 64 MiB.';
+
+
+--
 -- Name: artifact_uses(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -357,6 +410,13 @@ CREATE FUNCTION pra.artifact_uses(sha256 text) RETURNS TABLE(run bigint, job big
     union all
     select i.job_id, 'image ' || i.number from pra_store.images as i
     where i.sha256 = pra_store.digest(artifact_uses.sha256)
+    union all
+    select i.job_id, format('images from %s to %s', i.first, i.first + cardinality(i.labels) - 1)
+    from pra_store.image_sets as i
+    where i.sha256 = pra_store.digest(artifact_uses.sha256)
+    union all
+    select k.job_id, 'kept result: ' || k.what from pra_store.kept_results as k
+    where k.sha256 = pra_store.digest(artifact_uses.sha256)
     union all
     select j.id, 'input' from pra_store.jobs as j
     where j.arguments::text like '%' || artifact_uses.sha256 || '%'
@@ -390,6 +450,7 @@ CREATE FUNCTION pra.begin_artifact(job bigint, epoch bigint, sha256 text, size b
     AS $$
 begin
   perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.await_reference(job, epoch, sha256);
   return pra_store.begin_upload(job, epoch, sha256, size, media_type);
 end
 $$;
@@ -417,6 +478,7 @@ CREATE FUNCTION pra.begin_object(job bigint, epoch bigint, sha256 text, size big
     AS $$
 begin
   perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.await_reference(job, epoch, begin_object.sha256);
   return query select * from pra_store.begin_object(begin_object.sha256, begin_object.size);
 end
 $$;
@@ -795,14 +857,14 @@ CREATE FUNCTION pra.collect_garbage(grace interval DEFAULT '1 day'::interval, dr
     AS $$
 #variable_conflict use_column
 declare
-  before timestamptz;
+  before timestamptz := clock_timestamp() - grace;
 begin
-  -- An artifact that a running attempt stored is referred to only when the attempt finishes.
-  select least(clock_timestamp() - grace, min(a.started_at)) into before
-  from pra_store.attempts as a where a.ended_at is null;
   create temp table if not exists garbage (
     sha256 bytea, size bigint, upload_id bigint, store_id integer) on commit drop;
   delete from pg_temp.garbage;
+  create temp table if not exists awaited (sha256 bytea primary key) on commit drop;
+  delete from pg_temp.awaited;
+  insert into pg_temp.awaited select w.sha256 from pra_store.awaited_artifacts() as w;
   insert into pg_temp.garbage
   with named as materialized (
     select n.sha256 from pra_store.named_artifacts() as n
@@ -810,10 +872,9 @@ begin
   select a.sha256, a.size, a.upload_id, a.store_id
   from pra_store.artifacts as a
   where a.touched_at < before
-    and not exists (select from pra_store.job_outputs as o where o.sha256 = a.sha256)
-    and not exists (select from pra_store.checkpoint_files as f where f.sha256 = a.sha256)
-    and not exists (select from pra_store.images as i where i.sha256 = a.sha256)
+    and not pra_store.is_referred_to(a.sha256)
     and not exists (select from named as n where n.sha256 = a.sha256)
+    and not exists (select from pg_temp.awaited as w where w.sha256 = a.sha256)
   order by a.sha256
   for update of a skip locked;
 
@@ -822,10 +883,13 @@ begin
   return query
     select 'unfinished uploads', count(*), coalesce(sum(u.size), 0)::bigint
     from pra_store.uploads as u
-    where u.created_at < before and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null);
+    where u.created_at < before and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null)
+      and not exists (select from pg_temp.awaited as w where w.sha256 = u.sha256);
   return query
     select 'unfinished objects', count(*), coalesce(sum(o.size), 0)::bigint
-    from pra_store.objects as o where o.state = 'uploading' and o.touched_at < before;
+    from pra_store.objects as o
+    where o.state = 'uploading' and o.touched_at < before
+      and not exists (select from pg_temp.awaited as w where w.sha256 = o.sha256);
   return query
     select 'further copies', count(*), coalesce(sum(o.size), 0)::bigint
     from pra_store.objects as o
@@ -833,24 +897,36 @@ begin
       and not pra_store.is_needed(o.sha256, true, null, o.store_id, o.copy);
   return query
     select 'killed uploads in parts', count(*), 0::bigint
-    from pra_store.multipart_uploads as m where m.begun_at < before;
+    from pra_store.multipart_uploads as m
+    where m.begun_at < before and not exists (select from pg_temp.awaited as w where w.sha256 = m.sha256);
   if dry then
     return;
   end if;
 
+  -- The bytes of results whose data set goes now have no reference at the next call.
+  delete from pra_store.kept_results as k
+  where not exists (select from pra_store.artifacts as s where s.sha256 = k.source)
+    or exists (select from pg_temp.garbage as g where g.sha256 in (k.sha256, k.source));
   delete from pra_store.artifacts as a using pg_temp.garbage as g where a.sha256 = g.sha256;
   update pra_store.objects as o set state = 'deleting'
   where o.state = 'uploading' and o.touched_at < before
+      and not exists (select from pg_temp.awaited as w where w.sha256 = o.sha256)
     or o.sha256 in (select g.sha256 from pg_temp.garbage as g)
     or o.state = 'stored' and o.touched_at < before
       and not pra_store.is_needed(o.sha256, true, null, o.store_id, o.copy);
-  update pra_store.multipart_uploads as m set doomed = true where m.begun_at < before;
+  update pra_store.multipart_uploads as m set doomed = true
+  where m.begun_at < before and not exists (select from pg_temp.awaited as w where w.sha256 = m.sha256);
   delete from pra_store.artifact_chunks as c using pra_store.uploads as u
   where c.upload_id = u.id and (u.created_at < before or u.sha256 in (select g.sha256 from pg_temp.garbage as g))
+    and not exists (select from pg_temp.awaited as w where w.sha256 = u.sha256)
     and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null);
   delete from pra_store.uploads as u
   where (u.created_at < before or u.sha256 in (select g.sha256 from pg_temp.garbage as g))
+    and not exists (select from pg_temp.awaited as w where w.sha256 = u.sha256)
     and not pra_store.is_needed(u.sha256, u.committed_at is not null, u.id, null, null);
+  delete from pra_store.pending_artifacts as p
+  where not exists (
+    select from pra_store.jobs as j where j.id = p.job_id and j.epoch = p.epoch and j.state = 'running');
 end
 $$;
 
@@ -861,9 +937,10 @@ ALTER FUNCTION pra.collect_garbage(grace interval, dry boolean) OWNER TO pra_own
 -- Name: FUNCTION collect_garbage(grace interval, dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.collect_garbage(grace interval, dry boolean) IS 'Deletes artifacts that nothing refers to and that were not touched within grace, nor since the oldest
-running attempt began; and uploads that were left unfinished for so long. dry: only counts them.
-References: outputs, checkpoints, images, and SHA-256 texts in arguments of jobs and schedules.
+COMMENT ON FUNCTION pra.collect_garbage(grace interval, dry boolean) IS 'Deletes artifacts that nothing refers to and that were not touched within grace, whatever runs; and uploads that
+were left unfinished for so long. What a running attempt has stored and not yet referred to stays. dry: only counts
+them.
+References: outputs, checkpoints, images, kept results of what is there, and SHA-256 texts in arguments of jobs and schedules.
 Copies beside one that a reader has checked go as well; where none is known to be right, all stay.
 Bytes in the database go at once; objects of other stores, and uploads in parts to buckets, are marked for
 pra.next_doomed. Returns what is deleted, with number and bytes. Granted to no role but pra_owner.';
@@ -1566,11 +1643,24 @@ begin
   select held.id, o ->> 'name', held.epoch,
     pra_store.stored_artifact(o ->> 'sha256', 'outputs: ' || (o ->> 'name')), o ->> 'media_type'
   from jsonb_array_elements(finish.outputs) as o;
-  insert into pra_store.images (job_id, number, epoch, label, class_name, seed, sha256)
-  select held.id, (i ->> 'number')::bigint, held.epoch, (i ->> 'label')::integer, i ->> 'class',
-    (i ->> 'seed')::numeric,
-    pra_store.stored_artifact(i ->> 'sha256', 'images: number ' || (i ->> 'number'))
-  from jsonb_array_elements(finish.images) as i;
+  if finish.images <> '[]' then
+    insert into pra_store.images (job_id, number, epoch, label, class_name, seed, sha256)
+    select held.id, (i ->> 'number')::bigint, held.epoch, (i ->> 'label')::integer, i ->> 'class',
+      (i ->> 'seed')::numeric,
+      pra_store.stored_artifact(i ->> 'sha256', 'images: number ' || (i ->> 'number'))
+    from jsonb_array_elements(finish.images) as i
+    where not i ? 'labels';
+    insert into pra_store.image_sets (
+      job_id, epoch, first, seed, sha256, place, side, channels, labels, class_names, digests)
+    select held.id, held.epoch, (i ->> 'first')::bigint, (i ->> 'seed')::numeric,
+      pra_store.stored_artifact(i ->> 'sha256', 'images: set from number ' || (i ->> 'first')),
+      (i ->> 'place')::bigint, (i ->> 'side')::integer, (i ->> 'channels')::integer,
+      array(select e::integer from jsonb_array_elements_text(i -> 'labels') with ordinality as t (e, n) order by n),
+      array(select e from jsonb_array_elements_text(i -> 'classes') with ordinality as t (e, n) order by n),
+      array(select e::bigint from jsonb_array_elements_text(i -> 'digests') with ordinality as t (e, n) order by n)
+    from jsonb_array_elements(finish.images) as i
+    where i ? 'labels';
+  end if;
   insert into pra_store.evaluations (job_id, metric, scope, epoch, value, images, details)
   select held.id, e ->> 'metric', e ->> 'scope', held.epoch, (e ->> 'value')::double precision,
     (e ->> 'images')::bigint, coalesce(e -> 'details', '{}')
@@ -1599,7 +1689,7 @@ ALTER FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb,
 -- Name: FUNCTION finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) IS 'Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in, the state and the release of its dependents, all or nothing. outputs: [{name, sha256, media_type}]. images: [{number, label, class, seed, sha256}]. evaluations: [{metric, scope, value, images, details}], a value that is no number in JSON as a string ("NaN"). metric_batch: the number of the last metric batch sent. Returns true when this call committed it, false when an earlier call of the same attempt had. Errors: PR001 for a stale attempt, PR002 for an artifact that is not stored, PR004 for a metric batch that was not absorbed.';
+COMMENT ON FUNCTION pra.finish(job bigint, epoch bigint, outputs jsonb, images jsonb, evaluations jsonb, result jsonb, metric_batch bigint, token uuid) IS 'Commits an attempt: outputs, images, evaluations, result, the mark up to which its metrics are in, the state and the release of its dependents, all or nothing. outputs: [{name, sha256, media_type}]. images: [{number, label, class, seed, sha256}] for PNGs, or one set [{first, seed, sha256, place, side, channels, labels, classes, digests}] as pra_store.image_sets has it. evaluations: [{metric, scope, value, images, details}], a value that is no number in JSON as a string ("NaN"). metric_batch: the number of the last metric batch sent. Returns true when this call committed it, false when an earlier call of the same attempt had. Errors: PR001 for a stale attempt, PR002 for an artifact that is not stored, PR004 for a metric batch that was not absorbed.';
 
 
 --
@@ -1690,6 +1780,34 @@ COMMENT ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[
 
 
 --
+-- Name: forget_dropped(bigint, bigint, integer, text, integer, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.forget_dropped(job bigint, epoch bigint, store integer, sha256 text, copy integer, token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  perform pra_store.hold(job, epoch, false, token);
+  delete from pra_store.objects as o
+  where o.store_id = store and o.sha256 = pra_store.digest(forget_dropped.sha256) and o.copy = forget_dropped.copy
+    and o.dropped_by = job and o.state = 'deleting' and o.owner = session_user;
+end
+$$;
+
+
+ALTER FUNCTION pra.forget_dropped(job bigint, epoch bigint, store integer, sha256 text, copy integer, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION forget_dropped(job bigint, epoch bigint, store integer, sha256 text, copy integer, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.forget_dropped(job bigint, epoch bigint, store integer, sha256 text, copy integer, token uuid) IS 'Removes the row of an object that pra.next_dropped gave out and that was deleted from its store.
+Raises PR001 when the attempt has lost its lease, PR003 for a bad sha256.';
+
+
+--
 -- Name: forget_object(integer, text, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -1766,9 +1884,7 @@ begin
     select n.sha256 from pra_store.named_artifacts() as n
   )
   select a.sha256, a.size,
-    exists (select from pra_store.job_outputs as o where o.sha256 = a.sha256)
-      or exists (select from pra_store.checkpoint_files as f where f.sha256 = a.sha256)
-      or exists (select from pra_store.images as i where i.sha256 = a.sha256)
+    pra_store.is_referred_to(a.sha256)
       or exists (select from named as n where n.sha256 = a.sha256)
   from pra_store.artifacts as a where a.store_id = gone.id;
   select count(*), coalesce(sum(l.size), 0)::bigint into artifacts, bytes from pg_temp.lost as l where l.is_used;
@@ -1780,6 +1896,8 @@ begin
     from pra_store.checkpoint_files as f join pra_store.checkpoints as c on c.id = f.checkpoint_id
     union all
     select i.job_id, i.sha256 from pra_store.images as i
+    union all
+    select i.job_id, i.sha256 from pra_store.image_sets as i
   ) as j
   where j.sha256 in (select l.sha256 from pg_temp.lost as l);
   if artifacts > 0 and not lose then
@@ -1910,6 +2028,45 @@ COMMENT ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_
 
 
 --
+-- Name: keep_result(bigint, bigint, text, text, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.keep_result(job bigint, epoch bigint, source text, what text, sha256 text, token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  digest bytea;
+begin
+  perform pra_store.hold(job, epoch, false, token);
+  if length(keep_result.what) not between 1 and 500 or keep_result.what is null then
+    raise exception 'what: must have 1 to 500 characters' using errcode = 'PR003';
+  end if;
+  perform pra_store.stored_artifact(keep_result.source, 'source');
+  digest := pra_store.stored_artifact(keep_result.sha256, keep_result.what);
+  insert into pra_store.kept_results as k (source, what, sha256, job_id)
+  values (pra_store.digest(keep_result.source), keep_result.what, digest, job)
+  on conflict on constraint kept_results_pkey do update
+  set sha256 = excluded.sha256, job_id = excluded.job_id, kept_at = clock_timestamp();
+end
+$$;
+
+
+ALTER FUNCTION pra.keep_result(job bigint, epoch bigint, source text, what text, sha256 text, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION keep_result(job bigint, epoch bigint, source text, what text, sha256 text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.keep_result(job bigint, epoch bigint, source text, what text, sha256 text, token uuid) IS 'Keeps an artifact as the result of a computation that depends on another artifact, source, and on the words of what
+alone. pra.kept_results shows it to every later job; a second result replaces the first. It goes when garbage
+collection deletes the source.
+Raises PR001 when the attempt has lost its lease, PR002 when one of the artifacts is not stored, PR003 for a bad
+sha256 or for words of no or more than 500 characters.';
+
+
+--
 -- Name: mark_store(integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -1929,6 +2086,51 @@ ALTER FUNCTION pra.mark_store(store integer) OWNER TO pra_owner;
 --
 
 COMMENT ON FUNCTION pra.mark_store(store integer) IS 'Records that the mark of this database lies in a store. Granted to no role but pra_owner.';
+
+
+--
+-- Name: metric_points(bigint, text, bigint, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.metric_points(job bigint, name text, after bigint DEFAULT '-1'::integer, most integer DEFAULT 10000) RETURNS TABLE(step bigint, value double precision, recorded_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_sort TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  series integer := (select n.id from pra_store.metric_names as n where n.name = metric_points.name);
+begin
+  if most is null or most not between 1 and 1000000 then
+    raise exception 'most: %, must be 1 to 1000000', most using errcode = 'PR003';
+  end if;
+  return query
+    select m.step, m.value, m.recorded_at
+    from pra_store.metrics as m
+    where m.job_id = metric_points.job and m.name_id = series and m.step > after
+      and exists (
+        select from pra_store.metric_ranges as r
+        where r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step)
+    order by m.step
+    fetch first most rows with ties;
+end
+$$;
+
+
+ALTER FUNCTION pra.metric_points(job bigint, name text, after bigint, most integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION metric_points(job bigint, name text, after bigint, most integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.metric_points(job bigint, name text, after bigint, most integer) IS 'Returns points of an effective series, by step, behind the step `after`: a page of `most` points, or a few more where
+several have the last step. The next page begins after the last step of this one; the series is over when there is no
+row. Raises PR003 for a number of points out of range.';
 
 
 --
@@ -1965,6 +2167,44 @@ are to be aborted, and locks it until the transaction ends. is_doomed: whether t
 No row when none is left, or others hold them.
 Next, in the same transaction: abort the uploads, delete the object, then pra.forget_object. Granted to no
 role but pra_owner.';
+
+
+--
+-- Name: next_dropped(bigint, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.next_dropped(job bigint, epoch bigint, token uuid DEFAULT NULL::uuid) RETURNS TABLE(store integer, location text, database uuid, mark uuid, is_marked boolean, sha256 text, object text, copy integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  perform pra_store.hold(job, epoch, false, token);
+  return query
+    select o.store_id, s.location, pra_store.identity(), s.mark, s.marked_at is not null,
+      encode(o.sha256, 'hex'), pra_store.object_name(o.sha256, o.copy), o.copy
+    from pra_store.objects as o join pra_store.stores as s on s.id = o.store_id
+    where o.dropped_by = job and o.state = 'deleting' and o.owner = session_user
+      and not exists (
+        select from pra_store.multipart_uploads as m
+        where m.store_id = o.store_id and m.sha256 = o.sha256 and m.copy = o.copy)
+    order by o.store_id, o.sha256, o.copy
+    limit 1
+    for update of o skip locked;
+end
+$$;
+
+
+ALTER FUNCTION pra.next_dropped(job bigint, epoch bigint, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION next_dropped(job bigint, epoch bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.next_dropped(job bigint, epoch bigint, token uuid) IS 'Returns an object that only checkpoints referred to which the rule of this job has dropped, and locks it until the
+transaction ends; no row when none is left. Next, in the same transaction: delete the object from its store, once the
+mark there holds database and mark, then pra.forget_dropped. Those that an attempt leaves go with pra.collect_garbage.
+Raises PR001 when the attempt has lost its lease.';
 
 
 --
@@ -2200,6 +2440,7 @@ CREATE FUNCTION pra.put_artifact(job bigint, epoch bigint, sha256 text, media_ty
     AS $$
 begin
   perform pra_store.hold(job, epoch, false, token);
+  perform pra_store.await_reference(job, epoch, sha256);
   perform pra_store.put_inline(sha256, media_type, bytes);
 end
 $$;
@@ -2310,10 +2551,10 @@ COMMENT ON FUNCTION pra.reap() IS 'Puts the jobs of workers whose lease is over 
 
 
 --
--- Name: register_checkpoint(bigint, bigint, bigint, jsonb, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: register_checkpoint(bigint, bigint, bigint, jsonb, uuid, jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid DEFAULT NULL::uuid) RETURNS bigint
+CREATE FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid DEFAULT NULL::uuid, keep jsonb DEFAULT NULL::jsonb) RETURNS TABLE(checkpoint bigint, dropped bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2325,8 +2566,15 @@ begin
   if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then
     raise exception 'files: a checkpoint has at least one' using errcode = 'PR003';
   end if;
-  insert into pra_store.checkpoints (job_id, epoch, step)
-  values (register_checkpoint.job, register_checkpoint.epoch, register_checkpoint.step)
+  insert into pra_store.checkpoints (job_id, epoch, step, since)
+  values (
+    register_checkpoint.job, register_checkpoint.epoch, register_checkpoint.step,
+    coalesce(
+      (select max(b.step) from pra_store.checkpoints as b
+       where b.job_id = job and b.epoch = register_checkpoint.epoch and b.step < register_checkpoint.step),
+      (select a.from_step from pra_store.attempts as a
+       where a.job_id = job and a.epoch = register_checkpoint.epoch and a.from_step <= register_checkpoint.step),
+      0))
   on conflict do nothing
   returning id into made;
   if made is null then
@@ -2342,29 +2590,40 @@ begin
       raise exception 'step: attempt % of job % has registered another checkpoint at step %',
         epoch, job, step using errcode = 'PR004';
     end if;
-    return made;
+    return query select made, pra_store.dropped_objects(job);
+    return;
   end if;
   insert into pra_store.checkpoint_files (checkpoint_id, name, sha256)
   select made, f ->> 'name', pra_store.stored_artifact(f ->> 'sha256', 'files: ' || (f ->> 'name'))
   from jsonb_array_elements(files) as f;
+  -- They are referred to from now on.
+  delete from pra_store.pending_artifacts as p
+  using pra_store.checkpoint_files as f
+  where f.checkpoint_id = made and p.job_id = job and p.epoch = register_checkpoint.epoch and p.sha256 = f.sha256;
   perform pra_store.record_event(
     'checkpoint.registered', held.run_id, job, epoch, held.worker_id,
     jsonb_build_object('step', step));
-  return made;
+  if keep is not null then
+    perform pra_store.apply_rule(job, keep);
+  end if;
+  return query select made, pra_store.dropped_objects(job);
 end
 $$;
 
 
-ALTER FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) OWNER TO pra_owner;
+ALTER FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid, keep jsonb) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid, keep jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) IS 'Registers a checkpoint of an attempt, whose files are stored already, and returns its number. Registered
+COMMENT ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid, keep jsonb) IS 'Registers a checkpoint of an attempt, whose files are stored already; checkpoint: its number. Registered
 again by the same attempt with the same files, it counts once.
-step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one.
-Raises PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
+step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one. keep: the rule by which earlier
+checkpoints of the job stay, {"last": 1 or more, "best": 0 or more, "metric": name, "every": steps or null}, as
+pra.retain_checkpoints reads them; null for all. Bytes to which nothing refers any more are deleted at once as far as
+they lie in the database. dropped: number of objects in other stores that the attempt is to delete (pra.next_dropped).
+Raises PR003 for a bad rule, PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
 stored, PR004 when the attempt has registered other files at this step.';
 
 
@@ -2484,6 +2743,108 @@ ALTER FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uui
 --
 
 COMMENT ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) IS 'Gives back what a worker claimed and never heard of, since the session of the claim broke: all that runs on it but the attempts of the known tokens. Returns what it gave back. Errors: PR001 when the worker''s lease is over, or the token is not the worker''s.';
+
+
+--
+-- Name: remove_run(bigint, boolean, boolean, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.remove_run(run bigint, images boolean DEFAULT false, data boolean DEFAULT false, dry boolean DEFAULT false) RETURNS TABLE(what text, number bigint, bytes bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  found_run pra_store.runs;
+  waiting bigint;
+  kinds text[] := array['train', 'features', 'reference']
+    || case when images then array['sample'] else '{}' end || case when data then array['ingest'] else '{}' end;
+begin
+  select * into found_run from pra_store.runs as r where r.id = run for no key update;
+  if not found then
+    raise exception 'run: there is no run %', run using errcode = 'PR002';
+  end if;
+  if found_run.created_by <> session_user and not pg_has_role(session_user, 'pra_owner', 'member') then
+    raise exception 'run: % was created by %, who may remove it, as may an owner of the database', run,
+      found_run.created_by using errcode = '42501';
+  end if;
+  select j.id into waiting from pra_store.jobs as j
+  where j.run_id = run and j.state in ('blocked', 'ready', 'running') order by j.id limit 1;
+  if found then
+    raise exception 'run: job % of run % has not ended; cancel the run first', waiting, run using errcode = 'PR004';
+  end if;
+  select c.id into waiting
+  from pra_store.jobs as p
+  join pra_store.job_dependencies as d on d.parent_id = p.id
+  join pra_store.jobs as c on c.id = d.job_id
+  where p.run_id = run and p.kind = any(kinds) and c.run_id <> run and c.state in ('blocked', 'ready', 'running')
+  order by c.id limit 1;
+  if found then
+    raise exception 'run: job %, of another run, has not ended and reads what run % has made', waiting, run
+      using errcode = 'PR004';
+  end if;
+
+  return query
+    select 'checkpoints', count(distinct c.id), pra_store.bytes_of(array_agg(f.sha256))
+    from pra_store.checkpoints as c
+    join pra_store.jobs as j on j.id = c.job_id
+    left join pra_store.checkpoint_files as f on f.checkpoint_id = c.id
+    where j.run_id = run;
+  if images then
+    return query
+      select 'images', coalesce(sum(i.number), 0)::bigint, pra_store.bytes_of(array_agg(i.sha256))
+      from (
+        select 1 as number, i.sha256 from pra_store.images as i join pra_store.jobs as j on j.id = i.job_id
+        where j.run_id = run
+        union all
+        select cardinality(i.labels), i.sha256
+        from pra_store.image_sets as i join pra_store.jobs as j on j.id = i.job_id
+        where j.run_id = run
+      ) as i;
+  end if;
+  return query
+    select case j.kind when 'ingest' then 'data sets' when 'sample' then 'packed images' else j.kind || ' outputs' end,
+      count(*), pra_store.bytes_of(array_agg(o.sha256))
+    from pra_store.job_outputs as o join pra_store.jobs as j on j.id = o.job_id
+    where j.run_id = run and j.kind = any(kinds)
+    group by 1 order by 1;
+  if dry then
+    return;
+  end if;
+
+  delete from pra_store.checkpoint_files as f using pra_store.checkpoints as c, pra_store.jobs as j
+  where f.checkpoint_id = c.id and c.job_id = j.id and j.run_id = run;
+  delete from pra_store.checkpoints as c using pra_store.jobs as j where c.job_id = j.id and j.run_id = run;
+  delete from pra_store.job_outputs as o using pra_store.jobs as j
+  where o.job_id = j.id and j.run_id = run and j.kind = any(kinds);
+  if images then
+    delete from pra_store.images as i using pra_store.jobs as j where i.job_id = j.id and j.run_id = run;
+    delete from pra_store.image_sets as i using pra_store.jobs as j where i.job_id = j.id and j.run_id = run;
+  end if;
+  update pra_store.runs as r set removed = array(
+    select distinct w from unnest(
+      r.removed || 'checkpoints'::text || case when images then array['images'] else '{}' end
+        || case when data then array['data'] else '{}' end) as w
+    order by w)
+  where r.id = run;
+  perform pra_store.record_event(
+    'run.removed', run, null, null, null, jsonb_build_object('images', images, 'data', data));
+end
+$$;
+
+
+ALTER FUNCTION pra.remove_run(run bigint, images boolean, data boolean, dry boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION remove_run(run bigint, images boolean, data boolean, dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.remove_run(run bigint, images boolean, data boolean, dry boolean) IS 'Drops the references of a run whose jobs have ended to its checkpoints, features and references; with images to its
+drawn images, with data to its data sets and to the archives and files that its jobs name. Metrics, evaluations, logs and
+the history of its jobs stay. Returns what is dropped, with number and bytes; those that nothing else refers to go
+with pra.collect_garbage. dry: only returns the rows. For whoever created the run, and the owner of the database.
+Raises PR002 when there is no such run, PR004 when one of its jobs, or a job of another run that reads what it has
+made, has not ended.';
 
 
 --
@@ -2612,9 +2973,9 @@ begin
       when r.suspect then 'suspect'
       when r.age <= keep_last then 'last'
       when r.rank <= keep_best and r.value is not null then 'best'
-      when keep_every is not null and r.step % keep_every = 0 then 'every'
+      when keep_every is not null and r.step / keep_every > r.since / keep_every then 'every'
     end
-  from pra_store.rated_checkpoints(run, metric) as r;
+  from pra_store.rated_checkpoints(run, null, metric) as r;
   if not dry then
     delete from pra_store.checkpoint_files as f using pg_temp.verdicts as v
     where f.checkpoint_id = v.id and v.reason is null;
@@ -2637,7 +2998,8 @@ ALTER FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best i
 COMMENT ON FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean) IS 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
 it: last, best, every or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
 Of each job these stay: the keep_last newest (1 or more; a job goes on from its newest), the keep_best
-best by the mean of the metric since the checkpoint before, and those at multiples of keep_every steps.
+best by the mean of the metric since the checkpoint before, and the first one at or after each multiple of
+keep_every steps.
 Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
 abandoned is never among the best. Granted to no role but pra_owner.
 Raises PR003 for a number out of range.';
@@ -3182,6 +3544,68 @@ reader of an attempt who finds the bytes right takes the mark away. Raises PR003
 
 
 --
+-- Name: thin_metrics(bigint, bigint, timestamp with time zone, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.thin_metrics(run bigint, every bigint, before timestamp with time zone DEFAULT clock_timestamp(), dry boolean DEFAULT false) RETURNS TABLE(job_id bigint, name text, points bigint, kept bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  series record;
+begin
+  if every is null or every < 2 then
+    raise exception 'every: %, must be 2 or more', every using errcode = 'PR003';
+  end if;
+  for series in
+    select s.job_id, s.name_id, n.name, s.last_step
+    from pra_store.metric_summaries as s
+    join pra_store.metric_names as n on n.id = s.name_id
+    join pra_store.jobs as j on j.id = s.job_id
+    where (run is null or j.run_id = run)
+      -- A job that may still go on makes its rollups anew from points.
+      and j.state in ('succeeded', 'failed', 'cancelled', 'quarantined')
+    order by s.job_id, n.name
+  loop
+    if dry then
+      select count(*) filter (where m.step % every <> 0 and m.step <> series.last_step) into points
+      from pra_store.metrics as m
+      where m.job_id = series.job_id and m.name_id = series.name_id and m.recorded_at < before;
+    else
+      delete from pra_store.metrics as m
+      where m.job_id = series.job_id and m.name_id = series.name_id and m.recorded_at < before
+        and m.step % every <> 0 and m.step <> series.last_step;
+      get diagnostics points = row_count;
+    end if;
+    select count(*) into kept from pra_store.metrics as m
+    where m.job_id = series.job_id and m.name_id = series.name_id;
+    if dry then
+      kept := kept - points;
+    end if;
+    job_id := series.job_id;
+    name := series.name;
+    if points > 0 then
+      return next;
+    end if;
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra.thin_metrics(run bigint, every bigint, before timestamp with time zone, dry boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION thin_metrics(run bigint, every bigint, before timestamp with time zone, dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.thin_metrics(run bigint, every bigint, before timestamp with time zone, dry boolean) IS 'Deletes the metric points of a run, of all runs for null, that arrived before a moment, but for every n-th step and the
+last one of each series; of finished jobs alone. Rollups and summaries stay, from which plots of long series are drawn. Returns a
+row for each series that loses points, with the number that goes and the number that stays. dry: only returns the rows.
+Granted to no role but pra_owner. Raises PR003 when every is below 2.';
+
+
+--
 -- Name: undrain(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -3556,6 +3980,44 @@ $$;
 ALTER FUNCTION pra_store.after_batch(done bigint[], arrays bigint[]) OWNER TO pra_owner;
 
 --
+-- Name: apply_rule(bigint, jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.apply_rule(job bigint, keep jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  keep_last bigint := (keep ->> 'last')::bigint;
+  keep_best bigint := coalesce((keep ->> 'best')::bigint, 0);
+  keep_every bigint := (keep ->> 'every')::bigint;
+  dropped bigint[];
+  digests bytea[];
+begin
+  if keep_last is null or keep_last < 1 or keep_best < 0 or keep_every < 1 then
+    raise exception 'keep: last, best and every are %, % and %, must be 1 or more, 0 or more, and 1 or more',
+      keep_last, keep_best, keep_every using errcode = 'PR003';
+  end if;
+  dropped := array(
+    select r.id from pra_store.rated_checkpoints(null, job, coalesce(keep ->> 'metric', 'loss')) as r
+    where not r.suspect and r.age > keep_last and not (r.rank <= keep_best and r.value is not null)
+      and (keep_every is null or r.step / keep_every <= r.since / keep_every));
+  if dropped = '{}' then
+    return;
+  end if;
+  with gone as (
+    delete from pra_store.checkpoint_files as f where f.checkpoint_id = any(dropped) returning f.sha256
+  )
+  select array_agg(distinct g.sha256) into digests from gone as g;
+  delete from pra_store.checkpoints as c where c.id = any(dropped);
+  perform pra_store.free(job, digests);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.apply_rule(job bigint, keep jsonb) OWNER TO pra_owner;
+
+--
 -- Name: arguments_of(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -3730,6 +4192,37 @@ $$;
 ALTER FUNCTION pra_store.avoid_host(held pra_store.jobs) OWNER TO pra_owner;
 
 --
+-- Name: await_reference(bigint, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.await_reference(job bigint, epoch bigint, sha256 text) RETURNS void
+    LANGUAGE sql
+    AS $$
+  insert into pra_store.pending_artifacts (job_id, epoch, sha256)
+  values (job, epoch, pra_store.digest(sha256))
+  on conflict do nothing;
+$$;
+
+
+ALTER FUNCTION pra_store.await_reference(job bigint, epoch bigint, sha256 text) OWNER TO pra_owner;
+
+--
+-- Name: awaited_artifacts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.awaited_artifacts() RETURNS TABLE(sha256 bytea)
+    LANGUAGE sql STABLE
+    AS $$
+  select distinct p.sha256
+  from pra_store.pending_artifacts as p
+  join pra_store.jobs as j on j.id = p.job_id and j.epoch = p.epoch
+  where j.state = 'running';
+$$;
+
+
+ALTER FUNCTION pra_store.awaited_artifacts() OWNER TO pra_owner;
+
+--
 -- Name: backoff(integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -3866,6 +4359,19 @@ $$;
 
 
 ALTER FUNCTION pra_store.blame(host text) OWNER TO pra_owner;
+
+--
+-- Name: bytes_of(bytea[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.bytes_of(digests bytea[]) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+  select coalesce(sum(a.size), 0)::bigint from pra_store.artifacts as a where a.sha256 = any(digests);
+$$;
+
+
+ALTER FUNCTION pra_store.bytes_of(digests bytea[]) OWNER TO pra_owner;
 
 --
 -- Name: change_of_clocks(text, date, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4577,6 +5083,26 @@ $$;
 ALTER FUNCTION pra_store.cut_failures(me pra_store.workers, jobs bigint[], epochs bigint[], tokens uuid[], failures jsonb) OWNER TO pra_owner;
 
 --
+-- Name: cut_rollups(bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cut_rollups(job bigint, step bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  delete from pra_store.metric_rollups as r where r.job_id = job and r.bucket >= step / 256;
+  -- The bucket in which that step lies is made anew of the points before it.
+  if step % 256 > 0 then
+    perform pra_store.roll_up(job, step - step % 256, step);
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.cut_rollups(job bigint, step bigint) OWNER TO pra_owner;
+
+--
 -- Name: default_cause(pra.attempt_outcome, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -4659,6 +5185,19 @@ $$;
 
 
 ALTER FUNCTION pra_store.doubt(sha256 bytea, upload bigint, store integer, copy integer, reason text) OWNER TO pra_owner;
+
+--
+-- Name: dropped_objects(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.dropped_objects(job bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+  select count(*) from pra_store.objects as o where o.dropped_by = job and o.state = 'deleting';
+$$;
+
+
+ALTER FUNCTION pra_store.dropped_objects(job bigint) OWNER TO pra_owner;
 
 --
 -- Name: earlier_job(text, text, bigint, jsonb, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5269,6 +5808,56 @@ $$;
 ALTER FUNCTION pra_store.forget_turns() OWNER TO pra_owner;
 
 --
+-- Name: free(bigint, bytea[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.free(job bigint, digests bytea[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+declare
+  first timestamptz;
+  freed bytea[];
+begin
+  if (select s.last_value from pra_store.jobs_id_seq as s) - job > 200000 then
+    return;
+  end if;
+  -- The bytes are this job's own: nobody had stored them before it began.
+  freed := array(
+    select a.sha256 from pra_store.artifacts as a
+    where a.sha256 = any(digests)
+      and a.created_at >= (select min(t.started_at) from pra_store.attempts as t where t.job_id = job)
+      and a.touched_at <= a.created_at + interval '10 milliseconds'
+      and not pra_store.is_referred_to(a.sha256)
+      and not exists (select from pra_store.awaited_artifacts() as w where w.sha256 = a.sha256)
+    for update of a skip locked);
+  select min(a.created_at) into first from pra_store.artifacts as a where a.sha256 = any(freed);
+  freed := array(
+    select f.sha256 from unnest(freed) as f (sha256)
+    except
+    select decode(v #>> '{}', 'hex')
+    from (
+      select j.arguments from pra_store.jobs as j where j.id > job and j.created_at >= first
+      union all
+      select e.arguments from pra_store.element_arguments as e where e.array_id > job
+      union all
+      select s.arguments from pra_store.schedules as s
+    ) as n
+    cross join jsonb_path_query(
+      n.arguments, '$.** ? (@.type() == "string" && @ like_regex "^[0-9a-f]{64}$")') as v);
+  delete from pra_store.artifacts as a where a.sha256 = any(freed);
+  update pra_store.objects as o set state = 'deleting', dropped_by = job
+  where o.sha256 = any(freed) and o.state = 'stored';
+  delete from pra_store.artifact_chunks as c using pra_store.uploads as u
+  where c.upload_id = u.id and u.sha256 = any(freed) and u.committed_at is not null;
+  delete from pra_store.uploads as u where u.sha256 = any(freed) and u.committed_at is not null;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.free(job bigint, digests bytea[]) OWNER TO pra_owner;
+
+--
 -- Name: free_places(pra_store.workers, integer, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -5839,24 +6428,23 @@ $$;
 ALTER FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) OWNER TO pra_owner;
 
 --
--- Name: is_own_word(bytea, bigint, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: is_referred_to(bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) RETURNS boolean
+CREATE FUNCTION pra_store.is_referred_to(sha256 bytea) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
-  select coalesce(pra_store.owner_of(upload, store, sha256, copy) = session_user::text, false) and (
-    exists (
-      select from pra_store.uploads as u
-      where u.sha256 = is_own_word.sha256 and u.committed_at is not null and u.id is distinct from upload)
+  select exists (select from pra_store.job_outputs as o where o.sha256 = is_referred_to.sha256)
+    or exists (select from pra_store.checkpoint_files as f where f.sha256 = is_referred_to.sha256)
+    or exists (select from pra_store.images as i where i.sha256 = is_referred_to.sha256)
+    or exists (select from pra_store.image_sets as i where i.sha256 = is_referred_to.sha256)
     or exists (
-      select from pra_store.objects as o
-      where o.sha256 = is_own_word.sha256 and o.state = 'stored'
-        and (o.store_id, o.copy) is distinct from (store, is_own_word.copy)));
+      select from pra_store.kept_results as k join pra_store.artifacts as s on s.sha256 = k.source
+      where k.sha256 = is_referred_to.sha256);
 $$;
 
 
-ALTER FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.is_referred_to(sha256 bytea) OWNER TO pra_owner;
 
 --
 -- Name: known_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -6233,9 +6821,15 @@ CREATE FUNCTION pra_store.named_artifacts() RETURNS TABLE(sha256 bytea)
     AS $_$
   select decode(v #>> '{}', 'hex')
   from (
-    select j.arguments from pra_store.jobs as j
+    select j.arguments
+    from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
+    where not r.removed @> '{data}'
     union all
-    select e.arguments from pra_store.element_arguments as e
+    select e.arguments
+    from pra_store.element_arguments as e
+    join pra_store.jobs as j on j.id = e.array_id
+    join pra_store.runs as r on r.id = j.run_id
+    where not r.removed @> '{data}'
     union all
     select s.arguments from pra_store.schedules as s
   ) as a
@@ -6868,10 +7462,10 @@ $$;
 ALTER FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) OWNER TO pra_owner;
 
 --
--- Name: rated_checkpoints(bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: rated_checkpoints(bigint, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.rated_checkpoints(run bigint, metric text) RETURNS TABLE(id bigint, job_id bigint, epoch bigint, step bigint, age bigint, rank bigint, value double precision, suspect boolean)
+CREATE FUNCTION pra_store.rated_checkpoints(run bigint, job bigint, metric text) RETURNS TABLE(id bigint, job_id bigint, epoch bigint, step bigint, since bigint, age bigint, rank bigint, value double precision, suspect boolean)
     LANGUAGE plpgsql STABLE
     AS $$
 #variable_conflict use_column
@@ -6884,34 +7478,30 @@ begin
         select from pra_store.checkpoint_files as f join pra_store.artifacts as a on a.sha256 = f.sha256
         where f.checkpoint_id = c.id and a.suspect_at is not null) as suspect
       from pra_store.checkpoints as c
+      where (job is null or c.job_id = job)
+        and (run is null or c.job_id in (select j.id from pra_store.jobs as j where j.run_id = run))
     ), lasting as (
-      select c.id, c.job_id, c.epoch, c.step, c.suspect,
+      select c.id, c.job_id, c.epoch, c.step, c.since, c.suspect,
         row_number() over (partition by c.job_id order by c.suspect, c.epoch desc, c.step desc) as age,
         not exists (select from pra_store.metric_ranges as r where r.job_id = c.job_id) or exists (
           select from pra_store.metric_ranges as r
           where r.job_id = c.job_id and r.epoch = c.epoch and c.step > r.from_step
             and c.step <= r.to_step) as survives
       from found as c
-      join pra_store.jobs as j on j.id = c.job_id
-      where run is null or j.run_id = run
-    ), ranged as (
-      select l.*,
-        coalesce(lag(l.step) over (partition by l.job_id, l.survives order by l.step), 0) as since
-      from lasting as l
     ), ranked as (
-      select r.*,
+      select l.*,
         (select avg(m.value)
          from pra_store.metrics as m
          join pra_store.metric_names as n on n.id = m.name_id and n.name = metric
          join pra_store.metric_ranges as s
            on s.job_id = m.job_id and s.epoch = m.epoch and m.step >= s.from_step
              and m.step < s.to_step
-         where m.job_id = r.job_id and m.value <> 'NaN' and m.step < r.step and m.step >= r.since
-           and r.survives
+         where m.job_id = l.job_id and m.value <> 'NaN' and m.step < l.step and m.step >= l.since
+           and l.survives
         ) as value
-      from ranged as r
+      from lasting as l
     )
-    select r.id, r.job_id, r.epoch, r.step, r.age,
+    select r.id, r.job_id, r.epoch, r.step, r.since, r.age,
       row_number() over (
         partition by r.job_id
         order by r.suspect, case when up then -r.value else r.value end nulls last, r.step),
@@ -6921,7 +7511,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.rated_checkpoints(run bigint, metric text) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.rated_checkpoints(run bigint, job bigint, metric text) OWNER TO pra_owner;
 
 --
 -- Name: reap_arrays(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7224,35 +7814,6 @@ $$;
 ALTER FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) OWNER TO pra_owner;
 
 --
--- Name: rebuild_summaries(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.rebuild_summaries(job bigint) RETURNS void
-    LANGUAGE sql
-    AS $$
-  delete from pra_store.metric_summaries as s where s.job_id = job;
-  insert into pra_store.metric_summaries (
-    job_id, name_id, points, not_finite, last_step, last_value,
-    min_step, min_value, max_step, max_value)
-  select
-    job, m.name_id, count(*),
-    count(*) filter (where m.value in ('NaN', 'Infinity', '-Infinity')),
-    max(m.step), (array_agg(m.value order by m.step desc))[1],
-    (array_agg(m.step order by m.value, m.step) filter (where m.value <> 'NaN'))[1],
-    min(m.value) filter (where m.value <> 'NaN'),
-    (array_agg(m.step order by m.value desc, m.step) filter (where m.value <> 'NaN'))[1],
-    max(m.value) filter (where m.value <> 'NaN')
-  from pra_store.metrics as m
-  join pra_store.metric_ranges as r
-    on r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step
-  where m.job_id = job
-  group by m.name_id;
-$$;
-
-
-ALTER FUNCTION pra_store.rebuild_summaries(job bigint) OWNER TO pra_owner;
-
---
 -- Name: record_event(text, bigint, bigint, bigint, bigint, jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7366,6 +7927,85 @@ $$;
 
 
 ALTER FUNCTION pra_store.retry_elements(whole pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: roll_up(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.roll_up(job bigint, from_step bigint, to_step bigint) RETURNS void
+    LANGUAGE sql
+    AS $$
+  insert into pra_store.metric_rollups (
+    job_id, name_id, bucket, points, not_finite, total, last_step, last_value, min_step, min_value, max_step,
+    max_value)
+  select
+    roll_up.job, m.name_id, m.step / 256, count(*),
+    count(*) filter (where m.value in ('NaN', 'Infinity', '-Infinity')),
+    coalesce(sum(m.value) filter (where m.value not in ('NaN', 'Infinity', '-Infinity')), 0),
+    max(m.step), (array_agg(m.value order by m.step desc, m.recorded_at desc))[1],
+    (array_agg(m.step order by m.value, m.step) filter (where m.value <> 'NaN'))[1],
+    min(m.value) filter (where m.value <> 'NaN'),
+    (array_agg(m.step order by m.value desc, m.step) filter (where m.value <> 'NaN'))[1],
+    max(m.value) filter (where m.value <> 'NaN')
+  -- Series by series, as the index is ordered.
+  from (
+    select s.name_id from pra_store.metric_summaries as s where s.job_id = roll_up.job and roll_up.from_step > 0
+    union
+    select n.name_id from pra_store.metrics as n where n.job_id = roll_up.job and roll_up.from_step = 0
+  ) as k
+  join pra_store.metrics as m on m.job_id = roll_up.job and m.name_id = k.name_id
+  join pra_store.metric_ranges as r
+    on r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step
+  where m.step >= roll_up.from_step and m.step < roll_up.to_step
+  group by m.name_id, m.step / 256;
+$$;
+
+
+ALTER FUNCTION pra_store.roll_up(job bigint, from_step bigint, to_step bigint) OWNER TO pra_owner;
+
+--
+-- Name: metric_rollups; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.metric_rollups (
+    job_id bigint NOT NULL,
+    name_id integer NOT NULL,
+    bucket bigint NOT NULL,
+    points bigint NOT NULL,
+    not_finite bigint NOT NULL,
+    total double precision NOT NULL,
+    last_step bigint NOT NULL,
+    last_value double precision NOT NULL,
+    min_step bigint,
+    min_value double precision,
+    max_step bigint,
+    max_value double precision
+)
+WITH (fillfactor='70');
+
+
+ALTER TABLE pra_store.metric_rollups OWNER TO pra_owner;
+
+--
+-- Name: rollups_together(pra_store.metric_rollups[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.rollups_together(parts pra_store.metric_rollups[]) RETURNS SETOF pra_store.metric_summaries
+    LANGUAGE sql STABLE
+    AS $$
+  select
+    p.job_id, p.name_id, sum(p.points)::bigint, sum(p.not_finite)::bigint, max(p.last_step),
+    (array_agg(p.last_value order by p.last_step desc))[1],
+    (array_agg(p.min_step order by p.min_value, p.min_step) filter (where p.min_value is not null))[1],
+    min(p.min_value),
+    (array_agg(p.max_step order by p.max_value desc, p.max_step) filter (where p.max_value is not null))[1],
+    max(p.max_value), clock_timestamp()
+  from unnest(parts) as p
+  group by p.job_id, p.name_id;
+$$;
+
+
+ALTER FUNCTION pra_store.rollups_together(parts pra_store.metric_rollups[]) OWNER TO pra_owner;
 
 --
 -- Name: schedules; Type: TABLE; Schema: pra_store; Owner: pra_owner
@@ -8010,41 +8650,41 @@ CREATE FUNCTION pra_store.summarize_batch(held pra_store.jobs, batch bigint, fro
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
+declare
+  added pra_store.metric_rollups[];
 begin
-  -- In the order of names, in which every function locks the summaries.
-  perform pra_store.add_to_summary(row(added.*)::pra_store.metric_summaries)
-  from (
-    select
-      held.id as job_id, n.id as name_id, t.points, t.not_finite, l.step as last_step,
-      l.value as last_value, low.step as min_step, low.value as min_value, high.step as max_step,
-      high.value as max_value, clock_timestamp() as updated_at
+  added := array(
+    select row(
+      held.id, n.id, p.step / 256, count(*),
+      count(*) filter (where p.value in ('NaN', 'Infinity', '-Infinity')),
+      coalesce(sum(p.value) filter (where p.value not in ('NaN', 'Infinity', '-Infinity')), 0),
+      max(p.step), (array_agg(p.value order by p.step desc, p.place desc))[1],
+      (array_agg(p.step order by p.value, p.step) filter (where p.value <> 'NaN'))[1],
+      min(p.value) filter (where p.value <> 'NaN'),
+      (array_agg(p.step order by p.value desc, p.step) filter (where p.value <> 'NaN'))[1],
+      max(p.value) filter (where p.value <> 'NaN'))::pra_store.metric_rollups
     from pra_store.metric_staging as s
     join pra_store.metric_names as n on n.name = s.name
-    cross join lateral (
-      select count(*) as points,
-        count(*) filter (where p.value in ('NaN', 'Infinity', '-Infinity')) as not_finite
-      from unnest(s.steps, s."values") as p (step, value)
-      where p.step >= from_step
-    ) as t
-    cross join lateral (
-      select p.step, p.value
-      from unnest(s.steps, s."values") with ordinality as p (step, value, place)
-      where p.step >= from_step
-      order by p.step desc, p.place desc limit 1
-    ) as l
-    left join lateral (
-      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
-      where p.step >= from_step and p.value <> 'NaN'
-      order by p.value, p.step limit 1
-    ) as low on true
-    left join lateral (
-      select p.step, p.value from unnest(s.steps, s."values") as p (step, value)
-      where p.step >= from_step and p.value <> 'NaN'
-      order by p.value desc, p.step limit 1
-    ) as high on true
-    where s.token = held.token and s.batch = summarize_batch.batch
-    order by n.id
-  ) as added;
+    cross join unnest(s.steps, s."values") with ordinality as p (step, value, place)
+    where s.token = held.token and s.batch = summarize_batch.batch and p.step >= from_step
+    group by n.id, p.step / 256);
+  insert into pra_store.metric_rollups as r
+  select a.* from unnest(added) as a order by a.name_id, a.bucket
+  on conflict (job_id, name_id, bucket) do update
+  set points = r.points + excluded.points,
+      not_finite = r.not_finite + excluded.not_finite,
+      total = r.total + excluded.total,
+      last_step = greatest(r.last_step, excluded.last_step),
+      last_value = case
+        when excluded.last_step >= r.last_step then excluded.last_value else r.last_value end,
+      min_step = case
+        when r.min_value is null or excluded.min_value < r.min_value then excluded.min_step else r.min_step end,
+      min_value = least(r.min_value, excluded.min_value),
+      max_step = case
+        when r.max_value is null or excluded.max_value > r.max_value then excluded.max_step else r.max_step end,
+      max_value = greatest(r.max_value, excluded.max_value);
+  -- In the order of names, in which every function locks the summaries.
+  perform pra_store.add_to_summary(t) from pra_store.rollups_together(added) as t order by t.name_id;
 end
 $$;
 
@@ -8431,6 +9071,9 @@ CREATE FUNCTION pra_store.write_ranges(job bigint, head bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
+declare
+  latest pra_store.attempts;
+  before bigint;
 begin
   delete from pra_store.metric_ranges where job_id = job;
   insert into pra_store.metric_ranges (job_id, epoch, from_step, to_step)
@@ -8444,7 +9087,22 @@ begin
     join pra_store.attempts as a on a.job_id = job and a.epoch = c.continues_epoch
   )
   select job, epoch, from_step, to_step from chain where from_step < to_step;
-  perform pra_store.rebuild_summaries(job);
+  select * into latest from pra_store.attempts as a where a.job_id = job and a.epoch = head;
+  -- The attempt whose series the rollups are of.
+  select max(a.epoch) into before from pra_store.attempts as a
+  where a.job_id = job and a.epoch < head and a.from_step is not null;
+  if latest.continues_epoch is null then
+    delete from pra_store.metric_rollups as r where r.job_id = job;
+  elsif latest.continues_epoch = before then
+    perform pra_store.cut_rollups(job, latest.from_step);
+  else
+    delete from pra_store.metric_rollups as r where r.job_id = job;
+    perform pra_store.roll_up(job, 0, 9223372036854775807);
+  end if;
+  delete from pra_store.metric_summaries as s where s.job_id = job;
+  insert into pra_store.metric_summaries
+  select t.* from pra_store.rollups_together(
+    array(select r from pra_store.metric_rollups as r where r.job_id = job)) as t;
 end
 $$;
 
@@ -9021,6 +9679,7 @@ CREATE TABLE pra_store.checkpoints (
     epoch bigint NOT NULL,
     step bigint NOT NULL,
     registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    since bigint NOT NULL,
     CONSTRAINT checkpoints_step_check CHECK ((step >= 0))
 );
 
@@ -9137,6 +9796,7 @@ CREATE TABLE pra_store.runs (
     created_by text DEFAULT SESSION_USER NOT NULL,
     paused_at timestamp with time zone,
     weight double precision DEFAULT 1 NOT NULL,
+    removed text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT runs_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 500))),
     CONSTRAINT runs_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT runs_weight_check CHECK (((weight >= (0.000001)::double precision) AND (weight <= ('1000000'::numeric)::double precision)))
@@ -9416,6 +10076,33 @@ COMMENT ON COLUMN pra.events.detail IS 'further facts';
 
 
 --
+-- Name: image_sets; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.image_sets (
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    first bigint NOT NULL,
+    seed numeric(20,0) NOT NULL,
+    sha256 bytea NOT NULL,
+    place bigint NOT NULL,
+    side integer NOT NULL,
+    channels integer NOT NULL,
+    labels integer[] NOT NULL,
+    class_names text[] NOT NULL,
+    digests bigint[] NOT NULL,
+    CONSTRAINT image_sets_channels_check CHECK ((channels = ANY (ARRAY[1, 3]))),
+    CONSTRAINT image_sets_check CHECK (((cardinality(labels) = cardinality(class_names)) AND (cardinality(labels) = cardinality(digests)))),
+    CONSTRAINT image_sets_first_check CHECK ((first >= 0)),
+    CONSTRAINT image_sets_place_check CHECK ((place >= 0)),
+    CONSTRAINT image_sets_seed_check CHECK (((seed >= (0)::numeric) AND (seed <= '18446744073709551615'::numeric))),
+    CONSTRAINT image_sets_side_check CHECK ((side > 0))
+);
+
+
+ALTER TABLE pra_store.image_sets OWNER TO pra_owner;
+
+--
 -- Name: images; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -9448,10 +10135,31 @@ CREATE VIEW pra.images AS
     i.seed,
     encode(i.sha256, 'hex'::text) AS sha256,
     a.size,
-    i.epoch
+    i.epoch,
+    NULL::bigint AS place,
+    NULL::integer AS side,
+    NULL::integer AS channels,
+    NULL::text AS digest
    FROM ((pra_store.images i
      JOIN pra_store.jobs j ON ((j.id = i.job_id)))
-     JOIN pra_store.artifacts a ON ((a.sha256 = i.sha256)));
+     JOIN pra_store.artifacts a ON ((a.sha256 = i.sha256)))
+UNION ALL
+ SELECT j.run_id,
+    s.job_id,
+    ((s.first + e.ordinal) - 1) AS number,
+    e.label,
+    e.class_name,
+    s.seed,
+    encode(s.sha256, 'hex'::text) AS sha256,
+    (((s.side)::bigint * s.side) * s.channels) AS size,
+    s.epoch,
+    (s.place + ((((e.ordinal - 1) * s.side) * s.side) * s.channels)) AS place,
+    s.side,
+    s.channels,
+    lpad(to_hex(e.digest), 16, '0'::text) AS digest
+   FROM ((pra_store.image_sets s
+     JOIN pra_store.jobs j ON ((j.id = s.job_id)))
+     CROSS JOIN LATERAL UNNEST(s.labels, s.class_names, s.digests) WITH ORDINALITY e(label, class_name, digest, ordinal));
 
 
 ALTER TABLE pra.images OWNER TO pra_owner;
@@ -9509,14 +10217,14 @@ COMMENT ON COLUMN pra.images.seed IS 'sampling seed';
 -- Name: COLUMN images.sha256; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.images.sha256 IS 'SHA-256 of the PNG, an artifact';
+COMMENT ON COLUMN pra.images.sha256 IS 'SHA-256 of the artifact that holds it: the packed set of its job, or a PNG of its own (before 0.2)';
 
 
 --
 -- Name: COLUMN images.size; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.images.size IS 'size of the PNG in bytes';
+COMMENT ON COLUMN pra.images.size IS 'bytes of the image in that artifact';
 
 
 --
@@ -9524,6 +10232,34 @@ COMMENT ON COLUMN pra.images.size IS 'size of the PNG in bytes';
 --
 
 COMMENT ON COLUMN pra.images.epoch IS 'attempt that committed it';
+
+
+--
+-- Name: COLUMN images.place; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.place IS 'byte of the packed set at which its pixels begin, row by row; null for a PNG of its own';
+
+
+--
+-- Name: COLUMN images.side; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.side IS 'width and height in pixels; null for a PNG of its own';
+
+
+--
+-- Name: COLUMN images.channels; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.channels IS '3 for RGB, 1 for gray; null for a PNG of its own';
+
+
+--
+-- Name: COLUMN images.digest; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.images.digest IS 'first 16 hexadecimal digits of the SHA-256 of its pixels; null for a PNG of its own';
 
 
 --
@@ -10006,6 +10742,96 @@ COMMENT ON COLUMN pra.jobs.worker_lost_at IS 'time when the lease of the worker 
 
 
 --
+-- Name: kept_results; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.kept_results (
+    source bytea NOT NULL,
+    what text NOT NULL,
+    sha256 bytea NOT NULL,
+    job_id bigint NOT NULL,
+    kept_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT kept_results_what_check CHECK (((length(what) >= 1) AND (length(what) <= 500)))
+);
+
+
+ALTER TABLE pra_store.kept_results OWNER TO pra_owner;
+
+--
+-- Name: kept_results; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.kept_results AS
+ SELECT encode(k.source, 'hex'::text) AS source,
+    k.what,
+    encode(k.sha256, 'hex'::text) AS sha256,
+    a.size,
+    a.media_type,
+    k.job_id,
+    k.kept_at
+   FROM (pra_store.kept_results k
+     JOIN pra_store.artifacts a ON ((a.sha256 = k.sha256)));
+
+
+ALTER TABLE pra.kept_results OWNER TO pra_owner;
+
+--
+-- Name: VIEW kept_results; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.kept_results IS 'One row per result that was computed once for an artifact and is kept for later jobs';
+
+
+--
+-- Name: COLUMN kept_results.source; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kept_results.source IS 'SHA-256 of the artifact that it was computed from, such as a data set';
+
+
+--
+-- Name: COLUMN kept_results.what; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kept_results.what IS 'computation, with everything else that it depends on';
+
+
+--
+-- Name: COLUMN kept_results.sha256; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kept_results.sha256 IS 'SHA-256 of the result, an artifact';
+
+
+--
+-- Name: COLUMN kept_results.size; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kept_results.size IS 'size of the result in bytes';
+
+
+--
+-- Name: COLUMN kept_results.media_type; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kept_results.media_type IS 'media type of the result';
+
+
+--
+-- Name: COLUMN kept_results.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kept_results.job_id IS 'job that computed it';
+
+
+--
+-- Name: COLUMN kept_results.kept_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.kept_results.kept_at IS 'time when it was kept';
+
+
+--
 -- Name: kinds; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10141,6 +10967,122 @@ CREATE TABLE pra_store.metric_names (
 
 
 ALTER TABLE pra_store.metric_names OWNER TO pra_owner;
+
+--
+-- Name: metric_rollups; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.metric_rollups AS
+ SELECT j.run_id,
+    r.name AS run_name,
+    u.job_id,
+    n.name,
+    (u.bucket * 256) AS from_step,
+    u.last_step,
+    u.points,
+    u.not_finite,
+    (u.total / (NULLIF((u.points - u.not_finite), 0))::double precision) AS mean,
+    u.min_value,
+    u.max_value,
+    u.last_value
+   FROM (((pra_store.metric_rollups u
+     JOIN pra_store.metric_names n ON ((n.id = u.name_id)))
+     JOIN pra_store.jobs j ON ((j.id = u.job_id)))
+     JOIN pra_store.runs r ON ((r.id = j.run_id)));
+
+
+ALTER TABLE pra.metric_rollups OWNER TO pra_owner;
+
+--
+-- Name: VIEW metric_rollups; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.metric_rollups IS 'One row per 256 steps of each effective metric series; rollups stay when points are thinned or dropped';
+
+
+--
+-- Name: COLUMN metric_rollups.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.run_id IS 'run of the job';
+
+
+--
+-- Name: COLUMN metric_rollups.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.run_name IS 'name of the run';
+
+
+--
+-- Name: COLUMN metric_rollups.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.job_id IS 'job that measured it';
+
+
+--
+-- Name: COLUMN metric_rollups.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.name IS 'name of the series';
+
+
+--
+-- Name: COLUMN metric_rollups.from_step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.from_step IS 'first of its 256 steps, a multiple of 256';
+
+
+--
+-- Name: COLUMN metric_rollups.last_step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.last_step IS 'highest step that has a point';
+
+
+--
+-- Name: COLUMN metric_rollups.points; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.points IS 'number of points';
+
+
+--
+-- Name: COLUMN metric_rollups.not_finite; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.not_finite IS 'number of points that are NaN or infinite';
+
+
+--
+-- Name: COLUMN metric_rollups.mean; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.mean IS 'mean of the finite values; null when there are none';
+
+
+--
+-- Name: COLUMN metric_rollups.min_value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.min_value IS 'least value; null when all are NaN';
+
+
+--
+-- Name: COLUMN metric_rollups.max_value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.max_value IS 'greatest value; null when all are NaN';
+
+
+--
+-- Name: COLUMN metric_rollups.last_value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_rollups.last_value IS 'value at the highest step';
+
 
 --
 -- Name: metric_summaries; Type: VIEW; Schema: pra; Owner: pra_owner
@@ -10851,7 +11793,8 @@ SELECT
     NULL::timestamp with time zone AS paused_at,
     NULL::timestamp with time zone AS started_at,
     NULL::timestamp with time zone AS finished_at,
-    NULL::double precision AS weight;
+    NULL::double precision AS weight,
+    NULL::text[] AS removed;
 
 
 ALTER TABLE pra.runs OWNER TO pra_owner;
@@ -11008,6 +11951,13 @@ COMMENT ON COLUMN pra.runs.finished_at IS 'time when the last of its jobs ended;
 --
 
 COMMENT ON COLUMN pra.runs.weight IS 'weight in fair sharing between the runs of a user; 1 by default';
+
+
+--
+-- Name: COLUMN runs.removed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.removed IS 'what pra rm has taken from it: checkpoints (with features and references), images, data';
 
 
 --
@@ -11983,6 +12933,7 @@ CREATE TABLE pra_store.objects (
     copy integer DEFAULT 0 NOT NULL,
     owner text DEFAULT SESSION_USER,
     suspect_at timestamp with time zone,
+    dropped_by bigint,
     CONSTRAINT objects_copy_check CHECK ((copy >= 0)),
     CONSTRAINT objects_sha256_check CHECK ((length(sha256) = 32)),
     CONSTRAINT objects_size_check CHECK ((size >= 0)),
@@ -11991,6 +12942,19 @@ CREATE TABLE pra_store.objects (
 
 
 ALTER TABLE pra_store.objects OWNER TO pra_owner;
+
+--
+-- Name: pending_artifacts; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.pending_artifacts (
+    job_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    sha256 bytea NOT NULL
+);
+
+
+ALTER TABLE pra_store.pending_artifacts OWNER TO pra_owner;
 
 --
 -- Name: preemptions_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
@@ -12269,6 +13233,14 @@ ALTER TABLE ONLY pra_store.identity
 
 
 --
+-- Name: image_sets image_sets_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.image_sets
+    ADD CONSTRAINT image_sets_pkey PRIMARY KEY (job_id);
+
+
+--
 -- Name: images images_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -12306,6 +13278,14 @@ ALTER TABLE ONLY pra_store.jobs
 
 ALTER TABLE ONLY pra_store.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: kept_results kept_results_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.kept_results
+    ADD CONSTRAINT kept_results_pkey PRIMARY KEY (source, what);
 
 
 --
@@ -12373,6 +13353,14 @@ ALTER TABLE ONLY pra_store.metric_ranges
 
 
 --
+-- Name: metric_rollups metric_rollups_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.metric_rollups
+    ADD CONSTRAINT metric_rollups_pkey PRIMARY KEY (job_id, name_id, bucket);
+
+
+--
 -- Name: metric_summaries metric_summaries_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -12402,6 +13390,14 @@ ALTER TABLE ONLY pra_store.multipart_uploads
 
 ALTER TABLE ONLY pra_store.objects
     ADD CONSTRAINT objects_pkey PRIMARY KEY (store_id, sha256, copy);
+
+
+--
+-- Name: pending_artifacts pending_artifacts_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.pending_artifacts
+    ADD CONSTRAINT pending_artifacts_pkey PRIMARY KEY (job_id, epoch, sha256);
 
 
 --
@@ -12603,6 +13599,13 @@ CREATE INDEX events_other_worker_id_at_idx ON pra_store.events_other USING btree
 
 
 --
+-- Name: image_sets_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX image_sets_by_artifact ON pra_store.image_sets USING btree (sha256);
+
+
+--
 -- Name: images_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -12701,6 +13704,13 @@ CREATE INDEX jobs_running ON pra_store.jobs USING btree (worker_id, id) WHERE (s
 
 
 --
+-- Name: kept_results_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX kept_results_by_artifact ON pra_store.kept_results USING btree (sha256);
+
+
+--
 -- Name: limit_slots_free; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -12736,6 +13746,13 @@ CREATE INDEX objects_by_artifact ON pra_store.objects USING btree (sha256);
 
 
 --
+-- Name: objects_dropped; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX objects_dropped ON pra_store.objects USING btree (dropped_by) WHERE (dropped_by IS NOT NULL);
+
+
+--
 -- Name: objects_in_work; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -12747,6 +13764,13 @@ CREATE INDEX objects_in_work ON pra_store.objects USING btree (state) WHERE (sta
 --
 
 CREATE UNIQUE INDEX one_store_is_current ON pra_store.stores USING btree (is_current) WHERE is_current;
+
+
+--
+-- Name: pending_artifacts_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX pending_artifacts_by_artifact ON pra_store.pending_artifacts USING btree (sha256);
 
 
 --
@@ -12893,7 +13917,8 @@ CREATE OR REPLACE VIEW pra.runs AS
             WHEN (count(*) FILTER (WHERE (j.finished_at IS NULL)) = 0) THEN max(j.finished_at)
             ELSE NULL::timestamp with time zone
         END AS finished_at,
-    r.weight
+    r.weight,
+    r.removed
    FROM (pra_store.runs r
      LEFT JOIN pra_store.jobs j ON (((j.run_id = r.id) AND (j.array_id IS NULL))))
   GROUP BY r.id;
@@ -13044,6 +14069,22 @@ ALTER TABLE ONLY pra_store.evaluations
 
 
 --
+-- Name: image_sets image_sets_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.image_sets
+    ADD CONSTRAINT image_sets_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: image_sets image_sets_sha256_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.image_sets
+    ADD CONSTRAINT image_sets_sha256_fkey FOREIGN KEY (sha256) REFERENCES pra_store.artifacts(sha256);
+
+
+--
 -- Name: images images_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -13089,6 +14130,14 @@ ALTER TABLE ONLY pra_store.job_outputs
 
 ALTER TABLE ONLY pra_store.job_outputs
     ADD CONSTRAINT job_outputs_sha256_fkey FOREIGN KEY (sha256) REFERENCES pra_store.artifacts(sha256);
+
+
+--
+-- Name: kept_results kept_results_sha256_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.kept_results
+    ADD CONSTRAINT kept_results_sha256_fkey FOREIGN KEY (sha256) REFERENCES pra_store.artifacts(sha256);
 
 
 --
@@ -13301,6 +14350,16 @@ REVOKE ALL ON FUNCTION pra.artifact_copies(sha256 text) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.artifact_copies(sha256 text) TO pra_submit;
 GRANT ALL ON FUNCTION pra.artifact_copies(sha256 text) TO pra_worker;
 GRANT ALL ON FUNCTION pra.artifact_copies(sha256 text) TO pra_read;
+
+
+--
+-- Name: FUNCTION artifact_range(sha256 text, place bigint, length bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.artifact_range(sha256 text, place bigint, length bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.artifact_range(sha256 text, place bigint, length bigint) TO pra_submit;
+GRANT ALL ON FUNCTION pra.artifact_range(sha256 text, place bigint, length bigint) TO pra_worker;
+GRANT ALL ON FUNCTION pra.artifact_range(sha256 text, place bigint, length bigint) TO pra_read;
 
 
 --
@@ -13550,6 +14609,14 @@ GRANT ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigin
 
 
 --
+-- Name: FUNCTION forget_dropped(job bigint, epoch bigint, store integer, sha256 text, copy integer, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.forget_dropped(job bigint, epoch bigint, store integer, sha256 text, copy integer, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.forget_dropped(job bigint, epoch bigint, store integer, sha256 text, copy integer, token uuid) TO pra_worker;
+
+
+--
 -- Name: FUNCTION forget_object(store integer, sha256 text, copy integer); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -13580,6 +14647,14 @@ GRANT ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], runnin
 
 
 --
+-- Name: FUNCTION keep_result(job bigint, epoch bigint, source text, what text, sha256 text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.keep_result(job bigint, epoch bigint, source text, what text, sha256 text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.keep_result(job bigint, epoch bigint, source text, what text, sha256 text, token uuid) TO pra_worker;
+
+
+--
 -- Name: FUNCTION mark_store(store integer); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -13587,10 +14662,28 @@ REVOKE ALL ON FUNCTION pra.mark_store(store integer) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION metric_points(job bigint, name text, after bigint, most integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.metric_points(job bigint, name text, after bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.metric_points(job bigint, name text, after bigint, most integer) TO pra_submit;
+GRANT ALL ON FUNCTION pra.metric_points(job bigint, name text, after bigint, most integer) TO pra_worker;
+GRANT ALL ON FUNCTION pra.metric_points(job bigint, name text, after bigint, most integer) TO pra_read;
+
+
+--
 -- Name: FUNCTION next_doomed(store integer, after text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra.next_doomed(store integer, after text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION next_dropped(job bigint, epoch bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.next_dropped(job bigint, epoch bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.next_dropped(job bigint, epoch bigint, token uuid) TO pra_worker;
 
 
 --
@@ -13685,11 +14778,11 @@ GRANT ALL ON FUNCTION pra.reap() TO pra_worker;
 
 
 --
--- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid, keep jsonb); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid, keep jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, files jsonb, token uuid, keep jsonb) TO pra_worker;
 
 
 --
@@ -13714,6 +14807,14 @@ GRANT ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text, token 
 
 REVOKE ALL ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION remove_run(run bigint, images boolean, data boolean, dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.remove_run(run bigint, images boolean, data boolean, dry boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.remove_run(run bigint, images boolean, data boolean, dry boolean) TO pra_submit;
 
 
 --
@@ -13852,6 +14953,13 @@ GRANT ALL ON FUNCTION pra.submit_doubt(sha256 text, upload bigint, store integer
 
 
 --
+-- Name: FUNCTION thin_metrics(run bigint, every bigint, before timestamp with time zone, dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.thin_metrics(run bigint, every bigint, before timestamp with time zone, dry boolean) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION undrain(worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -13931,6 +15039,13 @@ REVOKE ALL ON FUNCTION pra_store.after_batch(done bigint[], arrays bigint[]) FRO
 
 
 --
+-- Name: FUNCTION apply_rule(job bigint, keep jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.apply_rule(job bigint, keep jsonb) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION arguments_of(array_job bigint, first bigint, last bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -13956,6 +15071,20 @@ REVOKE ALL ON FUNCTION pra_store.array_progress(array_job bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.avoid_host(held pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION await_reference(job bigint, epoch bigint, sha256 text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.await_reference(job bigint, epoch bigint, sha256 text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION awaited_artifacts(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.awaited_artifacts() FROM PUBLIC;
 
 
 --
@@ -13991,6 +15120,13 @@ REVOKE ALL ON FUNCTION pra_store.better(name text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.blame(host text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION bytes_of(digests bytea[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.bytes_of(digests bytea[]) FROM PUBLIC;
 
 
 --
@@ -14127,6 +15263,13 @@ REVOKE ALL ON FUNCTION pra_store.cut_failures(me pra_store.workers, jobs bigint[
 
 
 --
+-- Name: FUNCTION cut_rollups(job bigint, step bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.cut_rollups(job bigint, step bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION default_cause(outcome pra.attempt_outcome, exit_code integer, exit_signal integer); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14145,6 +15288,13 @@ REVOKE ALL ON FUNCTION pra_store.digest(sha256 text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.doubt(sha256 bytea, upload bigint, store integer, copy integer, reason text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION dropped_objects(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.dropped_objects(job bigint) FROM PUBLIC;
 
 
 --
@@ -14243,6 +15393,13 @@ REVOKE ALL ON FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, elemen
 --
 
 REVOKE ALL ON FUNCTION pra_store.forget_turns() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION free(job bigint, digests bytea[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.free(job bigint, digests bytea[]) FROM PUBLIC;
 
 
 --
@@ -14400,10 +15557,10 @@ REVOKE ALL ON FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, uploa
 
 
 --
--- Name: FUNCTION is_own_word(sha256 bytea, upload bigint, store integer, copy integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION is_referred_to(sha256 bytea); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.is_referred_to(sha256 bytea) FROM PUBLIC;
 
 
 --
@@ -14645,10 +15802,10 @@ REVOKE ALL ON FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes 
 
 
 --
--- Name: FUNCTION rated_checkpoints(run bigint, metric text); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION rated_checkpoints(run bigint, job bigint, metric text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.rated_checkpoints(run bigint, metric text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.rated_checkpoints(run bigint, job bigint, metric text) FROM PUBLIC;
 
 
 --
@@ -14701,13 +15858,6 @@ REVOKE ALL ON FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) FROM P
 
 
 --
--- Name: FUNCTION rebuild_summaries(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra_store.rebuild_summaries(job bigint) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION record_event(kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14740,6 +15890,20 @@ REVOKE ALL ON FUNCTION pra_store.reopen_array(whole pra_store.jobs) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.retry_elements(whole pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION roll_up(job bigint, from_step bigint, to_step bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.roll_up(job bigint, from_step bigint, to_step bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION rollups_together(parts pra_store.metric_rollups[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.rollups_together(parts pra_store.metric_rollups[]) FROM PUBLIC;
 
 
 --
@@ -15041,6 +16205,15 @@ GRANT SELECT ON TABLE pra.jobs TO pra_read;
 
 
 --
+-- Name: TABLE kept_results; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.kept_results TO pra_submit;
+GRANT SELECT ON TABLE pra.kept_results TO pra_worker;
+GRANT SELECT ON TABLE pra.kept_results TO pra_read;
+
+
+--
 -- Name: TABLE kinds; Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -15056,6 +16229,15 @@ GRANT SELECT ON TABLE pra.kinds TO pra_read;
 GRANT SELECT ON TABLE pra.limits TO pra_submit;
 GRANT SELECT ON TABLE pra.limits TO pra_worker;
 GRANT SELECT ON TABLE pra.limits TO pra_read;
+
+
+--
+-- Name: TABLE metric_rollups; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.metric_rollups TO pra_submit;
+GRANT SELECT ON TABLE pra.metric_rollups TO pra_worker;
+GRANT SELECT ON TABLE pra.metric_rollups TO pra_read;
 
 
 --

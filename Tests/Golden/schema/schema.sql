@@ -6428,6 +6428,26 @@ $$;
 ALTER FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) OWNER TO pra_owner;
 
 --
+-- Name: is_own_word(bytea, bigint, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select coalesce(pra_store.owner_of(upload, store, sha256, copy) = session_user::text, false) and (
+    exists (
+      select from pra_store.uploads as u
+      where u.sha256 = is_own_word.sha256 and u.committed_at is not null and u.id is distinct from upload)
+    or exists (
+      select from pra_store.objects as o
+      where o.sha256 = is_own_word.sha256 and o.state = 'stored'
+        and (o.store_id, o.copy) is distinct from (store, is_own_word.copy)));
+$$;
+
+
+ALTER FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) OWNER TO pra_owner;
+
+--
 -- Name: is_referred_to(bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -15554,6 +15574,13 @@ REVOKE ALL ON FUNCTION pra_store.is_lost(worker bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_own_word(sha256 bytea, upload bigint, store integer, copy integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) FROM PUBLIC;
 
 
 --

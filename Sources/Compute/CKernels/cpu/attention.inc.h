@@ -106,6 +106,8 @@ KERNEL void attention(void *restrict out_, const void *restrict qkv_, const void
          last - first, D, shape->causal ? last : T, 0);
   }
 }
+UNPACK(attention, op->out.memory, op->qkv.memory, op->cosine.memory, op->sine.memory, &op->shape,
+       SCRATCH(attention_scratch(&op->shape)))
 
 KERNEL void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
                                const void *restrict qkv_, const void *restrict cosine,
@@ -152,6 +154,9 @@ KERNEL void attention_gradient(void *restrict dqkv_, const void *restrict dout_,
     rotate(dx + W, 3 * W, dk, D, cosine, sine, T, D, -1);
   }
 }
+UNPACK(attention_gradient, op->dqkv.memory, op->dout.memory, op->qkv.memory, op->cosine.memory,
+       op->sine.memory, &op->shape,
+       SCRATCH(attention_scratch(&op->shape)))
 
 // ---- one token after the other ------------------------------------------------------------------
 
@@ -202,3 +207,6 @@ KERNEL void attention_cached(void *restrict out, void *restrict key_cache,
     full_attention(out, key_cache, value_cache, qkv, cosine, sine, shape, position, capacity,
                    scratch, begin, end);
 }
+UNPACK(attention_cached, op->out.memory, op->keys.memory, op->values.memory, op->qkv.memory,
+       op->cosine.memory, op->sine.memory, &op->shape, op->position, op->capacity,
+       SCRATCH(attention_cached_scratch(&op->shape, op->capacity)))

@@ -68,6 +68,7 @@ KERNEL void max_pool(void *restrict out_, void *restrict which_, const void *res
     }
   }
 }
+UNPACK(max_pool, op->out.memory, op->which.memory, op->x.memory, &op->shape)
 
 KERNEL void max_pool_gradient(void *restrict dx_, const void *restrict dy_,
                               const void *restrict which_, const window_shape *restrict s,
@@ -93,6 +94,7 @@ KERNEL void max_pool_gradient(void *restrict dx_, const void *restrict dy_,
     }
   }
 }
+UNPACK(max_pool_gradient, op->dx.memory, op->dy.memory, op->which.memory, &op->shape)
 
 KERNEL void average_pool(void *restrict out_, const void *restrict x_,
                          const window_shape *restrict s, int64_t begin, int64_t end) {
@@ -119,6 +121,7 @@ KERNEL void average_pool(void *restrict out_, const void *restrict x_,
     for (int64_t c = 0; c < channels; c++) out[c] *= factor;
   }
 }
+UNPACK(average_pool, op->out.memory, op->x.memory, &op->shape)
 
 static void relu(const struct relu_arguments *op, integer begin, integer end) {
   const integer width = op->width;
@@ -129,6 +132,7 @@ static void relu(const struct relu_arguments *op, integer begin, integer end) {
     COLUMNS(c) out[c] = x[c] <= 0 ? 0 : x[c];
   }
 }
+PASS(relu)
 
 KERNEL void relu_gradient(void *restrict dx_, const void *restrict dy_, const void *restrict y_,
                           int64_t width, int64_t begin, int64_t end) {
@@ -136,6 +140,7 @@ KERNEL void relu_gradient(void *restrict dx_, const void *restrict dy_, const vo
   const REAL *restrict dy = dy_, *restrict y = y_;
   for (int64_t i = begin * width; i < end * width; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
 }
+UNPACK(relu_gradient, op->dx.memory, op->dy.memory, op->y.memory, op->width)
 
 /// sqrt(sum x^2 + 1e-20), the length of a feature vector.
 static inline REAL feature_length(const REAL *restrict x, int64_t width) {
@@ -166,6 +171,8 @@ KERNEL void feature_distance(double *restrict partial, const void *restrict x_,
     partial[chunk] = sum;
   }
 }
+UNPACK(feature_distance, op->partial.memory, op->x.memory, op->y.memory, op->weight.memory,
+       op->width, op->rows)
 
 KERNEL void feature_distance_gradient(void *restrict dx_, const void *restrict x_,
                                       const void *restrict y_, const void *restrict weight_,
@@ -193,3 +200,5 @@ KERNEL void feature_distance_gradient(void *restrict dx_, const void *restrict x
     for (int64_t c = 0; c < width; c++) dx[c] = factor * a * (dx[c] - back * x[c]);
   }
 }
+UNPACK(feature_distance_gradient, op->dx.memory, op->x.memory, op->y.memory, op->weight.memory,
+       op->factor, op->width)

@@ -43,6 +43,7 @@ KERNEL void add(void *out_, const void *a_, const void *b_, int64_t width, int64
     COLUMNS(c) out[c] = a[c] + b[c];
   }
 }
+UNPACK(add, op->out.memory, op->a.memory, op->b.memory, op->width)
 
 KERNEL void combine(void *out_, double alpha_, const void *x_, double beta_, const void *y_,
                     int64_t width, int64_t begin, int64_t end) {
@@ -53,6 +54,7 @@ KERNEL void combine(void *out_, double alpha_, const void *x_, double beta_, con
     COLUMNS(c) out[c] = alpha * x[c] + beta * y[c];
   }
 }
+UNPACK(combine, op->out.memory, op->alpha, op->x.memory, op->beta, op->y.memory, op->width)
 
 KERNEL void silu(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
                  int64_t end) {
@@ -62,6 +64,7 @@ KERNEL void silu(void *restrict out_, const void *restrict x_, int64_t width, in
     COLUMNS(c) out[c] = x[c] * sigmoid(x[c]);
   }
 }
+UNPACK(silu, op->out.memory, op->x.memory, op->width)
 
 KERNEL void silu_of_sum(void *restrict out_, const void *restrict x_, const void *restrict row_,
                         int64_t width, int64_t begin, int64_t end) {
@@ -87,6 +90,7 @@ KERNEL void silu_gradient(void *restrict dx_, const void *restrict dy_, const vo
     }
   }
 }
+UNPACK(silu_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->width)
 
 KERNEL void swiglu(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
                    int64_t end) {
@@ -96,6 +100,7 @@ KERNEL void swiglu(void *restrict out_, const void *restrict x_, int64_t width, 
     COLUMNS(c) out[c] = a[c] * sigmoid(a[c]) * b[c];
   }
 }
+UNPACK(swiglu, op->out.memory, op->x.memory, op->width)
 
 KERNEL void swiglu_gradient(void *restrict dx_, const void *restrict dy_,
                             const void *restrict x_, int64_t width, int64_t begin, int64_t end) {
@@ -110,6 +115,7 @@ KERNEL void swiglu_gradient(void *restrict dx_, const void *restrict dy_,
     }
   }
 }
+UNPACK(swiglu_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->width)
 
 // SwiGLU with its input kept in half the memory, rounded to bfloat16: result and derivative are
 // those of the rounded numbers.
@@ -136,12 +142,14 @@ KERNEL void round_to_bf16(void *restrict out_, const void *restrict x_, int64_t 
   const REAL *restrict x = x_;
   for (int64_t i = begin; i < end; i++) out[i] = rounded_to_bf16(x[i]);
 }
+UNPACK(round_to_bf16, op->out.memory, op->x.memory)
 
 KERNEL void widen_bf16(void *restrict out_, const void *restrict x_, int64_t begin, int64_t end) {
   REAL *restrict out = out_;
   const uint16_t *restrict x = x_;
   for (int64_t i = begin; i < end; i++) out[i] = widened_bf16(x[i]);
 }
+UNPACK(widen_bf16, op->out.memory, op->x.memory)
 
 KERNEL void swiglu_bf16(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
                         int64_t end) {
@@ -155,6 +163,7 @@ KERNEL void swiglu_bf16(void *restrict out_, const void *restrict x_, int64_t wi
     }
   }
 }
+UNPACK(swiglu_bf16, op->out.memory, op->x.memory, op->width)
 
 KERNEL void swiglu_bf16_gradient(void *restrict dx_, const void *restrict dy_,
                                  const void *restrict x_, int64_t width, int64_t begin,
@@ -171,6 +180,7 @@ KERNEL void swiglu_bf16_gradient(void *restrict dx_, const void *restrict dy_,
     }
   }
 }
+UNPACK(swiglu_bf16_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->width)
 
 KERNEL void add_repeated(void *restrict out_, const void *restrict x_, const void *restrict y_,
                          int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
@@ -181,6 +191,7 @@ KERNEL void add_repeated(void *restrict out_, const void *restrict x_, const voi
     for (int64_t i = 0; i < inner; i++) out[i] = x[i] + y[i];
   }
 }
+UNPACK(add_repeated, op->out.memory, op->x.memory, op->y.memory, op->repeats, op->inner)
 
 KERNEL void sum_repeats(void *restrict out_, const void *restrict x_, int64_t outer,
                         int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
@@ -193,6 +204,7 @@ KERNEL void sum_repeats(void *restrict out_, const void *restrict x_, int64_t ou
     }
   }
 }
+UNPACK(sum_repeats, op->out.memory, op->x.memory, op->outer, op->repeats, op->inner)
 
 static void mean_repeats(const struct mean_repeats_arguments *op, integer begin, integer end) {
   ROWS(r) {
@@ -205,6 +217,7 @@ static void mean_repeats(const struct mean_repeats_arguments *op, integer begin,
     for (integer i = 0; i < op->inner; i++) out[i] /= (REAL)op->repeats;
   }
 }
+PASS(mean_repeats)
 
 KERNEL void interpolate(void *restrict out_, const void *restrict noise_,
                         const void *restrict z_, const void *restrict t_, int64_t repeats,
@@ -219,6 +232,8 @@ KERNEL void interpolate(void *restrict out_, const void *restrict noise_,
       COLUMNS(c) out[c] = (1 - t) * noise[c] + t * z[c];
     }
 }
+UNPACK(interpolate, op->out.memory, op->noise.memory, op->z.memory, op->t.memory, op->repeats,
+       op->rows, op->width)
 
 KERNEL void velocity(void *restrict out_, const void *restrict noise_, const void *restrict z_,
                      int64_t repeats, int64_t inner, int64_t begin, int64_t end) {
@@ -229,6 +244,7 @@ KERNEL void velocity(void *restrict out_, const void *restrict noise_, const voi
     for (int64_t i = 0; i < inner; i++) out[i] = z[i] - noise[i];
   }
 }
+UNPACK(velocity, op->out.memory, op->noise.memory, op->z.memory, op->repeats, op->inner)
 
 KERNEL void scale_rows(void *restrict out_, const void *restrict x_, const void *restrict factor_,
                        int64_t width, int64_t begin, int64_t end) {
@@ -239,6 +255,7 @@ KERNEL void scale_rows(void *restrict out_, const void *restrict x_, const void 
     COLUMNS(c) out[c] = factor * x[c];
   }
 }
+UNPACK(scale_rows, op->out.memory, op->x.memory, op->factor.memory, op->width)
 
 KERNEL void gated_add(void *restrict out_, const void *restrict x_, const void *restrict y_,
                       const void *restrict gate_, int64_t stride, int64_t width, int64_t begin,
@@ -250,6 +267,8 @@ KERNEL void gated_add(void *restrict out_, const void *restrict x_, const void *
     COLUMNS(c) out[c] = x[c] + gate[c] * y[c];
   }
 }
+UNPACK(gated_add, op->out.memory, op->x.memory, op->y.memory, op->gate.memory, op->stride,
+       op->width)
 
 KERNEL void gated_add_gradient(void *restrict dy_, void *restrict dgate_,
                                const void *restrict dout_, const void *restrict y_,
@@ -267,3 +286,5 @@ KERNEL void gated_add_gradient(void *restrict dy_, void *restrict dgate_,
     }
   }
 }
+UNPACK(gated_add_gradient, op->dy.memory, op->dgate.memory, op->dout.memory, op->y.memory,
+       op->gate.memory, op->stride, op->width)

@@ -5,6 +5,7 @@ static void fill(const struct fill_arguments *op, integer begin, integer end) {
   REAL *out = op->out.memory;
   for (integer i = begin; i < end; i++) out[i] = (REAL)value;
 }
+PASS(fill)
 
 static void copy_block(const struct copy_block_arguments *op, integer begin, integer end) {
   const integer out_outer = op->out_outer, out_row = op->out_row, x_outer = op->x_outer,
@@ -20,12 +21,14 @@ static void copy_block(const struct copy_block_arguments *op, integer begin, int
     }
   }
 }
+PASS(copy_block)
 
 static void copy(const struct copy_arguments *op, integer begin, integer end) {
   const integer first = 64 * begin, last = 64 * end < op->bytes ? 64 * end : op->bytes;
   __builtin_memcpy((char *)op->out.memory + first, (const char *)op->x.memory + first,
                    (size_t)(last - first));
 }
+PASS(copy)
 
 static void exchange(struct device *device, const struct exchange_arguments *op) {
   (void)device;
@@ -48,6 +51,7 @@ static void gather_rows(const struct gather_rows_arguments *op, integer begin, i
                    AT(table) + checked_index(op->index.memory, r, op->rows) * width,
                    (size_t)width * sizeof(REAL));
 }
+PASS(gather_rows)
 
 static void scatter_add_rows(const struct scatter_add_rows_arguments *op, integer begin,
                              integer end) {
@@ -58,6 +62,7 @@ static void scatter_add_rows(const struct scatter_add_rows_arguments *op, intege
     for (integer c = begin; c < end; c++) table[c] += x[c];
   }
 }
+PASS(scatter_add_rows)
 
 static void reorder_kernel(const struct reorder_kernel_arguments *op, integer begin, integer end) {
   const integer columns = op->turned ? op->outputs : op->inputs, places = op->places;
@@ -71,6 +76,7 @@ static void reorder_kernel(const struct reorder_kernel_arguments *op, integer be
     }
   }
 }
+PASS(reorder_kernel)
 
 static void move_patches(const struct move_patches_arguments *op, integer begin, integer end) {
   const integer line = op->patch * op->channels, grid = op->grid, patch = op->patch;
@@ -85,17 +91,20 @@ static void move_patches(const struct move_patches_arguments *op, integer begin,
                        (size_t)line * sizeof(REAL));
     }
 }
+PASS(move_patches)
 
 static void convert(const struct convert_arguments *op, integer begin, integer end) {
   const double *x = op->x.memory;
   REAL *out = op->out.memory;
   for (integer i = begin; i < end; i++) out[i] = (REAL)x[i];
 }
+PASS(convert)
 
 static void repeat_each(const struct repeat_each_arguments *op, integer begin, integer end) {
   ROWS(r)
   for (integer i = 0; i < op->times; i++) AT(out)[r * op->times + i] = AT(x)[r];
 }
+PASS(repeat_each)
 
 static void reciprocal_rest(const struct reciprocal_rest_arguments *op, integer begin,
                             integer end) {
@@ -105,6 +114,7 @@ static void reciprocal_rest(const struct reciprocal_rest_arguments *op, integer 
     AT(out)[r] = 1 / (rest > least ? rest : least);
   }
 }
+PASS(reciprocal_rest)
 
 static void philox(const struct philox_arguments *op, integer begin, integer end) {
   enum { MOST = 128 };
@@ -126,6 +136,7 @@ static void philox(const struct philox_arguments *op, integer begin, integer end
     }
   }
 }
+PASS(philox)
 
 static void drop_labels(const struct drop_labels_arguments *op, integer begin, integer end) {
   const uint32_t *step = op->step.memory;
@@ -136,3 +147,4 @@ static void drop_labels(const struct drop_labels_arguments *op, integer begin, i
         u < op->share ? op->null_class : ((const int32_t *)op->labels.memory)[r];
   }
 }
+PASS(drop_labels)

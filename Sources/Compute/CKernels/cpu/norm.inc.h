@@ -15,6 +15,8 @@ KERNEL void rms_norm(void *restrict out_, void *restrict inverse_, const void *r
     COLUMNS(c) out[c] = x[c] * inverse * gain[c];
   }
 }
+UNPACK(rms_norm, op->out.memory, op->inverse.memory, op->x.memory, op->gain.memory, op->width,
+       op->epsilon)
 
 KERNEL void rms_norm_gradient(void *restrict dx_, const void *restrict dy_,
                               const void *restrict x_, const void *restrict gain_,
@@ -31,6 +33,8 @@ KERNEL void rms_norm_gradient(void *restrict dx_, const void *restrict dy_,
     COLUMNS(c) dx[c] = dy[c] * gain[c] * inverse - x[c] * pull;
   }
 }
+UNPACK(rms_norm_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->gain.memory,
+       op->inverse.memory, op->width)
 
 KERNEL void rms_norm_gain_gradient(void *restrict dgain_, const void *restrict dy_,
                                    const void *restrict x_, const void *restrict inverse_,
@@ -43,6 +47,8 @@ KERNEL void rms_norm_gain_gradient(void *restrict dgain_, const void *restrict d
     for (int64_t c = begin; c < end; c++) dgain[c] += dy[c] * x[c] * inverse;
   }
 }
+UNPACK(rms_norm_gain_gradient, op->dgain.memory, op->dy.memory, op->x.memory, op->inverse.memory,
+       op->rows, op->width)
 
 KERNEL void layer_norm(void *restrict out_, void *restrict statistics_, const void *restrict x_,
                        const void *restrict gain_, const void *restrict bias_, int64_t width,
@@ -64,6 +70,8 @@ KERNEL void layer_norm(void *restrict out_, void *restrict statistics_, const vo
       COLUMNS(c) out[c] = (x[c] - mean) * inverse;
   }
 }
+UNPACK(layer_norm, op->out.memory, op->statistics.memory, op->x.memory, op->gain.memory,
+       op->bias.memory, op->width, op->epsilon)
 
 KERNEL void layer_norm_modulated(void *restrict out_, void *restrict statistics_,
                                  const void *restrict x_, const void *restrict gain_,
@@ -93,6 +101,8 @@ KERNEL void layer_norm_modulated(void *restrict out_, void *restrict statistics_
       COLUMNS(c) out[c] = (x[c] - mean) * inverse * (1 + scale[c]);
   }
 }
+UNPACK(layer_norm_modulated, op->out.memory, op->statistics.memory, op->x.memory, op->gain.memory,
+       op->bias.memory, op->scale.memory, op->shift.memory, op->stride, op->width, op->epsilon)
 
 KERNEL void layer_norm_modulated_gradient(void *restrict dx_, void *restrict dscale_,
                                           void *restrict dshift_, const void *restrict dy_,
@@ -125,6 +135,9 @@ KERNEL void layer_norm_modulated_gradient(void *restrict dx_, void *restrict dsc
     }
   }
 }
+UNPACK(layer_norm_modulated_gradient, op->dx.memory, op->dscale.memory, op->dshift.memory,
+       op->dy.memory, op->x.memory, op->gain.memory, op->bias.memory, op->scale.memory,
+       op->statistics.memory, op->stride, op->width)
 
 KERNEL void layer_norm_modulated_parameter_gradient(
     void *restrict dgain_, void *restrict dbias_, const void *restrict dy_,
@@ -144,6 +157,8 @@ KERNEL void layer_norm_modulated_parameter_gradient(
     }
   }
 }
+UNPACK(layer_norm_modulated_parameter_gradient, op->dgain.memory, op->dbias.memory, op->dy.memory,
+       op->x.memory, op->scale.memory, op->statistics.memory, op->rows, op->stride, op->width)
 
 KERNEL void layer_norm_gradient(void *restrict dx_, const void *restrict dy_,
                                 const void *restrict x_, const void *restrict gain_,
@@ -168,6 +183,8 @@ KERNEL void layer_norm_gradient(void *restrict dx_, const void *restrict dy_,
     }
   }
 }
+UNPACK(layer_norm_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->gain.memory,
+       op->statistics.memory, op->width)
 
 KERNEL void layer_norm_parameter_gradient(void *restrict dgain_, void *restrict dbias_,
                                           const void *restrict dy_, const void *restrict x_,
@@ -185,6 +202,8 @@ KERNEL void layer_norm_parameter_gradient(void *restrict dgain_, void *restrict 
     }
   }
 }
+UNPACK(layer_norm_parameter_gradient, op->dgain.memory, op->dbias.memory, op->dy.memory,
+       op->x.memory, op->statistics.memory, op->rows, op->width)
 
 KERNEL void sphere_norm(void *restrict out_, void *restrict inverse_, const void *restrict x_,
                         int64_t width, double epsilon, int64_t begin, int64_t end) {
@@ -199,6 +218,7 @@ KERNEL void sphere_norm(void *restrict out_, void *restrict inverse_, const void
     COLUMNS(c) out[c] = x[c] * radius * inverse;
   }
 }
+UNPACK(sphere_norm, op->out.memory, op->inverse.memory, op->x.memory, op->width, op->epsilon)
 
 KERNEL void sphere_norm_gradient(void *restrict dx_, const void *restrict dy_,
                                  const void *restrict x_, const void *restrict inverse_,
@@ -214,6 +234,8 @@ KERNEL void sphere_norm_gradient(void *restrict dx_, const void *restrict dy_,
     COLUMNS(c) dx[c] = (dy[c] - x[c] * pull) * inverse * radius;
   }
 }
+UNPACK(sphere_norm_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->inverse.memory,
+       op->width)
 
 KERNEL void patch_normalize(void *restrict out_, const void *restrict y_, int64_t width,
                             double epsilon, int64_t begin, int64_t end) {
@@ -228,3 +250,4 @@ KERNEL void patch_normalize(void *restrict out_, const void *restrict y_, int64_
     COLUMNS(c) out[c] = (y[c] - mean) * inverse;
   }
 }
+UNPACK(patch_normalize, op->out.memory, op->y.memory, op->width, op->epsilon)

@@ -116,6 +116,7 @@ static void adamw(const struct adamw_arguments *op, integer begin, integer end) 
   __builtin_ia32_sfence();
 #endif
 }
+PASS(adamw)
 
 static void move_averages(const struct move_averages_arguments *op, integer begin, integer end) {
   const struct averaged_tensor *tensors = op->tensors.memory;
@@ -135,3 +136,4 @@ static void move_averages(const struct move_averages_arguments *op, integer begi
     run = last;
   }
 }
+PASS(move_averages)

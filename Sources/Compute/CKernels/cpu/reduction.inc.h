@@ -9,6 +9,7 @@ KERNEL void column_sums(void *restrict out_, const void *restrict x_, int64_t ro
     for (int64_t c = begin; c < end; c++) out[c] += x[c];
   }
 }
+UNPACK(column_sums, op->out.memory, op->x.memory, op->rows, op->width)
 
 #define CHUNKS(chunk)                                                                     \
   for (int64_t chunk = begin; chunk < end; chunk++)                                       \
@@ -25,6 +26,7 @@ KERNEL void sum_of_squares(double *restrict partial, const void *restrict x_, in
     partial[chunk] = sum;
   }
 }
+UNPACK(sum_of_squares, op->partial.memory, op->x.memory, op->n)
 
 KERNEL void sum_absolute_difference(double *restrict partial, const void *restrict x_,
                                     const void *restrict y_, int64_t n, int64_t begin,
@@ -36,6 +38,7 @@ KERNEL void sum_absolute_difference(double *restrict partial, const void *restri
     partial[chunk] = sum;
   }
 }
+UNPACK(sum_absolute_difference, op->partial.memory, op->x.memory, op->y.memory, op->n)
 
 KERNEL void sum_squared_difference(double *restrict partial, const void *restrict x_,
                                    const void *restrict y_, int64_t n, int64_t begin,
@@ -50,6 +53,7 @@ KERNEL void sum_squared_difference(double *restrict partial, const void *restric
     partial[chunk] = sum;
   }
 }
+UNPACK(sum_squared_difference, op->partial.memory, op->x.memory, op->y.memory, op->n)
 
 static void sum_in_order(struct device *device, const struct sum_in_order_arguments *op) {
   (void)device;
@@ -76,6 +80,8 @@ KERNEL void absolute_difference_gradient(void *restrict dx_, const void *restric
   for (int64_t i = begin * width; i < end * width; i++)
     dx[i] = x[i] > y[i] ? factor : x[i] < y[i] ? -factor : 0;
 }
+UNPACK(absolute_difference_gradient, op->dx.memory, op->x.memory, op->y.memory, op->factor,
+       op->width)
 
 KERNEL void squared_difference_gradient(void *restrict dx_, const void *restrict x_,
                                         const void *restrict y_, double factor_, int64_t width,
@@ -85,6 +91,8 @@ KERNEL void squared_difference_gradient(void *restrict dx_, const void *restrict
   const REAL factor = (REAL)factor_;
   for (int64_t i = begin * width; i < end * width; i++) dx[i] = factor * (x[i] - y[i]);
 }
+UNPACK(squared_difference_gradient, op->dx.memory, op->x.memory, op->y.memory, op->factor,
+       op->width)
 
 #if REAL_IS_FLOAT
 /// sin x and cos x for |x| up to some thousands, within one or two ulp of double, without branches,
@@ -137,3 +145,4 @@ KERNEL void time_features(void *restrict out_, const double *restrict t,
     }
   }
 }
+UNPACK(time_features, op->out.memory, op->t.memory, op->frequencies.memory, op->half)

@@ -1,5 +1,4 @@
 // Operations that share their work out by themselves, and the table of all.
-#include "unpack.inc.h"
 #include "products.inc.h"
 #include "integrator.inc.h"
 #include "table.inc.h"

@@ -257,7 +257,7 @@ let package = Package(
     tests("FilesTests", ["Digest", "Files"]),
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests(
-      "ImagesTests", ["Files", "Images", "Raster", "Tensor", "fuzz-readers"],
+      "ImagesTests", ["Files", "Images", "Raster", "Tensor", "Threads", "fuzz-readers"],
       resources: [.copy("Golden")]),
     tests("TensorFilesTests", ["Files", "TensorFiles", "read-weights"]),
     tests(

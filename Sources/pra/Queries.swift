@@ -187,25 +187,19 @@ enum Queries {
       j.arguments #> '{image,channels}' as channels, j.result ->> 'layout' as layout,
       j.result -> 'skipped' as skipped, j.result -> 'ignored' as ignored,
       j.result -> 'ignored_reasons' as ignored_reasons,
-      j.result -> 'empty_classes' as empty_classes,
-      j.result -> 'validation_images' as validation_images,
-      j.result ->> 'fingerprint' as fingerprint,
-      j.result ->> 'validation_fingerprint' as validation_fingerprint,
+      j.result -> 'empty_classes' as empty_classes, j.result -> 'validation_images' as validation_images,
+      j.result ->> 'fingerprint' as fingerprint, j.result ->> 'validation_fingerprint' as validation_fingerprint,
       j.arguments ->> 'source_name' as source, j.arguments ->> 'source' as source_sha256,
       jsonb_array_length(coalesce(nullif(j.arguments -> 'shards', 'null'), '[]')) + 1 as archives,
       coalesce(o.bytes, 0)::bigint as bytes, j.finished_at
-    from pra.jobs as j
-    left join lateral (
-      select sum(o.size) as bytes from pra.outputs as o
-      where o.job_id = j.id and o.name like '%.packed'
-    ) as o on true
-    where j.kind = 'ingest' and j.state = 'succeeded' order by j.id desc
+    from pra.jobs as j left join lateral (
+      select sum(o.size) as bytes from pra.outputs as o where o.job_id = j.id and o.name like '%.packed') as o on true
+    where j.kind = 'ingest' and j.state = 'succeeded' and j.result ? 'fingerprint' order by j.id desc
     """
   static let dataSets = """
     select id as job, run_name as name, result -> 'images' as images,
       result -> 'validation_images' as held_out, result -> 'classes' as classes,
-      nullif(result -> 'empty_classes', '0') as empty,
-      nullif(result -> 'skipped', '0') as skipped,
+      nullif(result -> 'empty_classes', '0') as empty, nullif(result -> 'skipped', '0') as skipped,
       (select string_agg(format('%s %s', r.value, r.key), ', ' order by r.value::bigint desc, r.key)
         from jsonb_each_text(nullif(result -> 'ignored_reasons', 'null')) as r) as left_out,
       format('%sx%sx%s', arguments #> '{image,size}', arguments #> '{image,size}',
@@ -215,7 +209,13 @@ enum Queries {
       arguments ->> 'source_name'
         || coalesce(' +' || jsonb_array_length(nullif(arguments -> 'shards', 'null')), '') as source,
       to_char(finished_at, 'YYYY-MM-DD HH24:MI') as "made (UTC)"
-    from pra.jobs where kind = 'ingest' and state = 'succeeded' order by id desc
+    from pra.jobs where kind = 'ingest' and state = 'succeeded' and result ? 'fingerprint' order by id desc
+    """
+
+  /// Folders from which live workers read sources in place.
+  static let seenFolders = """
+    select distinct l.value as folder from pra.workers as w cross join jsonb_each_text(w.labels) as l
+    where l.key like 'sees.%' and w.state not in ('stopped', 'lost')
     """
 
   static let limits = """

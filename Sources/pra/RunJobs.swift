@@ -42,13 +42,14 @@ final class RunJobs {
   }
 
   private func job(
-    _ arguments: some JobArguments, after: [Int64], array: JobArray? = nil
+    _ arguments: some JobArguments, after: [Int64], array: JobArray? = nil,
+    requirements: [String] = []
   ) throws -> Int64 {
     try arguments.validate()
     return try connection.enqueue(
       type(of: arguments).kind, run: run, arguments: arguments.json, after: after, queue: queue,
       priority: priority
-    ) { $0.array = array }
+    ) { ($0.array, $0.requirements) = (array, requirements) }
   }
 
   private func dataSet(
@@ -57,8 +58,20 @@ final class RunJobs {
     if let known = dataSets[image] { return known }
     var ingest = source.arguments
     (ingest.image.size, ingest.image.channels) = (image.size, image.channels)
-    dataSets[image] = try job(ingest, after: [])
-    return dataSets[image]!
+    var made: Int64
+    if source.parts == 1 {
+      made = try job(ingest, after: [], requirements: source.requirements)
+    } else {
+      // Each element packs its share of the ranges; a job behind them puts these together.
+      ingest.parts = source.parts
+      var array = JobArray(0...Int64(source.parts - 1))
+      array.firstPath = ["part"]
+      made = try job(ingest, after: [], array: array, requirements: source.requirements)
+      (ingest.parts, ingest.packed) = (1, Int(made))
+      made = try job(ingest, after: [made])
+    }
+    dataSets[image] = made
+    return made
   }
 
   /// - Returns: the arm's evaluate jobs

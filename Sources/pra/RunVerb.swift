@@ -47,7 +47,7 @@ struct Run: ParsableCommand {
 /// A run whose settings and files are known to be good; nothing of it is stored yet.
 struct CheckedRun {
   let plan: RunFile
-  let source: Source
+  var source: Source
   let weights: WeightArtifacts
   /// The resolved configuration: stored with the run, and compared by --reuse.
   let configuration: String
@@ -55,7 +55,7 @@ struct CheckedRun {
   /// The files that several runs of a sweep share, each read once.
   final class ReadFiles {
     fileprivate var sources: [String: [Archive]] = [:]
-    fileprivate var digests: [String: String] = [:]
+    fileprivate var digests: [String: FileDigest] = [:]
 
     /// The archives behind a path in the run file.
     func archives(_ path: String, key: String) throws -> [Archive] {
@@ -65,9 +65,9 @@ struct CheckedRun {
       return found
     }
 
-    func sha256(of path: String, key: String) throws -> String {
+    func digest(of path: String, key: String) throws -> FileDigest {
       if let known = digests[path] { return known }
-      let found = try pra.sha256(of: path, key)
+      let found = try pra.digest(of: path, key)
       digests[path] = found
       return found
     }
@@ -97,15 +97,24 @@ struct RunSubmission {
   let priority: Int
 
   /// - Returns: the runs' numbers
-  func enqueue(_ runs: [CheckedRun]) throws -> [Int64] {
+  func enqueue(_ given: [CheckedRun]) throws -> [Int64] {
     let connection = try Database.connect(.submit)
-    var ids = try runs.map { reuse ? try reusable($0, connection) : nil }
-    // Named by content: files that the store has are not sent again.
+    // Named by content: files that the store has are not sent again, and a run that is reused has them stored.
     var store = try Database.store(.submit)
-    var stored: Set<String> = []
+    var (archives, files): (Set<ObjectIdentifier>, Set<String>) = ([], [])
+    let seen = try connection.query(Queries.seenFolders).map { try $0.string("folder") }
+    var said: Set<String> = []
+    let runs = try given.map { run in
+      var run = run
+      if let remark = run.source.place(seen: seen), said.insert(remark).inserted {
+        complain("pra: \(remark)")
+      }
+      try run.source.store(in: &store, except: &archives)
+      return run
+    }
+    var ids = try runs.map { reuse ? try reusable($0, connection) : nil }
     for (run, id) in zip(runs, ids) where id == nil {
-      try run.source.store(in: &store, except: &stored)
-      try run.weights.store(in: &store, except: &stored)
+      try run.weights.store(in: &store, except: &files)
     }
     guard ids.contains(where: { $0 == nil }) else { return ids.map { $0! } }
     try connection.transaction {
@@ -139,9 +148,10 @@ struct RunSubmission {
 }
 
 extension RunFile {
+  /// Where and by how many the data are ingested makes no other run.
   fileprivate func storedConfiguration(_ weights: WeightArtifacts) -> String {
     var members = [
-      ("config", configuration.canonicalJSON), ("data", data.json),
+      ("config", configuration.canonicalJSON), ("data", data.json(without: ["in_place", "parts"])),
       ("evaluate", inception?.json ?? (evaluate ? "true" : "false")),
     ]
     if start != nil { members.append(("init", weights.start(of: self).json)) }

@@ -55,8 +55,8 @@ struct Sweep: ParsableCommand {
     var known: [String: String] = [:]
     for run in runs {
       // A run that compares nothing is an arm of its own, which has the run's name.
-      let content = "\(run.configuration)\n\(run.source.fingerprint)"
-      if let other = known.updateValue(run.plan.name, forKey: content) {
+      // All data come from the paths that the configuration names.
+      if let other = known.updateValue(run.plan.name, forKey: run.configuration) {
         throw ConfigurationError(
           "--set: '\(other)' and '\(run.plan.name)' are one configuration; keep one of the values")
       }

@@ -213,6 +213,13 @@ struct Worker: ParsableCommand {
     help: "A label, key=value, that jobs' requirements are compared with.")
   var labels: [String] = []
   @Option(
+    name: .customLong("sees"),
+    help: """
+      A folder from which jobs may read sources in place (data.in_place); may be repeated. It becomes the \
+      label sees.FOLDER.
+      """)
+  var folders: [String] = []
+  @Option(
     parsing: .unconditional, help: "Jobs that run at the same time. (default: 1)",
     transform: OptionValue.whole(1...10_000))
   var slots = 1
@@ -270,6 +277,16 @@ struct Worker: ParsableCommand {
       }
       named[key] = value
     }
+    let seen = try SourceFolders(folders.map(seenFolder))
+    for folder in seen.all {
+      let (key, value) = SourceFolders.label(folder)
+      if let fault = WorkerLabel.fault(key, value) {
+        throw ValidationError("--sees \(folder): \(fault)")
+      }
+      guard named.updateValue(value, forKey: key).map({ $0 == value }) != false else {
+        throw ValidationError("--sees \(folder): another folder has its label \(key); rename one")
+      }
+    }
     if let unknown = kinds.first(where: { !JobKindName.all.contains($0) }) {
       throw ValidationError(
         "--kind \(unknown): unknown; known are \(JobKindName.all.joined(separator: ", "))")
@@ -294,8 +311,18 @@ struct Worker: ParsableCommand {
       beat: beat,
       drainTime: drain, untilIdle: untilIdle, stageFolder: Executables.folder)
     configuration.storeProbe = Database.storeWatch(url).look
+    configuration.environment[SourceFolders.variable] = seen.text
     let logger = Logger(label: "pra.worker") { WorkerLog(label: $0) }
     let code = try Agent(configuration, logger: logger).run()
     if code != 0 { throw ExitCode(code) }
+  }
+
+  /// The absolute path of a folder of `--sees`.
+  private func seenFolder(_ given: String) throws -> String {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: given, isDirectory: &isFolder), isFolder.boolValue
+    else { throw ValidationError("--sees \(given): is no folder on this machine") }
+    let path = URL(filePath: given).standardizedFileURL.path(percentEncoded: false)
+    return path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
   }
 }

@@ -91,7 +91,7 @@ import Testing
     }
     #expect(try sources() == ["1"])
     #expect(
-      try world.rows("select count(*) from pra.outputs where run_id = 2 and name = 'data.packed'")
+      try world.rows("select count(*) from pra.outputs where run_id = 2 and name = 'data.json'")
         == ["1"])
     #expect(
       try world.rows("select run_name, metric, value from pra.evaluations order by 1, 2")

@@ -8,9 +8,9 @@ final class WorkerProcess {
 
   /// - Parameter environment: for the worker and its stages, in addition to the variables that find
   ///   the database
-  init(_ world: World, environment: [String: String] = [:]) throws {
+  init(_ world: World, arguments: [String] = [], environment: [String: String] = [:]) throws {
     process.executableURL = Self.executable
-    process.arguments = ["worker", "--threads", "1", "--beat", "1", "--lease", "5"]
+    process.arguments = ["worker", "--threads", "1", "--beat", "1", "--lease", "5"] + arguments
     process.environment = [
       "PATH": "/usr/bin:/bin", "HOME": world.folder, "TMPDIR": world.folder,
       "PRA_DATABASE_URL": world.database.url.conninfo,

@@ -29,10 +29,10 @@ import Testing
 
   private func ingest(_ source: String, skipLimit: Int = 0) throws -> (IngestReport, PackedDataSet)
   {
-    let path = scratch.path + "/data.packed"
-    let report = try Ingest.run(
-      source: source, to: path, options: .init(size: 4, channels: 3, skipLimit: skipLimit))
-    return (report, try PackedDataSet(path: path))
+    let made = try Ingest.run(
+      [SourceArchive(path: source)], to: scratch.path,
+      options: .init(size: 4, channels: 3, skipLimit: skipLimit))
+    return (made.report, made.training)
   }
 
   @Test func imagesAreNumberedByClassThenPathBytewise() throws {
@@ -95,23 +95,64 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["source.tar"])
   }
 
+  /// One packed file, as samples are, and data sets of versions before ranges.
+  private func packedFile() throws -> [UInt8] {
+    let path = scratch.path + "/images.packed"
+    let writer = try PackedDataSetWriter(path, size: 4, channels: 1)
+    for shade in [UInt8(1), 2] {
+      try writer.append([UInt8](repeating: shade, count: 16), label: Int(shade) - 1)
+    }
+    let fingerprint = try writer.commit(classes: ["a", "b"])
+    let data = try PackedDataSet(path: path)
+    #expect(
+      data.fingerprint == fingerprint && data.classes == ["a", "b"] && data.labels == [0, 1])
+    #expect(data.pixels(of: 1).elementsEqual([UInt8](repeating: 2, count: 16)))
+    try data.verify()
+    return try scratch.bytes("images.packed")
+  }
+
   @Test func aPackedFileCutAnywhereIsRefused() throws {
-    _ = try ingest(try archive([("a/x.png", png(1)), ("b/x.png", png(2))]))
-    let bytes = try scratch.bytes("data.packed")
+    let bytes = try packedFile()
     for length in 0..<bytes.count {
       let cut = try scratch.file("cut", Array(bytes[..<length]))
       #expect(throws: FileError.self, "cut after \(length)") { try PackedDataSet(path: cut) }
     }
   }
 
-  @Test func aChangedByteIsSeen() throws {
-    _ = try ingest(try archive([("a/x.png", png(1)), ("b/x.png", png(2))]))
-    let bytes = try scratch.bytes("data.packed")
+  @Test func aChangedByteOfAPackedFileIsSeen() throws {
+    let bytes = try packedFile()
     for i in bytes.indices where i < 72 || i >= 128 {
       var damaged = bytes
       damaged[i] ^= 0x11
       let path = try scratch.file("damaged", damaged)
       #expect(throws: FileError.self, "byte \(i)") { try PackedDataSet(path: path).verify() }
+    }
+  }
+
+  @Test func aDataSetCutOrChangedAnywhereIsRefused() throws {
+    _ = try ingest(try archive([("a/x.png", png(1)), ("b/x.png", png(2))]))
+    let (manifest, range) = (try scratch.bytes("data.json"), try scratch.bytes("data-00000.packed"))
+    func open(_ manifest: [UInt8], _ range: [UInt8]) throws {
+      let data = try PackedDataSet(path: scratch.file("x.json", manifest))
+      try data.open(range: 0, path: scratch.file("x.packed", range))
+      try data.verify()
+    }
+    try open(manifest, range)
+    // The line's end alone may be missing.
+    for length in 0..<manifest.count - 1 {
+      #expect(throws: FileError.self, "manifest cut after \(length)") {
+        try open(Array(manifest[..<length]), range)
+      }
+    }
+    for length in 0..<range.count {
+      #expect(throws: FileError.self, "range cut after \(length)") {
+        try open(manifest, Array(range[..<length]))
+      }
+    }
+    for i in range.indices {
+      var damaged = range
+      damaged[i] ^= 0x11
+      #expect(throws: FileError.self, "byte \(i)") { try open(manifest, damaged) }
     }
   }
 
@@ -153,17 +194,17 @@ import Testing
     var loader = ImageLoader(
       data, batch: 3, seed: 8, augmentation: Augmentation(seed: 8), places: places)
     var order = DataOrder(count: 5, seed: 8)
-    let target = Tensor(uninitialized: [3, 48], on: Device(threads: 1))
-    let batch = loader.fill(target, step: 4)
+    let batch = loader.batch(step: 4)
+    var target = [Float](repeating: 0, count: loader.length)
+    target.withUnsafeMutableBufferPointer { loader.fill($0, with: batch, step: 4) }
     #expect(batch.images == order.images(step: 4, batch: 3))
     #expect(batch.labels == batch.images.map { data.labels[$0] })
-    let filled = target.download()
     for (place, image) in batch.images.enumerated() {
       let pixels = data.pixels(of: image)
       for i in 0..<48 {
         let (x, y, c) = (i / 12, i / 3 % 4, i % 3)
         let expected = Float(Double(pixels[y * 12 + x * 3 + c]) / 127.5 - 1)
-        #expect(filled[place * 48 + i] == Double(expected))
+        #expect(target[place * 48 + i] == expected)
       }
     }
   }

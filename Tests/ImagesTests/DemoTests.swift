@@ -12,10 +12,9 @@ import Testing
 
   @Test func theDemoHasTheImagesItsNoticeNames() throws {
     let scratch = try Scratch()
-    let path = scratch.path + "/emoji.packed"
     var calls = 0
-    let report = try Ingest.run(
-      source: archive, to: path, options: .init(size: 32, channels: 3)
+    let (report, data, _) = try Ingest.run(
+      [SourceArchive(path: archive)], to: scratch.path, options: .init(size: 32, channels: 3)
     ) { done, total in
       #expect(total == 1870 && done == calls)
       calls += 1
@@ -26,7 +25,6 @@ import Testing
         "activities 85", "animals-nature 152", "flags 269", "food-drink 133", "objects 261",
         "people-body 363", "smileys-emotion 166", "symbols 223", "travel-places 218",
       ])
-    let data = try PackedDataSet(path: path)
     #expect(data.count == 1870 && data.labels[84] == 0 && data.labels[85] == 1)
     try data.verify()
   }
@@ -36,7 +34,7 @@ import Testing
     let scratch = try Scratch()
     #expect(throws: Stopped.self) {
       try Ingest.run(
-        source: archive, to: scratch.path + "/x", options: .init(size: 32, channels: 3)
+        [SourceArchive(path: archive)], to: scratch.path, options: .init(size: 32, channels: 3)
       ) { done, _ in if done == 3 { throw Stopped() } }
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == [])

@@ -34,14 +34,8 @@ struct ImportWorld {
     var options = Ingest.Options(size: 4, channels: 1, skipLimit: skipLimit)
     options.threads = threads
     change(&options)
-    let paths = (training: "\(scratch.path)/data.packed", held: "\(scratch.path)/held.packed")
-    let job = try IngestJob(
-      sources, to: paths.training, validationPath: paths.held, options: options)
-    try job.run(to: job.total)
-    let report = try job.commit()
-    return Import(
-      report: report, training: try PackedDataSet(path: paths.training),
-      held: report.validation == nil ? nil : try PackedDataSet(path: paths.held))
+    let made = try Ingest.run(sources, to: scratch.path, options: options)
+    return Import(report: made.report, training: made.training, held: made.validation)
   }
 
   func ingest(_ path: String, skipLimit: Int = 0) throws -> Import {

@@ -1,4 +1,4 @@
-// Imports by several threads, and by several processes in turn, give the same bytes.
+// Imports by several threads, and range by range in any order, give the same data set.
 
 import Files
 import Foundation
@@ -20,7 +20,8 @@ import Testing
   }
 
   private func packed() throws -> [[UInt8]] {
-    [try world.scratch.bytes("data.packed"), try world.scratch.bytes("held.packed")]
+    try ["data.json", "data-00000.packed", "validation.json", "validation-00000.packed"]
+      .map { try world.scratch.bytes($0) }
   }
 
   @Test func anyNumberOfThreadsMakesTheSameBytes() throws {
@@ -50,56 +51,69 @@ import Testing
     }
   }
 
-  @Test(arguments: [1, 7, 25]) func partsReplayToTheSameBytes(length: Int) throws {
-    let source = try source()
-    let whole = try world.ingest(source, skipLimit: 2) { $0.validation = .every(5) }
-    let expected = try packed()
+  /// Packs the ranges in an order, each as if by a process of its own, whose records are read back.
+  private func ranges(
+    of images: Int, order: ([Int]) -> [Int]
+  ) throws -> (listing: IngestListing, records: [RangeRecord]) {
     var options = Ingest.Options(size: 4, channels: 1, skipLimit: 2)
-    (options.validation, options.threads) = (.every(5), 2)
-    func job() throws -> IngestJob {
-      try IngestJob(
-        source, to: "\(world.scratch.path)/data.packed",
-        validationPath: "\(world.scratch.path)/held.packed", options: options)
+    (options.validation, options.threads, options.rangeImages) = (.every(5), 2, images)
+    var records: [RangeRecord] = []
+    let first = try IngestJob(source(), options: options)
+    for number in order(Array(first.ranges.indices)) {
+      let record = try IngestJob(source(), options: options)
+        .pack(
+          number, in: world.scratch.path, brokenBefore: records.reduce(0) { $0 + $1.skippedCount })
+      records.append(try RangeRecord(parsing: Array(record.json.utf8), path: "record"))
     }
-    var parts: [String] = []
-    var job1 = try job()
-    while job1.done < 50 {
-      // As if each part were imported by a process of its own.
-      let next = try job()
-      for part in parts { try next.replay(part: part, imageBytes: 16) }
-      let path = "\(world.scratch.path)/part-\(parts.count)"
-      let part = try IngestPartWriter(path, imageBytes: 16, first: next.done)
-      try next.run(to: min(next.done + length, next.total), finished: part.append)
-      try part.commit()
-      parts.append(path)
-      job1 = next
-    }
-    let last = try job()
-    for part in parts { try last.replay(part: part, imageBytes: 16) }
-    try last.run(to: last.total)
-    #expect(try last.commit() == whole.report)
-    #expect(try packed() == expected)
+    let listing = try IngestListing(parsing: Array(first.listing.json.utf8), path: "listing")
+    #expect(listing == first.listing)
+    return (listing, records)
   }
 
-  @Test func aPartOfAnotherImportOrADamagedOneIsRefused() throws {
-    let source = try source()
-    let options = Ingest.Options(size: 4, channels: 1, skipLimit: 2)
-    func job() throws -> IngestJob {
-      try IngestJob(
-        source, to: "\(world.scratch.path)/data.packed", validationPath: "", options: options)
+  /// Class and shade of every image.
+  private func shades(_ manifest: DataSetManifest, _ what: String, _ records: [RangeRecord]) throws
+    -> [String]
+  {
+    let data = PackedDataSet(manifest, path: what)
+    let numbers = records.sorted { $0.first < $1.first }.filter {
+      ((what == "data" ? $0.training : $0.validation!).range?.images ?? 0) > 0
     }
-    let first = try job()
-    let path = "\(world.scratch.path)/part"
-    let part = try IngestPartWriter(path, imageBytes: 16, first: 0)
-    try first.run(to: 10, finished: part.append)
-    try part.commit()
-    #expect(throws: FileError.self) { try first.replay(part: path, imageBytes: 16) }
-    #expect(throws: FileError.self) { try job().replay(part: path, imageBytes: 48) }
-    let bytes = try world.scratch.bytes("part")
-    for length in 0..<bytes.count {
-      let cut = try world.scratch.file("cut", Array(bytes[..<length]))
+    for (range, record) in numbers.enumerated() {
+      try data.open(
+        range: range,
+        path: "\(world.scratch.path)/\(RangeRecord.name(what, record.number, "packed"))")
+    }
+    try data.verify()
+    return (0..<data.count).map { "\(data.classes[data.labels[$0]]) \(data.pixels(of: $0)[0])" }
+  }
+
+  @Test(arguments: [1, 7, 25, 60]) func rangesInAnyOrderMakeTheSameDataSet(length: Int) throws {
+    let whole = try world.ingest(try source(), skipLimit: 2) { $0.validation = .every(5) }
+    for order in [{ (all: [Int]) in all }, { $0.reversed() }] {
+      let (listing, records) = try ranges(of: length, order: order)
+      #expect(records.count == (60 + length - 1) / length)
+      let made = try listing.assemble(records, skipLimit: 2)
+      #expect(made.report == whole.report)
+      #expect(made.training.fingerprint == whole.training.fingerprint)
+      #expect(try shades(made.training, "data", records) == whole.shades)
+      #expect(try shades(made.validation!, "validation", records) == whole.heldShades)
+      #expect {
+        try listing.assemble(records, skipLimit: 1)
+      } throws: {
+        "\($0)".contains("2 broken images, more than skip_limit 1; the first is '1/107.png'")
+      }
+    }
+  }
+
+  @Test func rangesThatAreMissingOrThereTwiceAreRefused() throws {
+    let (listing, records) = try ranges(of: 20) { $0 }
+    for wrong in [Array(records.dropFirst()), Array(records.dropLast()), records + [records[1]]] {
+      #expect(throws: FileError.self) { try listing.assemble(wrong, skipLimit: 2) }
+    }
+    let json = Array(records[0].json.utf8)
+    for length in 0..<json.count - 1 {
       #expect(throws: FileError.self, "cut after \(length)") {
-        try job().replay(part: cut, imageBytes: 16)
+        try RangeRecord(parsing: Array(json[..<length]), path: "record")
       }
     }
   }

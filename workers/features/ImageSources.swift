@@ -33,7 +33,7 @@ protocol ImageSource {
 extension StageSession {
   func imageSource(_ arguments: FeaturesArguments) throws -> any ImageSource {
     if arguments.data > 0 {
-      return PackedImages(try dataSet(ofJob: arguments.data, output: OutputName.dataSet))
+      return try PackedImages(arguments.data, self)
     }
     if !arguments.samples.isEmpty { return try SampledImages(arguments.samples, self) }
     if !arguments.archive.isEmpty {
@@ -54,12 +54,17 @@ private func described(_ change: (inout FeatureShard) -> Void) -> FeatureShard {
   return shard
 }
 
-/// A data set.
-private struct PackedImages: ImageSource {
+/// A data set, of which the ranges are fetched that are read.
+private final class PackedImages: ImageSource {
   let description: FeatureShard
+  private let session: StageSession
+  private let job: Int
   private let set: PackedDataSet
+  private var last = -1
 
-  init(_ set: PackedDataSet) {
+  init(_ job: Int, _ session: StageSession) throws {
+    (self.job, self.session) = (job, session)
+    let set = try session.openDataSet(ofJob: job, output: OutputName.dataSet)
     self.set = set
     description = described {
       ($0.kind, $0.source, $0.images) = ("data", set.fingerprint, set.count)
@@ -67,8 +72,12 @@ private struct PackedImages: ImageSource {
     }
   }
 
-  func image(_ number: Int) -> LoadedImage {
-    LoadedImage(
+  func image(_ number: Int) throws -> LoadedImage {
+    let range = set.range(of: number)
+    // Images are read in their order.
+    if range != last, !set.ranges.isEmpty { try session.fetch(range: range, of: set, ofJob: job) }
+    last = range
+    return LoadedImage(
       height: set.size, width: set.size, channels: set.channels,
       pixels: Array(set.pixels(of: number))
     )

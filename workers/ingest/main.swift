@@ -11,14 +11,14 @@ import StageKit
   import Glibc
 #endif
 
-/// One ingest job. Every `checkpoint_every` images it registers a checkpoint with one more part,
-/// from which another attempt can continue; the last checkpoint is the result itself, so that
-/// `pra gc` frees the parts.
+/// One ingest job. After each range it registers a checkpoint with the objects of all ranges that are done and
+/// their records, from which another attempt goes on. The objects are stored once: they are the result.
 struct IngestStage {
-  let session: StageSession
+  private let session: StageSession
   private let arguments: IngestArguments
 
-  private static let result = "result.json"
+  /// Seconds that a finished range may take to be stored before the next one is begun.
+  private static let patience = 2.0
 
   init(_ session: StageSession) throws {
     self.session = session
@@ -26,198 +26,100 @@ struct IngestStage {
   }
 
   func run() throws {
-    let checkpoint = try session.resume { checkpoint in
-      guard checkpoint.files[Self.result] != nil else { return }
-      for file in checkpoint.files.values {
-        let path = "\(session.scratch)/result-\(file.name)"
-        defer { unlink(path) }
-        try session.fetchArtifact(sha256: file.sha256, to: path)
-      }
-    } skipped: { _, damage in
-      say("everything was done before, and does not read; doing it again: \(damage)")
+    let records = try resume()
+    let job = try refusingBadInput { try session.importing(arguments) }
+    var packed = PackedRanges(records, of: job)
+    if !packed.records.isEmpty {
+      say("resumed behind \(packed.records.count) ranges of \(packed.images) images")
     }
-    if let checkpoint, checkpoint.files[Self.result] != nil {
-      say("everything was done before")
-      try finish(checkpoint.files)
-      return
+    for number in share(of: job.ranges.indices) where !packed.has(number) {
+      try pack(number, of: job, isLast: packed.isLast(in: share(of: job.ranges.indices)), &packed)
     }
-    let job = try refusingBadInput { try begin() }
-    let resumed = try checkpoint.map { try resume(job, from: $0) } ?? []
-    while job.done < job.total {
-      let every = arguments.checkpointEvery
-      let end = min(job.total, (job.done / every + 1) * every)
-      // The last part needs no checkpoint of its own: it is minutes of work at most.
-      try refusingBadInput {
-        try end < job.total ? runPart(job, to: end, keeping: resumed) : runLast(job)
-      }
-    }
-    report(job.total, job.total)
     try session.waitForCheckpoint()
-    try store(refusingBadInput { try job.commit() }, images: job.total)
+    session.progress(done: Int64(job.total), total: Int64(job.total), unit: "images")
+    if arguments.parts > 1 {
+      try finishPart(job, packed)
+    } else {
+      try session.finish(job.listing, packed, arguments)
+    }
   }
 
   // MARK: details
 
-  private var imageBytes: Int {
-    arguments.image.size * arguments.image.size * arguments.image.channels
+  /// The ranges of this job's part.
+  private func share(of ranges: Range<Int>) -> Range<Int> {
+    ranges.count * arguments.part / arguments.parts..<ranges.count * (arguments.part + 1)
+      / arguments.parts
   }
-  private var packed: String { "\(session.scratch)/\(OutputName.dataSet)" }
-  private var validation: String { "\(session.scratch)/\(OutputName.validation)" }
 
-  /// The source's archives, by their given names and the paths of their bytes.
-  private var archives: [SourceArchive] {
-    let names = [arguments.sourceName] + arguments.shardNames
-    return names.indices.map { i in
-      let folder = arguments.archiveFolders.isEmpty ? "." : arguments.archiveFolders[i]
-      return SourceArchive(
-        path: "\(session.scratch)/source-\(i)", name: names[i], folder: folder == "." ? "" : folder)
+  /// The ranges that earlier attempts have stored; their objects are not fetched.
+  private func resume() throws -> [(record: RangeRecord, files: [Artifact])] {
+    var records: [(record: RangeRecord, files: [Artifact])] = []
+    _ = try session.resume { checkpoint in
+      records = try session.records(in: checkpoint.files)
+    } skipped: { _, damage in
+      say("a checkpoint does not read, going back to the one before: \(damage)")
+      records = []
     }
+    return records
   }
 
-  private func begin() throws -> IngestJob {
-    for (number, digest) in ([arguments.source] + arguments.shards).enumerated() {
-      try session.releaseIfAsked()
-      let archive = archives[number]
-      try session.fetchArtifact(sha256: digest, to: archive.path, called: archive.name)
-    }
-    var options = Ingest.Options(
-      size: arguments.image.size, channels: arguments.image.channels,
-      skipLimit: arguments.skipLimit)
-    options.folder = arguments.folder ?? ""
-    options.threads = session.threads
-    let split = arguments.validation
-    if split.every > 0 { options.validation = .every(split.every) }
-    if split.share > 0 { options.validation = .share(split.share) }
-    if split.shards > 0 {
-      options.validation = .archives(split.shards, folder: split.folder ?? "")
-    } else if let folder = split.folder {
-      options.validation = .folder(folder)
-    }
-    return try IngestJob(archives, to: packed, validationPath: validation, options: options)
-  }
-
-  /// Goes on behind the parts that read.
-  /// - Returns: those parts
-  private func resume(_ job: IngestJob, from checkpoint: Checkpoint) throws -> [Artifact] {
-    var parts: [Artifact] = []
-    for part in checkpoint.files.values.sorted(by: { $0.name < $1.name }) {
-      let path = "\(session.scratch)/\(part.name)"
-      do {
-        try session.fetchArtifact(
-          sha256: part.sha256, to: path, called: "checkpoint of job \(session.jobID): \(part.name)")
-      } catch let damage as DamagedArtifact {
-        say("\(part.name) does not read, it is made again with all that follow: \(damage)")
-        break
-      }
-      try job.replay(part: path, imageBytes: imageBytes)
-      unlink(path)
-      parts.append(part)
-    }
-    say("resumed from image \(job.done)")
-    return parts
-  }
-
-  private func report(_ done: Int, _ total: Int) {
-    session.progress(done: Int64(done), total: Int64(total), unit: "images")
-  }
-
-  private func runLast(_ job: IngestJob) throws {
-    try job.run(to: job.total) { done, total in
-      try session.releaseIfAsked()
-      report(done, total)
-    }
-  }
-
-  /// - Parameter resumed: parts of earlier attempts, which the first checkpoint of this one keeps
-  private func runPart(_ job: IngestJob, to end: Int, keeping resumed: [Artifact]) throws {
-    let name = "part-" + String(repeating: "0", count: 12 - String(job.done).count) + "\(job.done)"
-    let path = "\(session.scratch)/\(name)"
-    let part = try IngestPartWriter(path, imageBytes: imageBytes, first: job.done)
-    var isReleased = false
-    do {
-      try job.run(to: end) { done, total in
+  private func pack(
+    _ number: Int, of job: IngestJob, isLast: Bool, _ packed: inout PackedRanges
+  ) throws {
+    let broken = packed.broken
+    let done = packed.images
+    let first = job.ranges[number].lowerBound
+    let record = try refusingBadInput {
+      try job.pack(number, in: session.scratch, brokenBefore: broken) { image, total in
         try session.releaseIfAsked()
-        report(done, total)
-      } finished: {
-        try part.append($0)
+        session.progress(done: Int64(done + image - first), total: Int64(total), unit: "images")
       }
-    } catch is Released {
-      isReleased = true
     }
-    try part.commit()
-    // The earlier checkpoint must be stored by now, so that the next one keeps its parts without
-    // sending them again.
-    try session.waitForCheckpoint()
-    let latest = try session.latestCheckpoint(ofJob: session.jobID)
-    let stored = latest?.epoch == session.epoch ? Array(latest!.files.values) : resumed
-    let done = job.done
-    try session.beginCheckpoint(step: Int64(done), keeping: stored) { _ in
-      [CheckpointPart(name: name, path: path)]
+    let files = IngestFile.all(of: record, in: session.scratch)
+    let text = try IngestFile(record: record, in: session.scratch)
+    // The last range needs no checkpoint of its own: it is a minute of work at most.
+    guard !isLast else {
+      packed.add(record, try (files + [text]).map { try $0.store(in: session) })
+      return
+    }
+    // One checkpoint follows the other, so that the next one may name what this one stores.
+    let stored = (files + [text]).map(\.artifact)
+    let parts = (files + [text]).map(\.part)
+    let images = done + record.end - record.first
+    try session.beginCheckpoint(step: Int64(images), keeping: packed.files) { _ in
+      parts
     } registered: {
-      unlink(path)
-      say("checkpoint at image \(done)")
+      for part in parts { unlink(part.path) }
+      say("checkpoint at image \(images)")
     }
-    if isReleased {
-      try session.waitForCheckpoint()
-      throw Released()
-    }
+    // A link takes no time: a stage that is killed then loses less than one range. An upload goes on beside the
+    // packing of the next one.
+    try session.waitForCheckpoint(atMost: Self.patience)
+    packed.add(record, stored)
   }
 
-  private func store(_ report: IngestReport, images: Int) throws {
-    for skipped in report.skipped { say("skipped \(skipped.name): \(skipped.reason)") }
-    for sentence in report.sentences { say(sentence) }
-    say(
-      "\(report.training.images) images in \(report.classes.count) classes, "
-        + report.training.fingerprint)
-    var files = [
-      OutputName.dataSet: try session.storeArtifact(
-        file: packed, name: OutputName.dataSet, mediaType: "application/octet-stream"),
-      OutputName.ingestReport: try session.storeArtifact(
-        bytes: Array(report.json.utf8), name: OutputName.ingestReport,
-        mediaType: "application/json"),
-    ]
-    if report.validation != nil {
-      files[OutputName.validation] = try session.storeArtifact(
-        file: validation, name: OutputName.validation, mediaType: "application/octet-stream")
-    }
-    files[Self.result] = try session.storeArtifact(
-      bytes: Array(Self.json(report, size: arguments.image.size).utf8), name: Self.result,
-      mediaType: "application/json")
-    if try session.latestCheckpoint(ofJob: session.jobID) != nil {
-      try session.registerCheckpoint(
-        step: Int64(images), files: [], keeping: Array(files.values))
-    }
-    try finish(files)
-  }
-
-  private func finish(_ files: [String: Artifact]) throws {
-    let result = String(
-      decoding: try session.fetchArtifact(sha256: files[Self.result]!.sha256), as: UTF8.self)
-    try session.finish(outputs: files.filter { $0.key != Self.result }, result: result)
-  }
-
-  /// The result that is shown with the job.
-  private static func json(_ report: IngestReport, size: Int) -> String {
-    var members = [
-      ("images", String(report.training.images)), ("classes", String(report.classes.count)),
-      ("size", String(size)), ("layout", JSONText.string(report.layout.rawValue)),
-      ("skipped", String(report.skippedCount)), ("ignored", String(report.ignored.count)),
-      ("ignored_reasons", report.ignoredReasons),
-      ("empty_classes", String(report.emptyClasses.count)),
-      ("fingerprint", JSONText.string(report.training.fingerprint)),
-    ]
-    if let held = report.validation {
-      members += [
-        ("validation_images", String(held.images)),
-        ("validation_fingerprint", JSONText.string(held.fingerprint)),
-      ]
-    }
-    return JSONText.object(members)
+  /// Leaves the ranges of this part to the job that puts them together.
+  private func finishPart(_ job: IngestJob, _ packed: PackedRanges) throws {
+    var outputs = packed.outputs
+    outputs[OutputName.listing] = try session.storeArtifact(
+      bytes: Array(job.listing.json.utf8), name: OutputName.listing, mediaType: "application/json")
+    try session.finish(
+      outputs: outputs,
+      result: JSONText.object([
+        ("images", String(packed.images)), ("ranges", String(packed.records.count)),
+        ("skipped", String(packed.broken)),
+      ]))
   }
 }
 
 Ingest.keepMemory()
 Stage.run { session in
-  let stage = try IngestStage(session)
-  try stage.run()
+  let arguments = try refusingBadInput { try IngestArguments(json: session.arguments) }
+  if arguments.packed > 0 {
+    try session.assemble(arguments)
+  } else {
+    let stage = try IngestStage(session)
+    try stage.run()
+  }
 }

@@ -2,7 +2,6 @@
 
 import Configuration
 import Files
-import Images
 import PRAModel
 import RunStore
 import StageKit
@@ -15,9 +14,6 @@ import Training
 
 /// Names of outputs that one stage writes and another reads.
 package enum OutputName {
-  package static let dataSet = "data.packed"
-  /// The images that `ingest` held out, if a split was asked for; same classes, same size.
-  package static let validation = "validation.packed"
   package static let ingestReport = "report.json"
   package static let images = "images.packed"
   package static let neighbours = "neighbours.json"
@@ -39,25 +35,6 @@ package struct TrainedModel {
 }
 
 extension StageSession {
-  /// Fetches, verifies and maps a packed file of another job.
-  /// - Throws: `PermanentFailure` if that job has no such output
-  package func dataSet(ofJob job: Int, output: String) throws -> PackedDataSet {
-    guard let artifact = try outputs(ofJob: Int64(job))[output] else {
-      throw PermanentFailure("job \(job) has no output \(output)")
-    }
-    let path = "\(scratch)/job-\(job)-\(output)"
-    try fetchArtifact(sha256: artifact.sha256, to: path, called: "\(output) of job \(job)")
-    return try refusingBadInput { try PackedDataSet(path: path) }
-  }
-
-  /// SHA-256 of a job's data set, under which results of it are kept.
-  package func digest(ofDataSet job: Int) throws -> String {
-    guard let artifact = try outputs(ofJob: Int64(job))[OutputName.dataSet] else {
-      throw PermanentFailure("job \(job) has no output \(OutputName.dataSet)")
-    }
-    return artifact.sha256
-  }
-
   /// Fetches a stored file under a name that messages may show.
   /// - Parameters:
   ///   - argument: the argument that names the file

@@ -12,8 +12,8 @@ Stage.run { session in
   let arguments = try refusingBadInput { try NeighboursArguments(json: session.arguments) }
   let training = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let heldOut =
-    try session.outputs(ofJob: Int64(arguments.data))[OutputName.validation] == nil
-    ? nil : session.dataSet(ofJob: arguments.data, output: OutputName.validation)
+    try session.hasDataSet(ofJob: arguments.data, output: OutputName.validation)
+    ? session.dataSet(ofJob: arguments.data, output: OutputName.validation) : nil
   guard training.count > 1 else {
     throw PermanentFailure("job \(arguments.data): one training image has no other to compare with")
   }

@@ -25,7 +25,7 @@ Stage.run { session in
   // A checkpoint of the version before does not name the classes; the data set does.
   let table =
     try trained.classes
-    ?? ClassTable(session.dataSet(ofJob: arguments.data, output: OutputName.dataSet))
+    ?? ClassTable(session.openDataSet(ofJob: arguments.data, output: OutputName.dataSet))
   guard model.sizes.classes == table.names.count else {
     throw PermanentFailure(
       "data: has \(table.names.count) classes, the model was trained on \(model.sizes.classes)")

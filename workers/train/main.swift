@@ -22,15 +22,20 @@ struct TrainingJob {
   let session: StageSession
   let data: PackedDataSet
   let trainer: Trainer
-  var loader: ImageLoader
+  private let loader: ImageLoader
+  /// Reads the images of the next steps ahead; begun with the first step.
+  private var reader: BatchReader?
+  /// Waits until the ranges of images are there.
+  private let require: @Sendable ([Int]) throws -> Bool
   /// Value of the key `init`.
   let start: TrainArguments.Start
 
   init(_ session: StageSession) throws {
     self.session = session
     let arguments = try refusingBadInput { try TrainArguments(json: session.arguments) }
-    let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
+    let data = try session.openDataSet(ofJob: arguments.data, output: OutputName.dataSet)
     self.data = data
+    require = try session.beginFetching(data)
     start = arguments.start
     let configuration = try Self.complete(arguments.config, with: data)
     let device = try session.device()
@@ -136,7 +141,7 @@ struct TrainingJob {
         say("stopped at step \(trainer.step)")
         throw Released()
       }
-      try step()
+      guard try step() else { continue }
       if let kept = trainer.takeSnapshot() {
         try register(kept)
         registered = kept.state.step
@@ -197,27 +202,48 @@ struct TrainingJob {
     say("begins at step \(trainer.step) with the weights of \(start.name)")
   }
 
-  /// The images of the next step.
-  private mutating func nextBatch() -> TrainingBatch {
+  /// The images of the next step, and the seconds waited for them.
+  /// - Returns: nil if the attempt is asked to stop first
+  private mutating func nextBatch() throws -> (batch: TrainingBatch, waited: Double)? {
+    let require = require
+    let reader =
+      try reader
+      ?? BatchReader(loader, steps: trainer.step...total) {
+        guard try require($0) else { throw Released() }
+      }
+    self.reader = reader
     let batch = trainer.batch
-    let images = loader.fill(batch.patches, step: trainer.step)
-    batch.begin(step: trainer.step, labels: images.labels)
-    return batch
+    do {
+      let next = try reader.next(step: trainer.step, into: batch.patches) {
+        session.stopRequested
+      }
+      guard let (images, waited) = next else { return nil }
+      batch.begin(step: trainer.step, labels: images.labels)
+      return (batch, waited)
+    } catch is Released {
+      return nil
+    }
   }
 
   /// Refuses weights from which no image can be drawn, before another job waits for one.
   private mutating func checkResult() throws {
-    let batch = nextBatch()
+    guard let (batch, _) = try nextBatch() else { throw Released() }
     try refusingBadInput { try trainer.checkResult(batch) }
   }
 
-  private mutating func step() throws {
-    let batch = nextBatch()
+  /// - Returns: false if the attempt is asked to stop first
+  private mutating func step() throws -> Bool {
+    guard let (batch, waited) = try nextBatch() else { return false }
     let report = try refusingBadInput { try trainer.run(batch) }
     session.record(
-      report.values.map { MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value) })
+      report.values.map { MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value) }
+        + [MetricPoint(name: Self.waiting, step: Int64(report.step), value: waited)])
     session.progress(done: Int64(trainer.step), total: Int64(total), unit: "steps")
+    return true
   }
+
+  /// The series of the seconds that a step waited for its images.
+  private static let waiting = "loader.wait"
 
   private var state: CheckpointState {
     trainer.state(codeVersion: codeVersion, dataFingerprint: data.fingerprint)

@@ -37,7 +37,7 @@ package struct SHA256: ~Copyable {
   }
 
   /// - Returns: 32 bytes
-  private consuming func bytes() -> [UInt8] {
+  package consuming func bytes() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     precondition(EVP_DigestFinal_ex(context, &digest, nil) == 1, "SHA256: final failed")
     return digest

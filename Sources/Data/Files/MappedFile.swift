@@ -29,6 +29,14 @@ package final class MappedFile: @unchecked Sendable {
     bytes = UnsafeRawBufferPointer(start: start, count: size)
   }
 
+  /// Tells the system whether the next reads are far from each other: it then reads no further than asked,
+  /// where it would read 128 KiB at each (madvise(2), MADV_RANDOM).
+  package func expectReads(atRandom: Bool) {
+    guard let start = bytes.baseAddress else { return }
+    madvise(
+      UnsafeMutableRawPointer(mutating: start), bytes.count, atRandom ? MADV_RANDOM : MADV_NORMAL)
+  }
+
   deinit {
     if let start = bytes.baseAddress {
       munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)

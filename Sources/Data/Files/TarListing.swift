@@ -7,7 +7,14 @@ extension TarReader {
   ///   throws
   package func forEachFile(_ found: (String, Range<Int>?) throws -> Void) throws {
     var hasLinks = false
+    var entries = 0
+    defer { expectReads(atRandom: false) }
     while let (entry, link) = try nextOfAny() {
+      entries += 1
+      // Between headers of photographs a listing would read everything, of which it needs a page each.
+      if entries == Self.sample, range.upperBound - start > Self.sample * Self.farApart {
+        expectReads(atRandom: true)
+      }
       if link != nil {
         hasLinks = true
       } else {
@@ -28,4 +35,9 @@ extension TarReader {
     }
     try links.follow(found)
   }
+
+  /// Number of entries whose sizes tell those of an archive, and their mean size in bytes above which their
+  /// headers are far apart.
+  private static let sample = 64
+  private static let farApart = 32 << 10
 }

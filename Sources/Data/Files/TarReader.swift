@@ -37,6 +37,11 @@ package final class TarReader {
     offset = whole.lowerBound
   }
 
+  /// The first byte of the archive in its file.
+  var start: Int { whole.lowerBound }
+
+  func expectReads(atRandom: Bool) { file.expectReads(atRandom: atRandom) }
+
   /// Begins again with the first entry.
   func rewind() { (offset, isBehindMark) = (whole.lowerBound, false) }
 

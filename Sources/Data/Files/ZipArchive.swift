@@ -33,6 +33,9 @@ package final class ZipArchive {
   package let entries: [Entry]
   private let file: MappedFile
 
+  /// Largest size of a local header with name and extra field: APPNOTE.TXT 4.3.7.
+  package static let mostHeaderBytes = 30 + 2 * 65_535
+
   /// Largest size of an inflated entry: deflate can expand data a thousandfold.
   private static let mostInflated = 256 << 20
 

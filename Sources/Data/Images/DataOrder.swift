@@ -4,7 +4,7 @@ import Tensor
 
 /// The endless stream of image numbers. Each epoch is a permutation of its own, which depends only
 /// on seed and epoch.
-package struct DataOrder {
+package struct DataOrder: Sendable {
   private let count: Int
   private let random: Philox
   private var epoch = -1

@@ -1,7 +1,7 @@
 // The files of a source that are no images of a class.
 
 /// Names, of which there may be millions, counted by reason; only the first are kept.
-package struct IgnoredFiles: Sendable, Equatable {
+package struct IgnoredFiles: Codable, Sendable, Equatable {
   /// Number of names that are kept.
   static let most = 1000
   package private(set) var first: [String] = []

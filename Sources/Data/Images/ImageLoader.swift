@@ -1,16 +1,14 @@
 // Loads the batches of a training run.
 
-import Tensor
-
 /// The images of one training step.
-package struct ImageBatch: Sendable {
+package struct ImageBatch: Sendable, Equatable {
   /// Numbers of the images in the data set.
   package let images: [Int]
   package let labels: [Int]
 }
 
 /// Assembles batches, which depend only on data set, seed, step and settings.
-package struct ImageLoader {
+package struct ImageLoader: Sendable {
   private let dataSet: PackedDataSet
   private let augmentation: Augmentation
   private let places: PixelPlaces
@@ -29,23 +27,28 @@ package struct ImageLoader {
     order = DataOrder(count: dataSet.count, seed: seed)
   }
 
-  /// Writes the pixels of a step's images, as numbers in [-1, 1], to where the model reads them.
-  /// - Parameter target: [batch, ...] in float32, an image after the other
-  package mutating func fill(_ target: Tensor, step: Int) -> ImageBatch {
+  /// Number of a batch's pixel values.
+  package var length: Int { batch * dataSet.size * dataSet.size * dataSet.channels }
+
+  /// The images of a step.
+  package mutating func batch(step: Int) -> ImageBatch {
     let images = order.images(step: step, batch: batch)
-    let length = dataSet.size * dataSet.size * dataSet.channels
-    precondition(
-      target.count == batch * length,
-      "ImageLoader: \(batch) images of \(length) into \(target.shape)")
-    target.withHostElements { numbers in
-      for (place, image) in images.enumerated() {
-        augmentation.apply(
-          dataSet.pixels(of: image), size: dataSet.size, channels: dataSet.channels, step: step,
-          place: place,
-          into: UnsafeMutableBufferPointer(
-            rebasing: numbers[place * length..<(place + 1) * length]), at: places)
-      }
-    }
     return ImageBatch(images: images, labels: images.map { dataSet.labels[$0] })
+  }
+
+  /// Writes the pixels of a step's images, as numbers in [-1, 1].
+  /// - Parameter numbers: [batch, ...], an image after the other; `length` of them
+  package func fill(
+    _ numbers: UnsafeMutableBufferPointer<Float>, with batch: ImageBatch, step: Int
+  ) {
+    precondition(numbers.count == length, "ImageLoader: \(numbers.count) numbers for \(length)")
+    let each = length / self.batch
+    for (place, image) in batch.images.enumerated() {
+      augmentation.apply(
+        dataSet.pixels(of: image), size: dataSet.size, channels: dataSet.channels, step: step,
+        place: place,
+        into: UnsafeMutableBufferPointer(rebasing: numbers[place * each..<(place + 1) * each]),
+        at: places)
+    }
   }
 }

@@ -12,7 +12,7 @@ package struct IngestedSplit: Sendable, Equatable {
 }
 
 package struct IngestReport: Sendable, Equatable {
-  package struct Skipped: Sendable, Equatable {
+  package struct Skipped: Codable, Sendable, Equatable {
     package let name: String
     package let reason: String
   }
@@ -43,19 +43,20 @@ package struct IngestReport: Sendable, Equatable {
     validation = hasValidation ? empty : nil
   }
 
-  mutating func skip(_ name: String, _ reason: String) {
-    skippedCount += 1
-    if skipped.count < IgnoredFiles.most { skipped.append(Skipped(name: name, reason: reason)) }
+  /// Counts the images of a range.
+  mutating func add(_ record: RangeRecord) {
+    Self.count(record.training, in: &training)
+    if let held = record.validation, var split = validation {
+      Self.count(held, in: &split)
+      validation = split
+    }
+    skipped += record.skipped.prefix(max(0, IgnoredFiles.most - skipped.count))
+    skippedCount += record.skippedCount
   }
 
-  mutating func count(label: Int, isValidation: Bool) {
-    if isValidation {
-      validation!.images += 1
-      validation!.byClass[label] += 1
-    } else {
-      training.images += 1
-      training.byClass[label] += 1
-    }
+  private static func count(_ packed: PackedRange, in split: inout IngestedSplit) {
+    split.images += packed.images
+    for each in packed.labels { split.byClass[each.label] += each.images }
   }
 }
 

@@ -1,11 +1,14 @@
-// The packed data set: one memory-mapped file of pixels and labels.
+// A data set of equal images, mapped into memory: a manifest with the objects of its ranges, or one
+// packed file.
 //
-// Little-endian: a header of 128 bytes ("PRADATA1", u32 side, u32 channels, u64 images, u64 classes,
-// u64 bytes of names, 32 bytes fingerprint, zeros), the pixels [images, side, side, channels], the
-// labels as u32, the class names each ended by a zero byte.
+// The packed file is what data sets were before there were ranges, and what samples are. Little-endian:
+// a header of 128 bytes ("PRADATA1", u32 side, u32 channels, u64 images, u64 classes, u64 bytes of names,
+// 32 bytes fingerprint, zeros), the pixels [images, side, side, channels], the labels as u32, the class
+// names each ended by a zero byte.
 
 import Digest
 import Files
+import Threads
 
 private let magic = Array("PRADATA1".utf8)
 private let headerSize = 128
@@ -20,17 +23,47 @@ package final class PackedDataSet: Sendable {
   package let count: Int
   /// Names of the classes by number.
   package let classes: [String]
-  /// SHA-256 over sizes, names, labels and pixels, 64 hexadecimal digits.
+  /// Identity of sizes, names, labels and pixels, 64 hexadecimal digits.
   package let fingerprint: String
   /// Number of each image's class.
   package let labels: [Int]
-  private let file: MappedFile
+  /// The objects with the pixels, in the order of their images; empty for one packed file.
+  package let ranges: [ImageRange]
+  /// Number of the first image of each range, and the number of all images.
+  private let starts: [Int]
+  private let files: Monitor<[MappedFile?]>
 
-  /// Opens a file and checks header, length and labels.
+  /// Opens a packed file, or a manifest, whose ranges are opened one by one (`open`).
+  ///
+  /// Checks header, length and labels.
   /// - Throws: `FileError`
-  package init(path: String) throws {
+  package convenience init(path: String) throws {
+    let file = try MappedFile(path)
+    if file.bytes.first == UInt8(ascii: "{") {
+      let manifest = try withExtendedLifetime(file) {
+        try DataSetManifest(parsing: file.bytes, path: path)
+      }
+      self.init(manifest, path: path)
+    } else {
+      try self.init(packed: file, path: path)
+    }
+  }
+
+  /// - Parameter path: name of the manifest in messages
+  package init(_ manifest: DataSetManifest, path: String) {
     self.path = path
-    file = try MappedFile(path)
+    (size, channels, ranges) = (manifest.size, manifest.channels, manifest.ranges)
+    (count, fingerprint) = (manifest.count, manifest.fingerprint)
+    classes = manifest.classes.map(\.name)
+    labels = manifest.classes.enumerated().flatMap { [Int](repeating: $0, count: $1.images) }
+    var starts = [0]
+    for range in manifest.ranges { starts.append(starts.last! + range.images) }
+    self.starts = starts
+    files = Monitor([MappedFile?](repeating: nil, count: manifest.ranges.count))
+  }
+
+  private init(packed file: MappedFile, path: String) throws {
+    self.path = path
     let bytes = file.bytes
     guard bytes.count >= headerSize, bytes.prefix(8).elementsEqual(magic) else {
       throw FileError("\(path): is no packed data set of this version, or truncated")
@@ -69,28 +102,64 @@ package final class PackedDataSet: Sendable {
     else { throw FileError("\(path): damaged: class names and labels do not fit") }
     classes = decoded.map { $0! }
     fingerprint = hexadecimal(bytes[40..<72])
+    (ranges, starts, files) = ([], [0, count], Monitor([file]))
   }
 
-  /// The pixels of image `index`, [size, size, channels].
+  /// Maps the object of a range.
+  /// - Throws: `FileError` if it is not of this data set's sizes
+  package func open(range: Int, path: String) throws {
+    let file = try RangeFile.open(path, ranges[range], size: size, channels: channels)
+    files.update { $0[range] = file }
+  }
+
+  /// Number of the range that holds an image.
+  package func range(of image: Int) -> Int {
+    precondition(image >= 0 && image < count, "PackedDataSet: image \(image) of \(count)")
+    var (low, high) = (0, starts.count - 1)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if starts[middle] <= image { low = middle } else { high = middle }
+    }
+    return low
+  }
+
+  /// The images of a range.
+  package func images(ofRange range: Int) -> Range<Int> { starts[range]..<starts[range + 1] }
+
+  /// The pixels of image `index`, [size, size, channels], whose range is open.
   package func pixels(of index: Int) -> UnsafeRawBufferPointer {
-    precondition(index >= 0 && index < count, "PackedDataSet: image \(index) of \(count)")
+    let range = range(of: index)
+    guard let file = files.read({ $0[range] }) else {
+      preconditionFailure("PackedDataSet: range \(range) of image \(index) is not open")
+    }
     let length = size * size * channels
-    let start = headerSize + index * length
+    // Both kinds of file have a header of this size.
+    let start = headerSize + (index - starts[range]) * length
     return UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + length])
   }
 
-  /// Computes the fingerprint again.
+  /// Computes the fingerprint again; all ranges are open.
   /// - Throws: `FileError` if the contents are not those that were written
   package func verify() throws {
-    var digest = fingerprintStart(size: size, channels: channels)
-    digest.update(file.bytesAfter(headerSize))
-    guard digest.hexadecimal() == fingerprint else {
+    let found: String
+    if ranges.isEmpty {
+      var digest = packedStart(size: size, channels: channels)
+      digest.update(UnsafeRawBufferPointer(rebasing: files.read { $0[0]! }.bytes[headerSize...]))
+      found = digest.hexadecimal()
+    } else {
+      var digest = DataSetFingerprint(size: size, channels: channels)
+      for image in 0..<count { digest.add(DataSetFingerprint.leaf(pixels(of: image))) }
+      var counts = [Int](repeating: 0, count: classes.count)
+      for label in labels { counts[label] += 1 }
+      found = digest.root(zip(classes, counts).map { ClassCount(name: $0, images: $1) })
+    }
+    guard found == fingerprint else {
       throw FileError("\(path): damaged: its contents do not have its fingerprint")
     }
   }
 }
 
-/// Writes a packed data set image by image; the names of the classes are needed only at the end.
+/// Writes a packed file image by image; the names of the classes are needed only at the end.
 package final class PackedDataSetWriter {
   private let file: DurableFile
   private let size: Int
@@ -102,11 +171,9 @@ package final class PackedDataSetWriter {
   package init(_ path: String, size: Int, channels: Int) throws {
     file = try DurableFile(path)
     (self.size, self.channels) = (size, channels)
-    digest = fingerprintStart(size: size, channels: channels)
+    digest = packedStart(size: size, channels: channels)
     try file.write([UInt8](repeating: 0, count: headerSize))
   }
-
-  var count: Int { labels.count }
 
   /// Byte of the file at which the pixels of the first image begin.
   package static let pixelStart = headerSize
@@ -144,14 +211,10 @@ package final class PackedDataSetWriter {
   }
 }
 
-private func fingerprintStart(size: Int, channels: Int) -> SHA256 {
+private func packedStart(size: Int, channels: Int) -> SHA256 {
   var digest = SHA256()
   digest.update(magic + littleEndian(UInt32(size)) + littleEndian(UInt32(channels)))
   return digest
-}
-
-private func littleEndian<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
-  withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }
 
 private func hexadecimal(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
@@ -161,10 +224,4 @@ private func hexadecimal(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
 private func unhexadecimal(_ text: String) -> [UInt8] {
   let digits = text.utf8.map { UInt8($0 >= 97 ? $0 - 87 : $0 - 48) }
   return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
-}
-
-extension MappedFile {
-  fileprivate func bytesAfter(_ offset: Int) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: bytes[offset...])
-  }
 }

@@ -9,9 +9,14 @@ package struct SourceArchive: Sendable {
   /// Folder, components joined by `/`, in which its names are taken to lie: a shard may stand for a
   /// folder.
   package let folder: String
+  /// The digests by which its bytes are checked where it is read in place; nil for a file that was checked as a whole.
+  let digests: BlockDigests?
 
-  package init(path: String, name: String? = nil, folder: String = "") {
+  package init(
+    path: String, name: String? = nil, folder: String = "", digests: BlockDigests? = nil
+  ) {
     (self.path, self.name, self.folder) = (path, name ?? path, folder)
+    self.digests = digests
   }
 }
 
@@ -38,7 +43,7 @@ struct StoredFile {
 
 /// The archives of one source, open.
 struct OpenArchives {
-  private let files: [MappedFile]
+  private let checked: [CheckedFile]
   let names: [String]
   /// Folder in which each archive's names are taken to lie.
   let folders: [[String]]
@@ -48,7 +53,9 @@ struct OpenArchives {
 
   /// - Throws: `FileError`
   init(_ archives: [SourceArchive]) throws {
-    files = try archives.map { try MappedFile($0.path) }
+    checked = try archives.map {
+      try CheckedFile($0.path, called: $0.name, digests: $0.digests)
+    }
     names = archives.map(\.name)
     folders = archives.map { $0.folder.split(separator: "/").map(String.init) }
   }
@@ -57,12 +64,12 @@ struct OpenArchives {
   /// - Parameter remark: called with a sentence about an archive that may be cut
   /// - Throws: `FileError` on damage and on names that leave the archive, or what `found` throws
   func visit(_ found: (Item) throws -> Void, remark: (String) -> Void) throws {
-    for archive in files.indices {
-      let bytes = files[archive].bytes
+    for archive in checked.indices {
+      let bytes = checked[archive].file.bytes
       if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6]) {
         try forEachOfZip(archive, found)
       } else {
-        let reader = TarReader(files[archive], called: names[archive])
+        let reader = TarReader(checked[archive].file, called: names[archive])
         try forEachOfTar(archive, reader, found)
         if !reader.hasEndMark {
           remark("\(names[archive]) has no end mark: files may be missing behind its last one")
@@ -74,17 +81,19 @@ struct OpenArchives {
   /// The first bytes of a file, as far as it has them.
   func start(of file: StoredFile, called name: String) throws -> [UInt8] {
     let count = 32
+    try check(file)
     if file.method == .plain {
-      return Array(files[file.archive].bytes[file.place..<file.place + min(count, file.stored)])
+      return Array(
+        checked[file.archive].file.bytes[file.place..<file.place + min(count, file.stored)])
     }
     return try ZipArchive.prefix(
-      of: entry(file, name), count, in: files[file.archive], called: names[file.archive])
+      of: entry(file, name), count, in: checked[file.archive].file, called: names[file.archive])
   }
 
   /// Calls `found` with every file and folder of a tar within a tar.
   func visit(inTar file: StoredFile, called name: String, _ found: (Item) throws -> Void) throws {
     let reader = TarReader(
-      files[file.archive], range: file.place..<file.place + file.stored,
+      checked[file.archive].file, range: file.place..<file.place + file.stored,
       called: "\(names[file.archive]): \(name)")
     try forEachOfTar(file.archive, reader, found)
   }
@@ -94,14 +103,21 @@ struct OpenArchives {
   func withBytes<T>(
     _ file: StoredFile, called name: String, _ body: (UnsafeRawBufferPointer) throws -> T
   ) throws -> T {
+    try check(file)
     if file.method == .plain {
       return try body(
         UnsafeRawBufferPointer(
-          rebasing: files[file.archive].bytes[file.place..<file.place + file.stored]))
+          rebasing: checked[file.archive].file.bytes[file.place..<file.place + file.stored]))
     }
     return try ZipArchive.withBytes(
-      of: entry(file, name), in: files[file.archive], called: names[file.archive],
+      of: entry(file, name), in: checked[file.archive].file, called: names[file.archive],
       most: Self.mostFileBytes, body)
+  }
+
+  private func check(_ file: StoredFile) throws {
+    // A zip's entry has a header and a name before its bytes, of which only the largest size is known.
+    let ahead = file.method == .plain ? 0 : ZipArchive.mostHeaderBytes
+    try checked[file.archive].check(file.place..<file.place + ahead + file.stored)
   }
 
   private func entry(_ file: StoredFile, _ name: String) -> ZipArchive.Entry {
@@ -133,7 +149,7 @@ struct OpenArchives {
   }
 
   private func forEachOfZip(_ archive: Int, _ found: (Item) throws -> Void) throws {
-    try ZipArchive.forEachFile(of: files[archive], called: names[archive]) { name, entry in
+    try ZipArchive.forEachFile(of: checked[archive].file, called: names[archive]) { name, entry in
       guard let entry else {
         try found(Item(name: name, archive: archive, file: nil))
         return

@@ -2,10 +2,11 @@
 //
 // About 70 bytes and the name are kept per image; pixels are read when needed.
 
+import Digest
 import Files
 
 /// The way in which a source gives the class of an image.
-package enum SourceLayout: String, Sendable {
+package enum SourceLayout: String, Codable, Sendable {
   /// The first folder is the class; a tar within the tar counts as a folder (ILSVRC).
   case folders
   /// A `.cls` or `.json` file beside each image holds the number of its class (WebDataset).
@@ -82,6 +83,18 @@ struct SourceIndex {
   }
 
   func name(of image: Image) -> String { String(decoding: names[image.name], as: UTF8.self) }
+
+  /// SHA-256 over name and class of each image in their order, 64 hexadecimal digits.
+  var digest: String {
+    var digest = SHA256()
+    names.withUnsafeBytes { names in
+      for image in images {
+        digest.update(UnsafeRawBufferPointer(rebasing: names[image.name]))
+        digest.update([0, image.isValidation ? 1 : 0] + littleEndian(image.label))
+      }
+    }
+    return digest.hexadecimal()
+  }
 
   /// The reason why an image has no label.
   func lackOfLabel(of image: Image) -> String {

@@ -133,7 +133,7 @@ extension ArtifactStore {
 
   /// Copies a file to the folder of the store before its digest is known; nil if the store is no
   /// folder or the copy may be needless.
-  private mutating func receive(_ path: String) throws -> (path: String, digest: FileDigest)? {
+  mutating func receive(_ path: String) throws -> (path: String, digest: FileDigest)? {
     let size = try FileBytes(reading: path).size()
     guard size > Int64(Artifact.chunkSize) else { return nil }
     let folder = try connection.run {
@@ -148,7 +148,7 @@ extension ArtifactStore {
     }
   }
 
-  private mutating func put(
+  mutating func put(
     _ artifact: Artifact, file path: String, owner: ArtifactOwner, isGivenAway: Bool
   ) throws {
     try put(artifact, owner: owner, adopting: isGivenAway ? path : nil) { () throws in
@@ -163,7 +163,7 @@ extension ArtifactStore {
   /// - Parameters:
   ///   - path: a file with these bytes, which the store may keep
   ///   - open: returns a function that returns pieces of `Artifact.chunkSize` in order
-  private mutating func put(
+  mutating func put(
     _ artifact: Artifact, owner: ArtifactOwner, adopting path: String? = nil,
     open: () throws -> () throws -> [UInt8]
   ) throws {
@@ -189,7 +189,7 @@ extension ArtifactStore {
     throw StoreError("artifact \(artifact.sha256) goes as soon as it is stored")
   }
 
-  private static func digest(file path: String) throws(StoreError) -> FileDigest {
+  static func digest(file path: String) throws(StoreError) -> FileDigest {
     let file = try FileBytes(reading: path)
     _ = try file.size()
     var digest = SHA256()

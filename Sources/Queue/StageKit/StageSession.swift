@@ -25,10 +25,10 @@ package final class StageSession {
 
   let metrics: MetricWriter
   private let metricThread: DedicatedThread
-  private let control: ControlChannel
+  let control: ControlChannel
   var store: ArtifactStore
-  private let url: DatabaseURL
-  private let environment: [String: String]
+  let url: DatabaseURL
+  let environment: [String: String]
   /// The wait of checkpoints for their store.
   private let checkpointPatience = StorePatience(tries: nil, report: StageSession.report)
   private let secrets: OutputSecrets
@@ -123,12 +123,15 @@ package final class StageSession {
       user: try row.string("login"), kind: try row.string("kind"))
   }
 
-  private static let report: @Sendable (String) -> Void = { Stage.say("warning: \($0)") }
+  static let report: @Sendable (String) -> Void = { Stage.say("warning: \($0)") }
 
   // MARK: while it runs
 
   /// Whether the agent asks for a checkpoint and `Released`. Cheap enough to ask at every step.
   package var stopRequested: Bool { control.stopRequested }
+
+  /// `stopRequested` for other threads.
+  package var stopWatch: @Sendable () -> Bool { { [control] in control.stopRequested } }
 
   /// Hands points to the background thread, which sends them within about a second.
   package func record(_ points: [MetricPoint]) { metrics.record(points.map(secrets.redacted)) }
@@ -156,6 +159,18 @@ package final class StageSession {
     }
     return try store.store(
       file: path, name: name, mediaType: mediaType, owner: .attempt(lease))
+  }
+
+  /// Stores a file into which nobody writes any more; a store on its file system takes the file itself.
+  /// - Parameter digest: of the file, as its writer has computed it: it is not read again
+  package func storeArtifact(
+    givenAway path: String, digest: FileDigest, name: String, mediaType: String
+  ) throws -> Artifact {
+    // A file that holds a secret of the arguments is refused; it is of no text.
+    _ = try secrets.replacement(
+      forFile: path, of: name, mediaType: "application/octet-stream")
+    return try store.store(
+      givenAway: path, digest: digest, name: name, mediaType: mediaType, owner: .attempt(lease))
   }
 
   /// Stores bytes that lie in memory.
@@ -281,6 +296,15 @@ package final class StageSession {
 
   /// Seconds between looks for an outage during a wait.
   private static let outageLook = 0.1
+
+  /// Waits for the checkpoint that was begun, but no longer than this.
+  /// - Throws: the error that prevented it
+  package func waitForCheckpoint(atMost seconds: Double) throws {
+    if let outcome = pending?.wait(until: monotonicSeconds() + seconds) {
+      pending = nil
+      try outcome.get()
+    }
+  }
 
   package var isWritingCheckpoint: Bool { pending?.isOver == false }
 

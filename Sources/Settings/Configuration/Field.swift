@@ -130,8 +130,12 @@ extension Section {
   }
 
   /// Canonical JSON: every key, bytewise sorted, no spaces.
-  package var json: String {
-    let sorted = Self.fields.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+  package var json: String { json(without: []) }
+
+  /// Canonical JSON of the other keys.
+  package func json(without keys: Set<String>) -> String {
+    let fields = Self.fields.filter { !keys.contains($0.key) }
+    let sorted = fields.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     return "{" + sorted.map { "\"\($0.key)\":\($0.json(self))" }.joined(separator: ",") + "}"
   }
 }

@@ -113,6 +113,22 @@ extension Field where Root: Section {
     }
   }
 
+  package static func optionalFlag(
+    _ key: String, _ path: WritableKeyPath<Root, Bool?>, _ meaning: String = ""
+  ) -> Field {
+    Field(key, Values("true or false", orNull: true), meaning) { root, value, at, _ in
+      switch value {
+      case .null: root[keyPath: path] = nil
+      case .boolean(let flag): root[keyPath: path] = flag
+      default:
+        throw ConfigurationError(
+          "\(at): found \(value.description), expected true, false or null")
+      }
+    } json: {
+      $0[keyPath: path].map { String($0) } ?? "null"
+    }
+  }
+
   package static func choice<E: RawRepresentable & CaseIterable>(
     _ key: String, _ path: WritableKeyPath<Root, E>, _ meaning: String = ""
   ) -> Field where E.RawValue == String {

@@ -25,6 +25,10 @@ package struct RunFile: Sendable, Equatable {
     package var folder: String?
     package var validation = Validation()
     package var skipLimit = 0
+    /// Whether workers read the source where it lies; nil to decide by its size.
+    package var inPlace: Bool?
+    /// Number of jobs that ingest it; nil to decide by its size.
+    package var parts: Int?
 
     package static var fields: [Field<Self>] {
       [
@@ -41,6 +45,14 @@ package struct RunFile: Sendable, Equatable {
           "skip_limit", \.skipLimit, 0...1_000_000_000,
           "Broken images that may be left out; with one more, or at 0 with the first, ingest fails."
         ).unit("images"),
+        .optionalFlag(
+          "in_place", \.inPlace,
+          "Whether workers read the source where it lies, below a folder of `pra worker --sees`, "
+            + "instead of from the store; null: if it is larger than 16 GiB and a worker sees it."),
+        .optionalInteger(
+          "parts", \.parts, 1...10_000,
+          "Number of jobs, parts of one array, that share the images; null: one, or one for each "
+            + "4 GiB of a source that is read in place, at most 64."),
       ]
     }
   }

@@ -4,7 +4,7 @@ import Configuration
 
 /// `ingest`: packs archives of images into one data set file.
 package struct IngestArguments: JobArguments {
-  /// SHA-256 of the artifact: a tar or a zip.
+  /// SHA-256 of the artifact: a tar or a zip, or the digests of its blocks where it is read in place.
   package var source = ""
   /// Name of the source in messages.
   package var sourceName = "source.tar"
@@ -21,13 +21,23 @@ package struct IngestArguments: JobArguments {
   package var image = Image()
   /// Number of broken images that may be left out.
   package var skipLimit = 0
-  /// Images between two checkpoints.
+  /// Largest number of images of a range, after each of which there is a checkpoint.
   package var checkpointEvery = 50_000
+  /// Absolute paths of the source and the shards where they are read as they lie on the worker's disk; empty
+  /// where they are artifacts. A worker opens them only below a folder that it was given (`pra worker --sees`).
+  package var inPlace: [String] = []
+  /// The number of the share of the ranges that this job packs, of `parts` equal ones; another job puts their
+  /// outputs together.
+  package var part = 0
+  package var parts = 1
+  /// The array of such jobs whose ranges this job puts together, or 0.
+  package var packed = 0
 
   package init() {}
 
   package static let additions: Set<String> = [
     "shards", "shard_names", "archive_folders", "folder", "validation", "checkpoint_every",
+    "in_place", "part", "parts", "packed",
   ]
 
   package struct Image: Section {
@@ -47,10 +57,12 @@ package struct IngestArguments: JobArguments {
       .section("validation", \.validation), .section("image", \.image),
       .integer("skip_limit", \.skipLimit, 0...1_000_000_000),
       .integer("checkpoint_every", \.checkpointEvery, 1...1_000_000_000),
+      .texts("in_place", \.inPlace), .integer("part", \.part, 0...9_999),
+      .integer("parts", \.parts, 1...10_000), .integer("packed", \.packed, jobIDsOrNone),
     ]
   }
 
-  package var parents: [Int] { [] }
+  package var parents: [Int] { packed > 0 ? [packed] : [] }
 
   package func validate() throws {
     for (key, digest) in [("source", source)] + shards.map({ ("shards", $0) }) {
@@ -72,6 +84,25 @@ package struct IngestArguments: JobArguments {
     }
     guard image.channels != 2 else {
       throw ConfigurationError("image.channels: found 2, expected 1 or 3")
+    }
+    guard inPlace.isEmpty || inPlace.count == shards.count + 1 else {
+      throw ConfigurationError(
+        "in_place: found \(inPlace.count), expected none or one path for source and each of the "
+          + "\(shards.count) shards")
+    }
+    for path in inPlace {
+      guard path.hasPrefix("/"), path.utf8.count <= 4096, !path.split(separator: "/").contains("..")
+      else {
+        throw ConfigurationError(
+          "in_place: found '\(path)', expected an absolute path without '..'")
+      }
+    }
+    guard part < parts else {
+      throw ConfigurationError("part: found \(part), expected a number below parts (\(parts))")
+    }
+    guard packed == 0 || parts == 1 else {
+      throw ConfigurationError(
+        "parts: found \(parts), expected 1 for a job that puts ranges together (packed)")
     }
     try validation.validate(at: "validation", folder: folder)
     guard validation.shards <= shards.count else {

@@ -2,8 +2,8 @@
 
 import Configuration
 
-/// Arguments of one job kind, as described in `workers/<kind>/contract.json`. They are data: never
-/// code, never a path.
+/// Arguments of one job kind, as described in `workers/<kind>/contract.json`. They are data: never code, and
+/// never a path but that of a source which `ingest` reads in place.
 package protocol JobArguments: Section {
   init()
   /// Jobs whose outputs are read.

@@ -59,9 +59,7 @@ enum Reader: String, CaseIterable {
     var options = Ingest.Options(size: 4, channels: 3, skipLimit: 1_000_000)
     options.validation = .every(3)
     let job = try IngestJob(
-      [SourceArchive(path: Self.path(of: bytes), name: "fuzz")],
-      to: "/dev/shm/pra-fuzz-\(getpid())",
-      validationPath: "/dev/shm/pra-fuzz-\(getpid())-held", options: options)
+      [SourceArchive(path: Self.path(of: bytes), name: "fuzz")], options: options)
     precondition(job.total > 0)
   }
 

@@ -1,0 +1,109 @@
+// Sources that were read before, and those that are folders.
+
+import Digest
+import Foundation
+import Testing
+
+@Suite struct SourceTests {
+  let world: World
+  private let source: String
+
+  init() throws {
+    world = try World()
+    source = "\(world.folder)/emoji.tar"
+    try FileManager.default.copyItem(
+      atPath: "\(Repository.root)/ops/demo.d/emoji-32.tar", toPath: source)
+    // A file of this moment may still change without a trace in its times.
+    try age(source)
+  }
+
+  /// Makes a file look as if it had been there for an hour: of the last change the system alone sets the time,
+  /// and two seconds later it is old enough.
+  private func age(_ path: String) throws {
+    try wait {
+      var status = stat()
+      guard stat(path, &status) == 0 else { return false }
+      return status.st_ctim.tv_sec + 3 < time(nil)
+    }
+  }
+
+  private var remembered: [String] {
+    let folder = "\(world.folder)/.cache/pra/digests"
+    return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).map {
+      "\(folder)/\($0)"
+    }
+  }
+
+  private func run(_ name: String, _ data: String, environment: [String: String] = [:]) throws
+    -> String
+  {
+    let file = try world.write(
+      "\(name).yaml", "name: \(name)\ndata: {\(data)}\nconfig: {preset: nano, method: pra}\n")
+    let outcome = try world.pra("run", file, environment: environment)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    return try world.rows(
+      """
+      select arguments->>'source' from pra.jobs
+      where kind = 'ingest' and run_id = \(outcome.output.trimmingCharacters(in: .newlines))
+      """)[0]
+  }
+
+  @Test func aSourceIsHashedOnceUntilItChanges() throws {
+    let first = try run("first", "source: emoji.tar")
+    #expect(remembered.count == 1)
+    // A command that remembers reads nothing: another digest that is stored is taken without a look.
+    let other = try world.answer("enqueue", "ingest", "--file", "source=\(try small())")
+    let stored = try world.rows("select arguments->>'source' from pra.jobs where id = \(other)")[0]
+    for path in remembered { try Data("\(stored)\n".utf8).write(to: URL(filePath: path)) }
+    #expect(try run("again", "source: emoji.tar") == stored)
+    // A file that was written to is read.
+    let bytes = try Data(contentsOf: URL(filePath: source))
+    try bytes.write(to: URL(filePath: source))
+    #expect(try run("written", "source: emoji.tar") == first)
+    // A file of the last second is not remembered.
+    #expect(remembered.count <= 2)
+  }
+
+  /// A small archive.
+  private func small() throws -> String {
+    let folder = "\(world.folder)/small"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try Data("x".utf8).write(to: URL(filePath: "\(folder)/x.txt"))
+    return folder
+  }
+
+  @Test func aSweepReadsItsSourceOnce() throws {
+    let file = try world.write(
+      "sweep.yaml", "name: sweep\ndata: {source: emoji.tar}\nconfig: {preset: nano, method: pra}\n")
+    let listed = try world.answer("sweep", file, "--set", "training.lr=1e-4,2e-4,3e-4")
+    #expect(listed.split(separator: "\n").count == 3)
+    let sources = try world.rows(
+      "select count(*), count(distinct arguments->>'source') from pra.jobs where kind = 'ingest'")
+    #expect(sources == ["3 1"])
+    #expect(remembered.count == 1)
+  }
+
+  @Test func aFolderIsStoredWithoutATarOnDisk() throws {
+    let folder = "\(world.folder)/images"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    let unpack = Process()
+    unpack.executableURL = URL(filePath: "/bin/tar")
+    unpack.arguments = ["-xf", source, "-C", folder]
+    try unpack.run()
+    unpack.waitUntilExit()
+    let store = "\(world.folder)/store"
+    try FileManager.default.createDirectory(atPath: store, withIntermediateDirectories: false)
+    _ = try world.answer("store", "file:\(store)")
+    let digest = try run(
+      "folder", "source: images", environment: ["TMPDIR": "\(world.folder)/nowhere"])
+    // The artifact is the tar of the folder, as tar reads it.
+    let tar = "\(store)/sha256/\(digest.prefix(2))/\(digest.dropFirst(2).prefix(2))/\(digest)"
+    #expect(SHA256.hexadecimal(of: Array(try Data(contentsOf: URL(filePath: tar)))) == digest)
+    let list = Process()
+    list.executableURL = URL(filePath: "/bin/sh")
+    list.arguments = ["-c", "test $(tar -tf '\(tar)' | grep -c png) = 1870"]
+    try list.run()
+    list.waitUntilExit()
+    #expect(list.terminationStatus == 0)
+  }
+}

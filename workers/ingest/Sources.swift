@@ -1,0 +1,78 @@
+// The archives of an ingest job, fetched or found in place.
+
+import Files
+import Images
+import JobKinds
+import StageInputs
+import StageKit
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+extension StageSession {
+  /// The import that a job's arguments describe, over archives that are there.
+  func importing(_ arguments: IngestArguments) throws -> IngestJob {
+    var options = Ingest.Options(
+      size: arguments.image.size, channels: arguments.image.channels,
+      skipLimit: arguments.skipLimit)
+    options.folder = arguments.folder ?? ""
+    options.threads = threads
+    (options.rangeImages, options.leastRanges) = (arguments.checkpointEvery, arguments.parts)
+    let split = arguments.validation
+    if split.every > 0 { options.validation = .every(split.every) }
+    if split.share > 0 { options.validation = .share(split.share) }
+    if split.shards > 0 {
+      options.validation = .archives(split.shards, folder: split.folder ?? "")
+    } else if let folder = split.folder {
+      options.validation = .folder(folder)
+    }
+    return try IngestJob(archives(arguments), options: options)
+  }
+
+  private func archives(_ arguments: IngestArguments) throws -> [SourceArchive] {
+    let names = [arguments.sourceName] + arguments.shardNames
+    return try ([arguments.source] + arguments.shards).enumerated().map { number, digest in
+      try releaseIfAsked()
+      let folder = arguments.archiveFolders.isEmpty ? "." : arguments.archiveFolders[number]
+      let given = folder == "." ? "" : folder
+      guard arguments.inPlace.isEmpty else {
+        let digests = try fetchArtifact(sha256: digest)
+        return SourceArchive(
+          path: try place(of: arguments.inPlace[number]), name: names[number], folder: given,
+          digests: try digests.withUnsafeBytes {
+            try BlockDigests(parsing: $0, path: "digests of \(names[number])")
+          })
+      }
+      let path = "\(scratch)/source-\(number)"
+      try fetchArtifact(sha256: digest, to: path, called: names[number])
+      return SourceArchive(path: path, name: names[number], folder: given)
+    }
+  }
+
+  /// The path of a source that is read in place, without links.
+  /// - Throws: `PermanentFailure` if it does not lie below a folder that the worker may read from
+  private func place(of path: String) throws -> String {
+    let folders = SourceFolders(text: getenv(SourceFolders.variable).map { String(cString: $0) })
+    guard let found = Self.resolved(path) else {
+      throw PermanentFailure("data.source: there is no file \(path) on this worker")
+    }
+    let isBelow = folders.all.contains { folder in
+      Self.resolved(folder).map { found.hasPrefix($0.hasSuffix("/") ? $0 : "\($0)/") } == true
+    }
+    guard isBelow else {
+      throw PermanentFailure(
+        "data.source: \(path) does not lie below a folder that this worker reads from; it sees "
+          + (folders.all.isEmpty ? "none" : folders.all.joined(separator: ", "))
+          + " (pra worker --sees FOLDER)")
+    }
+    return found
+  }
+
+  /// The path without links; nil if it leads to nothing.
+  private static func resolved(_ path: String) -> String? {
+    guard let found = realpath(path, nil) else { return nil }
+    defer { free(found) }
+    return String(cString: found)
+  }
+}

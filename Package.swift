@@ -154,7 +154,7 @@ let package = Package(
     library("Queue/JobQueue", ["Postgres"]),
     library("Queue/RunStore", ["CCurl", "Digest", "Files", "JobQueue", "Postgres", "Threads"]),
     library("Queue/StageKit", ["Files", "JobQueue", "Postgres", "RunStore", "Threads"]),
-    library("Queue/Agent", ["Files", "JobQueue", "Postgres", "Threads", logging]),
+    library("Queue/Agent", ["Files", "JobQueue", "Postgres", "RunStore", "Threads", logging]),
     .executableTarget(
       name: "pra",
       dependencies: [
@@ -269,8 +269,8 @@ let package = Package(
     tests(
       "AgentTests",
       [
-        "Agent", "DatabaseTesting", "JobQueue", "Postgres", "RunStore", "Threads", "chaos-client",
-        "pra", "pra-test", "test-agent",
+        "Agent", "DatabaseTesting", "JobQueue", "ObjectServer", "Postgres", "RunStore", "Threads",
+        "chaos-client", "pra", "pra-test", "test-agent",
       ]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
     tests(

@@ -90,7 +90,7 @@ enum Database {
     return ArtifactStore(
       try session(role), environment: environment, patience: patience,
       reader: role == .owner ? .administrator : .submitter,
-      doubting: role == .read ? try session(.submit) : nil)
+      doubting: role == .read ? try session(.submit) : nil, watch: CopyLine().watch)
   }
 
   /// A worker's question to the current store whether this host can use it.

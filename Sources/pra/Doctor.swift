@@ -83,7 +83,14 @@ struct Doctor: ParsableCommand {
     do {
       var store = try Database.store(.read, patience: .probe())
       let location = try store.probeCurrent(known: nil) ?? "database"
-      let suspects = try Database.connect(.read).query(Queries.suspects).single().integer("number")
+      let connection = try Database.connect(.read)
+      let suspects = try connection.query(Queries.suspects).single().integer("number")
+      let inside = try connection.query(Queries.bytesInDatabase).single().integer("bytes")
+      if location == "database", inside > Self.mostInDatabase {
+        return Finding(
+          "store", "database; it holds \(ByteCount.words(inside)) of artifacts, as do its backups",
+          remedy: "pra store file:/srv/pra-artifacts, or a bucket; what is stored stays readable")
+      }
       return suspects == 0
         ? Finding("store", location)
         : Finding(
@@ -101,6 +108,9 @@ struct Doctor: ParsableCommand {
       return Finding("store", "not known: \(error)", remedy: "see database")
     }
   }
+
+  /// Bytes of artifacts for which a database is no place any more.
+  private static let mostInDatabase: Int64 = 20_000_000_000
 
   /// Schedules whose last time made no job. A database that cannot be asked is the check before.
   private func schedules() -> Finding {

@@ -34,6 +34,14 @@ enum OptionValue {
     }
   }
 
+  /// A number of bytes, with a unit if wanted.
+  @Sendable static func bytes(_ text: String) throws -> Int64 {
+    guard let bytes = ByteCount.parse(text) else {
+      throw ValidationError("expected a number of bytes, as in 500GB, 1.5TiB or 0")
+    }
+    return bytes
+  }
+
   /// A name of limited length without control characters.
   static func text(upTo most: Int) -> @Sendable (String) throws -> String {
     { text in

@@ -65,7 +65,10 @@ enum Queries {
       (select a.worker_name from pra.attempts as a where a.job_id = jobs.id and a.epoch = jobs.epoch)
         as worker, epoch as attempt,
       case when progress_total > 0 then 100 * progress_done / progress_total end as percent,
-      to_char(created_at, 'YYYY-MM-DD HH24:MI') as "created (UTC)", left(message, 60) as message
+      to_char(created_at, 'YYYY-MM-DD HH24:MI') as "created (UTC)",
+      -- A copy that takes long is what the job does now.
+      case when state = 'running' and progress_unit like 'bytes %' then progress else left(message, 60) end
+        as message
     from pra.jobs
     where ($1::bigint is null or run_id = $1::bigint)
       and (cardinality($2::pra.job_state[]) = 0 or state = any ($2::pra.job_state[]))
@@ -116,7 +119,10 @@ enum Queries {
       case when blamed_until is not null then
         format('blamed until %s: %s; pra forgive %s lifts that',
           to_char(blamed_until, 'HH24:MI'), blame_reason, coalesce(labels ->> 'host', name))
-      else lack end as note
+      else lack end as note,
+      pra.size_text(room) as room,
+      case when cache_quota > 0 then pra.size_text(cache_bytes, cache_quota) || ', ' || cached || ' artifacts' end
+        as cache
     from pra.workers
     where $1::boolean or stopped_at is null
       or stop_reason = 'lease lost' and stopped_at > now() - interval '1 day'
@@ -130,7 +136,8 @@ enum Queries {
       j.worker_name, j.message,
       coalesce(a.succeeded, j.progress_done) as progress_done,
       coalesce(a.elements, j.progress_total) as progress_total,
-      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit
+      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit,
+      case when a.id is null and j.progress_unit like 'bytes %' then j.progress end as copy
     from pra.jobs as j left join pra.arrays as a on a.id = j.id
     where j.run_id = any ($1::bigint[]) and j.array_id is null order by j.run_id, j.id
     """
@@ -148,7 +155,8 @@ enum Queries {
       j.worker_name, j.message,
       coalesce(a.succeeded, j.progress_done) as progress_done,
       coalesce(a.elements, j.progress_total) as progress_total,
-      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit
+      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit,
+      case when a.id is null and j.progress_unit like 'bytes %' then j.progress end as copy
     from (
       (select id from pra.jobs
        where run_id = any ($1::bigint[]) and array_id is null and state = 'running'
@@ -425,6 +433,7 @@ enum Queries {
     select location, is_current, artifacts, bytes from pra.stores order by location
     """
   static let useStore = "select pra.use_store(location => $1, mark => $2::uuid)"
+  static let bytesInDatabase = "select bytes from pra.stores where location = 'database'"
   static let suspects = """
     select count(*) as number from pra.artifacts where suspect_at is not null
     """

@@ -114,6 +114,8 @@ struct WatchedJob {
   let done: Int64
   let total: Int64
   let unit: String
+  /// A sentence about the copy that it waits for.
+  let copy: String?
 
   init(_ row: Row) throws {
     run = (try row.integer("run_id"), try row.string("run_name"))
@@ -125,11 +127,15 @@ struct WatchedJob {
     done = try row.optionalInteger("progress_done") ?? 0
     total = try row.optionalInteger("progress_total") ?? 0
     unit = try row.text("progress_unit") ?? ""
+    copy = try row.text("copy")
   }
 
   var hasEnded: Bool { ["succeeded", "failed", "cancelled", "quarantined"].contains(state) }
   var endedBadly: Bool { hasEnded && state != "succeeded" }
-  var share: String { total > 0 ? "\(done)/\(total) \(unit)" : "" }
+  var share: String {
+    if let copy { return hasEnded ? "" : copy }
+    return total > 0 ? "\(done)/\(total) \(unit)" : ""
+  }
 
   /// One line of the display, cut to the terminal's width.
   func line(width: Int) -> String {

@@ -239,6 +239,13 @@ struct Worker: ParsableCommand {
   @Option(parsing: .unconditional, help: "Seconds that stages have to end after SIGTERM.")
   var drain = 60.0
   @Option(
+    help: ArgumentHelp(
+      """
+      The most bytes of the cache of artifacts that all workers of this account on this machine share, as in \
+      500GB; 0 for none, by default a quarter of its file system.
+      """, valueName: "size"), transform: OptionValue.bytes)
+  var cache: Int64?
+  @Option(
     help: "The worker's name; by default host and process number.",
     transform: OptionValue.text(upTo: 200))
   var name: String?
@@ -309,7 +316,7 @@ struct Worker: ParsableCommand {
       kinds: kinds.isEmpty ? able : kinds, slots: slots,
       threads: threads ?? max(1, Processors.usable().threads / max(slots, 1)), lease: lease,
       beat: beat,
-      drainTime: drain, untilIdle: untilIdle, stageFolder: Executables.folder)
+      drainTime: drain, untilIdle: untilIdle, cacheQuota: cache, stageFolder: Executables.folder)
     configuration.storeProbe = Database.storeWatch(url).look
     configuration.environment[SourceFolders.variable] = seen.text
     let logger = Logger(label: "pra.worker") { WorkerLog(label: $0) }

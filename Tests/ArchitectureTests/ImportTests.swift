@@ -38,7 +38,7 @@ let allowed: [String: Set<String>] = [
   "Sources/Queue/JobQueue": ["Postgres"],
   "Sources/Queue/RunStore": ["CCurl", "Digest", "Files", "JobQueue", "Postgres", "Threads"],
   "Sources/Queue/StageKit": ["Files", "JobQueue", "Postgres", "RunStore", "Threads"],
-  "Sources/Queue/Agent": ["Files", "JobQueue", "Logging", "Postgres", "Threads"],
+  "Sources/Queue/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore", "Threads"],
   "Sources/pra": [
     "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
     "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",

@@ -47,6 +47,7 @@ import Testing
     (["enqueue", "ingest", "--array", "0-9%999999", "--set", "S"], "--array", "%100000"),
     (["worker", "--slots", "2147483648"], "--slots", "1 to 10000"),
     (["worker", "--threads", "-1"], "--threads", "1 to 4096"),
+    (["worker", "--cache", "5XB"], "--cache", "500GB"),
     (["worker", "--label", "vram=80GB"], "vram=80GB", "vram_gib=80"),
     (["worker", "--label", "a b=c"], "a b=c", "letters"),
     (["worker", "--label", "gpu="], "gpu=", "1 to 200"),

@@ -17,6 +17,7 @@ let attemptWrites = [
   "select pra.note_upload($1, $2, 1, repeat('0', 64), 0, 'x', token => $3)",
   "select pra.doubt_artifact($1, $2, repeat('0', 64), null, 1, 0, 'x', token => $3)",
   "select pra.confirm_artifact($1, $2, repeat('0', 64), null, 1, 0, token => $3)",
+  "select pra.needs_room($1, $2, 1, token => $3)",
   "select pra.register_checkpoint($1, $2, 1, '[]', token => $3)",
   "select pra.next_dropped($1, $2, token => $3)",
   "select pra.forget_dropped($1, $2, 1, repeat('0', 64), 0, token => $3)",

@@ -12,6 +12,7 @@ private let workerCalls = [
   "select pra.release_unheard($1, '{}', worker_token => $2)",
   "select pra.deregister_worker($1, worker_token => $2)",
   "select pra.worker_lacks($1, null, worker_token => $2)",
+  "select pra.worker_holds($1, 1, 0, 0, '{}', '{}', worker_token => $2)",
 ]
 
 /// Random tokens of registrations and attempts (G2, G11).
@@ -76,8 +77,9 @@ private let workerCalls = [
     ).map { try $0.string("proname") }
     #expect(
       free == [
-        "artifact_chunk", "artifact_copies", "artifact_range", "artifact_uses", "current_store",
-        "metric_points", "read_log", "reap", "secret_use", "store_folder", "why", "why_pending",
+        "artifact_chunk", "artifact_copies", "artifact_range", "artifact_uses",
+        "check_artifact_size", "current_store", "folder_stores", "metric_points", "read_log",
+        "reap", "secret_use", "size_text", "store_folder", "why", "why_pending",
       ])
     let named = try QueueWorld().administrator.query(
       """

@@ -44,7 +44,9 @@ struct BucketWorld {
   func read(_ bytes: [UInt8], _ patience: StorePatience = .person()) throws -> [UInt8] {
     var store = try store(patience)
     var found: [UInt8] = []
-    try store.read(SHA256.hexadecimal(of: bytes), size: Int64(bytes.count)) { found += $0 }
+    try store.read(
+      SHA256.hexadecimal(of: bytes), from: 0, size: Int64(bytes.count)
+    ) { found += $0 }
     return found
   }
 

@@ -3,8 +3,9 @@ import Foundation
 import JobQueue
 import Postgres
 import RunStore
-import StageKit
 import Testing
+
+@testable import StageKit
 
 @Suite struct StageSessionTests {
   let database: TestDatabase
@@ -78,6 +79,32 @@ import Testing
     try session.finish(outputs: [:])
     #expect(try attempt.count(shown) == 12)
     session.close()
+  }
+
+  /// The rate is that of the last seconds, and a copy is said in sizes.
+  @Test func theProgressIsASentenceWithItsRate() throws {
+    var rate = ProgressRate()
+    rate.add(100, "steps", at: 0)
+    #expect(rate.rate == nil)
+    rate.add(110, "steps", at: 4)
+    #expect(rate.rate == 2.5)
+    for second in 1...20 { rate.add(110 + 5 * Int64(second), "steps", at: 4 + Double(second)) }
+    #expect(rate.rate == 5)
+    rate.add(1, "bytes fetched", at: 30)
+    #expect(rate.rate == nil)
+
+    func said(_ done: Int64, _ total: Int64, _ unit: String, _ rate: Double?) throws -> String? {
+      try WorkerQueue(attempt.admin).progress(
+        Lease(job: attempt.job, epoch: attempt.epoch, token: attempt.token), done: done,
+        total: total, unit: unit, rate: rate)
+      return try attempt.admin.query("select progress from pra.jobs").single().text("progress")
+    }
+    let gb: Int64 = 1_000_000_000
+    #expect(
+      try said(31 * gb, 252 * gb, "bytes fetched", 420e6) == "fetching 31 of 252 GB, 420 MB/s")
+    #expect(try said(1500, 7_660_000, "bytes stored", nil) == "storing 0 of 7.66 MB")
+    #expect(try said(1200, 3000, "steps", 4.12) == "1200 of 3000 steps, 4.12/s")
+    #expect(try said(0, 0, "steps", nil) == nil)
   }
 
   @Test func valuesThatAreNoNumbersAreKept() throws {

@@ -37,7 +37,17 @@ select
   -- pra_store.is_lost written out, for the same reason.
   case when j.state = 'running' and w.stopped_at is null
       and greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp()
-    then greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) end as worker_lost_at
+    then greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) end as worker_lost_at,
+  p.rate as progress_rate,
+  case
+    when p.unit like 'bytes %' then concat_ws(', ',
+      case p.unit when 'bytes fetched' then 'fetching ' when 'bytes checked' then 'checking ' else 'storing ' end
+        || pra.size_text(p.done, p.total),
+      pra.size_text(p.rate) || '/s')
+    when p.total > 0 then concat_ws(', ',
+      format('%s of %s %s', p.done, p.total, p.unit),
+      trim_scale(round(p.rate::numeric, case when p.rate < 10 then 2 else 0 end)) || '/s')
+  end as progress
 from pra_store.jobs as j
 join pra_store.runs as r on r.id = j.run_id
 left join pra_store.workers as w on w.id = j.worker_id
@@ -100,5 +110,8 @@ comment on column pra.jobs.array_id is 'array of which this job is a part';
 comment on column pra.jobs.element_first is 'index of the first element that this part does';
 comment on column pra.jobs.element_last is 'index of the last element that this part does';
 comment on column pra.jobs.crash_hosts is 'hosts on which it crashed; a second one quarantines it';
+comment on column pra.jobs.progress_rate is 'number of units in a second, lately';
+comment on column pra.jobs.progress is
+  'the progress as a sentence, such as "fetching 31 of 252 GB, 420 MB/s" or "1200 of 3000 steps, 4.1/s"';
 comment on column pra.jobs.worker_lost_at is
   'time when the lease of the worker that runs it ran out, until somebody puts it back in line';

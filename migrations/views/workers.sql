@@ -16,7 +16,9 @@ select
   w.lease, greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) as lease_expires_at,
   w.registered_at, w.beat_at, w.stopped_at, w.stop_reason, w.drain_requested_at,
   w.lack, w.lack_since,
-  b.until as blamed_until, b.reason as blame_reason
+  b.until as blamed_until, b.reason as blame_reason,
+  w.room, w.cache_bytes, w.cache_quota,
+  (select count(*) from pra_store.held_artifacts as h where h.worker_id = w.id) as cached
 from pra_store.workers as w
 left join pra_store.blamed_hosts as b
   on w.stopped_at is null and b.host = coalesce(w.labels ->> 'host', w.name)
@@ -49,4 +51,8 @@ comment on column pra.workers.lack is
 comment on column pra.workers.lack_since is 'time since which it lacks something';
 comment on column pra.workers.blamed_until is
   'time until which its host gets no work that another can take; null when it is not blamed';
+comment on column pra.workers.room is 'bytes that a job may have on its host; null when it does not say';
+comment on column pra.workers.cache_bytes is 'bytes in the cache of its host';
+comment on column pra.workers.cache_quota is 'most bytes of that cache';
+comment on column pra.workers.cached is 'number of artifacts that its host need not fetch, besides those of its own stores';
 comment on column pra.workers.blame_reason is 'description of the crashes for which its host is blamed';

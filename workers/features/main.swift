@@ -80,7 +80,7 @@ Stage.run { session in
   try writer.commit()
   let outputs = [
     OutputName.features: try session.storeArtifact(
-      file: path, name: OutputName.features, mediaType: "application/x-npz"),
+      givenAway: path, name: OutputName.features, mediaType: "application/x-npz"),
     OutputName.featureShard: try session.storeArtifact(
       bytes: Array(shard.json.utf8), name: OutputName.featureShard, mediaType: "application/json"),
   ]

@@ -28,6 +28,9 @@ struct IngestStage {
   func run() throws {
     let records = try resume()
     let job = try refusingBadInput { try session.importing(arguments) }
+    // One range is packed while the one before is stored.
+    let image = Int64(arguments.image.size * arguments.image.size * arguments.image.channels)
+    try session.requireRoom(2 * image * Int64(job.ranges.map(\.count).max() ?? 0))
     var packed = PackedRanges(records, of: job)
     if !packed.records.isEmpty {
       say("resumed behind \(packed.records.count) ranges of \(packed.images) images")

@@ -89,7 +89,7 @@ Stage.run { session in
       + ", features of \(description.kept) kept, hash \(description.hash)")
   let outputs = [
     OutputName.reference: try session.storeArtifact(
-      file: path, name: OutputName.reference, mediaType: "application/x-npz"),
+      givenAway: path, name: OutputName.reference, mediaType: "application/x-npz"),
     OutputName.referenceDescription: try session.storeArtifact(
       bytes: Array(description.json.utf8), name: OutputName.referenceDescription,
       mediaType: "application/json"),

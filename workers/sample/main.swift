@@ -68,7 +68,7 @@ Stage.run { session in
   _ = try writer.commit(classes: table.names)
   // One object for all images: whoever wants a picture cuts it out.
   let artifact = try session.storeArtifact(
-    file: packed, name: OutputName.images, mediaType: "application/octet-stream")
+    givenAway: packed, name: OutputName.images, mediaType: "application/octet-stream")
   try session.finish(
     outputs: [OutputName.images: artifact],
     images: ImageSet(

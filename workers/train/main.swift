@@ -125,6 +125,8 @@ struct TrainingJob {
     // With `init` a job may have no step to make: it draws from weights that were checked as they were read.
     let isTrained = registered >= 0 || trainer.step < total
     let every = trainer.model.configuration.training.checkpointEvery
+    // Each file of a checkpoint has a number for each parameter.
+    try session.requirePlace(for: 4 * Int64(trainer.model.parameters.elementCount))
     var lastDue = monotonicSeconds()
     if needsSnapshotMemory(every) {
       let memory = trainer.snapshotMemory()

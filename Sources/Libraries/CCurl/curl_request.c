@@ -84,6 +84,12 @@ static size_t give_body(char *buffer, size_t one, size_t size, void *context) {
   return take;
 }
 
+static int ask_whether_to_stop(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
+  (void)a, (void)b, (void)c, (void)d;
+  Exchange *exchange = context;
+  return exchange->request->stop(exchange->request->context);
+}
+
 void *curl_session_open(void) {
   pthread_once(&once, init);
   return curl_easy_init();
@@ -116,6 +122,11 @@ void curl_session_send(void *session, const CurlRequest *request, CurlAnswer *an
   // At 4 KiB/s a part of an upload would take half an hour.
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 4096L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, request->patience);
+  if (request->stop) {
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, ask_whether_to_stop);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &exchange);
+  }
   if (request->authorities) curl_easy_setopt(curl, CURLOPT_CAINFO, request->authorities);
   if (request->signature) {
     curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, request->signature);

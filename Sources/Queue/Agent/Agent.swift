@@ -34,7 +34,8 @@ package final class Agent: Sendable {
     try configuration.validate()
     // A file of secrets that cannot be used is said now, and not by each job that needs one.
     _ = try SecretRules(environment: configuration.environment)
-    let scratch = try ScratchFolder(environment: configuration.environment)
+    let scratch = try ScratchFolder(
+      environment: configuration.environment, cacheQuota: configuration.cacheQuota)
     // Keeps the folders until the end: stages use them after the last use of this variable.
     defer { withExtendedLifetime(scratch) {} }
     if !ProcessTree.endWithThis("PRA_SCRATCH", beginningWith: "\(scratch.path)/") {
@@ -48,7 +49,9 @@ package final class Agent: Sendable {
       try DedicatedThread("deadlines") { self.keepDeadlines() },
     ]
     // Not waited for: a store that does not answer must not keep the agent from leaving.
-    try DedicatedThread("host") { [path = scratch.path] in self.watchHost(path) }
+    try DedicatedThread("host") { [path = scratch.path, cache = scratch.cache] in
+      self.watchHost(path, cache)
+    }
     let watch = try DedicatedThread("signals") { signals.watch { self.leave(isUrgent: $0) } }
     var connection = RetryingConnection(
       url: configuration.databaseURL, role: .worker,

@@ -29,6 +29,9 @@ package struct AgentConfiguration: Sendable {
   package var untilIdle: Bool
   /// The folder of the executables `pra-<kind>`.
   package var stageFolder: String
+  /// The most bytes that the host's cache of artifacts may take; 0 for no cache, nil for a quarter of its file
+  /// system.
+  package var cacheQuota: Int64?
   /// Asks the store whether this host can use it; throws the reason why not.
   package var storeProbe: (@Sendable () throws -> Void)?
   /// Variables that stages inherit; those of their attempt take precedence.
@@ -38,7 +41,8 @@ package struct AgentConfiguration: Sendable {
     databaseURL: DatabaseURL, name: String, version: String? = nil, labels: [String: String] = [:],
     queues: [String] = ["default"], kinds: [String], slots: Int = 1, threads: Int = 1,
     lease: Double = 30, beat: Double = 10, drainTime: Double = 60, untilIdle: Bool = false,
-    stageFolder: String, environment: [String: String] = ProcessInfo.processInfo.environment
+    cacheQuota: Int64? = 0, stageFolder: String,
+    environment: [String: String] = ProcessInfo.processInfo.environment
   ) {
     self.databaseURL = databaseURL
     self.name = name
@@ -52,6 +56,7 @@ package struct AgentConfiguration: Sendable {
     self.beat = beat
     self.drainTime = drainTime
     self.untilIdle = untilIdle
+    self.cacheQuota = cacheQuota
     self.stageFolder = stageFolder
     self.environment = environment
   }
@@ -72,6 +77,9 @@ package struct AgentConfiguration: Sendable {
     }
     if beat <= 0 || beat > lease / 2 {
       throw AgentError("beat: \(beat) s, must be above 0 and at most half the lease of \(lease) s")
+    }
+    if let cacheQuota, cacheQuota < 0 {
+      throw AgentError("cacheQuota: \(cacheQuota) bytes, must not be negative")
     }
     if drainTime < 0 { throw AgentError("drainTime: \(drainTime) s, must not be negative") }
   }

@@ -25,6 +25,7 @@ extension Agent {
     var said: String?
     var session = ClaimSession()
     var told: (worker: Registration?, lack: String?) = (nil, nil)
+    var report = HostReport(scratch)
     while state.read({ $0.phase }) == .working {
       work.drain()
       guard let worker = state.read({ $0.worker }) else {
@@ -42,6 +43,7 @@ extension Agent {
         }
         let (used, claimsFrom, host) = state.read { ($0.attempts.count, $0.claimsFrom, $0.host) }
         try tell(host.lack, of: worker, &connection, after: &told)
+        try report.tell(worker, &connection)
         let free = claimsFrom <= monotonicSeconds() ? configuration.slots - used : 0
         let jobs =
           free > 0 && host.isAble ? try claim(free, for: worker, &connection, after: &session) : []

@@ -4,6 +4,7 @@ import Glibc
 import JobQueue
 import Logging
 import Postgres
+import RunStore
 import Threads
 
 /// The agent's knowledge of its host.
@@ -51,8 +52,10 @@ struct HostState: Sendable {
 
 extension Agent {
   /// Looks at the host from time to time, until the agent leaves.
-  /// - Parameter scratch: the agent's folder
-  func watchHost(_ scratch: String) {
+  /// - Parameters:
+  ///   - scratch: the agent's folder
+  ///   - cache: gives up what its stores have deleted, and room where there is none
+  func watchHost(_ scratch: String, _ cache: ArtifactCache?) {
     while true {
       let due = state.read { $0.host.nextLook }
       let isDone: Bool? = state.wait(until: due) { state in
@@ -61,7 +64,8 @@ extension Agent {
       }
       if isDone == true { return }
       if isDone == false { continue }
-      let lack = self.lack(scratch)
+      cache?.sweep()
+      let lack = self.lack(scratch, cache)
       let before = state.update { state -> String?? in
         // An attempt has ended for want of something since: that pause comes first.
         guard state.host.nextLook == due else { return nil }
@@ -86,7 +90,8 @@ extension Agent {
     work.signal()
   }
 
-  private func lack(_ scratch: String) -> String? {
+  private func lack(_ scratch: String, _ cache: ArtifactCache?) -> String? {
+    cache?.free(Int64(ScratchFolder.least))
     if let lack = ScratchFolder.lack(of: scratch, trying: true) { return lack }
     for kind in configuration.kinds {
       let program = "\(configuration.stageFolder)/pra-\(kind)"
@@ -106,7 +111,7 @@ extension Agent {
 
 extension ScratchFolder {
   /// Bytes without which no stage can begin: its log, its first files.
-  private static let least: UInt64 = 8 << 20
+  static let least: UInt64 = 8 << 20
 
   /// Says in one sentence what a folder of attempts lacks; nil if nothing.
   /// - Parameter trying: whether a file is written, which also shows a quota that is used up

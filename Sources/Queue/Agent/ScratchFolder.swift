@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Glibc
+import RunStore
 
 /// The folder of one agent, inside one that all agents of an account on a host share.
 ///
@@ -9,19 +10,27 @@ import Glibc
 /// ends. A new agent removes folders whose file nobody has locked.
 final class ScratchFolder: Sendable {
   let path: String
+  /// The artifacts that all agents of this account on the host keep.
+  let cache: ArtifactCache?
   private let lock: Int32
 
-  /// - Parameter environment: `PRA_HOME`, otherwise `TMPDIR`, gives the place
-  init(environment: [String: String]) throws(AgentError) {
+  /// - Parameters:
+  ///   - environment: `PRA_HOME`, otherwise `TMPDIR`, gives the place, and `PRA_CACHE` that of the cache
+  ///   - cacheQuota: most bytes of the cache; 0 for none, nil for a quarter of its file system
+  init(environment: [String: String], cacheQuota: Int64? = 0) throws {
     let root: String
+    let besides: String
     if let home = environment["PRA_HOME"], !home.isEmpty {
-      root = "\(home)/scratch"
+      (root, besides) = ("\(home)/scratch", "\(home)/cache")
       try Self.make(home, mode: 0o700)
     } else {
       let temporary = environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
       root = "\(temporary)/pra-scratch-\(getuid())"
+      besides = "\(temporary)/pra-cache-\(getuid())"
     }
     try Self.make(root, mode: 0o700)
+    let folder = environment["PRA_CACHE"].flatMap { $0.isEmpty ? nil : $0 } ?? besides
+    cache = try cacheQuota == 0 ? nil : ArtifactCache(folder: folder, quota: cacheQuota)
     try Self.checkOwner(root)
     Self.removeLeftOver(in: root)
     var number = 0

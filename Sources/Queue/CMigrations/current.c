@@ -27,6 +27,9 @@ static const unsigned char queue_workers[] = {
 static const unsigned char queue_order[] = {
 #embed "../../../migrations/functions/queue/order.sql"
 };
+static const unsigned char queue_rooms[] = {
+#embed "../../../migrations/functions/queue/rooms.sql"
+};
 static const unsigned char queue_arrays[] = {
 #embed "../../../migrations/functions/queue/arrays.sql"
 };
@@ -65,6 +68,9 @@ static const unsigned char queue_runs[] = {
 };
 static const unsigned char queue_why[] = {
 #embed "../../../migrations/functions/queue/why.sql"
+};
+static const unsigned char store_sizes[] = {
+#embed "../../../migrations/functions/store/sizes.sql"
 };
 static const unsigned char store_metrics[] = {
 #embed "../../../migrations/functions/store/metrics.sql"
@@ -191,6 +197,7 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/queue/slots.sql", queue_slots),
   CURRENT("functions/queue/workers.sql", queue_workers),
   CURRENT("functions/queue/order.sql", queue_order),
+  CURRENT("functions/queue/rooms.sql", queue_rooms),
   CURRENT("functions/queue/arrays.sql", queue_arrays),
   CURRENT("functions/queue/hosts.sql", queue_hosts),
   CURRENT("functions/queue/end.sql", queue_end),
@@ -204,6 +211,7 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/queue/reap.sql", queue_reap),
   CURRENT("functions/queue/runs.sql", queue_runs),
   CURRENT("functions/queue/why.sql", queue_why),
+  CURRENT("functions/store/sizes.sql", store_sizes),
   CURRENT("functions/store/metrics.sql", store_metrics),
   CURRENT("functions/store/artifacts.sql", store_artifacts),
   CURRENT("functions/store/stores.sql", store_stores),

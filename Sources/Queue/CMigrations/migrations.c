@@ -67,6 +67,12 @@ static const unsigned char sql_0082[] = {
 static const unsigned char sql_0083[] = {
 #embed "../../../migrations/0083_removed_runs.sql"
 };
+static const unsigned char sql_0089[] = {
+#embed "../../../migrations/0089_rates.sql"
+};
+static const unsigned char sql_0090[] = {
+#embed "../../../migrations/0090_rooms.sql"
+};
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -91,6 +97,8 @@ static const PRAMigration migrations[] = {
   MIGRATION(0081, "0081_image_sets.sql"),
   MIGRATION(0082, "0082_metric_rollups.sql"),
   MIGRATION(0083, "0083_removed_runs.sql"),
+  MIGRATION(0089, "0089_rates.sql"),
+  MIGRATION(0090, "0090_rooms.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -70,6 +70,11 @@ package enum Queries {
   package static let releaseUnheard = """
     select job from pra.release_unheard(worker => $1, worker_token => $2, known => $3)
     """
+  package static let workerHolds = """
+    select pra.worker_holds(
+      worker => $1, worker_token => $2, room => $3, cache_bytes => $4, cache_quota => $5, artifacts => $6,
+      stores => $7)
+    """
   package static let workerLacks = """
     select pra.worker_lacks(worker => $1, worker_token => $2, lack => $3)
     """
@@ -85,7 +90,8 @@ package enum Queries {
     select pra.append_log(job => $1, epoch => $2, token => $3, ordinal => $4, bytes => $5)
     """
   package static let progress = """
-    select pra.progress(job => $1, epoch => $2, token => $3, done => $4, total => $5, unit => $6)
+    select pra.progress(job => $1, epoch => $2, token => $3, done => $4, total => $5, unit => $6,
+      rate => $7)
     """
   package static let finish = """
     select pra.finish(

@@ -69,6 +69,22 @@ package struct WorkerQueue {
     _ = try ask(Queries.workerLacks, worker.parameters + [.optional(lack, Parameter.text)])
   }
 
+  /// Says how many bytes a job may have on the worker's host, and what it need not fetch there.
+  /// - Parameters:
+  ///   - artifacts: digests of what the host's cache keeps
+  ///   - stores: locations of stores in folders of the host itself
+  package func holds(
+    worker: Registration, room: Int64, cacheBytes: Int64, cacheQuota: Int64, artifacts: [String],
+    stores: [String]
+  ) throws {
+    _ = try ask(
+      Queries.workerHolds,
+      worker.parameters + [
+        .integer(room), .integer(cacheBytes), .integer(cacheQuota), .texts(artifacts),
+        .texts(stores),
+      ])
+  }
+
   /// Gives back what was claimed for the worker in a session that broke before the answer came.
   /// - Parameter known: the attempts that the worker knows
   /// - Returns: the jobs that it did not
@@ -136,10 +152,15 @@ package struct WorkerQueue {
     _ = try ask(Queries.appendLog, lease.parameters + [.integer(ordinal), .bytes(bytes)])
   }
 
-  package func progress(_ lease: Lease, done: Int64, total: Int64, unit: String) throws {
+  /// - Parameter rate: units in a second
+  package func progress(
+    _ lease: Lease, done: Int64, total: Int64, unit: String, rate: Double? = nil
+  ) throws {
     _ = try ask(
       Queries.progress,
-      lease.parameters + [.integer(done), .integer(total), .text(unit)])
+      lease.parameters + [
+        .integer(done), .integer(total), .text(unit), .optional(rate, Parameter.double),
+      ])
   }
 
   /// Commits the attempt; all parameters but the last are JSON, in the form that `pra.finish` describes.

@@ -7,18 +7,15 @@ import Postgres
 
 extension ArtifactStore {
   /// Reads the bytes in order. While their copies are in doubt the first right one is taken.
-  /// - Parameter open: called before each reading; returns what takes its pieces
   /// - Throws: `DamagedArtifact` if no copy reads
-  mutating func read(
-    sha256: String, into open: () throws -> ([UInt8]) throws -> Void
-  ) throws {
+  mutating func read(sha256: String, into sink: any ArtifactSink) throws {
     var seen: [StoredCopy] = []
     var damage: DamagedArtifact?
     // A copy that fails makes the database tell the others.
     while let copy = try copies(of: sha256).first(where: { !seen.contains($0.asSeen) }) {
       seen.append(copy.asSeen)
       do {
-        try readAgain(copy, into: open)
+        try readAgain(copy, into: sink)
       } catch let error as DamagedArtifact {
         damage = damage ?? error
         try doubt(copy, error.description)
@@ -53,53 +50,73 @@ extension ArtifactStore {
 
   /// Reads what does not match its name once more from the start before it is called damaged: it may
   /// have been spoilt on its way.
-  private mutating func readAgain(
-    _ copy: StoredCopy, into open: () throws -> ([UInt8]) throws -> Void
-  ) throws {
+  private mutating func readAgain(_ copy: StoredCopy, into sink: any ArtifactSink) throws {
     do {
-      try patience.run { try readOnce(copy, into: open) }
+      if try patience.run({ try readOnce(copy, into: sink) }) { return }
+      // The part that was there before this reading may be what is wrong.
+      try patience.run { _ = try readOnce(copy, into: sink) }
     } catch let error as DamagedArtifact where !error.isMissing {
-      try patience.run { try readOnce(copy, into: open) }
+      try patience.run { _ = try readOnce(copy, into: sink) }
     }
   }
 
-  private mutating func readOnce(
-    _ copy: StoredCopy, into open: () throws -> ([UInt8]) throws -> Void
-  ) throws {
+  /// - Returns: false if the bytes are not the right ones, and some of them were there before
+  private mutating func readOnce(_ copy: StoredCopy, into sink: any ArtifactSink) throws -> Bool {
     let sha256 = copy.sha256
     func damaged(_ what: String) -> DamagedArtifact {
       DamagedArtifact(description: "artifact \(sha256) is damaged: \(what)")
     }
-    let consume = try open()
-    let digest = try BackgroundDigest()
-    var size: Int64 = 0
+    var store: (any ObjectStore)?
+    if let location = copy.location {
+      store = try StoreLocation.open(location, environment: environment, patience: patience)
+    }
+    try sink.begin(from: store?.file(of: copy.object))
+    let start = sink.count
+    let meter = CopyMeter(watch, .fetching, total: copy.size)
     func take(_ piece: [UInt8]) throws {
-      digest.update(piece)
-      size += Int64(piece.count)
-      guard size <= copy.size else { throw damaged("more than \(copy.size) bytes") }
-      try consume(piece)
+      guard sink.count + Int64(piece.count) <= copy.size else {
+        throw damaged("more than \(copy.size) bytes")
+      }
+      try sink.take(piece)
+      try meter.moved(to: sink.count)
     }
     do {
-      if let location = copy.location {
-        var store = try StoreLocation.open(
-          location, environment: environment, patience: patience)
-        do {
-          try store.read(copy.object, size: copy.size, into: take)
-        } catch is MissingObject where copy.isMarked {
-          // A store that is not mounted has lost nothing.
-          if try store.mark() == nil { throw OwnedStore.away(location) }
-          try store.read(copy.object, size: copy.size, into: take)
-        }
-      } else {
-        try DatabaseStore.read(copy, over: &connection, into: take)
+      if start < copy.size {
+        try readFrom(start, of: copy, in: &store, take)
+      }
+      guard sink.count == copy.size else {
+        throw damaged("\(sink.count) bytes instead of \(copy.size)")
+      }
+      let name = try sink.sha256()
+      guard name == sha256 else { throw damaged("the SHA-256 of its bytes is \(name)") }
+    } catch let error as DamagedArtifact where !error.isMissing {
+      try sink.restart()
+      if start > 0 { return false }
+      throw error
+    }
+    return true
+  }
+
+  private mutating func readFrom(
+    _ start: Int64, of copy: StoredCopy, in store: inout (any ObjectStore)?,
+    _ take: ([UInt8]) throws -> Void
+  ) throws {
+    do {
+      guard store != nil else {
+        return try DatabaseStore.read(copy, from: start, over: &connection, into: take)
+      }
+      do {
+        try store!.read(copy.object, from: start, size: copy.size, into: take)
+      } catch is MissingObject where copy.isMarked {
+        // A store that is not mounted has lost nothing.
+        if try store!.mark() == nil { throw OwnedStore.away(copy.location ?? "") }
+        try store!.read(copy.object, from: start, size: copy.size, into: take)
       }
     } catch let error as MissingObject {
       throw DamagedArtifact(
-        description: "artifact \(sha256) is missing: there is no \(error.place)", isMissing: true)
+        description: "artifact \(copy.sha256) is missing: there is no \(error.place)",
+        isMissing: true)
     }
-    guard size == copy.size else { throw damaged("\(size) bytes instead of \(copy.size)") }
-    let name = digest.hexadecimal()
-    guard name == sha256 else { throw damaged("the SHA-256 of its bytes is \(name)") }
   }
 
   /// Tells the database that a copy is damaged or missing, so that whoever has the bytes stores them

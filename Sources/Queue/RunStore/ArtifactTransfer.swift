@@ -1,5 +1,4 @@
-// Stores and fetches bytes. They are named after their digest and stored once; fetched bytes are
-// hashed again before anybody sees them.
+// Stores bytes, which are named after their digest and stored once.
 
 import Digest
 import Files
@@ -38,48 +37,78 @@ package struct ArtifactStore {
   let reader: ArtifactOwner
   /// A session that may say what is damaged, if `connection` may not.
   let doubting: RetryingConnection?
+  /// The artifacts that this machine keeps.
+  let cache: ArtifactCache?
+  let watch: CopyWatch
+  /// Entries of the cache that this process uses, by the path at which it sees them.
+  var uses: [String: ArtifactCache.Use] = [:]
 
   /// - Parameters:
   ///   - environment: holds the keys of stores outside the database
   ///   - patience: how long it waits for such a store
+  ///   - cache: takes what is fetched into files
+  ///   - watch: is told of each copy
   package init(
     _ connection: RetryingConnection, environment: [String: String] = [:],
     patience: StorePatience = .person(), reader: ArtifactOwner = .submitter,
-    doubting: RetryingConnection? = nil
+    doubting: RetryingConnection? = nil, cache: ArtifactCache? = nil,
+    watch: CopyWatch = CopyWatch()
   ) {
     (self.connection, self.environment) = (connection, environment)
     (self.patience, self.reader, self.doubting) = (patience, reader, doubting)
+    (self.cache, self.watch) = (cache, watch)
   }
 }
 
+/// The database is no place for so large an artifact, and no store is chosen. That is an operator's to decide,
+/// and no repetition helps.
+package struct NoPlace: Error, Sendable, CustomStringConvertible {
+  package let description: String
+}
+
 extension ArtifactStore {
+  /// Makes sure that artifacts of a size have a place, before anything is computed or copied for them.
+  /// - Throws: `NoPlace`
+  package mutating func requirePlace(for size: Int64) throws {
+    guard size > Int64(Artifact.chunkSize) else { return }
+    do {
+      try connection.run { try $0.query(Queries.checkArtifactSize, [.integer(size)]) }
+    } catch let error as PostgresError where error.sqlState == "PR006" {
+      throw NoPlace(description: error.message)
+    }
+  }
+
   /// Stores a file, reading it twice: once for its name, once for its bytes. A folder takes it in one reading,
   /// unless it is of the size of an artifact that is there, which it may be.
   package mutating func store(
     file path: String, name: String, mediaType: String, owner: ArtifactOwner
   ) throws -> Artifact {
     try Artifact.check(name: name)
+    try requirePlace(for: FileBytes(reading: path).size())
     if let (copy, digest) = try receive(path) {
       defer { unlink(copy) }
       let artifact = Artifact(digest, name: name, mediaType: mediaType)
       try put(artifact, file: copy, owner: owner, isGivenAway: true)
       return artifact
     }
-    let artifact = Artifact(try Self.digest(file: path), name: name, mediaType: mediaType)
+    let artifact = Artifact(try digest(file: path), name: name, mediaType: mediaType)
     try put(artifact, file: path, owner: owner, isGivenAway: false)
     return artifact
   }
 
   /// Stores a file into which nobody writes any more: a store on its file system takes the file itself.
-  /// - Parameter digest: of the file, where its writer has computed it: it is not read again then
+  /// - Parameters:
+  ///   - digest: of the file, where its writer has computed it: it is not read again then
+  ///   - isKept: whether the cache of this machine keeps the file, for a job that reads it
   package mutating func store(
-    givenAway path: String, digest: FileDigest?, name: String, mediaType: String,
-    owner: ArtifactOwner
+    givenAway path: String, digest given: FileDigest?, name: String, mediaType: String,
+    owner: ArtifactOwner, isKept: Bool = false
   ) throws -> Artifact {
     try Artifact.check(name: name)
-    let artifact = Artifact(
-      try digest ?? Self.digest(file: path), name: name, mediaType: mediaType)
+    try requirePlace(for: FileBytes(reading: path).size())
+    let artifact = Artifact(try given ?? digest(file: path), name: name, mediaType: mediaType)
     try put(artifact, file: path, owner: owner, isGivenAway: true)
+    if isKept { cache?.keep(path, artifact) }
     return artifact
   }
 
@@ -102,31 +131,11 @@ extension ArtifactStore {
     return artifact
   }
 
-  /// Writes an artifact to a file that appears when it is complete and correct, or not at all.
-  package mutating func fetch(sha256: String, to path: String) throws {
-    let partial = "\(path).partial"
-    unlink(partial)
-    do {
-      try read(sha256: sha256) {
-        unlink(partial)
-        let file = try FileBytes(creating: partial)
-        return { try file.write($0) }
-      }
-    } catch {
-      unlink(partial)
-      throw error
-    }
-    guard rename(partial, path) == 0 else { throw FileBytes.failure("create", path) }
-  }
-
   /// The bytes of an artifact that fits into memory.
   package mutating func bytes(sha256: String) throws -> [UInt8] {
-    var bytes: [UInt8] = []
-    try read(sha256: sha256) {
-      bytes = []
-      return { bytes += $0 }
-    }
-    return bytes
+    let sink = MemorySink()
+    try read(sha256: sha256, into: sink)
+    return sink.bytes
   }
 
   // MARK: details
@@ -144,16 +153,17 @@ extension ArtifactStore {
     return try patience.run {
       var objects: any ObjectStore = store
       try folder.prove(&objects)
-      return try store.receive(path)
+      return try store.receive(path, CopyMeter(watch, .storing, total: size))
     }
   }
 
   mutating func put(
     _ artifact: Artifact, file path: String, owner: ArtifactOwner, isGivenAway: Bool
   ) throws {
+    let watch = watch
     try put(artifact, owner: owner, adopting: isGivenAway ? path : nil) { () throws in
       var reader = CheckedFile(file: try FileBytes(reading: path), artifact: artifact)
-      return { try reader.next() }
+      return CopyMeter(watch, .storing, total: artifact.size).counting { try reader.next() }
     }
   }
 
@@ -189,9 +199,9 @@ extension ArtifactStore {
     throw StoreError("artifact \(artifact.sha256) goes as soon as it is stored")
   }
 
-  static func digest(file path: String) throws(StoreError) -> FileDigest {
+  func digest(file path: String) throws -> FileDigest {
     let file = try FileBytes(reading: path)
-    _ = try file.size()
+    let meter = CopyMeter(watch, .checking, total: try file.size(), leavesNothing: true)
     var digest = SHA256()
     var size: Int64 = 0
     var buffer = [UInt8](repeating: 0, count: Artifact.chunkSize)
@@ -200,6 +210,7 @@ extension ArtifactStore {
       if count == 0 { return FileDigest(sha256: digest.hexadecimal(), size: size) }
       buffer.withUnsafeBytes { digest.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
       size += Int64(count)
+      try meter.moved(to: size)
     }
   }
 }

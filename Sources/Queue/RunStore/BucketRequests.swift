@@ -2,6 +2,7 @@
 
 import Digest
 import FoundationEssentials
+import Threads
 
 /// The requests of one store to its bucket, over one connection.
 final class BucketRequests {
@@ -81,6 +82,10 @@ final class BucketRequests {
       keys = try patience.run { try Credentials.read(variables, location: location) }
     }
     let keys = keys!
+    let patience = patience
+    // Bytes on their way out may be all but there; those that came stay in the cache of the machine.
+    let grace = method == "GET" ? 0.0 : 1.0
+    var end: Double?
     return session.send(
       method, url,
       headers: (keys.token.map { ["x-amz-security-token: \($0)"] } ?? [])
@@ -88,7 +93,14 @@ final class BucketRequests {
       body: body,
       signature: .init(
         region: location.region, accessKey: keys.accessKey, secretKey: keys.secretKey),
-      patience: silence ?? patience.silence, sink: sink)
+      patience: silence ?? patience.silence,
+      sink: sink,
+      isStopped: {
+        guard patience.givesUp else { return false }
+        let now = monotonicSeconds()
+        end = end ?? now + grace
+        return now >= end!
+      })
   }
 
   /// The meaning of a failure for a repetition.

@@ -170,13 +170,13 @@ struct BucketStore: ObjectStore {
   // MARK: reading
 
   mutating func read(
-    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
-  ) throws { try get(object, size: size, into: consume) }
+    _ object: String, from start: Int64, size: Int64, into consume: ([UInt8]) throws -> Void
+  ) throws { try get(object, from: start, size: size, into: consume) }
 
   private func get(
-    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
+    _ object: String, from start: Int64 = 0, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws {
-    var position: Int64 = 0
+    var position = start
     var odd = 0
     while position < size {
       let before = position

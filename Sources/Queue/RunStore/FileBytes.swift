@@ -21,6 +21,13 @@ struct FileBytes: ~Copyable {
     guard descriptor >= 0 else { throw Self.failure("create", path) }
   }
 
+  /// Opens a file for reading and appending, or creates it; only its owner can read it.
+  init(continuing path: String) throws(StoreError) {
+    descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    self.path = path
+    guard descriptor >= 0 else { throw Self.failure("create", path) }
+  }
+
   deinit { if descriptor >= 0 { close(descriptor) } }
 
   fileprivate var directWriter: DirectWriter { DirectWriter(descriptor: descriptor) }
@@ -76,6 +83,19 @@ struct FileBytes: ~Copyable {
       guard count > 0 else { throw Self.failure("write", path) }
       written += count
     }
+  }
+
+  /// Goes to a byte, from which the next call reads or writes.
+  func seek(to position: Int64) throws(StoreError) {
+    guard lseek(descriptor, off_t(position), SEEK_SET) >= 0 else {
+      throw Self.failure("read", path)
+    }
+  }
+
+  /// Makes the file empty.
+  func truncate() throws(StoreError) {
+    guard ftruncate(descriptor, 0) == 0 else { throw Self.failure("write", path) }
+    try seek(to: 0)
   }
 
   /// Waits until the file is on disk.

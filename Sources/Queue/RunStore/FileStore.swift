@@ -39,12 +39,12 @@ struct FileStore: ObjectStore {
   /// Copies a file into the store's folder before its name is known, and hashes it at the same
   /// time.
   /// - Returns: the copy's path, for `adopt`; the caller deletes the copy afterwards
-  func receive(_ source: String) throws -> (path: String, digest: FileDigest) {
+  func receive(_ source: String, _ meter: CopyMeter) throws -> (path: String, digest: FileDigest) {
     try asked {
       let folder = try makeFolder([Self.objects])
       let path = "\(folder)/\(Self.incoming)\(getpid()).\(UInt32.random(in: 0 ... .max))"
       do {
-        return (path, try HashedCopy.run(from: source, to: path))
+        return (path, try HashedCopy.run(from: source, to: path, meter))
       } catch {
         unlink(path)
         throw error
@@ -74,6 +74,9 @@ struct FileStore: ObjectStore {
   mutating func adopt(_ artifact: Artifact, as object: String, file path: String) throws -> Bool {
     try asked {
       try publish(object) { partial in
+        // A link to a link of a cache would be an object without bytes.
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }
         // There are no links between file systems, nor on every file system.
         guard link(path, partial) == 0 else { return false }
         guard chmod(partial, 0o600) == 0 else {
@@ -124,8 +127,10 @@ struct FileStore: ObjectStore {
     return status.st_mode & S_IFMT == S_IFREG && Int64(status.st_size) == size
   }
 
+  func file(of object: String) -> String? { path(object) }
+
   mutating func read(
-    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
+    _ object: String, from start: Int64, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws {
     let path = path(object)
     try asked {
@@ -134,6 +139,7 @@ struct FileStore: ObjectStore {
         throw MissingObject(place: path)
       }
       let file = try FileBytes(reading: path)
+      try file.seek(to: start)
       var ring = PieceRing()
       while true {
         let piece = try ring.read(file)

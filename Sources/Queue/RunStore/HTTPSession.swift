@@ -47,13 +47,15 @@ final class HTTPSession {
   ///   - headers: `Name: value`
   ///   - patience: seconds of silence, or of less than 4 KiB/s, after which it has failed
   ///   - sink: takes status and body of an answer below 300; returns false to end the request
+  ///   - isStopped: asked about once a second; true ends the request
   func send(
     _ method: String, _ url: String, headers: [String] = [], body: [UInt8]? = nil,
     signature: Signature?, patience: Int = 30,
-    sink: (Int, UnsafeRawBufferPointer) -> Bool = { _, _ in true }
+    sink: (Int, UnsafeRawBufferPointer) -> Bool = { _, _ in true },
+    isStopped: @escaping () -> Bool = { false }
   ) -> Answer {
     withoutActuallyEscaping(sink) { sink in
-      var box = Sink(take: sink)
+      var box = Sink(take: sink, isStopped: isStopped)
       return withUnsafeMutablePointer(to: &box) { box in
         send(method, url, headers, body, signature, patience, UnsafeMutableRawPointer(box))
       }
@@ -62,6 +64,7 @@ final class HTTPSession {
 
   private struct Sink {
     let take: (Int, UnsafeRawBufferPointer) -> Bool
+    let isStopped: () -> Bool
   }
 
   private func send(
@@ -85,7 +88,9 @@ final class HTTPSession {
           sink: { status, bytes, size, context in
             let sink = context!.assumingMemoryBound(to: Sink.self).pointee
             return sink.take(status, UnsafeRawBufferPointer(start: bytes, count: size)) ? size : 0
-          }, context: sink)
+          },
+          stop: { $0!.assumingMemoryBound(to: Sink.self).pointee.isStopped() ? 1 : 0 },
+          context: sink)
         curl_session_send(session, &request, &answer)
       }
     }

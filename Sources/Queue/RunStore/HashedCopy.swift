@@ -56,7 +56,9 @@ final class BackgroundDigest: Sendable {
 
 enum HashedCopy {
   /// - Parameter target: must not exist; durable afterwards. After an error the caller deletes it
-  static func run(from source: String, to target: String) throws -> FileDigest {
+  static func run(
+    from source: String, to target: String, _ meter: CopyMeter
+  ) throws -> FileDigest {
     let input = try FileBytes(reading: source)
     var output = try NewFile(target)
     _ = try input.size()
@@ -69,6 +71,7 @@ enum HashedCopy {
       digest.update(piece)
       try output.write(piece)
       size += Int64(piece.count)
+      try meter.moved(to: size)
     }
     try output.sync()
     return FileDigest(sha256: digest.hexadecimal(), size: size)

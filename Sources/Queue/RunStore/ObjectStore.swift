@@ -24,10 +24,13 @@ protocol ObjectStore {
   /// Whether an object is there and has this size.
   mutating func holds(_ object: String, size: Int64) throws -> Bool
 
-  /// Reads the bytes in order, piece by piece.
+  /// The file of this machine in which an object's bytes lie; nil where there is none.
+  func file(of object: String) -> String?
+
+  /// Reads the bytes from `start` on in order, piece by piece.
   /// - Throws: `MissingObject` if it is not there
   mutating func read(
-    _ object: String, size: Int64, into consume: ([UInt8]) throws -> Void
+    _ object: String, from start: Int64, size: Int64, into consume: ([UInt8]) throws -> Void
   ) throws
 
   /// Reads a part, which is shorter where the object ends.
@@ -57,6 +60,8 @@ extension ObjectStore {
   mutating func adopt(_ artifact: Artifact, as object: String, file path: String) throws -> Bool {
     false
   }
+
+  func file(of object: String) -> String? { nil }
 
   mutating func abort(_ upload: String, of object: String) throws {}
 }
@@ -154,10 +159,11 @@ struct DatabaseStore {
   }
 
   static func read(
-    _ copy: StoredCopy, over connection: inout RetryingConnection,
+    _ copy: StoredCopy, from start: Int64, over connection: inout RetryingConnection,
     into consume: ([UInt8]) throws -> Void
   ) throws {
-    for ordinal in 0..<copy.chunks {
+    var known = Int(start % Int64(Artifact.chunkSize))
+    for ordinal in min(copy.chunks, start / Int64(Artifact.chunkSize))..<copy.chunks {
       let chunk = try connection.run {
         try $0.bytes(
           Queries.artifactChunk,
@@ -166,7 +172,8 @@ struct DatabaseStore {
       guard let chunk else {
         throw MissingObject(place: "row \(ordinal) of \(copy.chunks) in the database")
       }
-      try consume(chunk)
+      try consume(known > 0 ? Array(chunk.dropFirst(known)) : chunk)
+      known = 0
     }
   }
 }

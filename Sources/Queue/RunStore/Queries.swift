@@ -33,6 +33,14 @@ enum Queries {
     select location, database, mark, is_marked from pra.store_folder(size => $1)
     """
 
+  static let needsRoom = """
+    select pra.needs_room(job => $1, epoch => $2, token => $3, bytes => $4)
+    """
+
+  static let checkArtifactSize = "select pra.check_artifact_size(size => $1)"
+
+  static let folderStores = "select location, mark from pra.folder_stores()"
+
   static let beginObject = """
     select store, location, object, copy, has, database, mark, is_marked
     from pra.begin_object(job => $1, epoch => $2, token => $3, sha256 => $4, size => $5)

@@ -29,7 +29,7 @@ extension ArtifactStore {
       try put(artifact, file: copy, owner: owner, isGivenAway: true)
       return artifact
     }
-    let digest = try known ?? Self.digest(file: path)
+    let digest = try known ?? digest(file: path)
     return try store(digest, name: name, mediaType: mediaType, owner: owner) {
       let file = try PieceFile(path)
       return {

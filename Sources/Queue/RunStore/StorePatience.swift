@@ -70,6 +70,9 @@ package final class StorePatience: Sendable {
   /// Whether the last request to the store has failed.
   package var isAway: Bool { waiting.withLock { $0.failures > 0 } }
 
+  /// Whether the user wants no more.
+  var givesUp: Bool { giveUp() }
+
   /// Waits before the next try.
   /// - Throws: the error, when the user gives up
   func pause(after error: StoreAway) throws(StoreAway) {

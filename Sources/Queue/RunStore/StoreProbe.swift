@@ -42,7 +42,7 @@ extension ArtifactStore {
       sha256: sha256, size: Int64(bytes.count), name: "probe", mediaType: "text/plain")
     try store.put(artifact, as: sha256, next: { bytes }, note: { _ in })
     var found: [UInt8] = []
-    try store.read(sha256, size: artifact.size) { found += $0 }
+    try store.read(sha256, from: 0, size: artifact.size) { found += $0 }
     try store.delete(sha256)
     guard found == bytes else { throw StoreError("store \(location): gives back other bytes") }
   }

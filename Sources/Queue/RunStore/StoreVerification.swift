@@ -66,7 +66,7 @@ extension ArtifactStore {
     for (sha256, size, location) in stored where !result.away.contains(where: { $0.0 == location })
     {
       do {
-        try read(sha256: sha256) { { _ in } }
+        try read(sha256: sha256, into: HashSink())
         result.bytes += size
       } catch is DamagedArtifact {
         // The database knows it now.

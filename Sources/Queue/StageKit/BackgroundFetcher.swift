@@ -94,6 +94,7 @@ extension StageSession {
     _ items: [BackgroundFetcher.Item], fetched: @escaping @Sendable (Int) throws -> Void
   ) throws -> BackgroundFetcher {
     let (url, environment, lease, control) = (url, environment, lease, control)
+    let cache = try ArtifactCache(environment: environment)
     return try BackgroundFetcher(items) {
       ArtifactStore(
         RetryingConnection(
@@ -101,7 +102,8 @@ extension StageSession {
         environment: environment,
         patience: StorePatience(
           tries: nil, giveUp: { control.stopRequested }, report: Self.report),
-        reader: .attempt(lease))
+        reader: .attempt(lease), cache: cache,
+        watch: CopyWatch(isStopped: { control.stopRequested }))
     } fetched: {
       try fetched($0)
     }

@@ -128,6 +128,7 @@ final class MetricWriter: Sendable {
     private var sent = 0
     private var lastBatch: Int64 = 0
     private var progress: Progress?
+    private var rates = ProgressRate()
     private var sealAt = 0.0
     private var progressAt = 0.0
     private var retryAt = 0.0
@@ -153,7 +154,10 @@ final class MetricWriter: Sendable {
         }
         do {
           try seal(work.points)
-          if let latest = work.progress { progress = latest }
+          if let latest = work.progress {
+            progress = latest
+            rates.add(latest.done, latest.unit, at: monotonicSeconds())
+          }
           let isFlush = work.flushesWanted > work.flushesDone
           let isClosing = work.closeUntil != nil
           try send(confirming: isFlush || isClosing)
@@ -300,7 +304,8 @@ final class MetricWriter: Sendable {
       do {
         try connection.attempt {
           try WorkerQueue($0).progress(
-            writer.lease, done: latest.done, total: latest.total, unit: latest.unit)
+            writer.lease, done: latest.done, total: latest.total, unit: latest.unit,
+            rate: rates.rate)
         }
         progress = nil
         retryAt = 0

@@ -41,7 +41,9 @@ package enum Stage {
     switch error {
     case is LeaseLost: .leaseLost
     case is Released: .released
-    case is PermanentFailure: .permanent
+    // Its fetched bytes stay on this machine.
+    case is CopyStopped: .released
+    case is PermanentFailure, is NoPlace: .permanent
     // A wait for a store ends when the agent asks; a refusal is for this host alone.
     case let error as StoreAway: wasAsked && !error.isRefusal ? .released : .host
     case is ThreadError: .host

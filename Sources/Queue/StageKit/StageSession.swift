@@ -24,6 +24,7 @@ package final class StageSession {
   package let threads: Int
 
   let metrics: MetricWriter
+  private let copies: CopyReport
   private let metricThread: DedicatedThread
   let control: ControlChannel
   var store: ArtifactStore
@@ -79,13 +80,16 @@ package final class StageSession {
     self.lease = lease
     control = ControlChannel()
     try control.start(descriptor: descriptor) { onLost("the agent is gone") }
+    metrics = MetricWriter(lease: lease, folder: scratch) { onLost($0.description) }
+    copies = CopyReport(metrics, say: Stage.say)
+    let isStopped = { @Sendable [control] in control.stopRequested }
     store = ArtifactStore(
       RetryingConnection(
         url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
       environment: environment,
-      patience: StorePatience(
-        tries: nil, giveUp: { [control] in control.stopRequested }, report: Self.report),
-      reader: .attempt(lease))
+      patience: StorePatience(tries: nil, giveUp: isStopped, report: Self.report),
+      reader: .attempt(lease), cache: try ArtifactCache(environment: environment),
+      watch: CopyWatch(isStopped: isStopped) { [copies] in copies.moved($0) })
     let stored: String
     (runID, stored) = try store.connection.run { connection in
       let job = try connection.query(Queries.job, [.integer(jobID)]).single()
@@ -102,7 +106,6 @@ package final class StageSession {
       arguments = stored
     }
     secrets = OutputSecrets(environment: environment, resolved: resolved)
-    metrics = MetricWriter(lease: lease, folder: scratch) { onLost($0.description) }
     metricThread = try metrics.start(url: url, report: Self.report)
   }
 
@@ -157,20 +160,24 @@ package final class StageSession {
     if let text = try secrets.replacement(forFile: path, of: name, mediaType: mediaType) {
       return try storeArtifact(bytes: text, name: name, mediaType: mediaType)
     }
+    copies.begin(name)
     return try store.store(
       file: path, name: name, mediaType: mediaType, owner: .attempt(lease))
   }
 
-  /// Stores a file into which nobody writes any more; a store on its file system takes the file itself.
-  /// - Parameter digest: of the file, as its writer has computed it: it is not read again
+  /// Stores a file into which nobody writes any more. A store on the same file system takes the file itself,
+  /// and the cache of this machine keeps it for the next job.
+  /// - Parameter digest: of the file, where its writer has computed it: it is not read again then
   package func storeArtifact(
-    givenAway path: String, digest: FileDigest, name: String, mediaType: String
+    givenAway path: String, digest: FileDigest? = nil, name: String, mediaType: String
   ) throws -> Artifact {
     // A file that holds a secret of the arguments is refused; it is of no text.
     _ = try secrets.replacement(
       forFile: path, of: name, mediaType: "application/octet-stream")
+    copies.begin(name)
     return try store.store(
-      givenAway: path, digest: digest, name: name, mediaType: mediaType, owner: .attempt(lease))
+      givenAway: path, digest: digest, name: name, mediaType: mediaType, owner: .attempt(lease),
+      isKept: true)
   }
 
   /// Stores bytes that lie in memory.
@@ -180,15 +187,29 @@ package final class StageSession {
       mediaType: mediaType, owner: .attempt(lease))
   }
 
-  /// Writes an artifact to a file, which appears when its bytes are complete and correct.
+  /// Makes an artifact a file, which appears when its bytes are complete and correct, and into which nobody
+  /// may write: it may be the one that this machine keeps for all its jobs.
   /// - Parameter name: what messages call it: the argument and the name that the user gave
   package func fetchArtifact(sha256: String, to path: String, called name: String? = nil) throws {
     if let name {
       given.call(path, name)
       given.call("artifact \(sha256)", "\(name) (artifact \(sha256.prefix(12)))")
     }
+    copies.begin(name)
     try store.fetch(sha256: sha256, to: path)
   }
+
+  /// Makes sure that the scratch folder has room for what the stage is about to write; otherwise another host
+  /// gets the job.
+  package func requireRoom(_ bytes: Int64) throws {
+    try store.requireRoom(bytes, in: scratch, isRecorded: true)
+  }
+
+  /// Makes sure that artifacts of a size have a place, before hours are spent on one.
+  package func requirePlace(for size: Int64) throws { try store.requirePlace(for: size) }
+
+  /// Removes a fetched file before the attempt ends.
+  package func discard(_ path: String) { store.discard(path) }
 
   /// Says what messages call a file or a folder of the scratch folder.
   package func call(_ path: String, _ name: String) { given.call(path, name) }
@@ -198,7 +219,8 @@ package final class StageSession {
 
   /// The bytes of a small artifact, checked.
   package func fetchArtifact(sha256: String) throws -> [UInt8] {
-    try store.bytes(sha256: sha256)
+    copies.begin(nil)
+    return try store.bytes(sha256: sha256)
   }
 
   /// The outputs of a finished job, by name.

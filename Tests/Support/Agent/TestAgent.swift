@@ -1,6 +1,6 @@
 // An agent in its own process, for tests that kill and stop it.
 //
-// test-agent KEY=VALUE...: url, name, stages, slots, lease, beat, drain, idle, label.<name>
+// test-agent KEY=VALUE...: url, name, stages, slots, lease, beat, drain, idle, cache, label.<name>
 
 import Agent
 import FoundationEssentials
@@ -30,7 +30,7 @@ import Threads
       kinds: ["test"], slots: Int(settings["slots"] ?? "1")!,
       lease: Double(settings["lease"] ?? "2")!, beat: Double(settings["beat"] ?? "0.5")!,
       drainTime: Double(settings["drain"] ?? "20")!, untilIdle: settings["idle"] == "true",
-      stageFolder: settings["stages"]!)
+      cacheQuota: Int64(settings["cache"] ?? "0")!, stageFolder: settings["stages"]!)
     let logger = Logger(label: "agent") { StreamLogHandler.standardError(label: $0) }
     do {
       exit(try Agent(configuration, logger: logger).run())

@@ -8,13 +8,15 @@ import StageKit
 
 /// Arguments of a job of kind `test`.
 private struct Orders: Decodable {
-  /// succeed, refuse, fail, lack, crash, hang, deaf, nothing, print, tell, record, pack or train.
+  /// succeed, refuse, fail, lack, crash, hang, deaf, nothing, print, tell, record, pack, fetch or train.
   let act: String
   /// print: lines to print; train: steps to make; lack: the error number of a system call.
   var count: Int64? = nil
   /// tell: text to print, and to fail with; record: text to put wherever a stage may; pack: text to
   /// store in a file that is none.
   var secret: String? = nil
+  /// fetch: digest of the artifact.
+  var artifact: String? = nil
   /// train: number of steps between checkpoints.
   var every: Int64? = nil
   /// train: the step before which the first attempt waits to be stopped or killed.
@@ -64,6 +66,10 @@ private struct Orders: Decodable {
         _ = try session.storeArtifact(
           bytes: [0, 255] + Array(orders.secret!.utf8) + [0], name: "data.bin",
           mediaType: "application/octet-stream")
+      case "fetch":
+        try session.fetchArtifact(
+          sha256: orders.artifact!, to: "\(session.scratch)/fetched", called: "the artifact")
+        try session.finish(outputs: [:])
       case "train": try train(session, orders)
       default: throw PermanentFailure("act: \"\(orders.act)\" is unknown")
       }

@@ -14,11 +14,15 @@ begin
     raise exception 'bytes_limit: %, must be from 2 to 1048576', bytes_limit using errcode = 'PR003';
   end if;
   perform pra_store.check_schema(arguments, 'arguments');
-  insert into pra_store.kinds as k (kind, arguments, bytes_limit)
-  values (set_kind.kind, set_kind.arguments, set_kind.bytes_limit)
+  insert into pra_store.kinds as k (kind, arguments, bytes_limit, reads)
+  values (set_kind.kind, set_kind.arguments, set_kind.bytes_limit, (
+    select coalesce(jsonb_object_agg(p.key, p.value -> 'reads'), '{}')
+    from jsonb_each(set_kind.arguments -> 'properties') as p where p.value ? 'reads'))
   on conflict on constraint kinds_pkey do update
-  set arguments = excluded.arguments, bytes_limit = excluded.bytes_limit, set_at = clock_timestamp()
-  where (k.arguments, k.bytes_limit) is distinct from (excluded.arguments, excluded.bytes_limit);
+  set arguments = excluded.arguments, bytes_limit = excluded.bytes_limit, reads = excluded.reads,
+      set_at = clock_timestamp()
+  where (k.arguments, k.bytes_limit, k.reads)
+    is distinct from (excluded.arguments, excluded.bytes_limit, excluded.reads);
 end
 $$;
 
@@ -45,7 +49,7 @@ begin
   where k <> all(array['$schema', '$id', 'title', 'description', 'default', 'examples', 'type', 'enum',
     'const', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength',
     'pattern', 'properties', 'required', 'additionalProperties', 'items', 'minItems', 'maxItems',
-    'uniqueItems', 'secret'])
+    'uniqueItems', 'secret', 'reads'])
   order by k limit 1;
   if rule is not null then
     raise exception '%: the rule "%" is not one that is checked here', path, rule
@@ -53,6 +57,15 @@ begin
   end if;
   if jsonb_typeof(schema -> 'secret') <> 'boolean' then
     raise exception '%: secret is true or false', path using errcode = 'PR003';
+  end if;
+  -- In brackets, since PL/pgSQL ends the condition at the first "then" outside of any.
+  if (case jsonb_typeof(schema -> 'reads')
+    when 'array' then exists (
+      select from jsonb_array_elements(schema -> 'reads') as r where jsonb_typeof(r) <> 'string')
+    else schema ? 'reads' end)
+  then
+    raise exception '%: reads is a list of names of outputs, or "checkpoint" or "artifact"', path
+      using errcode = 'PR003';
   end if;
   if jsonb_typeof(schema -> 'additionalProperties') not in ('boolean', 'object') then
     raise exception '%: additionalProperties is true, false or a schema', path

@@ -152,6 +152,8 @@ declare
   open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
+  -- Entries for which this host is not the place. They are looked at one by one, so there is an end to it.
+  unsuited integer := 0;
   is_first boolean := true;
 begin
   if free = 0 then
@@ -160,6 +162,10 @@ begin
   while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     seen := cardinality(entries);
+    if me.room is not null then
+      entries := pra_store.suited(entries, me);
+      unsuited := seen - cardinality(entries);
+    end if;
     if not is_first then
       entries := pra_store.without_held(entries);
     end if;
@@ -202,7 +208,7 @@ begin
     end if;
     if cardinality(line.lanes) = open then
       -- Other claims may hold all that was seen: then it looks further down the line.
-      exit when seen < depth or places.blocks and depth > 1000;
+      exit when seen < depth or places.blocks and depth > 1000 or unsuited > 1000;
       depth := 4 * depth;
     end if;
     open := cardinality(line.lanes);

@@ -20,7 +20,8 @@ comment on function pra.why_pending is
 'Explains why a job does not run; always returns one row.
 reason has words for programs, each once, separated by commas: dependency, lost (its worker was), delayed,
 run-paused, queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line,
-behind-gang, host-lacks (every worker that fits is paused), elements (an array all of which has started),
+behind-gang, host-lacks (every worker that fits is paused), no-room (its bytes do not fit there), bytes-elsewhere
+(another host has them and a free place), elements (an array all of which has started),
 not-pending (it runs or has ended).
 detail is a sentence for people that names every obstacle.
 Raises PR002 when there is no such job.';
@@ -212,6 +213,8 @@ begin
     return query
       select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
       from pra_store.paused_workers(it) as w;
+  elsif fitting = (select count(*) from pra_store.too_small(it)) then
+    return query select * from pra_store.reasons_of_room(it);
   elsif it.gang then
     needed := pra_store.gang_size(it);
     return query select 'gang',
@@ -232,6 +235,7 @@ begin
       format(
         '%s of the %s places of workers that fit are free; your share is %s of %s places; ahead: %s',
         free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
+    return query select * from pra_store.reasons_of_room(it);
   end if;
   return query
     select distinct 'host-blamed', format('host %s gets no work until %s: %s; `pra forgive %s` lifts that',

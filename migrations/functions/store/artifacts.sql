@@ -313,6 +313,28 @@ begin
 end
 $$;
 
+-- Bytes above which no artifact is written to the database, whose backups and log would hold it, too.
+create or replace function pra_store.database_limit() returns bigint
+language sql immutable
+as $$ select 1000000000::bigint; $$;
+
+create or replace function pra.check_artifact_size(size bigint) returns void
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if size > pra_store.database_limit() and not exists (select from pra_store.stores as s where s.is_current) then
+    raise exception
+      '% do not belong into the database, which takes artifacts of up to %; choose a store for them, as in `pra store file:/srv/pra-artifacts`',
+      pra.size_text(size), pra.size_text(pra_store.database_limit()) using errcode = 'PR006';
+  end if;
+end
+$$;
+
+grant execute on function pra.check_artifact_size to pra_submit, pra_worker;
+
+comment on function pra.check_artifact_size is
+'Raises PR006 when an artifact of so many bytes has no place: no store is chosen, and it is too large for the database.';
+
 -- Starts an upload in chunks, for an attempt or, with null for both, a submitter. Null when the bytes are
 -- stored already.
 create or replace function pra_store.begin_upload(
@@ -327,6 +349,7 @@ begin
   if pra_store.has(pra_store.digest(begin_upload.sha256)) then
     return null;
   end if;
+  perform pra.check_artifact_size(begin_upload.size);
   insert into pra_store.uploads (sha256, size, media_type, job_id, epoch)
   values (pra_store.digest(begin_upload.sha256), begin_upload.size, begin_upload.media_type,
           begin_upload.job, begin_upload.epoch)

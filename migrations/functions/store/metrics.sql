@@ -138,18 +138,19 @@ Raises PR001 when the attempt has lost its lease, PR002 when from_epoch has no s
 PR003 for a negative step, PR004 when the attempt has declared something else or has metrics.';
 
 create or replace function pra.progress(
-  job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid default null
+  job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid default null,
+  rate double precision default null
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
   perform pra_store.hold(job, epoch, false, token);
-  insert into pra_store.progress as p (job_id, epoch, done, total, unit)
-  values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40))
+  insert into pra_store.progress as p (job_id, epoch, done, total, unit, rate)
+  values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40), progress.rate)
   on conflict (job_id) do update
   set epoch = excluded.epoch, done = excluded.done, total = excluded.total, unit = excluded.unit,
-      updated_at = clock_timestamp();
+      rate = excluded.rate, updated_at = clock_timestamp();
 end
 $$;
 
@@ -157,7 +158,8 @@ grant execute on function pra.progress to pra_worker;
 
 comment on function pra.progress is
 'Records the progress of a job: done of total units, each 0 or more. unit: such as steps, cut to 40
-characters. pra.jobs shows the latest.
+characters; "bytes fetched", "bytes checked" and "bytes stored" are shown as sizes. rate: units in a second.
+pra.jobs shows the latest.
 Raises PR001 when the attempt has lost its lease.';
 
 -- Inserts the points of a staged batch, and returns their number.

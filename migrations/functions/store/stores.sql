@@ -238,6 +238,17 @@ comment on function pra.current_store is
 'Returns the store to which new artifacts of more than 1 MiB go, with what its mark must hold. No row for the
 database.';
 
+create or replace function pra.folder_stores() returns table (location text, mark uuid)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select s.location, s.mark from pra_store.stores as s where s.location like 'file:%' order by s.id;
+$$;
+
+grant execute on function pra.folder_stores to pra_submit, pra_worker, pra_read;
+
+comment on function pra.folder_stores is
+'Returns the stores that are folders, with the marks that they hold.';
+
 create or replace function pra.store_folder(size bigint)
 returns table (location text, database uuid, mark uuid, is_marked boolean)
 language sql volatile security definer set search_path = pg_catalog, pg_temp

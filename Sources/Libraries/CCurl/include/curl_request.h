@@ -17,6 +17,8 @@ typedef struct {
   size_t body_size;
   // Takes the bytes of an answer below 300; returning less than size ends the request.
   size_t (*sink)(long status, const void *bytes, size_t size, void *context);
+  // Asked about once a second, also while nothing arrives; another value than 0 ends the request.
+  int (*stop)(void *context);
   void *context;
 } CurlRequest;
 

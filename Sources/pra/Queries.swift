@@ -13,9 +13,7 @@ enum Queries {
         select from pra.jobs
         where state in ('blocked', 'ready') and deadline <= clock_timestamp()) as overdue
     """
-  static let isArray = """
-    select exists (select from pra.arrays where id = $1::bigint) as is_array
-    """
+  static let isArray = "select exists (select from pra.arrays where id = $1::bigint) as is_array"
 
   /// Calls a function that is written in PL/pgSQL.
   static let anyFunction = "select from pra.why_pending(0)"
@@ -434,9 +432,7 @@ enum Queries {
     """
   static let useStore = "select pra.use_store(location => $1, mark => $2::uuid)"
   static let bytesInDatabase = "select bytes from pra.stores where location = 'database'"
-  static let suspects = """
-    select count(*) as number from pra.artifacts where suspect_at is not null
-    """
+  static let suspects = "select count(*) as number from pra.artifacts where suspect_at is not null"
   static let forgetStore = """
     select artifacts, bytes, jobs from pra.forget_store(given => $1, lose => $2)
     """

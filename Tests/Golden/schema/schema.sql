@@ -720,6 +720,33 @@ Raises PR002 when there is no such run.';
 
 
 --
+-- Name: check_artifact_size(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.check_artifact_size(size bigint) RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if size > pra_store.database_limit() and not exists (select from pra_store.stores as s where s.is_current) then
+    raise exception
+      '% do not belong into the database, which takes artifacts of up to %; choose a store for them, as in `pra store file:/srv/pra-artifacts`',
+      pra.size_text(size), pra.size_text(pra_store.database_limit()) using errcode = 'PR006';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra.check_artifact_size(size bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION check_artifact_size(size bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.check_artifact_size(size bigint) IS 'Raises PR006 when an artifact of so many bytes has no place: no store is chosen, and it is too large for the database.';
+
+
+--
 -- Name: check_inline(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -1780,6 +1807,27 @@ COMMENT ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigint[
 
 
 --
+-- Name: folder_stores(); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.folder_stores() RETURNS TABLE(location text, mark uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select s.location, s.mark from pra_store.stores as s where s.location like 'file:%' order by s.id;
+$$;
+
+
+ALTER FUNCTION pra.folder_stores() OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION folder_stores(); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.folder_stores() IS 'Returns the stores that are folders, with the marks that they hold.';
+
+
+--
 -- Name: forget_dropped(bigint, bigint, integer, text, integer, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -2134,6 +2182,31 @@ row. Raises PR003 for a number of points out of range.';
 
 
 --
+-- Name: needs_room(bigint, bigint, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.needs_room(job bigint, epoch bigint, bytes bigint, token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.hold(job, epoch, true, token);
+  update pra_store.jobs as j set room_needed = needs_room.bytes where j.id = needs_room.job;
+end
+$$;
+
+
+ALTER FUNCTION pra.needs_room(job bigint, epoch bigint, bytes bigint, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION needs_room(job bigint, epoch bigint, bytes bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.needs_room(job bigint, epoch bigint, bytes bigint, token uuid) IS 'Records how many bytes of scratch a job needs, as its attempt has found: hosts with less room claim it no more.
+Raises PR001 when the attempt has lost its lease.';
+
+
+--
 -- Name: next_doomed(integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -2400,33 +2473,34 @@ Raises PR003 for a negative grace, PR002 when there is no such job, PR004 when i
 
 
 --
--- Name: progress(bigint, bigint, bigint, bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: progress(bigint, bigint, bigint, bigint, text, uuid, double precision); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid DEFAULT NULL::uuid) RETURNS void
+CREATE FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid DEFAULT NULL::uuid, rate double precision DEFAULT NULL::double precision) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
 begin
   perform pra_store.hold(job, epoch, false, token);
-  insert into pra_store.progress as p (job_id, epoch, done, total, unit)
-  values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40))
+  insert into pra_store.progress as p (job_id, epoch, done, total, unit, rate)
+  values (progress.job, progress.epoch, progress.done, progress.total, left(progress.unit, 40), progress.rate)
   on conflict (job_id) do update
   set epoch = excluded.epoch, done = excluded.done, total = excluded.total, unit = excluded.unit,
-      updated_at = clock_timestamp();
+      rate = excluded.rate, updated_at = clock_timestamp();
 end
 $$;
 
 
-ALTER FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) OWNER TO pra_owner;
+ALTER FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid, rate double precision) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid, rate double precision); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) IS 'Records the progress of a job: done of total units, each 0 or more. unit: such as steps, cut to 40
-characters. pra.jobs shows the latest.
+COMMENT ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid, rate double precision) IS 'Records the progress of a job: done of total units, each 0 or more. unit: such as steps, cut to 40
+characters; "bytes fetched", "bytes checked" and "bytes stored" are shown as sizes. rate: units in a second.
+pra.jobs shows the latest.
 Raises PR001 when the attempt has lost its lease.';
 
 
@@ -3278,11 +3352,15 @@ begin
     raise exception 'bytes_limit: %, must be from 2 to 1048576', bytes_limit using errcode = 'PR003';
   end if;
   perform pra_store.check_schema(arguments, 'arguments');
-  insert into pra_store.kinds as k (kind, arguments, bytes_limit)
-  values (set_kind.kind, set_kind.arguments, set_kind.bytes_limit)
+  insert into pra_store.kinds as k (kind, arguments, bytes_limit, reads)
+  values (set_kind.kind, set_kind.arguments, set_kind.bytes_limit, (
+    select coalesce(jsonb_object_agg(p.key, p.value -> 'reads'), '{}')
+    from jsonb_each(set_kind.arguments -> 'properties') as p where p.value ? 'reads'))
   on conflict on constraint kinds_pkey do update
-  set arguments = excluded.arguments, bytes_limit = excluded.bytes_limit, set_at = clock_timestamp()
-  where (k.arguments, k.bytes_limit) is distinct from (excluded.arguments, excluded.bytes_limit);
+  set arguments = excluded.arguments, bytes_limit = excluded.bytes_limit, reads = excluded.reads,
+      set_at = clock_timestamp()
+  where (k.arguments, k.bytes_limit, k.reads)
+    is distinct from (excluded.arguments, excluded.bytes_limit, excluded.reads);
 end
 $_$;
 
@@ -3453,6 +3531,46 @@ COMMENT ON FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) IS
 that has one already keeps it.
 variant: 1 to 200 characters. seed: seed of the training.
 Raises PR003 for a missing seed or a bad variant, PR002 when one of the jobs does not exist.';
+
+
+--
+-- Name: size_text(double precision, double precision); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.size_text(bytes double precision, whole double precision DEFAULT NULL::double precision) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  units constant text[] := array['bytes', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  unit integer := 1;
+  rest double precision := coalesce(whole, bytes);
+begin
+  while rest >= 999.5 and unit < cardinality(units) loop
+    rest := rest / 1000;
+    unit := unit + 1;
+  end loop;
+  return (
+    select string_agg(
+      trim_scale(round(n.number::numeric, case when n.number < 9.995 then 2 when n.number < 99.95 then 1 else 0 end))::text,
+      ' of ' order by n.nth)
+    from (
+      select u.value / 1000.0 ^ (unit - 1) as number, u.nth
+      from unnest(array[bytes, whole]) with ordinality as u (value, nth)
+      where u.value is not null
+    ) as n) || ' ' || units[unit];
+end
+$$;
+
+
+ALTER FUNCTION pra.size_text(bytes double precision, whole double precision) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION size_text(bytes double precision, whole double precision); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.size_text(bytes double precision, whole double precision) IS 'Writes a number of bytes with a unit of powers of 1000, such as 252 GB; with whole, such as 31 of 252 GB, in the unit
+of the whole.';
 
 
 --
@@ -3763,10 +3881,50 @@ ALTER FUNCTION pra.why_pending(job bigint) OWNER TO pra_owner;
 COMMENT ON FUNCTION pra.why_pending(job bigint) IS 'Explains why a job does not run; always returns one row.
 reason has words for programs, each once, separated by commas: dependency, lost (its worker was), delayed,
 run-paused, queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line,
-behind-gang, host-lacks (every worker that fits is paused), elements (an array all of which has started),
+behind-gang, host-lacks (every worker that fits is paused), no-room (its bytes do not fit there), bytes-elsewhere
+(another host has them and a free place), elements (an array all of which has started),
 not-pending (it runs or has ended).
 detail is a sentence for people that names every obstacle.
 Raises PR002 when there is no such job.';
+
+
+--
+-- Name: worker_holds(bigint, bigint, bigint, bigint, text[], text[], uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.worker_holds(worker bigint, room bigint, cache_bytes bigint, cache_quota bigint, artifacts text[], stores text[], worker_token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  me pra_store.workers := pra_store.live_worker(worker, worker_token, locks => true);
+  digests bytea[] := array(select pra_store.digest(a) from unnest(artifacts) as a);
+begin
+  update pra_store.workers as w
+  set room = worker_holds.room, cache_bytes = worker_holds.cache_bytes, cache_quota = worker_holds.cache_quota,
+      store_places = array(select n.place from unnest(stores) as s cross join pra_store.normal_location(s) as n),
+      reading_kinds = array(
+        select k.kind from pra_store.kinds as k where k.reads <> '{}' and k.kind = any(me.kinds))
+  where w.id = me.id;
+  delete from pra_store.held_artifacts as h where h.worker_id = me.id and h.sha256 <> all(digests);
+  insert into pra_store.held_artifacts (worker_id, sha256)
+  select distinct me.id, d from unnest(digests) as d
+  on conflict do nothing;
+end
+$$;
+
+
+ALTER FUNCTION pra.worker_holds(worker bigint, room bigint, cache_bytes bigint, cache_quota bigint, artifacts text[], stores text[], worker_token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION worker_holds(worker bigint, room bigint, cache_bytes bigint, cache_quota bigint, artifacts text[], stores text[], worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.worker_holds(worker bigint, room bigint, cache_bytes bigint, cache_quota bigint, artifacts text[], stores text[], worker_token uuid) IS 'Says how many bytes a job may have on the host of a worker, and what it need not fetch there: artifacts that the
+cache of the host keeps (64 lower-case hexadecimal digits each), and stores in folders of the host itself. Claims go
+by it; a worker that never says it gets any job. cache_quota: most bytes of the cache.
+Raises PR001 when the lease is over, or the token is not the worker''s; PR003 for a bad sha256.';
 
 
 --
@@ -4158,8 +4316,10 @@ CREATE TABLE pra_store.jobs (
     host_faults integer DEFAULT 0 NOT NULL,
     avoided_host text,
     avoided_until timestamp with time zone,
+    room_needed bigint,
     CONSTRAINT jobs_check CHECK (((avoided_host IS NULL) = (avoided_until IS NULL))),
     CONSTRAINT jobs_host_faults_check CHECK ((host_faults >= 0)),
+    CONSTRAINT jobs_room_needed_check CHECK ((room_needed >= 0)),
     CONSTRAINT state_fits CHECK (((((state = 'running'::pra.job_state) = (worker_id IS NOT NULL)) OR ((array_first IS NOT NULL) AND (worker_id IS NULL))) AND ((state = ANY (ARRAY['succeeded'::pra.job_state, 'failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state])) = (finished_at IS NOT NULL))))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
@@ -4299,6 +4459,7 @@ begin
   if pra_store.has(pra_store.digest(begin_upload.sha256)) then
     return null;
   end if;
+  perform pra.check_artifact_size(begin_upload.size);
   insert into pra_store.uploads (sha256, size, media_type, job_id, epoch)
   values (pra_store.digest(begin_upload.sha256), begin_upload.size, begin_upload.media_type,
           begin_upload.job, begin_upload.epoch)
@@ -4326,6 +4487,99 @@ $_$;
 
 
 ALTER FUNCTION pra_store.better(name text) OWNER TO pra_owner;
+
+--
+-- Name: workers; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.workers (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    version text,
+    labels jsonb NOT NULL,
+    queues text[] NOT NULL,
+    kinds text[] NOT NULL,
+    slots integer NOT NULL,
+    lease interval NOT NULL,
+    lease_expires_at timestamp with time zone NOT NULL,
+    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    draining boolean DEFAULT false NOT NULL,
+    stopped_at timestamp with time zone,
+    stop_reason text,
+    drain_requested_at timestamp with time zone,
+    login text DEFAULT SESSION_USER,
+    token uuid,
+    lack text,
+    lack_since timestamp with time zone,
+    room bigint,
+    cache_bytes bigint,
+    cache_quota bigint,
+    store_places text[] DEFAULT '{}'::text[] NOT NULL,
+    reading_kinds text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT workers_cache_bytes_check CHECK ((cache_bytes >= 0)),
+    CONSTRAINT workers_cache_quota_check CHECK ((cache_quota >= 0)),
+    CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
+    CONSTRAINT workers_check1 CHECK (((lack IS NULL) = (lack_since IS NULL))),
+    CONSTRAINT workers_kinds_check CHECK ((cardinality(kinds) > 0)),
+    CONSTRAINT workers_labels_check CHECK ((jsonb_typeof(labels) = 'object'::text)),
+    CONSTRAINT workers_lease_check CHECK ((lease >= '00:00:01'::interval)),
+    CONSTRAINT workers_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT workers_queues_check CHECK ((cardinality(queues) > 0)),
+    CONSTRAINT workers_room_check CHECK ((room >= 0)),
+    CONSTRAINT workers_slots_check CHECK ((slots > 0)),
+    CONSTRAINT workers_stop_reason_check CHECK ((stop_reason = ANY (ARRAY['deregistered'::text, 'lease lost'::text, 'declared dead'::text])))
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE pra_store.workers OWNER TO pra_owner;
+
+--
+-- Name: better_placed(pra_store.jobs, pra_store.workers, bigint, bytea[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.better_placed(it pra_store.jobs, me pra_store.workers, bytes bigint, digests bytea[]) RETURNS TABLE(name text, host text, held bigint, until timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  waits_until timestamptz := interval '30 seconds' + greatest(
+    it.created_at, it.run_after,
+    (select max(a.ended_at) from pra_store.attempts as a where a.job_id = it.id),
+    (select max(p.finished_at)
+     from pra_store.job_dependencies as d join pra_store.jobs as p on p.id = d.parent_id where d.job_id = it.id));
+begin
+  if waits_until <= clock_timestamp() then
+    return;
+  end if;
+  return query
+    select w.name, pra_store.host(w.labels, w.name), h.held::bigint, waits_until
+    from (
+      select h.worker_id, sum(a.size) as held
+      from pra_store.held_artifacts as h join pra_store.artifacts as a on a.sha256 = h.sha256
+      where h.sha256 = any(digests)
+      group by h.worker_id
+    ) as h
+    join pra_store.workers as w on w.id = h.worker_id
+    where 2 * h.held >= bytes
+      and w.stopped_at is null and not w.draining and w.drain_requested_at is null and w.lack is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and pra_store.host(w.labels, w.name) <> pra_store.host(me.labels, me.name)
+      and pra_store.host(w.labels, w.name) is distinct from
+        case when it.avoided_until > clock_timestamp() then it.avoided_host end
+      and it.queue = any(w.queues) and it.kind = any(w.kinds)
+      and pra_store.satisfies(w.labels, it.requirements)
+      and coalesce(it.room_needed, bytes - h.held) <= w.room
+      and not exists (
+        select from pra_store.blamed_hosts as b
+        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+      and w.slots > (
+        select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.better_placed(it pra_store.jobs, me pra_store.workers, bytes bigint, digests bytea[]) OWNER TO pra_owner;
 
 --
 -- Name: blame(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -4605,7 +4859,7 @@ begin
   where k <> all(array['$schema', '$id', 'title', 'description', 'default', 'examples', 'type', 'enum',
     'const', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength',
     'pattern', 'properties', 'required', 'additionalProperties', 'items', 'minItems', 'maxItems',
-    'uniqueItems', 'secret'])
+    'uniqueItems', 'secret', 'reads'])
   order by k limit 1;
   if rule is not null then
     raise exception '%: the rule "%" is not one that is checked here', path, rule
@@ -4613,6 +4867,15 @@ begin
   end if;
   if jsonb_typeof(schema -> 'secret') <> 'boolean' then
     raise exception '%: secret is true or false', path using errcode = 'PR003';
+  end if;
+  -- In brackets, since PL/pgSQL ends the condition at the first "then" outside of any.
+  if (case jsonb_typeof(schema -> 'reads')
+    when 'array' then exists (
+      select from jsonb_array_elements(schema -> 'reads') as r where jsonb_typeof(r) <> 'string')
+    else schema ? 'reads' end)
+  then
+    raise exception '%: reads is a list of names of outputs, or "checkpoint" or "artifact"', path
+      using errcode = 'PR003';
   end if;
   if jsonb_typeof(schema -> 'additionalProperties') not in ('boolean', 'object') then
     raise exception '%: additionalProperties is true, false or a schema', path
@@ -4991,45 +5254,6 @@ $$;
 ALTER FUNCTION pra_store.cut(a pra_store.jobs, made bigint, first bigint, last bigint, state pra.job_state, worker bigint, epoch bigint, wait interval) OWNER TO pra_owner;
 
 --
--- Name: workers; Type: TABLE; Schema: pra_store; Owner: pra_owner
---
-
-CREATE TABLE pra_store.workers (
-    id bigint NOT NULL,
-    name text NOT NULL,
-    version text,
-    labels jsonb NOT NULL,
-    queues text[] NOT NULL,
-    kinds text[] NOT NULL,
-    slots integer NOT NULL,
-    lease interval NOT NULL,
-    lease_expires_at timestamp with time zone NOT NULL,
-    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    draining boolean DEFAULT false NOT NULL,
-    stopped_at timestamp with time zone,
-    stop_reason text,
-    drain_requested_at timestamp with time zone,
-    login text DEFAULT SESSION_USER,
-    token uuid,
-    lack text,
-    lack_since timestamp with time zone,
-    CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
-    CONSTRAINT workers_check1 CHECK (((lack IS NULL) = (lack_since IS NULL))),
-    CONSTRAINT workers_kinds_check CHECK ((cardinality(kinds) > 0)),
-    CONSTRAINT workers_labels_check CHECK ((jsonb_typeof(labels) = 'object'::text)),
-    CONSTRAINT workers_lease_check CHECK ((lease >= '00:00:01'::interval)),
-    CONSTRAINT workers_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-    CONSTRAINT workers_queues_check CHECK ((cardinality(queues) > 0)),
-    CONSTRAINT workers_slots_check CHECK ((slots > 0)),
-    CONSTRAINT workers_stop_reason_check CHECK ((stop_reason = ANY (ARRAY['deregistered'::text, 'lease lost'::text, 'declared dead'::text])))
-)
-WITH (fillfactor='50');
-
-
-ALTER TABLE pra_store.workers OWNER TO pra_owner;
-
---
 -- Name: cut_failures(pra_store.workers, bigint[], bigint[], uuid[], jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -5101,6 +5325,17 @@ $$;
 
 
 ALTER FUNCTION pra_store.cut_rollups(job bigint, step bigint) OWNER TO pra_owner;
+
+--
+-- Name: database_limit(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.database_limit() RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    AS $$ select 1000000000::bigint; $$;
+
+
+ALTER FUNCTION pra_store.database_limit() OWNER TO pra_owner;
 
 --
 -- Name: default_cause(pra.attempt_outcome, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5792,6 +6027,23 @@ $$;
 ALTER FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, element_first bigint, element_end bigint) OWNER TO pra_owner;
 
 --
+-- Name: forget_held(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.forget_held() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  delete from pra_store.held_artifacts as h where h.worker_id = new.id;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.forget_held() OWNER TO pra_owner;
+
+--
 -- Name: forget_turns(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -6334,6 +6586,63 @@ $$;
 ALTER FUNCTION pra_store.identity() OWNER TO pra_owner;
 
 --
+-- Name: inputs_of(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.inputs_of(it pra_store.jobs) RETURNS TABLE(sha256 bytea, size bigint, place text)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+declare
+  given jsonb := case when it.array_id is null then it.arguments else (
+    select pra_store.element_arguments(a, it.element_first, it.element_end)
+    from pra_store.jobs as a where a.id = it.array_id) end;
+begin
+  return query
+    with named as (
+      select w.word, v.value
+      from pra_store.kinds as k
+      cross join jsonb_each(k.reads) as r (argument, words)
+      cross join jsonb_array_elements_text(r.words) as w (word)
+      cross join jsonb_path_query(given -> r.argument, 'lax $[*]') as v (value)
+      where k.kind = it.kind
+    ),
+    jobs as (
+      select n.word, (n.value #>> '{}')::bigint as id from named as n where jsonb_typeof(n.value) = 'number'
+    ),
+    parts as (
+      select j.word, j.id from jobs as j
+      union all
+      select j.word, p.id from jobs as j join pra_store.jobs as p on p.array_id = j.id
+    ),
+    digests as (
+      select o.sha256
+      from parts as p join pra_store.job_outputs as o on o.job_id = p.id and o.name like replace(p.word, '*', '%')
+      union
+      select f.sha256
+      from (
+        select p.id from parts as p where p.word = 'checkpoint'
+        union all select it.id where it.epoch > 0
+      ) as p
+      cross join lateral (
+        select c.id from pra_store.checkpoints as c where c.job_id = p.id order by c.step desc, c.id desc limit 1
+      ) as last
+      join pra_store.checkpoint_files as f on f.checkpoint_id = last.id
+      union
+      select decode(n.value #>> '{}', 'hex')
+      from named as n where n.word = 'artifact' and n.value #>> '{}' ~ '^[0-9a-f]{64}$'
+    )
+    select a.sha256, a.size, s.place
+    from digests as d
+    join pra_store.artifacts as a on a.sha256 = d.sha256
+    left join pra_store.stores as s on s.id = a.store_id
+    where a.size > 1048576;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.inputs_of(it pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: insert_points(pra_store.jobs, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -6813,6 +7122,25 @@ $_$;
 
 
 ALTER FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
+
+--
+-- Name: missing_on(pra_store.jobs, pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.missing_on(it pra_store.jobs, me pra_store.workers, OUT bytes bigint, OUT digests bytea[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  select coalesce(sum(i.size), 0), coalesce(array_agg(i.sha256), '{}') into bytes, digests
+  from pra_store.inputs_of(it) as i
+  where (i.place is null or i.place <> all(me.store_places))
+    and not exists (
+      select from pra_store.held_artifacts as h where h.worker_id = me.id and h.sha256 = i.sha256);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.missing_on(it pra_store.jobs, me pra_store.workers, OUT bytes bigint, OUT digests bytea[]) OWNER TO pra_owner;
 
 --
 -- Name: must_wait(pra_store.line_entry, pra_store.barrier, pra_store.barrier, pra_store.barrier); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7801,6 +8129,8 @@ begin
     return query
       select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
       from pra_store.paused_workers(it) as w;
+  elsif fitting = (select count(*) from pra_store.too_small(it)) then
+    return query select * from pra_store.reasons_of_room(it);
   elsif it.gang then
     needed := pra_store.gang_size(it);
     return query select 'gang',
@@ -7821,6 +8151,7 @@ begin
       format(
         '%s of the %s places of workers that fit are free; your share is %s of %s places; ahead: %s',
         free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
+    return query select * from pra_store.reasons_of_room(it);
   end if;
   return query
     select distinct 'host-blamed', format('host %s gets no work until %s: %s; `pra forgive %s` lifts that',
@@ -7832,6 +8163,37 @@ $$;
 
 
 ALTER FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: reasons_of_room(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.reasons_of_room(it pra_store.jobs) RETURNS TABLE(reason text, detail text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return query
+    select 'no-room', string_agg(
+      format('it needs %s of scratch, and worker %s (%s) has %s', pra.size_text(s.needed), s.name, s.host,
+        pra.size_text(s.room)), '; ' order by s.room desc, s.name)
+    from (select * from pra_store.too_small(it) limit 3) as s
+    having count(*) > 0;
+  return query
+    select 'bytes-elsewhere', format('%s of what it reads lie on %s (worker %s), to which it is left until %s',
+      pra.size_text(b.held), b.host, b.name, to_char(b.until at time zone 'UTC', 'HH24:MI:SS UTC'))
+    from pra_store.workers as w
+    cross join lateral pra_store.missing_on(it, w) as m
+    cross join lateral pra_store.better_placed(it, w, m.bytes, m.digests) as b
+    where w.stopped_at is null and w.room is not null and m.bytes > 0
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and it.queue = any(w.queues) and it.kind = any(w.kinds)
+      and pra_store.satisfies(w.labels, it.requirements)
+    order by b.held desc limit 1;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.reasons_of_room(it pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: record_event(text, bigint, bigint, bigint, bigint, jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -8236,6 +8598,8 @@ declare
   open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
+  -- Entries for which this host is not the place. They are looked at one by one, so there is an end to it.
+  unsuited integer := 0;
   is_first boolean := true;
 begin
   if free = 0 then
@@ -8244,6 +8608,10 @@ begin
   while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     seen := cardinality(entries);
+    if me.room is not null then
+      entries := pra_store.suited(entries, me);
+      unsuited := seen - cardinality(entries);
+    end if;
     if not is_first then
       entries := pra_store.without_held(entries);
     end if;
@@ -8286,7 +8654,7 @@ begin
     end if;
     if cardinality(line.lanes) = open then
       -- Other claims may hold all that was seen: then it looks further down the line.
-      exit when seen < depth or places.blocks and depth > 1000;
+      exit when seen < depth or places.blocks and depth > 1000 or unsuited > 1000;
       depth := 4 * depth;
     end if;
     open := cardinality(line.lanes);
@@ -8663,6 +9031,54 @@ $$;
 ALTER FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
 
 --
+-- Name: suited(pra_store.line_entry[], pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.suited(entries pra_store.line_entry[], me pra_store.workers) RETURNS pra_store.line_entry[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return array(
+    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
+    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
+    where e.is_gang or pra_store.suits(e.id, me) order by e.n);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.suited(entries pra_store.line_entry[], me pra_store.workers) OWNER TO pra_owner;
+
+--
+-- Name: suits(bigint, pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.suits(job bigint, me pra_store.workers) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  it pra_store.jobs;
+  missing record;
+begin
+  select * into it from pra_store.jobs as j where j.id = job;
+  if it.room_needed > me.room then
+    return false;
+  end if;
+  if it.kind <> all(me.reading_kinds) then
+    return true;
+  end if;
+  missing := pra_store.missing_on(it, me);
+  if missing.bytes = 0 then
+    return true;
+  end if;
+  return missing.bytes <= me.room and not exists (
+    select from pra_store.better_placed(it, me, missing.bytes, missing.digests) as b);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.suits(job bigint, me pra_store.workers) OWNER TO pra_owner;
+
+--
 -- Name: summarize_batch(pra_store.jobs, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -8910,6 +9326,32 @@ $$;
 
 
 ALTER FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) OWNER TO pra_owner;
+
+--
+-- Name: too_small(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.too_small(it pra_store.jobs) RETURNS TABLE(name text, host text, needed bigint, room bigint)
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return query
+    select w.name, pra_store.host(w.labels, w.name), n.needed, w.room
+    from pra_store.workers as w
+    cross join lateral (
+      select greatest(it.room_needed, (pra_store.missing_on(it, w)).bytes) as needed
+    ) as n
+    where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and it.queue = any(w.queues) and it.kind = any(w.kinds)
+      and pra_store.satisfies(w.labels, it.requirements)
+      and n.needed > w.room
+    order by w.room desc, w.id;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.too_small(it pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: unexpected(jsonb, text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -10320,7 +10762,9 @@ CREATE TABLE pra_store.progress (
     total bigint NOT NULL,
     unit text NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    rate double precision,
     CONSTRAINT progress_done_check CHECK ((done >= 0)),
+    CONSTRAINT progress_rate_check CHECK ((rate >= (0)::double precision)),
     CONSTRAINT progress_total_check CHECK ((total >= 0)),
     CONSTRAINT progress_unit_check CHECK ((length(unit) <= 40))
 )
@@ -10409,7 +10853,22 @@ CREATE VIEW pra.jobs AS
         CASE
             WHEN ((j.state = 'running'::pra.job_state) AND (w.stopped_at IS NULL) AND (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= clock_timestamp())) THEN GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease))
             ELSE NULL::timestamp with time zone
-        END AS worker_lost_at
+        END AS worker_lost_at,
+    p.rate AS progress_rate,
+        CASE
+            WHEN (p.unit ~~ 'bytes %'::text) THEN concat_ws(', '::text, (
+            CASE p.unit
+                WHEN 'bytes fetched'::text THEN 'fetching '::text
+                WHEN 'bytes checked'::text THEN 'checking '::text
+                ELSE 'storing '::text
+            END || pra.size_text((p.done)::double precision, (p.total)::double precision)), (pra.size_text(p.rate) || '/s'::text))
+            WHEN (p.total > 0) THEN concat_ws(', '::text, format('%s of %s %s'::text, p.done, p.total, p.unit), (trim_scale(round((p.rate)::numeric,
+            CASE
+                WHEN (p.rate < (10)::double precision) THEN 2
+                ELSE 0
+            END)) || '/s'::text))
+            ELSE NULL::text
+        END AS progress
    FROM (((pra_store.jobs j
      JOIN pra_store.runs r ON ((r.id = j.run_id)))
      LEFT JOIN pra_store.workers w ON ((w.id = j.worker_id)))
@@ -10762,6 +11221,20 @@ COMMENT ON COLUMN pra.jobs.worker_lost_at IS 'time when the lease of the worker 
 
 
 --
+-- Name: COLUMN jobs.progress_rate; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.progress_rate IS 'number of units in a second, lately';
+
+
+--
+-- Name: COLUMN jobs.progress; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.progress IS 'the progress as a sentence, such as "fetching 31 of 252 GB, 420 MB/s" or "1200 of 3000 steps, 4.1/s"';
+
+
+--
 -- Name: kept_results; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10860,6 +11333,7 @@ CREATE TABLE pra_store.kinds (
     arguments jsonb NOT NULL,
     bytes_limit integer NOT NULL,
     set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reads jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT kinds_arguments_check CHECK ((jsonb_typeof(arguments) = 'object'::text)),
     CONSTRAINT kinds_bytes_limit_check CHECK (((bytes_limit >= 2) AND (bytes_limit <= 1048576))),
     CONSTRAINT kinds_kind_check CHECK ((kind ~ '^[a-z][a-z0-9-]{0,62}$'::text))
@@ -12473,6 +12947,19 @@ COMMENT ON COLUMN pra.variants.kind IS 'kind of the job';
 
 
 --
+-- Name: held_artifacts; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.held_artifacts (
+    worker_id bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    CONSTRAINT held_artifacts_sha256_check CHECK ((length(sha256) = 32))
+);
+
+
+ALTER TABLE pra_store.held_artifacts OWNER TO pra_owner;
+
+--
 -- Name: workers; Type: VIEW; Schema: pra; Owner: pra_owner
 --
 
@@ -12505,7 +12992,13 @@ CREATE VIEW pra.workers AS
     w.lack,
     w.lack_since,
     b.until AS blamed_until,
-    b.reason AS blame_reason
+    b.reason AS blame_reason,
+    w.room,
+    w.cache_bytes,
+    w.cache_quota,
+    ( SELECT count(*) AS count
+           FROM pra_store.held_artifacts h
+          WHERE (h.worker_id = w.id)) AS cached
    FROM (pra_store.workers w
      LEFT JOIN pra_store.blamed_hosts b ON (((w.stopped_at IS NULL) AND (b.host = COALESCE((w.labels ->> 'host'::text), w.name)) AND (b.until > clock_timestamp()))));
 
@@ -12657,6 +13150,34 @@ COMMENT ON COLUMN pra.workers.blamed_until IS 'time until which its host gets no
 --
 
 COMMENT ON COLUMN pra.workers.blame_reason IS 'description of the crashes for which its host is blamed';
+
+
+--
+-- Name: COLUMN workers.room; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.room IS 'bytes that a job may have on its host; null when it does not say';
+
+
+--
+-- Name: COLUMN workers.cache_bytes; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.cache_bytes IS 'bytes in the cache of its host';
+
+
+--
+-- Name: COLUMN workers.cache_quota; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.cache_quota IS 'most bytes of that cache';
+
+
+--
+-- Name: COLUMN workers.cached; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.cached IS 'number of artifacts that its host need not fetch, besides those of its own stores';
 
 
 --
@@ -13245,6 +13766,14 @@ ALTER TABLE ONLY pra_store.gang_members
 
 
 --
+-- Name: held_artifacts held_artifacts_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.held_artifacts
+    ADD CONSTRAINT held_artifacts_pkey PRIMARY KEY (worker_id, sha256);
+
+
+--
 -- Name: identity identity_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -13619,6 +14148,13 @@ CREATE INDEX events_other_worker_id_at_idx ON pra_store.events_other USING btree
 
 
 --
+-- Name: held_artifacts_by_digest; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX held_artifacts_by_digest ON pra_store.held_artifacts USING btree (sha256);
+
+
+--
 -- Name: image_sets_by_artifact; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -13990,6 +14526,13 @@ CREATE TRIGGER after_attempt AFTER UPDATE ON pra_store.jobs FOR EACH ROW WHEN ((
 
 
 --
+-- Name: workers forget_held; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TRIGGER forget_held AFTER UPDATE OF stopped_at ON pra_store.workers FOR EACH ROW WHEN ((new.stopped_at IS NOT NULL)) EXECUTE FUNCTION pra_store.forget_held();
+
+
+--
 -- Name: jobs give_lane; Type: TRIGGER; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14086,6 +14629,14 @@ ALTER TABLE ONLY pra_store.checkpoints
 
 ALTER TABLE ONLY pra_store.evaluations
     ADD CONSTRAINT evaluations_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: held_artifacts held_artifacts_worker_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.held_artifacts
+    ADD CONSTRAINT held_artifacts_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES pra_store.workers(id);
 
 
 --
@@ -14449,6 +15000,15 @@ GRANT ALL ON FUNCTION pra.cancel_run(run bigint) TO pra_submit;
 
 
 --
+-- Name: FUNCTION check_artifact_size(size bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.check_artifact_size(size bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.check_artifact_size(size bigint) TO pra_submit;
+GRANT ALL ON FUNCTION pra.check_artifact_size(size bigint) TO pra_worker;
+
+
+--
 -- Name: FUNCTION check_inline(after text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -14629,6 +15189,16 @@ GRANT ALL ON FUNCTION pra.finish_many(worker bigint, jobs bigint[], epochs bigin
 
 
 --
+-- Name: FUNCTION folder_stores(); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.folder_stores() FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.folder_stores() TO pra_submit;
+GRANT ALL ON FUNCTION pra.folder_stores() TO pra_worker;
+GRANT ALL ON FUNCTION pra.folder_stores() TO pra_read;
+
+
+--
 -- Name: FUNCTION forget_dropped(job bigint, epoch bigint, store integer, sha256 text, copy integer, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -14689,6 +15259,14 @@ REVOKE ALL ON FUNCTION pra.metric_points(job bigint, name text, after bigint, mo
 GRANT ALL ON FUNCTION pra.metric_points(job bigint, name text, after bigint, most integer) TO pra_submit;
 GRANT ALL ON FUNCTION pra.metric_points(job bigint, name text, after bigint, most integer) TO pra_worker;
 GRANT ALL ON FUNCTION pra.metric_points(job bigint, name text, after bigint, most integer) TO pra_read;
+
+
+--
+-- Name: FUNCTION needs_room(job bigint, epoch bigint, bytes bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.needs_room(job bigint, epoch bigint, bytes bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.needs_room(job bigint, epoch bigint, bytes bigint, token uuid) TO pra_worker;
 
 
 --
@@ -14755,11 +15333,11 @@ GRANT ALL ON FUNCTION pra.preempt(job bigint, grace interval, reason text) TO pr
 
 
 --
--- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid, rate double precision); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid, rate double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid, rate double precision) TO pra_worker;
 
 
 --
@@ -14940,6 +15518,16 @@ GRANT ALL ON FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) 
 
 
 --
+-- Name: FUNCTION size_text(bytes double precision, whole double precision); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.size_text(bytes double precision, whole double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.size_text(bytes double precision, whole double precision) TO pra_submit;
+GRANT ALL ON FUNCTION pra.size_text(bytes double precision, whole double precision) TO pra_worker;
+GRANT ALL ON FUNCTION pra.size_text(bytes double precision, whole double precision) TO pra_read;
+
+
+--
 -- Name: FUNCTION store_folder(size bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -15020,6 +15608,14 @@ REVOKE ALL ON FUNCTION pra.why_pending(job bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_submit;
 GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_worker;
 GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_read;
+
+
+--
+-- Name: FUNCTION worker_holds(worker bigint, room bigint, cache_bytes bigint, cache_quota bigint, artifacts text[], stores text[], worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.worker_holds(worker bigint, room bigint, cache_bytes bigint, cache_quota bigint, artifacts text[], stores text[], worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.worker_holds(worker bigint, room bigint, cache_bytes bigint, cache_quota bigint, artifacts text[], stores text[], worker_token uuid) TO pra_worker;
 
 
 --
@@ -15133,6 +15729,13 @@ REVOKE ALL ON FUNCTION pra_store.begin_upload(job bigint, epoch bigint, sha256 t
 --
 
 REVOKE ALL ON FUNCTION pra_store.better(name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION better_placed(it pra_store.jobs, me pra_store.workers, bytes bigint, digests bytea[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.better_placed(it pra_store.jobs, me pra_store.workers, bytes bigint, digests bytea[]) FROM PUBLIC;
 
 
 --
@@ -15290,6 +15893,13 @@ REVOKE ALL ON FUNCTION pra_store.cut_rollups(job bigint, step bigint) FROM PUBLI
 
 
 --
+-- Name: FUNCTION database_limit(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.database_limit() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION default_cause(outcome pra.attempt_outcome, exit_code integer, exit_signal integer); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -15406,6 +16016,13 @@ REVOKE ALL ON FUNCTION pra_store.follow(follower bigint, first bigint, last bigi
 --
 
 REVOKE ALL ON FUNCTION pra_store.follow_cut(array_job bigint, cut bigint, element_first bigint, element_end bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION forget_held(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.forget_held() FROM PUBLIC;
 
 
 --
@@ -15542,6 +16159,13 @@ REVOKE ALL ON FUNCTION pra_store.identity() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION inputs_of(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.inputs_of(it pra_store.jobs) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION insert_points(held pra_store.jobs, batch bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -15665,6 +16289,13 @@ REVOKE ALL ON FUNCTION pra_store.misfit(given jsonb, schema jsonb, path text) FR
 --
 
 REVOKE ALL ON FUNCTION pra_store.misplaced_secret(given jsonb, schema jsonb, path text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION missing_on(it pra_store.jobs, me pra_store.workers, OUT bytes bigint, OUT digests bytea[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.missing_on(it pra_store.jobs, me pra_store.workers, OUT bytes bigint, OUT digests bytea[]) FROM PUBLIC;
 
 
 --
@@ -15885,6 +16516,13 @@ REVOKE ALL ON FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) FROM P
 
 
 --
+-- Name: FUNCTION reasons_of_room(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.reasons_of_room(it pra_store.jobs) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION record_event(kind text, run_id bigint, job_id bigint, epoch bigint, worker_id bigint, detail jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16046,6 +16684,20 @@ REVOKE ALL ON FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path t
 
 
 --
+-- Name: FUNCTION suited(entries pra_store.line_entry[], me pra_store.workers); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.suited(entries pra_store.line_entry[], me pra_store.workers) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION suits(job bigint, me pra_store.workers); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.suits(job bigint, me pra_store.workers) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION summarize_batch(held pra_store.jobs, batch bigint, from_step bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16085,6 +16737,13 @@ REVOKE ALL ON FUNCTION pra_store.take_in_order(entries pra_store.line_entry[], w
 --
 
 REVOKE ALL ON FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION too_small(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.too_small(it pra_store.jobs) FROM PUBLIC;
 
 
 --

@@ -427,18 +427,14 @@ enum Queries {
     order by e.metric, r.key, e.run_id, e.job_id
     """
 
-  static let stores = """
-    select location, is_current, artifacts, bytes from pra.stores order by location
-    """
+  static let stores = "select location, is_current, artifacts, bytes from pra.stores order by 1"
   static let useStore = "select pra.use_store(location => $1, mark => $2::uuid)"
   static let bytesInDatabase = "select bytes from pra.stores where location = 'database'"
   static let suspects = "select count(*) as number from pra.artifacts where suspect_at is not null"
   static let forgetStore = """
     select artifacts, bytes, jobs from pra.forget_store(given => $1, lose => $2)
     """
-  static let dropMetrics = """
-    select partition, bytes from pra.drop_metrics($1::timestamptz, $2::boolean)
-    """
+  static let dropMetrics = "select partition, bytes from pra.drop_metrics($1::timestamptz, $2)"
   static let thinMetrics = """
     select job_id, name, points, kept
     from pra.thin_metrics(
@@ -447,9 +443,7 @@ enum Queries {
   static let removeRun = """
     select what, number, bytes from pra.remove_run(run => $1, images => $2, data => $3, dry => $4)
     """
-  static let dropEvents = """
-    select partition, bytes from pra.drop_events($1::timestamptz, $2::boolean)
-    """
+  static let dropEvents = "select partition, bytes from pra.drop_events($1::timestamptz, $2)"
 
   /// Jobs with metrics or evaluations, and the time at which each began.
   static let measuringJobs = """

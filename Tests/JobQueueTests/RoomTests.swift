@@ -185,4 +185,10 @@ import Testing
     let old = try world.worker()
     #expect(try claimed(old) == [job])
   }
+
+  /// An integer of the contract may be larger than any job's number.
+  @Test func aNumberThatIsNoJobsStopsNoClaim() throws {
+    let other = try world.job { $0.arguments = #"{"data": 1e30}"# }
+    #expect(try claimed(try worker("a7", room: 10)) == [other])
+  }
 }

@@ -6607,7 +6607,9 @@ begin
       where k.kind = it.kind
     ),
     jobs as (
-      select n.word, (n.value #>> '{}')::bigint as id from named as n where jsonb_typeof(n.value) = 'number'
+      -- A number that is none of a job must not make the claim fail.
+      select n.word, case when n.value::numeric between 0 and 1e18 then trunc(n.value::numeric)::bigint end as id
+      from named as n where jsonb_typeof(n.value) = 'number'
     ),
     parts as (
       select j.word, j.id from jobs as j

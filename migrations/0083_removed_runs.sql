@@ -1,6 +1,6 @@
--- What `pra rm` has taken from a run.
+-- Records which results of a run `pra rm` has taken.
 
 set local role pra_owner;
 
--- Of checkpoints, images and data.
+-- Words among checkpoints, images and data.
 alter table pra_store.runs add column removed text[] not null default '{}';

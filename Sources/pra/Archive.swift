@@ -163,9 +163,13 @@ extension Archive {
     let names = try FileManager.default.contentsOfDirectory(atPath: given)
       .filter { !$0.hasPrefix(".") }
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    let compressed = [".gz", ".tgz", ".bz2", ".xz", ".zst"]
-    if let first = names.first,
-      names.allSatisfy({ name in compressed.contains { name.lowercased().hasSuffix($0) } })
+    func ends(_ name: String, in endings: [String]) -> Bool {
+      endings.contains { name.lowercased().hasSuffix($0) }
+    }
+    let (archives, compressed) = ([".tar", ".zip"], [".gz", ".tgz", ".bz2", ".xz", ".zst"])
+    // A compressed shard among others would be left out, and its images with it.
+    if let first = names.first(where: { ends($0, in: compressed) }),
+      names.allSatisfy({ ends($0, in: archives + compressed) })
     {
       let path = "\(given)/\(first)"
       let file = try refusing(key) { try MappedFile(path) }
@@ -173,8 +177,7 @@ extension Archive {
         throw ConfigurationError("\(key): \(path): \(remark)")
       }
     }
-    guard !names.isEmpty,
-      names.allSatisfy({ $0.lowercased().hasSuffix(".tar") || $0.lowercased().hasSuffix(".zip") })
+    guard !names.isEmpty, names.allSatisfy({ ends($0, in: archives) })
     else { return [try Archive(given, key: key, isShard: false)] }
     return try names.map { try Archive("\(given)/\($0)", key: key, isShard: true) }
   }

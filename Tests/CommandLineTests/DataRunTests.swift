@@ -176,6 +176,27 @@ import Testing
     #expect(try world.rows("select count(*) from pra.jobs") == ["0"])
   }
 
+  /// Left out, it would take a part of the images with it.
+  @Test func aCompressedShardAmongOthersIsNamed() throws {
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments = [
+      "-ec",
+      """
+      cd '\(world.folder)'; mkdir shards
+      tar -C pictures -cf shards/a-0.tar .; tar -C pictures -c . | gzip > shards/a-1.tar.gz
+      """,
+    ]
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+    let outcome = try world.pra("run", try runFile(source: "shards"))
+    #expect(outcome.status == 2, "\(outcome.output)")
+    #expect(
+      outcome.errors.contains("shards/a-1.tar.gz: is compressed by gzip"), "\(outcome.errors)")
+    #expect(try world.rows("select count(*) from pra.jobs") == ["0"])
+  }
+
   @Test func aLinkOutOfTheFolderIsNamed() throws {
     try FileManager.default.createSymbolicLink(
       atPath: "\(world.folder)/pictures/cat/link.png", withDestinationPath: "/etc/passwd")

@@ -51,7 +51,7 @@ package struct BlockDigests: Sendable, Equatable {
     return Self.magic + number(size) + number(Self.blockSize) + digests
   }
 
-  package var blocks: Int { (size + Self.blockSize - 1) / Self.blockSize }
+  package var blocks: Int { size / Self.blockSize + (size % Self.blockSize > 0 ? 1 : 0) }
 
   /// Whether a block of a file of this size is the one whose digest was taken.
   package func fits(_ block: Int, of file: MappedFile) -> Bool {

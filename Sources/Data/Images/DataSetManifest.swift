@@ -28,6 +28,8 @@ package struct ImageRange: Codable, Sendable, Equatable {
 /// The description of a data set, a small JSON file.
 package struct DataSetManifest: Codable, Sendable, Equatable {
   static let format = "PRADATA2"
+  /// The most images of a data set: their labels lie in memory, 8 bytes each.
+  static let mostImages = 1 << 28
 
   let format: String
   /// Side of the square images in pixels.
@@ -62,14 +64,13 @@ package struct DataSetManifest: Codable, Sendable, Equatable {
         "\(path): damaged: format \(format), images of \(size) x \(size) x \(channels)")
     }
     let isSound =
-      !ranges.isEmpty && classes.allSatisfy { $0.images >= 0 && $0.images < 1 << 40 }
+      !ranges.isEmpty && classes.allSatisfy { (0...Self.mostImages).contains($0.images) }
       && ranges.allSatisfy { range in
-        (1..<1 << 40).contains(range.images)
+        (1...Self.mostImages).contains(range.images)
           && range.bytes == RangeFile.size(images: range.images, size: size, channels: channels)
           && range.sha256.wholeMatch(of: /[0-9a-f]{64}/) != nil
       }
-    guard isSound,
-      classes.reduce(0, { $0 + $1.images }) == ranges.reduce(0, { $0 + $1.images })
+    guard isSound, classes.reduce(0, { $0 + $1.images }) == count, count <= Self.mostImages
     else { throw FileError("\(path): damaged: its classes and ranges do not fit together") }
   }
 

@@ -26,7 +26,8 @@ package struct PackedRange: Codable, Sendable, Equatable {
   var digests: [UInt8] { Array(leaves) }
 
   fileprivate var isSound: Bool {
-    leaves.count == images * 32 && labels.allSatisfy { $0.images > 0 && $0.label >= 0 }
+    (0...DataSetManifest.mostImages).contains(images) && leaves.count == images * 32
+      && labels.allSatisfy { $0.images > 0 && $0.images <= images && $0.label >= 0 }
       && labels.reduce(0) { $0 + $1.images } == images
   }
 }
@@ -55,10 +56,10 @@ package struct RangeRecord: Codable, Sendable, Equatable {
     } catch {
       throw FileError("\(path): is no record of a range of this version, or truncated")
     }
-    let packed = training.images + (validation?.images ?? 0)
-    guard training.isSound, validation?.isSound != false, skippedCount >= 0, number >= 0,
-      number < of,
-      end - first == packed + skippedCount
+    let most = DataSetManifest.mostImages
+    guard training.isSound, validation?.isSound != false, number >= 0, number < of,
+      [skippedCount, first, end].allSatisfy({ (0...most).contains($0) }),
+      end - first == training.images + (validation?.images ?? 0) + skippedCount
     else { throw FileError("\(path): damaged: its numbers do not fit together") }
   }
 

@@ -5972,6 +5972,26 @@ $$;
 ALTER FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) OWNER TO pra_owner;
 
 --
+-- Name: fitting_workers(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.fitting_workers(it pra_store.jobs) RETURNS SETOF pra_store.workers
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return query
+    select w.* from pra_store.workers as w
+    where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and it.queue = any(w.queues) and it.kind = any(w.kinds)
+      and pra_store.satisfies(w.labels, it.requirements);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.fitting_workers(it pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: follow(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7642,13 +7662,7 @@ CREATE FUNCTION pra_store.paused_workers(it pra_store.jobs) RETURNS TABLE(name t
     AS $$
 begin
   return query
-    select w.name, w.lack
-    from pra_store.workers as w
-    where w.lack is not null and w.stopped_at is null
-      and not w.draining and w.drain_requested_at is null
-      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-      and it.queue = any(w.queues) and it.kind = any(w.kinds)
-      and pra_store.satisfies(w.labels, it.requirements);
+    select w.name, w.lack from pra_store.fitting_workers(it) as w where w.lack is not null;
 end
 $$;
 
@@ -8183,13 +8197,10 @@ begin
   return query
     select 'bytes-elsewhere', format('%s of what it reads lie on %s (worker %s), to which it is left until %s',
       pra.size_text(b.held), b.host, b.name, to_char(b.until at time zone 'UTC', 'HH24:MI:SS UTC'))
-    from pra_store.workers as w
+    from pra_store.fitting_workers(it) as w
     cross join lateral pra_store.missing_on(it, w) as m
     cross join lateral pra_store.better_placed(it, w, m.bytes, m.digests) as b
-    where w.stopped_at is null and w.room is not null and m.bytes > 0
-      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-      and it.queue = any(w.queues) and it.kind = any(w.kinds)
-      and pra_store.satisfies(w.labels, it.requirements)
+    where w.room is not null and m.bytes > 0
     order by b.held desc limit 1;
 end
 $$;
@@ -9339,15 +9350,11 @@ CREATE FUNCTION pra_store.too_small(it pra_store.jobs) RETURNS TABLE(name text, 
 begin
   return query
     select w.name, pra_store.host(w.labels, w.name), n.needed, w.room
-    from pra_store.workers as w
+    from pra_store.fitting_workers(it) as w
     cross join lateral (
       select greatest(it.room_needed, (pra_store.missing_on(it, w)).bytes) as needed
     ) as n
-    where w.stopped_at is null and not w.draining and w.drain_requested_at is null
-      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-      and it.queue = any(w.queues) and it.kind = any(w.kinds)
-      and pra_store.satisfies(w.labels, it.requirements)
-      and n.needed > w.room
+    where n.needed > w.room
     order by w.room desc, w.id;
 end
 $$;
@@ -16004,6 +16011,13 @@ REVOKE ALL ON FUNCTION pra_store.fetch_members(worker bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION fitting_workers(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.fitting_workers(it pra_store.jobs) FROM PUBLIC;
 
 
 --

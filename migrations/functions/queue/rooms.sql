@@ -220,15 +220,11 @@ as $$
 begin
   return query
     select w.name, pra_store.host(w.labels, w.name), n.needed, w.room
-    from pra_store.workers as w
+    from pra_store.fitting_workers(it) as w
     cross join lateral (
       select greatest(it.room_needed, (pra_store.missing_on(it, w)).bytes) as needed
     ) as n
-    where w.stopped_at is null and not w.draining and w.drain_requested_at is null
-      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-      and it.queue = any(w.queues) and it.kind = any(w.kinds)
-      and pra_store.satisfies(w.labels, it.requirements)
-      and n.needed > w.room
+    where n.needed > w.room
     order by w.room desc, w.id;
 end
 $$;
@@ -248,13 +244,10 @@ begin
   return query
     select 'bytes-elsewhere', format('%s of what it reads lie on %s (worker %s), to which it is left until %s',
       pra.size_text(b.held), b.host, b.name, to_char(b.until at time zone 'UTC', 'HH24:MI:SS UTC'))
-    from pra_store.workers as w
+    from pra_store.fitting_workers(it) as w
     cross join lateral pra_store.missing_on(it, w) as m
     cross join lateral pra_store.better_placed(it, w, m.bytes, m.digests) as b
-    where w.stopped_at is null and w.room is not null and m.bytes > 0
-      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-      and it.queue = any(w.queues) and it.kind = any(w.kinds)
-      and pra_store.satisfies(w.labels, it.requirements)
+    where w.room is not null and m.bytes > 0
     order by b.held desc limit 1;
 end
 $$;

@@ -329,6 +329,20 @@ begin
 end
 $$;
 
+-- Live workers that serve the queue and the kind of a job and fit its requirements.
+create or replace function pra_store.fitting_workers(it pra_store.jobs) returns setof pra_store.workers
+language plpgsql stable
+as $$
+begin
+  return query
+    select w.* from pra_store.workers as w
+    where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+      and it.queue = any(w.queues) and it.kind = any(w.kinds)
+      and pra_store.satisfies(w.labels, it.requirements);
+end
+$$;
+
 -- Live workers that could run a job, but take none since their hosts lack something.
 create or replace function pra_store.paused_workers(it pra_store.jobs)
 returns table (name text, lack text)
@@ -336,13 +350,7 @@ language plpgsql stable
 as $$
 begin
   return query
-    select w.name, w.lack
-    from pra_store.workers as w
-    where w.lack is not null and w.stopped_at is null
-      and not w.draining and w.drain_requested_at is null
-      and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-      and it.queue = any(w.queues) and it.kind = any(w.kinds)
-      and pra_store.satisfies(w.labels, it.requirements);
+    select w.name, w.lack from pra_store.fitting_workers(it) as w where w.lack is not null;
 end
 $$;
 

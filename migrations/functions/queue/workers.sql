@@ -207,6 +207,13 @@ $$;
 
 grant execute on function pra.heartbeat to pra_worker;
 
+comment on function pra.heartbeat is
+  'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is '
+  'asked: ''lost'' (kill it: it belongs to another attempt or nobody), ''cancel'' and ''timeout'' (stop and '
+  'report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims '
+  'nothing more. running_tokens: those of the attempts. Errors: PR001 when the lease is over, or worker_token is '
+  'not the worker''s.';
+
 -- Ends attempts of a worker that are over their time limit or deadline and were not stopped when it was asked to.
 create or replace function pra_store.end_overdue(worker bigint) returns void
 language plpgsql
@@ -227,13 +234,6 @@ begin
   end loop;
 end
 $$;
-
-comment on function pra.heartbeat is
-  'One beat for all attempts that run on a worker; it renews the lease. Returns those of which something is '
-  'asked: ''lost'' (kill it: it belongs to another attempt or nobody), ''cancel'' and ''timeout'' (stop and '
-  'report), ''preempt'' (write a checkpoint and release it within so many seconds). draining: the worker claims '
-  'nothing more. running_tokens: those of the attempts. Errors: PR001 when the lease is over, or worker_token is '
-  'not the worker''s.';
 
 create or replace function pra.worker_lacks(worker bigint, lack text, worker_token uuid default null)
 returns void

@@ -3,6 +3,10 @@
 import Foundation
 import Testing
 
+/// The program that reads single files in a process of its own.
+let fuzzReaders = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+  .deletingLastPathComponent().appending(path: "fuzz-readers")
+
 @Suite struct FuzzRegressionTests {
   private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().appending(path: "ops/fuzz")
@@ -19,8 +23,7 @@ import Testing
     let inputs = try files("seeds/\(reader)", of: reader) + files("regressions", of: reader)
     #expect(inputs.count >= 3)
     let process = Process()
-    process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-      .deletingLastPathComponent().appending(path: "fuzz-readers")
+    process.executableURL = fuzzReaders
     process.arguments = [reader] + inputs
     try process.run()
     process.waitUntilExit()

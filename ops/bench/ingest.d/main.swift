@@ -34,7 +34,7 @@ let anonymous = status.split(separator: "\n").first { $0.hasPrefix("RssAnon") } 
 print(
   String(
     format: "%.3f %d %.3f %@", seconds, report.training.images, (listed - start) / .seconds(1),
-    String(anonymous.split(separator: " ")[1])))
+    anonymous.filter(\.isNumber)))
 print(report.training.fingerprint)
 if isKept {
   try report.json.write(toFile: "\(folder)/report.json", atomically: false, encoding: .utf8)

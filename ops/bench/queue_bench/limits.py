@@ -34,4 +34,4 @@ def limits(bench):
     for way, name in (("limited", "lost by a limit of 64 attempts"),
                       ("shared", "lost by sharing between two runs")):
         lost = [100 * (1 - a / b) for a, b in zip(rates[way], rates["plain"])]
-        bench.results.add(name, lost, "%", "< 10", "each turn's own ratio")
+        bench.results.add(name, lost, "%", note="each turn's own ratio")

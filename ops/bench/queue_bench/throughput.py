@@ -23,7 +23,7 @@ def throughput(bench):
     def prepare(name):
         bench.fill(name, 400_000)
 
-    work_off(bench, "claim to finish, batched", prepare, 400_000, {1: 80_000, 2: 100_000, 4: 100_000})
+    work_off(bench, "claim to finish, batched", prepare, 400_000, rate=">= 100000", use="<= 10")
 
 
 def singles(bench):
@@ -32,10 +32,11 @@ def singles(bench):
         bench.enqueue_singly(name, 40_000)
         bench.server.sql("vacuum analyze", name)
 
-    work_off(bench, "claim to finish, enqueued singly", prepare, 40_000, {1: 80_000, 2: 100_000, 4: 100_000})
+    work_off(bench, "claim to finish, enqueued singly", prepare, 40_000)
 
 
-def work_off(bench, what, prepare, total, wanted):
+def work_off(bench, what, prepare, total, rate=None, use=None):
+    """Rates of 1, 2 and 4 workers. Decision 0071 says which marks the queue has, and which it gave up."""
     for workers in (1, 2, 4):
         rates, uses = [], []
         for _ in range(bench.options.repeats):
@@ -48,9 +49,8 @@ def work_off(bench, what, prepare, total, wanted):
         if workers in bench.raw_rates:
             share = statistics.median(rates) / bench.raw_rates[workers]
             note = f"{100 * share:.0f} % of the raw limit"
-        least = wanted.get(workers)
-        bench.results.add(f"{what}, {workers} workers", rates, "jobs/s", least and f">= {least}", note)
-        bench.results.add(f"{what}, {workers} workers: the server's time", uses, "us/job", "<= 10")
+        bench.results.add(f"{what}, {workers} workers", rates, "jobs/s", rate, note)
+        bench.results.add(f"{what}, {workers} workers: the server's time", uses, "us/job", use)
 
 
 def one_by_one(bench):

@@ -56,8 +56,8 @@ struct JobMoves {
       .running, .succeeded, [.finish, .finishMany], "the stage commits its outputs"),
     JobMoves(
       .running, .ready, [.reportExit, .heartbeat] + endsOfWorkers,
-      "the attempt ended and may be repeated: a fault, a preemption, a drained or a lost worker, or a time limit that "
-        + "its worker did not enforce"),
+      "the attempt ended and may be repeated: a fault, a time limit, a preemption, a release, a claim that was not heard, "
+        + "a drained or a lost worker"),
     JobMoves(
       .running, .failed, [.reportExit, .heartbeat] + endsOfWorkers,
       "a permanent error, a spent budget, or its deadline is over"),

@@ -122,13 +122,16 @@ import Testing
     #expect(started.count { $0 == 0 } >= 3 && started.count { $0 == 1 } >= 3)
   }
 
-  @Test("why names the share and what is ahead")
+  @Test("why names the share and what is older")
   func why() throws {
     let line = try Line(users: ["ann", "bob"], jobs: [10_000, 20], slots: 8)
     _ = try line.claim(8)
     let text = try line.world.value("select id from pra.jobs where array_last = 19")
     let id = try #require(text.flatMap { Int64($0) })
     let detail = try line.world.submit.whyPending(id).detail
-    #expect(detail.contains("your share is 4 of 8 places; ahead: 9996 elements of run \"ann 0\""))
+    #expect(
+      detail.contains(
+        "your share is 4 of 8 places, and shares go before age; in line for longer: "
+          + "9996 elements of run \"ann 0\""))
   }
 }

@@ -104,6 +104,20 @@ private let workerCalls = [
     #expect(try workers.finishMany(worker: here.worker, [here.lease]) == [here.lease.job])
   }
 
+  /// The server goes on with a claim whose session was cut off, and nobody would know of its jobs.
+  @Test("after a session has said what is unheard, no claim of an earlier one takes a job")
+  func lateClaim() throws {
+    let here = try Running()
+    let (workers, lost) = (
+      WorkerQueue(try here.world.database.connect(.worker)), here.world.workers
+    )
+    _ = try here.world.job()
+    #expect(try workers.releaseUnheard(worker: here.worker, known: [here.lease]).isEmpty)
+    #expect(throws: LeaseLost.self) { try lost.claim(worker: here.worker, count: 1) }
+    #expect(try here.world.value("select count(*) from pra.jobs where state = 'ready'") == "1")
+    #expect(try workers.claim(worker: here.worker, count: 1).count == 1)
+  }
+
   @Test("a finished attempt is confirmed to its own stage alone")
   func confirmation() throws {
     let here = try Running()

@@ -73,6 +73,9 @@ static const unsigned char sql_0089[] = {
 static const unsigned char sql_0090[] = {
 #embed "../../../migrations/0090_rooms.sql"
 };
+static const unsigned char sql_0091[] = {
+#embed "../../../migrations/0091_claiming_session.sql"
+};
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -99,6 +102,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0083, "0083_removed_runs.sql"),
   MIGRATION(0089, "0089_rates.sql"),
   MIGRATION(0090, "0090_rooms.sql"),
+  MIGRATION(0091, "0091_claiming_session.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -831,6 +831,9 @@ begin
     return;
   end if;
   me := pra_store.live_worker(worker, worker_token, locks => true);
+  if me.claiming_pid <> pg_backend_pid() then
+    raise exception 'lease lost: worker % claims in another session now', worker using errcode = 'PR001';
+  end if;
   if has_members then
     fetched := pra_store.fetch_members(worker);
     -- They may be older than all that the caller knew of.
@@ -871,7 +874,7 @@ ALTER FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_tok
 -- Name: FUNCTION claim(worker bigint, count integer, oldest bigint, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) IS 'Takes up to "count" jobs for a worker, and no more than it has places free. "oldest" is the lowest number of a job that the caller knows to run on it: what ran and ended before is not counted again. For a part of an array the row has the number of the array and the elements [element_first, element_end). "token" is the attempt''s, which its further calls must carry. Errors: PR001 when the worker''s lease is over, or worker_token is not the worker''s.';
+COMMENT ON FUNCTION pra.claim(worker bigint, count integer, oldest bigint, worker_token uuid) IS 'Takes up to "count" jobs for a worker, and no more than it has places free. "oldest" is the lowest number of a job that the caller knows to run on it: what ran and ended before is not counted again. For a part of an array the row has the number of the array and the elements [element_first, element_end). "token" is the attempt''s, which its further calls must carry. Errors: PR001 when the worker''s lease is over, worker_token is not the worker''s, or another session has called pra.release_unheard for the worker since.';
 
 
 --
@@ -2794,6 +2797,8 @@ declare
   held pra_store.jobs;
 begin
   perform pra_store.live_worker(worker, worker_token, locks => true);
+  -- The claim of an earlier session may still wait for the lock that this session holds now.
+  update pra_store.workers set claiming_pid = pg_backend_pid() where id = worker;
   for held in
     select * from pra_store.jobs as j
     where j.worker_id = worker and j.state = 'running' and j.token <> all(known)
@@ -2816,7 +2821,7 @@ ALTER FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uui
 -- Name: FUNCTION release_unheard(worker bigint, known uuid[], worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) IS 'Gives back what a worker claimed and never heard of, since the session of the claim broke: all that runs on it but the attempts of the known tokens. Returns what it gave back. Errors: PR001 when the worker''s lease is over, or the token is not the worker''s.';
+COMMENT ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) IS 'Gives back what a worker claimed and never heard of, since the session of the claim broke: all that runs on it but the attempts of the known tokens. Returns what it gave back. From now on the worker claims in this session alone. Errors: PR001 when the worker''s lease is over, or the token is not the worker''s.';
 
 
 --
@@ -4517,6 +4522,7 @@ CREATE TABLE pra_store.workers (
     cache_quota bigint,
     store_places text[] DEFAULT '{}'::text[] NOT NULL,
     reading_kinds text[] DEFAULT '{}'::text[] NOT NULL,
+    claiming_pid integer,
     CONSTRAINT workers_cache_bytes_check CHECK ((cache_bytes >= 0)),
     CONSTRAINT workers_cache_quota_check CHECK ((cache_quota >= 0)),
     CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
@@ -8165,7 +8171,7 @@ begin
     end if;
     return query select case when free > 0 then 'in-line' else 'busy' end,
       format(
-        '%s of the %s places of workers that fit are free; your share is %s of %s places; ahead: %s',
+        '%s of the %s places of workers that fit are free; your share is %s of %s places, and shares go before age; in line for longer: %s',
         free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
     return query select * from pra_store.reasons_of_room(it);
   end if;

@@ -50,6 +50,9 @@ begin
     return;
   end if;
   me := pra_store.live_worker(worker, worker_token, locks => true);
+  if me.claiming_pid <> pg_backend_pid() then
+    raise exception 'lease lost: worker % claims in another session now', worker using errcode = 'PR001';
+  end if;
   if has_members then
     fetched := pra_store.fetch_members(worker);
     -- They may be older than all that the caller knew of.
@@ -89,8 +92,8 @@ comment on function pra.claim is
   'Takes up to "count" jobs for a worker, and no more than it has places free. "oldest" is the lowest number '
   'of a job that the caller knows to run on it: what ran and ended before is not counted again. For a part of '
   'an array the row has the number of the array and the elements [element_first, element_end). "token" is the '
-  'attempt''s, which its further calls must carry. Errors: PR001 when the worker''s lease is over, or '
-  'worker_token is not the worker''s.';
+  'attempt''s, which its further calls must carry. Errors: PR001 when the worker''s lease is over, '
+  'worker_token is not the worker''s, or another session has called pra.release_unheard for the worker since.';
 
 -- How many jobs a worker may be given. Exact, since the caller holds the worker's row.
 create or replace function pra_store.free_places(me pra_store.workers, wanted integer, oldest bigint)

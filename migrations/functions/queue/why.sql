@@ -233,7 +233,7 @@ begin
     end if;
     return query select case when free > 0 then 'in-line' else 'busy' end,
       format(
-        '%s of the %s places of workers that fit are free; your share is %s of %s places; ahead: %s',
+        '%s of the %s places of workers that fit are free; your share is %s of %s places, and shares go before age; in line for longer: %s',
         free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
     return query select * from pra_store.reasons_of_room(it);
   end if;

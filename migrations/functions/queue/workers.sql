@@ -132,6 +132,8 @@ declare
   held pra_store.jobs;
 begin
   perform pra_store.live_worker(worker, worker_token, locks => true);
+  -- The claim of an earlier session may still wait for the lock that this session holds now.
+  update pra_store.workers set claiming_pid = pg_backend_pid() where id = worker;
   for held in
     select * from pra_store.jobs as j
     where j.worker_id = worker and j.state = 'running' and j.token <> all(known)
@@ -151,8 +153,8 @@ grant execute on function pra.release_unheard to pra_worker;
 
 comment on function pra.release_unheard is
   'Gives back what a worker claimed and never heard of, since the session of the claim broke: all that runs on it '
-  'but the attempts of the known tokens. Returns what it gave back. Errors: PR001 when the worker''s lease is '
-  'over, or the token is not the worker''s.';
+  'but the attempts of the known tokens. Returns what it gave back. From now on the worker claims in this session '
+  'alone. Errors: PR001 when the worker''s lease is over, or the token is not the worker''s.';
 
 create or replace function pra.heartbeat(
   worker bigint, running_jobs bigint[], running_epochs bigint[], draining boolean default false,

@@ -65,11 +65,11 @@ struct ChaosWorker {
       switch dice.percent() {
       case ..<25:
         try write(
-          lease, connection,
+          "progress", lease, connection,
           "select clock_timestamp()::text as at, pra.progress($1, $2, 1, 2, 'x', $3)")
       case ..<35:
         try write(
-          lease, connection,
+          "log", lease, connection,
           "select clock_timestamp()::text as at, pra.append_log($1, $2, 0, 'line', $3)")
       case ..<75: try finish(lease, connection)
       case ..<85: try finishAll(queue, worker)
@@ -102,11 +102,15 @@ struct ChaosWorker {
     try queue.reap()
   }
 
-  private func write(_ lease: Lease, _ connection: Connection, _ sql: String) throws {
+  private func write(
+    _ what: String, _ lease: Lease, _ connection: Connection, _ sql: String
+  ) throws {
     let asked = monotonicSeconds()
     try orStale(lease) {
       let row = try connection.query(sql, lease.parameters).single()
-      log.say("wrote", asked: asked, lease.members + [("at", quoted(try row.string("at")))])
+      log.say(
+        "wrote", asked: asked,
+        lease.members + [("of", quoted(what)), ("at", quoted(try row.string("at")))])
     }
   }
 

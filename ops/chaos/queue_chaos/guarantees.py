@@ -119,12 +119,12 @@ def attempts_follow_each_other(history):
 # stale
 
 def no_late_write_is_accepted(history):
-    """G2: no write was acknowledged that began after its attempt had ended."""
+    """G2: no write was acknowledged that began after its attempt had ended; of its log, after its last lines."""
     for line in history.lasting("wrote", "finished"):
-        end = history.end_of.get((line["job"], line["epoch"]))
+        end = history.end_of_writes((line["job"], line["epoch"]), line.get("of"))
         if "at" in line and not (end and line["at"] <= end):
             yield (f"stale: job {line['job']} attempt {line['epoch']} wrote at {line['at']},"
-                   f" which ended {end or 'never'}")
+                   f" which ended {history.end_of.get((line['job'], line['epoch'])) or 'never'}")
 
 
 def no_lost_attempt_writes(history):
@@ -148,7 +148,7 @@ def no_lost_attempt_writes(history):
 def no_row_is_younger_than_its_attempt(history):
     """G2: nor is such a write in the tables."""
     for row in history.writes:
-        end = history.end_of.get((row["job_id"], row["epoch"]))
+        end = history.end_of_writes((row["job_id"], row["epoch"]), row["table"])
         if end and row["at"] > end:
             yield (f"stale: a row of {row['table']} of job {row['job_id']} is younger than attempt"
                    f" {row['epoch']}")

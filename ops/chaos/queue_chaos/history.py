@@ -1,6 +1,7 @@
 """What the clients were told, and what the tables say in the end."""
 import collections
 import dataclasses
+import datetime
 import functools
 import json
 import os
@@ -11,7 +12,7 @@ class History:
     """Lists of dictionaries. Moments are PostgreSQL's texts of one time zone, which sort as the moments do.
 
     - told: what clients logged, in order for each: `what` (enqueued, claimed, wrote, finished, stale,
-      ...), `client` (its log), `asked` and `told` (the moments before and after the call), and job, epoch, token,
+      ...), `of` (progress or log, of what it wrote), `client` (its log), `asked` and `told` (the moments before and after the call), and job, epoch, token,
       worker, key, at where it has them
     - jobs, attempts, workers, limits, events: rows of the views of schema pra
     - writes: of each accepted log line and progress: table, job_id, epoch, at
@@ -61,6 +62,17 @@ class History:
         """When an attempt has ended, by its job and epoch."""
         return {(attempt["job_id"], attempt["epoch"]): attempt["ended_at"] for attempt in self.attempts}
 
+    @functools.cached_property
+    def lost(self):
+        """Jobs and epochs of attempts that were lost."""
+        return {(attempt["job_id"], attempt["epoch"]) for attempt in self.attempts if attempt["outcome"] == "lost"}
+
+    def end_of_writes(self, attempt, of):
+        """Until when an attempt (job and epoch) may write. Its log takes the last lines of a stage that has ended for
+        a minute more, unless it was lost (pra.append_log)."""
+        end = self.end_of.get(attempt)
+        return minute_after(end) if end and of in ("log", "log_chunks") and attempt not in self.lost else end
+
     def era(self, line):
         """The number of restores before an answer. Its call was made in one session, which no restore survives."""
         return sum(1 for restore in self.restores if restore["stopped"] < line["asked"])
@@ -95,6 +107,12 @@ class History:
     def successes(self):
         """How many attempts of each job have succeeded."""
         return collections.Counter(a["job_id"] for a in self.attempts if a["outcome"] == "succeeded")
+
+
+def minute_after(moment):
+    """A minute after a moment of PostgreSQL, in the same form."""
+    later = datetime.datetime.fromisoformat(moment) + datetime.timedelta(minutes=1)
+    return later.isoformat(" ", timespec="microseconds").replace("+00:00", "+00")
 
 
 def logs(folder):

@@ -145,6 +145,20 @@ class GuaranteesTests(unittest.TestCase):
                 self.assertEqual(list(guarantee(changed)), expected)
                 self.assertLessEqual(set(expected), set(guarantees.violations(changed)))
 
+    def test_a_log_may_be_written_for_a_minute_after_its_attempt_unless_it_was_lost(self):
+        def late(of, at, outcome="succeeded"):
+            here = history()
+            here.attempts.append(attempt(9, 1, "2026-01-01 11:00:00.5+00", "2026-01-01 11:30:00.5+00", outcome))
+            here.told.append(said("wrote", job=9, epoch=1, of=of, at=at))
+            here.writes.append(dict(table={"log": "log_chunks"}.get(of, of), job_id=9, epoch=1, at=at))
+            return len([*guarantees.no_late_write_is_accepted(here),
+                        *guarantees.no_row_is_younger_than_its_attempt(here)])
+
+        self.assertEqual(late("log", "2026-01-01 11:31:00.4+00"), 0)
+        self.assertEqual(late("log", "2026-01-01 11:31:00.6+00"), 2)
+        self.assertEqual(late("log", "2026-01-01 11:30:00.6+00", "lost"), 2)
+        self.assertEqual(late("progress", "2026-01-01 11:30:00.6+00"), 2)
+
     def test_every_guarantee_has_a_violation_here(self):
         self.assertEqual({guarantee for guarantee, _, _ in VIOLATIONS}, set(guarantees.GUARANTEES))
 

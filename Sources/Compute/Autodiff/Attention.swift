@@ -25,9 +25,7 @@ package struct RotaryAngles {
 package func attention(
   _ qkv: Variable, heads: Int, angles: RotaryAngles, causal: Bool
 ) -> Variable {
-  // If products round their inputs anyhow, the backward pass can keep them rounded.
-  let rounded = qkv.tape.roundsActivations ? RoundedTensor(qkv.value) : nil
-  let value = rounded?.widened ?? qkv.value
+  let value = qkv.value
   let (batch, tokens, packed) = value.dimensions3
   let width = packed / 3
   precondition(angles.tokens == tokens, "attention: \(angles.tokens) angles, \(tokens) tokens")
@@ -46,13 +44,8 @@ package func attention(
       .init(
         out: out.address, qkv: value.address, cosine: angles.cosine.address,
         sine: angles.sine.address, shape: shape)), over: batch * heads)
-  let kept = rounded.map { rounded in { rounded.widened } } ?? { value }
-  let large = rounded != nil && out.byteCount >= Variable.worthRecomputing
-  let result = large ? RoundedTensor(out) : nil
-  let recipe = result.map { result in { result.widened } }
   let place = qkv.place
-  return qkv.tape.record(out, from: [qkv], recipe: recipe) { tape, dout in
-    let value = kept()
+  return qkv.tape.record(out, from: [qkv]) { tape, dout in
     let dqkv = Tensor(like: value)
     value.device.count(multiplyAdds: 5 * products)
     dqkv.run(

@@ -62,7 +62,6 @@ package func silu(_ x: Variable) -> Variable {
 package func swiglu(_ x: Variable) -> Variable {
   let value = x.value
   precondition(value.width % 2 == 0, "swiglu: odd width \(value.width)")
-  if x.tape.roundsActivations { return swigluRounded(x) }
   let (rows, width) = (value.rows, value.width / 2)
   func result() -> Tensor {
     let y = Tensor(
@@ -76,25 +75,5 @@ package func swiglu(_ x: Variable) -> Variable {
       .swigluGradient(.init(dx: dx.address, dy: dy.address, x: value.address, width: width)),
       over: rows)
     tape.add(dx, to: x.place)
-  }
-}
-
-/// SwiGLU of x rounded to bfloat16; the rounded x is kept, in half the memory.
-private func swigluRounded(_ x: Variable) -> Variable {
-  let value = x.value
-  let (rows, width, shape, type) = (value.rows, value.width / 2, value.shape, value.type)
-  let kept = RoundedTensor(value).storage
-  func result() -> Tensor {
-    let y = Tensor(uninitialized: shape.dropLast() + [width], type: type, on: kept.device)
-    y.run(.swigluBF16(.init(out: y.address, x: kept.address, width: width)), over: rows)
-    return y
-  }
-  let place = x.place
-  return x.tape.record(result(), from: [x], recipe: result) { tape, dy in
-    let dx = Tensor(uninitialized: shape, type: type, on: kept.device)
-    dx.run(
-      .swigluBF16Gradient(.init(dx: dx.address, dy: dy.address, x: kept.address, width: width)),
-      over: rows)
-    tape.add(dx, to: place)
   }
 }

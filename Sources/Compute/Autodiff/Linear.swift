@@ -4,12 +4,15 @@ import CKernels
 import Tensor
 
 /// y[..., out] = x[..., in] W[out, in]' (+ b[out]).
-package func linear(_ x: Variable, weight: Variable, bias: Variable?) -> Variable {
+/// - Parameter type: that of y; the tape's, or that of its activations
+package func linear(
+  _ x: Variable, weight: Variable, bias: Variable?, as type: ElementType? = nil
+) -> Variable {
   let (outputs, inputs) = weight.value.dimensions2
   let rows = x.value.rows
   precondition(x.value.width == inputs, "linear: width \(x.value.width) into [out, \(inputs)]")
   let y = Tensor(
-    uninitialized: x.shape.dropLast() + [outputs], type: x.value.type, on: x.value.device)
+    uninitialized: x.shape.dropLast() + [outputs], type: type ?? x.tape.type, on: x.value.device)
   matrixProduct(
     into: Matrix(y), Matrix(x.value), Matrix(weight.value).transposed, m: rows, n: outputs,
     k: inputs, bias: bias?.value, precision: x.tape.products)
@@ -31,8 +34,8 @@ package func linear(_ x: Variable, weight: Variable, bias: Variable?) -> Variabl
 
 /// The sum over rows: [..., width] -> [width].
 func columnSums(_ x: Tensor) -> Tensor {
-  let sums = Tensor(uninitialized: [x.width], type: x.type, on: x.device)
-  sums.run(
+  let sums = Tensor(uninitialized: [x.width], type: x.type.wide, on: x.device)
+  x.run(
     .columnSums(.init(out: sums.address, x: x.address, rows: x.rows, width: x.width)),
     over: x.width)
   return sums

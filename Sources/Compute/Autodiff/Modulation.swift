@@ -18,16 +18,17 @@ package struct ModulationColumns {
 
 /// LayerNorm(x) * (1 + scale) + shift, all [..., width]; scale and shift are columns of one
 /// modulation, gain and bias [width] belong to the norm.
+/// - Parameter type: that of the result; the tape's, or that of its activations
 package func layerNormModulated(
   _ x: Variable, gain: Variable? = nil, bias: Variable? = nil, scale: ModulationColumns,
-  shift: ModulationColumns, epsilon: Double = 1e-6
+  shift: ModulationColumns, epsilon: Double = 1e-6, as type: ElementType? = nil
 ) -> Variable {
   let (value, source) = (x.value, scale.source)
   let (rows, width, stride) = (value.rows, value.width, source.value.width)
   precondition(source.value.rows == rows, "layerNormModulated: \(x.shape) by \(source.shape)")
   let statistics = Tensor(uninitialized: [rows, 2], type: value.type, on: value.device)
   func result() -> Tensor {
-    let y = Tensor(like: value)
+    let y = Tensor(like: value, type: type)
     y.run(
       .layerNormModulated(
         .init(
@@ -41,7 +42,7 @@ package func layerNormModulated(
   return x.tape.record(result(), from: inputs, recipe: result) { tape, dy in
     let dx = Tensor(like: value)
     tape.accumulateColumns(into: source) { gradient in
-      dx.run(
+      dy.run(
         .layerNormModulatedGradient(
           .init(
             dx: dx.address, dscale: scale.address(in: gradient),
@@ -53,7 +54,7 @@ package func layerNormModulated(
     tape.add(dx, to: x.place)
     if let gain, let bias, gain.needsGradient {
       let (dgain, dbias) = (Tensor(like: gain.value), Tensor(like: bias.value))
-      dgain.run(
+      dy.run(
         .layerNormModulatedParameterGradient(
           .init(
             dgain: dgain.address, dbias: dbias.address, dy: dy.address, x: value.address,

@@ -4,13 +4,16 @@ import CKernels
 import Tensor
 
 /// x * rsqrt(mean(x^2) + epsilon) * gain. Zhang & Sennrich 2019, arXiv 1910.07467.
-package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6) -> Variable {
+/// - Parameter type: that of the result; the tape's, or that of its activations
+package func rmsNormalized(
+  _ x: Variable, gain: Variable, epsilon: Double = 1e-6, as type: ElementType? = nil
+) -> Variable {
   let (value, g) = (x.value, gain.value)
   let (rows, width) = (value.rows, value.width)
   precondition(g.count == width, "rmsNormalized: gain \(gain.shape) for width \(width)")
   let inverse = Tensor(uninitialized: [rows], type: value.type, on: value.device)
   func result() -> Tensor {
-    let y = Tensor(like: value)
+    let y = Tensor(like: value, type: type)
     y.run(
       .rmsNorm(
         .init(
@@ -21,7 +24,7 @@ package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6
   return x.tape.record(result(), from: [x, gain], recipe: result) { tape, dy in
     if x.needsGradient {
       let dx = Tensor(like: value)
-      dx.run(
+      dy.run(
         .rmsNormGradient(
           .init(
             dx: dx.address, dy: dy.address, x: value.address, gain: g.address,
@@ -30,7 +33,7 @@ package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6
     }
     if gain.needsGradient {
       let dgain = Tensor(like: g)
-      dgain.run(
+      dy.run(
         .rmsNormGainGradient(
           .init(
             dgain: dgain.address, dy: dy.address, x: value.address, inverse: inverse.address,
@@ -42,12 +45,14 @@ package func rmsNormalized(_ x: Variable, gain: Variable, epsilon: Double = 1e-6
 
 /// (x - mean) * rsqrt(var + epsilon), times gain plus bias if given.
 /// Ba, Kiros & Hinton 2016, arXiv 1607.06450.
+/// - Parameter type: that of the result; the tape's, or that of its activations
 package func layerNormalized(
-  _ x: Variable, gain: Variable? = nil, bias: Variable? = nil, epsilon: Double = 1e-6
+  _ x: Variable, gain: Variable? = nil, bias: Variable? = nil, epsilon: Double = 1e-6,
+  as type: ElementType? = nil
 ) -> Variable {
   let (value, g) = (x.value, gain?.value)
   let (rows, width) = (value.rows, value.width)
-  let y = Tensor(like: value)
+  let y = Tensor(like: value, type: type)
   let statistics = Tensor(uninitialized: [rows, 2], type: value.type, on: value.device)
   y.run(
     .layerNorm(
@@ -58,7 +63,7 @@ package func layerNormalized(
   return x.tape.record(y, from: inputs) { tape, dy in
     if x.needsGradient {
       let dx = Tensor(like: value)
-      dx.run(
+      dy.run(
         .layerNormGradient(
           .init(
             dx: dx.address, dy: dy.address, x: value.address, gain: g.address,
@@ -67,7 +72,7 @@ package func layerNormalized(
     }
     if let gain, let bias, gain.needsGradient {
       let (dgain, dbias) = (Tensor(like: gain.value), Tensor(like: bias.value))
-      dgain.run(
+      dy.run(
         .layerNormParameterGradient(
           .init(
             dgain: dgain.address, dbias: dbias.address, dy: dy.address, x: value.address,

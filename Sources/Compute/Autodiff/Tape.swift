@@ -42,7 +42,7 @@ package struct Variable {
   static let worthRecomputing = 4 << 20
 
   /// The identity of the gradient, without the numbers.
-  var place: GradientPlace { GradientPlace(id: id, shape: shape) }
+  var place: GradientPlace { GradientPlace(id: id, shape: shape, type: value.type) }
   package var shape: [Int] { value.shape }
   package var needsGradient: Bool { id != nil }
 
@@ -59,6 +59,7 @@ package struct Variable {
 struct GradientPlace {
   let id: Int?
   let shape: [Int]
+  let type: ElementType
 }
 
 /// A mean over all elements, in float64.
@@ -128,9 +129,12 @@ package final class Tape {
     packsWeights = packingWeights
   }
 
-  /// Whether large activations are kept rounded, as the products round them anyhow.
-  var roundsActivations: Bool {
+  /// The type of activations between products, their norms and what acts on them alone, and of
+  /// their gradients: bfloat16 if products round them anyhow. The sum that runs through all blocks,
+  /// conditions and losses have the tape's type.
+  package var activations: ElementType {
     products == .bfloat16 && type == .float32 && device.multipliesBFloat16 && !packsWeights
+      ? .bfloat16 : type
   }
 
   /// Whether attention rounds rotated keys and values, with and without a cache.
@@ -140,7 +144,9 @@ package final class Tape {
 
   /// A tensor into which no gradient flows.
   package func constant(_ tensor: Tensor) -> Variable {
-    precondition(tensor.type == type, "constant: \(tensor.type) on a tape of \(type)")
+    precondition(
+      tensor.type == type || tensor.type == activations,
+      "constant: \(tensor.type) on a tape of \(type)")
     return Variable(value: tensor, tape: self, id: nil)
   }
 
@@ -226,7 +232,7 @@ package final class Tape {
       write(own, true)
       gradients[id] = Gradient(tensor: own, owned: true)
     } else {
-      let own = Tensor(uninitialized: place.shape, type: type, on: device)
+      let own = Tensor(uninitialized: place.shape, type: place.type, on: device)
       write(own, false)
       gradients[id] = Gradient(tensor: own, owned: true)
     }

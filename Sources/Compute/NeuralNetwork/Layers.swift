@@ -16,9 +16,11 @@ package struct Linear {
     self.bias = bias.map { parameters.make("\(name).bias", [outputs], $0) }
   }
 
-  package func callAsFunction(_ x: Variable) -> Variable {
+  /// - Parameter type: that of the result; the tape's, or that of its activations
+  package func callAsFunction(_ x: Variable, as type: ElementType? = nil) -> Variable {
     if let packed = packed(on: x.tape) { return x.tape.constant(packed(x.value)) }
-    return linear(x, weight: x.tape.variable(weight), bias: bias.map { x.tape.variable($0) })
+    return linear(
+      x, weight: x.tape.variable(weight), bias: bias.map { x.tape.variable($0) }, as: type)
   }
 
   /// The weights in packed form, on a tape that packs them.
@@ -33,8 +35,9 @@ package struct RMSNorm {
     weight = parameters.make("\(name).weight", [width], .one)
   }
 
-  package func callAsFunction(_ x: Variable) -> Variable {
-    rmsNormalized(x, gain: x.tape.variable(weight))
+  /// - Parameter type: that of the result; the tape's, or that of its activations
+  package func callAsFunction(_ x: Variable, as type: ElementType? = nil) -> Variable {
+    rmsNormalized(x, gain: x.tape.variable(weight), as: type)
   }
 }
 
@@ -48,12 +51,16 @@ package struct LayerNorm {
     bias = parameters.make("\(name).bias", [width], .zero)
   }
 
-  /// - Parameter modulation: [..., at least 2 width], with scale and shift first; nil for none
-  package func callAsFunction(_ x: Variable, modulatedBy modulation: Variable?) -> Variable {
+  /// - Parameters:
+  ///   - modulation: [..., at least 2 width], with scale and shift first; nil for none
+  ///   - type: that of the result; the tape's, or that of its activations
+  package func callAsFunction(
+    _ x: Variable, modulatedBy modulation: Variable?, as type: ElementType? = nil
+  ) -> Variable {
     let (gain, bias) = (x.tape.variable(weight), x.tape.variable(bias))
-    guard let modulation else { return layerNormalized(x, gain: gain, bias: bias) }
+    guard let modulation else { return layerNormalized(x, gain: gain, bias: bias, as: type) }
     return layerNormModulated(
       x, gain: gain, bias: bias, scale: ModulationColumns(modulation, first: 0),
-      shift: ModulationColumns(modulation, first: weight.value.count))
+      shift: ModulationColumns(modulation, first: weight.value.count), as: type)
   }
 }

@@ -32,7 +32,8 @@ package struct ResidualMLP {
 
     /// - Parameter modulation: scale, shift and gate, [..., 3 width]
     func callAsFunction(_ x: Variable, modulation: Variable?) -> Variable {
-      let change = down(swiglu(up(norm(x, modulatedBy: modulation))))
+      let type = x.tape.activations
+      let change = down(swiglu(up(norm(x, modulatedBy: modulation, as: type), as: type)))
       guard let modulation else { return add(x, change) }
       return gatedAdd(x, change, gate: ModulationColumns(modulation, first: 2 * x.value.width))
     }
@@ -94,12 +95,13 @@ package struct ResidualMLP {
         }
       }
     }
-    guard let m, let finalModulation else { return output(layerNormalized(x)) }
+    let type = x.tape.activations
+    guard let m, let finalModulation else { return output(layerNormalized(x, as: type)) }
     let last = finalModulation(m)
     return output(
       layerNormModulated(
         x, scale: ModulationColumns(last, first: 0),
-        shift: ModulationColumns(last, first: shape.width)))
+        shift: ModulationColumns(last, first: shape.width), as: type))
   }
 }
 

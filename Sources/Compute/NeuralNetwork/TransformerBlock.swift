@@ -57,7 +57,8 @@ package struct TransformerBlock {
   package func callAsFunction(
     _ x: Variable, angles: RotaryAngles, causal: Bool, cache: KeyValueCache? = nil
   ) -> Variable {
-    let packed = qkv(attentionNorm(x))
+    let type = x.tape.activations
+    let packed = qkv(attentionNorm(x, as: type), as: cache == nil ? type : nil)
     let mixed: Variable
     if let cache {
       precondition(causal && !packed.needsGradient, "a cache serves causal inference only")
@@ -66,7 +67,7 @@ package struct TransformerBlock {
       mixed = attention(packed, heads: heads, angles: angles, causal: causal)
     }
     let y = add(x, out(mixed))
-    return add(y, down(swiglu(up(mlpNorm(y)))))
+    return add(y, down(swiglu(up(mlpNorm(y, as: type), as: type))))
   }
 }
 

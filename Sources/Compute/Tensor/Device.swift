@@ -11,8 +11,20 @@ package enum ElementType: Int32, Sendable {
   case float32 = 0
   /// For oracles: gradient checks and reference figures; written for exactness, not speed.
   case float64 = 1
+  /// Activations in half the memory: 8 bits of significand. Operations that have a form for it
+  /// compute in float32 and round their results once (arguments.h).
+  case bfloat16 = 2
 
-  package var size: Int { self == .float32 ? 4 : 8 }
+  package var size: Int {
+    switch self {
+    case .float32: 4
+    case .float64: 8
+    case .bfloat16: 2
+    }
+  }
+
+  /// The type of the numbers beside those of this type in one operation: float32 beside bfloat16.
+  package var wide: ElementType { self == .bfloat16 ? .float32 : self }
 }
 
 /// Precision of the factors of matrix products; sums, and everything else, have the tensors' type.

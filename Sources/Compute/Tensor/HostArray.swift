@@ -19,6 +19,7 @@ package struct HostArray: Sendable {
   package init(_ values: some Collection<Double>, _ shape: [Int], type: ElementType = .float64) {
     precondition(
       values.count == shape.reduce(1, *), "HostArray: \(values.count) values for shape \(shape)")
+    precondition(type != .bfloat16, "HostArray: bfloat16 is a type of devices")
     self.shape = shape
     numbers = type == .float32 ? .float32(values.map(Float.init)) : .float64(Array(values))
   }
@@ -82,7 +83,7 @@ extension Tensor {
       on: device)
   }
 
-  /// A copy of all numbers in the host's memory.
+  /// A copy of all numbers in the host's memory, of bfloat16 as float32.
   package func download() -> HostArray {
     withHostMemory { from in
       switch type {
@@ -95,6 +96,11 @@ extension Tensor {
           Array(
             UnsafeBufferPointer(start: from.assumingMemoryBound(to: Double.self), count: count)),
           shape)
+      case .bfloat16:
+        HostArray(
+          UnsafeBufferPointer(start: from.assumingMemoryBound(to: UInt16.self), count: count).map {
+            Float(bitPattern: UInt32($0) << 16)
+          }, shape)
       }
     }
   }

@@ -21,6 +21,7 @@ package struct Matrix {
   package init(_ tensor: Tensor) { self.init(tensor, row: tensor.width) }
 
   fileprivate var address: DeviceAddress { tensor.address(at: first) }
+  fileprivate var isRounded: Bool { tensor.type == .bfloat16 }
 
   package var transposed: Matrix {
     Matrix(tensor, first: first, row: column, column: row)
@@ -28,7 +29,8 @@ package struct Matrix {
 }
 
 /// C[m, n] = A[m, k] B[k, n] (+ C) (+ bias on every row). Each element is one chain of additions
-/// over k, which depends neither on m and n nor on the number of threads.
+/// over k, which depends neither on m and n nor on the number of threads. With a matrix in bfloat16
+/// the factors are rounded.
 package func matrixProduct(
   into c: Matrix, _ a: Matrix, _ b: Matrix, m: Int, n: Int, k: Int, bias: Tensor? = nil,
   accumulate: Bool = false, precision: ProductPrecision = .full
@@ -36,12 +38,14 @@ package func matrixProduct(
   precondition(c.column == 1, "matrixProduct: columns of the result must be contiguous")
   precondition(bias == nil || bias!.count == n, "matrixProduct: bias of \(bias!.count) for \(n)")
   guard m > 0, n > 0 else { return }
-  let tensor = c.tensor
-  tensor.device.count(multiplyAdds: m * n * k)
-  tensor.run(
+  let device = c.tensor.device
+  device.count(multiplyAdds: m * n * k)
+  device.run(
     .matrixProduct(
       .init(
         c: c.address, c_row: c.row, a: a.address, a_row: a.row, a_column: a.column, b: b.address,
         b_row: b.row, b_column: b.column, bias: bias.address, m: m, n: n, k: k,
-        accumulate: accumulate, rounded: precision == .bfloat16)))
+        accumulate: accumulate,
+        rounded: precision == .bfloat16 || a.isRounded || b.isRounded || c.isRounded,
+        a_bf16: a.isRounded, b_bf16: b.isRounded, c_bf16: c.isRounded)), c.tensor.type.wide)
 }

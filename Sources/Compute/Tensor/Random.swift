@@ -124,15 +124,6 @@ extension Tensor {
           offset: offset, factor: factor)), over: rows)
   }
 
-  /// A float64 tensor rounded to another type.
-  package func rounded(to type: ElementType) -> Tensor {
-    precondition(self.type == .float64, "rounded: \(self.type)")
-    guard type == .float32 else { return self }
-    let out = Tensor(uninitialized: shape, type: type, on: device)
-    out.run(.convert(.init(out: out.address, x: address)), over: count)
-    return out
-  }
-
   /// Each number n times: [count, n].
   package func repeated(_ n: Int) -> Tensor {
     let out = Tensor(uninitialized: [count, n], type: type, on: device)

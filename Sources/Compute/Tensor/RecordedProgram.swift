@@ -36,8 +36,8 @@ extension RecordedProgram: CustomStringConvertible {
     operations.map { operation in
       var (cost, bytes) = (0.0, 0.0)
       withUnsafePointer(to: operation) { operation_cost($0, &cost, &bytes) }
-      let type = operation.type == ElementType.float32.rawValue ? "float32" : "float64"
-      return "\(String(cString: operation_name(operation.kind))) \(type) over \(operation.extent): "
+      return "\(String(cString: operation_name(operation.kind))) "
+        + "\(ElementType(rawValue: operation.type)!) over \(operation.extent): "
         + "\(Int(cost)) operations, \(Int(bytes)) bytes"
     }.joined(separator: "\n")
   }

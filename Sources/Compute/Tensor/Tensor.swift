@@ -29,9 +29,9 @@ package struct Tensor {
     storage = device.storageForHost(byteCount: count * type.size)
   }
 
-  /// A tensor of the same shape and type, whose elements are not set.
-  package init(like other: Tensor) {
-    self.init(uninitialized: other.shape, type: other.type, on: other.device)
+  /// A tensor of the same shape, and the same type if none is given, whose elements are not set.
+  package init(like other: Tensor, type: ElementType? = nil) {
+    self.init(uninitialized: other.shape, type: type ?? other.type, on: other.device)
   }
 
   package init(
@@ -107,6 +107,15 @@ package struct Tensor {
 
   /// Writes to each page without changing it. May run on any thread while others use the tensor.
   package func writePages() { withHostMemory { block_write($0, byteCount) } }
+
+  /// The same numbers in another type, rounded to the nearest if that has fewer bits.
+  package func converted(to type: ElementType) -> Tensor {
+    guard type != self.type else { return self }
+    let result = Tensor(like: self, type: type)
+    result.run(
+      .convert(.init(out: result.address, x: address, from: self.type.rawValue)), over: count)
+    return result
+  }
 
   package func copy(from other: Tensor) {
     precondition(other.count == count && other.type == type, "copy: \(other.shape) to \(shape)")

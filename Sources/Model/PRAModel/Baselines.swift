@@ -38,7 +38,7 @@ extension PRAModel {
     let noise = normals(batch, count: count * width, stream: TrainingStream.flowNoise)
     let noisy = interpolated(
       noise: noise.reshaped([rows, 1, count, width]), to: tape.constant(batch.patches),
-      t: everywhere.rounded(to: type).reshaped([rows, 1, count]), repeats: 1
+      t: everywhere.converted(to: type).reshaped([rows, 1, count]), repeats: 1
     ).reshaped([rows, count, width])
     let output = denoiser(trunk, droppedLabels(batch), noisy, times: times)
     let flow = clampedVelocityLoss(output, batch.patches, times: everywhere)

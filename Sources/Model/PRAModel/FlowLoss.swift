@@ -25,7 +25,7 @@ extension PRAModel {
         noise: noise, to: tape.constant(target), t: times.reshaped([rows, repeats, count]),
         repeats: repeats)
     }
-    let points = along(times.rounded(to: type)).reshaped([rows * repeats, count, k])
+    let points = along(times.converted(to: type)).reshaped([rows * repeats, count, k])
     let output = head(points, times: times, hidden: hidden, repeats: repeats)
     guard configuration.method.predictsX else {
       let velocity = straightVelocity(noise: noise, to: target, repeats: repeats)
@@ -39,7 +39,7 @@ extension PRAModel {
   /// The mean square of (x - target) / max(1 - r, 0.05): both velocities from the same point.
   /// - Parameter times: r, one per row of x, float64
   func clampedVelocityLoss(_ x: Variable, _ target: Tensor, times: Tensor) -> Scalar {
-    let factors = times.reciprocalRest(least: leastRemainingTime).rounded(to: type)
+    let factors = times.reciprocalRest(least: leastRemainingTime).converted(to: type)
     return meanSquaredDifference(
       rowsScaled(x, by: factors), target.reshaped(x.shape).rowsScaled(by: factors))
   }

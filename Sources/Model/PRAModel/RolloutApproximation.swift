@@ -124,7 +124,7 @@ struct Perturbation {
     let (rows, count, k) = states.value.dimensions3
     return interpolated(
       noise: noise.reshaped([rows, 1, count, k]), to: states,
-      t: times.rounded(to: noise.type).reshaped([rows, 1, count]), repeats: 1
+      t: times.converted(to: noise.type).reshaped([rows, 1, count]), repeats: 1
     ).reshaped([rows, count, k])
   }
 }

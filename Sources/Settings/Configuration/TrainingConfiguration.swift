@@ -137,7 +137,8 @@ package struct TrainingConfiguration: Section {
     [
       .choice(
         "precision", \.precision,
-        "Arithmetic of matrix products; `bf16` sums in fp32 and keeps weights in fp32."
+        "Arithmetic of matrix products, and in training the type of what lies between them; `bf16` "
+          + "sums in fp32 and keeps weights in fp32."
       ).source("model.md section 10"),
       .optionalInteger(
         "micro_batch", \.microBatch, 1...1_000_000,

@@ -6,8 +6,8 @@
 #define VECTOR_BYTES 64
 #define TILE_ROWS 12
 #define SQUARE_ROOT __builtin_sqrtf
-#define TABLE_NAME "avx512_float32"
 #define TABLE table
+#define ROUNDED_TABLE rounded_table
 #define AVX512 "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"
 #pragma clang attribute push(__attribute__((target(AVX512))), apply_to = function)
 #include "families.inc.h"
@@ -22,4 +22,5 @@
 #pragma clang attribute pop
 
 const struct kernel_table *kernels_avx512_float32(void) { return &table; }
+const struct kernel_table *kernels_avx512_bfloat16(void) { return &rounded_table; }
 #endif

@@ -6,7 +6,6 @@
 #define VECTOR_BYTES 16
 #define TILE_ROWS 4
 #define SQUARE_ROOT __builtin_sqrt
-#define TABLE_NAME "base_float64"
 #define TABLE table
 #include "families.inc.h"
 #include "shares.inc.h"

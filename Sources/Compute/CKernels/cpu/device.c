@@ -24,13 +24,20 @@ int32_t kernels_level(void) {
   return KERNELS_BASE;
 }
 
-static const struct kernel_table *float32_table(int32_t level) {
+static void set_tables(device *device, int32_t level) {
+  device->tables[ELEMENT_FLOAT32] = kernels_base_float32();
+  device->tables[ELEMENT_BFLOAT16] = kernels_base_bfloat16();
+  // The oracle of gradient checks, written for exactness, not speed.
+  device->tables[ELEMENT_FLOAT64] = kernels_base_float64();
 #if defined(__x86_64__)
-  if (level >= KERNELS_AVX512) return kernels_avx512_float32();
-  if (level >= KERNELS_AVX2) return kernels_avx2_float32();
+  if (level >= KERNELS_AVX512) {
+    device->tables[ELEMENT_FLOAT32] = kernels_avx512_float32();
+    device->tables[ELEMENT_BFLOAT16] = kernels_avx512_bfloat16();
+  } else if (level >= KERNELS_AVX2) {
+    device->tables[ELEMENT_FLOAT32] = kernels_avx2_float32();
+    device->tables[ELEMENT_BFLOAT16] = kernels_avx2_bfloat16();
+  }
 #endif
-  (void)level;
-  return kernels_base_float32();
 }
 
 device *device_create(int32_t threads, int32_t level, memory *memory) {
@@ -42,9 +49,7 @@ device *device_create(int32_t threads, int32_t level, memory *memory) {
     return NULL;
   }
   made->threads = threads;
-  made->tables[ELEMENT_FLOAT32] = float32_table(level);
-  // The oracle of gradient checks, written for exactness, not speed.
-  made->tables[ELEMENT_FLOAT64] = kernels_base_float64();
+  set_tables(made, level);
 #if defined(__x86_64__)
   made->multiplies_bf16 = level >= KERNELS_AVX512 && __builtin_cpu_supports("avx512bf16");
 #endif
@@ -125,19 +130,22 @@ static void run_units(const void *context, integer begin, integer end) {
 
 /// Element operations and numbers moved per index.
 static void cost_of_index(const struct operation *operation, integer *operations,
-                          integer *numbers) {
+                          double *numbers) {
+  const double real = operation->type == ELEMENT_FLOAT64 ? 8 : 4;
+  const double stored = operation->type == ELEMENT_BFLOAT16 ? 0.5 : 1;
+  (void)real, (void)stored;
   switch (operation->kind) {
 #define COST(name, swift, division, cost, moved)                               \
   case OPERATION_##name: {                                                     \
     const struct name##_arguments *a = (const void *)operation->arguments;     \
     (void)a;                                                                   \
     *operations = cost;                                                        \
-    *numbers = moved;                                                          \
+    *numbers = (double)(moved);                                                \
     return;                                                                    \
   }
     OPERATIONS(COST)
 #undef COST
-    default: *operations = *numbers = 0;
+    default: *operations = 0, *numbers = 0;
   }
 }
 
@@ -147,7 +155,13 @@ void device_run_part(device *device, const struct operation *operation) {
     kernel->whole(device, operation->arguments);
     return;
   }
-  integer cost, moved;
+  if (!kernel->share) {
+    fprintf(stderr, "%s: no kernel for elements of %d bytes\n", operation_name(operation->kind),
+            ELEMENT_BYTES(operation->type));
+    abort();
+  }
+  integer cost;
+  double moved;
   cost_of_index(operation, &cost, &moved);
   if (kernel->unit == 1) {
     device_share(device, operation->extent, cost, kernel->share, operation->arguments);
@@ -198,9 +212,9 @@ const char *operation_name(int32_t kind) {
 }
 
 void operation_cost(const struct operation *operation, double *operations, double *bytes) {
-  integer cost, moved;
+  integer cost;
+  double moved;
   cost_of_index(operation, &cost, &moved);
-  const double size = operation->type == ELEMENT_FLOAT32 ? 4 : 8;
   *operations = (double)cost * (double)operation->extent;
-  *bytes = (double)moved * (double)operation->extent * size;
+  *bytes = moved * (double)operation->extent * (operation->type == ELEMENT_FLOAT64 ? 8 : 4);
 }

@@ -117,9 +117,6 @@ KERNEL void swiglu_gradient(void *restrict dx_, const void *restrict dy_,
 }
 UNPACK(swiglu_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->width)
 
-// SwiGLU with its input kept in half the memory, rounded to bfloat16: result and derivative are
-// those of the rounded numbers.
-
 /// Rounds to the nearest bfloat16, ties to even; a NaN stays a NaN.
 static inline uint16_t rounded_to_bf16(REAL x_) {
   const float x = (float)x_;
@@ -136,51 +133,15 @@ static inline REAL widened_bf16(uint16_t x) {
   return (REAL)value;
 }
 
-KERNEL void round_to_bf16(void *restrict out_, const void *restrict x_, int64_t begin,
-                          int64_t end) {
-  uint16_t *restrict out = out_;
-  const REAL *restrict x = x_;
-  for (int64_t i = begin; i < end; i++) out[i] = rounded_to_bf16(x[i]);
+#if REAL_IS_FLOAT
+KERNEL void round_numbers(uint16_t *restrict out, const REAL *restrict x, int64_t count) {
+  for (int64_t i = 0; i < count; i++) out[i] = rounded_to_bf16(x[i]);
 }
-UNPACK(round_to_bf16, op->out.memory, op->x.memory)
+#endif
 
-KERNEL void widen_bf16(void *restrict out_, const void *restrict x_, int64_t begin, int64_t end) {
-  REAL *restrict out = out_;
-  const uint16_t *restrict x = x_;
-  for (int64_t i = begin; i < end; i++) out[i] = widened_bf16(x[i]);
+KERNEL void widen_numbers(REAL *restrict out, const uint16_t *restrict x, int64_t count) {
+  for (int64_t i = 0; i < count; i++) out[i] = widened_bf16(x[i]);
 }
-UNPACK(widen_bf16, op->out.memory, op->x.memory)
-
-KERNEL void swiglu_bf16(void *restrict out_, const void *restrict x_, int64_t width, int64_t begin,
-                        int64_t end) {
-  ROWS(r) {
-    REAL *restrict out = (REAL *)out_ + r * width;
-    const uint16_t *restrict first = (const uint16_t *)x_ + r * 2 * width,
-                            *restrict second = first + width;
-    COLUMNS(c) {
-      const REAL a = widened_bf16(first[c]);
-      out[c] = a * sigmoid(a) * widened_bf16(second[c]);
-    }
-  }
-}
-UNPACK(swiglu_bf16, op->out.memory, op->x.memory, op->width)
-
-KERNEL void swiglu_bf16_gradient(void *restrict dx_, const void *restrict dy_,
-                                 const void *restrict x_, int64_t width, int64_t begin,
-                                 int64_t end) {
-  ROWS(r) {
-    REAL *restrict da = (REAL *)dx_ + r * 2 * width, *restrict db = da + width;
-    const uint16_t *restrict first = (const uint16_t *)x_ + r * 2 * width,
-                            *restrict second = first + width;
-    const REAL *restrict dy = (const REAL *)dy_ + r * width;
-    COLUMNS(c) {
-      const REAL a = widened_bf16(first[c]), b = widened_bf16(second[c]), s = sigmoid(a);
-      db[c] = dy[c] * a * s;
-      da[c] = dy[c] * b * s * (1 + a * (1 - s));
-    }
-  }
-}
-UNPACK(swiglu_bf16_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->width)
 
 KERNEL void add_repeated(void *restrict out_, const void *restrict x_, const void *restrict y_,
                          int64_t repeats, int64_t inner, int64_t begin, int64_t end) {

@@ -1,7 +1,7 @@
 // Matrix product of float matrices in bfloat16 with float sums (AVX512_BF16: VDPBF16PS).
 //
-// Both operands are rounded to the nearest bfloat16 while they are packed, in pairs along k, which
-// the instruction multiplies and adds at once. As in gemm.inc.h, the order of an element's
+// Both operands are packed in pairs along k, which the instruction multiplies and adds at once. Floats
+// are rounded to the nearest bfloat16 meanwhile; matrices that are kept in bfloat16 (`stored`) are not. As in gemm.inc.h, the order of an element's
 // additions depends on k alone, so a row never depends on its neighbours.
 #include <immintrin.h>
 
@@ -25,13 +25,36 @@ static inline BF16_TARGET __m512i interleaved_pairs(__m512 low, __m512 high) {
   return _mm512_permutexvar_epi16(_mm512_load_si512(order), both);
 }
 
+/// The address of an element of a matrix of floats, or of bfloat16.
+static inline const void *element(const void *x, int64_t place, bool stored) {
+  return (const char *)x + place * (stored ? 2 : 4);
+}
+
+/// Sixteen pairs of elements x[first...] and x[second...]; those outside of the masks are zero.
+static inline __attribute__((always_inline)) BF16_TARGET __m512i pairs_at(
+    const void *x, int64_t first, int64_t second, __mmask16 in_first, __mmask16 in_second,
+    bool stored) {
+  if (!stored)
+    return interleaved_pairs(_mm512_maskz_loadu_ps(in_first, (const float *)x + first),
+                             _mm512_maskz_loadu_ps(in_second, (const float *)x + second));
+  const uint16_t *halves = x;
+  const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(in_first, halves + first));
+  const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(in_second, halves + second));
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
 /// out[row][pair] of a [rows][k] with contiguous k; rows are out_row pairs apart.
 static BF16_TARGET void pack_rows_along(uint32_t *restrict out, int64_t out_row,
-                                        const float *restrict a, int64_t a_row, int64_t rows,
-                                        int64_t depth) {
+                                        const void *restrict a, int64_t a_row, int64_t rows,
+                                        int64_t depth, bool stored) {
   for (int64_t i = 0; i < rows; i++) {
-    const float *restrict x = a + i * a_row;
     uint32_t *restrict to = out + i * out_row;
+    if (stored) {
+      if (depth % 2) to[depth / 2] = 0;
+      __builtin_memcpy(to, (const uint16_t *)a + i * a_row, (size_t)depth * sizeof(uint16_t));
+      continue;
+    }
+    const float *restrict x = (const float *)a + i * a_row;
     int64_t p = 0;
     for (; p + 32 <= depth; p += 32)
       _mm512_storeu_si512(to + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + p + 16),
@@ -50,25 +73,25 @@ static BF16_TARGET void pack_rows_along(uint32_t *restrict out, int64_t out_row,
 /// out[pair][column] of x [k][columns] with contiguous columns; pairs are out_pair apart. Columns
 /// beyond `columns`, up to a multiple of 16, become zero.
 static BF16_TARGET void pack_pairs_across(uint32_t *restrict out, int64_t out_pair,
-                                          const float *restrict x, int64_t x_row, int64_t columns,
-                                          int64_t depth) {
+                                          const void *restrict x, int64_t x_row, int64_t columns,
+                                          int64_t depth, bool stored) {
   for (int64_t p = 0; p < depth; p += 2) {
-    const float *restrict first = x + p * x_row, *restrict second = first + x_row;
     const __mmask16 has_second = p + 1 < depth ? 0xffff : 0;
     for (int64_t j = 0; j < columns; j += 16) {
       const __mmask16 mask =
           columns - j < 16 ? (__mmask16)((1u << (columns - j)) - 1) : (__mmask16)0xffff;
-      const __m512 low = _mm512_maskz_loadu_ps(mask, first + j);
-      const __m512 high = _mm512_maskz_loadu_ps(mask & has_second, second + j);
-      _mm512_storeu_si512(out + p / 2 * out_pair + j, interleaved_pairs(low, high));
+      _mm512_storeu_si512(out + p / 2 * out_pair + j,
+                          pairs_at(x, p * x_row + j, (p + 1) * x_row + j, mask,
+                                   mask & has_second, stored));
     }
   }
 }
 
 /// Packs tiles [tile][pair][BF16_ROWS] of an A with contiguous rows: (i, p) is at
 /// a[i + p * a_column].
-static BF16_TARGET void pack_tiles_bf16(uint32_t *restrict out, const float *restrict a,
-                                        int64_t a_column, int64_t rows, int64_t depth) {
+static BF16_TARGET void pack_tiles_bf16(uint32_t *restrict out, const void *restrict a,
+                                        int64_t a_column, int64_t rows, int64_t depth,
+                                        bool stored) {
   const int64_t pairs = (depth + 1) / 2;
   enum { RUN = 8 };  // pairs: a few cache lines of a tile are written at once
   for (int64_t p = 0; p < pairs; p += RUN) {
@@ -77,12 +100,10 @@ static BF16_TARGET void pack_tiles_bf16(uint32_t *restrict out, const float *res
       const __mmask16 mask =
           (__mmask16)((1u << (rows - i < BF16_ROWS ? rows - i : BF16_ROWS)) - 1);
       for (int64_t q = 0; q < run; q++) {
-        const float *x = a + i + 2 * (p + q) * a_column;
+        const int64_t x = i + 2 * (p + q) * a_column;
         const __mmask16 second = 2 * (p + q) + 1 < depth ? mask : 0;
-        const __m512 low = _mm512_maskz_loadu_ps(mask, x);
-        const __m512 high = _mm512_maskz_loadu_ps(second, x + a_column);
         _mm512_mask_storeu_epi32(out + i * pairs + (p + q) * BF16_ROWS, mask,
-                                 interleaved_pairs(low, high));
+                                 pairs_at(a, x, x + a_column, mask, second, stored));
       }
     }
   }
@@ -120,8 +141,9 @@ static inline BF16_TARGET void transpose16(__m512i r[16]) {
 }
 
 /// One panel [pair][32 columns] of b with contiguous k: column j starts at b + j * b_column.
-static BF16_TARGET void pack_panel_along(uint32_t *restrict out, const float *restrict b,
-                                         int64_t b_column, int64_t columns, int64_t depth) {
+static BF16_TARGET void pack_panel_along(uint32_t *restrict out, const void *restrict b,
+                                         int64_t b_column, int64_t columns, int64_t depth,
+                                         bool stored) {
   for (int64_t half = 0; half < BF16_COLUMNS; half += 16)
     for (int64_t p = 0; p < depth; p += 32) {
       const int64_t left = depth - p < 32 ? depth - p : 32;
@@ -129,11 +151,13 @@ static BF16_TARGET void pack_panel_along(uint32_t *restrict out, const float *re
       __m512i r[16];
 #pragma clang loop unroll(full)
       for (int j = 0; j < 16; j++) {
-        const float *x = b + (half + j) * b_column + p;
+        const int64_t x = (half + j) * b_column + p;
         const uint32_t present = half + j < columns ? mask : 0;
-        r[j] = (__m512i)_mm512_cvtne2ps_pbh(
-            _mm512_maskz_loadu_ps((__mmask16)(present >> 16), x + 16),
-            _mm512_maskz_loadu_ps((__mmask16)present, x));
+        r[j] = stored ? _mm512_maskz_loadu_epi16(present, (const uint16_t *)b + x)
+                      : (__m512i)_mm512_cvtne2ps_pbh(
+                            _mm512_maskz_loadu_ps((__mmask16)(present >> 16),
+                                                  (const float *)b + x + 16),
+                            _mm512_maskz_loadu_ps((__mmask16)present, (const float *)b + x));
       }
       transpose16(r);
       const int64_t pairs = (left + 1) / 2;
@@ -143,9 +167,9 @@ static BF16_TARGET void pack_panel_along(uint32_t *restrict out, const float *re
 }
 
 /// Panels of 32 columns, [panel][pair][column], rounded; the last one padded with zeros.
-static BF16_TARGET void pack_columns_bf16(uint32_t *restrict out, const float *restrict b,
+static BF16_TARGET void pack_columns_bf16(uint32_t *restrict out, const void *restrict b,
                                           int64_t b_row, int64_t b_column, int64_t depth,
-                                          int64_t columns) {
+                                          int64_t columns, bool stored) {
   const int64_t pairs = (depth + 1) / 2;
   for (int64_t j = 0; j < columns; j += BF16_COLUMNS, out += pairs * BF16_COLUMNS) {
     const int64_t width = columns - j < BF16_COLUMNS ? columns - j : BF16_COLUMNS;
@@ -153,9 +177,9 @@ static BF16_TARGET void pack_columns_bf16(uint32_t *restrict out, const float *r
       if (width <= 16)
         for (int64_t p = 0; p < pairs; p++)
           _mm512_storeu_si512(out + p * BF16_COLUMNS + 16, _mm512_setzero_si512());
-      pack_pairs_across(out, BF16_COLUMNS, b + j, b_row, width, depth);
+      pack_pairs_across(out, BF16_COLUMNS, element(b, j, stored), b_row, width, depth, stored);
     } else {
-      pack_panel_along(out, b + j * b_column, b_column, width, depth);
+      pack_panel_along(out, element(b, j * b_column, stored), b_column, width, depth, stored);
     }
   }
 }
@@ -241,14 +265,15 @@ KERNEL BF16_TARGET void gemm_bf16(void *restrict c_, int64_t c_row, const void *
       const int64_t pairs = (depth + 1) / 2;
       int64_t step_pair = 1;
       if (a_column == 1) {
-        pack_rows_along(packed_a, pairs, a + i * a_row + p, a_row, height, depth);
+        pack_rows_along(packed_a, pairs, a + i * a_row + p, a_row, height, depth, false);
       } else {
         step_pair = BF16_ROWS;
-        pack_tiles_bf16(packed_a, a + i + p * a_column, a_column, height, depth);
+        pack_tiles_bf16(packed_a, a + i + p * a_column, a_column, height, depth, false);
       }
       for (int64_t j = 0; j < n; j += BF16_COLUMN_BLOCK) {
         const int64_t columns = n - j < BF16_COLUMN_BLOCK ? n - j : BF16_COLUMN_BLOCK;
-        pack_columns_bf16(packed_b, b + p * b_row + j * b_column, b_row, b_column, depth, columns);
+        pack_columns_bf16(packed_b, b + p * b_row + j * b_column, b_row, b_column, depth, columns,
+                          false);
         for (int64_t r = 0; r < height; r += BF16_ROWS) {
           const int64_t rows = height - r < BF16_ROWS ? height - r : BF16_ROWS;
           for (int64_t q = 0; q < columns; q += BF16_COLUMNS)
@@ -266,9 +291,8 @@ KERNEL BF16_TARGET void gemm_bf16(void *restrict c_, int64_t c_row, const void *
 /// Packs panels begin..<end of B, [panel][pair][32 columns].
 KERNEL BF16_TARGET void pack_panels_bf16(void *restrict out_, const void *restrict b_,
                                          int64_t b_row, int64_t b_column, int64_t n, int64_t k,
-                                         int64_t begin, int64_t end) {
+                                         bool stored, int64_t begin, int64_t end) {
   uint32_t *out = out_;
-  const float *b = b_;
   const int64_t pairs = (k + 1) / 2;
   // A few pages of rows at a time: over all of k, each panel would touch every page.
   const int64_t run = b_column == 1 ? 32 : k;
@@ -276,8 +300,9 @@ KERNEL BF16_TARGET void pack_panels_bf16(void *restrict out_, const void *restri
     for (int64_t panel = begin; panel < end; panel++) {
       const int64_t j = panel * BF16_COLUMNS;
       pack_columns_bf16(out + panel * BF16_COLUMNS * pairs + p / 2 * BF16_COLUMNS,
-                        b + p * b_row + j * b_column, b_row, b_column, k - p < run ? k - p : run,
-                        n - j < BF16_COLUMNS ? n - j : BF16_COLUMNS);
+                        element(b_, p * b_row + j * b_column, stored), b_row, b_column,
+                        k - p < run ? k - p : run, n - j < BF16_COLUMNS ? n - j : BF16_COLUMNS,
+                        stored);
     }
 }
 
@@ -286,11 +311,11 @@ KERNEL BF16_TARGET void gemm_panels_bf16(void *restrict c_, int64_t c_row,
                                          const void *restrict a_, int64_t a_row,
                                          int64_t a_column, const void *restrict panels_,
                                          const void *restrict bias_, int64_t m, int64_t n,
-                                         int64_t k, int32_t accumulate) {
+                                         int64_t k, int32_t accumulate, bool a_stored) {
   enum { ROWS = 20 * BF16_ROWS };  // times PAIR_BLOCK pairs: 360 KiB
   uint32_t *packed = thread_workspace(WORKSPACE_OF_PRODUCT, PAIR_BLOCK * ROWS * sizeof(uint32_t));
   const uint32_t *panels = panels_;
-  const float *a = a_, *bias = bias_;
+  const float *bias = bias_;
   const int64_t all = (k + 1) / 2;
   for (int64_t first = 0; first < m; first += ROWS) {
     const int64_t rows = m - first < ROWS ? m - first : ROWS;
@@ -298,16 +323,70 @@ KERNEL BF16_TARGET void gemm_panels_bf16(void *restrict c_, int64_t c_row,
     for (int64_t p = 0; p == 0 || p < k; p += 2 * PAIR_BLOCK) {
       const int64_t depth = k - p < 2 * PAIR_BLOCK ? k - p : 2 * PAIR_BLOCK;
       const int64_t pairs = (depth + 1) / 2;
+      const void *block = element(a_, first * a_row + p * a_column, a_stored);
       if (a_column == 1)
-        pack_rows_along(packed, pairs, a + first * a_row + p, a_row, rows, depth);
+        pack_rows_along(packed, pairs, block, a_row, rows, depth, a_stored);
       else
-        pack_tiles_bf16(packed, a + first + p * a_column, a_column, rows, depth);
+        pack_tiles_bf16(packed, block, a_column, rows, depth, a_stored);
       for (int64_t j = 0; j < n; j += BF16_COLUMNS)
         for (int64_t i = 0; i < rows; i += BF16_ROWS)
           tile_bf16_of(rows - i < BF16_ROWS ? rows - i : BF16_ROWS, c + i * c_row + j, c_row,
                        packed + i * pairs, pairs, a_column == 1 ? 1 : BF16_ROWS,
                        panels + j * all + p / 2 * BF16_COLUMNS, pairs,
                        bias && p == 0 ? bias + j : 0, accumulate || p > 0, n - j);
+    }
+  }
+}
+
+/// The same for a C in bfloat16. Its sums are floats of one panel at a time, so that they are rounded
+/// once; for that a block of A has all of k.
+KERNEL BF16_TARGET void gemm_panels_stored(uint16_t *restrict c, int64_t c_row,
+                                           const void *restrict a, int64_t a_row,
+                                           int64_t a_column, const void *restrict panels_,
+                                           const void *restrict bias_, int64_t m, int64_t n,
+                                           int64_t k, int32_t accumulate, bool a_stored) {
+  enum { BLOCK = 360 << 10 };  // bytes of A
+  const int64_t all = (k + 1) / 2, fit = BLOCK / 4 / (all + 1) / BF16_ROWS * BF16_ROWS;
+  const int64_t most = fit < BF16_ROWS ? BF16_ROWS : fit > 240 ? 240 : fit;
+  float *sums = thread_workspace(WORKSPACE_OF_PRODUCT,
+                                 (size_t)(most * (all + BF16_COLUMNS)) * sizeof(uint32_t));
+  uint32_t *packed = (uint32_t *)sums + most * BF16_COLUMNS;
+  const uint32_t *panels = panels_;
+  for (int64_t first = 0; first < m; first += most) {
+    const int64_t rows = m - first < most ? m - first : most;
+    const int64_t room = (rows + BF16_ROWS - 1) / BF16_ROWS * BF16_ROWS;  // of whole tiles
+    for (int64_t p = 0; p < k; p += 2 * PAIR_BLOCK) {
+      const int64_t depth = k - p < 2 * PAIR_BLOCK ? k - p : 2 * PAIR_BLOCK;
+      const void *block = element(a, first * a_row + p * a_column, a_stored);
+      if (a_column == 1)
+        pack_rows_along(packed + p / 2 * room, (depth + 1) / 2, block, a_row, rows, depth,
+                        a_stored);
+      else
+        pack_tiles_bf16(packed + p / 2 * room, block, a_column, rows, depth, a_stored);
+    }
+    for (int64_t j = 0; j < n; j += BF16_COLUMNS) {
+      const float *bias = bias_ ? (const float *)bias_ + j : 0;
+      const uint32_t mask = n - j >= BF16_COLUMNS ? 0xffffffffu : (uint32_t)((1u << (n - j)) - 1);
+      uint16_t *out = c + first * c_row + j;
+      if (accumulate)
+        for (int64_t i = 0; i < rows; i++)
+          for (int64_t q = 0; q < BF16_COLUMNS && q < n - j; q++)
+            sums[i * BF16_COLUMNS + q] = widened_bf16(out[i * c_row + q]);
+      for (int64_t p = 0; p == 0 || p < k; p += 2 * PAIR_BLOCK) {
+        const int64_t depth = k - p < 2 * PAIR_BLOCK ? k - p : 2 * PAIR_BLOCK;
+        const int64_t pairs = (depth + 1) / 2;
+        for (int64_t i = 0; i < rows; i += BF16_ROWS)
+          tile_bf16_of(rows - i < BF16_ROWS ? rows - i : BF16_ROWS, sums + i * BF16_COLUMNS,
+                       BF16_COLUMNS, packed + p / 2 * room + i * pairs, pairs,
+                       a_column == 1 ? 1 : BF16_ROWS, panels + j * all + p / 2 * BF16_COLUMNS,
+                       pairs, p == 0 ? bias : 0, accumulate || p > 0, n - j);
+      }
+      for (int64_t i = 0; i < rows; i++) {
+        const float *sum = sums + i * BF16_COLUMNS;
+        _mm512_mask_storeu_epi16(out + i * c_row, mask,
+                                 (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(sum + 16),
+                                                              _mm512_loadu_ps(sum)));
+      }
     }
   }
 }
@@ -320,7 +399,7 @@ static int64_t packed_size_bf16(int64_t n, int64_t k) {
 
 KERNEL BF16_TARGET void pack_weights_bf16(void *restrict out, const void *restrict w, int64_t n,
                                           int64_t k) {
-  pack_columns_bf16(out, w, 1, k, k, n);
+  pack_columns_bf16(out, w, 1, k, k, n, false);
 }
 
 KERNEL BF16_TARGET void gemm_packed_bf16(void *restrict c_, int64_t c_row,
@@ -334,7 +413,7 @@ KERNEL BF16_TARGET void gemm_packed_bf16(void *restrict c_, int64_t c_row,
     const int64_t rows = m - first < most ? m - first : most;
     uint32_t *a =
         thread_workspace(WORKSPACE_OF_PRODUCT, (size_t)(rows * pairs) * sizeof(uint32_t));
-    pack_rows_along(a, pairs, (const float *)a_ + first * a_row, a_row, rows, k);
+    pack_rows_along(a, pairs, (const float *)a_ + first * a_row, a_row, rows, k, false);
     float *c = (float *)c_ + first * c_row;
     const int64_t step = even_rows(rows, BF16_ROWS);
     for (int64_t panel = begin; panel < end; panel++) {

@@ -94,6 +94,10 @@ static void move_patches(const struct move_patches_arguments *op, integer begin,
 PASS(move_patches)
 
 static void convert(const struct convert_arguments *op, integer begin, integer end) {
+  if (op->from == ELEMENT_BFLOAT16) {
+    widen_numbers(AT(out) + begin, (const uint16_t *)op->x.memory + begin, end - begin);
+    return;
+  }
   const double *x = op->x.memory;
   REAL *out = op->out.memory;
   for (integer i = begin; i < end; i++) out[i] = (REAL)x[i];

@@ -36,20 +36,6 @@ KERNEL void rms_norm_gradient(void *restrict dx_, const void *restrict dy_,
 UNPACK(rms_norm_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->gain.memory,
        op->inverse.memory, op->width)
 
-KERNEL void rms_norm_gain_gradient(void *restrict dgain_, const void *restrict dy_,
-                                   const void *restrict x_, const void *restrict inverse_,
-                                   int64_t rows, int64_t width, int64_t begin, int64_t end) {
-  REAL *restrict dgain = dgain_;
-  for (int64_t c = begin; c < end; c++) dgain[c] = 0;
-  for (int64_t r = 0; r < rows; r++) {
-    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
-    const REAL inverse = ((const REAL *)inverse_)[r];
-    for (int64_t c = begin; c < end; c++) dgain[c] += dy[c] * x[c] * inverse;
-  }
-}
-UNPACK(rms_norm_gain_gradient, op->dgain.memory, op->dy.memory, op->x.memory, op->inverse.memory,
-       op->rows, op->width)
-
 KERNEL void layer_norm(void *restrict out_, void *restrict statistics_, const void *restrict x_,
                        const void *restrict gain_, const void *restrict bias_, int64_t width,
                        double epsilon, int64_t begin, int64_t end) {
@@ -139,27 +125,6 @@ UNPACK(layer_norm_modulated_gradient, op->dx.memory, op->dscale.memory, op->dshi
        op->dy.memory, op->x.memory, op->gain.memory, op->bias.memory, op->scale.memory,
        op->statistics.memory, op->stride, op->width)
 
-KERNEL void layer_norm_modulated_parameter_gradient(
-    void *restrict dgain_, void *restrict dbias_, const void *restrict dy_,
-    const void *restrict x_, const void *restrict scale_, const void *restrict statistics_,
-    int64_t rows, int64_t stride, int64_t width, int64_t begin, int64_t end) {
-  REAL *restrict dgain = dgain_, *restrict dbias = dbias_;
-  for (int64_t c = begin; c < end; c++) dgain[c] = dbias[c] = 0;
-  for (int64_t r = 0; r < rows; r++) {
-    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
-    const REAL *restrict scale = (const REAL *)scale_ + r * stride;
-    const REAL mean = ((const REAL *)statistics_)[2 * r];
-    const REAL inverse = ((const REAL *)statistics_)[2 * r + 1];
-    for (int64_t c = begin; c < end; c++) {
-      const REAL g = dy[c] * (1 + scale[c]);
-      dgain[c] += g * (x[c] - mean) * inverse;
-      dbias[c] += g;
-    }
-  }
-}
-UNPACK(layer_norm_modulated_parameter_gradient, op->dgain.memory, op->dbias.memory, op->dy.memory,
-       op->x.memory, op->scale.memory, op->statistics.memory, op->rows, op->stride, op->width)
-
 KERNEL void layer_norm_gradient(void *restrict dx_, const void *restrict dy_,
                                 const void *restrict x_, const void *restrict gain_,
                                 const void *restrict statistics_, int64_t width, int64_t begin,
@@ -185,25 +150,6 @@ KERNEL void layer_norm_gradient(void *restrict dx_, const void *restrict dy_,
 }
 UNPACK(layer_norm_gradient, op->dx.memory, op->dy.memory, op->x.memory, op->gain.memory,
        op->statistics.memory, op->width)
-
-KERNEL void layer_norm_parameter_gradient(void *restrict dgain_, void *restrict dbias_,
-                                          const void *restrict dy_, const void *restrict x_,
-                                          const void *restrict statistics_, int64_t rows,
-                                          int64_t width, int64_t begin, int64_t end) {
-  REAL *restrict dgain = dgain_, *restrict dbias = dbias_;
-  for (int64_t c = begin; c < end; c++) dgain[c] = dbias[c] = 0;
-  for (int64_t r = 0; r < rows; r++) {
-    const REAL *restrict dy = (const REAL *)dy_ + r * width, *restrict x = (const REAL *)x_ + r * width;
-    const REAL mean = ((const REAL *)statistics_)[2 * r];
-    const REAL inverse = ((const REAL *)statistics_)[2 * r + 1];
-    for (int64_t c = begin; c < end; c++) {
-      dgain[c] += dy[c] * (x[c] - mean) * inverse;
-      dbias[c] += dy[c];
-    }
-  }
-}
-UNPACK(layer_norm_parameter_gradient, op->dgain.memory, op->dbias.memory, op->dy.memory,
-       op->x.memory, op->statistics.memory, op->rows, op->width)
 
 KERNEL void sphere_norm(void *restrict out_, void *restrict inverse_, const void *restrict x_,
                         int64_t width, double epsilon, int64_t begin, int64_t end) {

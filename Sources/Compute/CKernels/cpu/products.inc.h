@@ -1,5 +1,7 @@
 // Products on all threads: who takes which tiles, and the packing that threads do together.
 
+static void matrix_product(struct device *device, const struct matrix_product_arguments *op);
+
 typedef void gemm_function(void *restrict c, integer c_row, const void *restrict a, integer a_row,
                            integer a_column, const void *restrict b, integer b_row,
                            integer b_column, const void *restrict bias, integer m, integer n,
@@ -33,7 +35,8 @@ static void product_tiles(const void *context, integer begin, integer end) {
 static void product_pack_panels(const void *context, integer begin, integer end) {
   const product_share *s = context;
   const struct matrix_product_arguments *op = s->op;
-  pack_panels_bf16(s->panels, AT(b), op->b_row, op->b_column, op->n, op->k, begin, end);
+  pack_panels_bf16(s->panels, op->b.memory, op->b_row, op->b_column, op->n, op->k, op->b_bf16,
+                   begin, end);
 }
 
 static void product_of_panels(const void *context, integer begin, integer end) {
@@ -41,18 +44,63 @@ static void product_of_panels(const void *context, integer begin, integer end) {
   const struct matrix_product_arguments *op = s->op;
   const integer low = begin * BF16_ROWS;
   const integer high = end * BF16_ROWS < op->m ? end * BF16_ROWS : op->m;
-  gemm_panels_bf16(AT(c) + low * op->c_row, op->c_row, AT(a) + low * op->a_row, op->a_row,
-                   op->a_column, s->panels, op->bias.memory, high - low, op->n, op->k,
-                   op->accumulate);
+  const void *a = element(op->a.memory, low * op->a_row, op->a_bf16);
+  if (op->c_bf16)
+    gemm_panels_stored((uint16_t *)op->c.memory + low * op->c_row, op->c_row, a, op->a_row,
+                       op->a_column, s->panels, op->bias.memory, high - low, op->n, op->k,
+                       op->accumulate, op->a_bf16);
+  else
+    gemm_panels_bf16(AT(c) + low * op->c_row, op->c_row, a, op->a_row, op->a_column, s->panels,
+                     op->bias.memory, high - low, op->n, op->k, op->accumulate, op->a_bf16);
+}
+#endif
+
+#if REAL_IS_FLOAT
+/// Matrices in bfloat16 on a CPU that does not multiply them: as floats.
+static void widened_product(struct device *device, const struct matrix_product_arguments *op) {
+  struct matrix_product_arguments wide = *op;
+  const integer m = op->m, n = op->n, k = op->k;
+  float *room = device_workspace(device, (size_t)(m * k + k * n + m * n) * sizeof(float));
+  float *a = room, *b = a + m * k, *c = b + k * n;
+  // Lines along the stride of one: rows, or columns of a matrix that is turned.
+  const integer a_lines = op->a_column == 1 ? m : k, a_length = m * k / (a_lines ? a_lines : 1);
+  const integer b_lines = op->b_column == 1 ? k : n, b_length = k * n / (b_lines ? b_lines : 1);
+  const integer a_step = op->a_column == 1 ? op->a_row : op->a_column;
+  const integer b_step = op->b_column == 1 ? op->b_row : op->b_column;
+  if (op->a_bf16) {
+    for (integer i = 0; i < a_lines; i++)
+      widen_numbers(a + i * a_length, (const uint16_t *)op->a.memory + i * a_step, a_length);
+    wide.a.memory = a;
+    *(op->a_column == 1 ? &wide.a_row : &wide.a_column) = a_length;
+  }
+  if (op->b_bf16) {
+    for (integer i = 0; i < b_lines; i++)
+      widen_numbers(b + i * b_length, (const uint16_t *)op->b.memory + i * b_step, b_length);
+    wide.b.memory = b;
+    *(op->b_column == 1 ? &wide.b_row : &wide.b_column) = b_length;
+  }
+  uint16_t *out = op->c.memory;
+  if (op->c_bf16) {
+    if (op->accumulate)
+      for (integer i = 0; i < m; i++) widen_numbers(c + i * n, out + i * op->c_row, n);
+    wide.c.memory = c;
+    wide.c_row = n;
+  }
+  wide.a_bf16 = wide.b_bf16 = wide.c_bf16 = false;
+  matrix_product(device, &wide);
+  if (op->c_bf16)
+    for (integer i = 0; i < m; i++) round_numbers(out + i * op->c_row, c + i * n, n);
 }
 #endif
 
 static void matrix_product(struct device *device, const struct matrix_product_arguments *op) {
+  const bool stored = op->a_bf16 || op->b_bf16 || op->c_bf16;
   product_share s = {.op = op, .gemm = gemm};
+  (void)stored;
 #ifdef HAS_BF16
-  if (op->rounded && device->multiplies_bf16) {
+  if ((op->rounded || stored) && device->multiplies_bf16) {
     s.gemm = gemm_bf16;
-    if (op->m >= 48 * device->threads) {
+    if (stored || op->m >= 48 * device->threads) {
       // All threads round and pack B once, then each packs its own rows of A.
       s.panels = device_workspace(device, (size_t)packed_size_bf16(op->n, op->k));
       device_share(device, (op->n + BF16_COLUMNS - 1) / BF16_COLUMNS, op->k * BF16_COLUMNS,
@@ -61,6 +109,12 @@ static void matrix_product(struct device *device, const struct matrix_product_ar
                    product_of_panels, &s);
       return;
     }
+  }
+#endif
+#if REAL_IS_FLOAT
+  if (stored) {
+    widened_product(device, op);
+    return;
   }
 #endif
   // Packing a transposed B costs more than reading A twice, so then the columns are shared out;

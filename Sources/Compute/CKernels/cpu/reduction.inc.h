@@ -1,16 +1,5 @@
 // Sums over rows and over whole tensors, and model inputs.
 
-KERNEL void column_sums(void *restrict out_, const void *restrict x_, int64_t rows,
-                        int64_t width, int64_t begin, int64_t end) {
-  REAL *restrict out = out_;
-  for (int64_t c = begin; c < end; c++) out[c] = 0;
-  for (int64_t r = 0; r < rows; r++) {
-    const REAL *restrict x = (const REAL *)x_ + r * width;
-    for (int64_t c = begin; c < end; c++) out[c] += x[c];
-  }
-}
-UNPACK(column_sums, op->out.memory, op->x.memory, op->rows, op->width)
-
 #define CHUNKS(chunk)                                                                     \
   for (int64_t chunk = begin; chunk < end; chunk++)                                       \
     for (int64_t first = chunk * REDUCTION_CHUNK,                                         \

@@ -2,3 +2,6 @@
 #include "products.inc.h"
 #include "integrator.inc.h"
 #include "table.inc.h"
+#if REAL_IS_FLOAT
+#include "rounded.inc.h"
+#endif

@@ -13,8 +13,6 @@ OPERATIONS(ADAPT)
 #define ROW_WHOLE(name) {.whole = whole_##name},
 #define ROW(name, swift, division, ...) [OPERATION_##name] = ROW_##division(name)
 static const struct kernel_table TABLE = {
-    .name = TABLE_NAME,
-    .element_size = sizeof(REAL),
     .packed_bytes = packed_bytes,
     .kernels = {OPERATIONS(ROW)},
 };

@@ -14,25 +14,26 @@ struct kernel {
 };
 
 struct kernel_table {
-  const char *name;
-  size_t element_size;
   integer (*packed_bytes)(const struct device *device, integer outputs, integer inputs,
                           bool rounded);
   struct kernel kernels[OPERATION_COUNT];
 };
 
 const struct kernel_table *kernels_base_float32(void);
+const struct kernel_table *kernels_base_bfloat16(void);
 const struct kernel_table *kernels_base_float64(void);
 #if defined(__x86_64__)
 const struct kernel_table *kernels_avx2_float32(void);
+const struct kernel_table *kernels_avx2_bfloat16(void);
 const struct kernel_table *kernels_avx512_float32(void);
+const struct kernel_table *kernels_avx512_bfloat16(void);
 #endif
 
 struct device {
   struct thread_pool *pool;
   integer threads;
-  /// By element type.
-  const struct kernel_table *tables[2];
+  /// By element type. Some operations have no form in bfloat16.
+  const struct kernel_table *tables[3];
   bool multiplies_bf16;
   struct memory *memory;
   void *workspace;

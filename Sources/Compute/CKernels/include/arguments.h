@@ -1,8 +1,9 @@
 // Arguments of the operations: plain data, read by Swift, by the kernels of a CPU, and later by the
 // compiler of a GPU. One struct for each row of operations.h.
 //
-// REAL is the element type that an operation runs with (float or double). Sizes and strides count
-// elements; a matrix [rows, width] is contiguous unless a stride says otherwise. An address that
+// REAL is the element type that an operation runs with: float or double. Operations that have a
+// bfloat16 form run with ELEMENT_BFLOAT16 as well: then the fields that it names hold activations in
+// bfloat16, and all other numbers and all sums are float. Sizes and strides count elements; a matrix [rows, width] is contiguous unless a stride says otherwise. An address that
 // may be absent says so. Sums that become one number are written as one double per chunk of
 // REDUCTION_CHUNK elements or FEATURE_ROWS rows, so that any division of the work gives the same
 // bits (model.md section 6).
@@ -32,6 +33,9 @@
 /// Most terms of `weighted_sum`.
 #define WEIGHTED_TERMS 8
 
+enum { ELEMENT_FLOAT32 = 0, ELEMENT_FLOAT64 = 1, ELEMENT_BFLOAT16 = 2 };
+#define ELEMENT_BYTES(type) ((type) == ELEMENT_FLOAT64 ? 8 : (type) == ELEMENT_FLOAT32 ? 4 : 2)
+
 typedef ptrdiff_t integer;
 
 /// A place in a device's memory, which only operations read and write.
@@ -43,6 +47,7 @@ typedef struct attention_shape attention_shape;
 typedef struct window_shape window_shape;
 
 // ---- moving data --------------------------------------------------------------------------------
+/// bfloat16: out.
 ARGUMENTS(fill, Fill) { address out; double value; };
 /// Units of 64 bytes, the last one cut at `bytes`.
 ARGUMENTS(copy, Copy) { address out, x; integer bytes; };
@@ -65,8 +70,9 @@ ARGUMENTS(reorder_kernel, ReorderKernel) { address out, x; integer outputs, inpu
 ARGUMENTS(move_patches, MovePatches) {
   address images, patches; integer grid, patch, channels; bool to_images;
 };
-/// Double to REAL.
-ARGUMENTS(convert, Convert) { address out, x; };
+/// Numbers of the element type `from`: double or bfloat16 to REAL, or float to bfloat16, to the
+/// nearest and ties to even.
+ARGUMENTS(convert, Convert) { address out, x; int32_t from; };
 /// out[i, :] = x[i], `times` times.
 ARGUMENTS(repeat_each, RepeatEach) { address out, x; integer times; };
 /// out = 1 / max(1 - x, least)
@@ -93,19 +99,16 @@ ARGUMENTS(drop_labels, DropLabels) {
 };
 
 // ---- element-wise, [rows, width] -----------------------------------------------------------------
+/// bfloat16: all.
 ARGUMENTS(add, Add) { address out, a, b; integer width; };
 /// out = alpha * x + beta * y
 ARGUMENTS(combine, Combine) { address out; double alpha; address x; double beta; address y; integer width; };
 ARGUMENTS(silu, SiLU) { address out, x; integer width; };
 ARGUMENTS(silu_gradient, SiLUGradient) { address dx, dy, x; integer width; };
-/// x[rows, 2 width] = [a, b]; out = SiLU(a) * b. Shazeer 2020.
+/// x[rows, 2 width] = [a, b]; out = SiLU(a) * b. Shazeer 2020. bfloat16: all.
 ARGUMENTS(swiglu, SwiGLU) { address out, x; integer width; };
+/// bfloat16: all.
 ARGUMENTS(swiglu_gradient, SwiGLUGradient) { address dx, dy, x; integer width; };
-/// Rounds x to bfloat16, and back; SwiGLU of such numbers, and its derivative in dx[rows, 2 width].
-ARGUMENTS(round_to_bf16, RoundToBF16) { address out, x; };
-ARGUMENTS(widen_bf16, WidenBF16) { address out, x; };
-ARGUMENTS(swiglu_bf16, SwiGLUBF16) { address out, x; integer width; };
-ARGUMENTS(swiglu_bf16_gradient, SwiGLUBF16Gradient) { address dx, dy, x; integer width; };
 /// max(x, 0) into rows that are out_row and x_row apart; out may be x.
 ARGUMENTS(relu, ReLU) { address out; integer out_row; address x; integer x_row, width; };
 /// Computed from the result y; the derivative at 0 is 0.
@@ -134,27 +137,31 @@ ARGUMENTS(gated_add_gradient, GatedAddGradient) { address dy, dgate, dout, y, ga
 
 // ---- norms, [rows, width] ------------------------------------------------------------------------
 /// out = x * rsqrt(mean(x^2) + epsilon) * gain; inverse[rows] keeps the factor.
-/// Zhang & Sennrich 2019, equation 4.
+/// Zhang & Sennrich 2019, equation 4. bfloat16: out.
 ARGUMENTS(rms_norm, RMSNorm) { address out, inverse, x, gain; integer width; double epsilon; };
+/// bfloat16: dy.
 ARGUMENTS(rms_norm_gradient, RMSNormGradient) { address dx, dy, x, gain, inverse; integer width; };
-/// dgain[c] = sum over rows of dy * x * inverse; columns.
+/// dgain[c] = sum over rows of dy * x * inverse; columns. bfloat16: dy.
 ARGUMENTS(rms_norm_gain_gradient, RMSNormGainGradient) { address dgain, dy, x, inverse; integer rows, width; };
 /// out = (x - mean) * rsqrt(var + epsilon) (* gain + bias if present); statistics[rows, 2] keeps
-/// (mean, factor). Ba, Kiros & Hinton 2016.
+/// (mean, factor). Ba, Kiros & Hinton 2016. bfloat16: out.
 ARGUMENTS(layer_norm, LayerNorm) { address out, statistics, x, gain, bias; integer width; double epsilon; };
+/// bfloat16: dy.
 ARGUMENTS(layer_norm_gradient, LayerNormGradient) { address dx, dy, x, gain, statistics; integer width; };
+/// bfloat16: dy.
 ARGUMENTS(layer_norm_parameter_gradient, LayerNormParameterGradient) {
   address dgain, dbias, dy, x, statistics; integer rows, width;
 };
 /// out = layer_norm(x) * (1 + scale) + shift. For inference statistics may be absent, and shift too
-/// if there is no gain.
+/// if there is no gain. bfloat16: out.
 ARGUMENTS(layer_norm_modulated, LayerNormModulated) {
   address out, statistics, x, gain, bias, scale, shift; integer stride, width; double epsilon;
 };
-/// dscale and dshift are added to.
+/// dscale and dshift are added to. bfloat16: dy.
 ARGUMENTS(layer_norm_modulated_gradient, LayerNormModulatedGradient) {
   address dx, dscale, dshift, dy, x, gain, bias, scale, statistics; integer stride, width;
 };
+/// bfloat16: dy.
 ARGUMENTS(layer_norm_modulated_parameter_gradient, LayerNormModulatedParameterGradient) {
   address dgain, dbias, dy, x, scale, statistics; integer rows, stride, width;
 };
@@ -167,12 +174,14 @@ ARGUMENTS(patch_normalize, PatchNormalize) { address out, y; integer width; doub
 // ---- products ------------------------------------------------------------------------------------
 /// C[m, n] = A[m, k] B[k, n] (+ C) (+ bias[n] on every row, if present). Element (i, j) of A is
 /// a[i * a_row + j * a_column]; one of the two strides is 1, also for B. Each element is one chain of
-/// multiply-adds over k. `rounded`: factors in bfloat16, where the CPU multiplies them.
+/// multiply-adds over k. `rounded`: factors in bfloat16, where the CPU multiplies them. `a_bf16` and
+/// its like: that matrix is kept in bfloat16; then the operation runs with float, and `rounded`.
 ARGUMENTS(matrix_product, MatrixProduct) {
   address c; integer c_row;
   address a; integer a_row, a_column;
   address b; integer b_row, b_column;
   address bias; integer m, n, k; bool accumulate, rounded;
+  bool a_bf16, b_bf16, c_bf16;
 };
 /// Weights w[outputs, inputs] in the order in which products read them, in
 /// `device_packed_bytes(outputs, inputs, rounded)` bytes.
@@ -193,8 +202,9 @@ struct SWIFT_NAME("AttentionShape") attention_shape {
   bool rounded;
 };
 /// out[b, t, m*size..] = softmax(rope(q) rope(k)^T / sqrt(size)) v for pairs (b, m) of batch * heads.
-/// cosine, sine: [tokens, size / 2].
+/// cosine, sine: [tokens, size / 2]. bfloat16: out, qkv.
 ARGUMENTS(attention, Attention) { address out, qkv, cosine, sine; struct attention_shape shape; };
+/// bfloat16: dqkv, dout, qkv.
 ARGUMENTS(attention_gradient, AttentionGradient) {
   address dqkv, dout, qkv, cosine, sine; struct attention_shape shape;
 };
@@ -208,7 +218,7 @@ ARGUMENTS(attention_cached, AttentionCached) {
 };
 
 // ---- sums ----------------------------------------------------------------------------------------
-/// out[c] = sum over rows of x[:, c]; columns.
+/// out[c] = sum over rows of x[:, c]; columns. bfloat16: x.
 ARGUMENTS(column_sums, ColumnSums) { address out, x; integer rows, width; };
 /// partial[c] for chunks c of n elements, in double.
 ARGUMENTS(sum_of_squares, SumOfSquares) { address partial, x; integer n; };

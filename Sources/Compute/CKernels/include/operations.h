@@ -2,8 +2,9 @@
 //
 // X(name, Swift's name, division, element operations per index, numbers moved per index)
 //
-// The last two are expressions in `a`, the arguments. An operation has an extent, a number of
-// indices that are independent of each other, and its division says how a device may share them:
+// The last two are expressions in `a`, the arguments, and in `stored`, which is 1/2 where activations
+// are kept in bfloat16 and 1 otherwise. An operation has an extent, a number of indices that are
+// independent of each other, and its division says how a device may share them:
 //   EACH      any range of indices
 //   LINES     ranges that begin at a multiple of 16: columns, of which no two threads write one line
 //   WHOLE     the device divides the work by itself; the extent is 1
@@ -12,9 +13,11 @@
 
 #define IMAGE_CELLS (a->shape.kernel_height * a->shape.kernel_width * a->shape.channels)
 #define HEAD_SQUARE (a->shape.tokens * a->shape.tokens * a->shape.size)
+#define CHUNK_ELEMENTS (a->n < REDUCTION_CHUNK ? a->n : REDUCTION_CHUNK)
+#define WEIGHT(is_bf16) ((is_bf16) ? 0.5 : 1)
 
 #define OPERATIONS(X)                                                                              \
-  X(fill, fill, EACH, 1, 1)                                                                        \
+  X(fill, fill, EACH, 1, stored)                                                                   \
   X(copy, copy, EACH, 16, 32)                                                                      \
   X(exchange, exchange, WHOLE, 0, 0)                                                               \
   X(copy_block, copyBlock, EACH, a->rows * a->width, 2 * a->rows * a->width)                       \
@@ -24,21 +27,17 @@
   X(move_patches, movePatches, EACH,                                                               \
     a->grid * a->grid * a->patch * a->patch * a->channels,                                         \
     2 * a->grid * a->grid * a->patch * a->patch * a->channels)                                     \
-  X(convert, convert, EACH, 2, 3)                                                                  \
+  X(convert, convert, EACH, 2, stored + ELEMENT_BYTES(a->from) / real)                             \
   X(repeat_each, repeatEach, EACH, a->times, a->times)                                             \
   X(reciprocal_rest, reciprocalRest, EACH, 8, 2)                                                   \
   X(philox, philox, EACH, 40 * a->width, a->width)                                                 \
   X(drop_labels, dropLabels, EACH, 40, 1)                                                          \
-  X(add, add, EACH, a->width, 3 * a->width)                                                        \
+  X(add, add, EACH, a->width, 3 * stored * a->width)                                               \
   X(combine, combine, EACH, 2 * a->width, 3 * a->width)                                            \
   X(silu, silu, EACH, 8 * a->width, 2 * a->width)                                                  \
   X(silu_gradient, siluGradient, EACH, 8 * a->width, 3 * a->width)                                 \
-  X(swiglu, swiglu, EACH, 8 * a->width, 3 * a->width)                                              \
-  X(swiglu_gradient, swigluGradient, EACH, 16 * a->width, 5 * a->width)                            \
-  X(round_to_bf16, roundToBF16, EACH, 1, 2)                                                        \
-  X(widen_bf16, widenBF16, EACH, 1, 2)                                                             \
-  X(swiglu_bf16, swigluBF16, EACH, 8 * a->width, 2 * a->width)                                     \
-  X(swiglu_bf16_gradient, swigluBF16Gradient, EACH, 16 * a->width, 4 * a->width)                   \
+  X(swiglu, swiglu, EACH, 8 * a->width, 3 * stored * a->width)                                     \
+  X(swiglu_gradient, swigluGradient, EACH, 16 * a->width, 5 * stored * a->width)                   \
   X(relu, relu, EACH, a->width, 2 * a->width)                                                      \
   X(relu_gradient, reluGradient, EACH, a->width, 3 * a->width)                                     \
   X(add_repeated, addRepeated, EACH, a->inner, 2 * a->inner)                                       \
@@ -49,34 +48,37 @@
   X(scale_rows, scaleRows, EACH, a->width, 2 * a->width)                                           \
   X(gated_add, gatedAdd, EACH, 2 * a->width, 4 * a->width)                                         \
   X(gated_add_gradient, gatedAddGradient, EACH, 3 * a->width, 6 * a->width)                        \
-  X(rms_norm, rmsNorm, EACH, 2 * a->width, 2 * a->width)                                           \
-  X(rms_norm_gradient, rmsNormGradient, EACH, 4 * a->width, 3 * a->width)                          \
-  X(rms_norm_gain_gradient, rmsNormGainGradient, LINES, 2 * a->rows, 2 * a->rows)                  \
-  X(layer_norm, layerNorm, EACH, 3 * a->width, 2 * a->width)                                       \
-  X(layer_norm_gradient, layerNormGradient, EACH, 4 * a->width, 3 * a->width)                      \
-  X(layer_norm_parameter_gradient, layerNormParameterGradient, LINES, 3 * a->rows, 2 * a->rows)    \
-  X(layer_norm_modulated, layerNormModulated, EACH, 5 * a->width, 4 * a->width)                    \
-  X(layer_norm_modulated_gradient, layerNormModulatedGradient, EACH, 10 * a->width, 8 * a->width)  \
+  X(rms_norm, rmsNorm, EACH, 2 * a->width, (1 + stored) * a->width)                                \
+  X(rms_norm_gradient, rmsNormGradient, EACH, 4 * a->width, (2 + stored) * a->width)               \
+  X(rms_norm_gain_gradient, rmsNormGainGradient, LINES, 2 * a->rows, (1 + stored) * a->rows)       \
+  X(layer_norm, layerNorm, EACH, 3 * a->width, (1 + stored) * a->width)                            \
+  X(layer_norm_gradient, layerNormGradient, EACH, 4 * a->width, (2 + stored) * a->width)           \
+  X(layer_norm_parameter_gradient, layerNormParameterGradient, LINES, 3 * a->rows,                 \
+    (1 + stored) * a->rows)                                                                        \
+  X(layer_norm_modulated, layerNormModulated, EACH, 5 * a->width, (3 + stored) * a->width)         \
+  X(layer_norm_modulated_gradient, layerNormModulatedGradient, EACH, 10 * a->width,                \
+    (7 + stored) * a->width)                                                                       \
   X(layer_norm_modulated_parameter_gradient, layerNormModulatedParameterGradient, LINES,           \
-    4 * a->rows, 3 * a->rows)                                                                      \
+    4 * a->rows, (2 + stored) * a->rows)                                                           \
   X(sphere_norm, sphereNorm, EACH, 2 * a->width, 2 * a->width)                                     \
   X(sphere_norm_gradient, sphereNormGradient, EACH, 4 * a->width, 3 * a->width)                    \
   X(patch_normalize, patchNormalize, EACH, 4 * a->width, 2 * a->width)                             \
   X(matrix_product, matrixProduct, WHOLE, 2 * a->m * a->n * a->k,                                  \
-    a->m * a->k + a->k * a->n + a->m * a->n)                                                       \
+    WEIGHT(a->a_bf16) * a->m * a->k + WEIGHT(a->b_bf16) * a->k * a->n +                            \
+        WEIGHT(a->c_bf16) * a->m * a->n)                                                           \
   X(pack_weights, packWeights, WHOLE, 0, 2 * a->outputs * a->inputs)                               \
   X(multiply_packed, multiplyPacked, WHOLE, 2 * a->rows * a->outputs * a->inputs,                  \
     a->rows * (a->inputs + a->outputs) + a->outputs * a->inputs)                                   \
-  X(attention, attention, EACH, 4 * HEAD_SQUARE, 4 * a->shape.tokens * a->shape.size)              \
+  X(attention, attention, EACH, 4 * HEAD_SQUARE, 4 * stored * a->shape.tokens * a->shape.size)     \
   X(attention_gradient, attentionGradient, EACH, 12 * HEAD_SQUARE,                                 \
-    7 * a->shape.tokens * a->shape.size)                                                           \
+    7 * stored * a->shape.tokens * a->shape.size)                                                  \
   X(attention_cached, attentionCached, EACH,                                                       \
     4 * a->shape.tokens * (a->position + a->shape.tokens) * a->shape.size,                         \
     2 * (a->position + a->shape.tokens) * a->shape.size)                                           \
-  X(column_sums, columnSums, LINES, a->rows, a->rows)                                              \
-  X(sum_of_squares, sumOfSquares, EACH, REDUCTION_CHUNK, REDUCTION_CHUNK)                          \
-  X(sum_absolute_difference, sumAbsoluteDifference, EACH, REDUCTION_CHUNK, 2 * REDUCTION_CHUNK)    \
-  X(sum_squared_difference, sumSquaredDifference, EACH, REDUCTION_CHUNK, 2 * REDUCTION_CHUNK)      \
+  X(column_sums, columnSums, LINES, a->rows, stored * a->rows)                                     \
+  X(sum_of_squares, sumOfSquares, EACH, 2 * CHUNK_ELEMENTS, CHUNK_ELEMENTS)                        \
+  X(sum_absolute_difference, sumAbsoluteDifference, EACH, CHUNK_ELEMENTS, 2 * CHUNK_ELEMENTS)      \
+  X(sum_squared_difference, sumSquaredDifference, EACH, CHUNK_ELEMENTS, 2 * CHUNK_ELEMENTS)        \
   X(sum_in_order, sumInOrder, WHOLE, a->count, 2 * a->count)                                       \
   X(weighted_sum, weightedSum, WHOLE, 2 * a->count, 2 * a->count)                                  \
   X(absolute_difference_gradient, absoluteDifferenceGradient, EACH, a->width, 3 * a->width)        \
@@ -105,9 +107,8 @@ enum operation_kind {
   OPERATION_COUNT
 };
 
-enum { ELEMENT_FLOAT32 = 0, ELEMENT_FLOAT64 = 1 };
-
-/// An operation with its arguments inline: 256 bytes of plain data.
+/// An operation with its arguments inline: 256 bytes of plain data. The type is that of its element
+/// numbers, ELEMENT_....
 struct SWIFT_NAME("Operation") operation {
   int32_t kind;
   int32_t type;

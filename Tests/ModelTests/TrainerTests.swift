@@ -99,6 +99,38 @@ private struct WeightsBefore {
     for (a, b) in zip(full, rounded) { #expect(abs(a - b) < 0.02 * a, "\(a) \(b)") }
   }
 
+  /// A step is reported while the next one has begun; the figures are the same, also of steps that
+  /// are skipped, and no state is taken before all are reported.
+  @Test(arguments: tinyVariants.indices)
+  func aStepIsReportedWhileTheNextRuns(_ variant: Int) throws {
+    func trainer() throws -> Trainer {
+      Trainer(
+        shaken(
+          try PRAModel(tinyVariants[variant].configuration, classes: 3, on: Device(threads: 1))))
+    }
+    func batch(_ trainer: Trainer, _ step: Int) -> TrainingBatch {
+      let batch = tinyBatch(trainer.model, step: step)
+      if step == 2 { batch.patches.fill(with: .nan) }
+      return batch
+    }
+    func text(_ report: StepReport) -> String {
+      "\(report.step) \(report.skipped) \(report.values)"
+    }
+    let (waiting, ahead) = (try trainer(), try trainer())
+    let expected = try (0..<5).map { text(try waiting.run(batch(waiting, $0))) }
+    #expect(try ahead.report() == nil)
+    var found: [String] = []
+    for step in 0..<5 {
+      ahead.begin(batch(ahead, step))
+      #expect(ahead.unreported == min(step + 1, 2) && ahead.step == step + 1)
+      if ahead.unreported > 1 { found.append(text(try #require(try ahead.report()))) }
+    }
+    found.append(text(try #require(try ahead.report())))
+    #expect(try ahead.report() == nil)
+    #expect(found == expected)
+    #expect(weights(ahead) == weights(waiting) && ahead.badSteps == 1)
+  }
+
   @Test func trainingLowersTheLoss() throws {
     let trainer = try trainer {
       $0.training.total = 150

@@ -71,13 +71,11 @@ import Testing
     }
     let gradient = Tensor(
       Philox(seed: 5).normals(count, a: 0, b: 0, stream: 97), [count], on: device)
-    let scalars = DeviceList(
-      [
-        StepScalars(
-          learning_rate: 1e-2, beta1: 0.9, beta2: 0.95, correction1: 1 - 0.9 * 0.9 * 0.9 * 0.9,
-          correction2: 1 - 0.95 * 0.95 * 0.95 * 0.95, epsilon: 1e-8, clip: 1, norm: 1,
-          gradient_scale: 0.7, loss: 1, finite: 1)
-      ], on: device)
+    var numbers = StepScalars(
+      learning_rate: 1e-2, beta1: 0.9, beta2: 0.95, correction1: 1 - 0.9 * 0.9 * 0.9 * 0.9,
+      correction2: 1 - 0.95 * 0.95 * 0.95 * 0.95, epsilon: 1e-8, clip: 1, norm: 1,
+      gradient_scale: 0.7, loss: 1, finite: 1)
+    let scalars = DeviceList([numbers], on: device)
     let decay = DeviceNumber(DeviceList([0.4], on: device))
     func tensors(_ all: [Tensor], _ hasAverage: Bool) -> AdamWTensors {
       AdamWTensors(w: all[0], m: all[1], v: all[2], average: hasAverage ? all[3] : nil)
@@ -89,7 +87,8 @@ import Testing
       ).run()
     }
     for (hasAverage, isFinite) in [(true, true), (false, true), (true, false)] {
-      scalars.change { $0.finite = isFinite ? 1 : 0 }
+      numbers.finite = isFinite ? 1 : 0
+      scalars.upload { _ in numbers }
       let (inPlace, old) = (state(), state())
       let new = old.map { Tensor(repeating: -1, $0.shape, on: device) }
       update(inPlace, from: inPlace, hasAverage)

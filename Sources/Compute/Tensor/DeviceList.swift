@@ -42,11 +42,13 @@ package struct DeviceList<Element: BitwiseCopyable> {
     storage.address(at: (first + element) * MemoryLayout<Element>.stride)
   }
 
-  /// Writes all elements from the host; not part of a program.
-  package func upload(_ values: [Element]) {
-    precondition(values.count == count, "DeviceList: \(values.count) values for \(count)")
+  /// Writes all elements from the host, which reads none for it; not part of a program. Operations
+  /// that were run before see the old ones.
+  package func upload(_ value: (_ element: Int) -> Element) {
     precondition(!device.isRecording, "DeviceList: a program is being recorded")
-    write(values)
+    withHostElements { target in
+      for i in 0..<count { target[i] = value(i) }
+    }
   }
 
   private func write(_ values: [Element]) {
@@ -64,13 +66,7 @@ package struct DeviceList<Element: BitwiseCopyable> {
   /// Reads an element to the host.
   package func read(_ element: Int = 0) -> Element { withHostElements { $0[element] } }
 
-  /// Changes an element from the host; not part of a program.
-  package func change(_ element: Int = 0, _ change: (inout Element) -> Void) {
-    precondition(!device.isRecording, "DeviceList: a program is being recorded")
-    withHostElements { change(&$0[element]) }
-  }
-
-  private func withHostElements<R>(_ body: (UnsafeMutableBufferPointer<Element>) -> R) -> R {
+  fileprivate func withHostElements<R>(_ body: (UnsafeMutableBufferPointer<Element>) -> R) -> R {
     storage.withHostMemory { start in
       body(
         UnsafeMutableBufferPointer(
@@ -78,6 +74,25 @@ package struct DeviceList<Element: BitwiseCopyable> {
             .assumingMemoryBound(to: Element.self), count: count))
     }
   }
+}
+
+/// Elements on their way to the host: `begin` asks for them as the operations before it leave them,
+/// and `subscript` waits for those operations alone, while the device goes on with later ones. A CPU
+/// has run them by then.
+package final class HostCopy<Element: BitwiseCopyable> {
+  private var values: [Element] = []
+
+  package init() {}
+
+  /// Asks for all elements of a list. The last ones must have been taken.
+  package func begin(_ list: DeviceList<Element>) {
+    list.withHostElements { found in
+      if values.count != found.count { values = Array(found) }
+      for i in found.indices { values[i] = found[i] }
+    }
+  }
+
+  package subscript(_ element: Int) -> Element { values[element] }
 }
 
 /// Row numbers for lookups.

@@ -66,7 +66,7 @@ package final class TrainingBatch {
   /// - Parameter labels: classes before the drop
   package func begin(step: Int, labels: [Int]) {
     precondition(labels.count == count && whole == nil, "TrainingBatch: \(labels.count) labels")
-    for (row, label) in labels.enumerated() { self.labels.change(row) { $0 = Int32(label) } }
+    self.labels.upload { Int32(labels[$0]) }
     begin(step)
   }
 
@@ -80,7 +80,7 @@ package final class TrainingBatch {
 
   private func begin(_ step: Int) {
     ownStep = step
-    stepOnDevice.change { $0 = UInt32(step) }
+    stepOnDevice.upload { _ in UInt32(step) }
   }
 
   /// The counters of the rows' random numbers.

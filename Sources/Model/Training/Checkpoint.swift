@@ -22,6 +22,7 @@ package enum CheckpointFile {
 extension Trainer {
   /// The trainer's scalars, for `state.json`.
   package func state(codeVersion: String, dataFingerprint: String) -> CheckpointState {
+    precondition(unreported == 0, "Trainer: the state of a step that is not reported")
     var state = CheckpointState()
     state.step = step
     state.imagesSeen = step * model.configuration.training.batch

@@ -45,19 +45,17 @@ package final class OptimizerState {
     decays = DeviceList([Double](repeating: 0, count: max(averages.count, 1)), on: device)
   }
 
-  /// Sets learning rate and decays for a step. Its operations set the rest.
+  /// Sends learning rate and decays of a step to the device. Its operations set the rest.
   package func prepare(step: Int) {
     let (beta1, beta2) = (configuration.betas[0], configuration.betas[1])
-    scalars.change {
-      $0.learning_rate = configuration.learningRate(at: step)
-      ($0.beta1, $0.beta2, $0.epsilon) = (beta1, beta2, configuration.eps)
-      $0.correction1 = 1 - power(beta1, step + 1)
-      $0.correction2 = 1 - power(beta2, step + 1)
-      $0.clip = configuration.clip
-    }
-    for (k, average) in averages.enumerated() {
-      decays.change(k) { $0 = average.decay(at: step) }
-    }
+    var sent = StepScalars()
+    sent.learning_rate = configuration.learningRate(at: step)
+    (sent.beta1, sent.beta2, sent.epsilon) = (beta1, beta2, configuration.eps)
+    sent.correction1 = 1 - power(beta1, step + 1)
+    sent.correction2 = 1 - power(beta2, step + 1)
+    sent.clip = configuration.clip
+    scalars.upload { _ in sent }
+    decays.upload { averages.isEmpty ? 0 : averages[$0].decay(at: step) }
   }
 
   /// The update of weights, moments and averages by gradients, of which one is nil if no loss

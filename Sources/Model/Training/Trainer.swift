@@ -1,6 +1,7 @@
 // The training loop's state and its step.
 
 import Autodiff
+import CKernels
 import Configuration
 import Files
 import NeuralNetwork
@@ -34,11 +35,25 @@ package struct BrokenWeights: BadInput, CustomStringConvertible {
   }
 }
 
+/// A step whose operations the device has been given, and whose figures are on their way.
+private final class BegunStep {
+  let scalars = HostCopy<StepScalars>()
+  let series = HostCopy<Double>()
+  fileprivate(set) var step = 0
+  /// Names of the losses.
+  fileprivate(set) var names: [String] = []
+  /// Series beside those of every step.
+  fileprivate(set) var diagnostics: [(name: String, value: Double)] = []
+}
+
 /// A model in training. Its state after n steps depends on configuration and data alone.
+///
+/// The host waits for no step before it begins the next: a step decides on the device whether its
+/// weights move, and its figures are read while the next one runs.
 package final class Trainer {
   package let model: PRAModel
   package let optimizer: OptimizerState
-  /// Steps made, which is also the number of the next one.
+  /// Steps begun, which is also the number of the next one.
   package internal(set) var step = 0
   package internal(set) var badSteps = 0
   package internal(set) var badStepsInRow = 0
@@ -53,6 +68,10 @@ package final class Trainer {
   private var diagnostics = Diagnostics()
   private var recorded: TrainingStep?
   private var values: [(name: String, value: Double)] = []
+  /// Two in turns: one that has begun, and the one before it, which is not reported yet.
+  private let begun = [BegunStep(), BegunStep()]
+  /// Number of steps that have begun and are not reported.
+  package private(set) var unreported = 0
   private var configuration: TrainingConfiguration { model.configuration.training }
 
   /// - Parameter perceptual: the network of `loss.lpips`, if its weight is above 0
@@ -74,16 +93,26 @@ package final class Trainer {
     return made
   }
 
-  /// One step on a batch. The first step of a size is recorded; those after it repeat its operations
-  /// and take no memory from the heap.
-  /// - Parameter observe: sees the gradients before they are clipped, for tests; the activations are
-  ///   those of the last part of the batch
+  /// One step on a batch, begun and reported.
   /// - Throws: `TrainingDiverged`
   package func run(
     _ batch: TrainingBatch,
     observe: ((_ gradients: [String: Tensor], StepActivations) -> Void)? = nil
   ) throws -> StepReport {
+    begin(batch, observe: observe)
+    return try report()!
+  }
+
+  /// Begins a step on a batch, while the step before may run and wait for its report. The first step
+  /// of a size is recorded; those after it repeat its operations and take no memory from the heap.
+  /// - Parameter observe: sees the gradients before they are clipped, for tests; the activations are
+  ///   those of the last part of the batch
+  package func begin(
+    _ batch: TrainingBatch,
+    observe: ((_ gradients: [String: Tensor], StepActivations) -> Void)? = nil
+  ) {
     precondition(batch.step == step, "Trainer: batch of step \(batch.step) at step \(step)")
+    precondition(unreported < begun.count, "Trainer: \(unreported) steps are not reported")
     optimizer.prepare(step: step)
     let work = passes(batch)
     if let observe {
@@ -97,8 +126,22 @@ package final class Trainer {
     } else {
       work.update(optimizer)
     }
-    // Only here the host waits for the operations of the step.
-    let scalars = optimizer.scalars.read()
+    let begun = begun[step % begun.count]
+    (begun.step, begun.names) = (step, work.names)
+    begun.scalars.begin(optimizer.scalars)
+    begun.series.begin(work.series)
+    // The next step overwrites the activations.
+    begun.diagnostics = step % Diagnostics.interval == 0 ? diagnosis(work) : []
+    (step, unreported) = (step + 1, unreported + 1)
+  }
+
+  /// Waits for the earliest step that is not reported.
+  /// - Returns: nil if there is none
+  /// - Throws: `TrainingDiverged`
+  package func report() throws -> StepReport? {
+    guard unreported > 0 else { return nil }
+    let begun = begun[(step - unreported) % begun.count]
+    let scalars = begun.scalars[0]
     let finite = scalars.finite != 0
     if finite {
       badStepsInRow = 0
@@ -106,9 +149,9 @@ package final class Trainer {
       badSteps += 1
       badStepsInRow += 1
     }
-    collect(work, norm: scalars.norm, loss: scalars.loss)
-    let report = StepReport(step: step, values: values, skipped: !finite)
-    step += 1
+    collect(begun, norm: scalars.norm, loss: scalars.loss)
+    let report = StepReport(step: begun.step, values: values, skipped: !finite)
+    unreported -= 1
     if badStepsInRow >= configuration.maxBadSteps {
       throw TrainingDiverged(step: report.step, badSteps: badStepsInRow)
     }
@@ -119,6 +162,7 @@ package final class Trainer {
   /// - Throws: `BrokenWeights` if the last steps, their weights or the loss of these weights are not
   ///   finite
   package func checkResult(_ batch: TrainingBatch) throws {
+    precondition(unreported == 0, "Trainer: \(unreported) steps are not reported")
     func broken(_ what: String) -> BrokenWeights { BrokenWeights(what: what) }
     // One step may fail by chance in the products of bf16; its weights are those of the step before.
     if badStepsInRow > 1 {
@@ -150,25 +194,28 @@ package final class Trainer {
   }
 
   /// Puts the step's figures into `values`, in place unless somebody still holds the last report.
-  private func collect(_ work: TrainingStep, norm: Double, loss: Double) {
-    let count = work.names.count
+  private func collect(_ begun: BegunStep, norm: Double, loss: Double) {
+    let count = begun.names.count
     let names = Self.names
     if values.count < count + names.count {
-      values = (work.names + names).map { (name: $0, value: 0) }
+      values = (begun.names + names).map { (name: $0, value: 0) }
     } else if values.count > count + names.count {
       values.removeLast(values.count - count - names.count)
     }
-    for i in 0..<count { values[i].value = work.value(i) }
+    for i in 0..<count { values[i].value = begun.series[i] }
     values[count].value = norm
-    values[count + 1].value = configuration.learningRate(at: step)
+    values[count + 1].value = configuration.learningRate(at: begun.step)
     values[count + 2].value = Double(badSteps)
     values[count + 3].value = diagnostics.spikes(after: loss)
-    if step % Diagnostics.interval == 0 {
-      let rows = work.activations["states"]?.shape[0] ?? 0
-      let last = work.batch.slice(work.batch.count - rows..<work.batch.count)
-      values += Diagnostics.states(work.activations, patches: last.patches)
-      values += Diagnostics.feedback(work.activations, of: last, model)
-    }
+    if !begun.diagnostics.isEmpty { values += begun.diagnostics }
+  }
+
+  /// Measurements of the states of a step that has run.
+  private func diagnosis(_ work: TrainingStep) -> [(name: String, value: Double)] {
+    let rows = work.activations["states"]?.shape[0] ?? 0
+    let last = work.batch.slice(work.batch.count - rows..<work.batch.count)
+    return Diagnostics.states(work.activations, patches: last.patches)
+      + Diagnostics.feedback(work.activations, of: last, model)
   }
 
   /// Names of the series that follow the losses.

@@ -17,7 +17,8 @@ final class TrainingStep {
   /// Names of the losses.
   let names: [String]
 
-  private let series: DeviceList<Double>
+  /// Values of the losses of the whole batch.
+  let series: DeviceList<Double>
   private let program: RecordedProgram?
   private var updates: (program: RecordedProgram, update: OptimizerUpdate)?
 
@@ -50,9 +51,6 @@ final class TrainingStep {
     if other !== batch { batch.load(other) }
     program!.run()
   }
-
-  /// A loss of the whole batch.
-  func value(_ series: Int) -> Double { self.series.read(series) }
 
   /// Moves the weights by these gradients.
   func update(_ optimizer: OptimizerState) {

@@ -143,7 +143,9 @@ private func updates(of trainer: Trainer, turns: Int) -> (ordinary: Double, keep
     Tensor(repeating: 1e-3, $0.value.shape, on: $0.value.device)
   }
   optimizer.prepare(step: 0)
-  optimizer.scalars.change { ($0.gradient_scale, $0.finite) = (1, 1) }
+  var scalars = optimizer.scalars.read()
+  (scalars.gradient_scale, scalars.finite) = (1, 1)
+  optimizer.scalars.upload { _ in scalars }
   let (ordinaryUpdate, keepingUpdate) = (
     optimizer.update(gradients), optimizer.update(gradients, from: memory)
   )

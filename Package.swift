@@ -175,8 +175,8 @@ let package = Package(
     .executableTarget(
       name: "bench-compute",
       dependencies: [
-        "AllocationCount", "COpenBLAS", "Configuration", "NeuralNetwork", "PRAModel", "Sampling",
-        "Tensor", "Training",
+        "AllocationCount", "COpenBLAS", "Configuration", "PRAModel", "Sampling", "Tensor",
+        "Training",
       ],
       path: "ops/bench/compute.d", swiftSettings: swiftSettings),
 

@@ -48,6 +48,51 @@ import Testing
     #expect(device.profiled {}.isEmpty)
   }
 
+  /// Each kind of operation of one round stands beside the limits that it is compared with.
+  @Test func aProfileIsOneTable() {
+    let limits = MachineLimits(products: 100e9, precision: .full, memory: 10e9)
+    let rows = [
+      ProfiledOperation(
+        name: "matrix_product", count: 8, seconds: 0.2, operations: 10e9, bytes: 0.5e9),
+      ProfiledOperation(name: "fill", count: 2, seconds: 0.05, operations: 0.1e9, bytes: 0.4e9),
+    ]
+    #expect(
+      limits.table(rows, rounds: 2, seconds: 0.15) == """
+        limits, measured here: products 100.0 GF/s (fp32), copies 10.0 GB/s
+
+        operation       runs       ms    share  GFLOP  GF/s  of limit      MB  GB/s  of limit  at least ms
+        matrix_product     4  100.000   80.0 %  5.000  50.0      50 %  250.00   2.5      25 %       50.000
+        fill               1   25.000   20.0 %  0.050   2.0       2 %  200.00   8.0      80 %       20.000
+        all operations     5  125.000  100.0 %  5.050  40.4      40 %  450.00   3.6      36 %       70.000
+
+        one round 150.000 ms, of it 125.000 ms in operations
+        """)
+  }
+
+  @Test func limitsAreMeasured() {
+    let limits = MachineLimits(of: Device(threads: 1), .bfloat16, rounds: 1)
+    #expect(limits.products > 1e8 && limits.memory > 1e8)
+    #expect(limits.table([], rounds: 1, seconds: 1).contains("GF/s (bf16)"))
+  }
+
+  /// An operation in bfloat16 moves half of the bytes.
+  @Test func activationsInBFloat16CountHalf() {
+    let device = Device(threads: 1)
+    func bytes(_ type: ElementType) -> Double {
+      let (x, y) = (
+        Tensor(repeating: 1, [3, 8], type: type, on: device),
+        Tensor(uninitialized: [3, 4], type: type, on: device)
+      )
+      let w = Tensor(repeating: 1, [8, 4], on: device)
+      return device.profiled {
+        y.run(.swiglu(.init(out: y.address, x: x.address, width: 4)), over: 3)
+        matrixProduct(into: Matrix(y), Matrix(x), Matrix(w), m: 3, n: 4, k: 8)
+      }.reduce(0) { $0 + $1.bytes }
+    }
+    #expect(bytes(.float32) == Double(4 * (36 + 24 + 12 + 32)))
+    #expect(bytes(.bfloat16) == Double(2 * (36 + 24 + 12) + 4 * 32))
+  }
+
   /// Numbers that the host writes during a recording are not overwritten by the tensors after it.
   @Test func numbersOfTheHostStayInAProgram() {
     let device = Device(threads: 1)

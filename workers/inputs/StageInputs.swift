@@ -112,25 +112,30 @@ extension StageSession {
 
   /// The device that `PRA_DEVICE` names with this attempt's threads and the instruction set that
   /// `PRA_KERNELS` names.
-  package func device() throws -> Device {
-    if let text = getenv("PRA_DEVICE"), DeviceKind(rawValue: String(cString: text)) == nil {
-      let kinds = DeviceKind.allCases.map(\.rawValue).joined(separator: " or ")
-      throw PermanentFailure("PRA_DEVICE: found '\(String(cString: text))', expected \(kinds)")
-    }
-    guard let text = getenv("PRA_KERNELS") else { return Device(threads: threads) }
-    let name = String(cString: text)
-    guard let set = InstructionSet(name: name), set.rawValue <= InstructionSet.best.rawValue else {
-      throw PermanentFailure(
-        "PRA_KERNELS: found '\(name)', expected base, avx2 or avx512, as far as this processor goes"
-      )
-    }
-    return Device(threads: threads, instructions: set)
-  }
+  package func device() throws -> Device { try computingDevice(threads: threads) }
 
   /// Ends the attempt if its agent has asked for it; for stages without checkpoints.
   package func releaseIfAsked() throws {
     if stopRequested { throw Released() }
   }
+}
+
+/// The device that `PRA_DEVICE` names with some threads and the instruction set that `PRA_KERNELS`
+/// names.
+/// - Throws: `PermanentFailure` naming the variable
+package func computingDevice(threads: Int) throws -> Device {
+  if let text = getenv("PRA_DEVICE"), DeviceKind(rawValue: String(cString: text)) == nil {
+    let kinds = DeviceKind.allCases.map(\.rawValue).joined(separator: " or ")
+    throw PermanentFailure("PRA_DEVICE: found '\(String(cString: text))', expected \(kinds)")
+  }
+  guard let text = getenv("PRA_KERNELS") else { return Device(threads: threads) }
+  let name = String(cString: text)
+  guard let set = InstructionSet(name: name), set.rawValue <= InstructionSet.best.rawValue else {
+    throw PermanentFailure(
+      "PRA_KERNELS: found '\(name)', expected base, avx2 or avx512, as far as this processor goes"
+    )
+  }
+  return Device(threads: threads, instructions: set)
 }
 
 /// The text of a small file.

@@ -25,6 +25,8 @@ struct TrainingJob {
   private let loader: ImageLoader
   /// Reads the images of the next steps ahead; begun with the first step.
   private var reader: BatchReader?
+  /// Seconds for which the steps that are not reported waited for their images.
+  private var waits: [Double] = []
   /// Waits until the ranges of images are there.
   private let require: @Sendable ([Int]) throws -> Bool
   /// Value of the key `init`.
@@ -138,6 +140,7 @@ struct TrainingJob {
     }
     while trainer.step < total {
       if session.stopRequested {
+        try report(all: true)
         if trainer.step > registered { try register(trainer.snapshot(state)) }
         try session.waitForCheckpoint()
         say("stopped at step \(trainer.step)")
@@ -157,9 +160,11 @@ struct TrainingJob {
         // Training goes on (G8); the next checkpoint after the outage makes up for this one.
         say("no checkpoint at step \(trainer.step): the \(outage.rawValue) is away")
       } else {
+        try report(all: true)
         trainer.keep(state)
       }
     }
+    try report(all: true)
     if isTrained { try checkResult() }
     // A run without steps of its own still leaves the weights of `init`.
     if registered < total { try register(trainer.snapshot(state)) }
@@ -233,15 +238,30 @@ struct TrainingJob {
     try refusingBadInput { try trainer.checkResult(batch) }
   }
 
+  /// Begins a step and reports the one before it.
   /// - Returns: false if the attempt is asked to stop first
   private mutating func step() throws -> Bool {
     guard let (batch, waited) = try nextBatch() else { return false }
-    let report = try refusingBadInput { try trainer.run(batch) }
-    session.record(
-      report.values.map { MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value) }
-        + [MetricPoint(name: Self.waiting, step: Int64(report.step), value: waited)])
-    session.progress(done: Int64(trainer.step), total: Int64(total), unit: "steps")
+    trainer.begin(batch)
+    waits.append(waited)
+    try report(all: false)
     return true
+  }
+
+  /// Records the figures of steps that have begun: of all, or of all but the last, which the device
+  /// may still run.
+  private mutating func report(all: Bool) throws {
+    while trainer.unreported > (all ? 0 : 1),
+      let report = try refusingBadInput({ try trainer.report() })
+    {
+      session.record(
+        report.values.map { MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value) }
+          + [
+            MetricPoint(
+              name: Self.waiting, step: Int64(report.step), value: waits.removeFirst())
+          ])
+      session.progress(done: Int64(report.step) + 1, total: Int64(total), unit: "steps")
+    }
   }
 
   /// The series of the seconds that a step waited for its images.
@@ -270,6 +290,7 @@ struct TrainingJob {
   }
 }
 
+ProfileCommand.runIfAsked(CommandLine.arguments)
 Stage.run { session in
   var job = try TrainingJob(session)
   try job.run()

@@ -9,7 +9,6 @@
 import AllocationCount
 import COpenBLAS
 import Configuration
-import NeuralNetwork
 import PRAModel
 import Sampling
 import Tensor
@@ -18,13 +17,6 @@ import Training
 #if canImport(Glibc)
   import Glibc
 #endif
-
-let clock = ContinuousClock()
-
-func seconds(_ body: () throws -> Void) rethrows -> Double {
-  let spent = try clock.measure(body).components
-  return Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
-}
 
 func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
@@ -83,8 +75,9 @@ let work = CommandLine.arguments.dropFirst().first ?? "products"
 switch work {
 case "products": timeProducts(device, rounds: rounds)
 case "limit": row(rates: productRates(device, precision, rounds: rounds))
-case "step" where profiles: printProfile(try profiledSteps(), rounds: rounds)
-case "sample" where profiles: printProfile(try profiledDraws(), rounds: rounds)
+case "step" where profiles:
+  print(try synthetic().profile(steps: rounds, warm: option("warm", 2)))
+case "sample" where profiles: print(try profiledDraws())
 case "step":
   let (times, operations, allocations) = try trainingSteps()
   row(times: times, operations: operations, allocations: allocations)
@@ -138,43 +131,25 @@ func peakMemory() -> Int {
   return (configuration, preset.configuration.image.size == 256 ? 1000 : 9)
 }
 
-/// LPIPS with random weights, which need as much time and memory as trained ones.
-@MainActor func perceptual() throws -> LPIPS {
-  try LPIPS(
-    { name, shape in
-      let fan = Double(shape.dropFirst().reduce(1, *))
-      return Philox(seed: 3).uniforms(
-        shape.reduce(1, *), a: crc32(Array(name.utf8)), b: 0, stream: 78
-      ).map { Float((2 * $0 - 1) * (6 / fan).squareRoot()) }
-    }, on: device)
-}
-
-/// A trainer, and the patches and labels of a batch.
-@MainActor func training() throws -> (Trainer, Tensor, [Int]) {
+/// A training on random images.
+@MainActor func synthetic() throws -> SyntheticTraining {
   let (configuration, classes) = try configuration()
-  let trainer = Trainer(
-    try PRAModel(configuration, classes: classes, on: device),
-    perceptual: configuration.loss.lpips > 0 ? try perceptual() : nil)
-  let side = configuration.image.size
-  let pixels = Philox(seed: 5).uniforms(batch * side * side * 3, a: 0, b: 0, stream: 77)
-  let y = cutIntoPatches(
-    pixels.map { Float(2 * $0 - 1) }, batch: batch, sizes: trainer.model.sizes, on: device)
-  return (trainer, y, (0..<batch).map { $0 % classes })
+  return try SyntheticTraining(configuration, classes: classes, on: device)
 }
 
 /// Seconds per complete training step, with the data in memory; the operations of one step, and the
 /// number of heap allocations in the last.
 @MainActor func trainingSteps() throws -> ([Double], operations: Double, allocations: Int) {
-  let (trainer, y, labels) = try training()
+  let training = try synthetic()
   // Two steps first, which reserve memory and warm the caches.
   let warm = option("warm", 2)
   var (products, allocations) = (0, 0)
-  let times = try (0..<rounds + warm).map { step in
-    let batch = TrainingBatch(patches: y, labels: labels, step: step)
+  let times = try (0..<rounds + warm).map { _ in
+    let batch = training.nextBatch()
     products = device.multiplyAdds
     return try seconds {
       let before = allocations_of_process()
-      _ = try trainer.run(batch)
+      _ = try training.trainer.run(batch)
       allocations = Int(allocations_of_process() - before)
     }
   }

@@ -133,7 +133,7 @@ package final class Tape {
   /// their gradients: bfloat16 if products round them anyhow. The sum that runs through all blocks,
   /// conditions and losses have the tape's type.
   package var activations: ElementType {
-    products == .bfloat16 && type == .float32 && device.multipliesBFloat16 && !packsWeights
+    products == .bfloat16 && type == .float32 && device.keepsBFloat16 && !packsWeights
       ? .bfloat16 : type
   }
 

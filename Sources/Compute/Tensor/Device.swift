@@ -115,6 +115,9 @@ package final class Device {
   /// Whether `ProductPrecision.bfloat16` differs from `full` on this CPU.
   package var multipliesBFloat16: Bool { device_multiplies_bf16(handle) }
 
+  /// Whether activations that products round are kept in bfloat16, which a device has kernels for.
+  package var keepsBFloat16: Bool { multipliesBFloat16 }
+
   package func count(multiplyAdds: Int) { self.multiplyAdds += multiplyAdds }
 
   /// Number of bytes of packed weights [outputs, inputs].

@@ -64,6 +64,8 @@ package struct PackedResidualMLP {
   }
 
   package var inputs: Int { shape.inputs }
+  /// Whether the weights are bfloat16.
+  package var isRounded: Bool { packed[0].isRounded }
   /// Number of weights in all products of one evaluation.
   package var weightCount: Int {
     let w = shape.width

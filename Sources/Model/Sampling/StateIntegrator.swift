@@ -42,7 +42,7 @@ struct StateIntegrator {
           halves: condition.rows / max(count, 1), time_count: times.rows,
           step_count: actions.count, scale: scale, predicts_x: predictsX, key: noise.random.key,
           stream: ImageNoise.stream, first_a: noise.first, head: head.weights.address,
-          weights: head.weightCount, evaluations: evaluations)))
+          weights: head.weightCount, evaluations: evaluations, rounded: head.isRounded)))
     return z
   }
 }

@@ -74,7 +74,7 @@ let work = CommandLine.arguments.dropFirst().first ?? "products"
 
 switch work {
 case "products": timeProducts(device, rounds: rounds)
-case "limit": row(rates: productRates(device, precision, rounds: rounds))
+case "limit": limits()
 case "step" where profiles:
   print(try synthetic().profile(steps: rounds, warm: option("warm", 2)))
 case "sample" where profiles: print(try profiledDraws())
@@ -82,8 +82,8 @@ case "step":
   let (times, operations, allocations) = try trainingSteps()
   row(times: times, operations: operations, allocations: allocations)
 case "sample":
-  let (times, operations) = try draws()
-  row(times: times, operations: operations)
+  let (times, operations, bytes) = try draws()
+  row(times: times, operations: operations, bytes: bytes)
 default: refuse("'\(work)'; expected step, sample, limit or products")
 }
 
@@ -94,19 +94,24 @@ func peakMemory() -> Int {
   return usage.ru_maxrss >> 10
 }
 
-@MainActor func row(times: [Double], operations: Double, allocations: Int? = nil) {
+@MainActor func row(
+  times: [Double], operations: Double, allocations: Int? = nil, bytes: Double? = nil
+) {
   let all = times.map { String($0) }.joined(separator: ",")
   print(
     "{\"work\":\"\(work)\",\"preset\":\"\(presetName)\",\"batch\":\(batch),"
       + "\"precision\":\"\(precision)\",\"seconds\":\(median(times)),\"gflop\":\(operations * 1e-9),"
       + (allocations.map { "\"allocations\":\($0)," } ?? "")
+      + (bytes.map { "\"gbytes\":\($0 * 1e-9)," } ?? "")
       + "\"threads\":\(threads),\"memory_mib\":\(peakMemory()),\"rounds\":[\(all)]}")
 }
 
-@MainActor func row(rates: [Double]) {
+@MainActor func limits() {
+  let products = productRates(device, precision, rounds: rounds).max()!
+  let memory = MachineLimits(of: device, .full, rounds: rounds).memory
   print(
     "{\"work\":\"limit\",\"precision\":\"\(precision)\",\"threads\":\(threads),"
-      + "\"gflops\":\(rates.max()!)}")
+      + "\"gflops\":\(products),\"gbytes_per_second\":\(memory * 1e-9)}")
 }
 
 /// The preset to measure, without LPIPS unless it is asked for.
@@ -157,17 +162,17 @@ func peakMemory() -> Int {
 }
 
 /// Seconds for drawing a batch of whole images, with 25 Euler steps per position and linear
-/// guidance, and the operations of the linear maps, of which the last shift and the output are
-/// merged.
-@MainActor func draws() throws -> ([Double], operations: Double) {
+/// guidance; the operations of the linear maps, of which the last shift and the output are merged;
+/// and the bytes that all operations move.
+@MainActor func draws() throws -> ([Double], operations: Double, bytes: Double) {
   let (configuration, classes) = try configuration()
   let model = try PRAModel(configuration, classes: classes, on: device)
   let sampler = Sampler(model, configuration.sampling)
-  let times = try (0..<rounds + 1).map { _ in
-    try seconds {
-      _ = try sampler.patches(Array(0..<batch), labels: (0..<batch).map { $0 % classes })
-    }
+  func draw() throws {
+    _ = try sampler.patches(Array(0..<batch), labels: (0..<batch).map { $0 % classes })
   }
+  let bytes = try device.profiled(draw).reduce(0) { $0 + $1.bytes }
+  let times = try (0..<rounds).map { _ in try seconds(draw) }
   var perToken = 0
   for parameter in model.parameters.sorted where parameter.value.shape.count == 2 {
     let name = parameter.name
@@ -187,5 +192,5 @@ func peakMemory() -> Int {
     final.count / 2 + model.sizes.stateWidth * final.width
   }
   let operations = 2 * Double(perToken) * Double(batch * model.sizes.positions)
-  return (Array(times.suffix(rounds)), operations)
+  return (times, operations, bytes)
 }

@@ -338,6 +338,6 @@ ARGUMENTS(integrate_states, IntegrateStates) {
   integer count, halves, time_count, step_count;
   double scale; bool predicts_x;
   uint64_t key; uint32_t stream, first_a;
-  /// head_weights, with the number of its weights and of its evaluations.
-  address head; integer weights, evaluations;
+  /// head_weights, with the number of its weights, whether they are rounded, and its evaluations.
+  address head; integer weights, evaluations; bool rounded;
 };

@@ -68,13 +68,13 @@
         WEIGHT(a->c_bf16) * a->m * a->n)                                                           \
   X(pack_weights, packWeights, WHOLE, 0, 2 * a->outputs * a->inputs)                               \
   X(multiply_packed, multiplyPacked, WHOLE, 2 * a->rows * a->outputs * a->inputs,                  \
-    a->rows * (a->inputs + a->outputs) + a->outputs * a->inputs)                                   \
+    a->rows * (a->inputs + a->outputs) + WEIGHT(a->rounded) * a->outputs * a->inputs)              \
   X(attention, attention, EACH, 4 * HEAD_SQUARE, 4 * stored * a->shape.tokens * a->shape.size)     \
   X(attention_gradient, attentionGradient, EACH, 12 * HEAD_SQUARE,                                 \
     7 * stored * a->shape.tokens * a->shape.size)                                                  \
   X(attention_cached, attentionCached, EACH,                                                       \
     4 * a->shape.tokens * (a->position + a->shape.tokens) * a->shape.size,                         \
-    2 * (a->position + a->shape.tokens) * a->shape.size)                                           \
+    2 * WEIGHT(a->shape.rounded) * (a->position + a->shape.tokens) * a->shape.size)                \
   X(column_sums, columnSums, LINES, a->rows, stored * a->rows)                                     \
   X(sum_of_squares, sumOfSquares, EACH, 2 * CHUNK_ELEMENTS, CHUNK_ELEMENTS)                        \
   X(sum_absolute_difference, sumAbsoluteDifference, EACH, CHUNK_ELEMENTS, 2 * CHUNK_ELEMENTS)      \
@@ -97,7 +97,8 @@
   X(adamw, adamw, EACH, 8 * ADAMW_RUN, 9 * ADAMW_RUN)                                              \
   X(move_averages, moveAverages, EACH, 2 * ADAMW_RUN, 3 * ADAMW_RUN)                               \
   X(integrate_states, integrateStates, WHOLE,                                                      \
-    2 * a->weights * a->halves * a->count * a->evaluations, a->weights * a->evaluations)
+    2 * a->weights * a->halves * a->count * a->evaluations,                                        \
+    WEIGHT(a->rounded) * a->weights * a->evaluations)
 
 /// The number of an operation, which is its row.
 enum operation_kind {

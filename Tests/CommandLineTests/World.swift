@@ -10,8 +10,9 @@ final class World {
   let admin: Connection
   let folder: String
 
-  init() throws {
-    database = try TestDatabase.create()
+  /// - Parameter migrated: false for an empty database
+  init(migrated: Bool = true) throws {
+    database = try TestDatabase.create(migrated: migrated)
     admin = try database.connect()
     folder = FileManager.default.temporaryDirectory
       .appending(path: "pra-cli-\(UUID().uuidString)").path(percentEncoded: false)

@@ -186,6 +186,80 @@ import Testing
     #expect(try claimed(old) == [job])
   }
 
+  private func gang(_ members: Int64) throws -> Int64 {
+    try world.administrator.run("select pra.cancel(\(job))")
+    return try world.job { [parent] in
+      $0.arguments = #"{"data": \#(parent)}"#
+      $0.array = JobArray(0...members - 1)
+      $0.array?.isGang = true
+    }
+  }
+
+  @Test(
+    "members of a gang are placed on hosts with room, whoever places them, and why says what is missing"
+  )
+  func gangsNeedRoom() throws {
+    let small = try worker("a7", room: 210_000_000_000)
+    let large = try worker("b", room: 260_000_000_000)
+    let id = try gang(2)
+    #expect(try claimed(small) == [] && claimed(large) == [])
+    let why = try world.submit.whyPending(id)
+    #expect(why.reasons == ["gang", "no-room"])
+    #expect(
+      why.detail.contains("it needs 252 GB of scratch, and worker w (a7) has 210 GB"),
+      "\(why.detail)")
+    // No two hosts can hold it: it is in nobody's way.
+    let free = try world.job()
+    #expect(try claimed(large) == [free])
+    let other = try worker("c", room: 300_000_000_000)
+    let next = try worker("d", room: 300_000_000_000)
+    #expect(try claimed(small) == [])
+    #expect(try claimed(other).count == 1)
+    #expect(try claimed(next).count == 1)
+    #expect(try world.submit.state(of: id) == .running)
+  }
+
+  @Test("of the hosts with free places a gang takes those that have its bytes")
+  func gangsGoWhereTheirBytesAre() throws {
+    let other = try worker("a7", room: 1_000_000_000_000)
+    let holding = try ["b", "c"].map { try worker($0, room: 1_000_000_000_000, has: [digest]) }
+    _ = try gang(2)
+    #expect(try claimed(other) == [])
+    for worker in holding { #expect(try claimed(worker).count == 1) }
+  }
+
+  @Test("what members of a gang have found to need counts for all of them")
+  func gangsRemember() throws {
+    let large = try worker("a7", room: 300_000_000_000, has: [digest])
+    let second = try worker("b", room: 500_000_000_000, has: [digest])
+    let id = try gang(2)
+    let lease = try #require(try world.workers.claim(worker: large).first).lease
+    let other = try #require(try world.workers.claim(worker: second).first).lease
+    try world.administrator.run(
+      "select pra.needs_room(\(lease.job), \(lease.epoch), 409000000000, '\(lease.token)')")
+    for lease in [lease, other] { try world.workers.release(lease) }
+    #expect(try claimed(large) == [] && claimed(second) == [])
+    let third = try worker("c", room: 500_000_000_000)
+    #expect(try claimed(third).count == 1)
+    #expect(try claimed(second).count == 1 && claimed(large) == [])
+    #expect(try world.submit.state(of: id) == .running)
+  }
+
+  /// At first no more entries are looked at than it takes; others may hold all of these.
+  @Test func jobsThatOthersHoldHideNothing() throws {
+    let jobs = try (0..<12).map { _ in
+      try world.job { [parent] in $0.arguments = #"{"data": \#(parent)}"# }
+    }
+    let large = try worker("a7", room: 300_000_000_000)
+    let held = ([job] + jobs.dropLast()).map(String.init).joined(separator: ",")
+    let holder = try world.database.connect()
+    try holder.run("begin")
+    try holder.run("select from pra_store.jobs where id in (\(held)) for update")
+    #expect(try claimed(large) == [jobs.last!])
+    try holder.run("rollback")
+    #expect(try claimed(large) == [])
+  }
+
   /// An integer of the contract may be larger than any job's number.
   @Test func aNumberThatIsNoJobsStopsNoClaim() throws {
     let other = try world.job { $0.arguments = #"{"data": 1e30}"# }

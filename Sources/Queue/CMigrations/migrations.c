@@ -76,6 +76,9 @@ static const unsigned char sql_0090[] = {
 static const unsigned char sql_0091[] = {
 #embed "../../../migrations/0091_claiming_session.sql"
 };
+static const unsigned char sql_0093[] = {
+#embed "../../../migrations/0093_needed_room.sql"
+};
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -103,6 +106,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0089, "0089_rates.sql"),
   MIGRATION(0090, "0090_rooms.sql"),
   MIGRATION(0091, "0091_claiming_session.sql"),
+  MIGRATION(0093, "0093_needed_room.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -6278,7 +6278,7 @@ begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
   select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
-  from pra_store.seats(g.lane_id) as s;
+  from pra_store.gang_seats(g) as s;
   if places < needed or exists (
     select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
   ) or exists (
@@ -6306,7 +6306,7 @@ begin
     else pra_store.nth_end(
       array(select j.id from pra_store.jobs as j
             where j.state = 'running'
-              and j.worker_id in (select s.worker_id from pra_store.seats(g.lane_id) as s)),
+              and j.worker_id in (select s.worker_id from pra_store.gang_seats(g) as s)),
       needed - free) end,
     g.place);
 end
@@ -6316,39 +6316,49 @@ $$;
 ALTER FUNCTION pra_store.gang_barrier(gang_job bigint) OWNER TO pra_owner;
 
 --
--- Name: gang_places(integer, integer, pra_store.workers, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: gang_seats(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.gang_places(lane integer, needed integer, me pra_store.workers, free_here integer) RETURNS bigint[]
-    LANGUAGE plpgsql
+CREATE FUNCTION pra_store.gang_seats(g pra_store.jobs) RETURNS TABLE(worker_id bigint, slots integer, free integer, missing bigint)
+    LANGUAGE plpgsql STABLE
     AS $$
 declare
-  other bigint;
-  free integer;
-  places bigint[] := array_fill(me.id, array[greatest(free_here, 0)]);
+  is_reading boolean := exists (
+    select from pra_store.kinds as k where k.kind = g.kind and k.reads <> '{}');
+  room_needed bigint := (
+    select max(m.room_needed) from pra_store.jobs as m where m.array_id = g.id);
 begin
-  if (select coalesce(sum(s.free), 0) from pra_store.seats(lane) as s) < needed then
-    return null;
-  end if;
-  for other in
-    select w.id from pra_store.workers as w
-    where w.id in (select s.worker_id from pra_store.seats(lane) as s where s.free > 0)
-      and w.id <> me.id
-    order by w.id for no key update skip locked
-  loop
-    exit when cardinality(places) >= needed;
-    -- Anew, now that it is held.
-    select s.free into free from pra_store.seats(lane) as s where s.worker_id = other;
-    if free > 0 then
-      places := places || array_fill(other, array[free]);
-    end if;
-  end loop;
-  return case when cardinality(places) >= needed then places[1 : needed] end;
+  return query
+    with inputs as materialized (
+      select i.* from pra_store.inputs_of(g) as i where is_reading
+    ),
+    seats as (
+      select w.id, w.slots, w.room, (
+          w.slots - (select count(*) from pra_store.jobs as j
+                     where j.worker_id = w.id and j.state = 'running'))::integer as free,
+        (select coalesce(sum(i.size), 0)::bigint from inputs as i
+         where (i.place is null or i.place <> all(w.store_places)) and not exists (
+           select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)) as missing
+      from pra_store.workers as w
+      where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+        and w.lack is null
+        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+        and g.queue = any(w.queues) and g.kind = any(w.kinds)
+        and pra_store.satisfies(w.labels, g.requirements)
+        and not (
+          exists (
+            select from pra_store.blamed_hosts as b
+            where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+          and pra_store.others_take(
+            pra_store.host(w.labels, w.name), g.queue, g.kind, g.requirements))
+    )
+    select s.id, s.slots, s.free, s.missing from seats as s
+    where s.room is null or greatest(s.missing, room_needed) <= s.room;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.gang_places(lane integer, needed integer, me pra_store.workers, free_here integer) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.gang_seats(g pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: gang_size(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7074,6 +7084,25 @@ $$;
 ALTER FUNCTION pra_store.make_due() OWNER TO pra_owner;
 
 --
+-- Name: may_not_suit(integer[], pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.may_not_suit(lanes integer[], me pra_store.workers) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return me.reading_kinds <> '{}' and exists (
+      select from pra_store.lanes as l where l.id = any(lanes) and l.kind = any(me.reading_kinds))
+    or exists (
+      select from pra_store.jobs as j
+      where j.room_needed is not null and j.state = 'ready' and j.lane_id = any(lanes));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.may_not_suit(lanes integer[], me pra_store.workers) OWNER TO pra_owner;
+
+--
 -- Name: misfit(jsonb, jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7695,7 +7724,7 @@ begin
     return '{}';
   end if;
   needed := pra_store.gang_size(a);
-  places := pra_store.gang_places(a.lane_id, needed, me, free_here);
+  places := pra_store.places_of_gang(a, needed, me, free_here);
   if places is null then
     return null;
   end if;
@@ -7741,6 +7770,50 @@ $$;
 
 
 ALTER FUNCTION pra_store.place_gang(gang_job bigint, me pra_store.workers, free_here integer) OWNER TO pra_owner;
+
+--
+-- Name: places_of_gang(pra_store.jobs, integer, pra_store.workers, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.places_of_gang(g pra_store.jobs, needed integer, me pra_store.workers, free_here integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+  other bigint;
+  free integer;
+  places bigint[] := '{}';
+begin
+  if (select coalesce(sum(s.free), 0) from pra_store.gang_seats(g) as s) < needed then
+    return null;
+  end if;
+  for other in
+    select w.id
+    from pra_store.gang_seats(g) as s join pra_store.workers as w on w.id = s.worker_id
+    where s.free > 0
+    order by s.missing, w.id <> me.id, w.id
+    for no key update of w skip locked
+  loop
+    exit when cardinality(places) >= needed;
+    -- Anew, now that it is held.
+    select w.slots - (
+        select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running')
+    into free
+    from pra_store.workers as w
+    where w.id = other and w.stopped_at is null and not w.draining and w.drain_requested_at is null
+      and w.lack is null;
+    if other = me.id then
+      free := free_here;
+    end if;
+    if free > 0 then
+      places := places || array_fill(other, array[free]);
+    end if;
+  end loop;
+  return case when cardinality(places) >= needed then places[1 : needed] end;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.places_of_gang(g pra_store.jobs, needed integer, me pra_store.workers, free_here integer) OWNER TO pra_owner;
 
 --
 -- Name: prepare_events(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -8159,6 +8232,7 @@ begin
       format('its %s members start together; ', needed) || case
         when places < needed then format('it needs %s places, the fleet has %s', needed, places)
         else format('%s of the %s places of workers that fit are free', free, places) end;
+    return query select * from pra_store.reasons_of_room(it) as r where r.reason = 'no-room';
   else
     select g.* into gang from pra_store.gang_ahead(it) as g;
     if gang.id is not null then
@@ -8564,34 +8638,6 @@ $_$;
 ALTER FUNCTION pra_store.satisfies(labels jsonb, requirements jsonb) OWNER TO pra_owner;
 
 --
--- Name: seats(integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.seats(lane integer) RETURNS TABLE(worker_id bigint, slots integer, free integer)
-    LANGUAGE sql STABLE
-    AS $$
-  select w.id, w.slots, (
-      w.slots - (select count(*) from pra_store.jobs as j
-                 where j.worker_id = w.id and j.state = 'running'))::integer
-  from pra_store.workers as w
-  join pra_store.lanes as l on l.id = lane
-  where w.stopped_at is null and not w.draining and w.drain_requested_at is null
-    and w.lack is null
-    and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-    and l.queue = any(w.queues) and l.kind = any(w.kinds)
-    and pra_store.satisfies(w.labels, l.requirements)
-    and not (
-      exists (
-        select from pra_store.blamed_hosts as b
-        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
-      and pra_store.others_take(
-        pra_store.host(w.labels, w.name), l.queue, l.kind, l.requirements));
-$$;
-
-
-ALTER FUNCTION pra_store.seats(lane integer) OWNER TO pra_owner;
-
---
 -- Name: serve(pra_store.workers, pra_store.line_view, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -8617,18 +8663,26 @@ declare
   open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
-  -- Entries for which this host is not the place. They are looked at one by one, so there is an end to it.
+  -- Entries for which this host is not the place. They are looked at one by one, so there is an end to it: at first no
+  -- more of them than it takes.
+  is_choosing boolean;
+  suited record;
+  is_cut boolean;
   unsuited integer := 0;
   is_first boolean := true;
 begin
   if free = 0 then
     return taken;
   end if;
+  is_choosing := me.room is not null and pra_store.may_not_suit(line.lanes, me);
   while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     seen := cardinality(entries);
-    if me.room is not null then
-      entries := pra_store.suited(entries, me);
+    is_cut := false;
+    if is_choosing then
+      suited := pra_store.suited(entries, me, case when is_first then 2 * free else seen end);
+      entries := suited.suiting;
+      is_cut := suited.is_cut;
       unsuited := seen - cardinality(entries);
     end if;
     if not is_first then
@@ -8673,7 +8727,8 @@ begin
     end if;
     if cardinality(line.lanes) = open then
       -- Other claims may hold all that was seen: then it looks further down the line.
-      exit when seen < depth or places.blocks and depth > 1000 or unsuited > 1000;
+      exit when seen < depth and not is_cut or places.blocks and depth > 1000
+        or unsuited > 1000 and not is_cut;
       depth := 4 * depth;
     end if;
     open := cardinality(line.lanes);
@@ -9050,22 +9105,31 @@ $$;
 ALTER FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path text) OWNER TO pra_owner;
 
 --
--- Name: suited(pra_store.line_entry[], pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: suited(pra_store.line_entry[], pra_store.workers, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.suited(entries pra_store.line_entry[], me pra_store.workers) RETURNS pra_store.line_entry[]
+CREATE FUNCTION pra_store.suited(entries pra_store.line_entry[], me pra_store.workers, most integer, OUT suiting pra_store.line_entry[], OUT is_cut boolean) RETURNS record
     LANGUAGE plpgsql STABLE
     AS $$
+declare
+  entry pra_store.line_entry;
 begin
-  return array(
-    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
-    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
-    where e.is_gang or pra_store.suits(e.id, me) order by e.n);
+  suiting := '{}';
+  is_cut := false;
+  foreach entry in array entries loop
+    if cardinality(suiting) >= most then
+      is_cut := true;
+      return;
+    end if;
+    if entry.is_gang or pra_store.suits(entry.id, me) then
+      suiting := suiting || entry;
+    end if;
+  end loop;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.suited(entries pra_store.line_entry[], me pra_store.workers) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.suited(entries pra_store.line_entry[], me pra_store.workers, most integer, OUT suiting pra_store.line_entry[], OUT is_cut boolean) OWNER TO pra_owner;
 
 --
 -- Name: suits(bigint, pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -14268,6 +14332,13 @@ CREATE INDEX jobs_line ON pra_store.jobs USING btree (lane_id, place, id) WHERE 
 
 
 --
+-- Name: jobs_needing_room; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_needing_room ON pra_store.jobs USING btree (lane_id) WHERE ((room_needed IS NOT NULL) AND (state = 'ready'::pra.job_state));
+
+
+--
 -- Name: jobs_running; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16104,10 +16175,10 @@ REVOKE ALL ON FUNCTION pra_store.gang_barrier(gang_job bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION gang_places(lane integer, needed integer, me pra_store.workers, free_here integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION gang_seats(g pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.gang_places(lane integer, needed integer, me pra_store.workers, free_here integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.gang_seats(g pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -16300,6 +16371,13 @@ REVOKE ALL ON FUNCTION pra_store.make_due() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION may_not_suit(lanes integer[], me pra_store.workers); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.may_not_suit(lanes integer[], me pra_store.workers) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION misfit(given jsonb, schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16461,6 +16539,13 @@ REVOKE ALL ON FUNCTION pra_store.place_gang(gang_job bigint, me pra_store.worker
 
 
 --
+-- Name: FUNCTION places_of_gang(g pra_store.jobs, needed integer, me pra_store.workers, free_here integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.places_of_gang(g pra_store.jobs, needed integer, me pra_store.workers, free_here integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION prepare_events(); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16615,13 +16700,6 @@ REVOKE ALL ON FUNCTION pra_store.satisfies(labels jsonb, requirements jsonb) FRO
 
 
 --
--- Name: FUNCTION seats(lane integer); Type: ACL; Schema: pra_store; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra_store.seats(lane integer) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION serve(me pra_store.workers, line pra_store.line_view, free integer); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16706,10 +16784,10 @@ REVOKE ALL ON FUNCTION pra_store.string_misfit(given jsonb, schema jsonb, path t
 
 
 --
--- Name: FUNCTION suited(entries pra_store.line_entry[], me pra_store.workers); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION suited(entries pra_store.line_entry[], me pra_store.workers, most integer, OUT suiting pra_store.line_entry[], OUT is_cut boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.suited(entries pra_store.line_entry[], me pra_store.workers) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.suited(entries pra_store.line_entry[], me pra_store.workers, most integer, OUT suiting pra_store.line_entry[], OUT is_cut boolean) FROM PUBLIC;
 
 
 --

@@ -155,18 +155,26 @@ declare
   open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
-  -- Entries for which this host is not the place. They are looked at one by one, so there is an end to it.
+  -- Entries for which this host is not the place. They are looked at one by one, so there is an end to it: at first no
+  -- more of them than it takes.
+  is_choosing boolean;
+  suited record;
+  is_cut boolean;
   unsuited integer := 0;
   is_first boolean := true;
 begin
   if free = 0 then
     return taken;
   end if;
+  is_choosing := me.room is not null and pra_store.may_not_suit(line.lanes, me);
   while line.lanes is not null loop
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     seen := cardinality(entries);
-    if me.room is not null then
-      entries := pra_store.suited(entries, me);
+    is_cut := false;
+    if is_choosing then
+      suited := pra_store.suited(entries, me, case when is_first then 2 * free else seen end);
+      entries := suited.suiting;
+      is_cut := suited.is_cut;
       unsuited := seen - cardinality(entries);
     end if;
     if not is_first then
@@ -211,7 +219,8 @@ begin
     end if;
     if cardinality(line.lanes) = open then
       -- Other claims may hold all that was seen: then it looks further down the line.
-      exit when seen < depth or places.blocks and depth > 1000 or unsuited > 1000;
+      exit when seen < depth and not is_cut or places.blocks and depth > 1000
+        or unsuited > 1000 and not is_cut;
       depth := 4 * depth;
     end if;
     open := cardinality(line.lanes);

@@ -9,53 +9,81 @@ as $$
   from pra_store.jobs as m where m.array_id = a.id;
 $$;
 
--- Live workers that could run a job of a lane, with the places they have free.
-create or replace function pra_store.seats(lane integer)
-returns table (worker_id bigint, slots integer, free integer)
-language sql stable
+-- Live workers that could run members of a gang, and whose hosts have room for what these read, with the places that
+-- they have free. missing: bytes that the host would fetch, once for all members on it.
+create or replace function pra_store.gang_seats(g pra_store.jobs)
+returns table (worker_id bigint, slots integer, free integer, missing bigint)
+language plpgsql stable
 as $$
-  select w.id, w.slots, (
-      w.slots - (select count(*) from pra_store.jobs as j
-                 where j.worker_id = w.id and j.state = 'running'))::integer
-  from pra_store.workers as w
-  join pra_store.lanes as l on l.id = lane
-  where w.stopped_at is null and not w.draining and w.drain_requested_at is null
-    and w.lack is null
-    and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-    and l.queue = any(w.queues) and l.kind = any(w.kinds)
-    and pra_store.satisfies(w.labels, l.requirements)
-    and not (
-      exists (
-        select from pra_store.blamed_hosts as b
-        where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
-      and pra_store.others_take(
-        pra_store.host(w.labels, w.name), l.queue, l.kind, l.requirements));
+declare
+  is_reading boolean := exists (
+    select from pra_store.kinds as k where k.kind = g.kind and k.reads <> '{}');
+  room_needed bigint := (
+    select max(m.room_needed) from pra_store.jobs as m where m.array_id = g.id);
+begin
+  return query
+    with inputs as materialized (
+      select i.* from pra_store.inputs_of(g) as i where is_reading
+    ),
+    seats as (
+      select w.id, w.slots, w.room, (
+          w.slots - (select count(*) from pra_store.jobs as j
+                     where j.worker_id = w.id and j.state = 'running'))::integer as free,
+        (select coalesce(sum(i.size), 0)::bigint from inputs as i
+         where (i.place is null or i.place <> all(w.store_places)) and not exists (
+           select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)) as missing
+      from pra_store.workers as w
+      where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+        and w.lack is null
+        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+        and g.queue = any(w.queues) and g.kind = any(w.kinds)
+        and pra_store.satisfies(w.labels, g.requirements)
+        and not (
+          exists (
+            select from pra_store.blamed_hosts as b
+            where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+          and pra_store.others_take(
+            pra_store.host(w.labels, w.name), g.queue, g.kind, g.requirements))
+    )
+    select s.id, s.slots, s.free, s.missing from seats as s
+    where s.room is null or greatest(s.missing, room_needed) <= s.room;
+end
 $$;
 
--- A worker for each member of a gang: the caller first, then others that nobody holds, whose rows are held
--- from now on. Null when there are not enough places.
-create or replace function pra_store.gang_places(
-  lane integer, needed integer, me pra_store.workers, free_here integer
+-- A worker for each member of a gang, those first whose hosts have to fetch the least, and of equal ones the caller.
+-- The rows of the others are held from now on; those that somebody holds are left out. Null when there are not enough
+-- places.
+create or replace function pra_store.places_of_gang(
+  g pra_store.jobs, needed integer, me pra_store.workers, free_here integer
 ) returns bigint[]
 language plpgsql
 as $$
 declare
   other bigint;
   free integer;
-  places bigint[] := array_fill(me.id, array[greatest(free_here, 0)]);
+  places bigint[] := '{}';
 begin
-  if (select coalesce(sum(s.free), 0) from pra_store.seats(lane) as s) < needed then
+  if (select coalesce(sum(s.free), 0) from pra_store.gang_seats(g) as s) < needed then
     return null;
   end if;
   for other in
-    select w.id from pra_store.workers as w
-    where w.id in (select s.worker_id from pra_store.seats(lane) as s where s.free > 0)
-      and w.id <> me.id
-    order by w.id for no key update skip locked
+    select w.id
+    from pra_store.gang_seats(g) as s join pra_store.workers as w on w.id = s.worker_id
+    where s.free > 0
+    order by s.missing, w.id <> me.id, w.id
+    for no key update of w skip locked
   loop
     exit when cardinality(places) >= needed;
     -- Anew, now that it is held.
-    select s.free into free from pra_store.seats(lane) as s where s.worker_id = other;
+    select w.slots - (
+        select count(*) from pra_store.jobs as j where j.worker_id = w.id and j.state = 'running')
+    into free
+    from pra_store.workers as w
+    where w.id = other and w.stopped_at is null and not w.draining and w.drain_requested_at is null
+      and w.lack is null;
+    if other = me.id then
+      free := free_here;
+    end if;
     if free > 0 then
       places := places || array_fill(other, array[free]);
     end if;
@@ -86,7 +114,7 @@ begin
     return '{}';
   end if;
   needed := pra_store.gang_size(a);
-  places := pra_store.gang_places(a.lane_id, needed, me, free_here);
+  places := pra_store.places_of_gang(a, needed, me, free_here);
   if places is null then
     return null;
   end if;
@@ -149,7 +177,7 @@ begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
   select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
-  from pra_store.seats(g.lane_id) as s;
+  from pra_store.gang_seats(g) as s;
   if places < needed or exists (
     select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
   ) or exists (
@@ -177,7 +205,7 @@ begin
     else pra_store.nth_end(
       array(select j.id from pra_store.jobs as j
             where j.state = 'running'
-              and j.worker_id in (select s.worker_id from pra_store.seats(g.lane_id) as s)),
+              and j.worker_id in (select s.worker_id from pra_store.gang_seats(g) as s)),
       needed - free) end,
     g.place);
 end

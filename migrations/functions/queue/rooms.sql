@@ -132,16 +132,42 @@ begin
 end
 $$;
 
--- Entries of the line without those for which a worker's host is not the place. Gangs are placed without regard to it.
-create or replace function pra_store.suited(entries pra_store.line_entry[], me pra_store.workers)
-returns pra_store.line_entry[]
+-- Whether there may be jobs in some lanes for which a worker's host is not the place. Mostly there are none, and no
+-- entry is looked at for it.
+create or replace function pra_store.may_not_suit(lanes integer[], me pra_store.workers) returns boolean
 language plpgsql stable
 as $$
 begin
-  return array(
-    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
-    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
-    where e.is_gang or pra_store.suits(e.id, me) order by e.n);
+  return me.reading_kinds <> '{}' and exists (
+      select from pra_store.lanes as l where l.id = any(lanes) and l.kind = any(me.reading_kinds))
+    or exists (
+      select from pra_store.jobs as j
+      where j.room_needed is not null and j.state = 'ready' and j.lane_id = any(lanes));
+end
+$$;
+
+-- Entries of the line for which a worker's host is the place, up to a number of them. Gangs choose their hosts
+-- themselves. is_cut: whether further ones were not looked at.
+create or replace function pra_store.suited(
+  entries pra_store.line_entry[], me pra_store.workers, most integer,
+  out suiting pra_store.line_entry[], out is_cut boolean
+)
+language plpgsql stable
+as $$
+declare
+  entry pra_store.line_entry;
+begin
+  suiting := '{}';
+  is_cut := false;
+  foreach entry in array entries loop
+    if cardinality(suiting) >= most then
+      is_cut := true;
+      return;
+    end if;
+    if entry.is_gang or pra_store.suits(entry.id, me) then
+      suiting := suiting || entry;
+    end if;
+  end loop;
 end
 $$;
 

@@ -221,6 +221,7 @@ begin
       format('its %s members start together; ', needed) || case
         when places < needed then format('it needs %s places, the fleet has %s', needed, places)
         else format('%s of the %s places of workers that fit are free', free, places) end;
+    return query select * from pra_store.reasons_of_room(it) as r where r.reason = 'no-room';
   else
     select g.* into gang from pra_store.gang_ahead(it) as g;
     if gang.id is not null then

@@ -21,6 +21,8 @@ struct Work {
   private let isOneByOne = getenv("BENCH_ONE") != nil
   /// Whether it prints `claim MICROSECONDS` and `reap MICROSECONDS` for each call.
   private let timesCalls = getenv("BENCH_TIMES") != nil
+  /// Whether it tells its room, as the agent does, so that claims look at bytes.
+  private let tellsRoom = getenv("BENCH_ROOM") != nil
 
   init(_ url: DatabaseURL) {
     self.url = url
@@ -35,6 +37,11 @@ struct Work {
     let worker = try queue.register(
       name: "bench-\(getpid())", kinds: ["noop", "timed", "sleep"], slots: 10_000,
       lease: .seconds(lease))
+    if tellsRoom {
+      try queue.holds(
+        worker: worker, room: 1 << 40, cacheBytes: 0, cacheQuota: 1 << 40, artifacts: [], stores: []
+      )
+    }
     let asleep = Monitor<[Lease]>([])
     try beatInBackground(worker, asleep)
     print("ready")

@@ -3,7 +3,7 @@ import pathlib
 import signal
 import sys
 
-from queue_bench import backlog, latency, limits, plain, recovery, snapshot, throughput
+from queue_bench import backlog, latency, limits, plain, recovery, rooms, snapshot, throughput
 from queue_bench.bench import Bench
 from queue_bench.contender import Contender
 from rig.rows import Results, command_line, parser_of
@@ -14,7 +14,7 @@ MEASUREMENTS = {
     "disk": plain.disk, "raw": plain.raw, "enqueue": throughput.enqueue,
     "throughput": throughput.throughput, "singles": throughput.singles,
     "one_by_one": throughput.one_by_one, "latency": latency.latency, "crowd": latency.crowd,
-    "limits": limits.limits, "recovery": recovery.recovery, "snapshot": snapshot.snapshot,
+    "limits": limits.limits, "rooms": rooms.rooms, "recovery": recovery.recovery, "snapshot": snapshot.snapshot,
     "backlog": backlog.backlog,
 }
 

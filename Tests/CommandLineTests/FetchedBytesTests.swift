@@ -19,9 +19,9 @@ import Testing
   }
 
   /// Bytes that a worker of one kind fetches while it does all jobs of that kind, on a machine of its own.
-  private func fetched(by kind: String) throws -> Int {
+  private func fetched(by kind: String, on machine: String? = nil) throws -> Int {
     server.answer { _, _ in nil }
-    let home = "\(world.folder)/machine-\(kind)"
+    let home = "\(world.folder)/machine-\(machine ?? kind)"
     try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
     let worker = try world.pra(
       "worker", "--until-idle", "--threads", "1", "--kind", kind,
@@ -42,7 +42,7 @@ import Testing
   /// Noise, so that the archive is as large as the pixels: a mebibyte and more, which is not stored inline.
   private func drawPictures() throws {
     var state: UInt32 = 1
-    for number in 0..<120 {
+    for number in 0..<300 {
       let folder = "\(world.folder)/pictures/\(number % 2 == 0 ? "even" : "odd")"
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       let pixels = (0..<64 * 64 * 3).map { _ in
@@ -104,5 +104,40 @@ import Testing
     try world.admin.run("delete from pra_store.checkpoint_files where name = 'classes.json'")
     _ = try world.answer("enqueue", "sample", "--set", "train=2", "--set", "count=1")
     #expect(try fetched(by: "sample") == 0)
+    try evaluateInRanges()
+  }
+
+  /// The first evaluation needs every image for the features of the data set, a later one the ranges alone that it
+  /// rebuilds.
+  private func evaluateInRanges() throws {
+    let source = try world.rows(
+      "select arguments ->> 'source' from pra.jobs where kind = 'ingest'")[0]
+    let job = try world.answer(
+      ["enqueue", "ingest"]
+        + ["source=\(source)", "image.size=64", "checkpoint_every=100"].flatMap { ["--set", $0] })
+    #expect(try fetched(by: "ingest") == 0)
+    let ranges = try world.rows(
+      "select size from pra.outputs where job_id = \(job) and name like 'data-%.packed' order by name"
+    ).map { try #require(Int($0)) }
+    #expect(ranges.count == 3 && ranges.allSatisfy { $0 > 1 << 20 })
+    let weights = try size(
+      """
+      select f ->> 'size' from pra.checkpoints, jsonb_array_elements(files) as f
+      where f ->> 'name' = 'ema-0.999.safetensors'
+      """)
+    let settings = ["train=2", "data=\(job)", "samples=[3]", "reconstruct=100"]
+    for (machine, bytes) in [("first", ranges.reduce(0, +)), ("second", ranges[0])] {
+      _ = try world.answer(["enqueue", "evaluate"] + settings.flatMap { ["--set", $0] })
+      #expect(try fetched(by: "evaluate", on: machine) == bytes + weights)
+    }
+    // Both have measured the same.
+    #expect(
+      try world.rows(
+        """
+        select count(*), count(distinct (metric, scope, value, images)) * 2, max(images) filter
+          (where metric = 'reconstruction.psnr')
+        from pra.evaluations where job_id > \(job)
+        """
+      )[0].wholeMatch(of: /([0-9]+) \1 100/) != nil)
   }
 }

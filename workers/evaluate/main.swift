@@ -13,7 +13,8 @@ import Tensor
 Stage.run { session in
   let arguments = try refusingBadInput { try EvaluateArguments(json: session.arguments) }
   if arguments.isInception { return try evaluateByInception(session, arguments) }
-  let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
+  // Those of its pixels are fetched that are looked at.
+  let data = try session.openDataSet(ofJob: arguments.data, output: OutputName.dataSet)
   let device = try session.device()
   let extractor = RandomFeatures(on: device)
   let drawnSets = try arguments.samples.flatMap { sample in
@@ -24,10 +25,11 @@ Stage.run { session in
       )
     }
   }
+  let rebuilt = try reconstruction(session, arguments, data, device)
   let all = data.count + drawnSets.reduce(0) { $0 + $1.set.count }
   var done = 0
 
-  /// Features of every image of a packed set.
+  /// Features of every image of a packed set, a range after the other.
   func features(_ set: PackedDataSet, job: Int) throws -> LabelledFeatures {
     guard set.size == data.size, set.channels == data.channels, set.size >= RandomFeatures.leastSide
     else {
@@ -35,13 +37,15 @@ Stage.run { session in
         "job \(job) has images of \(set.size) pixels and \(set.channels) channels; comparing with "
           + "\(data.size) and \(data.channels), at least \(RandomFeatures.leastSide) pixels")
     }
-    let rows = try (0..<set.count).map { i in
-      if i % 64 == 0 { try session.releaseIfAsked() }
-      done += 1
-      session.progress(done: Int64(done), total: Int64(all), unit: "images")
-      return extractor.features(
-        of: set.pixels(of: i), count: 1, size: set.size,
-        channels: set.channels)[0]
+    var rows: [[Double]] = []
+    try session.forEachRange(of: set, ofJob: job) { images in
+      for i in images {
+        if i % 64 == 0 { try session.releaseIfAsked() }
+        done += 1
+        session.progress(done: Int64(done), total: Int64(all), unit: "images")
+        rows += extractor.features(
+          of: set.pixels(of: i), count: 1, size: set.size, channels: set.channels)
+      }
     }
     return LabelledFeatures(features: rows, labels: set.labels)
   }
@@ -56,7 +60,7 @@ Stage.run { session in
     drawn: LabelledFeatures(
       features: drawn.flatMap(\.features), labels: drawn.flatMap(\.labels)),
     reference: reference, classes: data.classes)
-  figures += try reconstruction(session, arguments, data, device)
+  figures += rebuilt
 
   for figure in figures { say("\(figure.metric) \(figure.scope): \(figure.value)") }
   let records = figures.map {
@@ -75,14 +79,16 @@ Stage.run { session in
   try session.finish(outputs: [OutputName.evaluation: output], evaluations: records)
 }
 
-/// Peak signal-to-noise ratio of up to 10,000 images after encoding and decoding without noise;
-/// empty for a method without states.
+/// Peak signal-to-noise ratio of the first images after encoding and decoding without noise, whose ranges alone are
+/// fetched; empty for a method without states.
 func reconstruction(
   _ session: StageSession, _ arguments: EvaluateArguments, _ data: PackedDataSet, _ device: Device
 ) throws -> [EvaluationFigure] {
+  let count = min(data.count, arguments.reconstruct)
+  guard count > 0 else { return [] }
   let model = try session.trainedModel(ofJob: arguments.train, on: device).model
+  try session.fetch(images: 0..<count, of: data, ofJob: arguments.data)
   var ratio = PeakSignalToNoise()
-  let count = min(data.count, 10_000)
   let batch = 64
   for first in stride(from: 0, to: count, by: batch) {
     try session.releaseIfAsked()

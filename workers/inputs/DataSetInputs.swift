@@ -82,6 +82,28 @@ extension StageSession {
     try refusingBadInput { try set.open(range: range, path: path) }
   }
 
+  /// Fetches the ranges of adjacent images, and no others.
+  package func fetch(images: Range<Int>, of set: PackedDataSet, ofJob job: Int) throws {
+    for range in set.ranges.indices where set.images(ofRange: range).overlaps(images) {
+      try releaseIfAsked()
+      try fetch(range: range, of: set, ofJob: job)
+    }
+  }
+
+  /// Calls `body` with the images of one range after the other, whose pixels are there meanwhile: the whole data set
+  /// is never in the scratch folder.
+  package func forEachRange(
+    of set: PackedDataSet, ofJob job: Int, _ body: (_ images: Range<Int>) throws -> Void
+  ) throws {
+    guard !set.ranges.isEmpty else { return try body(0..<set.count) }
+    for range in set.ranges.indices {
+      try fetch(range: range, of: set, ofJob: job)
+      try body(set.images(ofRange: range))
+      set.close(range: range)
+      discard(rangePath(range, of: set))
+    }
+  }
+
   /// Begins to fetch all ranges of a data set, beside the stage's work.
   /// - Returns: a function that waits until the ranges of images are there; false if the attempt is asked to
   ///   stop first

@@ -112,6 +112,9 @@ package final class PackedDataSet: Sendable {
     files.update { $0[range] = file }
   }
 
+  /// Takes the object of a range out of memory.
+  package func close(range: Int) { files.update { $0[range] = nil } }
+
   /// Number of the range that holds an image.
   package func range(of image: Int) -> Int {
     precondition(image >= 0 && image < count, "PackedDataSet: image \(image) of \(count)")

@@ -15,16 +15,21 @@ package struct EvaluateArguments: JobArguments {
   package var features: [Int] = []
   /// The evaluators whose definitions are used: `adm`, `torch-fidelity`.
   package var conventions = Conventions.all
+  /// The most images, the first of the data set, that the model rebuilds.
+  package var reconstruct = 10_000
 
   package init() {}
 
-  package static let additions: Set<String> = ["reference", "features", "conventions"]
+  package static let additions: Set<String> = [
+    "reference", "features", "conventions", "reconstruct",
+  ]
 
   package static var fields: [Field<Self>] {
     [
       .integer("train", \.train, jobIDsOrNone), .integer("data", \.data, jobIDsOrNone),
       .integers("samples", \.samples, jobIDs), .integer("reference", \.reference, jobIDsOrNone),
       .integers("features", \.features, jobIDs), .texts("conventions", \.conventions),
+      .integer("reconstruct", \.reconstruct, 0...1_000_000_000),
     ]
   }
 

@@ -208,7 +208,7 @@ let package = Package(
 
     // Readers under libFuzzer; without its flag they are given files: ops/fuzz.
     .executableTarget(
-      name: "fuzz-readers", dependencies: ["Files", "Images", "Raster", "TensorFiles"],
+      name: "fuzz-readers", dependencies: ["Files", "Images", "Raster", "RunStore", "TensorFiles"],
       path: "ops/fuzz/readers.d", swiftSettings: swiftSettings),
 
     // Databases for tests.

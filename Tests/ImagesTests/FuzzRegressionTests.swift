@@ -18,7 +18,9 @@ let fuzzReaders = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
       .map { "\(base)/\($0)" }
   }
 
-  @Test(arguments: ["jpeg", "png", "tar", "zip", "source", "weights"])
+  @Test(arguments: [
+    "jpeg", "png", "tar", "zip", "source", "weights", "dataset", "record", "blocks", "journal",
+  ])
   func noKnownInputTrapsAReader(reader: String) throws {
     let inputs = try files("seeds/\(reader)", of: reader) + files("regressions", of: reader)
     #expect(inputs.count >= 3)

@@ -38,6 +38,12 @@ package struct IngestListing: Codable, Sendable, Equatable {
     } catch {
       throw FileError("\(path): is no listing of a source of this version, or truncated")
     }
+    guard (1...4096).contains(size), channels == 1 || channels == 3,
+      (0...DataSetManifest.mostImages).contains(images)
+    else {
+      throw FileError(
+        "\(path): damaged: \(images) images of \(size) x \(size) x \(channels)")
+    }
   }
 
   /// Refuses more broken images than may be left out.

@@ -135,7 +135,7 @@ package struct ArtifactCache: Sendable {
 }
 
 /// The bytes of an entry as they looked when they were verified.
-struct CacheRecord: Equatable {
+package struct CacheRecord: Equatable {
   enum Kind: String {
     /// Bytes of the cache alone.
     case own
@@ -160,7 +160,7 @@ struct CacheRecord: Equatable {
     place = kind == .elsewhere ? path : ""
   }
 
-  init?(parsing text: String) {
+  package init?(parsing text: String) {
     let words = text.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
     guard words.count == 4, let kind = Kind(rawValue: String(words[0])),
       let size = Int64(words[1]), text.hasSuffix("\n")
@@ -169,11 +169,26 @@ struct CacheRecord: Equatable {
     (file, place) = (String(words[2]), String(words[3].dropLast()))
   }
 
-  var text: String { "\(kind.rawValue) \(size) \(file) \(place)\n" }
+  package var text: String { "\(kind.rawValue) \(size) \(file) \(place)\n" }
+
+  /// The text of an entry that is being filled.
+  static func reserving(_ size: Int64) -> String { "\(filling)\(size)\n" }
+
+  /// - Parameter text: of a file of an entry
+  /// - Returns: bytes that were to come when it was written; 0 if none
+  package static func reserved(_ text: String) -> Int64 {
+    guard text.hasPrefix(filling), let size = Int64(text.dropFirst(filling.count).dropLast())
+    else { return 0 }
+    return min(max(0, size), mostReserved)
+  }
+
+  private static let filling = "filling "
+  /// More than any disk has, so that sums of what damaged files say are numbers.
+  private static let mostReserved: Int64 = 1 << 50
 
   /// The path of the bytes, if they look as they did; otherwise nil.
   /// - Parameter own: where they lie unless elsewhere
-  func place(of size: Int64? = nil, otherwise own: String) -> String? {
+  package func place(of size: Int64? = nil, otherwise own: String) -> String? {
     let path = kind == .elsewhere ? place : own
     return size ?? self.size == self.size && CacheRecord(path, kind) == self ? path : nil
   }
@@ -213,15 +228,7 @@ final class CacheLock: Sendable {
   }
 
   /// Says how many bytes are to come; heeded for as long as the lock is held.
-  func reserve(_ size: Int64) { write("\(Self.filling)\(size)\n") }
-
-  /// - Parameter text: of a file of an entry
-  /// - Returns: bytes that were to come when it was written; 0 if none
-  static func reserved(_ text: String) -> Int64 {
-    text.hasPrefix(filling) ? Int64(text.dropFirst(filling.count).dropLast()) ?? 0 : 0
-  }
-
-  private static let filling = "filling "
+  func reserve(_ size: Int64) { write(CacheRecord.reserving(size)) }
 
   private func write(_ text: String) {
     let bytes = Array(text.utf8)

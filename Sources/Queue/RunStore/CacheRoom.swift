@@ -153,7 +153,7 @@ extension ArtifactCache {
         }
       }
       return Kept(
-        sha256: sha256, place: place, bytes: bytes, reserved: CacheLock.reserved(text),
+        sha256: sha256, place: place, bytes: bytes, reserved: CacheRecord.reserved(text),
         used: entry.st_mtim, isStale: isStale)
     }
   }

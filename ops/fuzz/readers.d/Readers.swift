@@ -7,7 +7,7 @@ import Raster
 import TensorFiles
 
 enum Reader: String, CaseIterable {
-  case jpeg, png, tar, zip, source, weights
+  case jpeg, png, tar, zip, source, weights, dataset, record, blocks, journal
 
   /// Reads the bytes completely as a file of its format. Errors are expected.
   func read(_ bytes: UnsafeRawBufferPointer) {
@@ -18,6 +18,10 @@ enum Reader: String, CaseIterable {
     case .zip: try? zip(bytes)
     case .source: Self.mended(bytes, Self.mendTar) { try? source($0) }
     case .weights: try? weights(bytes)
+    case .dataset: try? dataset(bytes)
+    case .record: try? record(bytes)
+    case .blocks: try? blocks(bytes)
+    case .journal: journal(bytes)
     }
   }
 
@@ -82,16 +86,17 @@ enum Reader: String, CaseIterable {
     return descriptor
   }()
 
-  /// A file of these bytes.
-  private static func path(of bytes: UnsafeRawBufferPointer) -> String {
-    precondition(ftruncate(descriptor, off_t(bytes.count)) == 0)
+  /// A file of these bytes, with zeros behind them up to a size.
+  static func path(of bytes: UnsafeRawBufferPointer, size: Int? = nil) -> String {
+    precondition(ftruncate(descriptor, off_t(size ?? bytes.count)) == 0)
+    let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(size ?? bytes.count))
     precondition(pwrite(descriptor, bytes.baseAddress, bytes.count, 0) == bytes.count)
     return "/proc/self/fd/\(descriptor)"
   }
 
   nonisolated(unsafe) private static var sum: UInt8 = 0
 
-  private static func use(_ bytes: UnsafeRawBufferPointer) {
+  static func use(_ bytes: UnsafeRawBufferPointer) {
     for byte in bytes { sum &+= byte }
   }
 

@@ -12,6 +12,7 @@ import time
 
 from rehearsal.made import make
 from rehearsal.measured import Table, drop
+from rehearsal.shows import SHOWS
 from rig.server import PrivateServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -63,7 +64,7 @@ class Rehearsal:
     def work(self, workers, *kinds, sees=True, until=None):
         """Runs workers of these kinds until nothing is left to do.
 
-        until: called while they run, several times a second"""
+        until: called while they run, some times a second; what it asks takes time from them"""
         words = [self.options.programs / "pra", "worker", "--threads", str(self.options.threads), "--until-idle",
                  "--beat", "1", "--lease", "5"]
         words += [word for kind in kinds for word in ("--kind", kind)]
@@ -76,7 +77,7 @@ class Rehearsal:
         while any(worker.poll() is None for worker in started):
             if until:
                 until()
-            time.sleep(0.02)
+            time.sleep(0.1)
         failed = self.server.rows("select id, kind, message from pra.jobs where state in ('failed', 'quarantined')")
         if failed:
             sys.exit(f"rehearse: a job failed: {failed[0]}")
@@ -91,7 +92,7 @@ class Rehearsal:
             "config": {
                 "preset": "nano", "method": "pra", "image": {"size": options.size},
                 "training": {"batch": 8, "total": 2}},
-            "sample": {"count": 8, "shards": 4}}))
+            "sample": {"count": 8, "shards": 4}, "evaluate": options.figures}))
         return path
 
     def ingests(self, run):
@@ -102,6 +103,12 @@ class Rehearsal:
 
     def fingerprint(self, run):
         return self.ingests(run)[0]["result"]["fingerprint"]
+
+    def ready(self, jobs):
+        """The time at which a data set of some jobs was there: a worker ends a beat later."""
+        return self.server.rows(f"""
+            select extract(epoch from max(finished_at))::float as at from pra.jobs
+            where {jobs} and result ? 'fingerprint'""")[0]["at"]
 
     def ranges(self, run):
         """Bytes of the packed ranges of a run's data set."""
@@ -194,9 +201,9 @@ def submit(rehearsal, table, source, size):
 def ingest(rehearsal, table, source, size, facts):
     options = rehearsal.options
     drop(source)
-    start = time.monotonic()
+    start = time.time()
     table.measure(f"ingest by {options.workers}", lambda: rehearsal.work(options.workers, "ingest"), 0, 0)
-    facts["together"] = time.monotonic() - start
+    facts["together"] = rehearsal.ready(f"run_id = {rehearsal.run}") - start
     packed = rehearsal.ranges(rehearsal.run)
     facts["packed"], facts["ranges"] = packed["bytes"], packed["ranges"]
     table.rows[-1].update({"least read": size, "least written": packed["bytes"], "exact": not options.copied})
@@ -204,9 +211,9 @@ def ingest(rehearsal, table, source, size, facts):
     # In other ranges, so that it stores what it makes.
     job = enqueue(rehearsal, rehearsal.run, 10)
     drop(source)
-    start = time.monotonic()
+    start = time.time()
     table.measure("one worker", lambda: rehearsal.work(1, "ingest"), size, packed["bytes"], exact=not options.copied)
-    facts["alone"] = time.monotonic() - start
+    facts["alone"] = rehearsal.ready(f"id = {job}") - start
     rehearsal.fingerprints.append(result(rehearsal, job)["fingerprint"])
     kill(rehearsal, table, source, size, facts)
     plain(rehearsal, table, source, size, facts)
@@ -256,6 +263,23 @@ def draw(rehearsal, table, facts):
           where f ->> 'name' like 'ema-%' or f ->> 'name' = 'model.safetensors') as f""")[0]["bytes"]
     table.measure("sample", lambda: rehearsal.work(1, "sample", sees=False), 4 * weights, 0)
     table.rows[-1]["stage"] += " (no byte of the data set)"
+    if rehearsal.options.figures:
+        evaluate(rehearsal, table, facts, weights)
+
+
+def evaluate(rehearsal, table, facts, weights):
+    images = rehearsal.server.rows("""
+        select sum(size)::bigint as bytes from pra.outputs where name = 'images.packed'""")[0]["bytes"]
+    first = rehearsal.server.rows(f"""
+        select o.size from pra.outputs as o join pra.jobs as j on j.id = o.job_id
+        where j.run_id = {rehearsal.run} and j.result ? 'fingerprint' and o.name = 'data-00000.packed'""")[0]["size"]
+    table.measure("evaluate", lambda: rehearsal.work(1, "evaluate", sees=False), facts["packed"] + weights + images, 0)
+    again = rehearsal.server.rows(f"""
+        select arguments from pra.jobs where kind = 'evaluate' and run_id = {rehearsal.run}""")[0]["arguments"]
+    (rehearsal.folder / "again.json").write_text(json.dumps(again))
+    rehearsal.pra("enqueue", "evaluate", "--config", str(rehearsal.folder / "again.json"))
+    table.measure("evaluate again (one range)", lambda: rehearsal.work(1, "evaluate", sees=False),
+                  first + weights + images, 0)
 
 
 def verdicts(table, facts):
@@ -288,18 +312,37 @@ def summary(facts):
         f"the data sets have {facts['fingerprints']} fingerprint{'s' * (facts['fingerprints'] != 1)}"]
 
 
+def show(options):
+    faults = []
+    for name in options.show:
+        with Rehearsal(options) as rehearsal:
+            lines, found = SHOWS[name](rehearsal)
+        print("\n".join(f"{name}: {line}" for line in lines), flush=True)
+        faults += [f"{name}: {fault}" for fault in found]
+    for fault in faults:
+        print(f"NOT AS IT MUST BE: {fault}")
+    sys.exit(1 if options.check and faults else 0)
+
+
 def main(text):
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, standard in (("images", 2000), ("classes", 20), ("kilobytes", 57), ("size", 64), ("parts", 4),
                            ("workers", 2), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=standard)
     parser.add_argument("--copied", action="store_true")
+    parser.add_argument("--figures", action="store_true")
+    parser.add_argument("--show", nargs="+", choices=SHOWS, default=[])
+    parser.add_argument("--megabytes", type=int, default=4000)
+    parser.add_argument("--drawn", type=int, default=50_000)
+    parser.add_argument("--points", type=int, default=15_000_000)
     parser.add_argument("--folder", type=pathlib.Path, default=None)
     parser.add_argument("--programs", type=pathlib.Path, default=ROOT / ".build/debug")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     options.programs = options.programs.resolve()
+    if options.show:
+        return show(options)
     table, facts = Table(None), {}
     rehearse(options, table, facts)
     faults = verdicts(table, facts)

@@ -22,6 +22,12 @@ def picture(generator, kilobytes):
     return head, chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
 
 
+def whole_picture(parts, number):
+    """The bytes of a picture with a text that no other number has."""
+    head, tail = parts
+    return head + chunk(b"tEXt", b"Comment\0%d" % number) + tail
+
+
 def add(archive, name, data):
     entry = tarfile.TarInfo(name)
     entry.size = len(data)
@@ -37,8 +43,7 @@ def make(path, images, classes, kilobytes):
             inner = io.BytesIO()
             with tarfile.open(fileobj=inner, mode="w", format=tarfile.USTAR_FORMAT) as archive:
                 for image in range(number, images, classes):
-                    head, tail = pictures[image % len(pictures)]
-                    text = chunk(b"tEXt", b"Comment\0%d" % image)
-                    add(archive, f"n{number:05}_{image}.png", head + text + tail)
+                    parts = pictures[image % len(pictures)]
+                    add(archive, f"n{number:05}_{image}.png", whole_picture(parts, image))
             add(whole, f"n{number:05}.tar", inner.getvalue())
     return path.stat().st_size

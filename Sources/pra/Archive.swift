@@ -34,7 +34,8 @@ final class Archive {
     if try Self.isFolder(given, key) {
       let tar = try refusing(key) { try FolderTar(given) }
       (contents, size, identity, isSettled) = (.folder(tar), tar.size, tar.identity, tar.isSettled)
-      (name, mediaType) = ("\(last).tar", "application/x-tar")
+      name = last.lowercased().hasSuffix(".tar") ? last : "\(last).tar"
+      mediaType = "application/x-tar"
     } else {
       let (file, found) = try refusing(key) {
         let found = try FileIdentity(given)
@@ -177,7 +178,9 @@ extension Archive {
         throw ConfigurationError("\(key): \(path): \(remark)")
       }
     }
-    guard !names.isEmpty, names.allSatisfy({ ends($0, in: archives) })
+    // The folder of a class may have the ending of an archive in its name.
+    guard !names.isEmpty, names.allSatisfy({ ends($0, in: archives) }),
+      try !names.contains(where: { try isFolder("\(given)/\($0)", key) })
     else { return [try Archive(given, key: key, isShard: false)] }
     return try names.map { try Archive("\(given)/\($0)", key: key, isShard: true) }
   }

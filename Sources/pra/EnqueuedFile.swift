@@ -4,6 +4,7 @@ import Configuration
 import Files
 import Foundation
 import RunStore
+import TensorFiles
 
 /// `--file key=path` of `pra enqueue`: an argument that is a stored file.
 final class EnqueuedFile {
@@ -23,10 +24,14 @@ final class EnqueuedFile {
       let folder = try Archive(path, key: "--file \(key)", isShard: false)
       (source, digest) = (folder, try folder.hashed())
     } else {
-      // A compressed archive is refused here as `pra run` refuses it, not when a worker reads it.
-      if key == "source" {
-        let given = path
-        try refusing("--file \(key)") { try Self.refuseCompressed(given) }
+      // Another file is refused here as `pra run` refuses it, not when a worker reads it.
+      let (key, given) = (key, path)
+      try refusing("--file \(key)") {
+        switch key {
+        case "weights": _ = try WeightFiles.open(given)
+        case "source", "archive", "folder", "statistics": try Self.refuseCompressed(given)
+        default: break
+        }
       }
       (source, digest) = (nil, try pra.digest(of: path, "--file \(key)"))
     }

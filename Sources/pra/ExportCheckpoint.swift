@@ -126,8 +126,18 @@ struct ExportCheckpoint: ParsableCommand {
         parts, to: output, metadata: state.metadata.merging(["format": "pt"]) { own, _ in own })
     } catch let error as FileError {
       throw Failure(message: error.description.replacing("\(folder)/", with: ""))
+    } catch let error as StoreError {
+      throw Failure(message: Self.inGivenWords(error.description, folder, output))
+    } catch let error as Failure {
+      throw Failure(message: Self.inGivenWords(error.message, folder, output))
     }
     return output
+  }
+
+  /// A message that names the output in the place of the folder of its parts, which nobody has named.
+  private static func inGivenWords(_ message: String, _ folder: String, _ output: String) -> String
+  {
+    message.replacing("\(folder)/", with: "\(output), part ").replacing(folder, with: output)
   }
 
   private func owner(_ connection: Connection) throws -> (run: Int64?, job: Int64?) {

@@ -216,7 +216,8 @@ extension ArtifactStore {
   /// Writes an artifact to a path in a folder of a person, who may have put a link or a pipe there.
   mutating func fetch(sha256: String, into path: String) throws {
     switch try reportingFiles({ try OutputTarget(path) }) {
-    case .file(let file, _): try fetch(sha256: sha256, to: file)
+    case .file(let file, let mode):
+      try fetch(sha256: sha256, to: file, mode: mode ?? 0o666)
     case .device, .socket, .descriptor: try pra.write(try bytes(sha256: sha256), to: path)
     }
   }

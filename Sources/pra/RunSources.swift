@@ -158,11 +158,19 @@ struct WeightArtifacts {
       plan.arms.flatMap(\.configuration.loss.lpipsFile).map { ($0, "loss.lpips_file") }
     ) { first, _ in first }
     if let start = plan.start { keys[start.file] = "init.file" }
-    for name in plan.inception?.files ?? [] { keys[name] = "evaluate" }
+    if let inception = plan.inception {
+      if inception.reference != "data" { keys[inception.reference] = "evaluate.reference" }
+      keys[inception.inception] = "evaluate.inception"
+    }
     paths = Dictionary(
       uniqueKeysWithValues: keys.keys.map { ($0, RunFile.path($0, besides: file)) })
     sizes = try Dictionary(
-      uniqueKeysWithValues: paths.map { ($0, try files.digest(of: $1, key: keys[$0]!)) })
+      uniqueKeysWithValues: paths.map { (name, path) -> (String, FileDigest) in
+        let key = keys[name]!
+        // An npz with statistics is opened where its arrays are looked at.
+        let isWeights = key != "evaluate.reference"
+        return (name, try files.digest(of: path, key: key, isWeights: isWeights))
+      })
     digests = sizes.mapValues(\.sha256)
   }
 
@@ -206,6 +214,18 @@ func digest(of path: String, _ key: String) throws -> FileDigest {
     }
     return found
   }
+}
+
+/// One path for all that name a file of the same name in the same folder: absolute, without links to folders.
+func plainPath(_ path: String) -> String {
+  let url = URL(filePath: path)
+  let (folder, name) = (url.deletingLastPathComponent(), url.lastPathComponent)
+  guard ![".", "..", "/"].contains(name),
+    let found = realpath(folder.path(percentEncoded: false), nil)
+  else { return url.resolvingSymlinksInPath().path(percentEncoded: false) }
+  defer { free(found) }
+  let parent = String(cString: found)
+  return parent == "/" ? "/\(name)" : "\(parent)/\(name)"
 }
 
 func lastComponent(_ path: String) -> String {

@@ -8,6 +8,7 @@ import Foundation
 import JobKinds
 import JobQueue
 import Postgres
+import TensorFiles
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -59,16 +60,22 @@ struct CheckedRun {
 
     /// The archives behind a path in the run file.
     func archives(_ path: String, key: String) throws -> [Archive] {
-      if let known = sources[path] { return known }
+      let place = plainPath(path)
+      if let known = sources[place] { return known }
       let found = try Archive.all(path, key: key)
-      sources[path] = found
+      sources[place] = found
       return found
     }
 
-    func digest(of path: String, key: String) throws -> FileDigest {
-      if let known = digests[path] { return known }
+    /// The digest of a file.
+    /// - Parameter isWeights: whether it is opened as a file of weights, so that another file is refused here and not
+    ///   by a job
+    func digest(of path: String, key: String, isWeights: Bool) throws -> FileDigest {
+      let place = plainPath(path)
+      if let known = digests[place] { return known }
+      if isWeights { try refusing(key) { _ = try WeightFiles.open(path) } }
       let found = try pra.digest(of: path, key)
-      digests[path] = found
+      digests[place] = found
       return found
     }
   }
@@ -86,6 +93,19 @@ struct CheckedRun {
     }
     if let inception = plan.inception, inception.reference != "data" {
       _ = try RunJobs.statistics(of: inception, weights)
+    }
+  }
+}
+
+extension CheckedRun {
+  /// The configuration with one path for all spellings of it: of runs with equal texts one is enough.
+  /// - Parameter file: the run file, from whose folder relative names are taken
+  func identity(besides file: String) -> String {
+    let sources = [plan.data.source, plan.data.validation.source].compactMap(\.self)
+    return (sources + weights.digests.keys).reduce(configuration) { text, given in
+      text.replacing(
+        JSONText.string(given), with: JSONText.string(plainPath(RunFile.path(given, besides: file)))
+      )
     }
   }
 }

@@ -55,8 +55,7 @@ struct Sweep: ParsableCommand {
     var known: [String: String] = [:]
     for run in runs {
       // A run that compares nothing is an arm of its own, which has the run's name.
-      // All data come from the paths that the configuration names.
-      if let other = known.updateValue(run.plan.name, forKey: run.configuration) {
+      if let other = known.updateValue(run.plan.name, forKey: run.identity(besides: file)) {
         throw ConfigurationError(
           "--set: '\(other)' and '\(run.plan.name)' are one configuration; keep one of the values")
       }

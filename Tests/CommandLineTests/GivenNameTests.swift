@@ -1,6 +1,7 @@
 // A stage's message names the argument and the file as they were given.
 
 import Foundation
+import TensorFiles
 import Testing
 
 @Suite struct GivenNameTests {
@@ -28,8 +29,16 @@ import Testing
   @Test func weightsThatAreNone() throws {
     let file = try world.write("inception.pth", "no weights")
     let images = try world.write("drawn.npz", "no images")
-    let job = try world.answer(
+    let refused = try world.pra(
       "enqueue", "features", "--file", "archive=\(images)", "--file", "weights=\(file)")
+    #expect(
+      refused.status == 2
+        && refused.errors.contains("--file weights: \(file): is neither safetensors, npz"),
+      "\(refused)")
+    let weights = "\(world.folder)/none.safetensors"
+    try SafetensorsWriter.write(path: weights, tensors: [])
+    let job = try world.answer(
+      "enqueue", "features", "--file", "archive=\(images)", "--file", "weights=\(weights)")
     let end = try message(job)
     #expect(end.hasPrefix("failed archive: drawn.npz: "), "\(end)")
     #expect(!end.contains(world.folder), "\(end)")

@@ -69,6 +69,43 @@ import Testing
     #expect(kind("/dev/full") == S_IFCHR)
   }
 
+  /// Gives the training a checkpoint of one file.
+  private func register() throws {
+    try world.admin.run(
+      """
+      select pra.put_artifact(1, 1, encode(sha256('weights'), 'hex'), 'application/octet-stream', 'weights');
+      select pra.register_checkpoint(1, 1, 1, jsonb_build_array(jsonb_build_object(
+        'name', 'model.safetensors', 'sha256', encode(sha256('weights'), 'hex'))))
+      """)
+  }
+
+  @Test func theUmaskSaysWhoMayReadWhatIsWritten() throws {
+    try register()
+    for (mask, mode) in [("027", 0o640), ("002", 0o664), ("077", 0o600)] {
+      let outcome = try Outcome.shell(
+        """
+        cd '\(world.folder)'; umask \(mask)
+        "$PRA" export checkpoint 1 -o files-\(mask) && "$PRA" export csv 1 -o \(mask).csv
+        """, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+      #expect(outcome.status == 0, "\(outcome)")
+      for name in ["files-\(mask)/model.safetensors", "\(mask).csv"] {
+        let found = try FileManager.default.attributesOfItem(atPath: "\(world.folder)/\(name)")
+        #expect(found[.posixPermissions] as? Int == mode, "\(name)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("/proc", "error: it needs 7 bytes, and /proc has 0 bytes\n"),
+    ("/proc/x.safetensors", "error: /proc/x.safetensors: cannot be made a folder: "),
+  ])
+  func errorsNameWhatWasAskedFor(output: String, words: String) throws {
+    try register()
+    let outcome = try world.pra("export", "checkpoint", "1", "-o", output)
+    #expect(outcome.status == 1 && outcome.errors.hasPrefix(words), "\(outcome.errors)")
+    #expect(!outcome.errors.contains(".part"), "\(outcome.errors)")
+  }
+
   @Test func severalFilesNeedAFolder() throws {
     let outcome = try Outcome(
       ["export", "tensorboard", "1", "-o", "-"],

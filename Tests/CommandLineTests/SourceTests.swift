@@ -83,6 +83,52 @@ import Testing
     #expect(remembered.count == 1)
   }
 
+  @Test func aFolderMayBeCalledAsAnArchiveIs() throws {
+    for name in ["photos.tar/cats.tar", "photos.tar/dogs.tar"] {
+      let folder = "\(world.folder)/\(name)"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        atPath: "\(Repository.root)/ops/demo.d/drawn.png", toPath: "\(folder)/1.png")
+    }
+    let file = try world.write(
+      "tars.yaml",
+      "name: tars\ndata: {source: photos.tar}\nconfig: {preset: nano, method: pra}\n")
+    _ = try world.answer("run", file)
+    _ = try world.pra("worker", "--until-idle", "--kind", "ingest")
+    #expect(
+      try world.rows(
+        """
+        select arguments ->> 'source_name', arguments -> 'shards', result ->> 'images', result ->> 'classes'
+        from pra.jobs where kind = 'ingest'
+        """) == ["photos.tar - 2 2"])
+  }
+
+  @Test(arguments: [
+    ("loss", "{lpips: 1, lpips_file: vgg.tar.gz}", "loss.lpips_file"),
+    ("evaluate", "{inception: vgg.tar.gz}", "evaluate.inception"),
+  ])
+  func weightsThatAreCompressedAreRefusedAtOnce(key: String, value: String, named: String) throws {
+    try Data([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0]).write(
+      to: URL(filePath: "\(world.folder)/vgg.tar.gz"))
+    let config = key == "loss" ? "preset: nano, loss: \(value)" : "preset: nano"
+    let file = try world.write(
+      "weights.yaml",
+      """
+      name: weights
+      data: {source: emoji.tar}
+      config: {\(config)}
+      sample: {count: 2}
+      \(key == "evaluate" ? "evaluate: \(value)" : "evaluate: false")
+
+      """)
+    let outcome = try world.pra("run", file)
+    #expect(outcome.status == 2)
+    #expect(
+      outcome.errors.contains("\(named): ")
+        && outcome.errors.contains("vgg.tar.gz: is compressed by gzip"), "\(outcome.errors)")
+    #expect(try world.rows("select count(*) from pra.runs") == ["0"])
+  }
+
   @Test func aFolderIsStoredWithoutATarOnDisk() throws {
     let folder = "\(world.folder)/images"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)

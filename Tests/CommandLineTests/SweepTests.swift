@@ -31,6 +31,15 @@ import Testing
     #expect(try names.isEmpty)
   }
 
+  @Test func aSourceUnderTwoSpellingsIsOne() throws {
+    let folder = "\(Repository.root)/ops/demo.d"
+    let outcome = try world.pra(
+      "sweep", try world.runFile(), "--set",
+      "data.source=\(folder)/emoji-32.tar,\(folder)/.././demo.d/emoji-32.tar")
+    #expect(outcome.status == 2 && outcome.errors.contains("are one configuration"), "\(outcome)")
+    #expect(try names.isEmpty)
+  }
+
   @Test("a source or a file that is missing is found before the first run is enqueued")
   func everythingIsChecked() throws {
     let good = "\(Repository.root)/ops/demo.d/emoji-32.tar"

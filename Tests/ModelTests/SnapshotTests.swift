@@ -72,6 +72,29 @@ import Testing
         == [])
   }
 
+  /// A later reader would refuse it, and the checkpoint before would be gone.
+  @Test func aCheckpointThatIsNotFiniteIsNotWritten() throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "pra-snapshot-\(UUID().uuidString)").path()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let trainer = try trainer()
+    try step(trainer)
+    let average = trainer.optimizer.averages[1].values[0]
+    let name = trainer.optimizer.parameters[0].name
+    for value in [Double.infinity, -.infinity, .nan] {
+      average.fill(with: value)
+      let error = #expect(throws: BrokenWeights.self) {
+        try trainer.writeCheckpoint(to: folder, state(trainer))
+      }
+      #expect(
+        error?.description.contains("\(name) in ema-0.999.safetensors of step 1 is not finite")
+          == true)
+    }
+    average.fill(with: Double(Float.greatestFiniteMagnitude))
+    _ = try trainer.writeCheckpoint(to: folder, state(trainer))
+  }
+
   /// Training may diverge afterwards: the checkpoint exists.
   @Test func aStepThatIsNotFiniteKeepsTheStateTooAndLeavesIt() throws {
     let trainer = try trainer()

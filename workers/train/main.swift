@@ -281,7 +281,7 @@ struct TrainingJob {
       let file = try DurableFile(path)
       try file.write(Array(classes.utf8))
       try file.commit()
-      return try snapshot.write(to: folder).map {
+      return try refusingBadInput { try snapshot.write(to: folder) }.map {
         CheckpointPart(name: $0.name, path: "\(folder)/\($0.name)", digest: $0.digest)
       } + [CheckpointPart(name: ClassTable.file, path: path)]
     } registered: {

@@ -45,7 +45,7 @@ package final class DurableFile {
     case .file(let file, _):
       let partial = "\(file).\(getpid()).partial"
       temporary = partial
-      descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
+      descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o666)
     case .device, .socket, .descriptor:
       temporary = nil
       let folder = getenv("TMPDIR").map { String(cString: $0) } ?? ""

@@ -10,6 +10,7 @@ package struct TensorFileMismatch: BadInput, CustomStringConvertible {
 }
 
 /// Writes float32 tensors under their names; the file appears whole or not at all.
+/// - Throws: `BrokenWeights` if one of them is not finite: nobody could go on from them
 func writeTensors(
   _ tensors: [(name: String, value: Tensor)], to path: String, step: Int
 ) throws -> FileDigest {
@@ -18,9 +19,22 @@ func writeTensors(
     tensors: tensors.map { name, value in
       precondition(value.type == .float32, "checkpoints hold float32")
       return NamedTensor(name: name, shape: value.shape) { write in
-        try value.readOnHost { try write(UnsafeRawBufferPointer($0)) }
+        try value.readOnHost { values in
+          guard areFinite(values) else {
+            let file = path.split(separator: "/").last!
+            throw BrokenWeights(what: "\(name) in \(file) of step \(step) is not finite")
+          }
+          try write(UnsafeRawBufferPointer(values))
+        }
       }
     }, metadata: ["format": "pt", "step": String(step)])
+}
+
+/// Whether all numbers are finite. The loop has no way out, so that it becomes one of vectors.
+private func areFinite(_ values: UnsafeBufferPointer<Float>) -> Bool {
+  var largest: UInt32 = 0
+  for value in values { largest = max(largest, value.bitPattern & 0x7FFF_FFFF) }
+  return largest < 0x7F80_0000  // the exponent of infinity and of NaN, IEEE 754
 }
 
 /// Reads tensors of the given shapes. Every tensor must be there, and no other.

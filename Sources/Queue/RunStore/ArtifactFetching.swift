@@ -9,7 +9,9 @@ extension ArtifactStore {
   /// Makes an artifact a file that appears when it is complete and correct, or not at all. Nobody may write
   /// into it: with a cache it is a link to the file that the machine keeps, to which a fetch that was
   /// stopped or killed is added.
-  package mutating func fetch(sha256: String, to path: String) throws {
+  /// - Parameter mode: permissions of the file without a cache, of which the umask takes some away; by default
+  ///   for its owner alone
+  package mutating func fetch(sha256: String, to path: String, mode: mode_t = 0o600) throws {
     uses[path] = nil
     let size = try copies(of: sha256).first?.size ?? 0
     if let cache, size > Int64(Artifact.chunkSize),
@@ -23,7 +25,7 @@ extension ArtifactStore {
     let partial = "\(path).partial"
     unlink(partial)
     do {
-      try read(sha256: sha256, into: PartialFile(partial))
+      try read(sha256: sha256, into: PartialFile(partial, called: path, mode: mode))
     } catch {
       unlink(partial)
       throw error

@@ -59,6 +59,8 @@ class HashSink: ArtifactSink {
 /// Bytes in a file that gets its name when they are complete and correct.
 class PartialFile: HashSink {
   let path: String
+  private let name: String
+  private let mode: mode_t
   private let meter: CopyMeter?
   private var file: OpenFile?
 
@@ -70,15 +72,19 @@ class PartialFile: HashSink {
 
   /// - Parameters:
   ///   - path: of a file that an earlier reading may have begun
+  ///   - name: what messages call it, if not its path
+  ///   - mode: permissions of a new file, by default for its owner alone
   ///   - meter: told of the bytes that are there already, as they are hashed
-  init(_ path: String, meter: CopyMeter? = nil) {
-    (self.path, self.meter) = (path, meter)
+  init(
+    _ path: String, called name: String? = nil, mode: mode_t = 0o600, meter: CopyMeter? = nil
+  ) {
+    (self.path, self.name, self.mode, self.meter) = (path, name ?? path, mode, meter)
   }
 
   override func begin(from file: String?) throws {
     try super.begin(from: file)
     guard self.file == nil else { return }
-    let opened = try FileBytes(continuing: path)
+    let opened = try FileBytes(continuing: path, called: name, mode: mode)
     var ring = PieceRing()
     while true {
       let piece = try ring.read(opened)

@@ -21,11 +21,14 @@ struct FileBytes: ~Copyable {
     guard descriptor >= 0 else { throw Self.failure("create", path) }
   }
 
-  /// Opens a file for reading and appending, or creates it; only its owner can read it.
-  init(continuing path: String) throws(StoreError) {
-    descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
-    self.path = path
-    guard descriptor >= 0 else { throw Self.failure("create", path) }
+  /// Opens a file for reading and appending, or creates it.
+  /// - Parameters:
+  ///   - name: what messages call it, if not its path
+  ///   - mode: permissions of a new file, of which the umask takes some away
+  init(continuing path: String, called name: String? = nil, mode: mode_t) throws(StoreError) {
+    descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode)
+    self.path = name ?? path
+    guard descriptor >= 0 else { throw Self.failure("create", self.path) }
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }

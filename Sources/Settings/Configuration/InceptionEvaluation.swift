@@ -28,9 +28,6 @@ package struct InceptionEvaluation: Section {
     ]
   }
 
-  /// The files that it names.
-  package var files: [String] { [inception] + (reference == "data" ? [] : [reference]) }
-
   /// - Parameters:
   ///   - value: true, false, or a mapping
   ///   - options: options of the command line for keys inside it

@@ -98,9 +98,9 @@ import Testing
     #expect(
       try world.rows(
         """
-        select arguments ->> 'source_name', arguments -> 'shards', result ->> 'images', result ->> 'classes'
+        select arguments ->> 'source_name', result ->> 'images', result ->> 'classes'
         from pra.jobs where kind = 'ingest'
-        """) == ["photos.tar - 2 2"])
+        """) == ["photos.tar 2 2"])
   }
 
   @Test(arguments: [

@@ -13,6 +13,7 @@ import time
 from rehearsal.made import make
 from rehearsal.measured import Table, drop
 from rehearsal.shows import SHOWS
+from rig.rows import Results, command_line
 from rig.server import PrivateServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -312,12 +313,34 @@ def summary(facts):
         f"the data sets have {facts['fingerprints']} fingerprint{'s' * (facts['fingerprints'] != 1)}"]
 
 
+def rows_of(facts, faults):
+    """The quantities of the stages, as a show returns them."""
+    source = f"{facts['source'] / 1e9:.1f} GB of source"
+    packed_again = (facts["images packed again"] or 0) / facts["images of a range"]
+    return [
+        ("ingest by several workers: times as fast as one", facts["alone"] / facts["together"], "", ">= 1.8",
+         f"{source}, {facts['together']:.0f} s and {facts['alone']:.0f} s"),
+        ("from pra run to the first step: times decoding and one write", facts["first"] / facts["plain"], "", "<= 1.1",
+         f"{source}, {facts['first']:.0f} s and {facts['plain']:.0f} s"),
+        ("ingest killed at 67 %: packed again, of a range", 100 * packed_again, "%", "< 100", source),
+        ("stages that move more bytes than they must", len(faults), "", "= 0", source)]
+
+
+def record(options, rows):
+    if options.record:
+        results = Results("data", command_line("ops/rehearse"), options)
+        for name, value, unit, wanted, note in rows:
+            results.add(name, value, unit, wanted, note)
+        results.finish()
+
+
 def show(options):
     faults = []
     for name in options.show:
         with Rehearsal(options) as rehearsal:
-            lines, found = SHOWS[name](rehearsal)
+            lines, found, rows = SHOWS[name](rehearsal)
         print("\n".join(f"{name}: {line}" for line in lines), flush=True)
+        record(options, rows)
         faults += [f"{name}: {fault}" for fault in found]
     for fault in faults:
         print(f"NOT AS IT MUST BE: {fault}")
@@ -339,6 +362,7 @@ def main(text):
     parser.add_argument("--programs", type=pathlib.Path, default=ROOT / ".build/debug")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
     options.programs = options.programs.resolve()
     if options.show:
@@ -346,6 +370,7 @@ def main(text):
     table, facts = Table(None), {}
     rehearse(options, table, facts)
     faults = verdicts(table, facts)
+    record(options, rows_of(facts, faults))
     if options.json:
         print(json.dumps({"rows": table.rows, "facts": facts, "faults": faults}))
     else:

@@ -1,4 +1,5 @@
-"""What ops/rehearse shows besides the stages, each on a server of its own. A show returns lines and faults."""
+"""What ops/rehearse shows besides the stages, each on a server of its own. A show returns lines, faults and rows: the
+name of a quantity, its value and unit, what is wanted, and a note."""
 import json
 import os
 import subprocess
@@ -97,7 +98,9 @@ def fetch(rehearsal):
         faults.append(f"the next attempt began anew: {starts}")
     if outcomes != ["preempted", "succeeded"]:
         faults.append(f"the attempts ended otherwise: {outcomes}")
-    return lines, faults
+    return lines, faults, [
+        (f"preempted in a fetch of {size / 1e9:.1f} GB: released after", seen.seconds or 60, "s", "<= 2",
+         f"the next attempt went on from byte {starts[-1] if starts else 0:,}")]
 
 
 class Preemption:
@@ -159,7 +162,13 @@ def drawn(rehearsal):
     faults = [] if each < 200 else [f"{each:.0f} bytes in the database for each image"]
     if len(os.listdir(out)) != count or sizes["images"] != count:
         faults.append(f"{len(os.listdir(out))} PNGs, {sizes['images']} images of {count}")
-    return lines, faults
+    what = f"{count:,} drawn images of 32 pixels"
+    return lines, faults, [
+        (f"{what}: in PostgreSQL, each", each, "bytes", "< 200", f"{sizes['sets'] / count:.1f} in the table of them"),
+        (f"{what}: a grid of 100 of them", grid[0], "s", "<= 1", ""),
+        (f"{what}: npz", npz[0], "s", None, f"{npz[1] / 1e6:.0f} MB of memory"),
+        (f"{what}: a folder of PNGs", pngs[0], "s", None, f"{pngs[1] / 1e6:.0f} MB of memory"),
+        (f"{what}: features of all, and their distance", features, "s", None, "32 random features")]
 
 
 # Fifteen series of a finished training.
@@ -189,7 +198,7 @@ def points(rehearsal):
     start = time.monotonic()
     rehearsal.server.sql(POINTS.format(steps=count // 15))
     lines = [f"{count:,} metric points in 15 series, absorbed in {time.monotonic() - start:.0f} s"]
-    faults = []
+    faults, rows = [], []
     out = rehearsal.folder / "out"
     for name, words in (("csv", ("export", "csv", "long", "-o", f"{out}.csv")),
                         ("tensorboard", ("export", "tensorboard", "long", "-o", out)),
@@ -197,6 +206,7 @@ def points(rehearsal):
                                                   "--metric", "series.2", "--metric", "series.3"))):
         seconds, memory, _ = timed(rehearsal, *words)
         lines.append(f"{name}: {seconds:.1f} s, {memory / 1e6:.0f} MB of memory")
+        rows.append((f"{name} of {count:,} metric points: memory", memory / 1e6, "MB", "< 200", f"{seconds:.1f} s"))
         if memory > 200e6:
             faults.append(f"{name} took {memory / 1e6:.0f} MB of memory")
     found = sum(1 for _ in open(f"{out}.csv", "rb")) - 1
@@ -204,7 +214,7 @@ def points(rehearsal):
                  f"{held(out) / 1e6:.0f} MB")
     if found != count // 15 * 15:
         faults.append(f"the CSV has {found} points of {count}")
-    return lines, faults
+    return lines, faults, rows
 
 
 SHOWS = {"fetch": fetch, "drawn": drawn, "points": points}

@@ -8,6 +8,7 @@ PAGE = ROOT / "ops/bench/RESULTS.md"
 TITLES = {
     "compute": "Training and sampling",
     "images": "Images: ingest and Inception features",
+    "data": "Data sets: bytes, fetches, drawn images, exports",
     "queue": "Queue",
     "store": "Run store",
     "faults": "Faults",

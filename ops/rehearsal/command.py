@@ -326,25 +326,22 @@ def rows_of(facts, faults):
         ("stages that move more bytes than they must", len(faults), "", "= 0", source)]
 
 
-def record(options, rows):
-    if options.record:
-        results = Results("data", command_line("ops/rehearse"), options)
-        for name, value, unit, wanted, note in rows:
-            results.add(name, value, unit, wanted, note)
-        results.finish()
-
-
-def show(options):
+def show(options, results):
     faults = []
     for name in options.show:
         with Rehearsal(options) as rehearsal:
             lines, found, rows = SHOWS[name](rehearsal)
         print("\n".join(f"{name}: {line}" for line in lines), flush=True)
-        record(options, rows)
+        add(results, rows)
         faults += [f"{name}: {fault}" for fault in found]
     for fault in faults:
         print(f"NOT AS IT MUST BE: {fault}")
-    sys.exit(1 if options.check and faults else 0)
+    return faults
+
+
+def add(results, rows):
+    for name, value, unit, wanted, note in rows if results else ():
+        results.add(name, value, unit, wanted, note)
 
 
 def main(text):
@@ -365,12 +362,19 @@ def main(text):
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
     options.programs = options.programs.resolve()
-    if options.show:
-        return show(options)
+    # Refuses at once what could not be recorded at the end.
+    results = Results("data", command_line("ops/rehearse"), options) if options.record else None
+    faults = show(options, results) if options.show else stages(options, results)
+    if results:
+        results.finish()
+    sys.exit(1 if options.check and faults else 0)
+
+
+def stages(options, results):
     table, facts = Table(None), {}
     rehearse(options, table, facts)
     faults = verdicts(table, facts)
-    record(options, rows_of(facts, faults))
+    add(results, rows_of(facts, faults))
     if options.json:
         print(json.dumps({"rows": table.rows, "facts": facts, "faults": faults}))
     else:
@@ -379,4 +383,4 @@ def main(text):
         print("\n".join(summary(facts)))
         for fault in faults:
             print(f"MORE THAN IT MUST: {fault}")
-    sys.exit(1 if options.check and faults else 0)
+    return faults

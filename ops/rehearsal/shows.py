@@ -35,18 +35,17 @@ def small_source(rehearsal, filler=0):
 
 
 class Noise:
-    """A file of bytes that do not shrink: one MiB over and over, its first bytes numbered."""
+    """A file of bytes that do not shrink: one block over and over, numbered."""
 
     def __init__(self, generator, size):
-        self.block, self.size, self.done = generator.randbytes(1 << 20), size, 0
+        self.block, self.size, self.done = generator.randbytes(1 << 14), size, 0
 
     def read(self, count):
         count = min(count, self.size - self.done)
         piece = b""
         while len(piece) < count:
-            piece += self.done.to_bytes(8, "big") + self.block[8:]
-            self.done += 1 << 20
-        self.done = min(self.done, self.size)
+            piece += (self.done + len(piece)).to_bytes(8, "big") + self.block
+        self.done += count
         return piece[:count]
 
 
@@ -143,7 +142,7 @@ def drawn(rehearsal):
     sizes = rehearsal.server.rows("""
         select pg_database_size(current_database()) as bytes,
           pg_total_relation_size('pra_store.image_sets') as sets, (select count(*) from pra.images) as images,
-          (select sum(size) from pra.artifacts where name = 'images.packed') as packed""")[0]
+          (select sum(size) from pra.outputs where name = 'images.packed') as packed""")[0]
     start = time.monotonic()
     rehearsal.work(1, "evaluate", sees=False)
     features = time.monotonic() - start
@@ -173,19 +172,19 @@ def drawn(rehearsal):
 
 # Fifteen series of a finished training.
 POINTS = """
-    select pra.enqueue('train', pra.create_run('long'), '{{}}');
-    select pra.register_worker('w', '{{}}', '{{default}}', '{{train}}', 1, '1 hour');
+    select pra.enqueue('points', pra.create_run('long'), '{{}}');
+    select pra.register_worker('w', '{{}}', '{{default}}', '{{points}}', 1, '10 minutes');
     update pra_store.workers set token = null;
     select pra.claim((select max(id) from pra_store.workers), 1);
     select pra.continue_from(1, 1);
     do $$ begin
-      for first in 0..{steps} - 1 by 10000 loop
+      for step in 0..{steps} - 1 by 10000 loop
         insert into pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
-        select 1, 1, first / 10000 + 1, 'series.' || name,
-          array(select generate_series(first, least({steps}, first + 10000) - 1)),
-          array(select sin(i / 1000.0) from generate_series(first, least({steps}, first + 10000) - 1) as i)
+        select 1, 1, step / 10000 + 1, 'series.' || name,
+          array(select generate_series(step, least({steps}, step + 10000) - 1)),
+          array(select sin(i / 1000.0) from generate_series(step, least({steps}, step + 10000) - 1) as i)
         from generate_series(1, 15) as name;
-        perform pra.absorb_metrics(1, 1, first / 10000 + 1);
+        perform pra.absorb_metrics(1, 1, step / 10000 + 1);
       end loop;
     end $$;
     select pra.finish(1, 1, metric_batch => ({steps} - 1) / 10000 + 1);

@@ -13,6 +13,8 @@ let kernelFlags = [
   "-ffp-contract=fast", "-mprefer-vector-width=512", "-Wall", "-Wextra", "-Werror",
 ]
 
+let emulatorFlags = ["-O2", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-c23-extensions"]
+
 let resamplingFlags = ["-O3", "-Wall", "-Wextra", "-Werror"]
 
 let argumentParser = Target.Dependency.product(
@@ -74,7 +76,10 @@ let package = Package(
   name: "pra-pipeline",
   products: [
     // Loaded into programs that are killed by tests; nothing links it.
-    .library(name: "KillPoint", type: .dynamic, targets: ["KillPoint"])
+    .library(name: "KillPoint", type: .dynamic, targets: ["KillPoint"]),
+    // An NVIDIA driver and its compiler for machines without a GPU; opened by name: ops/emulated-gpu.
+    .library(name: "EmulatedDriver", type: .dynamic, targets: ["EmulatedDriver"]),
+    .library(name: "EmulatedCompiler", type: .dynamic, targets: ["EmulatedCompiler"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -106,12 +111,15 @@ let package = Package(
     .target(
       name: "CCurl", path: "Sources/Libraries/CCurl", linkerSettings: [.linkedLibrary("curl")]),
     .target(name: "CProcess", path: "Sources/Libraries/CProcess"),
+    // The driver of NVIDIA GPUs, opened at run time where there is one.
+    .target(name: "CCUDA", path: "Sources/Libraries/CCUDA"),
     // pthreads: a thread of its own, and a value that threads wait for; the processes below this one.
     library("Libraries/Threads", ["CProcess"]),
 
     // Tensors and networks.
     .target(
-      name: "CKernels", path: "Sources/Compute/CKernels", cSettings: [.unsafeFlags(kernelFlags)]),
+      name: "CKernels", dependencies: ["CCUDA"], path: "Sources/Compute/CKernels",
+      exclude: ["cuda/kernels"], cSettings: [.unsafeFlags(kernelFlags)]),
     library("Compute/Tensor", ["CKernels"]),
     library("Compute/Autodiff", ["CKernels", "Tensor"]),
     library("Compute/NeuralNetwork", ["Autodiff", "CKernels", "Tensor"]),
@@ -158,8 +166,8 @@ let package = Package(
     .executableTarget(
       name: "pra",
       dependencies: [
-        "Agent", "Configuration", "Digest", "Files", "JobKinds", "JobQueue", "Postgres", "Raster",
-        "RunStore", "TensorFiles", logging, argumentParser,
+        "Agent", "CCUDA", "Configuration", "Digest", "Files", "JobKinds", "JobQueue", "Postgres",
+        "Raster", "RunStore", "TensorFiles", logging, argumentParser,
       ],
       swiftSettings: swiftSettings),
 
@@ -228,6 +236,26 @@ let package = Package(
 
     .target(name: "KillPoint", path: "Tests/Support/KillPoint"),
 
+    // As fast in debug builds: kernels run on them.
+    .target(
+      name: "EmulatedDriver", path: "Tests/Support/EmulatedCUDA/Driver",
+      cxxSettings: [.unsafeFlags(emulatorFlags)]),
+    .target(
+      name: "EmulatedCompiler", path: "Tests/Support/EmulatedCUDA/Compiler",
+      cxxSettings: [.unsafeFlags(emulatorFlags)]),
+
+    // Operations on a device and on a CPU in float64, compared.
+    .target(
+      name: "OperationChecks", dependencies: ["CKernels", "Tensor"],
+      path: "Tests/Support/OperationChecks", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "gpu-check",
+      dependencies: [
+        "Autodiff", "CCUDA", "CKernels", "Configuration", "Digest", "Files", "NeuralNetwork",
+        "OperationChecks", "PRAModel", "Sampling", "Tensor", "Training",
+      ],
+      path: "ops/gpu/check.d", swiftSettings: swiftSettings),
+
     // Processes for the tests of the agent: a stage that does as it is told, and an agent to kill.
     .executableTarget(
       name: "pra-test", dependencies: ["Files", "RunStore", "StageKit"],
@@ -252,6 +280,7 @@ let package = Package(
       "EvaluationTests", ["Evaluation", "Files", "Inception", "Tensor", "TensorFiles"]),
     tests("TensorTests", ["CKernels", "Tensor"]),
     tests("AutodiffTests", ["Autodiff", "Tensor"]),
+    tests("CUDATests", ["EmulatedCompiler", "EmulatedDriver", "gpu-check"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("DigestTests", ["Digest"]),
     tests("FilesTests", ["Digest", "Files"]),

@@ -32,7 +32,7 @@ struct Doctor: ParsableCommand {
     {
       findings += [store(), schedules()]
     }
-    findings += [disk(), processor()]
+    findings += [disk(), processor()] + GPUs().findings(home: Database.home)
     if json {
       printExactly(JSONText.array(findings.map(\.json)))
     } else {

@@ -220,9 +220,20 @@ struct Worker: ParsableCommand {
       """)
   var folders: [String] = []
   @Option(
-    parsing: .unconditional, help: "Jobs that run at the same time. (default: 1)",
+    parsing: .unconditional,
+    help: """
+      Jobs that run at the same time; by default one, or one for each GPU. A worker with GPUs runs no more.
+      """,
     transform: OptionValue.whole(1...10_000))
-  var slots = 1
+  var slots: Int?
+  @Option(
+    parsing: .unconditional,
+    help: """
+      NVIDIA GPUs that jobs run on, one job on each; 0 for none, by default all that are there. They become \
+      the labels gpu, gpus and vram_gib.
+      """,
+    transform: OptionValue.whole(0...1024))
+  var gpus: Int?
   @Option(
     parsing: .unconditional,
     help: """
@@ -284,6 +295,9 @@ struct Worker: ParsableCommand {
       }
       named[key] = value
     }
+    let devices = try devices()
+    for (key, value) in devices.labels where named[key] == nil { named[key] = value }
+    let slots = slots ?? max(devices.names.count, 1)
     let seen = try SourceFolders(folders.map(seenFolder))
     for folder in seen.all {
       let (key, value) = SourceFolders.label(folder)
@@ -319,9 +333,47 @@ struct Worker: ParsableCommand {
       drainTime: drain, untilIdle: untilIdle, cacheQuota: cache, stageFolder: Executables.folder)
     configuration.storeProbe = Database.storeWatch(url).look
     configuration.environment[SourceFolders.variable] = seen.text
+    configuration.devices = devices.names
+    configuration.kindsOfDevices = Set(JobKind.allCases.filter(\.computes).map(\.rawValue))
     let logger = Logger(label: "pra.worker") { WorkerLog(label: $0) }
     let code = try Agent(configuration, logger: logger).run()
     if code != 0 { throw ExitCode(code) }
+  }
+
+  /// The GPUs that stages run on, and the labels that say so.
+  private func devices() throws -> (names: [String], labels: [String: String]) {
+    // The variable says it for all stages.
+    if let chosen = ProcessInfo.processInfo.environment["PRA_DEVICE"], !chosen.isEmpty {
+      guard gpus ?? 0 == 0 else {
+        throw ValidationError("--gpus \(gpus!): PRA_DEVICE says \(chosen); unset it")
+      }
+      return ([], [:])
+    }
+    if gpus == 0 { return ([], [:]) }
+    let found = GPUs()
+    guard gpus ?? 0 <= found.all.count else {
+      let reason = found.all.isEmpty ? ": \(found.reason)" : ""
+      throw ValidationError("--gpus \(gpus!): there are \(found.all.count) here\(reason)")
+    }
+    let used = found.all.prefix(gpus ?? found.all.count)
+    guard let first = used.first else { return ([], [:]) }
+    if found.compiler.found == nil {
+      guard gpus == nil else {
+        throw ValidationError("--gpus \(gpus!): no compiler of kernels; see pra doctor")
+      }
+      complain("pra: the GPUs are not used: no compiler of kernels; see pra doctor")
+      return ([], [:])
+    }
+    if let slots, slots > used.count {
+      throw ValidationError(
+        "--slots \(slots): a worker with \(used.count) GPUs runs one job on each; start another with "
+          + "--gpus 0 for the processor")
+    }
+    let least = used.map(\.gibibytes).min()!
+    return (
+      used.map(\.device),
+      ["gpu": first.label, "gpus": String(used.count), "vram_gib": String(least)]
+    )
   }
 
   /// The absolute path of a folder of `--sees`.

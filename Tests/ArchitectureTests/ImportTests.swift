@@ -40,8 +40,8 @@ let allowed: [String: Set<String>] = [
   "Sources/Queue/StageKit": ["Files", "JobQueue", "Postgres", "RunStore", "Threads"],
   "Sources/Queue/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore", "Threads"],
   "Sources/pra": [
-    "Agent", "ArgumentParser", "Configuration", "Digest", "Files", "Foundation", "JobKinds",
-    "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
+    "Agent", "ArgumentParser", "CCUDA", "Configuration", "Digest", "Files", "Foundation",
+    "JobKinds", "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
   ],
 
   // They meet only here, and in the stages: a stage imports what `Package.swift` declares for it.

@@ -84,7 +84,8 @@ let roundedCases: [RoundedCase] = [
       + inputs.map {
         let gradient = tape.gradient(of: $0)!
         // The gradient of an activation is rounded as it is.
-        return (tested.isRounded && gradient.count == inputs[0].value.count
+        return
+          (tested.isRounded && gradient.count == inputs[0].value.count
           ? gradient.converted(to: .bfloat16) : gradient).download().floats
       }
   }
@@ -112,7 +113,8 @@ let roundedCases: [RoundedCase] = [
     let device = Device(threads: 2, instructions: set)
     func gradient(_ type: ElementType, _ uses: Int) -> [Float] {
       let tape = Tape(on: device)
-      let x = tape.input(normals([20, 30], 0, on: device).converted(to: .bfloat16).converted(to: type))
+      let x = tape.input(
+        normals([20, 30], 0, on: device).converted(to: .bfloat16).converted(to: type))
       let parts = (0..<uses).map {
         linear(x, weight: tape.input(normals([8, 30], UInt32(1 + $0), on: device)), bias: nil)
       }
@@ -126,14 +128,14 @@ let roundedCases: [RoundedCase] = [
     #expect(rounded != gradient(.bfloat16, 2))
   }
 
-  /// Products in bfloat16 keep what lies between them in bfloat16, if the CPU has such products.
+  /// Products in bfloat16 keep what lies between them in bfloat16, if the device has such products.
   @Test func aTapeSaysHowActivationsAreKept() {
     let device = Device(threads: 1)
     let rounds = device.multipliesBFloat16
     #expect(Tape(on: device, products: .bfloat16).activations == (rounds ? .bfloat16 : .float32))
     #expect(Tape(on: device).activations == .float32)
     #expect(Tape(on: device, type: .float64, products: .bfloat16).activations == .float64)
-    let base = Device(threads: 1, instructions: .base)
+    let base = Device(threads: 1, instructions: .base, kind: .cpu)
     #expect(Tape(on: base, products: .bfloat16).activations == .float32)
   }
 }

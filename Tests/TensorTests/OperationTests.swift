@@ -108,7 +108,7 @@ import Testing
     #expect(sum.download().floats.allSatisfy { $0 == 12 })
   }
 
-  @Test(arguments: DeviceKind.allCases)
+  @Test(arguments: DeviceKind.ofEveryMachine)
   func everyKindOfDeviceHasTheSameNumbers(_ kind: DeviceKind) {
     let device = Device(threads: 2, kind: kind)
     let (x, w, y) = product(on: device)

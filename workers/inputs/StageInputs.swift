@@ -111,8 +111,15 @@ extension StageSession {
   }
 
   /// The device that `PRA_DEVICE` names with this attempt's threads and the instruction set that
-  /// `PRA_KERNELS` names.
-  package func device() throws -> Device { try computingDevice(threads: threads) }
+  /// `PRA_KERNELS` names. Its errors end the stage: those of the machine as lacks of the host.
+  /// - Parameter lower: the key or variable by which the stage needs less memory
+  package func device(lower: String? = nil) throws -> Device {
+    let advice = lower.map { "lower \($0)" } ?? "the stage needs a device with more memory"
+    DeviceFailure.end(memoryAdvice: advice) { failure in
+      Stage.end(isHostLack: failure.isOfMachine, saying: failure.sentence)
+    }
+    return try computingDevice(threads: threads)
+  }
 
   /// Ends the attempt if its agent has asked for it; for stages without checkpoints.
   package func releaseIfAsked() throws {
@@ -124,9 +131,10 @@ extension StageSession {
 /// names.
 /// - Throws: `PermanentFailure` naming the variable
 package func computingDevice(threads: Int) throws -> Device {
-  if let text = getenv("PRA_DEVICE"), DeviceKind(rawValue: String(cString: text)) == nil {
-    let kinds = DeviceKind.allCases.map(\.rawValue).joined(separator: " or ")
-    throw PermanentFailure("PRA_DEVICE: found '\(String(cString: text))', expected \(kinds)")
+  if let text = getenv("PRA_DEVICE").map({ String(cString: $0) }), !text.isEmpty,
+    DeviceKind(name: text) == nil
+  {
+    throw PermanentFailure("PRA_DEVICE: found '\(text)', expected \(DeviceKind.names)")
   }
   guard let text = getenv("PRA_KERNELS") else { return Device(threads: threads) }
   let name = String(cString: text)

@@ -41,7 +41,7 @@ private struct Source {
 Stage.run { session in
   let arguments = try refusingBadInput { try ProbeArguments(json: session.arguments) }
   let data = try session.dataSet(ofJob: arguments.data, output: OutputName.dataSet)
-  let device = try session.device()
+  let device = try session.device(lower: "batch")
   let trained = try session.trainedModel(
     ofJob: arguments.train, weights: arguments.weights.isEmpty ? nil : arguments.weights,
     on: device)

@@ -18,7 +18,7 @@ import Tensor
 Stage.run { session in
   let arguments = try refusingBadInput { try SampleArguments(json: session.arguments) }
   let sampling = arguments.sampling
-  let device = try session.device()
+  let device = try session.device(lower: "PRA_SAMPLE_BATCH")
   let trained = try session.trainedModel(
     ofJob: arguments.train, weights: sampling.weights, on: device)
   let (model, step) = (trained.model, trained.step)

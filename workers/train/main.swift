@@ -40,7 +40,7 @@ struct TrainingJob {
     require = try session.beginFetching(data)
     start = arguments.start
     let configuration = try Self.complete(arguments.config, with: data)
-    let device = try session.device()
+    let device = try session.device(lower: "training.micro_batch")
     let model = try refusingBadInput {
       try PRAModel(configuration, classes: data.classes.count, on: device)
     }

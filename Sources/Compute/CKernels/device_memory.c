@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "cuda/cuda_device.h"
+
 /// Blocks of at least this size are mappings of their own, whose pages can be exchanged.
 enum { MAPPED = 1 << 20 };
 /// Size that one page table maps.
@@ -22,14 +24,16 @@ struct memory {
   char *start;
   size_t used;
   int open;
+  struct cuda *cuda;
 };
 
-memory *memory_create(bool guarded) {
+memory *memory_create(int32_t kind, int32_t ordinal) {
   memory *made = calloc(1, sizeof *made);
   if (!made) return NULL;
-  made->guarded = guarded;
+  made->guarded = kind == MEMORY_GUARDED;
+  if (kind == MEMORY_CUDA) made->cuda = cuda_create(ordinal);
   pthread_mutex_init(&made->lock, NULL);
-  if (!guarded) return made;
+  if (!made->guarded) return made;
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   made->start = mmap(NULL, RESERVED, PROT_NONE, flags, -1, 0);
   if (made->start != MAP_FAILED) return made;
@@ -39,6 +43,7 @@ memory *memory_create(bool guarded) {
 
 void memory_destroy(memory *memory) {
   if (memory->guarded) munmap(memory->start, RESERVED);
+  if (memory->cuda) cuda_destroy(memory->cuda);
   pthread_mutex_destroy(&memory->lock);
   free(memory);
 }
@@ -75,7 +80,20 @@ static void *take_guarded(memory *memory, size_t bytes) {
   return block;
 }
 
+struct cuda *memory_cuda(const memory *memory) { return memory->cuda; }
+
+bool memory_opens(const memory *memory) { return !memory->cuda; }
+
+void memory_read(memory *memory, void *to, const void *from, size_t bytes) {
+  cuda_read(memory->cuda, to, from, bytes);
+}
+
+void memory_write(memory *memory, void *to, const void *from, size_t bytes) {
+  cuda_write(memory->cuda, to, from, bytes);
+}
+
 void *memory_take(memory *memory, size_t bytes) {
+  if (memory->cuda) return cuda_take(memory->cuda, bytes);
   if (memory->guarded) return take_guarded(memory, bytes);
   if (bytes >= MAPPED) return take_pages(bytes);
   void *block = NULL;
@@ -83,7 +101,9 @@ void *memory_take(memory *memory, size_t bytes) {
 }
 
 void memory_release(memory *memory, void *block, size_t bytes) {
-  if (memory->guarded)
+  if (memory->cuda)
+    cuda_release(memory->cuda, block);
+  else if (memory->guarded)
     madvise(block, (bytes + PAGE - 1) / PAGE * PAGE, MADV_DONTNEED);
   else if (bytes >= MAPPED)
     munmap(block, bytes);

@@ -2,10 +2,6 @@
 
 import CKernels
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// The type of a tensor's elements.
 package enum ElementType: Int32, Sendable {
   case float32 = 0
@@ -56,26 +52,8 @@ package enum InstructionSet: Int32, Sendable, CaseIterable {
   }
 }
 
-/// Kinds of devices.
-package enum DeviceKind: String, Sendable, CaseIterable {
-  /// A CPU, whose memory the host could use as well.
-  case cpu
-  /// A CPU whose memory is closed to the host outside of operations, as that of a GPU is: a read or
-  /// write from elsewhere ends the program with SIGSEGV. Slower, with the same results.
-  case guarded
-
-  /// The kind that the variable `PRA_DEVICE` names; a CPU without it. Stages check it first.
-  package static let chosen: DeviceKind = {
-    guard let text = getenv("PRA_DEVICE") else { return .cpu }
-    guard let kind = DeviceKind(rawValue: String(cString: text)) else {
-      fatalError("PRA_DEVICE: found '\(String(cString: text))', expected cpu or guarded")
-    }
-    return kind
-  }()
-}
-
-/// A CPU with its threads. Only one thread at a time may use it, such as a training loop or a
-/// sampler.
+/// A CPU with its threads, or a GPU. Only one thread at a time may use it, such as a training loop or
+/// a sampler.
 package final class Device {
   private let handle: OpaquePointer
   let memory: DeviceMemory
@@ -91,7 +69,7 @@ package final class Device {
   package private(set) var multiplyAdds = 0
 
   /// - Parameters:
-  ///   - threads: threads of an operation, including the caller
+  ///   - threads: threads of an operation, including the caller; with a GPU, of work of the host
   ///   - instructions: at most `InstructionSet.best`
   package init(
     threads: Int, instructions: InstructionSet = .best, kind: DeviceKind = .chosen
@@ -100,7 +78,7 @@ package final class Device {
     precondition(
       instructions.rawValue <= kernels_level(),
       "Device: this processor has no \(instructions)")
-    memory = DeviceMemory(isGuarded: kind == .guarded)
+    memory = DeviceMemory(of: kind)
     guard let handle = device_create(Int32(threads), instructions.rawValue, memory.handle) else {
       fatalError("Device: cannot start \(threads) threads")
     }
@@ -112,7 +90,7 @@ package final class Device {
 
   deinit { device_destroy(handle) }
 
-  /// Whether `ProductPrecision.bfloat16` differs from `full` on this CPU.
+  /// Whether `ProductPrecision.bfloat16` differs from `full` on this device.
   package var multipliesBFloat16: Bool { device_multiplies_bf16(handle) }
 
   /// Whether activations that products round are kept in bfloat16, which a device has kernels for.
@@ -136,9 +114,18 @@ package final class Device {
     device_run(handle, &operation, 1)
   }
 
-  func run(_ operations: UnsafeBufferPointer<Operation>) {
-    device_run(handle, operations.baseAddress, operations.count)
+  /// Runs operations that have run before with these arguments.
+  /// - Parameter graph: the form in which the device keeps them, nil at first
+  func run(
+    program operations: UnsafeBufferPointer<Operation>, graph: inout UnsafeMutableRawPointer?
+  ) {
+    device_run_program(handle, operations.baseAddress, operations.count, &graph)
   }
+
+  func forget(graph: UnsafeMutableRawPointer) { device_forget_program(handle, graph) }
+
+  /// Returns when the device has done all operations: a GPU works on while the host goes on.
+  package func wait() { device_wait(handle) }
 
   /// Runs work of the host, which is no operation, over [0, count) in one contiguous range per
   /// thread. It reads and writes memory of the host alone.

@@ -46,13 +46,13 @@ package struct DeviceList<Element: BitwiseCopyable> {
   /// that were run before see the old ones.
   package func upload(_ value: (_ element: Int) -> Element) {
     precondition(!device.isRecording, "DeviceList: a program is being recorded")
-    withHostElements { target in
+    withHostElements(.write, 0..<count) { target in
       for i in 0..<count { target[i] = value(i) }
     }
   }
 
   private func write(_ values: [Element]) {
-    withHostElements { target in
+    withHostElements(.write, 0..<count) { target in
       for i in values.indices { target[i] = values[i] }
     }
   }
@@ -64,14 +64,21 @@ package struct DeviceList<Element: BitwiseCopyable> {
   }
 
   /// Reads an element to the host.
-  package func read(_ element: Int = 0) -> Element { withHostElements { $0[element] } }
+  package func read(_ element: Int = 0) -> Element {
+    withHostElements(.read, element..<element + 1) { $0[0] }
+  }
 
-  fileprivate func withHostElements<R>(_ body: (UnsafeMutableBufferPointer<Element>) -> R) -> R {
-    storage.withHostMemory { start in
+  fileprivate func withHostElements<R>(
+    _ access: HostAccess, _ range: Range<Int>,
+    _ body: (UnsafeMutableBufferPointer<Element>) -> R
+  ) -> R {
+    precondition(range.upperBound <= count, "DeviceList: element \(range) of \(count)")
+    let stride = MemoryLayout<Element>.stride
+    let bytes = (first + range.lowerBound) * stride..<(first + range.upperBound) * stride
+    return storage.withHostMemory(access, bytes) { start in
       body(
         UnsafeMutableBufferPointer(
-          start: (start + first * MemoryLayout<Element>.stride)
-            .assumingMemoryBound(to: Element.self), count: count))
+          start: start.assumingMemoryBound(to: Element.self), count: range.count))
     }
   }
 }
@@ -86,7 +93,7 @@ package final class HostCopy<Element: BitwiseCopyable> {
 
   /// Asks for all elements of a list. The last ones must have been taken.
   package func begin(_ list: DeviceList<Element>) {
-    list.withHostElements { found in
+    list.withHostElements(.read, 0..<list.count) { found in
       if values.count != found.count { values = Array(found) }
       for i in found.indices { values[i] = found[i] }
     }

@@ -85,7 +85,7 @@ extension Tensor {
 
   /// A copy of all numbers in the host's memory, of bfloat16 as float32.
   package func download() -> HostArray {
-    withHostMemory { from in
+    withHostMemory(.read) { from in
       switch type {
       case .float32:
         HostArray(
@@ -114,7 +114,7 @@ extension Tensor {
   }
 
   private func write(_ numbers: HostArray) {
-    withHostMemory { to in
+    withHostMemory(.write) { to in
       numbers.withBytes {
         if let from = $0.baseAddress { to.copyMemory(from: from, byteCount: $0.count) }
       }
@@ -127,19 +127,29 @@ extension Tensor {
     _ body: (UnsafeBufferPointer<Float>) throws -> R
   ) rethrows -> R {
     precondition(type == .float32, "readOnHost: a tensor of \(type)")
-    return try withHostMemory {
+    return try withHostMemory(.read) {
       try body(UnsafeBufferPointer(start: $0.assumingMemoryBound(to: Float.self), count: count))
     }
   }
 
   /// Lets the host read and write float32 elements where they lie, row-major, until `body`
-  /// returns: for numbers of which no other copy shall be made. Not within a program that is being recorded.
+  /// returns: for numbers of which no other copy shall be made. A device with memory of its own copies
+  /// them there and back. Not within a program that is being recorded.
   package func withHostElements<R>(
     _ body: (UnsafeMutableBufferPointer<Float>) throws -> R
+  ) rethrows -> R { try withHostElements(.change, body) }
+
+  /// The same for a body that writes every element: nothing is copied to the host.
+  package func writeOnHost<R>(
+    _ body: (UnsafeMutableBufferPointer<Float>) throws -> R
+  ) rethrows -> R { try withHostElements(.write, body) }
+
+  private func withHostElements<R>(
+    _ access: HostAccess, _ body: (UnsafeMutableBufferPointer<Float>) throws -> R
   ) rethrows -> R {
     precondition(type == .float32, "withHostElements: a tensor of \(type)")
     precondition(!device.isRecording, "withHostElements: a program is being recorded")
-    return try withHostMemory {
+    return try withHostMemory(access) {
       try body(
         UnsafeMutableBufferPointer(start: $0.assumingMemoryBound(to: Float.self), count: count))
     }

@@ -8,9 +8,10 @@ import CKernels
 /// nothing and builds no tape. Inputs that differ between runs (the step's number, labels) are read
 /// from fixed addresses, where the host writes them before a run.
 package final class RecordedProgram {
-  private unowned let device: Device
+  private let device: Device
   private var operations: ContiguousArray<Operation> = []
   private var kept: [Storage] = []
+  private var graph: UnsafeMutableRawPointer?
   let allocator: Allocator
   /// Multiply-adds of one run.
   package internal(set) var multiplyAdds = 0
@@ -26,7 +27,11 @@ package final class RecordedProgram {
   /// Runs all operations again.
   package func run() {
     device.count(multiplyAdds: multiplyAdds)
-    operations.withUnsafeBufferPointer { device.run($0) }
+    operations.withUnsafeBufferPointer { device.run(program: $0, graph: &graph) }
+  }
+
+  deinit {
+    if let graph { device.forget(graph: graph) }
   }
 }
 

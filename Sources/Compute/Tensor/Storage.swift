@@ -13,12 +13,21 @@ final class ReservedMemory: Sendable {
 final class DeviceMemory: Sendable {
   nonisolated(unsafe) let handle: OpaquePointer  // safe for many threads, as device_memory.h says
 
-  init(isGuarded: Bool) {
-    guard let handle = memory_create(isGuarded) else {
+  init(of kind: DeviceKind) {
+    let (number, ordinal) =
+      switch kind {
+      case .cpu: (MEMORY_PLAIN, 0)
+      case .guarded: (MEMORY_GUARDED, 0)
+      case .cuda(let ordinal): (MEMORY_CUDA, ordinal)
+      }
+    guard let handle = memory_create(Int32(number), Int32(ordinal)) else {
       fatalError("Device: cannot reserve guarded memory")
     }
     self.handle = handle
   }
+
+  /// Whether the host can use the memory where it lies, while it is opened.
+  var opens: Bool { memory_opens(handle) }
 
   deinit { memory_destroy(handle) }
 }
@@ -74,6 +83,14 @@ final class Allocator: Sendable {
   }
 }
 
+/// The ways in which the host uses memory of a device.
+enum HostAccess {
+  case read
+  /// Writes all of it.
+  case write
+  case change
+}
+
 /// One block of memory, returned to its allocator when the last reference to it goes.
 final class Storage {
   private let start: UnsafeMutableRawPointer
@@ -91,12 +108,29 @@ final class Storage {
 
   func address(at byte: Int) -> DeviceAddress { DeviceAddress(__memory: start + byte) }
 
-  /// Lets the host use the block until `body` returns.
-  func withHostMemory<R>(_ body: (UnsafeMutableRawPointer) throws -> R) rethrows -> R {
-    memory_open(allocator.memory.handle)
-    defer { memory_close(allocator.memory.handle) }
-    return try body(start)
+  /// Lets the host use some bytes of the block until `body` returns: where they lie, or in a copy if the
+  /// device has memory of its own.
+  func withHostMemory<R>(
+    _ access: HostAccess, _ bytes: Range<Int>? = nil,
+    _ body: (UnsafeMutableRawPointer) throws -> R
+  ) rethrows -> R {
+    let bytes = bytes ?? 0..<byteCount
+    let (memory, place) = (allocator.memory.handle, start + bytes.lowerBound)
+    guard allocator.memory.opens else {
+      let copy = UnsafeMutableRawPointer.allocate(byteCount: max(bytes.count, 1), alignment: 64)
+      defer { copy.deallocate() }
+      if access != .write { memory_read(memory, copy, place, bytes.count) }
+      let result = try body(copy)
+      if access != .read { memory_write(memory, place, copy, bytes.count) }
+      return result
+    }
+    memory_open(memory)
+    defer { memory_close(memory) }
+    return try body(place)
   }
+
+  /// Whether the host can use the block where it lies.
+  var isOfHost: Bool { allocator.memory.opens }
 
   deinit { allocator.give(start, byteCount) }
 }

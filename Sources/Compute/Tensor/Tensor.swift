@@ -61,8 +61,10 @@ package struct Tensor {
     device.run(operation, type, over: extent)
   }
 
-  func withHostMemory<R>(_ body: (UnsafeMutableRawPointer) throws -> R) rethrows -> R {
-    try storage.withHostMemory(body)
+  func withHostMemory<R>(
+    _ access: HostAccess, _ body: (UnsafeMutableRawPointer) throws -> R
+  ) rethrows -> R {
+    try storage.withHostMemory(access, nil, body)
   }
 
   /// The last dimension.
@@ -103,10 +105,17 @@ package struct Tensor {
 
   /// Takes pages for elements that nobody has written yet, which takes longer than writing them.
   /// May run on any thread while others use the tensor.
-  package func touch() { withHostMemory { block_touch($0, byteCount) } }
+  package func touch() {
+    // A GPU has its pages at once.
+    guard storage.isOfHost else { return }
+    withHostMemory(.change) { block_touch($0, byteCount) }
+  }
 
   /// Writes to each page without changing it. May run on any thread while others use the tensor.
-  package func writePages() { withHostMemory { block_write($0, byteCount) } }
+  package func writePages() {
+    guard storage.isOfHost else { return }
+    withHostMemory(.change) { block_write($0, byteCount) }
+  }
 
   /// The same numbers in another type, rounded to the nearest if that has fewer bits.
   package func converted(to type: ElementType) -> Tensor {

@@ -81,7 +81,7 @@ package final class BatchReader: Sendable {
         continue
       }
       precondition(loaded.step == step, "BatchReader: step \(step), not \(loaded.step)")
-      target.withHostElements { numbers in
+      target.writeOnHost { numbers in
         precondition(numbers.count == loaded.numbers.count, "BatchReader: \(target.shape)")
         loaded.numbers.withUnsafeBufferPointer {
           numbers.baseAddress!.update(from: $0.baseAddress!, count: numbers.count)

@@ -118,7 +118,7 @@ package final class InceptionNetwork {
     let resize = resize!.2
     let x = Tensor(uninitialized: [images.count, Self.side, Self.side, 3], on: device)
     let size = Self.side * Self.side * 3
-    x.withHostElements { to in
+    x.writeOnHost { to in
       device.parallelOnHost(images.count, cost: 10 * size) {
         for i in $0 { resize.apply(images[i], channels: channels, to: to.baseAddress! + i * size) }
       }

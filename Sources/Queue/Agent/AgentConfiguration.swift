@@ -32,6 +32,11 @@ package struct AgentConfiguration: Sendable {
   /// The most bytes that the host's cache of artifacts may take; 0 for no cache, nil for a quarter of its file
   /// system.
   package var cacheQuota: Int64?
+  /// Devices as `PRA_DEVICE` names them, each for one stage at a time; empty if the environment says
+  /// which.
+  package var devices: [String] = []
+  /// Kinds that run on a device.
+  package var kindsOfDevices: Set<String> = []
   /// Asks the store whether this host can use it; throws the reason why not.
   package var storeProbe: (@Sendable () throws -> Void)?
   /// Variables that stages inherit; those of their attempt take precedence.

@@ -155,7 +155,8 @@ extension Agent {
   ) {
     let key = job.lease
     do throws(AgentError) {
-      let attempt = try RunningAttempt(job: job, configuration: configuration, scratch: scratch)
+      let attempt = try RunningAttempt(
+        job: job, configuration: configuration, scratch: scratch, device: freeDevice(for: job))
       state.update { state in
         state.attempts[key] = AgentState.Running(attempt: attempt)
         // The lease was lost, or the agent asked to leave, since the claim.
@@ -181,6 +182,18 @@ extension Agent {
         logger.error("job \(key.job): its end is not reported: \(error)")
       }
     }
+  }
+
+  /// A device that no running stage has, for a job that needs one.
+  private func freeDevice(for job: ClaimedJob) throws(AgentError) -> String? {
+    guard !configuration.devices.isEmpty, configuration.kindsOfDevices.contains(job.kind) else {
+      return nil
+    }
+    let taken = state.read { Set($0.attempts.values.compactMap(\.attempt.device)) }
+    guard let device = configuration.devices.first(where: { !taken.contains($0) }) else {
+      throw AgentError("every device is taken: \(configuration.devices.joined(separator: ", "))")
+    }
+    return device
   }
 
   private func note(_ end: ProcessEnd, of key: Lease) {

@@ -11,13 +11,17 @@ final class RunningAttempt: Sendable {
   let child: ChildProcess
   let log: LogSpool
   let folder: String
+  /// The device that is the stage's alone.
+  let device: String?
 
   /// Starts the stage.
-  init(job: ClaimedJob, configuration: AgentConfiguration, scratch: ScratchFolder)
-    throws(AgentError)
-  {
+  /// - Parameter device: the value of `PRA_DEVICE`; nil for that of the configuration's environment
+  init(
+    job: ClaimedJob, configuration: AgentConfiguration, scratch: ScratchFolder, device: String?
+  ) throws(AgentError) {
     key = job.lease
     kind = job.kind
+    self.device = device
     guard configuration.kinds.contains(job.kind) else {
       throw AgentError(
         "the database gave a job of kind \(job.kind), which this worker does not run")
@@ -38,7 +42,7 @@ final class RunningAttempt: Sendable {
           "PRA_EPOCH": String(key.epoch),
           "PRA_SCRATCH": folder,
           "PRA_THREADS": String(configuration.threads),
-        ]) { $1 })
+        ]) { $1 }.merging(device.map { ["PRA_DEVICE": $0] } ?? [:]) { $1 })
       // Not by the environment, which every process of the account can read, and every child of the stage inherits.
       child.say("token \(key.token)")
     } catch {

@@ -33,6 +33,14 @@ package enum Stage {
     }
   }
 
+  /// Ends the process at once, from wherever it is, after an error.
+  /// - Parameters:
+  ///   - isHostLack: whether another machine, or this one later, may do better
+  ///   - message: the sentence that the agent keeps
+  package static func end(isHostLack: Bool, saying message: String) -> Never {
+    (isHostLack ? StageExit.host : .fault).end(saying: message)
+  }
+
   /// Seconds in which a failed stage still sends its metrics: less than a drain allows.
   private static let lastWords = 5.0
 

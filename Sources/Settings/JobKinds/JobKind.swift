@@ -22,6 +22,14 @@ package enum JobKind: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether its stage runs operations on tensors, which a GPU does faster.
+  package var computes: Bool {
+    switch self {
+    case .train, .sample, .features, .evaluate, .probe: true
+    case .ingest, .reference, .neighbours, .compare: false
+    }
+  }
+
   /// `workers/<kind>/contract.json` as it was when the program was built.
   package var contract: String {
     guard let text = Self.embedded[rawValue] else {

@@ -1,6 +1,6 @@
 // An agent in its own process, for tests that kill and stop it.
 //
-// test-agent KEY=VALUE...: url, name, stages, slots, lease, beat, drain, idle, cache, label.<name>
+// test-agent KEY=VALUE...: url, name, stages, slots, lease, beat, drain, idle, cache, devices, label.<name>
 
 import Agent
 import FoundationEssentials
@@ -23,7 +23,7 @@ import Threads
       _exit(1)
     }
     let labels = settings.filter { $0.key.hasPrefix("label.") }
-    let configuration = AgentConfiguration(
+    var configuration = AgentConfiguration(
       databaseURL: try DatabaseURL(settings["url"]!), name: settings["name"]!,
       labels: Dictionary(
         uniqueKeysWithValues: labels.map { (String($0.key.dropFirst(6)), $0.value) }),
@@ -31,6 +31,8 @@ import Threads
       lease: Double(settings["lease"] ?? "2")!, beat: Double(settings["beat"] ?? "0.5")!,
       drainTime: Double(settings["drain"] ?? "20")!, untilIdle: settings["idle"] == "true",
       cacheQuota: Int64(settings["cache"] ?? "0")!, stageFolder: settings["stages"]!)
+    configuration.devices = settings["devices"]?.split(separator: ",").map(String.init) ?? []
+    configuration.kindsOfDevices = ["test"]
     let logger = Logger(label: "agent") { StreamLogHandler.standardError(label: $0) }
     do {
       exit(try Agent(configuration, logger: logger).run())

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../cuda/cuda_device.h"
 #include "../thread_pool.h"
 #include "tables.h"
 
@@ -54,6 +55,9 @@ device *device_create(int32_t threads, int32_t level, memory *memory) {
   made->multiplies_bf16 = level >= KERNELS_AVX512 && __builtin_cpu_supports("avx512bf16");
 #endif
   made->memory = memory;
+  made->cuda = memory_cuda(memory);
+  // Tensor cores multiply in bfloat16.
+  if (made->cuda) made->multiplies_bf16 = true;
   return made;
 }
 
@@ -67,6 +71,7 @@ bool device_multiplies_bf16(const device *device) { return device->multiplies_bf
 
 integer device_packed_bytes(const device *device, int32_t type, integer outputs, integer inputs,
                             bool rounded) {
+  if (device->cuda) return cuda_packed_bytes(type, outputs, inputs, rounded);
   return device->tables[type]->packed_bytes(device, outputs, inputs, rounded);
 }
 
@@ -172,6 +177,13 @@ void device_run_part(device *device, const struct operation *operation) {
                run_units, &s);
 }
 
+static void run_operation(device *device, const struct operation *operation) {
+  if (device->cuda)
+    cuda_start(device->cuda, operation);
+  else
+    device_run_part(device, operation);
+}
+
 static double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -183,7 +195,8 @@ static void run_profiled(device *device, const struct operation *operation) {
   double operations, bytes;
   operation_cost(operation, &operations, &bytes);
   const double begin = now();
-  device_run_part(device, operation);
+  run_operation(device, operation);
+  if (device->cuda) cuda_wait(device->cuda);
   row->seconds += now() - begin;
   row->count++;
   row->operations += operations;
@@ -191,13 +204,30 @@ static void run_profiled(device *device, const struct operation *operation) {
 }
 
 void device_run(device *device, const struct operation *operations, integer count) {
+  if (device->cuda) cuda_begin(device->cuda);
   memory_open(device->memory);
   for (integer i = 0; i < count; i++)
     if (device->profile)
       run_profiled(device, &operations[i]);
     else
-      device_run_part(device, &operations[i]);
+      run_operation(device, &operations[i]);
   memory_close(device->memory);
+}
+
+void device_run_program(device *device, const struct operation *operations, integer count,
+                        void **graph) {
+  if (device->cuda && !device->profile)
+    cuda_start_program(device->cuda, operations, count, graph);
+  else
+    device_run(device, operations, count);
+}
+
+void device_forget_program(device *device, void *graph) {
+  if (device->cuda) cuda_forget_program(device->cuda, graph);
+}
+
+void device_wait(device *device) {
+  if (device->cuda) cuda_wait(device->cuda);
 }
 
 void device_profile(device *device, struct operation_profile *rows) { device->profile = rows; }

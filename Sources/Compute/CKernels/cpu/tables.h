@@ -36,6 +36,8 @@ struct device {
   const struct kernel_table *tables[3];
   bool multiplies_bf16;
   struct memory *memory;
+  /// The GPU that runs operations instead of the threads, or NULL.
+  struct cuda *cuda;
   void *workspace;
   size_t workspace_bytes;
   struct operation_profile *profile;

@@ -1,4 +1,4 @@
-// A CPU as a device: it runs operations on its threads.
+// A device: a CPU that runs operations on its threads, or the GPU whose memory it is given.
 #pragma once
 #include "device_memory.h"
 #include "operations.h"
@@ -20,8 +20,16 @@ bool device_multiplies_bf16(const device *device);
 integer device_packed_bytes(const device *device, int32_t type, integer outputs, integer inputs,
                             bool rounded);
 
-/// Runs operations one after the other. One thread at a time may use a device.
+/// Runs operations one after the other. One thread at a time may use a device. A GPU has started them
+/// when this returns.
 void device_run(device *device, const struct operation *operations, integer count);
+/// Runs operations that have run before with the same arguments, and will again. `*graph` is NULL before
+/// the first time, and belongs to the device until `device_forget_program`.
+void device_run_program(device *device, const struct operation *operations, integer count,
+                        void **graph);
+void device_forget_program(device *device, void *graph);
+/// Returns when all operations are done.
+void device_wait(device *device);
 /// Runs work of the host on all threads: body over [0, count), one contiguous range per thread.
 void device_run_on_host(device *device, integer count, integer cost, void *context,
                         void (*body)(const void *context, integer begin, integer end));

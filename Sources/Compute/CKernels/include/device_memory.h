@@ -5,11 +5,19 @@
 #include <stdint.h>
 
 /// Memory for tensors; safe for many threads. Guarded memory is closed to the host: a read or write
-/// outside of memory_open and memory_close ends the program with SIGSEGV.
+/// outside of memory_open and memory_close ends the program with SIGSEGV. Memory of a GPU is never
+/// open.
 typedef struct memory memory;
 
-/// Null if guarded memory cannot be reserved.
-memory *memory_create(bool guarded);
+enum { MEMORY_PLAIN = 0, MEMORY_GUARDED = 1, MEMORY_CUDA = 2 };
+/// Null if guarded memory cannot be reserved; for a GPU, the one of number `ordinal`, which ends the
+/// program if there is none (cuda.h).
+memory *memory_create(int32_t kind, int32_t ordinal);
+/// Whether the host can use the memory between memory_open and memory_close. Otherwise it copies.
+bool memory_opens(const memory *memory);
+/// Copies to or from memory that does not open, after all operations so far. Any thread may call it.
+void memory_read(memory *memory, void *to, const void *from, size_t bytes);
+void memory_write(memory *memory, void *to, const void *from, size_t bytes);
 void memory_destroy(memory *memory);
 
 /// A block in whole cache lines; one of at least 1 MiB is of whole pages, aligned to what a page

@@ -117,6 +117,7 @@ struct SWIFT_NAME("Operation") operation {
   uint64_t arguments[30];
 };
 
+#ifndef __cplusplus  // The compiler of a GPU reads the rest.
 // Operation.rmsNorm(RMSNormArguments) and so on: the only way to make an operation, so that a number
 // and the arguments of another cannot meet.
 #define CONSTRUCTOR(name, swift, ...)                                                            \
@@ -130,3 +131,4 @@ struct SWIFT_NAME("Operation") operation {
   }
 OPERATIONS(CONSTRUCTOR)
 #undef CONSTRUCTOR
+#endif

@@ -1,0 +1,82 @@
+// The functions of the NVIDIA driver and of NVRTC that are used, found at run time: nothing is linked, and
+// no header of NVIDIA's is needed. Names and numbers are those of cuda.h and nvrtc.h of CUDA 13.0.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint64_t cu_address;
+typedef void *cu_handle;
+
+// X(field, symbol, parameters); each returns 0 or an error number.
+#define CUDA_DRIVER(X)                                                                            \
+  X(init, "cuInit", (unsigned flags))                                                             \
+  X(driver_version, "cuDriverGetVersion", (int *version))                                         \
+  X(device_count, "cuDeviceGetCount", (int *count))                                               \
+  X(device_get, "cuDeviceGet", (int *device, int ordinal))                                        \
+  X(device_name, "cuDeviceGetName", (char *name, int length, int device))                         \
+  X(device_attribute, "cuDeviceGetAttribute", (int *value, int attribute, int device))            \
+  X(device_memory, "cuDeviceTotalMem_v2", (size_t *bytes, int device))                            \
+  X(context_retain, "cuDevicePrimaryCtxRetain", (cu_handle *context, int device))                 \
+  X(context_release, "cuDevicePrimaryCtxRelease_v2", (int device))                                \
+  X(context_set, "cuCtxSetCurrent", (cu_handle context))                                          \
+  X(memory_info, "cuMemGetInfo_v2", (size_t *available, size_t *total))                           \
+  X(memory_take, "cuMemAlloc_v2", (cu_address *address, size_t bytes))                            \
+  X(memory_free, "cuMemFree_v2", (cu_address address))                                            \
+  X(to_device, "cuMemcpyHtoDAsync_v2", (cu_address to, const void *from, size_t n, cu_handle s))  \
+  X(to_host, "cuMemcpyDtoHAsync_v2", (void *to, cu_address from, size_t n, cu_handle s))          \
+  X(stream_create, "cuStreamCreate", (cu_handle *stream, unsigned flags))                         \
+  X(stream_wait, "cuStreamSynchronize", (cu_handle stream))                                       \
+  X(stream_wait_event, "cuStreamWaitEvent", (cu_handle stream, cu_handle event, unsigned flags))  \
+  X(stream_destroy, "cuStreamDestroy_v2", (cu_handle stream))                                     \
+  X(event_create, "cuEventCreate", (cu_handle *event, unsigned flags))                            \
+  X(event_record, "cuEventRecord", (cu_handle event, cu_handle stream))                           \
+  X(event_time, "cuEventElapsedTime", (float *milliseconds, cu_handle begin, cu_handle end))   \
+  X(event_destroy, "cuEventDestroy_v2", (cu_handle event))                                        \
+  X(module_load, "cuModuleLoadData", (cu_handle *module, const void *image))                      \
+  X(module_unload, "cuModuleUnload", (cu_handle module))                                          \
+  X(module_function, "cuModuleGetFunction", (cu_handle *function, cu_handle module,               \
+                                             const char *name))                                   \
+  X(function_set, "cuFuncSetAttribute", (cu_handle function, int attribute, int value))           \
+  X(launch, "cuLaunchKernel", (cu_handle function, unsigned grid_x, unsigned grid_y,              \
+                               unsigned grid_z, unsigned block_x, unsigned block_y,               \
+                               unsigned block_z, unsigned shared_bytes, cu_handle stream,         \
+                               void **parameters, void **extra))                                  \
+  X(capture_begin, "cuStreamBeginCapture_v2", (cu_handle stream, int mode))                       \
+  X(capture_end, "cuStreamEndCapture", (cu_handle stream, cu_handle *graph))                      \
+  X(graph_instantiate, "cuGraphInstantiateWithFlags", (cu_handle *run, cu_handle graph,           \
+                                                       unsigned long long flags))                 \
+  X(graph_launch, "cuGraphLaunch", (cu_handle run, cu_handle stream))                             \
+  X(graph_destroy, "cuGraphDestroy", (cu_handle graph))                                           \
+  X(graph_run_destroy, "cuGraphExecDestroy", (cu_handle run))                                     \
+  X(error_name, "cuGetErrorName", (int error, const char **name))                                 \
+  X(error_text, "cuGetErrorString", (int error, const char **text))
+
+#define CUDA_COMPILER(X)                                                                          \
+  X(version, "nvrtcVersion", (int *major, int *minor))                                            \
+  X(create, "nvrtcCreateProgram", (cu_handle *program, const char *text, const char *name,        \
+                                   int count, const char *const *headers,                         \
+                                   const char *const *names))                                     \
+  X(destroy, "nvrtcDestroyProgram", (cu_handle *program))                                         \
+  X(compile, "nvrtcCompileProgram", (cu_handle program, int count, const char *const *options))   \
+  X(log_size, "nvrtcGetProgramLogSize", (cu_handle program, size_t *bytes))                       \
+  X(log, "nvrtcGetProgramLog", (cu_handle program, char *text))                                   \
+  X(image_size, "nvrtcGetCUBINSize", (cu_handle program, size_t *bytes))                          \
+  X(image, "nvrtcGetCUBIN", (cu_handle program, char *image))
+
+#define CUDA_FIELD(field, symbol, parameters) int(*field) parameters;
+struct cuda_driver { CUDA_DRIVER(CUDA_FIELD) };
+struct cuda_compiler {
+  CUDA_COMPILER(CUDA_FIELD)
+  /// The file from which it was loaded, and a number of that file: another build is another compiler.
+  char path[4096];
+  uint64_t identity;
+};
+#undef CUDA_FIELD
+
+enum { CUDA_OUT_OF_MEMORY = 2, CUDA_NO_DEVICE = 100 };
+
+/// The libraries, opened once: from the folders of PRA_CUDA_PATH (separated by colons), from
+/// $PRA_HOME/cuda as pip fills it, and where the system's loader looks. NULL if one is missing; `why`, of
+/// `n` bytes, then says what was looked for.
+const struct cuda_driver *cuda_driver_open(char *why, size_t n);
+const struct cuda_compiler *cuda_compiler_open(char *why, size_t n);

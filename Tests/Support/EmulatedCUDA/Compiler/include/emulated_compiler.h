@@ -1,0 +1,2 @@
+// The library is opened by name, not linked: nothing is declared here.
+#pragma once

@@ -40,6 +40,10 @@ func complain(_ line: String) {
 
 /// Standard output, of which every byte must arrive.
 enum StandardOutput {
+  /// The outcome that the verb is about to print, for the message of an output that fails: nobody would know of it
+  /// otherwise. Verbs run on one thread.
+  nonisolated(unsafe) static var done: String?
+
   /// Writes bytes as they are. Ends the program with an error if that fails; a reader that is gone ends
   /// it in silence, as `head` expects.
   static func write(_ bytes: [UInt8]) {
@@ -66,10 +70,12 @@ enum StandardOutput {
 
   private static func fail(_ code: Int32) -> Never {
     if code == EPIPE {
+      if let done { complain("pra: \(done)") }
       signal(SIGPIPE, SIG_DFL)
       raise(SIGPIPE)
     }
-    complain("error: standard output: \(String(cString: strerror(code)))")
+    let outcome = done.map { "; \($0)" } ?? ""
+    complain("error: standard output: \(String(cString: strerror(code)))\(outcome)")
     _exit(ExitStatus.failed.rawValue)
   }
 }

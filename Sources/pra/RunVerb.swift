@@ -40,6 +40,7 @@ struct Run: ParsableCommand {
     let checked = try CheckedRun(
       file: file, overrides: try settings.map { try Override($0) }, CheckedRun.ReadFiles())
     let id = try RunSubmission(reuse: reuse, queue: queue, priority: priority).enqueue([checked])[0]
+    StandardOutput.done = "run \(id) is enqueued"
     print(id)
     if wait { try Watcher(try Database.url(.read), runs: [id]).watch() }
   }

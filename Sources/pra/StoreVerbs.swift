@@ -43,6 +43,7 @@ struct StoreUse: ParsableCommand {
     guard !takeOver || location != nil && location != "database" else {
       throw ValidationError("--take-over: name the store, as in file:/srv/pra-artifacts")
     }
+    try location.map(requireLocation)
   }
 
   func run() throws {
@@ -108,6 +109,8 @@ struct StoreForget: ParsableCommand {
   @Flag(help: "Forget it though artifacts that something needs lie only there.")
   var loseArtifacts = false
 
+  func validate() throws { try requireLocation(location) }
+
   func run() throws {
     let row: Row
     do {
@@ -129,6 +132,13 @@ struct StoreForget: ParsableCommand {
         "lost with it: \(lost) artifacts, \(try row.string("bytes")) bytes; pra store verify names them"
       )
     }
+  }
+}
+
+private func requireLocation(_ text: String) throws {
+  guard text == "database" || text.hasPrefix("file:/") || text.hasPrefix("s3://") else {
+    throw ValidationError(
+      "location '\(text)': expected database, file:/folder or s3://bucket/prefix")
   }
 }
 

@@ -47,7 +47,9 @@ struct Sweep: ParsableCommand {
     }
     try refuseEqual(runs)
     let submission = RunSubmission(reuse: reuse, queue: queue, priority: priority)
-    for (id, run) in zip(try submission.enqueue(runs), runs) { print("\(id) \(run.plan.name)") }
+    let ids = try submission.enqueue(runs)
+    StandardOutput.done = "runs \(ids.map(String.init).joined(separator: ", ")) are enqueued"
+    for (id, run) in zip(ids, runs) { print("\(id) \(run.plan.name)") }
   }
 
   /// Values that are written differently and mean the same would be two runs with one outcome.

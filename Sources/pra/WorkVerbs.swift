@@ -131,6 +131,7 @@ struct Enqueue: ParsableCommand {
         job.deadline = deadline.map { .milliseconds(Int($0 * 1000)) }
       }
     }
+    StandardOutput.done = "job \(id) is enqueued"
     print(id)
     for row in try connection.query(Queries.deadParents, [.integers(parents)]) {
       complain(

@@ -76,6 +76,36 @@ import Testing
     #expect(try agent.end() == .code(0))
   }
 
+  @Test(
+    "a stage that gets no more memory gives its job back, with a sentence",
+    arguments: [(6_000_000, Int64(8) << 30), (nil, Int64(1) << 46)] as [(Int?, Int64)])
+  func memory(limit: Int?, count: Int64) throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "hoard", "count": \#(count)}"#, "fault_retries => 0")
+    let agent = try AgentProcess(
+      [
+        "-c", #"ulimit -v \#(limit.map(String.init) ?? "unlimited"); exec "$0" "$@""#,
+        "\(World.products)/test-agent",
+      ]
+        + world.settings("a", []), environment: world.environment, executable: "/bin/sh")
+    try wait { try attempts(world) == "fault host" }
+    let words = limit.map { ": ulimit -v allows \($0 >> 10) MiB in all" } ?? ""
+    #expect(try world.end(job) == "fault 71 out of memory\(words)")
+    #expect(try world.state(job) == "ready")
+    agent.signal(SIGTERM)
+    #expect(try agent.end() == .code(0))
+  }
+
+  @Test("a trap for another reason stays a crash")
+  func trap() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "trap"}"#, "fault_retries => 0")
+    let agent = try world.agent("a", "idle=true")
+    #expect(try agent.end() == .code(0))
+    #expect(try world.text("select cause from pra.attempts") == "signal")
+    #expect(try world.state(job) == "failed")
+  }
+
   /// The limit of the agent's process is lowered to what it has open, and raised again.
   @Test func anAgentWithoutDescriptorsKeepsItsJobs() throws {
     let world = try World()

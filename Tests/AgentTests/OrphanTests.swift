@@ -68,6 +68,26 @@ import Threads
     try wait { !isAlive(daemon) }
   }
 
+  /// As `pkill -9 -f name=a` does it.
+  @Test("what waits for the agent's end is not ended by a signal to all that have its command line")
+  func killedByCommandLine() throws {
+    let job = try world.enqueue(#"{"act": "succeed"}"#)
+    let folder = try stages("\(Self.daemon)\nexec sleep 1000")
+    let agent = try world.agent("a", "stages=\(folder)")
+    let daemon = try world.process(job)
+    let named = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap {
+      pid_t($0)
+    }
+    .filter {
+      let line = FileManager.default.contents(atPath: "/proc/\($0)/cmdline") ?? Data()
+      return String(decoding: line, as: UTF8.self).contains("stages=\(folder)")
+    }
+    #expect(named == [agent.child.processID])
+    for process in named { kill(process, SIGKILL) }
+    #expect(try agent.end() == .signal(SIGKILL))
+    try wait { !isAlive(daemon) }
+  }
+
   @Test("a stage that hears nothing of its agent's death ends with it, and what it has started")
   func deafStage() throws {
     let job = try world.enqueue(#"{"act": "succeed"}"#)

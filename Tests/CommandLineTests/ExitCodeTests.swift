@@ -141,6 +141,36 @@ import Testing
     try expect(["sql", "copy (select 1) to stdout"] + options, endsWith: 1, naming: "COPY", "psql")
   }
 
+  @Test("bytes that are no text are refused: two such keys would be one")
+  func brokenText() throws {
+    for byte in ["\\377", "\\300\\200"] {
+      let outcome = try Outcome.shell(
+        #""$PRA" enqueue ingest --key "$(printf 'a\#(byte)')" --set source=a"#,
+        environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+      #expect(outcome.status == 2)
+      #expect(outcome.errors.hasPrefix("error: argument 4, 'a"), "\(outcome.errors)")
+      #expect(outcome.errors.hasSuffix("is not UTF-8 text\n"), "\(outcome.errors)")
+    }
+  }
+
+  @Test("output that fails behind what was done says what was done")
+  func doneButUnsaid() throws {
+    let source = String(repeating: "a", count: 64)
+    for (words, done) in [
+      (["run", try world.runFile()], "run 1 is enqueued"),
+      (["sweep", try world.runFile(), "--set", "seed=1,2"], "runs 2, 3 are enqueued"),
+      (["enqueue", "ingest", "--set", "source=\(source)"], "is enqueued"),
+    ] {
+      let outcome = try Outcome(
+        words, output: "/dev/full",
+        environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+      #expect(outcome.status == 1)
+      #expect(
+        outcome.errors.hasPrefix("error: standard output: No space left on device; ")
+          && outcome.errors.contains(done), "\(outcome.errors)")
+    }
+  }
+
   @Test func anAddressThatIsNoneEndsWithTwo() throws {
     try expect(
       ["runs"], endsWith: 2, naming: "PRA_DATABASE_URL",

@@ -106,6 +106,25 @@ import Testing
     #expect(!outcome.errors.contains(".part"), "\(outcome.errors)")
   }
 
+  @Test("a file that may grow no further is named, in one sentence", arguments: verbs)
+  func aLimitOfSizeIsAnError(_ verb: [String]) throws {
+    // The outputs of the test's own are files, too, which the limit would close.
+    let outcome = try Outcome.shell(
+      """
+      cd '\(world.folder)'; (ulimit -f 0; "$PRA" \(verb.joined(separator: " ")) -o 'large.\(verb[0] == "plot" ? "svg" : "csv")'; \
+      echo "rc $?"; "$PRA" jobs > jobs.txt; echo "rc $?") 2>&1 | cat
+      """, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+    #expect(
+      outcome.output.wholeMatch(
+        of:
+          /error: large\.(csv|svg): cannot be written: File too large\nrc 1\nerror: standard output: File too large\nrc 1\n/
+      ) != nil, "\(outcome)")
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: world.folder).allSatisfy {
+        !$0.contains("large")
+      })
+  }
+
   @Test func severalFilesNeedAFolder() throws {
     let outcome = try Outcome(
       ["export", "tensorboard", "1", "-o", "-"],

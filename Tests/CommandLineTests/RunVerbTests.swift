@@ -82,10 +82,15 @@ import Testing
   }
 
   @Test func aConfigurationThatIsTooLargeIsRefusedBeforeAnythingIsStored() throws {
-    let arms = (0..<1200).map { "v\($0): {seed: \($0)}" }.joined(separator: ", ")
-    let outcome = try world.pra("run", try world.runFile("variants: {\(arms)}"))
-    #expect(outcome.status == 2)
-    #expect(outcome.errors.contains("configuration: has "))
+    for (count, words) in [
+      (900, "configuration: has "), (1200, "variants, seeds: make 1200 configurations"),
+    ] {
+      let name = String(repeating: "v", count: 400)
+      let arms = (0..<count).map { "\(name)\($0): {seed: \($0)}" }.joined(separator: ", ")
+      let outcome = try world.pra("run", try world.runFile("variants: {\(arms)}"))
+      #expect(outcome.status == 2)
+      #expect(outcome.errors.contains(words), "\(outcome.errors)")
+    }
     #expect(try world.rows("select count(*) from pra.artifacts") == ["0"])
   }
 

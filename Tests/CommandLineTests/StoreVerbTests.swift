@@ -30,8 +30,7 @@ import Testing
   @Test(
     "a store that does not work is refused and nothing changes",
     arguments: [
-      ("file:/proc/none", "/proc/none"), ("file:relative", "relative"), ("ftp://a/b", "ftp://a/b"),
-      ("s3://b?endpoint=http://127.0.0.1:1", "127.0.0.1"),
+      ("file:/proc/none", "/proc/none"), ("s3://b?endpoint=http://127.0.0.1:1", "127.0.0.1"),
     ])
   func badStore(location: String, named: String) throws {
     let outcome = try world.pra(
@@ -40,6 +39,19 @@ import Testing
     #expect(outcome.status == 1)
     #expect(outcome.errors.contains(named), "\(outcome.errors)")
     #expect(try world.rows("select location from pra.stores where is_current") == ["database"])
+  }
+
+  @Test(
+    "a text that is no location is bad usage, with the forms that are",
+    arguments: ["", " ", "file:relative", "ftp://a/b", "file:", "s3:/b"])
+  func noLocation(text: String) throws {
+    for verb in ["use", "forget"] {
+      let outcome = try world.pra("store", verb, text)
+      #expect(outcome.status == 2)
+      #expect(
+        outcome.errors.contains("'\(text)': expected database, file:/folder or s3://bucket/prefix"),
+        "\(outcome.errors)")
+    }
   }
 
   @Test("months of metrics and of events are dropped as a whole, only on request")

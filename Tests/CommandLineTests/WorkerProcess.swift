@@ -6,11 +6,18 @@ import Foundation
 final class WorkerProcess {
   let process = Process()
 
-  /// - Parameter environment: for the worker and its stages, in addition to the variables that find
+  /// - Parameters:
+  ///   - limit: a limit of the shell that starts it, as in `ulimit -f 40`
+  ///   - environment: for the worker and its stages, in addition to the variables that find
   ///   the database
-  init(_ world: World, arguments: [String] = [], environment: [String: String] = [:]) throws {
-    process.executableURL = Self.executable
-    process.arguments = ["worker", "--threads", "1", "--beat", "1", "--lease", "5"] + arguments
+  init(
+    _ world: World, arguments: [String] = [], limit: String = ":",
+    environment: [String: String] = [:]
+  ) throws {
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments =
+      ["-c", "\(limit); exec \"$0\" \"$@\"", Self.executable.path(percentEncoded: false)]
+      + ["worker", "--threads", "1", "--beat", "1", "--lease", "5"] + arguments
     process.environment = [
       "PATH": "/usr/bin:/bin", "HOME": world.folder, "TMPDIR": world.folder,
       "PRA_DATABASE_URL": world.database.url.conninfo,

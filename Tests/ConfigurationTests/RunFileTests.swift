@@ -181,4 +181,43 @@ private func read(_ text: String, _ options: String...) throws -> RunFile {
       try RunFile(path: "/nowhere/run.yaml")
     } throws: { "\($0)".hasPrefix("/nowhere/run.yaml: there is no such file") }
   }
+
+  @Test func configurationsOfARunAreLimited() {
+    let error = #expect(throws: ConfigurationError.self) {
+      try RunFile(
+        text: emoji + "\nseeds: [\((0..<1001).map(String.init).joined(separator: ", "))]\n",
+        source: "run.yaml")
+    }
+    #expect(
+      error?.description
+        == "run.yaml: variants, seeds: make 1001 configurations, expected at most 1000")
+  }
+
+  @Test("plain scalars are numbers by the rules of YAML 1.2.2")
+  func numbers() throws {
+    let patterns: [(Regex<Substring>, (String) -> SettingValue)] = [
+      (/[-+]?[0-9]+/, { .integer($0) }),
+      (/[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?/, { .number($0) }),
+      (/[-+]?(?:\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN/, { .number($0) }),
+    ]
+    let parts = ["", "+", "-", ".", "0", "12", "e", "E", "x", ".inf", ".nan", "7", "a", "_"]
+    for a in parts {
+      for b in parts {
+        for c in parts {
+          for d in parts {
+            let text = "\(a)\(b)\(c)\(d)"
+            guard !text.isEmpty, !text.contains("0x"), text != "-" else { continue }
+            let wanted = patterns.first { text.wholeMatch(of: $0.0) != nil }?.1(text)
+            #expect(PlainNumber.read(text) == wanted, "\(text)")
+          }
+        }
+      }
+    }
+    for (text, wanted) in [
+      ("0o17", "15"), ("0xfF", "255"), ("0xffffffffffffffff", "18446744073709551615"),
+      ("0x1ffffffffffffffff", nil), ("0o8", nil), ("0x", nil), ("0x+1", nil), ("0o-1", nil),
+    ] as [(String, String?)] {
+      #expect(PlainNumber.read(text) == wanted.map { .integer($0) }, "\(text)")
+    }
+  }
 }

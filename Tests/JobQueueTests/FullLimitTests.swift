@@ -201,6 +201,47 @@ import Testing
     #expect(try world.workers.claim(worker: worker, count: 10).map(\.lease.job) == [ample])
   }
 
+  /// Its slots of another limit would stand idle until a job ends of which nobody knows when.
+  @Test("a gang that waits for a slot without a known end keeps no slot of its other limits")
+  func otherLimitsGoOn() throws {
+    let world = try QueueWorld()
+    for name in ["p", "q"] { try world.submit.setLimit(name, slots: 2) }
+    let worker = try world.worker(slots: 10)
+    _ = try world.job { $0.limits = ["p"] }
+    let long = try world.claimOne(worker)
+    let id = try gang(world, 2, limits: ["p", "q"])
+    let ofP = try world.job { $0.limits = ["p"] }
+    let ofQ = try (0..<2).map { _ in try world.job { $0.limits = ["q"] } }
+    let claimed = try world.workers.claim(worker: worker, count: 5).map(\.lease)
+    #expect(claimed.map(\.job) == ofQ)
+    #expect(try world.submit.state(of: ofP) == .ready)
+    for lease in claimed { try world.workers.finish(lease) }
+    try world.workers.finish(long)
+    #expect(try world.workers.claim(worker: worker, count: 2).count == 2)
+    #expect(try world.submit.state(of: id) == .running)
+  }
+
+  @Test(
+    "a gang whose slot will be free at a known moment keeps those of its other limits until then")
+  func otherLimitsAreKept() throws {
+    let world = try QueueWorld()
+    for name in ["p", "q"] { try world.submit.setLimit(name, slots: 2) }
+    let worker = try world.worker(slots: 10)
+    _ = try world.job {
+      $0.limits = ["p"]
+      $0.timeLimit = .seconds(3600)
+    }
+    _ = try world.claimOne(worker)
+    _ = try gang(world, 2, limits: ["p", "q"])
+    let long = try world.job { $0.limits = ["q"] }
+    let short = try world.job {
+      $0.limits = ["q"]
+      $0.timeLimit = .seconds(600)
+    }
+    #expect(try world.workers.claim(worker: worker, count: 5).map(\.lease.job) == [short])
+    #expect(try world.submit.state(of: long) == .ready)
+  }
+
   @Test("claims that look again for want of slots wait for none of each other's arrays")
   func lookingAgain() throws {
     let world = try QueueWorld()

@@ -80,6 +80,7 @@ private let workerCalls = [
         "artifact_chunk", "artifact_copies", "artifact_range", "artifact_uses",
         "check_artifact_size", "current_store", "folder_stores", "metric_points", "read_log",
         "reap", "secret_use", "size_text", "store_folder", "why", "why_pending",
+        "work_is_coming",
       ])
     let named = try QueueWorld().administrator.query(
       """

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 #include "cuda/cuda_device.h"
 
@@ -98,6 +101,17 @@ void *memory_take(memory *memory, size_t bytes) {
   if (bytes >= MAPPED) return take_pages(bytes);
   void *block = NULL;
   return posix_memalign(&block, 64, bytes) == 0 ? block : NULL;
+}
+
+_Noreturn void memory_lacking(size_t bytes) {
+  char words[200], limit[60] = "";
+  struct rlimit most;
+  if (getrlimit(RLIMIT_AS, &most) == 0 && most.rlim_cur != RLIM_INFINITY)
+    snprintf(limit, sizeof limit, ", where ulimit -v allows %zu MiB in all", (size_t)most.rlim_cur >> 20);
+  const int count = snprintf(words, sizeof words, "error: out of memory: %zu bytes more are needed%s\n", bytes, limit);
+  // In one write, past the buffers of stdio, which other threads may hold.
+  if (write(STDERR_FILENO, words, (size_t)count) < 0) abort();
+  _exit(EX_OSERR);
 }
 
 void memory_release(memory *memory, void *block, size_t bytes) {

@@ -1,7 +1,8 @@
 #include "workspace.h"
 
+#include "device_memory.h"
+
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -30,10 +31,7 @@ void *thread_workspace(int kind, size_t bytes) {
   free(space->address);
   bytes = (bytes + 4095) / 4096 * 4096;
   space->address = aligned_alloc(4096, bytes);
-  if (!space->address) {
-    fprintf(stderr, "out of memory: %zu bytes to work in\n", bytes);
-    abort();
-  }
+  if (!space->address) memory_lacking(bytes);
   space->bytes = bytes;
   pthread_setspecific(key, mine);
   return space->address;

@@ -62,9 +62,7 @@ final class Allocator: Sendable {
     }
     if let kept { return kept.address }
     reserved.bytes.add(size, ordering: .relaxed)
-    guard let address = memory_take(memory.handle, size) else {
-      fatalError("out of memory: a tensor of \(byteCount) bytes")
-    }
+    guard let address = memory_take(memory.handle, size) else { memory_lacking(size) }
     return address
   }
 

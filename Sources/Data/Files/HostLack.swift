@@ -11,10 +11,10 @@ package protocol SystemFailure: Error {
 
 /// The error numbers of a lack.
 package enum HostLack {
-  /// No room, no quota, no descriptors, no memory, no disk that can be written or read: another
-  /// machine, or this one later, may have them.
+  /// No room, no quota, no file as large as wanted (`ulimit -f`), no descriptors, no memory, no disk that can be
+  /// written or read: another machine, or this one later, may have them.
   private static let codes: Set<Int32> = [
-    ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EROFS, EIO, ENXIO, ENODEV,
+    ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE, ENOMEM, EROFS, EIO, ENXIO, ENODEV,
   ]
 
   package static func contains(_ code: Int32) -> Bool { codes.contains(code) }

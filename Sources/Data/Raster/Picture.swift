@@ -1,6 +1,7 @@
 // 8-bit pictures and their PNG files.
 
 import CPNG
+import Glibc
 import Synchronization
 
 /// A picture that cannot be read or written; the message says why.
@@ -98,7 +99,11 @@ extension Picture {
     channels: Int, _ mostPixels: Int, _ decode: (_ most: Int) -> DecodedPixels
   ) throws -> Picture {
     func picture(most: Int) throws -> Picture? {
-      switch decode(most) {
+      errno = 0
+      let made = decode(most)
+      // That says nothing about the picture, which must not be left out for it.
+      if case .refused = made, errno == ENOMEM { fatalError("a picture: out of memory") }
+      switch made {
       case .pixels(let memory, let width, let height, let found, let free):
         defer { free(memory) }
         let count = width * height

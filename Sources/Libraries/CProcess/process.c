@@ -52,6 +52,25 @@ static int kill_marked(const char *beginning) {
   return found;
 }
 
+// Its command line is that of the caller, by which `pkill -f` would end it together with the caller whose end it waits
+// for. The kernel shows the memory between two addresses, fields 48 and 49 of proc_pid_stat(5).
+static void take_name(const char *name) {
+  prctl(PR_SET_NAME, name);
+  FILE *file = fopen("/proc/self/stat", "re");
+  if (!file) return;
+  char text[2048];
+  const size_t count = fread(text, 1, sizeof text - 1, file);
+  fclose(file);
+  text[count] = 0;
+  // The second field, in parentheses, may hold anything.
+  char *at = strrchr(text, ')');
+  for (int field = 2; at && field < 48; field++) at = strchr(at + 1, ' ');
+  unsigned long start = 0, end = 0;
+  if (!at || sscanf(at, " %lu %lu", &start, &end) != 2 || end <= start) return;
+  memset((void *)start, 0, end - start);
+  strncpy((char *)start, name, end - start - 1);
+}
+
 // Until there are none: what is killed may have started another one just before. Ten seconds at most.
 static void watch(int channel, const char *beginning) {
   char byte;
@@ -69,7 +88,7 @@ int32_t start_warden(const char *beginning) {
     // Once more, so that it is nobody's child; in a session of its own, which no signal to a group reaches.
     setsid();
     if (fork() != 0) _exit(0);
-    prctl(PR_SET_NAME, "pra-warden");
+    take_name("stage-warden");
     // It ends with the caller, not with what asks both to end.
     for (int number = 1; number < 32; number++) signal(number, SIG_IGN);
     for (int file = 0; file < 1024; file++)

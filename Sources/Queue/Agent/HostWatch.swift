@@ -142,8 +142,12 @@ extension ScratchFolder {
       unlink(path)
     }
     let page = [UInt8](repeating: 0, count: 4096)
-    guard write(file, page, page.count) == page.count else {
-      return "\(path): cannot be written: \(systemError())"
+    // A write that stops short does not say why; the next one does.
+    var done = 0
+    while done < page.count {
+      let count = page.withUnsafeBytes { write(file, $0.baseAddress! + done, page.count - done) }
+      guard count > 0 else { return "\(path): cannot be written: \(systemError())" }
+      done += count
     }
     return nil
   }

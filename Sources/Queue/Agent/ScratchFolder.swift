@@ -36,7 +36,7 @@ final class ScratchFolder: Sendable {
     var number = 0
     while true {
       let path = "\(root)/agent-\(getpid())-\(number)"
-      if let lock = Self.lock("\(path).lock") {
+      if let lock = try Self.lock("\(path).lock") {
         self.path = path
         self.lock = lock
         break
@@ -88,7 +88,7 @@ final class ScratchFolder: Sendable {
   private static func removeLeftOver(in root: String) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
     for name in names where name.hasPrefix("agent-") && name.hasSuffix(".lock") {
-      guard let lock = lock("\(root)/\(name)") else { continue }  // its agent lives
+      guard let lock = try? lock("\(root)/\(name)") else { continue }  // its agent lives
       removeTree("\(root)/\(name.dropLast(5))")
       unlink("\(root)/\(name)")
       close(lock)
@@ -96,9 +96,9 @@ final class ScratchFolder: Sendable {
   }
 
   /// Locks a file; nil if somebody else holds the lock.
-  private static func lock(_ path: String) -> Int32? {
+  private static func lock(_ path: String) throws(AgentError) -> Int32? {
     let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard file >= 0 else { return nil }
+    guard file >= 0 else { throw AgentError("\(path): cannot be created: \(systemError())") }
     var held = stat()
     var named = stat()
     // Another agent's cleaning may have removed the name between the two calls: then this lock is

@@ -27,6 +27,7 @@ package enum WorkerLabel {
   }
 
   private static var numberWithUnit: Regex<(Substring, Substring)> {
-    /(-?[0-9]+(?:\.[0-9]+)?)\s*(?:[kmgtp]i?b?|b|bytes?|[kmg]?hz|w|%)/.ignoresCase()
+    /(-?[0-9]+(?:\.[0-9]+)?)\s*(?:[kmgp]i?b?|t(?:i?b)?|b|(?:[kmgtp]i?|kilo|mega|giga|tera|peta|kibi|mebi|gibi|tebi|pebi)?(?:bits?|bytes?)(?:\/s)?|gigs?|(?:[kmg]|kilo|mega|giga)?(?:hz|hertz)|k?w|watts?|%)/
+      .ignoresCase()
   }
 }

@@ -12,6 +12,7 @@ package enum Stage {
   /// ends with it.
   package static func run(_ work: (StageSession) throws -> Void) -> Never {
     StopSignals.take()
+    MemorySignals.take()
     ProcessTree.adoptOrphans()
     let session: StageSession
     do {

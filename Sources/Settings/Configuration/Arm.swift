@@ -7,6 +7,9 @@ extension RunFile {
     package let name: String
     package let configuration: ModelConfiguration
 
+    /// Configurations of one run, which is stored with all of them.
+    private static let most = 1000
+
     /// Every variant with every seed, in the file's order; empty if neither key is given.
     ///
     /// A seed is used for training and for sampling. Options of the command line override variants.
@@ -21,6 +24,11 @@ extension RunFile {
       guard variants != nil || seeds != nil else { return [] }
       let named = try variants.map(settings) ?? [(name: "", overrides: [])]
       let seeded = try seeds.map(Self.seeds) ?? [[]]
+      guard named.count * seeded.count <= most else {
+        throw ConfigurationError(
+          "variants, seeds: make \(named.count * seeded.count) configurations, expected at most \(most)"
+        )
+      }
       let arms = try named.flatMap { variant in
         try seeded.map { seed in
           do {
@@ -39,8 +47,9 @@ extension RunFile {
 
     /// Arms that are written differently and mean the same would be trained twice to one outcome.
     private static func refuseEqual(_ arms: [Arm]) throws {
-      for (i, arm) in arms.enumerated() {
-        guard let other = arms[..<i].first(where: { $0.configuration == arm.configuration }) else {
+      var known: [String: Arm] = [:]
+      for arm in arms {
+        guard let other = known.updateValue(arm, forKey: arm.configuration.canonicalJSON) else {
           continue
         }
         guard other.name != arm.name else {

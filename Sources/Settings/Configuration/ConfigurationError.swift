@@ -29,7 +29,7 @@ func unknown(_ word: String, at path: String, known: [String]) -> ConfigurationE
     return ConfigurationError(
       "\(path): unknown key; did you mean '\(elsewhere.joined(separator: "' or '"))'?")
   }
-  if let near = nearest(to: word, among: known) {
+  if word.utf8.count <= 100, let near = nearest(to: word, among: known) {
     let parent = path.split(separator: ".").dropLast().joined(separator: ".")
     let full = parent.isEmpty ? near : "\(parent).\(near)"
     return ConfigurationError("\(path): unknown key; did you mean '\(full)'?")

@@ -8,15 +8,17 @@ package struct Override: Sendable, Equatable {
 
   /// - Throws: `ConfigurationError` if `=` or the key is missing
   package init(_ text: String) throws {
+    // A setting may have a hundred thousand characters, and a message has a line.
+    let shown = text.utf8.count > 200 ? "\(text.prefix(200))..." : text
     guard let equals = text.firstIndex(of: "=") else {
-      throw ConfigurationError("--set \(text): expected key=value, as in training.total=200")
+      throw ConfigurationError("--set \(shown): expected key=value, as in training.total=200")
     }
     path = text[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard path.allSatisfy({ !$0.isEmpty }) else {
-      throw ConfigurationError("--set \(text): the key before '=' is empty or has an empty part")
+      throw ConfigurationError("--set \(shown): the key before '=' is empty or has an empty part")
     }
     value = try SettingValue(
-      parsing: String(text[text.index(after: equals)...]), source: "--set \(text)")
+      parsing: String(text[text.index(after: equals)...]), source: "--set \(shown)")
   }
 
   /// - Parameter path: parts of the key, at least one

@@ -86,6 +86,7 @@ package enum SettingValue: Sendable, Equatable {
         })
     case .mapping(let mapping):
       var entries: [Entry] = []
+      var known: Set<String> = []
       for (keyNode, valueNode) in mapping {
         guard let key = keyNode.scalar?.string else {
           throw ConfigurationError(
@@ -93,7 +94,7 @@ package enum SettingValue: Sendable, Equatable {
         }
         try Self.refuseZeroByte(in: key, source, path)
         let full = path.isEmpty ? key : "\(path).\(key)"
-        if entries.contains(where: { $0.key == key }) {
+        guard known.insert(key).inserted else {
           throw ConfigurationError("\(source): \(full) is given twice; keep one")
         }
         entries.append(
@@ -121,20 +122,7 @@ package enum SettingValue: Sendable, Equatable {
     case "false", "False", "FALSE": return .boolean(false)
     default: break
     }
-    if text.wholeMatch(of: /[-+]?[0-9]+/) != nil { return .integer(text) }
-    if let match = text.wholeMatch(of: /0o([0-7]+)/), let n = UInt64(match.1, radix: 8) {
-      return .integer(String(n))
-    }
-    if let match = text.wholeMatch(of: /0x([0-9a-fA-F]+)/), let n = UInt64(match.1, radix: 16) {
-      return .integer(String(n))
-    }
-    if text.wholeMatch(of: /[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?/) != nil {
-      return .number(text)
-    }
-    if text.wholeMatch(of: /[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN/) != nil {
-      return .number(text)
-    }
-    return .string(text)
+    return PlainNumber.read(text) ?? .string(text)
   }
 
   private static func sentence(_ error: YamlError) -> String {

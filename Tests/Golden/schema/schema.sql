@@ -3894,6 +3894,83 @@ Raises PR002 when there is no such job.';
 
 
 --
+-- Name: work_is_coming(text[], text[], boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean DEFAULT false) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if exists (
+    select from pra_store.jobs as j
+    where j.state = 'running' and j.array_first is null
+      and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+      and not pra_store.is_paused(j)
+  ) then
+    return true;
+  end if;
+  return exists (
+    -- Jobs that run, or will be due soon, and what waits for them.
+    with recursive coming (id) as (
+      (
+        select j.id from pra_store.jobs as j where j.state = 'running' and j.array_first is null
+        union
+        select j.id from pra_store.jobs as j
+        where j.state = 'ready' and not j.due and j.run_after > clock_timestamp()
+          and (j.epoch > 0 or j.run_after <= clock_timestamp() + interval '1 minute')
+          and not pra_store.is_paused(j)
+        union
+        select j.id from pra_store.jobs as j
+        where lacking and j.state = 'ready'
+          and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+          and not pra_store.is_paused(j)
+      )
+      union
+      select n.id
+      from coming as c
+      cross join lateral (
+        select d.job_id as id from pra_store.job_dependencies as d where d.parent_id = c.id
+        union all
+        select p.array_id from pra_store.jobs as p where p.id = c.id and p.array_id is not null
+      ) as n
+    ),
+    ours as materialized (
+      select j.id from coming as c join pra_store.jobs as j on j.id = c.id
+      where j.state in ('blocked', 'ready', 'running')
+        and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+        and not pra_store.is_paused(j)
+    ),
+    -- Jobs that have to succeed first: where one of them has ended without success, nothing comes without a person.
+    needed (job, id) as (
+      select o.id, o.id from ours as o
+      union
+      select n.job, d.parent_id
+      from needed as n
+      join pra_store.job_dependencies as d on d.job_id = n.id
+      join pra_store.jobs as p on p.id = d.parent_id and p.state <> 'succeeded'
+    )
+    select from ours as o
+    where not exists (
+      select from needed as n join pra_store.jobs as j on j.id = n.id
+      where n.job = o.id and j.state in ('failed', 'cancelled', 'quarantined')));
+end
+$$;
+
+
+ALTER FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) IS 'Whether work for these queues and kinds is under way, or will be there without anybody''s doing: a job of
+theirs runs, is due within a minute, is tried again after a pause, or waits for such a job and for none that
+has ended without success. lacking: ready jobs count as well, since the caller lacks something and does not
+claim. Jobs that are paused, put off for longer or ready but claimed by nobody do not count.';
+
+
+--
 -- Name: worker_holds(bigint, bigint, bigint, bigint, text[], text[], uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -5066,6 +5143,12 @@ CREATE FUNCTION pra_store.contradiction(requirements jsonb) RETURNS text
     end
     or a.op in ('>=', '>') and b.op in ('<=', '<')
       and (a.number > b.number or a.number = b.number and (a.op = '>' or b.op = '<'))
+  union all
+  select format('%s%s%s, %s%s%s and %s%s%s', a.label, a.op, a.value, b.label, b.op, b.value, c.label, c.op, c.value)
+  from asked a
+  join asked b on a.label = b.label and a.number = b.number
+  join asked c on a.label = c.label and a.number = c.number
+  where a.op = '>=' and b.op = '<=' and c.op = '!='
   limit 1;
 $_$;
 
@@ -6274,6 +6357,8 @@ declare
   places integer;
   free integer;
   kept text[];
+  lacking text[];
+  starts timestamptz;
 begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
@@ -6292,14 +6377,15 @@ begin
   kept := array(
     select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed);
   if pra_store.free_slots(g.limits, needed) < needed then
-    return row(
-      false, kept,
-      (select max(pra_store.nth_end(
-          array(select s.job_id from pra_store.limit_slots as s
-                where s.limit_name = n and s.job_id is not null),
-          needed - pra_store.free_slots(array[n], needed)))
-       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed),
-      g.place);
+    lacking := array(
+      select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed);
+    starts := (
+      select max(pra_store.nth_end(
+        array(select s.job_id from pra_store.limit_slots as s
+              where s.limit_name = n and s.job_id is not null),
+        needed - pra_store.free_slots(array[n], needed)))
+      from unnest(lacking) as n);
+    return row(false, case when starts < 'infinity' then kept else lacking end, starts, g.place);
   end if;
   return row(true, kept, case
     when free >= needed then clock_timestamp()
@@ -6795,6 +6881,20 @@ $$;
 ALTER FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store integer, copy integer) OWNER TO pra_owner;
 
 --
+-- Name: is_paused(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_paused(j pra_store.jobs) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select exists (select from pra_store.runs as r where r.id = j.run_id and r.paused_at is not null)
+    or exists (select from pra_store.queues as q where q.name = j.queue and q.paused_at is not null);
+$$;
+
+
+ALTER FUNCTION pra_store.is_paused(j pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: is_referred_to(bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -6852,7 +6952,7 @@ begin
     return 'the value has to have 1 to 200 characters';
   elsif value ~ '[<>=!''"`\x01-\x1f\x7f]|^ | $' then
     return 'the value holds a quote, a comparator, a control character or a blank at an end';
-  elsif label <> 'host' and value ~* '^-?[0-9]+(\.[0-9]+)?\s*([kmgtp]i?b?|b|bytes?|[kmg]?hz|w|%)$' then
+  elsif label <> 'host' and value ~* '^-?[0-9]+(\.[0-9]+)?\s*([kmgp]i?b?|t(i?b)?|b|([kmgtp]i?|kilo|mega|giga|tera|peta|kibi|mebi|gibi|tebi|pebi)?(bits?|bytes?)(/s)?|gigs?|([kmg]|kilo|mega|giga)?(hz|hertz)|k?w|watts?|%)$' then
     return format('"%s" is a number with a unit, which compares with no number; name the unit in the label, as in vram_gib=80',
       value);
   end if;
@@ -6882,7 +6982,8 @@ begin
       and it.queue = any(w.queues) and it.kind = any(w.kinds)
       and pra_store.satisfies(w.labels, jsonb_build_array(r)));
   if unmet is not null then
-    return format('none of %s live workers has %s', serving, unmet);
+    return format('none of %s live workers has %s', serving, unmet)
+      || coalesce('; ' || pra_store.no_numbers(it), '');
   end if;
   return format('none of %s live workers fits all of %s', serving,
     (select string_agg(format('%s%s%s', r ->> 'label', r ->> 'op', r ->> 'value'), ', ')
@@ -7306,6 +7407,34 @@ $$;
 
 
 ALTER FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer, depth integer) OWNER TO pra_owner;
+
+--
+-- Name: no_numbers(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.no_numbers(it pra_store.jobs) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $_$
+begin
+  return (
+    select 'compared as numbers: ' || string_agg(
+      format('worker %s has %s=%s, which is no number', w.name, r ->> 'label', w.labels ->> (r ->> 'label')), ', '
+      order by w.id)
+    from jsonb_array_elements(it.requirements) as r
+    cross join lateral (
+      select w.id, w.name, w.labels from pra_store.workers as w
+      where w.stopped_at is null
+        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+        and it.queue = any(w.queues) and it.kind = any(w.kinds)
+        and w.labels ->> (r ->> 'label') !~ '^-?[0-9]+(\.[0-9]+)?$'
+      order by w.id limit 3) as w
+    where r ->> 'value' ~ '^-?[0-9]+(\.[0-9]+)?$'
+      and (r ->> 'op' in ('>=', '<=', '>', '<') or w.labels ->> (r ->> 'label') ~ '^[-+.]?[0-9]'));
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.no_numbers(it pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: normal_location(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -15697,6 +15826,14 @@ GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_read;
 
 
 --
+-- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) TO pra_worker;
+
+
+--
 -- Name: FUNCTION worker_holds(worker bigint, room bigint, cache_bytes bigint, cache_quota bigint, artifacts text[], stores text[], worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -16301,6 +16438,13 @@ REVOKE ALL ON FUNCTION pra_store.is_own_word(sha256 bytea, upload bigint, store 
 
 
 --
+-- Name: FUNCTION is_paused(j pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_paused(j pra_store.jobs) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION is_referred_to(sha256 bytea); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16424,6 +16568,13 @@ REVOKE ALL ON FUNCTION pra_store.next_element(a pra_store.jobs) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.next_in_line(line pra_store.line_view, free integer, depth integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION no_numbers(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.no_numbers(it pra_store.jobs) FROM PUBLIC;
 
 
 --

@@ -1,6 +1,6 @@
 // An agent in its own process, for tests that kill and stop it.
 //
-// test-agent KEY=VALUE...: url, name, stages, slots, lease, beat, drain, idle, cache, devices, label.<name>
+// test-agent KEY=VALUE...: url, name, stages, queues, slots, lease, beat, drain, idle, cache, devices, label.<name>
 
 import Agent
 import FoundationEssentials
@@ -27,6 +27,7 @@ import Threads
       databaseURL: try DatabaseURL(settings["url"]!), name: settings["name"]!,
       labels: Dictionary(
         uniqueKeysWithValues: labels.map { (String($0.key.dropFirst(6)), $0.value) }),
+      queues: (settings["queues"] ?? "default").split(separator: ",").map(String.init),
       kinds: ["test"], slots: Int(settings["slots"] ?? "1")!,
       lease: Double(settings["lease"] ?? "2")!, beat: Double(settings["beat"] ?? "0.5")!,
       drainTime: Double(settings["drain"] ?? "20")!, untilIdle: settings["idle"] == "true",

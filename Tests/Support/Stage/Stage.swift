@@ -8,9 +8,9 @@ import StageKit
 
 /// Arguments of a job of kind `test`.
 private struct Orders: Decodable {
-  /// succeed, refuse, fail, lack, crash, hang, deaf, nothing, print, tell, record, pack, fetch or train.
+  /// succeed, refuse, fail, lack, hoard, trap, crash, hang, deaf, nothing, print, tell, record, pack, fetch or train.
   let act: String
-  /// print: lines to print; train: steps to make; lack: the error number of a system call.
+  /// print: lines to print; train: steps to make; lack: the error number of a system call; hoard: bytes to ask for.
   var count: Int64? = nil
   /// tell: text to print, and to fail with; record: text to put wherever a stage may; pack: text to
   /// store in a file that is none.
@@ -45,6 +45,10 @@ private struct Orders: Decodable {
       case "lack":
         let code = Int32(orders.count!)
         throw StoreError("cannot write /scratch/x: \(String(cString: strerror(code)))", code: code)
+      case "hoard":
+        let hoard = [UInt8](repeating: 1, count: Int(orders.count!))
+        print("\(hoard.count) bytes")
+      case "trap": preconditionFailure("as asked")
       case "crash":
         print("about to crash")
         fflush(nil)

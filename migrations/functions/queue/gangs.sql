@@ -162,8 +162,9 @@ $$;
 --
 -- One that lacks slots is a barrier to those alone that want the limits it names; one that lacks places, to all that
 -- its workers run, and to what wants these limits elsewhere. From "starts" on it can start; 'infinity' where that
--- depends on a job without a time limit. A gang that is paused, or that the fleet or a limit can never hold, is in
--- nobody's way.
+-- depends on a job without a time limit. Slots of a limit that would do stay free for it only where that moment is
+-- known: they could stand idle without an end for those of another limit. A gang that is paused, or that the fleet
+-- or a limit can never hold, is in nobody's way.
 create or replace function pra_store.gang_barrier(gang_job bigint) returns pra_store.barrier
 language plpgsql stable
 as $$
@@ -173,6 +174,8 @@ declare
   places integer;
   free integer;
   kept text[];
+  lacking text[];
+  starts timestamptz;
 begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
@@ -191,14 +194,15 @@ begin
   kept := array(
     select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed + 1) <= needed);
   if pra_store.free_slots(g.limits, needed) < needed then
-    return row(
-      false, kept,
-      (select max(pra_store.nth_end(
-          array(select s.job_id from pra_store.limit_slots as s
-                where s.limit_name = n and s.job_id is not null),
-          needed - pra_store.free_slots(array[n], needed)))
-       from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed),
-      g.place);
+    lacking := array(
+      select n from unnest(g.limits) as n where pra_store.free_slots(array[n], needed) < needed);
+    starts := (
+      select max(pra_store.nth_end(
+        array(select s.job_id from pra_store.limit_slots as s
+              where s.limit_name = n and s.job_id is not null),
+        needed - pra_store.free_slots(array[n], needed)))
+      from unnest(lacking) as n);
+    return row(false, case when starts < 'infinity' then kept else lacking end, starts, g.place);
   end if;
   return row(true, kept, case
     when free >= needed then clock_timestamp()

@@ -94,7 +94,7 @@ begin
     return 'the value has to have 1 to 200 characters';
   elsif value ~ '[<>=!''"`\x01-\x1f\x7f]|^ | $' then
     return 'the value holds a quote, a comparator, a control character or a blank at an end';
-  elsif label <> 'host' and value ~* '^-?[0-9]+(\.[0-9]+)?\s*([kmgtp]i?b?|b|bytes?|[kmg]?hz|w|%)$' then
+  elsif label <> 'host' and value ~* '^-?[0-9]+(\.[0-9]+)?\s*([kmgp]i?b?|t(i?b)?|b|([kmgtp]i?|kilo|mega|giga|tera|peta|kibi|mebi|gibi|tebi|pebi)?(bits?|bytes?)(/s)?|gigs?|([kmg]|kilo|mega|giga)?(hz|hertz)|k?w|watts?|%)$' then
     return format('"%s" is a number with a unit, which compares with no number; name the unit in the label, as in vram_gib=80',
       value);
   end if;
@@ -102,7 +102,8 @@ begin
 end
 $$;
 
--- Two requirements that no label can meet together, as vram_gib>=80 and vram_gib<40; null if there are none.
+-- Requirements that no label can meet together, as vram_gib>=80 and vram_gib<40; null if there are none. Two of them
+-- contradict each other, or three: a number that is at least, at most and not the same one.
 create or replace function pra_store.contradiction(requirements jsonb) returns text
 language sql immutable
 as $$
@@ -129,6 +130,12 @@ as $$
     end
     or a.op in ('>=', '>') and b.op in ('<=', '<')
       and (a.number > b.number or a.number = b.number and (a.op = '>' or b.op = '<'))
+  union all
+  select format('%s%s%s, %s%s%s and %s%s%s', a.label, a.op, a.value, b.label, b.op, b.value, c.label, c.op, c.value)
+  from asked a
+  join asked b on a.label = b.label and a.number = b.number
+  join asked c on a.label = c.label and a.number = c.number
+  where a.op = '>=' and b.op = '<=' and c.op = '!='
   limit 1;
 $$;
 

@@ -372,11 +372,35 @@ begin
       and it.queue = any(w.queues) and it.kind = any(w.kinds)
       and pra_store.satisfies(w.labels, jsonb_build_array(r)));
   if unmet is not null then
-    return format('none of %s live workers has %s', serving, unmet);
+    return format('none of %s live workers has %s', serving, unmet)
+      || coalesce('; ' || pra_store.no_numbers(it), '');
   end if;
   return format('none of %s live workers fits all of %s', serving,
     (select string_agg(format('%s%s%s', r ->> 'label', r ->> 'op', r ->> 'value'), ', ')
      from jsonb_array_elements(it.requirements) as r));
+end
+$$;
+
+-- Labels of serving workers that a requirement compares with a number and that are none, as a sentence; null if
+-- there are none.
+create or replace function pra_store.no_numbers(it pra_store.jobs) returns text
+language plpgsql stable
+as $$
+begin
+  return (
+    select 'compared as numbers: ' || string_agg(
+      format('worker %s has %s=%s, which is no number', w.name, r ->> 'label', w.labels ->> (r ->> 'label')), ', '
+      order by w.id)
+    from jsonb_array_elements(it.requirements) as r
+    cross join lateral (
+      select w.id, w.name, w.labels from pra_store.workers as w
+      where w.stopped_at is null
+        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+        and it.queue = any(w.queues) and it.kind = any(w.kinds)
+        and w.labels ->> (r ->> 'label') !~ '^-?[0-9]+(\.[0-9]+)?$'
+      order by w.id limit 3) as w
+    where r ->> 'value' ~ '^-?[0-9]+(\.[0-9]+)?$'
+      and (r ->> 'op' in ('>=', '<=', '>', '<') or w.labels ->> (r ->> 'label') ~ '^[-+.]?[0-9]'));
 end
 $$;
 

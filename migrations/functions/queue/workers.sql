@@ -352,3 +352,79 @@ grant execute on function pra.undrain to pra_submit;
 
 comment on function pra.undrain is
   'Lets a drained worker get jobs again. Errors: PR002 when there is no such live worker.';
+
+create or replace function pra.work_is_coming(queues text[], kinds text[], lacking boolean default false)
+returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select from pra_store.jobs as j
+    where j.state = 'running' and j.array_first is null
+      and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+      and not pra_store.is_paused(j)
+  ) then
+    return true;
+  end if;
+  return exists (
+    -- Jobs that run, or will be due soon, and what waits for them.
+    with recursive coming (id) as (
+      (
+        select j.id from pra_store.jobs as j where j.state = 'running' and j.array_first is null
+        union
+        select j.id from pra_store.jobs as j
+        where j.state = 'ready' and not j.due and j.run_after > clock_timestamp()
+          and (j.epoch > 0 or j.run_after <= clock_timestamp() + interval '1 minute')
+          and not pra_store.is_paused(j)
+        union
+        select j.id from pra_store.jobs as j
+        where lacking and j.state = 'ready'
+          and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+          and not pra_store.is_paused(j)
+      )
+      union
+      select n.id
+      from coming as c
+      cross join lateral (
+        select d.job_id as id from pra_store.job_dependencies as d where d.parent_id = c.id
+        union all
+        select p.array_id from pra_store.jobs as p where p.id = c.id and p.array_id is not null
+      ) as n
+    ),
+    ours as materialized (
+      select j.id from coming as c join pra_store.jobs as j on j.id = c.id
+      where j.state in ('blocked', 'ready', 'running')
+        and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+        and not pra_store.is_paused(j)
+    ),
+    -- Jobs that have to succeed first: where one of them has ended without success, nothing comes without a person.
+    needed (job, id) as (
+      select o.id, o.id from ours as o
+      union
+      select n.job, d.parent_id
+      from needed as n
+      join pra_store.job_dependencies as d on d.job_id = n.id
+      join pra_store.jobs as p on p.id = d.parent_id and p.state <> 'succeeded'
+    )
+    select from ours as o
+    where not exists (
+      select from needed as n join pra_store.jobs as j on j.id = n.id
+      where n.job = o.id and j.state in ('failed', 'cancelled', 'quarantined')));
+end
+$$;
+
+grant execute on function pra.work_is_coming to pra_worker;
+
+comment on function pra.work_is_coming is
+'Whether work for these queues and kinds is under way, or will be there without anybody''s doing: a job of
+theirs runs, is due within a minute, is tried again after a pause, or waits for such a job and for none that
+has ended without success. lacking: ready jobs count as well, since the caller lacks something and does not
+claim. Jobs that are paused, put off for longer or ready but claimed by nobody do not count.';
+
+-- Whether the run or the queue of a job is paused.
+create or replace function pra_store.is_paused(j pra_store.jobs) returns boolean
+language sql stable
+as $$
+  select exists (select from pra_store.runs as r where r.id = j.run_id and r.paused_at is not null)
+    or exists (select from pra_store.queues as q where q.name = j.queue and q.paused_at is not null);
+$$;

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "device.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -81,10 +80,7 @@ void *device_workspace(device *device, size_t bytes) {
   const size_t huge = (size_t)2 << 20, size = (bytes + huge - 1) / huge * huge;
   device->workspace =
       mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (device->workspace == MAP_FAILED) {
-    fprintf(stderr, "out of memory: %zu bytes to work in\n", bytes);
-    abort();
-  }
+  if (device->workspace == MAP_FAILED) memory_lacking(bytes);
   madvise(device->workspace, size, MADV_HUGEPAGE);
   device->workspace_bytes = size;
   return device->workspace;

@@ -23,6 +23,10 @@ void memory_destroy(memory *memory);
 /// A block in whole cache lines; one of at least 1 MiB is of whole pages, aligned to what a page
 /// table maps if it is as large, and the kernel may use huge pages for it. Null if there is none.
 void *memory_take(memory *memory, size_t bytes);
+
+/// Ends the process, which the system has refused so many bytes: says so on standard error, in a sentence that
+/// begins with "error: ", and exits with EX_OSERR of sysexits.h, which to whoever started it is a lack of the host.
+_Noreturn void memory_lacking(size_t bytes);
 void memory_release(memory *memory, void *block, size_t bytes);
 
 /// Between the two, the memory may be used; they nest, over all threads.

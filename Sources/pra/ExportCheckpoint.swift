@@ -16,7 +16,7 @@ struct ExportCheckpoint: ParsableCommand {
       Every file is checked against its SHA-256. A number means the run of that number if there is one, \
       else the job.
       An output that ends in .safetensors is one file: the weights under their names, averages as \
-      ema-<decay>.<name>, step and configuration as text in __metadata__. A run file with the key init \
+      ema-<decay>.<name>, step, configuration and classes as text in __metadata__. A run file with the key init \
       starts from it; with --optimizer that training continues with the same bits.
       Example: pra export checkpoint emoji -o emoji.safetensors
       """)
@@ -106,6 +106,7 @@ struct ExportCheckpoint: ParsableCommand {
     do {
       let paths = try write(files, into: folder)
       var state: CheckpointState?
+      var metadata = ["format": "pt"]
       var parts: [(prefix: String, file: SafetensorsFile)] = []
       for path in paths {
         let name = URL(filePath: path).lastPathComponent
@@ -113,7 +114,10 @@ struct ExportCheckpoint: ParsableCommand {
         case "state.json":
           state = try CheckpointState(
             canonicalJSON: String(contentsOfFile: path, encoding: .utf8))
-        case "classes.json": break
+        // The names of classes, for programs that draw with the file alone.
+        case "classes.json":
+          metadata["classes"] = try String(contentsOfFile: path, encoding: .utf8)
+            .trimmingCharacters(in: .newlines)
         case "optimizer.safetensors" where !optimizer: break
         case "model.safetensors": parts.append(("", try SafetensorsFile(path: path)))
         default:
@@ -123,7 +127,7 @@ struct ExportCheckpoint: ParsableCommand {
       }
       guard let state else { throw Failure(message: "the checkpoint has no state.json") }
       try SafetensorsWriter.merge(
-        parts, to: output, metadata: state.metadata.merging(["format": "pt"]) { own, _ in own })
+        parts, to: output, metadata: state.metadata.merging(metadata) { own, _ in own })
     } catch let error as FileError {
       throw Failure(message: error.description.replacing("\(folder)/", with: ""))
     } catch let error as StoreError {

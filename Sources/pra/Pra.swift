@@ -19,7 +19,8 @@ struct Pra: ParsableCommand {
     version: codeVersion,
     groupedSubcommands: [
       CommandGroup(
-        name: "Database", subcommands: [Up.self, Down.self, Migrate.self, Doctor.self]),
+        name: "Database",
+        subcommands: [Up.self, Down.self, ShowDatabase.self, Migrate.self, Doctor.self]),
       CommandGroup(
         name: "Work",
         subcommands: [Run.self, Sweep.self, Enqueue.self, Schedule.self, Worker.self]),
@@ -47,12 +48,25 @@ struct Pra: ParsableCommand {
 
   static func main() {
     StandardOutput.occupy()
+    // Where a file may grow no further (`ulimit -f`), write(2) then fails with EFBIG and the verb names the file.
+    signal(SIGXFSZ, SIG_IGN)
     do {
+      try refuseBrokenText()
       var command = try parseAsRoot()
       try command.run()
       StandardOutput.close()
     } catch {
       Ending(error).exit()
+    }
+  }
+
+  /// Two arguments that differ in broken bytes alone would be one text: both would name one idempotency key.
+  private static func refuseBrokenText() throws {
+    for i in 1..<max(1, Int(CommandLine.argc)) {
+      guard let word = CommandLine.unsafeArgv[i], String(validatingCString: word) == nil else {
+        continue
+      }
+      throw ValidationError("argument \(i), '\(String(cString: word))': is not UTF-8 text")
     }
   }
 }

@@ -38,6 +38,33 @@ struct Down: ParsableCommand {
   }
 }
 
+struct ShowDatabase: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "database",
+    abstract: "Print the address of the database, for psql and other programs.",
+    discussion: """
+      The private database is started if need be, and the address is that of its login that can only read. An       address in PRA_DATABASE_URL is printed as it is, with its password.
+      Example: psql "$(pra database)"
+      """)
+
+  enum Role: String, ExpressibleByArgument, CaseIterable {
+    case read, submit, worker, owner
+
+    var ofDatabase: DatabaseRole {
+      switch self {
+      case .read: .read
+      case .submit: .submit
+      case .worker: .worker
+      case .owner: .owner
+      }
+    }
+  }
+  @Option(help: "Whose login of the private database: read, submit, worker or owner.")
+  var role = Role.read
+
+  func run() throws { printExactly(try Database.url(role.ofDatabase).conninfo) }
+}
+
 struct Migrate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Bring the schema to this program's version.",

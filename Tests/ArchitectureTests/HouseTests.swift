@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct HouseTests {
   private func allSources() throws -> [SourceFile] {
-    try ["Sources", "Tests", "workers", "ops", "migrations"].flatMap {
+    try ["Sources", "Tests", "workers", "ops", "migrations", "python"].flatMap {
       try Repository.files(under: $0, suffixes: [".swift", ".c", ".h", ".sql", ".py"])
         + Repository.scripts(under: $0)
     }

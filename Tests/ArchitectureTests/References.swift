@@ -19,7 +19,7 @@ extension Repository {
   private static let written = Result { try read() }
 
   private static func read() throws -> [SourceLine] {
-    let folders = ["Sources", "Tests", "workers", "ops", "migrations", "docs", ".ci"]
+    let folders = ["Sources", "Tests", "workers", "ops", "migrations", "docs", "python", ".ci"]
     let top = try FileManager.default.contentsOfDirectory(atPath: root.path())
     let files = top.filter { !folders.contains($0) && !$0.hasPrefix(".build") }
     let nested = folders.flatMap { folder in

@@ -74,6 +74,7 @@ import Testing
       #expect(try read.shape(of: "ema-0.99.\(name)") == model.shape(of: name))
     }
     #expect(read.metadata["step"] == "8" && read.metadata["format"] == "pt")
+    #expect(read.metadata["classes"]?.hasPrefix(#"{"images":["#) == true)
     #expect(
       String(decoding: checkpoint["state.json"]!, as: UTF8.self)
         .contains("\"config\":\(read.metadata["config"]!)"))

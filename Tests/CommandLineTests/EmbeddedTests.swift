@@ -50,6 +50,22 @@ private final class PrivateWorld {
     #expect(try world.pra("up").output.contains("user='pra'"))
   }
 
+  @Test("the address of the private database is that of a reader, or of whom one asks for")
+  func theAddressIsPrinted() throws {
+    let world = try PrivateWorld()
+    let address = try world.pra("database").output.trimmingCharacters(in: .newlines)
+    let reader = try Connection(try DatabaseURL(address))
+    #expect(
+      try reader.query("select current_user::text as name").single().string("name") == "pra_reader")
+    #expect(throws: PostgresError.self) { try reader.query("select pra.create_run('x')") }
+    #expect(try world.pra("database", "--role", "owner").output.contains("user='pra'"))
+    #expect(try world.pra("database", "--role", "nobody").status == 2)
+    let given = "host=db.lab dbname=pra password=x"
+    #expect(
+      try world.pra("database", environment: ["PRA_DATABASE_URL": given]).output
+        == "\(try DatabaseURL(given).conninfo)\n")
+  }
+
   /// From cron, sudo and services the folder of the session is another one, none, or gone.
   @Test func theServerIsFoundFromEverySession() throws {
     let world = try PrivateWorld()

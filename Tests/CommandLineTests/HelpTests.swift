@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct HelpTests {
   static let verbs = [
-    "", "up", "down", "migrate", "doctor", "run", "enqueue", "worker", "runs", "jobs", "job", "why",
+    "", "up", "down", "database", "migrate", "doctor", "run", "enqueue", "worker", "runs", "jobs",
+    "job", "why",
     "logs", "watch", "workers", "cancel", "retry", "pause", "resume", "preempt", "images", "plot",
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",

@@ -82,6 +82,15 @@ def test_paths_of_a_mapping_are_those_of_the_folder(
     client.program("cancel", "--run", str(made.id))
 
 
+def test_a_text_of_yaml(client: Client, description: dict) -> None:
+    source = description["data"]["source"]
+    made = client.submit(f"name: of a text\ndata: {{source: {source}}}\nconfig: {{preset: nano}}\n")
+    assert made.name == "of a text" and made.configuration["config"]["preset"] == "nano"
+    client.program("cancel", "--run", str(made.id))
+    with pytest.raises(PraError, match="^line 2, column"):
+        client.submit("name: a\ndata: {source: [}\n")
+
+
 def test_progress_is_told(client: Client, description: dict, capsys: pytest.CaptureFixture) -> None:
     seen: list[pd.DataFrame] = []
     made = client.submit(description | {"name": "watched", "sample": None, "evaluate": False})

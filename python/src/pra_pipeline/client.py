@@ -93,22 +93,26 @@ class Client:
     ) -> Run:
         """Checks a run and enqueues its jobs, all or none.
 
-        `run` is the path of a run file, or a mapping of its keys (docs/keys.md) whose paths are
-        relative to the current folder. `set` replaces single keys, as in {"training.total": 300}.
+        `run` is the path of a run file, or its text (several lines of YAML), or a mapping of its
+        keys (docs/keys.md); paths in these two are relative to the current folder. `set` replaces
+        single keys, as in {"training.total": 300}.
         `reuse` returns the run of equal name, configuration and data if there is one.
         Raises PraError that names the key; nothing is stored then.
         """
         options = [f"--set={key}={json.dumps(value)}" for key, value in (set or {}).items()]
         options += ["--reuse"] if reuse else []
         options += [f"--queue={queue}", f"--priority={priority}"]
-        if not isinstance(run, Mapping):
+        if isinstance(run, Mapping):
+            text = json.dumps(dict(run))  # JSON is YAML
+        elif isinstance(run, str) and "\n" in run:
+            text = run
+        else:
             return self.run(int(self._pra("run", os.fspath(run), *options)))
-        # Beside what its paths name. JSON is YAML.
-        folder = Path.cwd()
+        # In the folder from which its paths are taken.
         with tempfile.NamedTemporaryFile(
-            "w", dir=folder, prefix=".run-", suffix=".json", encoding="utf-8"
+            "w", dir=Path.cwd(), prefix=".run-", suffix=".yaml", encoding="utf-8"
         ) as file:
-            json.dump(dict(run), file)
+            file.write(text)
             file.flush()
             name = Path(file.name).name
             try:

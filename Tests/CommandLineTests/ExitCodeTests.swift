@@ -153,6 +153,14 @@ import Testing
     }
   }
 
+  @Test func aZeroByteOnStandardInputIsRefused() throws {
+    let outcome = try Outcome.shell(
+      #"printf 'select 1\000' | "$PRA" sql"#,
+      environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+    #expect(outcome.status == 2)
+    #expect(outcome.errors == "error: standard input: holds a zero byte; expected text\n")
+  }
+
   @Test("output that fails behind what was done says what was done")
   func doneButUnsaid() throws {
     let source = String(repeating: "a", count: 64)

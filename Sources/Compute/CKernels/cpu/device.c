@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "device.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>

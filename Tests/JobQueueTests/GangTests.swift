@@ -1,5 +1,6 @@
 import JobQueue
 import Postgres
+import Synchronization
 import Testing
 
 @Suite struct GangTests {
@@ -51,6 +52,45 @@ import Testing
     let again = [try world.claimOne(second), try world.claimOne(first)]
     #expect(again.map(\.epoch) == [2, 2])
     #expect(Set(again.map(\.job)) == [one.job, two.job])
+  }
+
+  /// The count of what runs there begins at the oldest job that the worker knows, and members of a
+  /// gang that starts again are older.
+  @Test("members placed on a worker while its claim waits for its row take slots of that claim")
+  func placedWhileAClaimWaits() throws {
+    let world = try QueueWorld()
+    let (first, second) = (try world.worker(slots: 2), try world.worker(slots: 1))
+    _ = try gang(world, 2)
+    let (one, two) = (try world.claimOne(first), try world.claimOne(second))
+    _ = try world.job()
+    let known = try world.claimOne(first)
+    try world.workers.reportExit(two, .lost)
+    try world.workers.release(one)
+    _ = try world.job()
+    let database = world.database
+    let claimed = try onThreads(2) { thread, team in
+      if thread == 0 {
+        while team.goesOn, team.done.load(ordering: .sequentiallyConsistent) == 0 {}
+        return try WorkerQueue(try database.connect(.worker))
+          .claim(worker: first, count: 1, oldest: known.job).map(\.lease.job)
+      }
+      let (placing, watching) = (try database.connect(.worker), try database.connect())
+      try placing.run("begin")
+      let placed = try WorkerQueue(placing).claim(worker: second, count: 1)
+      team.done.store(1, ordering: .sequentiallyConsistent)
+      let waiting = """
+        select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'
+        """
+      while team.goesOn, try watching.query(waiting).single().text(at: 0) == "0" {}
+      try placing.run("commit")
+      return placed.map(\.lease.job)
+    }
+    #expect(claimed.map(\.count) == [1, 1])
+    #expect(Set(claimed.joined()) == [one.job, two.job])
+    let most = "select count(*) from pra.jobs where state = 'running' and worker_id = $1"
+    #expect(
+      try world.administrator.query(most, [.integer(first.worker)]).single().text(at: 0) == "2")
   }
 
   @Test("a member that fails for good ends the gang")

@@ -834,7 +834,8 @@ begin
   if me.claiming_pid <> pg_backend_pid() then
     raise exception 'lease lost: worker % claims in another session now', worker using errcode = 'PR001';
   end if;
-  if has_members then
+  -- Another claim may have placed members here while this one waited for the row.
+  if has_members or exists (select from pra_store.gang_members as g where g.worker_id = worker) then
     fetched := pra_store.fetch_members(worker);
     -- They may be older than all that the caller knew of.
     oldest := least(oldest, (select min(f) from unnest(fetched) as f));

@@ -104,8 +104,10 @@ func run(_ arguments: [String]) throws -> Int32 {
     return try compareBatches(subject, images: images, batches: [1, 7, 64])
   case "training":
     let (steps, limit) = (options.number("--steps") ?? 20, options.number("--seconds") ?? 60)
-    let subject = options.subject()
+    var subject = options.subject()
     options.end()
+    // Activations of so many images fit beside the largest model.
+    subject.configuration.training.microBatch = min(subject.configuration.training.batch, 32)
     try measureTraining(subject, steps: steps, limit: Double(limit))
     return 0
   case "sampling":

@@ -9,93 +9,116 @@ struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show the settings in which runs differ, with their metrics and evaluations.",
     discussion: """
-      Prints a line for each setting that differs, then the last value of each metric and each \
-      evaluation; * marks the best value of a line.
+      Prints a line for each setting that differs; how the images were drawn that the evaluations are of; then of \
+      each metric the value at its end (the mean of the last tenth of the steps, at most 100) and the best one; and \
+      each evaluation. * marks the best value of a line, but for losses of runs whose loss means something else.
+      All evaluations of a run are of one sampling run, the newest; --job chooses another. Figures of different \
+      rulers, such as another number of images, are not compared.
       Example: pra compare emoji emoji-clean --metric loss.rec
       """)
 
-  @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
-    [String]
+  @Argument(
+    help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run")
+  )
+  var runNames: [String]
   @Option(
     name: .customLong("metric"),
     help: "Name of a metric; may be repeated. By default the loss and its two main parts.")
   var metrics: [String] = []
+  @Option(
+    name: .customLong("job"),
+    help: "Number of a sampling job whose figures are compared; may be repeated, for other runs.")
+  var samplings: [Int64] = []
   @Flag(help: "Print the settings that are equal, too.") var all = false
   @OptionGroup var output: OutputOptions
 
-  func validate() throws {
-    guard runNames.count > 1 else { throw ValidationError("name two runs or more") }
-  }
-
   func run() throws {
     let connection = try Database.connect(.read)
-    let runs = try runNames.map { try connection.run(named: $0) }
-    let ids = runs.map(\.id)
-    let shown = "{\(ids.map(String.init).joined(separator: ","))}"
-    let names = metrics.isEmpty ? ["loss", "loss.flow", "loss.rec"] : metrics
-    let settings = try lines(
-      connection.query(Queries.comparedSettings, [.text(shown)]), of: ids
-    ).filter { all || Set($0.values).count > 1 }
-    let values = try lines(
-      connection.query(Queries.comparedMetrics, [.text(shown), .texts(names)]), of: ids)
-    let refused = try refusals(
-      connection.query(Queries.comparedRulers, [.text(shown)]))
-    let evaluations = try lines(
-      connection.query(Queries.comparedEvaluations, [.text(shown)]), of: ids
-    ).filter { refused[$0.name] == nil }
-    if output.json {
-      printExactly(
-        JSONText.array(
-          runs.enumerated().map { i, run in
-            func members(_ lines: [Line]) -> String {
-              JSONText.object(lines.compactMap { line in line.values[i].map { (line.name, $0) } })
-            }
-            return JSONText.object([
-              ("run", String(run.id)), ("name", JSONText.string(run.name)),
-              ("settings", members(settings)), ("metrics", members(values)),
-              ("evaluations", members(evaluations)),
-              (
-                "not_compared",
-                JSONText.object(
-                  refused.sorted { $0.key < $1.key }.map { ($0.key, JSONText.string($0.value)) })
-              ),
-            ])
-          }))
-      return
+    let runs = try connection.runs(named: runNames)
+    guard runs.count > 1 || runNames.count > 1 else {
+      throw ValidationError("name two runs or more, or a sweep of some")
     }
-    if settings.isEmpty { print("the runs have the same settings") }
-    let rows =
-      settings.map { [$0.name] + $0.values.map { unquoted($0) } }
-      + (values + evaluations).map { [$0.name] + $0.marked }
-    print(Table(header: [""] + runs.map { "\($0.name) (\($0.id))" }, rows: rows))
-    for (_, sentence) in refused.sorted(by: { $0.key < $1.key }) { print(sentence) }
+    let ids = runs.map(\.id)
+    let shown = Parameter.integers(ids)
+    let names = metrics.isEmpty ? ["loss", "loss.flow", "loss.rec"] : metrics
+    let chosen = try chosenSamplings(of: runs, connection)
+    let drawn = Parameter.integers(chosen.map(\.job))
+    let settings = try lines(connection.query(Queries.comparedSettings, [shown]), of: ids)
+    let values = try lines(
+      connection.query(
+        SamplingQueries.comparedMetrics,
+        [shown, .texts(names), .integers(chosen.compactMap(\.train))]),
+      of: ids)
+    let drawing = try lines(
+      connection.query(SamplingQueries.samplingLines, [shown, drawn]), of: ids)
+    let rows = try connection.query(SamplingQueries.comparedEvaluations, [shown, drawn])
+    let refused = try refusals(rows)
+    let comparison = Comparison(
+      runs: runs, settings: all ? settings : settings.filter(\.differs), drawing: drawing,
+      metrics: Self.unstarred(values, settings),
+      evaluations: try lines(rows, of: ids).filter { refused[$0.name] == nil }, refused: refused)
+    output.json ? printExactly(comparison.json) : comparison.printTable()
+  }
+
+  /// The sampling run of each run whose figures are compared. Others are named on standard error.
+  private func chosenSamplings(
+    of runs: [NamedRun], _ connection: Connection
+  ) throws -> [(job: Int64, train: Int64?)] {
+    let rows = try connection.query(
+      SamplingQueries.comparedSamplings, [.integers(runs.map(\.id)), .integers(samplings)])
+    var chosen: [(job: Int64, train: Int64?)] = []
+    for row in rows {
+      let job = try row.integer("job_id")
+      chosen.append((job, try row.optionalInteger("train_job")))
+      let others = try row.string("others")
+      if !others.isEmpty, !samplings.contains(job) {
+        complain(
+          "pra: run \(try row.string("run_id")): figures of the images of job \(job); --job chooses those of \(others)"
+        )
+      }
+    }
+    if let wrong = samplings.first(where: { job in !chosen.contains { $0.job == job } }) {
+      throw NotFound(message: "--job \(wrong): is no sampling job of these runs that was evaluated")
+    }
+    return chosen
+  }
+
+  /// Losses of runs whose methods or weights of loss differ mean different things: none is best.
+  private static func unstarred(_ values: [Line], _ settings: [Line]) -> [Line] {
+    let isComparable = !settings.contains {
+      ($0.name == "method" || $0.name.hasPrefix("loss.")) && $0.differs
+    }
+    return isComparable
+      ? values
+      : values.map {
+        $0.name.hasPrefix("loss") ? Line(name: $0.name, better: nil, values: $0.values) : $0
+      }
   }
 
   /// The figures that were measured with different rulers, each with a sentence that says how these
   /// differ.
   private func refusals(_ rows: Rows) throws -> [String: String] {
-    var found: [String: [String: [(run: Int64, value: String)]]] = [:]
+    var found: [String: [(run: Int64, ruler: [String: String])]] = [:]
     for row in rows {
-      found[try row.string("metric"), default: [:]][try row.string("key"), default: []].append(
-        (
-          try row.integer("run_id"),
-          try row.text("value").map { String($0.prefix(16)) } ?? "unknown"
-        ))
-    }
-    var sentences: [String: String] = [:]
-    for (metric, keys) in found {
-      var differences: [String] = []
-      for (key, values) in keys.sorted(by: { $0.key < $1.key })
-      where Set(values.map(\.value)).count > 1 {
-        let each = values.map { "\($0.value) in run \($0.run)" }.joined(separator: ", ")
-        differences.append("\(key.replacing("_", with: " ")) \(each)")
+      let ruler = try row.text("ruler").flatMap {
+        try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
       }
-      guard !differences.isEmpty else { continue }
-      sentences[metric] =
-        "\(metric) is not compared, its figures were measured with different rulers: "
-        + differences.joined(separator: "; ")
+      found[try row.string("name"), default: []].append(
+        (try row.integer("run_id"), (ruler ?? [:]).mapValues { "\($0)" }))
     }
-    return sentences
+    return found.compactMapValues { figures in
+      let keys = Set(figures.flatMap(\.ruler.keys)).sorted()
+      let differences = keys.filter { key in Set(figures.map { $0.ruler[key] }).count > 1 }
+      return differences.isEmpty
+        ? nil
+        : differences.map { key in
+          let each = figures.map { "\(($0.ruler[key] ?? "unknown").prefix(16)) in run \($0.run)" }
+          return "\(key.replacing("_", with: " ")) \(each.joined(separator: ", "))"
+        }.joined(separator: "; ")
+    }.reduce(into: [:]) { sentences, one in
+      sentences[one.key] =
+        "\(one.key) is not compared, its figures were measured with different rulers: \(one.value)"
+    }
   }
 
   /// Turns rows of name, run and JSON text into lines with one value per run.
@@ -117,6 +140,53 @@ struct Compare: ParsableCommand {
   }
 }
 
+/// Everything that is printed of a comparison.
+private struct Comparison {
+  let runs: [NamedRun]
+  let settings: [Line]
+  let drawing: [Line]
+  let metrics: [Line]
+  let evaluations: [Line]
+  let refused: [String: String]
+
+  /// Characters of a cell; `--json` is whole.
+  private static let widest = 48
+
+  func printTable() {
+    if settings.isEmpty { print("the runs have the same settings") }
+    func short(_ cell: String) -> String {
+      cell.count > Self.widest ? cell.prefix(Self.widest - 3) + "..." : cell
+    }
+    let rows =
+      (settings + drawing).map { [$0.name] + $0.values.map { unquoted($0) } }
+      + (metrics + evaluations).map { [$0.name] + $0.marked }
+    print(
+      Table(
+        header: [""] + runs.map { short("\($0.name) (\($0.id))") }, rows: rows.map { $0.map(short) }
+      ))
+    for (_, sentence) in refused.sorted(by: { $0.key < $1.key }) { print(sentence) }
+  }
+
+  var json: String {
+    let documents = runs.enumerated().map { place, run in
+      func members(_ lines: [Line]) -> String {
+        JSONText.object(lines.compactMap { line in line.values[place].map { (line.name, $0) } })
+      }
+      return JSONText.object([
+        ("run", String(run.id)), ("name", JSONText.string(run.name)),
+        ("settings", members(settings)), ("sampling", members(drawing)),
+        ("metrics", members(metrics)), ("evaluations", members(evaluations)),
+        (
+          "not_compared",
+          JSONText.object(
+            refused.sorted { $0.key < $1.key }.map { ($0.key, JSONText.string($0.value)) })
+        ),
+      ])
+    }
+    return JSONText.array(documents)
+  }
+}
+
 /// A line of the comparison, with a JSON text for each run that has it.
 private struct Line {
   let name: String
@@ -124,11 +194,13 @@ private struct Line {
   let better: String?
   var values: [String?]
 
+  var differs: Bool { Set(values).count > 1 }
+
   /// Values for people, the best with a star.
   var marked: [String] {
     let numbers = values.map { $0.flatMap { Double($0) } }
     let finite = numbers.compactMap { $0 }.filter(\.isFinite)
-    let best = better == "up" ? finite.max() : finite.min()
+    let best = better.flatMap { $0 == "up" ? finite.max() : finite.min() }
     let isTie = Set(finite).count < 2
     return zip(values, numbers).map { value, number in
       guard let number else { return unquoted(value) }

@@ -7,7 +7,7 @@ struct DataSets: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data",
     abstract:
-      "List the data sets: images, classes, what was left out, splits, fingerprint, source.",
+      "List the data sets, the newest first: images, classes, what was left out, splits, fingerprint, source.",
     discussion: """
       Each data set is the result of one ingest job. Data sets with equal fingerprints hold equal pixels \
       and labels, whatever they were made from. Column 'empty' counts classes without an image to train on, \
@@ -16,9 +16,13 @@ struct DataSets: ParsableCommand {
       Example: pra data
       """)
 
+  @Option(
+    parsing: .unconditional, help: "How many to list. (default: 50)", transform: OptionValue.rows)
+  var limit = 50
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    try Database.connect(.read).show(Queries.dataSets, rows: Queries.dataSetRows, [], output)
+    try Database.connect(.read).show(
+      Queries.dataSets, rows: Queries.dataSetRows, [.integer(limit)], output)
   }
 }

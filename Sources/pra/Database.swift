@@ -114,25 +114,6 @@ extension Connection {
     }
   }
 
-  /// Finds a run by number or name; of several with one name the latest. `id=3` is a number alone.
-  /// - Throws: `NotFound`; `ValidationError` for a word that is the number of one run and the name of
-  ///   another, of the time when names could have digits alone
-  func run(named word: String) throws -> (id: Int64, name: String) {
-    let isNumber = word.wholeMatch(of: /(?:id=)?([0-9]+)/)
-    let numbered = try isNumber.flatMap { Int64($0.1) }
-      .flatMap { try query(Queries.runByID, [.integer($0)]).first }
-    let named = try query(Queries.runByName, [.text(word)]).first
-    if let numbered, let named, try numbered.integer("id") != named.integer("id") {
-      let other = try named.string("id")
-      throw ValidationError(
-        "'\(word)' is run \(word) and the name of run \(other); write id=\(word) or id=\(other)")
-    }
-    guard let row = numbered ?? named else {
-      throw NotFound(message: "there is no run '\(word)'")
-    }
-    return (try row.integer("id"), try row.string("name"))
-  }
-
   /// Throws `NotFound` if there is no such job.
   func requireJob(_ id: Int64) throws {
     guard try !query(Queries.jobExists, [.integer(id)]).isEmpty else {

@@ -33,9 +33,9 @@ struct ExportTensorBoard: ParsableCommand {
     let connection = try Database.connect(.read)
     var written: [(path: String, points: Int)] = []
     for word in runNames {
-      let found = try connection.run(named: word)
+      let found = try connection.run(named: word, with: .metrics)
       let jobs = try connection.query(Queries.measuringJobs, [.integer(found.id)])
-      guard !jobs.isEmpty else { throw NotFound(message: "run \(found.id) has no metrics") }
+      guard !jobs.isEmpty else { throw try connection.lacks(.metrics, found) }
       for job in jobs {
         let id = try job.integer("id")
         let folder =
@@ -99,22 +99,21 @@ struct ExportNPZ: ParsableCommand {
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
   @Option(name: .shortAndLong, help: "The file to write.") var output: String
-  @Option(help: "Number of a sampling job, for its images alone.") var job: Int64?
+  @Option(help: "Number of a sampling job, for its images; by default the newest.") var job: Int64?
   @Flag(help: "Print JSON.") var json = false
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName)
+    let found = try connection.run(named: runName, with: .images)
+    let sampling = try connection.sampling(of: found, job: job)
+    // Jobs that drew an image twice drew the same; the newest comes first.
+    var last: Int64 = -1
     let rows = try connection.query(
-      Queries.labelledImages, [.integer(found.id), .optional(job, Parameter.integer)])
-    guard !rows.isEmpty else { throw NotFound(message: "run \(found.id) has no images") }
-    if let twice = zip(rows, rows.dropFirst()).first(where: {
-      $0.text(at: 0) == $1.text(at: 0)
-    }) {
-      throw Failure(
-        message:
-          "run \(found.id) has several images \(twice.0.text(at: 0) ?? ""): it has more than "
-          + "one sampling run; name one with --job")
+      SamplingQueries.images,
+      [.integer(found.id), .integers(sampling.jobs), .texts([]), .texts([]), .null]
+    ).filter { row in
+      defer { last = (try? row.integer("number")) ?? last }
+      return try row.integer("number") != last
     }
     var reader = try DrawnImages()
     func picture(_ row: Row) throws -> Picture { try reader.picture(ImagePlace(row)) }

@@ -151,7 +151,7 @@ struct ExportCheckpoint: ParsableCommand {
     }
     let word = target ?? ""
     do {
-      return (try connection.run(named: word).id, nil)
+      return (try connection.run(named: word, with: .checkpoints).id, nil)
     } catch is NotFound {
       guard let id = Int64(word) else { throw NotFound(message: "there is no run '\(word)'") }
       guard try !connection.query(Queries.jobExists, [.integer(id)]).isEmpty else {

@@ -19,46 +19,66 @@ struct Export: ParsableCommand {
 struct ExportImages: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "images", abstract: "Write a run's images as PNG files, 000007.png and so on.",
-    discussion: "Example: pra export images emoji -o images")
+    discussion: """
+      They are those of one sampling run, the newest; --job chooses another. --all writes those of every sampling run, \
+      each into a folder job-14 of its own, as of a run that compares variants.
+      Example: pra export images emoji -o images
+      """)
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
   @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
+  @Option(help: "Number of a sampling job, for its images.") var job: Int64?
+  @Flag(help: "Write the images of every sampling run.") var all = false
   @Flag(help: "Print JSON.") var json = false
 
-  func validate() throws { try requireFolder(output) }
+  func validate() throws {
+    try requireFolder(output)
+    guard !all || job == nil else { throw ValidationError("--all and --job: give one of the two") }
+  }
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName)
-    let rows = try connection.query(Queries.imagesOfRun, [.integer(found.id)])
-    guard !rows.isEmpty else { throw NotFound(message: "run \(found.id) has no images") }
-    var last: Int64 = -1
-    for row in rows {
-      let number = try row.integer("number")
-      guard number != last else {
-        throw Failure(
-          message: "run \(found.id) has several images \(number): it has more than one sampling run"
-        )
-      }
-      last = number
-    }
-    try makeFolder(output)
+    let found = try connection.run(named: runName, with: .images)
+    let samplings =
+      try all
+      ? connection.samplings(ofRun: found.id) : [connection.sampling(of: found, job: job)]
+    guard !samplings.isEmpty else { throw try connection.lacks(.images, found) }
     var reader = try DrawnImages()
-    for row in rows {
+    for sampling in samplings {
+      let folder = all ? "\(output)/job-\(sampling.job)" : output
+      let count = try write(sampling, of: found, to: folder, &reader, connection)
+      if json {
+        printExactly(
+          JSONText.object([
+            ("run", String(found.id)), ("job", String(sampling.job)),
+            ("folder", JSONText.string(folder)), ("images", String(count)),
+          ]))
+      } else {
+        print("\(folder): \(count) images of run \(found.id), \(sampling.words)")
+      }
+    }
+  }
+
+  /// - Returns: the number of images
+  private func write(
+    _ sampling: Sampling, of run: NamedRun, to folder: String, _ reader: inout DrawnImages,
+    _ connection: Connection
+  ) throws -> Int {
+    let rows = try connection.query(
+      SamplingQueries.images,
+      [.integer(run.id), .integers(sampling.jobs), .texts([]), .texts([]), .null])
+    try makeFolder(folder)
+    var (last, count): (Int64, Int) = (-1, 0)
+    // Jobs that drew an image twice drew the same; the newest comes first.
+    for row in rows where try row.integer("number") != last {
+      last = try row.integer("number")
+      count += 1
       let digits = try row.string("number")
       let name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
-      try writeQuickly(try reader.png(ImagePlace(row)), to: "\(output)/\(name).png")
+      try writeQuickly(try reader.png(ImagePlace(row)), to: "\(folder)/\(name).png")
     }
-    if json {
-      printExactly(
-        JSONText.object([
-          ("run", String(found.id)), ("folder", JSONText.string(output)),
-          ("images", String(rows.count)),
-        ]))
-    } else {
-      print("\(output): \(rows.count) images of run \(found.id)")
-    }
+    return count
   }
 }
 
@@ -73,7 +93,7 @@ struct ExportCSV: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName)
+    let found = try connection.run(named: runName, with: .metrics)
     guard let output, output != "-" else {
       return try writeRows(found.id, connection) { StandardOutput.write($0) }
     }
@@ -117,7 +137,7 @@ struct ExportComparison: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName)
+    let found = try connection.run(named: runName, with: .comparison)
     let rows = try connection.query(Queries.comparison, [.integer(found.id)])
     guard !rows.isEmpty else {
       throw NotFound(

@@ -11,7 +11,8 @@ struct Images: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a grid of drawn images: by number, class, step, weights, variant or run.",
     discussion: """
-      --by class writes a row for each class. --by step and --by weights write a row for each sampling \
+      The images are those of one sampling run of each run, the newest; --job chooses another, and a line names \
+      the others where there are some. --by class writes a row for each class. --by step and --by weights write a row for each sampling \
       job, ordered by the step or the name of its weights (model, ema-0.999); all rows show the same image \
       numbers, so that only the model differs. --by variant writes such rows for every variant and seed of \
       a run that compares them, --by run for several runs.
@@ -25,9 +26,12 @@ struct Images: ParsableCommand {
     case number, `class`, step, weights, variant, run
   }
 
-  @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
-    [String]
-  @Option(name: .shortAndLong, help: "The PNG to write; - is standard output.") var output: String
+  @Argument(help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run"))
+  var runNames: [String]
+  @Option(
+    name: .shortAndLong,
+    help: "The PNG to write; - is standard output. By default it is named after the run.")
+  var output: String?
   @Option(help: "What the images of a row have in common.")
   var by: Order?
   @Option(name: .customLong("class"), help: "Name of a class; may be repeated.")
@@ -36,6 +40,10 @@ struct Images: ParsableCommand {
     name: .customLong("variant"),
     help: "Name of a variant of a run that compares them; may be repeated.")
   var variants: [String] = []
+  @Option(
+    name: .customLong("job"),
+    help: "Number of a sampling job whose images are shown; may be repeated, for other runs.")
+  var samplings: [Int64] = []
   @Option(
     parsing: .unconditional, help: "Images in a row. (default: 18)",
     transform: OptionValue.whole(1...10_000))
@@ -55,31 +63,40 @@ struct Images: ParsableCommand {
 
   func validate() throws {
     guard !runNames.isEmpty else { throw ValidationError("name a run") }
-    guard !neighbours || runNames.count == 1 && by == nil && classes.isEmpty else {
-      throw ValidationError("--neighbours is for one run, without --by and --class")
+    if let output, !output.hasSuffix(".png"), !isNoFile(output) {
+      throw ValidationError("--output \(output): expected a name that ends in .png")
     }
-    guard runNames.count == 1 || by == nil || by == .run else {
-      throw ValidationError("--by \(by!.rawValue) is for one run; several are shown by run")
+    guard !neighbours || by == nil && classes.isEmpty else {
+      throw ValidationError("--neighbours is for one run, without --by and --class")
     }
   }
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let runs = try runNames.map { try connection.run(named: $0) }
-    if neighbours { return try writeNeighbours(of: runs[0], connection) }
+    let runs = try connection.runs(named: runNames, with: neighbours ? .anything : .images)
+    guard runs.count == 1 || !neighbours && (by == nil || by == .run) else {
+      throw ValidationError(
+        "\(neighbours ? "--neighbours" : "--by \(by!.rawValue)") is for one run; several are shown by run"
+      )
+    }
+    let output =
+      output ?? fileName(runs.map(\.name).joined(separator: "-"))
+      + (neighbours ? "-neighbours.png" : ".png")
+    if neighbours { return try writeNeighbours(of: runs[0], to: output, connection) }
     let order = by ?? (runs.count > 1 ? .run : .number)
-    let sets = try runs.map { run in
+    let chosen = try chosenSamplings(of: runs, order, connection)
+    let sets = try zip(runs, chosen).map { run, jobs in
       let rows = try connection.query(
-        Queries.drawnImages,
+        SamplingQueries.images,
         [
-          .integer(run.id), .texts(classes), .texts(variants),
+          .integer(run.id), .integers(jobs), .texts(classes), .texts(variants),
           order == .number ? .integer(Int64(limit)) : .null,
         ]
       ).map { try DrawnImage($0, run: run) }
       guard !rows.isEmpty else {
-        throw NotFound(
-          message: "run \(run.id) has no images"
-            + (classes.isEmpty ? "" : " of class \(classes.joined(separator: ", "))")
+        throw try connection.lacks(
+          .images, run,
+          (classes.isEmpty ? "" : " of class \(classes.joined(separator: ", "))")
             + (variants.isEmpty ? "" : " of variant \(variants.joined(separator: ", "))"))
       }
       return rows
@@ -106,6 +123,7 @@ struct Images: ParsableCommand {
       ? Picture.grid(grid.flatMap(\.pictures), columns: columns, gap: 1, scale: scale)
       : Picture.grid(grid, gap: 1, scale: scale)
     try write(try picture.png(), to: output)
+    if !json { try TerminalPicture.show(picture) }
     let count = wanted.reduce(0) { $0 + $1.images.count }
     let named = runs.map { String($0.id) }
     if json {
@@ -123,8 +141,31 @@ struct Images: ParsableCommand {
         + "\(named.joined(separator: ", ")), \(picture.width) x \(picture.height)", of: output)
   }
 
+  /// The jobs whose images are shown, for each run; none where each row is of a sampling run of its own.
+  private func chosenSamplings(
+    of runs: [NamedRun], _ order: Order, _ connection: Connection
+  ) throws -> [[Int64]] {
+    if let wrong = try samplings.first(where: { job in
+      try !runs.contains {
+        try connection.samplings(ofRun: $0.id).contains { $0.jobs.contains(job) }
+      }
+    }) {
+      throw NotFound(message: "--job \(wrong): has drawn no images of the run")
+    }
+    return try runs.map { run in
+      let own = try connection.samplings(ofRun: run.id)
+      let named = own.filter { one in samplings.contains { one.jobs.contains($0) } }
+      if !named.isEmpty { return named.flatMap(\.jobs) }
+      switch order {
+      case .step, .weights, .variant: return []
+      case .number, .class, .run:
+        return try connection.sampling(of: run, job: nil, variants: variants).jobs
+      }
+    }
+  }
+
   private func writeNeighbours(
-    of run: (id: Int64, name: String), _ connection: Connection
+    of run: (id: Int64, name: String), to output: String, _ connection: Connection
   ) throws {
     guard
       let row = try connection.query(Queries.neighbourGrid, [.integer(run.id)]).first
@@ -159,6 +200,7 @@ struct Images: ParsableCommand {
       rows[title, default: []].append(image)
     }
     if order == .class { titles.sort { rows[$0]![0].label < rows[$1]![0].label } }
+    if order == .weights { titles.sort() }
     if order == .step { titles.sort { rows[$0]![0].step < rows[$1]![0].step } }
     return titles.prefix(limit).map { ($0, Array(rows[$0]!.prefix(columns))) }
   }

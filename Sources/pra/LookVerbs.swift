@@ -1,33 +1,25 @@
-// Verbs that show runs, jobs, workers, and why a job waits.
+// Verbs that show jobs, workers, and why a job waits.
 
 import ArgumentParser
 import Foundation
+import JobKinds
 import JobQueue
 import Postgres
-
-struct Runs: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    abstract: "List runs, the newest first.",
-    discussion: "Example: pra runs --limit 10")
-
-  @Option(
-    parsing: .unconditional, help: "How many to list. (default: 50)", transform: OptionValue.rows)
-  var limit = 50
-  @OptionGroup var output: OutputOptions
-
-  func run() throws {
-    try Database.connect(.read).show(
-      Queries.runs, rows: Queries.runRows, [.integer(limit)], output)
-  }
-}
 
 struct Jobs: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List jobs, the newest first.",
-    discussion: "Example: pra jobs --run emoji --state failed")
+    discussion: """
+      Jobs of deleted runs are left out.
+      Example: pra jobs --run emoji --state failed
+      Example: pra jobs --user ada --kind train --state running
+      """)
 
   @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
   @Option(help: "A state; may be repeated.") var state: [String] = []
+  @Option(help: "The login that enqueued them; may be repeated.") var user: [String] = []
+  @Option(help: "A kind, such as train; may be repeated.") var kind: [String] = []
+  @Option(help: "A queue; may be repeated.", transform: OptionValue.queue) var queue: [String] = []
   @Option(help: "Number of an array, to list its parts, which are left out otherwise.") var array:
     Int64?
   @Option(
@@ -41,18 +33,21 @@ struct Jobs: ParsableCommand {
     if let wrong = state.first(where: { !Self.states.contains($0) }) {
       throw ValidationError("--state \(wrong): expected \(Self.states.joined(separator: ", "))")
     }
+    for kind in kind { _ = try JobKind(named: kind) }
   }
 
   func run() throws {
     let connection = try Database.connect(.read)
     let id = try runName.map { try connection.run(named: $0).id }
     if let array { try connection.requireJob(array) }
-    try connection.show(
-      Queries.jobs, rows: Queries.jobRows,
+    let ids = try connection.query(
+      Queries.jobPage,
       [
         .optional(id) { .integer($0) }, .texts(state), .integer(limit),
-        .optional(array) { .integer($0) },
-      ], output)
+        .optional(array) { .integer($0) }, .texts(user), .texts(kind), .texts(queue),
+      ]
+    ).map { try $0.integer("id") }
+    try connection.show(Queries.jobs, rows: Queries.jobRows, [.integers(ids)], output)
   }
 }
 

@@ -14,8 +14,8 @@ struct Plot: ParsableCommand {
       Example: pra plot emoji emoji-clean -o loss.svg --metric loss.flow --smooth 0.95 --log
       """)
 
-  @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
-    [String]
+  @Argument(help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run"))
+  var runNames: [String]
   @Option(name: .shortAndLong, help: "The file to write; its name ends in .svg or .png.")
   var output = "loss.svg"
   @Option(
@@ -31,7 +31,7 @@ struct Plot: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
-    guard output.hasSuffix(".svg") || output.hasSuffix(".png") || isNoFile else {
+    guard output.hasSuffix(".svg") || output.hasSuffix(".png") || isNoFile(output) else {
       throw ValidationError("--output \(output): expected a name that ends in .svg or .png")
     }
     guard (0..<1).contains(smooth) else {
@@ -40,20 +40,9 @@ struct Plot: ParsableCommand {
     guard !runNames.isEmpty else { throw ValidationError("name a run") }
   }
 
-  /// Whether the output is standard output, a device or a pipe; they take the SVG.
-  private var isNoFile: Bool {
-    guard let target = try? OutputTarget(output) else { return false }
-    if case .file = target { return false }
-    return true
-  }
-
   func run() throws {
     let connection = try Database.connect(.read)
-    var runs: [(id: Int64, name: String)] = []
-    for word in runNames {
-      let found = try connection.run(named: word)
-      if !runs.contains(where: { $0.id == found.id }) { runs.append(found) }
-    }
+    let runs = try connection.runs(named: runNames, with: .metrics)
     let names =
       metrics.isEmpty ? (runs.count > 1 ? ["loss"] : ["loss", "loss.flow", "loss.rec"]) : metrics
     let series = try names.flatMap { name in
@@ -68,6 +57,7 @@ struct Plot: ParsableCommand {
       xLabel: "step", yLabel: names.count == 1 ? names[0] : "", series: series, isLogarithmic: log)
     let bytes = !output.hasSuffix(".png") ? Array(chart.svg().utf8) : try chart.picture().png()
     try write(bytes, to: output)
+    if !json { try TerminalPicture.show(chart.picture()) }
     guard json else {
       let drawn = series.map { "\($0.name) (\($0.steps) steps)" }
       report("\(output): \(drawn.joined(separator: ", "))", of: output)
@@ -93,9 +83,9 @@ struct Plot: ParsableCommand {
     guard !jobs.isEmpty else {
       let known = try connection.query(Queries.metricNames, [.integer(run.id)])
         .map { try $0.string("name") }
+      if known.isEmpty { throw try connection.lacks(.metrics, run, " yet") }
       throw NotFound(
-        message: "run \(run.id) has no metric '\(name)'; it has "
-          + (known.isEmpty ? "none yet" : known.joined(separator: ", ")))
+        message: "run \(run.id) has no metric '\(name)'; it has \(known.joined(separator: ", "))")
     }
     return try jobs.map { row in
       let job = try row.integer("job_id")
@@ -114,31 +104,31 @@ struct Plot: ParsableCommand {
     }
   }
 
-  /// Points of a series above which it is drawn from rollups.
+  /// Points of a series above which it is drawn in bands.
   private static let mostPoints = 20_000
-  /// Stretches into which such a series is cut: about one for each column of the picture.
-  private static let stretches: Int64 = 800
-  /// Steps of a rollup (`pra.metric_rollups`).
-  private static let rollup: Int64 = 256
+  /// Bands into which such a series is cut at most: about one for each column of the picture.
+  private static let mostBands: Int64 = 800
 
-  /// A long series as the mean of each stretch of steps, within a band from the least to the greatest value.
+  /// A long series as the mean of each band of steps, within its least and greatest value.
   private func band(
     _ title: String, _ job: Int64, _ name: String, lastStep: Int64, _ connection: Connection
   ) throws -> Chart.Series {
-    let rollups = lastStep / Self.rollup + 1
-    let steps = (rollups + Self.stretches - 1) / Self.stretches * Self.rollup
     let rows = try connection.query(
-      Queries.bands, [.integer(job), .text(name), .integer(steps)])
+      Queries.bands, [.integer(job), .text(name), .integer(Self.mostBands)])
+    let points = try rows.reduce(0) { try $0 + $1.integer("n") }
     return Chart.Series(
       name: title,
-      points: try rows.map { (try $0.double("step"), try $0.optionalDouble("mean") ?? .nan) },
+      points: try rows.map { row in
+        let (from, to) = (try row.double("step_from"), try row.double("step_to"))
+        return ((from + to) / 2, try row.optionalDouble("mean") ?? .nan)
+      },
       steps: Int(lastStep + 1),
-      // One mean stands for so many steps.
-      smoothing: pow(smooth, Double(steps)),
+      // One mean stands for so many points.
+      smoothing: pow(smooth, Double(points) / Double(max(1, rows.count))),
       band: try rows.map { row in
         (
-          try row.double("from_step")...(try row.double("last_step")),
-          try row.optionalDouble("low") ?? .nan, try row.optionalDouble("high") ?? .nan
+          try row.double("step_from")...(try row.double("step_to")),
+          try row.optionalDouble("lowest") ?? .nan, try row.optionalDouble("highest") ?? .nan
         )
       })
   }

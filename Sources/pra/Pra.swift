@@ -37,12 +37,15 @@ struct Pra: ParsableCommand {
           Weight.self,
         ]),
       CommandGroup(
+        name: "Order",
+        subcommands: [Rename.self, Tag.self, Note.self, ArchiveRuns.self, Delete.self]),
+      CommandGroup(
         name: "Results",
         subcommands: [
           Images.self, Plot.self, Compare.self, Evaluations.self, Export.self, SQL.self,
         ]),
       CommandGroup(
-        name: "Store", subcommands: [Store.self, GarbageCollection.self, Remove.self]),
+        name: "Store", subcommands: [Store.self, GarbageCollection.self]),
       CommandGroup(name: "Help", subcommands: [Help.self, Completion.self]),
     ])
 

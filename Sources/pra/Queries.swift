@@ -2,8 +2,6 @@
 // prepares each on the migrated schema.
 
 enum Queries {
-  static let runByID = "select id, name from pra.runs where id = $1::bigint"
-  static let runByName = "select id, name from pra.runs where name = $1 order by id desc limit 1"
   static let jobExists = "select 1 from pra.jobs where id = $1::bigint"
   /// Whether something is left for `pra.reap` to do.
   static let isOverdue = """
@@ -38,150 +36,6 @@ enum Queries {
     where w.state in ('live', 'draining', 'blamed')
     """
 
-  static let runs = """
-    select id, name,
-      -- All that runs has lost its worker; seen by a reader alone, who may not put it back.
-      case
-        when state = 'running' and running > 0 and exists (
-          select from pra.workers where stopped_at is null and lease_expires_at <= clock_timestamp())
-          and not exists (
-            select from pra.jobs as j
-            where j.run_id = runs.id and j.state = 'running' and j.array_first is null
-              and j.worker_lost_at is null)
-          then 'lost'
-        else state end as state,
-      jobs, succeeded, running, ready + blocked as waiting,
-      failed + cancelled + quarantined as ended_badly, to_char(created_at, 'YYYY-MM-DD HH24:MI') as "created (UTC)",
-      date_trunc('second', coalesce(finished_at, now()) - started_at)::text as time
-    from pra.runs order by id desc limit $1::integer
-    """
-
-  static let jobs = """
-    select id, run_name as run, kind,
-      case when worker_lost_at is not null then 'lost' else state::text end as state,
-      -- The worker that runs the job, or ran it last.
-      (select a.worker_name from pra.attempts as a where a.job_id = jobs.id and a.epoch = jobs.epoch)
-        as worker, epoch as attempt,
-      case when progress_total > 0 then 100 * progress_done / progress_total end as percent,
-      to_char(created_at, 'YYYY-MM-DD HH24:MI') as "created (UTC)",
-      -- A copy that takes long is what the job does now.
-      case when state = 'running' and progress_unit like 'bytes %' then progress else left(message, 60) end
-        as message
-    from pra.jobs
-    where ($1::bigint is null or run_id = $1::bigint)
-      and (cardinality($2::pra.job_state[]) = 0 or state = any ($2::pra.job_state[]))
-      -- Written so that the planner knows how few are parts of arrays, and reads from the end.
-      and ($4::bigint is null and array_id is null or array_id = $4::bigint)
-    order by id desc limit $3::integer
-    """
-
-  /// The rows of --json: rows of the public views, without the configuration of runs.
-  static let runRows = """
-    select id, name, state, jobs, blocked, ready, running, succeeded, failed, cancelled, quarantined,
-      code_version, data_fingerprint, idempotency_key, created_at, created_by, paused_at, started_at,
-      finished_at, weight, removed
-    from pra.runs order by id desc limit $1::integer
-    """
-  static let jobRows = """
-    select * from pra.jobs
-    where ($1::bigint is null or run_id = $1::bigint)
-      and (cardinality($2::pra.job_state[]) = 0 or state = any ($2::pra.job_state[]))
-      and ($4::bigint is null and array_id is null or array_id = $4::bigint)
-    order by id desc limit $3::integer
-    """
-  static let workerRows = """
-    select * from pra.workers
-    where $1::boolean or stopped_at is null
-      or stop_reason = 'lease lost' and stopped_at > now() - interval '1 day'
-    order by id desc
-    """
-  static let attemptRows = "select * from pra.attempts where job_id = $1::bigint order by epoch"
-  static let evaluationRows = """
-    select * from pra.evaluations where run_id = $1::bigint
-    order by job_id, metric, scope <> 'overall', scope
-    """
-
-  static let job = "select * from pra.jobs where id = $1::bigint"
-  static let attempts = """
-    select epoch as attempt, worker_name as worker, outcome, exit_code, exit_signal as signal,
-      to_char(started_at, 'HH24:MI:SS') as "started (UTC)", to_char(ended_at, 'HH24:MI:SS') as ended,
-      continues_epoch as continues, from_step, message
-    from pra.attempts where job_id = $1::bigint order by epoch
-    """
-  static let why = "select reason, detail from pra.why_pending($1::bigint)"
-  /// Those that have not ended, and for a day those that were lost.
-  static let workers = """
-    select id, name, case when stop_reason = 'lease lost' then 'lost' else state end as state,
-      running, slots, array_to_string(queues, ',') as queues, labels::text,
-      date_trunc('second', now() - beat_at)::text as since_beat,
-      case when blamed_until is not null then
-        format('blamed until %s: %s; pra forgive %s lifts that',
-          to_char(blamed_until, 'HH24:MI'), blame_reason, coalesce(labels ->> 'host', name))
-      else lack end as note,
-      pra.size_text(room) as room,
-      case when cache_quota > 0 then pra.size_text(cache_bytes, cache_quota) || ', ' || cached || ' artifacts' end
-        as cache
-    from pra.workers
-    where $1::boolean or stopped_at is null
-      or stop_reason = 'lease lost' and stopped_at > now() - interval '1 day'
-    order by id desc
-    """
-
-  /// The jobs that `watch` and `run --wait` poll.
-  static let watched = """
-    select j.run_id, j.run_name, j.id, j.kind,
-      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
-      j.worker_name, j.message,
-      coalesce(a.succeeded, j.progress_done) as progress_done,
-      coalesce(a.elements, j.progress_total) as progress_total,
-      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit,
-      case when a.id is null and j.progress_unit like 'bytes %' then j.progress end as copy
-    from pra.jobs as j left join pra.arrays as a on a.id = j.id
-    where j.run_id = any ($1::bigint[]) and j.array_id is null order by j.run_id, j.id
-    """
-  /// The jobs of runs, counted by state.
-  static let watchedRuns = """
-    select run_id, run_name, case when worker_lost_at is not null then 'lost' else state::text end as state,
-      count(*) as jobs
-    from pra.jobs where run_id = any ($1::bigint[]) and array_id is null
-    group by run_id, run_name, 3 order by run_id, 3
-    """
-  /// The first twenty jobs that run and the first twenty that ended badly, where there are very many.
-  static let watchedSome = """
-    select j.run_id, j.run_name, j.id, j.kind,
-      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
-      j.worker_name, j.message,
-      coalesce(a.succeeded, j.progress_done) as progress_done,
-      coalesce(a.elements, j.progress_total) as progress_total,
-      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit,
-      case when a.id is null and j.progress_unit like 'bytes %' then j.progress end as copy
-    from (
-      (select id from pra.jobs
-       where run_id = any ($1::bigint[]) and array_id is null and state = 'running'
-       order by id limit 20)
-      union all
-      (select id from pra.jobs
-       where run_id = any ($1::bigint[]) and array_id is null
-         and state in ('failed', 'cancelled', 'quarantined')
-       order by id limit 20)
-    ) as shown
-    join pra.jobs as j on j.id = shown.id
-    left join pra.arrays as a on a.id = j.id
-    order by j.state <> 'running', j.run_id, j.id
-    """
-  static let attemptsOfRun = """
-    select job_id, epoch, kind, worker_name, ended_at is not null as has_ended
-    from pra.attempts where run_id = $1::bigint order by started_at, job_id
-    """
-  static let isActive = """
-    select exists (
-      select from pra.jobs where run_id = $1::bigint and state in ('ready', 'running')) as active
-    """
-  /// The runs that `watch` shows when none is named.
-  static let activeRuns = """
-    select id from pra.runs where state in ('pending', 'running', 'paused') order by id
-    """
-
   static let neighbourGrid = """
     select job_id, sha256 from pra.outputs
     where run_id = $1::bigint and name = 'neighbours.png' order by job_id desc limit 1
@@ -200,7 +54,7 @@ enum Queries {
       coalesce(o.bytes, 0)::bigint as bytes, j.finished_at
     from pra.jobs as j left join lateral (
       select sum(o.size) as bytes from pra.outputs as o where o.job_id = j.id and o.name like '%.packed') as o on true
-    where j.kind = 'ingest' and j.state = 'succeeded' and j.result ? 'fingerprint' order by j.id desc
+    where j.kind = 'ingest' and j.state = 'succeeded' and j.result ? 'fingerprint' order by j.id desc limit $1::integer
     """
   static let dataSets = """
     select id as job, run_name as name, result -> 'images' as images,
@@ -216,6 +70,7 @@ enum Queries {
         || coalesce(' +' || jsonb_array_length(nullif(arguments -> 'shards', 'null')), '') as source,
       to_char(finished_at, 'YYYY-MM-DD HH24:MI') as "made (UTC)"
     from pra.jobs where kind = 'ingest' and state = 'succeeded' and result ? 'fingerprint' order by id desc
+    limit $1::integer
     """
 
   /// Folders from which live workers read sources in place.
@@ -270,7 +125,7 @@ enum Queries {
   static let reusableRun = """
     select id from pra.runs
     where name = $1 and configuration = $2::jsonb and data_fingerprint = $3
-      and state not in ('failed', 'cancelled') and removed = '{}'
+      and state not in ('failed', 'cancelled') and removed = '{}' and deleted_at is null
     order by id desc limit 1
     """
   static let lockName = "select pg_advisory_xact_lock(hashtextextended($1, 7272))"
@@ -299,29 +154,6 @@ enum Queries {
     order by j.id, l.name
     """
 
-  static let imagesOfRun = """
-    select number, sha256, size, place, side, channels, digest from pra.images
-    where run_id = $1::bigint order by number
-    """
-  static let drawnImages = """
-    select i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest, (j.result ->> 'step')::bigint as step,
-      j.arguments #>> '{sampling,weights}' as weights,
-      v.variant || ', seed ' || v.seed as variant
-    from pra.images as i join pra.jobs as j on j.id = i.job_id
-    -- The variant of a part is its array's.
-    left join pra.variants as v on v.job_id = coalesce(j.array_id, j.id)
-    where i.run_id = $1::bigint
-      and (cardinality($2::text[]) = 0 or i.class_name = any ($2::text[]))
-      and (cardinality($3::text[]) = 0 or v.variant = any ($3::text[]))
-    order by i.number, i.job_id limit $4::bigint
-    """
-  static let labelledImages = """
-    select number, label, sha256, size, place, side, channels, digest from pra.images
-    where run_id = $1::bigint
-      and ($2::bigint is null or job_id = $2::bigint
-        or job_id in (select id from pra.jobs where array_id = $2::bigint))
-    order by number
-    """
   static let metricNames = """
     select distinct name from pra.metric_summaries where run_id = $1::bigint order by name
     """
@@ -334,14 +166,9 @@ enum Queries {
   static let points = """
     select step, value from pra.metrics where job_id = $1::bigint and name = $2 order by step
     """
-  /// Figures of so many steps each, from the rollups of 256.
   static let bands = """
-    select (min(from_step) + max(last_step)) / 2.0 as step, min(from_step) as from_step, max(last_step) as last_step,
-      sum(mean * (points - not_finite)) / nullif(sum(points - not_finite), 0) as mean,
-      min(min_value) as low, max(max_value) as high
-    from pra.metric_rollups
-    where job_id = $1::bigint and name = $2
-    group by from_step / $3::bigint order by 1
+    select step_from, step_to, n, mean, lowest, highest
+    from pra.metric_bands(job => $1, name => $2, points => $3::integer)
     """
   /// All series of a run, in the order in which they are exported.
   static let seriesOfRun = """
@@ -356,77 +183,9 @@ enum Queries {
     select step, value, extract(epoch from recorded_at)::double precision as time
     from pra.metric_points(job => $1, name => $2, after => $3)
     """
-  static let evaluations = """
-    select variant, seed, metric, scope,
-      round(value::numeric, case when metric like 'kid.%' then 7 else 3 end) as value, images,
-      details #>> '{ruler,labels}' as labels, details #>> '{ruler,rounding}' as rounding,
-      left(details #>> '{ruler,reference}', 12) as reference,
-      left(details #>> '{ruler,weights}', 12) as weights
-    from pra.evaluations
-    where run_id = $1::bigint
-    order by metric, scope <> 'overall', scope, variant, seed
-    """
   static let randomFigures = """
     select 1 from pra.evaluations where run_id = $1::bigint and metric like 'frechet.%' limit 1
     """
-  /// The leaves of the stored configurations; `config.` may be left out, as in --set.
-  static let comparedSettings = """
-    with recursive setting (run_id, name, value) as (
-      select r.id, c.key, c.value
-      from pra.runs as r
-      cross join jsonb_each(
-        (r.configuration - 'config') || coalesce(r.configuration -> 'config', '{}')) as c
-      where r.id = any ($1::bigint[])
-      union all
-      select s.run_id, s.name || '.' || c.key, c.value
-      from setting as s
-      cross join jsonb_each(case jsonb_typeof(s.value) when 'object' then s.value else '{}' end) as c
-    )
-    select name, run_id, value::text as value, null as better
-    from setting
-    where jsonb_typeof(value) <> 'object'
-    union all
-    select 'code', id, to_json(code_version)::text, null from pra.runs where id = any ($1::bigint[])
-    union all
-    select 'data', id, to_json(left(data_fingerprint, 12))::text, null
-    from pra.runs where id = any ($1::bigint[])
-    order by 1, 2
-    """
-  /// The mean of the last hundred steps, which says more of a noisy series than its last value
-  /// does, the best value, and the number of steps.
-  static let comparedMetrics = """
-    select s.name || ' ' || v.what as name, s.run_id, to_json(v.value)::text as value,
-      min(s.better) as better
-    from pra.metric_summaries as s
-    cross join lateral (
-      select 'at its end' as what,
-        (select avg(m.value) from pra.metrics as m
-         where m.job_id = s.job_id and m.name = s.name and m.step > s.last_step - 100) as value
-      union all
-      select 'at its best', s.best_value
-      union all
-      select 'steps', s.last_step + 1 where s.name = 'loss'
-    ) as v
-    where s.run_id = any ($1::bigint[]) and s.name = any ($2::text[])
-    group by s.name, v.what, s.run_id, v.value
-    order by s.name, v.what, s.run_id
-    """
-  static let comparedEvaluations = """
-    select metric as name, run_id, to_json(value)::text as value,
-      case when metric ~ '^(is|precision|recall|probe)[.]|psnr' then 'up' else 'down' end as better
-    from pra.evaluations
-    where run_id = any ($1::bigint[]) and scope = 'overall'
-    order by metric, run_id
-    """
-  /// The ruler of each figure, key by key.
-  static let comparedRulers = """
-    select e.metric, e.run_id, r.key, r.value
-    from pra.evaluations as e cross join jsonb_each_text(e.details -> 'ruler') as r
-    where e.run_id = any ($1::bigint[]) and e.scope = 'overall'
-      and jsonb_typeof(e.details -> 'ruler') = 'object'
-    order by e.metric, r.key, e.run_id, e.job_id
-    """
-
   static let stores = "select location, is_current, artifacts, bytes from pra.stores order by 1"
   static let useStore = "select pra.use_store(location => $1, mark => $2::uuid)"
   static let bytesInDatabase = "select bytes from pra.stores where location = 'database'"
@@ -440,8 +199,47 @@ enum Queries {
     from pra.thin_metrics(
       run => $1, every => $2, before => clock_timestamp() - make_interval(days => $3::integer), dry => $4)
     """
-  static let removeRun = """
-    select what, number, bytes from pra.remove_run(run => $1, images => $2, data => $3, dry => $4)
+  static let deleteRuns = """
+    select run, what, number, bytes
+    from pra.delete_runs(runs => $1::bigint[], parts => $2::text[], dry => $3)
+    """
+  static let purgeRuns = """
+    select run, name, jobs, kept from pra.purge_runs(grace => make_interval(secs => $1), dry => $2)
+    """
+  static let runningJobs = "select count(*) as running from pra.jobs where state = 'running'"
+  /// Tables of more than a megabyte, a few of which gc has just emptied.
+  static let tablesChanged = """
+    select 'pra_store.' || quote_ident(c.relname) as name
+    from pg_class as c left join pg_class as t on t.oid = c.reltoastrelid
+    where c.relnamespace = 'pra_store'::regnamespace and c.relkind = 'r'
+      and greatest(pg_relation_size(c.oid), coalesce(pg_relation_size(t.oid), 0)) > 1000000
+    order by 1
+    """
+  static let tablesWithRoom = """
+    select 'pra_store.' || quote_ident(c.relname) as name
+    from pg_class as c where c.relnamespace = 'pra_store'::regnamespace and c.relkind = 'r' order by 1
+    """
+  /// The bytes that rows take are estimated from their number and width, as the last vacuum found them; a large
+  /// value lies in pieces of 2 kB.
+  static let databaseSize = """
+    with tables as (
+      select c.relname, c.oid, c.reltoastrelid from pg_class as c
+      where c.relnamespace = 'pra_store'::regnamespace and c.relkind = 'r'
+    ),
+    parts as (
+      select pg_relation_size(c.oid) as size,
+        greatest(c.reltuples, 0) * 100
+          / coalesce((select o.option_value::integer from pg_options_to_table(c.reloptions) as o
+                      where o.option_name = 'fillfactor'), 100)
+          * case when c.relkind = 't' then 2040 else 28 + coalesce((
+              select sum(s.avg_width) from pg_stats as s
+              where s.schemaname = 'pra_store' and s.tablename = c.relname), 100) end as live
+      from pg_class as c
+      where c.oid in (select oid from tables union all select reltoastrelid from tables)
+    )
+    select pg_database_size(current_database()) as bytes,
+      coalesce(sum(greatest(0, size - live)) filter (where size > 1000000), 0)::bigint as unused
+    from parts
     """
   static let dropEvents = "select partition, bytes from pra.drop_events($1::timestamptz, $2)"
 

@@ -13,19 +13,21 @@ struct Evaluations: ParsableCommand {
       with each other and are no FID. reconstruction.psnr is in decibels. fid, sfid, is, precision, \
       recall and kid are computed from Inception features and named after the definition that they \
       follow (fid.adm, fid.torch-fidelity); --json prints the ruler of each: images, labels, rounding, \
-      weights and reference.
-      Example: pra evaluations emoji
+      weights and reference. drawn_by is the sampling job whose images a figure is of, sampling how they were \
+      drawn; figures of the newest images come first.
+      Example: pra evaluations emoji --job 14
       """)
 
   @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @Option(help: "Number of a sampling job, for the figures of its images alone.") var job: Int64?
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName)
+    let found = try connection.run(named: runName, with: .evaluations)
     try connection.show(
-      Queries.evaluations, rows: Queries.evaluationRows, [.integer(found.id)], output,
-      omittingEmpty: true)
+      SamplingQueries.evaluations, rows: SamplingQueries.evaluationRows,
+      [.integer(found.id), .optional(job) { .integer($0) }], output, omittingEmpty: true)
     let hasRandom = try !connection.query(Queries.randomFigures, [.integer(found.id)]).isEmpty
     if !output.json, hasRandom {
       print(
@@ -43,4 +45,11 @@ func write(_ bytes: [UInt8], to path: String) throws {
   } catch let error as FileError {
     throw Failure(message: "\(error)")
   }
+}
+
+/// Whether an output is standard output, a device or a pipe, which take any format.
+func isNoFile(_ output: String) -> Bool {
+  guard let target = try? OutputTarget(output) else { return false }
+  if case .file = target { return false }
+  return true
 }

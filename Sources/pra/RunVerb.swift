@@ -117,8 +117,11 @@ struct RunSubmission {
   let queue: String
   let priority: Int
 
+  /// - Parameter sweep: the name of the group that the runs form, and the settings in which they differ
   /// - Returns: the runs' numbers
-  func enqueue(_ given: [CheckedRun]) throws -> [Int64] {
+  func enqueue(_ given: [CheckedRun], sweep: (name: String, keys: [String])? = nil) throws
+    -> [Int64]
+  {
     let connection = try Database.connect(.submit)
     // Named by content: files that the store has are not sent again, and a run that is reused has them stored.
     var store = try Database.store(.submit)
@@ -137,7 +140,6 @@ struct RunSubmission {
     for (run, id) in zip(runs, ids) where id == nil {
       try run.weights.store(in: &store, except: &files)
     }
-    guard ids.contains(where: { $0 == nil }) else { return ids.map { $0! } }
     try connection.transaction {
       // Two callers with --reuse at the same time make one run.
       for name in Set(runs.map(\.plan.name)).sorted() {
@@ -147,8 +149,24 @@ struct RunSubmission {
         if reuse { ids[place] = try reusable(run, connection) }
         if ids[place] == nil { ids[place] = try enqueue(run, connection) }
       }
+      if let sweep { try group(ids.map { $0! }, sweep, connection) }
     }
     return ids.map { $0! }
+  }
+
+  /// Makes a sweep of runs, unless the newest of its name has the same.
+  private func group(
+    _ ids: [Int64], _ sweep: (name: String, keys: [String]), _ connection: Connection
+  ) throws {
+    let newest = try connection.query(RunQueries.sweepByName, [.text(sweep.name)]).first
+    if let newest {
+      let known = try connection.query(
+        RunQueries.runsOfSweep, [.integer(try newest.integer("id"))]
+      ).map { try $0.integer("id") }
+      if known == Set(ids).sorted() { return }
+    }
+    try connection.query(
+      RunQueries.createSweep, [.text(sweep.name), .texts(sweep.keys), .integers(ids)])
   }
 
   private func enqueue(_ run: CheckedRun, _ connection: Connection) throws -> Int64 {

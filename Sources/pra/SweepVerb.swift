@@ -6,11 +6,25 @@ import JobQueue
 
 struct Sweep: ParsableCommand {
   static let configuration = CommandConfiguration(
+    abstract:
+      "Enqueue a run for each combination of values of several settings, or show these runs.",
+    discussion: """
+      A sweep is a group of runs under the name of its run file; compare, plot, images, archive and delete take \
+      the name for all of them.
+      Example: pra sweep run.yaml --set name=sw --set training.lr=1e-4,3e-4 --set seed=0,1,2
+      Example: pra sweep show sw
+      """,
+    subcommands: [MakeSweep.self, ShowSweep.self], defaultSubcommand: MakeSweep.self)
+}
+
+struct MakeSweep: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "make",
     abstract: "Enqueue a run for each combination of values of several settings.",
     discussion: """
       Commas outside brackets separate values; a setting with one value holds for all runs. All \
-      combinations are checked before the first run is enqueued. Runs are named after the settings that \
-      differ. Prints the number and the name of each run.
+      combinations are checked before the first run is enqueued. Runs are named after the sweep and the settings \
+      that differ. Prints the number and the name of each run. The word make may be left out.
       Example: pra sweep run.yaml --set training.lr=1e-4,3e-4 --set seed=0,1,2
       """)
 
@@ -32,12 +46,14 @@ struct Sweep: ParsableCommand {
   var most = 1000
 
   func run() throws {
-    let points = try Sweep.points(settings, most: most)
+    let points = try Self.points(settings, most: most)
     let files = CheckedRun.ReadFiles()
     var runs: [CheckedRun] = []
+    var bases: Set<String> = []
     for point in points {
       let overrides = try point.map { try Override($0.text) }
       let base = try RunFile(reading: file, overrides: overrides).name
+      bases.insert(base)
       let name = ([base] + point.filter { $0.differs && $0.key != "name" }.map(\.text))
         .joined(separator: " ")
       runs.append(
@@ -47,7 +63,10 @@ struct Sweep: ParsableCommand {
     }
     try refuseEqual(runs)
     let submission = RunSubmission(reuse: reuse, queue: queue, priority: priority)
-    let ids = try submission.enqueue(runs)
+    // Where names differ the file's own is common to all.
+    let group = try bases.count == 1 ? bases.first! : RunFile(reading: file, overrides: []).name
+    let ids = try submission.enqueue(
+      runs, sweep: (group, points[0].filter { $0.differs && $0.key != "name" }.map(\.key)))
     StandardOutput.done = "runs \(ids.map(String.init).joined(separator: ", ")) are enqueued"
     for (id, run) in zip(ids, runs) { print("\(id) \(run.plan.name)") }
   }

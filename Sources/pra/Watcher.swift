@@ -103,71 +103,6 @@ struct Watcher {
   }
 }
 
-/// One job as displayed.
-struct WatchedJob {
-  let run: (id: Int64, name: String)
-  let id: Int64
-  let kind: String
-  let state: String
-  let worker: String
-  let message: String
-  let done: Int64
-  let total: Int64
-  let unit: String
-  /// A sentence about the copy that it waits for.
-  let copy: String?
-
-  init(_ row: Row) throws {
-    run = (try row.integer("run_id"), try row.string("run_name"))
-    id = try row.integer("id")
-    kind = try row.string("kind")
-    state = try row.string("state")
-    worker = try row.text("worker_name") ?? ""
-    message = try row.text("message") ?? ""
-    done = try row.optionalInteger("progress_done") ?? 0
-    total = try row.optionalInteger("progress_total") ?? 0
-    unit = try row.text("progress_unit") ?? ""
-    copy = try row.text("copy")
-  }
-
-  var hasEnded: Bool { ["succeeded", "failed", "cancelled", "quarantined"].contains(state) }
-  var endedBadly: Bool { hasEnded && state != "succeeded" }
-  var share: String {
-    if let copy { return hasEnded ? "" : copy }
-    return total > 0 ? "\(done)/\(total) \(unit)" : ""
-  }
-
-  /// One line of the display, cut to the terminal's width.
-  func line(width: Int) -> String {
-    let title = "\(id)".padding(toLength: 6, withPad: " ", startingAt: 0)
-    let name = kind.shown.padding(toLength: 9, withPad: " ", startingAt: 0)
-    let shown = hasEnded && !endedBadly ? Terminal.bar(1, of: 1) : Terminal.bar(done, of: total)
-    let tail =
-      state == "running" || !hasEnded && message.isEmpty || state == "succeeded"
-      ? [share, worker].filter { !$0.isEmpty }.joined(separator: "  ") : message
-    // 56 characters come before the tail; a wrapped line could not be overwritten.
-    return "\(title) \(name) \(Terminal.colored(state, padded: 11)) [\(shown)] "
-      + tail.shown.prefix(max(0, width - 56))
-  }
-
-  /// A text that changes when a log should have a new line: at a new state, and at every tenth of
-  /// the work.
-  var landmark: String {
-    let tenth = state == "running" && total > 0 ? Int(Double(done) / Double(total) * 10) : 0
-    return "\(state) \(tenth)"
-  }
-
-  var json: String {
-    JSONText.object([
-      ("run", String(run.id)), ("job", String(id)), ("kind", JSONText.string(kind)),
-      ("state", JSONText.string(state)),
-      ("worker", worker.isEmpty ? "null" : JSONText.string(worker)),
-      ("message", message.isEmpty ? "null" : JSONText.string(message)),
-      ("done", String(done)), ("total", String(total)), ("unit", JSONText.string(unit)),
-    ])
-  }
-}
-
 /// The lines shown so far.
 private struct Display {
   let isJSON: Bool
@@ -195,7 +130,8 @@ private struct Display {
           printExactly(job.json)
         } else {
           let tail =
-            [job.share, job.message].first { !$0.isEmpty && !job.endedBadly } ?? job.message
+            [job.lostSince.map { "since \($0) UTC" } ?? job.progress, job.message]
+            .first { !$0.isEmpty && !job.endedBadly } ?? job.message
           print("job \(job.id) \(job.kind) \(job.state)\(tail.isEmpty ? "" : " \(tail)")")
         }
       }

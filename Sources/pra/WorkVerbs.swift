@@ -141,7 +141,7 @@ struct Enqueue: ParsableCommand {
   }
 
   private func run(of kind: JobKind, parents: [Int64], _ connection: Connection) throws -> Int64 {
-    if let runName { return try connection.run(named: runName).id }
+    if let runName { return try connection.runForJob(named: runName) }
     if let key, let row = try connection.query(Queries.jobOfKey, [.text(key)]).first {
       return try row.integer("run_id")
     }
@@ -149,7 +149,9 @@ struct Enqueue: ParsableCommand {
       guard let row = try connection.query(Queries.runOfJob, [.integer(first)]).first else {
         throw NotFound(message: "there is no job \(first)")
       }
-      return try row.integer("run_id")
+      let run = try row.integer("run_id")
+      try connection.refuseCancelled(run, ofJob: first)
+      return run
     }
     // With a key made from the job's, so that two callers at once make one run.
     let runKey = key.map { "job \($0)" }.map {

@@ -13,7 +13,7 @@ import Testing
     "logs", "watch", "workers", "cancel", "retry", "pause", "resume", "preempt", "images", "plot",
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",
-    "rm",
+    "rename", "tag", "note", "archive", "delete", "sweep make", "sweep show",
     "completion",
     "sweep", "schedule", "limits", "schedules", "drain", "forgive", "weight", "data", "help",
   ]

@@ -56,7 +56,7 @@ import Testing
           """)[0]))
     #expect(size > 1 << 20)
     #expect(moments(of: size) == 2)
-    _ = try world.answer("rm", "old")
+    _ = try world.answer("delete", "old", "--only", "checkpoints")
 
     try enqueue("long", steps: checkpoints)
     let worker = try WorkerProcess(world)

@@ -60,7 +60,7 @@ import Testing
     (["limits", "--set", "a/b=3"], "a/b=3", "name=slots"),
     (["limits", "--set", "a=100001"], "a=100001", "100000"),
     (["images", "1", "-o", "x.png", "--scale", "17"], "--scale", "1 to 16"),
-    (["gc", "--keep-last", "-1"], "--keep-last", "1 or more"),
+    (["gc", "--keep-last", "-1"], "--keep-last", "0 or more"),
   ])
   func aValueThatCannotBeIsNamedWithItsRange(
     arguments: [String], option: String, range: String
@@ -146,7 +146,8 @@ import Testing
   @Test func aDeadParentIsNamed() throws {
     let first = try world.answer("enqueue", "ingest", "--set", source)
     _ = try world.answer("cancel", first)
-    let outcome = try world.pra("enqueue", "ingest", "--set", source, "--after", first)
+    let outcome = try world.pra(
+      "enqueue", "ingest", "--set", source, "--after", first, "--run", "1")
     #expect(outcome.status == 0)
     #expect(
       outcome.errors

@@ -28,6 +28,18 @@ import Testing
         == "lost true")
   }
 
+  /// The time of the reaping says nothing about it.
+  @Test func itsAttemptEndedWithTheLastBeat() throws {
+    let (job, _) = try lost()
+    _ = try world.submit.retry(job)
+    #expect(
+      try world.value(
+        """
+        select (a.ended_at = greatest(a.started_at, w.beat_at))::text from pra.attempts as a
+        join pra.workers as w on w.id = a.worker_id
+        """) == "true")
+  }
+
   /// The agent was asked in vain: it died before its next beat.
   @Test func oneWhoseCancellationWasAskedForBeforeEnds() throws {
     let job = try world.job()

@@ -77,9 +77,11 @@ private let workerCalls = [
     ).map { try $0.string("proname") }
     #expect(
       free == [
-        "artifact_chunk", "artifact_copies", "artifact_range", "artifact_uses",
-        "check_artifact_size", "current_store", "folder_stores", "metric_points", "read_log",
-        "reap", "secret_use", "size_text", "store_folder", "why", "why_pending",
+        "active_runs", "artifact_chunk", "artifact_copies", "artifact_range", "artifact_uses",
+        "better",
+        "check_artifact_size", "current_store", "folder_stores", "metric_bands", "metric_end",
+        "metric_points", "read_log", "reap", "run_figure", "secret_use", "size_text",
+        "store_folder", "why", "why_pending",
         "work_is_coming",
       ])
     let named = try QueueWorld().administrator.query(

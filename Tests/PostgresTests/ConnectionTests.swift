@@ -35,6 +35,12 @@ import Testing
     #expect(value.isNaN ? back.isNaN : back.bitPattern == value.bitPattern)
   }
 
+  /// A plan of the largest queries was compiled for seconds and run for milliseconds.
+  @Test func noSessionCompilesQueries() throws {
+    let connection = try TestDatabase.create(migrated: false).connect()
+    #expect(try connection.query("show jit").single().string("jit") == "off")
+  }
+
   @Test func aRefusalCarriesItsState() throws {
     let connection = try TestDatabase.create(migrated: false).connect()
     let error = #expect(throws: PostgresError.self) { try connection.query("select 1/0") }

@@ -3,7 +3,7 @@ import Foundation
 import Postgres
 import Testing
 
-/// The statements of all `Queries.swift`, read from the sources so that none can be forgotten.
+/// The statements of all `Queries.swift` and their extensions, read from the sources so that none can be forgotten.
 @Suite struct StatementTests {
   struct Statement: Sendable, CustomTestStringConvertible {
     let place: String
@@ -16,7 +16,7 @@ import Testing
       let names = FileManager.default.enumerator(atPath: sources.path())?.compactMap {
         $0 as? String
       }
-      return (names ?? []).filter { $0.hasSuffix("/Queries.swift") }.sorted().flatMap { path in
+      return (names ?? []).filter { $0.hasSuffix("Queries.swift") }.sorted().flatMap { path in
         let text = (try? String(contentsOf: sources.appending(path: path), encoding: .utf8)) ?? ""
         return text.matches(
           of: /static let (\w+)(?:: String)? =\s+(?:"""\n((?:.|\n)*?)\n\s*"""|"((?:[^"\\]|\\.)*)")/
@@ -36,7 +36,10 @@ import Testing
     #expect(
       files == [
         "Queue/Agent/Queries.swift", "Queue/JobQueue/Queries.swift",
-        "Queue/RunStore/Queries.swift", "Queue/StageKit/Queries.swift", "pra/Queries.swift",
+        "Queue/RunStore/Queries.swift", "Queue/StageKit/Queries.swift", "pra/CompareQueries.swift",
+        "pra/LookQueries.swift",
+        "pra/Queries.swift", "pra/RunListQueries.swift", "pra/RunQueries.swift",
+        "pra/SamplingQueries.swift",
       ])
     #expect(Statement.all.count > 120)
     #expect(Set(Statement.all.map(\.place)).count == Statement.all.count)

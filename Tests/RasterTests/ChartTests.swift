@@ -33,6 +33,31 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     #expect(decades.position(1e-2) == 50)
   }
 
+  /// A single step stands between its neighbours, a single zero between -1 and 1.
+  @Test func oneValueHasASensibleAxis() {
+    func ticks(_ value: Double, isWhole: Bool) -> [String] {
+      Axis([value], pixels: (0, 100), isLogarithmic: false, room: 0, isWhole: isWhole).ticks(8).map(
+        \.text)
+    }
+    #expect(ticks(0, isWhole: true) == ["-1", "0", "1"])
+    #expect(ticks(1500, isWhole: true) == ["1499", "1500", "1501"])
+    #expect(ticks(0, isWhole: false).first == "-1.0" && ticks(0, isWhole: false).last == "1.0")
+    let chart = Chart(title: "t", series: [Chart.Series(name: "loss", points: [(5, 0.5)])])
+    #expect(chart.svg().contains(/points="([0-9.]+),([0-9.]+) \1,\2" fill="none"/))
+  }
+
+  /// WCAG 2.2, 1.4.11: 3:1 for graphics.
+  @Test(arguments: 0..<24) func coloursStandOutFromWhite(_ i: Int) {
+    func luminance(_ colour: Colour) -> Double {
+      zip([colour.red, colour.green, colour.blue], [0.2126, 0.7152, 0.0722]).reduce(0) { sum, one in
+        let part = Double(one.0) / 255
+        return sum + one.1 * (part <= 0.03928 ? part / 12.92 : pow((part + 0.055) / 1.055, 2.4))
+      }
+    }
+    let drawn = colour(i).mixed(with: Colour(0xFFFFFF), 1 - curveOpacity)
+    #expect(1.05 / (luminance(drawn) + 0.05) >= 3)
+  }
+
   @Test func svgIsWellFormedXML() throws {
     let chart = Chart(
       title: "a < b & \"c\" \u{1}", series: [curve("x<y", 1), curve("ü", 2, count: 3)])
@@ -113,7 +138,7 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
           && picture.pixels[$0 * 3 + 2] == b
       }
     }
-    #expect(count(0x00, 0x72, 0xB2) > 20 && count(0xD5, 0x5E, 0x00) > 20)
+    #expect(count(0x00, 0x72, 0xB2) > 20 && count(0xC8, 0x52, 0x00) > 20)
     #expect(count(255, 255, 255) > 400_000)
   }
 

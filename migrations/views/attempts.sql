@@ -17,7 +17,7 @@ comment on column pra.attempts.kind is 'kind of the job';
 comment on column pra.attempts.worker_id is 'worker that claimed the job';
 comment on column pra.attempts.worker_name is 'name of that worker';
 comment on column pra.attempts.started_at is 'time of the claim';
-comment on column pra.attempts.ended_at is 'time of the end; null while it runs';
+comment on column pra.attempts.ended_at is 'time of the end, of a lost one that of the last beat of its worker; null while it runs';
 comment on column pra.attempts.outcome is
   'succeeded, fault, permanent, lost, timeout, preempted, released or cancelled';
 comment on column pra.attempts.exit_code is 'exit code of the stage''s process';

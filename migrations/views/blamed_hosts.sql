@@ -1,6 +1,6 @@
 create or replace view pra.blamed_hosts as
 select b.host, b.blamed_at, b.until, b.reason from pra_store.blamed_hosts as b
-where b.until > clock_timestamp();
+where b.until > statement_timestamp();
 
 grant select on pra.blamed_hosts to pra_submit, pra_worker, pra_read;
 

@@ -1,3 +1,5 @@
+-- With statement_timestamp(), which is stable: PostgreSQL works a view with a volatile column out for all jobs before
+-- it joins it.
 create or replace view pra.jobs as
 select
   j.id, j.run_id, r.name as run_name, j.kind, j.queue, j.state, j.priority,
@@ -36,7 +38,7 @@ select
   j.array_id, j.element_first, j.element_end - 1 as element_last, j.crash_hosts,
   -- pra_store.is_lost written out, for the same reason.
   case when j.state = 'running' and w.stopped_at is null
-      and greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp()
+      and greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= statement_timestamp()
     then greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) end as worker_lost_at,
   p.rate as progress_rate,
   case
@@ -49,7 +51,8 @@ select
       trim_scale(round(p.rate::numeric, case when p.rate < 10 then 2 else 0 end)) || '/s')
   end as progress
 from pra_store.jobs as j
-join pra_store.runs as r on r.id = j.run_id
+-- Each job has a run; an outer join is left out of plans that do not ask for its name.
+left join pra_store.runs as r on r.id = j.run_id
 left join pra_store.workers as w on w.id = j.worker_id
 left join pra_store.progress as p on p.job_id = j.id;
 

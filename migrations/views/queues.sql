@@ -2,10 +2,10 @@ create or replace view pra.queues as
 select
   q.name, q.paused_at,
   count(*) filter (where j.state = 'blocked') as blocked,
-  count(*) filter (where j.state = 'ready' and j.run_after <= clock_timestamp()) as ready,
-  count(*) filter (where j.state = 'ready' and j.run_after > clock_timestamp()) as delayed,
+  count(*) filter (where j.state = 'ready' and j.run_after <= statement_timestamp()) as ready,
+  count(*) filter (where j.state = 'ready' and j.run_after > statement_timestamp()) as delayed,
   count(*) filter (where j.state = 'running') as running,
-  min(j.run_after) filter (where j.state = 'ready' and j.run_after <= clock_timestamp())
+  min(j.run_after) filter (where j.state = 'ready' and j.run_after <= statement_timestamp())
     as oldest_ready_at,
   q.created_at
 from pra_store.queues as q

@@ -1,36 +1,47 @@
 -- Parts that were cut from an array are left out: the array counts as one job.
+-- Aggregated run by run: a page of runs looks at the jobs of that page alone, and a query of names at none.
 create or replace view pra.runs as
 select
   r.id, r.name,
   case
-    when count(j.id) = 0 then 'empty'
-    when count(*) filter (where j.state = 'running') > 0 then 'running'
-    when r.paused_at is not null and count(*) filter (where j.state in ('ready', 'blocked')) > 0
-      then 'paused'
-    when count(*) filter (where j.state = 'ready') > 0
-      then case when min(j.started_at) is null then 'pending' else 'running' end
-    when count(*) filter (where j.state in ('failed', 'quarantined')) > 0 then 'failed'
-    when count(*) filter (where j.state = 'cancelled') > 0 then 'cancelled'
-    when count(*) filter (where j.state = 'blocked') > 0 then 'blocked'
+    when j.jobs = 0 then 'empty'
+    when j.running > 0 then 'running'
+    when r.paused_at is not null and j.ready + j.blocked > 0 then 'paused'
+    when j.ready > 0 then case when j.started_at is null then 'pending' else 'running' end
+    when j.failed + j.quarantined > 0 then 'failed'
+    when j.cancelled > 0 then 'cancelled'
+    when j.blocked > 0 then 'blocked'
     else 'succeeded'
   end as state,
-  count(j.id) as jobs,
-  count(*) filter (where j.state = 'blocked') as blocked,
-  count(*) filter (where j.state = 'ready') as ready,
-  count(*) filter (where j.state = 'running') as running,
-  count(*) filter (where j.state = 'succeeded') as succeeded,
-  count(*) filter (where j.state = 'failed') as failed,
-  count(*) filter (where j.state = 'cancelled') as cancelled,
-  count(*) filter (where j.state = 'quarantined') as quarantined,
+  j.jobs, j.blocked, j.ready, j.running, j.succeeded, j.failed, j.cancelled, j.quarantined,
   r.configuration, r.code_version, r.data_fingerprint, r.idempotency_key,
-  r.created_at, r.created_by, r.paused_at,
-  min(j.started_at) as started_at,
-  case when count(*) filter (where j.finished_at is null) = 0 then max(j.finished_at) end
-    as finished_at,
-  r.weight, r.removed
+  r.created_at, r.created_by, r.paused_at, j.started_at,
+  case when j.unfinished = 0 then j.finished_at end as finished_at,
+  r.weight, r.removed, r.tags, r.note, r.archived_at, r.deleted_at, lost.at as lost_at
 from pra_store.runs as r
-left join pra_store.jobs as j on j.run_id = r.id and j.array_id is null
-group by r.id;
+left join lateral (
+  select
+    count(*) as jobs,
+    count(*) filter (where j.state = 'blocked') as blocked,
+    count(*) filter (where j.state = 'ready') as ready,
+    count(*) filter (where j.state = 'running') as running,
+    count(*) filter (where j.state = 'succeeded') as succeeded,
+    count(*) filter (where j.state = 'failed') as failed,
+    count(*) filter (where j.state = 'cancelled') as cancelled,
+    count(*) filter (where j.state = 'quarantined') as quarantined,
+    min(j.started_at) as started_at, max(j.finished_at) as finished_at,
+    count(*) filter (where j.finished_at is null) as unfinished
+  from pra_store.jobs as j where j.run_id = r.id and j.array_id is null
+) as j on true
+-- pra_store.lease_end written out, since functions in a view run with the rights of its reader.
+left join lateral (
+  select case
+    when bool_and(w.stopped_at is null
+      and greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= statement_timestamp())
+    then max(greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease)) end as at
+  from pra_store.jobs as k join pra_store.workers as w on w.id = k.worker_id
+  where j.running > 0 and k.run_id = r.id and k.state = 'running' and k.array_first is null
+) as lost on true;
 
 grant select on pra.runs to pra_submit, pra_worker, pra_read;
 
@@ -63,4 +74,11 @@ comment on column pra.runs.finished_at is
 comment on column pra.runs.weight is
   'weight in fair sharing between the runs of a user; 1 by default';
 comment on column pra.runs.removed is
-  'what pra rm has taken from it: checkpoints (with features and references), images, data';
+  'what pra delete --only has taken from it: checkpoints (with features and references), images, data';
+comment on column pra.runs.tags is 'words by which people find it';
+comment on column pra.runs.note is 'text that somebody keeps with it';
+comment on column pra.runs.archived_at is 'time when it was archived; lists leave it out since';
+comment on column pra.runs.deleted_at is
+  'time when it was deleted; its rows go with pra.purge_runs, and pra.undelete_run brings it back before';
+comment on column pra.runs.lost_at is
+  'time since which no worker that runs a job of it has beaten, until somebody puts the jobs back in line';

@@ -6,7 +6,7 @@ select
     as running,
   case
     when w.stopped_at is not null then 'stopped'
-    when greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= clock_timestamp()
+    when greatest(w.lease_expires_at, pg_postmaster_start_time() + w.lease) <= statement_timestamp()
       then 'lost'
     when w.draining or w.drain_requested_at is not null then 'draining'
     when b.host is not null then 'blamed'
@@ -22,7 +22,7 @@ select
 from pra_store.workers as w
 left join pra_store.blamed_hosts as b
   on w.stopped_at is null and b.host = coalesce(w.labels ->> 'host', w.name)
-    and b.until > clock_timestamp();
+    and b.until > statement_timestamp();
 
 grant select on pra.workers to pra_submit, pra_worker, pra_read;
 

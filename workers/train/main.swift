@@ -23,6 +23,7 @@ struct TrainingJob {
   let data: PackedDataSet
   let trainer: Trainer
   private let loader: ImageLoader
+  private var pace = Pace()
   /// Reads the images of the next steps ahead; begun with the first step.
   private var reader: BatchReader?
   /// Seconds for which the steps that are not reported waited for their images.
@@ -261,6 +262,11 @@ struct TrainingJob {
               name: Self.waiting, step: Int64(report.step), value: waits.removeFirst())
           ])
       session.progress(done: Int64(report.step) + 1, total: Int64(total), unit: "steps")
+      let count = trainer.model.configuration.training.batch
+      if let rate = pace.add(count, isLast: report.step + 1 == total) {
+        session.record([MetricPoint(name: Pace.metric, step: Int64(report.step), value: rate)])
+        say(Pace.line(report, rate: rate, batch: count, total: total))
+      }
     }
   }
 

@@ -7,22 +7,27 @@ struct Axis {
   let range: ClosedRange<Double>
   let pixels: (from: Double, to: Double)
   let isLogarithmic: Bool
+  private let isWhole: Bool
 
   /// A range that holds the values with a small margin; never empty.
+  /// - Parameter isWhole: whether the values are whole numbers, such as steps: a single one stands between its
+  ///   neighbours
   init(
-    _ values: [Double], pixels: (from: Double, to: Double), isLogarithmic: Bool, room: Double
+    _ values: [Double], pixels: (from: Double, to: Double), isLogarithmic: Bool, room: Double,
+    isWhole: Bool = false
   ) {
     let scaled = isLogarithmic ? values.map(log10) : values
     var low = scaled.min() ?? 0
     var high = scaled.max() ?? 1
     if low == high {
-      let half = isLogarithmic ? 0.5 : max(abs(low) * 0.1, 1e-9)
+      let half = isLogarithmic ? 0.5 : isWhole || low == 0 ? 1 : abs(low) * 0.1
       (low, high) = (low - half, high + half)
     }
     let extra = (high - low) * room
     range = low - extra...high + extra
     self.pixels = pixels
     self.isLogarithmic = isLogarithmic
+    self.isWhole = isWhole
   }
 
   func position(_ value: Double) -> Double {
@@ -47,7 +52,8 @@ struct Axis {
     let high = isLogarithmic ? pow(10, range.upperBound) : range.upperBound
     let rough = (high - low) / Double(count)
     let power = pow(10, log10(rough).rounded(.down))
-    let step = power * ([1, 2, 5, 10].first { $0 * power >= rough } ?? 10)
+    let least = power * ([1, 2, 5, 10].first { $0 * power >= rough } ?? 10)
+    let step = isWhole ? max(1, least) : least
     let first = Int((low / step).rounded(.up))
     let last = Int((high / step).rounded(.down))
     guard first <= last else { return [] }

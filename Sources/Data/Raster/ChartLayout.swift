@@ -25,21 +25,25 @@ private let ink = Colour(0x1F2328)
 private let faint = Colour(0x59636E)
 private let rule = Colour(0xE4E7EB)
 
-/// Distinguishable without telling red from green: Okabe and Ito 2008, without the yellow.
+/// Distinguishable without telling red from green: Okabe and Ito 2008, without the yellow; darkened so far that each
+/// has a contrast of 3:1 with white, as WCAG 2.2 asks of graphics (1.4.11).
 private let palette = [
-  Colour(0x0072B2), Colour(0xD55E00), Colour(0x009E73), Colour(0xCC79A7), Colour(0x56B4E9),
-  Colour(0xE69F00), Colour(0x6F4E9C), Colour(0x444444),
+  Colour(0x0072B2), Colour(0xC85200), Colour(0x008060), Colour(0xB85C94), Colour(0x2A8BC0),
+  Colour(0xA87000), Colour(0x6F4E9C), Colour(0x444444),
 ]
 
-/// Colour of the i-th curve: after the palette come darker colours, then lighter ones.
-private func colour(_ i: Int) -> Colour {
+/// Colour of the i-th curve: after the palette come darker colours, then greyer ones.
+func colour(_ i: Int) -> Colour {
   let base = palette[i % palette.count]
   switch i / palette.count % 3 {
   case 0: return base
   case 1: return base.mixed(with: Colour(0x000000), 0.45)
-  default: return base.mixed(with: Colour(0xFFFFFF), 0.5)
+  default: return base.mixed(with: Colour(0x808080), 0.55)
   }
 }
+
+/// Share of a curve that hides what is below it.
+let curveOpacity = 0.92
 
 extension Chart {
   /// The chart with its legend in the upper right corner if no curve is there, otherwise beside the
@@ -84,7 +88,8 @@ extension Chart {
         [(x: $0.x.lowerBound, y: $0.low), (x: $0.x.upperBound, y: $0.high)]
       }
     let xAxis = Axis(
-      all.map(\.x), pixels: (left, right), isLogarithmic: false, room: 0)
+      all.map(\.x), pixels: (left, right), isLogarithmic: false, room: 0,
+      isWhole: all.allSatisfy { $0.x == $0.x.rounded() })
     let yAxis = Axis(
       all.map(\.y), pixels: (bottom, top), isLogarithmic: isLogarithmic, room: 0.05)
 
@@ -132,7 +137,7 @@ extension Chart {
       draw(one.points, colour(i), opacity: 0.22)
     }
     for (i, one) in series.enumerated() {
-      draw(one.isSmoothed ? one.smoothed : one.points, colour(i), opacity: 0.92)
+      draw(one.isSmoothed ? one.smoothed : one.points, colour(i), opacity: curveOpacity)
     }
     if series.count > 1 { shapes += legend() }
     return shapes

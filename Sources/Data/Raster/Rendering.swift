@@ -27,7 +27,10 @@ func document(_ shapes: [Shape], width: Int, height: Int) -> String {
   for shape in shapes {
     switch shape {
     case .line(let points, let width, let colour, let opacity):
-      let path = points.map { "\(decimal($0.x)),\(decimal($0.y))" }.joined(separator: " ")
+      // A line of one point would not be drawn.
+      let path = (points.count == 1 ? points + points : points).map {
+        "\(decimal($0.x)),\(decimal($0.y))"
+      }.joined(separator: " ")
       out +=
         "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(colour.hex)\" "
         + "stroke-width=\"\(decimal(width))\" stroke-opacity=\"\(decimal(opacity))\" "

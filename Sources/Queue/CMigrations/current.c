@@ -63,6 +63,9 @@ static const unsigned char queue_schedules[] = {
 static const unsigned char queue_reap[] = {
 #embed "../../../migrations/functions/queue/reap.sql"
 };
+static const unsigned char queue_described[] = {
+#embed "../../../migrations/functions/queue/described.sql"
+};
 static const unsigned char queue_runs[] = {
 #embed "../../../migrations/functions/queue/runs.sql"
 };
@@ -74,6 +77,12 @@ static const unsigned char store_sizes[] = {
 };
 static const unsigned char store_metrics[] = {
 #embed "../../../migrations/functions/store/metrics.sql"
+};
+static const unsigned char store_bands[] = {
+#embed "../../../migrations/functions/store/bands.sql"
+};
+static const unsigned char store_figures[] = {
+#embed "../../../migrations/functions/store/figures.sql"
 };
 static const unsigned char store_artifacts[] = {
 #embed "../../../migrations/functions/store/artifacts.sql"
@@ -95,6 +104,9 @@ static const unsigned char store_kept_results[] = {
 };
 static const unsigned char store_garbage[] = {
 #embed "../../../migrations/functions/store/garbage.sql"
+};
+static const unsigned char store_purge[] = {
+#embed "../../../migrations/functions/store/purge.sql"
 };
 static const unsigned char store_removal[] = {
 #embed "../../../migrations/functions/store/removal.sql"
@@ -165,6 +177,9 @@ static const unsigned char views_queues[] = {
 static const unsigned char views_runs[] = {
 #embed "../../../migrations/views/runs.sql"
 };
+static const unsigned char views_samplings[] = {
+#embed "../../../migrations/views/samplings.sql"
+};
 static const unsigned char views_schedules[] = {
 #embed "../../../migrations/views/schedules.sql"
 };
@@ -179,6 +194,9 @@ static const unsigned char views_schema_versions[] = {
 };
 static const unsigned char views_stores[] = {
 #embed "../../../migrations/views/stores.sql"
+};
+static const unsigned char views_sweeps[] = {
+#embed "../../../migrations/views/sweeps.sql"
 };
 static const unsigned char views_variants[] = {
 #embed "../../../migrations/views/variants.sql"
@@ -209,10 +227,13 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/queue/preempt.sql", queue_preempt),
   CURRENT("functions/queue/schedules.sql", queue_schedules),
   CURRENT("functions/queue/reap.sql", queue_reap),
+  CURRENT("functions/queue/described.sql", queue_described),
   CURRENT("functions/queue/runs.sql", queue_runs),
   CURRENT("functions/queue/why.sql", queue_why),
   CURRENT("functions/store/sizes.sql", store_sizes),
   CURRENT("functions/store/metrics.sql", store_metrics),
+  CURRENT("functions/store/bands.sql", store_bands),
+  CURRENT("functions/store/figures.sql", store_figures),
   CURRENT("functions/store/artifacts.sql", store_artifacts),
   CURRENT("functions/store/stores.sql", store_stores),
   CURRENT("functions/store/objects.sql", store_objects),
@@ -220,6 +241,7 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/store/checkpoints.sql", store_checkpoints),
   CURRENT("functions/store/kept_results.sql", store_kept_results),
   CURRENT("functions/store/garbage.sql", store_garbage),
+  CURRENT("functions/store/purge.sql", store_purge),
   CURRENT("functions/store/removal.sql", store_removal),
   CURRENT("functions/store/retention.sql", store_retention),
   CURRENT("functions/store/logs.sql", store_logs),
@@ -243,11 +265,13 @@ static const PRACurrentFile files[] = {
   CURRENT("views/preemptions.sql", views_preemptions),
   CURRENT("views/queues.sql", views_queues),
   CURRENT("views/runs.sql", views_runs),
+  CURRENT("views/samplings.sql", views_samplings),
   CURRENT("views/schedules.sql", views_schedules),
   CURRENT("views/schema_files.sql", views_schema_files),
   CURRENT("views/schema_objects.sql", views_schema_objects),
   CURRENT("views/schema_versions.sql", views_schema_versions),
   CURRENT("views/stores.sql", views_stores),
+  CURRENT("views/sweeps.sql", views_sweeps),
   CURRENT("views/variants.sql", views_variants),
   CURRENT("views/workers.sql", views_workers),
 };

@@ -201,6 +201,36 @@ Raises PR001 when the attempt has lost its lease or the token is not its own.';
 
 
 --
+-- Name: active_runs(); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.active_runs() RETURNS SETOF bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select l.run_id from pra_store.lanes as l where l.id = any(array(select n from pra_store.lanes_in_line() as n))
+  union
+  select j.run_id from pra_store.jobs as j where j.state = 'ready' and not j.due
+  union
+  select j.run_id from pra_store.jobs as j where j.state = 'running' and j.worker_id is not null
+  union
+  select j.run_id from pra_store.jobs as j where j.state = 'running' and j.array_first is not null
+  union
+  select r.id from pra_store.runs as r where r.paused_at is not null;
+$$;
+
+
+ALTER FUNCTION pra.active_runs() OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION active_runs(); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.active_runs() IS 'Returns the numbers of runs that have jobs in line or running, or that are paused: found by indexes of the queue, however many
+other runs there are.';
+
+
+--
 -- Name: append_log(bigint, bigint, integer, bytea, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -244,6 +274,33 @@ COMMENT ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, by
 ordinal: from 0. bytes: 1 to 1048576. Allowed while the attempt runs and for a minute after it ended,
 unless it was lost.
 Raises PR001 when the attempt may write no more.';
+
+
+--
+-- Name: archive_run(bigint, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.archive_run(run bigint, archived boolean DEFAULT true) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.live_run(run);
+  update pra_store.runs as r
+  set archived_at = case when archived then coalesce(r.archived_at, clock_timestamp()) end
+  where r.id = run;
+end
+$$;
+
+
+ALTER FUNCTION pra.archive_run(run bigint, archived boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION archive_run(run bigint, archived boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.archive_run(run bigint, archived boolean) IS 'Puts a run away, so that lists leave it out, or takes it back. Nothing of it is lost, and its jobs go on.
+Raises PR002 when there is no such run.';
 
 
 --
@@ -537,6 +594,26 @@ ALTER FUNCTION pra.begin_submitted_object(sha256 text, size bigint) OWNER TO pra
 
 COMMENT ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) IS 'Returns the place to which a submitter writes bytes, outside any attempt: pra.begin_object for submitters. A null
 location is the database (next: pra.begin_submission). Raises PR003 for a bad sha256.';
+
+
+--
+-- Name: better(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.better(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select pra_store.better(better.name); $$;
+
+
+ALTER FUNCTION pra.better(name text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION better(name text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.better(name text) IS 'Returns the direction in which a figure or a series improves: up for measures of likeness or correctness (psnr, precision,
+is ...), else down.';
 
 
 --
@@ -1183,26 +1260,13 @@ PR003 for a negative step, PR004 when the attempt has declared something else or
 CREATE FUNCTION pra.create_run(name text, configuration jsonb DEFAULT '{}'::jsonb, code_version text DEFAULT NULL::text, data_fingerprint text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 #variable_conflict use_column
 declare
   made bigint;
   found_name text;
 begin
-  if create_run.name is null or length(create_run.name) not between 1 and 200 then
-    raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
-  end if;
-  if create_run.name ~ '[\x01-\x1f\x7f-\x9f]' or create_run.name !~ '\S' then
-    raise exception 'name: a run has a name without control characters, and not of blanks alone'
-      using errcode = 'PR003';
-  end if;
-  if create_run.name ~ '^[0-9]+$' then
-    raise exception 'name: "%" has digits alone, as the numbers of runs have', create_run.name
-      using errcode = 'PR003';
-  end if;
-  if create_run.name ~ '^id=[0-9]+$' then
-    raise exception 'name: "%" is how a run is named by its number', create_run.name using errcode = 'PR003';
-  end if;
+  perform pra_store.check_run_name(create_run.name);
   -- The text is not made of what is far too large anyway.
   if pg_column_size(create_run.configuration) > 4194304
     or octet_length(create_run.configuration::text) > 1048576 then
@@ -1233,7 +1297,7 @@ begin
   perform pra_store.record_event('run.created', made, null, null, null);
   return made;
 end
-$_$;
+$$;
 
 
 ALTER FUNCTION pra.create_run(name text, configuration jsonb, code_version text, data_fingerprint text, idempotency_key text) OWNER TO pra_owner;
@@ -1249,6 +1313,48 @@ resolved configuration, JSON of at most 1 MiB. code_version, data_fingerprint: f
 characters; without one each call
 creates a run.
 Raises PR003 for a bad name, PR004 when the key belongs to a run of another name.';
+
+
+--
+-- Name: create_sweep(text, text[], bigint[]); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.create_sweep(name text, keys text[], runs bigint[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  made bigint;
+begin
+  perform pra_store.check_run_name(create_sweep.name);
+  if coalesce(cardinality(create_sweep.runs), 0) not between 1 and 1000000 or array_position(create_sweep.runs, null) > 0
+  then
+    raise exception 'runs: a sweep has 1 to 1000000 runs' using errcode = 'PR003';
+  end if;
+  insert into pra_store.sweeps (name, keys) values (create_sweep.name, coalesce(create_sweep.keys, '{}'))
+  returning id into made;
+  insert into pra_store.sweep_runs (sweep_id, run_id)
+  select distinct made, r from unnest(create_sweep.runs) as r;
+  return made;
+exception when foreign_key_violation then
+  raise exception 'runs: there is no run %', (
+    select min(r) from unnest(create_sweep.runs) as r
+    where not exists (select from pra_store.runs as known where known.id = r))
+    using errcode = 'PR002';
+end
+$$;
+
+
+ALTER FUNCTION pra.create_sweep(name text, keys text[], runs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION create_sweep(name text, keys text[], runs bigint[]); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.create_sweep(name text, keys text[], runs bigint[]) IS 'Groups runs under a name, and returns the number of the group. name: as of a run; of several sweeps of one name the newest
+counts. keys: the settings of which the runs have different values. A run may be in several sweeps.
+Raises PR003 for a bad name or no runs, PR002 when one of the runs does not exist.';
 
 
 --
@@ -1316,6 +1422,65 @@ ALTER FUNCTION pra.declare_dead(worker bigint) OWNER TO pra_owner;
 --
 
 COMMENT ON FUNCTION pra.declare_dead(worker bigint) IS 'Ends a worker whose host is known to be gone, before its lease does: its attempts are lost and their jobs go back into line at once. Should it live after all, its writes are refused and it registers anew. Returns how many attempts were lost. Errors: PR002 when there is no such live worker.';
+
+
+--
+-- Name: delete_runs(bigint[], text[], boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.delete_runs(runs bigint[], parts text[] DEFAULT NULL::text[], dry boolean DEFAULT false) RETURNS TABLE(run bigint, what text, number bigint, bytes bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  whole boolean := parts is null;
+  kinds text[] := pra_store.kinds_of_parts(parts);
+  one bigint;
+begin
+  if parts = '{}' or not coalesce(parts, '{}') <@ '{checkpoints,images,data}' then
+    raise exception 'parts: %, must be some of checkpoints, images, data', parts using errcode = 'PR003';
+  end if;
+  for one in select distinct r from unnest(runs) as r order by r loop
+    perform pra_store.may_delete(one, kinds, whole);
+  end loop;
+  return query select r, w.what, w.number, w.bytes
+    from (select distinct r from unnest(runs) as r) as one (r)
+    cross join lateral pra_store.made_by(r, parts, kinds) as w where w.number > 0 order by 1;
+  return query select null::bigint, 'freed', count(*), coalesce(sum(f.size), 0)::bigint
+    from pra_store.own_artifacts(runs, parts, kinds) as f;
+  if dry then
+    return;
+  end if;
+  foreach one in array array(select distinct r from unnest(runs) as r order by r) loop
+    if whole then
+      update pra_store.runs as r set deleted_at = clock_timestamp(), deleted_by = session_user where r.id = one;
+      perform pra_store.record_event('run.deleted', one, null, null, null);
+    else
+      perform pra_store.remove_parts(one, parts, kinds);
+      perform pra_store.record_event(
+        'run.removed', one, null, null, null, jsonb_build_object('parts', to_jsonb(parts)));
+    end if;
+  end loop;
+end
+$$;
+
+
+ALTER FUNCTION pra.delete_runs(runs bigint[], parts text[], dry boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION delete_runs(runs bigint[], parts text[], dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.delete_runs(runs bigint[], parts text[], dry boolean) IS 'Deletes runs whose jobs have ended: all of them or none. With parts some of what they have made: checkpoints (with features
+and references), images, data (data sets, and the archives and files that their jobs name); metrics, evaluations, logs
+and jobs stay then, and it cannot be undone. Without parts the whole runs: lists leave them out at once, pra.undelete_run
+brings them back until pra.purge_runs has taken their rows.
+Returns for each run what goes, with number and bytes, and last a row "freed" without a run: artifacts that no other run
+refers to or names, and their bytes, which go with pra.collect_garbage. dry: only returns the rows.
+For whoever created the runs, and the owner of the database.
+Raises PR002 when there is no such run, PR003 for other parts, PR004 when a job of a run has not ended, or one of
+another run that reads the part.';
 
 
 --
@@ -2141,6 +2306,148 @@ COMMENT ON FUNCTION pra.mark_store(store integer) IS 'Records that the mark of t
 
 
 --
+-- Name: metric_bands(bigint, text, bigint, bigint, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.metric_bands(job bigint, name text, from_step bigint DEFAULT NULL::bigint, to_step bigint DEFAULT NULL::bigint, points integer DEFAULT 800) RETURNS TABLE(step_from bigint, step_to bigint, n bigint, not_finite bigint, lowest double precision, highest double precision, mean double precision, last double precision)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET max_parallel_workers_per_gather TO '0'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  series integer := (select k.id from pra_store.metric_names as k where k.name = metric_bands.name);
+  final bigint := (
+    select s.last_step from pra_store.metric_summaries as s
+    where s.job_id = metric_bands.job and s.name_id = series);
+  first bigint := greatest(metric_bands.from_step, 0);
+  -- The first step behind the range.
+  behind bigint := least(metric_bands.to_step, final) + 1;
+  width bigint := 1;
+  -- Rollups serve the steps from `whole` to before `cut`, points the others.
+  whole bigint;
+  cut bigint;
+begin
+  if points is null or points not between 1 and 10000 then
+    raise exception 'points: %, must be 1 to 10000', points using errcode = 'PR003';
+  end if;
+  if final is null or behind <= first then
+    return;
+  end if;
+  while (behind - 1) / width - first / width >= points loop
+    width := width * 2;
+  end loop;
+  whole := behind;
+  cut := behind;
+  if pra_store.prefers_rollups(job, series, first, behind) then
+    width := greatest(width, 256);
+    cut := case when behind > final then behind else behind / 256 * 256 end;
+    whole := least((first + 255) / 256 * 256, behind);
+    cut := greatest(cut, whole);
+  end if;
+  return query
+    with parts as (
+      select r.bucket * 256 / width as band, r.last_step, now() as at, r.points as points, r.not_finite, r.total,
+        r.min_value, r.max_value, r.last_value
+      from pra_store.metric_rollups as r
+      where r.job_id = metric_bands.job and r.name_id = series and r.bucket >= whole / 256
+        and r.bucket < (cut + 255) / 256 and whole < cut
+      union all
+      select m.step / width, m.step, m.recorded_at, 1, (m.value in ('NaN', 'Infinity', '-Infinity'))::integer,
+        case when m.value in ('NaN', 'Infinity', '-Infinity') then 0 else m.value end,
+        nullif(m.value, 'NaN'), nullif(m.value, 'NaN'), m.value
+      from (values (first, whole), (cut, behind)) as part (start, stop)
+      join pra_store.metrics as m on m.step >= part.start and m.step < part.stop
+      where m.job_id = metric_bands.job and m.name_id = series and exists (
+        select from pra_store.metric_ranges as r
+        where r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step)
+    )
+    select greatest(p.band * width, first), max(p.last_step), sum(p.points)::bigint, sum(p.not_finite)::bigint,
+      min(p.min_value), max(p.max_value),
+      sum(p.total order by p.last_step) / nullif(sum(p.points) - sum(p.not_finite), 0),
+      (array_agg(p.last_value order by p.last_step desc, p.at desc))[1]
+    from parts as p
+    group by p.band
+    order by p.band;
+end
+$$;
+
+
+ALTER FUNCTION pra.metric_bands(job bigint, name text, from_step bigint, to_step bigint, points integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION metric_bands(job bigint, name text, from_step bigint, to_step bigint, points integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.metric_bands(job bigint, name text, from_step bigint, to_step bigint, points integer) IS 'Returns a series in bands of steps: at most `points` of them, each as wide as the next power of two, so that a band stays
+when the series grows. from_step, to_step: the range, by default all of it. A row has the first step of its band and
+the last that has a point, the number of points and of those that are NaN or infinite, the least and the greatest value
+that is not NaN, the mean of the finite ones, and the value at its last step; bands without a point have no row. More
+than 20,000 points are read from the rollups of 256 steps, and the parts of these at both ends of the range from points;
+so are series whose points were thinned.
+The same at every call. Raises PR003 for a number of bands out of range.';
+
+
+--
+-- Name: metric_end(bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.metric_end(job bigint, name text) RETURNS TABLE(value double precision, steps bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  series integer := (select k.id from pra_store.metric_names as k where k.name = metric_end.name);
+  final bigint := (
+    select s.last_step from pra_store.metric_summaries as s where s.job_id = metric_end.job and s.name_id = series);
+  width bigint := greatest(1, least(100, (final + 1) / 10));
+begin
+  if final is null then
+    return;
+  end if;
+  return query
+    select avg(m.value), width
+    from pra_store.metrics as m
+    where m.job_id = metric_end.job and m.name_id = series and m.step > final - width
+      and m.value not in ('NaN', 'Infinity', '-Infinity') and exists (
+        select from pra_store.metric_ranges as r
+        where r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step)
+    having count(*) > 0;
+  if not found then
+    -- Its points were dropped, or are no numbers.
+    return query
+      select r.total / (r.points - r.not_finite), final - r.bucket * 256 + 1
+      from pra_store.metric_rollups as r
+      where r.job_id = metric_end.job and r.name_id = series and r.points > r.not_finite
+      order by r.bucket desc limit 1;
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra.metric_end(job bigint, name text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION metric_end(job bigint, name text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.metric_end(job bigint, name text) IS 'Returns the value of a series at its end, and the number of steps of which it is the mean: the last tenth of the steps, at
+most 100. Values that are not finite are left out. Where the points of these steps were dropped it is the mean of the last
+rollup that has a finite value. No row for a series that is not there, or has no finite value.';
+
+
+--
 -- Name: metric_points(bigint, text, bigint, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -2282,6 +2589,34 @@ COMMENT ON FUNCTION pra.next_dropped(job bigint, epoch bigint, token uuid) IS 'R
 transaction ends; no row when none is left. Next, in the same transaction: delete the object from its store, once the
 mark there holds database and mark, then pra.forget_dropped. Those that an attempt leaves go with pra.collect_garbage.
 Raises PR001 when the attempt has lost its lease.';
+
+
+--
+-- Name: note_run(bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.note_run(run bigint, note text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.live_run(run);
+  if length(note) > 10000 then
+    raise exception 'note: has % characters, at most 10000 are kept', length(note) using errcode = 'PR003';
+  end if;
+  update pra_store.runs as r set note = nullif(note_run.note, '') where r.id = run;
+end
+$$;
+
+
+ALTER FUNCTION pra.note_run(run bigint, note text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION note_run(run bigint, note text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.note_run(run bigint, note text) IS 'Keeps a text of at most 10,000 characters with a run, in place of the one before; null or an empty one takes it away.
+Raises PR002 when there is no such run, PR003 for a longer text.';
 
 
 --
@@ -2506,6 +2841,61 @@ COMMENT ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bi
 characters; "bytes fetched", "bytes checked" and "bytes stored" are shown as sizes. rate: units in a second.
 pra.jobs shows the latest.
 Raises PR001 when the attempt has lost its lease.';
+
+
+--
+-- Name: purge_runs(interval, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.purge_runs(grace interval DEFAULT '1 day'::interval, dry boolean DEFAULT false) RETURNS TABLE(run bigint, name text, jobs bigint, kept bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  doomed bigint[] := array(
+    select r.id from pra_store.runs as r
+    where r.deleted_at < clock_timestamp() - grace and not exists (
+      select from pra_store.jobs as j where j.run_id = r.id and j.state in ('blocked', 'ready', 'running'))
+    order by r.id for no key update);
+  needed bigint[] := pra_store.jobs_read_by_others(doomed);
+  gone bigint[] := array(
+    select j.id from pra_store.jobs as j where j.run_id = any(doomed) and j.id <> all(needed) order by j.id);
+begin
+  -- Runs of which nothing more goes are not named again.
+  return query
+    select r.id, r.name, count(j.id) filter (where j.id = any(gone)), count(j.id) filter (where j.id = any(needed))
+    from pra_store.runs as r left join pra_store.jobs as j on j.run_id = r.id
+    where r.id = any(doomed) and (r.purged_at is null or not exists (
+      select from pra_store.jobs as j where j.run_id = r.id and j.id = any(needed)))
+    group by r.id order by r.id;
+  if dry then
+    return;
+  end if;
+  perform pra_store.purge_jobs(gone);
+  update pra_store.runs as r set purged_at = coalesce(r.purged_at, clock_timestamp()) where r.id = any(doomed);
+  doomed := array(
+    select d from unnest(doomed) as d where not exists (select from pra_store.jobs as j where j.run_id = d));
+  update pra_store.schedules as s set run_id = null where s.run_id = any(doomed);
+  delete from pra_store.sweep_runs as m where m.run_id = any(doomed);
+  delete from pra_store.sweeps as s where not exists (select from pra_store.sweep_runs as m where m.sweep_id = s.id);
+  delete from pra_store.turns as t where t.run_id = any(doomed);
+  delete from pra_store.lanes as l where l.run_id = any(doomed);
+  delete from pra_store.runs as r where r.id = any(doomed);
+end
+$$;
+
+
+ALTER FUNCTION pra.purge_runs(grace interval, dry boolean) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION purge_runs(grace interval, dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.purge_runs(grace interval, dry boolean) IS 'Deletes the rows of runs that were deleted longer ago than grace: jobs with their metrics, logs, checkpoints, images,
+evaluations and history; what they alone refer to goes with the next pra.collect_garbage. Jobs that other runs read stay,
+with what those read in turn, until these runs are gone. Returns the runs, with the number of jobs that go and that stay.
+dry: only returns the rows. Granted to no role but pra_owner.';
 
 
 --
@@ -2826,105 +3216,32 @@ COMMENT ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_toke
 
 
 --
--- Name: remove_run(bigint, boolean, boolean, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: rename_run(bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.remove_run(run bigint, images boolean DEFAULT false, data boolean DEFAULT false, dry boolean DEFAULT false) RETURNS TABLE(what text, number bigint, bytes bigint)
+CREATE FUNCTION pra.rename_run(run bigint, name text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
 declare
-  found_run pra_store.runs;
-  waiting bigint;
-  kinds text[] := array['train', 'features', 'reference']
-    || case when images then array['sample'] else '{}' end || case when data then array['ingest'] else '{}' end;
+  it pra_store.runs := pra_store.live_run(run);
 begin
-  select * into found_run from pra_store.runs as r where r.id = run for no key update;
-  if not found then
-    raise exception 'run: there is no run %', run using errcode = 'PR002';
-  end if;
-  if found_run.created_by <> session_user and not pg_has_role(session_user, 'pra_owner', 'member') then
-    raise exception 'run: % was created by %, who may remove it, as may an owner of the database', run,
-      found_run.created_by using errcode = '42501';
-  end if;
-  select j.id into waiting from pra_store.jobs as j
-  where j.run_id = run and j.state in ('blocked', 'ready', 'running') order by j.id limit 1;
-  if found then
-    raise exception 'run: job % of run % has not ended; cancel the run first', waiting, run using errcode = 'PR004';
-  end if;
-  select c.id into waiting
-  from pra_store.jobs as p
-  join pra_store.job_dependencies as d on d.parent_id = p.id
-  join pra_store.jobs as c on c.id = d.job_id
-  where p.run_id = run and p.kind = any(kinds) and c.run_id <> run and c.state in ('blocked', 'ready', 'running')
-  order by c.id limit 1;
-  if found then
-    raise exception 'run: job %, of another run, has not ended and reads what run % has made', waiting, run
-      using errcode = 'PR004';
-  end if;
-
-  return query
-    select 'checkpoints', count(distinct c.id), pra_store.bytes_of(array_agg(f.sha256))
-    from pra_store.checkpoints as c
-    join pra_store.jobs as j on j.id = c.job_id
-    left join pra_store.checkpoint_files as f on f.checkpoint_id = c.id
-    where j.run_id = run;
-  if images then
-    return query
-      select 'images', coalesce(sum(i.number), 0)::bigint, pra_store.bytes_of(array_agg(i.sha256))
-      from (
-        select 1 as number, i.sha256 from pra_store.images as i join pra_store.jobs as j on j.id = i.job_id
-        where j.run_id = run
-        union all
-        select cardinality(i.labels), i.sha256
-        from pra_store.image_sets as i join pra_store.jobs as j on j.id = i.job_id
-        where j.run_id = run
-      ) as i;
-  end if;
-  return query
-    select case j.kind when 'ingest' then 'data sets' when 'sample' then 'packed images' else j.kind || ' outputs' end,
-      count(*), pra_store.bytes_of(array_agg(o.sha256))
-    from pra_store.job_outputs as o join pra_store.jobs as j on j.id = o.job_id
-    where j.run_id = run and j.kind = any(kinds)
-    group by 1 order by 1;
-  if dry then
-    return;
-  end if;
-
-  delete from pra_store.checkpoint_files as f using pra_store.checkpoints as c, pra_store.jobs as j
-  where f.checkpoint_id = c.id and c.job_id = j.id and j.run_id = run;
-  delete from pra_store.checkpoints as c using pra_store.jobs as j where c.job_id = j.id and j.run_id = run;
-  delete from pra_store.job_outputs as o using pra_store.jobs as j
-  where o.job_id = j.id and j.run_id = run and j.kind = any(kinds);
-  if images then
-    delete from pra_store.images as i using pra_store.jobs as j where i.job_id = j.id and j.run_id = run;
-    delete from pra_store.image_sets as i using pra_store.jobs as j where i.job_id = j.id and j.run_id = run;
-  end if;
-  update pra_store.runs as r set removed = array(
-    select distinct w from unnest(
-      r.removed || 'checkpoints'::text || case when images then array['images'] else '{}' end
-        || case when data then array['data'] else '{}' end) as w
-    order by w)
-  where r.id = run;
+  perform pra_store.check_run_name(name);
+  update pra_store.runs as r set name = rename_run.name where r.id = run;
   perform pra_store.record_event(
-    'run.removed', run, null, null, null, jsonb_build_object('images', images, 'data', data));
+    'run.renamed', run, null, null, null, jsonb_build_object('from', it.name, 'to', name));
 end
 $$;
 
 
-ALTER FUNCTION pra.remove_run(run bigint, images boolean, data boolean, dry boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra.rename_run(run bigint, name text) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION remove_run(run bigint, images boolean, data boolean, dry boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION rename_run(run bigint, name text); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.remove_run(run bigint, images boolean, data boolean, dry boolean) IS 'Drops the references of a run whose jobs have ended to its checkpoints, features and references; with images to its
-drawn images, with data to its data sets and to the archives and files that its jobs name. Metrics, evaluations, logs and
-the history of its jobs stay. Returns what is dropped, with number and bytes; those that nothing else refers to go
-with pra.collect_garbage. dry: only returns the rows. For whoever created the run, and the owner of the database.
-Raises PR002 when there is no such run, PR004 when one of its jobs, or a job of another run that reads what it has
-made, has not ended.';
+COMMENT ON FUNCTION pra.rename_run(run bigint, name text) IS 'Gives a run another name, under the rules of pra.create_run. The names in a stored configuration and in files that were
+exported stay. Raises PR002 when there is no such run, PR003 for a bad name.';
 
 
 --
@@ -3036,9 +3353,8 @@ CREATE FUNCTION pra.retain_checkpoints(run bigint, keep_last integer DEFAULT 1, 
     AS $$
 #variable_conflict use_column
 begin
-  if keep_last is null or keep_last < 1 then
-    raise exception 'keep_last: %, must be 1 or more: a job goes on from its newest', keep_last
-      using errcode = 'PR003';
+  if keep_last is null or keep_last < 0 then
+    raise exception 'keep_last: %, must be 0 or more', keep_last using errcode = 'PR003';
   end if;
   if keep_best < 0 or keep_every < 1 then
     raise exception 'keep_best and keep_every: % and %, must be 0 or more and 1 or more',
@@ -3051,7 +3367,7 @@ begin
   select r.id, r.job_id, r.epoch, r.step,
     case
       when r.suspect then 'suspect'
-      when r.age <= keep_last then 'last'
+      when r.age <= keep_last or r.age = 1 and pra_store.may_be_read(r.job_id) then 'last'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step / keep_every > r.since / keep_every then 'every'
     end
@@ -3077,9 +3393,9 @@ ALTER FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best i
 
 COMMENT ON FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean) IS 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
 it: last, best, every or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
-Of each job these stay: the keep_last newest (1 or more; a job goes on from its newest), the keep_best
+Of each job these stay: the keep_last newest, the keep_best
 best by the mean of the metric since the checkpoint before, and the first one at or after each multiple of
-keep_every steps.
+keep_every steps. The newest stays in any case while its run, or a job that waits for it, has not ended.
 Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
 abandoned is never among the best. Granted to no role but pra_owner.
 Raises PR003 for a number out of range.';
@@ -3226,6 +3542,49 @@ ALTER FUNCTION pra.retry_many(jobs bigint[]) OWNER TO pra_owner;
 
 COMMENT ON FUNCTION pra.retry_many(jobs bigint[]) IS 'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined are passed over.
 Returns the number of jobs that were put back in line.';
+
+
+--
+-- Name: run_figure(bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.run_figure(run bigint, name text) RETURNS double precision
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  figure double precision;
+begin
+  select e.value into figure
+  from pra_store.jobs as j join pra_store.evaluations as e on e.job_id = j.id
+  where j.run_id = run_figure.run and e.metric = run_figure.name and e.scope = 'overall'
+  order by j.id desc limit 1;
+  if not found then
+    select w.value into figure
+    from (
+      select s.job_id
+      from pra_store.jobs as j
+      join pra_store.metric_summaries as s on s.job_id = j.id
+      join pra_store.metric_names as k on k.id = s.name_id
+      where j.run_id = run_figure.run and k.name = run_figure.name
+      order by j.id desc limit 1
+    ) as newest
+    cross join lateral pra.metric_end(newest.job_id, run_figure.name) as w;
+  end if;
+  return figure;
+end
+$$;
+
+
+ALTER FUNCTION pra.run_figure(run bigint, name text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION run_figure(run bigint, name text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.run_figure(run bigint, name text) IS 'Returns the figure of a run by its name: an evaluation of all its images (frechet.random-conv-32-v1), else a series at its
+end (loss, see pra.metric_end); of several the newest. Null where it has none.';
 
 
 --
@@ -3668,6 +4027,48 @@ reader of an attempt who finds the bytes right takes the mark away. Raises PR003
 
 
 --
+-- Name: tag_run(bigint, text[], text[]); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.tag_run(run bigint, add text[] DEFAULT '{}'::text[], remove text[] DEFAULT '{}'::text[]) RETURNS text[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  it pra_store.runs := pra_store.live_run(run);
+  wrong text;
+  now_has text[];
+begin
+  select t into wrong from unnest(add) as t
+  where t is null or t !~ '^[[:alnum:]][[:alnum:]_.:/+-]{0,62}$' limit 1;
+  if found then
+    raise exception 'tag: "%", must be up to 63 letters, digits, _ . : / + and -, beginning with a letter or digit', wrong
+      using errcode = 'PR003';
+  end if;
+  now_has := array(
+    select distinct t from unnest(it.tags || add) as t where t <> all(remove) order by t);
+  if cardinality(now_has) > 100 then
+    raise exception 'tag: run % would have % tags, at most 100 are kept', run, cardinality(now_has)
+      using errcode = 'PR003';
+  end if;
+  update pra_store.runs as r set tags = now_has where r.id = run;
+  return now_has;
+end
+$_$;
+
+
+ALTER FUNCTION pra.tag_run(run bigint, add text[], remove text[]) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION tag_run(run bigint, add text[], remove text[]); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.tag_run(run bigint, add text[], remove text[]) IS 'Adds tags to a run, takes others from it, and returns those that it has. A tag has 1 to 63 letters, digits and _ . : / + -,
+the first of them a letter or a digit; a run has at most 100.
+Raises PR002 when there is no such run, PR003 for a bad tag or too many.';
+
+
+--
 -- Name: thin_metrics(bigint, bigint, timestamp with time zone, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -3727,6 +4128,45 @@ COMMENT ON FUNCTION pra.thin_metrics(run bigint, every bigint, before timestamp 
 last one of each series; of finished jobs alone. Rollups and summaries stay, from which plots of long series are drawn. Returns a
 row for each series that loses points, with the number that goes and the number that stays. dry: only returns the rows.
 Granted to no role but pra_owner. Raises PR003 when every is below 2.';
+
+
+--
+-- Name: undelete_run(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.undelete_run(run bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_run pra_store.runs;
+begin
+  select * into found_run from pra_store.runs as r where r.id = undelete_run.run for no key update;
+  if not found then
+    raise exception 'run: there is no run %; a deleted one is gone for good with `pra gc` after its grace period', run
+      using errcode = 'PR002';
+  end if;
+  if found_run.deleted_at is null then
+    raise exception 'run: run % is not deleted', run using errcode = 'PR004';
+  end if;
+  if found_run.purged_at is not null then
+    raise exception 'run: run % is gone since %; only jobs that other runs read are left', run, found_run.purged_at
+      using errcode = 'PR004';
+  end if;
+  update pra_store.runs as r set deleted_at = null, deleted_by = null where r.id = run;
+  perform pra_store.record_event('run.undeleted', run, null, null, null);
+end
+$$;
+
+
+ALTER FUNCTION pra.undelete_run(run bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION undelete_run(run bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.undelete_run(run bigint) IS 'Takes the deletion of a whole run back. Raises PR002 when there is no such run, PR004 when it is not deleted, or its rows
+are gone.';
 
 
 --
@@ -4926,6 +5366,33 @@ $$;
 ALTER FUNCTION pra_store.check_paths(arguments jsonb, first_path text[], end_path text[]) OWNER TO pra_owner;
 
 --
+-- Name: check_run_name(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_run_name(name text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+begin
+  if name is null or length(name) not between 1 and 200 then
+    raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
+  end if;
+  if name ~ '[\x01-\x1f\x7f-\x9f]' or name !~ '\S' then
+    raise exception 'name: a run has a name without control characters, and not of blanks alone'
+      using errcode = 'PR003';
+  end if;
+  if name ~ '^[0-9]+$' then
+    raise exception 'name: "%" has digits alone, as the numbers of runs have', name using errcode = 'PR003';
+  end if;
+  if name ~ '^(id|sweep)=' then
+    raise exception 'name: "%" is how a run is named by its number, or a sweep', name using errcode = 'PR003';
+  end if;
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.check_run_name(name text) OWNER TO pra_owner;
+
+--
 -- Name: check_schema(jsonb, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -5468,6 +5935,21 @@ $_$;
 ALTER FUNCTION pra_store.digest(sha256 text) OWNER TO pra_owner;
 
 --
+-- Name: digests_in(jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.digests_in(arguments jsonb) RETURNS SETOF bytea
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  select decode(v #>> '{}', 'hex')
+  from jsonb_path_query(
+    arguments, '$.** ? (@.type() == "string" && @ like_regex "^[0-9a-f]{64}$")') as v;
+$_$;
+
+
+ALTER FUNCTION pra_store.digests_in(arguments jsonb) OWNER TO pra_owner;
+
+--
 -- Name: doubt(bytea, bigint, integer, integer, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -5632,8 +6114,12 @@ begin
       held.host_faults, message);
   end if;
 
+  -- An attempt that was lost ended, as far as anybody knows, with the last beat of its worker.
   update pra_store.attempts
-  set ended_at = clock_timestamp(), outcome = how, message = why,
+  set ended_at = case
+        when how = 'lost' then greatest(started_at, (select w.beat_at from pra_store.workers as w where w.id = worker_id))
+        else clock_timestamp() end,
+      outcome = how, message = why,
       exit_code = end_attempt.exit_code, exit_signal = end_attempt.exit_signal, cause = known
   where job_id = held.id and epoch = held.epoch;
   if pra_store.is_crash(how, known, exit_signal) then
@@ -6719,25 +7205,27 @@ declare
   given jsonb := case when it.array_id is null then it.arguments else (
     select pra_store.element_arguments(a, it.element_first, it.element_end)
     from pra_store.jobs as a where a.id = it.array_id) end;
+  -- Gathered first: the planner knows how long an array is, and takes a JSON text for thousands of values.
+  words text[];
+  named jsonb[];
+  jobs bigint[];
 begin
+  select array_agg(w.word), array_agg(v.value),
+    -- A number that is none of a job must not make the claim fail.
+    array_agg(case
+      when jsonb_typeof(v.value) = 'number' and (v.value)::numeric between 0 and 1e18
+        then trunc((v.value)::numeric)::bigint end)
+  into words, named, jobs
+  from pra_store.kinds as k
+  cross join jsonb_each(k.reads) as r (argument, words)
+  cross join jsonb_array_elements_text(r.words) as w (word)
+  cross join jsonb_path_query(given -> r.argument, 'lax $[*]') as v (value)
+  where k.kind = it.kind;
   return query
-    with named as (
-      select w.word, v.value
-      from pra_store.kinds as k
-      cross join jsonb_each(k.reads) as r (argument, words)
-      cross join jsonb_array_elements_text(r.words) as w (word)
-      cross join jsonb_path_query(given -> r.argument, 'lax $[*]') as v (value)
-      where k.kind = it.kind
-    ),
-    jobs as (
-      -- A number that is none of a job must not make the claim fail.
-      select n.word, case when n.value::numeric between 0 and 1e18 then trunc(n.value::numeric)::bigint end as id
-      from named as n where jsonb_typeof(n.value) = 'number'
-    ),
-    parts as (
-      select j.word, j.id from jobs as j
+    with parts as (
+      select j.word, j.id from unnest(words, jobs) as j (word, id) where j.id is not null
       union all
-      select j.word, p.id from jobs as j join pra_store.jobs as p on p.array_id = j.id
+      select j.word, p.id from unnest(words, jobs) as j (word, id) join pra_store.jobs as p on p.array_id = j.id
     ),
     digests as (
       select o.sha256
@@ -6754,7 +7242,7 @@ begin
       join pra_store.checkpoint_files as f on f.checkpoint_id = last.id
       union
       select decode(n.value #>> '{}', 'hex')
-      from named as n where n.word = 'artifact' and n.value #>> '{}' ~ '^[0-9a-f]{64}$'
+      from unnest(words, named) as n (word, value) where n.word = 'artifact' and n.value #>> '{}' ~ '^[0-9a-f]{64}$'
     )
     select a.sha256, a.size, s.place
     from digests as d
@@ -6915,6 +7403,52 @@ $$;
 ALTER FUNCTION pra_store.is_referred_to(sha256 bytea) OWNER TO pra_owner;
 
 --
+-- Name: jobs_read_by_others(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.jobs_read_by_others(runs bigint[]) RETURNS bigint[]
+    LANGUAGE sql STABLE
+    AS $$
+  with recursive needed (id) as (
+    select d.parent_id
+    from pra_store.jobs as p
+    join pra_store.job_dependencies as d on d.parent_id = p.id
+    join pra_store.jobs as c on c.id = d.job_id
+    where p.run_id = any(runs) and c.run_id <> all(runs)
+    union
+    select e.id
+    from needed as n
+    cross join lateral (
+      select d.parent_id as id from pra_store.job_dependencies as d where d.job_id = n.id
+      union all
+      select j.id from pra_store.jobs as j where j.array_id = n.id
+      union all
+      select j.follows_id from pra_store.jobs as j where j.id = n.id and j.follows_id is not null
+    ) as e
+  )
+  select coalesce(array_agg(n.id), '{}') from needed as n
+  join pra_store.jobs as j on j.id = n.id where j.run_id = any(runs);
+$$;
+
+
+ALTER FUNCTION pra_store.jobs_read_by_others(runs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: kinds_of_parts(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.kinds_of_parts(parts text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  select case when 'checkpoints' = any(parts) then array['train', 'features', 'reference'] else '{}' end
+    || case when 'images' = any(parts) then array['sample'] else '{}' end
+    || case when 'data' = any(parts) then array['ingest'] else '{}' end;
+$$;
+
+
+ALTER FUNCTION pra_store.kinds_of_parts(parts text[]) OWNER TO pra_owner;
+
+--
 -- Name: known_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7043,6 +7577,28 @@ $_$;
 ALTER FUNCTION pra_store.lane(run bigint, queue text, kind text, requirements jsonb, limits text[]) OWNER TO pra_owner;
 
 --
+-- Name: lanes_in_line(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.lanes_in_line() RETURNS SETOF integer
+    LANGUAGE sql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+  with recursive found (lane_id) as (
+    select min(j.lane_id) from pra_store.jobs as j where j.state = 'ready' and j.due
+    union all
+    select (
+      select min(j.lane_id) from pra_store.jobs as j where j.state = 'ready' and j.due and j.lane_id > f.lane_id)
+    from found as f where f.lane_id is not null
+  )
+  select f.lane_id from found as f where f.lane_id is not null;
+$$;
+
+
+ALTER FUNCTION pra_store.lanes_in_line() OWNER TO pra_owner;
+
+--
 -- Name: lease_end(timestamp with time zone, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7052,6 +7608,63 @@ CREATE FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease i
 
 
 ALTER FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease interval) OWNER TO pra_owner;
+
+--
+-- Name: runs; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.runs (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    configuration jsonb NOT NULL,
+    code_version text,
+    data_fingerprint text,
+    idempotency_key text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    paused_at timestamp with time zone,
+    weight double precision DEFAULT 1 NOT NULL,
+    removed text[] DEFAULT '{}'::text[] NOT NULL,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    note text,
+    archived_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    deleted_by text,
+    purged_at timestamp with time zone,
+    CONSTRAINT runs_check CHECK (((deleted_at IS NULL) = (deleted_by IS NULL))),
+    CONSTRAINT runs_check1 CHECK (((purged_at IS NULL) OR (deleted_at IS NOT NULL))),
+    CONSTRAINT runs_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 500))),
+    CONSTRAINT runs_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT runs_note_check CHECK (((length(note) >= 1) AND (length(note) <= 10000))),
+    CONSTRAINT runs_weight_check CHECK (((weight >= (0.000001)::double precision) AND (weight <= ('1000000'::numeric)::double precision)))
+);
+
+
+ALTER TABLE pra_store.runs OWNER TO pra_owner;
+
+--
+-- Name: live_run(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.live_run(run bigint) RETURNS pra_store.runs
+    LANGUAGE plpgsql
+    AS $$
+declare
+  found_run pra_store.runs;
+begin
+  select * into found_run from pra_store.runs as r where r.id = live_run.run for no key update;
+  if not found then
+    raise exception 'run: there is no run %', run using errcode = 'PR002';
+  end if;
+  if found_run.deleted_at is not null then
+    raise exception 'run: run % is deleted; `pra delete --undo %` brings it back', run, run using errcode = 'PR002';
+  end if;
+  return found_run;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.live_run(run bigint) OWNER TO pra_owner;
 
 --
 -- Name: live_worker(bigint, uuid, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7165,6 +7778,56 @@ $$;
 ALTER FUNCTION pra_store.loss(it pra_store.jobs) OWNER TO pra_owner;
 
 --
+-- Name: made_by(bigint, text[], text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.made_by(run bigint, parts text[], kinds text[]) RETURNS TABLE(what text, number bigint, bytes bigint)
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+begin
+  if parts is null then
+    return query select 'jobs', count(*), 0::bigint from pra_store.jobs as j where j.run_id = run;
+    return query select 'metric points', coalesce(sum(s.points), 0)::bigint, 0::bigint
+      from pra_store.metric_summaries as s join pra_store.jobs as j on j.id = s.job_id where j.run_id = run;
+    return query select 'pieces of logs', count(*), coalesce(sum(pg_column_size(l.bytes)), 0)::bigint
+      from pra_store.log_chunks as l join pra_store.jobs as j on j.id = l.job_id where j.run_id = run;
+    return query select 'evaluations', count(*), 0::bigint
+      from pra_store.evaluations as e join pra_store.jobs as j on j.id = e.job_id where j.run_id = run;
+  end if;
+  if parts is null or 'checkpoints' = any(parts) then
+    return query
+      select 'checkpoints', count(distinct c.id), pra_store.bytes_of(array_agg(f.sha256))
+      from pra_store.checkpoints as c
+      join pra_store.jobs as j on j.id = c.job_id
+      left join pra_store.checkpoint_files as f on f.checkpoint_id = c.id
+      where j.run_id = run;
+  end if;
+  if parts is null or 'images' = any(parts) then
+    return query
+      select 'images', coalesce(sum(i.number), 0)::bigint, pra_store.bytes_of(array_agg(i.sha256))
+      from (
+        select 1 as number, i.sha256 from pra_store.images as i join pra_store.jobs as j on j.id = i.job_id
+        where j.run_id = run
+        union all
+        select cardinality(i.labels), i.sha256
+        from pra_store.image_sets as i join pra_store.jobs as j on j.id = i.job_id
+        where j.run_id = run
+      ) as i;
+  end if;
+  return query
+    select case j.kind when 'ingest' then 'data sets' when 'sample' then 'packed images' else j.kind || ' outputs' end,
+      count(*), pra_store.bytes_of(array_agg(o.sha256))
+    from pra_store.job_outputs as o join pra_store.jobs as j on j.id = o.job_id
+    where j.run_id = run and (parts is null or j.kind = any(kinds))
+    group by 1 order by 1;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.made_by(run bigint, parts text[], kinds text[]) OWNER TO pra_owner;
+
+--
 -- Name: make_due(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7184,6 +7847,61 @@ $$;
 
 
 ALTER FUNCTION pra_store.make_due() OWNER TO pra_owner;
+
+--
+-- Name: may_be_read(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.may_be_read(job bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select exists (
+      select from pra_store.jobs as j join pra_store.jobs as o on o.run_id = j.run_id
+      where j.id = job and o.state in ('blocked', 'ready', 'running'))
+    or exists (
+      select from pra_store.job_dependencies as d join pra_store.jobs as c on c.id = d.job_id
+      where d.parent_id = job and c.state in ('blocked', 'ready', 'running'));
+$$;
+
+
+ALTER FUNCTION pra_store.may_be_read(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: may_delete(bigint, text[], boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.may_delete(run bigint, kinds text[], whole boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  found_run pra_store.runs := pra_store.live_run(run);
+  waiting bigint;
+begin
+  if found_run.created_by <> session_user and not pg_has_role(session_user, 'pra_owner', 'member') then
+    raise exception 'run: % was created by %, who may delete it, as may an owner of the database', run,
+      found_run.created_by using errcode = '42501';
+  end if;
+  select j.id into waiting from pra_store.jobs as j
+  where j.run_id = run and j.state in ('blocked', 'ready', 'running') order by j.id limit 1;
+  if found then
+    raise exception 'run: job % of run % has not ended; cancel the run first', waiting, run using errcode = 'PR004';
+  end if;
+  select c.id into waiting
+  from pra_store.jobs as p
+  join pra_store.job_dependencies as d on d.parent_id = p.id
+  join pra_store.jobs as c on c.id = d.job_id
+  where p.run_id = run and (whole or p.kind = any(kinds)) and c.run_id <> run
+    and c.state in ('blocked', 'ready', 'running')
+  order by c.id limit 1;
+  if found then
+    raise exception 'run: job %, of another run, has not ended and reads what run % has made', waiting, run
+      using errcode = 'PR004';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.may_delete(run bigint, kinds text[], whole boolean) OWNER TO pra_owner;
 
 --
 -- Name: may_not_suit(integer[], pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7320,32 +8038,30 @@ $$;
 ALTER FUNCTION pra_store.must_wait(entry pra_store.line_entry, places pra_store.barrier, slots pra_store.barrier, elsewhere pra_store.barrier) OWNER TO pra_owner;
 
 --
--- Name: named_artifacts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: named_artifacts(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.named_artifacts() RETURNS TABLE(sha256 bytea)
+CREATE FUNCTION pra_store.named_artifacts(but bigint[] DEFAULT '{}'::bigint[]) RETURNS TABLE(sha256 bytea)
     LANGUAGE sql STABLE
-    AS $_$
-  select decode(v #>> '{}', 'hex')
+    AS $$
+  select pra_store.digests_in(a.arguments)
   from (
     select j.arguments
     from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
-    where not r.removed @> '{data}'
+    where not r.removed @> '{data}' and r.id <> all(but)
     union all
     select e.arguments
     from pra_store.element_arguments as e
     join pra_store.jobs as j on j.id = e.array_id
     join pra_store.runs as r on r.id = j.run_id
-    where not r.removed @> '{data}'
+    where not r.removed @> '{data}' and r.id <> all(but)
     union all
     select s.arguments from pra_store.schedules as s
-  ) as a
-  cross join jsonb_path_query(
-    a.arguments, '$.** ? (@.type() == "string" && @ like_regex "^[0-9a-f]{64}$")') as v
-$_$;
+  ) as a;
+$$;
 
 
-ALTER FUNCTION pra_store.named_artifacts() OWNER TO pra_owner;
+ALTER FUNCTION pra_store.named_artifacts(but bigint[]) OWNER TO pra_owner;
 
 --
 -- Name: next_element(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7712,6 +8428,59 @@ $$;
 ALTER FUNCTION pra_store.others_take(host text, queue text, kind text, requirements jsonb) OWNER TO pra_owner;
 
 --
+-- Name: own_artifacts(bigint[], text[], text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.own_artifacts(runs bigint[], parts text[], kinds text[]) RETURNS TABLE(sha256 bytea, size bigint)
+    LANGUAGE sql STABLE
+    AS $$
+  with mine as materialized (
+    select j.id, j.kind, j.arguments from pra_store.jobs as j where j.run_id = any(runs)
+  ),
+  digests as materialized (
+    select o.sha256 from mine join pra_store.job_outputs as o on o.job_id = mine.id
+    where parts is null or mine.kind = any(kinds)
+    union
+    select f.sha256 from mine join pra_store.checkpoints as c on c.job_id = mine.id
+    join pra_store.checkpoint_files as f on f.checkpoint_id = c.id where parts is null or 'checkpoints' = any(parts)
+    union
+    select i.sha256 from mine join pra_store.images as i on i.job_id = mine.id
+    where parts is null or 'images' = any(parts)
+    union
+    select i.sha256 from mine join pra_store.image_sets as i on i.job_id = mine.id
+    where parts is null or 'images' = any(parts)
+    union
+    select pra_store.digests_in(mine.arguments) from mine where parts is null or 'data' = any(parts)
+  ),
+  -- Rows that stay: those of other runs, and those of these runs that are of no part.
+  staying as materialized (
+    select o.sha256 from digests as d join pra_store.job_outputs as o on o.sha256 = d.sha256
+    join pra_store.jobs as j on j.id = o.job_id join pra_store.runs as r on r.id = j.run_id
+    where r.deleted_at is null and (r.id <> all(runs) or parts is not null and j.kind <> all(kinds))
+    union
+    select f.sha256 from digests as d join pra_store.checkpoint_files as f on f.sha256 = d.sha256
+    join pra_store.checkpoints as c on c.id = f.checkpoint_id
+    join pra_store.jobs as j on j.id = c.job_id join pra_store.runs as r on r.id = j.run_id
+    where r.deleted_at is null and (r.id <> all(runs) or not 'checkpoints' = any(parts))
+    union
+    select i.sha256 from digests as d join pra_store.images as i on i.sha256 = d.sha256
+    join pra_store.jobs as j on j.id = i.job_id join pra_store.runs as r on r.id = j.run_id
+    where r.deleted_at is null and (r.id <> all(runs) or not 'images' = any(parts))
+    union
+    select i.sha256 from digests as d join pra_store.image_sets as i on i.sha256 = d.sha256
+    join pra_store.jobs as j on j.id = i.job_id join pra_store.runs as r on r.id = j.run_id
+    where r.deleted_at is null and (r.id <> all(runs) or not 'images' = any(parts))
+    union
+    select n.sha256 from pra_store.named_artifacts(case when parts is null or 'data' = any(parts) then runs else '{}' end) as n
+  )
+  select a.sha256, a.size from digests as d join pra_store.artifacts as a on a.sha256 = d.sha256
+  where not exists (select from staying as s where s.sha256 = a.sha256);
+$$;
+
+
+ALTER FUNCTION pra_store.own_artifacts(runs bigint[], parts text[], kinds text[]) OWNER TO pra_owner;
+
+--
 -- Name: owner_of(bigint, integer, bytea, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7946,6 +8715,31 @@ $$;
 ALTER FUNCTION pra_store.places_of_gang(g pra_store.jobs, needed integer, me pra_store.workers, free_here integer) OWNER TO pra_owner;
 
 --
+-- Name: prefers_rollups(bigint, integer, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.prefers_rollups(job bigint, series integer, first bigint, behind bigint) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  counted bigint := (
+    select sum(r.points) from pra_store.metric_rollups as r
+    where r.job_id = prefers_rollups.job and r.name_id = series and r.bucket >= first / 256
+      and r.bucket <= (behind - 1) / 256);
+begin
+  return counted > 20000 or counted > (
+    select count(*) from pra_store.metrics as m
+    where m.job_id = prefers_rollups.job and m.name_id = series and m.step >= first / 256 * 256
+      and m.step < ((behind - 1) / 256 + 1) * 256 and exists (
+        select from pra_store.metric_ranges as r
+        where r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step));
+end
+$$;
+
+
+ALTER FUNCTION pra_store.prefers_rollups(job bigint, series integer, first bigint, behind bigint) OWNER TO pra_owner;
+
+--
 -- Name: prepare_events(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7962,6 +8756,38 @@ $$;
 
 
 ALTER FUNCTION pra_store.prepare_events() OWNER TO pra_owner;
+
+--
+-- Name: purge_jobs(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.purge_jobs(gone bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+declare
+  part text;
+begin
+  -- Rows before those that they refer to.
+  delete from pra_store.checkpoint_files as f using pra_store.checkpoints as c
+  where f.checkpoint_id = c.id and c.job_id = any(gone);
+  foreach part in array array[
+    'metric_staging', 'metrics', 'metric_rollups', 'metric_summaries', 'metric_ranges', 'log_chunks', 'checkpoints',
+    'job_outputs', 'images', 'image_sets', 'evaluations', 'variants', 'progress', 'preemptions', 'cancellations',
+    'crashes', 'gang_members', 'pending_artifacts', 'job_dependencies', 'events']
+  loop
+    execute format('delete from pra_store.%I as t where t.job_id = any($1)', part) using gone;
+  end loop;
+  delete from pra_store.job_dependencies as d where d.parent_id = any(gone);
+  delete from pra_store.element_arguments as e where e.array_id = any(gone);
+  update pra_store.uploads as u set job_id = null, epoch = null where u.job_id = any(gone);
+  update pra_store.schedules as s set last_job = null where s.last_job = any(gone);
+  delete from pra_store.attempts as a where a.job_id = any(gone);
+  delete from pra_store.jobs as j where j.id = any(gone);
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.purge_jobs(gone bigint[]) OWNER TO pra_owner;
 
 --
 -- Name: put_chunk(bigint, bigint, bigint, integer, bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -8339,6 +9165,8 @@ declare
   needed integer;
   gang pra_store.jobs;
   barrier pra_store.barrier;
+  rooms jsonb;
+  lanes integer[];
 begin
   select count(*), count(*) filter (where w.fits),
     coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0),
@@ -8354,15 +9182,21 @@ begin
     return query
       select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
       from pra_store.paused_workers(it) as w;
-  elsif fitting = (select count(*) from pra_store.too_small(it)) then
-    return query select * from pra_store.reasons_of_room(it);
+  else
+    select coalesce(jsonb_agg(r), '[]') into rooms from pra_store.reasons_of_room(it) as r;
+  end if;
+  if rooms is null then
+    -- One of the reasons above.
+  elsif fitting = (select sum((r -> 'small')::bigint) from jsonb_array_elements(rooms) as r) then
+    return query select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r;
   elsif it.gang then
     needed := pra_store.gang_size(it);
     return query select 'gang',
       format('its %s members start together; ', needed) || case
         when places < needed then format('it needs %s places, the fleet has %s', needed, places)
         else format('%s of the %s places of workers that fit are free', free, places) end;
-    return query select * from pra_store.reasons_of_room(it) as r where r.reason = 'no-room';
+    return query
+      select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r where r ->> 'reason' = 'no-room';
   else
     select g.* into gang from pra_store.gang_ahead(it) as g;
     if gang.id is not null then
@@ -8373,11 +9207,12 @@ begin
             select 'slots of limit ' || string_agg(format('"%s"', l), ', ') from unnest(barrier.limits) as l
           ) end);
     end if;
+    lanes := array(select n.lane from pra_store.lanes_in_line() as n (lane));
     return query select case when free > 0 then 'in-line' else 'busy' end,
       format(
         '%s of the %s places of workers that fit are free; your share is %s of %s places, and shares go before age; in line for longer: %s',
-        free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
-    return query select * from pra_store.reasons_of_room(it);
+        free, places, pra_store.share_of(it, places, lanes), places, pra_store.work_ahead(it, lanes));
+    return query select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r;
   end if;
   return query
     select distinct 'host-blamed', format('host %s gets no work until %s: %s; `pra forgive %s` lifts that',
@@ -8394,24 +9229,41 @@ ALTER FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) OWNER TO pra_o
 -- Name: reasons_of_room(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.reasons_of_room(it pra_store.jobs) RETURNS TABLE(reason text, detail text)
+CREATE FUNCTION pra_store.reasons_of_room(it pra_store.jobs) RETURNS TABLE(reason text, detail text, small bigint)
     LANGUAGE plpgsql STABLE
     AS $$
 begin
   return query
+    with inputs as materialized (
+      select i.* from pra_store.inputs_of(it) as i
+    ),
+    fitting as materialized (
+      select w as worker, w.id, w.name, pra_store.host(w.labels, w.name) as host, w.room, m.bytes, m.digests,
+        greatest(it.room_needed, m.bytes) as needed
+      from pra_store.fitting_workers(it) as w
+      cross join lateral (
+        select coalesce(sum(i.size), 0)::bigint as bytes, coalesce(array_agg(i.sha256), '{}') as digests
+        from inputs as i
+        where (i.place is null or i.place <> all(w.store_places)) and not exists (
+          select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)
+      ) as m
+      where w.room is not null
+    )
     select 'no-room', string_agg(
       format('it needs %s of scratch, and worker %s (%s) has %s', pra.size_text(s.needed), s.name, s.host,
-        pra.size_text(s.room)), '; ' order by s.room desc, s.name)
-    from (select * from pra_store.too_small(it) limit 3) as s
-    having count(*) > 0;
-  return query
-    select 'bytes-elsewhere', format('%s of what it reads lie on %s (worker %s), to which it is left until %s',
-      pra.size_text(b.held), b.host, b.name, to_char(b.until at time zone 'UTC', 'HH24:MI:SS UTC'))
-    from pra_store.fitting_workers(it) as w
-    cross join lateral pra_store.missing_on(it, w) as m
-    cross join lateral pra_store.better_placed(it, w, m.bytes, m.digests) as b
-    where w.room is not null and m.bytes > 0
-    order by b.held desc limit 1;
+        pra.size_text(s.room)), '; ' order by s.room desc, s.name) filter (where s.nth <= 3), count(*)
+    from (
+      select f.*, row_number() over (order by f.room desc, f.id) as nth from fitting as f where f.needed > f.room
+    ) as s
+    having count(*) > 0
+    union all
+    select * from (
+      select 'bytes-elsewhere', format('%s of what it reads lie on %s (worker %s), to which it is left until %s',
+        pra.size_text(b.held), b.host, b.name, to_char(b.until at time zone 'UTC', 'HH24:MI:SS UTC')), 0::bigint
+      from fitting as f cross join lateral pra_store.better_placed(it, f.worker, f.bytes, f.digests) as b
+      where f.bytes > 0
+      order by b.held desc limit 1
+    ) as b;
 end
 $$;
 
@@ -8492,6 +9344,33 @@ $$;
 
 
 ALTER FUNCTION pra_store.release_dependents(parent bigint) OWNER TO pra_owner;
+
+--
+-- Name: remove_parts(bigint, text[], text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.remove_parts(run bigint, parts text[], kinds text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  if 'checkpoints' = any(parts) then
+    delete from pra_store.checkpoint_files as f using pra_store.checkpoints as c, pra_store.jobs as j
+    where f.checkpoint_id = c.id and c.job_id = j.id and j.run_id = run;
+    delete from pra_store.checkpoints as c using pra_store.jobs as j where c.job_id = j.id and j.run_id = run;
+  end if;
+  delete from pra_store.job_outputs as o using pra_store.jobs as j
+  where o.job_id = j.id and j.run_id = run and j.kind = any(kinds);
+  if 'images' = any(parts) then
+    delete from pra_store.images as i using pra_store.jobs as j where i.job_id = j.id and j.run_id = run;
+    delete from pra_store.image_sets as i using pra_store.jobs as j where i.job_id = j.id and j.run_id = run;
+  end if;
+  update pra_store.runs as r set removed = array(select distinct w from unnest(r.removed || parts) as w order by w)
+  where r.id = run;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.remove_parts(run bigint, parts text[], kinds text[]) OWNER TO pra_owner;
 
 --
 -- Name: reopen_array(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9031,10 +9910,10 @@ $$;
 ALTER FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) OWNER TO pra_owner;
 
 --
--- Name: share_of(pra_store.jobs, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: share_of(pra_store.jobs, integer, integer[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.share_of(it pra_store.jobs, places integer) RETURNS text
+CREATE FUNCTION pra_store.share_of(it pra_store.jobs, places integer, lanes integer[]) RETURNS text
     LANGUAGE plpgsql STABLE
     AS $$
 begin
@@ -9044,9 +9923,7 @@ begin
       from pra_store.runs as r
       left join pra_store.users as u on u.name = r.created_by
       where r.id = it.run_id or r.id in (
-        select l.run_id from pra_store.lanes as l
-        where l.queue = it.queue and exists (
-          select from pra_store.jobs as j where j.lane_id = l.id and j.state = 'ready' and j.due limit 1))
+        select l.run_id from pra_store.lanes as l where l.id = any(lanes) and l.queue = it.queue)
         or r.id in (
           select j.run_id from pra_store.jobs as j
           where j.state = 'running' and j.worker_id is not null and j.queue = it.queue)
@@ -9062,7 +9939,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.share_of(it pra_store.jobs, places integer) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.share_of(it pra_store.jobs, places integer, lanes integer[]) OWNER TO pra_owner;
 
 --
 -- Name: small_limits(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9541,28 +10418,6 @@ $$;
 ALTER FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) OWNER TO pra_owner;
 
 --
--- Name: too_small(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.too_small(it pra_store.jobs) RETURNS TABLE(name text, host text, needed bigint, room bigint)
-    LANGUAGE plpgsql STABLE
-    AS $$
-begin
-  return query
-    select w.name, pra_store.host(w.labels, w.name), n.needed, w.room
-    from pra_store.fitting_workers(it) as w
-    cross join lateral (
-      select greatest(it.room_needed, (pra_store.missing_on(it, w)).bytes) as needed
-    ) as n
-    where n.needed > w.room
-    order by w.room desc, w.id;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.too_small(it pra_store.jobs) OWNER TO pra_owner;
-
---
 -- Name: unexpected(jsonb, text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -9671,21 +10526,31 @@ $$;
 ALTER FUNCTION pra_store.without_limits(line pra_store.line_view, closed text[]) OWNER TO pra_owner;
 
 --
--- Name: work_ahead(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: work_ahead(pra_store.jobs, integer[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.work_ahead(it pra_store.jobs) RETURNS text
+CREATE FUNCTION pra_store.work_ahead(it pra_store.jobs, lanes integer[]) RETURNS text
     LANGUAGE plpgsql STABLE
     AS $$
 begin
   return (
-    with ahead as materialized (
-      select j.run_id,
-        sum(case when j.array_first is null then 1 else j.array_end - pra_store.next_element(j) end) as elements,
-        bool_or(j.array_first is not null) as has_arrays
+    -- Rows of the line are counted in its index; arrays, which are few, once more by their elements.
+    with counted as (
+      select l.run_id, j.jobs as elements, false as is_array
+      from pra_store.lanes as l
+      cross join lateral (
+        select count(*) as jobs from pra_store.jobs as j
+        where j.lane_id = l.id and j.state = 'ready' and j.due and (j.place, j.id) < (it.place, it.id)
+      ) as j
+      where l.id = any(lanes) and l.queue = it.queue and j.jobs > 0
+      union all
+      select j.run_id, j.array_end - pra_store.next_element(j) - 1, true
       from pra_store.jobs as j
-      where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id)
-      group by j.run_id
+      where j.array_first is not null and j.state = 'ready' and j.queue = it.queue and j.due
+        and (j.place, j.id) < (it.place, it.id)
+    ),
+    ahead as materialized (
+      select c.run_id, sum(c.elements) as elements, bool_or(c.is_array) as has_arrays from counted as c group by c.run_id
     ),
     first as (
       select format('%s %s of run "%s"', a.elements, case
@@ -9701,7 +10566,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.work_ahead(it pra_store.jobs) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.work_ahead(it pra_store.jobs, lanes integer[]) OWNER TO pra_owner;
 
 --
 -- Name: workers_serving(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -10197,7 +11062,7 @@ COMMENT ON COLUMN pra.attempts.started_at IS 'time of the claim';
 -- Name: COLUMN attempts.ended_at; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.attempts.ended_at IS 'time of the end; null while it runs';
+COMMENT ON COLUMN pra.attempts.ended_at IS 'time of the end, of a lost one that of the last beat of its worker; null while it runs';
 
 
 --
@@ -10287,7 +11152,7 @@ CREATE VIEW pra.blamed_hosts AS
     b.until,
     b.reason
    FROM pra_store.blamed_hosts b
-  WHERE (b.until > clock_timestamp());
+  WHERE (b.until > statement_timestamp());
 
 
 ALTER TABLE pra.blamed_hosts OWNER TO pra_owner;
@@ -10453,30 +11318,6 @@ CREATE TABLE pra_store.evaluations (
 ALTER TABLE pra_store.evaluations OWNER TO pra_owner;
 
 --
--- Name: runs; Type: TABLE; Schema: pra_store; Owner: pra_owner
---
-
-CREATE TABLE pra_store.runs (
-    id bigint NOT NULL,
-    name text NOT NULL,
-    configuration jsonb NOT NULL,
-    code_version text,
-    data_fingerprint text,
-    idempotency_key text,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    paused_at timestamp with time zone,
-    weight double precision DEFAULT 1 NOT NULL,
-    removed text[] DEFAULT '{}'::text[] NOT NULL,
-    CONSTRAINT runs_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 500))),
-    CONSTRAINT runs_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-    CONSTRAINT runs_weight_check CHECK (((weight >= (0.000001)::double precision) AND (weight <= ('1000000'::numeric)::double precision)))
-);
-
-
-ALTER TABLE pra_store.runs OWNER TO pra_owner;
-
---
 -- Name: variants; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10504,11 +11345,47 @@ CREATE VIEW pra.evaluations AS
     e.details,
     e.epoch,
     v.variant,
-    v.seed
-   FROM (((pra_store.evaluations e
+    v.seed,
+    COALESCE(
+        CASE
+            WHEN (jsonb_typeof((e.details -> 'ruler'::text)) = 'object'::text) THEN (e.details -> 'ruler'::text)
+            ELSE NULL::jsonb
+        END,
+        CASE
+            WHEN (e.metric ~ '^(frechet|reconstruction)[.]'::text) THEN jsonb_build_object('images', e.images, 'data_set', "left"((d.result ->> 'fingerprint'::text), 12))
+            ELSE NULL::jsonb
+        END) AS ruler,
+    drew.job_id AS sampling_job,
+    COALESCE(((s.result ->> 'step'::text))::bigint, ( SELECT max(((p.result ->> 'step'::text))::bigint) AS max
+           FROM pra_store.jobs p
+          WHERE (p.array_id = s.id))) AS step,
+    (s.arguments -> 'sampling'::text) AS sampling
+   FROM (((((((pra_store.evaluations e
      JOIN pra_store.jobs j ON ((j.id = e.job_id)))
-     JOIN pra_store.runs r ON ((r.id = j.run_id)))
-     LEFT JOIN pra_store.variants v ON ((v.job_id = e.job_id)));
+     LEFT JOIN pra_store.runs r ON ((r.id = j.run_id)))
+     LEFT JOIN pra_store.variants v ON ((v.job_id = e.job_id)))
+     LEFT JOIN pra_store.jobs d ON (((d.kind = 'ingest'::text) AND (d.id =
+        CASE
+            WHEN ((jsonb_typeof((j.arguments -> 'data'::text)) = 'number'::text) AND ((((j.arguments -> 'data'::text))::numeric >= (0)::numeric) AND (((j.arguments -> 'data'::text))::numeric <= '1000000000000000000'::numeric))) THEN (trunc(((j.arguments -> 'data'::text))::numeric))::bigint
+            ELSE NULL::bigint
+        END))))
+     LEFT JOIN LATERAL ( SELECT
+                CASE
+                    WHEN (j.kind = 'sample'::text) THEN COALESCE(j.array_id, j.id)
+                    ELSE ( SELECT max((trunc((n.value)::numeric))::bigint) AS max
+                       FROM jsonb_path_query(j.arguments, '$."samples"[*]'::jsonpath) n(value)
+                      WHERE ((jsonb_typeof(n.value) = 'number'::text) AND (((n.value)::numeric >= (0)::numeric) AND ((n.value)::numeric <= '1000000000000000000'::numeric))))
+                END AS job_id) own ON (true))
+     LEFT JOIN LATERAL ( SELECT COALESCE(own.job_id, ( SELECT max((trunc((n.value)::numeric))::bigint) AS max
+                   FROM ((jsonb_path_query(j.arguments, '$."features"[0]'::jsonpath) f(value)
+                     JOIN pra_store.jobs k ON ((k.id =
+                        CASE
+                            WHEN ((jsonb_typeof(f.value) = 'number'::text) AND (((f.value)::numeric >= (0)::numeric) AND ((f.value)::numeric <= '1000000000000000000'::numeric))) THEN (trunc((f.value)::numeric))::bigint
+                            ELSE NULL::bigint
+                        END)))
+                     CROSS JOIN LATERAL jsonb_path_query(k.arguments, '$."samples"[*]'::jsonpath) n(value))
+                  WHERE ((jsonb_typeof(n.value) = 'number'::text) AND (((n.value)::numeric >= (0)::numeric) AND ((n.value)::numeric <= '1000000000000000000'::numeric))))) AS job_id) drew ON (true))
+     LEFT JOIN pra_store.jobs s ON ((s.id = drew.job_id)));
 
 
 ALTER TABLE pra.evaluations OWNER TO pra_owner;
@@ -10595,6 +11472,34 @@ COMMENT ON COLUMN pra.evaluations.variant IS 'variant that was evaluated, in a r
 --
 
 COMMENT ON COLUMN pra.evaluations.seed IS 'seed of its training, in a run that compares variants';
+
+
+--
+-- Name: COLUMN evaluations.ruler; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.ruler IS 'conditions under which the figure was measured, as an object: figures with different ones are not compared';
+
+
+--
+-- Name: COLUMN evaluations.sampling_job; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.sampling_job IS 'sampling job or array, of several the newest, whose images it is of; null where it is of no images';
+
+
+--
+-- Name: COLUMN evaluations.step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.step IS 'training step of the weights that drew the images';
+
+
+--
+-- Name: COLUMN evaluations.sampling; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.evaluations.sampling IS 'settings with which the images were drawn, as an object: weights, method, steps, guidance, scale, seed ...';
 
 
 --
@@ -11060,7 +11965,7 @@ CREATE VIEW pra.jobs AS
     (j.element_end - 1) AS element_last,
     j.crash_hosts,
         CASE
-            WHEN ((j.state = 'running'::pra.job_state) AND (w.stopped_at IS NULL) AND (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= clock_timestamp())) THEN GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease))
+            WHEN ((j.state = 'running'::pra.job_state) AND (w.stopped_at IS NULL) AND (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= statement_timestamp())) THEN GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease))
             ELSE NULL::timestamp with time zone
         END AS worker_lost_at,
     p.rate AS progress_rate,
@@ -11079,7 +11984,7 @@ CREATE VIEW pra.jobs AS
             ELSE NULL::text
         END AS progress
    FROM (((pra_store.jobs j
-     JOIN pra_store.runs r ON ((r.id = j.run_id)))
+     LEFT JOIN pra_store.runs r ON ((r.id = j.run_id)))
      LEFT JOIN pra_store.workers w ON ((w.id = j.worker_id)))
      LEFT JOIN pra_store.progress p ON ((p.job_id = j.id)));
 
@@ -12475,29 +13380,71 @@ COMMENT ON COLUMN pra.queues.created_at IS 'time of its first use';
 --
 
 CREATE VIEW pra.runs AS
-SELECT
-    NULL::bigint AS id,
-    NULL::text AS name,
-    NULL::text AS state,
-    NULL::bigint AS jobs,
-    NULL::bigint AS blocked,
-    NULL::bigint AS ready,
-    NULL::bigint AS running,
-    NULL::bigint AS succeeded,
-    NULL::bigint AS failed,
-    NULL::bigint AS cancelled,
-    NULL::bigint AS quarantined,
-    NULL::jsonb AS configuration,
-    NULL::text AS code_version,
-    NULL::text AS data_fingerprint,
-    NULL::text AS idempotency_key,
-    NULL::timestamp with time zone AS created_at,
-    NULL::text AS created_by,
-    NULL::timestamp with time zone AS paused_at,
-    NULL::timestamp with time zone AS started_at,
-    NULL::timestamp with time zone AS finished_at,
-    NULL::double precision AS weight,
-    NULL::text[] AS removed;
+ SELECT r.id,
+    r.name,
+        CASE
+            WHEN (j.jobs = 0) THEN 'empty'::text
+            WHEN (j.running > 0) THEN 'running'::text
+            WHEN ((r.paused_at IS NOT NULL) AND ((j.ready + j.blocked) > 0)) THEN 'paused'::text
+            WHEN (j.ready > 0) THEN
+            CASE
+                WHEN (j.started_at IS NULL) THEN 'pending'::text
+                ELSE 'running'::text
+            END
+            WHEN ((j.failed + j.quarantined) > 0) THEN 'failed'::text
+            WHEN (j.cancelled > 0) THEN 'cancelled'::text
+            WHEN (j.blocked > 0) THEN 'blocked'::text
+            ELSE 'succeeded'::text
+        END AS state,
+    j.jobs,
+    j.blocked,
+    j.ready,
+    j.running,
+    j.succeeded,
+    j.failed,
+    j.cancelled,
+    j.quarantined,
+    r.configuration,
+    r.code_version,
+    r.data_fingerprint,
+    r.idempotency_key,
+    r.created_at,
+    r.created_by,
+    r.paused_at,
+    j.started_at,
+        CASE
+            WHEN (j.unfinished = 0) THEN j.finished_at
+            ELSE NULL::timestamp with time zone
+        END AS finished_at,
+    r.weight,
+    r.removed,
+    r.tags,
+    r.note,
+    r.archived_at,
+    r.deleted_at,
+    lost.at AS lost_at
+   FROM ((pra_store.runs r
+     LEFT JOIN LATERAL ( SELECT count(*) AS jobs,
+            count(*) FILTER (WHERE (j_1.state = 'blocked'::pra.job_state)) AS blocked,
+            count(*) FILTER (WHERE (j_1.state = 'ready'::pra.job_state)) AS ready,
+            count(*) FILTER (WHERE (j_1.state = 'running'::pra.job_state)) AS running,
+            count(*) FILTER (WHERE (j_1.state = 'succeeded'::pra.job_state)) AS succeeded,
+            count(*) FILTER (WHERE (j_1.state = 'failed'::pra.job_state)) AS failed,
+            count(*) FILTER (WHERE (j_1.state = 'cancelled'::pra.job_state)) AS cancelled,
+            count(*) FILTER (WHERE (j_1.state = 'quarantined'::pra.job_state)) AS quarantined,
+            min(j_1.started_at) AS started_at,
+            max(j_1.finished_at) AS finished_at,
+            count(*) FILTER (WHERE (j_1.finished_at IS NULL)) AS unfinished
+           FROM pra_store.jobs j_1
+          WHERE ((j_1.run_id = r.id) AND (j_1.array_id IS NULL))) j ON (true))
+     LEFT JOIN LATERAL ( SELECT
+                CASE
+                    WHEN bool_and(((w.stopped_at IS NULL) AND (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= statement_timestamp()))) THEN max(GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)))
+                    ELSE NULL::timestamp with time zone
+                END AS at
+           FROM (pra_store.jobs k
+             JOIN pra_store.workers w ON ((w.id = k.worker_id)))
+          WHERE ((j.running > 0) AND (k.run_id = r.id) AND (k.state = 'running'::pra.job_state) AND (k.array_first IS NULL))) lost ON (true));
 
 
 ALTER TABLE pra.runs OWNER TO pra_owner;
@@ -12660,7 +13607,205 @@ COMMENT ON COLUMN pra.runs.weight IS 'weight in fair sharing between the runs of
 -- Name: COLUMN runs.removed; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.runs.removed IS 'what pra rm has taken from it: checkpoints (with features and references), images, data';
+COMMENT ON COLUMN pra.runs.removed IS 'what pra delete --only has taken from it: checkpoints (with features and references), images, data';
+
+
+--
+-- Name: COLUMN runs.tags; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.tags IS 'words by which people find it';
+
+
+--
+-- Name: COLUMN runs.note; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.note IS 'text that somebody keeps with it';
+
+
+--
+-- Name: COLUMN runs.archived_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.archived_at IS 'time when it was archived; lists leave it out since';
+
+
+--
+-- Name: COLUMN runs.deleted_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.deleted_at IS 'time when it was deleted; its rows go with pra.purge_runs, and pra.undelete_run brings it back before';
+
+
+--
+-- Name: COLUMN runs.lost_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.lost_at IS 'time since which no worker that runs a job of it has beaten, until somebody puts the jobs back in line';
+
+
+--
+-- Name: samplings; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.samplings AS
+ SELECT s.run_id,
+    max(r.name) AS run_name,
+    max(s.job_id) AS job_id,
+    array_agg(DISTINCT s.job_id ORDER BY s.job_id) AS jobs,
+    s.train AS train_job,
+    max(v.variant) AS variant,
+    max(v.seed) AS train_seed,
+    max(s.step) AS step,
+    (s.sampling ->> 'weights'::text) AS weights,
+    (s.sampling ->> 'method'::text) AS method,
+    ((s.sampling ->> 'steps'::text))::integer AS steps,
+    (s.sampling ->> 'guidance'::text) AS guidance,
+    ((s.sampling ->> 'scale'::text))::double precision AS scale,
+    (s.sampling ->> 'seed'::text) AS seed,
+    (sum(s.images))::bigint AS images,
+    max(s.finished_at) AS drawn_at
+   FROM ((( SELECT j.run_id,
+            COALESCE(j.array_id, j.id) AS job_id,
+            (a.arguments -> 'train'::text) AS train,
+            (a.arguments -> 'sampling'::text) AS sampling,
+            (a.arguments -> 'count'::text) AS count,
+            ((j.result ->> 'step'::text))::bigint AS step,
+            j.finished_at,
+            (COALESCE(( SELECT cardinality(i.labels) AS cardinality
+                   FROM pra_store.image_sets i
+                  WHERE (i.job_id = j.id)), 0) + ( SELECT count(*) AS count
+                   FROM pra_store.images i
+                  WHERE (i.job_id = j.id))) AS images
+           FROM (pra_store.jobs j
+             JOIN pra_store.jobs a ON ((a.id = COALESCE(j.array_id, j.id))))
+          WHERE ((j.kind = 'sample'::text) AND (j.state = 'succeeded'::pra.job_state) AND (j.array_first IS NULL))) s
+     JOIN pra_store.runs r ON ((r.id = s.run_id)))
+     LEFT JOIN pra_store.variants v ON ((v.job_id = s.job_id)))
+  WHERE (s.images > 0)
+  GROUP BY s.run_id, s.train, s.sampling, s.count;
+
+
+ALTER TABLE pra.samplings OWNER TO pra_owner;
+
+--
+-- Name: VIEW samplings; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.samplings IS 'One row per sampling run: images that were drawn from one model with one setting';
+
+
+--
+-- Name: COLUMN samplings.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.run_id IS 'run of its jobs';
+
+
+--
+-- Name: COLUMN samplings.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.run_name IS 'name of the run';
+
+
+--
+-- Name: COLUMN samplings.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.job_id IS 'number by which it is named: its job or array, of several the newest';
+
+
+--
+-- Name: COLUMN samplings.jobs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.jobs IS 'its jobs and arrays';
+
+
+--
+-- Name: COLUMN samplings.train_job; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.train_job IS 'training whose weights drew, a JSON number';
+
+
+--
+-- Name: COLUMN samplings.variant; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.variant IS 'variant of the training';
+
+
+--
+-- Name: COLUMN samplings.train_seed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.train_seed IS 'seed of the training in a run that compares variants';
+
+
+--
+-- Name: COLUMN samplings.step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.step IS 'training step of the weights';
+
+
+--
+-- Name: COLUMN samplings.weights; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.weights IS 'weights that drew: model, or an average such as ema-0.999';
+
+
+--
+-- Name: COLUMN samplings.method; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.method IS 'integrator: euler, heun or sde';
+
+
+--
+-- Name: COLUMN samplings.steps; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.steps IS 'steps of the integrator';
+
+
+--
+-- Name: COLUMN samplings.guidance; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.guidance IS 'guidance scale over the patches: linear or constant';
+
+
+--
+-- Name: COLUMN samplings.scale; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.scale IS 'guidance scale; 1 is none';
+
+
+--
+-- Name: COLUMN samplings.seed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.seed IS 'seed of the sampling';
+
+
+--
+-- Name: COLUMN samplings.images; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.images IS 'number of images';
+
+
+--
+-- Name: COLUMN samplings.drawn_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.drawn_at IS 'time when the last of its jobs ended';
 
 
 --
@@ -13089,6 +14234,103 @@ COMMENT ON COLUMN pra.stores.marked_at IS 'time since when the mark is known to 
 
 
 --
+-- Name: sweep_runs; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.sweep_runs (
+    sweep_id bigint NOT NULL,
+    run_id bigint NOT NULL
+);
+
+
+ALTER TABLE pra_store.sweep_runs OWNER TO pra_owner;
+
+--
+-- Name: sweeps; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.sweeps (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    keys text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT sweeps_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)))
+);
+
+
+ALTER TABLE pra_store.sweeps OWNER TO pra_owner;
+
+--
+-- Name: sweeps; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.sweeps AS
+ SELECT s.id,
+    s.name,
+    s.keys,
+    ARRAY( SELECT m.run_id
+           FROM (pra_store.sweep_runs m
+             JOIN pra_store.runs r ON ((r.id = m.run_id)))
+          WHERE ((m.sweep_id = s.id) AND (r.deleted_at IS NULL))
+          ORDER BY m.run_id) AS runs,
+    s.created_at,
+    s.created_by
+   FROM pra_store.sweeps s;
+
+
+ALTER TABLE pra.sweeps OWNER TO pra_owner;
+
+--
+-- Name: VIEW sweeps; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.sweeps IS 'One row per sweep: runs of one file that differ in some settings';
+
+
+--
+-- Name: COLUMN sweeps.id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sweeps.id IS 'number of the sweep';
+
+
+--
+-- Name: COLUMN sweeps.name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sweeps.name IS 'name given by its creator; of several with one name the newest counts';
+
+
+--
+-- Name: COLUMN sweeps.keys; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sweeps.keys IS 'settings of which its runs have different values';
+
+
+--
+-- Name: COLUMN sweeps.runs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sweeps.runs IS 'numbers of its runs that are not deleted';
+
+
+--
+-- Name: COLUMN sweeps.created_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sweeps.created_at IS 'time of creation';
+
+
+--
+-- Name: COLUMN sweeps.created_by; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sweeps.created_by IS 'login that created it';
+
+
+--
 -- Name: variants; Type: VIEW; Schema: pra; Owner: pra_owner
 --
 
@@ -13185,7 +14427,7 @@ CREATE VIEW pra.workers AS
           WHERE ((j.worker_id = w.id) AND (j.state = 'running'::pra.job_state))) AS running,
         CASE
             WHEN (w.stopped_at IS NOT NULL) THEN 'stopped'::text
-            WHEN (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= clock_timestamp()) THEN 'lost'::text
+            WHEN (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= statement_timestamp()) THEN 'lost'::text
             WHEN (w.draining OR (w.drain_requested_at IS NOT NULL)) THEN 'draining'::text
             WHEN (b.host IS NOT NULL) THEN 'blamed'::text
             WHEN (w.lack IS NOT NULL) THEN 'paused'::text
@@ -13209,7 +14451,7 @@ CREATE VIEW pra.workers AS
            FROM pra_store.held_artifacts h
           WHERE (h.worker_id = w.id)) AS cached
    FROM (pra_store.workers w
-     LEFT JOIN pra_store.blamed_hosts b ON (((w.stopped_at IS NULL) AND (b.host = COALESCE((w.labels ->> 'host'::text), w.name)) AND (b.until > clock_timestamp()))));
+     LEFT JOIN pra_store.blamed_hosts b ON (((w.stopped_at IS NULL) AND (b.host = COALESCE((w.labels ->> 'host'::text), w.name)) AND (b.until > statement_timestamp()))));
 
 
 ALTER TABLE pra.workers OWNER TO pra_owner;
@@ -13763,6 +15005,20 @@ ALTER TABLE pra_store.stores ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 
 
 --
+-- Name: sweeps_id_seq; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE pra_store.sweeps ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pra_store.sweeps_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
 -- Name: turn_numbers; Type: SEQUENCE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14247,6 +15503,22 @@ ALTER TABLE ONLY pra_store.stores
 
 
 --
+-- Name: sweep_runs sweep_runs_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.sweep_runs
+    ADD CONSTRAINT sweep_runs_pkey PRIMARY KEY (sweep_id, run_id);
+
+
+--
+-- Name: sweeps sweeps_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.sweeps
+    ADD CONSTRAINT sweeps_pkey PRIMARY KEY (id);
+
+
+--
 -- Name: turns turns_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14399,6 +15671,13 @@ CREATE INDEX jobs_arrays ON pra_store.jobs USING btree (id) WHERE ((array_first 
 
 
 --
+-- Name: jobs_arrays_in_line; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_arrays_in_line ON pra_store.jobs USING btree (id) WHERE ((array_first IS NOT NULL) AND (state = 'ready'::pra.job_state));
+
+
+--
 -- Name: jobs_by_run; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14417,6 +15696,13 @@ CREATE INDEX jobs_cut ON pra_store.jobs USING btree (array_id, element_end) WHER
 --
 
 CREATE INDEX jobs_cut_unfinished ON pra_store.jobs USING btree (array_id, state) WHERE ((array_id IS NOT NULL) AND (state <> 'succeeded'::pra.job_state));
+
+
+--
+-- Name: jobs_data_sets; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_data_sets ON pra_store.jobs USING btree (id) WHERE ((kind = 'ingest'::text) AND (state = 'succeeded'::pra.job_state));
 
 
 --
@@ -14451,7 +15737,7 @@ CREATE INDEX jobs_followers ON pra_store.jobs USING btree (follows_id) WHERE (fo
 -- Name: jobs_gangs; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE INDEX jobs_gangs ON pra_store.jobs USING btree (place, id) WHERE (gang AND (state = 'ready'::pra.job_state) AND due AND (limits <> '{}'::text[]));
+CREATE INDEX jobs_gangs ON pra_store.jobs USING btree (place, id) WHERE (gang AND (state = 'ready'::pra.job_state) AND due);
 
 
 --
@@ -14560,6 +15846,27 @@ CREATE INDEX runs_by_name ON pra_store.runs USING btree (name);
 
 
 --
+-- Name: runs_deleted; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX runs_deleted ON pra_store.runs USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+
+
+--
+-- Name: sweep_runs_by_run; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX sweep_runs_by_run ON pra_store.sweep_runs USING btree (run_id);
+
+
+--
+-- Name: sweeps_by_name; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX sweeps_by_name ON pra_store.sweeps USING btree (name);
+
+
+--
 -- Name: turns_of_owner; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -14638,62 +15945,14 @@ CREATE OR REPLACE VIEW pra.queues AS
  SELECT q.name,
     q.paused_at,
     count(*) FILTER (WHERE (j.state = 'blocked'::pra.job_state)) AS blocked,
-    count(*) FILTER (WHERE ((j.state = 'ready'::pra.job_state) AND (j.run_after <= clock_timestamp()))) AS ready,
-    count(*) FILTER (WHERE ((j.state = 'ready'::pra.job_state) AND (j.run_after > clock_timestamp()))) AS delayed,
+    count(*) FILTER (WHERE ((j.state = 'ready'::pra.job_state) AND (j.run_after <= statement_timestamp()))) AS ready,
+    count(*) FILTER (WHERE ((j.state = 'ready'::pra.job_state) AND (j.run_after > statement_timestamp()))) AS delayed,
     count(*) FILTER (WHERE (j.state = 'running'::pra.job_state)) AS running,
-    min(j.run_after) FILTER (WHERE ((j.state = 'ready'::pra.job_state) AND (j.run_after <= clock_timestamp()))) AS oldest_ready_at,
+    min(j.run_after) FILTER (WHERE ((j.state = 'ready'::pra.job_state) AND (j.run_after <= statement_timestamp()))) AS oldest_ready_at,
     q.created_at
    FROM (pra_store.queues q
      LEFT JOIN pra_store.jobs j ON (((j.queue = q.name) AND (j.state = ANY (ARRAY['blocked'::pra.job_state, 'ready'::pra.job_state, 'running'::pra.job_state])))))
   GROUP BY q.name;
-
-
---
--- Name: runs _RETURN; Type: RULE; Schema: pra; Owner: pra_owner
---
-
-CREATE OR REPLACE VIEW pra.runs AS
- SELECT r.id,
-    r.name,
-        CASE
-            WHEN (count(j.id) = 0) THEN 'empty'::text
-            WHEN (count(*) FILTER (WHERE (j.state = 'running'::pra.job_state)) > 0) THEN 'running'::text
-            WHEN ((r.paused_at IS NOT NULL) AND (count(*) FILTER (WHERE (j.state = ANY (ARRAY['ready'::pra.job_state, 'blocked'::pra.job_state]))) > 0)) THEN 'paused'::text
-            WHEN (count(*) FILTER (WHERE (j.state = 'ready'::pra.job_state)) > 0) THEN
-            CASE
-                WHEN (min(j.started_at) IS NULL) THEN 'pending'::text
-                ELSE 'running'::text
-            END
-            WHEN (count(*) FILTER (WHERE (j.state = ANY (ARRAY['failed'::pra.job_state, 'quarantined'::pra.job_state]))) > 0) THEN 'failed'::text
-            WHEN (count(*) FILTER (WHERE (j.state = 'cancelled'::pra.job_state)) > 0) THEN 'cancelled'::text
-            WHEN (count(*) FILTER (WHERE (j.state = 'blocked'::pra.job_state)) > 0) THEN 'blocked'::text
-            ELSE 'succeeded'::text
-        END AS state,
-    count(j.id) AS jobs,
-    count(*) FILTER (WHERE (j.state = 'blocked'::pra.job_state)) AS blocked,
-    count(*) FILTER (WHERE (j.state = 'ready'::pra.job_state)) AS ready,
-    count(*) FILTER (WHERE (j.state = 'running'::pra.job_state)) AS running,
-    count(*) FILTER (WHERE (j.state = 'succeeded'::pra.job_state)) AS succeeded,
-    count(*) FILTER (WHERE (j.state = 'failed'::pra.job_state)) AS failed,
-    count(*) FILTER (WHERE (j.state = 'cancelled'::pra.job_state)) AS cancelled,
-    count(*) FILTER (WHERE (j.state = 'quarantined'::pra.job_state)) AS quarantined,
-    r.configuration,
-    r.code_version,
-    r.data_fingerprint,
-    r.idempotency_key,
-    r.created_at,
-    r.created_by,
-    r.paused_at,
-    min(j.started_at) AS started_at,
-        CASE
-            WHEN (count(*) FILTER (WHERE (j.finished_at IS NULL)) = 0) THEN max(j.finished_at)
-            ELSE NULL::timestamp with time zone
-        END AS finished_at,
-    r.weight,
-    r.removed
-   FROM (pra_store.runs r
-     LEFT JOIN pra_store.jobs j ON (((j.run_id = r.id) AND (j.array_id IS NULL))))
-  GROUP BY r.id;
 
 
 --
@@ -15024,6 +16283,22 @@ ALTER TABLE ONLY pra_store.schedules
 
 
 --
+-- Name: sweep_runs sweep_runs_run_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.sweep_runs
+    ADD CONSTRAINT sweep_runs_run_id_fkey FOREIGN KEY (run_id) REFERENCES pra_store.runs(id);
+
+
+--
+-- Name: sweep_runs sweep_runs_sweep_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.sweep_runs
+    ADD CONSTRAINT sweep_runs_sweep_id_fkey FOREIGN KEY (sweep_id) REFERENCES pra_store.sweeps(id) ON DELETE CASCADE;
+
+
+--
 -- Name: uploads uploads_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -15112,11 +16387,29 @@ GRANT ALL ON FUNCTION pra.absorb_metrics(job bigint, epoch bigint, batch bigint,
 
 
 --
+-- Name: FUNCTION active_runs(); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.active_runs() FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.active_runs() TO pra_submit;
+GRANT ALL ON FUNCTION pra.active_runs() TO pra_worker;
+GRANT ALL ON FUNCTION pra.active_runs() TO pra_read;
+
+
+--
 -- Name: FUNCTION append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.append_log(job bigint, epoch bigint, ordinal integer, bytes bytea, token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION archive_run(run bigint, archived boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.archive_run(run bigint, archived boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.archive_run(run bigint, archived boolean) TO pra_submit;
 
 
 --
@@ -15189,6 +16482,16 @@ GRANT ALL ON FUNCTION pra.begin_submission(sha256 text, size bigint, media_type 
 
 REVOKE ALL ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION better(name text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.better(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.better(name text) TO pra_submit;
+GRANT ALL ON FUNCTION pra.better(name text) TO pra_worker;
+GRANT ALL ON FUNCTION pra.better(name text) TO pra_read;
 
 
 --
@@ -15310,6 +16613,14 @@ GRANT ALL ON FUNCTION pra.create_run(name text, configuration jsonb, code_versio
 
 
 --
+-- Name: FUNCTION create_sweep(name text, keys text[], runs bigint[]); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.create_sweep(name text, keys text[], runs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.create_sweep(name text, keys text[], runs bigint[]) TO pra_submit;
+
+
+--
 -- Name: FUNCTION current_store(); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -15325,6 +16636,14 @@ GRANT ALL ON FUNCTION pra.current_store() TO pra_read;
 
 REVOKE ALL ON FUNCTION pra.declare_dead(worker bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.declare_dead(worker bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION delete_runs(runs bigint[], parts text[], dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.delete_runs(runs bigint[], parts text[], dry boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.delete_runs(runs bigint[], parts text[], dry boolean) TO pra_submit;
 
 
 --
@@ -15468,6 +16787,26 @@ REVOKE ALL ON FUNCTION pra.mark_store(store integer) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION metric_bands(job bigint, name text, from_step bigint, to_step bigint, points integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.metric_bands(job bigint, name text, from_step bigint, to_step bigint, points integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.metric_bands(job bigint, name text, from_step bigint, to_step bigint, points integer) TO pra_submit;
+GRANT ALL ON FUNCTION pra.metric_bands(job bigint, name text, from_step bigint, to_step bigint, points integer) TO pra_worker;
+GRANT ALL ON FUNCTION pra.metric_bands(job bigint, name text, from_step bigint, to_step bigint, points integer) TO pra_read;
+
+
+--
+-- Name: FUNCTION metric_end(job bigint, name text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.metric_end(job bigint, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.metric_end(job bigint, name text) TO pra_submit;
+GRANT ALL ON FUNCTION pra.metric_end(job bigint, name text) TO pra_worker;
+GRANT ALL ON FUNCTION pra.metric_end(job bigint, name text) TO pra_read;
+
+
+--
 -- Name: FUNCTION metric_points(job bigint, name text, after bigint, most integer); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -15498,6 +16837,14 @@ REVOKE ALL ON FUNCTION pra.next_doomed(store integer, after text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION pra.next_dropped(job bigint, epoch bigint, token uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.next_dropped(job bigint, epoch bigint, token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION note_run(run bigint, note text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.note_run(run bigint, note text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.note_run(run bigint, note text) TO pra_submit;
 
 
 --
@@ -15554,6 +16901,13 @@ GRANT ALL ON FUNCTION pra.preempt(job bigint, grace interval, reason text) TO pr
 
 REVOKE ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid, rate double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.progress(job bigint, epoch bigint, done bigint, total bigint, unit text, token uuid, rate double precision) TO pra_worker;
+
+
+--
+-- Name: FUNCTION purge_runs(grace interval, dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.purge_runs(grace interval, dry boolean) FROM PUBLIC;
 
 
 --
@@ -15624,11 +16978,11 @@ GRANT ALL ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_to
 
 
 --
--- Name: FUNCTION remove_run(run bigint, images boolean, data boolean, dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION rename_run(run bigint, name text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.remove_run(run bigint, images boolean, data boolean, dry boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.remove_run(run bigint, images boolean, data boolean, dry boolean) TO pra_submit;
+REVOKE ALL ON FUNCTION pra.rename_run(run bigint, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.rename_run(run bigint, name text) TO pra_submit;
 
 
 --
@@ -15676,6 +17030,16 @@ GRANT ALL ON FUNCTION pra.retry(job bigint) TO pra_submit;
 
 REVOKE ALL ON FUNCTION pra.retry_many(jobs bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.retry_many(jobs bigint[]) TO pra_submit;
+
+
+--
+-- Name: FUNCTION run_figure(run bigint, name text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.run_figure(run bigint, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.run_figure(run bigint, name text) TO pra_submit;
+GRANT ALL ON FUNCTION pra.run_figure(run bigint, name text) TO pra_worker;
+GRANT ALL ON FUNCTION pra.run_figure(run bigint, name text) TO pra_read;
 
 
 --
@@ -15777,10 +17141,26 @@ GRANT ALL ON FUNCTION pra.submit_doubt(sha256 text, upload bigint, store integer
 
 
 --
+-- Name: FUNCTION tag_run(run bigint, add text[], remove text[]); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.tag_run(run bigint, add text[], remove text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.tag_run(run bigint, add text[], remove text[]) TO pra_submit;
+
+
+--
 -- Name: FUNCTION thin_metrics(run bigint, every bigint, before timestamp with time zone, dry boolean); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra.thin_metrics(run bigint, every bigint, before timestamp with time zone, dry boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION undelete_run(run bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.undelete_run(run bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.undelete_run(run bigint) TO pra_submit;
 
 
 --
@@ -16026,6 +17406,13 @@ REVOKE ALL ON FUNCTION pra_store.check_paths(arguments jsonb, first_path text[],
 
 
 --
+-- Name: FUNCTION check_run_name(name text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_run_name(name text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION check_schema(schema jsonb, path text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16135,6 +17522,13 @@ REVOKE ALL ON FUNCTION pra_store.default_cause(outcome pra.attempt_outcome, exit
 --
 
 REVOKE ALL ON FUNCTION pra_store.digest(sha256 text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION digests_in(arguments jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.digests_in(arguments jsonb) FROM PUBLIC;
 
 
 --
@@ -16453,6 +17847,20 @@ REVOKE ALL ON FUNCTION pra_store.is_referred_to(sha256 bytea) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION jobs_read_by_others(runs bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.jobs_read_by_others(runs bigint[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION kinds_of_parts(parts text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.kinds_of_parts(parts text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION known_limits(limits text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16481,10 +17889,24 @@ REVOKE ALL ON FUNCTION pra_store.lane(run bigint, queue text, kind text, require
 
 
 --
+-- Name: FUNCTION lanes_in_line(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.lanes_in_line() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION lease_end(expires_at timestamp with time zone, lease interval); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease interval) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION live_run(run bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.live_run(run bigint) FROM PUBLIC;
 
 
 --
@@ -16509,10 +17931,31 @@ REVOKE ALL ON FUNCTION pra_store.loss(it pra_store.jobs) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION made_by(run bigint, parts text[], kinds text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.made_by(run bigint, parts text[], kinds text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION make_due(); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.make_due() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION may_be_read(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.may_be_read(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION may_delete(run bigint, kinds text[], whole boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.may_delete(run bigint, kinds text[], whole boolean) FROM PUBLIC;
 
 
 --
@@ -16551,10 +17994,10 @@ REVOKE ALL ON FUNCTION pra_store.must_wait(entry pra_store.line_entry, places pr
 
 
 --
--- Name: FUNCTION named_artifacts(); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION named_artifacts(but bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.named_artifacts() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.named_artifacts(but bigint[]) FROM PUBLIC;
 
 
 --
@@ -16649,6 +18092,13 @@ REVOKE ALL ON FUNCTION pra_store.others_take(host text, queue text, kind text, r
 
 
 --
+-- Name: FUNCTION own_artifacts(runs bigint[], parts text[], kinds text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.own_artifacts(runs bigint[], parts text[], kinds text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION owner_of(upload bigint, store integer, sha256 bytea, copy integer); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16698,10 +18148,24 @@ REVOKE ALL ON FUNCTION pra_store.places_of_gang(g pra_store.jobs, needed integer
 
 
 --
+-- Name: FUNCTION prefers_rollups(job bigint, series integer, first bigint, behind bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.prefers_rollups(job bigint, series integer, first bigint, behind bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION prepare_events(); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.prepare_events() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION purge_jobs(gone bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.purge_jobs(gone bigint[]) FROM PUBLIC;
 
 
 --
@@ -16803,6 +18267,13 @@ REVOKE ALL ON FUNCTION pra_store.release_dependents(parent bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION remove_parts(run bigint, parts text[], kinds text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.remove_parts(run bigint, parts text[], kinds text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION reopen_array(whole pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16894,10 +18365,10 @@ REVOKE ALL ON FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.
 
 
 --
--- Name: FUNCTION share_of(it pra_store.jobs, places integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION share_of(it pra_store.jobs, places integer, lanes integer[]); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.share_of(it pra_store.jobs, places integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.share_of(it pra_store.jobs, places integer, lanes integer[]) FROM PUBLIC;
 
 
 --
@@ -16992,13 +18463,6 @@ REVOKE ALL ON FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limi
 
 
 --
--- Name: FUNCTION too_small(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra_store.too_small(it pra_store.jobs) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION unexpected(given jsonb, path text, expected text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -17041,10 +18505,10 @@ REVOKE ALL ON FUNCTION pra_store.without_limits(line pra_store.line_view, closed
 
 
 --
--- Name: FUNCTION work_ahead(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION work_ahead(it pra_store.jobs, lanes integer[]); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.work_ahead(it pra_store.jobs) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.work_ahead(it pra_store.jobs, lanes integer[]) FROM PUBLIC;
 
 
 --
@@ -17242,6 +18706,15 @@ GRANT SELECT ON TABLE pra.runs TO pra_read;
 
 
 --
+-- Name: TABLE samplings; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.samplings TO pra_submit;
+GRANT SELECT ON TABLE pra.samplings TO pra_worker;
+GRANT SELECT ON TABLE pra.samplings TO pra_read;
+
+
+--
 -- Name: TABLE schedules; Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -17284,6 +18757,15 @@ GRANT SELECT ON TABLE pra.schema_versions TO pra_read;
 GRANT SELECT ON TABLE pra.stores TO pra_submit;
 GRANT SELECT ON TABLE pra.stores TO pra_worker;
 GRANT SELECT ON TABLE pra.stores TO pra_read;
+
+
+--
+-- Name: TABLE sweeps; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.sweeps TO pra_submit;
+GRANT SELECT ON TABLE pra.sweeps TO pra_worker;
+GRANT SELECT ON TABLE pra.sweeps TO pra_read;
 
 
 --

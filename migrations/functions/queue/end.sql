@@ -108,8 +108,12 @@ begin
       held.host_faults, message);
   end if;
 
+  -- An attempt that was lost ended, as far as anybody knows, with the last beat of its worker.
   update pra_store.attempts
-  set ended_at = clock_timestamp(), outcome = how, message = why,
+  set ended_at = case
+        when how = 'lost' then greatest(started_at, (select w.beat_at from pra_store.workers as w where w.id = worker_id))
+        else clock_timestamp() end,
+      outcome = how, message = why,
       exit_code = end_attempt.exit_code, exit_signal = end_attempt.exit_signal, cause = known
   where job_id = held.id and epoch = held.epoch;
   if pra_store.is_crash(how, known, exit_signal) then

@@ -74,3 +74,19 @@ begin
     for no key update skip locked));
 end
 $$;
+
+-- Lanes in which a job is in line, each found by a step in their index, however many jobs and empty lanes there are.
+create or replace function pra_store.lanes_in_line() returns setof integer
+language sql stable
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+  with recursive found (lane_id) as (
+    select min(j.lane_id) from pra_store.jobs as j where j.state = 'ready' and j.due
+    union all
+    select (
+      select min(j.lane_id) from pra_store.jobs as j where j.state = 'ready' and j.due and j.lane_id > f.lane_id)
+    from found as f where f.lane_id is not null
+  )
+  select f.lane_id from found as f where f.lane_id is not null;
+$$;

@@ -72,25 +72,27 @@ declare
   given jsonb := case when it.array_id is null then it.arguments else (
     select pra_store.element_arguments(a, it.element_first, it.element_end)
     from pra_store.jobs as a where a.id = it.array_id) end;
+  -- Gathered first: the planner knows how long an array is, and takes a JSON text for thousands of values.
+  words text[];
+  named jsonb[];
+  jobs bigint[];
 begin
+  select array_agg(w.word), array_agg(v.value),
+    -- A number that is none of a job must not make the claim fail.
+    array_agg(case
+      when jsonb_typeof(v.value) = 'number' and (v.value)::numeric between 0 and 1e18
+        then trunc((v.value)::numeric)::bigint end)
+  into words, named, jobs
+  from pra_store.kinds as k
+  cross join jsonb_each(k.reads) as r (argument, words)
+  cross join jsonb_array_elements_text(r.words) as w (word)
+  cross join jsonb_path_query(given -> r.argument, 'lax $[*]') as v (value)
+  where k.kind = it.kind;
   return query
-    with named as (
-      select w.word, v.value
-      from pra_store.kinds as k
-      cross join jsonb_each(k.reads) as r (argument, words)
-      cross join jsonb_array_elements_text(r.words) as w (word)
-      cross join jsonb_path_query(given -> r.argument, 'lax $[*]') as v (value)
-      where k.kind = it.kind
-    ),
-    jobs as (
-      -- A number that is none of a job must not make the claim fail.
-      select n.word, case when n.value::numeric between 0 and 1e18 then trunc(n.value::numeric)::bigint end as id
-      from named as n where jsonb_typeof(n.value) = 'number'
-    ),
-    parts as (
-      select j.word, j.id from jobs as j
+    with parts as (
+      select j.word, j.id from unnest(words, jobs) as j (word, id) where j.id is not null
       union all
-      select j.word, p.id from jobs as j join pra_store.jobs as p on p.array_id = j.id
+      select j.word, p.id from unnest(words, jobs) as j (word, id) join pra_store.jobs as p on p.array_id = j.id
     ),
     digests as (
       select o.sha256
@@ -107,7 +109,7 @@ begin
       join pra_store.checkpoint_files as f on f.checkpoint_id = last.id
       union
       select decode(n.value #>> '{}', 'hex')
-      from named as n where n.word = 'artifact' and n.value #>> '{}' ~ '^[0-9a-f]{64}$'
+      from unnest(words, named) as n (word, value) where n.word = 'artifact' and n.value #>> '{}' ~ '^[0-9a-f]{64}$'
     )
     select a.sha256, a.size, s.place
     from digests as d
@@ -238,42 +240,43 @@ begin
 end
 $$;
 
--- Live workers that could run a job and have no room for it, with what it would need there.
-create or replace function pra_store.too_small(it pra_store.jobs)
-returns table (name text, host text, needed bigint, room bigint)
-language plpgsql stable
-as $$
-begin
-  return query
-    select w.name, pra_store.host(w.labels, w.name), n.needed, w.room
-    from pra_store.fitting_workers(it) as w
-    cross join lateral (
-      select greatest(it.room_needed, (pra_store.missing_on(it, w)).bytes) as needed
-    ) as n
-    where n.needed > w.room
-    order by w.room desc, w.id;
-end
-$$;
-
--- The part of room and bytes in the waiting of a job, a sentence each.
+-- The part of room and bytes in the waiting of a job, a sentence each. small: number of workers that fit but for their
+-- room. The job's inputs are looked up once; missing_on says the rest of one worker.
 create or replace function pra_store.reasons_of_room(it pra_store.jobs)
-returns table (reason text, detail text)
+returns table (reason text, detail text, small bigint)
 language plpgsql stable
 as $$
 begin
   return query
+    with inputs as materialized (
+      select i.* from pra_store.inputs_of(it) as i
+    ),
+    fitting as materialized (
+      select w as worker, w.id, w.name, pra_store.host(w.labels, w.name) as host, w.room, m.bytes, m.digests,
+        greatest(it.room_needed, m.bytes) as needed
+      from pra_store.fitting_workers(it) as w
+      cross join lateral (
+        select coalesce(sum(i.size), 0)::bigint as bytes, coalesce(array_agg(i.sha256), '{}') as digests
+        from inputs as i
+        where (i.place is null or i.place <> all(w.store_places)) and not exists (
+          select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)
+      ) as m
+      where w.room is not null
+    )
     select 'no-room', string_agg(
       format('it needs %s of scratch, and worker %s (%s) has %s', pra.size_text(s.needed), s.name, s.host,
-        pra.size_text(s.room)), '; ' order by s.room desc, s.name)
-    from (select * from pra_store.too_small(it) limit 3) as s
-    having count(*) > 0;
-  return query
-    select 'bytes-elsewhere', format('%s of what it reads lie on %s (worker %s), to which it is left until %s',
-      pra.size_text(b.held), b.host, b.name, to_char(b.until at time zone 'UTC', 'HH24:MI:SS UTC'))
-    from pra_store.fitting_workers(it) as w
-    cross join lateral pra_store.missing_on(it, w) as m
-    cross join lateral pra_store.better_placed(it, w, m.bytes, m.digests) as b
-    where w.room is not null and m.bytes > 0
-    order by b.held desc limit 1;
+        pra.size_text(s.room)), '; ' order by s.room desc, s.name) filter (where s.nth <= 3), count(*)
+    from (
+      select f.*, row_number() over (order by f.room desc, f.id) as nth from fitting as f where f.needed > f.room
+    ) as s
+    having count(*) > 0
+    union all
+    select * from (
+      select 'bytes-elsewhere', format('%s of what it reads lie on %s (worker %s), to which it is left until %s',
+        pra.size_text(b.held), b.host, b.name, to_char(b.until at time zone 'UTC', 'HH24:MI:SS UTC')), 0::bigint
+      from fitting as f cross join lateral pra_store.better_placed(it, f.worker, f.bytes, f.digests) as b
+      where f.bytes > 0
+      order by b.held desc limit 1
+    ) as b;
 end
 $$;

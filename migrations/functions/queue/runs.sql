@@ -11,20 +11,7 @@ declare
   made bigint;
   found_name text;
 begin
-  if create_run.name is null or length(create_run.name) not between 1 and 200 then
-    raise exception 'name: a run has a name of 1 to 200 characters' using errcode = 'PR003';
-  end if;
-  if create_run.name ~ '[\x01-\x1f\x7f-\x9f]' or create_run.name !~ '\S' then
-    raise exception 'name: a run has a name without control characters, and not of blanks alone'
-      using errcode = 'PR003';
-  end if;
-  if create_run.name ~ '^[0-9]+$' then
-    raise exception 'name: "%" has digits alone, as the numbers of runs have', create_run.name
-      using errcode = 'PR003';
-  end if;
-  if create_run.name ~ '^id=[0-9]+$' then
-    raise exception 'name: "%" is how a run is named by its number', create_run.name using errcode = 'PR003';
-  end if;
+  perform pra_store.check_run_name(create_run.name);
   -- The text is not made of what is far too large anyway.
   if pg_column_size(create_run.configuration) > 4194304
     or octet_length(create_run.configuration::text) > 1048576 then

@@ -198,6 +198,8 @@ declare
   needed integer;
   gang pra_store.jobs;
   barrier pra_store.barrier;
+  rooms jsonb;
+  lanes integer[];
 begin
   select count(*), count(*) filter (where w.fits),
     coalesce(sum(w.free) filter (where w.fits and not w.is_blamed), 0),
@@ -213,15 +215,21 @@ begin
     return query
       select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
       from pra_store.paused_workers(it) as w;
-  elsif fitting = (select count(*) from pra_store.too_small(it)) then
-    return query select * from pra_store.reasons_of_room(it);
+  else
+    select coalesce(jsonb_agg(r), '[]') into rooms from pra_store.reasons_of_room(it) as r;
+  end if;
+  if rooms is null then
+    -- One of the reasons above.
+  elsif fitting = (select sum((r -> 'small')::bigint) from jsonb_array_elements(rooms) as r) then
+    return query select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r;
   elsif it.gang then
     needed := pra_store.gang_size(it);
     return query select 'gang',
       format('its %s members start together; ', needed) || case
         when places < needed then format('it needs %s places, the fleet has %s', needed, places)
         else format('%s of the %s places of workers that fit are free', free, places) end;
-    return query select * from pra_store.reasons_of_room(it) as r where r.reason = 'no-room';
+    return query
+      select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r where r ->> 'reason' = 'no-room';
   else
     select g.* into gang from pra_store.gang_ahead(it) as g;
     if gang.id is not null then
@@ -232,11 +240,12 @@ begin
             select 'slots of limit ' || string_agg(format('"%s"', l), ', ') from unnest(barrier.limits) as l
           ) end);
     end if;
+    lanes := array(select n.lane from pra_store.lanes_in_line() as n (lane));
     return query select case when free > 0 then 'in-line' else 'busy' end,
       format(
         '%s of the %s places of workers that fit are free; your share is %s of %s places, and shares go before age; in line for longer: %s',
-        free, places, pra_store.share_of(it, places), places, pra_store.work_ahead(it));
-    return query select * from pra_store.reasons_of_room(it);
+        free, places, pra_store.share_of(it, places, lanes), places, pra_store.work_ahead(it, lanes));
+    return query select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r;
   end if;
   return query
     select distinct 'host-blamed', format('host %s gets no work until %s: %s; `pra forgive %s` lifts that',
@@ -248,7 +257,7 @@ $$;
 
 -- The places that the weights of its user and its run give a job's run, of those there are, while all that have
 -- work running or in line in its queue want more.
-create or replace function pra_store.share_of(it pra_store.jobs, places integer) returns text
+create or replace function pra_store.share_of(it pra_store.jobs, places integer, lanes integer[]) returns text
 language plpgsql stable
 as $$
 begin
@@ -258,9 +267,7 @@ begin
       from pra_store.runs as r
       left join pra_store.users as u on u.name = r.created_by
       where r.id = it.run_id or r.id in (
-        select l.run_id from pra_store.lanes as l
-        where l.queue = it.queue and exists (
-          select from pra_store.jobs as j where j.lane_id = l.id and j.state = 'ready' and j.due limit 1))
+        select l.run_id from pra_store.lanes as l where l.id = any(lanes) and l.queue = it.queue)
         or r.id in (
           select j.run_id from pra_store.jobs as j
           where j.state = 'running' and j.worker_id is not null and j.queue = it.queue)
@@ -276,18 +283,28 @@ end
 $$;
 
 -- Jobs, and elements of arrays, that have stood in line in its queue for longer than a job, by run.
-create or replace function pra_store.work_ahead(it pra_store.jobs) returns text
+create or replace function pra_store.work_ahead(it pra_store.jobs, lanes integer[]) returns text
 language plpgsql stable
 as $$
 begin
   return (
-    with ahead as materialized (
-      select j.run_id,
-        sum(case when j.array_first is null then 1 else j.array_end - pra_store.next_element(j) end) as elements,
-        bool_or(j.array_first is not null) as has_arrays
+    -- Rows of the line are counted in its index; arrays, which are few, once more by their elements.
+    with counted as (
+      select l.run_id, j.jobs as elements, false as is_array
+      from pra_store.lanes as l
+      cross join lateral (
+        select count(*) as jobs from pra_store.jobs as j
+        where j.lane_id = l.id and j.state = 'ready' and j.due and (j.place, j.id) < (it.place, it.id)
+      ) as j
+      where l.id = any(lanes) and l.queue = it.queue and j.jobs > 0
+      union all
+      select j.run_id, j.array_end - pra_store.next_element(j) - 1, true
       from pra_store.jobs as j
-      where j.state = 'ready' and j.queue = it.queue and j.due and (j.place, j.id) < (it.place, it.id)
-      group by j.run_id
+      where j.array_first is not null and j.state = 'ready' and j.queue = it.queue and j.due
+        and (j.place, j.id) < (it.place, it.id)
+    ),
+    ahead as materialized (
+      select c.run_id, sum(c.elements) as elements, bool_or(c.is_array) as has_arrays from counted as c group by c.run_id
     ),
     first as (
       select format('%s %s of run "%s"', a.elements, case

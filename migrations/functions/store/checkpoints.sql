@@ -77,9 +77,8 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-  if keep_last is null or keep_last < 1 then
-    raise exception 'keep_last: %, must be 1 or more: a job goes on from its newest', keep_last
-      using errcode = 'PR003';
+  if keep_last is null or keep_last < 0 then
+    raise exception 'keep_last: %, must be 0 or more', keep_last using errcode = 'PR003';
   end if;
   if keep_best < 0 or keep_every < 1 then
     raise exception 'keep_best and keep_every: % and %, must be 0 or more and 1 or more',
@@ -92,7 +91,7 @@ begin
   select r.id, r.job_id, r.epoch, r.step,
     case
       when r.suspect then 'suspect'
-      when r.age <= keep_last then 'last'
+      when r.age <= keep_last or r.age = 1 and pra_store.may_be_read(r.job_id) then 'last'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step / keep_every > r.since / keep_every then 'every'
     end
@@ -112,12 +111,25 @@ $$;
 comment on function pra.retain_checkpoints is
 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
 it: last, best, every or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
-Of each job these stay: the keep_last newest (1 or more; a job goes on from its newest), the keep_best
+Of each job these stay: the keep_last newest, the keep_best
 best by the mean of the metric since the checkpoint before, and the first one at or after each multiple of
-keep_every steps.
+keep_every steps. The newest stays in any case while its run, or a job that waits for it, has not ended.
 Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
 abandoned is never among the best. Granted to no role but pra_owner.
 Raises PR003 for a number out of range.';
+
+-- Whether somebody may still go on from the newest checkpoint of a job: itself, a job of its run, or one of another run
+-- that waits for it.
+create or replace function pra_store.may_be_read(job bigint) returns boolean
+language sql stable
+as $$
+  select exists (
+      select from pra_store.jobs as j join pra_store.jobs as o on o.run_id = j.run_id
+      where j.id = job and o.state in ('blocked', 'ready', 'running'))
+    or exists (
+      select from pra_store.job_dependencies as d join pra_store.jobs as c on c.id = d.job_id
+      where d.parent_id = job and c.state in ('blocked', 'ready', 'running'));
+$$;
 
 -- Number of objects that a job has dropped and nobody has deleted yet.
 create or replace function pra_store.dropped_objects(job bigint) returns bigint

@@ -170,25 +170,32 @@ comment on function pra.forget_object is
 what pra.next_doomed does not give out. Granted to no role but pra_owner.
 Raises PR003 for a bad sha256.';
 
--- Digests that appear as texts in the arguments of jobs, of elements of arrays, or of schedules, but for jobs of runs
--- whose data were removed.
-create or replace function pra_store.named_artifacts() returns table (sha256 bytea)
-language sql stable
+-- SHA-256 texts in arguments of a job.
+create or replace function pra_store.digests_in(arguments jsonb) returns setof bytea
+language sql immutable
 as $$
   select decode(v #>> '{}', 'hex')
+  from jsonb_path_query(
+    arguments, '$.** ? (@.type() == "string" && @ like_regex "^[0-9a-f]{64}$")') as v;
+$$;
+
+-- Digests that appear as texts in the arguments of jobs, of elements of arrays, or of schedules, but for jobs of runs
+-- whose data were removed, and of some other runs.
+create or replace function pra_store.named_artifacts(but bigint[] default '{}') returns table (sha256 bytea)
+language sql stable
+as $$
+  select pra_store.digests_in(a.arguments)
   from (
     select j.arguments
     from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
-    where not r.removed @> '{data}'
+    where not r.removed @> '{data}' and r.id <> all(but)
     union all
     select e.arguments
     from pra_store.element_arguments as e
     join pra_store.jobs as j on j.id = e.array_id
     join pra_store.runs as r on r.id = j.run_id
-    where not r.removed @> '{data}'
+    where not r.removed @> '{data}' and r.id <> all(but)
     union all
     select s.arguments from pra_store.schedules as s
-  ) as a
-  cross join jsonb_path_query(
-    a.arguments, '$.** ? (@.type() == "string" && @ like_regex "^[0-9a-f]{64}$")') as v
+  ) as a;
 $$;

@@ -11,6 +11,7 @@ TITLES = {
     "data": "Data sets: bytes, fetches, drawn images, exports",
     "queue": "Queue",
     "store": "Run store",
+    "reading": "Reading verbs",
     "faults": "Faults",
 }
 HEAD = """# Results

@@ -1,0 +1,112 @@
+// Deletion of runs, or of what they have made.
+
+import ArgumentParser
+import Files
+import Postgres
+
+struct Delete: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Delete runs, or with --only some of what they have made.",
+    discussion: """
+      A run whose jobs have ended goes with its jobs, metrics, logs, checkpoints, images and evaluations. It \
+      leaves the lists at once; --undo brings it back until a pra gc after the grace period takes it. What \
+      another run refers to stays, and so do jobs that another run reads.
+      --only checkpoints (with features and references), images or data (data sets, and the archives and weights \
+      that the run was made from) takes these alone, and cannot be undone; metrics, evaluations, logs and the \
+      history of jobs stay.
+      Example: pra delete toy-1 toy-2 --dry-run
+      Example: pra delete emoji-old --only checkpoints --only images
+      """)
+
+  enum Part: String, ExpressibleByArgument, CaseIterable { case checkpoints, images, data }
+
+  @Argument(
+    help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run"))
+  var runNames: [String]
+  @Option(help: "Delete this alone; may be repeated.") var only: [Part] = []
+  @Flag(help: "Bring deleted runs back.") var undo = false
+  @Flag(help: "Only print what would be deleted.") var dryRun = false
+  @Flag(help: "Print JSON.") var json = false
+
+  func validate() throws {
+    guard !runNames.isEmpty else { throw ValidationError("name a run") }
+    guard !undo || only.isEmpty && !dryRun else {
+      throw ValidationError("--only and --dry-run have no effect with --undo")
+    }
+  }
+
+  func run() throws {
+    let connection = try Database.connect(.submit)
+    if undo { return try bringBack(connection) }
+    let runs = try connection.runs(named: runNames)
+    let rows = try connection.query(
+      Queries.deleteRuns,
+      [
+        .integers(runs.map(\.id)), only.isEmpty ? .null : .texts(only.map(\.rawValue)),
+        .boolean(dryRun),
+      ]
+    ).map { try Deleted($0) }
+    for run in runs {
+      let parts = rows.filter { $0.run == run.id }
+      json ? printExactly(document(run, parts)) : print(sentence(run, parts))
+    }
+    let freed = rows.last { $0.run == nil }
+    guard !json, let freed else { return }
+    print(
+      "\(dryRun ? "would free" : "frees") \(ByteCount.words(freed.bytes)) in \(freed.number) artifacts that nothing else "
+        + "refers to, with the next pra gc after its grace period")
+  }
+
+  private func sentence(_ run: NamedRun, _ parts: [Deleted]) -> String {
+    let name = "run \(run.id) (\(run.name))"
+    if parts.isEmpty { return "\(name): nothing to delete" }
+    let list = parts.map {
+      "\($0.number) \($0.what)" + ($0.bytes > 0 ? " (\(ByteCount.words($0.bytes)))" : "")
+    }
+    return "\(name): \(dryRun ? "would delete" : "deleted") \(list.joined(separator: ", "))"
+      + (dryRun || !only.isEmpty ? "" : "; pra delete --undo \(run.id) brings it back")
+  }
+
+  private func document(_ run: NamedRun, _ parts: [Deleted]) -> String {
+    JSONText.object([
+      ("run", String(run.id)), ("run_name", JSONText.string(run.name)), ("dry", String(dryRun)),
+      ("deleted", JSONText.array(parts.map(\.json))),
+    ])
+  }
+
+  private func bringBack(_ connection: Connection) throws {
+    // All of them or none.
+    let back = try connection.transaction {
+      try runNames.map { word in
+        let number = word.wholeMatch(of: /(?:id=)?([0-9]+)/).flatMap { Int64($0.1) }
+        let named = try connection.query(RunQueries.deletedByName, [.text(word)]).first
+        guard let id = try number ?? named?.integer("id") else {
+          throw NotFound(message: "there is no deleted run '\(word)'")
+        }
+        try connection.query(RunQueries.undelete, [.integer(id)])
+        return try connection.run(named: "id=\(id)")
+      }
+    }
+    for run in back { print("run \(run.id) (\(run.name)) is back") }
+  }
+}
+
+/// One kind of rows that a run loses.
+private struct Deleted {
+  let run: Int64?
+  let what: String
+  let number: Int64
+  let bytes: Int64
+
+  init(_ row: Row) throws {
+    run = try row.optionalInteger("run")
+    (what, number) = (try row.string("what"), try row.integer("number"))
+    bytes = try row.integer("bytes")
+  }
+
+  var json: String {
+    JSONText.object([
+      ("what", JSONText.string(what)), ("number", String(number)), ("bytes", String(bytes)),
+    ])
+  }
+}

@@ -1,0 +1,279 @@
+// `pra gc`: the end of what nobody needs.
+
+import ArgumentParser
+import Files
+import Foundation
+import Postgres
+import RunStore
+
+struct GarbageCollection: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gc",
+    abstract:
+      "Drop checkpoints by rule, and delete artifacts that nothing refers to and deleted runs.",
+    discussion: """
+      Without a --keep option no checkpoint is dropped. The newest of each job stays while its run has jobs that \
+      may read it; --keep-last 0 drops it afterwards. --keep-best ranks a checkpoint by the mean of the metric since the checkpoint \
+      before it. Artifacts are deleted when nothing refers to them and nobody has stored them within the \
+      grace period, whatever runs; those that a running attempt has stored and not yet referred to stay. Rows of \
+      runs that were deleted before the grace period go for good.
+      --thin deletes metric points of finished jobs but for every n-th step; summaries and the rollups that \
+      plots of long runs are drawn from stay.
+      The database keeps freed pages of its files for new rows; the last line says how many. --compact writes its \
+      tables anew, which gives them back to the disk, while nothing else can read or write: it refuses while jobs run.
+      Example: pra gc emoji --keep-last 2 --keep-best 1 --by loss.rec --keep-every 1000 --dry-run
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "Numbers or names of runs whose checkpoints and metrics the rules apply to; by default all.",
+      valueName: "run"))
+  var runNames: [String] = []
+  @Option(parsing: .unconditional, help: "Number of newest checkpoints of each job to keep.")
+  var keepLast: Int64?
+  @Option(parsing: .unconditional, help: "Number of best checkpoints of each job to keep.")
+  var keepBest: Int64?
+  @Option(help: "The metric that says which checkpoint is best.") var by = "loss"
+  @Option(
+    parsing: .unconditional,
+    help: "Keep the first checkpoint at or after each multiple of so many steps.")
+  var keepEvery: Int64?
+  @Option(
+    parsing: .unconditional, help: "Hours without a reference after which an artifact is deleted.")
+  var grace = 24.0
+  @Option(parsing: .unconditional, help: "Keep the metric points of every n-th step.")
+  var thin: Int64?
+  @Option(
+    parsing: .unconditional,
+    help: "Age in days from which --thin applies to a point. (default: 30)",
+    transform: OptionValue.whole(0...100_000))
+  var thinAfter = 30
+  @Option(help: "Delete metric points of months before this date, as in 2026-01-01.")
+  var dropMetricsBefore: String?
+  @Option(help: "Delete events of months before this date.") var dropEventsBefore: String?
+  @Flag(help: "Give the disk back what the database's tables no longer need.") var compact = false
+  @Flag(help: "Only print what would be deleted.") var dryRun = false
+  @Flag(help: "Print JSON.") var json = false
+
+  private var hasRule: Bool { keepLast != nil || keepBest != nil || keepEvery != nil }
+
+  func validate() throws {
+    guard (keepLast ?? 1) >= 0 else {
+      throw ValidationError("--keep-last \(keepLast!): expected 0 or more")
+    }
+    guard !compact || !dryRun else {
+      throw ValidationError("--compact has no effect with --dry-run")
+    }
+    guard (keepBest ?? 0) >= 0 else {
+      throw ValidationError("--keep-best \(keepBest!): expected 0 or more")
+    }
+    guard (keepEvery ?? 1) >= 1 else {
+      throw ValidationError("--keep-every \(keepEvery!): expected 1 or more")
+    }
+    guard grace >= 0, grace < 1e6 else {
+      throw ValidationError("--grace \(grace): expected hours from 0 to below 1000000")
+    }
+    for (option, date) in [
+      ("--drop-metrics-before", dropMetricsBefore), ("--drop-events-before", dropEventsBefore),
+    ] {
+      guard date.map(Self.isDate) ?? true else {
+        throw ValidationError("\(option) '\(date!)': expected a date as 2026-01-01")
+      }
+    }
+    guard (thin ?? 2) >= 2 else {
+      throw ValidationError("--thin \(thin!): expected 2 or more; one point of so many stays")
+    }
+    guard runNames.isEmpty || hasRule || thin != nil else {
+      throw ValidationError("a run is named, but neither --keep nor --thin says what stays of it")
+    }
+  }
+
+  /// Whether a text is a day of the Gregorian calendar, as in 2026-01-31.
+  private static func isDate(_ text: String) -> Bool {
+    guard let match = text.wholeMatch(of: /([0-9]{4})-([0-9]{2})-([0-9]{2})/),
+      let year = Int(match.output.1), let month = Int(match.output.2),
+      let day = Int(match.output.3),
+      year >= 1, (1...12).contains(month)
+    else { return false }
+    let isLeapYear = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    let days = [31, isLeapYear ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    return (1...days[month - 1]).contains(day)
+  }
+
+  func run() throws {
+    let connection = try Database.connect(.owner)
+    let runs: [Int64?] =
+      runNames.isEmpty ? [nil] : try runNames.map { try connection.run(named: $0).id }
+    if compact { try refuseWhileJobsRun(connection) }
+    let purged = try connection.query(
+      Queries.purgeRuns, [.double(grace * 3600), .boolean(dryRun)]
+    ).map { try PurgedRun($0) }
+    var store = try Database.store(.owner)
+    var checkpoints: [RetainedCheckpoint] = []
+    if hasRule {
+      let rules = Retention(
+        keepLast: keepLast ?? 1, keepBest: keepBest ?? 0, metric: by, keepEvery: keepEvery)
+      checkpoints = try runs.flatMap { try store.retain(rules, run: $0, dry: dryRun) }
+    }
+    var away: [String] = []
+    let garbage = try store.collectGarbage(grace: grace * 3600, dry: dryRun) { location, error in
+      away.append(location)
+      complain("pra gc: \(location): \(error)")
+    }
+    var months: [Garbage] = []
+    if let thin {
+      for run in runs {
+        let series = try connection.query(
+          Queries.thinMetrics,
+          [
+            .optional(run, Parameter.integer), .integer(thin), .integer(Int64(thinAfter)),
+            .boolean(dryRun),
+          ])
+        let points = try series.reduce(0) { $0 + (try $1.integer("points")) }
+        months.append(
+          Garbage(
+            what: "metric points of \(series.count) series" + (run.map { " of run \($0)" } ?? ""),
+            count: points, bytes: points * Self.bytesOfPoint))
+      }
+    }
+    for (what, before, statement) in [
+      ("metrics", dropMetricsBefore, Queries.dropMetrics),
+      ("events", dropEventsBefore, Queries.dropEvents),
+    ] {
+      guard let before else { continue }
+      // The months are those of UTC.
+      months += try connection.query(
+        statement, [.text("\(before) 00:00:00+00"), .boolean(dryRun)]
+      ).map {
+        Garbage(
+          what: "\(what) of \(try $0.string("partition").suffix(6))", count: 1,
+          bytes: try $0.integer("bytes"))
+      }
+    }
+    let size = try dryRun ? nil : DatabaseSize(afterVacuum: compact, connection)
+    json
+      ? printJSON(checkpoints, garbage + months, purged, size)
+      : printText(checkpoints, garbage + months, purged, size)
+    guard away.isEmpty else {
+      throw Failure(
+        message:
+          "\(away.joined(separator: ", ")): not collected now; the next pra gc does it, or `pra store forget` "
+          + "where a store is gone")
+    }
+  }
+
+  /// Bytes of a point with its part of the index, measured on fifteen million.
+  private static let bytesOfPoint: Int64 = 149
+
+  private func refuseWhileJobsRun(_ connection: Connection) throws {
+    let running = try connection.query(Queries.runningJobs).single().integer("running")
+    guard running == 0 else {
+      throw Failure(
+        message:
+          "--compact: \(running) jobs run, and their writes would wait; call it when none runs")
+    }
+  }
+
+  private func printText(
+    _ checkpoints: [RetainedCheckpoint], _ garbage: [Garbage], _ purged: [PurgedRun],
+    _ size: DatabaseSize?
+  ) {
+    if hasRule {
+      print(
+        Table(
+          header: ["job", "step", dryRun ? "would" : "was"],
+          rows: checkpoints.map {
+            [String($0.job), String($0.step), $0.reason.map { "kept: \($0)" } ?? "dropped"]
+          }
+        ))
+    }
+    for run in purged { print(run.sentence(dry: dryRun)) }
+    for one in garbage where one.count > 0 {
+      print(
+        "\(one.what): \(one.count), \(one.bytes) bytes\(dryRun ? " would be deleted" : " deleted")")
+    }
+    if purged.isEmpty, garbage.allSatisfy({ $0.count == 0 }) { print("no garbage") }
+    if let size { print(size.sentence) }
+  }
+
+  private func printJSON(
+    _ checkpoints: [RetainedCheckpoint], _ garbage: [Garbage], _ purged: [PurgedRun],
+    _ size: DatabaseSize?
+  ) {
+    printExactly(
+      JSONText.object([
+        (
+          "checkpoints",
+          JSONText.array(
+            checkpoints.map {
+              JSONText.object([
+                ("job", String($0.job)), ("step", String($0.step)),
+                ("kept", $0.reason.map(JSONText.string) ?? "null"),
+              ])
+            })
+        ),
+        (
+          "garbage",
+          JSONText.array(
+            garbage.map {
+              JSONText.object([
+                ("what", JSONText.string($0.what)), ("count", String($0.count)),
+                ("bytes", String($0.bytes)),
+              ])
+            })
+        ), ("runs", JSONText.array(purged.map(\.json))),
+        ("database_bytes", size.map { String($0.bytes) } ?? "null"),
+        ("unused_bytes", size.map { String($0.unused) } ?? "null"),
+        ("dry", dryRun ? "true" : "false"),
+      ]))
+  }
+}
+
+/// A deleted run whose rows are gone.
+private struct PurgedRun {
+  let run: NamedRun
+  let jobs: Int64
+  /// Jobs that stay, since other runs read them.
+  let kept: Int64
+
+  init(_ row: Row) throws {
+    run = (try row.integer("run"), try row.string("name"))
+    (jobs, kept) = (try row.integer("jobs"), try row.integer("kept"))
+  }
+
+  func sentence(dry: Bool) -> String {
+    "run \(run.id) (\(run.name)): \(jobs) jobs \(dry ? "would be gone" : "are gone")"
+      + (kept > 0 ? ", \(kept) stay, which other runs read" : "")
+  }
+
+  var json: String {
+    JSONText.object([
+      ("run", String(run.id)), ("run_name", JSONText.string(run.name)), ("jobs", String(jobs)),
+      ("kept", String(kept)),
+    ])
+  }
+}
+
+/// The room that the database takes.
+private struct DatabaseSize {
+  let bytes: Int64
+  /// Bytes of pages that hold nothing, as far as the server knows.
+  let unused: Int64
+
+  /// - Parameter isWhole: writes every table anew, so that nothing is unused
+  init(afterVacuum isWhole: Bool, _ connection: Connection) throws {
+    for row in try connection.query(isWhole ? Queries.tablesWithRoom : Queries.tablesChanged) {
+      let table = try row.string("name")
+      try connection.run("vacuum (\(isWhole ? "full, " : "")analyze) \(table)")
+    }
+    let row = try connection.query(Queries.databaseSize).single()
+    (bytes, unused) = (try row.integer("bytes"), try row.integer("unused"))
+  }
+
+  var sentence: String {
+    "the database takes \(ByteCount.words(bytes))"
+      + (unused > bytes / 20
+        ? ", of which \(ByteCount.words(unused)) are free for new rows; pra gc --compact gives them back to the disk"
+        : "")
+  }
+}

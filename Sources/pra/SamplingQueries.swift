@@ -1,0 +1,106 @@
+// Queries of sampling runs and of the figures and pictures that are of them.
+
+enum SamplingQueries {
+  static let samplings = """
+    select s.job_id, array_to_string(s.jobs, ',') as jobs, s.variant,
+      concat_ws(', ', format('job %s: %s', s.job_id, coalesce('step ' || s.step, 'step unknown')),
+        s.variant || ' with seed ' || s.train_seed, s.weights, concat_ws(' ', s.method, s.steps), 'scale ' || s.scale,
+        'seed ' || s.seed, s.images || ' images') as words
+    from pra.samplings as s where s.run_id = $1::bigint order by s.job_id desc
+    """
+
+  /// All figures of a run, those of the newest images first.
+  static let evaluations = """
+    select e.variant, e.seed, e.metric, e.scope,
+      round(e.value::numeric, case when e.metric like 'kid.%' then 7 else 3 end) as value, e.images,
+      e.details #>> '{ruler,labels}' as labels, e.details #>> '{ruler,rounding}' as rounding,
+      coalesce(left(e.details #>> '{ruler,reference}', 12), e.ruler ->> 'data_set') as reference,
+      left(e.details #>> '{ruler,weights}', 12) as inception, e.job_id as job, e.sampling_job as drawn_by,
+      concat_ws(', ', 'step ' || e.step, e.sampling ->> 'weights',
+        concat_ws(' ', e.sampling ->> 'method', e.sampling ->> 'steps'), 'scale ' || (e.sampling ->> 'scale'),
+        'seed ' || (e.sampling ->> 'seed')) as sampling
+    from pra.evaluations as e
+    where e.run_id = $1::bigint and ($2::bigint is null or e.sampling_job = $2::bigint)
+    order by e.sampling_job desc nulls last, e.metric, e.scope <> 'overall', e.scope, e.variant, e.seed, e.job_id desc
+    """
+  static let evaluationRows = """
+    select * from pra.evaluations
+    where run_id = $1::bigint and ($2::bigint is null or sampling_job = $2::bigint)
+    order by sampling_job desc nulls last, metric, scope <> 'overall', scope, job_id desc
+    """
+  /// For each of some runs the sampling run whose figures are compared: the newest that was evaluated, or one of $2;
+  /// its training, and the other ones.
+  static let comparedSamplings = """
+    select c.run_id, c.job_id, (
+        select (s.train_job #>> '{}')::bigint from pra.samplings as s
+        where s.run_id = c.run_id and s.job_id = c.job_id) as train_job,
+      array_to_string(array(
+        select distinct e.sampling_job from pra.evaluations as e
+        where e.run_id = c.run_id and e.scope = 'overall' and e.sampling_job <> c.job_id order by 1), ', ') as others
+    from (
+      select e.run_id, max(e.sampling_job) as job_id
+      from pra.evaluations as e
+      where e.run_id = any ($1::bigint[]) and e.scope = 'overall'
+        and (cardinality($2::bigint[]) = 0 or e.sampling_job = any ($2::bigint[])
+          -- One of $2 is of another run.
+          or not exists (
+            select from pra.evaluations as o where o.run_id = e.run_id and o.sampling_job = any ($2::bigint[])))
+      group by e.run_id
+    ) as c
+    where c.job_id is not null
+    order by c.run_id
+    """
+  /// How the images of some sampling runs were drawn, a line for each setting.
+  static let samplingLines = """
+    select l.name, s.run_id, l.value::text as value, null as better
+    from pra.samplings as s
+    cross join lateral (values
+      (1, 'images of job', to_json(s.job_id)), (2, 'images', to_json(s.images)), (3, 'step of the weights', to_json(s.step)),
+      (4, 'weights', to_json(s.weights)), (5, 'integrator', to_json(nullif(concat_ws(' ', s.method, s.steps), ''))),
+      (6, 'guidance scale', to_json(s.scale)), (7, 'seed of the images', to_json(s.seed))
+    ) as l (place, name, value)
+    where s.run_id = any ($1::bigint[]) and s.job_id = any ($2::bigint[]) and l.value is not null
+    order by l.place, s.run_id
+    """
+  /// The figures of some runs on all images of some sampling runs, and the newest of those that are of no images.
+  static let comparedEvaluations = """
+    select distinct on (e.metric, e.run_id)
+      e.metric as name, e.run_id, to_json(e.value)::text as value, pra.better(e.metric) as better, e.ruler::text as ruler
+    from pra.evaluations as e
+    where e.run_id = any ($1::bigint[]) and e.scope = 'overall'
+      and (e.sampling_job is null or e.sampling_job = any ($2::bigint[]))
+    order by e.metric, e.run_id, e.job_id desc
+    """
+  /// Figures of the series of some runs: of the trainings $3 where a run has several, otherwise of the newest.
+  static let comparedMetrics = """
+    select s.name || ' ' || v.what as name, s.run_id, to_json(v.value)::text as value, v.better
+    from (
+      select distinct on (run_id, name) run_id, name, job_id, better, best_value, last_step
+      from pra.metric_summaries
+      where run_id = any ($1::bigint[]) and name = any ($2::text[])
+      order by run_id, name, job_id = any ($3::bigint[]) desc, job_id desc
+    ) as s
+    left join lateral pra.metric_end(s.job_id, s.name) as e on true
+    cross join lateral (values
+      (1, 'at its end', e.value, s.better), (2, 'at its end: mean of so many steps', e.steps, null),
+      (3, 'at its best', s.best_value, s.better), (4, 'steps', case when s.name = 'loss' then s.last_step + 1 end, null)
+    ) as v (place, what, value, better)
+    where v.value is not null
+    order by s.name, v.place, s.run_id
+    """
+
+  /// $2: jobs and arrays whose images are meant; none for all of the run.
+  static let images = """
+    select i.number, i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest,
+      coalesce(j.array_id, j.id) as sampling_job, (j.result ->> 'step')::bigint as step,
+      j.arguments #>> '{sampling,weights}' as weights, v.variant || ', seed ' || v.seed as variant
+    from pra.images as i join pra.jobs as j on j.id = i.job_id
+    -- The variant of a part is its array's.
+    left join pra.variants as v on v.job_id = coalesce(j.array_id, j.id)
+    where i.run_id = $1::bigint
+      and (cardinality($2::bigint[]) = 0 or coalesce(j.array_id, j.id) = any ($2::bigint[]))
+      and (cardinality($3::text[]) = 0 or i.class_name = any ($3::text[]))
+      and (cardinality($4::text[]) = 0 or v.variant = any ($4::text[]))
+    order by i.number, i.job_id desc limit $5::bigint
+    """
+}

@@ -1,0 +1,58 @@
+// The sampling runs of a run: which of them a verb shows, and what the others are.
+
+import ArgumentParser
+import Postgres
+
+/// Images that were drawn from one model with one setting.
+struct Sampling {
+  /// The number by which it is named: its job or array, of several the newest.
+  let job: Int64
+  let jobs: [Int64]
+  let variant: String?
+  /// As in "job 14: step 1500, ema-0.999, euler 25, scale 2, seed 0, 192 images".
+  let words: String
+
+  init(_ row: Row) throws {
+    job = try row.integer("job_id")
+    jobs = try row.string("jobs").split(separator: ",").compactMap { Int64($0) }
+    (variant, words) = (try row.text("variant"), try row.string("words"))
+  }
+}
+
+extension Connection {
+  /// The sampling runs of a run, the newest first.
+  func samplings(ofRun run: Int64) throws -> [Sampling] {
+    try query(SamplingQueries.samplings, [.integer(run)]).map { try Sampling($0) }
+  }
+
+  /// The sampling run that a verb shows: the one that is asked for, otherwise the newest; then the others
+  /// are named on standard error.
+  /// - Parameters:
+  ///   - job: one of its jobs, as `--job` names it
+  ///   - variants: those among which it is; none for any
+  func sampling(of run: NamedRun, job: Int64?, variants: [String] = []) throws -> Sampling {
+    let all = try samplings(ofRun: run.id).filter {
+      variants.isEmpty || variants.contains($0.variant ?? "")
+    }
+    guard let newest = all.first else {
+      throw try lacks(
+        .images, run, variants.isEmpty ? "" : " of variant \(variants.joined(separator: ", "))")
+    }
+    guard let job else {
+      if all.count > 1 {
+        let others = all.dropFirst()
+        complain(
+          "pra: run \(run.id) (\(run.name)): shows \(newest.words); --job chooses another: "
+            + others.prefix(5).map(\.words).joined(separator: "; ")
+            + (others.count > 5 ? "; and \(others.count - 5) more" : ""))
+      }
+      return newest
+    }
+    guard let found = all.first(where: { $0.jobs.contains(job) }) else {
+      throw NotFound(
+        message: "--job \(job): has drawn no images of run \(run.id), which has "
+          + all.prefix(10).map(\.words).joined(separator: "; "))
+    }
+    return found
+  }
+}

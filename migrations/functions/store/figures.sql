@@ -1,0 +1,90 @@
+-- Single figures of runs: the end of a series, and the value by which runs are sorted.
+
+create or replace function pra.metric_end(job bigint, name text)
+returns table (value double precision, steps bigint)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  series integer := (select k.id from pra_store.metric_names as k where k.name = metric_end.name);
+  final bigint := (
+    select s.last_step from pra_store.metric_summaries as s where s.job_id = metric_end.job and s.name_id = series);
+  width bigint := greatest(1, least(100, (final + 1) / 10));
+begin
+  if final is null then
+    return;
+  end if;
+  return query
+    select avg(m.value), width
+    from pra_store.metrics as m
+    where m.job_id = metric_end.job and m.name_id = series and m.step > final - width
+      and m.value not in ('NaN', 'Infinity', '-Infinity') and exists (
+        select from pra_store.metric_ranges as r
+        where r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step)
+    having count(*) > 0;
+  if not found then
+    -- Its points were dropped, or are no numbers.
+    return query
+      select r.total / (r.points - r.not_finite), final - r.bucket * 256 + 1
+      from pra_store.metric_rollups as r
+      where r.job_id = metric_end.job and r.name_id = series and r.points > r.not_finite
+      order by r.bucket desc limit 1;
+  end if;
+end
+$$;
+
+grant execute on function pra.metric_end to pra_submit, pra_worker, pra_read;
+
+comment on function pra.metric_end is
+'Returns the value of a series at its end, and the number of steps of which it is the mean: the last tenth of the steps, at
+most 100. Values that are not finite are left out. Where the points of these steps were dropped it is the mean of the last
+rollup that has a finite value. No row for a series that is not there, or has no finite value.';
+
+create or replace function pra.run_figure(run bigint, name text) returns double precision
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  figure double precision;
+begin
+  select e.value into figure
+  from pra_store.jobs as j join pra_store.evaluations as e on e.job_id = j.id
+  where j.run_id = run_figure.run and e.metric = run_figure.name and e.scope = 'overall'
+  order by j.id desc limit 1;
+  if not found then
+    select w.value into figure
+    from (
+      select s.job_id
+      from pra_store.jobs as j
+      join pra_store.metric_summaries as s on s.job_id = j.id
+      join pra_store.metric_names as k on k.id = s.name_id
+      where j.run_id = run_figure.run and k.name = run_figure.name
+      order by j.id desc limit 1
+    ) as newest
+    cross join lateral pra.metric_end(newest.job_id, run_figure.name) as w;
+  end if;
+  return figure;
+end
+$$;
+
+grant execute on function pra.run_figure to pra_submit, pra_worker, pra_read;
+
+comment on function pra.run_figure is
+'Returns the figure of a run by its name: an evaluation of all its images (frechet.random-conv-32-v1), else a series at its
+end (loss, see pra.metric_end); of several the newest. Null where it has none.';
+
+create or replace function pra.better(name text) returns text
+language sql immutable security definer set search_path = pg_catalog, pg_temp
+as $$ select pra_store.better(better.name); $$;
+
+grant execute on function pra.better to pra_submit, pra_worker, pra_read;
+
+comment on function pra.better is
+'Returns the direction in which a figure or a series improves: up for measures of likeness or correctness (psnr, precision,
+is ...), else down.';

@@ -308,8 +308,8 @@ let package = Package(
     tests(
       "CommandLineTests",
       [
-        "pra", "Digest", "Files", "ObjectServer", "Postgres", "Raster", "TensorFiles",
-        "DatabaseTesting",
+        "pra", "Digest", "EmulatedCompiler", "EmulatedDriver", "Files", "ObjectServer", "Postgres",
+        "Raster", "TensorFiles", "DatabaseTesting",
       ] + stages.map { .target(name: $0.name) }),
   ] + stages,
   swiftLanguageModes: [.v6]

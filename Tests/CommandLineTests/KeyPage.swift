@@ -5,20 +5,21 @@ import Foundation
 enum KeyPage {
   static let presets = ["pra-s", "pra-b", "pra-l", "micro"]
 
-  static func text(_ keys: [DescribedKey], _ kinds: String) -> String {
+  static func text(_ keys: [DescribedKey], _ kindNames: [String], _ kinds: String) -> String {
     let isSetting = keys.firstIndex { $0.key == "method" }!
     return """
       # All keys
 
-      This page is made from the program; do not edit it. In a terminal, `pra help keys` prints the same,
-      `pra help keys sampling` one section of it, and `--json` as JSON.
+      This page is made from the program; do not edit it. In a terminal, `pra keys` prints the same,
+      `pra keys sampling` one section of it, `pra keys --kind probe` the arguments of a kind of jobs, and `--json`
+      as JSON.
 
       A default in parentheses is that of the presets named with it. "required" means that the key has no
       default. `model.md` is [the model page](../Sources/Model/PRAModel/model.md).
 
-      - [Keys of a run file](#keys-of-a-run-file)
-      - [Keys of the configuration](#keys-of-the-configuration)
-      - [Arguments of job kinds](#arguments-of-job-kinds)
+      - [Keys of a run file](#keys-of-a-run-file): \(links(sections(Array(keys[..<isSetting]))))
+      - [Keys of the configuration](#keys-of-the-configuration): \(links(sections(Array(keys[isSetting...]))))
+      - [Arguments of job kinds](#arguments-of-job-kinds): \(links(kindNames.map { "kind \($0)" }))
 
       ## Keys of a run file
 
@@ -36,19 +37,35 @@ enum KeyPage {
       ## Arguments of job kinds
 
       What `pra enqueue KIND --set key=value` and the file of `--config` take. `pra run` sets them itself.
-      The contracts in `workers/<kind>/contract.json` are the source of these tables.
+      `pra keys --kind KIND` prints them with their defaults.
 
       \(kinds)
       """
   }
 
+  private static func section(_ key: DescribedKey, among keys: [DescribedKey]) -> String {
+    keys.contains { $0.key.hasPrefix(key.key + ".") }
+      ? String(key.key.split(separator: ".")[0])
+      : key.key.contains(".") ? String(key.key.split(separator: ".")[0]) : ""
+  }
+
+  /// Names of sections in their order.
+  private static func sections(_ keys: [DescribedKey]) -> [String] {
+    var names: [String] = []
+    for name in keys.map({ section($0, among: keys) }) where !name.isEmpty && !names.contains(name) {
+      names.append(name)
+    }
+    return names
+  }
+
+  /// Links to the headings of sections or kinds.
+  private static func links(_ names: [String]) -> String {
+    names.map { "[\($0)](#\($0.replacing(" ", with: "-")))" }.joined(separator: ", ")
+  }
+
   /// One table for the keys outside sections, one for each section.
   private static func tables(_ keys: [DescribedKey]) -> String {
-    func section(_ key: DescribedKey) -> String {
-      keys.contains { $0.key.hasPrefix(key.key + ".") }
-        ? String(key.key.split(separator: ".")[0])
-        : key.key.contains(".") ? String(key.key.split(separator: ".")[0]) : ""
-    }
+    func section(_ key: DescribedKey) -> String { Self.section(key, among: keys) }
     var names: [String] = []
     for name in keys.map(section) where !names.contains(name) { names.append(name) }
     // Keys without a section come first.
@@ -104,16 +121,20 @@ enum KeyPage {
 extension KeyPage {
   typealias Object = [String: Any]
 
+  private static let workers = "\(Repository.root)/workers"
+
+  static func kindNames() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: workers).filter {
+      FileManager.default.fileExists(atPath: "\(workers)/\($0)/contract.json")
+    }.sorted()
+  }
+
   /// A heading and a table for each kind of job.
   static func kinds() throws -> String {
-    let workers = "\(Repository.root)/workers"
-    let names = try FileManager.default.contentsOfDirectory(atPath: workers).filter {
-      FileManager.default.fileExists(atPath: "\(workers)/\($0)/contract.json")
-    }
-    return try names.sorted().map { name in
+    try kindNames().map { name in
       let data = try Data(contentsOf: URL(filePath: "\(workers)/\(name)/contract.json"))
       let contract = try JSONSerialization.jsonObject(with: data) as! Object
-      return "### \(name)\n\n\(contract["summary"] as! String)\n\n"
+      return "### Kind \(name)\n\n\(contract["summary"] as! String)\n\n"
         + "| argument | values | meaning |\n|---|---|---|\n"
         + rows(contract["arguments"] as! Object, "").joined(separator: "\n") + "\n"
     }.joined(separator: "\n")
@@ -126,7 +147,8 @@ extension KeyPage {
       let key = prefix.isEmpty ? name : "\(prefix).\(name)"
       if name == "config" || name == "sampling" {
         let what = name == "config" ? "all keys of the configuration" : "the keys of `sampling`"
-        return ["| `\(key)` | mapping | \(what), [as above](#keys-of-the-configuration) |"]
+        let place = name == "config" ? "keys-of-the-configuration" : "sampling"
+        return ["| `\(key)` | mapping | \(what), [as above](#\(place)) |"]
       }
       guard part["properties"] != nil else {
         return ["| `\(key)` | \(values(part)) | \(cell(part["description"] as? String ?? "")) |"]

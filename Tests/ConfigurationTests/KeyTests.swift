@@ -85,8 +85,7 @@ import Testing
 
   /// A run file without a key that the table calls required.
   @Test(arguments: [
-    ("name", ""), ("data", ""), ("data.source", "data: {skip_limit: 1}"),
-    ("init.file", "init: {restart: true}"), ("sample.count", "sample: {shards: 1}"),
+    ("name", ""), ("data", ""), ("sample.count", "sample: {shards: 1}"),
     ("evaluate.inception", "sample: {count: 1}\nevaluate: {shards: 1}"),
   ])
   func aRequiredKeyIsMissed(_ name: String, _ settings: String) throws {
@@ -99,10 +98,33 @@ import Testing
     #expect(Key.all.first { $0.name == name }?.isRequired == true)
   }
 
+  /// Keys that name one thing in several ways: one of them is needed, and no more than one is taken.
+  @Test(arguments: [
+    ("data: {skip_limit: 1}", "data.source: missing"),
+    ("data: {source: a.tar, run: emoji}", "data: found source and run; keep one"),
+    ("data: {run: emoji, job: 3}", "data: found run and job; keep one"),
+    ("data: {run: emoji, skip_limit: 1}", "data.skip_limit: has no effect on data that were ingested before"),
+    ("data: {source: a}\ninit: {restart: true}", "init.file: missing"),
+    ("data: {source: a}\ninit: {file: a, run: 3}", "init: found file and run; keep one"),
+    ("data: {source: a}\ninit: {file: a, step: 3}", "init.step: has no effect on a file"),
+    ("data: {source: a}\ninit: {run: 3, step: newest}", "init.step: found 'newest', expected last, best"),
+  ])
+  func oneOfSeveralKeysIsGiven(_ settings: String, _ message: String) throws {
+    #expect { try RunFile(text: "name: a\n\(settings)", source: "run.yaml") } throws: {
+      "\($0)".contains(message)
+    }
+  }
+
+  @Test func numbersAndNamesOfRunsAreTakenAlike() throws {
+    let file = try RunFile(
+      text: "name: a\ndata: {run: 13}\ninit: {run: emoji, step: 1200}", source: "run.yaml")
+    #expect(file.data.run == "13" && file.start?.run == "emoji" && file.start?.step == "1200")
+  }
+
   @Test func noOtherKeyIsRequired() {
     #expect(
       Key.all.filter(\.isRequired).map(\.name) == [
-        "name", "data", "data.source", "init.file", "sample.count", "evaluate.inception",
+        "name", "data", "sample.count", "evaluate.inception",
       ])
   }
 

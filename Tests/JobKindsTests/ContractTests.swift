@@ -29,6 +29,65 @@ import Testing
     #expect(folders == JobKind.embedded.keys.sorted())
   }
 
+  /// The schema in the file is made from the table of keys. PRA_UPDATE_GOLDEN=1 writes it anew; the program has it
+  /// after the next build.
+  @Test(arguments: JobKind.allCases)
+  func theSchemaIsMadeFromTheKeys(_ kind: JobKind) throws {
+    let file = Self.workers.appending(path: "\(kind.rawValue)/contract.json")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    let start = try #require(text.range(of: "  \"arguments\": "))
+    let end = try #require(text.range(of: ",\n  \"resources\""))
+    let made =
+      text[..<start.upperBound] + indented(kind.schema).replacing("\n", with: "\n  ")
+      + text[end.lowerBound...]
+    if ProcessInfo.processInfo.environment["PRA_UPDATE_GOLDEN"] == "1" {
+      try made.write(to: file, atomically: true, encoding: .utf8)
+    }
+    let isCurrent = made == (try String(contentsOf: file, encoding: .utf8))
+    #expect(
+      isCurrent,
+      "\(kind.rawValue)/contract.json: bring it up to date with PRA_UPDATE_GOLDEN=1 swift test --filter ContractTests")
+  }
+
+  @Test(arguments: JobKind.allCases)
+  func everyArgumentHasAMeaning(_ kind: JobKind) {
+    #expect(!kind.keys.isEmpty && Set(kind.keys.map(\.name)).count == kind.keys.count)
+    for key in kind.keys {
+      #expect(
+        key.meaning.hasSuffix(".") && key.meaning.count >= 10 && key.meaning.first!.isUppercase
+          || key.meaning.first!.isNumber, "\(kind.rawValue) \(key.name): \(key.meaning)")
+    }
+  }
+
+  /// JSON with one member or element a line.
+  private func indented(_ json: String) -> String {
+    var (text, depth, isQuoted, isEscaped) = ("", 0, false, false)
+    func line() -> String { "\n" + String(repeating: "  ", count: depth) }
+    for character in json {
+      if isQuoted {
+        text.append(character)
+        (isQuoted, isEscaped) = (
+          isEscaped || character != "\"", !isEscaped && character == "\\"
+        )
+      } else {
+        switch character {
+        case "{", "[":
+          depth += 1
+          text += "\(character)\(line())"
+        case "}", "]":
+          depth -= 1
+          text += "\(line())\(character)"
+        case ",": text += ",\(line())"
+        case ":": text += ": "
+        default:
+          isQuoted = character == "\""
+          text.append(character)
+        }
+      }
+    }
+    return text
+  }
+
   @Test(arguments: JobKind.allCases)
   func theContractInsideIsTheFile(_ kind: JobKind) throws {
     let file = Self.workers.appending(path: "\(kind.rawValue)/contract.json")

@@ -61,7 +61,13 @@ extension Field where Root: Section {
   static func interval(
     _ key: String, _ path: WritableKeyPath<Root, CheckpointInterval>, _ meaning: String
   ) -> Field {
-    Field(key, Values("steps, or a time such as 30min"), meaning) { root, value, at, _ in
+    let values = Values(
+      "steps, or a time such as 30min",
+      rules: [
+        Rule("type", #"["integer","string"]"#), Rule("minimum", "1"),
+        Rule("pattern", #""^[0-9]+ *(h|min|s)$""#),
+      ])
+    return Field(key, values, meaning) { root, value, at, _ in
       root[keyPath: path] = try CheckpointInterval(value, at: at)
     } json: {
       $0[keyPath: path].json

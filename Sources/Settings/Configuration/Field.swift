@@ -21,17 +21,21 @@ extension Section {
 package struct Field<Root> {
   let key: String
   let values: Values
-  /// One sentence for the table of keys. Empty in sections that people do not write, as the arguments
-  /// of jobs; a test refuses an empty one in run files and configurations.
+  /// One sentence for the table of keys. Empty in sections that people do not write, as the state of a
+  /// checkpoint; a test refuses an empty one in run files, configurations and arguments of jobs.
   let meaning: String
   private(set) var unit: String?
   private(set) var source: String?
   private(set) var isRequired = false
+  /// Rules of its JSON schema besides those of its values.
+  private(set) var rules: [Rule] = []
   let assign: (inout Root, SettingValue, _ path: String, _ complete: Bool) throws -> Void
   /// The key's value as JSON.
   let json: (Root) -> String
   /// The table of the keys below, where this one is a section's.
   private(set) var inner: ((_ path: String, _ defaults: [Defaults<Root>]) -> [Key])?
+  /// The rules of the section below.
+  private(set) var innerRules: (() -> [Rule])?
   /// The source that the section below names for its keys.
   private(set) var innerSource: String?
 
@@ -66,6 +70,22 @@ extension Field {
     return field
   }
 
+  /// Adds a rule of JSON Schema that the type of the key does not say, as the pattern of a digest.
+  /// - Parameter json: the rule's value
+  package func rule(_ name: String, _ json: String) -> Field {
+    var field = self
+    field.rules.append(Rule(name, json))
+    return field
+  }
+
+  /// The key's JSON schema.
+  var schema: String {
+    var all = innerRules?() ?? values.rules
+    all += rules
+    if !meaning.isEmpty { all.append(Rule("description", JSONText.string(meaning))) }
+    return JSONText.object(all.map { ($0.name, $0.json) })
+  }
+
   /// The entries of the table for this key and those below it.
   func keys(at path: String, _ defaults: [Defaults<Root>], source: String?) -> [Key] {
     var own = Key(
@@ -91,6 +111,7 @@ extension Field where Root: Section {
       $0[keyPath: path].json
     }
     field.innerSource = S.source
+    field.innerRules = { S.rules }
     field.inner = { name, defaults in
       S.keys(at: name, defaults.map { Defaults(preset: $0.preset, root: $0.root[keyPath: path]) })
     }
@@ -141,6 +162,30 @@ extension Section {
 }
 
 extension Section {
+  /// The section as rules of a JSON schema: every key must be there, and no other.
+  static var rules: [Rule] {
+    [
+      .type("object"), Rule("additionalProperties", "false"),
+      Rule("required", JSONText.array(fields.map { JSONText.string($0.key) })),
+      Rule("properties", JSONText.object(fields.map { ($0.key, $0.schema) })),
+    ]
+  }
+
+  /// The JSON schema of the whole object.
+  package static var schema: String {
+    JSONText.object(
+      [("$schema", JSONText.string("https://json-schema.org/draft/2020-12/schema"))]
+        + rules.map { ($0.name, $0.json) })
+  }
+}
+
+extension Section {
+  /// The table of keys of a section that stands by itself.
+  /// - Parameter standard: the section where nothing is given
+  package static func described(by standard: Self) -> [Key] {
+    keys(at: "", [Defaults(preset: nil, root: standard)])
+  }
+
   /// The entries of the table for all keys of the section.
   /// - Parameters:
   ///   - path: the section's own key, or empty

@@ -7,7 +7,7 @@ extension Field where Root: Section {
     _ key: String, _ path: WritableKeyPath<Root, Int>, _ range: ClosedRange<Int>,
     _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("integer", words(range)), meaning) { root, value, at, _ in
+    Field(key, .integer(range), meaning) { root, value, at, _ in
       root[keyPath: path] = try integerValue(value, range, at)
     } json: {
       String($0[keyPath: path])
@@ -18,7 +18,7 @@ extension Field where Root: Section {
     _ key: String, _ path: WritableKeyPath<Root, Int?>, _ range: ClosedRange<Int>,
     _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("integer", words(range), orNull: true), meaning) { root, value, at, _ in
+    Field(key, .integer(range, orNull: true), meaning) { root, value, at, _ in
       root[keyPath: path] = value == .null ? nil : try integerValue(value, range, at)
     } json: {
       $0[keyPath: path].map(String.init) ?? "null"
@@ -29,7 +29,7 @@ extension Field where Root: Section {
     _ key: String, _ path: WritableKeyPath<Root, [Int]>, _ range: ClosedRange<Int>,
     _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("list of integers", words(range)), meaning) { root, value, at, _ in
+    Field(key, .list(of: .integer(range), "list of integers"), meaning) { root, value, at, _ in
       guard case .list(let values) = value else {
         throw ConfigurationError(
           "\(at): found \(value.description), expected a list of integers in brackets")
@@ -45,7 +45,7 @@ extension Field where Root: Section {
   package static func seed(
     _ key: String, _ path: WritableKeyPath<Root, UInt64>, _ meaning: String = ""
   ) -> Field {
-    let values = Values("integer", "from 0 to \(UInt64.max)")
+    let values = Values.seed
     return Field(key, values, meaning) { root, value, at, _ in
       guard case .integer(let text) = value, let seed = UInt64(text) else {
         throw ConfigurationError(
@@ -60,7 +60,7 @@ extension Field where Root: Section {
   package static func number(
     _ key: String, _ path: WritableKeyPath<Root, Double>, _ range: Bounds, _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("number", range.words), meaning) { root, value, at, _ in
+    Field(key, .number(range), meaning) { root, value, at, _ in
       root[keyPath: path] = try numberValue(value, range, at)
     } json: {
       $0[keyPath: path].description
@@ -70,7 +70,7 @@ extension Field where Root: Section {
   package static func optionalNumber(
     _ key: String, _ path: WritableKeyPath<Root, Double?>, _ range: Bounds, _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("number", range.words, orNull: true), meaning) { root, value, at, _ in
+    Field(key, .number(range, orNull: true), meaning) { root, value, at, _ in
       root[keyPath: path] = value == .null ? nil : try numberValue(value, range, at)
     } json: {
       $0[keyPath: path]?.description ?? "null"
@@ -81,7 +81,7 @@ extension Field where Root: Section {
     _ key: String, _ path: WritableKeyPath<Root, [Double]>, _ range: Bounds, count: Int? = nil,
     _ meaning: String = ""
   ) -> Field {
-    Field(key, Values(listOfNumbers(count), range.words), meaning) { root, value, at, _ in
+    Field(key, .numbers(range, count: count), meaning) { root, value, at, _ in
       root[keyPath: path] = try numberList(value, range, count: count, at)
     } json: {
       "[" + $0[keyPath: path].map(\.description).joined(separator: ",") + "]"
@@ -92,7 +92,7 @@ extension Field where Root: Section {
     _ key: String, _ path: WritableKeyPath<Root, [Double]?>, _ range: Bounds, count: Int,
     _ meaning: String = ""
   ) -> Field {
-    let values = Values(listOfNumbers(count), range.words, orNull: true)
+    let values = Values.numbers(range, count: count, orNull: true)
     return Field(key, values, meaning) { root, value, at, _ in
       root[keyPath: path] = value == .null ? nil : try numberList(value, range, count: count, at)
     } json: {
@@ -116,7 +116,7 @@ extension Field where Root: Section {
   package static func optionalFlag(
     _ key: String, _ path: WritableKeyPath<Root, Bool?>, _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("true or false", orNull: true), meaning) { root, value, at, _ in
+    Field(key, Values("true or false", orNull: true, rules: [.type("boolean", orNull: true)]), meaning) { root, value, at, _ in
       switch value {
       case .null: root[keyPath: path] = nil
       case .boolean(let flag): root[keyPath: path] = flag
@@ -151,10 +151,26 @@ extension Field where Root: Section {
   package static func text(
     _ key: String, _ path: WritableKeyPath<Root, String>, _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("text"), meaning) { root, value, at, _ in
+    Field(key, .text, meaning) { root, value, at, _ in
       root[keyPath: path] = try textValue(value, at)
     } json: {
       JSONText.string($0[keyPath: path])
+    }
+  }
+
+  /// The name or the number of something in the database, as text; null for an empty one.
+  package static func reference(
+    _ key: String, _ path: WritableKeyPath<Root, String>, _ meaning: String = ""
+  ) -> Field {
+    let values = Values("text or integer", orNull: true, rules: [.type("string", orNull: true)])
+    return Field(key, values, meaning) { root, value, at, _ in
+      switch value {
+      case .null: root[keyPath: path] = ""
+      case .integer(let text): root[keyPath: path] = text
+      default: root[keyPath: path] = try textValue(value, at)
+      }
+    } json: {
+      $0[keyPath: path].isEmpty ? "null" : JSONText.string($0[keyPath: path])
     }
   }
 
@@ -162,7 +178,7 @@ extension Field where Root: Section {
   package static func optionalText(
     _ key: String, _ path: WritableKeyPath<Root, String>, _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("text", orNull: true), meaning) { root, value, at, _ in
+    Field(key, .optionalText, meaning) { root, value, at, _ in
       root[keyPath: path] = value == .null ? "" : try textValue(value, at)
     } json: {
       $0[keyPath: path].isEmpty ? "null" : JSONText.string($0[keyPath: path])
@@ -173,7 +189,7 @@ extension Field where Root: Section {
   package static func optionalText(
     _ key: String, _ path: WritableKeyPath<Root, String?>, _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("text", orNull: true), meaning) { root, value, at, _ in
+    Field(key, .optionalText, meaning) { root, value, at, _ in
       root[keyPath: path] = value == .null ? nil : try textValue(value, at)
     } json: {
       $0[keyPath: path].map(JSONText.string) ?? "null"
@@ -184,7 +200,7 @@ extension Field where Root: Section {
   package static func texts(
     _ key: String, _ path: WritableKeyPath<Root, [String]>, _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("text or list of texts", orNull: true), meaning) { root, value, at, _ in
+    Field(key, .texts, meaning) { root, value, at, _ in
       switch value {
       case .null: root[keyPath: path] = []
       case .list(let values): root[keyPath: path] = try values.map { try textValue($0, at) }
@@ -195,9 +211,4 @@ extension Field where Root: Section {
       return texts.isEmpty ? "null" : "[" + texts.map(JSONText.string).joined(separator: ",") + "]"
     }
   }
-}
-
-/// The name of a list of so many numbers, or of any number of them.
-private func listOfNumbers(_ count: Int?) -> String {
-  "list of \(count.map { "\($0) " } ?? "")numbers"
 }

@@ -13,18 +13,22 @@ package struct Values: Sendable, Equatable {
   package let choices: [String]
   /// Whether null is taken besides.
   package let orNull: Bool
+  /// The same as rules of a JSON schema, for the contracts of job kinds; empty for a key that no contract has.
+  let rules: [Rule]
 
-  init(_ type: String, _ range: String = "", orNull: Bool = false) {
+  init(_ type: String, _ range: String = "", orNull: Bool = false, rules: [Rule] = []) {
     (self.type, self.range, choices, self.orNull) = (type, range, [], orNull)
+    self.rules = rules
   }
 
   init(choices: [String]) {
     (type, range, self.choices, orNull) = ("choice", "", choices, false)
+    rules = [Rule("enum", JSONText.array(choices.map(JSONText.string)))]
   }
 
   static let section = Values("mapping")
   static let optionalSection = Values("mapping", orNull: true)
-  static let flag = Values("true or false")
+  static let flag = Values("true or false", rules: [.type("boolean")])
 
   /// As in "integer from 1 to 4096 pixels, or null".
   /// - Parameter unit: of the numbers
@@ -98,11 +102,14 @@ extension Key {
   package static let all: [Key] = RunFile.topKeys.flatMap(\.table) + settings
 
   /// The key of a name and the keys below it.
-  /// - Parameter name: `sampling`, `config.sampling` or `sampling.steps`
+  /// - Parameters:
+  ///   - name: `sampling`, `config.sampling` or `sampling.steps`
+  ///   - all: the table that is searched
   /// - Throws: `ConfigurationError` that names the nearest key
-  package static func under(_ name: String) throws -> [Key] {
-    if name == "config" { return all.filter { $0.name == name } + settings }
-    let bare = name.hasPrefix("config.") ? String(name.dropFirst("config.".count)) : name
+  package static func under(_ name: String, among all: [Key] = Key.all) throws -> [Key] {
+    if name == "config", all == Key.all { return all.filter { $0.name == name } + settings }
+    let isOfConfiguration = name.hasPrefix("config.") && !all.contains { $0.name == name }
+    let bare = isOfConfiguration ? String(name.dropFirst("config.".count)) : name
     let found = all.filter { $0.name == bare || $0.name.hasPrefix("\(bare).") }
     guard found.isEmpty else { return found }
     let names = all.map(\.name)

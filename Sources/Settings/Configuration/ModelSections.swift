@@ -14,7 +14,8 @@ extension ModelConfiguration {
       [
         .integer("size", \.size, 1...4096, "Side of an image, a multiple of `image.patch`.")
           .unit("pixels"),
-        .integer("channels", \.channels, 1...3, "3 for RGB, 1 for gray; 2 is refused."),
+        .integer("channels", \.channels, 1...3, "3 for RGB, 1 for gray; 2 is refused.")
+          .rule("enum", "[1,3]"),
         .integer("patch", \.patch, 1...4096, "Side of a patch; a patch is one position.")
           .unit("pixels"),
       ]

@@ -19,104 +19,28 @@ package struct RunFile: Sendable, Equatable {
   /// and `seeds` the configuration alone.
   package var arms: [Arm]
 
-  /// The images to ingest.
-  package struct DataSource: Section {
-    package var source = ""
-    package var folder: String?
-    package var validation = Validation()
-    package var skipLimit = 0
-    /// Whether workers read the source where it lies; nil to decide by its size.
-    package var inPlace: Bool?
-    /// Number of jobs that ingest it; nil to decide by its size.
-    package var parts: Int?
-
-    package static var fields: [Field<Self>] {
-      [
-        .text(
-          "source", \.source,
-          "Path, relative to the run file: a tar, a zip, a folder of images or of archives, or "
-            + "archives by number as in `train-{000..127}.tar`."
-        ).required(),
-        .optionalText("folder", \.folder, "Folder of the source that is read; null for all of it."),
-        .section(
-          "validation", \.validation,
-          "Images that are held out of training: by one of these keys, or none."),
-        .integer(
-          "skip_limit", \.skipLimit, 0...1_000_000_000,
-          "Broken images that may be left out; with one more, or at 0 with the first, ingest fails."
-        ).unit("images"),
-        .optionalFlag(
-          "in_place", \.inPlace,
-          "Whether workers read the source where it lies, below a folder of `pra worker --sees`, "
-            + "instead of from the store; null: if it is larger than 16 GiB and a worker sees it."),
-        .optionalInteger(
-          "parts", \.parts, 1...10_000,
-          "Number of jobs, parts of one array, that share the images; null: one, or one for each "
-            + "4 GiB of a source that is read in place, at most 64."),
-      ]
-    }
-  }
-
-  /// Key `init`: trained weights in a file (Training, CheckpointArchive).
-  package struct Start: Section {
-    package var file = ""
-    package var restart = false
-
-    package static var fields: [Field<Self>] {
-      [
-        .text(
-          "file", \.file,
-          "A .safetensors file of `pra export checkpoint`, relative to the run file."
-        ).required(),
-        .flag(
-          "restart", \.restart,
-          "Whether training begins at step 0 with the file's weights, or goes on at its step."),
-      ]
-    }
-  }
-
-  /// The number of images to draw, and of jobs that draw them.
-  package struct Sample: Section {
-    package var count = 0
-    package var shards = 1
-
-    package static var fields: [Field<Self>] {
-      [
-        .integer("count", \.count, 1...1_000_000_000, "How many images are drawn.")
-          .unit("images").required(),
-        .integer(
-          "shards", \.shards, 1...10_000,
-          "Number of jobs, parts of one array, that share the images; at most `sample.count`."),
-      ]
-    }
-
-    /// The half-open ranges of image numbers, one per job, differing by at most one in length.
-    package var ranges: [Range<Int>] {
-      (0..<shards).map { $0 * count / shards..<($0 + 1) * count / shards }
-    }
-
-    /// Images of one part of the array that draws them: those of the longest range.
-    package var pack: Int { ranges.map(\.count).max()! }
-  }
-
   /// Path of the source, resolved from the run file's folder.
   /// - Parameter file: path of the run file
   package func sourcePath(besides file: String) -> String {
     Self.path(data.source, besides: file)
   }
 
+  /// The beginning of a name that stands for a stored file: `sha256:` and 64 digits in the place of a path.
+  package static let storedPrefix = "sha256:"
+
   /// A path in the run file, resolved from its folder.
   package static func path(_ given: String, besides file: String) -> String {
-    guard !given.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return given }
+    guard !given.hasPrefix("/"), !given.hasPrefix(storedPrefix), let slash = file.lastIndex(of: "/") else { return given }
     return String(file[...slash]) + given
   }
 
   /// Reads a run file and applies `--set` options.
-  /// - Parameter stored: returns the configuration in the file of `init`, given its path
+  /// - Parameter stored: returns the configuration that belongs to the weights of `init`, whose file is
+  ///   resolved from the run file's folder
   /// - Throws: `ConfigurationError`
   package init(
     path: String, overrides: [Override] = [],
-    stored: (_ path: String) throws -> ModelConfiguration? = { _ in nil }
+    stored: (_ start: Start) throws -> ModelConfiguration? = { _ in nil }
   ) throws {
     let bytes: Data
     do {
@@ -130,17 +54,19 @@ package struct RunFile: Sendable, Equatable {
       throw ConfigurationError("\(path): is not UTF-8 text")
     }
     try self.init(text: text, source: path, overrides: overrides) {
-      try stored(Self.path($0, besides: path))
+      var start = $0
+      if !start.file.isEmpty { start.file = Self.path(start.file, besides: path) }
+      return try stored(start)
     }
   }
 
   /// - Parameters:
   ///   - source: name of the text in messages
-  ///   - stored: returns the configuration in the file of `init`, given its name as written
+  ///   - stored: returns the configuration that belongs to the weights of `init`
   /// - Throws: `ConfigurationError`
   package init(
     text: String, source: String, overrides: [Override] = [],
-    stored: (_ file: String) throws -> ModelConfiguration? = { _ in nil }
+    stored: (_ start: Start) throws -> ModelConfiguration? = { _ in nil }
   ) throws {
     do {
       try self.init(SettingValue(parsing: text, source: source), overrides, stored)
@@ -151,7 +77,7 @@ package struct RunFile: Sendable, Equatable {
 
   private init(
     _ value: SettingValue, _ overrides: [Override],
-    _ stored: (String) throws -> ModelConfiguration?
+    _ stored: (Start) throws -> ModelConfiguration?
   ) throws {
     guard case .mapping(let entries) = value else {
       throw ConfigurationError(
@@ -183,7 +109,8 @@ package struct RunFile: Sendable, Equatable {
     name = try Self.name(given["name"])
     data = DataSource()
     guard let source = given["data"] else {
-      throw ConfigurationError("data: missing; expected {source: a tar file or an image folder}")
+      throw ConfigurationError(
+        "data: missing; expected {source: a tar file or an image folder}, or {run: an earlier run}")
     }
     try data.apply(source, at: "data")
     var (begun, drawn): (Start?, Sample?)
@@ -198,17 +125,11 @@ package struct RunFile: Sendable, Equatable {
       }
     }
     (start, sample) = (begun, drawn)
-    if let start {
-      guard !start.file.isEmpty else {
-        throw ConfigurationError("init.file: missing; expected a file of weights")
-      }
-    }
-    guard !data.source.isEmpty else {
-      throw ConfigurationError("data.source: missing; expected a tar file or an image folder")
-    }
+    try start?.validate()
+    try data.checkSource()
     try data.validation.split(archives: data.validation.source == nil ? 0 : 1)
       .validate(at: "data.validation", folder: data.folder)
-    let base = try begun.flatMap { try stored($0.file) }
+    let base = try begun.flatMap { try stored($0) }
     configuration = try ModelConfiguration.resolve(
       given["config"] ?? .null, overrides: settings, at: "", base: base)
     arms = try Arm.all(

@@ -53,11 +53,12 @@ extension RunFile {
       "variants", .section,
       "Settings over `config`, by a name for each: every variant is trained, and all are compared."),
     TopKey(
-      "seeds", Values("list of integers", "from 0 to \(UInt64.max)"),
+      "seeds", Values.list(of: .seed, "list of integers"),
       "Seeds with which the configuration, or each variant, is trained and sampled."),
     TopKey(
       "sample", Sample(), .optionalSection,
-      "How many images are drawn; null ends the run with training.", standard: "null"),
+      "How many images are drawn, and in how many jobs; how they are drawn is `sampling`, below `config`. Null "
+        + "ends the run with training.", standard: "null"),
     TopKey(
       "evaluate", InceptionEvaluation(), Values("true, false or mapping"),
       "Whether drawn images are evaluated: `true` by random features, a mapping by those of "

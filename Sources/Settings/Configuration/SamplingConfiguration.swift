@@ -40,7 +40,7 @@ package struct SamplingConfiguration: Section {
       .text(
         "weights", \.weights,
         "Weights that draw: `model`, or `ema-` with one of `training.ema`, by default the largest."
-      ).source("model.md section 10"),
+      ).rule("pattern", #""^(model|ema-[0-9.e-]+)$""#).source("model.md section 10"),
       .seed("seed", \.seed, "Key of the random numbers of sampling and its labels.")
         .source("model.md section 6"),
     ]

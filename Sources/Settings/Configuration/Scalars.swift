@@ -37,7 +37,7 @@ package struct Bounds {
 
 /// The range in words, as in "from 1 to 4095".
 func words(_ range: ClosedRange<Int>) -> String {
-  "from \(range.lowerBound) to \(range.upperBound)"
+  "from \(range.lowerBound)" + (range.upperBound == .max ? "" : " to \(range.upperBound)")
 }
 
 func integerValue(_ value: SettingValue, _ range: ClosedRange<Int>, _ path: String) throws -> Int {

@@ -17,6 +17,8 @@ package enum SettingValue: Sendable, Equatable {
   package struct Entry: Sendable, Equatable {
     package let key: String
     package let value: SettingValue
+
+    package init(key: String, value: SettingValue) { (self.key, self.value) = (key, value) }
   }
 
   /// Parses one YAML or JSON document. A byte order mark before it is read over (5.2 of
@@ -115,7 +117,7 @@ package enum SettingValue: Sendable, Equatable {
   }
 
   /// The scalar rules of YAML 1.2.2 section 10.3.2.
-  private static func plain(_ text: String) -> SettingValue {
+  static func plain(_ text: String) -> SettingValue {
     switch text {
     case "", "~", "null", "Null", "NULL": return .null
     case "true", "True", "TRUE": return .boolean(true)

@@ -15,8 +15,16 @@ package struct ValidationSplit: Section {
 
   package static var fields: [Field<Self>] {
     [
-      .integer("every", \.every, 0...1_000_000_000), .number("share", \.share, .from(0, below: 1)),
-      .optionalText("folder", \.folder), .integer("shards", \.shards, 0...1_000_000),
+      .integer(
+        "every", \.every, 0...1_000_000_000,
+        "Every n-th image of each class is held out; 0 for none."),
+      .number(
+        "share", \.share, .from(0, below: 1),
+        "This share of each class is held out, evenly spread; 0 for none."),
+      .optionalText("folder", \.folder, "Folder of the archives that is held out; null for none."),
+      .integer(
+        "shards", \.shards, 0...1_000_000,
+        "Number of archives, counted from the last, that are held out."),
     ]
   }
 
@@ -41,8 +49,37 @@ package struct ValidationSplit: Section {
 }
 
 extension RunFile.DataSource {
+  /// Whether it names data that were ingested before.
+  package var isReference: Bool { !run.isEmpty || job != nil }
+
+  /// - Throws: `ConfigurationError` unless one of source, run and job is given, and with the last two nothing
+  ///   that belongs to the ingest job
+  func checkSource() throws {
+    let given = [("source", !source.isEmpty), ("run", !run.isEmpty), ("job", job != nil)]
+      .filter(\.1).map(\.0)
+    guard !given.isEmpty else {
+      throw ConfigurationError(
+        "data.source: missing; expected a tar file or an image folder, or an earlier run as in "
+          + "data: {run: emoji}")
+    }
+    guard given.count == 1 else {
+      throw ConfigurationError("data: found \(given.joined(separator: " and ")); keep one")
+    }
+    if !background.isEmpty { _ = try GroundColour(background, at: "data.background") }
+    guard isReference else { return }
+    let plain = Self()
+    let others = Self.fields.filter {
+      !["run", "job"].contains($0.key) && $0.json(self) != $0.json(plain)
+    }
+    guard others.isEmpty else {
+      throw ConfigurationError(
+        "data.\(others[0].key): has no effect on data that were ingested before; give it with "
+          + "data.source")
+    }
+  }
+
   /// `ValidationSplit` with the archives named by their path.
-  package struct Validation: Section {
+  package struct Validation: Section, Hashable {
     package var every = 0
     package var share = 0.0
     package var folder: String?

@@ -16,8 +16,14 @@ package struct CompareArguments: JobArguments {
 
   package static var fields: [Field<Self>] {
     [
-      .text("title", \.title), .texts("names", \.names),
-      .integers("evaluations", \.evaluations, jobIDs),
+      .text("title", \.title, "Heading of figure and table."),
+      .texts(
+        "names", \.names,
+        "Variant of each evaluation, in the order of `evaluations`; those of one name are seeds of one "
+          + "variant."
+      ).rule("minItems", "1"),
+      .integers("evaluations", \.evaluations, jobIDs, "Evaluate jobs.").required()
+        .rule("minItems", "1").rule("uniqueItems", "true"),
     ]
   }
 

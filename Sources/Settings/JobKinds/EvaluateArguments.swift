@@ -7,6 +7,8 @@ import Configuration
 package struct EvaluateArguments: JobArguments {
   package var train = 0
   package var data = 0
+  /// Step of the train job's checkpoint; nil for the last.
+  package var step: Int?
   /// Sample jobs, which together drew one sampling run.
   package var samples: [Int] = []
   /// The reference job, or 0 for random features.
@@ -21,15 +23,39 @@ package struct EvaluateArguments: JobArguments {
   package init() {}
 
   package static let additions: Set<String> = [
-    "reference", "features", "conventions", "reconstruct",
+    "reference", "features", "conventions", "reconstruct", "step",
   ]
 
   package static var fields: [Field<Self>] {
     [
-      .integer("train", \.train, jobIDsOrNone), .integer("data", \.data, jobIDsOrNone),
-      .integers("samples", \.samples, jobIDs), .integer("reference", \.reference, jobIDsOrNone),
-      .integers("features", \.features, jobIDs), .texts("conventions", \.conventions),
-      .integer("reconstruct", \.reconstruct, 0...1_000_000_000),
+      .integer("train", \.train, jobIDsOrNone, "Train job; 0 with a reference.")
+        .reads("checkpoint"),
+      .integer(
+        "data", \.data, jobIDsOrNone,
+        "Ingest job, by default that of the train job; 0 with a reference."
+      ).reads("data.*", "data-00000.packed"),
+      .optionalInteger(
+        "step", \.step, 0...Int(UInt32.max), "Step of the train job's checkpoint; null for the last."
+      ).unit("steps"),
+      .integers(
+        "samples", \.samples, jobIDs,
+        "Sample jobs, which together drew one sampling run; empty with a reference."
+      ).rule("uniqueItems", "true").reads("images.packed"),
+      .integer(
+        "reference", \.reference, jobIDsOrNone, "Reference job, or 0 for random features."),
+      .integers(
+        "features", \.features, jobIDs,
+        "Features jobs or an array of them, of the images to compare with the reference."
+      ).rule("uniqueItems", "true").reads("features.npz"),
+      .texts(
+        "conventions", \.conventions,
+        "Whose definitions the figures follow: `adm`, `torch-fidelity`, or both."
+      ).rule("minItems", "1").rule("uniqueItems", "true"),
+      .integer(
+        "reconstruct", \.reconstruct, 0...1_000_000_000,
+        "The most images, the first of the data set, that the model encodes and rebuilds; their ranges "
+          + "are fetched."
+      ).unit("images"),
     ]
   }
 

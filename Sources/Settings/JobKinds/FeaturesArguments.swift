@@ -25,12 +25,33 @@ package struct FeaturesArguments: JobArguments {
 
   package static var fields: [Field<Self>] {
     [
-      .integer("data", \.data, jobIDsOrNone), .integers("samples", \.samples, jobIDs),
-      .optionalText("archive", \.archive), .optionalText("archive_name", \.archiveName),
-      .optionalText("folder", \.folder),
-      .optionalText("folder_name", \.folderName), .text("weights", \.weights),
-      .optionalText("weights_name", \.weightsName), .integer("part", \.part, 0...9_999),
-      .integer("parts", \.parts, 1...10_000),
+      .integer("data", \.data, jobIDsOrNone, "Ingest job whose images are measured, or 0.")
+        .reads("data*"),
+      .integers(
+        "samples", \.samples, jobIDs,
+        "Sample jobs, or arrays of them, which together drew one sampling run."
+      ).rule("uniqueItems", "true").reads("images.packed"),
+      .optionalText(
+        "archive", \.archive,
+        "SHA-256 of an npz with images `arr_0` [n, height, width, 3] of bytes, or null."
+      ).reads("artifact"),
+      .optionalText("archive_name", \.archiveName, "Name of the archive in messages."),
+      .optionalText(
+        "folder", \.folder,
+        "SHA-256 of a tar of PNG files, taken in the bytewise order of their paths, or null."
+      ).reads("artifact"),
+      .optionalText("folder_name", \.folderName, "Name of the folder in messages."),
+      .text(
+        "weights", \.weights,
+        "SHA-256 of Inception-v3 in its FID form: a torch file or safetensors."
+      ).required().reads("artifact"),
+      .optionalText("weights_name", \.weightsName, "Name of the file of weights in messages."),
+      .integer(
+        "part", \.part, 0...9_999,
+        "Part that is measured: images part n / parts to (part + 1) n / parts of n."),
+      .integer(
+        "parts", \.parts, 1...10_000,
+        "Number of equal parts; as an array: `--array 0-7 --element part --set parts=8`."),
     ]
   }
 

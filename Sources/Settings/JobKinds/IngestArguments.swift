@@ -19,6 +19,8 @@ package struct IngestArguments: JobArguments {
   package var folder: String?
   package var validation = ValidationSplit()
   package var image = Image()
+  /// Colour on which transparent pictures are laid, or empty: null in JSON.
+  package var background = ""
   /// Number of broken images that may be left out.
   package var skipLimit = 0
   /// Largest number of images of a range, after each of which there is a checkpoint.
@@ -37,7 +39,7 @@ package struct IngestArguments: JobArguments {
 
   package static let additions: Set<String> = [
     "shards", "shard_names", "archive_folders", "folder", "validation", "checkpoint_every",
-    "in_place", "part", "parts", "packed",
+    "in_place", "part", "parts", "packed", "background",
   ]
 
   package struct Image: Section {
@@ -45,21 +47,63 @@ package struct IngestArguments: JobArguments {
     package var channels = 3
 
     package static var fields: [Field<Self>] {
-      [.integer("size", \.size, 1...4096), .integer("channels", \.channels, 1...3)]
+      [
+        .integer("size", \.size, 1...4096, "Side of an image.").unit("pixels"),
+        .integer("channels", \.channels, 1...3, "3 for RGB, 1 for gray; 2 is refused.")
+          .rule("enum", "[1,3]"),
+      ]
     }
   }
 
   package static var fields: [Field<Self>] {
     [
-      .text("source", \.source), .text("source_name", \.sourceName),
-      .texts("shards", \.shards), .texts("shard_names", \.shardNames),
-      .texts("archive_folders", \.archiveFolders), .optionalText("folder", \.folder),
-      .section("validation", \.validation), .section("image", \.image),
-      .integer("skip_limit", \.skipLimit, 0...1_000_000_000),
-      .integer("checkpoint_every", \.checkpointEvery, 1...1_000_000_000),
-      .texts("in_place", \.inPlace), .integer("part", \.part, 0...9_999),
-      .integer("parts", \.parts, 1...10_000), .integer("packed", \.packed, jobIDsOrNone),
+      .text(
+        "source", \.source,
+        "SHA-256 of a tar or a zip, or of the digests of the blocks of one that is read in place."
+      ).required().rule("pattern", digestPattern).reads("artifact"),
+      .text("source_name", \.sourceName, "Name of the source in messages and records."),
+      .texts(
+        "shards", \.shards,
+        "SHA-256 of further archives, which are read as one with the source; null for none."
+      ).reads("artifact"),
+      .texts("shard_names", \.shardNames, "Names of these in messages, one each."),
+      .texts(
+        "archive_folders", \.archiveFolders,
+        "Folder that the names in the source and each shard are taken to lie below, `.` for none."),
+      .optionalText(
+        "folder", \.folder, "Folder of the archives that is read; null for all of them."),
+      .section(
+        "validation", \.validation, "Images that are held out, by one of these keys, or none."),
+      .section("image", \.image, "Size to which images are cropped and resized."),
+      .optionalText(
+        "background", \.background,
+        "Colour on which transparent pictures are laid, such as `white` or `#808080`; null drops alpha."),
+      .integer(
+        "skip_limit", \.skipLimit, 0...1_000_000_000,
+        "Broken images that may be left out; with 0 the first one fails the job."
+      ).unit("images"),
+      .integer(
+        "checkpoint_every", \.checkpointEvery, 1...1_000_000_000,
+        "Largest number of images of a range, after each of which there is a checkpoint."
+      ).unit("images"),
+      .texts(
+        "in_place", \.inPlace,
+        "Absolute paths of source and shards that are read as they lie on the worker's disk, below a "
+          + "folder of `pra worker --sees`; null where they are stored."),
+      .integer("part", \.part, 0...9_999, "Share of the ranges that this job packs."),
+      .integer(
+        "parts", \.parts, 1...10_000,
+        "Number of shares; with more than 1 another job puts the ranges together."),
+      .integer(
+        "packed", \.packed, jobIDsOrNone,
+        "Ingest array whose ranges this job puts together, or 0."),
     ]
+  }
+
+  /// The colour of `background`.
+  /// - Throws: `ConfigurationError`
+  package var ground: GroundColour? {
+    get throws { try background.isEmpty ? nil : GroundColour(background, at: "background") }
   }
 
   package var parents: [Int] { packed > 0 ? [packed] : [] }
@@ -82,6 +126,7 @@ package struct IngestArguments: JobArguments {
         "archive_folders: found \(archiveFolders.count), expected none or one for source and each of "
           + "the \(shards.count) shards")
     }
+    _ = try ground
     guard image.channels != 2 else {
       throw ConfigurationError("image.channels: found 2, expected 1 or 3")
     }

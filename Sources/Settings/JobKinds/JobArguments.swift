@@ -84,3 +84,14 @@ func requireStored(_ digest: String, _ key: String, _ what: String) throws {
 let jobIDs = 1...Int.max
 /// A job's number, or 0 for none.
 let jobIDsOrNone = 0...Int.max
+/// The pattern of a SHA-256 in a schema.
+let digestPattern = #""^[0-9a-f]{64}$""#
+
+extension Field {
+  /// Names the outputs of the job, or jobs, that the argument gives which a stage fetches; `checkpoint`
+  /// for one of its checkpoints, `artifact` where the argument is the SHA-256 of a stored file. A claim
+  /// weighs by it on which host the job finds its bytes.
+  func reads(_ outputs: String...) -> Field {
+    rule("reads", "[" + outputs.map { "\"\($0)\"" }.joined(separator: ",") + "]")
+  }
+}

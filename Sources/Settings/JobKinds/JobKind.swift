@@ -30,6 +30,18 @@ package enum JobKind: String, Sendable, CaseIterable {
     }
   }
 
+  /// The keys of its arguments, as `pra enqueue --set` takes them. The keys below `config` and `sampling` are
+  /// those of the configuration and left out.
+  package var keys: [Key] {
+    func described<A: JobArguments>(_ type: A.Type) -> [Key] { A.described(by: A()) }
+    return described(argumentsType).filter {
+      !$0.name.hasPrefix("config.") && !$0.name.hasPrefix("sampling.")
+    }
+  }
+
+  /// The JSON schema of its arguments, for the contract.
+  package var schema: String { argumentsType.schema }
+
   /// `workers/<kind>/contract.json` as it was when the program was built.
   package var contract: String {
     guard let text = Self.embedded[rawValue] else {

@@ -19,9 +19,17 @@ package struct NeighboursArguments: JobArguments {
 
   package static var fields: [Field<Self>] {
     [
-      .integer("data", \.data, jobIDs), .integers("samples", \.samples, jobIDs),
-      .integer("count", \.count, 1...1_000_000), .integer("rows", \.rows, 1...100),
-      .integer("neighbours", \.neighbours, 1...50),
+      .integer("data", \.data, jobIDs, "Ingest job whose images are searched.").required()
+        .reads("data*", "validation*"),
+      .integers("samples", \.samples, jobIDs, "Sample jobs, or arrays of them.").required()
+        .rule("minItems", "1").rule("uniqueItems", "true").reads("images.packed"),
+      .integer(
+        "count", \.count, 1...1_000_000, "Drawn images that are looked at, the first ones."
+      ).unit("images"),
+      .integer(
+        "rows", \.rows, 1...100,
+        "Rows of the picture: the drawn images that are nearest to a training image."),
+      .integer("neighbours", \.neighbours, 1...50, "Training images in each row.").unit("images"),
     ]
   }
 

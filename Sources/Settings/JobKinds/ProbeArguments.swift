@@ -6,6 +6,8 @@ import Configuration
 package struct ProbeArguments: JobArguments {
   package var train = 0
   package var data = 0
+  /// Step of the train job's checkpoint; nil for the last.
+  package var step: Int?
   /// An ingest job whose images are held out; 0 for a share of `data`.
   package var validation = 0
   /// Share of each class of `data` that is held out if there is no `validation`.
@@ -30,20 +32,57 @@ package struct ProbeArguments: JobArguments {
 
   package static var fields: [Field<Self>] {
     [
-      .integer("train", \.train, jobIDs), .integer("data", \.data, jobIDs),
-      .integer("validation", \.validation, 0...Int.max),
-      .number("holdout", \.holdout, .above(0, to: 0.9)), .integer("splits", \.splits, 1...100),
-      .integer("pool", \.pool, 1...64), .optionalText("weights", \.weights),
-      .choice("optimizer", \.optimizer), .number("lr", \.learningRate, .positive),
-      .numbers("weight_decay", \.weightDecays, .zeroOrMore),
-      .integer("epochs", \.epochs, 1...10_000),
-      .integer("warmup_epochs", \.warmUpEpochs, 0...10_000),
-      .integer("batch", \.batch, 2...65_536), .seed("seed", \.seed),
+      .integer("train", \.train, jobIDs, "Train job whose model is probed.").required()
+        .reads("checkpoint"),
+      .integer(
+        "data", \.data, jobIDs,
+        "Ingest job whose images classifiers learn from, by default that of the train job."
+      ).required().reads("data*"),
+      .optionalInteger(
+        "step", \.step, 0...Int(UInt32.max), "Step of the train job's checkpoint; null for the last."
+      ).unit("steps"),
+      .integer(
+        "validation", \.validation, jobIDsOrNone,
+        "Ingest job whose images are held out, or 0 for a share of `data`."
+      ).reads("data*"),
+      .number(
+        "holdout", \.holdout, .above(0, to: 0.9),
+        "Share of each class of `data` that is held out where there is no `validation`."),
+      .integer(
+        "splits", \.splits, 1...100,
+        "Shares with no image in common that are held out one after the other where there is no "
+          + "`validation`; 5 of 0.2 hold out every image once."),
+      .integer(
+        "pool", \.pool, 1...64,
+        "A feature is a mean over each of pool x pool equal parts of the image; 1: over all positions."
+      ),
+      .optionalText(
+        "weights", \.weights,
+        "Weights that are probed: `model` or `ema-<decay>`; null for those that the train job samples "
+          + "with."),
+      .choice(
+        "optimizer", \.optimizer,
+        "Optimizer of the classifiers: `lbfgs` finds the least loss and has no rate; `lars` is for "
+          + "batches of thousands."),
+      .number(
+        "lr", \.learningRate, .positive,
+        "Highest learning rate; MAE's for lars is 0.1 batch / 256; lbfgs has none."),
+      .numbers(
+        "weight_decay", \.weightDecays, .zeroOrMore,
+        "Weight decay, on weights alone; of several, each layer gets the one of least loss on a fifth "
+          + "of its training images; none: 0.001 to 1 for lbfgs, 0 for the others."),
+      .integer("epochs", \.epochs, 1...10_000, "Passes over the images; of lbfgs the most."),
+      .integer(
+        "warmup_epochs", \.warmUpEpochs, 0...10_000,
+        "Passes in which the learning rate rises; without effect for lbfgs."),
+      .integer("batch", \.batch, 2...65_536, "Images of a step; without effect for lbfgs.")
+        .unit("images"),
+      .seed("seed", \.seed, "Key of the random numbers of split, first weights and order."),
     ]
   }
 
   /// Jobs from before these keys existed lack them.
-  package static var additions: Set<String> { ["splits", "pool"] }
+  package static var additions: Set<String> { ["splits", "pool", "step"] }
 
   /// Weight decays to choose from. L-BFGS needs one, as it reaches the only minimum of a convex
   /// function; classifiers trained batch by batch use none, as in MAE.

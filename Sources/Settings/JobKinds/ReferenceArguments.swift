@@ -16,8 +16,20 @@ package struct ReferenceArguments: JobArguments {
 
   package static var fields: [Field<Self>] {
     [
-      .integers("features", \.features, jobIDs), .optionalText("statistics", \.statistics),
-      .optionalText("statistics_name", \.statisticsName), .integer("keep", \.keep, 0...1_000_000),
+      .integers(
+        "features", \.features, jobIDs,
+        "Features jobs or an array of them, together of all images of one source; empty for "
+          + "statistics alone."
+      ).rule("uniqueItems", "true").reads("features.npz"),
+      .optionalText(
+        "statistics", \.statistics,
+        "SHA-256 of an npz with `mu`, `sigma` and perhaps `mu_s`, `sigma_s`, or null."
+      ).reads("artifact"),
+      .optionalText("statistics_name", \.statisticsName, "Name of that file in messages."),
+      .integer(
+        "keep", \.keep, 0...1_000_000,
+        "Images whose features are kept for precision, recall and KID; of more, as many evenly spaced."
+      ).unit("images"),
     ]
   }
 

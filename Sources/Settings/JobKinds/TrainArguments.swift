@@ -17,8 +17,13 @@ package struct TrainArguments: JobArguments {
 
   /// Key `init`: the weights that training begins with.
   package struct Start: Section {
-    /// SHA-256 of an artifact, or empty for the first weights of the seed.
+    /// SHA-256 of a file, or of the files of a checkpoint; empty for the first weights of the seed.
     package var weights: [String] = []
+    /// Names of the checkpoint's files, in the order of `weights`; empty where everything is in one file.
+    package var files: [String] = []
+    /// The train job and the step of the checkpoint; 0 for a file.
+    package var job = 0
+    package var step = 0
     /// Name of the artifact in messages, never a path.
     package var name = "weights"
     /// Whether training begins at step 0 and not at the artifact's.
@@ -26,17 +31,38 @@ package struct TrainArguments: JobArguments {
 
     package init() {}
 
+    package static let additions: Set<String> = ["files", "job", "step"]
+
     package static var fields: [Field<Self>] {
       [
-        .texts("weights", \.weights), .text("name", \.name), .flag("restart", \.restart),
+        .texts(
+          "weights", \.weights,
+          "SHA-256 of a file of weights, or of the files of a checkpoint; null for the first weights of "
+            + "the seed."),
+        .texts(
+          "files", \.files,
+          "Names of the checkpoint's files, in the order of `weights`; null where all is in one file."),
+        .integer(
+          "job", \.job, jobIDsOrNone,
+          "Train job that has written the checkpoint, for its lineage; 0 for a file."),
+        .integer("step", \.step, 0...Int(UInt32.max), "Step of the checkpoint; 0 for a file."),
+        .text("name", \.name, "Name of the file or checkpoint in messages."),
+        .flag(
+          "restart", \.restart, "Whether training begins at step 0, or goes on at the file's step."),
       ]
     }
   }
 
   package static var fields: [Field<Self>] {
     [
-      .integer("data", \.data, jobIDs), .section("config", \.config),
-      .texts("lpips_weights", \.lpipsWeights), .section("init", \.start),
+      .integer("data", \.data, jobIDs, "Ingest job whose images are trained on.").required()
+        .reads("data*"),
+      .section("config", \.config, "The whole configuration, over the preset that it names."),
+      .texts(
+        "lpips_weights", \.lpipsWeights,
+        "SHA-256 of the files that `config.loss.lpips_file` names, in its order; null for none."
+      ).reads("artifact"),
+      .section("init", \.start, "Weights that training begins with."),
     ]
   }
 
@@ -78,15 +104,28 @@ package struct TrainArguments: JobArguments {
         "lpips_weights: expected the SHA-256 of a stored artifact for each of the "
           + "\(config.loss.lpipsFile.count) files of config.loss.lpips_file; pra run stores them")
     }
-    guard start.weights.count <= 1,
-      start.weights.allSatisfy({ $0.wholeMatch(of: /[0-9a-f]{64}/) != nil })
+    try start.validate()
+  }
+}
+
+extension TrainArguments.Start {
+  /// The key of a run file that has named it.
+  package var key: String { files.isEmpty ? "init.file" : "init.run" }
+
+  fileprivate func validate() throws {
+    guard files.isEmpty ? weights.count <= 1 : weights.count == files.count,
+      weights.allSatisfy({ $0.wholeMatch(of: /[0-9a-f]{64}/) != nil })
     else {
       throw ConfigurationError(
-        "init.weights: expected the SHA-256 of one stored artifact, or null; pra run stores it")
+        "init.weights: expected the SHA-256 of one stored artifact, of each of init.files, or null; pra "
+          + "run stores it")
     }
-    guard start.name.wholeMatch(of: /[^\/\0]{1,200}/) != nil, ![".", ".."].contains(start.name)
-    else {
-      throw ConfigurationError("init.name: found '\(start.name)', expected a file's name")
+    let isNamed = files.allSatisfy { $0.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._-]{0,99}/) != nil }
+    guard isNamed, Set(files).count == files.count else {
+      throw ConfigurationError("init.files: expected the names of a checkpoint's files, each once")
+    }
+    guard name.wholeMatch(of: /[^\/\0]{1,200}/) != nil, ![".", ".."].contains(name) else {
+      throw ConfigurationError("init.name: found '\(name)', expected a file's name")
     }
   }
 }

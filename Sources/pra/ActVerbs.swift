@@ -6,35 +6,37 @@ import Postgres
 
 struct Cancel: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Cancel jobs, or with --run all jobs of a run; running jobs are stopped.",
+    abstract: "Cancel jobs, or all jobs of a run; running jobs are stopped.",
     discussion: """
       Jobs of a run are cancelled some thousands at a time. Interrupted, the verb leaves the rest as it is, and goes \
       on when it is called again.
       Example: pra cancel 12 --with-dependents
+      Example: pra cancel emoji
       """)
 
-  @Argument(help: "Numbers of jobs.") var jobs: [Int64] = []
-  @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
+  @OptionGroup var target: JobsOrRun
   @Flag(help: "Cancel the jobs that wait for it, too.") var withDependents = false
 
   func validate() throws {
-    guard jobs.isEmpty == (runName != nil) else {
-      throw ValidationError("name jobs or --run, one of the two")
-    }
-    guard runName == nil || !withDependents else {
-      throw ValidationError("--with-dependents has no effect with --run, which cancels every job")
+    guard target.runName == nil || !withDependents else {
+      throw ValidationError("--with-dependents has no effect on a run, of which every job is cancelled")
     }
   }
 
   func run() throws {
     let connection = try Database.connect(.submit)
     var touched: Int64 = 0
-    if let runName {
-      touched = try connection.inPieces(
-        Queries.liveJobs, ofRun: connection.run(named: runName).id, "cancelled"
-      ) { try SubmitQueue(connection).cancel(many: $0) }
+    if let runName = target.runName {
+      let id = try connection.run(named: runName).id
+      touched = try connection.inPieces(Queries.liveJobs, ofRun: id, "cancelled") {
+        try SubmitQueue(connection).cancel(many: $0)
+      }
+      for row in try connection.query(TrainedQueries.neededElsewhere, [.integer(id)]) {
+        complain(
+          "pra: job \(try row.string("id")) goes on: run \(try row.string("run")) waits for its data set too")
+      }
     }
-    for job in jobs {
+    for job in target.jobs {
       let count = try SubmitQueue(connection).cancel(job, withDependents: withDependents)
       touched += count
       if count == 0 {
@@ -50,25 +52,18 @@ struct Cancel: ParsableCommand {
 
 struct Retry: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Run jobs that did not succeed again, or with --run all such jobs of a run.",
+    abstract: "Run jobs that did not succeed again, or all such jobs of a run.",
     discussion: """
       These are failed, cancelled and quarantined jobs. Jobs that wait for a retried job start when it \
       succeeds.
-      Example: pra retry --run emoji
+      Example: pra retry emoji
       """)
 
-  @Argument(help: "Numbers of jobs.") var jobs: [Int64] = []
-  @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
-
-  func validate() throws {
-    guard jobs.isEmpty == (runName != nil) else {
-      throw ValidationError("name jobs or --run, one of the two")
-    }
-  }
+  @OptionGroup var target: JobsOrRun
 
   func run() throws {
     let connection = try Database.connect(.submit)
-    if let runName {
+    if let runName = target.runName {
       let id = try connection.run(named: runName).id
       let retried = try connection.inPieces(Queries.badJobs, ofRun: id, "retried") {
         try SubmitQueue(connection).retry(many: $0)
@@ -78,7 +73,7 @@ struct Retry: ParsableCommand {
           ? "no job of run \(id) has ended badly"
           : "retried \(retried) job\(retried == 1 ? "" : "s")")
     }
-    for job in jobs {
+    for job in target.jobs {
       print("job \(job) is \(try SubmitQueue(connection).retry(job).rawValue)")
     }
   }
@@ -118,10 +113,11 @@ extension Connection {
 /// Either a run or a queue.
 struct PauseTarget: ParsableArguments {
   @Argument(help: ArgumentHelp("Number or name of a run.", valueName: "run")) var runName: String?
+  @Option(name: .customLong("run"), help: ArgumentHelp("The same.", valueName: "run")) var option: String?
   @Option(help: "Name of a queue, instead of a run.") var queue: String?
 
   func validate() throws {
-    guard (runName == nil) != (queue == nil) else {
+    guard [runName, option, queue].count(where: { $0 != nil }) == 1 else {
       throw ValidationError("name a run or --queue, one of the two")
     }
   }
@@ -131,7 +127,7 @@ struct PauseTarget: ParsableArguments {
     queue actOnQueue: (SubmitQueue, String) throws -> Void, _ done: String
   ) throws {
     let connection = try Database.connect(.submit)
-    if let runName {
+    if let runName = runName ?? option {
       let found = try connection.run(named: runName)
       try actOnRun(SubmitQueue(connection), found.id)
       print("\(done) run \(found.id) (\(found.name))")

@@ -118,6 +118,9 @@ final class Archive {
     ).sha256
   }
 
+  /// The same without storing them.
+  func hashedBlocks() throws -> String { SHA256.hexadecimal(of: try blockDigests()) }
+
   private func blockDigests() throws -> [UInt8] {
     if let blocks { return blocks }
     guard case .file(let path) = contents else { fatalError("\(name): a folder has no blocks") }

@@ -124,7 +124,7 @@ enum Queries {
   /// all that it has made.
   static let reusableRun = """
     select id from pra.runs
-    where name = $1 and configuration = $2::jsonb and data_fingerprint = $3
+    where name = $1 and configuration = $2::jsonb and source_fingerprint = $3
       and state not in ('failed', 'cancelled') and removed = '{}' and deleted_at is null
     order by id desc limit 1
     """
@@ -134,6 +134,7 @@ enum Queries {
   static let liveJobs = """
     select id from pra.jobs
     where run_id = $1::bigint and id > $2::bigint and array_id is null
+      and id not in (select pra.jobs_needed_elsewhere($1::bigint))
       and (state in ('blocked', 'ready')
         or state = 'running' and (cancel_requested_at is null or array_first is not null))
     order by id limit $3::integer

@@ -3,24 +3,19 @@
 import Configuration
 import JobKinds
 import JobQueue
-import Postgres
 import TensorFiles
 
-/// Enqueues the jobs of one run, all in the caller's transaction.
+/// Makes the jobs of one run.
 final class RunJobs {
-  private let connection: Connection
-  private let run: Int64
-  private let queue: String
-  private let priority: Int
+  private let sink: any JobSink
   /// Arms with images of one size share their data set and its reference.
   private var dataSets: [ModelConfiguration.Image: Int64] = [:]
+  private(set) var firstDataSet: Int64?
   private var references: [Int64: Int64] = [:]
   /// Jobs that belong to one arm alone, so far.
   private var ofArm: [Int64] = []
 
-  init(_ connection: Connection, run: Int64, queue: String, priority: Int) {
-    (self.connection, self.run, self.queue, self.priority) = (connection, run, queue, priority)
-  }
+  init(_ sink: any JobSink) { self.sink = sink }
 
   func enqueue(_ plan: RunFile, _ source: Source, _ weights: WeightArtifacts) throws {
     var compare = CompareArguments()
@@ -33,8 +28,7 @@ final class RunJobs {
         compare.evaluations.append(Int(evaluation))
       }
       guard plan.arms.count > 1 else { continue }
-      try SubmitQueue(connection).setVariant(
-        variant, seed: Int64(arm.configuration.seed), of: ofArm)
+      try sink.setVariant(variant, seed: Int64(arm.configuration.seed), of: ofArm)
     }
     if plan.arms.count > 1, !compare.evaluations.isEmpty {
       _ = try job(compare, after: compare.evaluations.map { Int64($0) })
@@ -46,10 +40,10 @@ final class RunJobs {
     requirements: [String] = []
   ) throws -> Int64 {
     try arguments.validate()
-    return try connection.enqueue(
-      type(of: arguments).kind, run: run, arguments: arguments.json, after: after, queue: queue,
-      priority: priority
-    ) { ($0.array, $0.requirements) = (array, requirements) }
+    return try sink.enqueue(
+      PlannedJob(
+        kind: type(of: arguments).kind, arguments: arguments.json, after: after, array: array,
+        requirements: requirements))
   }
 
   private func dataSet(
@@ -59,7 +53,9 @@ final class RunJobs {
     var ingest = source.arguments
     (ingest.image.size, ingest.image.channels) = (image.size, image.channels)
     var made: Int64
-    if source.parts == 1 {
+    if let shared = try sink.sharedDataSet(ingest) {
+      made = shared
+    } else if source.parts == 1 {
       made = try job(ingest, after: [], requirements: source.requirements)
     } else {
       // Each element packs its share of the ranges; a job behind them puts these together.
@@ -71,6 +67,7 @@ final class RunJobs {
       made = try job(ingest, after: [made])
     }
     dataSets[image] = made
+    firstDataSet = firstDataSet ?? made
     return made
   }
 
@@ -134,7 +131,7 @@ final class RunJobs {
   ) throws -> Int64 {
     var features = FeaturesArguments()
     features.weights = weights.digests[inception.inception]!
-    features.weightsName = lastComponent(weights.path(inception.inception))
+    features.weightsName = weights.shownName(inception.inception)
     features.parts = inception.shards
     choose(&features)
     guard inception.shards > 1 else { return try job(features, after: after) }
@@ -170,17 +167,17 @@ final class RunJobs {
     if inception.reference == "data" {
       parents = [try features(inception, weights, after: [data]) { $0.data = Int(data) }]
     } else {
-      let (path, name) = (weights.path(inception.reference), inception.reference)
+      let name = inception.reference
       let (hasStatistics, hasImages) = try Self.statistics(of: inception, weights)
       if hasStatistics {
         (reference.statistics, reference.statisticsName) = (
-          weights.digests[name]!, lastComponent(path)
+          weights.digests[name]!, weights.shownName(name)
         )
       }
       if hasImages {
         parents = [
           try features(inception, weights, after: []) {
-            ($0.archive, $0.archiveName) = (weights.digests[name]!, lastComponent(path))
+            ($0.archive, $0.archiveName) = (weights.digests[name]!, weights.shownName(name))
           }
         ]
       }

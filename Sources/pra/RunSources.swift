@@ -14,6 +14,8 @@ struct Source {
   let archives: [Archive]
   private let validationArchives: Int
   private let data: RunFile.DataSource
+  /// Images that were ingested before, in the place of archives.
+  let ingested: IngestedData?
   /// The folder of the workers' below which the archives are read in place; nil where they are stored.
   private(set) var root: String?
   /// Names of the contents: of the archives, or of the digests of their blocks. Known once they are stored.
@@ -28,6 +30,12 @@ struct Source {
   /// - Parameter file: the run file, from whose folder relative names are taken
   init(_ data: RunFile.DataSource, besides file: String, _ files: CheckedRun.ReadFiles) throws {
     self.data = data
+    guard !data.isReference else {
+      ingested = try files.ingested(data)
+      (archives, validationArchives) = ([], 0)
+      return
+    }
+    ingested = nil
     let training = try files.archives(
       RunFile.path(data.source, besides: file), key: "data.source")
     let validation = try data.validation.source.map {
@@ -44,6 +52,9 @@ struct Source {
     }
   }
 
+  /// Bytes that a submission may send; none where the archives are read in place.
+  var bytes: Int64 { root == nil ? size : 0 }
+
   private var size: Int64 { archives.reduce(0) { $0 + $1.size } }
 
   /// Decides whether the archives are read where they lie.
@@ -51,6 +62,7 @@ struct Source {
   /// - Returns: a remark for the user
   mutating func place(seen: [String]) -> String? {
     let paths = archives.compactMap(\.path)
+    guard ingested == nil else { return nil }
     guard data.inPlace != false, paths.count == archives.count else { return nil }
     func holds(_ folder: String) -> Bool {
       let folder = folder.hasSuffix("/") ? folder : "\(folder)/"
@@ -79,6 +91,7 @@ struct Source {
 
   /// SHA-256 of the archive, or of the digests of several archives one after the other.
   var fingerprint: String {
+    if let ingested { return ingested.fingerprint }
     guard digests.count > 1 else { return digests[0] }
     return SHA256.hexadecimal(of: digests.flatMap { Array($0.utf8) })
   }
@@ -97,8 +110,24 @@ struct Source {
     }
   }
 
+  /// Finds the names of the contents without storing anything.
+  mutating func measure() throws {
+    digests = try archives.map {
+      try root == nil ? $0.hashed().sha256 : $0.hashedBlocks()
+    }
+  }
+
+  /// The value of `data` as a run stores it. Where and by how many the data are ingested makes no other run.
+  var stored: String {
+    if let ingested {
+      return ingested.stored?.json ?? JSONText.object([("job", String(ingested.job))])
+    }
+    return data.json(without: ["in_place", "parts", "run", "job"])
+  }
+
   /// Number of jobs, parts of one array, that share the ranges.
   var parts: Int {
+    guard ingested == nil else { return 1 }
     if let parts = data.parts { return parts }
     guard root != nil else { return 1 }
     return Int(min(Self.mostParts, max(1, (size + Self.partBytes - 1) / Self.partBytes)))
@@ -106,6 +135,7 @@ struct Source {
 
   /// Arguments of the ingest job that reads the archives.
   var arguments: IngestArguments {
+    if let ingested { return ingested.arguments }
     var ingest = IngestArguments()
     (ingest.source, ingest.sourceName) = (digests[0], archives[0].name)
     ingest.shards = Array(digests.dropFirst())
@@ -116,12 +146,15 @@ struct Source {
     if root != nil { ingest.inPlace = archives.map { $0.path! } }
     ingest.folder = data.folder
     ingest.validation = data.validation.split(archives: validationArchives)
-    ingest.skipLimit = data.skipLimit
+    (ingest.skipLimit, ingest.background) = (data.skipLimit, data.background)
     return ingest
   }
 
   /// Requirements of the jobs that read the archives.
-  var requirements: [String] { root.map { [SourceFolders.requirement($0)] } ?? [] }
+  var requirements: [String] {
+    if let ingested { return ingested.requirements }
+    return root.map { [SourceFolders.requirement($0)] } ?? []
+  }
 }
 
 /// Turns the error of an unreadable file into bad input.
@@ -134,66 +167,11 @@ func refusing<T>(_ key: String, _ body: () throws -> T) throws -> T {
 }
 
 extension RunFile {
-  /// Reads a run file; if it has `init`, its settings apply over the configuration in that file.
-  init(reading path: String, overrides: [Override] = []) throws {
-    try self.init(path: path, overrides: overrides) { file in
-      try refusing("init.file") {
-        try CheckpointState.stored(in: try WeightFiles.open(file).metadata, of: file)?.config
-      }
-    }
-  }
-}
-
-/// The files of weights and statistics that a run names: `loss.lpips_file` of every arm, that of
-/// `init`, and those of `evaluate`.
-struct WeightArtifacts {
-  /// SHA-256 by the name in the run file.
-  let digests: [String: String]
-  private let sizes: [String: FileDigest]
-  private let paths: [String: String]
-
-  /// - Parameter file: the run file, from whose folder relative names are taken
-  init(_ plan: RunFile, besides file: String, _ files: CheckedRun.ReadFiles) throws {
-    var keys = Dictionary(
-      plan.arms.flatMap(\.configuration.loss.lpipsFile).map { ($0, "loss.lpips_file") }
-    ) { first, _ in first }
-    if let start = plan.start { keys[start.file] = "init.file" }
-    if let inception = plan.inception {
-      if inception.reference != "data" { keys[inception.reference] = "evaluate.reference" }
-      keys[inception.inception] = "evaluate.inception"
-    }
-    paths = Dictionary(
-      uniqueKeysWithValues: keys.keys.map { ($0, RunFile.path($0, besides: file)) })
-    sizes = try Dictionary(
-      uniqueKeysWithValues: paths.map { (name, path) -> (String, FileDigest) in
-        let key = keys[name]!
-        // An npz with statistics is opened where its arrays are looked at.
-        let isWeights = key != "evaluate.reference"
-        return (name, try files.digest(of: path, key: key, isWeights: isWeights))
-      })
-    digests = sizes.mapValues(\.sha256)
-  }
-
-  /// Argument `init` of the run's training jobs.
-  func start(of plan: RunFile) -> TrainArguments.Start {
-    var start = TrainArguments.Start()
-    guard let given = plan.start else { return start }
-    start.weights = [digests[given.file]!]
-    start.name = URL(filePath: given.file).lastPathComponent
-    start.restart = given.restart
-    return start
-  }
-
-  func path(_ name: String) -> String { paths[name]! }
-
-  /// Content-addressed: sent again only where the store does not have them.
-  func store(in store: inout ArtifactStore, except stored: inout Set<String>) throws {
-    for (name, path) in paths.sorted(by: { $0.key < $1.key })
-    where stored.insert(digests[name]!).inserted {
-      _ = try store.store(
-        file: path, known: sizes[name], name: lastComponent(path),
-        mediaType: "application/octet-stream", owner: .submitter)
-    }
+  /// Reads a run file; if it has `init`, its settings apply over the configuration of those weights.
+  init(
+    reading path: String, overrides: [Override] = [], _ files: CheckedRun.ReadFiles
+  ) throws {
+    try self.init(path: path, overrides: overrides) { try files.start($0).state?.config }
   }
 }
 

@@ -14,18 +14,25 @@ struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Enqueue a whole run from a YAML file: ingest, train, sample in shards, evaluate.",
     discussion: """
-      pra help keys lists the keys of the file. The file is checked as a whole, its data are stored, and \
+      pra keys explains the keys of the file. The file is checked as a whole, its data are stored, and \
       all jobs are enqueued in one transaction. Prints the run's number. A file with variants and seeds \
       trains each variant with each seed and ends with a figure and a table (pra export comparison).
+      Runs whose data are the same bytes share one ingest job. --dry-run stores and enqueues nothing: it \
+      prints the file with every key of its configuration, which pra run reads again, and as comments the \
+      jobs that it would make.
       Example: pra run ops/demo.d/emoji.yaml --set training.total=200 --set sample.shards=8 --wait
+      Example: pra run ops/demo.d/emoji.yaml --dry-run
       """)
 
   @Argument(help: "The run file.") var file: String
   @Option(
     name: .customLong("set"),
-    help: "A setting that replaces the file's: dotted.key=value; config. may be left out.")
+    help: "A setting that replaces the file's: dotted.key=value; config. may be left out.",
+    completion: KeyCompletion.settings)
   var settings: [String] = []
   @Flag(help: "Show progress until every job has ended; exit 1 if one failed.") var wait = false
+  @Flag(help: "Print the resolved file and the jobs that it would make, and enqueue nothing.")
+  var dryRun = false
   @Flag(help: "Use the run of equal name, configuration and data if there is one.")
   var reuse = false
   @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
@@ -36,9 +43,19 @@ struct Run: ParsableCommand {
     transform: OptionValue.priority)
   var priority = 0
 
+  func validate() throws {
+    guard !dryRun || !wait && !reuse else {
+      throw ValidationError("--dry-run: enqueues nothing, so that --wait and --reuse have no effect")
+    }
+  }
+
   func run() throws {
     let checked = try CheckedRun(
       file: file, overrides: try settings.map { try Override($0) }, CheckedRun.ReadFiles())
+    guard !dryRun else {
+      printExactly(try PlannedRun(checked).text)
+      return
+    }
     let id = try RunSubmission(reuse: reuse, queue: queue, priority: priority).enqueue([checked])[0]
     StandardOutput.done = "run \(id) is enqueued"
     print(id)
@@ -54,39 +71,22 @@ struct CheckedRun {
   /// The resolved configuration: stored with the run, and compared by --reuse.
   let configuration: String
 
-  /// The files that several runs of a sweep share, each read once.
-  final class ReadFiles {
-    fileprivate var sources: [String: [Archive]] = [:]
-    fileprivate var digests: [String: FileDigest] = [:]
-
-    /// The archives behind a path in the run file.
-    func archives(_ path: String, key: String) throws -> [Archive] {
-      let place = plainPath(path)
-      if let known = sources[place] { return known }
-      let found = try Archive.all(path, key: key)
-      sources[place] = found
-      return found
-    }
-
-    /// The digest of a file.
-    /// - Parameter isWeights: whether it is opened as a file of weights, so that another file is refused here and not
-    ///   by a job
-    func digest(of path: String, key: String, isWeights: Bool) throws -> FileDigest {
-      let place = plainPath(path)
-      if let known = digests[place] { return known }
-      if isWeights { try refusing(key) { _ = try WeightFiles.open(path) } }
-      let found = try pra.digest(of: path, key)
-      digests[place] = found
-      return found
-    }
-  }
-
   /// - Throws: `ConfigurationError` that names the key
   init(file: String, overrides: [Override], _ files: ReadFiles) throws {
-    plan = try RunFile(reading: file, overrides: overrides)
+    try self.init(
+      try RunFile(reading: file, overrides: overrides, files), besides: file, files)
+  }
+
+  /// - Parameter file: the path from whose folder relative names are taken
+  init(_ plan: RunFile, besides file: String, _ files: ReadFiles) throws {
+    self.plan = plan
     source = try Source(plan.data, besides: file, files)
     weights = try WeightArtifacts(plan, besides: file, files)
-    configuration = plan.storedConfiguration(weights)
+    try weights.check(plan)
+    if let data = source.ingested, let classes = data.classes {
+      try weights.check(classes: classes, of: data)
+    }
+    configuration = plan.storedConfiguration(source, weights)
     guard configuration.utf8.count <= 1 << 20 else {
       throw ConfigurationError(
         "configuration: has \(configuration.utf8.count) bytes, expected at most \(1 << 20); a run has fewer variants "
@@ -126,7 +126,7 @@ struct RunSubmission {
     // Named by content: files that the store has are not sent again, and a run that is reused has them stored.
     var store = try Database.store(.submit)
     var (archives, files): (Set<ObjectIdentifier>, Set<String>) = ([], [])
-    let seen = try connection.query(Queries.seenFolders).map { try $0.string("folder") }
+    let seen = try connection.seenFolders()
     var said: Set<String> = []
     let runs = try given.map { run in
       var run = run
@@ -173,8 +173,12 @@ struct RunSubmission {
     let id = try SubmitQueue(connection).createRun(
       name: run.plan.name, configuration: run.configuration, codeVersion: codeVersion,
       dataFingerprint: run.source.fingerprint)
-    let jobs = RunJobs(connection, run: id, queue: queue, priority: priority)
+    let jobs = RunJobs(
+      QueuedJobs(connection, run: id, queue: queue, priority: priority))
     try jobs.enqueue(run.plan, run.source, run.weights)
+    if let data = jobs.firstDataSet {
+      try connection.query(TrainedQueries.setRunData, [.integer(id), .integer(data)])
+    }
     return id
   }
 
@@ -187,12 +191,12 @@ struct RunSubmission {
 }
 
 extension RunFile {
-  /// Where and by how many the data are ingested makes no other run.
-  fileprivate func storedConfiguration(_ weights: WeightArtifacts) -> String {
+  fileprivate func storedConfiguration(_ source: Source, _ weights: WeightArtifacts) -> String {
     var members = [
-      ("config", configuration.canonicalJSON), ("data", data.json(without: ["in_place", "parts"])),
+      ("config", configuration.canonicalJSON), ("data", source.stored),
       ("evaluate", inception?.json ?? (evaluate ? "true" : "false")),
     ]
+    if !weights.digests.isEmpty { members.append(("files", weights.json)) }
     if start != nil { members.append(("init", weights.start(of: self).json)) }
     if let sample { members.append(("sample", sample.json)) }
     if arms.count > 1 {
@@ -204,5 +208,27 @@ extension RunFile {
       members.append(("arms", JSONText.array(texts)))
     }
     return JSONText.object(members)
+  }
+}
+
+extension Connection {
+  /// Folders from which live workers read sources in place.
+  func seenFolders() throws -> [String] {
+    try query(Queries.seenFolders).map { try $0.string("folder") }
+  }
+}
+
+/// The keys that a shell proposes for settings, from the table that reads them.
+enum KeyCompletion {
+  static var settings: CompletionKind {
+    .list(
+    Key.all.filter { !$0.isSection }.map { "\($0.name)=" })
+  }
+  static var sampling: CompletionKind {
+    .list(SamplingConfiguration.described(by: SamplingConfiguration()).map { "\($0.name)=" })
+  }
+
+  static func of(_ kind: JobKind) -> CompletionKind {
+    .list(kind.keys.filter { !$0.isSection }.map { "\($0.name)=" })
   }
 }

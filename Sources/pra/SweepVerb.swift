@@ -52,7 +52,7 @@ struct MakeSweep: ParsableCommand {
     var bases: Set<String> = []
     for point in points {
       let overrides = try point.map { try Override($0.text) }
-      let base = try RunFile(reading: file, overrides: overrides).name
+      let base = try RunFile(reading: file, overrides: overrides, files).name
       bases.insert(base)
       let name = ([base] + point.filter { $0.differs && $0.key != "name" }.map(\.text))
         .joined(separator: " ")

@@ -45,14 +45,26 @@ struct WatchedRuns {
   let runs: [WatchedRun]
   /// Every job; of more than `most` those that run, and after them those that ended badly, some of each.
   let jobs: [WatchedJob]
+  /// Jobs of other runs whose data set these wait for.
+  private let awaited: [WatchedJob]
 
   var isSummary: Bool { runs.reduce(0) { $0 + $1.jobs } > Self.most }
   var isAtWork: Bool {
     runs.contains { run in ["ready", "running", "lost"].contains { run.counts[$0] != nil } }
+      || awaited.contains { !$0.hasEnded }
   }
   var isComplete: Bool { !isAtWork && runs.allSatisfy { $0.counts["blocked"] == nil } }
 
-  init(_ connection: Connection, _ numbers: Parameter) throws {
+  /// - Parameter only: the jobs that are looked at; nil for all of the runs
+  init(_ connection: Connection, _ numbers: Parameter, only wanted: Set<Int64>? = nil) throws {
+    if let wanted {
+      let jobs = try connection.query(Queries.watched, [numbers]).map { try WatchedJob($0) }
+        .filter { wanted.contains($0.id) }
+      var run = WatchedRun(id: jobs.first?.run.id ?? 0, name: jobs.first?.run.name ?? "")
+      for job in jobs { run.counts[job.state, default: 0] += 1 }
+      (self.jobs, runs, awaited) = (jobs, [run], [])
+      return
+    }
     var runs: [WatchedRun] = []
     for row in try connection.query(Queries.watchedRuns, [numbers]) {
       let id = try row.integer("run_id")
@@ -61,8 +73,12 @@ struct WatchedRuns {
     }
     self.runs = runs
     let isLarge = runs.reduce(0) { $0 + $1.jobs } > Self.most
-    jobs = try connection.query(isLarge ? Queries.watchedSome : Queries.watched, [numbers]).map {
-      try WatchedJob($0)
-    }
+    awaited = try connection.query(TrainedQueries.awaitedElsewhere, [numbers]).map { try WatchedJob($0) }
+    // Shown while work goes on, as the first of what these runs wait for.
+    jobs =
+      awaited
+      + (try connection.query(isLarge ? Queries.watchedSome : Queries.watched, [numbers]).map {
+        try WatchedJob($0)
+      })
   }
 }

@@ -41,9 +41,12 @@ struct Watcher {
   private let url: DatabaseURL
   private let runs: Parameter
   private let isJSON: Bool
+  /// The jobs that are waited for; nil for all of the runs.
+  private let jobs: Set<Int64>?
 
-  init(_ url: DatabaseURL, runs: [Int64], isJSON: Bool = false) {
+  init(_ url: DatabaseURL, runs: [Int64], jobs: [Int64]? = nil, isJSON: Bool = false) {
     self.url = url
+    self.jobs = jobs.map(Set.init)
     self.runs = .text("{\(runs.map(String.init).joined(separator: ","))}")
     self.isJSON = isJSON
   }
@@ -65,7 +68,7 @@ struct Watcher {
       let start = clock.now
       let look = try session.run { connection in
         try connection.settleOverdue()
-        return try WatchedRuns(connection, runs)
+        return try WatchedRuns(connection, runs, only: jobs)
       }
       idle = look.runs.contains { $0.counts["running"] != nil } ? 0 : idle + 1
       var reason: String?

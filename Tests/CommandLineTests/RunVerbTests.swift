@@ -98,7 +98,7 @@ import Testing
     _ = try world.answer("run", try world.runFile())
     let found = try world.rows(
       """
-      select r.data_fingerprint = a.sha256, j.arguments->>'source' = a.sha256, a.size > 1000000
+      select r.source_fingerprint = a.sha256, j.arguments->>'source' = a.sha256, a.size > 1000000
       from pra.runs as r, pra.artifacts as a, pra.jobs as j where j.kind = 'ingest'
       """)
     #expect(found == ["t t t"])
@@ -142,7 +142,7 @@ import Testing
     let before = try FileManager.default.contentsOfDirectory(atPath: world.folder)
     for _ in 0..<2 { _ = try world.answer("run", file, "--set", "data.source=images") }
     let found = try world.rows(
-      "select count(*), count(distinct data_fingerprint), (select count(*) from pra.artifacts) from pra.runs"
+      "select count(*), count(distinct source_fingerprint), (select count(*) from pra.artifacts) from pra.runs"
     )
     #expect(found == ["2 1 1"])
     let after = try FileManager.default.contentsOfDirectory(atPath: world.folder)

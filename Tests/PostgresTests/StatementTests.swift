@@ -37,9 +37,9 @@ import Testing
       files == [
         "Queue/Agent/Queries.swift", "Queue/JobQueue/Queries.swift",
         "Queue/RunStore/Queries.swift", "Queue/StageKit/Queries.swift", "pra/CompareQueries.swift",
-        "pra/LookQueries.swift",
+        "pra/DoctorQueries.swift", "pra/LookQueries.swift",
         "pra/Queries.swift", "pra/RunListQueries.swift", "pra/RunQueries.swift",
-        "pra/SamplingQueries.swift",
+        "pra/SamplingQueries.swift", "pra/TrainedQueries.swift",
       ])
     #expect(Statement.all.count > 120)
     #expect(Set(Statement.all.map(\.place)).count == Statement.all.count)

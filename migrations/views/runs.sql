@@ -14,10 +14,13 @@ select
     else 'succeeded'
   end as state,
   j.jobs, j.blocked, j.ready, j.running, j.succeeded, j.failed, j.cancelled, j.quarantined,
-  r.configuration, r.code_version, r.data_fingerprint, r.idempotency_key,
+  r.configuration, r.code_version,
+  (select d.result ->> 'fingerprint' from pra_store.jobs as d where d.id = r.data_job) as data_fingerprint,
+  r.idempotency_key,
   r.created_at, r.created_by, r.paused_at, j.started_at,
   case when j.unfinished = 0 then j.finished_at end as finished_at,
-  r.weight, r.removed, r.tags, r.note, r.archived_at, r.deleted_at, lost.at as lost_at
+  r.weight, r.removed, r.tags, r.note, r.archived_at, r.deleted_at, lost.at as lost_at,
+  r.data_fingerprint as source_fingerprint, r.data_job
 from pra_store.runs as r
 left join lateral (
   select
@@ -62,7 +65,8 @@ comment on column pra.runs.quarantined is
   'number of jobs that lost too many workers or crashed on two hosts';
 comment on column pra.runs.configuration is 'complete resolved configuration';
 comment on column pra.runs.code_version is 'version of the code that created the run';
-comment on column pra.runs.data_fingerprint is 'fingerprint of the data set';
+comment on column pra.runs.data_fingerprint is
+  'fingerprint of the images it trains on, as in checkpoints and `pra data`; null until they are ingested';
 comment on column pra.runs.idempotency_key is 'key under which another creation returns this run';
 comment on column pra.runs.created_at is 'time of creation';
 comment on column pra.runs.created_by is 'login that created it';
@@ -82,3 +86,6 @@ comment on column pra.runs.deleted_at is
   'time when it was deleted; its rows go with pra.purge_runs, and pra.undelete_run brings it back before';
 comment on column pra.runs.lost_at is
   'time since which no worker that runs a job of it has beaten, until somebody puts the jobs back in line';
+comment on column pra.runs.source_fingerprint is 'digest of the archives that its images come from';
+comment on column pra.runs.data_job is
+  'ingest job of its images, perhaps of another run; the first one where its variants need several';

@@ -86,7 +86,9 @@ func reconstruction(
 ) throws -> [EvaluationFigure] {
   let count = min(data.count, arguments.reconstruct)
   guard count > 0 else { return [] }
-  let model = try session.trainedModel(ofJob: arguments.train, on: device).model
+  let model = try session.trainedModel(
+    ofJob: arguments.train, step: arguments.step, on: device
+  ).model
   try session.fetch(images: 0..<count, of: data, ofJob: arguments.data)
   var ratio = PeakSignalToNoise()
   let batch = 64

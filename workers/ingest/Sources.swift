@@ -16,6 +16,9 @@ extension StageSession {
     var options = Ingest.Options(
       size: arguments.image.size, channels: arguments.image.channels,
       skipLimit: arguments.skipLimit)
+    if let ground = try arguments.ground {
+      options.lay(onRed: ground.red, green: ground.green, blue: ground.blue)
+    }
     options.folder = arguments.folder ?? ""
     options.threads = threads
     (options.rangeImages, options.leastRanges) = (arguments.checkpointEvery, arguments.parts)

@@ -66,15 +66,40 @@ extension StageSession {
     }
   }
 
+  /// A model from a checkpoint in one file.
+  /// - Parameters:
+  ///   - name: name of the file in messages
+  ///   - weights: `model` or `ema-<decay>`
+  package func model(
+    fromFile sha256: String, named name: String, weights: String, on device: Device
+  ) throws -> TrainedModel {
+    let path = try fetch(
+      "weights_file", sha256: sha256, named: name, otherwise: "weights.safetensors")
+    return try refusingBadInput {
+      let archive = try CheckpointArchive(path: path)
+      guard let state = archive.state, let classes = state.config.classes else {
+        throw PermanentFailure(
+          "\(name): has no configuration in its metadata; expected a file of pra export checkpoint")
+      }
+      let model = try PRAModel(state.config, classes: classes, on: device, initializing: false)
+      try archive.load(weights, into: model)
+      return TrainedModel(model: model, step: Int64(state.step), classes: try archive.classes)
+    }
+  }
+
   /// A trained model with the weights of its last checkpoint. Of its files those that are read are fetched,
   /// and no other: moments and further averages are several times as large as one set of weights.
-  /// - Parameter weights: `model` or `ema-<decay>`, as in `sampling.weights`; by default those that
-  ///   the training run's own configuration samples with
+  /// - Parameters:
+  ///   - weights: `model` or `ema-<decay>`, as in `sampling.weights`; by default those that the training
+  ///     run's own configuration samples with
+  ///   - step: step of the checkpoint, by default the last one
   package func trainedModel(
-    ofJob job: Int, weights: String? = nil, on device: Device
+    ofJob job: Int, weights: String? = nil, step: Int? = nil, on device: Device
   ) throws -> TrainedModel {
-    guard let checkpoint = try latestCheckpoint(ofJob: Int64(job)) else {
-      throw PermanentFailure("job \(job) has no checkpoint")
+    let found = try step.map { try checkpoint(ofJob: Int64(job), step: Int64($0)) }
+      ?? latestCheckpoint(ofJob: Int64(job))
+    guard let checkpoint = found else {
+      throw PermanentFailure("job \(job) has no checkpoint\(step.map { " of step \($0)" } ?? "")")
     }
     let folder = "\(scratch)/checkpoint"
     do {

@@ -44,7 +44,7 @@ Stage.run { session in
   let device = try session.device(lower: "batch")
   let trained = try session.trainedModel(
     ofJob: arguments.train, weights: arguments.weights.isEmpty ? nil : arguments.weights,
-    on: device)
+    step: arguments.step, on: device)
   let (model, step) = (trained.model, trained.step)
   guard model.sizes.grid % arguments.pool == 0 else {
     throw PermanentFailure(

@@ -19,20 +19,25 @@ Stage.run { session in
   let arguments = try refusingBadInput { try SampleArguments(json: session.arguments) }
   let sampling = arguments.sampling
   let device = try session.device(lower: "PRA_SAMPLE_BATCH")
-  let trained = try session.trainedModel(
-    ofJob: arguments.train, weights: sampling.weights, on: device)
+  let trained =
+    try arguments.weightsFile.isEmpty
+    ? session.trainedModel(
+      ofJob: arguments.train, weights: sampling.weights, step: arguments.step, on: device)
+    : session.model(
+      fromFile: arguments.weightsFile, named: arguments.weightsName, weights: sampling.weights,
+      on: device)
   let (model, step) = (trained.model, trained.step)
-  // A checkpoint of the version before does not name the classes; the data set does.
-  let table =
-    try trained.classes
-    ?? ClassTable(session.openDataSet(ofJob: arguments.data, output: OutputName.dataSet))
+  let table = try trained.classes ?? unnamedClasses(session, arguments, model)
   guard model.sizes.classes == table.names.count else {
     throw PermanentFailure(
       "data: has \(table.names.count) classes, the model was trained on \(model.sizes.classes)")
   }
   // A class without an image was never trained.
-  let classes = table.trained
-  if classes.count < table.names.count {
+  let classes =
+    try arguments.classes.isEmpty
+    ? table.trained
+    : refusingBadInput { try table.numbers(of: arguments.classes, key: "classes") }
+  if arguments.classes.isEmpty, classes.count < table.names.count {
     say(
       "draws \(classes.count) of \(table.names.count) classes: the others have no image in the data set"
     )
@@ -57,7 +62,8 @@ Stage.run { session in
         try each($0)
       }
     } catch let broken as NonFiniteImage {
-      throw PermanentFailure("\(broken) (step \(step) of job \(arguments.train))")
+      let source = arguments.train > 0 ? "job \(arguments.train)" : arguments.weightsName
+      throw PermanentFailure("\(broken) (step \(step) of \(source))")
     }
   }
   try draw { drawn in
@@ -76,6 +82,18 @@ Stage.run { session in
       place: PackedDataSetWriter.pixelStart, side: image.size, channels: image.channels,
       images: images),
     result: JSONText.object([("images", String(count)), ("step", String(step))]))
+}
+
+/// Classes that the weights do not name: a checkpoint of the version before leaves that to the data set, a file
+/// of another program to nobody.
+func unnamedClasses(
+  _ session: StageSession, _ arguments: SampleArguments, _ model: PRAModel
+) throws -> ClassTable {
+  if arguments.data > 0 {
+    return ClassTable(try session.openDataSet(ofJob: arguments.data, output: OutputName.dataSet))
+  }
+  let numbers = 0..<model.sizes.classes
+  return ClassTable(names: numbers.map(String.init), images: numbers.map { _ in 1 })
 }
 
 /// Images drawn at once: enough for long products, few enough that 256 tokens of a large model fit

@@ -192,9 +192,19 @@ struct TrainingJob {
       throw StageFault(folder, code: errno)
     }
     let path = "\(folder)/\(plainName(start.name, otherwise: "init.safetensors"))"
-    try session.fetchArtifact(sha256: artifact, to: path, called: "init.file: \(start.name)")
+    if start.files.isEmpty {
+      try session.fetchArtifact(sha256: artifact, to: path, called: "init.file: \(start.name)")
+    } else {
+      for (name, sha256) in zip(start.files, start.weights) {
+        try session.fetchArtifact(
+          sha256: sha256, to: "\(folder)/\(name)", called: "init.run: \(start.name): \(name)")
+      }
+    }
     try refusingBadInput {
-      let archive = try CheckpointArchive(path: path)
+      let archive =
+        try start.files.isEmpty
+        ? CheckpointArchive(path: path)
+        : CheckpointArchive(folder: folder, files: start.files, name: start.name)
       for remark in try trainer.begin(from: archive, restart: start.restart) {
         say("init: \(start.name): \(remark)")
       }
@@ -204,7 +214,7 @@ struct TrainingJob {
     }
     guard trainer.step <= total else {
       throw PermanentFailure(
-        "training.total: \(total) is below step \(trainer.step) of init.file (\(start.name)); raise "
+        "training.total: \(total) is below step \(trainer.step) of \(start.key) (\(start.name)); raise "
           + "it, or set init.restart to true")
     }
     say("begins at step \(trainer.step) with the weights of \(start.name)")

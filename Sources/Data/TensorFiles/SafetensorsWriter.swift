@@ -71,11 +71,12 @@ package enum SafetensorsWriter {
 
   /// Writes the tensors of several float32 files into one, each file's names behind a prefix,
   /// without keeping any in memory.
+  /// - Returns: size and SHA-256 of the file
   /// - Throws: `FileError` naming a tensor of another type
   package static func merge(
     _ parts: [(prefix: String, file: SafetensorsFile)], to path: String,
     metadata: [String: String]
-  ) throws {
+  ) throws -> FileDigest {
     try withExtendedLifetime(parts) {
       let tensors = try parts.flatMap { part in
         try part.file.names.map { name in
@@ -85,7 +86,7 @@ package enum SafetensorsWriter {
           }
         }
       }
-      try write(path: path, tensors: tensors, metadata: metadata)
+      return try write(path: path, tensors: tensors, metadata: metadata)
     }
   }
 }

@@ -3,6 +3,7 @@
 
 import Autodiff
 import Configuration
+import PRAModel
 import Tensor
 import TensorFiles
 
@@ -11,61 +12,60 @@ import TensorFiles
 /// in `__metadata__`. Files of other programs may hold the weights alone, in any format that
 /// weights are read from.
 package struct CheckpointArchive {
-  private let source: any TensorSource
+  private let tensors: CheckpointTensors
   /// Step, counters and configuration; nil in a file of weights alone.
   package let state: CheckpointState?
 
-  private static let moments = "optimizer."
+  private var source: any TensorSource { tensors.source }
+  fileprivate var averages: Set<String> { tensors.averages }
+  fileprivate var hasMoments: Bool { tensors.hasMoments }
 
   /// - Throws: an error that names the file and what is wrong with it
   package init(path: String) throws {
-    source = try WeightFiles.open(path)
-    state = try CheckpointState.stored(in: source.metadata, of: path)
+    tensors = CheckpointTensors(try WeightFiles.open(path))
+    state = try CheckpointState.stored(in: tensors.source.metadata, of: path)
   }
 
-  /// Decays of the averages that the file holds.
-  fileprivate var averages: Set<String> {
-    Set(
-      source.names.compactMap { name in
-        name.firstMatch(of: /^ema-([0-9](?:\.[0-9]+)?(?:e-[0-9]+)?)\./).map { String($0.1) }
-      })
+  /// A registered checkpoint (model.md section 8), each file under its own name in a folder.
+  /// - Parameter name: name of the checkpoint in messages
+  /// - Throws: an error that names the file and what is wrong with it
+  package init(folder: String, files: [String], name: String) throws {
+    let parts = try files.compactMap { file -> (prefix: String, file: any TensorSource)? in
+      let suffix = ".safetensors"
+      guard file.hasSuffix(suffix) else { return nil }
+      let prefix = file == CheckpointFile.model ? "" : "\(file.dropLast(suffix.count))."
+      return (prefix, try SafetensorsFile(path: "\(folder)/\(file)"))
+    }
+    tensors = CheckpointTensors(PrefixedTensors(parts, path: name))
+    state = try CheckpointState(path: "\(folder)/\(CheckpointFile.state)")
   }
 
-  fileprivate var hasMoments: Bool { source.names.contains { $0.hasPrefix(Self.moments) } }
+  /// The classes that the model was trained on; nil in files that do not name them.
+  package var classes: ClassTable? {
+    get throws {
+      guard let text = source.metadata[ClassTable.metadataKey] else { return nil }
+      return try ClassTable(json: text)
+    }
+  }
 
-  /// Checks that the file holds every tensor of the model, of each average and of the moments, and
-  /// no other.
+  /// Checks that it holds every tensor of the model, of each average and of the moments, and no other.
   fileprivate func check(_ parameters: [Parameter]) throws {
-    let prefixes = [""] + averages.sorted().map { "ema-\($0)." }
-    var wanted = prefixes.flatMap { prefix in
-      parameters.map { (name: prefix + $0.name, shape: $0.value.shape) }
+    try tensors.check(parameters.map { ($0.name, $0.value.shape) })
+  }
+
+  /// Replaces all weights of a model by the archive's.
+  /// - Parameter weights: `model` or `ema-<decay>`, as in `sampling.weights`
+  /// - Throws: an error that names the file, and the averages that it has
+  package func load(_ weights: String, into model: PRAModel) throws {
+    try check(model.parameters.sorted)
+    let prefix = weights == "model" ? "" : "\(weights)."
+    guard prefix.isEmpty || averages.contains(String(weights.dropFirst("ema-".count))) else {
+      let known = ["model"] + averages.sorted().map { "ema-\($0)" }
+      throw ConfigurationError(
+        "sampling.weights: \(source.path) has no \(weights); it has \(known.joined(separator: ", "))")
     }
-    if hasMoments {
-      for parameter in parameters {
-        for part in ["m", "v"] {
-          wanted.append(
-            (name: "\(Self.moments)\(parameter.name).\(part)", shape: parameter.value.shape))
-        }
-      }
-    }
-    let held = Set(source.names)
-    for (name, shape) in wanted {
-      guard held.contains(name) else {
-        throw TensorFileMismatch(
-          description: "\(source.path): lacks tensor '\(name)' of shape \(shape), which the "
-            + "configuration needs")
-      }
-      let found = try source.shape(of: name)
-      guard found == shape else {
-        throw TensorFileMismatch(
-          description: "\(source.path): tensor '\(name)' has shape \(found), the configuration "
-            + "needs \(shape)")
-      }
-    }
-    if let stranger = held.subtracting(wanted.map(\.name)).min() {
-      throw TensorFileMismatch(
-        description: "\(source.path): holds tensor '\(stranger)' of shape "
-          + "\(try source.shape(of: stranger)), which the configuration does not have")
+    for parameter in model.parameters.all {
+      try load(prefix + parameter.name, into: parameter.value)
     }
   }
 
@@ -81,7 +81,7 @@ package struct CheckpointArchive {
   }
 
   fileprivate func loadMoment(_ name: String, _ part: String, into target: Tensor) throws {
-    try load("\(Self.moments)\(name).\(part)", into: target)
+    try load("\(CheckpointTensors.moments)\(name).\(part)", into: target)
   }
 }
 

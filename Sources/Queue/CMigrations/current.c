@@ -108,6 +108,9 @@ static const unsigned char store_garbage[] = {
 static const unsigned char store_purge[] = {
 #embed "../../../migrations/functions/store/purge.sql"
 };
+static const unsigned char store_lineage[] = {
+#embed "../../../migrations/functions/store/lineage.sql"
+};
 static const unsigned char store_removal[] = {
 #embed "../../../migrations/functions/store/removal.sql"
 };
@@ -198,6 +201,12 @@ static const unsigned char views_stores[] = {
 static const unsigned char views_sweeps[] = {
 #embed "../../../migrations/views/sweeps.sql"
 };
+static const unsigned char views_exports[] = {
+#embed "../../../migrations/views/exports.sql"
+};
+static const unsigned char views_lineage[] = {
+#embed "../../../migrations/views/lineage.sql"
+};
 static const unsigned char views_variants[] = {
 #embed "../../../migrations/views/variants.sql"
 };
@@ -242,6 +251,7 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/store/kept_results.sql", store_kept_results),
   CURRENT("functions/store/garbage.sql", store_garbage),
   CURRENT("functions/store/purge.sql", store_purge),
+  CURRENT("functions/store/lineage.sql", store_lineage),
   CURRENT("functions/store/removal.sql", store_removal),
   CURRENT("functions/store/retention.sql", store_retention),
   CURRENT("functions/store/logs.sql", store_logs),
@@ -272,6 +282,8 @@ static const PRACurrentFile files[] = {
   CURRENT("views/schema_versions.sql", views_schema_versions),
   CURRENT("views/stores.sql", views_stores),
   CURRENT("views/sweeps.sql", views_sweeps),
+  CURRENT("views/exports.sql", views_exports),
+  CURRENT("views/lineage.sql", views_lineage),
   CURRENT("views/variants.sql", views_variants),
   CURRENT("views/workers.sql", views_workers),
 };

@@ -79,9 +79,13 @@ static const unsigned char sql_0091[] = {
 static const unsigned char sql_0093[] = {
 #embed "../../../migrations/0093_needed_room.sql"
 };
+static const unsigned char sql_0100[] = {
+#embed "../../../migrations/0100_lineage.sql"
+};
 static const unsigned char sql_0105[] = {
 #embed "../../../migrations/0105_described_runs.sql"
 };
+
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
 static const PRAMigration migrations[] = {
@@ -110,6 +114,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0090, "0090_rooms.sql"),
   MIGRATION(0091, "0091_claiming_session.sql"),
   MIGRATION(0093, "0093_needed_room.sql"),
+  MIGRATION(0100, "0100_lineage.sql"),
   MIGRATION(0105, "0105_described_runs.sql"),
 };
 

@@ -62,7 +62,7 @@ enum Queries {
   static let checkpoints = """
     select id, epoch, step
     from pra.checkpoints
-    where job_id = $1
+    where job_id = $1 and ($3::bigint is null or step = $3)
     order by epoch desc, step desc
     limit $2
     """

@@ -372,9 +372,15 @@ package final class StageSession {
   /// Number of checkpoints after which the rest is believed to be damaged, too.
   private static let triedCheckpoints: Int64 = 1000
 
-  private func checkpoints(ofJob job: Int64, most: Int64) throws -> [Checkpoint] {
-    try store.connection.run { connection in
-      try connection.query(Queries.checkpoints, [.integer(job), .integer(most)]).map { row in
+  /// The checkpoint of another job at a step; nil if it has none there.
+  package func checkpoint(ofJob job: Int64, step: Int64) throws -> Checkpoint? {
+    try checkpoints(ofJob: job, most: 1, step: step).first
+  }
+
+  private func checkpoints(ofJob job: Int64, most: Int64, step: Int64? = nil) throws -> [Checkpoint] {
+    let parameters: [Parameter] = [.integer(job), .integer(most), .optional(step) { .integer($0) }]
+    return try store.connection.run { connection in
+      try connection.query(Queries.checkpoints, parameters).map { row in
         let files = try connection.query(
           Queries.checkpointFiles, [.integer(try row.integer("id"))])
         return Checkpoint(

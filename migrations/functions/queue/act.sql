@@ -141,6 +141,7 @@ begin
   return pra.cancel_many(array(
     select id from pra_store.jobs
     where run_id = run and array_id is null and state in ('blocked', 'ready', 'running')
+      and id not in (select pra.jobs_needed_elsewhere(run))
     order by id));
 end
 $$;
@@ -148,7 +149,8 @@ $$;
 grant execute on function pra.cancel_run to pra_submit;
 
 comment on function pra.cancel_run is
-'Cancels every job of a run that has not ended, in one transaction, and returns what pra.cancel_many does.
+'Cancels every job of a run that has not ended, in one transaction, and returns what pra.cancel_many does. Data sets that
+jobs of other runs wait for are ingested on (pra.jobs_needed_elsewhere).
 Raises PR002 when there is no such run.';
 
 create or replace function pra.retry(job bigint) returns pra.job_state

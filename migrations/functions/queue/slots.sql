@@ -43,6 +43,37 @@ comment on function pra.set_limit is
   'Makes a limit, or changes how many attempts (0 to 100,000) may run under it at once. Lowered below what runs, '
   'it takes effect as jobs end; nobody is stopped. Errors: PR003 for a name or a number that cannot be.';
 
+create or replace function pra.remove_limit(name text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  holder bigint;
+begin
+  -- As in pra.set_limit.
+  lock table pra_store.limit_slots in share row exclusive mode;
+  perform from pra_store.limits as l where l.name = remove_limit.name for update;
+  if not found then
+    raise exception 'there is no limit "%"', name using errcode = 'PR002';
+  end if;
+  select min(j.id) into holder from pra_store.jobs as j
+  where j.state in ('blocked', 'ready', 'running') and remove_limit.name = any(j.limits);
+  if holder is not null then
+    raise exception 'name: job % has not ended and needs a slot of "%"; cancel it, or give the limit more slots', holder,
+      name using errcode = 'PR004';
+  end if;
+  delete from pra_store.limit_slots as s where s.limit_name = remove_limit.name;
+  delete from pra_store.limits as l where l.name = remove_limit.name;
+  perform pra_store.record_event('limit.removed', null, null, null, null, jsonb_build_object('limit', name));
+end
+$$;
+
+grant execute on function pra.remove_limit to pra_submit;
+
+comment on function pra.remove_limit is
+  'Removes a limit that no job needs any more. Errors: PR002 when there is no such limit, PR004 when a job that has '
+  'not ended needs a slot of it.';
+
 -- For how many jobs with these limits slots are free, and no more counted than "most".
 create or replace function pra_store.free_slots(limits text[], most integer) returns integer
 language plpgsql stable

@@ -316,3 +316,31 @@ begin
     from ranked as r;
 end
 $$;
+
+create or replace function pra.rate_checkpoints(run bigint, metric text default null)
+returns table (
+  id bigint, job_id bigint, epoch bigint, step bigint, registered_at timestamptz, bytes bigint, series text,
+  value double precision, rank bigint, age bigint, suspect boolean)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select c.id, c.job_id, c.epoch, c.step, c.registered_at, (
+      select coalesce(sum(a.size), 0)::bigint
+      from pra_store.checkpoint_files as f join pra_store.artifacts as a on a.sha256 = f.sha256
+      where f.checkpoint_id = c.id),
+    m.name, r.value, r.rank, r.age, r.suspect
+  from pra_store.jobs as j
+  cross join lateral (
+    select coalesce(
+      rate_checkpoints.metric, j.arguments #>> '{config,training,keep,metric}', 'loss') as name) as m
+  cross join lateral pra_store.rated_checkpoints(null, j.id, m.name) as r
+  join pra_store.checkpoints as c on c.id = r.id
+  where j.run_id = rate_checkpoints.run and j.kind = 'train'
+  order by c.job_id, c.epoch, c.step
+$$;
+
+grant execute on function pra.rate_checkpoints to pra_submit, pra_read;
+
+comment on function pra.rate_checkpoints is
+'Checkpoints of the train jobs of a run, with their bytes, and their value by a metric: its mean since the checkpoint
+before. rank 1 is the best of its job, age 1 the newest; a value is null where the series was abandoned or has no point.
+metric: by default the one of training.keep.metric.';

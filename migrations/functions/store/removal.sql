@@ -164,6 +164,17 @@ begin
 end
 $$;
 
+-- Whether a job has made a data set that another run, which has kept its data, trains on.
+create or replace function pra_store.is_shared(job pra_store.jobs) returns boolean
+language sql stable
+as $$
+  select job.kind = 'ingest' and exists (
+    select from pra_store.job_dependencies as d
+    join pra_store.jobs as c on c.id = d.job_id
+    join pra_store.runs as r on r.id = c.run_id
+    where d.parent_id = job.id and c.run_id <> job.run_id and not r.removed @> '{data}');
+$$;
+
 -- Bytes of artifacts, each counted once.
 create or replace function pra_store.bytes_of(digests bytea[]) returns bigint
 language sql stable

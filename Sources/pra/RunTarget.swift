@@ -1,0 +1,40 @@
+// A run on the command line: by position, or by --run, which mean the same everywhere.
+
+import ArgumentParser
+
+/// One run, by number or name.
+struct RunTarget: ParsableArguments {
+  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var position: String?
+  @Option(name: .customLong("run"), help: ArgumentHelp("The same.", valueName: "run")) var option: String?
+
+  var name: String { position ?? option ?? "" }
+
+  func validate() throws {
+    guard (position == nil) != (option == nil) else {
+      throw ValidationError(
+        position == nil ? "name a run, by its number or its name" : "--run: a run is named already; keep one")
+    }
+  }
+}
+
+/// Jobs by their numbers, or a run by its name or by --run.
+struct JobsOrRun: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp("Numbers of jobs, or the name of a run; id=3 for the run of that number.", valueName: "jobs"))
+  var words: [String] = []
+  @Option(name: .customLong("run"), help: "Number or name of a run.") var option: String?
+
+  /// Numbers of jobs; empty for a run.
+  var jobs: [Int64] { runName == nil ? words.compactMap { Int64($0) } : [] }
+  /// Nil for jobs.
+  var runName: String? { option ?? words.first { Int64($0) == nil } }
+
+  func validate() throws {
+    guard words.isEmpty == (option != nil) else {
+      throw ValidationError("name jobs or a run, one of the two")
+    }
+    guard option != nil || words.count == 1 || words.allSatisfy({ Int64($0) != nil }) else {
+      throw ValidationError("\(words.first { Int64($0) == nil }!): a run is named by itself, without jobs beside it")
+    }
+  }
+}

@@ -69,8 +69,14 @@ struct ExportCheckpoint: ParsableCommand {
         message: "\(run.map { "run \($0)" } ?? "job \(job ?? 0)") has no \(which)")
     }
     let files = try connection.query(Queries.checkpointFiles, [.integer(try row.integer("id"))])
-    let paths = isOneFile ? [try writeOne(files)] : try write(files, into: output)
     let (found, trained) = (try row.string("step"), try row.string("job_id"))
+    let paths: [String]
+    if isOneFile {
+      paths = [output]
+      try record(try writeOne(files), job: try row.integer("job_id"), step: try row.integer("step"))
+    } else {
+      paths = try write(files, into: output)
+    }
     if json {
       report(
         JSONText.object([
@@ -95,8 +101,18 @@ struct ExportCheckpoint: ParsableCommand {
     }
   }
 
+  /// Records the file's bytes, so that they lead to their run (pra.exports). A reader may not, and has his file.
+  private func record(_ digest: FileDigest, job: Int64, step: Int64) throws {
+    do {
+      try Database.connect(.submit).query(
+        TrainedQueries.recordExport, [.text(digest.sha256), .integer(job), .integer(step)])
+    } catch let error as PostgresError {
+      guard error.sqlState == "42501" else { throw error }
+    }
+  }
+
   /// Writes one file, and leaves nothing else beside it.
-  private func writeOne(_ files: Rows) throws -> String {
+  private func writeOne(_ files: Rows) throws -> FileDigest {
     var folder = "\(FileManager.default.temporaryDirectory.path(percentEncoded: false))/pra-output"
     if case .file(let path, _) = try reportingFiles({ try OutputTarget(output) }) {
       folder = "\(path).parts"
@@ -114,10 +130,10 @@ struct ExportCheckpoint: ParsableCommand {
         case "state.json":
           state = try CheckpointState(
             canonicalJSON: String(contentsOfFile: path, encoding: .utf8))
-        // The names of classes, for programs that draw with the file alone.
-        case "classes.json":
-          metadata["classes"] = try String(contentsOfFile: path, encoding: .utf8)
-            .trimmingCharacters(in: .newlines)
+        case ClassTable.file:
+          metadata[ClassTable.metadataKey] = try ClassTable(
+            json: String(contentsOfFile: path, encoding: .utf8)
+          ).json
         case "optimizer.safetensors" where !optimizer: break
         case "model.safetensors": parts.append(("", try SafetensorsFile(path: path)))
         default:
@@ -126,7 +142,7 @@ struct ExportCheckpoint: ParsableCommand {
         }
       }
       guard let state else { throw Failure(message: "the checkpoint has no state.json") }
-      try SafetensorsWriter.merge(
+      return try SafetensorsWriter.merge(
         parts, to: output, metadata: state.metadata.merging(metadata) { own, _ in own })
     } catch let error as FileError {
       throw Failure(message: error.description.replacing("\(folder)/", with: ""))
@@ -135,7 +151,6 @@ struct ExportCheckpoint: ParsableCommand {
     } catch let error as Failure {
       throw Failure(message: Self.inGivenWords(error.message, folder, output))
     }
-    return output
   }
 
   /// A message that names the output in the place of the folder of its parts, which nobody has named.

@@ -1,0 +1,90 @@
+// Options that the verbs share which use a trained model: the training, the queue, and whether to wait.
+
+import ArgumentParser
+import Configuration
+import JobKinds
+import JobQueue
+import Postgres
+
+/// The training of a run.
+struct TrainingOptions: ParsableArguments {
+  @Option(help: "Name of the variant, of a run that compares several.") var variant: String?
+  @Option(
+    help: "Seed of the variant's training, where it is trained with several.",
+    transform: OptionValue.whole(0...Int.max))
+  var variantSeed: Int?
+
+  func trained(_ run: String, _ connection: Connection) throws -> TrainedRun {
+    try TrainedRun(named: run, variant: variant, seed: variantSeed.map { Int64($0) }, connection)
+  }
+}
+
+/// Where jobs go.
+struct SubmissionOptions: ParsableArguments {
+  @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
+    "default"
+  @Option(
+    parsing: .unconditional,
+    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
+    transform: OptionValue.priority)
+  var priority = 0
+  @Flag(help: "Show progress until the jobs have ended; exit 1 if one failed.") var wait = false
+
+  /// Enqueues a job and says by its number which one.
+  func enqueue(
+    _ arguments: some JobArguments, run: Int64, _ connection: Connection, array: JobArray? = nil
+  ) throws -> Int64 {
+    try arguments.validate()
+    return try connection.enqueue(
+      type(of: arguments).kind, run: run, arguments: arguments.json,
+      after: arguments.parents.map { Int64($0) }, queue: queue, priority: priority
+    ) { $0.array = array }
+  }
+
+  /// Prints the numbers of jobs, and waits for them if that is asked for.
+  func finish(_ jobs: [Int64], run: Int64) throws {
+    for job in jobs { print(job) }
+    if wait { try Watcher(try Database.url(.read), runs: [run], jobs: jobs).watch() }
+  }
+}
+
+extension JobArguments {
+  /// The same with settings of the command line, checked.
+  func set(_ settings: [String]) throws -> Self {
+    var arguments = self
+    for setting in settings { try arguments.apply(try Override(setting).nested, at: "") }
+    try arguments.validate()
+    return arguments
+  }
+}
+
+/// A sampling run's images: the job, or the array of them, that draws a training's newest images.
+struct DrawnRun {
+  let job: Int64
+  let train: Int64
+  let data: Int64
+  let step: Int?
+  /// Whether it draws some classes alone.
+  let hasSomeClasses: Bool
+
+  /// - Throws: `NotFound` for a run without such a job
+  init(of run: (id: Int64, name: String), train: Int64?, job: Int64?, _ connection: Connection) throws {
+    let rows = try connection.query(
+      TrainedQueries.sampleJobs, [.integer(run.id), .optional(train) { .integer($0) }])
+    let found = try rows.first { row in
+      if let job { return try row.integer("id") == job }
+      // One that has ended badly draws nothing any more.
+      return try !["failed", "cancelled", "quarantined"].contains(row.string("state"))
+    }
+    guard let found else {
+      throw NotFound(
+        message: "run \(run.id) (\(run.name)) has no \(job.map { "sample job \($0)" } ?? "drawn images")"
+          + "; pra sample \(run.id) draws some")
+    }
+    self.job = try found.integer("id")
+    self.train = try found.optionalInteger("train") ?? 0
+    data = try found.optionalInteger("data") ?? 0
+    step = try found.optionalInteger("step").map(Int.init)
+    hasSomeClasses = try found.text("classes") != nil
+  }
+}

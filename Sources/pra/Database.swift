@@ -1,6 +1,7 @@
 // The choice of the database, and sessions in it.
 
 import ArgumentParser
+import Configuration
 import Foundation
 import JobKinds
 import JobQueue
@@ -112,6 +113,22 @@ extension Connection {
     } catch let error as PostgresError where error.sqlState == "42501" {
       // Not a submitter.
     }
+  }
+
+  /// Finds a worker by number or name; of several with one name the one that has not ended.
+  /// - Throws: `NotFound` that names the nearest; `ValidationError` for a name that several have at once
+  func worker(named word: String) throws -> Int64 {
+    let found = try query(TrainedQueries.workersNamed, [.text(word)])
+    if let number = Int64(word), try found.contains(where: { try $0.integer("id") == number }) { return number }
+    let live = try found.filter { try $0.boolean("is_live") }
+    guard live.count <= 1 else {
+      let numbers = try live.map { try $0.string("id") }.joined(separator: ", ")
+      throw ValidationError("'\(word)' is the name of workers \(numbers); name one by its number")
+    }
+    if let row = live.first ?? found.first { return try row.integer("id") }
+    let names = try query(TrainedQueries.workerNames).map { try $0.string("name") }
+    let near = nearest(to: word, among: names).map { "; did you mean '\($0)'?" }
+    throw NotFound(message: "there is no worker '\(word)'\(near ?? "; pra workers lists them")")
   }
 
   /// Throws `NotFound` if there is no such job.

@@ -48,7 +48,46 @@ struct DatabaseCheck {
     let found = "PostgreSQL \(version), schema \(applied.last?.version ?? 0)"
     let schema = try schema(migrator, found)
     guard schema.remedy == nil else { return [schema] }
-    return [schema, try sessions(connection)]
+    return [
+      schema, try rights(connection), try workers(connection), try clock(connection),
+      try sessions(connection),
+    ]
+  }
+
+  /// The roles that the login may act in. One that lacks some is told by the verb that needs it.
+  private func rights(_ connection: Connection) throws -> Finding {
+    let row = try connection.query(DoctorQueries.rights).single()
+    let (login, roles) = (try row.string("login"), try row.text("roles") ?? "")
+    guard roles.isEmpty else { return Finding("login", "\(login) may act as \(roles)") }
+    return Finding(
+      "login", "\(login) may act in none of our roles",
+      remedy: "the owner of the database, or a superuser, says in it: grant pra_submit, pra_worker to \"\(login)\"")
+  }
+
+  private func workers(_ connection: Connection) throws -> Finding {
+    let row = try connection.query(DoctorQueries.workers).single()
+    let (live, lost, ready) = (
+      try row.integer("live"), try row.integer("lost"), try row.integer("ready")
+    )
+    let found =
+      "\(live) alive\(lost > 0 ? ", \(lost) lost" : ""), \(ready) job\(ready == 1 ? "" : "s") in line"
+    return live > 0 || ready == 0
+      ? Finding("workers", found)
+      : Finding("workers", found, remedy: "pra worker, here or on any machine that reaches the database")
+  }
+
+  /// Leases are by the database's clock alone; requests to buckets, and times that people compare, are not.
+  private func clock(_ connection: Connection) throws -> Finding {
+    let before = Date.now.timeIntervalSince1970
+    let server = try connection.query(DoctorQueries.clock).single().double("seconds")
+    let after = Date.now.timeIntervalSince1970
+    let off = server < before ? server - before : max(0, server - after)
+    let shown = String(format: "%.1f s", abs(off))
+    return abs(off) < 30
+      ? Finding("clock", "\(shown) from the database's")
+      : Finding(
+        "clock", "this machine is \(shown) \(off > 0 ? "behind" : "before") the database",
+        remedy: "set the clock of whichever is wrong, as by chrony or systemd-timesyncd")
   }
 
   /// Throws if the server cannot load the library of the language that our functions are written in.
@@ -114,6 +153,9 @@ struct DatabaseCheck {
     }
     if (error as? PostgresError)?.sqlState == "42501" {
       return "grant pra_read, pra_submit or pra_worker to this login (ops/roles/README.md)"
+    }
+    if let error = error as? PostgresError, error.refusesLogin || error.lacksDatabase {
+      return "as it says: the server itself is there"
     }
     guard Database.given == nil else {
       return error is PostgresError

@@ -9,16 +9,20 @@ import Postgres
 
 struct Limits: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "List limits and the jobs that hold their slots, or set one with --set.",
+    abstract: "List limits and the jobs that hold their slots, or set or remove one.",
     discussion: """
       A limit caps how many jobs run at once. A job that was enqueued with --limit NAME holds one of its \
       slots while it runs.
       Example: pra limits --set licence=4
+      Example: pra limits --remove licence
       """)
 
   @Option(
     name: .customLong("set"), help: "A limit and its number of slots: name=slots.")
   var settings: [String] = []
+  @Option(
+    help: ArgumentHelp("A limit to remove that no unfinished job names; may be repeated.", valueName: "name"))
+  var remove: [String] = []
   @OptionGroup var output: OutputOptions
 
   func run() throws {
@@ -37,6 +41,10 @@ struct Limits: ParsableCommand {
       let queue = SubmitQueue(try Database.connect(.submit))
       for (name, slots) in pairs { try queue.setLimit(name, slots: slots) }
     }
+    if !remove.isEmpty {
+      let connection = try Database.connect(.submit)
+      for name in remove { try connection.query(TrainedQueries.removeLimit, [.text(name)]) }
+    }
     let connection = try Database.connect(.read)
     for row in try connection.query(Queries.gangsTooLarge, [.texts(pairs.map(\.0))]) {
       complain(
@@ -50,15 +58,16 @@ struct Limits: ParsableCommand {
 struct Weight: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Set the share of the workers that a run or a user gets when several wait.",
-    discussion: "Example: pra weight 3 --run emoji")
+    discussion: "Example: pra weight 3 emoji")
 
   @Argument(help: "1 for the usual share, 2 for twice as much.") var weight: Double
+  @Argument(help: ArgumentHelp("Number or name of a run.", valueName: "run")) var position: String?
   @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
   @Option(help: "Name of a database login, instead of a run.") var user: String?
 
   func validate() throws {
-    guard (runName == nil) != (user == nil) else {
-      throw ValidationError("name --run or --user, one of the two")
+    guard [position, runName, user].count(where: { $0 != nil }) == 1 else {
+      throw ValidationError("name a run or --user, one of the two")
     }
     guard weight >= 1e-6, weight <= 1e6 else {
       throw ValidationError("weight \(weight): expected a number from 0.000001 to 1000000")
@@ -67,7 +76,7 @@ struct Weight: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.submit)
-    if let runName {
+    if let runName = position ?? runName {
       try SubmitQueue(connection).setWeight(run: connection.run(named: runName).id, weight)
     } else if let user {
       try SubmitQueue(connection).setWeight(user: user, weight)
@@ -163,9 +172,12 @@ struct Schedule: ParsableCommand {
 struct Drain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Take a worker out of service: it gives its jobs back and claims no more.",
-    discussion: "Example: pra drain 3")
+    discussion: """
+      Example: pra drain 3
+      Example: pra drain a7-4021
+      """)
 
-  @Argument(help: "Number of the worker.") var worker: Int64
+  @Argument(help: ArgumentHelp("Number or name of the worker.", valueName: "worker")) var workerName: String
   @Option(
     parsing: .unconditional,
     help: "Seconds after which jobs that it still has are taken from it. (default: 60.0)",
@@ -174,7 +186,9 @@ struct Drain: ParsableCommand {
   @Flag(help: "Put the worker back into service.") var undo = false
 
   func run() throws {
-    let queue = SubmitQueue(try Database.connect(.submit))
+    let connection = try Database.connect(.submit)
+    let queue = SubmitQueue(connection)
+    let worker = try connection.worker(named: workerName)
     if undo {
       try queue.undrain(worker: worker)
       print("worker \(worker) takes jobs again")
@@ -201,8 +215,11 @@ struct Forgive: ParsableCommand {
 extension JobKind {
   init(named text: String) throws {
     guard let kind = JobKind(rawValue: text) else {
+      let near = nearest(to: text, among: JobKindName.all)
       throw ValidationError(
-        "kind: '\(text)' is unknown; known are \(JobKindName.all.joined(separator: ", "))")
+        "kind: '\(text)' is unknown; "
+          + (near.map { "did you mean '\($0)'?" }
+            ?? "known are \(JobKindName.all.joined(separator: ", "))"))
     }
     self = kind
   }

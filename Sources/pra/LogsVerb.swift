@@ -8,13 +8,15 @@ import RunStore
 
 struct Logs: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print the log of a job, or with --run of all jobs of a run.",
+    abstract: "Print the log of a job, or of all jobs of a run.",
     discussion: """
-      With --run each line begins with its kind, job, attempt and worker.
-      Example: pra logs 12 -f; pra logs --run emoji -f
+      Of a run each line begins with its kind, job, attempt and worker.
+      Example: pra logs 12 -f; pra logs emoji -f
       """)
 
-  @Argument(help: "Number of the job.") var id: Int64?
+  @Argument(
+    help: ArgumentHelp("Number of the job, or name of a run; id=3 for the run of that number.", valueName: "job"))
+  var word: String?
   @Option(
     name: .customLong("run"), help: "Number or name of a run, for the log of all its attempts.")
   var runName: String?
@@ -22,9 +24,11 @@ struct Logs: ParsableCommand {
   @Option(help: "Number of the attempt; by default the latest.") var attempt: Int64?
   @Flag(help: "Print one JSON object per line: job, attempt, ordinal, text.") var json = false
 
+  private var id: Int64? { word.flatMap { Int64($0) } }
+
   func validate() throws {
-    guard (id == nil) != (runName == nil) else {
-      throw ValidationError("expected the number of a job, or --run and a run")
+    guard (word == nil) != (runName == nil) else {
+      throw ValidationError("expected the number of a job, or a run")
     }
     guard attempt == nil || id != nil else {
       throw ValidationError("--attempt is of a job, not of a run")
@@ -36,7 +40,7 @@ struct Logs: ParsableCommand {
     if let id {
       try show(job: id, connection)
     } else {
-      try show(run: try connection.run(named: runName!).id, connection)
+      try show(run: try connection.run(named: runName ?? word!).id, connection)
     }
   }
 

@@ -104,8 +104,8 @@ struct Workers: ParsableCommand {
       """)
 
   @Flag(help: "List workers that have ended, too.") var all = false
-  @Option(help: ArgumentHelp("Number of a worker to end; may be repeated.", valueName: "worker"))
-  var dead: [Int64] = []
+  @Option(help: ArgumentHelp("Number or name of a worker to end; may be repeated.", valueName: "worker"))
+  var dead: [String] = []
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -116,8 +116,9 @@ struct Workers: ParsableCommand {
 
   func run() throws {
     if !dead.isEmpty {
-      let queue = SubmitQueue(try Database.connect(.submit))
-      for worker in dead {
+      let connection = try Database.connect(.submit)
+      let queue = SubmitQueue(connection)
+      for worker in try dead.map({ try connection.worker(named: $0) }) {
         let taken = try queue.declareDead(worker: worker)
         print("worker \(worker) is dead; \(taken) job\(taken == 1 ? "" : "s") taken from it")
       }

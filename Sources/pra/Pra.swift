@@ -23,12 +23,15 @@ struct Pra: ParsableCommand {
         subcommands: [Up.self, Down.self, ShowDatabase.self, Migrate.self, Doctor.self]),
       CommandGroup(
         name: "Work",
-        subcommands: [Run.self, Sweep.self, Enqueue.self, Schedule.self, Worker.self]),
+        subcommands: [
+          Run.self, Sweep.self, Sample.self, Evaluate.self, Probe.self, Neighbours.self, Continue.self,
+          Enqueue.self, Schedule.self, Worker.self,
+        ]),
       CommandGroup(
         name: "Look",
         subcommands: [
           Runs.self, Jobs.self, ShowJob.self, Why.self, Logs.self, Watch.self, Workers.self,
-          Limits.self, Schedules.self, DataSets.self,
+          Limits.self, Schedules.self, DataSets.self, Checkpoints.self, Config.self,
         ]),
       CommandGroup(
         name: "Act",
@@ -46,7 +49,8 @@ struct Pra: ParsableCommand {
         ]),
       CommandGroup(
         name: "Store", subcommands: [Store.self, GarbageCollection.self]),
-      CommandGroup(name: "Help", subcommands: [Help.self, Completion.self]),
+      CommandGroup(
+        name: "Help", subcommands: [Help.self, Keys.self, Presets.self, Completion.self]),
     ])
 
   static func main() {
@@ -55,6 +59,7 @@ struct Pra: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     do {
       try refuseBrokenText()
+      try NearestVerb.check(CommandLine.arguments.dropFirst().first)
       var command = try parseAsRoot()
       try command.run()
       StandardOutput.close()
@@ -102,6 +107,13 @@ struct Ending {
   init(_ error: any Error) {
     var (status, message, isHelp) = (ExitStatus.failed, "\(error)", false)
     switch error {
+    case let error as PostgresError where error.refusesLogin:
+      (status, message) = (.usage, "the database refuses the login: \(error.message); \(Self.loginRemedy(error))")
+    case let error as PostgresError where error.lacksDatabase:
+      (status, message) = (
+        .usage,
+        "\(error.message); make it with createdb and then pra migrate, or correct PRA_DATABASE_URL"
+      )
     case let error as PostgresError where error.isUnreachable:
       (status, message) = (.unreachable, "the database is unreachable: \(error.message)")
     case let error as PostgresError:
@@ -112,7 +124,10 @@ struct Ending {
       message = error.description
       if error.isOfServerFiles {
         status = .unreachable
-        message += "; PostgreSQL was upgraded or lacks a file: restart the server (`pra down`)"
+        message +=
+          Database.given == nil
+          ? "; PostgreSQL was upgraded or lacks a file: pra down, then any command starts it anew with all its data"
+          : "; PostgreSQL was upgraded or lacks a file: restart that server, its data stay"
       }
     case let error as ClusterError: (status, message) = (.unreachable, error.description)
     case let error as ConfigurationError: (status, message) = (.usage, error.description)
@@ -130,6 +145,12 @@ struct Ending {
       }
     }
     (self.status, self.message, self.isHelp) = (status, message, isHelp)
+  }
+
+  private static func loginRemedy(_ error: PostgresError) -> String {
+    error.sqlState == "28P01"
+      ? "correct the password in PRA_DATABASE_URL, PGPASSWORD or ~/.pgpass"
+      : "correct the user in PRA_DATABASE_URL, or let the server's administrator admit it (pg_hba.conf)"
   }
 
   /// The words for an error alone.

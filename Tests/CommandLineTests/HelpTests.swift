@@ -15,6 +15,7 @@ import Testing
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",
     "rename", "tag", "note", "archive", "delete", "sweep make", "sweep show",
     "completion",
+    "sample", "evaluate", "probe", "neighbours", "continue", "checkpoints", "config", "keys", "presets",
     "sweep", "schedule", "limits", "schedules", "drain", "forgive", "weight", "data", "help",
   ]
 
@@ -50,7 +51,7 @@ import Testing
 
   @Test func keysArePrintedWithTypeDefaultAndMeaning() throws {
     try withFolder { folder in
-      let keys = try Outcome(["help", "keys", "sampling"], environment: [:], in: folder)
+      let keys = try Outcome(["keys", "sampling"], environment: [:], in: folder)
       #expect(keys.status == 0 && keys.errors.isEmpty)
       #expect(
         keys.output.contains(
@@ -65,7 +66,7 @@ import Testing
           "sampling", "sampling.method", "sampling.steps", "sampling.guidance", "sampling.scale",
           "sampling.labels", "sampling.rounding", "sampling.weights", "sampling.seed",
         ])
-      let json = try Outcome(["help", "keys", "--json"], environment: [:], in: folder)
+      let json = try Outcome(["keys", "--json"], environment: [:], in: folder)
       let all = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [Any]
       #expect(all?.count ?? 0 > 90)
     }
@@ -74,15 +75,56 @@ import Testing
   @Test(arguments: [
     (["keys", "samplng"], "error: samplng: unknown key; did you mean 'sampling'?"),
     (["keys", "lr"], "error: lr: unknown key; did you mean 'training.lr'?"),
-    (["keys", "a", "b"], "error: help keys: expected one name, as in pra help keys sampling"),
-    (["rnu"], "error: help rnu: there is no verb 'rnu'; did you mean 'run'?"),
-    (["run", "--json"], "error: --json: has no effect without keys, as in pra help keys --json"),
+    (["keys", "splts", "--kind", "probe"], "error: splts: unknown key; did you mean 'splits'?"),
+    (["keys", "--kind", "prob"], "error: kind: 'prob' is unknown; did you mean 'probe'?"),
+    (["help", "rnu"], "error: help rnu: there is no verb 'rnu'; did you mean 'run'?"),
   ])
   func badTopicsEndWithTwo(_ words: [String], _ message: String) throws {
     try withFolder { folder in
-      let outcome = try Outcome(["help"] + words, environment: [:], in: folder)
+      let outcome = try Outcome(words, environment: [:], in: folder)
       #expect(outcome.status == 2 && outcome.output.isEmpty)
       #expect(outcome.errors == message + "\n")
+    }
+  }
+
+  @Test func argumentsOfAKindArePrintedToo() throws {
+    try withFolder { folder in
+      let keys = try Outcome(["keys", "holdout", "--kind", "probe"], environment: [:], in: folder)
+      #expect(
+        keys.output == """
+          holdout  number above 0 to 0.9; default 0.2
+              Share of each class of `data` that is held out where there is no
+              `validation`.
+
+          """)
+      let train = try Outcome(["keys", "--kind", "train"], environment: [:], in: folder)
+      #expect(train.output.contains("data  integer from 1; required"))
+      #expect(!train.output.contains("config.training"))
+    }
+  }
+
+  @Test func presetsAreListedWithTheirSizes() throws {
+    try withFolder { folder in
+      let table = try Outcome(["presets"], environment: [:], in: folder)
+      #expect(table.status == 0)
+      #expect(table.output.contains(/micro +\d+\.\dM +64x64x3/))
+      let json = try Outcome(["presets", "--json", "--classes", "10"], environment: [:], in: folder)
+      let all = try #require(
+        try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]])
+      let nano = try #require(all.first { $0["preset"] as? String == "nano" })
+      let parameters = try #require(nano["parameters"] as? Int)
+      // Weights, gradients, two moments and one average of four bytes each.
+      #expect(nano["memory_bytes"] as? Int == 20 * parameters)
+      #expect(nano["image_size"] as? Int == 32 && nano["steps"] as? Int == 1500)
+    }
+  }
+
+  /// A shell proposes keys from the table that reads them.
+  @Test func settingsAreCompleted() throws {
+    try withFolder { folder in
+      let script = try Outcome(["completion", "bash"], environment: [:], in: folder)
+      #expect(script.output.contains("training.lr="))
+      #expect(script.output.contains("perturb.t_min="))
     }
   }
 

@@ -36,6 +36,30 @@ func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
     #expect(try Picture(png: Array(file.png), channels: 1).pixels == Array(file.gray))
   }
 
+  /// Red at half, green at no and another colour at full opacity; gray at a fifth and at none.
+  @Test func transparentPicturesAreLaidOnAGround() throws {
+    let colours = [UInt8](
+      try #require(
+        Data(
+          base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAMAAAABCAYAAAAb4BS0AAAAFElEQVR4nGP4z8DQwAAkuETk/gMAGRkDus9/fyYAAAAASUVORK5CYII="
+        )))
+    let white = Picture.Ground(red: 255, green: 255, blue: 255)
+    func pixels(_ file: [UInt8], _ channels: Int, _ ground: Picture.Ground?) throws -> [UInt8] {
+      try file.withUnsafeBytes { try Picture(png: $0, channels: channels, ground: ground).pixels }
+    }
+    #expect(try pixels(colours, 3, nil) == [255, 0, 0, 0, 255, 0, 10, 20, 30])
+    #expect(try pixels(colours, 3, white) == [255, 127, 127, 255, 255, 255, 10, 20, 30])
+    #expect(
+      try pixels(colours, 3, Picture.Ground(red: 0, green: 0, blue: 9))
+        == [128, 0, 4, 0, 0, 9, 10, 20, 30])
+    let gray = [UInt8](
+      try #require(
+        Data(
+          base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAQAAABeK7cBAAAADUlEQVR4nGNIMWZnAAACPACfCZnMjwAAAABJRU5ErkJggg==")))
+    #expect(try pixels(gray, 1, nil) == [100, 7])
+    #expect(try pixels(gray, 1, white) == [224, 255])
+  }
+
   @Test(arguments: [1, 3]) func whatIsEncodedDecodes(channels: Int) throws {
     let picture = pattern(13, 9, channels)
     let bytes = try picture.png()

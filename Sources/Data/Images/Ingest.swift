@@ -2,6 +2,7 @@
 
 import CResampling
 import Files
+import Raster
 
 package enum Ingest {
   package struct Options: Sendable {
@@ -15,6 +16,8 @@ package enum Ingest {
     /// all.
     package var folder = ""
     package var validation = Validation.none
+    /// Colour on which transparent pictures are laid; nil drops their alpha.
+    private(set) var ground: Picture.Ground?
     /// Number of threads that decode; the result is the same bytes for any number.
     package var threads = 1
     /// Largest number of images of a range. The fingerprint is the same for any number.
@@ -27,6 +30,11 @@ package enum Ingest {
     package init(size: Int, channels: Int, skipLimit: Int = 0) {
       precondition(size > 0 && (channels == 1 || channels == 3), "Ingest: \(size), \(channels)")
       (self.size, self.channels, self.skipLimit) = (size, channels, skipLimit)
+    }
+
+    /// Lays transparent pictures on a colour.
+    package mutating func lay(onRed red: UInt8, green: UInt8, blue: UInt8) {
+      ground = Picture.Ground(red: red, green: green, blue: blue)
     }
   }
 

@@ -95,7 +95,7 @@ package final class IngestJob {
     guard image.label >= 0 else { return .broken(index.lackOfLabel(of: image)) }
     do {
       let picture = try index.withBytes(of: image) {
-        try Picture(file: $0, channels: options.channels)
+        try Picture(file: $0, channels: options.channels, ground: options.ground)
       }
       let pixels = picture.centerCropped(to: options.size).pixels
       return .pixels(pixels, digest: pixels.withUnsafeBytes(DataSetFingerprint.leaf))

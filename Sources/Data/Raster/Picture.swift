@@ -29,15 +29,27 @@ package struct Picture: Sendable, Equatable {
   /// Pictures above this many pixels are refused, as by Pillow (twice its `MAX_IMAGE_PIXELS`).
   package static let mostPixels = 178_956_970
 
-  /// Decodes a PNG file to gray or RGB, as Pillow's `convert("L")` and `convert("RGB")`: alpha is
-  /// dropped, profiles and gamma are ignored.
-  /// - Parameter channels: 1 or 3
+  /// A colour on which transparent pictures are laid.
+  package struct Ground: Sendable, Equatable {
+    let red, green, blue: UInt8
+
+    package init(red: UInt8, green: UInt8, blue: UInt8) {
+      (self.red, self.green, self.blue) = (red, green, blue)
+    }
+  }
+
+  /// Decodes a PNG file to gray or RGB, as Pillow's `convert("L")` and `convert("RGB")`: profiles and gamma
+  /// are ignored.
+  /// - Parameters:
+  ///   - channels: 1 or 3
+  ///   - ground: transparent pixels are blended with it, by their alpha; nil drops alpha, as Pillow does
   /// - Throws: `PictureError`, also on truncated and damaged files
   package init(
-    png: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels
+    png: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels,
+    ground: Ground? = nil
   ) throws {
     guard !png.isEmpty else { throw PictureError(description: "an empty file is no PNG") }
-    self = try Self.decoded(channels: channels, mostPixels) { most in
+    self = try Self.decoded(channels: channels, mostPixels, ground: ground) { most in
       var memory: UnsafeMutablePointer<UInt8>?
       var (width, height, found) = (UInt32(0), UInt32(0), Int32(0))
       var message = [CChar](repeating: 0, count: Int(png_message_size))
@@ -96,7 +108,8 @@ extension Picture {
 
   /// Returns the picture that `decode` makes, given the number of pixels that it may make.
   static func decoded(
-    channels: Int, _ mostPixels: Int, _ decode: (_ most: Int) -> DecodedPixels
+    channels: Int, _ mostPixels: Int, ground: Ground? = nil,
+    _ decode: (_ most: Int) -> DecodedPixels
   ) throws -> Picture {
     func picture(most: Int) throws -> Picture? {
       errno = 0
@@ -107,6 +120,10 @@ extension Picture {
       case .pixels(let memory, let width, let height, let found, let free):
         defer { free(memory) }
         let count = width * height
+        // Gray or colours, followed by alpha.
+        if let ground, found == 2 || found == 4 {
+          blend(UnsafeMutableBufferPointer(start: memory, count: count * found), channels: found, on: ground)
+        }
         return Picture(
           width: width, height: height, channels: channels,
           pixels: converted(
@@ -125,6 +142,22 @@ extension Picture {
 
 func text(_ message: [CChar]) -> String {
   String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// Lays pixels with alpha on a ground, in place: (c a + g (255 - a)) / 255, rounded.
+private func blend(
+  _ pixels: UnsafeMutableBufferPointer<UInt8>, channels: Int, on ground: Picture.Ground
+) {
+  let luma = UInt32(ground.red) * 19595 + UInt32(ground.green) * 38470 + UInt32(ground.blue) * 7471 + 0x8000
+  let colours = channels == 2 ? [UInt8(luma >> 16)] : [ground.red, ground.green, ground.blue]
+  for at in stride(from: 0, to: pixels.count, by: channels) {
+    let alpha = UInt32(pixels[at + channels - 1])
+    guard alpha < 255 else { continue }
+    for (part, colour) in colours.enumerated() {
+      let sum = UInt32(pixels[at + part]) * alpha + UInt32(colour) * (255 - alpha)
+      pixels[at + part] = UInt8((sum + 127) / 255)
+    }
+  }
 }
 
 /// Converts 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA channels to gray or RGB. Luma as in Pillow:

@@ -45,12 +45,15 @@ extension Picture {
   /// - Parameters:
   ///   - channels: 1 or 3
   ///   - mostPixels: larger ones are refused
+  ///   - ground: transparent pictures are laid on it; nil drops alpha
   /// - Throws: `PictureError`
   package init(
-    file bytes: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels
+    file bytes: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels,
+    ground: Ground? = nil
   ) throws {
     switch Format(of: bytes) {
-    case .png: self = try Picture(png: bytes, channels: channels, mostPixels: mostPixels)
+    case .png:
+      self = try Picture(png: bytes, channels: channels, mostPixels: mostPixels, ground: ground)
     case .jpeg: self = try Picture(jpeg: bytes, channels: channels, mostPixels: mostPixels)
     case .other(let name): throw PictureError(description: "is \(name); JPEG and PNG are read")
     case nil:

@@ -36,8 +36,11 @@ package final class Connection {
     }
     session = opened  // from here on deinit closes it, also when the initialiser throws
     guard PQstatus(opened) == CONNECTION_OK else {
+      let message = Self.line(PQerrorMessage(opened))
       throw PostgresError(
-        .unreachable, sqlState: "08001", message: Self.line(PQerrorMessage(opened)))
+        .unreachable,
+        sqlState: PostgresError.state(ofConnecting: message, asksPassword: PQconnectionNeedsPassword(opened) == 1),
+        message: message)
     }
     PQsetNoticeProcessor(opened, { _, _ in }, nil)
     let prepared = try check(
@@ -66,8 +69,8 @@ package final class Connection {
         throw PostgresError(
           error.kind, sqlState: error.sqlState, message: error.message,
           hint: isMissing
-            ? "The server has no roles of ours: `pra doctor` says what to do"
-            : "Somebody who may must say: grant \(role.rawValue) to the login")
+            ? "Nobody has migrated this server yet: its owner calls `pra migrate` with a login that may make roles"
+            : "The owner of the database, or a superuser, says in it: grant \(role.rawValue) to \"\(url["user"] ?? "LOGIN")\"")
       }
     }
   }

@@ -26,6 +26,25 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
     self.hint = hint
   }
 
+  /// Whether the server is there and does not let the login in: class 28.
+  package var refusesLogin: Bool { sqlState.hasPrefix("28") }
+  /// Whether the server is there and has no such database.
+  package var lacksDatabase: Bool { sqlState == "3D000" }
+
+  /// The state of an error while connecting, of which libpq has the words alone. Those of a server in another
+  /// language stay what they were, an error of connecting.
+  /// - Parameter asksPassword: whether the server has asked for a password and got none
+  static func state(ofConnecting message: String, asksPassword: Bool) -> String {
+    if message.contains(/FATAL:  (sorry|the database system)/) { return "08001" }
+    if asksPassword || message.contains("password authentication failed") { return "28P01" }
+    if message.contains("no pg_hba.conf entry") || message.contains("authentication failed")
+      || message.contains(/FATAL:  role ".*" does not exist/)
+    {
+      return "28000"
+    }
+    return message.contains(/FATAL:  database ".*" does not exist/) ? "3D000" : "08001"
+  }
+
   package var isUnreachable: Bool { kind == .unreachable }
 
   /// Whether the server lacks a file or a library: its disk is away (class 58), or its programs were

@@ -1,0 +1,92 @@
+// One grammar: verbs, workers and limits are named alike, and each error has a remedy.
+
+import Foundation
+import Testing
+
+@Suite struct GrammarTests {
+  let world: World
+
+  init() throws { world = try World() }
+
+  @Test(arguments: [
+    ("rnu", "did you mean 'pra run'?"), ("status", "did you mean 'pra runs', 'pra jobs' or 'pra watch'?"),
+    ("ps", "did you mean 'pra jobs'?"), ("squeue", "did you mean 'pra jobs'?"),
+    ("smaple", "did you mean 'pra sample'?"), ("qqqqqqq", "pra --help lists all"),
+  ])
+  func theNearestVerbIsNamed(_ word: String, _ near: String) throws {
+    let outcome = try world.pra(word, "--json")
+    #expect(outcome.status == 2)
+    #expect(outcome.errors == "error: there is no verb '\(word)'; \(near)\n")
+  }
+
+  @Test func aWorkerIsNamedByNumberOrName() throws {
+    for name in ["a7-1", "a7-2", "twin", "twin"] {
+      _ = try world.rows("select pra.register_worker('\(name)', '{}', '{default}', '{noop}', slots => 1)")
+    }
+    #expect(try world.answer("drain", "a7-2").contains("of worker 2 to give way"))
+    #expect(try world.answer("drain", "2", "--undo") == "worker 2 takes jobs again")
+    #expect(try world.answer("workers", "--dead", "a7-1").hasPrefix("worker 1 is dead"))
+    let near = try world.pra("drain", "a7-3")
+    #expect(near.status == 3 && near.errors.contains("there is no worker 'a7-3'; did you mean 'a7-2'?"))
+    let both = try world.pra("drain", "twin")
+    #expect(both.status == 2 && both.errors.contains("'twin' is the name of workers 4, 3; name one by its number"))
+  }
+
+  @Test func aLimitThatNobodyNeedsIsRemoved() throws {
+    _ = try world.answer("limits", "--set", "licence=2", "--set", "other=1")
+    _ = try world.answer(
+      "enqueue", "reference", "--set", "statistics=" + String(repeating: "0", count: 64), "--limit", "licence")
+    let held = try world.pra("limits", "--remove", "licence")
+    #expect(held.status == 1 && held.errors.contains("job 1 has not ended and needs a slot of \"licence\""))
+    #expect(try !world.answer("limits", "--remove", "other").contains("other"))
+    _ = try world.answer("cancel", "1")
+    #expect(try !world.answer("limits", "--remove", "licence").contains("licence"))
+    let missing = try world.pra("limits", "--remove", "licence")
+    #expect(missing.status == 3 && missing.errors.contains("there is no limit \"licence\""))
+  }
+
+  @Test func anExportedFileHasTheUsersMode() throws {
+    _ = try world.rows("select pra.create_run('empty')")
+    for (mask, mode) in [("077", "600"), ("022", "644"), ("002", "664")] {
+      let outcome = try Outcome.shell(
+        "umask \(mask); $PRA plot --help > /dev/null; $PRA export csv empty -o \(mask).csv; stat -c %a \(mask).csv",
+        environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+      #expect(outcome.output.hasSuffix("\(mode)\n"), "\(mask): \(outcome)")
+    }
+  }
+
+  /// A server that is there and says no is not unreachable.
+  @Test func aRefusedLoginIsNotAnUnreachableServer() throws {
+    let url = world.database.url
+    let nobody = try world.pra(
+      "runs", environment: ["PRA_DATABASE_URL": url.with("user", "nobody_at_all").conninfo])
+    #expect(nobody.status == 2)
+    #expect(nobody.errors.contains("the database refuses the login: "), "\(nobody.errors)")
+    #expect(nobody.errors.contains("correct the user in PRA_DATABASE_URL"))
+    let nowhere = try world.pra(
+      "runs", environment: ["PRA_DATABASE_URL": url.with("dbname", "no_such_database").conninfo])
+    #expect(nowhere.status == 2 && !nowhere.errors.contains("unreachable"))
+    #expect(nowhere.errors.contains("make it with createdb and then pra migrate"), "\(nowhere.errors)")
+    let empty = try world.pra(
+      "runs", environment: ["PRA_DATABASE_URL": url.with("dbname", "template1").conninfo])
+    #expect(empty.errors.contains("Run `pra migrate`"), "\(empty.errors)")
+  }
+
+  @Test func aRunIsNamedByPositionOrOption() throws {
+    _ = try world.answer("run", try world.runFile(""))
+    for words in [
+      ["pause", "emoji"], ["pause", "--run", "emoji"], ["resume", "1"], ["weight", "2", "emoji"],
+      ["weight", "1", "--run", "1"], ["checkpoints", "--run", "emoji"], ["checkpoints", "emoji"],
+      ["logs", "emoji"], ["logs", "--run", "emoji"], ["cancel", "emoji"], ["retry", "id=1"],
+      ["cancel", "--run", "1"],
+    ] {
+      _ = try world.answer(words)
+    }
+    #expect(try world.rows("select distinct state from pra.jobs") == ["cancelled"])
+    for words in [["cancel", "emoji", "2"], ["cancel", "emoji", "--run", "emoji"], ["pause", "a", "--run", "b"]] {
+      let outcome = try Outcome(
+        words, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+      #expect(outcome.status == 2, "\(words)")
+    }
+  }
+}

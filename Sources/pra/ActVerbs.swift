@@ -19,7 +19,8 @@ struct Cancel: ParsableCommand {
 
   func validate() throws {
     guard target.runName == nil || !withDependents else {
-      throw ValidationError("--with-dependents has no effect on a run, of which every job is cancelled")
+      throw ValidationError(
+        "--with-dependents has no effect on a run, of which every job is cancelled")
     }
   }
 
@@ -33,7 +34,8 @@ struct Cancel: ParsableCommand {
       }
       for row in try connection.query(TrainedQueries.neededElsewhere, [.integer(id)]) {
         complain(
-          "pra: job \(try row.string("id")) goes on: run \(try row.string("run")) waits for its data set too")
+          "pra: job \(try row.string("id")) goes on: run \(try row.string("run")) waits for its data set too"
+        )
       }
     }
     for job in target.jobs {
@@ -113,7 +115,8 @@ extension Connection {
 /// Either a run or a queue.
 struct PauseTarget: ParsableArguments {
   @Argument(help: ArgumentHelp("Number or name of a run.", valueName: "run")) var runName: String?
-  @Option(name: .customLong("run"), help: ArgumentHelp("The same.", valueName: "run")) var option: String?
+  @Option(name: .customLong("run"), help: ArgumentHelp("The same.", valueName: "run")) var option:
+    String?
   @Option(help: "Name of a queue, instead of a run.") var queue: String?
 
   func validate() throws {

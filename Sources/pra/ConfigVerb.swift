@@ -29,40 +29,52 @@ struct Config: ParsableCommand {
 
   /// The run file of a stored run.
   /// - Throws: `NotFound` for a run that was not made from a run file
-  static func file(of run: (id: Int64, name: String), _ connection: Connection) throws -> SettingValue {
+  static func file(of run: (id: Int64, name: String), _ connection: Connection) throws
+    -> SettingValue
+  {
     let text = try connection.query(TrainedQueries.runConfiguration, [.integer(run.id)]).single()
       .string("configuration")
     var stored = try SettingValue(parsingJSON: text, source: "configuration")
     guard stored[key: "config"] != nil else {
       throw NotFound(
-        message: "run \(run.id) (\(run.name)) was not made from a run file; pra jobs --run \(run.id) lists "
+        message:
+          "run \(run.id) (\(run.name)) was not made from a run file; pra jobs --run \(run.id) lists "
           + "its jobs")
     }
     // Files are named by their bytes where the run has kept them.
     if case .mapping(let files)? = stored[key: "files"] {
       let names = Dictionary(uniqueKeysWithValues: files.map { ($0.key, $0.value) })
       stored = stored.renamed(names, at: ["config", "loss", "lpips_file"])
-      for key in ["inception", "reference"] { stored = stored.renamed(names, at: ["evaluate", key]) }
+      for key in ["inception", "reference"] {
+        stored = stored.renamed(names, at: ["evaluate", key])
+      }
     }
     let number = SettingValue.mapping([
       SettingValue.Entry(key: "run", value: .integer(String(run.id)))
     ])
     return RunFile.again(
-      name: run.name, stored: stored, data: number, start: try stored[key: "init"].map { try start($0, connection) })
+      name: run.name, stored: stored, data: number,
+      start: try stored[key: "init"].map { try start($0, connection) })
   }
 
   /// The key `init` of a stored argument `init`.
-  private static func start(_ stored: SettingValue, _ connection: Connection) throws -> SettingValue {
+  private static func start(_ stored: SettingValue, _ connection: Connection) throws -> SettingValue
+  {
     var start = SettingValue.mapping([])
     if case .integer(let job)? = stored[key: "job"], let number = Int64(job), number > 0,
       let step = stored[key: "step"],
       let run = try connection.query(Queries.runOfJob, [.integer(number)]).first
     {
-      start = start.setting(["run"], to: .integer(try run.string("run_id"))).setting(["step"], to: step)
-    } else if case .list(let digests)? = stored[key: "weights"], case .string(let digest)? = digests.first {
+      start = start.setting(["run"], to: .integer(try run.string("run_id"))).setting(
+        ["step"], to: step)
+    } else if case .list(let digests)? = stored[key: "weights"],
+      case .string(let digest)? = digests.first
+    {
       start = start.setting(["file"], to: .string("\(RunFile.storedPrefix)\(digest)"))
     }
-    if stored[key: "restart"] == .boolean(true) { start = start.setting(["restart"], to: .boolean(true)) }
+    if stored[key: "restart"] == .boolean(true) {
+      start = start.setting(["restart"], to: .boolean(true))
+    }
     return start
   }
 }

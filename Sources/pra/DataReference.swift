@@ -26,8 +26,11 @@ struct IngestedData {
       key = "data.job"
       rows = try connection.query(TrainedQueries.ingestJobs, [.null, .integer(Int64(job))])
       guard rows.first != nil else {
-        guard let kind = try connection.query(TrainedQueries.kindOfJob, [.integer(Int64(job))]).first
-        else { throw NotFound(message: "data.job: there is no job \(job); pra data lists data sets") }
+        guard
+          let kind = try connection.query(TrainedQueries.kindOfJob, [.integer(Int64(job))]).first
+        else {
+          throw NotFound(message: "data.job: there is no job \(job); pra data lists data sets")
+        }
         throw ConfigurationError(
           "data.job: job \(job) is \(try kind.string("kind") == "ingest" ? "an array or a part of one" : "of kind \(try kind.string("kind"))"), "
             + "expected an ingest job; pra data lists them")
@@ -38,7 +41,8 @@ struct IngestedData {
       rows = try connection.query(TrainedQueries.ingestJobs, [.integer(found.id), .null])
       guard rows.first != nil else {
         throw NotFound(
-          message: "data.run: run \(found.id) (\(found.name)) has no data set; pra data lists those that "
+          message:
+            "data.run: run \(found.id) (\(found.name)) has no data set; pra data lists those that "
             + "there are")
       }
     }
@@ -47,7 +51,8 @@ struct IngestedData {
     run = (try row.integer("run_id"), try row.string("run_name"))
     guard try !row.boolean("is_removed") else {
       throw NotFound(
-        message: "\(key): the data of run \(run.id) (\(run.name)) were removed; give the source again, as "
+        message:
+          "\(key): the data of run \(run.id) (\(run.name)) were removed; give the source again, as "
           + "data.source")
     }
     var arguments = try IngestArguments(json: try row.string("arguments"))

@@ -119,7 +119,9 @@ extension Connection {
   /// - Throws: `NotFound` that names the nearest; `ValidationError` for a name that several have at once
   func worker(named word: String) throws -> Int64 {
     let found = try query(TrainedQueries.workersNamed, [.text(word)])
-    if let number = Int64(word), try found.contains(where: { try $0.integer("id") == number }) { return number }
+    if let number = Int64(word), try found.contains(where: { try $0.integer("id") == number }) {
+      return number
+    }
     let live = try found.filter { try $0.boolean("is_live") }
     guard live.count <= 1 else {
       let numbers = try live.map { try $0.string("id") }.joined(separator: ", ")

@@ -61,7 +61,9 @@ struct DatabaseCheck {
     guard roles.isEmpty else { return Finding("login", "\(login) may act as \(roles)") }
     return Finding(
       "login", "\(login) may act in none of our roles",
-      remedy: "the owner of the database, or a superuser, says in it: grant pra_submit, pra_worker to \"\(login)\"")
+      remedy:
+        "the owner of the database, or a superuser, says in it: grant pra_submit, pra_worker to \"\(login)\""
+    )
   }
 
   private func workers(_ connection: Connection) throws -> Finding {
@@ -73,7 +75,8 @@ struct DatabaseCheck {
       "\(live) alive\(lost > 0 ? ", \(lost) lost" : ""), \(ready) job\(ready == 1 ? "" : "s") in line"
     return live > 0 || ready == 0
       ? Finding("workers", found)
-      : Finding("workers", found, remedy: "pra worker, here or on any machine that reaches the database")
+      : Finding(
+        "workers", found, remedy: "pra worker, here or on any machine that reaches the database")
   }
 
   /// Leases are by the database's clock alone; requests to buckets, and times that people compare, are not.

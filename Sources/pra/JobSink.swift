@@ -88,7 +88,9 @@ struct PlannedRun {
   init(_ checked: CheckedRun) throws {
     let connection = try Database.connect(.submit)
     var run = checked
-    if let remark = run.source.place(seen: try connection.seenFolders()) { complain("pra: \(remark)") }
+    if let remark = run.source.place(seen: try connection.seenFolders()) {
+      complain("pra: \(remark)")
+    }
     try refusing("data.source") { try run.source.measure() }
     jobs = ListedJobs(connection)
     try RunJobs(jobs).enqueue(run.plan, run.source, run.weights)
@@ -127,15 +129,18 @@ struct PlannedRun {
     var lines = table.split(separator: "\n").map(String.init)
     lines += jobs.shared.map { "The images are those that job \($0) has packed, or will pack." }
     if run.source.bytes > 0 {
-      lines.append("Data: \(ByteCount.words(run.source.bytes)) of archives, sent where the store lacks them.")
+      lines.append(
+        "Data: \(ByteCount.words(run.source.bytes)) of archives, sent where the store lacks them.")
     }
     if run.weights.bytes > 0 {
-      lines.append("Files: \(ByteCount.words(run.weights.bytes)) of weights, sent where the store lacks them.")
+      lines.append(
+        "Files: \(ByteCount.words(run.weights.bytes)) of weights, sent where the store lacks them.")
     }
     for arm in run.plan.arms {
       let classes = arm.configuration.classes
       let parameters = arm.configuration.parameterCount(classes: classes ?? 1)
-      let each = arm.configuration.parameterCount(classes: 2) - arm.configuration.parameterCount(classes: 1)
+      let each =
+        arm.configuration.parameterCount(classes: 2) - arm.configuration.parameterCount(classes: 1)
       let name = arm.name.isEmpty ? run.plan.name : arm.name
       lines.append(
         "Model \(name), seed \(arm.configuration.seed): \(parameters) parameters"
@@ -148,6 +153,8 @@ struct PlannedRun {
 extension SettingValue {
   /// The mapping without the keys that say what another one says.
   fileprivate func withoutDefaults(of standard: SettingValue) -> SettingValue {
-    standard.differences(to: self).reduce(SettingValue.mapping([])) { $0.setting($1.path, to: $1.value) }
+    standard.differences(to: self).reduce(SettingValue.mapping([])) {
+      $0.setting($1.path, to: $1.value)
+    }
   }
 }

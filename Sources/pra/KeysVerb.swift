@@ -65,7 +65,9 @@ struct Presets: ParsableCommand {
     }
     print(
       Table(
-        header: ["preset", "parameters", "image", "patch", "batch", "length", "memory", "checkpoint"],
+        header: [
+          "preset", "parameters", "image", "patch", "batch", "length", "memory", "checkpoint",
+        ],
         rows: all.map(\.cells)))
   }
 }
@@ -108,7 +110,10 @@ private struct PresetSize {
       ("image_channels", String(configuration.image.channels)),
       ("patch", String(configuration.image.patch)),
       ("batch", String(configuration.training.batch)),
-      ("steps", configuration.training.epochs == nil ? String(configuration.training.total) : "null"),
+      (
+        "steps",
+        configuration.training.epochs == nil ? String(configuration.training.total) : "null"
+      ),
       ("epochs", configuration.training.epochs.map(shortestDecimal) ?? "null"),
       ("memory_bytes", String(memory)), ("checkpoint_bytes", String(checkpoint)),
     ])

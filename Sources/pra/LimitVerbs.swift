@@ -21,7 +21,8 @@ struct Limits: ParsableCommand {
     name: .customLong("set"), help: "A limit and its number of slots: name=slots.")
   var settings: [String] = []
   @Option(
-    help: ArgumentHelp("A limit to remove that no unfinished job names; may be repeated.", valueName: "name"))
+    help: ArgumentHelp(
+      "A limit to remove that no unfinished job names; may be repeated.", valueName: "name"))
   var remove: [String] = []
   @OptionGroup var output: OutputOptions
 
@@ -177,7 +178,8 @@ struct Drain: ParsableCommand {
       Example: pra drain a7-4021
       """)
 
-  @Argument(help: ArgumentHelp("Number or name of the worker.", valueName: "worker")) var workerName: String
+  @Argument(help: ArgumentHelp("Number or name of the worker.", valueName: "worker"))
+  var workerName: String
   @Option(
     parsing: .unconditional,
     help: "Seconds after which jobs that it still has are taken from it. (default: 60.0)",

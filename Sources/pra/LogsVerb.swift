@@ -15,7 +15,8 @@ struct Logs: ParsableCommand {
       """)
 
   @Argument(
-    help: ArgumentHelp("Number of the job, or name of a run; id=3 for the run of that number.", valueName: "job"))
+    help: ArgumentHelp(
+      "Number of the job, or name of a run; id=3 for the run of that number.", valueName: "job"))
   var word: String?
   @Option(
     name: .customLong("run"), help: "Number or name of a run, for the log of all its attempts.")

@@ -104,7 +104,8 @@ struct Workers: ParsableCommand {
       """)
 
   @Flag(help: "List workers that have ended, too.") var all = false
-  @Option(help: ArgumentHelp("Number or name of a worker to end; may be repeated.", valueName: "worker"))
+  @Option(
+    help: ArgumentHelp("Number or name of a worker to end; may be repeated.", valueName: "worker"))
   var dead: [String] = []
   @OptionGroup var output: OutputOptions
 

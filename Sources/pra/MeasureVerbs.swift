@@ -17,7 +17,8 @@ struct Evaluate: ParsableCommand {
 
   @OptionGroup var target: RunTarget
   @OptionGroup var training: TrainingOptions
-  @Option(help: "Number of the sample job, by default the newest that has not ended badly.") var job: Int64?
+  @Option(help: "Number of the sample job, by default the newest that has not ended badly.")
+  var job: Int64?
   @OptionGroup var submission: SubmissionOptions
 
   func run() throws {
@@ -63,7 +64,8 @@ struct Probe: ParsableCommand {
     arguments.train = Int(trained.job)
     arguments.data = try trained.arguments(connection).data
     if let step {
-      arguments.step = Int(try RunCheckpoint(of: trained, step: step, key: "--step", connection).step)
+      arguments.step = Int(
+        try RunCheckpoint(of: trained, step: step, key: "--step", connection).step)
     }
     let made = try submission.enqueue(try arguments.set(settings), run: trained.run.id, connection)
     try submission.finish([made], run: trained.run.id)
@@ -81,7 +83,8 @@ struct Neighbours: ParsableCommand {
 
   @OptionGroup var target: RunTarget
   @OptionGroup var training: TrainingOptions
-  @Option(help: "Number of the sample job, by default the newest that has not ended badly.") var job: Int64?
+  @Option(help: "Number of the sample job, by default the newest that has not ended badly.")
+  var job: Int64?
   @Option(
     name: .customLong("set"), help: "One argument of the search: key=value.",
     completion: KeyCompletion.of(.neighbours))

@@ -8,13 +8,19 @@ enum NearestVerb {
   /// Words of Slurm, of ps(1), docker, git and of trackers of experiments, with the verbs that do the same here.
   private static let elsewhere: [String: String] = [
     "status": "runs, jobs or watch", "ps": "jobs", "top": "watch", "ls": "runs", "list": "runs",
-    "queue": "jobs", "squeue": "jobs", "sbatch": "run", "srun": "run", "scancel": "cancel", "sinfo": "workers",
-    "sacct": "jobs", "submit": "run", "train": "run", "start": "run or worker", "stop": "cancel or pause",
-    "kill": "cancel", "show": "job or runs", "info": "job or doctor", "inspect": "job", "describe": "job",
-    "log": "logs", "tail": "logs", "nodes": "workers", "agent": "worker", "restart": "retry", "rerun": "retry",
+    "queue": "jobs", "squeue": "jobs", "sbatch": "run", "srun": "run", "scancel": "cancel",
+    "sinfo": "workers",
+    "sacct": "jobs", "submit": "run", "train": "run", "start": "run or worker",
+    "stop": "cancel or pause",
+    "kill": "cancel", "show": "job or runs", "info": "job or doctor", "inspect": "job",
+    "describe": "job",
+    "log": "logs", "tail": "logs", "nodes": "workers", "agent": "worker", "restart": "retry",
+    "rerun": "retry",
     "init": "up", "check": "doctor", "version": "--version", "metrics": "plot or export csv",
-    "generate": "sample", "draw": "sample", "resume-run": "continue", "checkpoint": "checkpoints or export",
-    "datasets": "data", "dataset": "data", "experiments": "runs", "params": "config", "settings": "config or keys",
+    "generate": "sample", "draw": "sample", "resume-run": "continue",
+    "checkpoint": "checkpoints or export",
+    "datasets": "data", "dataset": "data", "experiments": "runs", "params": "config",
+    "settings": "config or keys",
     "options": "keys", "fid": "evaluate", "eval": "evaluate",
   ]
 
@@ -31,6 +37,7 @@ enum NearestVerb {
       "there is no verb '\(word)'; "
         + (words.isEmpty
           ? "pra --help lists all"
-          : "did you mean \(words.dropLast().joined(separator: ", "))\(words.count > 1 ? " or " : "")\(words.last!)?"))
+          : "did you mean \(words.dropLast().joined(separator: ", "))\(words.count > 1 ? " or " : "")\(words.last!)?")
+    )
   }
 }

@@ -24,7 +24,8 @@ struct Pra: ParsableCommand {
       CommandGroup(
         name: "Work",
         subcommands: [
-          Run.self, Sweep.self, Sample.self, Evaluate.self, Probe.self, Neighbours.self, Continue.self,
+          Run.self, Sweep.self, Sample.self, Evaluate.self, Probe.self, Neighbours.self,
+          Continue.self,
           Enqueue.self, Schedule.self, Worker.self,
         ]),
       CommandGroup(
@@ -108,7 +109,9 @@ struct Ending {
     var (status, message, isHelp) = (ExitStatus.failed, "\(error)", false)
     switch error {
     case let error as PostgresError where error.refusesLogin:
-      (status, message) = (.usage, "the database refuses the login: \(error.message); \(Self.loginRemedy(error))")
+      (status, message) = (
+        .usage, "the database refuses the login: \(error.message); \(Self.loginRemedy(error))"
+      )
     case let error as PostgresError where error.lacksDatabase:
       (status, message) = (
         .usage,

@@ -98,10 +98,12 @@ extension CheckedRun {
       guard isStored(name) else { return nil }
       let digest = String(name.dropFirst(RunFile.storedPrefix.count))
       guard digest.wholeMatch(of: /[0-9a-f]{64}/) != nil,
-        try connection().query(TrainedQueries.isStored, [.text(digest)]).single().boolean("is_stored")
+        try connection().query(TrainedQueries.isStored, [.text(digest)]).single().boolean(
+          "is_stored")
       else {
         throw ConfigurationError(
-          "\(key): there is no stored file \(name); expected a path, or sha256: and the 64 digits of one")
+          "\(key): there is no stored file \(name); expected a path, or sha256: and the 64 digits of one"
+        )
       }
       return digest
     }

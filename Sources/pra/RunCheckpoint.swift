@@ -31,7 +31,8 @@ struct TrainedRun {
     }
     guard fitting.count <= 1 || variant == nil && seed == nil else {
       throw ValidationError(
-        "run \(run.id) (\(run.name)): \(try Self.names(fitting)) fit; choose with --variant and --variant-seed")
+        "run \(run.id) (\(run.name)): \(try Self.names(fitting)) fit; choose with --variant and --variant-seed"
+      )
     }
     guard fitting.count <= 1 else {
       throw ValidationError(
@@ -40,7 +41,9 @@ struct TrainedRun {
     }
     guard let row = fitting.first else {
       throw NotFound(
-        message: "run \(run.id) (\(run.name)) has no such variant; it has trained \(try Self.names(Array(all)))")
+        message:
+          "run \(run.id) (\(run.name)) has no such variant; it has trained \(try Self.names(Array(all)))"
+      )
     }
     (job, state) = (try row.integer("id"), try row.string("state"))
   }
@@ -75,7 +78,8 @@ struct RunCheckpoint {
     let all = try connection.query(
       TrainedQueries.ratedCheckpoints, [.integer(trained.run.id), .integer(trained.job)])
     guard let newest = all.first else {
-      throw NotFound(message: "\(name) has no checkpoint\(trained.state == "succeeded" ? "" : " yet")")
+      throw NotFound(
+        message: "\(name) has no checkpoint\(trained.state == "succeeded" ? "" : " yet")")
     }
     let row: Row
     switch step {
@@ -93,14 +97,18 @@ struct RunCheckpoint {
       else {
         let series = try newest.string("series")
         throw NotFound(
-          message: "\(key): no checkpoint of \(name) has a value of \(series); name a step instead of best")
+          message:
+            "\(key): no checkpoint of \(name) has a value of \(series); name a step instead of best"
+        )
       }
       row = best
     default:
       guard let found = try all.first(where: { try $0.string("step") == step }) else {
         let steps = try Set(all.map { try $0.integer("step") }).sorted().map(String.init)
         throw NotFound(
-          message: "\(key): \(name) has no checkpoint of step \(step); it has \(steps.joined(separator: ", "))")
+          message:
+            "\(key): \(name) has no checkpoint of step \(step); it has \(steps.joined(separator: ", "))"
+        )
       }
       row = found
     }
@@ -118,7 +126,8 @@ struct RunCheckpoint {
 
   func state(_ store: inout ArtifactStore) throws -> CheckpointState {
     guard let text = try text("state.json", &store) else {
-      throw Failure(message: "the checkpoint of step \(step) of job \(trained.job) has no state.json")
+      throw Failure(
+        message: "the checkpoint of step \(step) of job \(trained.job) has no state.json")
     }
     return try CheckpointState(canonicalJSON: text)
   }

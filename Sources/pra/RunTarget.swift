@@ -4,15 +4,18 @@ import ArgumentParser
 
 /// One run, by number or name.
 struct RunTarget: ParsableArguments {
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var position: String?
-  @Option(name: .customLong("run"), help: ArgumentHelp("The same.", valueName: "run")) var option: String?
+  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var position:
+    String?
+  @Option(name: .customLong("run"), help: ArgumentHelp("The same.", valueName: "run")) var option:
+    String?
 
   var name: String { position ?? option ?? "" }
 
   func validate() throws {
     guard (position == nil) != (option == nil) else {
       throw ValidationError(
-        position == nil ? "name a run, by its number or its name" : "--run: a run is named already; keep one")
+        position == nil
+          ? "name a run, by its number or its name" : "--run: a run is named already; keep one")
     }
   }
 }
@@ -20,7 +23,8 @@ struct RunTarget: ParsableArguments {
 /// Jobs by their numbers, or a run by its name or by --run.
 struct JobsOrRun: ParsableArguments {
   @Argument(
-    help: ArgumentHelp("Numbers of jobs, or the name of a run; id=3 for the run of that number.", valueName: "jobs"))
+    help: ArgumentHelp(
+      "Numbers of jobs, or the name of a run; id=3 for the run of that number.", valueName: "jobs"))
   var words: [String] = []
   @Option(name: .customLong("run"), help: "Number or name of a run.") var option: String?
 
@@ -34,7 +38,8 @@ struct JobsOrRun: ParsableArguments {
       throw ValidationError("name jobs or a run, one of the two")
     }
     guard option != nil || words.count == 1 || words.allSatisfy({ Int64($0) != nil }) else {
-      throw ValidationError("\(words.first { Int64($0) == nil }!): a run is named by itself, without jobs beside it")
+      throw ValidationError(
+        "\(words.first { Int64($0) == nil }!): a run is named by itself, without jobs beside it")
     }
   }
 }

@@ -45,7 +45,8 @@ struct Run: ParsableCommand {
 
   func validate() throws {
     guard !dryRun || !wait && !reuse else {
-      throw ValidationError("--dry-run: enqueues nothing, so that --wait and --reuse have no effect")
+      throw ValidationError(
+        "--dry-run: enqueues nothing, so that --wait and --reuse have no effect")
     }
   }
 
@@ -222,7 +223,7 @@ extension Connection {
 enum KeyCompletion {
   static var settings: CompletionKind {
     .list(
-    Key.all.filter { !$0.isSection }.map { "\($0.name)=" })
+      Key.all.filter { !$0.isSection }.map { "\($0.name)=" })
   }
   static var sampling: CompletionKind {
     .list(SamplingConfiguration.described(by: SamplingConfiguration()).map { "\($0.name)=" })

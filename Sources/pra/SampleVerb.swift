@@ -24,7 +24,8 @@ struct Sample: ParsableCommand {
       """)
 
   @Argument(
-    help: ArgumentHelp("Number or name of the run, or a file of pra export checkpoint.", valueName: "run"))
+    help: ArgumentHelp(
+      "Number or name of the run, or a file of pra export checkpoint.", valueName: "run"))
   var target: String?
   @Option(name: .customLong("run"), help: ArgumentHelp("The same, of a run.", valueName: "run"))
   var runName: String?
@@ -40,7 +41,8 @@ struct Sample: ParsableCommand {
     transform: OptionValue.whole(1...1_000_000_000))
   var count = 64
   @Option(
-    parsing: .unconditional, help: "Number of jobs that share the images, parts of one array. (default: 1)",
+    parsing: .unconditional,
+    help: "Number of jobs that share the images, parts of one array. (default: 1)",
     transform: OptionValue.whole(1...10_000))
   var shards = 1
   @Option(help: "Scale of guidance: 1 is none (sampling.scale).") var scale: String?
@@ -60,18 +62,22 @@ struct Sample: ParsableCommand {
   func validate() throws {
     guard (target == nil) != (runName == nil) else {
       throw ValidationError(
-        target == nil ? "name a run, or a .safetensors file" : "--run: a run is named already; keep one")
+        target == nil
+          ? "name a run, or a .safetensors file" : "--run: a run is named already; keep one")
     }
     guard shards <= count else {
-      throw ValidationError("--shards \(shards): more jobs than images (--count \(count)); some would draw none")
+      throw ValidationError(
+        "--shards \(shards): more jobs than images (--count \(count)); some would draw none")
     }
     guard !evaluate || classes.isEmpty else {
       throw ValidationError(
-        "--evaluate: compares with all classes of the data set, and --class draws some of them; leave one out")
+        "--evaluate: compares with all classes of the data set, and --class draws some of them; leave one out"
+      )
     }
     guard file == nil || step == nil && !evaluate && training.variant == nil else {
       throw ValidationError(
-        "\(file!): a file holds one step and no data set; --step, --variant and --evaluate are for runs")
+        "\(file!): a file holds one step and no data set; --step, --variant and --evaluate are for runs"
+      )
     }
   }
 
@@ -79,7 +85,9 @@ struct Sample: ParsableCommand {
     let connection = try Database.connect(.submit)
     var arguments = SampleArguments()
     (arguments.count, arguments.last) = (count, count)
-    arguments.classes = classes.flatMap { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
+    arguments.classes = classes.flatMap {
+      $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
     if let file {
       try draw(fromFile: file, arguments, connection)
     } else {
@@ -97,7 +105,8 @@ struct Sample: ParsableCommand {
     arguments.sampling = try sampling(over: train.config.sampling)
     // A training that still runs is waited for, unless one of its checkpoints is named.
     if step != nil || trained.state == "succeeded" {
-      let checkpoint = try RunCheckpoint(of: trained, step: step ?? "last", key: "--step", connection)
+      let checkpoint = try RunCheckpoint(
+        of: trained, step: step ?? "last", key: "--step", connection)
       arguments.step = Int(checkpoint.step)
       let file = "\(arguments.sampling.weights).safetensors"
       guard checkpoint.files.contains(where: { $0.name == file }) else {
@@ -114,7 +123,8 @@ struct Sample: ParsableCommand {
       }
     }
     let jobs = try connection.transaction {
-      let sample = try enqueue(arguments, run: trained.run.id, waitsForTraining: arguments.step == nil, connection)
+      let sample = try enqueue(
+        arguments, run: trained.run.id, waitsForTraining: arguments.step == nil, connection)
       guard evaluate else { return [sample] }
       var evaluation = EvaluateArguments()
       (evaluation.train, evaluation.data) = (arguments.train, arguments.data)
@@ -185,7 +195,9 @@ struct Sample: ParsableCommand {
     for setting in settings {
       let option = try Override(setting)
       let path = option.path.first == "sampling" ? Array(option.path.dropFirst()) : option.path
-      guard !path.isEmpty else { throw ConfigurationError("--set \(setting): expected a key of sampling") }
+      guard !path.isEmpty else {
+        throw ConfigurationError("--set \(setting): expected a key of sampling")
+      }
       try sampling.apply(Override(path: path, value: option.value).nested, at: "sampling")
     }
     return sampling

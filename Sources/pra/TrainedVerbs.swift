@@ -68,7 +68,9 @@ struct DrawnRun {
   let hasSomeClasses: Bool
 
   /// - Throws: `NotFound` for a run without such a job
-  init(of run: (id: Int64, name: String), train: Int64?, job: Int64?, _ connection: Connection) throws {
+  init(of run: (id: Int64, name: String), train: Int64?, job: Int64?, _ connection: Connection)
+    throws
+  {
     let rows = try connection.query(
       TrainedQueries.sampleJobs, [.integer(run.id), .optional(train) { .integer($0) }])
     let found = try rows.first { row in
@@ -78,7 +80,8 @@ struct DrawnRun {
     }
     guard let found else {
       throw NotFound(
-        message: "run \(run.id) (\(run.name)) has no \(job.map { "sample job \($0)" } ?? "drawn images")"
+        message:
+          "run \(run.id) (\(run.name)) has no \(job.map { "sample job \($0)" } ?? "drawn images")"
           + "; pra sample \(run.id) draws some")
     }
     self.job = try found.integer("id")

@@ -73,7 +73,9 @@ struct WatchedRuns {
     }
     self.runs = runs
     let isLarge = runs.reduce(0) { $0 + $1.jobs } > Self.most
-    awaited = try connection.query(TrainedQueries.awaitedElsewhere, [numbers]).map { try WatchedJob($0) }
+    awaited = try connection.query(TrainedQueries.awaitedElsewhere, [numbers]).map {
+      try WatchedJob($0)
+    }
     // Shown while work goes on, as the first of what these runs wait for.
     jobs =
       awaited

@@ -181,4 +181,3 @@ private struct ShapesOnly: TensorSource {
     throw FileError("\(path): tensor '\(name)' is not here")
   }
 }
-

@@ -37,12 +37,16 @@ import Testing
     let before = try world.pra("doctor")
     #expect(before.output.contains("ok     workers: 0 alive, 0 jobs in line\n"), "\(before.output)")
     #expect(before.output.contains(/ok     clock: \d+\.\d s from the database's\n/))
-    #expect(before.output.contains(/ok     login: \S+ may act as pra_owner, pra_read, pra_submit, pra_worker\n/))
+    #expect(
+      before.output.contains(
+        /ok     login: \S+ may act as pra_owner, pra_read, pra_submit, pra_worker\n/))
     _ = try world.answer(
       "enqueue", "reference", "--set", "statistics=" + String(repeating: "0", count: 64))
     let after = try world.pra("doctor")
     #expect(after.status == 1)
-    #expect(after.output.contains("FAULT  workers: 0 alive, 1 job in line\n       remedy: pra worker, here or"))
+    #expect(
+      after.output.contains(
+        "FAULT  workers: 0 alive, 1 job in line\n       remedy: pra worker, here or"))
     _ = try world.rows("select pra.register_worker('one', '{}', '{default}', '{noop}')")
     #expect(try world.pra("doctor").output.contains("ok     workers: 1 alive, 1 job in line"))
   }

@@ -9,7 +9,8 @@ import Testing
   init() throws { world = try World() }
 
   @Test(arguments: [
-    ("rnu", "did you mean 'pra run'?"), ("status", "did you mean 'pra runs', 'pra jobs' or 'pra watch'?"),
+    ("rnu", "did you mean 'pra run'?"),
+    ("status", "did you mean 'pra runs', 'pra jobs' or 'pra watch'?"),
     ("ps", "did you mean 'pra jobs'?"), ("squeue", "did you mean 'pra jobs'?"),
     ("smaple", "did you mean 'pra sample'?"), ("qqqqqqq", "pra --help lists all"),
   ])
@@ -21,23 +22,30 @@ import Testing
 
   @Test func aWorkerIsNamedByNumberOrName() throws {
     for name in ["a7-1", "a7-2", "twin", "twin"] {
-      _ = try world.rows("select pra.register_worker('\(name)', '{}', '{default}', '{noop}', slots => 1)")
+      _ = try world.rows(
+        "select pra.register_worker('\(name)', '{}', '{default}', '{noop}', slots => 1)")
     }
     #expect(try world.answer("drain", "a7-2").contains("of worker 2 to give way"))
     #expect(try world.answer("drain", "2", "--undo") == "worker 2 takes jobs again")
     #expect(try world.answer("workers", "--dead", "a7-1").hasPrefix("worker 1 is dead"))
     let near = try world.pra("drain", "a7-3")
-    #expect(near.status == 3 && near.errors.contains("there is no worker 'a7-3'; did you mean 'a7-2'?"))
+    #expect(
+      near.status == 3 && near.errors.contains("there is no worker 'a7-3'; did you mean 'a7-2'?"))
     let both = try world.pra("drain", "twin")
-    #expect(both.status == 2 && both.errors.contains("'twin' is the name of workers 4, 3; name one by its number"))
+    #expect(
+      both.status == 2
+        && both.errors.contains("'twin' is the name of workers 4, 3; name one by its number"))
   }
 
   @Test func aLimitThatNobodyNeedsIsRemoved() throws {
     _ = try world.answer("limits", "--set", "licence=2", "--set", "other=1")
     _ = try world.answer(
-      "enqueue", "reference", "--set", "statistics=" + String(repeating: "0", count: 64), "--limit", "licence")
+      "enqueue", "reference", "--set", "statistics=" + String(repeating: "0", count: 64), "--limit",
+      "licence")
     let held = try world.pra("limits", "--remove", "licence")
-    #expect(held.status == 1 && held.errors.contains("job 1 has not ended and needs a slot of \"licence\""))
+    #expect(
+      held.status == 1
+        && held.errors.contains("job 1 has not ended and needs a slot of \"licence\""))
     #expect(try !world.answer("limits", "--remove", "other").contains("other"))
     _ = try world.answer("cancel", "1")
     #expect(try !world.answer("limits", "--remove", "licence").contains("licence"))
@@ -66,7 +74,8 @@ import Testing
     let nowhere = try world.pra(
       "runs", environment: ["PRA_DATABASE_URL": url.with("dbname", "no_such_database").conninfo])
     #expect(nowhere.status == 2 && !nowhere.errors.contains("unreachable"))
-    #expect(nowhere.errors.contains("make it with createdb and then pra migrate"), "\(nowhere.errors)")
+    #expect(
+      nowhere.errors.contains("make it with createdb and then pra migrate"), "\(nowhere.errors)")
     let empty = try world.pra(
       "runs", environment: ["PRA_DATABASE_URL": url.with("dbname", "template1").conninfo])
     #expect(empty.errors.contains("Run `pra migrate`"), "\(empty.errors)")
@@ -83,7 +92,10 @@ import Testing
       _ = try world.answer(words)
     }
     #expect(try world.rows("select distinct state from pra.jobs") == ["cancelled"])
-    for words in [["cancel", "emoji", "2"], ["cancel", "emoji", "--run", "emoji"], ["pause", "a", "--run", "b"]] {
+    for words in [
+      ["cancel", "emoji", "2"], ["cancel", "emoji", "--run", "emoji"],
+      ["pause", "a", "--run", "b"],
+    ] {
       let outcome = try Outcome(
         words, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
       #expect(outcome.status == 2, "\(words)")

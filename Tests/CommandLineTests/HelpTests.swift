@@ -15,7 +15,8 @@ import Testing
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",
     "rename", "tag", "note", "archive", "delete", "sweep make", "sweep show",
     "completion",
-    "sample", "evaluate", "probe", "neighbours", "continue", "checkpoints", "config", "keys", "presets",
+    "sample", "evaluate", "probe", "neighbours", "continue", "checkpoints", "config", "keys",
+    "presets",
     "sweep", "schedule", "limits", "schedules", "drain", "forgive", "weight", "data", "help",
   ]
 
@@ -108,7 +109,8 @@ import Testing
       let table = try Outcome(["presets"], environment: [:], in: folder)
       #expect(table.status == 0)
       #expect(table.output.contains(/micro +\d+\.\dM +64x64x3/))
-      let json = try Outcome(["presets", "--json", "--classes", "10"], environment: [:], in: folder)
+      let json = try Outcome(
+        ["presets", "--json", "--classes", "10"], environment: [:], in: folder)
       let all = try #require(
         try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]])
       let nano = try #require(all.first { $0["preset"] as? String == "nano" })

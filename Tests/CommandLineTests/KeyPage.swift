@@ -52,7 +52,8 @@ enum KeyPage {
   /// Names of sections in their order.
   private static func sections(_ keys: [DescribedKey]) -> [String] {
     var names: [String] = []
-    for name in keys.map({ section($0, among: keys) }) where !name.isEmpty && !names.contains(name) {
+    for name in keys.map({ section($0, among: keys) }) where !name.isEmpty && !names.contains(name)
+    {
       names.append(name)
     }
     return names

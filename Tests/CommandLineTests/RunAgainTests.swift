@@ -68,7 +68,8 @@ import Testing
   @Test func aRunWithoutAFileIsNamed() throws {
     _ = try world.admin.query("select pra.create_run('bare')")
     let outcome = try world.pra("config", "bare")
-    #expect(outcome.status == 3 && outcome.errors.contains("run 1 (bare) was not made from a run file"))
+    #expect(
+      outcome.status == 3 && outcome.errors.contains("run 1 (bare) was not made from a run file"))
     let both = try world.pra("config", "bare", "--run", "bare")
     #expect(both.status == 2 && both.errors.contains("--run: a run is named already; keep one"))
   }
@@ -86,8 +87,9 @@ import Testing
     _ = try world.answer("run", large)
     #expect(
       try world.rows(
-        "select id, arguments #>> '{image,size}' from pra.jobs where kind = 'ingest' order by id")
-        .count == 2)
+        "select id, arguments #>> '{image,size}' from pra.jobs where kind = 'ingest' order by id"
+      )
+      .count == 2)
     #expect(try world.rows("select count(distinct source_fingerprint) from pra.runs") == ["1"])
   }
 

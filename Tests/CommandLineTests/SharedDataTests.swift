@@ -19,7 +19,8 @@ import Testing
     #expect(try ingestJobs == ["ready"])
     #expect(
       try world.rows(
-        "select count(distinct depends_on), count(*) from pra.jobs where kind = 'train'") == ["1 4"])
+        "select count(distinct depends_on), count(*) from pra.jobs where kind = 'train'") == ["1 4"]
+    )
   }
 
   @Test(arguments: [
@@ -67,7 +68,8 @@ import Testing
     let file = try world.runFile("")
     let small = [
       "trunk={width: 32, layers: 1, heads: 1}", "head={width: 32, blocks: 1}",
-      "encoder={width: 32, blocks: 1, head_dim: 32}", "decoder={width: 32, blocks: 1, head_dim: 32}",
+      "encoder={width: 32, blocks: 1, head_dim: 32}",
+      "decoder={width: 32, blocks: 1, head_dim: 32}",
       "training={batch: 4, total: 2, warmup: 1}",
     ].flatMap { ["--set", $0] }
     _ = try world.answer(["run", file] + small)
@@ -75,8 +77,9 @@ import Testing
     #expect(try world.rows("select count(data_fingerprint) from pra.runs") == ["0"])
     let worker = try world.pra("worker", "--until-idle", "--threads", "1")
     #expect(worker.status == 0, "\(worker.errors)")
-    let data = try JSONSerialization.jsonObject(
-      with: Data(try world.answer("data", "--json").utf8)) as? [[String: Any]]
+    let data =
+      try JSONSerialization.jsonObject(
+        with: Data(try world.answer("data", "--json").utf8)) as? [[String: Any]]
     let fingerprint = try #require(data?.first?["fingerprint"] as? String)
     #expect(data?.count == 1)
     #expect(

@@ -34,7 +34,8 @@ import Testing
   }
 
   private func images(_ job: String) throws -> [String] {
-    try world.rows("select number, label, class_name, digest from pra.images where job_id = \(job) order by 1")
+    try world.rows(
+      "select number, label, class_name, digest from pra.images where job_id = \(job) order by 1")
   }
 
   @Test func picturesOfARunAndOfItsFile() throws {
@@ -42,8 +43,10 @@ import Testing
     let job = try world.answer(
       "sample", "emoji", "--class", "flags,3", "--count", "6", "--scale", "4", "--method", "sde",
       "--steps", "3", "--seed", "7", "--shards", "2")
-    let whole = try world.answer("sample", "--run", "1", "--count", "4", "--step", "4", "--evaluate")
-      .split(separator: "\n").map(String.init)
+    let whole = try world.answer(
+      "sample", "--run", "1", "--count", "4", "--step", "4", "--evaluate"
+    )
+    .split(separator: "\n").map(String.init)
     #expect(whole.count == 2)
     try work()
     // One class of many costs its own pictures alone.
@@ -52,7 +55,8 @@ import Testing
         """
         select distinct i.class_name from pra.images as i join pra.jobs as j on j.id = i.job_id
         where j.array_id = \(job) order by 1
-        """).contains("flags"))
+        """
+      ).contains("flags"))
     #expect(
       try world.rows(
         """
@@ -66,11 +70,13 @@ import Testing
           arguments #> '{sampling,steps}', arguments #> '{sampling,seed}'
         from pra.jobs where id = \(job)
         """) == ["sde 4.0 3 7"])
-    #expect(try world.rows("select arguments -> 'step' from pra.jobs where id = \(whole[0])") == ["4"])
+    #expect(
+      try world.rows("select arguments -> 'step' from pra.jobs where id = \(whole[0])") == ["4"])
     #expect(
       try world.rows("select state from pra.jobs where id in (\(whole[0]), \(whole[1]))")
         == ["succeeded", "succeeded"])
-    #expect(try world.rows("select count(*) from pra.evaluations where job_id = \(whole[1])") != ["0"])
+    #expect(
+      try world.rows("select count(*) from pra.evaluations where job_id = \(whole[1])") != ["0"])
 
     // The same pictures from the file, by the names of classes that it holds.
     let file = "\(world.folder)/emoji.safetensors"
@@ -80,9 +86,12 @@ import Testing
     try work()
     #expect(try images(fromFile) == images(last) && images(last).count == 3)
     #expect(
-      try world.rows("select name, state from pra.runs order by id desc limit 1") == ["emoji succeeded"])
+      try world.rows("select name, state from pra.runs order by id desc limit 1") == [
+        "emoji succeeded"
+      ])
     // Bytes lead to their run.
-    let sum = try Outcome.shell("sha256sum \(file) | cut -c1-64", environment: [:], in: world.folder)
+    let sum = try Outcome.shell(
+      "sha256sum \(file) | cut -c1-64", environment: [:], in: world.folder)
     #expect(
       try world.rows(
         "select run_id, run_name, step from pra.exports where sha256 = '\(sum.output.dropLast())'")
@@ -97,18 +106,22 @@ import Testing
     _ = try world.answer("sample", "emoji", "--count", "4")
     let evaluation = try world.answer("evaluate", "emoji")
     let neighbours = try world.answer("neighbours", "emoji", "--set", "rows=2")
-    let probe = try world.answer("probe", "emoji", "--step", "best", "--set", "pool=2", "--set", "splits=1",
+    let probe = try world.answer(
+      "probe", "emoji", "--step", "best", "--set", "pool=2", "--set", "splits=1",
       "--set", "weight_decay=[0.1]", "--set", "epochs=1")
     try work()
     #expect(
       try world.rows(
-        "select kind, state from pra.jobs where id in (\(evaluation), \(neighbours), \(probe)) order by 1")
+        "select kind, state from pra.jobs where id in (\(evaluation), \(neighbours), \(probe)) order by 1"
+      )
         == ["evaluate succeeded", "neighbours succeeded", "probe succeeded"])
     let some = try world.answer("sample", "emoji", "--count", "2", "--class", "0")
     let refused = try world.pra("evaluate", "emoji")
-    #expect(refused.status == 2 && refused.errors.contains("job \(some) has drawn some classes alone"))
+    #expect(
+      refused.status == 2 && refused.errors.contains("job \(some) has drawn some classes alone"))
     let wrong = try world.pra("probe", "emoji", "--set", "splts=3")
-    #expect(wrong.status == 2 && wrong.errors.contains("splts: unknown key; did you mean 'splits'?"))
+    #expect(
+      wrong.status == 2 && wrong.errors.contains("splts: unknown key; did you mean 'splits'?"))
     // --wait looks at its own job, whatever else the run holds.
     _ = try world.answer("cancel", some)
     let waited = try Outcome.shell(
@@ -127,7 +140,10 @@ import Testing
     _ = try world.answer("run", middle)
     _ = try world.answer("continue", "emoji", "--total", "8", "--step", "4", "--name", "same")
     try work()
-    #expect(try world.rows("select name, state from pra.runs where id = \(longer)") == ["emoji-12 succeeded"])
+    #expect(
+      try world.rows("select name, state from pra.runs where id = \(longer)") == [
+        "emoji-12 succeeded"
+      ])
     var files: [String: Data] = [:]
     for run in ["emoji", "emoji-12", "middle", "same"] {
       _ = try world.answer("export", "checkpoint", run, "-o", "\(world.folder)/\(run)-out")
@@ -142,7 +158,9 @@ import Testing
         == ["2 1 8 f", "3 1 4 f", "4 1 4 f"])
     // Steps that are there are not made again.
     #expect(
-      try world.rows("select min(step), max(step) from pra.metrics where run_id = \(longer)") == ["8 11"])
+      try world.rows("select min(step), max(step) from pra.metrics where run_id = \(longer)") == [
+        "8 11"
+      ])
     let again = try world.answer("config", longer)
     #expect(again.contains("init:\n  run: 1\n  step: 8"))
   }
@@ -152,18 +170,31 @@ import Testing
     let table = try world.answer("checkpoints", "emoji")
     #expect(table.contains(/2 +4 .* loss .*/) && table.contains(/2 +8 .*last/))
     let rows = try #require(
-      try JSONSerialization.jsonObject(with: Data(try world.answer("checkpoints", "emoji", "--json").utf8))
+      try JSONSerialization.jsonObject(
+        with: Data(try world.answer("checkpoints", "emoji", "--json").utf8))
         as? [[String: Any]])
     #expect(rows.map { $0["step"] as? Int } == [4, 8])
     #expect(rows.contains { $0["rank"] as? Int == 1 && $0["value"] is Double })
     for (words, message) in [
-      (["sample", "emoji", "--step", "5"], "--step: run 1 (emoji) has no checkpoint of step 5; it has 4, 8"),
-      (["sample", "emoji", "--class", "flgs"], "--class: there is no class 'flgs'; did you mean 'flags'?"),
+      (
+        ["sample", "emoji", "--step", "5"],
+        "--step: run 1 (emoji) has no checkpoint of step 5; it has 4, 8"
+      ),
+      (
+        ["sample", "emoji", "--class", "flgs"],
+        "--class: there is no class 'flgs'; did you mean 'flags'?"
+      ),
       (["sample", "emoji", "--class", "9999"], "--class: there is no class '9999'"),
       (["sample", "emoji", "--weights", "ema-0.5"], "--weights ema-0.5: the checkpoint has"),
-      (["sample", "emoji", "--set", "stps=3"], "sampling.stps: unknown key; did you mean 'sampling.steps'?"),
+      (
+        ["sample", "emoji", "--set", "stps=3"],
+        "sampling.stps: unknown key; did you mean 'sampling.steps'?"
+      ),
       (["sample", "emoji", "--count", "2", "--shards", "3"], "--shards 3: more jobs than images"),
-      (["continue", "emoji", "--total", "7"], "training.total: 7 is below step 8 of init.run (run 1, step 8)"),
+      (
+        ["continue", "emoji", "--total", "7"],
+        "training.total: 7 is below step 8 of init.run (run 1, step 8)"
+      ),
       (["sample"], "name a run, or a .safetensors file"),
     ] {
       let outcome = try Outcome(
@@ -186,7 +217,8 @@ import Testing
       ("{run: emoji}", "{training: {total: 3}}", "training.total: 3 is below step 8 of init.run"),
     ] {
       let file = try world.write(
-        "other.yaml", "name: other\ndata: {source: \(source)}\ninit: \(start)\nconfig: \(settings)\n")
+        "other.yaml",
+        "name: other\ndata: {source: \(source)}\ninit: \(start)\nconfig: \(settings)\n")
       let outcome = try world.pra("run", file)
       #expect(outcome.status == 2 && outcome.errors.contains(message), "\(outcome.errors)")
     }

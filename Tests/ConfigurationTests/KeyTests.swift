@@ -103,11 +103,17 @@ import Testing
     ("data: {skip_limit: 1}", "data.source: missing"),
     ("data: {source: a.tar, run: emoji}", "data: found source and run; keep one"),
     ("data: {run: emoji, job: 3}", "data: found run and job; keep one"),
-    ("data: {run: emoji, skip_limit: 1}", "data.skip_limit: has no effect on data that were ingested before"),
+    (
+      "data: {run: emoji, skip_limit: 1}",
+      "data.skip_limit: has no effect on data that were ingested before"
+    ),
     ("data: {source: a}\ninit: {restart: true}", "init.file: missing"),
     ("data: {source: a}\ninit: {file: a, run: 3}", "init: found file and run; keep one"),
     ("data: {source: a}\ninit: {file: a, step: 3}", "init.step: has no effect on a file"),
-    ("data: {source: a}\ninit: {run: 3, step: newest}", "init.step: found 'newest', expected last, best"),
+    (
+      "data: {source: a}\ninit: {run: 3, step: newest}",
+      "init.step: found 'newest', expected last, best"
+    ),
   ])
   func oneOfSeveralKeysIsGiven(_ settings: String, _ message: String) throws {
     #expect { try RunFile(text: "name: a\n\(settings)", source: "run.yaml") } throws: {

@@ -46,7 +46,8 @@ import Testing
     let isCurrent = made == (try String(contentsOf: file, encoding: .utf8))
     #expect(
       isCurrent,
-      "\(kind.rawValue)/contract.json: bring it up to date with PRA_UPDATE_GOLDEN=1 swift test --filter ContractTests")
+      "\(kind.rawValue)/contract.json: bring it up to date with PRA_UPDATE_GOLDEN=1 swift test --filter ContractTests"
+    )
   }
 
   @Test(arguments: JobKind.allCases)

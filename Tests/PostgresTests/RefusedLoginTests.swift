@@ -6,8 +6,14 @@ import Testing
 
 @Suite struct RefusedLoginTests {
   @Test(arguments: [
-    ("connection to server at \"db\", port 5432 failed: FATAL:  password authentication failed for user \"ann\"", "28P01"),
-    ("connection to server on socket \"/run/x\" failed: FATAL:  role \"ann\" does not exist", "28000"),
+    (
+      "connection to server at \"db\", port 5432 failed: FATAL:  password authentication failed for user \"ann\"",
+      "28P01"
+    ),
+    (
+      "connection to server on socket \"/run/x\" failed: FATAL:  role \"ann\" does not exist",
+      "28000"
+    ),
     ("failed: FATAL:  no pg_hba.conf entry for host \"10.0.0.1\", user \"ann\"", "28000"),
     ("failed: FATAL:  Peer authentication failed for user \"ann\"", "28000"),
     ("failed: FATAL:  database \"runs\" does not exist", "3D000"),
@@ -22,7 +28,8 @@ import Testing
   @Test func aPasswordThatIsMissingIsALoginThatIsRefused() {
     let error = PostgresError(
       .unreachable,
-      sqlState: PostgresError.state(ofConnecting: "fe_sendauth: no password supplied", asksPassword: true),
+      sqlState: PostgresError.state(
+        ofConnecting: "fe_sendauth: no password supplied", asksPassword: true),
       message: "fe_sendauth: no password supplied")
     #expect(error.refusesLogin && !error.lacksDatabase)
     // A worker waits for the server to let it in again, as it does in an outage.

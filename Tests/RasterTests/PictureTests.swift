@@ -41,7 +41,8 @@ func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
     let colours = [UInt8](
       try #require(
         Data(
-          base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAMAAAABCAYAAAAb4BS0AAAAFElEQVR4nGP4z8DQwAAkuETk/gMAGRkDus9/fyYAAAAASUVORK5CYII="
+          base64Encoded:
+            "iVBORw0KGgoAAAANSUhEUgAAAAMAAAABCAYAAAAb4BS0AAAAFElEQVR4nGP4z8DQwAAkuETk/gMAGRkDus9/fyYAAAAASUVORK5CYII="
         )))
     let white = Picture.Ground(red: 255, green: 255, blue: 255)
     func pixels(_ file: [UInt8], _ channels: Int, _ ground: Picture.Ground?) throws -> [UInt8] {
@@ -55,7 +56,9 @@ func pattern(_ width: Int, _ height: Int, _ channels: Int) -> Picture {
     let gray = [UInt8](
       try #require(
         Data(
-          base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAQAAABeK7cBAAAADUlEQVR4nGNIMWZnAAACPACfCZnMjwAAAABJRU5ErkJggg==")))
+          base64Encoded:
+            "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAQAAABeK7cBAAAADUlEQVR4nGNIMWZnAAACPACfCZnMjwAAAABJRU5ErkJggg=="
+        )))
     #expect(try pixels(gray, 1, nil) == [100, 7])
     #expect(try pixels(gray, 1, white) == [224, 255])
   }

@@ -96,7 +96,8 @@ extension StageSession {
   package func trainedModel(
     ofJob job: Int, weights: String? = nil, step: Int? = nil, on device: Device
   ) throws -> TrainedModel {
-    let found = try step.map { try checkpoint(ofJob: Int64(job), step: Int64($0)) }
+    let found =
+      try step.map { try checkpoint(ofJob: Int64(job), step: Int64($0)) }
       ?? latestCheckpoint(ofJob: Int64(job))
     guard let checkpoint = found else {
       throw PermanentFailure("job \(job) has no checkpoint\(step.map { " of step \($0)" } ?? "")")

@@ -122,7 +122,9 @@ extension Picture {
         let count = width * height
         // Gray or colours, followed by alpha.
         if let ground, found == 2 || found == 4 {
-          blend(UnsafeMutableBufferPointer(start: memory, count: count * found), channels: found, on: ground)
+          blend(
+            UnsafeMutableBufferPointer(start: memory, count: count * found), channels: found,
+            on: ground)
         }
         return Picture(
           width: width, height: height, channels: channels,
@@ -148,7 +150,8 @@ func text(_ message: [CChar]) -> String {
 private func blend(
   _ pixels: UnsafeMutableBufferPointer<UInt8>, channels: Int, on ground: Picture.Ground
 ) {
-  let luma = UInt32(ground.red) * 19595 + UInt32(ground.green) * 38470 + UInt32(ground.blue) * 7471 + 0x8000
+  let luma =
+    UInt32(ground.red) * 19595 + UInt32(ground.green) * 38470 + UInt32(ground.blue) * 7471 + 0x8000
   let colours = channels == 2 ? [UInt8(luma >> 16)] : [ground.red, ground.green, ground.blue]
   for at in stride(from: 0, to: pixels.count, by: channels) {
     let alpha = UInt32(pixels[at + channels - 1])

@@ -62,7 +62,8 @@ package struct CheckpointArchive {
     guard prefix.isEmpty || averages.contains(String(weights.dropFirst("ema-".count))) else {
       let known = ["model"] + averages.sorted().map { "ema-\($0)" }
       throw ConfigurationError(
-        "sampling.weights: \(source.path) has no \(weights); it has \(known.joined(separator: ", "))")
+        "sampling.weights: \(source.path) has no \(weights); it has \(known.joined(separator: ", "))"
+      )
     }
     for parameter in model.parameters.all {
       try load(prefix + parameter.name, into: parameter.value)

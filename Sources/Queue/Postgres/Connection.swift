@@ -39,7 +39,8 @@ package final class Connection {
       let message = Self.line(PQerrorMessage(opened))
       throw PostgresError(
         .unreachable,
-        sqlState: PostgresError.state(ofConnecting: message, asksPassword: PQconnectionNeedsPassword(opened) == 1),
+        sqlState: PostgresError.state(
+          ofConnecting: message, asksPassword: PQconnectionNeedsPassword(opened) == 1),
         message: message)
     }
     PQsetNoticeProcessor(opened, { _, _ in }, nil)
@@ -70,7 +71,8 @@ package final class Connection {
           error.kind, sqlState: error.sqlState, message: error.message,
           hint: isMissing
             ? "Nobody has migrated this server yet: its owner calls `pra migrate` with a login that may make roles"
-            : "The owner of the database, or a superuser, says in it: grant \(role.rawValue) to \"\(url["user"] ?? "LOGIN")\"")
+            : "The owner of the database, or a superuser, says in it: grant \(role.rawValue) to \"\(url["user"] ?? "LOGIN")\""
+        )
       }
     }
   }

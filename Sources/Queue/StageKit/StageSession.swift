@@ -377,7 +377,8 @@ package final class StageSession {
     try checkpoints(ofJob: job, most: 1, step: step).first
   }
 
-  private func checkpoints(ofJob job: Int64, most: Int64, step: Int64? = nil) throws -> [Checkpoint] {
+  private func checkpoints(ofJob job: Int64, most: Int64, step: Int64? = nil) throws -> [Checkpoint]
+  {
     let parameters: [Parameter] = [.integer(job), .integer(most), .optional(step) { .integer($0) }]
     return try store.connection.run { connection in
       try connection.query(Queries.checkpoints, parameters).map { row in

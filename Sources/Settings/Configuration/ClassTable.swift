@@ -46,11 +46,13 @@ package struct ClassTable: Section {
       let some = names.prefix(20).joined(separator: ", ")
       throw ConfigurationError(
         "\(key): there is no class '\(word)'"
-          + (near ?? "; there are \(names.count), from 0 on: \(some)\(names.count > 20 ? " ..." : "")"))
+          + (near
+            ?? "; there are \(names.count), from 0 on: \(some)\(names.count > 20 ? " ..." : "")"))
     }
     if let empty = numbers.first(where: { images[$0] == 0 }) {
       throw ConfigurationError(
-        "\(key): class '\(names[empty])' has no image in the data set, so that it was never trained")
+        "\(key): class '\(names[empty])' has no image in the data set, so that it was never trained"
+      )
     }
     guard Set(numbers).count == numbers.count else {
       throw ConfigurationError("\(key): a class is named twice")

@@ -116,7 +116,9 @@ extension Field where Root: Section {
   package static func optionalFlag(
     _ key: String, _ path: WritableKeyPath<Root, Bool?>, _ meaning: String = ""
   ) -> Field {
-    Field(key, Values("true or false", orNull: true, rules: [.type("boolean", orNull: true)]), meaning) { root, value, at, _ in
+    Field(
+      key, Values("true or false", orNull: true, rules: [.type("boolean", orNull: true)]), meaning
+    ) { root, value, at, _ in
       switch value {
       case .null: root[keyPath: path] = nil
       case .boolean(let flag): root[keyPath: path] = flag

@@ -6,11 +6,14 @@ package struct GroundColour: Sendable, Equatable {
 
   /// - Throws: `ConfigurationError` that names the key
   package init(_ text: String, at path: String) throws {
-    let digits = ["white": "#ffffff", "black": "#000000", "gray": "#808080", "grey": "#808080"][text] ?? text
-    guard digits.wholeMatch(of: /#[0-9a-fA-F]{6}/) != nil, let number = UInt32(digits.dropFirst(), radix: 16)
+    let digits =
+      ["white": "#ffffff", "black": "#000000", "gray": "#808080", "grey": "#808080"][text] ?? text
+    guard digits.wholeMatch(of: /#[0-9a-fA-F]{6}/) != nil,
+      let number = UInt32(digits.dropFirst(), radix: 16)
     else {
       throw ConfigurationError(
-        "\(path): found '\(text)', expected white, black, gray, or a colour in quotes as in '#ff8000'")
+        "\(path): found '\(text)', expected white, black, gray, or a colour in quotes as in '#ff8000'"
+      )
     }
     (red, green, blue) = (
       UInt8(number >> 16), UInt8(number >> 8 & 255), UInt8(number & 255)

@@ -56,7 +56,10 @@ package struct ModelConfiguration: Section {
       .section("rollout", \.rollout, "The method `exact-rollout`."),
       .section("loss", \.loss, "Weights of the losses."),
       .section("training", \.training, "Batches, schedule, optimizer and averages of weights."),
-      .section("sampling", \.sampling, "How images are drawn, as in `config: {sampling: {steps: 50}}`; how many is `sample`, beside `config`."),
+      .section(
+        "sampling", \.sampling,
+        "How images are drawn, as in `config: {sampling: {steps: 50}}`; how many is `sample`, beside `config`."
+      ),
     ]
   }
 

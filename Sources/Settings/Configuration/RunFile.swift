@@ -30,7 +30,8 @@ package struct RunFile: Sendable, Equatable {
 
   /// A path in the run file, resolved from its folder.
   package static func path(_ given: String, besides file: String) -> String {
-    guard !given.hasPrefix("/"), !given.hasPrefix(storedPrefix), let slash = file.lastIndex(of: "/") else { return given }
+    guard !given.hasPrefix("/"), !given.hasPrefix(storedPrefix), let slash = file.lastIndex(of: "/")
+    else { return given }
     return String(file[...slash]) + given
   }
 

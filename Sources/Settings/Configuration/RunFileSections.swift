@@ -92,7 +92,8 @@ extension RunFile {
     func validate() throws {
       guard !file.isEmpty || !run.isEmpty else {
         throw ConfigurationError(
-          "init.file: missing; expected a file of weights, or a run as in init: {run: 13, step: best}")
+          "init.file: missing; expected a file of weights, or a run as in init: {run: 13, step: best}"
+        )
       }
       guard file.isEmpty || run.isEmpty else {
         throw ConfigurationError("init: found file and run; keep one")
@@ -101,8 +102,10 @@ extension RunFile {
         throw ConfigurationError(
           "init.step: has no effect on a file, which holds one step; it belongs to init.run")
       }
-      guard step.isEmpty || ["last", "best"].contains(step) || Int(step).map({ $0 >= 0 }) == true else {
-        throw ConfigurationError("init.step: found '\(step)', expected last, best or a number of steps")
+      guard step.isEmpty || ["last", "best"].contains(step) || Int(step).map({ $0 >= 0 }) == true
+      else {
+        throw ConfigurationError(
+          "init.step: found '\(step)', expected last, best or a number of steps")
       }
     }
   }

@@ -40,7 +40,9 @@ extension SettingValue {
     var seeds: [SettingValue] = []
     let areSeeded = Set(arms.compactMap { $0[key: "name"]?.description }).count < arms.count
     for arm in arms {
-      guard case .string(let name)? = arm[key: "name"], let own = arm[key: "config"] else { continue }
+      guard case .string(let name)? = arm[key: "name"], let own = arm[key: "config"] else {
+        continue
+      }
       let seed = own[key: "seed"] ?? .null
       if areSeeded, !seeds.contains(seed) { seeds.append(seed) }
       guard !variants.contains(where: { $0.name == name }) else { continue }

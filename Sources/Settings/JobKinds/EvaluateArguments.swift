@@ -35,7 +35,8 @@ package struct EvaluateArguments: JobArguments {
         "Ingest job, by default that of the train job; 0 with a reference."
       ).reads("data.*", "data-00000.packed"),
       .optionalInteger(
-        "step", \.step, 0...Int(UInt32.max), "Step of the train job's checkpoint; null for the last."
+        "step", \.step, 0...Int(UInt32.max),
+        "Step of the train job's checkpoint; null for the last."
       ).unit("steps"),
       .integers(
         "samples", \.samples, jobIDs,

@@ -77,7 +77,8 @@ package struct IngestArguments: JobArguments {
       .section("image", \.image, "Size to which images are cropped and resized."),
       .optionalText(
         "background", \.background,
-        "Colour on which transparent pictures are laid, such as `white` or `#808080`; null drops alpha."),
+        "Colour on which transparent pictures are laid, such as `white` or `#808080`; null drops alpha."
+      ),
       .integer(
         "skip_limit", \.skipLimit, 0...1_000_000_000,
         "Broken images that may be left out; with 0 the first one fails the job."

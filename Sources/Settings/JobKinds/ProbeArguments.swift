@@ -39,7 +39,8 @@ package struct ProbeArguments: JobArguments {
         "Ingest job whose images classifiers learn from, by default that of the train job."
       ).required().reads("data*"),
       .optionalInteger(
-        "step", \.step, 0...Int(UInt32.max), "Step of the train job's checkpoint; null for the last."
+        "step", \.step, 0...Int(UInt32.max),
+        "Step of the train job's checkpoint; null for the last."
       ).unit("steps"),
       .integer(
         "validation", \.validation, jobIDsOrNone,

@@ -29,8 +29,10 @@ package struct SampleArguments: JobArguments {
   package static var fields: [Field<Self>] {
     let numbers = 0...1_000_000_000
     return [
-      .integer("train", \.train, jobIDsOrNone, "Train job whose model draws; 0 with `weights_file`.")
-        .reads("checkpoint"),
+      .integer(
+        "train", \.train, jobIDsOrNone, "Train job whose model draws; 0 with `weights_file`."
+      )
+      .reads("checkpoint"),
       .integer(
         "data", \.data, jobIDsOrNone,
         "Ingest job, by default that of the train job; read for the names of the classes where the "
@@ -54,7 +56,8 @@ package struct SampleArguments: JobArguments {
         "Number behind the last image of this job; by default `count`."),
       .section(
         "sampling", \.sampling,
-        "How images are drawn, every key of `sampling` in a configuration; by default as the train job's says."),
+        "How images are drawn, every key of `sampling` in a configuration; by default as the train job's says."
+      ),
     ]
   }
 
@@ -80,7 +83,8 @@ package struct SampleArguments: JobArguments {
     } else {
       try requireStored(weightsFile, "weights_file", "a checkpoint in one file")
       guard train == 0, step == nil else {
-        throw ConfigurationError("weights_file: has no effect with train and step; keep one of them")
+        throw ConfigurationError(
+          "weights_file: has no effect with train and step; keep one of them")
       }
     }
     guard count > 0 else {

@@ -41,7 +41,8 @@ package struct TrainArguments: JobArguments {
             + "the seed."),
         .texts(
           "files", \.files,
-          "Names of the checkpoint's files, in the order of `weights`; null where all is in one file."),
+          "Names of the checkpoint's files, in the order of `weights`; null where all is in one file."
+        ),
         .integer(
           "job", \.job, jobIDsOrNone,
           "Train job that has written the checkpoint, for its lineage; 0 for a file."),

@@ -55,6 +55,15 @@ struct TrainedRun {
     }.joined(separator: ", ")
   }
 
+  /// Refuses to wait for a training that has ended badly.
+  /// - Throws: `ValidationError`
+  func refuseDeadTraining() throws {
+    guard ["failed", "cancelled", "quarantined"].contains(state) else { return }
+    throw ValidationError(
+      "the training of run \(run.id) (\(run.name)) is \(state): name one of its checkpoints by --step "
+        + "(pra checkpoints \(run.id)), or train on with pra retry \(job)")
+  }
+
   /// The arguments of its training.
   func arguments(_ connection: Connection) throws -> TrainArguments {
     try connection.trainArguments(ofJob: Int(job))

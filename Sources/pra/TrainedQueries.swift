@@ -45,10 +45,6 @@ enum TrainedQueries {
     """
   static let kindOfJob = "select kind from pra.jobs where id = $1::bigint"
   static let sharedDataSet = "select pra.shared_data_set($1::jsonb) as job"
-  static let dataSetOfJob = """
-    select run_id, run_name, state::text as state, (result -> 'classes')::bigint as classes
-    from pra.jobs where id = $1::bigint
-    """
   static let setRunData = "select pra.set_run_data(run => $1::bigint, job => $2::bigint)"
   /// Two callers with one source at the same time make one job.
   /// Jobs of a run that its cancellation leaves, each with a run that waits for it.

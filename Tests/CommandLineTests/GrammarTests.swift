@@ -101,4 +101,19 @@ import Testing
       #expect(outcome.status == 2, "\(words)")
     }
   }
+
+  /// A job that would wait for ever is not enqueued.
+  @Test func nothingWaitsForATrainingThatWasCancelled() throws {
+    _ = try world.answer("run", try world.runFile(""))
+    _ = try world.answer("cancel", "emoji")
+    for verb in ["sample", "probe"] {
+      let outcome = try world.pra(verb, "emoji")
+      #expect(outcome.status == 2)
+      #expect(
+        outcome.errors.contains(
+          "the training of run 1 (emoji) is cancelled: name one of its checkpoints by --step"),
+        "\(outcome.errors)")
+    }
+    #expect(try world.rows("select count(*) from pra.jobs") == ["2"])
+  }
 }

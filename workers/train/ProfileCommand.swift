@@ -80,8 +80,13 @@ struct ProfileCommand {
     guard let file else {
       throw ConfigurationError("--profile: no run file given; expected pra-train --profile FILE")
     }
-    let plan = try RunFile(path: file, overrides: settings) {
-      try CheckpointArchive(path: $0).state?.config
+    let plan = try RunFile(path: file, overrides: settings) { start in
+      guard start.run.isEmpty else {
+        throw ConfigurationError(
+          "init.run: is in a database, which this command does not ask; expected init.file, as of pra "
+            + "export checkpoint")
+      }
+      return try CheckpointArchive(path: start.file).state?.config
     }
     let arm = plan.arms[0]
     let configuration = arm.configuration

@@ -221,7 +221,7 @@ import Testing
     #expect(ingest.status == 0)
     // As version 0.1 left it: one output, data.packed, in the place of manifest and ranges.
     let job = try world.rows(
-      "select id from pra.jobs where run_id = \(second) and kind = 'ingest'")[0]
+      "select data_job from pra.runs where id = \(second)")[0]
     let range = try world.admin.query(
       """
       select encode(substr(a.bytes, 129), 'hex') as pixels

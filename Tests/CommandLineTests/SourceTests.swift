@@ -43,8 +43,8 @@ import Testing
     #expect(outcome.status == 0, "\(outcome.errors)")
     return try world.rows(
       """
-      select arguments->>'source' from pra.jobs
-      where kind = 'ingest' and run_id = \(outcome.output.trimmingCharacters(in: .newlines))
+      select j.arguments->>'source' from pra.jobs as j join pra.runs as r on r.data_job = j.id
+      where r.id = \(outcome.output.trimmingCharacters(in: .newlines))
       """)[0]
   }
 
@@ -79,7 +79,7 @@ import Testing
     #expect(listed.split(separator: "\n").count == 3)
     let sources = try world.rows(
       "select count(*), count(distinct arguments->>'source') from pra.jobs where kind = 'ingest'")
-    #expect(sources == ["3 1"])
+    #expect(sources == ["1 1"])
     #expect(remembered.count == 1)
   }
 

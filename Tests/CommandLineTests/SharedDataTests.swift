@@ -91,7 +91,8 @@ import Testing
     // Where one is removed, the other keeps the images that it trains on.
     let removed = try world.pra("rm", "1", "--images", "--data")
     #expect(removed.status == 0)
-    #expect(removed.errors.contains("the data set of run 1 (emoji) stays: run 2 (second) trains on it"))
+    #expect(
+      removed.errors.contains("the data set of run 1 (emoji) stays: run 2 (second) trains on it"))
     _ = try world.answer("gc", "--grace", "0")
     #expect(try world.rows("select count(*) from pra.outputs where kind = 'ingest'") != ["0"])
     _ = try world.answer("sample", "second", "--count", "2")

@@ -28,7 +28,7 @@ struct Doctor: ParsableCommand {
     findings += database
     // There is no store to look at before there is a database that serves.
     if Database.given != nil || (try? Database.cluster.exists()) == true,
-      !database.contains(where: { $0.remedy != nil })
+      !database.contains(where: { $0.remedy != nil && DatabaseCheck.names.contains($0.name) })
     {
       findings += [store(), schedules()]
     }

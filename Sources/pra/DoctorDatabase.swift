@@ -6,6 +6,9 @@ import Postgres
 /// A remedy never gives up data: what it does not know is left as it is.
 struct DatabaseCheck {
   private static let name = "database"
+  private static let rolesName = "roles"
+  /// Checks without which nothing in the database can be looked at.
+  static let names = [name, rolesName]
 
   func run() -> [Finding] {
     do {
@@ -43,7 +46,7 @@ struct DatabaseCheck {
     let migrator = Migrator(connection)
     let applied = try migrator.applied()
     if !applied.isEmpty, let fault = try roles.faults().first {
-      return [Finding("roles", fault.found, remedy: fault.remedy)]
+      return [Finding(Self.rolesName, fault.found, remedy: fault.remedy)]
     }
     let found = "PostgreSQL \(version), schema \(applied.last?.version ?? 0)"
     let schema = try schema(migrator, found)

@@ -147,7 +147,7 @@ private final class PrivateWorld {
       "update pg_proc set probin = '$libdir/missing' where proname = 'plpgsql_call_handler'")
     let jobs = try world.pra("jobs")
     #expect(jobs.status == 4)
-    #expect(jobs.errors.contains("restart the server (`pra down`)"))
+    #expect(jobs.errors.contains("pra down, then any command starts it anew with all its data"))
     var found = [try world.pra("doctor").output]
     try admin.run(
       "update pg_proc set probin = '$libdir/plpgsql' where proname = 'plpgsql_call_handler'")

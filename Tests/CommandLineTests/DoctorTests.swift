@@ -41,7 +41,7 @@ import Testing
       before.output.contains(
         /ok     login: \S+ may act as pra_owner, pra_read, pra_submit, pra_worker\n/))
     _ = try world.answer(
-      "enqueue", "reference", "--set", "statistics=" + String(repeating: "0", count: 64))
+      "enqueue", "reference", "--set", "statistics=" + String(repeating: "d", count: 64))
     let after = try world.pra("doctor")
     #expect(after.status == 1)
     #expect(

@@ -40,7 +40,7 @@ import Testing
   @Test func aLimitThatNobodyNeedsIsRemoved() throws {
     _ = try world.answer("limits", "--set", "licence=2", "--set", "other=1")
     _ = try world.answer(
-      "enqueue", "reference", "--set", "statistics=" + String(repeating: "0", count: 64), "--limit",
+      "enqueue", "reference", "--set", "statistics=" + String(repeating: "d", count: 64), "--limit",
       "licence")
     let held = try world.pra("limits", "--remove", "licence")
     #expect(

@@ -63,13 +63,6 @@ enum TrainedQueries {
     where j.run_id <> all ($1::bigint[]) and j.state <> 'succeeded'
       and j.id in (select d.data_job from pra.runs as d where d.id = any ($1::bigint[]))
     """
-  /// A run that trains on a data set of another run, and has kept it.
-  static let sharersOfData = """
-    select format('%s (%s)', r.id, r.name) as run
-    from pra.runs as r join pra.jobs as j on j.id = r.data_job
-    where j.run_id = $1::bigint and r.id <> $1::bigint and not r.removed @> '{data}'
-    order by r.id limit 1
-    """
   static let lockSource = "select pg_advisory_xact_lock(hashtextextended($1, 7273))"
   static let isStored = "select exists (select from pra.artifacts where sha256 = $1) as is_stored"
   static let recordExport = """

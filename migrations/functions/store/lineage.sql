@@ -8,7 +8,7 @@ as $$
   where j.kind = 'ingest' and j.array_id is null and j.array_first is null
     and j.arguments ->> 'source' = shared_data_set.arguments ->> 'source'
     and j.state in ('blocked', 'ready', 'running', 'succeeded') and j.cancel_requested_at is null
-    and not r.removed @> '{data}'
+    and not r.removed @> '{data}' and r.deleted_at is null
     and (j.state <> 'succeeded' or exists (select from pra_store.job_outputs as o where o.job_id = j.id))
     -- Where a source lies, its name, and by how many jobs it is packed make no other data set.
     and jsonb_strip_nulls(j.arguments) - array['parts', 'part', 'packed', 'in_place', 'source_name', 'shard_names', 'checkpoint_every']

@@ -116,6 +116,21 @@ begin
     raise exception 'run: job %, of another run, has not ended and reads what run % has made', waiting, run
       using errcode = 'PR004';
   end if;
+  -- Of a whole run, jobs that others read stay by themselves.
+  if not whole and 'ingest' = any(kinds) then
+    select c.run_id into waiting
+    from pra_store.jobs as p
+    join pra_store.job_dependencies as d on d.parent_id = p.id
+    join pra_store.jobs as c on c.id = d.job_id
+    join pra_store.runs as r on r.id = c.run_id
+    where p.run_id = run and p.kind = 'ingest' and c.run_id <> run and r.deleted_at is null
+      and not r.removed @> '{data}'
+    order by c.run_id limit 1;
+    if found then
+      raise exception 'run: run % trains on the data set of run %, whose data stay as long; delete that run first',
+        waiting, run using errcode = 'PR004';
+    end if;
+  end if;
 end
 $$;
 
@@ -162,17 +177,6 @@ begin
     where j.run_id = run and (parts is null or j.kind = any(kinds))
     group by 1 order by 1;
 end
-$$;
-
--- Whether a job has made a data set that another run, which has kept its data, trains on.
-create or replace function pra_store.is_shared(job pra_store.jobs) returns boolean
-language sql stable
-as $$
-  select job.kind = 'ingest' and exists (
-    select from pra_store.job_dependencies as d
-    join pra_store.jobs as c on c.id = d.job_id
-    join pra_store.runs as r on r.id = c.run_id
-    where d.parent_id = job.id and c.run_id <> job.run_id and not r.removed @> '{data}');
 $$;
 
 -- Bytes of artifacts, each counted once.

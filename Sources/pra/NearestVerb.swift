@@ -11,7 +11,7 @@ enum NearestVerb {
     "queue": "jobs", "squeue": "jobs", "sbatch": "run", "srun": "run", "scancel": "cancel",
     "sinfo": "workers",
     "sacct": "jobs", "submit": "run", "train": "run", "start": "run or worker",
-    "stop": "cancel or pause",
+    "stop": "cancel or pause", "rm": "delete",
     "kill": "cancel", "show": "job or runs", "info": "job or doctor", "inspect": "job",
     "describe": "job",
     "log": "logs", "tail": "logs", "nodes": "workers", "agent": "worker", "restart": "retry",

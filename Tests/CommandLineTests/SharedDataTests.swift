@@ -89,10 +89,11 @@ import Testing
     #expect(state.contains("\"data_fingerprint\":\"\(fingerprint)\""))
 
     // Where one is removed, the other keeps the images that it trains on.
-    let removed = try world.pra("rm", "1", "--images", "--data")
-    #expect(removed.status == 0)
+    let refused = try world.pra("delete", "1", "--only", "data")
     #expect(
-      removed.errors.contains("the data set of run 1 (emoji) stays: run 2 (second) trains on it"))
+      refused.status == 1 && refused.errors.contains("run 2 trains on the data set of run 1"),
+      "\(refused)")
+    _ = try world.answer("delete", "1")
     _ = try world.answer("gc", "--grace", "0")
     #expect(try world.rows("select count(*) from pra.outputs where kind = 'ingest'") != ["0"])
     _ = try world.answer("sample", "second", "--count", "2")

@@ -12,6 +12,11 @@ package struct ProfiledOperation: Sendable {
   package let operations: Double
   /// Bytes read and written, each number counted once.
   package let bytes: Double
+
+  package init(name: String, count: Int, seconds: Double, operations: Double, bytes: Double) {
+    (self.name, self.count, self.seconds) = (name, count, seconds)
+    (self.operations, self.bytes) = (operations, bytes)
+  }
 }
 
 /// Sums for every kind of operation, where the device adds to them.

@@ -2,6 +2,7 @@
 
 import COpenBLAS
 import Tensor
+import Training
 
 /// One product y = x W' for rows x in -> out.
 struct Product {

@@ -1,5 +1,7 @@
 // A profile as a table, beside what the machine can do.
 
+import Tensor
+
 /// The limits of a machine, measured in the process whose operations they are compared with.
 package struct MachineLimits: Sendable {
   /// Floating-point operations of large matrix products in a second, on all threads; a multiply-add

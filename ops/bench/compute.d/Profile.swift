@@ -3,6 +3,7 @@
 import PRAModel
 import Sampling
 import Tensor
+import Training
 
 /// `rounds` drawings of a batch after one that warms up, as a table.
 @MainActor func profiledDraws() throws -> String {

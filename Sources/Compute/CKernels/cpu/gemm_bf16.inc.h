@@ -338,57 +338,26 @@ KERNEL BF16_TARGET void gemm_panels_bf16(void *restrict c_, int64_t c_row,
   }
 }
 
-/// The same for a C in bfloat16. Its sums are floats of one panel at a time, so that they are rounded
-/// once; for that a block of A has all of k.
+/// The same for a C in bfloat16: blocks of it are summed in float, in a cache, and rounded once.
 KERNEL BF16_TARGET void gemm_panels_stored(uint16_t *restrict c, int64_t c_row,
                                            const void *restrict a, int64_t a_row,
-                                           int64_t a_column, const void *restrict panels_,
-                                           const void *restrict bias_, int64_t m, int64_t n,
+                                           int64_t a_column, const void *restrict panels,
+                                           const void *restrict bias, int64_t m, int64_t n,
                                            int64_t k, int32_t accumulate, bool a_stored) {
-  enum { BLOCK = 360 << 10 };  // bytes of A
-  const int64_t all = (k + 1) / 2, fit = BLOCK / 4 / (all + 1) / BF16_ROWS * BF16_ROWS;
-  const int64_t most = fit < BF16_ROWS ? BF16_ROWS : fit > 240 ? 240 : fit;
-  float *sums = thread_workspace(WORKSPACE_OF_PRODUCT,
-                                 (size_t)(most * (all + BF16_COLUMNS)) * sizeof(uint32_t));
-  uint32_t *packed = (uint32_t *)sums + most * BF16_COLUMNS;
-  const uint32_t *panels = panels_;
-  for (int64_t first = 0; first < m; first += most) {
-    const int64_t rows = m - first < most ? m - first : most;
-    const int64_t room = (rows + BF16_ROWS - 1) / BF16_ROWS * BF16_ROWS;  // of whole tiles
-    for (int64_t p = 0; p < k; p += 2 * PAIR_BLOCK) {
-      const int64_t depth = k - p < 2 * PAIR_BLOCK ? k - p : 2 * PAIR_BLOCK;
-      const void *block = element(a, first * a_row + p * a_column, a_stored);
-      if (a_column == 1)
-        pack_rows_along(packed + p / 2 * room, (depth + 1) / 2, block, a_row, rows, depth,
-                        a_stored);
-      else
-        pack_tiles_bf16(packed + p / 2 * room, block, a_column, rows, depth, a_stored);
-    }
-    for (int64_t j = 0; j < n; j += BF16_COLUMNS) {
-      const float *bias = bias_ ? (const float *)bias_ + j : 0;
-      const uint32_t mask = n - j >= BF16_COLUMNS ? 0xffffffffu : (uint32_t)((1u << (n - j)) - 1);
-      uint16_t *out = c + first * c_row + j;
+  enum { ROWS = 20 * BF16_ROWS, COLUMNS = 2048 };  // 1.9 MiB; all of B passes for each block
+  const int64_t all = (k + 1) / 2, most = n < COLUMNS ? n : COLUMNS;
+  float *sums = thread_workspace(WORKSPACE_OF_OPERATION, (size_t)(ROWS * most) * sizeof(float));
+  for (int64_t i = 0; i < m; i += ROWS)
+    for (int64_t j = 0; j < n; j += COLUMNS) {
+      const int64_t rows = m - i < ROWS ? m - i : ROWS, columns = n - j < most ? n - j : most;
+      uint16_t *out = c + i * c_row + j;
       if (accumulate)
-        for (int64_t i = 0; i < rows; i++)
-          for (int64_t q = 0; q < BF16_COLUMNS && q < n - j; q++)
-            sums[i * BF16_COLUMNS + q] = widened_bf16(out[i * c_row + q]);
-      for (int64_t p = 0; p == 0 || p < k; p += 2 * PAIR_BLOCK) {
-        const int64_t depth = k - p < 2 * PAIR_BLOCK ? k - p : 2 * PAIR_BLOCK;
-        const int64_t pairs = (depth + 1) / 2;
-        for (int64_t i = 0; i < rows; i += BF16_ROWS)
-          tile_bf16_of(rows - i < BF16_ROWS ? rows - i : BF16_ROWS, sums + i * BF16_COLUMNS,
-                       BF16_COLUMNS, packed + p / 2 * room + i * pairs, pairs,
-                       a_column == 1 ? 1 : BF16_ROWS, panels + j * all + p / 2 * BF16_COLUMNS,
-                       pairs, p == 0 ? bias : 0, accumulate || p > 0, n - j);
-      }
-      for (int64_t i = 0; i < rows; i++) {
-        const float *sum = sums + i * BF16_COLUMNS;
-        _mm512_mask_storeu_epi16(out + i * c_row, mask,
-                                 (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(sum + 16),
-                                                              _mm512_loadu_ps(sum)));
-      }
+        for (int64_t r = 0; r < rows; r++) widen_numbers(sums + r * most, out + r * c_row, columns);
+      gemm_panels_bf16(sums, most, element(a, i * a_row, a_stored), a_row, a_column,
+                       (const uint32_t *)panels + j * all, bias ? (const float *)bias + j : 0,
+                       rows, columns, k, accumulate, a_stored);
+      for (int64_t r = 0; r < rows; r++) round_numbers(out + r * c_row, sums + r * most, columns);
     }
-  }
 }
 
 // ---- weights that are packed once ---------------------------------------------------------------

@@ -64,7 +64,8 @@ struct MakeSweep: ParsableCommand {
     try refuseEqual(runs)
     let submission = RunSubmission(reuse: reuse, queue: queue, priority: priority)
     // Where names differ the file's own is common to all.
-    let group = try bases.count == 1 ? bases.first! : RunFile(reading: file, overrides: [], files).name
+    let group =
+      try bases.count == 1 ? bases.first! : RunFile(reading: file, overrides: [], files).name
     let ids = try submission.enqueue(
       runs, sweep: (group, points[0].filter { $0.differs && $0.key != "name" }.map(\.key)))
     StandardOutput.done = "runs \(ids.map(String.init).joined(separator: ", ")) are enqueued"

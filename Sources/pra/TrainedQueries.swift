@@ -46,7 +46,6 @@ enum TrainedQueries {
   static let kindOfJob = "select kind from pra.jobs where id = $1::bigint"
   static let sharedDataSet = "select pra.shared_data_set($1::jsonb) as job"
   static let setRunData = "select pra.set_run_data(run => $1::bigint, job => $2::bigint)"
-  /// Two callers with one source at the same time make one job.
   /// Jobs of a run that its cancellation leaves, each with a run that waits for it.
   static let neededElsewhere = """
     select n.id, (
@@ -66,6 +65,7 @@ enum TrainedQueries {
     where j.run_id <> all ($1::bigint[]) and j.state <> 'succeeded'
       and j.id in (select d.data_job from pra.runs as d where d.id = any ($1::bigint[]))
     """
+  /// Two callers with one source at the same time make one job.
   static let lockSource = "select pg_advisory_xact_lock(hashtextextended($1, 7273))"
   static let isStored = "select exists (select from pra.artifacts where sha256 = $1) as is_stored"
   static let recordExport = """

@@ -781,6 +781,7 @@ begin
   return pra.cancel_many(array(
     select id from pra_store.jobs
     where run_id = run and array_id is null and state in ('blocked', 'ready', 'running')
+      and id not in (select pra.jobs_needed_elsewhere(run))
     order by id));
 end
 $$;
@@ -792,7 +793,8 @@ ALTER FUNCTION pra.cancel_run(run bigint) OWNER TO pra_owner;
 -- Name: FUNCTION cancel_run(run bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.cancel_run(run bigint) IS 'Cancels every job of a run that has not ended, in one transaction, and returns what pra.cancel_many does.
+COMMENT ON FUNCTION pra.cancel_run(run bigint) IS 'Cancels every job of a run that has not ended, in one transaction, and returns what pra.cancel_many does. Data sets that
+jobs of other runs wait for are ingested on (pra.jobs_needed_elsewhere).
 Raises PR002 when there is no such run.';
 
 
@@ -2245,6 +2247,39 @@ COMMENT ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], running_
 
 
 --
+-- Name: jobs_needed_elsewhere(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.jobs_needed_elsewhere(run bigint) RETURNS SETOF bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select p.id
+  from pra_store.jobs as p
+  where p.run_id = jobs_needed_elsewhere.run and p.kind = 'ingest'
+    and p.state in ('blocked', 'ready', 'running')
+    and exists (
+      select from pra_store.job_dependencies as d join pra_store.jobs as c on c.id = d.job_id
+      where d.parent_id = p.id and c.state in ('blocked', 'ready', 'running')
+        and (c.run_id <> p.run_id
+          -- An array of ingest is needed by the job that puts its parts together.
+          or exists (
+            select from pra_store.job_dependencies as e join pra_store.jobs as f on f.id = e.job_id
+            where e.parent_id = c.id and c.kind = 'ingest' and f.run_id <> p.run_id
+              and f.state in ('blocked', 'ready', 'running'))))
+$$;
+
+
+ALTER FUNCTION pra.jobs_needed_elsewhere(run bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION jobs_needed_elsewhere(run bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.jobs_needed_elsewhere(run bigint) IS 'Ingest jobs of a run that have not ended and whose images jobs of other runs wait for: cancelling the run leaves them.';
+
+
+--
 -- Name: keep_result(bigint, bigint, text, text, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -2955,6 +2990,41 @@ is committed, PR005 for a chunk of another size.';
 
 
 --
+-- Name: rate_checkpoints(bigint, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.rate_checkpoints(run bigint, metric text DEFAULT NULL::text) RETURNS TABLE(id bigint, job_id bigint, epoch bigint, step bigint, registered_at timestamp with time zone, bytes bigint, series text, value double precision, rank bigint, age bigint, suspect boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select c.id, c.job_id, c.epoch, c.step, c.registered_at, (
+      select coalesce(sum(a.size), 0)::bigint
+      from pra_store.checkpoint_files as f join pra_store.artifacts as a on a.sha256 = f.sha256
+      where f.checkpoint_id = c.id),
+    m.name, r.value, r.rank, r.age, r.suspect
+  from pra_store.jobs as j
+  cross join lateral (
+    select coalesce(
+      rate_checkpoints.metric, j.arguments #>> '{config,training,keep,metric}', 'loss') as name) as m
+  cross join lateral pra_store.rated_checkpoints(null, j.id, m.name) as r
+  join pra_store.checkpoints as c on c.id = r.id
+  where j.run_id = rate_checkpoints.run and j.kind = 'train'
+  order by c.job_id, c.epoch, c.step
+$$;
+
+
+ALTER FUNCTION pra.rate_checkpoints(run bigint, metric text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION rate_checkpoints(run bigint, metric text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.rate_checkpoints(run bigint, metric text) IS 'Checkpoints of the train jobs of a run, with their bytes, and their value by a metric: its mean since the checkpoint
+before. rank 1 is the best of its job, age 1 the newest; a value is null where the series was abandoned or has no point.
+metric: by default the one of training.keep.metric.';
+
+
+--
 -- Name: read_log(bigint, bigint, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -3016,6 +3086,36 @@ ALTER FUNCTION pra.reap() OWNER TO pra_owner;
 --
 
 COMMENT ON FUNCTION pra.reap() IS 'Puts the jobs of workers whose lease is over back in line, ends what has missed a deadline, settles arrays, enqueues what schedules ask for. Returns how many attempts were lost. Anybody may call it, as often as they like: every agent does at each beat, so a dead worker''s jobs wait for lease + beat at most.';
+
+
+--
+-- Name: record_export(text, bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.record_export(sha256 text, job bigint, step bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  insert into pra_store.exports (sha256, job_id, step)
+  values (pra_store.digest(record_export.sha256), record_export.job, record_export.step)
+  on conflict do nothing;
+exception when foreign_key_violation then
+  raise exception 'job: there is no job %', job using errcode = 'PR002';
+end
+$$;
+
+
+ALTER FUNCTION pra.record_export(sha256 text, job bigint, step bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION record_export(sha256 text, job bigint, step bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.record_export(sha256 text, job bigint, step bigint) IS 'Records the SHA-256 of a file into which a checkpoint was exported, so that it leads to its run (pra.exports). Recorded
+again, the first record stays.
+Raises PR003 for a bad sha256, PR002 when there is no such job.';
 
 
 --
@@ -3213,6 +3313,46 @@ ALTER FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uui
 --
 
 COMMENT ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) IS 'Gives back what a worker claimed and never heard of, since the session of the claim broke: all that runs on it but the attempts of the known tokens. Returns what it gave back. From now on the worker claims in this session alone. Errors: PR001 when the worker''s lease is over, or the token is not the worker''s.';
+
+
+--
+-- Name: remove_limit(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.remove_limit(name text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  holder bigint;
+begin
+  -- As in pra.set_limit.
+  lock table pra_store.limit_slots in share row exclusive mode;
+  perform from pra_store.limits as l where l.name = remove_limit.name for update;
+  if not found then
+    raise exception 'there is no limit "%"', name using errcode = 'PR002';
+  end if;
+  select min(j.id) into holder from pra_store.jobs as j
+  where j.state in ('blocked', 'ready', 'running') and remove_limit.name = any(j.limits);
+  if holder is not null then
+    raise exception 'name: job % has not ended and needs a slot of "%"; cancel it, or give the limit more slots', holder,
+      name using errcode = 'PR004';
+  end if;
+  delete from pra_store.limit_slots as s where s.limit_name = remove_limit.name;
+  delete from pra_store.limits as l where l.name = remove_limit.name;
+  perform pra_store.record_event('limit.removed', null, null, null, null, jsonb_build_object('limit', name));
+end
+$$;
+
+
+ALTER FUNCTION pra.remove_limit(name text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION remove_limit(name text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.remove_limit(name text) IS 'Removes a limit that no job needs any more. Errors: PR002 when there is no such limit, PR004 when a job that has not ended needs a slot of it.';
 
 
 --
@@ -3796,6 +3936,38 @@ COMMENT ON FUNCTION pra.set_limit(name text, slots integer) IS 'Makes a limit, o
 
 
 --
+-- Name: set_run_data(bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_run_data(run bigint, job bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  perform from pra_store.jobs as j where j.id = set_run_data.job and j.kind = 'ingest';
+  if not found then
+    raise exception 'job: there is no ingest job %', job using errcode = 'PR002';
+  end if;
+  update pra_store.runs as r set data_job = set_run_data.job where r.id = run;
+  if not found then
+    raise exception 'run: there is no run %', run using errcode = 'PR002';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra.set_run_data(run bigint, job bigint) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_run_data(run bigint, job bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_run_data(run bigint, job bigint) IS 'Says which ingest job has the images that a run trains on; it may be one of another run.
+Raises PR002 when there is no such run, or no such ingest job.';
+
+
+--
 -- Name: set_run_weight(bigint, double precision); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -3896,6 +4068,40 @@ COMMENT ON FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) IS
 that has one already keeps it.
 variant: 1 to 200 characters. seed: seed of the training.
 Raises PR003 for a missing seed or a bad variant, PR002 when one of the jobs does not exist.';
+
+
+--
+-- Name: shared_data_set(jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.shared_data_set(arguments jsonb) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select j.id
+  from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
+  where j.kind = 'ingest' and j.array_id is null and j.array_first is null
+    and j.arguments ->> 'source' = shared_data_set.arguments ->> 'source'
+    and j.state in ('blocked', 'ready', 'running', 'succeeded') and j.cancel_requested_at is null
+    and not r.removed @> '{data}' and r.deleted_at is null
+    and (j.state <> 'succeeded' or exists (select from pra_store.job_outputs as o where o.job_id = j.id))
+    -- Where a source lies, its name, and by how many jobs it is packed make no other data set.
+    and jsonb_strip_nulls(j.arguments) - array['parts', 'part', 'packed', 'in_place', 'source_name', 'shard_names', 'checkpoint_every']
+      = jsonb_strip_nulls(shared_data_set.arguments) - array['parts', 'part', 'packed', 'in_place', 'source_name', 'shard_names', 'checkpoint_every']
+  order by j.state = 'succeeded' desc, j.state = 'running' desc, j.id
+  limit 1
+$$;
+
+
+ALTER FUNCTION pra.shared_data_set(arguments jsonb) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION shared_data_set(arguments jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.shared_data_set(arguments jsonb) IS 'The ingest job that has packed, or will pack, the same images in the same way: equal bytes of the source, equal split,
+size and limits. Null if there is none, or if its result was removed.
+arguments: those of an ingest job.';
 
 
 --
@@ -7625,6 +7831,7 @@ CREATE TABLE pra_store.runs (
     paused_at timestamp with time zone,
     weight double precision DEFAULT 1 NOT NULL,
     removed text[] DEFAULT '{}'::text[] NOT NULL,
+    data_job bigint,
     tags text[] DEFAULT '{}'::text[] NOT NULL,
     note text,
     archived_at timestamp with time zone,
@@ -7896,6 +8103,21 @@ begin
   if found then
     raise exception 'run: job %, of another run, has not ended and reads what run % has made', waiting, run
       using errcode = 'PR004';
+  end if;
+  -- Jobs of a whole run that others read stay by themselves.
+  if not whole and 'ingest' = any(kinds) then
+    select c.run_id into waiting
+    from pra_store.jobs as p
+    join pra_store.job_dependencies as d on d.parent_id = p.id
+    join pra_store.jobs as c on c.id = d.job_id
+    join pra_store.runs as r on r.id = c.run_id
+    where p.run_id = run and p.kind = 'ingest' and c.run_id <> run and r.deleted_at is null
+      and not r.removed @> '{data}'
+    order by c.run_id limit 1;
+    if found then
+      raise exception 'run: run % trains on the data set of run %, whose data stay as long; delete that run first',
+        waiting, run using errcode = 'PR004';
+    end if;
   end if;
 end
 $$;
@@ -11652,6 +11874,98 @@ COMMENT ON COLUMN pra.events.detail IS 'further facts';
 
 
 --
+-- Name: exports; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.exports (
+    sha256 bytea NOT NULL,
+    job_id bigint NOT NULL,
+    step bigint NOT NULL,
+    exported_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    exported_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT exports_sha256_check CHECK ((length(sha256) = 32)),
+    CONSTRAINT exports_step_check CHECK ((step >= 0))
+);
+
+
+ALTER TABLE pra_store.exports OWNER TO pra_owner;
+
+--
+-- Name: exports; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.exports AS
+ SELECT encode(e.sha256, 'hex'::text) AS sha256,
+    j.run_id,
+    r.name AS run_name,
+    e.job_id,
+    e.step,
+    e.exported_at,
+    e.exported_by
+   FROM ((pra_store.exports e
+     JOIN pra_store.jobs j ON ((j.id = e.job_id)))
+     JOIN pra_store.runs r ON ((r.id = j.run_id)));
+
+
+ALTER TABLE pra.exports OWNER TO pra_owner;
+
+--
+-- Name: VIEW exports; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.exports IS 'One row per file into which a checkpoint was exported';
+
+
+--
+-- Name: COLUMN exports.sha256; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.exports.sha256 IS 'SHA-256 of the file';
+
+
+--
+-- Name: COLUMN exports.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.exports.run_id IS 'run that trained the weights';
+
+
+--
+-- Name: COLUMN exports.run_name; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.exports.run_name IS 'name of the run';
+
+
+--
+-- Name: COLUMN exports.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.exports.job_id IS 'train job of the checkpoint';
+
+
+--
+-- Name: COLUMN exports.step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.exports.step IS 'step of the checkpoint';
+
+
+--
+-- Name: COLUMN exports.exported_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.exports.exported_at IS 'time of the first export of these bytes';
+
+
+--
+-- Name: COLUMN exports.exported_by; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.exports.exported_by IS 'login that exported them';
+
+
+--
 -- Name: image_sets; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -12563,6 +12877,99 @@ COMMENT ON COLUMN pra.limits.created_at IS 'time of creation';
 
 
 --
+-- Name: lineage; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.lineage AS
+ SELECT j.run_id,
+    j.id AS job_id,
+    s.source,
+    s.weights,
+    s.restart,
+    COALESCE(p.run_id, x.run_id) AS from_run,
+    COALESCE(s.from_job, e.job_id) AS from_job,
+        CASE
+            WHEN (s.from_job IS NOT NULL) THEN s.from_step
+            ELSE e.step
+        END AS from_step
+   FROM ((((pra_store.jobs j
+     CROSS JOIN LATERAL ( SELECT (j.arguments #>> '{init,name}'::text[]) AS source,
+            (j.arguments #>> '{init,weights,0}'::text[]) AS weights,
+            ((j.arguments #>> '{init,restart}'::text[]))::boolean AS restart,
+            NULLIF(((j.arguments #>> '{init,job}'::text[]))::bigint, 0) AS from_job,
+            ((j.arguments #>> '{init,step}'::text[]))::bigint AS from_step) s)
+     LEFT JOIN pra_store.jobs p ON ((p.id = s.from_job)))
+     LEFT JOIN pra_store.exports e ON (((s.from_job IS NULL) AND (e.sha256 = decode(s.weights, 'hex'::text)))))
+     LEFT JOIN pra_store.jobs x ON ((x.id = e.job_id)))
+  WHERE ((j.kind = 'train'::text) AND (j.array_id IS NULL) AND (s.weights ~ '^[0-9a-f]{64}$'::text));
+
+
+ALTER TABLE pra.lineage OWNER TO pra_owner;
+
+--
+-- Name: VIEW lineage; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.lineage IS 'One row per train job that begins with weights of another one, or of a file';
+
+
+--
+-- Name: COLUMN lineage.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.lineage.run_id IS 'run that begins with the weights';
+
+
+--
+-- Name: COLUMN lineage.job_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.lineage.job_id IS 'its train job';
+
+
+--
+-- Name: COLUMN lineage.source; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.lineage.source IS 'name of the file or of the checkpoint';
+
+
+--
+-- Name: COLUMN lineage.weights; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.lineage.weights IS 'SHA-256 of the file, or of the first file of the checkpoint';
+
+
+--
+-- Name: COLUMN lineage.restart; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.lineage.restart IS 'true when training begins at step 0';
+
+
+--
+-- Name: COLUMN lineage.from_run; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.lineage.from_run IS 'run that trained the weights; null for a file that no known run has exported';
+
+
+--
+-- Name: COLUMN lineage.from_job; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.lineage.from_job IS 'its train job';
+
+
+--
+-- Name: COLUMN lineage.from_step; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.lineage.from_step IS 'step of its checkpoint';
+
+
+--
 -- Name: metric_names; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -13406,7 +13813,9 @@ CREATE VIEW pra.runs AS
     j.quarantined,
     r.configuration,
     r.code_version,
-    r.data_fingerprint,
+    ( SELECT (d.result ->> 'fingerprint'::text)
+           FROM pra_store.jobs d
+          WHERE (d.id = r.data_job)) AS data_fingerprint,
     r.idempotency_key,
     r.created_at,
     r.created_by,
@@ -13422,7 +13831,9 @@ CREATE VIEW pra.runs AS
     r.note,
     r.archived_at,
     r.deleted_at,
-    lost.at AS lost_at
+    lost.at AS lost_at,
+    r.data_fingerprint AS source_fingerprint,
+    r.data_job
    FROM ((pra_store.runs r
      LEFT JOIN LATERAL ( SELECT count(*) AS jobs,
             count(*) FILTER (WHERE (j_1.state = 'blocked'::pra.job_state)) AS blocked,
@@ -13551,7 +13962,7 @@ COMMENT ON COLUMN pra.runs.code_version IS 'version of the code that created the
 -- Name: COLUMN runs.data_fingerprint; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.runs.data_fingerprint IS 'fingerprint of the data set';
+COMMENT ON COLUMN pra.runs.data_fingerprint IS 'fingerprint of the images it trains on, as in checkpoints and `pra data`; null until they are ingested';
 
 
 --
@@ -13643,6 +14054,20 @@ COMMENT ON COLUMN pra.runs.deleted_at IS 'time when it was deleted; its rows go 
 --
 
 COMMENT ON COLUMN pra.runs.lost_at IS 'time since which no worker that runs a job of it has beaten, until somebody puts the jobs back in line';
+
+
+--
+-- Name: COLUMN runs.source_fingerprint; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.source_fingerprint IS 'digest of the archives that its images come from';
+
+
+--
+-- Name: COLUMN runs.data_job; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.runs.data_job IS 'ingest job of its images, perhaps of another run; the first one where its variants need several';
 
 
 --
@@ -15223,6 +15648,14 @@ ALTER TABLE ONLY pra_store.events_other
 
 
 --
+-- Name: exports exports_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.exports
+    ADD CONSTRAINT exports_pkey PRIMARY KEY (sha256);
+
+
+--
 -- Name: gang_members gang_members_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -15629,6 +16062,13 @@ CREATE INDEX events_other_worker_id_at_idx ON pra_store.events_other USING btree
 
 
 --
+-- Name: exports_by_job; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX exports_by_job ON pra_store.exports USING btree (job_id);
+
+
+--
 -- Name: held_artifacts_by_digest; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -15741,6 +16181,13 @@ CREATE INDEX jobs_gangs ON pra_store.jobs USING btree (place, id) WHERE (gang AN
 
 
 --
+-- Name: jobs_ingest; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_ingest ON pra_store.jobs USING btree (((arguments ->> 'source'::text))) WHERE ((kind = 'ingest'::text) AND (array_id IS NULL));
+
+
+--
 -- Name: jobs_line; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -15836,6 +16283,13 @@ CREATE INDEX pending_artifacts_by_artifact ON pra_store.pending_artifacts USING 
 --
 
 CREATE INDEX preemptions_open ON pra_store.preemptions USING btree (deadline) WHERE (released_at IS NULL);
+
+
+--
+-- Name: runs_by_data; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX runs_by_data ON pra_store.runs USING btree (data_job);
 
 
 --
@@ -16107,6 +16561,14 @@ ALTER TABLE ONLY pra_store.evaluations
 
 
 --
+-- Name: exports exports_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.exports
+    ADD CONSTRAINT exports_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id) ON DELETE CASCADE;
+
+
+--
 -- Name: held_artifacts held_artifacts_worker_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16272,6 +16734,14 @@ ALTER TABLE ONLY pra_store.preemptions
 
 ALTER TABLE ONLY pra_store.progress
     ADD CONSTRAINT progress_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: runs runs_data_job_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.runs
+    ADD CONSTRAINT runs_data_job_fkey FOREIGN KEY (data_job) REFERENCES pra_store.jobs(id) ON DELETE SET NULL;
 
 
 --
@@ -16772,6 +17242,15 @@ GRANT ALL ON FUNCTION pra.heartbeat(worker bigint, running_jobs bigint[], runnin
 
 
 --
+-- Name: FUNCTION jobs_needed_elsewhere(run bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.jobs_needed_elsewhere(run bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.jobs_needed_elsewhere(run bigint) TO pra_submit;
+GRANT ALL ON FUNCTION pra.jobs_needed_elsewhere(run bigint) TO pra_read;
+
+
+--
 -- Name: FUNCTION keep_result(job bigint, epoch bigint, source text, what text, sha256 text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -16927,6 +17406,15 @@ GRANT ALL ON FUNCTION pra.put_artifact_chunk(job bigint, epoch bigint, upload bi
 
 
 --
+-- Name: FUNCTION rate_checkpoints(run bigint, metric text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.rate_checkpoints(run bigint, metric text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.rate_checkpoints(run bigint, metric text) TO pra_submit;
+GRANT ALL ON FUNCTION pra.rate_checkpoints(run bigint, metric text) TO pra_read;
+
+
+--
 -- Name: FUNCTION read_log(job bigint, epoch bigint, after integer); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -16943,6 +17431,14 @@ GRANT ALL ON FUNCTION pra.read_log(job bigint, epoch bigint, after integer) TO p
 REVOKE ALL ON FUNCTION pra.reap() FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.reap() TO pra_submit;
 GRANT ALL ON FUNCTION pra.reap() TO pra_worker;
+
+
+--
+-- Name: FUNCTION record_export(sha256 text, job bigint, step bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.record_export(sha256 text, job bigint, step bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.record_export(sha256 text, job bigint, step bigint) TO pra_submit;
 
 
 --
@@ -16975,6 +17471,14 @@ GRANT ALL ON FUNCTION pra.release(job bigint, epoch bigint, message text, token 
 
 REVOKE ALL ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.release_unheard(worker bigint, known uuid[], worker_token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION remove_limit(name text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.remove_limit(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.remove_limit(name text) TO pra_submit;
 
 
 --
@@ -17074,6 +17578,14 @@ GRANT ALL ON FUNCTION pra.set_limit(name text, slots integer) TO pra_submit;
 
 
 --
+-- Name: FUNCTION set_run_data(run bigint, job bigint); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_run_data(run bigint, job bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.set_run_data(run bigint, job bigint) TO pra_submit;
+
+
+--
 -- Name: FUNCTION set_run_weight(run bigint, weight double precision); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -17095,6 +17607,15 @@ GRANT ALL ON FUNCTION pra.set_user_weight(name text, weight double precision) TO
 
 REVOKE ALL ON FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.set_variant(jobs bigint[], variant text, seed bigint) TO pra_submit;
+
+
+--
+-- Name: FUNCTION shared_data_set(arguments jsonb); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.shared_data_set(arguments jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.shared_data_set(arguments jsonb) TO pra_submit;
+GRANT ALL ON FUNCTION pra.shared_data_set(arguments jsonb) TO pra_read;
 
 
 --
@@ -18589,6 +19110,15 @@ GRANT SELECT ON TABLE pra.events TO pra_read;
 
 
 --
+-- Name: TABLE exports; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.exports TO pra_submit;
+GRANT SELECT ON TABLE pra.exports TO pra_worker;
+GRANT SELECT ON TABLE pra.exports TO pra_read;
+
+
+--
 -- Name: TABLE images; Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -18631,6 +19161,15 @@ GRANT SELECT ON TABLE pra.kinds TO pra_read;
 GRANT SELECT ON TABLE pra.limits TO pra_submit;
 GRANT SELECT ON TABLE pra.limits TO pra_worker;
 GRANT SELECT ON TABLE pra.limits TO pra_read;
+
+
+--
+-- Name: TABLE lineage; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.lineage TO pra_submit;
+GRANT SELECT ON TABLE pra.lineage TO pra_worker;
+GRANT SELECT ON TABLE pra.lineage TO pra_read;
 
 
 --

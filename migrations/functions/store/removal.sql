@@ -116,7 +116,7 @@ begin
     raise exception 'run: job %, of another run, has not ended and reads what run % has made', waiting, run
       using errcode = 'PR004';
   end if;
-  -- Of a whole run, jobs that others read stay by themselves.
+  -- Jobs of a whole run that others read stay by themselves.
   if not whole and 'ingest' = any(kinds) then
     select c.run_id into waiting
     from pra_store.jobs as p

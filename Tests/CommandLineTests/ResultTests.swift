@@ -8,13 +8,18 @@ import Testing
 @Suite struct ResultTests {
   let world: World
 
-  /// Job 1 is a train job that has left everything that a run can leave.
+  /// Job 1 is a train job that has left everything that a training can leave, job 2 has drawn images.
   init() throws {
     world = try World()
     let admin = world.admin
     try admin.run("select pra.enqueue('train', pra.create_run('drawn'), '{}')")
     try world.claimFirst()
-    try admin.run("select pra.continue_from(1, 1)")
+    try admin.run(
+      """
+      select pra.enqueue('sample', 1, '{"train": 1, "count": 3}');
+      select pra.claim((select max(id) from pra.workers), 1);
+      select pra.continue_from(1, 1)
+      """)
     try admin.run(
       """
       insert into pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
@@ -47,17 +52,16 @@ import Testing
         ])
     }
     try admin.query(
-      """
-      select pra.finish(
-        1, 1, images => $1::jsonb, evaluations => $2::jsonb, metric_batch => 1)
-      """,
+      "select pra.finish(2, 1, images => $1::jsonb)",
+      [.text("[\(images.joined(separator: ","))]")])
+    try admin.query(
+      "select pra.finish(1, 1, evaluations => $1::jsonb, metric_batch => 1)",
       [
-        .text("[\(images.joined(separator: ","))]"),
         .text(
           """
           [{"metric": "frechet.random", "scope": "overall", "value": 1.5, "images": 3},
            {"metric": "frechet.random", "scope": "sky", "value": "NaN", "images": 1}]
-          """),
+          """)
       ])
   }
 

@@ -450,9 +450,23 @@ private struct WeightsBefore {
     let folder = try Folder()
     let writer = try trainer()
     let path = "\(folder.path)/model.safetensors"
-    writer.model.parameters["head.output.bias"]!.value.fill(with: .nan)
-    _ = try writer.writeCheckpoint(
-      to: folder.path, writer.state(codeVersion: "test", dataFingerprint: "data"))
+    let bias = writer.model.parameters["head.output.bias"]!.value
+    func write() throws {
+      _ = try writer.writeCheckpoint(
+        to: folder.path, writer.state(codeVersion: "test", dataFingerprint: "data"))
+    }
+    bias.fill(with: .nan)
+    #expect { try write() } throws: {
+      "\($0)".contains("head.output.bias in model.safetensors of step 0 is not finite")
+    }
+    // A file of another program, in which a number is none.
+    bias.fill(with: 1234.5)
+    try write()
+    var bytes = try Data(contentsOf: URL(filePath: path))
+    let number = withUnsafeBytes(of: Float(1234.5).bitPattern.littleEndian) { Data($0) }
+    let nan = withUnsafeBytes(of: Float.nan.bitPattern.littleEndian) { Data($0) }
+    bytes.replaceSubrange(try #require(bytes.firstRange(of: number)), with: nan)
+    try bytes.write(to: URL(filePath: path))
     let reader = try trainer()
     #expect { try reader.model.loadWeights(from: path) } throws: {
       "\($0)".contains("model.safetensors: element 0 of head.output.bias is nan")

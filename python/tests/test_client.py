@@ -68,7 +68,7 @@ def test_a_run_file_and_settings(client: Client, description: dict, tmp_path: Pa
     again = client.submit(path, set={"training.total": 2, "name": "renamed, with 'quotes'"}, reuse=True)
     assert again.id == made.id
     client.program("cancel", "--run", str(made.id))
-    with pytest.raises(RunFailed, match=r"job \d+ \(ingest\) cancelled"):
+    with pytest.raises(RunFailed, match=r"job \d+ \((ingest|train)\) cancelled"):
         made.wait(timeout=60)
 
 
@@ -96,11 +96,13 @@ def test_progress_is_told(client: Client, description: dict, capsys: pytest.Capt
     made = client.submit(description | {"name": "watched", "sample": None, "evaluate": False})
     with pytest.raises(TimeoutError, match=f"run {made.id} is pending after 0 seconds"):
         made.wait(timeout=0, progress=seen.append)
-    assert seen[0]["state"].tolist() == ["ready", "blocked"]
+    # Without its ingest job where another run has the same data set.
+    assert seen[0]["state"].tolist() in (["ready"], ["ready", "blocked"])
     client.work(threads=2)
     made.wait(timeout=60)
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(" ", 2)[2] for line in lines] == ["ingest: succeeded", "train: succeeded"]
+    said = [line.split(" ", 2)[2] for line in lines]
+    assert said in (["train: succeeded"], ["ingest: succeeded", "train: succeeded"])
 
 
 def test_errors_are_sentences(client: Client, description: dict) -> None:

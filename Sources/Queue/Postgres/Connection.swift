@@ -70,7 +70,8 @@ package final class Connection {
         throw PostgresError(
           error.kind, sqlState: error.sqlState, message: error.message,
           hint: isMissing
-            ? "Nobody has migrated this server yet: its owner calls `pra migrate` with a login that may make roles"
+            ? "Nobody has migrated this server yet (its owner calls `pra migrate`, with a login that may make roles), or a dump was "
+              + "restored without its roles; `pra doctor` says which"
             : "The owner of the database, or a superuser, says in it: grant \(role.rawValue) to \"\(url["user"] ?? "LOGIN")\""
         )
       }

@@ -54,10 +54,6 @@ import Testing
       edit: "s/const REAL top = warp_most/if (LANE < 16) warp_wait(); const REAL top = warp_most/",
       operation: "attention_gradient"),
     Fault(
-      what: "a wait that some threads do not reach",
-      edit: "0,/^  block_wait();/s//  if (threadIdx.x < 64) block_wait();/",
-      operation: "column_sums"),
-    Fault(
       what: "an update without its check of the count", edit: "s/if (i >= t->count) continue;//",
       operation: "adamw"),
     Fault(

@@ -88,7 +88,7 @@ import Testing
   @Test(
     "impossible rules are refused",
     arguments: [
-      ["gc", "--keep-last", "0"], ["gc", "--keep-best", "-1"], ["gc", "--grace", "-1"],
+      ["gc", "--keep-last=-1"], ["gc", "--keep-best", "-1"], ["gc", "--grace", "-1"],
       ["gc", "somebody"],
     ])
   func badRule(words: [String]) throws {

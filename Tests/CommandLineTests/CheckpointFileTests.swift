@@ -139,8 +139,7 @@ import Testing
     }
     #expect(
       try failure("head.width=48").contains(
-        "whole.safetensors: tensor 'head.blocks.0.down.bias' has shape [32], the "
-          + "configuration needs [48]"))
+        /whole\.safetensors: tensor 'head\.[a-z0-9._]+' has shape \[.*needs \[/))
     #expect(
       try failure("trunk.layers=2").contains(
         "whole.safetensors: lacks tensor 'trunk.blocks.1."))

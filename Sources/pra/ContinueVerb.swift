@@ -52,7 +52,7 @@ struct Continue: ParsableCommand {
     ) { try files.start($0).state?.config }
     let checked = try CheckedRun(plan, besides: "", files)
     let id = try RunSubmission(
-      reuse: false, queue: submission.queue, priority: submission.priority
+      reuse: false, queue: submission.line.queue, priority: submission.line.priority
     ).enqueue([checked])[0]
     print(id)
     if submission.wait { try Watcher(try Database.url(.read), runs: [id]).watch() }

@@ -135,13 +135,7 @@ struct Schedule: ParsableCommand {
       "What a time does while the job of the time before has not ended: skip, or queue another one. By "
         + "default skip; queue with --catch-up all.", valueName: "skip|queue"))
   var overlap: String?
-  @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
-    "default"
-  @Option(
-    parsing: .unconditional,
-    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
-    transform: OptionValue.priority)
-  var priority = 0
+  @OptionGroup var line: LineOptions
 
   func validate() throws {
     guard CatchUp(rawValue: catchUp) != nil else {
@@ -165,7 +159,7 @@ struct Schedule: ParsableCommand {
     let first = try SubmitQueue(connection).schedule(
       name, cron: cron, run: try connection.run(named: runName).id, kind: kind.rawValue,
       arguments: arguments.json, timeZone: timeZone, catchUp: CatchUp(rawValue: catchUp)!,
-      overlap: overlap.flatMap(Overlap.init(rawValue:)), queue: queue, priority: priority)
+      overlap: overlap.flatMap(Overlap.init(rawValue:)), queue: line.queue, priority: line.priority)
     print(first)
   }
 }

@@ -62,7 +62,7 @@ extension Queries {
     order by id desc
     """
 
-  /// The jobs that `watch` and `run --wait` poll.
+  /// Jobs by their numbers, as `watch` and `run --wait` show them.
   static let watched = """
     select j.run_id, j.run_name, j.id, j.kind,
       case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
@@ -84,7 +84,20 @@ extension Queries {
         max(s.last_value) filter (where s.name = 'images_per_second') as images_per_second
       from pra.metric_summaries as s where j.state = 'running' and j.kind = 'train' and s.job_id = j.id
     ) as f on true
-    where j.run_id = any ($1::bigint[]) and j.array_id is null order by j.run_id, j.id
+    where j.id = any ($1::bigint[]) order by j.run_id, j.id
+    """
+  static let jobsOfRuns =
+    "select id from pra.jobs where run_id = any ($1::bigint[]) and array_id is null"
+  /// The first twenty jobs that run and the first twenty that ended badly, where there are very many.
+  static let someJobsOfRuns = """
+    (select id from pra.jobs
+     where run_id = any ($1::bigint[]) and array_id is null and state = 'running'
+     order by id limit 20)
+    union all
+    (select id from pra.jobs
+     where run_id = any ($1::bigint[]) and array_id is null
+       and state in ('failed', 'cancelled', 'quarantined')
+     order by id limit 20)
     """
   /// The jobs of runs, counted by state.
   static let watchedRuns = """
@@ -92,41 +105,6 @@ extension Queries {
       count(*) as jobs
     from pra.jobs where run_id = any ($1::bigint[]) and array_id is null
     group by run_id, run_name, 3 order by run_id, 3
-    """
-  /// The first twenty jobs that run and the first twenty that ended badly, where there are very many.
-  static let watchedSome = """
-    select j.run_id, j.run_name, j.id, j.kind,
-      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
-      j.worker_name, j.message,
-      coalesce(a.succeeded, j.progress_done) as progress_done,
-      coalesce(a.elements, j.progress_total) as progress_total,
-      case when a.id is not null then 'elements' else j.progress_unit end as progress_unit,
-      case when a.id is null and j.progress_unit like 'bytes %' then j.progress end as copy,
-      to_char(j.worker_lost_at, 'HH24:MI') as lost_since,
-      case when j.state = 'running' then extract(epoch from statement_timestamp() - (
-        select t.started_at from pra.attempts as t where t.job_id = j.id and t.epoch = j.epoch)) end as elapsed,
-      case when j.state = 'running' and j.progress_rate > 0
-        then (j.progress_total - j.progress_done) / j.progress_rate end as time_left,
-      f.loss, f.grad_norm, f.images_per_second
-    from (
-      (select id from pra.jobs
-       where run_id = any ($1::bigint[]) and array_id is null and state = 'running'
-       order by id limit 20)
-      union all
-      (select id from pra.jobs
-       where run_id = any ($1::bigint[]) and array_id is null
-         and state in ('failed', 'cancelled', 'quarantined')
-       order by id limit 20)
-    ) as shown
-    join pra.jobs as j on j.id = shown.id
-    left join pra.arrays as a on a.id = j.id
-    left join lateral (
-      select max(s.last_value) filter (where s.name = 'loss') as loss,
-        max(s.last_value) filter (where s.name = 'grad_norm') as grad_norm,
-        max(s.last_value) filter (where s.name = 'images_per_second') as images_per_second
-      from pra.metric_summaries as s where j.state = 'running' and j.kind = 'train' and s.job_id = j.id
-    ) as f on true
-    order by j.state <> 'running', j.run_id, j.id
     """
   static let attemptsOfRun = """
     select job_id, epoch, kind, worker_name, ended_at is not null as has_ended

@@ -35,13 +35,7 @@ struct Run: ParsableCommand {
   var dryRun = false
   @Flag(help: "Use the run of equal name, configuration and data if there is one.")
   var reuse = false
-  @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
-    "default"
-  @Option(
-    parsing: .unconditional,
-    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
-    transform: OptionValue.priority)
-  var priority = 0
+  @OptionGroup var line: LineOptions
 
   func validate() throws {
     guard !dryRun || !wait && !reuse else {
@@ -57,7 +51,9 @@ struct Run: ParsableCommand {
       printExactly(try PlannedRun(checked).text)
       return
     }
-    let id = try RunSubmission(reuse: reuse, queue: queue, priority: priority).enqueue([checked])[0]
+    let id = try RunSubmission(reuse: reuse, queue: line.queue, priority: line.priority).enqueue([
+      checked
+    ])[0]
     StandardOutput.done = "run \(id) is enqueued"
     print(id)
     if wait { try Watcher(try Database.url(.read), runs: [id]).watch() }

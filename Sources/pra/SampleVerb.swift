@@ -223,8 +223,9 @@ struct Sample: ParsableCommand {
     try arguments.validate()
     return try connection.enqueue(
       .sample, run: run, arguments: arguments.json,
-      after: waitsForTraining ? arguments.parents.map { Int64($0) } : [], queue: submission.queue,
-      priority: submission.priority
+      after: waitsForTraining ? arguments.parents.map { Int64($0) } : [],
+      queue: submission.line.queue,
+      priority: submission.line.priority
     ) { $0.array = array }
   }
 }

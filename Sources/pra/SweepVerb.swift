@@ -33,13 +33,7 @@ struct MakeSweep: ParsableCommand {
   var settings: [String] = []
   @Flag(help: "Use runs of equal name, configuration and data where there are some.")
   var reuse = false
-  @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
-    "default"
-  @Option(
-    parsing: .unconditional,
-    help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
-    transform: OptionValue.priority)
-  var priority = 0
+  @OptionGroup var line: LineOptions
   @Option(
     parsing: .unconditional, help: "Refuse more runs than this. (default: 1000)",
     transform: OptionValue.whole(1...1_000_000))
@@ -62,7 +56,7 @@ struct MakeSweep: ParsableCommand {
           files))
     }
     try refuseEqual(runs)
-    let submission = RunSubmission(reuse: reuse, queue: queue, priority: priority)
+    let submission = RunSubmission(reuse: reuse, queue: line.queue, priority: line.priority)
     // Where names differ the file's own is common to all.
     let group =
       try bases.count == 1 ? bases.first! : RunFile(reading: file, overrides: [], files).name

@@ -55,13 +55,7 @@ enum TrainedQueries {
     """
   /// Ingest jobs of other runs that jobs of these runs wait for.
   static let awaitedElsewhere = """
-    select j.run_id, j.run_name, j.id, j.kind,
-      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
-      j.worker_name, j.message, j.progress_done, j.progress_total, j.progress_unit, null as copy,
-      to_char(j.worker_lost_at, 'HH24:MI') as lost_since, null::double precision as elapsed,
-      null::double precision as time_left, null::double precision as loss, null::double precision as grad_norm,
-      null::double precision as images_per_second
-    from pra.jobs as j
+    select j.id from pra.jobs as j
     where j.run_id <> all ($1::bigint[]) and j.state <> 'succeeded'
       and j.id in (select d.data_job from pra.runs as d where d.id = any ($1::bigint[]))
     """

@@ -19,8 +19,8 @@ struct TrainingOptions: ParsableArguments {
   }
 }
 
-/// Where jobs go.
-struct SubmissionOptions: ParsableArguments {
+/// Where jobs stand in line.
+struct LineOptions: ParsableArguments {
   @Option(help: "Queue of the jobs. (default: default)", transform: OptionValue.queue) var queue =
     "default"
   @Option(
@@ -28,6 +28,11 @@ struct SubmissionOptions: ParsableArguments {
     help: "Jobs of a higher priority run first; from -1000000 to 1000000. (default: 0)",
     transform: OptionValue.priority)
   var priority = 0
+}
+
+/// Where jobs go.
+struct SubmissionOptions: ParsableArguments {
+  @OptionGroup var line: LineOptions
   @Flag(help: "Show progress until the jobs have ended; exit 1 if one failed.") var wait = false
 
   /// Enqueues a job and says by its number which one.
@@ -37,7 +42,7 @@ struct SubmissionOptions: ParsableArguments {
     try arguments.validate()
     return try connection.enqueue(
       type(of: arguments).kind, run: run, arguments: arguments.json,
-      after: arguments.parents.map { Int64($0) }, queue: queue, priority: priority
+      after: arguments.parents.map { Int64($0) }, queue: line.queue, priority: line.priority
     ) { $0.array = array }
   }
 

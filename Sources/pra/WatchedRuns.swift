@@ -58,8 +58,7 @@ struct WatchedRuns {
   /// - Parameter only: the jobs that are looked at; nil for all of the runs
   init(_ connection: Connection, _ numbers: Parameter, only wanted: Set<Int64>? = nil) throws {
     if let wanted {
-      let jobs = try connection.query(Queries.watched, [numbers]).map { try WatchedJob($0) }
-        .filter { wanted.contains($0.id) }
+      let jobs = try Self.jobs(connection, wanted.sorted())
       var run = WatchedRun(id: jobs.first?.run.id ?? 0, name: jobs.first?.run.name ?? "")
       for job in jobs { run.counts[job.state, default: 0] += 1 }
       (self.jobs, runs, awaited) = (jobs, [run], [])
@@ -73,14 +72,23 @@ struct WatchedRuns {
     }
     self.runs = runs
     let isLarge = runs.reduce(0) { $0 + $1.jobs } > Self.most
-    awaited = try connection.query(TrainedQueries.awaitedElsewhere, [numbers]).map {
-      try WatchedJob($0)
-    }
+    awaited = try Self.jobs(connection, TrainedQueries.awaitedElsewhere, numbers)
+    let own = try Self.jobs(
+      connection, isLarge ? Queries.someJobsOfRuns : Queries.jobsOfRuns, numbers)
     // Shown while work goes on, as the first of what these runs wait for.
     jobs =
       awaited
-      + (try connection.query(isLarge ? Queries.watchedSome : Queries.watched, [numbers]).map {
-        try WatchedJob($0)
-      })
+      + (isLarge ? own.filter { !$0.hasEnded } + own.filter(\.hasEnded) : own)
+  }
+
+  /// The jobs whose numbers a query of runs gives, by run and number.
+  private static func jobs(_ connection: Connection, _ query: String, _ runs: Parameter) throws
+    -> [WatchedJob]
+  {
+    try jobs(connection, connection.query(query, [runs]).map { try $0.integer("id") })
+  }
+
+  private static func jobs(_ connection: Connection, _ ids: [Int64]) throws -> [WatchedJob] {
+    try connection.query(Queries.watched, [.integers(ids)]).map { try WatchedJob($0) }
   }
 }

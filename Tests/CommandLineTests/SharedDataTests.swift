@@ -54,6 +54,16 @@ import Testing
     #expect(try ingestJobs == ["cancelled", "ready"])
   }
 
+  @Test func watchShowsTheJobOfAnotherRunThatItWaitsFor() throws {
+    let file = try world.runFile("")
+    _ = try world.answer("run", file)
+    _ = try world.answer("run", file, "--set", "name=second")
+    _ = try world.answer("cancel", "1")
+    let watched = try world.pra("watch", "second")
+    #expect(watched.status == 1, "\(watched)")
+    #expect((watched.output + watched.errors).contains(/ingest.*cancelled/), "\(watched)")
+  }
+
   @Test func submittersAtOnceMakeOneJob() throws {
     let file = try world.runFile("")
     // Not by a shell: one that is started from a thread of Dispatch waits for ever, since its children's

@@ -87,6 +87,11 @@ def test_a_text_of_yaml(client: Client, description: dict) -> None:
     made = client.submit(f"name: of a text\ndata: {{source: {source}}}\nconfig: {{preset: nano}}\n")
     assert made.name == "of a text" and made.configuration["config"]["preset"] == "nano"
     client.program("cancel", "--run", str(made.id))
+    client.program("delete", str(made.id))
+    for name in (made.id, made.name):
+        with pytest.raises(PraError, match="there is no run"):
+            client.run(name)
+    assert made.id not in client.runs()["id"].tolist()
     with pytest.raises(PraError, match="^line 2, column"):
         client.submit("name: a\ndata: {source: [}\n")
 

@@ -71,16 +71,17 @@ class Client:
     def runs(self, limit: int = 50) -> pd.DataFrame:
         """The newest runs: id, name, state, jobs, created_at."""
         return self.sql(
-            "select id, name, state, jobs, created_at from pra.runs order by id desc limit %s",
-            [limit])
+            "select id, name, state, jobs, created_at from pra.runs where deleted_at is null"
+            " order by id desc limit %s", [limit])
 
     def run(self, run: int | str) -> Run:
         """A run by its number or name; of several with one name the newest."""
         if isinstance(run, int):
-            found = self.sql("select id, name from pra.runs where id = %s", [run])
+            found = self.sql("select id, name from pra.runs where id = %s and deleted_at is null", [run])
         else:
             found = self.sql(
-                "select id, name from pra.runs where name = %s order by id desc limit 1", [run])
+                "select id, name from pra.runs where name = %s and deleted_at is null"
+                " order by id desc limit 1", [run])
         if found.empty:
             raise PraError(f"there is no run {run!r}")
         return Run(self, int(found["id"][0]), str(found["name"][0]))

@@ -22,7 +22,7 @@ import Threads
   init() throws {
     world = try World()
     server = try ObjectServer()
-    content = (0..<24_000_000).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 7) }
+    content = storedBytes(24_000_000)
     try world.admin.query(
       "select pra.use_store($1)", [.text("s3://bucket?endpoint=\(server.endpoint)")])
     var store = ArtifactStore(

@@ -1,6 +1,7 @@
 // A training whose checkpoints are damaged in the store, and the verbs that name and mend what is.
 
 import Foundation
+import ObjectServer
 import Testing
 
 @Suite struct DamagedStoreTests {
@@ -89,7 +90,7 @@ import Testing
 
   @Test func verifyNamesDamageAndTheSameRunMendsIt() throws {
     let weights = "\(world.folder)/weights.bin"
-    try Data((0..<2_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) })
+    try Data(storedBytes(2_000_000))
       .write(to: URL(filePath: weights))
     func enqueue() throws {
       let outcome = try world.pra(

@@ -125,8 +125,8 @@ import Testing
     // --wait looks at its own job, whatever else the run holds.
     _ = try world.answer("cancel", some)
     let waited = try Outcome.shell(
-      "$PRA worker --until-idle --threads 1 & $PRA sample emoji --count 1 --wait; code=$?; "
-        + "$PRA worker --until-idle --threads 1; wait; exit $code",
+      "$PRA worker --threads 1 & worker=$!; $PRA sample emoji --count 1 --wait; code=$?; "
+        + "kill -KILL $worker; exit $code",
       environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
     #expect(waited.status == 0, "\(waited.errors)")
   }

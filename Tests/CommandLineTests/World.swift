@@ -1,6 +1,7 @@
 // A database and a folder for one test, and the built `pra` as a process that uses them.
 
 import DatabaseTesting
+import Dispatch
 import Foundation
 import Postgres
 import Testing
@@ -123,6 +124,11 @@ struct Outcome {
     var process = pid_t()
     let failure = posix_spawn(&process, words[0], &actions, nil, arguments, settings)
     guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EIO) }
+    // A command that waits for ever must fail its own test, and hide no other.
+    let child = process
+    let guardian = DispatchWorkItem { kill(child, SIGKILL) }
+    DispatchQueue.global().asyncAfter(deadline: .now() + 600, execute: guardian)
+    defer { guardian.cancel() }
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 && errno == EINTR {}
     return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + status & 0x7F

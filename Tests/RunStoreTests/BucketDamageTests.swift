@@ -16,7 +16,7 @@ import Testing
 @Suite struct BucketDamageTests {
   let world: BucketWorld
   let attempt: Attempt
-  private let bytes = BucketWorld.bytes(2_500_000)
+  private let bytes = storedBytes(2_500_000)
 
   init() throws {
     world = try BucketWorld()
@@ -44,7 +44,7 @@ import Testing
     defer { session.close() }
     let artifact = try put(session, bytes)
     switch harm {
-    case .changed: world.server.put(BucketWorld.bytes(2_500_000, 1), sha256: artifact.sha256)
+    case .changed: world.server.put(storedBytes(2_500_000, 1), sha256: artifact.sha256)
     case .shorter: world.server.put(Array(bytes.dropLast()), sha256: artifact.sha256)
     case .gone: world.server.remove(sha256: artifact.sha256)
     }
@@ -121,7 +121,7 @@ import Testing
       guard request.query["uploadId"] != nil, request.query["partNumber"] != "1" else { return nil }
       return .error(400, "EntityTooLarge")
     }
-    #expect(throws: StoreError.self) { try put(session, BucketWorld.bytes(20 << 20)) }
+    #expect(throws: StoreError.self) { try put(session, storedBytes(20 << 20)) }
     try session.finish(outputs: [:])
     #expect(world.server.openUploads == 1)
     world.server.answer { _, _ in nil }
@@ -138,7 +138,7 @@ import Testing
   func wholeUpload() throws {
     let session = try attempt.open(world.environment)
     defer { session.close() }
-    let large = BucketWorld.bytes(20 << 20)
+    let large = storedBytes(20 << 20)
     let artifact = try put(session, large)
     #expect(try session.fetchArtifact(sha256: artifact.sha256) == large)
     #expect(try attempt.count("select count(*) from pra_store.multipart_uploads") == 0)
@@ -151,7 +151,7 @@ import Testing
     let folder = "\(attempt.folder)/store"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     try attempt.admin.query("select pra.use_store($1)", [.text("file:\(folder)")])
-    let second = try put(session, BucketWorld.bytes(2_500_000, 1))
+    let second = try put(session, storedBytes(2_500_000, 1))
     try session.finish(outputs: [:])
     world.server.answer { _, _ in .error(503, "SlowDown") }
     var store = owner(attempt.url)

@@ -13,9 +13,9 @@ import Threads
 
 @Suite struct BucketTests {
   let world: BucketWorld
-  private let small = BucketWorld.bytes(2_000_000)
+  private let small = storedBytes(2_000_000)
   /// Three parts.
-  private let large = BucketWorld.bytes(17 << 20, 1)
+  private let large = storedBytes(17 << 20, 1)
 
   init() throws { world = try BucketWorld() }
 
@@ -67,7 +67,7 @@ import Threads
     world.server.answer { request, _ in
       request.headers["if-none-match"] == nil ? nil : .error(501, "NotImplemented")
     }
-    try world.put(BucketWorld.bytes(1000, 5))
+    try world.put(storedBytes(1000, 5))
     #expect(world.server.requests.count == 1)
   }
 
@@ -75,7 +75,7 @@ import Threads
   func precondition() throws {
     let sha256 = SHA256.hexadecimal(of: small)
     for (found, puts) in [
-      (BucketWorld.bytes(4), 2), (BucketWorld.bytes(2_000_000, 3), 2), (small, 1),
+      (storedBytes(4), 2), (storedBytes(2_000_000, 3), 2), (small, 1),
     ] {
       world.server.put(found, sha256: sha256)
       world.server.answer { _, _ in nil }
@@ -230,7 +230,7 @@ import Threads
     #expect(world.server.requests.first?.region == "us-east-1")
     world.environment["AWS_DEFAULT_REGION"] = "eu-north-1"
     world.server.answer { _, _ in nil }
-    try world.put(BucketWorld.bytes(10))
+    try world.put(storedBytes(10))
     #expect(world.server.requests.first?.region == "eu-north-1")
 
     let address = try BucketLocation(

@@ -18,10 +18,6 @@ struct BucketWorld {
     try BucketStore(location, environment: environment, patience: patience)
   }
 
-  static func bytes(_ count: Int, _ seed: Int = 0) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 7 &+ seed) }
-  }
-
   static func artifact(_ bytes: [UInt8]) -> Artifact {
     Artifact(
       sha256: SHA256.hexadecimal(of: bytes), size: Int64(bytes.count), name: "bytes",

@@ -26,7 +26,7 @@ import Threads
   }
 
   private func bytes(_ seed: Int, _ count: Int = CacheTests.size) -> [UInt8] {
-    BucketWorld.bytes(count, seed)
+    storedBytes(count, seed)
   }
 
   /// A session whose machine has a cache.

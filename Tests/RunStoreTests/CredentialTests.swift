@@ -10,7 +10,7 @@ import Threads
 @Suite struct CredentialTests {
   var world: BucketWorld
   let folder: String
-  private let small = BucketWorld.bytes(1000)
+  private let small = storedBytes(1000)
 
   init() throws {
     world = try BucketWorld()

@@ -4,6 +4,7 @@ import DatabaseTesting
 import Digest
 import Foundation
 import JobQueue
+import ObjectServer
 import Postgres
 import RunStore
 import StageKit
@@ -34,10 +35,6 @@ enum Harm: String, CaseIterable, Sendable {
     if place == .file {
       try attempt.admin.query("select pra.use_store($1)", [.text("file:\(store)")])
     }
-  }
-
-  private func bytes(_ count: Int, _ seed: Int = 0) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 7 &+ seed) }
   }
 
   /// Harms the stored bytes behind the back of the database.
@@ -92,7 +89,7 @@ enum Harm: String, CaseIterable, Sendable {
     try use(place)
     let session = try attempt.open()
     defer { session.close() }
-    let original = bytes(place == .inline ? 1000 : 2_500_000)
+    let original = storedBytes(place == .inline ? 1000 : 2_500_000)
     let artifact = try put(session, original)
     #expect(try session.fetchArtifact(sha256: artifact.sha256) == original)
     try self.harm(artifact, place, harm)
@@ -122,7 +119,7 @@ enum Harm: String, CaseIterable, Sendable {
     try use(.file)
     let session = try attempt.open()
     defer { session.close() }
-    let original = bytes(2_500_000)
+    let original = storedBytes(2_500_000)
     let artifact = try put(session, original)
     #expect(try session.fetchArtifact(sha256: artifact.sha256) == original)
     let (it, size) = ("\(attempt.job), \(attempt.epoch)", original.count)
@@ -150,7 +147,7 @@ enum Harm: String, CaseIterable, Sendable {
     try use(place)
     let session = try attempt.open()
     defer { session.close() }
-    let original = bytes(2_500_000)
+    let original = storedBytes(2_500_000)
     let artifact = try put(session, original)
     try self.harm(artifact, place, harm)
     // Nobody has read it meanwhile: the second writer believes no row.
@@ -164,7 +161,7 @@ enum Harm: String, CaseIterable, Sendable {
     let session = try attempt.open()
     defer { session.close() }
     var submitter = ArtifactStore(connect(.submit))
-    let path = try attempt.write(bytes(2_500_000), to: "emoji.tar")
+    let path = try attempt.write(storedBytes(2_500_000), to: "emoji.tar")
     func submit() throws -> Artifact {
       try submitter.store(
         file: path, name: "emoji.tar", mediaType: "application/x-tar", owner: .submitter)
@@ -173,14 +170,14 @@ enum Harm: String, CaseIterable, Sendable {
     try harm(artifact, place, .changed)
     #expect(throws: DamagedArtifact.self) { try session.fetchArtifact(sha256: artifact.sha256) }
     #expect(try submit() == artifact)
-    #expect(try session.fetchArtifact(sha256: artifact.sha256) == bytes(2_500_000))
+    #expect(try session.fetchArtifact(sha256: artifact.sha256) == storedBytes(2_500_000))
   }
 
   /// A reader of `pra_read` may write nothing, not even that.
   @Test func aReaderWithoutTheRightLeavesNoMark() throws {
     let session = try attempt.open()
     defer { session.close() }
-    let artifact = try put(session, bytes(2_500_000))
+    let artifact = try put(session, storedBytes(2_500_000))
     try harm(artifact, .database, .changed)
     var reader = ArtifactStore(connect(.read))
     #expect(throws: DamagedArtifact.self) { try reader.bytes(sha256: artifact.sha256) }
@@ -212,7 +209,7 @@ enum Harm: String, CaseIterable, Sendable {
     try use(place)
     // Above 64 MiB the server does not compute the SHA-256.
     let size = place == .database ? 65 << 20 : 2_500_000
-    let weights = bytes(size)
+    let weights = storedBytes(size)
     let sha256 = SHA256.hexadecimal(of: weights)
     let (ann, mallory) = (try login("pra_submit"), try login("pra_submit"))
     let path = try attempt.write(weights, to: "inception.pth")
@@ -280,7 +277,7 @@ enum Harm: String, CaseIterable, Sendable {
   func falseDoubt(place: Place) throws {
     try use(place)
     let session = try attempt.open()
-    let original = bytes(place == .inline ? 1000 : 2_500_000)
+    let original = storedBytes(place == .inline ? 1000 : 2_500_000)
     let artifact = try put(session, original)
     let mallory = try Connection(
       attempt.url.with("user", try login("pra_submit")), role: .submit)
@@ -321,7 +318,7 @@ enum Harm: String, CaseIterable, Sendable {
   private func register(_ session: StageSession, step: Int64) throws {
     // A file of its own: the store may keep it.
     let path = try attempt.write(
-      bytes(2_500_000, Int(step)), to: "weights-\(attempt.epoch)-\(step)")
+      storedBytes(2_500_000, Int(step)), to: "weights-\(attempt.epoch)-\(step)")
     try session.registerCheckpoint(
       step: step, files: [CheckpointPart(name: "weights.bin", path: path)])
   }
@@ -361,7 +358,7 @@ enum Harm: String, CaseIterable, Sendable {
     #expect(try attempt.series("loss") == (damaged.count == 1 ? ["9=1 of 1"] : []))
     // The same steps make the same bytes, which are whole again.
     try register(second, step: 20)
-    let again = bytes(2_500_000, 20)
+    let again = storedBytes(2_500_000, 20)
     #expect(try second.fetchArtifact(sha256: SHA256.hexadecimal(of: again)) == again)
   }
 
@@ -383,11 +380,11 @@ enum Harm: String, CaseIterable, Sendable {
 
   @Test func aVerificationNamesWhatDoesNotRead() throws {
     let session = try attempt.open()
-    let small = try put(session, bytes(1000))
-    let rows = try put(session, bytes(2_500_000, 1))
+    let small = try put(session, storedBytes(1000))
+    let rows = try put(session, storedBytes(2_500_000, 1))
     try use(.file)
-    let file = try put(session, bytes(2_500_000, 2))
-    let whole = try put(session, bytes(2_500_000, 3))
+    let file = try put(session, storedBytes(2_500_000, 2))
+    let whole = try put(session, storedBytes(2_500_000, 3))
     try session.finish(outputs: ["small": small, "rows": rows, "file": file, "whole": whole])
     try harm(small, .inline, .changed)
     try harm(rows, .database, .changed)
@@ -407,9 +404,9 @@ enum Harm: String, CaseIterable, Sendable {
     // The same work again.
     let again = try Attempt(attempt.url)
     let next = try again.open()
-    _ = try put(next, bytes(1000))
-    _ = try put(next, bytes(2_500_000, 1))
-    _ = try put(next, bytes(2_500_000, 2))
+    _ = try put(next, storedBytes(1000))
+    _ = try put(next, storedBytes(2_500_000, 1))
+    _ = try put(next, storedBytes(2_500_000, 2))
     next.close()
     #expect(try owner.verify().suspects.isEmpty)
   }

@@ -47,13 +47,9 @@ import Testing
           url: attempt.url, role: .submit, name: "test", giveUp: { true }, report: { _ in })))
   }
 
-  private func bytes(_ count: Int) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 7) }
-  }
-
   @Test("a part is read without the rest", arguments: ["inline", "database", "file", "s3"])
   func parts(_ place: String) throws {
-    let original = bytes(place == "inline" ? 100_000 : 5_000_003)
+    let original = storedBytes(place == "inline" ? 100_000 : 5_000_003)
     let sha256 = try put(original, in: place)
     var ranges = reader()
     let last = original.count - 3
@@ -73,7 +69,7 @@ import Testing
 
   @Test("a server that knows no ranges sends everything, of which the part is taken")
   func noRanges() throws {
-    let original = bytes(3_000_000)
+    let original = storedBytes(3_000_000)
     let sha256 = try put(original, in: "s3")
     let server = server
     server.answer { request, _ in
@@ -87,7 +83,7 @@ import Testing
 
   @Test("a part that is not what was written is read again, then named and doubted")
   func damaged() throws {
-    let original = bytes(2_000_000)
+    let original = storedBytes(2_000_000)
     let sha256 = try put(original, in: "file")
     var ranges = reader()
     var looks = 0

@@ -4,6 +4,7 @@ import DatabaseTesting
 import Digest
 import Foundation
 import JobQueue
+import ObjectServer
 import Postgres
 import RunStore
 import StageKit
@@ -27,10 +28,6 @@ import Threads
         url: attempt.url, role: .owner, name: "test", giveUp: { true }, report: { _ in }))
   }
 
-  private func bytes(_ count: Int, _ seed: Int = 0) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 7 &+ seed) }
-  }
-
   private func files() throws -> [String] {
     let names = FileManager.default.enumerator(atPath: store)?.compactMap { $0 as? String } ?? []
     return names.filter {
@@ -49,7 +46,7 @@ import Threads
   @Test(arguments: [1 << 20 + 1, 3 << 20, 3_500_000]) func aFileComesBackAsItWas(size: Int) throws {
     let session = try attempt.open()
     defer { session.close() }
-    let original = bytes(size)
+    let original = storedBytes(size)
     let artifact = try put(session, original)
     let name = artifact.sha256
     #expect(try files() == ["sha256/\(name.prefix(2))/\(name.dropFirst(2).prefix(2))/\(name)"])
@@ -67,24 +64,24 @@ import Threads
   @Test func aFolderTakesACopyOfAFile() throws {
     let session = try attempt.open()
     defer { session.close() }
-    let path = try attempt.write(bytes(3_500_000), to: "weights.bin")
+    let path = try attempt.write(storedBytes(3_500_000), to: "weights.bin")
     func put() throws -> Artifact {
       try session.storeArtifact(
         file: path, name: "weights.bin", mediaType: "application/octet-stream")
     }
     let artifact = try put()
-    #expect(artifact.sha256 == SHA256.hexadecimal(of: bytes(3_500_000)))
+    #expect(artifact.sha256 == SHA256.hexadecimal(of: storedBytes(3_500_000)))
     #expect(artifact.size == 3_500_000)
     // The file still belongs to its owner, who may write into it.
-    try Data(bytes(3_500_000, 1)).write(to: URL(filePath: path))
-    #expect(try session.fetchArtifact(sha256: artifact.sha256) == bytes(3_500_000))
+    try Data(storedBytes(3_500_000, 1)).write(to: URL(filePath: path))
+    #expect(try session.fetchArtifact(sha256: artifact.sha256) == storedBytes(3_500_000))
     // The same size: first with other bytes, then with the same bytes again.
     let other = try put()
     #expect(try put() == other)
-    #expect(try session.fetchArtifact(sha256: other.sha256) == bytes(3_500_000, 1))
+    #expect(try session.fetchArtifact(sha256: other.sha256) == storedBytes(3_500_000, 1))
     #expect(Set(try files().map { String($0.suffix(64)) }) == [artifact.sha256, other.sha256])
     // A refused artifact leaves nothing.
-    try Data(bytes(2_000_000)).write(to: URL(filePath: path))
+    try Data(storedBytes(2_000_000)).write(to: URL(filePath: path))
     try attempt.admin.run("update pra_store.jobs set epoch = epoch + 1")
     #expect(throws: LeaseLost.self) { try put() }
     #expect(try files().count == 2)
@@ -96,7 +93,7 @@ import Threads
       atPath: "\(store)/sha256", withIntermediateDirectories: false)
     for (name, age) in [("old", 25.0), ("new", 23.0)] {
       let path = "\(store)/sha256/.incoming.\(name)"
-      try Data(bytes(10)).write(to: URL(filePath: path))
+      try Data(storedBytes(10)).write(to: URL(filePath: path))
       try FileManager.default.setAttributes(
         [.modificationDate: Date(timeIntervalSinceNow: -age * 3600)], ofItemAtPath: path)
     }
@@ -124,7 +121,7 @@ import Threads
     }
     for (step, folder) in [(1, attempt.folder), (2, elsewhere)] {
       let path = "\(folder)/weights.bin"
-      try Data(bytes(2_000_000, step)).write(to: URL(filePath: path))
+      try Data(storedBytes(2_000_000, step)).write(to: URL(filePath: path))
       try session.registerCheckpoint(
         step: Int64(step), files: [CheckpointPart(name: "weights.bin", path: path)])
       let sha256 = try attempt.admin.query(
@@ -135,7 +132,7 @@ import Threads
       let isShared = try device(folder) == device(store)
       #expect(try (inode(stored) == inode(path)) == isShared)
       unlink(path)
-      #expect(try session.fetchArtifact(sha256: sha256) == bytes(2_000_000, step))
+      #expect(try session.fetchArtifact(sha256: sha256) == storedBytes(2_000_000, step))
       let mode = try FileManager.default.attributesOfItem(atPath: stored)[.posixPermissions]
       #expect(mode as? Int == 0o600)
     }
@@ -147,12 +144,12 @@ import Threads
     let session = try attempt.open()
     defer { session.close() }
     try attempt.admin.run("select pra.use_store('database')")
-    let inside = try put(session, bytes(2_000_000, 1))
+    let inside = try put(session, storedBytes(2_000_000, 1))
     try attempt.admin.query("select pra.use_store($1)", [.text("file:\(store)")])
-    let outside = try put(session, bytes(2_000_000, 2))
+    let outside = try put(session, storedBytes(2_000_000, 2))
     try attempt.admin.run("select pra.use_store('database')")
-    #expect(try session.fetchArtifact(sha256: inside.sha256) == bytes(2_000_000, 1))
-    #expect(try session.fetchArtifact(sha256: outside.sha256) == bytes(2_000_000, 2))
+    #expect(try session.fetchArtifact(sha256: inside.sha256) == storedBytes(2_000_000, 1))
+    #expect(try session.fetchArtifact(sha256: outside.sha256) == storedBytes(2_000_000, 2))
     #expect(
       try attempt.admin.query("select location from pra.stores where artifacts > 0").count == 2)
   }
@@ -160,9 +157,11 @@ import Threads
   @Test func damageIsFoundAndNothingIsLeft() throws {
     let session = try attempt.open()
     defer { session.close() }
-    let artifact = try put(session, bytes(2_000_000))
+    let artifact = try put(session, storedBytes(2_000_000))
     let path = "\(store)/\(try files()[0])"
-    for damaged in [bytes(2_000_000, 1), bytes(1_999_999), bytes(2_000_001), []] as [[UInt8]] {
+    for damaged in [storedBytes(2_000_000, 1), storedBytes(1_999_999), storedBytes(2_000_001), []]
+      as [[UInt8]]
+    {
       try Data(damaged).write(to: URL(filePath: path))
       #expect(throws: DamagedArtifact.self) {
         try session.fetchArtifact(sha256: artifact.sha256, to: "\(attempt.folder)/copy")
@@ -183,7 +182,7 @@ import Threads
     defer { session.close() }
     try FileManager.default.removeItem(atPath: store)
     try Data().write(to: URL(filePath: store))
-    let error = #expect(throws: StoreAway.self) { try put(session, bytes(2_000_000)) }
+    let error = #expect(throws: StoreAway.self) { try put(session, storedBytes(2_000_000)) }
     #expect(error?.description == "cannot open \(store)/pra-store.json: Not a directory")
     #expect(error?.isRefusal == true)
     #expect(try attempt.count("select count(*) from pra.artifacts") == 0)
@@ -205,12 +204,12 @@ import Threads
   @Test func aFolderThatIsAwayIsWaitedFor() throws {
     let session = try attempt.open()
     defer { session.close() }
-    let first = try put(session, bytes(2_000_000))
+    let first = try put(session, storedBytes(2_000_000))
     let away = "\(store)-away"
     #expect(rename(store, away) == 0)
     defer { try? FileManager.default.removeItem(atPath: away) }
     let folder = store
-    let path = try attempt.write(bytes(3_000_000), to: "weights.bin")
+    let path = try attempt.write(storedBytes(3_000_000), to: "weights.bin")
     try session.beginCheckpoint(step: 1) { _ in
       [CheckpointPart(name: "weights.bin", path: path)]
     }
@@ -231,10 +230,10 @@ import Threads
 
   @Test func onlyWhatNothingRefersToIsCollectedAfterItsGrace() throws {
     let session = try attempt.open()
-    let kept = try put(session, bytes(2_000_000, 1))
-    _ = try put(session, bytes(2_000_000, 2))
+    let kept = try put(session, storedBytes(2_000_000, 1))
+    _ = try put(session, storedBytes(2_000_000, 2))
     try attempt.admin.run("select pra.use_store('database')")
-    _ = try put(session, bytes(2_000_000, 3))
+    _ = try put(session, storedBytes(2_000_000, 3))
     _ = try put(session, [1])
     var connection = owner()
     // A running attempt may refer to its stored artifacts when it finishes.
@@ -251,13 +250,13 @@ import Threads
     var reader = ArtifactStore(
       RetryingConnection(
         url: attempt.url, role: .read, name: "test", giveUp: { true }, report: { _ in }))
-    #expect(try reader.bytes(sha256: kept.sha256) == bytes(2_000_000, 1))
+    #expect(try reader.bytes(sha256: kept.sha256) == storedBytes(2_000_000, 1))
   }
 
   /// Only the arguments of the ingest job name the run's data.
   @Test func whatAJobNamesIsKept() throws {
     let session = try attempt.open()
-    let named = try put(session, bytes(2_000_000))
+    let named = try put(session, storedBytes(2_000_000))
     try session.finish(outputs: [:])
     try attempt.admin.query(
       "select pra.enqueue('ingest', 1, $1::jsonb)",
@@ -276,7 +275,7 @@ import Threads
   ])
   func whatAJobToComeNamesIsKept(_ statement: String) throws {
     let session = try attempt.open()
-    let named = try put(session, bytes(2_000_000))
+    let named = try put(session, storedBytes(2_000_000))
     try session.finish(outputs: [:])
     try attempt.admin.query(statement, [.text(#"{"deep": {"list": ["\#(named.sha256)"]}}"#)])
     var connection = owner()
@@ -286,7 +285,7 @@ import Threads
   /// A collector that died between marking and deleting, and bytes that are then stored again.
   @Test func markedBytesAreWrittenAnew() throws {
     let session = try attempt.open()
-    let original = bytes(2_000_000)
+    let original = storedBytes(2_000_000)
     _ = try put(session, original)
     try session.finish(outputs: [:])
     try attempt.admin.run("select * from pra.collect_garbage('0 s')")

@@ -34,13 +34,14 @@ var deviceName: String {
 }
 
 /// Prints the images per second of training, as the median of steps after the first, which record.
-/// - Parameter limit: seconds after which no step begins
+/// - Parameter limit: seconds after which no step begins, once one has been counted
 func measureTraining(_ subject: Subject, steps: Int, limit: Double) throws {
   let device = Device(threads: 2)
   let trainer = try subject.trainer(on: device)
   let batch = subject.batch(0, for: trainer)
   var (times, operations, spent) = ([Double](), 0, 0.0)
-  for step in 0..<steps + 3 where spent < limit {
+  // A device that is slow is still measured, by one step.
+  for step in 0..<steps + 3 where spent < limit || times.isEmpty {
     let next = TrainingBatch(
       patches: batch.patches, labels: (0..<batch.count).map { $0 % subject.classes }, step: step)
     let before = device.multiplyAdds
@@ -49,15 +50,15 @@ func measureTraining(_ subject: Subject, steps: Int, limit: Double) throws {
     spent += time
     if step >= 3 { times.append(time) }
   }
-  let median = times.isEmpty ? Double.nan : times.sorted()[times.count / 2]
+  let median = times.sorted()[times.count / 2]
   print(
     row([
       ("check", "training"), ("model", subject.name), ("device", deviceName),
       ("precision", subject.configuration.training.precision.rawValue),
       ("lpips", "\(subject.configuration.loss.lpips > 0)"), ("batch", "\(batch.count)"),
-      ("steps", "\(times.count)"), ("step_seconds", times.isEmpty ? "null" : "\(median)"),
-      ("images_per_second", times.isEmpty ? "null" : "\(Double(batch.count) / median)"),
-      ("tflops", times.isEmpty ? "null" : "\(2e-12 * Double(operations) / median)"),
+      ("steps", "\(times.count)"), ("step_seconds", "\(median)"),
+      ("images_per_second", "\(Double(batch.count) / median)"),
+      ("tflops", "\(2e-12 * Double(operations) / median)"),
       ("memory_gib", "\(Double(device.reservedBytes) / 0x1p30)"),
     ]))
 }
@@ -81,7 +82,7 @@ func measureSampling(_ subject: Subject, batch: Int, limit: Double) throws {
       done = $0
       let time = (clock.now - begin).components
       spent = Double(time.seconds) + Double(time.attoseconds) * 1e-18
-      if spent > limit { throw TimeIsOver() }
+      if spent > limit && counted > 0 { throw TimeIsOver() }
     }
   } catch is TimeIsOver {}
   let positions = Double(model.sizes.positions)

@@ -70,6 +70,7 @@ private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchroniza
 @Suite struct ImportTests {
   private func imports(of file: SourceFile) -> [String] {
     file.lines.compactMap { line in
+      guard line.holds("import") else { return nil }
       var words = line.split(separator: " ")
       while let first = words.first, first.hasPrefix("@") || first == "package" {
         words.removeFirst()
@@ -81,11 +82,7 @@ private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchroniza
 
   /// The declarations of targets in `Package.swift`, each from its first argument on.
   private func declarations() throws -> [Substring] {
-    let package = try #require(
-      try Repository.files(under: ".", suffixes: ["Package.swift"]).first {
-        $0.path == "./Package.swift"
-      })
-    return package.text.split(
+    try String(contentsOf: Repository.root.appending(path: "Package.swift"), encoding: .utf8).split(
       separator: /\n {2,4}(?:library|stage|tests|\.target|\.executableTarget)\(/)
   }
 

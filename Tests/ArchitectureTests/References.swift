@@ -11,6 +11,14 @@ struct SourceLine {
   var place: String { "\(path):\(number)" }
 }
 
+extension Substring {
+  /// Whether one of the words stands in it. It comes before regular expressions and splitting, which took most of the
+  /// time of these tests over all lines.
+  func holds(_ words: String...) -> Bool {
+    String(self).withCString { line in words.contains { strstr(line, $0) != nil } }
+  }
+}
+
 extension Repository {
   /// Every line that people wrote: sources, scripts, pages. Not files that a program or another library
   /// made (golden files, seeds), nor the journal of measurements, which speaks of what was.

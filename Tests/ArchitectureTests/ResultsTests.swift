@@ -77,7 +77,9 @@ private struct UnknownOperator: Error, CustomStringConvertible { let description
     let manifest = try String(
       contentsOf: Repository.root.appending(path: "Package.swift"), encoding: .utf8)
     for row in try topics().flatMap(\.rows) {
+      // A setting of the environment may stand before the command.
       let words = row.command.split(separator: " ").map(String.init)
+        .drop { $0.contains("=") && !$0.contains("/") }
       if words.starts(with: ["swift", "run", "-c", "release"]) {
         let program = try #require(words.dropFirst(4).first, "\(row.name)")
         #expect(manifest.contains("name: \"\(program)\""), "\(row.name): no program \(program)")

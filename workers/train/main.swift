@@ -30,6 +30,8 @@ struct TrainingJob {
   private var waits: [Double] = []
   /// Waits until the ranges of images are there.
   private let require: @Sendable ([Int]) throws -> Bool
+  /// Nil where the data set holds nothing out.
+  private let heldOut: HeldOutImages?
   /// Value of the key `init`.
   let start: TrainArguments.Start
 
@@ -44,6 +46,13 @@ struct TrainingJob {
     let device = try session.device(lower: "training.micro_batch")
     let model = try refusingBadInput {
       try PRAModel(configuration, classes: data.classes.count, on: device)
+    }
+    heldOut = try HeldOutImages(ofJob: arguments.data, model, session)
+    let metric = configuration.training.stop.metric
+    guard heldOut != nil || !MetricSeries.isValidation(metric) else {
+      throw PermanentFailure(
+        "config.training.stop.metric: \(metric) needs images that are held out, and ingest job "
+          + "\(arguments.data) has none; give data.validation, as in {every: 20}")
     }
     trainer = Trainer(
       model, perceptual: try Self.perceptual(arguments, session, configuration, device))
@@ -139,7 +148,10 @@ struct TrainingJob {
         memory.touch()
       }
     }
-    while trainer.step < total {
+    if let heldOut, trainer.step < total {
+      guard try heldOut.waitUntilFetched() else { throw Released() }
+    }
+    while trainer.step < total, !trainer.stop.isOver {
       if session.stopRequested {
         try report(all: true)
         if trainer.step > registered { try register(trainer.snapshot(state)) }
@@ -152,7 +164,7 @@ struct TrainingJob {
         try register(kept)
         registered = kept.state.step
       }
-      guard trainer.step < total,
+      guard trainer.step < total, !trainer.stop.isOver,
         every.isDue(step: trainer.step, elapsed: monotonicSeconds() - lastDue)
       else { continue }
       lastDue = monotonicSeconds()
@@ -166,13 +178,19 @@ struct TrainingJob {
       }
     }
     try report(all: true)
+    let reason = trainer.stop.reason(trainer.model.configuration.training.stop)
+    if reason != nil {
+      let made = Int64(trainer.step)
+      session.progress(done: made, total: made, unit: "steps")
+    }
     if isTrained { try checkResult() }
     // A run without steps of its own still leaves the weights of `init`.
-    if registered < total { try register(trainer.snapshot(state)) }
+    if registered < trainer.step { try register(trainer.snapshot(state)) }
     try session.finish(
       outputs: [:],
       result: JSONText.object([
         ("steps", String(trainer.step)), ("bad_steps", String(trainer.badSteps)),
+        ("stopped", reason.map(JSONText.string) ?? "null"),
         ("parameters", String(trainer.model.parameters.elementCount)),
       ]))
   }
@@ -255,7 +273,8 @@ struct TrainingJob {
     guard let (batch, waited) = try nextBatch() else { return false }
     trainer.begin(batch)
     waits.append(waited)
-    try report(all: false)
+    // An end by a series comes at the same step however often the attempt is resumed.
+    try report(all: isMeasured || !trainer.model.configuration.training.stop.metric.isEmpty)
     return true
   }
 
@@ -265,19 +284,27 @@ struct TrainingJob {
     while trainer.unreported > (all ? 0 : 1),
       let report = try refusingBadInput({ try trainer.report() })
     {
+      var values = report.values + [(name: Self.waiting, value: waits.removeFirst())]
+      if let heldOut, report.step == trainer.step - 1, isMeasured {
+        values += heldOut.losses(trainer)
+      }
       session.record(
-        report.values.map { MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value) }
-          + [
-            MetricPoint(
-              name: Self.waiting, step: Int64(report.step), value: waits.removeFirst())
-          ])
+        values.map { MetricPoint(name: $0.name, step: Int64(report.step), value: $0.value) })
+      let reason = trainer.reasonToStop(after: values, step: report.step)
       session.progress(done: Int64(report.step) + 1, total: Int64(total), unit: "steps")
       let count = trainer.model.configuration.training.batch
-      if let rate = pace.add(count, isLast: report.step + 1 == total) {
+      if let rate = pace.add(count, isLast: reason != nil || report.step + 1 == total) {
         session.record([MetricPoint(name: Pace.metric, step: Int64(report.step), value: rate)])
         say(Pace.line(report, rate: rate, batch: count, total: total))
       }
+      if let reason { say("training ends at step \(trainer.step) of \(total): \(reason)") }
     }
+  }
+
+  /// Whether losses of held-out images are due behind the last step.
+  private var isMeasured: Bool {
+    let every = trainer.model.configuration.training.validation.every
+    return heldOut != nil && (trainer.step % every == 0 || trainer.step == total)
   }
 
   /// The series of the seconds that a step waited for its images.

@@ -1,5 +1,7 @@
 // Loads the batches of a training run.
 
+import Tensor
+
 /// The images of one training step.
 package struct ImageBatch: Sendable, Equatable {
   /// Numbers of the images in the data set.
@@ -34,6 +36,14 @@ package struct ImageLoader: Sendable {
   package mutating func batch(step: Int) -> ImageBatch {
     let images = order.images(step: step, batch: batch)
     return ImageBatch(images: images, labels: images.map { dataSet.labels[$0] })
+  }
+
+  /// Writes the pixels of chosen images to where the model reads them, as step 0 would have them.
+  /// - Parameters:
+  ///   - target: [batch, ...] in float32, an image after the other
+  ///   - images: numbers of as many images in the data set
+  package func fill(_ target: Tensor, with images: [Int]) {
+    target.writeOnHost { fill($0, with: ImageBatch(images: images, labels: []), step: 0) }
   }
 
   /// Writes the pixels of a step's images, as numbers in [-1, 1].

@@ -35,11 +35,13 @@ package final class TrainingBatch {
 
   /// Memory for the batches of a training, written in place before each step.
   /// - Parameter shape: [batch, N, P]
-  package convenience init(uninitialized shape: [Int], type: ElementType, on device: Device) {
+  package convenience init(
+    uninitialized shape: [Int], type: ElementType, on device: Device, firstPlace: Int = 0
+  ) {
     self.init(
       Tensor(uninitialized: shape, type: type, on: device),
       Indices(uninitialized: shape[0], on: device), DeviceList(uninitialized: 1, on: device),
-      step: -1, firstPlace: 0)
+      step: -1, firstPlace: firstPlace)
   }
 
   /// The same batch in memory of its own.

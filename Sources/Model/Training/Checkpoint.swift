@@ -32,6 +32,7 @@ extension Trainer {
     state.config = model.configuration
     state.codeVersion = codeVersion
     state.dataFingerprint = dataFingerprint
+    state.stop = stop
     return state
   }
 
@@ -74,6 +75,7 @@ extension Trainer {
     step = state.step
     badSteps = state.badSteps
     badStepsInRow = state.badStepsInRow
+    stop = state.stop
   }
 }
 

@@ -58,12 +58,15 @@ package final class Trainer {
   package internal(set) var badSteps = 0
   package internal(set) var badStepsInRow = 0
 
+  /// The series of `training.stop` up to the last step that was reported.
+  package internal(set) var stop = StopState()
+
   /// A checkpoint's state that the next step shall keep, the snapshot kept last, and its memory.
   var wanted: CheckpointState?
   var kept: TrainerSnapshot?
   var memory: SnapshotMemory?
 
-  private let perceptual: LPIPS?
+  let perceptual: LPIPS?
   private var ownBatch: TrainingBatch?
   private var diagnostics = Diagnostics()
   private var recorded: TrainingStep?

@@ -12,8 +12,12 @@ package struct CheckpointState: Section {
   package var config = ModelConfiguration()
   package var codeVersion = ""
   package var dataFingerprint = ""
+  /// How far the series of `training.stop` has come.
+  package var stop = StopState()
 
   package init() {}
+
+  package static let additions: Set<String> = ["stop"]
 
   package static var fields: [Field<CheckpointState>] {
     [
@@ -22,7 +26,7 @@ package struct CheckpointState: Section {
       .integer("bad_steps", \.badSteps, 0...Int(UInt32.max)),
       .integer("bad_steps_in_row", \.badStepsInRow, 0...Int(UInt32.max)),
       .seed("seed", \.seed), .section("config", \.config), .text("code_version", \.codeVersion),
-      .text("data_fingerprint", \.dataFingerprint),
+      .text("data_fingerprint", \.dataFingerprint), .section("stop", \.stop),
     ]
   }
 

@@ -141,6 +141,7 @@ package struct RunFile: Sendable, Equatable {
       given["evaluate"], sections.filter { $0.path[0] == "evaluate" })
     if arms.isEmpty { arms = [Arm(name: name, configuration: configuration)] }
     try checkSample()
+    try data.check(stops: arms.map(\.configuration.training.stop.metric))
   }
 
   /// Applies a mapping to an optional section; null removes the section.

@@ -21,6 +21,9 @@ package struct Bounds {
   }
 
   package static let zeroOrMore = Bounds.from(0, below: .infinity)
+  /// Every number.
+  package static let finite = Bounds(
+    lower: -.infinity, upper: .infinity, openBelow: true, openAbove: true)
   package static let positive = Bounds(lower: 0, upper: .infinity, openBelow: true, openAbove: true)
 
   func contains(_ x: Double) -> Bool {
@@ -29,6 +32,7 @@ package struct Bounds {
 
   /// The range in words, as in "from 0 to below 1".
   var words: String {
+    guard lower.isFinite else { return "" }
     let below = openBelow ? "above \(shortestDecimal(lower))" : "from \(shortestDecimal(lower))"
     guard upper.isFinite else { return below }
     return "\(below) \(openAbove ? "to below" : "to") \(shortestDecimal(upper))"

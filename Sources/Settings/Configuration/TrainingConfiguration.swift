@@ -56,10 +56,14 @@ package struct TrainingConfiguration: Section {
   package var precision = Precision.fp32
   package var microBatch: Int?
   package var recompute = false
+  package var validation = ValidationLosses()
+  package var stop = EarlyStop()
 
   package init() {}
 
-  package static let additions: Set<String> = ["micro_batch", "recompute", "keep"]
+  package static let additions: Set<String> = [
+    "micro_batch", "recompute", "keep", "validation", "stop",
+  ]
 
   package static let source: String? = "model.md section 4"
 
@@ -148,6 +152,13 @@ package struct TrainingConfiguration: Section {
         "recompute", \.recompute,
         "Whether the backward pass computes activations again: equal bits from less memory."
       ).source("Chen et al. 2016, arXiv 1604.06174"),
+      .section(
+        "validation", \.validation,
+        "Losses on the images that `data.validation` holds out; without such images nothing is measured."
+      ).source("model.md section 4"),
+      .section(
+        "stop", \.stop, "End of training before its last step, when a series gets no better."
+      ).source("Prechelt 1998, Early stopping - but when?"),
     ]
   }
 }

@@ -78,6 +78,17 @@ extension RunFile.DataSource {
     }
   }
 
+  /// Refuses a training that would wait for losses of images that nobody holds out. Data that were ingested before
+  /// are checked by the stage, which sees them.
+  func check(stops: [String]) throws {
+    guard !isReference, validation == Validation(),
+      let metric = stops.first(where: MetricSeries.isValidation)
+    else { return }
+    throw ConfigurationError(
+      "training.stop.metric: \(metric) needs images that are held out; give data.validation, as in "
+        + "{every: 20}")
+  }
+
   /// `ValidationSplit` with the archives named by their path.
   package struct Validation: Section, Hashable {
     package var every = 0

@@ -16,6 +16,8 @@ struct Images: ParsableCommand {
       job, ordered by the step or the name of its weights (model, ema-0.999); all rows show the same image \
       numbers, so that only the model differs. --by variant writes such rows for every variant and seed of \
       a run that compares them, --by run for several runs.
+      Previews, which a training draws at its checkpoints (preview in a run file), are shown where a run has no other \
+      images, the newest of them, and are rows of their own with --by step.
       --neighbours writes the picture of the run's last job of kind neighbours: the samples that are \
       nearest to a training image, each with its number and distance, and beside each the training images \
       nearest to it (pra enqueue neighbours --set data=JOB --set samples=[JOB,...]).
@@ -126,11 +128,13 @@ struct Images: ParsableCommand {
     if !json { try TerminalPicture.show(picture) }
     let count = wanted.reduce(0) { $0 + $1.images.count }
     let named = runs.map { String($0.id) }
+    let drawn = Drawn(wanted.flatMap(\.images))
     if json {
       report(
         JSONText.object([
           runs.count == 1 ? ("run", named[0]) : ("runs", JSONText.array(named)),
           ("file", JSONText.string(output)), ("images", String(count)),
+          ("step", drawn.step.map { String($0) } ?? "null"), ("preview", String(drawn.isPreview)),
           ("rows", JSONText.array(wanted.map { JSONText.string($0.title) })),
           ("width", String(picture.width)), ("height", String(picture.height)),
         ]), of: output, isJSON: true)
@@ -138,7 +142,8 @@ struct Images: ParsableCommand {
     }
     report(
       "\(output): \(count) images of run\(runs.count == 1 ? "" : "s") "
-        + "\(named.joined(separator: ", ")), \(picture.width) x \(picture.height)", of: output)
+        + "\(named.joined(separator: ", ")), \(drawn.words)\(picture.width) x \(picture.height)",
+      of: output)
   }
 
   /// The jobs whose images are shown, for each run; none where each row is of a sampling run of its own.
@@ -206,6 +211,26 @@ struct Images: ParsableCommand {
   }
 }
 
+/// The step of the weights that drew all of some images.
+private struct Drawn {
+  /// Nil where they are of several.
+  let step: Int64?
+  let isPreview: Bool
+
+  init(_ images: [DrawnImage]) {
+    let steps = Set(images.map(\.step))
+    step = steps.count == 1 && steps.first! >= 0 ? steps.first : nil
+    isPreview = !images.isEmpty && images.allSatisfy(\.isPreview)
+  }
+
+  /// As in "a preview of step 200, ".
+  var words: String {
+    let of = step.map { "step \($0)" }
+    if isPreview { return "\(of.map { "a preview of \($0)" } ?? "previews"), " }
+    return of.map { "drawn at \($0), " } ?? ""
+  }
+}
+
 /// An image, and the settings it was drawn with.
 private struct DrawnImage {
   let run: (id: Int64, name: String)
@@ -216,6 +241,7 @@ private struct DrawnImage {
   let step: Int64
   let weights: String
   let variant: String?
+  let isPreview: Bool
 
   init(_ row: Row, run: (id: Int64, name: String)) throws {
     self.run = run
@@ -225,13 +251,14 @@ private struct DrawnImage {
     step = try row.optionalInteger("step") ?? -1
     weights = try row.text("weights") ?? "unknown"
     variant = try row.text("variant")
+    isPreview = try row.boolean("preview")
   }
 
   func title(_ order: Images.Order) -> String {
     switch order {
     case .number: ""
     case .class: className
-    case .step: step < 0 ? "unknown step" : "step \(step)"
+    case .step: (step < 0 ? "unknown step" : "step \(step)") + (isPreview ? " (preview)" : "")
     case .weights: weights
     case .variant: variant ?? run.name
     case .run: "\(run.name) (\(run.id))"

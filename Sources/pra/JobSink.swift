@@ -128,6 +128,15 @@ struct PlannedRun {
     let table = Table(header: ["#", "kind", "parts", "waits for", "requires"], rows: rows).text
     var lines = table.split(separator: "\n").map(String.init)
     lines += jobs.shared.map { "The images are those that job \($0) has packed, or will pack." }
+    if let preview = run.plan.preview, preview.count > 0 {
+      let moment =
+        switch preview.every {
+        case .checkpoint: "at each checkpoint"
+        case .steps(let steps): "at the first checkpoint of each \(steps) steps"
+        }
+      lines.append(
+        "Previews: \(preview.count) images \(moment), by jobs of the lowest priority, of which one waits at most.")
+    }
     if run.source.bytes > 0 {
       lines.append(
         "Data: \(ByteCount.words(run.source.bytes)) of archives, sent where the store lacks them.")

@@ -15,7 +15,7 @@ extension Queries {
     order by id desc limit $3::integer
     """
   static let jobs = """
-    select id, run_name as run, kind,
+    select id, run_name as run, case when preview_of is null then kind else 'preview' end as kind,
       case when worker_lost_at is not null then 'lost since ' || to_char(worker_lost_at, 'HH24:MI') else state::text end
         as state,
       -- The worker that runs the job, or ran it last.
@@ -64,7 +64,8 @@ extension Queries {
 
   /// Jobs by their numbers, as `watch` and `run --wait` show them.
   static let watched = """
-    select j.run_id, j.run_name, j.id, j.kind,
+    select j.run_id, j.run_name, j.id, j.preview_of is not null as is_preview,
+      case when j.preview_of is null then j.kind else 'preview' end as kind,
       case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
       j.worker_name, j.message,
       coalesce(a.succeeded, j.progress_done) as progress_done,
@@ -95,7 +96,7 @@ extension Queries {
      order by id limit 20)
     union all
     (select id from pra.jobs
-     where run_id = any ($1::bigint[]) and array_id is null
+     where run_id = any ($1::bigint[]) and array_id is null and preview_of is null
        and state in ('failed', 'cancelled', 'quarantined')
      order by id limit 20)
     """
@@ -103,7 +104,7 @@ extension Queries {
   static let watchedRuns = """
     select run_id, run_name, case when worker_lost_at is not null then 'lost' else state::text end as state,
       count(*) as jobs
-    from pra.jobs where run_id = any ($1::bigint[]) and array_id is null
+    from pra.jobs where run_id = any ($1::bigint[]) and array_id is null and preview_of is null
     group by run_id, run_name, 3 order by run_id, 3
     """
   static let attemptsOfRun = """
@@ -112,7 +113,8 @@ extension Queries {
     """
   static let isActive = """
     select exists (
-      select from pra.jobs where run_id = $1::bigint and state in ('ready', 'running')) as active
+      select from pra.jobs
+      where run_id = $1::bigint and state in ('ready', 'running') and preview_of is null) as active
     """
   /// The runs that `watch` shows when none is named.
   static let activeRuns = """

@@ -81,6 +81,7 @@ final class RunJobs {
     (train.data, train.config) = (Int(data), configuration)
     train.lpipsWeights = configuration.loss.lpipsFile.map { weights.digests[$0]! }
     train.start = weights.start(of: plan)
+    train.preview = plan.preview ?? .none
     let trained = try job(train, after: [data])
     ofArm.append(trained)
 

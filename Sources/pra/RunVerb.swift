@@ -195,6 +195,7 @@ extension RunFile {
     ]
     if !weights.digests.isEmpty { members.append(("files", weights.json)) }
     if start != nil { members.append(("init", weights.start(of: self).json)) }
+    if let preview { members.append(("preview", preview.json)) }
     if let sample { members.append(("sample", sample.json)) }
     if arms.count > 1 {
       let texts = arms.map {

@@ -2,11 +2,12 @@
 
 enum SamplingQueries {
   static let samplings = """
-    select s.job_id, array_to_string(s.jobs, ',') as jobs, s.variant,
-      concat_ws(', ', format('job %s: %s', s.job_id, coalesce('step ' || s.step, 'step unknown')),
+    select s.job_id, array_to_string(s.jobs, ',') as jobs, s.variant, s.step, s.preview,
+      concat_ws(', ', format('job %s: %s%s', s.job_id, case when s.preview then 'preview of ' end,
+          coalesce('step ' || s.step, 'step unknown')),
         s.variant || ' with seed ' || s.train_seed, s.weights, concat_ws(' ', s.method, s.steps), 'scale ' || s.scale,
         'seed ' || s.seed, s.images || ' images') as words
-    from pra.samplings as s where s.run_id = $1::bigint order by s.job_id desc
+    from pra.samplings as s where s.run_id = $1::bigint order by s.preview, s.job_id desc
     """
 
   /// All figures of a run, those of the newest images first.
@@ -93,7 +94,7 @@ enum SamplingQueries {
   static let images = """
     select i.number, i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest,
       coalesce(j.array_id, j.id) as sampling_job, (j.result ->> 'step')::bigint as step,
-      j.arguments #>> '{sampling,weights}' as weights, v.variant || ', seed ' || v.seed as variant
+      j.preview_of is not null as preview, j.arguments #>> '{sampling,weights}' as weights, v.variant || ', seed ' || v.seed as variant
     from pra.images as i join pra.jobs as j on j.id = i.job_id
     -- The variant of a part is its array's.
     left join pra.variants as v on v.job_id = coalesce(j.array_id, j.id)

@@ -9,24 +9,29 @@ struct Sampling {
   let job: Int64
   let jobs: [Int64]
   let variant: String?
+  /// Training step of the weights; nil if the job does not say.
+  let step: Int64?
+  /// Whether the training has drawn it at a checkpoint.
+  let isPreview: Bool
   /// As in "job 14: step 1500, ema-0.999, euler 25, scale 2, seed 0, 192 images".
   let words: String
 
   init(_ row: Row) throws {
     job = try row.integer("job_id")
     jobs = try row.string("jobs").split(separator: ",").compactMap { Int64($0) }
+    (step, isPreview) = (try row.optionalInteger("step"), try row.boolean("preview"))
     (variant, words) = (try row.text("variant"), try row.string("words"))
   }
 }
 
 extension Connection {
-  /// The sampling runs of a run, the newest first.
+  /// The sampling runs of a run, the newest first, and after them its previews.
   func samplings(ofRun run: Int64) throws -> [Sampling] {
     try query(SamplingQueries.samplings, [.integer(run)]).map { try Sampling($0) }
   }
 
-  /// The sampling run that a verb shows: the one that is asked for, otherwise the newest; then the others
-  /// are named on standard error.
+  /// The sampling run that a verb shows: the one that is asked for, otherwise the newest, and a preview where
+  /// there is nothing else; then the others are named on standard error, but not the previews beside a sampling run.
   /// - Parameters:
   ///   - job: one of its jobs, as `--job` names it
   ///   - variants: those among which it is; none for any
@@ -39,8 +44,8 @@ extension Connection {
         .images, run, variants.isEmpty ? "" : " of variant \(variants.joined(separator: ", "))")
     }
     guard let job else {
-      if all.count > 1 {
-        let others = all.dropFirst()
+      let others = all.dropFirst().filter { newest.isPreview || !$0.isPreview }
+      if !others.isEmpty {
         complain(
           "pra: run \(run.id) (\(run.name)): shows \(newest.words); --job chooses another: "
             + others.prefix(5).map(\.words).joined(separator: "; ")

@@ -83,7 +83,7 @@ enum TrainedQueries {
       (j.arguments -> 'data')::bigint as data, (nullif(j.arguments -> 'step', 'null'))::bigint as step,
       nullif(j.arguments -> 'classes', 'null')::text as classes
     from pra.jobs as j
-    where j.run_id = $1::bigint and j.kind = 'sample' and j.array_id is null
+    where j.run_id = $1::bigint and j.kind = 'sample' and j.array_id is null and j.preview_of is null
       and ($2::bigint is null or (j.arguments -> 'train')::bigint = $2::bigint)
     order by j.id desc
     """

@@ -8,7 +8,9 @@ import Postgres
 struct WatchedJob {
   let run: (id: Int64, name: String)
   let id: Int64
+  /// `preview` for a sampling job that its run does not wait for.
   let kind: String
+  let isPreview: Bool
   let state: String
   let worker: String
   let message: String
@@ -29,6 +31,7 @@ struct WatchedJob {
     run = (try row.integer("run_id"), try row.string("run_name"))
     id = try row.integer("id")
     kind = try row.string("kind")
+    isPreview = try row.boolean("is_preview")
     state = try row.string("state")
     worker = try row.text("worker_name") ?? ""
     message = try row.text("message") ?? ""
@@ -45,7 +48,7 @@ struct WatchedJob {
   }
 
   var hasEnded: Bool { ["succeeded", "failed", "cancelled", "quarantined"].contains(state) }
-  var endedBadly: Bool { hasEnded && state != "succeeded" }
+  var endedBadly: Bool { hasEnded && state != "succeeded" && !isPreview }
   var share: String {
     if let copy { return hasEnded ? "" : copy }
     return total > 0 ? "\(done)/\(total) \(unit)" : ""

@@ -72,7 +72,21 @@ extension RecordingWorld {
     { try $0.childrenEndBeforeTheirParent() }, { try $0.waitingJobsEnd() },
     { try $0.elementsFailWithinABatch() }, { try $0.timesAreOver() },
     { try $0.elementsFollow() }, { try $0.arraysAreFoundComplete() },
+    { try $0.checkpointsAreDrawn() },
   ]
+
+  private func checkpointsAreDrawn() throws {
+    let lease = try running()
+    try set(#"arguments = '{"preview": {"every": "checkpoint", "count": 1}}'"#)
+    try world.administrator.query(
+      "select pra.put_artifact($1, $2, encode(sha256('x'), 'hex'), 'text/plain', 'x', $3)",
+      lease.parameters)
+    try world.administrator.query(
+      """
+      select pra.register_checkpoint($1, $2, 7, jsonb_build_array(jsonb_build_object(
+        'name', 'x', 'sha256', encode(sha256('x'), 'hex'))), $3)
+      """, lease.parameters)
+  }
 
   /// Each way to end an attempt: of a job that may be repeated, is too late, or was cancelled.
   private func attemptsEnd() throws {

@@ -14,6 +14,7 @@ enum Mover: String, CaseIterable {
   case releaseUnheard = "release_unheard"
   case declareDead = "declare_dead"
   case reap, cancel, retry, heartbeat
+  case registerCheckpoint = "register_checkpoint"
 }
 
 /// An edge of the picture.
@@ -44,9 +45,10 @@ struct JobMoves {
   static let ofJobs = [
     JobMoves(nil, .blocked, [.enqueue], "a parent has not succeeded yet"),
     JobMoves(
-      nil, .ready, [.enqueue, .finish, .finishMany],
+      nil, .ready, [.enqueue, .finish, .finishMany, .registerCheckpoint],
       "nothing is waited for; `finish` makes jobs of elements whose counterpart in the array before "
-        + "has succeeded, `finish_many` of elements that failed within a batch"),
+        + "has succeeded, `finish_many` of elements that failed within a batch, `register_checkpoint` previews"
+    ),
     JobMoves(nil, .running, [.claim], "`claim` cuts a part off an array"),
     JobMoves(
       .blocked, .ready, [.finish, .finishMany, .reap, .retry],
@@ -63,7 +65,8 @@ struct JobMoves {
       "a permanent error, a spent budget, or its deadline is over"),
     JobMoves(
       .running, .cancelled, [.reportExit] + endsOfWorkers,
-      "somebody had called `cancel`, and the attempt has ended"),
+      "somebody had called `cancel`, and the attempt has ended; or it is a preview in whose place a newer one waits"
+    ),
     JobMoves(
       .running, .quarantined, [.reportExit, .declareDead, .reap],
       "it crashed on two hosts, or was lost with more workers than its budget allows"),

@@ -49,7 +49,8 @@ select
     when p.total > 0 then concat_ws(', ',
       format('%s of %s %s', p.done, p.total, p.unit),
       trim_scale(round(p.rate::numeric, case when p.rate < 10 then 2 else 0 end)) || '/s')
-  end as progress
+  end as progress,
+  j.preview_of
 from pra_store.jobs as j
 -- Each job has a run; an outer join is left out of plans that do not ask for its name.
 left join pra_store.runs as r on r.id = j.run_id
@@ -118,3 +119,5 @@ comment on column pra.jobs.progress is
   'the progress as a sentence, such as "fetching 31 of 252 GB, 420 MB/s" or "1200 of 3000 steps, 4.1/s"';
 comment on column pra.jobs.worker_lost_at is
   'time when the lease of the worker that runs it ran out, until somebody puts it back in line';
+comment on column pra.jobs.preview_of is
+  'training whose checkpoint it draws as a preview; null for every other job. Runs do not wait for previews';

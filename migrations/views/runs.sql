@@ -1,4 +1,5 @@
--- Parts that were cut from an array are left out: the array counts as one job.
+-- Parts that were cut from an array are left out: the array counts as one job. So are previews: a run is over without
+-- them.
 -- Aggregated run by run: a page of runs looks at the jobs of that page alone, and a query of names at none.
 create or replace view pra.runs as
 select
@@ -34,7 +35,7 @@ left join lateral (
     count(*) filter (where j.state = 'quarantined') as quarantined,
     min(j.started_at) as started_at, max(j.finished_at) as finished_at,
     count(*) filter (where j.finished_at is null) as unfinished
-  from pra_store.jobs as j where j.run_id = r.id and j.array_id is null
+  from pra_store.jobs as j where j.run_id = r.id and j.array_id is null and j.preview_of is null
 ) as j on true
 -- pra_store.lease_end written out, since functions in a view run with the rights of its reader.
 left join lateral (
@@ -49,7 +50,7 @@ left join lateral (
 grant select on pra.runs to pra_submit, pra_worker, pra_read;
 
 comment on view pra.runs is
-  'One row per run: an experiment and the state of its jobs; an array counts as one job';
+  'One row per run: an experiment and the state of its jobs; an array counts as one job, previews as none';
 comment on column pra.runs.id is 'number of the run';
 comment on column pra.runs.name is 'name given by its creator; need not be unique';
 comment on column pra.runs.state is

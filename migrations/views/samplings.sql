@@ -5,11 +5,12 @@ select
   s.train as train_job, max(v.variant) as variant, max(v.seed) as train_seed, max(s.step) as step,
   s.sampling ->> 'weights' as weights, s.sampling ->> 'method' as method, (s.sampling ->> 'steps')::integer as steps,
   s.sampling ->> 'guidance' as guidance, (s.sampling ->> 'scale')::double precision as scale,
-  s.sampling ->> 'seed' as seed, sum(s.images)::bigint as images, max(s.finished_at) as drawn_at
+  s.sampling ->> 'seed' as seed, sum(s.images)::bigint as images, max(s.finished_at) as drawn_at,
+  s.preview
 from (
   select
     j.run_id, coalesce(j.array_id, j.id) as job_id, a.arguments -> 'train' as train, a.arguments -> 'sampling' as sampling,
-    a.arguments -> 'count' as count, (j.result ->> 'step')::bigint as step, j.finished_at,
+    a.arguments -> 'count' as count, a.preview_of is not null as preview, (j.result ->> 'step')::bigint as step, j.finished_at,
     coalesce((select cardinality(i.labels) from pra_store.image_sets as i where i.job_id = j.id), 0)
       + (select count(*) from pra_store.images as i where i.job_id = j.id) as images
   from pra_store.jobs as j
@@ -19,7 +20,7 @@ from (
 join pra_store.runs as r on r.id = s.run_id
 left join pra_store.variants as v on v.job_id = s.job_id
 where s.images > 0
-group by s.run_id, s.train, s.sampling, s.count;
+group by s.run_id, s.train, s.sampling, s.count, s.preview, s.step;
 
 grant select on pra.samplings to pra_submit, pra_worker, pra_read;
 
@@ -40,3 +41,4 @@ comment on column pra.samplings.scale is 'guidance scale; 1 is none';
 comment on column pra.samplings.seed is 'seed of the sampling';
 comment on column pra.samplings.images is 'number of images';
 comment on column pra.samplings.drawn_at is 'time when the last of its jobs ended';
+comment on column pra.samplings.preview is 'whether the training drew it at a checkpoint, by preview in a run file';

@@ -99,6 +99,9 @@ static const unsigned char store_copies[] = {
 static const unsigned char store_checkpoints[] = {
 #embed "../../../migrations/functions/store/checkpoints.sql"
 };
+static const unsigned char store_previews[] = {
+#embed "../../../migrations/functions/store/previews.sql"
+};
 static const unsigned char store_kept_results[] = {
 #embed "../../../migrations/functions/store/kept_results.sql"
 };
@@ -248,6 +251,7 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/store/objects.sql", store_objects),
   CURRENT("functions/store/copies.sql", store_copies),
   CURRENT("functions/store/checkpoints.sql", store_checkpoints),
+  CURRENT("functions/store/previews.sql", store_previews),
   CURRENT("functions/store/kept_results.sql", store_kept_results),
   CURRENT("functions/store/garbage.sql", store_garbage),
   CURRENT("functions/store/purge.sql", store_purge),

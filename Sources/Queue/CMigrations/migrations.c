@@ -79,6 +79,9 @@ static const unsigned char sql_0091[] = {
 static const unsigned char sql_0093[] = {
 #embed "../../../migrations/0093_needed_room.sql"
 };
+static const unsigned char sql_0096[] = {
+#embed "../../../migrations/0096_previews.sql"
+};
 static const unsigned char sql_0100[] = {
 #embed "../../../migrations/0100_lineage.sql"
 };
@@ -114,6 +117,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0090, "0090_rooms.sql"),
   MIGRATION(0091, "0091_claiming_session.sql"),
   MIGRATION(0093, "0093_needed_room.sql"),
+  MIGRATION(0096, "0096_previews.sql"),
   MIGRATION(0100, "0100_lineage.sql"),
   MIGRATION(0105, "0105_described_runs.sql"),
 };

@@ -12,6 +12,8 @@ package struct RunFile: Sendable, Equatable {
   package var start: Start?
   /// Nil if the file has no `sample`: the run then ends with training.
   package var sample: Sample?
+  /// Nil if nothing is drawn while training goes on.
+  package var preview: Preview?
   package var evaluate: Bool
   /// Nil if the run is evaluated by random features only.
   package var inception: InceptionEvaluation?
@@ -114,18 +116,20 @@ package struct RunFile: Sendable, Equatable {
         "data: missing; expected {source: a tar file or an image folder}, or {run: an earlier run}")
     }
     try data.apply(source, at: "data")
-    var (begun, drawn): (Start?, Sample?)
+    var (begun, drawn, previewed): (Start?, Sample?, Preview?)
     try Self.apply(given["init"] ?? .null, to: &begun, Start(), at: "init")
     try Self.apply(given["sample"] ?? .null, to: &drawn, Sample(), at: "sample")
+    try Self.apply(given["preview"] ?? .null, to: &previewed, Preview(), at: "preview")
     for option in sections where option.path[0] != "evaluate" {
       let layer = Override(path: Array(option.path.dropFirst()), value: option.value).nested
       switch option.path[0] {
       case "data": try data.apply(layer, at: "data")
       case "init": try Self.apply(layer, to: &begun, Start(), at: "init")
+      case "preview": try Self.apply(layer, to: &previewed, Preview(), at: "preview")
       default: try Self.apply(layer, to: &drawn, Sample(), at: "sample")
       }
     }
-    (start, sample) = (begun, drawn)
+    (start, sample, preview) = (begun, drawn, previewed)
     try start?.validate()
     try data.checkSource()
     try data.validation.split(archives: data.validation.source == nil ? 0 : 1)
@@ -141,6 +145,7 @@ package struct RunFile: Sendable, Equatable {
       given["evaluate"], sections.filter { $0.path[0] == "evaluate" })
     if arms.isEmpty { arms = [Arm(name: name, configuration: configuration)] }
     try checkSample()
+    for arm in arms { try preview?.validate(for: arm.configuration) }
     try data.check(stops: arms.map(\.configuration.training.stop.metric))
   }
 

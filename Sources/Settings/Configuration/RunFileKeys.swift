@@ -60,6 +60,10 @@ extension RunFile {
       "How many images are drawn, and in how many jobs; how they are drawn is `sampling`, below `config`. Null "
         + "ends the run with training.", standard: "null"),
     TopKey(
+      "preview", Preview(), .optionalSection,
+      "Images that are drawn while training goes on, by jobs that come after all others and for which the run does "
+        + "not wait; null for none.", standard: "null"),
+    TopKey(
       "evaluate", InceptionEvaluation(), Values("true, false or mapping"),
       "Whether drawn images are evaluated: `true` by random features, a mapping by those of "
         + "Inception-v3 besides.",

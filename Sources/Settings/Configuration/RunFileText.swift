@@ -19,6 +19,7 @@ extension RunFile {
     file = file.setting(["config"], to: withoutReplacedTotal(config))
     if case .list(let arms)? = stored[key: "arms"] { file = file.adding(arms, over: config) }
     if let sample = stored[key: "sample"] { file = file.setting(["sample"], to: sample) }
+    if let preview = stored[key: "preview"] { file = file.setting(["preview"], to: preview) }
     if let evaluate = stored[key: "evaluate"], evaluate != .boolean(false) {
       file = file.setting(["evaluate"], to: evaluate)
     }

@@ -10,10 +10,11 @@ package struct TrainArguments: JobArguments {
   /// SHA-256 of the artifacts that `config.loss.lpips_file` names, in its order.
   package var lpipsWeights: [String] = []
   package var start = Start()
+  package var preview = Preview.none
 
   package init() {}
 
-  package static let additions: Set<String> = ["lpips_weights", "init"]
+  package static let additions: Set<String> = ["lpips_weights", "init", "preview"]
 
   /// Key `init`: the weights that training begins with.
   package struct Start: Section {
@@ -64,6 +65,7 @@ package struct TrainArguments: JobArguments {
         "SHA-256 of the files that `config.loss.lpips_file` names, in its order; null for none."
       ).reads("artifact"),
       .section("init", \.start, "Weights that training begins with."),
+      .section("preview", \.preview, "Images that are drawn at checkpoints, by jobs of their own."),
     ]
   }
 
@@ -106,6 +108,7 @@ package struct TrainArguments: JobArguments {
           + "\(config.loss.lpipsFile.count) files of config.loss.lpips_file; pra run stores them")
     }
     try start.validate()
+    try preview.validate(for: config)
   }
 }
 

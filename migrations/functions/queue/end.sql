@@ -107,6 +107,10 @@ begin
     why := format('%s attempts ended for want of something on their hosts, the last: %s',
       held.host_faults, message);
   end if;
+  if next_state = 'ready' and pra_store.is_outdated_preview(held) then
+    next_state := 'cancelled';
+    why := concat_ws('; ', why, 'a newer preview waits in its place');
+  end if;
 
   -- An attempt that was lost ended, as far as anybody knows, with the last beat of its worker.
   update pra_store.attempts

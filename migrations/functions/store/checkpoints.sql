@@ -9,6 +9,7 @@ as $$
 declare
   held pra_store.jobs := pra_store.hold(job, epoch, false, token);
   made bigint;
+  since bigint;
 begin
   if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then
     raise exception 'files: a checkpoint has at least one' using errcode = 'PR003';
@@ -23,7 +24,7 @@ begin
        where a.job_id = job and a.epoch = register_checkpoint.epoch and a.from_step <= register_checkpoint.step),
       0))
   on conflict do nothing
-  returning id into made;
+  returning id, checkpoints.since into made, since;
   if made is null then
     select c.id into made from pra_store.checkpoints as c
     where c.job_id = job and c.epoch = register_checkpoint.epoch
@@ -50,6 +51,7 @@ begin
   perform pra_store.record_event(
     'checkpoint.registered', held.run_id, job, epoch, held.worker_id,
     jsonb_build_object('step', step));
+  perform pra_store.draw_preview(held, register_checkpoint.step, since);
   if keep is not null then
     perform pra_store.apply_rule(job, keep);
   end if;
@@ -94,6 +96,7 @@ begin
       when r.age <= keep_last or r.age = 1 and pra_store.may_be_read(r.job_id) then 'last'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step / keep_every > r.since / keep_every then 'every'
+      when pra_store.is_asked_for(r.job_id, r.step) then 'asked for'
     end
   from pra_store.rated_checkpoints(run, null, metric) as r;
   if not dry then
@@ -110,10 +113,10 @@ $$;
 
 comment on function pra.retain_checkpoints is
 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
-it: last, best, every or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
+it: last, best, every, asked for or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
 Of each job these stay: the keep_last newest, the keep_best
 best by the mean of the metric since the checkpoint before, and the first one at or after each multiple of
-keep_every steps. The newest stays in any case while its run, or a job that waits for it, has not ended.
+keep_every steps, and those that an unfinished job of the run names. The newest stays in any case while its run, or a job that waits for it, has not ended.
 Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
 abandoned is never among the best. Granted to no role but pra_owner.
 Raises PR003 for a number out of range.';
@@ -129,6 +132,16 @@ as $$
     or exists (
       select from pra_store.job_dependencies as d join pra_store.jobs as c on c.id = d.job_id
       where d.parent_id = job and c.state in ('blocked', 'ready', 'running'));
+$$;
+
+-- Whether a job of its run that has not ended names a checkpoint of a training.
+create or replace function pra_store.is_asked_for(job bigint, step bigint) returns boolean
+language sql stable
+as $$
+  select exists (
+    select from pra_store.jobs as t join pra_store.jobs as o on o.run_id = t.run_id
+    where t.id = job and o.state in ('blocked', 'ready', 'running')
+      and o.arguments @> jsonb_build_object('train', job, 'step', step));
 $$;
 
 -- Number of objects that a job has dropped and nobody has deleted yet.
@@ -157,7 +170,8 @@ begin
   dropped := array(
     select r.id from pra_store.rated_checkpoints(null, job, coalesce(keep ->> 'metric', 'loss')) as r
     where not r.suspect and r.age > keep_last and not (r.rank <= keep_best and r.value is not null)
-      and (keep_every is null or r.step / keep_every <= r.since / keep_every));
+      and (keep_every is null or r.step / keep_every <= r.since / keep_every)
+      and not pra_store.is_asked_for(job, r.step));
   if dropped = '{}' then
     return;
   end if;

@@ -44,11 +44,14 @@ class Run:
         return dict(self._only("select configuration from pra.runs where id = %s"))
 
     def jobs(self) -> pd.DataFrame:
-        """The run's jobs: id, kind, state, progress, worker, message. An array is one row."""
+        """The run's jobs: id, kind, state, progress, worker, message. An array is one row.
+
+        Previews, for which the run does not wait, are left out.
+        """
         return self.client.sql(
             """
             select id, kind, state, progress, worker_name as worker, message, worker_lost_at
-            from pra.jobs where run_id = %s and array_id is null order by id
+            from pra.jobs where run_id = %s and array_id is null and preview_of is null order by id
             """, [self.id])
 
     # ---- waiting -----------------------------------------------------------------------------
@@ -131,7 +134,13 @@ class Run:
 
     # ---- pictures and weights ----------------------------------------------------------------
     def images(self, *, job: int | None = None) -> Images:
-        """The images that the run has drawn, by number. job: those of one sampling job alone."""
+        """The images of one sampling run, by number: of a job, or the newest as `pra images` shows it."""
+        if job is None:
+            found = self.client.sql(
+                """
+                select job_id from pra.samplings where run_id = %s order by preview, job_id desc limit 1
+                """, [self.id])
+            job = None if found.empty else int(found["job_id"].iat[0])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "images.npz"
             only = [] if job is None else [f"--job={job}"]

@@ -70,6 +70,8 @@ let stages = [
     "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
   stage("compare", ["Configuration", "Evaluation", "Raster"]),
   stage("neighbours", ["Files", "Images", "Raster"]),
+  stage(
+    "command", ["Configuration", "Digest", "Files", "Images", "TensorFiles", "Threads", "Training"]),
 ]
 
 let package = Package(

@@ -49,6 +49,15 @@ struct Config: ParsableCommand {
         stored = stored.renamed(names, at: ["evaluate", key])
       }
     }
+    // A program finds its files by their names.
+    if case .mapping(let files)? = stored[key: "files"],
+      case .mapping(let commands)? = stored[key: "commands"]
+    {
+      let digests = Dictionary(uniqueKeysWithValues: files.map { ($0.key, $0.value) })
+      for command in commands {
+        stored = stored.naming(digests, at: ["commands", command.key, "files"])
+      }
+    }
     let number = SettingValue.mapping([
       SettingValue.Entry(key: "run", value: .integer(String(run.id)))
     ])
@@ -80,6 +89,20 @@ struct Config: ParsableCommand {
 }
 
 extension SettingValue {
+  /// The mapping with paths of a list replaced by the files of the store, under the names that they have for a program.
+  fileprivate func naming(_ digests: [String: SettingValue], at path: [String]) -> SettingValue {
+    guard case .list(let files)? = path.reduce(Optional(self), { $0?[key: $1] }) else {
+      return self
+    }
+    let named = files.map { value -> SettingValue in
+      guard case .string(let text) = value, let file = try? CommandFile(text, at: ""),
+        case .string(let digest)? = digests[file.path]
+      else { return value }
+      return .string("\(file.name)=\(RunFile.storedPrefix)\(digest)")
+    }
+    return setting(path, to: .list(named))
+  }
+
   /// The mapping with names of files at a path replaced by those of the store.
   fileprivate func renamed(_ digests: [String: SettingValue], at path: [String]) -> SettingValue {
     func name(_ value: SettingValue) -> SettingValue {

@@ -13,6 +13,8 @@ struct PlannedJob {
   let after: [Int64]
   let array: JobArray?
   let requirements: [String]
+  /// Seconds of one attempt; nil for any.
+  let timeLimit: Double?
 }
 
 protocol JobSink {
@@ -38,7 +40,10 @@ struct QueuedJobs: JobSink {
     try connection.enqueue(
       job.kind, run: run, arguments: job.arguments, after: job.after, queue: queue,
       priority: priority
-    ) { ($0.array, $0.requirements) = (job.array, job.requirements) }
+    ) {
+      ($0.array, $0.requirements) = (job.array, job.requirements)
+      $0.timeLimit = job.timeLimit.map { .milliseconds(Int($0 * 1000)) }
+    }
   }
 
   func sharedDataSet(_ arguments: IngestArguments) throws -> Int64? {
@@ -135,7 +140,8 @@ struct PlannedRun {
         case .steps(let steps): "at the first checkpoint of each \(steps) steps"
         }
       lines.append(
-        "Previews: \(preview.count) images \(moment), by jobs of the lowest priority, of which one waits at most.")
+        "Previews: \(preview.count) images \(moment), by jobs of the lowest priority, of which one waits at most."
+      )
     }
     if run.source.bytes > 0 {
       lines.append(

@@ -37,13 +37,13 @@ final class RunJobs {
 
   private func job(
     _ arguments: some JobArguments, after: [Int64], array: JobArray? = nil,
-    requirements: [String] = []
+    requirements: [String] = [], timeLimit: Double? = nil
   ) throws -> Int64 {
     try arguments.validate()
     return try sink.enqueue(
       PlannedJob(
         kind: type(of: arguments).kind, arguments: arguments.json, after: after, array: array,
-        requirements: requirements))
+        requirements: requirements, timeLimit: timeLimit))
   }
 
   private func dataSet(
@@ -85,10 +85,12 @@ final class RunJobs {
     let trained = try job(train, after: [data])
     ofArm.append(trained)
 
-    guard let sample = plan.sample else { return [] }
-    let samples = try self.samples(sample, configuration, trained: trained, data: data)
-    ofArm.append(samples)
-    guard plan.evaluate else { return [] }
+    let samples = try plan.sample.map {
+      try self.samples($0, configuration, trained: trained, data: data)
+    }
+    ofArm += samples.map { [$0] } ?? []
+    try commands(plan, weights, trained: trained, samples: samples)
+    guard let samples, plan.evaluate else { return [] }
     var evaluate = EvaluateArguments()
     (evaluate.train, evaluate.data) = (Int(trained), Int(data))
     evaluate.samples = [Int(samples)]
@@ -123,6 +125,27 @@ final class RunJobs {
     let keys = SampleArguments.elementKeys!
     (array.firstPath, array.endPath) = ([keys.first], [keys.end])
     return try job(arguments, after: [trained], array: array)
+  }
+
+  /// Enqueues the programs that read an arm's checkpoint and images.
+  private func commands(
+    _ plan: RunFile, _ weights: WeightArtifacts, trained: Int64, samples: Int64?
+  ) throws {
+    for named in plan.commands {
+      var arguments = CommandArguments()
+      (arguments.name, arguments.command) = (named.name, named.command.command)
+      (arguments.inputs, arguments.environment) = (named.command.inputs, named.command.environment)
+      arguments.train = Int(trained)
+      arguments.samples = samples.map { [Int($0)] } ?? []
+      for file in try named.command.placedFiles(at: named.key) {
+        arguments.files.append(weights.digests[file.path]!)
+        arguments.filesName.append(file.name)
+      }
+      ofArm.append(
+        try job(
+          arguments, after: arguments.parents.map { Int64($0) }, timeLimit: named.command.timeLimit)
+      )
+    }
   }
 
   /// Enqueues features of one source, in as many parts as the run file says.

@@ -189,7 +189,8 @@ struct RunSubmission {
 
 extension RunFile {
   fileprivate func storedConfiguration(_ source: Source, _ weights: WeightArtifacts) -> String {
-    var members = [
+    var members: [(String, String)] = commands.isEmpty ? [] : [("commands", commands.json)]
+    members += [
       ("config", configuration.canonicalJSON), ("data", source.stored),
       ("evaluate", inception?.json ?? (evaluate ? "true" : "false")),
     ]

@@ -9,7 +9,7 @@ import Postgres
 import RunStore
 import TensorFiles
 
-/// `loss.lpips_file` of every arm, that of `init`, and those of `evaluate`.
+/// `loss.lpips_file` of every arm, that of `init`, those of `evaluate` and those of commands.
 struct WeightArtifacts {
   /// SHA-256 by the name in the run file.
   let digests: [String: String]
@@ -29,6 +29,12 @@ struct WeightArtifacts {
       if inception.reference != "data" { keys[inception.reference] = "evaluate.reference" }
       keys[inception.inception] = "evaluate.inception"
     }
+    var isWeights = keys.mapValues { $0 != "evaluate.reference" }
+    for named in plan.commands {
+      for sent in try named.command.placedFiles(at: named.key) where keys[sent.path] == nil {
+        (keys[sent.path], isWeights[sent.path]) = ("\(named.key).files", false)
+      }
+    }
     given = try plan.start.map {
       var start = $0
       if !start.file.isEmpty { start.file = RunFile.path(start.file, besides: file) }
@@ -43,7 +49,7 @@ struct WeightArtifacts {
       } else {
         let path = RunFile.path(name, besides: file)
         // An npz with statistics is opened where its arrays are looked at.
-        let digest = try files.digest(of: path, key: key, isWeights: key != "evaluate.reference")
+        let digest = try files.digest(of: path, key: key, isWeights: isWeights[name]!)
         (digests[name], sizes[name], paths[name]) = (digest.sha256, digest, path)
       }
     }

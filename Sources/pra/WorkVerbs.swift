@@ -263,6 +263,18 @@ struct Worker: ParsableCommand {
     help: "The worker's name; by default host and process number.",
     transform: OptionValue.text(upTo: 200))
   var name: String?
+  @Flag(
+    help: """
+      Run jobs of kind command, too: programs that whoever may enqueue names, with the rights of this worker's account.
+      """)
+  var allowCommands = false
+  @Option(
+    name: .customLong("command-env"),
+    help: ArgumentHelp(
+      """
+      A variable of this worker's environment that commands see besides PATH and LANG; may be repeated.
+      """, valueName: "name"))
+  var commandVariables: [String] = []
   @Flag(help: "End when no job is ready or running for this worker.") var untilIdle = false
 
   func validate() throws {
@@ -277,6 +289,20 @@ struct Worker: ParsableCommand {
     }
     guard drain >= 0, drain < 1e6 else {
       throw ValidationError("--drain \(drain): expected seconds from 0")
+    }
+    guard allowCommands || commandVariables.isEmpty else {
+      throw ValidationError("--command-env: has no effect without --allow-commands")
+    }
+    if let wrong = commandVariables.first(where: {
+      $0.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*/) == nil || $0.hasPrefix("PRA_")
+    }) {
+      throw ValidationError(
+        "--command-env \(wrong): expected the name of a variable that does not begin with PRA_")
+    }
+    if !allowCommands, let kind = kinds.first(where: { JobKind(rawValue: $0)?.needsLeave == true })
+    {
+      throw ValidationError(
+        "--kind \(kind): runs programs that submitters name; give --allow-commands besides")
     }
   }
 
@@ -315,8 +341,9 @@ struct Worker: ParsableCommand {
       throw ValidationError(
         "--kind \(unknown): unknown; known are \(JobKindName.all.joined(separator: ", "))")
     }
-    let able = JobKindName.all.filter(Executables.canRun)
-    if let missing = (kinds.isEmpty ? JobKindName.all : kinds).first(where: { !able.contains($0) }),
+    let allowed = JobKind.allCases.filter { allowCommands || !$0.needsLeave }.map(\.rawValue)
+    let able = allowed.filter(Executables.canRun)
+    if let missing = (kinds.isEmpty ? allowed : kinds).first(where: { !able.contains($0) }),
       able.isEmpty || !kinds.isEmpty
     {
       throw Failure(
@@ -336,6 +363,7 @@ struct Worker: ParsableCommand {
       drainTime: drain, untilIdle: untilIdle, cacheQuota: cache, stageFolder: Executables.folder)
     configuration.storeProbe = Database.storeWatch(url).look
     configuration.environment[SourceFolders.variable] = seen.text
+    configuration.environment["PRA_COMMAND_ENV"] = commandVariables.joined(separator: ",")
     configuration.devices = devices.names
     configuration.kindsOfDevices = Set(JobKind.allCases.filter(\.computes).map(\.rawValue))
     let logger = Logger(label: "pra.worker") { WorkerLog(label: $0) }

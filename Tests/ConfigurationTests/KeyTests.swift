@@ -130,7 +130,7 @@ import Testing
   @Test func noOtherKeyIsRequired() {
     #expect(
       Key.all.filter(\.isRequired).map(\.name) == [
-        "name", "data", "sample.count", "evaluate.inception",
+        "name", "data", "sample.count", "evaluate.inception", "commands.NAME.command",
       ])
   }
 

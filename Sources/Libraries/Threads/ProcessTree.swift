@@ -90,6 +90,24 @@ package enum ProcessTree {
       .map { String(decoding: $0.dropFirst(start.count), as: UTF8.self) }
   }
 
+  /// Starts a program below this one, without a shell: with an empty standard input, this process's output, and no
+  /// other file of it.
+  /// - Parameters:
+  ///   - arguments: all words, the program's name first
+  ///   - environment: all of it; nothing is inherited
+  ///   - folder: where it runs
+  /// - Returns: its number, or the `errno` for which it does not start
+  package static func start(
+    _ path: String, arguments: [String], environment: [String: String], in folder: String
+  ) -> (process: pid_t, error: Int32) {
+    let words = arguments.map { strdup($0) } + [nil]
+    let settings = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    defer { for word in words + settings { free(word) } }
+    var process: Int32 = 0
+    let error = start_program(path, words, settings, folder, &process)
+    return (process, error)
+  }
+
   // MARK: details
 
   private static func words(_ bytes: ArraySlice<UInt8>) -> [String] {

@@ -4,6 +4,9 @@
 
 // A new kind is one entry; JobKindsTests finds the one that is missing.
 static const PRAContract contracts[] = {
+  {"command", (const unsigned char[]){
+#embed "../../../workers/command/contract.json" suffix(, 0)
+  }},
   {"compare", (const unsigned char[]){
 #embed "../../../workers/compare/contract.json" suffix(, 0)
   }},

@@ -17,6 +17,8 @@ package struct RunFile: Sendable, Equatable {
   package var evaluate: Bool
   /// Nil if the run is evaluated by random features only.
   package var inception: InceptionEvaluation?
+  /// Programs that read what the run has made.
+  package var commands: [NamedCommand]
   /// The configurations to train and compare: every variant with every seed, or without `variants`
   /// and `seeds` the configuration alone.
   package var arms: [Arm]
@@ -98,6 +100,9 @@ package struct RunFile: Sendable, Equatable {
     var sections: [Override] = []
     for option in overrides {
       switch option.path[0] {
+      case "commands" where option.path.count > 1:
+        given["commands"] = (given["commands"] ?? .null).setting(
+          Array(option.path.dropFirst()), to: option.value)
       case "config" where option.path.count > 1:
         settings.append(Override(path: Array(option.path.dropFirst()), value: option.value))
       case _ where option.path.count == 1 && Self.plainNames.contains(option.path[0]):
@@ -130,6 +135,7 @@ package struct RunFile: Sendable, Equatable {
       }
     }
     (start, sample, preview) = (begun, drawn, previewed)
+    commands = try NamedCommand.all(given["commands"], hasSamples: drawn != nil)
     try start?.validate()
     try data.checkSource()
     try data.validation.split(archives: data.validation.source == nil ? 0 : 1)

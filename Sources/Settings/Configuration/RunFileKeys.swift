@@ -21,6 +21,17 @@ extension RunFile {
       (table, self.isPlain, isSection) = ([key], isPlain, false)
     }
 
+    /// A mapping from names to sections.
+    /// - Parameter name: stands for any of them
+    fileprivate init<S: Section>(_ key: String, each section: S, _ name: String, _ meaning: String)
+    {
+      var own = Key(name: key, values: .optionalSection, meaning: meaning, source: S.source)
+      own.isSection = true
+      own.setDefaults([(nil, "null")])
+      table = [own] + S.keys(at: "\(key).\(name)", [Defaults(preset: nil, root: section)])
+      (isPlain, isSection) = (true, false)
+    }
+
     /// - Parameters:
     ///   - section: the section where nothing is given
     ///   - standard: JSON of what it is without being given; nil where it must be given
@@ -68,6 +79,10 @@ extension RunFile {
       "Whether drawn images are evaluated: `true` by random features, a mapping by those of "
         + "Inception-v3 besides.",
       standard: "false", isPlain: true),
+    TopKey(
+      "commands", each: Command(), "NAME",
+      "Programs of your own that read what the run has made, by a name for each; null for none. Workers with "
+        + "`--allow-commands` run them."),
   ]
 
   static let names = topKeys.map(\.name)

@@ -20,6 +20,7 @@ extension RunFile {
     if case .list(let arms)? = stored[key: "arms"] { file = file.adding(arms, over: config) }
     if let sample = stored[key: "sample"] { file = file.setting(["sample"], to: sample) }
     if let preview = stored[key: "preview"] { file = file.setting(["preview"], to: preview) }
+    if let commands = stored[key: "commands"] { file = file.setting(["commands"], to: commands) }
     if let evaluate = stored[key: "evaluate"], evaluate != .boolean(false) {
       file = file.setting(["evaluate"], to: evaluate)
     }

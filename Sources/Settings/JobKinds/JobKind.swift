@@ -5,7 +5,7 @@ import Configuration
 
 /// Kinds of jobs this version knows, by the names that their stages have as well: `pra-<kind>`.
 package enum JobKind: String, Sendable, CaseIterable {
-  case ingest, train, sample, features, reference, evaluate, probe, neighbours, compare
+  case ingest, train, sample, features, reference, evaluate, probe, neighbours, compare, command
 
   /// The type of the kind's arguments.
   package var argumentsType: any JobArguments.Type {
@@ -19,13 +19,17 @@ package enum JobKind: String, Sendable, CaseIterable {
     case .probe: ProbeArguments.self
     case .neighbours: NeighboursArguments.self
     case .compare: CompareArguments.self
+    case .command: CommandArguments.self
     }
   }
 
-  /// Whether its stage runs operations on tensors, which a GPU does faster.
+  /// Whether its stage runs what a worker's operator has to allow: programs that submitters name.
+  package var needsLeave: Bool { self == .command }
+
+  /// Whether its stage runs operations on tensors, which a GPU does faster, or a program that may.
   package var computes: Bool {
     switch self {
-    case .train, .sample, .features, .evaluate, .probe: true
+    case .train, .sample, .features, .evaluate, .probe, .command: true
     case .ingest, .reference, .neighbours, .compare: false
     }
   }

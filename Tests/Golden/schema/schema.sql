@@ -3130,6 +3130,7 @@ CREATE FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigint, f
 declare
   held pra_store.jobs := pra_store.hold(job, epoch, false, token);
   made bigint;
+  since bigint;
 begin
   if jsonb_typeof(files) is distinct from 'array' or jsonb_array_length(files) = 0 then
     raise exception 'files: a checkpoint has at least one' using errcode = 'PR003';
@@ -3144,7 +3145,7 @@ begin
        where a.job_id = job and a.epoch = register_checkpoint.epoch and a.from_step <= register_checkpoint.step),
       0))
   on conflict do nothing
-  returning id into made;
+  returning id, checkpoints.since into made, since;
   if made is null then
     select c.id into made from pra_store.checkpoints as c
     where c.job_id = job and c.epoch = register_checkpoint.epoch
@@ -3171,6 +3172,7 @@ begin
   perform pra_store.record_event(
     'checkpoint.registered', held.run_id, job, epoch, held.worker_id,
     jsonb_build_object('step', step));
+  perform pra_store.draw_preview(held, register_checkpoint.step, since);
   if keep is not null then
     perform pra_store.apply_rule(job, keep);
   end if;
@@ -3510,6 +3512,7 @@ begin
       when r.age <= keep_last or r.age = 1 and pra_store.may_be_read(r.job_id) then 'last'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step / keep_every > r.since / keep_every then 'every'
+      when pra_store.is_asked_for(r.job_id, r.step) then 'asked for'
     end
   from pra_store.rated_checkpoints(run, null, metric) as r;
   if not dry then
@@ -3532,10 +3535,10 @@ ALTER FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best i
 --
 
 COMMENT ON FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean) IS 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
-it: last, best, every or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
+it: last, best, every, asked for or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
 Of each job these stay: the keep_last newest, the keep_best
 best by the mean of the metric since the checkpoint before, and the first one at or after each multiple of
-keep_every steps. The newest stays in any case while its run, or a job that waits for it, has not ended.
+keep_every steps, and those that an unfinished job of the run names. The newest stays in any case while its run, or a job that waits for it, has not ended.
 Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
 abandoned is never among the best. Granted to no role but pra_owner.
 Raises PR003 for a number out of range.';
@@ -4888,7 +4891,8 @@ begin
   dropped := array(
     select r.id from pra_store.rated_checkpoints(null, job, coalesce(keep ->> 'metric', 'loss')) as r
     where not r.suspect and r.age > keep_last and not (r.rank <= keep_best and r.value is not null)
-      and (keep_every is null or r.step / keep_every <= r.since / keep_every));
+      and (keep_every is null or r.step / keep_every <= r.since / keep_every)
+      and not pra_store.is_asked_for(job, r.step));
   if dropped = '{}' then
     return;
   end if;
@@ -5046,6 +5050,7 @@ CREATE TABLE pra_store.jobs (
     avoided_host text,
     avoided_until timestamp with time zone,
     room_needed bigint,
+    preview_of bigint,
     CONSTRAINT jobs_check CHECK (((avoided_host IS NULL) = (avoided_until IS NULL))),
     CONSTRAINT jobs_host_faults_check CHECK ((host_faults >= 0)),
     CONSTRAINT jobs_room_needed_check CHECK ((room_needed >= 0)),
@@ -6200,6 +6205,72 @@ $$;
 ALTER FUNCTION pra_store.doubt(sha256 bytea, upload bigint, store integer, copy integer, reason text) OWNER TO pra_owner;
 
 --
+-- Name: draw_preview(pra_store.jobs, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.draw_preview(held pra_store.jobs, step bigint, since bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  asked jsonb := held.arguments -> 'preview';
+  every bigint := case when jsonb_typeof(asked -> 'every') = 'number' then (asked ->> 'every')::bigint end;
+  drawing jsonb;
+  job bigint;
+  replaced jsonb;
+begin
+  -- Where a cancellation was asked for no new job shall appear.
+  if coalesce((asked ->> 'count')::bigint, 0) = 0 or held.cancel_requested_at is not null
+    or draw_preview.step / every <= draw_preview.since / every then
+    return;
+  end if;
+  -- Two trainings of a run may register at the same time.
+  perform pg_advisory_xact_lock(hashtextextended('pra_store.draw_preview', held.run_id));
+  -- An attempt that went back before a checkpoint comes by its step again.
+  if exists (
+    select from pra_store.jobs as p
+    where p.run_id = held.run_id and p.preview_of = held.id
+      and (p.arguments ->> 'step')::bigint >= draw_preview.step)
+    or exists (
+      select from pra_store.checkpoints as c
+      where c.job_id = held.id and c.epoch < held.epoch and c.step >= draw_preview.step)
+  then
+    return;
+  end if;
+  drawing := jsonb_build_object(
+    'train', held.id, 'data', held.arguments -> 'data', 'step', draw_preview.step,
+    'weights_file', null, 'weights_name', null, 'classes', null,
+    'count', asked -> 'count', 'first', 0, 'last', asked -> 'count',
+    'sampling', held.arguments #> '{config,sampling}' || case
+      when asked ->> 'weights' is null then '{}'
+      else jsonb_build_object('weights', asked -> 'weights') end);
+  -- A claim passes over a row that is locked here; one that was claimed before is no longer in line.
+  select j.id, j.arguments into job, replaced from pra_store.jobs as j
+  where j.run_id = held.run_id and j.preview_of is not null and j.state = 'ready'
+  order by j.id desc limit 1
+  for no key update;
+  if job is null then
+    job := pra_store.enqueue(
+      'sample', held.run_id, drawing, held.queue, -1000000, '0', '{}', '{}', null, null, 3, 5, 1, null, '{}', null,
+      null, null, null, null, null, null, false, false);
+  else
+    perform pra_store.record_event(
+      'preview.replaced', held.run_id, job, null, null,
+      jsonb_build_object('train', replaced -> 'train', 'step', replaced -> 'step'));
+  end if;
+  update pra_store.jobs as j
+  set arguments = drawing, preview_of = held.id, created_by = held.created_by, room_needed = null
+  where j.id = job;
+  insert into pra_store.variants (job_id, variant, seed)
+  select job, v.variant, v.seed from pra_store.variants as v where v.job_id = held.id
+  on conflict (job_id) do update set variant = excluded.variant, seed = excluded.seed;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.draw_preview(held pra_store.jobs, step bigint, since bigint) OWNER TO pra_owner;
+
+--
 -- Name: dropped_objects(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -6318,6 +6389,10 @@ begin
   if how = 'fault' and pra_store.is_host_lack(known) and next_state = 'failed' then
     why := format('%s attempts ended for want of something on their hosts, the last: %s',
       held.host_faults, message);
+  end if;
+  if next_state = 'ready' and pra_store.is_outdated_preview(held) then
+    next_state := 'cancelled';
+    why := concat_ws('; ', why, 'a newer preview waits in its place');
   end if;
 
   -- An attempt that was lost ended, as far as anybody knows, with the last beat of its worker.
@@ -7496,6 +7571,22 @@ $$;
 ALTER FUNCTION pra_store.insert_points(held pra_store.jobs, batch bigint) OWNER TO pra_owner;
 
 --
+-- Name: is_asked_for(bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_asked_for(job bigint, step bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select exists (
+    select from pra_store.jobs as t join pra_store.jobs as o on o.run_id = t.run_id
+    where t.id = job and o.state in ('blocked', 'ready', 'running')
+      and o.arguments @> jsonb_build_object('train', job, 'step', step));
+$$;
+
+
+ALTER FUNCTION pra_store.is_asked_for(job bigint, step bigint) OWNER TO pra_owner;
+
+--
 -- Name: is_crash(pra.attempt_outcome, text, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7554,6 +7645,21 @@ $$;
 
 
 ALTER FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) OWNER TO pra_owner;
+
+--
+-- Name: is_outdated_preview(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_outdated_preview(held pra_store.jobs) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select held.preview_of is not null and exists (
+    select from pra_store.jobs as j
+    where j.run_id = held.run_id and j.preview_of is not null and j.state = 'ready' and j.id <> held.id);
+$$;
+
+
+ALTER FUNCTION pra_store.is_outdated_preview(held pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: is_own_word(bytea, bigint, integer, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9397,7 +9503,9 @@ begin
   from pra_store.workers_serving(it) as w;
   if serving = 0 then
     return query select 'no-worker',
-      format('no live worker serves queue "%s" and kind "%s"', it.queue, it.kind);
+      format('no live worker serves queue "%s" and kind "%s"', it.queue, it.kind) || case
+        when it.kind = 'command' then '; only `pra worker --allow-commands` runs programs that a submitter names'
+        else '' end;
   elsif fitting = 0 then
     return query select 'no-matching-worker', pra_store.lacking(it, serving);
   elsif fitting = (select count(*) from pra_store.paused_workers(it)) then
@@ -12296,7 +12404,8 @@ CREATE VIEW pra.jobs AS
                 ELSE 0
             END)) || '/s'::text))
             ELSE NULL::text
-        END AS progress
+        END AS progress,
+    j.preview_of
    FROM (((pra_store.jobs j
      LEFT JOIN pra_store.runs r ON ((r.id = j.run_id)))
      LEFT JOIN pra_store.workers w ON ((w.id = j.worker_id)))
@@ -12660,6 +12769,13 @@ COMMENT ON COLUMN pra.jobs.progress_rate IS 'number of units in a second, lately
 --
 
 COMMENT ON COLUMN pra.jobs.progress IS 'the progress as a sentence, such as "fetching 31 of 252 GB, 420 MB/s" or "1200 of 3000 steps, 4.1/s"';
+
+
+--
+-- Name: COLUMN jobs.preview_of; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.jobs.preview_of IS 'training whose checkpoint it draws as a preview; null for every other job. Runs do not wait for previews';
 
 
 --
@@ -13847,7 +13963,7 @@ CREATE VIEW pra.runs AS
             max(j_1.finished_at) AS finished_at,
             count(*) FILTER (WHERE (j_1.finished_at IS NULL)) AS unfinished
            FROM pra_store.jobs j_1
-          WHERE ((j_1.run_id = r.id) AND (j_1.array_id IS NULL))) j ON (true))
+          WHERE ((j_1.run_id = r.id) AND (j_1.array_id IS NULL) AND (j_1.preview_of IS NULL))) j ON (true))
      LEFT JOIN LATERAL ( SELECT
                 CASE
                     WHEN bool_and(((w.stopped_at IS NULL) AND (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) <= statement_timestamp()))) THEN max(GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)))
@@ -13864,7 +13980,7 @@ ALTER TABLE pra.runs OWNER TO pra_owner;
 -- Name: VIEW runs; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON VIEW pra.runs IS 'One row per run: an experiment and the state of its jobs; an array counts as one job';
+COMMENT ON VIEW pra.runs IS 'One row per run: an experiment and the state of its jobs; an array counts as one job, previews as none';
 
 
 --
@@ -14090,12 +14206,14 @@ CREATE VIEW pra.samplings AS
     ((s.sampling ->> 'scale'::text))::double precision AS scale,
     (s.sampling ->> 'seed'::text) AS seed,
     (sum(s.images))::bigint AS images,
-    max(s.finished_at) AS drawn_at
+    max(s.finished_at) AS drawn_at,
+    s.preview
    FROM ((( SELECT j.run_id,
             COALESCE(j.array_id, j.id) AS job_id,
             (a.arguments -> 'train'::text) AS train,
             (a.arguments -> 'sampling'::text) AS sampling,
             (a.arguments -> 'count'::text) AS count,
+            (a.preview_of IS NOT NULL) AS preview,
             ((j.result ->> 'step'::text))::bigint AS step,
             j.finished_at,
             (COALESCE(( SELECT cardinality(i.labels) AS cardinality
@@ -14109,7 +14227,7 @@ CREATE VIEW pra.samplings AS
      JOIN pra_store.runs r ON ((r.id = s.run_id)))
      LEFT JOIN pra_store.variants v ON ((v.job_id = s.job_id)))
   WHERE (s.images > 0)
-  GROUP BY s.run_id, s.train, s.sampling, s.count;
+  GROUP BY s.run_id, s.train, s.sampling, s.count, s.preview, s.step;
 
 
 ALTER TABLE pra.samplings OWNER TO pra_owner;
@@ -14231,6 +14349,13 @@ COMMENT ON COLUMN pra.samplings.images IS 'number of images';
 --
 
 COMMENT ON COLUMN pra.samplings.drawn_at IS 'time when the last of its jobs ended';
+
+
+--
+-- Name: COLUMN samplings.preview; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.samplings.preview IS 'whether the training drew it at a checkpoint, by preview in a run file';
 
 
 --
@@ -16202,6 +16327,13 @@ CREATE INDEX jobs_needing_room ON pra_store.jobs USING btree (lane_id) WHERE ((r
 
 
 --
+-- Name: jobs_previews; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_previews ON pra_store.jobs USING btree (run_id) WHERE (preview_of IS NOT NULL);
+
+
+--
 -- Name: jobs_running; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18060,6 +18192,13 @@ REVOKE ALL ON FUNCTION pra_store.doubt(sha256 bytea, upload bigint, store intege
 
 
 --
+-- Name: FUNCTION draw_preview(held pra_store.jobs, step bigint, since bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.draw_preview(held pra_store.jobs, step bigint, since bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION dropped_objects(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18319,6 +18458,13 @@ REVOKE ALL ON FUNCTION pra_store.insert_points(held pra_store.jobs, batch bigint
 
 
 --
+-- Name: FUNCTION is_asked_for(job bigint, step bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_asked_for(job bigint, step bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION is_crash(outcome pra.attempt_outcome, cause text, exit_signal integer); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18344,6 +18490,13 @@ REVOKE ALL ON FUNCTION pra_store.is_lost(worker bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_outdated_preview(held pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_outdated_preview(held pra_store.jobs) FROM PUBLIC;
 
 
 --

@@ -208,7 +208,9 @@ begin
   from pra_store.workers_serving(it) as w;
   if serving = 0 then
     return query select 'no-worker',
-      format('no live worker serves queue "%s" and kind "%s"', it.queue, it.kind);
+      format('no live worker serves queue "%s" and kind "%s"', it.queue, it.kind) || case
+        when it.kind = 'command' then '; only `pra worker --allow-commands` runs programs that a submitter names'
+        else '' end;
   elsif fitting = 0 then
     return query select 'no-matching-worker', pra_store.lacking(it, serving);
   elsif fitting = (select count(*) from pra_store.paused_workers(it)) then

@@ -12,3 +12,8 @@ int32_t allowed_processors(void);
 /// kills every process in whose environment a setting begins with `beginning`, as in "NAME=/folder/".
 /// Returns 0, or -1 with errno set.
 int32_t start_warden(const char *beginning);
+
+// Starts a program in a folder, with an empty standard input, the caller's output, no other open file, and signals as
+// they are at first. Swift does not see the calls that change the folder and close the files. Returns 0 or an errno.
+int32_t start_program(
+  const char *path, char *const *arguments, char *const *environment, const char *folder, int32_t *process);

@@ -115,7 +115,7 @@ let package = Package(
     .target(name: "CProcess", path: "Sources/Libraries/CProcess"),
     // The driver of NVIDIA GPUs, opened at run time where there is one.
     .target(name: "CCUDA", path: "Sources/Libraries/CCUDA"),
-    // pthreads: a thread of its own, and a value that threads wait for; the processes below this one.
+    // pthreads: a thread of its own, a value that threads wait for, work in order; the processes below this one.
     library("Libraries/Threads", ["CProcess"]),
 
     // Tensors and networks.
@@ -128,7 +128,7 @@ let package = Package(
 
     // Files, archives, pictures.
     library("Data/Digest", ["CCrypto"]),
-    library("Data/Files", ["CZlib", "Digest"]),
+    library("Data/Files", ["CZlib", "Digest", "Threads"]),
     library("Data/TensorFiles", ["Files"]),
     library("Data/Raster", ["CJPEG", "CPNG"]),
     // As fast in debug builds: tests resize pictures.

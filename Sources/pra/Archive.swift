@@ -1,5 +1,6 @@
 // The archives that a run ingests.
 
+import Agent
 import Configuration
 import Digest
 import Files
@@ -121,6 +122,9 @@ final class Archive {
   /// The same without storing them.
   func hashedBlocks() throws -> String { SHA256.hexadecimal(of: try blockDigests()) }
 
+  /// Threads that hash blocks beyond which a disk is the limit.
+  private static let mostReaders = 8
+
   private func blockDigests() throws -> [UInt8] {
     if let blocks { return blocks }
     guard case .file(let path) = contents else { fatalError("\(name): a folder has no blocks") }
@@ -129,7 +133,8 @@ final class Archive {
       return known.encoded
     }
     var said = Date.now
-    let read = BlockDigests(of: try MappedFile(path)) { done in
+    let threads = min(Self.mostReaders, Processors.usable().threads)
+    let read = try BlockDigests(of: try MappedFile(path), threads: threads) { done in
       guard Date.now.timeIntervalSince(said) > 5 else { return }
       said = .now
       complain("pra: reading \(path): \(done >> 30) of \(size >> 30) GiB")

@@ -90,18 +90,24 @@ enum SamplingQueries {
     order by s.name, v.place, s.run_id
     """
 
-  /// $2: jobs and arrays whose images are meant; none for all of the run.
+  /// $2: jobs and arrays whose images are meant; none for all of the run. Settings are worked out once for each job,
+  /// not for each of its images.
   static let images = """
+    with drawn as materialized (
+      select j.id, coalesce(j.array_id, j.id) as sampling_job, (j.result ->> 'step')::bigint as step,
+        j.arguments #>> '{sampling,weights}' as weights, v.variant || ', seed ' || v.seed as variant,
+        j.preview_of is not null as preview
+      from pra.jobs as j
+      -- The variant of a part is its array's.
+      left join pra.variants as v on v.job_id = coalesce(j.array_id, j.id)
+      where j.run_id = $1::bigint
+        and (cardinality($2::bigint[]) = 0 or coalesce(j.array_id, j.id) = any ($2::bigint[]))
+        and (cardinality($4::text[]) = 0 or v.variant = any ($4::text[]))
+    )
     select i.number, i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest,
-      coalesce(j.array_id, j.id) as sampling_job, (j.result ->> 'step')::bigint as step,
-      j.preview_of is not null as preview, j.arguments #>> '{sampling,weights}' as weights, v.variant || ', seed ' || v.seed as variant
-    from pra.images as i join pra.jobs as j on j.id = i.job_id
-    -- The variant of a part is its array's.
-    left join pra.variants as v on v.job_id = coalesce(j.array_id, j.id)
-    where i.run_id = $1::bigint
-      and (cardinality($2::bigint[]) = 0 or coalesce(j.array_id, j.id) = any ($2::bigint[]))
-      and (cardinality($3::text[]) = 0 or i.class_name = any ($3::text[]))
-      and (cardinality($4::text[]) = 0 or v.variant = any ($4::text[]))
+      d.sampling_job, d.step, d.preview, d.weights, d.variant
+    from drawn as d join pra.images as i on i.job_id = d.id
+    where cardinality($3::text[]) = 0 or i.class_name = any ($3::text[])
     order by i.number, i.job_id desc limit $5::bigint
     """
 }

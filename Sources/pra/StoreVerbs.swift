@@ -34,7 +34,7 @@ struct StoreUse: ParsableCommand {
       Example: pra store use file:/srv/pra-artifacts
       """)
 
-  @Argument(help: "Where new artifacts above 1 MiB are stored.") var location: String?
+  @Argument(help: "Where new artifacts above 64 KiB are stored.") var location: String?
   @Flag(help: "Take a store that belongs to another database, whose place this one takes.")
   var takeOver = false
   @OptionGroup var output: OutputOptions

@@ -130,6 +130,7 @@ import Testing
       _ = try world.answer(["enqueue", "evaluate"] + settings.flatMap { ["--set", $0] })
       #expect(try fetched(by: "evaluate", on: machine) == bytes + weights)
     }
+    try computeFeatures(of: job, ranges: ranges)
     // Both have measured the same.
     #expect(
       try world.rows(
@@ -139,5 +140,33 @@ import Testing
         from pra.evaluations where job_id > \(job)
         """
       )[0].wholeMatch(of: /([0-9]+) \1 100/) != nil)
+  }
+
+  /// A part of the features reads the ranges of its images, the reference the features of all parts and no images.
+  private func computeFeatures(of job: String, ranges: [Int]) throws {
+    let weights = "\(Repository.root)/Tests/Golden/inception/narrow.pth"
+    let file = try #require(
+      try FileManager.default.attributesOfItem(atPath: weights)[.size] as? Int)
+    var parts: [String] = []
+    for part in 0..<3 {
+      let answer = try world.pra(
+        "enqueue", "features", "--file", "weights=\(weights)", "--set", "data=\(job)", "--set",
+        "part=\(part)", "--set", "parts=3", environment: keys)
+      #expect(answer.status == 0, "\(answer.errors)")
+      parts.append(answer.output.trimmingCharacters(in: .whitespacesAndNewlines))
+      #expect(try fetched(by: "features", on: "part-\(part)") == ranges[part] + file)
+    }
+    // Computed before: neither images nor weights.
+    _ = try world.pra(
+      "enqueue", "features", "--file", "weights=\(weights)", "--set", "data=\(job)", "--set",
+      "part=1", "--set", "parts=3", environment: keys)
+    #expect(try fetched(by: "features", on: "again") == 0)
+    let numbers = parts.joined(separator: ",")
+    let features = try size(
+      """
+      select sum(size)::bigint as size from pra.outputs where name = 'features.npz' and job_id in (\(numbers))
+      """)
+    _ = try world.answer("enqueue", "reference", "--set", "features=[\(numbers)]")
+    #expect(try fetched(by: "reference") == features)
   }
 }

@@ -54,7 +54,7 @@ private func described(_ change: (inout FeatureShard) -> Void) -> FeatureShard {
   return shard
 }
 
-/// A data set, of which the ranges are fetched that are read.
+/// A data set, of which the ranges are fetched that are read, one at a time.
 private final class PackedImages: ImageSource {
   let description: FeatureShard
   private let session: StageSession
@@ -74,8 +74,11 @@ private final class PackedImages: ImageSource {
 
   func image(_ number: Int) throws -> LoadedImage {
     let range = set.range(of: number)
-    // Images are read in their order.
-    if range != last, !set.ranges.isEmpty { try session.fetch(range: range, of: set, ofJob: job) }
+    // Images are read in their order: the range before is done with.
+    if range != last, !set.ranges.isEmpty {
+      if last >= 0 { session.discard(range: last, of: set) }
+      try session.fetch(range: range, of: set, ofJob: job)
+    }
     last = range
     return LoadedImage(
       height: set.size, width: set.size, channels: set.channels,

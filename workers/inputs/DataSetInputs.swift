@@ -99,9 +99,14 @@ extension StageSession {
     for range in set.ranges.indices {
       try fetch(range: range, of: set, ofJob: job)
       try body(set.images(ofRange: range))
-      set.close(range: range)
-      discard(rangePath(range, of: set))
+      discard(range: range, of: set)
     }
+  }
+
+  /// Takes a range that is not read any more out of memory and of the scratch folder.
+  package func discard(range: Int, of set: PackedDataSet) {
+    set.close(range: range)
+    discard(rangePath(range, of: set))
   }
 
   /// Begins to fetch all ranges of a data set, beside the stage's work.

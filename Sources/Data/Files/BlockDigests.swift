@@ -3,6 +3,7 @@
 // Little-endian: "PRABLOK1", u64 bytes of the file, u64 bytes of a block, then the SHA-256 of each block.
 
 import Digest
+import Threads
 
 /// SHA-256 of each MiB of a file: what names a source that is read where it lies.
 package struct BlockDigests: Sendable, Equatable {
@@ -16,17 +17,21 @@ package struct BlockDigests: Sendable, Equatable {
   private let digests: [UInt8]
 
   /// Reads the file once.
-  /// - Parameter progress: called with the bytes read; may throw to stop
-  package init(of file: MappedFile, progress: (Int) throws -> Void = { _ in }) rethrows {
-    size = file.bytes.count
+  /// - Parameters:
+  ///   - threads: number of them that read and hash; the digests are the same for any number
+  ///   - progress: called with the bytes read; may throw to stop
+  package init(
+    of file: MappedFile, threads: Int = 1, progress: (Int) throws -> Void = { _ in }
+  ) throws {
+    let size = file.bytes.count
     var digests: [UInt8] = []
-    var start = 0
-    while start < size {
-      digests += Self.digest(file, start)
-      start += Self.blockSize
-      try progress(min(start, size))
+    try OrderedWork.run(0..<Self.blocks(of: size), threads: threads) {
+      Self.digest(file, $0 * Self.blockSize)
+    } consume: {
+      digests += $1
+      try progress(min(($0 + 1) * Self.blockSize, size))
     }
-    self.digests = digests
+    (self.size, self.digests) = (size, digests)
   }
 
   /// - Parameter path: name of the file of digests in messages
@@ -51,7 +56,11 @@ package struct BlockDigests: Sendable, Equatable {
     return Self.magic + number(size) + number(Self.blockSize) + digests
   }
 
-  package var blocks: Int { size / Self.blockSize + (size % Self.blockSize > 0 ? 1 : 0) }
+  package var blocks: Int { Self.blocks(of: size) }
+
+  private static func blocks(of size: Int) -> Int {
+    size / blockSize + (size % blockSize > 0 ? 1 : 0)
+  }
 
   /// Whether a block of a file of this size is the one whose digest was taken.
   package func fits(_ block: Int, of file: MappedFile) -> Bool {

@@ -2,6 +2,7 @@
 
 import Files
 import Raster
+import Threads
 
 /// A listed source whose ranges can be packed in any order, by any process.
 package final class IngestJob {

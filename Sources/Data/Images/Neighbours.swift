@@ -2,6 +2,8 @@
 //
 // A model memorizes a small data set: its samples are then good, and worth nothing.
 
+import Threads
+
 /// Images made comparable by averaging over cells, so that a shift by a pixel or a little noise
 /// hardly counts. Plain pixels would mostly compare edges; learnt or random features would say
 /// nothing that an eye can check in the picture.

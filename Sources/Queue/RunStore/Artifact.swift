@@ -19,8 +19,11 @@ package struct Artifact: Sendable, Equatable {
     self.mediaType = mediaType
   }
 
-  /// Size of a stored chunk in bytes; artifacts up to this size are stored inline (`pra_store.artifact_chunks`).
+  /// Size of a stored chunk in bytes (`pra_store.artifact_chunks`). The database keeps what is no larger in one row.
   package static let chunkSize = 1 << 20
+  /// Largest size in bytes of an artifact that lies in the database whatever store is chosen: a row is then cheaper
+  /// than an object with its own row.
+  package static let inlineSize = 1 << 16
 
   /// Refuses a logical name that the store would refuse, before anything is uploaded.
   package static func check(name: String) throws(StoreError) {

@@ -177,17 +177,8 @@ extension ArtifactStore {
     _ artifact: Artifact, owner: ArtifactOwner, adopting path: String? = nil,
     open: () throws -> () throws -> [UInt8]
   ) throws {
-    let attempt = owner.parameters
-    let isAttempt = !attempt.isEmpty
-    let sha256 = Parameter.text(artifact.sha256)
-    if artifact.size <= Int64(Artifact.chunkSize) {
-      let bytes = Parameter.bytes(try open()())
-      try connection.run {
-        try $0.query(
-          isAttempt ? Queries.putArtifact : Queries.submitArtifact,
-          attempt + [sha256, .text(artifact.mediaType), bytes])
-      }
-      return
+    guard artifact.size > Int64(Artifact.inlineSize) else {
+      return try DatabaseStore(owner: owner).put(artifact, next: try open(), over: &connection)
     }
     for upload in 1...Self.uploads {
       do {

@@ -21,8 +21,7 @@ extension ArtifactStore {
     }
     guard let location = place.location, let store = place.store, let number = place.number else {
       if place.has { return true }
-      var database = DatabaseStore(owner: owner)
-      try database.put(artifact, next: try open(), over: &connection)
+      try DatabaseStore(owner: owner).put(artifact, next: try open(), over: &connection)
       return true
     }
     var objects = try StoreLocation.open(

@@ -119,13 +119,17 @@ extension StoreLocation {
 /// Texts that name a store, such as `s3://bucket/prefix`.
 package enum StoreLocation {}
 
-/// The database itself: rows of 1 MiB.
+/// The database itself: one row for an artifact of up to 1 MiB, rows of 1 MiB for others.
 struct DatabaseStore {
   let owner: ArtifactOwner
 
-  mutating func put(
+  func put(
     _ artifact: Artifact, next: () throws -> [UInt8], over connection: inout RetryingConnection
   ) throws {
+    guard artifact.size > Int64(Artifact.chunkSize) else {
+      let bytes = try next()
+      return try putRow(artifact, bytes, over: &connection)
+    }
     let attempt = owner.parameters
     let isAttempt = !attempt.isEmpty
     let upload = try connection.run {
@@ -155,6 +159,17 @@ struct DatabaseStore {
       }
     } catch let error as PostgresError where error.sqlState == "PR005" {
       throw UploadLost()
+    }
+  }
+
+  private func putRow(
+    _ artifact: Artifact, _ bytes: [UInt8], over connection: inout RetryingConnection
+  ) throws {
+    let attempt = owner.parameters
+    try connection.run {
+      try $0.query(
+        attempt.isEmpty ? Queries.submitArtifact : Queries.putArtifact,
+        attempt + [.text(artifact.sha256), .text(artifact.mediaType), .bytes(bytes)])
     }
   }
 

@@ -126,7 +126,7 @@ end
 $$;
 
 comment on function pra.use_store is
-'Chooses the store for new artifacts of more than 1 MiB; those that are stored stay where they are.
+'Chooses the store for new artifacts of more than 64 KiB; those that are stored stay where they are.
 location: file:/folder, s3://bucket/prefix, or database; recorded in one form for each store.
 mark: the id of the store that its mark holds; null when nobody has looked, and then the first writer
 makes the mark. Granted to no role but pra_owner.
@@ -235,7 +235,7 @@ $$;
 grant execute on function pra.current_store to pra_submit, pra_worker, pra_read;
 
 comment on function pra.current_store is
-'Returns the store to which new artifacts of more than 1 MiB go, with what its mark must hold. No row for the
+'Returns the store to which new artifacts of more than 64 KiB go, with what its mark must hold. No row for the
 database.';
 
 create or replace function pra.folder_stores() returns table (location text, mark uuid)

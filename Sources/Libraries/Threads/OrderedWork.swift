@@ -1,17 +1,16 @@
 // Parallel work whose results are consumed in order.
 
 import Glibc
-import Threads
 
 /// Several threads compute elements; one thread takes them in order, whichever is finished first.
-enum OrderedWork {
+package enum OrderedWork {
   /// Largest number of elements per thread that are computed ahead of their turn.
   private static let ahead = 8
 
   /// Calls `consume` with `compute(i)` for every i, in order and on the calling thread; `compute` runs on
   /// `threads` other threads, or on this one where one thread is asked for.
   /// - Throws: the error of `consume`, when the threads have ended
-  static func run<Element: Sendable>(
+  package static func run<Element: Sendable>(
     _ range: Range<Int>, threads: Int, compute: @escaping @Sendable (Int) -> Element,
     consume: (Int, Element) throws -> Void
   ) throws {
@@ -25,10 +24,10 @@ enum OrderedWork {
       queue.stop()
       for worker in workers { worker.join() }
     }
-    // Not of the cooperative pool: decoding must not take it.
+    // Not of the cooperative pool: long work must not take it.
     for i in 0..<threads {
       workers.append(
-        try DedicatedThread("decode \(i)") {
+        try DedicatedThread("work \(i)") {
           while let i = queue.claim() { queue.finish(i, compute(i)) }
         })
     }

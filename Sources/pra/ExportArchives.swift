@@ -110,7 +110,7 @@ struct ExportNPZ: ParsableCommand {
     var last: Int64 = -1
     let rows = try connection.query(
       SamplingQueries.images,
-      [.integer(found.id), .integers(sampling.jobs), .texts([]), .texts([]), .null]
+      [.integer(found.id), .integers(sampling.jobs), .texts([]), .texts([]), .null, .null]
     ).filter { row in
       defer { last = (try? row.integer("number")) ?? last }
       return try row.integer("number") != last

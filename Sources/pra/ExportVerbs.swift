@@ -67,7 +67,7 @@ struct ExportImages: ParsableCommand {
   ) throws -> Int {
     let rows = try connection.query(
       SamplingQueries.images,
-      [.integer(run.id), .integers(sampling.jobs), .texts([]), .texts([]), .null])
+      [.integer(run.id), .integers(sampling.jobs), .texts([]), .texts([]), .null, .null])
     try makeFolder(folder)
     var (last, count): (Int64, Int) = (-1, 0)
     // Jobs that drew an image twice drew the same; the newest comes first.

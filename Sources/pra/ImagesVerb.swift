@@ -88,13 +88,7 @@ struct Images: ParsableCommand {
     let order = by ?? (runs.count > 1 ? .run : .number)
     let chosen = try chosenSamplings(of: runs, order, connection)
     let sets = try zip(runs, chosen).map { run, jobs in
-      let rows = try connection.query(
-        SamplingQueries.images,
-        [
-          .integer(run.id), .integers(jobs), .texts(classes), .texts(variants),
-          order == .number ? .integer(Int64(limit)) : .null,
-        ]
-      ).map { try DrawnImage($0, run: run) }
+      let rows = try images(of: run, jobs, order, connection)
       guard !rows.isEmpty else {
         throw try connection.lacks(
           .images, run,
@@ -144,6 +138,19 @@ struct Images: ParsableCommand {
       "\(output): \(count) images of run\(runs.count == 1 ? "" : "s") "
         + "\(named.joined(separator: ", ")), \(drawn.words)\(picture.width) x \(picture.height)",
       of: output)
+  }
+
+  /// The images of a run that the grid may show: of a row no more than it has columns.
+  private func images(
+    of run: NamedRun, _ jobs: [Int64], _ order: Order, _ connection: Connection
+  ) throws -> [DrawnImage] {
+    let rows = try connection.query(
+      SamplingQueries.images,
+      [
+        .integer(run.id), .integers(jobs), .texts(classes), .texts(variants),
+        .integer(Int64(order == .number ? limit : columns)), .text(order.rawValue),
+      ])
+    return try rows.map { try DrawnImage($0, run: run) }
   }
 
   /// The jobs whose images are shown, for each run; none where each row is of a sampling run of its own.

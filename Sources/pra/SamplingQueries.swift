@@ -90,8 +90,9 @@ enum SamplingQueries {
     order by s.name, v.place, s.run_id
     """
 
-  /// $2: jobs and arrays whose images are meant; none for all of the run. Settings are worked out once for each job,
-  /// not for each of its images.
+  /// The images of run $1, of the jobs and arrays $2, the classes $3 and the variants $4, or of all: by number, the first
+  /// $5 of each class, step, weights or variant, as $6 says, or of all together. Settings are worked out once for each
+  /// job, not for each of its images.
   static let images = """
     with drawn as materialized (
       select j.id, coalesce(j.array_id, j.id) as sampling_job, (j.result ->> 'step')::bigint as step,
@@ -104,10 +105,17 @@ enum SamplingQueries {
         and (cardinality($2::bigint[]) = 0 or coalesce(j.array_id, j.id) = any ($2::bigint[]))
         and (cardinality($4::text[]) = 0 or v.variant = any ($4::text[]))
     )
-    select i.number, i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest,
-      d.sampling_job, d.step, d.preview, d.weights, d.variant
-    from drawn as d join pra.images as i on i.job_id = d.id
-    where cardinality($3::text[]) = 0 or i.class_name = any ($3::text[])
-    order by i.number, i.job_id desc limit $5::bigint
+    select i.* from (
+      select i.number, i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest, i.job_id,
+        d.sampling_job, d.step, d.preview, d.weights, d.variant,
+        row_number() over (
+          partition by case $6::text when 'class' then i.class_name when 'step' then d.step::text
+            when 'weights' then d.weights when 'variant' then d.variant end
+          order by i.number, i.job_id desc) as nth
+      from drawn as d join pra.images as i on i.job_id = d.id
+      where cardinality($3::text[]) = 0 or i.class_name = any ($3::text[])
+    ) as i
+    where $5::bigint is null or i.nth <= $5::bigint
+    order by i.number, i.job_id desc
     """
 }

@@ -13,7 +13,7 @@ let allowed: [String: Set<String>] = [
   "Sources/Compute/NeuralNetwork": ["Autodiff", "CKernels", "Tensor"],
 
   "Sources/Data/Digest": ["CCrypto"],
-  "Sources/Data/Files": ["CZlib", "Digest"],
+  "Sources/Data/Files": ["CZlib", "Digest", "Threads"],
   "Sources/Data/TensorFiles": ["Files"],
   "Sources/Data/Raster": ["CJPEG", "CPNG"],
   "Sources/Data/Images": ["CResampling", "Digest", "Files", "Raster", "Tensor", "Threads"],

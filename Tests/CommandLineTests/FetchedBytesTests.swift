@@ -107,8 +107,8 @@ import Testing
     try evaluateInRanges()
   }
 
-  /// The first evaluation needs every image for the features of the data set, a later one the ranges alone that it
-  /// rebuilds.
+  /// The first evaluation needs every image for the features of the data set, a later one the features and the ranges
+  /// alone that it rebuilds.
   private func evaluateInRanges() throws {
     let source = try world.rows(
       "select arguments ->> 'source' from pra.jobs where kind = 'ingest'")[0]
@@ -126,10 +126,17 @@ import Testing
       where f ->> 'name' = 'ema-0.999.safetensors'
       """)
     let settings = ["train=2", "data=\(job)", "samples=[3]", "reconstruct=100"]
-    for (machine, bytes) in [("first", ranges.reduce(0, +)), ("second", ranges[0])] {
+    func evaluated(on machine: String) throws -> Int {
       _ = try world.answer(["enqueue", "evaluate"] + settings.flatMap { ["--set", $0] })
-      #expect(try fetched(by: "evaluate", on: machine) == bytes + weights)
+      return try fetched(by: "evaluate", on: machine)
     }
+    #expect(try evaluated(on: "first") == ranges.reduce(0, +) + weights)
+    let kept = try size(
+      """
+      select k.size from pra.kept_results as k join pra.outputs as o on o.sha256 = k.source
+      where o.job_id = \(job) and o.name = 'data.json'
+      """)
+    #expect(try evaluated(on: "second") == ranges[0] + weights + kept)
     try computeFeatures(of: job, ranges: ranges)
     // Both have measured the same.
     #expect(

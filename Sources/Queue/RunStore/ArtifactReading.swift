@@ -116,6 +116,10 @@ extension ArtifactStore {
       throw DamagedArtifact(
         description: "artifact \(copy.sha256) is missing: there is no \(error.place)",
         isMissing: true)
+    } catch let error as StoreAway {
+      // A stop ends a request of which nothing comes, as it ends one between two pieces.
+      if watch.isStopped() { throw CopyStopped() }
+      throw error
     }
   }
 

@@ -1378,7 +1378,7 @@ ALTER FUNCTION pra.current_store() OWNER TO pra_owner;
 -- Name: FUNCTION current_store(); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.current_store() IS 'Returns the store to which new artifacts of more than 1 MiB go, with what its mark must hold. No row for the
+COMMENT ON FUNCTION pra.current_store() IS 'Returns the store to which new artifacts of more than 64 KiB go, with what its mark must hold. No row for the
 database.';
 
 
@@ -4480,7 +4480,7 @@ ALTER FUNCTION pra.use_store(location text, mark uuid) OWNER TO pra_owner;
 -- Name: FUNCTION use_store(location text, mark uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.use_store(location text, mark uuid) IS 'Chooses the store for new artifacts of more than 1 MiB; those that are stored stay where they are.
+COMMENT ON FUNCTION pra.use_store(location text, mark uuid) IS 'Chooses the store for new artifacts of more than 64 KiB; those that are stored stay where they are.
 location: file:/folder, s3://bucket/prefix, or database; recorded in one form for each store.
 mark: the id of the store that its mark holds; null when nobody has looked, and then the first writer
 makes the mark. Granted to no role but pra_owner.

@@ -55,10 +55,10 @@ import Threads
     #expect(try put(session, original) == artifact)
     // Small artifacts stay in the database, where one query finds them.
     _ = try put(session, [1, 2, 3])
-    _ = try put(session, bytes(Artifact.inlineSize))
+    _ = try put(session, storedBytes(Artifact.inlineSize))
     #expect(try files().count == 1)
     // A packed set of 22 images of 32 pixels, say: the database has its row and no bytes.
-    let set = try put(session, bytes(Artifact.inlineSize + 1))
+    let set = try put(session, storedBytes(Artifact.inlineSize + 1))
     #expect(try files().count == 2)
     #expect(try session.fetchArtifact(sha256: set.sha256).count == Artifact.inlineSize + 1)
     let places = try attempt.admin.query("select storage from pra.artifacts order by size")

@@ -13,6 +13,10 @@ let kernelFlags = [
   "-ffp-contract=fast", "-mprefer-vector-width=512", "-Wall", "-Wextra", "-Werror",
 ]
 
+/// Tests move millions of numbers through these, one by one: they are optimized in debug builds too.
+let numberSettings =
+  swiftSettings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 let emulatorFlags = ["-O2", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-c23-extensions"]
 
 let resamplingFlags = ["-O3", "-Wall", "-Wextra", "-Werror"]
@@ -24,11 +28,12 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// A library of one folder of a group, as in "Compute/Tensor": the target is named as the folder.
 func library(
-  _ folder: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+  _ folder: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
+  settings: [SwiftSetting] = swiftSettings
 ) -> Target {
   .target(
     name: String(folder.split(separator: "/").last!), dependencies: dependencies,
-    path: "Sources/\(folder)", exclude: exclude, swiftSettings: swiftSettings)
+    path: "Sources/\(folder)", exclude: exclude, swiftSettings: settings)
 }
 
 /// The executable of one job kind; the agent starts it as a child process.
@@ -122,7 +127,7 @@ let package = Package(
     .target(
       name: "CKernels", dependencies: ["CCUDA"], path: "Sources/Compute/CKernels",
       exclude: ["cuda/kernels"], cSettings: [.unsafeFlags(kernelFlags)]),
-    library("Compute/Tensor", ["CKernels"]),
+    library("Compute/Tensor", ["CKernels"], settings: numberSettings),
     library("Compute/Autodiff", ["CKernels", "Tensor"]),
     library("Compute/NeuralNetwork", ["Autodiff", "CKernels", "Tensor"]),
 
@@ -249,7 +254,7 @@ let package = Package(
     // Operations on a device and on a CPU in float64, compared.
     .target(
       name: "OperationChecks", dependencies: ["CKernels", "Tensor"],
-      path: "Tests/Support/OperationChecks", swiftSettings: swiftSettings),
+      path: "Tests/Support/OperationChecks", swiftSettings: numberSettings),
     .executableTarget(
       name: "gpu-check",
       dependencies: [

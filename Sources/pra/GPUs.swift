@@ -55,10 +55,19 @@ struct GPUs {
     return ("NVRTC \(version / 1000).\(version % 1000 / 10), \(file)", "")
   }
 
-  /// The command that brings the compiler that fits the driver.
+  /// The file of cuBLASLt, by which training multiplies where it is.
+  var products: String? {
+    var why = [CChar](repeating: 0, count: 1024)
+    var path = [CChar](repeating: 0, count: 4096)
+    guard cuda_blas_describe(&path, path.count, &why, why.count) else { return nil }
+    return Self.text(path.map(UInt8.init(bitPattern:)))
+  }
+
+  /// The command that brings the compiler and the products that fit the driver.
   func remedy(home: String) -> String {
     let version = driver.map { "\($0.major).\($0.minor)" } ?? "13.0"
-    return "python3 -m pip install --target '\(home)/cuda' 'nvidia-cuda-nvrtc==\(version).*'"
+    return "python3 -m pip install --target '\(home)/cuda' 'nvidia-cuda-nvrtc==\(version).*' "
+      + "'nvidia-cublas==\(version).*'"
   }
 
   private static func text(_ bytes: [UInt8]) -> String {
@@ -67,7 +76,7 @@ struct GPUs {
 }
 
 extension GPUs {
-  /// One line for the GPUs, and one for the compiler where there are any.
+  /// One line for the GPUs, and where there are any one for the compiler and one for products of training.
   func findings(home: String) -> [Finding] {
     guard !all.isEmpty else { return [Finding("GPU", "none: \(reason)")] }
     let version = driver.map { "driver for CUDA \($0.major).\($0.minor)" } ?? "no driver"
@@ -80,6 +89,11 @@ extension GPUs {
       gpus,
       compiler.found.map { Finding("GPU compiler", $0) }
         ?? Finding("GPU compiler", compiler.reason, remedy: remedy(home: home)),
+      Finding(
+        "GPU products",
+        products.map { "cuBLASLt, \($0)" }
+          ?? "own kernels: training in bf16 is faster with cuBLASLt, which comes by \(remedy(home: home))"
+      ),
     ]
   }
 }

@@ -12,6 +12,8 @@ final class RunJobs {
   private var dataSets: [ModelConfiguration.Image: Int64] = [:]
   private(set) var firstDataSet: Int64?
   private var references: [Int64: Int64] = [:]
+  /// Demands of an arm's jobs that compute.
+  private var demands: [String] = []
   /// Jobs that belong to one arm alone, so far.
   private var ofArm: [Int64] = []
 
@@ -23,6 +25,7 @@ final class RunJobs {
     for arm in plan.arms {
       let variant = arm.name.isEmpty ? plan.name : arm.name
       ofArm = []
+      demands = arm.configuration.device == .cuda ? ["gpus>=1"] : []
       for evaluation in try enqueue(arm.configuration, plan, source, weights) {
         compare.names.append(variant)
         compare.evaluations.append(Int(evaluation))
@@ -40,10 +43,11 @@ final class RunJobs {
     requirements: [String] = [], timeLimit: Double? = nil
   ) throws -> Int64 {
     try arguments.validate()
+    let kind = type(of: arguments).kind
     return try sink.enqueue(
       PlannedJob(
-        kind: type(of: arguments).kind, arguments: arguments.json, after: after, array: array,
-        requirements: requirements, timeLimit: timeLimit))
+        kind: kind, arguments: arguments.json, after: after, array: array,
+        requirements: requirements + (kind.computes ? demands : []), timeLimit: timeLimit))
   }
 
   private func dataSet(

@@ -101,7 +101,9 @@ let roundedCases: [RoundedCase] = [
       let scale = b.map(abs).max()!
       let isSum = n > 0 && tested.shapes[n - 1].count == 1
       let error = zip(a, b).map { abs($0 - $1) }.max()!
-      #expect(scale > 0 && error <= (isSum ? 1e-5 * scale : 0), "number \(n): \(error) of \(scale)")
+      // A GPU's products of training may add in another order, and its attention rounds what it multiplies.
+      let share: Float = device.nameOfGPU != nil ? 0.02 : isSum ? 1e-5 : 0
+      #expect(scale > 0 && error <= share * scale, "number \(n): \(error) of \(scale)")
     }
     let threaded = run(tested, Device(threads: 3, instructions: set), .bfloat16) == rounded
     #expect(threaded, "on three threads")

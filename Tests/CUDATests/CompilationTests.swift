@@ -4,26 +4,18 @@ import Foundation
 import Testing
 
 @Suite struct CUDACompilationTests {
-  /// For sm_80, sm_90a and sm_100a, with the registers and spills of the table in ops/gpu.
+  /// For sm_90a, with the registers and spills of the table in ops/gpu, which is of the same text for the others too.
   @Test func theRealCompilerTakesEveryKernel() throws {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
     let process = Process()
-    process.executableURL = root.appending(path: "ops/gpu/compile")
+    process.executableURL = EmulatedGPU.root.appending(path: "ops/gpu/compile")
     process.arguments = ["--check"]
     process.environment = ProcessInfo.processInfo.environment.merging(
       ["PRA_PROGRAMS": EmulatedGPU.products.path(percentEncoded: false)]) { $1 }
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let said = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationStatus != 69 else {
-      print("skipped: NVIDIA's compiler cannot be had here: \(said)")
+    let ended = try EmulatedGPU.finish(process)
+    guard ended.code != 69 else {
+      print("skipped: NVIDIA's compiler cannot be had here: \(ended.output)")
       return
     }
-    #expect(process.terminationStatus == 0, "\(said)")
+    #expect(ended.code == 0, "\(ended.output)")
   }
 }

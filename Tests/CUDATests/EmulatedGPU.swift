@@ -15,6 +15,10 @@ struct EmulatedGPU {
   static let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent()
 
+  /// The folder of the repository.
+  static let root = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
   /// A folder with the emulated libraries under the names of NVIDIA's; a new one, that the caller
   /// removes.
   static func libraries() throws -> URL {
@@ -22,7 +26,8 @@ struct EmulatedGPU {
       .appending(path: "emulated-gpu-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     for (name, library) in [
-      ("libcuda.so.1", "libEmulatedDriver.so"), ("libnvrtc.so.13", "libEmulatedCompiler.so"),
+      ("libcuda.so.1", "libEmulatedDriver.so"), ("libcublasLt.so.13", "libEmulatedDriver.so"),
+      ("libnvrtc.so.13", "libEmulatedCompiler.so"),
     ] {
       try FileManager.default.createSymbolicLink(
         at: folder.appending(path: name), withDestinationURL: products.appending(path: library))
@@ -47,6 +52,11 @@ struct EmulatedGPU {
     all["PRA_CUDA_CACHE"] = kernels
     all["PRA_DEVICE"] = "cuda"
     process.environment = all.merging(environment) { $1 }
+    return try finish(process)
+  }
+
+  /// Runs a process to its end and takes what it says.
+  static func finish(_ process: Process) throws -> Ended {
     let pipe = Pipe()
     process.standardOutput = pipe
     process.standardError = pipe

@@ -11,14 +11,7 @@ import Testing
     process.executableURL = program
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let said = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return Ended(code: process.terminationStatus, output: String(decoding: said, as: UTF8.self))
+    return try EmulatedGPU.finish(process)
   }
 
   @Test func thePackageRunsWithoutAnythingElse() throws {
@@ -28,10 +21,8 @@ import Testing
     let libraries = try EmulatedGPU.libraries()
     defer { for one in [folder, libraries] { try? FileManager.default.removeItem(at: one) } }
     let archive = folder.appending(path: "check.tar.gz").path(percentEncoded: false)
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
     let packed = try run(
-      root.appending(path: "ops/gpu-check"), [archive],
+      EmulatedGPU.root.appending(path: "ops/gpu-check"), [archive],
       [
         "PRA_PROGRAMS": EmulatedGPU.products.path(percentEncoded: false),
         "PRA_GPU_CHECK_EMULATED": "1",
@@ -42,26 +33,35 @@ import Testing
       ["tar", "-C", folder.path(percentEncoded: false), "-xzf", archive])
     #expect(unpacked.code == 0, "\(unpacked.output)")
     let out = folder.appending(path: "out")
-    let ended = try run(
-      folder.appending(path: "gpu-check/run"),
-      ["--out", out.path(percentEncoded: false), "--quick"],
-      [
-        "PRA_CUDA_PATH": libraries.path(percentEncoded: false),
-        "PRA_CUDA_CACHE": EmulatedGPU.kernels, "PRA_DEVICE": "cuda",
-      ])
-    #expect(ended.code == 0, "\(ended.output)")
-    let rows = try String(contentsOf: out.appending(path: "rows.jsonl"), encoding: .utf8)
-      .split(separator: "\n").map { line in
-        try #require(
-          try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)")
-      }
-    let names = Set(rows.compactMap { $0["check"] as? String })
+    func rows(_ environment: [String: String] = [:]) throws -> [[String: Any]] {
+      let ended = try run(
+        folder.appending(path: "gpu-check/run"),
+        ["--out", out.path(percentEncoded: false), "--quick"],
+        [
+          "PRA_CUDA_PATH": libraries.path(percentEncoded: false),
+          "PRA_CUDA_CACHE": EmulatedGPU.kernels, "PRA_DEVICE": "cuda",
+        ].merging(environment) { $1 })
+      #expect(ended.code == 0, "\(ended.output)")
+      return try String(contentsOf: out.appending(path: "rows.jsonl"), encoding: .utf8)
+        .split(separator: "\n").map { line in
+          try #require(
+            try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)")
+        }
+    }
+    // A part for which there is no time is said, and nothing hangs.
+    let none = try rows(["GPU_CHECK_SECONDS": "0"])
+    let reasons = Set(none.compactMap { $0["skipped"] as? String })
+    #expect(none.count > 8 && none.allSatisfy { $0["skipped"] is String }, "\(none)")
+    #expect(reasons.isSubset(of: ["the time was over", "no PyTorch here"]), "\(reasons)")
+    let all = try rows()
+    let names = Set(all.compactMap { $0["check"] as? String })
     #expect(
       names.isSuperset(of: [
         "kernels", "methods", "curve", "resume", "images", "training", "sampling",
+        "peer-step-nano", "peer-sample-nano",
       ]), "\(names)")
-    #expect(rows.allSatisfy { ($0["code"] as? Int ?? 0) == 0 })
-    for row in rows where ["training", "sampling"].contains(row["check"] as? String) {
+    #expect(all.allSatisfy { ($0["code"] as? Int ?? 0) == 0 })
+    for row in all where ["training", "sampling"].contains(row["check"] as? String) {
       #expect((row["images_per_second"] as? Double ?? 0) > 0, "\(row)")
       #expect(row["device"] as? String == "emulated GPU")
     }

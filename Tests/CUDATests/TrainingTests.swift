@@ -5,17 +5,38 @@ import Testing
 
 @Suite struct CUDATrainingTests {
   /// Ten steps of every method beside the CPU's.
-  @Test func everyMethodTrainsAsOnACPU() throws {
-    let ended = try EmulatedGPU.run("gpu-check", ["methods", "--steps", "10"])
+  @Test(arguments: ["fp32", "bf16"])
+  func everyMethodTrainsAsOnACPU(_ precision: String) throws {
+    let ended = try EmulatedGPU.run(
+      "gpu-check", ["methods", "--steps", "10", "--precision", precision])
     #expect(ended.code == 0, "\(ended.output)")
     #expect(ended.output.split(separator: "\n").count == 7, "\(ended.output)")
   }
 
+  /// Products by cuBLASLt, which here adds in another order, and by own kernels where it is not, is not wanted or
+  /// has no algorithm.
+  @Test func trainingNeedsNoLibraryOfProducts() throws {
+    func losses(_ environment: [String: String]) throws -> String {
+      let ended = try EmulatedGPU.run(
+        "gpu-check", ["methods", "--steps", "3", "--precision", "bf16", "--only", "pra"],
+        environment: environment)
+      #expect(ended.code == 0, "\(ended.output)")
+      return ended.output
+    }
+    let own = try losses(["PRA_CUDA_BLAS": "0"])
+    #expect(try losses([:]) != own)
+    #expect(try losses(["EMULATION_BLAS": "none"]) == own)
+  }
+
   /// A process that kills itself in the middle, and another that goes on from its checkpoint.
-  @Test func killedAndResumedEqualsUninterrupted() throws {
+  @Test(arguments: ["fp32", "bf16"])
+  func killedAndResumedEqualsUninterrupted(_ precision: String) throws {
     func train(_ folder: URL, _ more: [String] = []) throws -> Ended {
       try EmulatedGPU.run(
-        "gpu-check", ["train", folder.path(percentEncoded: false), "--steps", "12"] + more)
+        "gpu-check",
+        [
+          "train", folder.path(percentEncoded: false), "--steps", "12", "--precision", precision,
+        ] + more)
     }
     let folders = try (0..<2).map { _ in
       let folder = FileManager.default.temporaryDirectory.appending(
@@ -34,8 +55,10 @@ import Testing
     #expect(whole.output.count == 65, "\(whole.output)")
   }
 
-  @Test func imagesAreTheSameBytesInAnyBatchAndShard() throws {
-    let ended = try EmulatedGPU.run("gpu-check", ["images", "--images", "10"])
+  @Test(arguments: ["fp32", "bf16"])
+  func imagesAreTheSameBytesInAnyBatchAndShard(_ precision: String) throws {
+    let ended = try EmulatedGPU.run(
+      "gpu-check", ["images", "--images", "10", "--precision", precision])
     #expect(ended.code == 0, "\(ended.output)")
   }
 }

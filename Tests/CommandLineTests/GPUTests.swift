@@ -4,15 +4,21 @@ import Foundation
 import Testing
 
 @Suite struct GPUTests {
+  /// The folder of the built programs.
+  private let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent()
+
   /// A folder with the emulated driver, and its compiler if it is asked for; the caller removes it.
   private func libraries(compiler: Bool) throws -> URL {
-    let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-      .deletingLastPathComponent()
     let folder = FileManager.default.temporaryDirectory.appending(path: "gpus-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let names =
       [("libcuda.so.1", "libEmulatedDriver.so")]
-      + (compiler ? [("libnvrtc.so.13", "libEmulatedCompiler.so")] : [])
+      + (compiler
+        ? [
+          ("libnvrtc.so.13", "libEmulatedCompiler.so"),
+          ("libcublasLt.so.13", "libEmulatedDriver.so"),
+        ] : [])
     for (name, library) in names {
       try FileManager.default.createSymbolicLink(
         at: folder.appending(path: name), withDestinationURL: products.appending(path: library))
@@ -37,6 +43,7 @@ import Testing
         "ok     GPU: cuda:0 emulated GPU, 16 GiB, compute capability 9.0; cuda:1 emulated GPU"),
       "\(doctor.output)")
     #expect(doctor.output.contains("ok     GPU compiler: NVRTC 13.0, /"), "\(doctor.output)")
+    #expect(doctor.output.contains("ok     GPU products: cuBLASLt, /"), "\(doctor.output)")
   }
 
   @Test func theDoctorSaysHowToGetACompiler() throws {
@@ -46,7 +53,9 @@ import Testing
     let doctor = try world.pra("doctor", environment: environment(folder, devices: 1))
     #expect(doctor.output.contains("FAULT  GPU compiler: libnvrtc.so.13"), "\(doctor.output)")
     #expect(
-      doctor.output.contains("cuda' 'nvidia-cuda-nvrtc==13.0.*'"), "\(doctor.output)")
+      doctor.output.contains("cuda' 'nvidia-cuda-nvrtc==13.0.*' 'nvidia-cublas==13.0.*'"),
+      "\(doctor.output)")
+    #expect(doctor.output.contains("ok     GPU products: own kernels"), "\(doctor.output)")
     let none = try world.pra("doctor", environment: environment(folder, devices: 0))
     #expect(none.output.contains("ok     GPU: none: no CUDA-capable device"), "\(none.output)")
   }
@@ -80,5 +89,34 @@ import Testing
       ).count == 1
     }
     withExtendedLifetime(worker) {}
+  }
+
+  /// The demo at 30 steps of four images: trained, drawn and evaluated by a worker that has found its GPU.
+  @Test func theDemoRunsOnAGPU() throws {
+    let world = try World()
+    let folder = try libraries(compiler: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let kernels = products.appending(path: "emulated-gpu/kernels")
+    let environment = environment(folder, devices: 1).merging([
+      "PRA_CUDA_CACHE": kernels.path(percentEncoded: false),
+      // Where the compiler is that plays NVIDIA's.
+      "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
+    ]) { $1 }
+    let settings = [
+      "training.total=30", "training.batch=4", "training.warmup=5", "training.precision=bf16",
+      "sampling.steps=4", "sample.count=6", "sample.shards=2",
+    ]
+    let run = try world.answer(
+      ["run", "\(Repository.root)/ops/demo.d/emoji.yaml"] + settings.flatMap { ["--set", $0] })
+    let worker = try world.pra("worker", "--until-idle", environment: environment)
+    #expect(worker.status == 0, "\(worker.errors)")
+    let end = try world.pra("watch", run)
+    #expect(end.status == 0, "\(end.errors)\n\(worker.errors)")
+    #expect(
+      try world.rows("select count(*), bool_and(value > 0) from pra.metrics where name = 'loss'")
+        == ["30 t"])
+    let log = try world.answer("logs", "--run", run)
+    #expect(log.contains("on cuda:0 (emulated GPU)"), "\(log)")
+    #expect(try world.answer("evaluations", run).contains("overall"))
   }
 }

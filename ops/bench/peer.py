@@ -1,6 +1,7 @@
 """PyTorch doing the work of `bench-compute`: one measurement series per call, one JSON row.
 
     peer.py {step,sample} [--preset P] [--batch B] [--threads N] [--rounds R] [--compile] [--bf16]
+            [--device cuda] [--lpips] [--micro-batch B] [--steps N] [--sde]
 
 `step` is a complete training step (both passes, backward, clipping, AdamW, average). `sample` draws
 images with 25 Euler steps a position, linear guidance, both halves in one batch, key-value caches
@@ -8,6 +9,10 @@ allocated once. `--positions A-B` draws these positions alone, on caches filled 
 to A, and reports the time of all N at that rate. Inputs and noise are ready before the clock starts,
 which favours PyTorch: ours draws its numbers inside the step. `--bf16` is autocast for `step` and a
 model of bf16 weights for `sample`. Call it in turns with ours, pinned, and read ratios only.
+
+On a GPU (`--device cuda`) a compiled sample is replayed as CUDA graphs, `--lpips` adds the distance in VGG-16's features
+with random weights, `--micro-batch` divides a step's batch, and `--sde` draws noise at every step of the flow. The
+modulations of the head are one group here, also for `pra-b` and `pra-l`.
 """
 
 import argparse
@@ -24,7 +29,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-STATE, REPEATS, STEPS, SCALE = 16, 4, 25, 2.0
+STATE, REPEATS, SCALE = 16, 4, 2.0
+VGG = [[64, 64], [128, 128], [256] * 3, [512] * 3, [512] * 3]
 
 
 @dataclass
@@ -60,6 +66,8 @@ PRESETS = {
     "nano": Sizes(32, 8, 128, 4, 2, 2, 64, 9, (3, 128), (2, 128), (2, 128)),
     "micro": Sizes(64, 8, 384, 8, 6, 8, 64, 9, (4, 384), (2, 384), (4, 384)),
     "pra-s": Sizes(256, 16, 768, 12, 12, 16, 256, 1000, (3, 768), (3, 512), (7, 512)),
+    "pra-b": Sizes(256, 16, 768, 24, 12, 16, 256, 1000, (6, 768), (3, 512), (13, 512)),
+    "pra-l": Sizes(256, 16, 1024, 32, 16, 16, 256, 1000, (8, 1024), (3, 512), (10, 512)),
 }
 
 
@@ -181,7 +189,8 @@ class Model(nn.Module):
     def condition(self, h: Tensor, first: int = 0) -> Tensor:
         return self.head.cond(h + self.position[first:first + h.shape[1]])
 
-    def loss(self, labels: Tensor, y: Tensor, t: Tensor, e: Tensor, r: Tensor, n: Tensor) -> Tensor:
+    def loss(self, labels: Tensor, y: Tensor, t: Tensor, e: Tensor, r: Tensor, n: Tensor,
+             perceptual: nn.Module | None = None) -> Tensor:
         with torch.no_grad():
             h = self.hidden(labels, y)
         z = sphere(self.encoder(y, self.encoder.cond(h)))
@@ -191,16 +200,55 @@ class Model(nn.Module):
         x = (1 - r[..., None]) * n + r[..., None] * target
         v = self.head(x, self.time(r) + self.condition(hidden)[:, None])
         normal = (y - y.mean(-1, keepdim=True)) / (y.var(-1, keepdim=True) + 1e-6).sqrt()
-        return (((v - (target - n)) ** 2).mean() + (decoded - y).abs().mean()
+        seen = 0.0
+        if perceptual is not None:
+            seen = perceptual(pictures(self.s, decoded), pictures(self.s, y))
+        return (((v - (target - n)) ** 2).mean() + (decoded - y).abs().mean() + seen
                 + 0.1 * ((self.norm_pix(hidden) - normal) ** 2).mean())
+
+
+class Perceptual(nn.Module):
+    """LPIPS with random weights: frozen VGG-16, taps after each of its five stages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        inputs, self.stages = 3, nn.ModuleList()
+        for stage in VGG:
+            layers: list[nn.Module] = []
+            for outputs in stage:
+                layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
+                inputs = outputs
+            self.stages.append(nn.Sequential(*layers))
+        self.to(memory_format=torch.channels_last).requires_grad_(False)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        taps = []
+        for number, stage in enumerate(self.stages):
+            x = stage(F.max_pool2d(x, 2) if number > 0 else x)
+            taps.append(x)
+        return taps
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = self.features(y)
+        return sum(((F.normalize(a, dim=1) - F.normalize(b, dim=1)) ** 2).sum(1).mean()
+                   for a, b in zip(self.features(x), wanted))
+
+
+def pictures(s: Sizes, y: Tensor) -> Tensor:
+    """Patches [B, N, P] as images [B, 3, size, size] in the order convolutions read."""
+    x = y.view(len(y), s.grid, s.grid, s.patch, s.patch, 3).permute(0, 5, 1, 3, 2, 4)
+    return x.reshape(len(y), 3, s.size, s.size).contiguous(memory_format=torch.channels_last)
 
 
 def sphere(z: Tensor) -> Tensor:
     return z * math.sqrt(STATE) * torch.rsqrt((z * z).sum(-1, keepdim=True) + 1e-12)
 
 
-def training(s: Sizes, batch: int, compiled: bool, bf16: bool):
-    model = Model(s)
+def training(s: Sizes, batch: int, compiled: bool, bf16: bool, device: str = "cpu",
+             lpips: bool = False, part: int | None = None):
+    model, perceptual = Model(s), Perceptual() if lpips else None
+    part = min(part or batch, batch)
     # Fused: one pass over each tensor, PyTorch's fastest on a processor.
     matrices = [p for n, p in model.named_parameters()
                 if p.dim() == 2 and n not in ("classes.weight", "position")]
@@ -212,7 +260,7 @@ def training(s: Sizes, batch: int, compiled: bool, bf16: bool):
     parameters = list(model.parameters())
     average = [p.detach().clone() for p in parameters]
     loss = torch.compile(model.loss) if compiled else model.loss
-    precision = (torch.autocast("cpu", dtype=torch.bfloat16) if bf16
+    precision = (torch.autocast(device, dtype=torch.bfloat16) if bf16
                  else contextlib.nullcontext())
     N = s.count
     inputs = (torch.arange(batch) % s.classes, torch.rand(batch, N, s.pixels) * 2 - 1,
@@ -221,9 +269,10 @@ def training(s: Sizes, batch: int, compiled: bool, bf16: bool):
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        with precision:
-            value = loss(*inputs)
-        value.backward()
+        for first in range(0, batch, part):
+            with precision:
+                value = loss(*(x[first:first + part] for x in inputs), perceptual)
+            (value * (part / batch)).backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         with torch.no_grad():
@@ -233,13 +282,22 @@ def training(s: Sizes, batch: int, compiled: bool, bf16: bool):
     return step
 
 
-def drawing(s: Sizes, batch: int, compiled: bool, bf16: bool, first: int, last: int):
+def drawing(s: Sizes, batch: int, compiled: bool, bf16: bool, first: int, last: int,
+            device: str = "cpu", steps: int = 25, sde: bool = False):
     dtype = torch.bfloat16 if bf16 else torch.float32
     model = Model(s).eval()
     with torch.no_grad():
-        embedded = [model.time(torch.tensor([[j / STEPS]])).to(dtype) for j in range(STEPS)]
+        embedded = [model.time(torch.tensor([[j / steps]])).to(dtype) for j in range(steps)]
     model = model.to(dtype)
-    velocity = torch.compile(model.head) if compiled else model.head
+    graphs = compiled and device == "cuda"
+    velocity = torch.compile(model.head) if compiled and not graphs else model.head
+
+    def step(z: Tensor, time: Tensor, condition: Tensor, g: Tensor | float) -> Tensor:
+        cond, null = velocity(torch.cat([z, z]), time + condition).chunk(2)
+        z = z + (null + g * (cond - null)) / steps
+        return z + 0.01 * torch.randn_like(z) if sde else z
+
+    whole = torch.compile(step, mode="reduce-overhead") if graphs else step
     labels = torch.cat([torch.arange(batch) % s.classes, torch.full((batch,), s.classes)])
     starts = torch.randn(s.count, batch, 1, STATE).to(dtype)
 
@@ -258,9 +316,12 @@ def drawing(s: Sizes, batch: int, compiled: bool, bf16: bool, first: int, last: 
             h = torch.randn(2 * batch, 1, s.width).to(dtype)
         for i in range(first, last):
             condition, z, g = model.condition(h, i), starts[i], 1 + (SCALE - 1) * i / s.count
-            for j in range(STEPS):
-                cond, null = velocity(torch.cat([z, z]), embedded[j] + condition).chunk(2)
-                z = z + (null + g * (cond - null)) / STEPS
+            if graphs:
+                g = torch.full((), g, dtype=dtype)
+            for j in range(steps):
+                z = whole(z, embedded[j], condition, g)
+                if graphs:  # whose results share one memory
+                    z = z.clone()
             y = model.decode(sphere(z), i, decoder)
             if i + 1 < s.count:
                 h = model.trunk(model.embed(torch.cat([y, y])), s.class_tokens + i, trunk)
@@ -279,27 +340,40 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--lpips", action="store_true")
+    parser.add_argument("--micro-batch", type=int)
+    parser.add_argument("--steps", type=int, default=25, help="of the flow, for a sample")
+    parser.add_argument("--sde", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
+    # All tensors are made there.
+    torch.set_default_device(args.device)
     sizes, rate = PRESETS[args.preset], 1.0
     if args.work == "step":
-        run = training(sizes, args.batch, args.compile, args.bf16)
+        run = training(sizes, args.batch, args.compile, args.bf16, args.device, args.lpips,
+                       args.micro_batch)
     else:
         first, last = map(int, (args.positions or f"0-{sizes.count}").split("-"))
         rate = sizes.count / (last - first)
-        run = drawing(sizes, args.batch, args.compile, args.bf16, first, last)
+        run = drawing(sizes, args.batch, args.compile, args.bf16, first, last, args.device,
+                      args.steps, args.sde)
+    wait = torch.cuda.synchronize if args.device == "cuda" else lambda: None
     for _ in range(2):
         run()
     rounds = []
     for _ in range(args.rounds):
+        wait()
         start = time.perf_counter()
         run()
+        wait()
         rounds.append((time.perf_counter() - start) * rate)
-    json.dump({"work": args.work, "preset": args.preset, "batch": args.batch,
+    json.dump({"check": "peer", "work": args.work, "preset": args.preset, "batch": args.batch,
                "threads": args.threads, "precision": "bf16" if args.bf16 else "fp32",
                "peer": f"torch {torch.__version__}" + (" compiled" if args.compile else ""),
-               "seconds": statistics.median(rounds),
+               "seconds": statistics.median(rounds), "device": args.device,
+               "images_per_second": args.batch / statistics.median(rounds),
                "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
                "rounds": rounds}, sys.stdout)
     print()

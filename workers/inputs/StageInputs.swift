@@ -70,8 +70,9 @@ extension StageSession {
   /// - Parameters:
   ///   - name: name of the file in messages
   ///   - weights: `model` or `ema-<decay>`
+  ///   - device: by default the one that the model's configuration names
   package func model(
-    fromFile sha256: String, named name: String, weights: String, on device: Device
+    fromFile sha256: String, named name: String, weights: String, on device: Device? = nil
   ) throws -> TrainedModel {
     let path = try fetch(
       "weights_file", sha256: sha256, named: name, otherwise: "weights.safetensors")
@@ -81,7 +82,9 @@ extension StageSession {
         throw PermanentFailure(
           "\(name): has no configuration in its metadata; expected a file of pra export checkpoint")
       }
-      let model = try PRAModel(state.config, classes: classes, on: device, initializing: false)
+      let model = try PRAModel(
+        state.config, classes: classes, on: device ?? self.device(ofDrawing: state.config),
+        initializing: false)
       try archive.load(weights, into: model)
       return TrainedModel(model: model, step: Int64(state.step), classes: try archive.classes)
     }
@@ -93,8 +96,9 @@ extension StageSession {
   ///   - weights: `model` or `ema-<decay>`, as in `sampling.weights`; by default those that the training
   ///     run's own configuration samples with
   ///   - step: step of the checkpoint, by default the last one
+  ///   - device: by default the one that the model's configuration names
   package func trainedModel(
-    ofJob job: Int, weights: String? = nil, step: Int? = nil, on device: Device
+    ofJob job: Int, weights: String? = nil, step: Int? = nil, on device: Device? = nil
   ) throws -> TrainedModel {
     let found =
       try step.map { try checkpoint(ofJob: Int64(job), step: Int64($0)) }
@@ -120,7 +124,9 @@ extension StageSession {
               + known.joined(separator: ", "))
         }
         try fetch(checkpoint, ofJob: Int64(job), to: folder) { $0 == file }
-        let model = try PRAModel(state.config, classes: classes, on: device, initializing: false)
+        let model = try PRAModel(
+          state.config, classes: classes, on: device ?? self.device(ofDrawing: state.config),
+          initializing: false)
         try model.loadWeights(from: "\(folder)/\(file)")
         return TrainedModel(
           model: model, step: checkpoint.step,
@@ -138,13 +144,19 @@ extension StageSession {
 
   /// The device that `PRA_DEVICE` names with this attempt's threads and the instruction set that
   /// `PRA_KERNELS` names. Its errors end the stage: those of the machine as lacks of the host.
-  /// - Parameter lower: the key or variable by which the stage needs less memory
-  package func device(lower: String? = nil) throws -> Device {
+  /// - Parameters:
+  ///   - choice: the key `device` of the configuration
+  ///   - lower: the key or variable by which the stage needs less memory
+  package func device(_ choice: DeviceChoice = .auto, lower: String? = nil) throws -> Device {
     let advice = lower.map { "lower \($0)" } ?? "the stage needs a device with more memory"
     DeviceFailure.end(memoryAdvice: advice) { failure in
       Stage.end(isHostLack: failure.isOfMachine, saying: failure.sentence)
     }
-    return try computingDevice(threads: threads)
+    return try computingDevice(choice, threads: threads)
+  }
+
+  private func device(ofDrawing configuration: ModelConfiguration) throws -> Device {
+    try device(configuration.device, lower: "PRA_SAMPLE_BATCH")
   }
 
   /// Ends the attempt if its agent has asked for it; for stages without checkpoints.
@@ -154,22 +166,31 @@ extension StageSession {
 }
 
 /// The device that `PRA_DEVICE` names with some threads and the instruction set that `PRA_KERNELS`
-/// names.
+/// names. Ends the stage, as for a lack of the host, if a GPU is wanted and none is given.
+/// - Parameter choice: the key `device` of the configuration
 /// - Throws: `PermanentFailure` naming the variable
-package func computingDevice(threads: Int) throws -> Device {
+package func computingDevice(_ choice: DeviceChoice = .auto, threads: Int) throws -> Device {
   if let text = getenv("PRA_DEVICE").map({ String(cString: $0) }), !text.isEmpty,
     DeviceKind(name: text) == nil
   {
     throw PermanentFailure("PRA_DEVICE: found '\(text)', expected \(DeviceKind.names)")
   }
-  guard let text = getenv("PRA_KERNELS") else { return Device(threads: threads) }
+  if choice == .cuda, !DeviceKind.chosen.isGPU {
+    Stage.end(
+      isHostLack: true,
+      saying:
+        "device: found 'cuda', and this worker gave the job no GPU; expected a worker with GPUs, or auto"
+    )
+  }
+  let kind = choice == .cpu ? DeviceKind.cpu : .chosen
+  guard let text = getenv("PRA_KERNELS") else { return Device(threads: threads, kind: kind) }
   let name = String(cString: text)
   guard let set = InstructionSet(name: name), set.rawValue <= InstructionSet.best.rawValue else {
     throw PermanentFailure(
       "PRA_KERNELS: found '\(name)', expected base, avx2 or avx512, as far as this processor goes"
     )
   }
-  return Device(threads: threads, instructions: set)
+  return Device(threads: threads, instructions: set, kind: kind)
 }
 
 /// The text of a small file.

@@ -18,14 +18,12 @@ import Tensor
 Stage.run { session in
   let arguments = try refusingBadInput { try SampleArguments(json: session.arguments) }
   let sampling = arguments.sampling
-  let device = try session.device(lower: "PRA_SAMPLE_BATCH")
   let trained =
     try arguments.weightsFile.isEmpty
     ? session.trainedModel(
-      ofJob: arguments.train, weights: sampling.weights, step: arguments.step, on: device)
+      ofJob: arguments.train, weights: sampling.weights, step: arguments.step)
     : session.model(
-      fromFile: arguments.weightsFile, named: arguments.weightsName, weights: sampling.weights,
-      on: device)
+      fromFile: arguments.weightsFile, named: arguments.weightsName, weights: sampling.weights)
   let (model, step) = (trained.model, trained.step)
   let table = try trained.classes ?? unnamedClasses(session, arguments, model)
   guard model.sizes.classes == table.names.count else {

@@ -43,7 +43,7 @@ struct TrainingJob {
     require = try session.beginFetching(data)
     start = arguments.start
     let configuration = try Self.complete(arguments.config, with: data)
-    let device = try session.device(lower: "training.micro_batch")
+    let device = try session.device(configuration.device, lower: "training.micro_batch")
     let model = try refusingBadInput {
       try PRAModel(configuration, classes: data.classes.count, on: device)
     }
@@ -65,7 +65,8 @@ struct TrainingJob {
       places: PixelPlaces(rows: places.rows, columns: places.columns))
     say(
       "\(model.parameters.elementCount) parameters, \(data.count) images in \(data.classes.count) "
-        + "classes, \(training.total) steps of \(training.batch), \(session.threads) threads")
+        + "classes, \(training.total) steps of \(training.batch), "
+        + (device.nameOfGPU.map { "on \($0)" } ?? "\(session.threads) threads"))
   }
 
   /// The network of `loss.lpips` from the artifacts that the job names.
@@ -82,7 +83,9 @@ struct TrainingJob {
     }
     return try refusingBadInput {
       let files = try WeightFiles(paths: paths)
-      return try LPIPS({ try files.read($0, shape: $1) }, on: device)
+      return try LPIPS(
+        { try files.read($0, shape: $1) }, precision: configuration.training.precision.products,
+        on: device)
     }
   }
 

@@ -58,7 +58,13 @@ package struct FrozenConvolution {
   ///   - weight: [out, in, height, width], as PyTorch stores it
   ///   - bias: [out]
   ///   - differentiable: whether a gradient reaches the input; for stride 1
-  package init(weight: Tensor, bias: Tensor?, window: Window, differentiable: Bool = false) {
+  ///   - precision: of the factors, on devices that round them in convolutions
+  package init(
+    weight: Tensor, bias: Tensor?, window: Window, differentiable: Bool = false,
+    precision: ProductPrecision = .full
+  ) {
+    let rounds =
+      precision == .bfloat16 && weight.type == .float32 && weight.device.roundsConvolutions
     precondition(
       weight.shape.count == 4 && weight.shape[2] == window.kernel.0
         && weight.shape[3] == window.kernel.1, "convolution: \(weight.shape) for \(window.kernel)")
@@ -74,7 +80,7 @@ package struct FrozenConvolution {
             out: order.address, x: weight.address, outputs: weight.shape[0],
             inputs: weight.shape[1], places: height * width, turned: turned)),
         over: rows * height * width)
-      return PackedWeights(order, bias: bias, precision: .full)
+      return PackedWeights(order, bias: bias, precision: rounds ? .bfloat16 : .full)
     }
     forward = packed(outputs, inputs, bias, turned: false)
     precondition(!differentiable || window.stride == (1, 1), "convolution: gradient of stride 1")
@@ -107,7 +113,7 @@ package struct FrozenConvolution {
         .init(
           y: y.address, y_row: weights.outputs, x: x.address, packed: weights.address,
           bias: weights.biasAddress, shape: shape, pixels: y.rows, outputs: weights.outputs,
-          relu: relu)))
+          relu: relu, rounded: weights.isRounded)))
     return y
   }
 }

@@ -66,7 +66,7 @@ extension FrozenConvolution {
         .init(
           y: target.address, y_row: images.width, x: x.address, packed: forward.address,
           bias: forward.biasAddress, shape: shape, pixels: images.rows, outputs: outputs,
-          relu: true)))
+          relu: true, rounded: forward.isRounded)))
   }
 
   /// Several 1x1 convolutions of the same images, at most four, which are read from memory only once.

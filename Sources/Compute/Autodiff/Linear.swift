@@ -15,18 +15,18 @@ package func linear(
     uninitialized: x.shape.dropLast() + [outputs], type: type ?? x.tape.type, on: x.value.device)
   matrixProduct(
     into: Matrix(y), Matrix(x.value), Matrix(weight.value).transposed, m: rows, n: outputs,
-    k: inputs, bias: bias?.value, precision: x.tape.products)
+    k: inputs, bias: bias?.value, precision: x.tape.products, anyOrder: x.tape.isRecording)
   let (place, kept) = (x.place, x.kept)
   return x.tape.record(y, from: [x, weight] + (bias.map { [$0] } ?? [])) { tape, dy in
     tape.accumulate(into: place) { dx, accumulate in
       matrixProduct(
         into: Matrix(dx), Matrix(dy), Matrix(weight.value), m: rows, n: inputs, k: outputs,
-        accumulate: accumulate, precision: tape.products)
+        accumulate: accumulate, precision: tape.products, anyOrder: true)
     }
     tape.accumulate(into: weight.place) { dw, accumulate in
       matrixProduct(
         into: Matrix(dw), Matrix(dy).transposed, Matrix(kept()), m: outputs, n: inputs, k: rows,
-        accumulate: accumulate, precision: tape.products)
+        accumulate: accumulate, precision: tape.products, anyOrder: true)
     }
     if let bias { tape.add(columnSums(dy), to: bias.place) }
   }

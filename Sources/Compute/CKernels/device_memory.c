@@ -138,3 +138,9 @@ void memory_close(memory *memory) {
   if (--memory->open == 0) protect(memory->start, memory->used, PROT_NONE);
   pthread_mutex_unlock(&memory->lock);
 }
+
+void memory_describe(const memory *memory, char *text, size_t n) {
+  const struct cuda *cuda = memory_cuda(memory);
+  if (n > 0) text[0] = 0;
+  if (cuda) snprintf(text, n, "cuda:%d (%s)", cuda->ordinal, cuda->name);
+}

@@ -14,9 +14,14 @@ package struct LPIPS {
   private static let shift = [-0.030, -0.088, -0.188]
   private static let scale = [0.458, 0.448, 0.450]
 
-  /// - Parameter weights: torchvision's `features.*` and lpips' `linM.model.1.weight`
-  package init(_ weights: WeightReader, type: ElementType = .float32, on device: Device) throws {
-    network = try VGG16(weights, type: type, on: device)
+  /// - Parameters:
+  ///   - weights: torchvision's `features.*` and lpips' `linM.model.1.weight`
+  ///   - precision: of the products, on devices that round factors of convolutions
+  package init(
+    _ weights: WeightReader, type: ElementType = .float32, precision: ProductPrecision = .full,
+    on device: Device
+  ) throws {
+    network = try VGG16(weights, type: type, precision: precision, on: device)
     linear = try VGG16.tapChannels.enumerated().map { tap, channels in
       Tensor(
         try weights("lin\(tap).model.1.weight", [1, channels, 1, 1]), [channels], type: type,

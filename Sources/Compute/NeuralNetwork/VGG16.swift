@@ -16,8 +16,13 @@ package struct VGG16 {
   private static let stages = [[0, 2], [5, 7], [10, 12, 14], [17, 19, 21], [24, 26, 28]]
   private let stages: [[FrozenConvolution]]
 
-  /// - Parameter weights: `features.N.weight` and `features.N.bias`
-  package init(_ weights: WeightReader, type: ElementType = .float32, on device: Device) throws {
+  /// - Parameters:
+  ///   - weights: `features.N.weight` and `features.N.bias`
+  ///   - precision: of the products, on devices that round factors of convolutions
+  package init(
+    _ weights: WeightReader, type: ElementType = .float32, precision: ProductPrecision = .full,
+    on device: Device
+  ) throws {
     var inputs = 3
     stages = try zip(Self.stages, Self.tapChannels).map { numbers, channels in
       try numbers.map { number in
@@ -29,7 +34,7 @@ package struct VGG16 {
         return FrozenConvolution(
           weight: try tensor("weight", [channels, inputs, 3, 3]),
           bias: try tensor("bias", [channels]), window: Window(3, padding: 1),
-          differentiable: true)
+          differentiable: true, precision: precision)
       }
     }
   }

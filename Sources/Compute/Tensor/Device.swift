@@ -79,6 +79,7 @@ package final class Device {
       instructions.rawValue <= kernels_level(),
       "Device: this processor has no \(instructions)")
     memory = DeviceMemory(of: kind)
+    roundsConvolutions = kind.isGPU
     guard let handle = device_create(Int32(threads), instructions.rawValue, memory.handle) else {
       fatalError("Device: cannot start \(threads) threads")
     }
@@ -95,6 +96,17 @@ package final class Device {
 
   /// Whether activations that products round are kept in bfloat16, which a device has kernels for.
   package var keepsBFloat16: Bool { multipliesBFloat16 }
+
+  /// Whether convolutions round their factors to bfloat16 where they may: a GPU's tensor cores do.
+  package let roundsConvolutions: Bool
+
+  /// A GPU's number and name, as cuda:0 (NVIDIA H200); nil for a CPU.
+  package var nameOfGPU: String? {
+    var text = [CChar](repeating: 0, count: 256)
+    memory_describe(memory.handle, &text, text.count)
+    let bytes = text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
+    return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+  }
 
   package func count(multiplyAdds: Int) { self.multiplyAdds += multiplyAdds }
 

@@ -46,7 +46,7 @@ package enum DeviceKind: Sendable, Hashable {
     return kind
   }()
 
-  var isGPU: Bool {
+  package var isGPU: Bool {
     if case .cuda = self { true } else { false }
   }
 }

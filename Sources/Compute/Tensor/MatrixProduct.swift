@@ -31,9 +31,11 @@ package struct Matrix {
 /// C[m, n] = A[m, k] B[k, n] (+ C) (+ bias on every row). Each element is one chain of additions
 /// over k, which depends neither on m and n nor on the number of threads. With a matrix in bfloat16
 /// the factors are rounded.
+/// - Parameter anyOrder: whether a device may add in an order that depends on m and n: for training, where no image's
+///   bits must be those of a smaller batch
 package func matrixProduct(
   into c: Matrix, _ a: Matrix, _ b: Matrix, m: Int, n: Int, k: Int, bias: Tensor? = nil,
-  accumulate: Bool = false, precision: ProductPrecision = .full
+  accumulate: Bool = false, precision: ProductPrecision = .full, anyOrder: Bool = false
 ) {
   precondition(c.column == 1, "matrixProduct: columns of the result must be contiguous")
   precondition(bias == nil || bias!.count == n, "matrixProduct: bias of \(bias!.count) for \(n)")
@@ -47,5 +49,6 @@ package func matrixProduct(
         b_row: b.row, b_column: b.column, bias: bias.address, m: m, n: n, k: k,
         accumulate: accumulate,
         rounded: precision == .bfloat16 || a.isRounded || b.isRounded || c.isRounded,
-        a_bf16: a.isRounded, b_bf16: b.isRounded, c_bf16: c.isRounded)), c.tensor.type.wide)
+        a_bf16: a.isRounded, b_bf16: b.isRounded, c_bf16: c.isRounded,
+        any_order: anyOrder)), c.tensor.type.wide)
 }

@@ -50,3 +50,9 @@ int32_t cuda_compiler_version(char *path, size_t path_size, char *why, size_t n)
   compiler->version(&major, &minor);
   return major * 1000 + minor * 10;
 }
+
+bool cuda_blas_describe(char *path, size_t path_size, char *why, size_t n) {
+  const struct cuda_blas *blas = cuda_blas_open(why, n);
+  if (blas) snprintf(path, path_size, "%s", blas->path);
+  return blas != NULL;
+}

@@ -121,3 +121,28 @@ const struct cuda_compiler *cuda_compiler_open(char *why, size_t n) {
   pthread_mutex_unlock(&opening);
   return state > 0 ? &table : NULL;
 }
+
+const struct cuda_blas *cuda_blas_open(char *why, size_t n) {
+  static struct cuda_blas table;
+  static char reason[2048];
+  static int state;
+  pthread_mutex_lock(&opening);
+  if (state == 0) {
+    static const char *const names[] = {"libcublasLt.so.13", "libcublasLt.so.12", NULL};
+    const char *wanted = getenv("PRA_CUDA_BLAS");
+    const int refused = wanted && strcmp(wanted, "0") == 0;
+    if (refused) add_reason(reason, sizeof reason, "PRA_CUDA_BLAS is 0");
+    void *library = refused ? NULL : open_library(names, reason, sizeof reason);
+    int complete = library != NULL;
+    if (library) {
+      CUDA_BLAS(LOAD)
+      Dl_info info;
+      if (complete && dladdr((void *)table.multiply, &info))
+        snprintf(table.path, sizeof table.path, "%s", info.dli_fname);
+    }
+    state = complete ? 1 : -1;
+  }
+  if (state < 0) snprintf(why, n, "%s", reason);
+  pthread_mutex_unlock(&opening);
+  return state > 0 ? &table : NULL;
+}

@@ -68,9 +68,7 @@ package final class PRAModel {
   package var device: Device { parameters.device }
   package var type: ElementType { parameters.type }
   /// Precision of the model's matrix products (key `training.precision`).
-  package var products: ProductPrecision {
-    configuration.training.precision == .bf16 ? .bfloat16 : .full
-  }
+  package var products: ProductPrecision { configuration.training.precision.products }
   /// The label that stands for no class.
   package var nullClass: Int32 { Int32(sizes.classes) }
 
@@ -108,4 +106,9 @@ package final class PRAModel {
       return .image(ImageDenoiser(sizes, in: parameters))
     }
   }
+}
+
+extension Precision {
+  /// The precision of factors that the key `training.precision` asks for.
+  package var products: ProductPrecision { self == .bf16 ? .bfloat16 : .full }
 }

@@ -17,7 +17,9 @@ package struct SyntheticTraining {
     let (batch, image) = (configuration.training.batch, configuration.image)
     trainer = Trainer(
       try PRAModel(configuration, classes: classes, on: device),
-      perceptual: configuration.loss.lpips > 0 ? try Self.randomPerceptual(on: device) : nil)
+      perceptual: configuration.loss.lpips > 0
+        ? try Self.randomPerceptual(configuration.training.precision.products, on: device)
+        : nil)
     let pixels = Philox(seed: 5)
       .uniforms(batch * image.size * image.size * image.channels, a: 0, b: 0, stream: 77)
     patches = cutIntoPatches(
@@ -31,14 +33,16 @@ package struct SyntheticTraining {
   }
 
   /// LPIPS with random weights, which need as much time and memory as trained ones.
-  private static func randomPerceptual(on device: Device) throws -> LPIPS {
+  private static func randomPerceptual(
+    _ precision: ProductPrecision, on device: Device
+  ) throws -> LPIPS {
     try LPIPS(
       { name, shape in
         let fan = Double(shape.dropFirst().reduce(1, *))
         return Philox(seed: 3).uniforms(
           shape.reduce(1, *), a: crc32(Array(name.utf8)), b: 0, stream: 78
         ).map { Float((2 * $0 - 1) * (6 / fan).squareRoot()) }
-      }, on: device)
+      }, precision: precision, on: device)
   }
 
   /// The operations of some steps after those that record and warm up, as a table beside the

@@ -39,6 +39,9 @@ package enum RolloutStart: String, Sendable, CaseIterable { case perturbed, nois
 /// Arithmetic of matrix products in training (section 10).
 package enum Precision: String, Sendable, CaseIterable { case fp32, bf16 }
 
+/// Device of training and drawing (section 10).
+package enum DeviceChoice: String, Sendable, CaseIterable { case auto, cpu, cuda }
+
 /// Integrator of the flow (section 5).
 package enum SamplingMethod: String, Sendable, CaseIterable { case euler, heun, sde }
 

@@ -4,6 +4,7 @@
 package struct ModelConfiguration: Section {
   package var method = Method.pra
   package var preset = Preset.nano
+  package var device = DeviceChoice.auto
   package var seed: UInt64 = 0
   package var classes: Int?
   package var image = Image()
@@ -36,6 +37,11 @@ package struct ModelConfiguration: Section {
         "preset", \.preset,
         "Named sizes and recipe; the other keys change single settings of it."
       ).source("model.md section 7"),
+      .choice(
+        "device", \.device,
+        "Device of training and drawing: `auto`, the GPU that a worker gives, the processor where it has none; "
+          + "`cpu`, the processor; or `cuda`, a GPU: jobs of the run that compute wait for a worker that has one."
+      ).source("model.md section 10"),
       .seed(
         "seed", \.seed,
         "Key of the random numbers of first weights, data order and training."

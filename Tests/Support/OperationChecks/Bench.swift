@@ -3,6 +3,10 @@
 import CKernels
 import Tensor
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// One operation with random sizes and numbers.
 package struct OperationCheck: Sendable {
   /// The row of operations.h, perhaps with a variant after a blank.
@@ -11,13 +15,16 @@ package struct OperationCheck: Sendable {
   let isExact: Bool
   /// Whether the operation has a form with activations in bfloat16.
   package let isStored: Bool
+  /// The largest difference in bfloat16, as a share of the largest number of a result.
+  let roundedTolerance: Double
   let work: @Sendable (Bench) -> Void
 
   init(
-    _ name: String, exact: Bool = false, stored: Bool = false,
+    _ name: String, exact: Bool = false, stored: Bool = false, roundedTolerance: Double = 6e-3,
     _ work: @escaping @Sendable (Bench) -> Void
   ) {
     (self.name, isExact, isStored, self.work) = (name, exact, stored, work)
+    self.roundedTolerance = roundedTolerance
   }
 }
 
@@ -131,6 +138,15 @@ final class Bench {
     let list = DeviceList([Double](repeating: .nan, count: count), on: device)
     waitingNumbers.append(list)
     return list
+  }
+
+  /// Cosines and sines of random angles.
+  func angles(_ shape: [Int]) -> (cosine: Tensor, sine: Tensor) {
+    let angles = floats(shape.reduce(1, *)).map { 2 * Double($0) }
+    return (
+      held(Tensor(angles.map { Float(cos($0)) }, shape, type: type, on: device)),
+      held(Tensor(angles.map { Float(sin($0)) }, shape, type: type, on: device))
+    )
   }
 
   func indices(_ count: Int, below rows: Int) -> Indices {

@@ -39,7 +39,8 @@ package enum OperationChecks {
     }
     // A sum of n terms is within some units of the last place times its terms' sizes.
     let exact = check.isExact && type != .bfloat16
-    let tolerance = exact ? 0 : type == .bfloat16 ? 6e-3 : type == .float32 ? 3e-5 : 1e-11
+    let tolerance =
+      exact ? 0 : type == .bfloat16 ? check.roundedTolerance : type == .float32 ? 3e-5 : 1e-11
     var (error, fault): (Double, String?) = (0, nil)
     for (n, (x, y)) in zip(mine.outputs, its.outputs).enumerated() {
       let scale = max(y.doubles.lazy.filter(\.isFinite).map(abs).max() ?? 0, 1e-3)

@@ -6,12 +6,15 @@ import Tensor
 let productChecks: [OperationCheck] = [
   OperationCheck("matrix_product") { b in product(b, rounded: false) },
   OperationCheck("matrix_product rounded", stored: true) { b in product(b, rounded: true) },
+  OperationCheck("matrix_product any", stored: true) { b in
+    product(b, rounded: true, anyOrder: true)
+  },
   OperationCheck("pack_weights") { b in packed(b, rounded: false) },
   OperationCheck("multiply_packed") { b in packed(b, rounded: false) },
   OperationCheck("multiply_packed rounded") { b in packed(b, rounded: true) },
 ]
 
-private func product(_ b: Bench, rounded: Bool) {
+private func product(_ b: Bench, rounded: Bool, anyOrder: Bool = false) {
   let (m, n, k) = (b.size(), b.size(), b.size())
   let (turnsA, turnsB, accumulates, hasBias) = (b.chance(), b.chance(), b.chance(), b.chance())
   // Any of the three may be kept in bfloat16.
@@ -36,7 +39,8 @@ private func product(_ b: Bench, rounded: Bool) {
         c: c.address, c_row: n + more, a: x.address, a_row: turnsA ? 1 : k,
         a_column: turnsA ? m : 1, b: y.address, b_row: turnsB ? 1 : n, b_column: turnsB ? k : 1,
         bias: hasBias ? bias.address : DeviceAddress(), m: m, n: n, k: k, accumulate: accumulates,
-        rounded: rounded, a_bf16: isStored(x), b_bf16: isStored(y), c_bf16: isStored(c))))
+        rounded: rounded, a_bf16: isStored(x), b_bf16: isStored(y), c_bf16: isStored(c),
+        any_order: anyOrder)))
 }
 
 private func packed(_ b: Bench, rounded: Bool) {
@@ -50,7 +54,8 @@ private func packed(_ b: Bench, rounded: Bool) {
 }
 
 let attentionChecks: [OperationCheck] = [
-  OperationCheck("attention", stored: true) { b in
+  // Rotated queries and keys are rounded as well, and a score's error is one of its exponential.
+  OperationCheck("attention", stored: true, roundedTolerance: 1e-2) { b in
     let head = Heads(b)
     let out = b.activationOutput([head.shape.batch, head.shape.tokens, head.width])
     b.runStored(
@@ -59,7 +64,7 @@ let attentionChecks: [OperationCheck] = [
           out: out.address, qkv: head.qkv.address, cosine: head.cosine.address,
           sine: head.sine.address, shape: head.shape)), over: head.pairs)
   },
-  OperationCheck("attention_gradient", stored: true) { b in
+  OperationCheck("attention_gradient", stored: true, roundedTolerance: 1.5e-2) { b in
     let head = Heads(b)
     let dqkv = b.activationOutput([head.shape.batch, head.shape.tokens, 3 * head.width])
     let dout = b.activations([head.shape.batch, head.shape.tokens, head.width])
@@ -81,14 +86,14 @@ private struct Heads {
   let qkv, cosine, sine: Tensor
 
   init(_ b: Bench) {
-    let size = 2 * b.number(1...18)
+    let size = 2 * b.number(1...(b.chance() ? 64 : 18))
     shape = AttentionShape(
       batch: b.number(1...2), tokens: b.size(70), heads: b.number(1...3), size: size,
       causal: b.chance(), rounded: false)
     width = shape.heads * size
     pairs = shape.batch * shape.heads
     qkv = b.activations([shape.batch, shape.tokens, 3 * width])
-    (cosine, sine) = (b.input([shape.tokens, size / 2]), b.input([shape.tokens, size / 2]))
+    (cosine, sine) = b.angles([shape.tokens, size / 2])
   }
 }
 
@@ -101,7 +106,7 @@ private func cached(_ b: Bench, rounded: Bool) {
   var position = 0
   for tokens in [first] + [Int](repeating: 1, count: others) {
     let qkv = b.input([batch, tokens, 3 * width])
-    let (cosine, sine) = (b.input([tokens, size / 2]), b.input([tokens, size / 2]))
+    let (cosine, sine) = b.angles([tokens, size / 2])
     let out = b.output([batch, tokens, width])
     b.run(
       .attentionCached(
@@ -116,22 +121,8 @@ private func cached(_ b: Bench, rounded: Bool) {
 }
 
 let imageChecks: [OperationCheck] = [
-  OperationCheck("convolve") { b in
-    let (window, count, outputs) = (window(b), b.number(1...2), b.size(80))
-    let depth = window.kernel_height * window.kernel_width * window.channels
-    let (relu, more, pixels) = (
-      b.chance(), b.number(0...3), count * window.out_height * window.out_width
-    )
-    let x = b.input([count, window.height, window.width, window.channels])
-    let weights = b.held(
-      PackedWeights(b.input([outputs, depth]), bias: b.input([outputs]), precision: .full))
-    let y = b.output([pixels, outputs + more])
-    b.run(
-      .convolve(
-        .init(
-          y: y.address, y_row: outputs + more, x: x.address, packed: weights.address,
-          bias: weights.biasAddress, shape: window, pixels: pixels, outputs: outputs, relu: relu)))
-  },
+  OperationCheck("convolve") { b in convolution(b, rounded: false) },
+  OperationCheck("convolve rounded") { b in convolution(b, rounded: b.device.roundsConvolutions) },
   OperationCheck("convolve_points") { b in
     let (pixels, inputs) = (b.size(), b.size())
     let x = b.input([pixels, inputs])
@@ -201,6 +192,25 @@ let imageChecks: [OperationCheck] = [
           width: width)), over: rows)
   },
 ]
+
+private func convolution(_ b: Bench, rounded: Bool) {
+  let (window, count, outputs) = (window(b), b.number(1...2), b.size(80))
+  let depth = window.kernel_height * window.kernel_width * window.channels
+  let (relu, more, pixels) = (
+    b.chance(), b.number(0...3), count * window.out_height * window.out_width
+  )
+  let x = b.input([count, window.height, window.width, window.channels])
+  let weights = b.held(
+    PackedWeights(
+      b.input([outputs, depth]), bias: b.input([outputs]), precision: rounded ? .bfloat16 : .full))
+  let y = b.output([pixels, outputs + more])
+  b.run(
+    .convolve(
+      .init(
+        y: y.address, y_row: outputs + more, x: x.address, packed: weights.address,
+        bias: weights.biasAddress, shape: window, pixels: pixels, outputs: outputs, relu: relu,
+        rounded: rounded)))
+}
 
 private func window(_ b: Bench) -> WindowShape {
   let kernel = (b.number(1...3), b.number(1...3))

@@ -60,7 +60,7 @@ struct Subject {
         let number = name.utf8.reduce(UInt32(7)) { ($0 &* 31) &+ UInt32($1) }
         return Philox(seed: 3).uniforms(shape.reduce(1, *), a: number, b: 0, stream: 78)
           .map { Float((2 * $0 - 1) * (6 / fan).squareRoot()) }
-      }, on: device)
+      }, precision: configuration.training.precision.products, on: device)
   }
 
   /// The batch of a step: pictures of two random colours, of which the class says where they meet.

@@ -5,18 +5,29 @@ import OperationChecks
 import Tensor
 
 /// Prints a line for each operation and type, with its largest error of all seeds.
-/// - Parameter only: the operation that is checked; all without it
+/// - Parameters:
+///   - only: names of the operations that are checked, between commas; all without it
+///   - wanted: the one type in which they are checked; every one without it
 /// - Returns: the exit code
-func checkKernels(seeds: Int, size: Int, first: Int, only: String?) -> Int32 {
+func checkKernels(seeds: Int, size: Int, first: Int, only: String?, type wanted: String?) -> Int32 {
   let (device, cpu) = (Device(threads: 1), Device(threads: 1, kind: .cpu))
-  let checks = OperationChecks.all.filter { only == nil || $0.name == only }
-  guard !checks.isEmpty else {
-    print("--only: found '\(only!)', which no check is called")
+  let names = only?.split(separator: ",").map(String.init)
+  if let unknown = names?.first(where: { name in
+    !OperationChecks.all.contains { $0.name == name }
+  }) {
+    print("--only: found '\(unknown)', which no check is called")
     return 64
   }
+  let types = [ElementType.float32, .float64, .bfloat16]
+  if let wanted, !types.contains(where: { "\($0)" == wanted }) {
+    print("--type: found '\(wanted)', expected float32, float64 or bfloat16")
+    return 64
+  }
+  let checks = OperationChecks.all.filter { names?.contains($0.name) ?? true }
   var failures = OperationChecks.uncovered.map { "\($0): no check speaks of it" }
   for check in checks {
-    for type in [ElementType.float32, .float64] + (check.isStored ? [.bfloat16] : []) {
+    for type in types where type != .bfloat16 || check.isStored {
+      if let wanted, "\(type)" != wanted { continue }
       var worst: CheckOutcome?
       for seed in first..<first + seeds {
         let outcome = OperationChecks.run(

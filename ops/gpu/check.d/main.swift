@@ -4,7 +4,7 @@ import Configuration
 import Glibc
 
 let usage = """
-  usage: gpu-check kernels [--seeds N] [--size N] [--first SEED] [--only OPERATION]
+  usage: gpu-check kernels [--seeds N] [--size N] [--first SEED] [--only OPERATION,...] [--type TYPE]
            every operation on the device of PRA_DEVICE against a CPU in float64
          gpu-check compile ARCHITECTURE FOLDER
            compiles all kernels, as for sm_90a, without a GPU
@@ -82,8 +82,9 @@ func run(_ arguments: [String]) throws -> Int32 {
   case "kernels":
     let (seeds, size) = (options.number("--seeds") ?? 3, options.number("--size") ?? 70)
     let (first, only) = (options.number("--first") ?? 1, options.text("--only"))
+    let type = options.text("--type")
     options.end()
-    return checkKernels(seeds: seeds, size: size, first: first, only: only)
+    return checkKernels(seeds: seeds, size: size, first: first, only: only, type: type)
   case "compile" where arguments.count == 3:
     return compileKernels(arguments[1], into: arguments[2])
   case "methods":

@@ -28,7 +28,10 @@ func compareMethods(_ subject: Subject, steps: Int, only: String?) throws -> Int
     }
     let differences = zip(losses[0], losses[1]).map { abs($0 - $1) / max(abs($1), 1e-9) }
     // The first loss is of equal weights; later ones of weights that Adam has moved by signs of gradients.
-    let agrees = differences[0] <= 1e-5 && differences.allSatisfy { $0 <= 1e-3 }
+    // A CPU may multiply in float32 where bfloat16 is asked for: 8 bits of significand are 4e-3.
+    let (first, most) =
+      subject.configuration.training.precision == .bf16 ? (4e-3, 2e-2) : (1e-5, 1e-3)
+    let agrees = differences[0] <= first && differences.allSatisfy { $0 <= most }
     if !agrees { failures += 1 }
     print(
       "\(agrees ? "ok  " : "FAIL") \(method.rawValue): losses \(losses[0][0]) ... \(losses[0].last!), off by "

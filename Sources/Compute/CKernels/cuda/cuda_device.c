@@ -49,6 +49,7 @@ void cuda_destroy(struct cuda *cuda) {
   driver->context_set(cuda->context);
   driver->stream_wait(cuda->stream);
   cuda_forget_integration(cuda);
+  cuda_forget_products(cuda);
   for (struct retired_memory *old = cuda->retired, *next; old; old = next) {
     next = old->next;
     driver->memory_free(old->address);

@@ -18,6 +18,9 @@ struct retired_memory {
 /// The graph of the sampler's integration that ran last: graph.c.
 struct kept_integration;
 
+/// cuBLASLt and its plans: blas.c.
+struct blas;
+
 struct cuda {
   const struct cuda_driver *driver;
   const struct cuda_compiler *compiler;  // NULL where kernels were compiled before
@@ -36,6 +39,7 @@ struct cuda {
   size_t workspace_bytes;
   struct retired_memory *retired;
   struct kept_integration *integration;
+  struct blas *blas;
   /// Held while other threads must not use the stream.
   pthread_mutex_t lock;
 };
@@ -81,7 +85,17 @@ void cuda_launch(struct cuda *cuda, enum cuda_kernel kernel, const struct operat
                  struct cuda_grid grid);
 /// Starts an operation.
 void cuda_start(struct cuda *cuda, const struct operation *operation);
+/// Makes both factors of a rounded product matrices of bfloat16 in whole units of 16 bytes: those that are none are
+/// rounded into working memory.
+void cuda_round_factors(struct cuda *cuda, struct operation *product);
 integer cuda_packed_bytes(int32_t type, integer outputs, integer inputs, bool rounded);
+
+// ---- blas.c --------------------------------------------------------------------------------------
+
+/// Starts a product whose factors are matrices of bfloat16 in whole units of 16 bytes, in an order of additions that may
+/// depend on the sizes. False where it cannot.
+bool cuda_multiply(struct cuda *cuda, const struct operation *product);
+void cuda_forget_products(struct cuda *cuda);
 
 // ---- graphs.c ------------------------------------------------------------------------------------
 

@@ -82,16 +82,31 @@
 /// Kernels of operations that have several, or that choose among them: launches.c, integrator.c.
 #define CUDA_OTHER_KERNELS(X)                                                                     \
   X(matrix_product, products)                                                                     \
-  X(matrix_product_rounded, products)                                                             \
-  X(matrix_product_rounded_large, products)                                                       \
+  X(round_factor, products)                                                                       \
+  X(matrix_product_rows_rows, products)                                                           \
+  X(matrix_product_rows_rows_large, products)                                                     \
+  X(matrix_product_rows_columns, products)                                                        \
+  X(matrix_product_rows_columns_large, products)                                                  \
+  X(matrix_product_columns_rows, products)                                                        \
+  X(matrix_product_columns_rows_large, products)                                                  \
+  X(matrix_product_columns_columns, products)                                                     \
+  X(matrix_product_columns_columns_large, products)                                               \
   X(multiply_packed, products)                                                                    \
   X(multiply_packed_rounded, products)                                                            \
   X(multiply_packed_rounded_large, products)                                                      \
   X(convolve, products)                                                                           \
+  X(convolve_rounded, products)                                                                   \
+  X(convolve_rounded_large, products)                                                             \
   X(convolve_points, products)                                                                    \
   X(attention, attention)                                                                         \
   X(attention_gradient, attention)                                                                \
   X(attention_key_gradient, attention)                                                            \
+  X(attention_64, attention)                                                                      \
+  X(attention_128, attention)                                                                     \
+  X(attention_gradient_64, attention)                                                             \
+  X(attention_gradient_128, attention)                                                            \
+  X(attention_key_gradient_64, attention)                                                         \
+  X(attention_key_gradient_128, attention)                                                        \
   X(attention_append, attention)                                                                  \
   X(attention_cached, attention)                                                                  \
   X(silu_of_sums, integrator)                                                                     \

@@ -44,6 +44,15 @@ TEXT(attention_tiles) {
 TEXT(product_sources) {
 #embed "kernels/product_sources.cuh"
 , 0};
+TEXT(rounded_sources) {
+#embed "kernels/rounded_sources.cuh"
+, 0};
+TEXT(rounded_products) {
+#embed "kernels/rounded_products.cuh"
+, 0};
+TEXT(rounded_attention) {
+#embed "kernels/rounded_attention.cuh"
+, 0};
 TEXT(limits) {
 #embed "limits.h"
 , 0};
@@ -66,6 +75,9 @@ const struct kernel_text cuda_header_texts[] = {
     {"common.cuh", common_text},
     {"attention_tiles.cuh", attention_tiles_text},
     {"product_sources.cuh", product_sources_text},
+    {"rounded_sources.cuh", rounded_sources_text},
+    {"rounded_products.cuh", rounded_products_text},
+    {"rounded_attention.cuh", rounded_attention_text},
     {"limits.h", limits_text},
     {"arguments.h", arguments_text},
     {"operations.h", operations_text},

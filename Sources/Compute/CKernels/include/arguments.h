@@ -176,12 +176,13 @@ ARGUMENTS(patch_normalize, PatchNormalize) { address out, y; integer width; doub
 /// a[i * a_row + j * a_column]; one of the two strides is 1, also for B. Each element is one chain of
 /// multiply-adds over k. `rounded`: factors in bfloat16, where the CPU multiplies them. `a_bf16` and
 /// its like: that matrix is kept in bfloat16; then the operation runs with float, and `rounded`.
+/// `any_order`: the order of additions may depend on m and n, for products that no image is drawn by.
 ARGUMENTS(matrix_product, MatrixProduct) {
   address c; integer c_row;
   address a; integer a_row, a_column;
   address b; integer b_row, b_column;
   address bias; integer m, n, k; bool accumulate, rounded;
-  bool a_bf16, b_bf16, c_bf16;
+  bool a_bf16, b_bf16, c_bf16, any_order;
 };
 /// Weights w[outputs, inputs] in the order in which products read them, in
 /// `device_packed_bytes(outputs, inputs, rounded)` bytes.
@@ -249,10 +250,10 @@ struct SWIFT_NAME("WindowShape") window_shape {
   integer kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x;
 };
 /// y[pixels, outputs] = windows of x times packed weights (+ bias), with max(_, 0) if `relu`; rows of
-/// y are y_row apart.
+/// y are y_row apart. `rounded`: weights were packed in bfloat16, and x is rounded; on a GPU alone.
 ARGUMENTS(convolve, Convolve) {
   address y; integer y_row; address x, packed, bias;
-  struct window_shape shape; integer pixels, outputs; bool relu;
+  struct window_shape shape; integer pixels, outputs; bool relu, rounded;
 };
 struct SWIFT_NAME("PointBranch") point_branch {
   address y; integer y_row; address packed, bias; integer outputs; bool relu;

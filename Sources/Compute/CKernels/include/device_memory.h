@@ -19,6 +19,8 @@ bool memory_opens(const memory *memory);
 void memory_read(memory *memory, void *to, const void *from, size_t bytes);
 void memory_write(memory *memory, void *to, const void *from, size_t bytes);
 void memory_destroy(memory *memory);
+/// A GPU's number and name, as cuda:0 (NVIDIA H200); empty for memory of a CPU.
+void memory_describe(const memory *memory, char *text, size_t n);
 
 /// A block in whole cache lines; one of at least 1 MiB is of whole pages, aligned to what a page
 /// table maps if it is as large, and the kernel may use huge pages for it. Null if there is none.

@@ -19,3 +19,5 @@ bool cuda_device_describe(int32_t ordinal, struct cuda_device_info *info);
 int32_t cuda_driver_version(void);
 /// Version of NVRTC, as 13000, and its file; 0 with a reason in `why` if it is missing.
 int32_t cuda_compiler_version(char *path, size_t path_size, char *why, size_t n);
+/// Whether cuBLASLt is there, and its file; otherwise a reason in `why`.
+bool cuda_blas_describe(char *path, size_t path_size, char *why, size_t n);

@@ -1,5 +1,5 @@
-// The functions of the NVIDIA driver and of NVRTC that are used, found at run time: nothing is linked, and
-// no header of NVIDIA's is needed. Names and numbers are those of cuda.h and nvrtc.h of CUDA 13.0.
+// The functions of the NVIDIA driver, of NVRTC and of cuBLASLt that are used, found at run time: nothing is linked,
+// and no header of NVIDIA's is needed. Names and numbers are those of cuda.h, nvrtc.h and cublasLt.h of CUDA 13.0.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -63,8 +63,46 @@ typedef void *cu_handle;
   X(image_size, "nvrtcGetCUBINSize", (cu_handle program, size_t *bytes))                          \
   X(image, "nvrtcGetCUBIN", (cu_handle program, char *image))
 
+#define CUDA_BLAS(X)                                                                              \
+  X(create, "cublasLtCreate", (cu_handle *handle))                                                \
+  X(destroy, "cublasLtDestroy", (cu_handle handle))                                               \
+  X(product_create, "cublasLtMatmulDescCreate", (cu_handle *product, int compute, int scale))     \
+  X(product_set, "cublasLtMatmulDescSetAttribute", (cu_handle product, int attribute,             \
+                                                    const void *value, size_t bytes))             \
+  X(product_destroy, "cublasLtMatmulDescDestroy", (cu_handle product))                            \
+  X(matrix_create, "cublasLtMatrixLayoutCreate", (cu_handle *matrix, int type, uint64_t rows,     \
+                                                  uint64_t columns, int64_t stride))              \
+  X(matrix_destroy, "cublasLtMatrixLayoutDestroy", (cu_handle matrix))                            \
+  X(wishes_create, "cublasLtMatmulPreferenceCreate", (cu_handle *wishes))                         \
+  X(wishes_set, "cublasLtMatmulPreferenceSetAttribute", (cu_handle wishes, int attribute,         \
+                                                         const void *value, size_t bytes))        \
+  X(wishes_destroy, "cublasLtMatmulPreferenceDestroy", (cu_handle wishes))                        \
+  X(choose, "cublasLtMatmulAlgoGetHeuristic",                                                     \
+    (cu_handle handle, cu_handle product, cu_handle a, cu_handle b, cu_handle c, cu_handle d,     \
+     cu_handle wishes, int most, struct cuda_blas_choice *choices, int *count))                   \
+  X(multiply, "cublasLtMatmul",                                                                   \
+    (cu_handle handle, cu_handle product, const void *alpha, cu_address a, cu_handle a_layout,    \
+     cu_address b, cu_handle b_layout, const void *beta, cu_address c, cu_handle c_layout,        \
+     cu_address d, cu_handle d_layout, const struct cuda_blas_algorithm *algorithm,               \
+     cu_address workspace, size_t workspace_bytes, cu_handle stream))
+
+/// cublasLtMatmulAlgo_t and cublasLtMatmulHeuristicResult_t.
+struct cuda_blas_algorithm { uint64_t words[8]; };
+struct cuda_blas_choice {
+  struct cuda_blas_algorithm algorithm;
+  size_t workspace_bytes;
+  int state;
+  float waves;
+  int reserved[4];
+};
+
 #define CUDA_FIELD(field, symbol, parameters) int(*field) parameters;
 struct cuda_driver { CUDA_DRIVER(CUDA_FIELD) };
+struct cuda_blas {
+  CUDA_BLAS(CUDA_FIELD)
+  /// The file from which it was loaded.
+  char path[4096];
+};
 struct cuda_compiler {
   CUDA_COMPILER(CUDA_FIELD)
   /// The file from which it was loaded, and a number of that file: another build is another compiler.
@@ -80,3 +118,5 @@ enum { CUDA_OUT_OF_MEMORY = 2, CUDA_NO_DEVICE = 100 };
 /// `n` bytes, then says what was looked for.
 const struct cuda_driver *cuda_driver_open(char *why, size_t n);
 const struct cuda_compiler *cuda_compiler_open(char *why, size_t n);
+/// NULL also where PRA_CUDA_BLAS=0 asks for own products.
+const struct cuda_blas *cuda_blas_open(char *why, size_t n);

@@ -48,7 +48,7 @@ static std::string load(const std::string &path) {
   return text;
 }
 
-/// Runs a program whose errors go to a file.
+/// Runs a program whose errors go to a file, without what is loaded into this one before it, such as a sanitizer.
 static int run(const std::vector<std::string> &words, const std::string &log) {
   std::vector<char *> arguments;
   for (const std::string &word : words) arguments.push_back((char *)word.c_str());
@@ -56,8 +56,13 @@ static int run(const std::vector<std::string> &words, const std::string &log) {
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, 2, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  std::vector<char *> variables;
+  for (char **one = environ; *one; one++)
+    if (strncmp(*one, "LD_PRELOAD=", 11) != 0) variables.push_back(*one);
+  variables.push_back(nullptr);
   pid_t child;
-  const int error = posix_spawnp(&child, arguments[0], &files, nullptr, arguments.data(), environ);
+  const int error =
+      posix_spawnp(&child, arguments[0], &files, nullptr, arguments.data(), variables.data());
   posix_spawn_file_actions_destroy(&files);
   int status = -1;
   if (error || waitpid(child, &status, 0) != child) return 127;
@@ -91,13 +96,20 @@ API nvrtcCompileProgram(void *given, int count, const char *const *options) {
   save(source, program->source);
   for (auto &[name, text] : program->headers) save(folder + "/" + name, text);
   int error = 0;
-  // A fault that a test plants into the text.
-  if (const char *edit = getenv("EMULATION_SED")) error = run({"sed", "-i", edit, source}, log);
+  // A fault that a test plants into the text of kernels, not into the emulator's page for them.
+  if (const char *edit = getenv("EMULATION_SED")) {
+    std::vector<std::string> words = {"sed", "-i", edit, source};
+    for (auto &[name, text] : program->headers)
+      if (name.ends_with(".cuh") && name != "device.cuh") words.push_back(folder + "/" + name);
+    error = run(words, log);
+  }
   std::vector<std::string> command = {
       getenv("EMULATION_CXX") ? getenv("EMULATION_CXX") : "clang++", "-O2", "-march=native",
       "-fno-math-errno", "-ffp-contract=off", "-fPIC", "-shared", "-w", "-g1"};
   for (int i = 0; i < count; i++)
     if (!strncmp(options[i], "-D", 2) || !strncmp(options[i], "-std", 4)) command.push_back(options[i]);
+  // A flag for programs that run once.
+  if (const char *flag = getenv("EMULATION_FLAG")) command.push_back(flag);
   if (getenv("EMULATION_RACES")) command.push_back("-fsanitize=thread");
   command.insert(command.end(), {"-I" + folder, "-o", image, source});
   if (!error) error = run(command, log);

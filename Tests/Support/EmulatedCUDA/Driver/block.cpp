@@ -1,5 +1,6 @@
 // Work starts at the latest moment that is allowed, shared memory begins as NaN, and the order of threads
 // between two waits is chosen by EMULATION_ORDER: forward, reverse, or a number that seeds a random one.
+// Asynchronous copies happen when they are waited for, or at once with EMULATION_COPIES=early.
 #include "block.h"
 
 #include <stdio.h>
@@ -88,6 +89,8 @@ namespace {
 const size_t STACK = RACES ? 32 << 10 : 64 << 10, MOST_SHARED = 227 << 10;
 const int MOST = 1024;
 
+struct Copy { void *to; const void *from; int bytes; emulated_copy copy; };
+
 struct Fiber {
   void *saved = nullptr;
   void *race = nullptr;
@@ -97,6 +100,8 @@ struct Fiber {
   unsigned barriers = 0;
   const char *file = nullptr;
   int line = 0;
+  std::vector<Copy> copies;    // that have not happened, the oldest first
+  std::vector<size_t> groups;  // numbers of copies in the groups that were ended
 };
 
 struct Warp {
@@ -114,6 +119,8 @@ struct Block {
   void *scheduler = nullptr;
   void *scheduler_race = nullptr;
   int current = 0, alive = 0, waiting = 0, count = 0;
+  const char *barrier_file = nullptr;  // at which threads wait
+  int barrier_line = 0;
   char *stacks = nullptr, *memory = nullptr;
   std::vector<int> free_stacks;
   size_t memory_used = 0;
@@ -175,13 +182,10 @@ void fiber_main() {
   b->launch->body(b->launch->arguments.data());
   b = running;
   __tsan_release(&b->launch->end);
+  if (!b->fibers[b->current].copies.empty()) fail(b, "it ended with copies that it has not waited for");
+  if (b->waiting > 0) fail(b, "it ended while others wait at a barrier of the block");
   b->fibers[b->current].state = Fiber::DONE;
   b->alive--;
-  if (b->alive > 0 && b->waiting == b->alive) {
-    b->waiting = 0;
-    for (int i = 0; i < b->count; i++)
-      if (b->fibers[i].state == Fiber::AT_BARRIER) b->fibers[i].state = Fiber::READY;
-  }
   leave(b);
   abort();
 }
@@ -235,6 +239,12 @@ void barrier(emulated_state *s, const char *file, int line) {
   f.state = Fiber::AT_BARRIER;
   int *const sync = b->sync + f.barriers++ % 2;
   __tsan_release(sync);
+  // A GPU counts threads and does not look where they are, until the count is wrong.
+  if (b->alive < b->count) fail(b, "it waits at a barrier of the block after others have ended");
+  if (b->waiting > 0 && (b->barrier_line != line || strcmp(b->barrier_file, file) != 0))
+    fail(b, "threads of a block wait at different barriers");
+  b->barrier_file = file;
+  b->barrier_line = line;
   if (++b->waiting == b->alive) {
     b->waiting = 0;
     for (int i = 0; i < b->count; i++)
@@ -285,6 +295,44 @@ void *shared(emulated_state *s, const void *key, size_t bytes) {
   b->shared.push_back({key, at, bytes});
   set_unseen(b->memory + at, 0xff, bytes);
   return b->memory + at;
+}
+
+bool copies_are_early() {
+  static const char *said = getenv("EMULATION_COPIES");
+  return said && !strcmp(said, "early");
+}
+
+void copy_async(emulated_state *s, void *to, const void *from, int bytes, emulated_copy copy,
+                const char *file, int line) {
+  Block *b = (Block *)s;
+  Fiber &f = b->fibers[b->current];
+  f.file = file;
+  f.line = line;
+  if ((uintptr_t)to % 16 || (uintptr_t)from % 16)
+    fail(b, "an asynchronous copy of 16 bytes whose addresses are no multiples of 16");
+  if ((char *)to < b->memory || (char *)to + 16 > b->memory + b->memory_used)
+    fail(b, "an asynchronous copy to what is no shared memory");
+  if (copies_are_early())
+    copy(to, from, bytes);
+  else
+    f.copies.push_back({to, from, bytes, copy});
+}
+
+void copy_commit(emulated_state *s) {
+  Fiber &f = ((Block *)s)->fibers[((Block *)s)->current];
+  size_t grouped = 0;
+  for (size_t n : f.groups) grouped += n;
+  f.groups.push_back(f.copies.size() - grouped);
+}
+
+void copy_wait(emulated_state *s, int but) {
+  Fiber &f = ((Block *)s)->fibers[((Block *)s)->current];
+  while ((int)f.groups.size() > but) {
+    const auto end = f.copies.begin() + (long)f.groups.front();
+    for (auto c = f.copies.begin(); c != end; c++) c->copy(c->to, c->from, c->bytes);
+    f.copies.erase(f.copies.begin(), end);
+    f.groups.erase(f.groups.begin());
+  }
 }
 
 void trap(emulated_state *s, const char *file, int line) {
@@ -341,7 +389,8 @@ void run_block(Block *b, Launch &launch, emulated_dim at, void (*enter_module)(e
   static std::atomic<unsigned> serial(0);
   b->count = b->alive = (int)(n.x * n.y * n.z);
   b->waiting = 0;
-  b->state = {{0, 0, 0}, at, n, launch.grid, launch.room, barrier, collective, shared, trap};
+  b->state = {{0, 0, 0}, at, n, launch.grid, launch.room, barrier, collective, shared, copy_async,
+              copy_commit, copy_wait, trap};
   b->launch = &launch;
   b->shared.clear();
   b->memory_used = 0;
@@ -350,6 +399,7 @@ void run_block(Block *b, Launch &launch, emulated_dim at, void (*enter_module)(e
   for (int i = 0; i < b->count; i++) {
     b->fibers[i].state = Fiber::NEW;
     b->fibers[i].turn = b->fibers[i].barriers = 0;
+    b->fibers[i].groups.clear();
   }
   for (int w = 0; w <= (b->count - 1) / 32; w++) b->warps[w].arrived = 0;
 #if RACES

@@ -22,6 +22,7 @@
 
 #include "block.h"
 #include "memory.h"
+#include "stream.h"
 
 namespace {
 
@@ -125,6 +126,11 @@ void watch_faults() {
 }
 
 }  // namespace
+
+void emulated_put(void *stream, std::function<void()> work) {
+  std::lock_guard<std::recursive_mutex> lock(mutex);
+  put(stream, std::move(work));
+}
 
 #define API extern "C" __attribute__((visibility("default"))) int
 #define LOCKED                                        \

@@ -53,10 +53,10 @@ DEVICE uint32_t float_as_bits(float x) { uint32_t u; memcpy(&u, &x, 4); return u
 
 DEVICE unsigned emulated_lane() { return threadIdx.x % 32; }
 
-/// In the order in which shuffles by halves add: lane l gets x[l] + x[l ^ 16] and so on.
-#define EMULATED_REDUCTION(name, field, combined)                       \
-  UNWATCHED static void name(emulated_slot (&s)[32]) {                          \
-    for (int o = 16; o > 0; o >>= 1) {                                  \
+/// In the order in which shuffles by halves add: lane l gets x[l] + x[l ^ first] and so on.
+#define EMULATED_REDUCTION(name, field, first, combined)                \
+  UNWATCHED static void name(emulated_slot (&s)[32]) {                  \
+    for (int o = first; o > 0; o >>= 1) {                               \
       emulated_slot was[32];                                            \
       memcpy(was, s, sizeof was);                                       \
       for (int l = 0; l < 32; l++) {                                    \
@@ -65,10 +65,12 @@ DEVICE unsigned emulated_lane() { return threadIdx.x % 32; }
       }                                                                 \
     }                                                                   \
   }
-EMULATED_REDUCTION(emulated_sum_32, f, x + y)
-EMULATED_REDUCTION(emulated_sum_64, d, x + y)
-EMULATED_REDUCTION(emulated_most_32, f, fmaxf(x, y))
-EMULATED_REDUCTION(emulated_most_64, d, fmax(x, y))
+EMULATED_REDUCTION(emulated_sum_32, f, 16, x + y)
+EMULATED_REDUCTION(emulated_sum_64, d, 16, x + y)
+EMULATED_REDUCTION(emulated_most_32, f, 16, fmaxf(x, y))
+EMULATED_REDUCTION(emulated_most_64, d, 16, fmax(x, y))
+EMULATED_REDUCTION(emulated_quad_sum, f, 2, x + y)
+EMULATED_REDUCTION(emulated_quad_most, f, 2, fmaxf(x, y))
 
 #define EMULATED_REDUCE(kind, field, work, x)                                                        \
   emulated_slot mine;                                                                                \
@@ -78,8 +80,22 @@ DEVICE float emulated_sum(float x, const char *file, int line) { EMULATED_REDUCE
 DEVICE double emulated_sum(double x, const char *file, int line) { EMULATED_REDUCE(EMULATED_SUM_64, d, emulated_sum_64, x); }
 DEVICE float emulated_most(float x, const char *file, int line) { EMULATED_REDUCE(EMULATED_MOST_32, f, emulated_most_32, x); }
 DEVICE double emulated_most(double x, const char *file, int line) { EMULATED_REDUCE(EMULATED_MOST_64, d, emulated_most_64, x); }
+DEVICE float emulated_sum_of_quad(float x, const char *file, int line) { EMULATED_REDUCE(EMULATED_QUAD_SUM, f, emulated_quad_sum, x); }
+DEVICE float emulated_most_of_quad(float x, const char *file, int line) { EMULATED_REDUCE(EMULATED_QUAD_MOST, f, emulated_quad_most, x); }
+#define quad_sum(x) emulated_sum_of_quad(x, __FILE__, __LINE__)
+#define quad_most(x) emulated_most_of_quad(x, __FILE__, __LINE__)
 #define warp_sum(x) emulated_sum(x, __FILE__, __LINE__)
 #define warp_most(x) emulated_most(x, __FILE__, __LINE__)
+
+// ---- asynchronous copies ----------------------------------------------------------------------------
+
+static void emulated_copy_16(void *to, const void *from, int bytes) {
+  for (int i = 0; i < 16; i++) ((char *)to)[i] = i < bytes ? ((const char *)from)[i] : (char)0;
+}
+#define copy_async_16(to, from, bytes) \
+  emulated_me->copy_async(emulated_me, to, from, bytes, emulated_copy_16, __FILE__, __LINE__)
+#define copy_async_commit() emulated_me->copy_commit(emulated_me)
+template <int BUT> DEVICE void copy_async_wait() { emulated_me->copy_wait(emulated_me, BUT); }
 
 // ---- tensor cores ----------------------------------------------------------------------------------
 
@@ -90,6 +106,7 @@ DEVICE uint32_t emulated_bf16(float x) {
 }
 DEVICE uint32_t pack_bf16(float low, float high) { return emulated_bf16(low) | emulated_bf16(high) << 16; }
 
+template <bool TURNED>
 DEVICE void emulated_load_matrices(uint32_t (&r)[4], const void *row, const char *file, int line) {
   if ((uintptr_t)row % 16) emulated_me->trap(emulated_me, file, line);
   emulated_slot mine;
@@ -97,11 +114,17 @@ DEVICE void emulated_load_matrices(uint32_t (&r)[4], const void *row, const char
   emulated_slot *all = emulated_me->collective(emulated_me, EMULATED_MATRICES, &mine, nullptr, file, line);
   const unsigned lane = emulated_lane(), major = lane / 4, minor = lane % 4 * 2;
   for (int m = 0; m < 4; m++) {
-    const uint16_t *at = (const uint16_t *)all[m * 8 + major].p[0] + minor;
-    r[m] = at[0] | (uint32_t)at[1] << 16;
+    if (TURNED) {
+      r[m] = ((const uint16_t *)all[m * 8 + minor].p[0])[major] |
+             (uint32_t)((const uint16_t *)all[m * 8 + minor + 1].p[0])[major] << 16;
+    } else {
+      const uint16_t *at = (const uint16_t *)all[m * 8 + major].p[0] + minor;
+      r[m] = at[0] | (uint32_t)at[1] << 16;
+    }
   }
 }
-#define load_matrix_x4(r, row) emulated_load_matrices(r, row, __FILE__, __LINE__)
+#define load_matrix_x4(r, row) emulated_load_matrices<false>(r, row, __FILE__, __LINE__)
+#define load_matrix_x4_turned(r, row) emulated_load_matrices<true>(r, row, __FILE__, __LINE__)
 
 /// Slots hold a[4], b0, b1, d[4]; the result takes the place of d.
 UNWATCHED static void emulated_multiply(emulated_slot (&s)[32]) {

@@ -3,6 +3,10 @@
 // bits do not depend on the other tokens of the call.
 #include "attention_tiles.cuh"
 
+#if STORED_IS_BFLOAT16
+#include "rounded_attention.cuh"
+#else
+
 /// out of 16 queries: the grid is [tiles of queries, pairs].
 KERNEL(attention, 128) {
   SHARED_ROOM(REAL, keys);
@@ -266,3 +270,4 @@ KERNEL(attention_cached, 32) {
   }
   mixed.write(0, AT(out) + head.first_of_row(t), size);
 }
+#endif

@@ -48,14 +48,41 @@ DEVICE double warp_most(double x) {
   for (int o = 16; o > 0; o >>= 1) x = fmax(x, __shfl_xor_sync(ALL, x, o));
   return x;
 }
+/// The sum, and the largest number, of four neighbouring lanes, which hold one row of a product.
+DEVICE float quad_sum(float x) {
+  for (int o = 2; o > 0; o >>= 1) x += __shfl_xor_sync(ALL, x, o);
+  return x;
+}
+DEVICE float quad_most(float x) {
+  for (int o = 2; o > 0; o >>= 1) x = fmaxf(x, __shfl_xor_sync(ALL, x, o));
+  return x;
+}
 DEVICE void warp_wait() { __syncwarp(); }
 DEVICE void block_wait() { __syncthreads(); }
 
 DEVICE uint32_t shared_address(const void *p) { return (uint32_t)__cvta_generic_to_shared(p); }
 
+// 16 bytes from global to shared memory, later; those after the first `bytes` become zeros. A thread waits for
+// all groups of copies that it has ended but the last BUT.
+DEVICE void copy_async_16(void *to, const void *from, int bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(bytes)
+               : "memory");
+}
+DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int BUT> DEVICE void copy_async_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(BUT) : "memory");
+}
+
 // Four 8x8 matrices of bfloat16; lane l gives the address of row l % 8 of matrix l / 8.
 DEVICE void load_matrix_x4(uint32_t (&r)[4], const void *row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(shared_address(row))
+               : "memory");
+}
+/// The same, each matrix turned.
+DEVICE void load_matrix_x4_turned(uint32_t (&r)[4], const void *row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                : "r"(shared_address(row))
                : "memory");

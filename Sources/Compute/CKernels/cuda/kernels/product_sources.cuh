@@ -1,13 +1,11 @@
-// Factors of products: what a block's threads fetch of 64 rows, and where they put it.
+// Factors of products outside of the tensor cores: what a block's threads fetch of 64 rows, and where they put it.
 //
 // A factor is fetched one slice of k ahead, into registers, and stored when the slice before it is used.
 #pragma once
 
 enum { SOURCE_TILE = 64, SOURCE_DEPTH = 16, SOURCE_LINE = SOURCE_TILE + 4 };
-enum { HALF_DEPTH = 32, HALF_LINE = HALF_DEPTH + 8 };
-
-/// Numbers from one row to the next of weights in bfloat16: whole units of 16 bytes.
-DEVICE integer rounded_line(integer inputs) { return (inputs + 7) / 8 * 8; }
+/// Numbers from one row to the next of matrices in bfloat16: whole units of 16 bytes.
+DEVICE integer rounded_line(integer length) { return (length + 7) / 8 * 8; }
 
 /// Element (r, p) at x[r * row + p * column]; one of the two is 1. Zeros beyond rows and depth.
 struct strided_rows {
@@ -37,7 +35,6 @@ struct strided_rows {
       else
         to[threadIdx.x % 16 * SOURCE_LINE + threadIdx.x / 16 + 16 * i] = held[i];
   }
-
 };
 
 /// Rows are the windows of pixels, over (y, x, channel) of the kernel. Zeros outside of the image.
@@ -78,65 +75,3 @@ struct window_rows {
       to[threadIdx.x % 16 * SOURCE_LINE + threadIdx.x / 16 + 16 * i] = held[i];
   }
 };
-
-#if REAL_IS_FLOAT
-struct alignas(16) four_floats { float x[4]; };
-struct alignas(8) four_halves { uint16_t x[4]; };
-
-/// The same for the tensor cores: numbers in float or in bfloat16, stored in bfloat16.
-struct rounded_rows {
-  const void *x;
-  bool is_bf16;
-  integer row, column, rows, depth;
-
-  DEVICE bool along_rows() const { return column != 1; }
-  DEVICE float at(integer r, integer p) const {
-    if (r >= rows || p >= depth) return 0;
-    const integer place = r * row + p * column;
-    return is_bf16 ? widened_bf16(((const uint16_t *)x)[place]) : ((const float *)x)[place];
-  }
-  /// Four numbers that begin at a multiple of their size.
-  DEVICE void read_four(float (&to)[4], integer place) const {
-    if (is_bf16) {
-      const four_halves four = *(const four_halves *)((const uint16_t *)x + place);
-      for (int e = 0; e < 4; e++) to[e] = widened_bf16(four.x[e]);
-    } else {
-      const four_floats four = *(const four_floats *)((const float *)x + place);
-      for (int e = 0; e < 4; e++) to[e] = four.x[e];
-    }
-  }
-  /// 2 SIDE threads, SIDE rows, 32 of k: each thread four times four that lie together.
-  template <int SIDE>
-  DEVICE void fetch_four(float (&held)[4][4], integer from, integer slice) const {
-    const bool turned = along_rows();
-    const bool whole = (turned ? column : row) % 4 == 0 && (uint64_t)x % (is_bf16 ? 8 : 16) == 0;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      const integer r = from + (turned ? threadIdx.x % (SIDE / 4) * 4 : threadIdx.x / 8 + SIDE / 4 * i);
-      const integer p = slice + (turned ? threadIdx.x / (SIDE / 4) + 8 * i : threadIdx.x % 8 * 4);
-      if (whole && (turned ? r + 3 < rows && p < depth : r < rows && p + 3 < depth)) {
-        read_four(held[i], r * row + p * column);
-        continue;
-      }
-#pragma unroll
-      for (int e = 0; e < 4; e++) held[i][e] = turned ? at(r + e, p) : at(r, p + e);
-    }
-  }
-  /// As [row][k], rounded.
-  template <int SIDE> DEVICE void store_four(uint16_t *to, const float (&held)[4][4]) const {
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      if (along_rows()) {
-        for (int e = 0; e < 4; e++)
-          to[(threadIdx.x % (SIDE / 4) * 4 + e) * HALF_LINE + threadIdx.x / (SIDE / 4) + 8 * i] =
-              (uint16_t)pack_bf16(held[i][e], 0.f);
-      } else {
-        const int r = threadIdx.x / 8 + SIDE / 4 * i;
-        uint32_t *two = (uint32_t *)(to + r * HALF_LINE + threadIdx.x % 8 * 4);
-        two[0] = pack_bf16(held[i][0], held[i][1]);
-        two[1] = pack_bf16(held[i][2], held[i][3]);
-      }
-    }
-  }
-};
-#endif

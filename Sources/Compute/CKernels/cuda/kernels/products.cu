@@ -5,6 +5,8 @@
 // Both factors are read as rows over k: A [m, k], and B [k, n] as [n, k].
 #include "product_sources.cuh"
 
+struct alignas(8) two_floats { float first, second; };
+
 /// Result of a product: c[m, n] = sum (+ c) (+ bias), then max(_, 0).
 struct product_target {
   void *c;
@@ -26,6 +28,24 @@ struct product_target {
     else
       ((REAL *)c)[at] = sum;
   }
+#if REAL_IS_FLOAT
+  /// Elements j, an even number, and j + 1.
+  DEVICE void put_two(integer i, integer j, float first, float second) const {
+    const bool together = row % 2 == 0 && (uint64_t)c % 8 == 0 && i < m && j + 1 < n;
+    if (!together || accumulate) {
+      put(i, j, first);
+      put(i, j + 1, second);
+      return;
+    }
+    if (bias) first += bias[j], second += bias[j + 1];
+    if (clips && first <= 0) first = 0;
+    if (clips && second <= 0) second = 0;
+    if (rounds)
+      *(uint32_t *)((uint16_t *)c + i * row + j) = pack_bf16(first, second);
+    else
+      *(two_floats *)((float *)c + i * row + j) = {first, second};
+  }
+#endif
 };
 
 enum { TILE = 64, DEPTH = 16, TILE_LINE = TILE + 4 };
@@ -67,60 +87,6 @@ DEVICE void product_tile(Rows &rows, Columns &columns, const product_target &tar
       target.put(first_row + down + i, first_column + along + j, sum[i][j]);
 }
 
-#if REAL_IS_FLOAT
-/// A block of 2 SIDE threads computes a tile of SIDE x SIDE, 64 or 128, on the tensor cores: factors are
-/// rounded to bfloat16, sums are float; each warp SIDE / 2 x 32. Both sides add in the same order of k.
-template <int SIDE, class Rows, class Columns>
-DEVICE void rounded_tile(Rows &rows, Columns &columns, const product_target &target, integer k) {
-  SHARED(uint16_t, xs, 2 * SIDE * HALF_LINE);
-  SHARED(uint16_t, ys, 2 * SIDE * HALF_LINE);
-  enum { GROUPS = SIDE / 32 };  // of 16 rows in a warp
-  const integer first_row = (integer)blockIdx.x * SIDE, first_column = (integer)blockIdx.y * SIDE;
-  const int lane = LANE, warp = threadIdx.x / 32;
-  const int down = warp / (SIDE / 32) * (SIDE / 2), along = warp % (SIDE / 32) * 32;
-  const integer slices = (k + HALF_DEPTH - 1) / HALF_DEPTH;
-  float sum[GROUPS][4][4] = {};
-  float x_next[4][4], y_next[4][4];
-  rows.template fetch_four<SIDE>(x_next, first_row, 0);
-  columns.template fetch_four<SIDE>(y_next, first_column, 0);
-#pragma unroll 1
-  for (integer s = 0; s < slices; s++) {
-    uint16_t *x = xs + s % 2 * SIDE * HALF_LINE, *y = ys + s % 2 * SIDE * HALF_LINE;
-    rows.template store_four<SIDE>(x, x_next);
-    columns.template store_four<SIDE>(y, y_next);
-    block_wait();
-    if (s + 1 < slices) {
-      rows.template fetch_four<SIDE>(x_next, first_row, (s + 1) * HALF_DEPTH);
-      columns.template fetch_four<SIDE>(y_next, first_column, (s + 1) * HALF_DEPTH);
-    }
-#pragma unroll
-    for (int p = 0; p < HALF_DEPTH; p += 16) {
-      uint32_t left[GROUPS][4], right[2][4];
-#pragma unroll
-      for (int i = 0; i < GROUPS; i++)
-        load_matrix_x4(left[i], x + (down + i * 16 + lane % 16) * HALF_LINE + p + lane / 16 * 8);
-#pragma unroll
-      for (int j = 0; j < 2; j++)
-        load_matrix_x4(right[j], y + (along + j * 16 + lane % 8 + lane / 16 * 8) * HALF_LINE + p +
-                                     lane / 8 % 2 * 8);
-#pragma unroll
-      for (int i = 0; i < GROUPS; i++)
-#pragma unroll
-        for (int j = 0; j < 4; j++)
-          multiply_16x8x16(sum[i][j], left[i], right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1]);
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < GROUPS; i++)
-#pragma unroll
-    for (int j = 0; j < 4; j++)
-#pragma unroll
-      for (int e = 0; e < 4; e++)
-        target.put(first_row + down + i * 16 + lane / 4 + e / 2 * 8,
-                   first_column + along + j * 8 + lane % 4 * 2 + e % 2, sum[i][j][e]);
-}
-#endif
-
 // ---- products of matrices ------------------------------------------------------------------------
 
 #define MATRIX_FACTORS                                                           \
@@ -155,38 +121,6 @@ KERNEL(multiply_packed, 256) {
   product_tile(rows, columns, target, a.inputs);
 }
 
-#if REAL_IS_FLOAT
-#define ROUNDED_FACTORS                                                                     \
-  rounded_rows rows{a.a.memory, a.a_bf16, a.a_row, a.a_column, a.m, a.k};                   \
-  rounded_rows columns{a.b.memory, a.b_bf16, a.b_column, a.b_row, a.n, a.k};                \
-  const product_target target{a.c.memory, a.c_row, AT(bias), a.m, a.n, a.accumulate, false, a.c_bf16}
-
-KERNEL_OF(matrix_product_rounded, matrix_product, 128) {
-  ROUNDED_FACTORS;
-  rounded_tile<64>(rows, columns, target, a.k);
-}
-
-KERNEL_OF(matrix_product_rounded_large, matrix_product, 256) {
-  ROUNDED_FACTORS;
-  rounded_tile<128>(rows, columns, target, a.k);
-}
-
-#define PACKED_FACTORS                                                                            \
-  rounded_rows rows{a.x.memory, false, a.x_row, 1, a.rows, a.inputs};                             \
-  rounded_rows columns{a.packed.memory, true, rounded_line(a.inputs), 1, a.outputs, a.inputs};    \
-  const product_target target{a.y.memory, a.y_row, AT(bias), a.rows, a.outputs, false, false, false}
-
-KERNEL_OF(multiply_packed_rounded, multiply_packed, 128) {
-  PACKED_FACTORS;
-  rounded_tile<64>(rows, columns, target, a.inputs);
-}
-
-KERNEL_OF(multiply_packed_rounded_large, multiply_packed, 256) {
-  PACKED_FACTORS;
-  rounded_tile<128>(rows, columns, target, a.inputs);
-}
-#endif
-
 // ---- convolutions as products of windows -----------------------------------------------------------
 
 KERNEL(convolve, 256) {
@@ -209,3 +143,7 @@ KERNEL(convolve_points, 256) {
                               branch.relu, false};
   product_tile(rows, columns, target, a.inputs);
 }
+
+#if REAL_IS_FLOAT
+#include "rounded_products.cuh"
+#endif

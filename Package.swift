@@ -72,9 +72,9 @@ let stages = [
   stage("reference", ["Digest", "Evaluation", "Files", "TensorFiles"]),
   stage("evaluate", ["Evaluation", "Files", "Images", "PRAModel", "Tensor", "TensorFiles"]),
   stage(
-    "probe", ["Evaluation", "Files", "Images", "PRAModel", "Raster", "Tensor"]),
-  stage("compare", ["Configuration", "Evaluation", "Raster"]),
-  stage("neighbours", ["Files", "Images", "Raster"]),
+    "probe", ["Evaluation", "Figures", "Files", "Images", "PRAModel", "Tensor"]),
+  stage("compare", ["Configuration", "Evaluation", "Figures"]),
+  stage("neighbours", ["Figures", "Files", "Images", "Raster"]),
   stage(
     "command", ["Configuration", "Digest", "Files", "Images", "TensorFiles", "Threads", "Training"]),
 ]
@@ -109,6 +109,10 @@ let package = Package(
     .systemLibrary(
       name: "CCrypto", path: "Sources/Libraries/CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"])]),
+    // Letters and lines of figures; no stage that trains links it.
+    .systemLibrary(
+      name: "CPango", path: "Sources/Libraries/CPango", pkgConfig: "cairo",
+      providers: [.apt(["libcairo2-dev", "libpango1.0-dev"])]),
     // libpng and libjpeg-turbo with their jumps kept inside C, libcurl's variadic functions behind a
     // plain one.
     .target(
@@ -136,6 +140,7 @@ let package = Package(
     library("Data/Files", ["CZlib", "Digest", "Threads"]),
     library("Data/TensorFiles", ["Files"]),
     library("Data/Raster", ["CJPEG", "CPNG"]),
+    library("Data/Figures", ["CPango", "Files", "Raster"]),
     // As fast in debug builds: tests resize pictures.
     .target(
       name: "CResampling", path: "Sources/Data/CResampling",
@@ -173,8 +178,8 @@ let package = Package(
     .executableTarget(
       name: "pra",
       dependencies: [
-        "Agent", "CCUDA", "Configuration", "Digest", "Files", "JobKinds", "JobQueue", "Postgres",
-        "Raster", "RunStore", "TensorFiles", logging, argumentParser,
+        "Agent", "CCUDA", "Configuration", "Digest", "Figures", "Files", "JobKinds", "JobQueue",
+        "Postgres", "Raster", "RunStore", "TensorFiles", logging, argumentParser,
       ],
       swiftSettings: swiftSettings),
 
@@ -291,6 +296,7 @@ let package = Package(
     tests("ConfigurationTests", ["Configuration"]),
     tests("DigestTests", ["Digest"]),
     tests("FilesTests", ["Digest", "Files"]),
+    tests("FiguresTests", ["Figures", "Raster"]),
     tests("RasterTests", ["Raster"], resources: [.copy("Golden")]),
     tests(
       "ImagesTests", ["Files", "Images", "Raster", "Tensor", "Threads", "fuzz-readers"],
@@ -315,8 +321,8 @@ let package = Package(
     tests(
       "CommandLineTests",
       [
-        "pra", "Digest", "EmulatedCompiler", "EmulatedDriver", "Files", "ObjectServer", "Postgres",
-        "Raster", "TensorFiles", "DatabaseTesting",
+        "pra", "Digest", "EmulatedCompiler", "EmulatedDriver", "Files", "ObjectServer",
+        "PageTesting", "Postgres", "Raster", "TensorFiles", "DatabaseTesting",
       ] + stages.map { .target(name: $0.name) }),
   ] + stages,
   swiftLanguageModes: [.v6]

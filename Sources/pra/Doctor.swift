@@ -2,6 +2,7 @@
 
 import Agent
 import ArgumentParser
+import Figures
 import Files
 import Foundation
 import Postgres
@@ -22,7 +23,7 @@ struct Doctor: ParsableCommand {
   func run() throws {
     var findings = [stages()]
     findings += Library.all.map { $0.check() }
-    findings.append(pictures())
+    findings += [pictures(), fonts()]
     if Database.given == nil { findings.append(serverPrograms()) }
     let database = DatabaseCheck().run()
     findings += database
@@ -63,6 +64,22 @@ struct Doctor: ParsableCommand {
       "pictures",
       "\(library), not libjpeg-turbo 3.0 or newer: progressive JPEGs that lack their last scans get other "
         + "pixels, and their data set another fingerprint, than there and in Pillow")
+  }
+
+  /// The letters of titles in PNG files.
+  private func fonts() -> Finding {
+    guard !Lettering.isWithoutFonts else {
+      return Finding(
+        "fonts", "none is installed: no PNG with words can be drawn",
+        remedy: "apt-get install fonts-dejavu-core fonts-droid-fallback")
+    }
+    let lacking = Lettering.charactersWithoutGlyph(in: ["éüжعअ漢かカ한"])
+    return Finding(
+      "fonts",
+      lacking.isEmpty
+        ? "installed"
+        : "installed, but none has \(lacking), which titles in PNG files show as boxes: fonts-noto and "
+          + "fonts-noto-cjk have them")
   }
 
   private func serverPrograms() -> Finding {
@@ -121,7 +138,9 @@ struct Doctor: ParsableCommand {
     let said = failing.map { "\($0.text(at: 0) ?? ""): \($0.text(at: 1) ?? "")" }
     return Finding(
       "schedules", "no job at the last time of \(said.joined(separator: "; "))",
-      remedy: "start a worker, correct it by pra schedule NAME ..., or pra schedules --remove NAME")
+      remedy:
+        "start a worker, correct it by pra schedule NAME ... (or pra gc --schedule), or pra schedules --remove NAME"
+    )
   }
 
   private func disk() -> Finding {
@@ -199,6 +218,8 @@ private struct Library {
     Library(file: "libcrypto.so.3", package: "libssl3"),
     Library(file: "libopenblas.so.0", package: "libopenblas0"),
     Library(file: "libcurl.so.4", package: "libcurl4"),
+    Library(file: "libcairo.so.2", package: "libcairo2"),
+    Library(file: "libpangocairo-1.0.so.0", package: "libpangocairo-1.0-0"),
   ]
 
   func check() -> Finding {

@@ -37,10 +37,10 @@ enum TerminalPicture: String {
       ? .sixel : nil
   }
 
-  /// Shows a picture where the terminal can.
-  static func show(_ picture: Picture) throws {
+  /// Shows a picture where the terminal can; nothing is drawn where it cannot.
+  static func show(_ picture: () throws -> Picture) throws {
     guard let way = ofTerminal else { return }
-    StandardOutput.write(Array(try way.text(picture).utf8))
+    StandardOutput.write(Array(try way.text(picture()).utf8))
   }
 
   /// The bytes that make a terminal show a picture, with a new line after them.

@@ -16,6 +16,7 @@ let allowed: [String: Set<String>] = [
   "Sources/Data/Files": ["CZlib", "Digest", "Threads"],
   "Sources/Data/TensorFiles": ["Files"],
   "Sources/Data/Raster": ["CJPEG", "CPNG"],
+  "Sources/Data/Figures": ["CPango", "Files", "Raster"],
   "Sources/Data/Images": ["CResampling", "Digest", "Files", "Raster", "Tensor", "Threads"],
 
   "Sources/Settings/Configuration": ["Files", "Yams"],
@@ -40,7 +41,7 @@ let allowed: [String: Set<String>] = [
   "Sources/Queue/StageKit": ["Files", "JobQueue", "Postgres", "RunStore", "Threads"],
   "Sources/Queue/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore", "Threads"],
   "Sources/pra": [
-    "Agent", "ArgumentParser", "CCUDA", "Configuration", "Digest", "Files", "Foundation",
+    "Agent", "ArgumentParser", "CCUDA", "Configuration", "Digest", "Figures", "Files", "Foundation",
     "JobKinds", "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
   ],
 

@@ -2,8 +2,8 @@
 
 import Configuration
 import Evaluation
+import Figures
 import JobKinds
-import Raster
 import RunStore
 import StageInputs
 import StageKit

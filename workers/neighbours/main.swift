@@ -1,6 +1,7 @@
 // Stage `neighbours`: finds the nearest training images of drawn images, as a picture and in
 // figures.
 
+import Figures
 import Files
 import Images
 import JobKinds

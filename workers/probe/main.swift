@@ -1,11 +1,11 @@
 // Stage `probe`: measures how well each layer of a trained model tells an image's class.
 
 import Evaluation
+import Figures
 import Files
 import Images
 import JobKinds
 import PRAModel
-import Raster
 import RunStore
 import StageInputs
 import StageKit

@@ -1,5 +1,7 @@
 // Line charts, as SVG text and as pictures.
 
+import Raster
+
 /// Curves over common axes.
 package struct Chart: Sendable {
   /// One curve. Values that are not finite, or not positive on a logarithmic axis, leave a gap.
@@ -62,7 +64,8 @@ package struct Chart: Sendable {
   }
 
   /// The chart as a picture.
-  package func picture() -> Picture { drawn(shapes(), width: width, height: height) }
+  /// - Throws: `FigureError` where no font is installed
+  package func picture() throws -> Picture { try drawn(shapes(), width: width, height: height) }
 
   /// The chart as an SVG document.
   package func svg() -> String { document(shapes(), width: width, height: height) }

@@ -179,7 +179,7 @@ extension Chart {
   }
 
   private var legendWidth: Double {
-    (legendNames.map { Canvas.width(of: $0, size: 13) }.max() ?? 0) + 52
+    (legendNames.map { Lettering.width(of: $0, size: 13) }.max() ?? 0) + 52
   }
 
   /// Names beside samples of their lines, at the right edge.

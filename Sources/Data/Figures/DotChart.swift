@@ -1,5 +1,7 @@
 // Values side by side: a row for each thing, a dot for each value, a line at their mean.
 
+import Raster
+
 /// A dot plot over one horizontal axis (Cleveland 1984).
 package struct DotChart: Sendable {
   /// One thing and its values.
@@ -29,14 +31,15 @@ package struct DotChart: Sendable {
   package var height: Int { 130 + Int(Self.rowHeight) * max(rows.count, 1) }
 
   /// The chart as a picture.
-  package func picture() -> Picture { drawn(shapes(), width: width, height: height) }
+  /// - Throws: `FigureError` where no font is installed
+  package func picture() throws -> Picture { try drawn(shapes(), width: width, height: height) }
 
   /// The chart as an SVG document.
   package func svg() -> String { document(shapes(), width: width, height: height) }
 
   func shapes() -> [Shape] {
     let names = rows.map { $0.name.count <= 30 ? $0.name : $0.name.prefix(27) + "..." }
-    let left = 40 + (names.map { Canvas.width(of: $0, size: 14) }.max() ?? 0)
+    let left = 40 + (names.map { Lettering.width(of: $0, size: 14) }.max() ?? 0)
     let (right, top, bottom) = (Double(width) - 72, 56.0, Double(height) - 62)
     var shapes: [Shape] = [
       .text(title, x: 24, y: 32, size: 18, .start, ink, isBold: true)

@@ -4,7 +4,7 @@ import Foundation
 import FoundationXML
 import Testing
 
-@testable import Raster
+@testable import Figures
 
 /// A curve that looks like a loss.
 private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.Series {
@@ -126,11 +126,11 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     #expect(Chart(title: "t", series: []).svg().contains("no data"))
   }
 
-  @Test func thePictureShowsEachCurveInItsColour() {
+  @Test func thePictureShowsEachCurveInItsColour() throws {
     let chart = Chart(
       title: "Loss of two runs", yLabel: "loss",
       series: [curve("pra, seed 0", 1), curve("clean-input", 2)], isLogarithmic: true)
-    let picture = chart.picture()
+    let picture = try chart.picture()
     #expect(picture.width == 960 && picture.height == 540)
     func count(_ r: UInt8, _ g: UInt8, _ b: UInt8) -> Int {
       (0..<960 * 540).count {
@@ -152,8 +152,8 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     let svg = chart.svg()
     #expect(svg.split(separator: "stroke-width=\"8\"").count - 1 == 4)
     #expect(svg.contains(">pra</text>") && svg.contains(">2.35</text>"))
-    #expect(chart.picture().height == chart.height)
+    #expect(try chart.picture().height == chart.height)
     // An empty chart is no error.
-    #expect(DotChart(title: "", xLabel: "", rows: []).picture().width == 960)
+    #expect(try DotChart(title: "", xLabel: "", rows: []).picture().width == 960)
   }
 }

@@ -1,8 +1,10 @@
 // Draws the shapes of a chart as pixels and as SVG.
 
+import Raster
+
 /// The shapes as a picture.
-func drawn(_ shapes: [Shape], width: Int, height: Int) -> Picture {
-  var canvas = Canvas(width: width, height: height)
+func drawn(_ shapes: [Shape], width: Int, height: Int) throws -> Picture {
+  let canvas = try Canvas(width: width, height: height)
   for shape in shapes {
     switch shape {
     case .line(let points, let width, let colour, let opacity):
@@ -10,9 +12,8 @@ func drawn(_ shapes: [Shape], width: Int, height: Int) -> Picture {
     case .box(let x, let y, let width, let height, let colour, let opacity):
       canvas.fill(x: x, y: y, width: width, height: height, colour, opacity: opacity)
     case .text(let text, let x, let y, let size, let anchor, let colour, let isBold):
-      let length = Canvas.width(of: text, size: size)
       canvas.letters(
-        text, x: x - length * anchor.part, y: y, size: size, colour, isBold: isBold)
+        text, x: x, y: y, size: size, part: anchor.part, colour, isBold: isBold)
     }
   }
   return canvas.picture

@@ -94,6 +94,17 @@ enum Database {
       doubting: role == .read ? try session(.submit) : nil, watch: CopyLine().watch)
   }
 
+  /// The garbage collection of a worker, by the rule that `pra gc --schedule` has set.
+  static func upkeep(_ url: DatabaseURL) -> @Sendable (Registration) throws -> String? {
+    { [environment] worker in
+      var store = ArtifactStore(
+        RetryingConnection(
+          url: url, role: .worker, name: "pra worker upkeep", giveUp: { true }, report: { _ in }),
+        environment: environment, patience: .probe())
+      return try store.keepUp(by: worker)
+    }
+  }
+
   /// A worker's question to the current store whether this host can use it.
   static func storeWatch(_ url: DatabaseURL) -> StoreWatch {
     StoreWatch(url: url, environment: environment)

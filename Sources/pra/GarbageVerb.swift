@@ -12,7 +12,7 @@ struct GarbageCollection: ParsableCommand {
     abstract:
       "Drop checkpoints by rule, and delete artifacts that nothing refers to and deleted runs.",
     discussion: """
-      Without a --keep option no checkpoint is dropped. The newest of each job stays while its run has jobs that \
+      The rules apply to the runs that are named, or to all. Without a --keep option no checkpoint is dropped. The newest of each job stays while its run has jobs that \
       may read it; --keep-last 0 drops it afterwards. --keep-best ranks a checkpoint by the mean of the metric since the checkpoint \
       before it. Artifacts are deleted when nothing refers to them and nobody has stored them within the \
       grace period, whatever runs; those that a running attempt has stored and not yet referred to stay. Rows of \
@@ -21,14 +21,13 @@ struct GarbageCollection: ParsableCommand {
       plots of long runs are drawn from stay.
       The database keeps freed pages of its files for new rows; the last line says how many. --compact writes its \
       tables anew, which gives them back to the disk, while nothing else can read or write: it refuses while jobs run.
+      --schedule lets workers do it: with the rules beside it, for all runs, at the times of a cron line (as pra \
+      schedule). Any worker that is there does it, whichever jobs it runs; pra schedules lists it, --unschedule ends it.
+      Example: pra gc --schedule "17 4 * * *" --keep-last 1 --keep-best 1
       Example: pra gc emoji --keep-last 2 --keep-best 1 --by loss.rec --keep-every 1000 --dry-run
       """)
 
-  @Argument(
-    help: ArgumentHelp(
-      "Numbers or names of runs whose checkpoints and metrics the rules apply to; by default all.",
-      valueName: "run"))
-  var runNames: [String] = []
+  @OptionGroup var targets: RunTargets
   @Option(parsing: .unconditional, help: "Number of newest checkpoints of each job to keep.")
   var keepLast: Int64?
   @Option(parsing: .unconditional, help: "Number of best checkpoints of each job to keep.")
@@ -52,12 +51,14 @@ struct GarbageCollection: ParsableCommand {
   var dropMetricsBefore: String?
   @Option(help: "Delete events of months before this date.") var dropEventsBefore: String?
   @Flag(help: "Give the disk back what the database's tables no longer need.") var compact = false
+  @OptionGroup var upkeep: UpkeepOptions
   @Flag(help: "Only print what would be deleted.") var dryRun = false
   @Flag(help: "Print JSON.") var json = false
 
-  private var hasRule: Bool { keepLast != nil || keepBest != nil || keepEvery != nil }
+  var hasRule: Bool { keepLast != nil || keepBest != nil || keepEvery != nil }
 
   func validate() throws {
+    try validateSchedule()
     guard (keepLast ?? 1) >= 0 else {
       throw ValidationError("--keep-last \(keepLast!): expected 0 or more")
     }
@@ -83,7 +84,7 @@ struct GarbageCollection: ParsableCommand {
     guard (thin ?? 2) >= 2 else {
       throw ValidationError("--thin \(thin!): expected 2 or more; one point of so many stays")
     }
-    guard runNames.isEmpty || hasRule || thin != nil else {
+    guard targets.names.isEmpty || hasRule || thin != nil else {
       throw ValidationError("a run is named, but neither --keep nor --thin says what stays of it")
     }
   }
@@ -101,9 +102,10 @@ struct GarbageCollection: ParsableCommand {
   }
 
   func run() throws {
+    if upkeep.isAsked { return try keepSchedule() }
     let connection = try Database.connect(.owner)
     let runs: [Int64?] =
-      runNames.isEmpty ? [nil] : try runNames.map { try connection.run(named: $0).id }
+      targets.names.isEmpty ? [nil] : try targets.names.map { try connection.run(named: $0).id }
     if compact { try refuseWhileJobsRun(connection) }
     let purged = try connection.query(
       Queries.purgeRuns, [.double(grace * 3600), .boolean(dryRun)]
@@ -186,6 +188,13 @@ struct GarbageCollection: ParsableCommand {
             [String($0.job), String($0.step), $0.reason.map { "kept: \($0)" } ?? "dropped"]
           }
         ))
+      let bare = Set(checkpoints.map(\.job)).subtracting(
+        checkpoints.filter { $0.reason != nil }.map(\.job))
+      if !bare.isEmpty {
+        print(
+          "\(bare.count) job\(bare.count == 1 ? "" : "s") \(dryRun ? "would have" : "left with") no checkpoint: metrics, "
+            + "evaluations, images and logs stay, and nothing can be drawn or gone on from")
+      }
     }
     for run in purged { print(run.sentence(dry: dryRun)) }
     for one in garbage where one.count > 0 {
@@ -247,33 +256,10 @@ private struct PurgedRun {
   }
 
   var json: String {
-    JSONText.object([
-      ("run", String(run.id)), ("run_name", JSONText.string(run.name)), ("jobs", String(jobs)),
-      ("kept", String(kept)),
-    ])
-  }
-}
-
-/// The room that the database takes.
-private struct DatabaseSize {
-  let bytes: Int64
-  /// Bytes of pages that hold nothing, as far as the server knows.
-  let unused: Int64
-
-  /// - Parameter isWhole: writes every table anew, so that nothing is unused
-  init(afterVacuum isWhole: Bool, _ connection: Connection) throws {
-    for row in try connection.query(isWhole ? Queries.tablesWithRoom : Queries.tablesChanged) {
-      let table = try row.string("name")
-      try connection.run("vacuum (\(isWhole ? "full, " : "")analyze) \(table)")
-    }
-    let row = try connection.query(Queries.databaseSize).single()
-    (bytes, unused) = (try row.integer("bytes"), try row.integer("unused"))
-  }
-
-  var sentence: String {
-    "the database takes \(ByteCount.words(bytes))"
-      + (unused > bytes / 20
-        ? ", of which \(ByteCount.words(unused)) are free for new rows; pra gc --compact gives them back to the disk"
-        : "")
+    JSONText.object(
+      JSONText.members(of: run) + [
+        ("jobs", String(jobs)),
+        ("kept", String(kept)),
+      ])
   }
 }

@@ -42,7 +42,7 @@ enum Queries {
     """
 
   static let dataSetRows = """
-    select j.id as job, j.run_id as run, j.run_name as name, j.result -> 'images' as images,
+    select j.id as job, j.run_id, j.run_name, j.result -> 'images' as images,
       j.result -> 'classes' as classes, j.arguments #> '{image,size}' as size,
       j.arguments #> '{image,channels}' as channels, j.result ->> 'layout' as layout,
       j.result -> 'skipped' as skipped, j.result -> 'ignored' as ignored,
@@ -87,7 +87,12 @@ enum Queries {
   static let schedules = """
     select name, cron, time_zone, kind, run_name as run, to_char(next_at, 'YYYY-MM-DD HH24:MI') as "next (UTC)",
       last_job, overlap, paused_at is not null as paused, left(last_error, 100) as last_error
-    from pra.schedules order by name
+    from pra.schedules
+    union all
+    select '(pra gc)', cron, time_zone, 'gc', null, to_char(next_at, 'YYYY-MM-DD HH24:MI'), null, null, false,
+      left(last_error, 100)
+    from pra.upkeep
+    order by 1
     """
   static let failingSchedules = """
     select name, coalesce(
@@ -96,9 +101,21 @@ enum Queries {
     from pra.schedules
     where last_error is not null
       or paused_at is null and next_at < clock_timestamp() - interval '5 minutes'
-    order by name
+    union all
+    select 'the garbage collection', coalesce(
+        last_error, 'due since ' || to_char(next_at, 'YYYY-MM-DD HH24:MI') || ', but no worker has looked')
+    from pra.upkeep
+    where last_error is not null or next_at < clock_timestamp() - interval '5 minutes'
+    order by 1
     """
   static let scheduleRows = "select * from pra.schedules order by name"
+  static let setUpkeep = """
+    select to_char(pra.set_upkeep(
+      cron => $1, time_zone => $2, grace => make_interval(secs => $3), keep_last => $4, keep_best => $5,
+      keep_every => $6, metric => $7, thin => $8, thin_after => make_interval(days => $9)) at time zone $2,
+      'YYYY-MM-DD HH24:MI') as first
+    """
+  static let unsetUpkeep = "select pra.unset_upkeep() as was_set"
 
   /// The parents whose dependents wait until a person retries them.
   static let deadParents = """

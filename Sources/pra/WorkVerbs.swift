@@ -362,6 +362,7 @@ struct Worker: ParsableCommand {
       beat: beat,
       drainTime: drain, untilIdle: untilIdle, cacheQuota: cache, stageFolder: Executables.folder)
     configuration.storeProbe = Database.storeWatch(url).look
+    configuration.upkeep = Database.upkeep(url)
     configuration.environment[SourceFolders.variable] = seen.text
     configuration.environment["PRA_COMMAND_ENV"] = commandVariables.joined(separator: ",")
     configuration.devices = devices.names

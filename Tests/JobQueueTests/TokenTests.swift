@@ -13,6 +13,10 @@ private let workerCalls = [
   "select pra.deregister_worker($1, worker_token => $2)",
   "select pra.worker_lacks($1, null, worker_token => $2)",
   "select pra.worker_holds($1, 1, 0, 0, '{}', '{}', worker_token => $2)",
+  "select pra.begin_upkeep($1, worker_token => $2)",
+  "select pra.upkeep_object($1, 1, worker_token => $2)",
+  "select pra.forget_upkeep_object($1, 1, '', 1, worker_token => $2)",
+  "select pra.end_upkeep($1, worker_token => $2)",
 ]
 
 /// Random tokens of registrations and attempts (G2, G11).
@@ -79,8 +83,8 @@ private let workerCalls = [
       free == [
         "active_runs", "artifact_chunk", "artifact_copies", "artifact_range", "artifact_uses",
         "better",
-        "check_artifact_size", "current_store", "folder_stores", "metric_bands", "metric_end",
-        "metric_points", "read_log", "reap", "run_figure", "secret_use", "size_text",
+        "check_artifact_size", "current_store", "figure_names", "folder_stores", "metric_bands", "metric_end",
+        "metric_points", "read_log", "reap", "run_figure", "run_figures", "secret_use", "size_text",
         "store_folder", "why", "why_pending",
         "work_is_coming",
       ])

@@ -7,7 +7,7 @@ import Postgres
 import Threads
 
 /// One worker. One thread claims, one sends heartbeats, one reports, one keeps deadlines, one looks at
-/// the host, and two watch each stage. None of them computes, so liveness does not depend on a stage.
+/// the host, one collects garbage when it is time, and two watch each stage. None of them computes, so liveness does not depend on a stage.
 package final class Agent: Sendable {
   let configuration: AgentConfiguration
   let logger: Logger
@@ -52,6 +52,7 @@ package final class Agent: Sendable {
     try DedicatedThread("host") { [path = scratch.path, cache = scratch.cache] in
       self.watchHost(path, cache)
     }
+    try DedicatedThread("upkeep") { self.keepUp() }
     let watch = try DedicatedThread("signals") { signals.watch { self.leave(isUrgent: $0) } }
     var connection = RetryingConnection(
       url: configuration.databaseURL, role: .worker,

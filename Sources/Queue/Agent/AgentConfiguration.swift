@@ -1,6 +1,7 @@
 // The settings of a worker's command line.
 
 import FoundationEssentials
+import JobQueue
 import Postgres
 
 /// The settings of one agent: the jobs it serves, and its waiting times.
@@ -39,6 +40,8 @@ package struct AgentConfiguration: Sendable {
   package var kindsOfDevices: Set<String> = []
   /// Asks the store whether this host can use it; throws the reason why not.
   package var storeProbe: (@Sendable () throws -> Void)?
+  /// Collects garbage where that is due; returns what went, or nil where nothing was due.
+  package var upkeep: (@Sendable (Registration) throws -> String?)?
   /// Variables that stages inherit; those of their attempt take precedence.
   package var environment: [String: String]
 

@@ -123,6 +123,12 @@ static const unsigned char store_retention[] = {
 static const unsigned char store_logs[] = {
 #embed "../../../migrations/functions/store/logs.sql"
 };
+static const unsigned char store_upkeep[] = {
+#embed "../../../migrations/functions/store/upkeep.sql"
+};
+static const unsigned char views_upkeep[] = {
+#embed "../../../migrations/views/upkeep.sql"
+};
 static const unsigned char views_arrays[] = {
 #embed "../../../migrations/views/arrays.sql"
 };
@@ -259,6 +265,7 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/store/removal.sql", store_removal),
   CURRENT("functions/store/retention.sql", store_retention),
   CURRENT("functions/store/logs.sql", store_logs),
+  CURRENT("functions/store/upkeep.sql", store_upkeep),
   CURRENT("views/arrays.sql", views_arrays),
   CURRENT("views/artifacts.sql", views_artifacts),
   CURRENT("views/attempts.sql", views_attempts),
@@ -289,6 +296,7 @@ static const PRACurrentFile files[] = {
   CURRENT("views/exports.sql", views_exports),
   CURRENT("views/lineage.sql", views_lineage),
   CURRENT("views/variants.sql", views_variants),
+  CURRENT("views/upkeep.sql", views_upkeep),
   CURRENT("views/workers.sql", views_workers),
 };
 

@@ -200,7 +200,7 @@ package struct WorkerQueue {
 }
 
 extension Registration {
-  fileprivate var parameters: [Parameter] { [.integer(worker), .text(token)] }
+  package var parameters: [Parameter] { [.integer(worker), .text(token)] }
 }
 
 extension Row {

@@ -79,22 +79,51 @@ extension ArtifactStore {
       }
     }
     if dry { return found }
+    try sweepStores(by: nil, failed)
+    return found
+  }
+
+  /// Collects garbage by the owner's rule, if that is due and no other worker does it.
+  /// - Returns: what went, as a JSON object of numbers; nil where nothing was due
+  package mutating func keepUp(by worker: Registration) throws -> String? {
+    let own = worker.parameters
+    let collected = try connection.run {
+      try $0.query(Queries.beginUpkeep, own).single().text("collected")
+    }
+    guard let collected else { return nil }
+    var away: [String] = []
+    try sweepStores(by: worker) { away.append("\($0): \($1)") }
+    let error = away.isEmpty ? nil : away.joined(separator: "; ")
+    try connection.run {
+      _ = try $0.query(Queries.endUpkeep, own + [.optional(error) { .text($0) }])
+    }
+    return collected
+  }
+
+  private mutating func sweepStores(
+    by worker: Registration?, _ failed: (String, any Error) throws -> Void
+  ) throws {
     let stores = try connection.run {
       try $0.query(Queries.stores).map { (try $0.integer("id"), try $0.string("location")) }
     }
     for (store, location) in stores {
       do {
-        try sweep(store, location)
+        try sweep(store, location, by: worker)
       } catch let error where error is StoreError || error is StoreAway {
         try failed(location, error)
       }
     }
-    return found
   }
 
   /// Deletes the marked objects of a store, also those of a collector that crashed, and ends uploads
   /// that were left. Each is locked meanwhile.
-  private mutating func sweep(_ store: Int64, _ location: String) throws {
+  /// - Parameter worker: the one that does the upkeep; nil for the owner of the database
+  private mutating func sweep(_ store: Int64, _ location: String, by worker: Registration?) throws {
+    let (next, forget) =
+      worker == nil
+      ? (Queries.nextDoomed, Queries.forgetObject)
+      : (Queries.upkeepObject, Queries.forgetUpkeepObject)
+    let own = worker?.parameters ?? []
     let environment = environment
     let patience = patience
     var after = ""
@@ -104,11 +133,14 @@ extension ArtifactStore {
         try connection.transaction {
           guard
             let row = try connection.query(
-              Queries.nextDoomed, [.integer(store), .text(after)]
+              next, own + [.integer(store), .text(after)]
             ).first
           else { return nil }
           if open == nil {
-            open = try Self.owned(store, location, environment, patience, connection)
+            open =
+              try worker == nil
+              ? Self.owned(store, location, environment, patience, connection)
+              : Self.proven(OwnedStore(row), environment, patience)
           }
           let sha256 = try row.string("sha256")
           let number = try row.integer("copy")
@@ -118,14 +150,14 @@ extension ArtifactStore {
           }
           if try row.boolean("is_doomed") { try open!.delete(object) }
           try connection.query(
-            Queries.forgetObject, [.integer(store), .text(sha256), .integer(number)])
+            forget, own + [.integer(store), .text(sha256), .integer(number)])
           return object
         }
       }
       guard let deleted else { break }
       after = deleted
     }
-    guard location.hasPrefix("file:") else { return }
+    guard worker == nil, location.hasPrefix("file:") else { return }
     let folder = try FileStore(location)
     guard folder.hasAbandoned else { return }
     if open == nil {
@@ -134,16 +166,24 @@ extension ArtifactStore {
     folder.removeAbandoned()
   }
 
+  /// Opens a store whose mark shows that this database may delete from it.
+  private static func proven(
+    _ owned: OwnedStore, _ environment: [String: String], _ patience: StorePatience
+  ) throws -> any ObjectStore {
+    var objects = try StoreLocation.open(
+      owned.location, environment: environment, patience: patience)
+    try owned.prove(&objects)
+    return objects
+  }
+
   /// Opens a store from which this database may delete.
   private static func owned(
     _ store: Int64, _ location: String, _ environment: [String: String],
     _ patience: StorePatience, _ connection: Connection
   ) throws -> any ObjectStore {
-    var objects = try StoreLocation.open(
-      location, environment: environment, patience: patience)
     let owned = try OwnedStore(
       try connection.query(Queries.findStore, [.text(location)]).single())
-    try owned.prove(&objects)
+    let objects = try proven(owned, environment, patience)
     if !owned.isMarked { try connection.query(Queries.markStore, [.integer(store)]) }
     return objects
   }

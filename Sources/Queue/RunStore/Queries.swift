@@ -113,6 +113,20 @@ enum Queries {
 
   static let forgetObject = "select pra.forget_object(store => $1, sha256 => $2, copy => $3)"
 
+  static let beginUpkeep = """
+    select pra.begin_upkeep(worker => $1, worker_token => $2)::text as collected
+    """
+  static let upkeepObject = """
+    select location, database, mark, is_marked, sha256, object, copy, is_doomed,
+      array_to_string(uploads, E'\n') as uploads
+    from pra.upkeep_object(worker => $1, worker_token => $2, store => $3, after => $4)
+    """
+  static let forgetUpkeepObject = """
+    select pra.forget_upkeep_object(
+      worker => $1, worker_token => $2, store => $3, sha256 => $4, copy => $5)
+    """
+  static let endUpkeep = "select pra.end_upkeep(worker => $1, worker_token => $2, error => $3)"
+
   static let submitArtifact = """
     select pra.submit_artifact(sha256 => $1, media_type => $2, bytes => $3)
     """

@@ -3,14 +3,13 @@
 enum RunListQueries {
   /// The numbers of a page of runs, in its order. $7 to $9: settings, operators and values of --where; $10: the
   /// runs that meet its figures, or null for all; $11: the order of those that have the figure of --sort, or null;
-  /// $12: the setting of --sort, or null.
+  /// $12: the setting of --sort, or null. States ($3) are looked at here only as far as indexes know them: the jobs of a
+  /// run are not counted for it to be left out.
   static let page = """
     select r.id
     from pra.runs as r
     left join unnest($11::bigint[]) with ordinality as o (id, place) on o.id = r.id
     where (r.deleted_at is not null) = $2::boolean and ($1::boolean or $2::boolean or r.archived_at is null)
-      and (cardinality($3::text[]) = 0
-        or case when r.lost_at is not null then 'lost' else r.state end = any ($3::text[]))
       -- Indexes find the runs that may have a state that few have.
       and (not $3::text[] <@ '{pending,running,lost,paused}' or cardinality($3::text[]) = 0
         or r.id = any (array(select pra.active_runs())))
@@ -47,25 +46,27 @@ enum RunListQueries {
     limit $13::integer
     """
 
+  /// Those of some runs that are in some states, in their order.
+  static let ofStates = """
+    select r.id
+    from (
+      select p.id, p.place from unnest($1::bigint[]) with ordinality as p (id, place) order by p.place
+    ) as p
+    join pra.runs as r on r.id = p.id
+    where case when r.lost_at is not null then 'lost' else r.state end = any ($2::text[])
+    order by p.place limit $3::integer
+    """
+
   /// Runs that have a figure, the best first; with $2 those whose figure meets a condition.
   static let runsByFigure = """
-    select f.run_id
-    from (
-      (select distinct on (e.run_id) e.run_id, e.value
-       from pra.evaluations as e where e.metric = $1 and e.scope = 'overall' order by e.run_id, e.job_id desc)
-      union all
-      (select n.run_id, w.value
-       from (
-         select distinct on (s.run_id) s.run_id, s.job_id
-         from pra.metric_summaries as s where s.name = $1 order by s.run_id, s.job_id desc
-       ) as n cross join lateral pra.metric_end(n.job_id, $1) as w)
-    ) as f
-    where case $2::text
+    select f.run as run_id
+    from pra.run_figures(name => $1) as f
+    where f.value is not null and case $2::text
       when '<' then f.value < $3::double precision when '<=' then f.value <= $3::double precision
       when '>' then f.value > $3::double precision when '>=' then f.value >= $3::double precision
       when '=' then f.value = $3::double precision when '!=' then f.value <> $3::double precision
       else true end
-    order by f.value * case pra.better($1) when 'up' then -1 else 1 end, f.run_id desc
+    order by f.value * case pra.better($1) when 'up' then -1 else 1 end, f.run desc
     """
 
   static let table = """
@@ -122,15 +123,6 @@ enum RunListQueries {
     """
 
   /// Names of figures that a run has, for a message.
-  static let figureNames = """
-    select name from (
-      select name from pra.metric_summaries
-      union
-      select metric from pra.evaluations where scope = 'overall'
-    ) as known order by 1
-    """
-  static let isFigure = """
-    select exists (select from pra.evaluations where metric = $1 and scope = 'overall')
-      or exists (select from pra.metric_summaries where name = $1) as known
-    """
+  static let figureNames = "select name from pra.figure_names() as f (name) order by 1"
+  static let isFigure = "select $1 in (select pra.figure_names()) as known"
 }

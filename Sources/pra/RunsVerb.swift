@@ -64,18 +64,24 @@ struct Runs: ParsableCommand {
     let ranked = try order.flatMap {
       $0.isSetting ? nil : try connection.runs(byFigure: $0.name, nil, nil)
     }
-    let ids = try connection.query(
+    var ids = try connection.query(
       RunListQueries.page,
       [
         .boolean(archived), .boolean(deleted), .texts(state), .optional(name) { .text($0) },
         .texts(user), .texts(tag), .texts(settings.map(\.key.name)),
         .texts(settings.map(\.condition.comparison)), .texts(settings.map(\.condition.value)),
         .optional(met) { .integers($0.sorted()) }, .optional(ranked) { .integers($0) },
-        .optional(order) { $0.isSetting ? .text($0.name) : .null }, .integer(limit),
+        .optional(order) { $0.isSetting ? .text($0.name) : .null },
+        state.isEmpty ? .integer(limit) : .null,
       ]
     ).map { try $0.integer("id") }
+    if !state.isEmpty {
+      ids = try connection.query(
+        RunListQueries.ofStates, [.integers(ids), .texts(state), .integer(limit)]
+      ).map { try $0.integer("id") }
+    }
     try connection.show(
-      RunListQueries.table, rows: RunListQueries.rows, [.integers(ids)], output,
+      RunListQueries.table, rows: RunListQueries.rows, [.integers(ids)], of: .run, output,
       omittingEmpty: true)
   }
 }

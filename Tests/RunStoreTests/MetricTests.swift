@@ -61,6 +61,40 @@ import Testing
     #expect(try summary("loss") == "3/0 6@2 4@1 6@2 4@1")
   }
 
+  /// The end of a series is kept while no attempt writes to it, and says the same then as before.
+  @Test func theEndOfASeriesIsKeptUntilItGoesOn() throws {
+    func kept() throws -> String? {
+      try attempt.admin.query(
+        "select concat(end_value, ' of ', end_steps) as text from pra.metric_summaries where job_id = $1",
+        [.integer(attempt.job)]
+      ).first?.string("text")
+    }
+    func said() throws -> String? {
+      try attempt.admin.query(
+        "select concat(value, ' of ', steps) as text from pra.metric_end($1, 'loss')",
+        [.integer(attempt.job)]
+      ).first?.string("text")
+    }
+    let first = try attempt.open()
+    record(first, "loss", [Double](repeating: 9, count: 38) + [4, 2, .nan, 3])
+    let path = try attempt.write([1], to: "state")
+    try first.registerCheckpoint(step: 42, files: [CheckpointPart(name: "state", path: path)])
+    #expect(try kept() == " of " && said() == "3 of 4")
+    first.close()
+    try attempt.claim()
+    // The attempt before has ended.
+    #expect(try kept() == "3 of 4")
+    let second = try attempt.open()
+    #expect(try second.latestCheckpoint(ofJob: attempt.job)?.step == 42)
+    #expect(try kept() == " of " && said() == "3 of 4")
+    record(second, "loss", [Double](repeating: 7, count: 8), from: 42)
+    try second.finish(outputs: [:])
+    #expect(try kept() == "7 of 5" && said() == "7 of 5")
+    // It stays when the points go.
+    try attempt.admin.run("delete from pra_store.metrics")
+    #expect(try said() == "7 of 5")
+  }
+
   /// The earlier step wins between equal values, the later point between equal steps.
   @Test func tiesAreDecided() throws {
     let session = try attempt.open()

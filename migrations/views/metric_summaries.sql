@@ -4,7 +4,8 @@ select
   s.last_step, s.last_value,
   case n.better when 'up' then s.max_step else s.min_step end as best_step,
   case n.better when 'up' then s.max_value else s.min_value end as best_value,
-  s.min_step, s.min_value, s.max_step, s.max_value, s.updated_at
+  s.min_step, s.min_value, s.max_step, s.max_value, s.updated_at,
+  s.end_value, s.end_steps
 from pra_store.metric_summaries as s
 join pra_store.metric_names as n on n.id = s.name_id
 join pra_store.jobs as j on j.id = s.job_id
@@ -31,3 +32,6 @@ comment on column pra.metric_summaries.min_value is 'least value; null when all 
 comment on column pra.metric_summaries.max_step is 'first step of the greatest value';
 comment on column pra.metric_summaries.max_value is 'greatest value; null when all are NaN';
 comment on column pra.metric_summaries.updated_at is 'time of the latest change';
+comment on column pra.metric_summaries.end_value is
+  'mean at its end, as of pra.metric_end; null while a job runs, and where the job ended before version 0.2.0';
+comment on column pra.metric_summaries.end_steps is 'number of steps of which that is the mean';

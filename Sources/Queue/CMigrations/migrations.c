@@ -82,6 +82,12 @@ static const unsigned char sql_0093[] = {
 static const unsigned char sql_0096[] = {
 #embed "../../../migrations/0096_previews.sql"
 };
+static const unsigned char sql_0098[] = {
+#embed "../../../migrations/0098_upkeep.sql"
+};
+static const unsigned char sql_0099[] = {
+#embed "../../../migrations/0099_series_ends.sql"
+};
 static const unsigned char sql_0100[] = {
 #embed "../../../migrations/0100_lineage.sql"
 };
@@ -118,6 +124,8 @@ static const PRAMigration migrations[] = {
   MIGRATION(0091, "0091_claiming_session.sql"),
   MIGRATION(0093, "0093_needed_room.sql"),
   MIGRATION(0096, "0096_previews.sql"),
+  MIGRATION(0098, "0098_upkeep.sql"),
+  MIGRATION(0099, "0099_series_ends.sql"),
   MIGRATION(0100, "0100_lineage.sql"),
   MIGRATION(0105, "0105_described_runs.sql"),
 };

@@ -140,6 +140,7 @@ begin
       crash_hosts = held.crash_hosts, message = coalesce(why, message),
       finished_at = case when next_state not in ('ready', 'blocked') then clock_timestamp() end
   where id = held.id;
+  perform pra_store.settle_series(held.id);
   update pra_store.preemptions as p set released_at = clock_timestamp(), outcome = how
   where p.job_id = held.id and p.epoch = held.epoch and p.released_at is null;
   delete from pra_store.gang_members as g

@@ -221,6 +221,7 @@ begin
     'attempt.succeeded', held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_build_object('metric_batch', absorbed));
 
+  perform pra_store.settle_series(held.id);
   perform pra_store.release_dependents(held.id);
   return true;
 end

@@ -1,8 +1,9 @@
 -- Single figures of runs: the end of a series, and the value by which runs are sorted.
 
-create or replace function pra.metric_end(job bigint, name text)
+-- The value of a series at its end as its points have it.
+create or replace function pra_store.end_of_series(job bigint, series integer)
 returns table (value double precision, steps bigint)
-language plpgsql stable security definer
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -12,9 +13,8 @@ set jit = off
 as $$
 #variable_conflict use_column
 declare
-  series integer := (select k.id from pra_store.metric_names as k where k.name = metric_end.name);
   final bigint := (
-    select s.last_step from pra_store.metric_summaries as s where s.job_id = metric_end.job and s.name_id = series);
+    select s.last_step from pra_store.metric_summaries as s where s.job_id = end_of_series.job and s.name_id = end_of_series.series);
   width bigint := greatest(1, least(100, (final + 1) / 10));
 begin
   if final is null then
@@ -23,7 +23,7 @@ begin
   return query
     select avg(m.value), width
     from pra_store.metrics as m
-    where m.job_id = metric_end.job and m.name_id = series and m.step > final - width
+    where m.job_id = end_of_series.job and m.name_id = end_of_series.series and m.step > final - width
       and m.value not in ('NaN', 'Infinity', '-Infinity') and exists (
         select from pra_store.metric_ranges as r
         where r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step)
@@ -33,8 +33,36 @@ begin
     return query
       select r.total / (r.points - r.not_finite), final - r.bucket * 256 + 1
       from pra_store.metric_rollups as r
-      where r.job_id = metric_end.job and r.name_id = series and r.points > r.not_finite
+      where r.job_id = end_of_series.job and r.name_id = end_of_series.series and r.points > r.not_finite
       order by r.bucket desc limit 1;
+  end if;
+end
+$$;
+
+-- Keeps the ends of the series of a job whose attempt is over; the next one that writes forgets them.
+create or replace function pra_store.settle_series(job bigint) returns void
+language sql
+as $$
+  update pra_store.metric_summaries as s
+  set end_value = w.value, end_steps = w.steps
+  from pra_store.metric_summaries as t
+  cross join lateral pra_store.end_of_series(t.job_id, t.name_id) as w
+  where t.job_id = settle_series.job and t.end_value is null and s.job_id = t.job_id and s.name_id = t.name_id;
+$$;
+
+create or replace function pra.metric_end(job bigint, name text)
+returns table (value double precision, steps bigint)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  series integer := (select k.id from pra_store.metric_names as k where k.name = metric_end.name);
+begin
+  return query
+    select s.end_value, s.end_steps from pra_store.metric_summaries as s
+    where s.job_id = metric_end.job and s.name_id = series and s.end_value is not null;
+  if not found then
+    return query select e.value, e.steps from pra_store.end_of_series(metric_end.job, series) as e;
   end if;
 end
 $$;
@@ -78,6 +106,50 @@ grant execute on function pra.run_figure to pra_submit, pra_worker, pra_read;
 comment on function pra.run_figure is
 'Returns the figure of a run by its name: an evaluation of all its images (frechet.random-conv-32-v1), else a series at its
 end (loss, see pra.metric_end); of several the newest. Null where it has none.';
+
+-- The tables, and not the views, which know much more of a figure than its value.
+create or replace function pra.run_figures(name text) returns table (run bigint, value double precision)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  (
+    select distinct on (j.run_id) j.run_id, e.value
+    from pra_store.evaluations as e join pra_store.jobs as j on j.id = e.job_id
+    where e.metric = run_figures.name and e.scope = 'overall'
+    order by j.run_id, e.job_id desc
+  )
+  union all
+  (
+    select n.run_id,
+      coalesce(n.end_value, (select w.value from pra_store.end_of_series(n.job_id, n.name_id) as w))
+    from (
+      select distinct on (j.run_id) j.run_id, s.job_id, s.name_id, s.end_value
+      from pra_store.metric_names as k
+      join pra_store.metric_summaries as s on s.name_id = k.id
+      join pra_store.jobs as j on j.id = s.job_id
+      where k.name = run_figures.name
+      order by j.run_id, s.job_id desc
+    ) as n
+  );
+$$;
+
+grant execute on function pra.run_figures to pra_submit, pra_worker, pra_read;
+
+comment on function pra.run_figures is
+'Returns the figure of that name of every run that has it: an evaluation of all its images, or a series at its end, of several
+the newest; null where a series has no finite value.';
+
+create or replace function pra.figure_names() returns setof text
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select k.name from pra_store.metric_names as k
+  where exists (select from pra_store.metric_summaries as s where s.name_id = k.id)
+  union
+  select e.metric from pra_store.evaluations as e where e.scope = 'overall';
+$$;
+
+grant execute on function pra.figure_names to pra_submit, pra_worker, pra_read;
+
+comment on function pra.figure_names is 'Returns the names of the figures that some run has: series, and evaluations of all images.';
 
 create or replace function pra.better(name text) returns text
 language sql immutable security definer set search_path = pg_catalog, pg_temp

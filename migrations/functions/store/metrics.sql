@@ -246,7 +246,7 @@ as $$
     (array_agg(p.min_step order by p.min_value, p.min_step) filter (where p.min_value is not null))[1],
     min(p.min_value),
     (array_agg(p.max_step order by p.max_value desc, p.max_step) filter (where p.max_value is not null))[1],
-    max(p.max_value), clock_timestamp()
+    max(p.max_value), clock_timestamp(), null::double precision, null::bigint
   from unnest(parts) as p
   group by p.job_id, p.name_id;
 $$;
@@ -276,7 +276,7 @@ as $$
         when s.max_value is null or excluded.max_value > s.max_value then excluded.max_step
         else s.max_step end,
       max_value = greatest(s.max_value, excluded.max_value),
-      updated_at = clock_timestamp();
+      updated_at = clock_timestamp(), end_value = null, end_steps = null;
 $$;
 
 -- Writes the ranges of steps that survive of each attempt of a job, from its latest attempt back through

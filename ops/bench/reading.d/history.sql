@@ -125,10 +125,13 @@ from series as s cross join lateral generate_series(0, (s.points - 1) / 256) as 
 cross join lateral (select least(b * 256 + 255, s.points - 1) as last) as e
 order by 1, 2, 3;
 insert into pra_store.metric_summaries (
-  job_id, name_id, points, not_finite, last_step, last_value, min_step, min_value, max_step, max_value)
+  job_id, name_id, points, not_finite, last_step, last_value, min_step, min_value, max_step, max_value, end_value,
+  end_steps)
 select s.job_id, s.name_id, s.points, 0, s.points - 1, 3 / (1 + s.points * 0.01), s.points - 1,
-  3 / (1 + s.points * 0.01), 0, 3
-from series as s;
+  3 / (1 + s.points * 0.01), 0, 3,
+  case when j.state <> 'running' then 3 / (1 + s.points * 0.01) end,
+  case when j.state <> 'running' then greatest(1, least(100, s.points / 10)) end
+from series as s join pra_store.jobs as j on j.id = s.job_id;
 
 select setval(pg_get_serial_sequence('pra_store.runs', 'id'), (select max(id) from pra_store.runs)),
   setval(pg_get_serial_sequence('pra_store.jobs', 'id'), (select max(id) from pra_store.jobs));

@@ -17,10 +17,7 @@ struct Compare: ParsableCommand {
       Example: pra compare emoji emoji-clean --metric loss.rec
       """)
 
-  @Argument(
-    help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run")
-  )
-  var runNames: [String]
+  @OptionGroup var targets: RunTargets
   @Option(
     name: .customLong("metric"),
     help: "Name of a metric; may be repeated. By default the loss and its two main parts.")
@@ -34,8 +31,8 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let runs = try connection.runs(named: runNames)
-    guard runs.count > 1 || runNames.count > 1 else {
+    let runs = try connection.runs(named: targets.names)
+    guard runs.count > 1 || targets.names.count > 1 else {
       throw ValidationError("name two runs or more, or a sweep of some")
     }
     let ids = runs.map(\.id)
@@ -172,16 +169,16 @@ private struct Comparison {
       func members(_ lines: [Line]) -> String {
         JSONText.object(lines.compactMap { line in line.values[place].map { (line.name, $0) } })
       }
-      return JSONText.object([
-        ("run", String(run.id)), ("name", JSONText.string(run.name)),
-        ("settings", members(settings)), ("sampling", members(drawing)),
-        ("metrics", members(metrics)), ("evaluations", members(evaluations)),
-        (
-          "not_compared",
-          JSONText.object(
-            refused.sorted { $0.key < $1.key }.map { ($0.key, JSONText.string($0.value)) })
-        ),
-      ])
+      return JSONText.object(
+        JSONText.members(of: run) + [
+          ("settings", members(settings)), ("sampling", members(drawing)),
+          ("metrics", members(metrics)), ("evaluations", members(evaluations)),
+          (
+            "not_compared",
+            JSONText.object(
+              refused.sorted { $0.key < $1.key }.map { ($0.key, JSONText.string($0.value)) })
+          ),
+        ])
     }
     return JSONText.array(documents)
   }

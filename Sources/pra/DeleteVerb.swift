@@ -20,16 +20,14 @@ struct Delete: ParsableCommand {
 
   enum Part: String, ExpressibleByArgument, CaseIterable { case checkpoints, images, data }
 
-  @Argument(
-    help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run"))
-  var runNames: [String]
+  @OptionGroup var targets: RunTargets
   @Option(help: "Delete this alone; may be repeated.") var only: [Part] = []
   @Flag(help: "Bring deleted runs back.") var undo = false
   @Flag(help: "Only print what would be deleted.") var dryRun = false
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
-    guard !runNames.isEmpty else { throw ValidationError("name a run") }
+    try targets.requireSome()
     guard !undo || only.isEmpty && !dryRun else {
       throw ValidationError("--only and --dry-run have no effect with --undo")
     }
@@ -38,7 +36,7 @@ struct Delete: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.submit)
     if undo { return try bringBack(connection) }
-    let runs = try connection.runs(named: runNames)
+    let runs = try connection.runs(named: targets.names)
     let rows = try connection.query(
       Queries.deleteRuns,
       [
@@ -68,16 +66,17 @@ struct Delete: ParsableCommand {
   }
 
   private func document(_ run: NamedRun, _ parts: [Deleted]) -> String {
-    JSONText.object([
-      ("run", String(run.id)), ("run_name", JSONText.string(run.name)), ("dry", String(dryRun)),
-      ("deleted", JSONText.array(parts.map(\.json))),
-    ])
+    JSONText.object(
+      JSONText.members(of: run) + [
+        ("dry", String(dryRun)),
+        ("deleted", JSONText.array(parts.map(\.json))),
+      ])
   }
 
   private func bringBack(_ connection: Connection) throws {
     // All of them or none.
     let back = try connection.transaction {
-      try runNames.map { word in
+      try targets.names.map { word in
         let number = word.wholeMatch(of: /(?:id=)?([0-9]+)/).flatMap { Int64($0.1) }
         let named = try connection.query(RunQueries.deletedByName, [.text(word)]).first
         guard let id = try number ?? named?.integer("id") else {

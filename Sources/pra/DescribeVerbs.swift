@@ -7,12 +7,25 @@ struct Rename: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Give a run another name.", discussion: "Example: pra rename emoji emoji-first")
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
-  @Argument(help: "The new name.") var name: String
+  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var position:
+    String?
+  @Argument(help: ArgumentHelp("The new name.", valueName: "name")) var second: String?
+  @Option(
+    name: .customLong("run"),
+    help: ArgumentHelp("The run, where it is not named by position.", valueName: "run"))
+  var option: String?
+
+  private var words: DescribedRun { DescribedRun(option, position, second.map { [$0] } ?? []) }
+
+  func validate() throws {
+    guard words.run != nil, words.rest.count == 1 else {
+      throw ValidationError("name a run and its new name")
+    }
+  }
 
   func run() throws {
     let connection = try Database.connect(.submit)
-    let found = try connection.run(named: runName)
+    let (found, name) = (try connection.run(named: words.run!), words.rest[0])
     try connection.query(RunQueries.rename, [.integer(found.id), .text(name)])
     print("run \(found.id) is \(name), was \(found.name)")
   }
@@ -24,17 +37,29 @@ struct Tag: ParsableCommand {
     discussion:
       "pra runs --tag lists the runs that have one.\nExample: pra tag emoji baseline paper")
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
-  @Argument(help: "Tags of letters, digits and _ . : / + -") var tags: [String] = []
+  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var position:
+    String?
+  @Argument(help: ArgumentHelp("Tags of letters, digits and _ . : / + -", valueName: "tags"))
+  var others: [String] = []
+  @Option(
+    name: .customLong("run"),
+    help: ArgumentHelp("The run, where it is not named by position.", valueName: "run"))
+  var option: String?
   @Flag(help: "Take them from it.") var remove = false
 
   func validate() throws {
-    guard !remove || !tags.isEmpty else { throw ValidationError("--remove: name the tags") }
+    guard words.run != nil else { throw ValidationError("name a run") }
+    guard !remove || !words.rest.isEmpty else {
+      throw ValidationError("--remove: name the tags")
+    }
   }
 
+  private var words: DescribedRun { DescribedRun(option, position, others) }
+
   func run() throws {
+    let tags = words.rest
     let connection = try Database.connect(tags.isEmpty ? .read : .submit)
-    let found = try connection.run(named: runName)
+    let found = try connection.run(named: words.run!)
     if tags.isEmpty {
       let has = try connection.query(RunQueries.tags, [.integer(found.id)]).single()
       print(try has.string("tags"))
@@ -54,19 +79,34 @@ struct Note: ParsableCommand {
     abstract: "Keep a text with a run, or print the one that it has.",
     discussion: "Example: pra note emoji \"diverged at 1200, lr too high\"")
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
-  @Argument(help: "The text, in place of the one before; without it that one is printed.")
-  var text: String?
+  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var position:
+    String?
+  @Argument(
+    help: ArgumentHelp(
+      "The text, in place of the one before; without it that one is printed.", valueName: "text"))
+  var second: String?
+  @Option(
+    name: .customLong("run"),
+    help: ArgumentHelp("The run, where it is not named by position.", valueName: "run"))
+  var option: String?
   @Flag(help: "Take the text away.") var remove = false
 
   func validate() throws {
-    guard !remove || text == nil else { throw ValidationError("--remove: give no text beside it") }
+    guard words.run != nil, words.rest.count <= 1 else {
+      throw ValidationError("name a run and one text")
+    }
+    guard !remove || words.rest.isEmpty else {
+      throw ValidationError("--remove: give no text beside it")
+    }
   }
 
+  private var words: DescribedRun { DescribedRun(option, position, second.map { [$0] } ?? []) }
+
   func run() throws {
+    let text = words.rest.first
     let isRead = text == nil && !remove
     let connection = try Database.connect(isRead ? .read : .submit)
-    let found = try connection.run(named: runName)
+    let found = try connection.run(named: words.run!)
     guard isRead else {
       try connection.query(
         RunQueries.setNote, [.integer(found.id), .optional(text) { .text($0) }])
@@ -83,19 +123,30 @@ struct ArchiveRuns: ParsableCommand {
     abstract: "Put runs away, so that pra runs leaves them out; nothing of them is lost.",
     discussion: "pra runs --archived lists them, too.\nExample: pra archive toy-1 toy-2")
 
-  @Argument(
-    help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run"))
-  var runNames: [String]
+  @OptionGroup var targets: RunTargets
   @Flag(help: "Take them back.") var undo = false
+
+  func validate() throws { try targets.requireSome() }
 
   func run() throws {
     let connection = try Database.connect(.submit)
-    let runs = try connection.runs(named: runNames)
+    let runs = try connection.runs(named: targets.names)
     try connection.transaction {
       for run in runs {
         try connection.query(RunQueries.archive, [.integer(run.id), .boolean(!undo)])
       }
     }
     for run in runs { print("run \(run.id) (\(run.name)) is \(undo ? "back" : "archived")") }
+  }
+}
+
+/// A run and the words that are said of it: with --run the first word is one of them.
+private struct DescribedRun {
+  let run: String?
+  let rest: [String]
+
+  init(_ option: String?, _ position: String?, _ others: [String]) {
+    run = option ?? position
+    rest = option == nil ? others : (position.map { [$0] } ?? []) + others
   }
 }

@@ -18,21 +18,20 @@ struct ExportTensorBoard: ParsableCommand {
       Example: pra export tensorboard emoji emoji-clean -o tensorboard
       """)
 
-  @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
-    [String]
+  @OptionGroup var targets: RunTargets
   @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
-    guard !runNames.isEmpty else { throw ValidationError("name a run") }
+    try targets.requireSome()
     try requireFolder(output)
   }
 
   func run() throws {
     let connection = try Database.connect(.read)
-    var written: [(path: String, points: Int)] = []
-    for word in runNames {
+    var written: [(run: NamedRun, job: Int64, path: String, points: Int)] = []
+    for word in targets.names {
       let found = try connection.run(named: word, with: .metrics)
       let jobs = try connection.query(Queries.measuringJobs, [.integer(found.id)])
       guard !jobs.isEmpty else { throw try connection.lacks(.metrics, found) }
@@ -42,14 +41,19 @@ struct ExportTensorBoard: ParsableCommand {
           "\(output)/\(fileName(found.name))-\(found.id)/\(try job.string("kind"))-\(id)"
         try makeFolder(folder)
         let path = "\(folder)/events.out.tfevents.\(try job.integer("began")).pra.\(id)"
-        written.append((path, try write(job: id, began: try job.double("began"), path, connection)))
+        let points = try write(job: id, began: try job.double("began"), path, connection)
+        written.append((found, id, path, points))
       }
     }
     if json {
       printExactly(
         JSONText.array(
           written.map {
-            JSONText.object([("file", JSONText.string($0.path)), ("points", String($0.points))])
+            JSONText.object(
+              JSONText.members(of: $0.run) + [
+                ("job", String($0.job)), ("file", JSONText.string($0.path)),
+                ("points", String($0.points)),
+              ])
           }))
     } else {
       for file in written { print("\(file.path): \(file.points) points") }
@@ -97,14 +101,14 @@ struct ExportNPZ: ParsableCommand {
       Example: pra export npz emoji -o samples.npz
       """)
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @OptionGroup var target: RunTarget
   @Option(name: .shortAndLong, help: "The file to write.") var output: String
   @Option(help: "Number of a sampling job, for its images; by default the newest.") var job: Int64?
   @Flag(help: "Print JSON.") var json = false
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName, with: .images)
+    let found = try connection.run(named: target.name, with: .images)
     let sampling = try connection.sampling(of: found, job: job)
     // Jobs that drew an image twice drew the same; the newest comes first.
     var last: Int64 = -1
@@ -141,11 +145,12 @@ struct ExportNPZ: ParsableCommand {
     }
     if json {
       report(
-        JSONText.object([
-          ("run", String(found.id)), ("file", JSONText.string(output)),
-          ("images", String(rows.count)), ("width", String(first.width)),
-          ("height", String(first.height)),
-        ]), of: output, isJSON: true)
+        JSONText.object(
+          JSONText.members(of: found) + [
+            ("job", String(sampling.job)), ("file", JSONText.string(output)),
+            ("images", String(rows.count)), ("width", String(first.width)),
+            ("height", String(first.height)),
+          ]), of: output, isJSON: true)
     } else {
       report(
         "\(output): \(rows.count) images of run \(found.id), \(first.width) x \(first.height) x 3",

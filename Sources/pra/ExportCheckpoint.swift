@@ -24,6 +24,9 @@ struct ExportCheckpoint: ParsableCommand {
   @Argument(
     help: ArgumentHelp("Number or name of a run, or number of a job.", valueName: "run-or-job"))
   var target: String?
+  @Option(
+    name: .customLong("run"), help: ArgumentHelp("Number or name of a run.", valueName: "run"))
+  var runName: String?
   @Option(help: "Number of a training job, if a run has that number, too.") var job: Int64?
   @Option(help: "Step of the checkpoint; by default the last.") var step: Int64?
   @Option(
@@ -45,8 +48,8 @@ struct ExportCheckpoint: ParsableCommand {
   }
 
   func validate() throws {
-    guard (target == nil) != (job == nil) else {
-      throw ValidationError("name a run or job, or --job, one of the two")
+    guard [target != nil, runName != nil, job != nil].count(where: \.self) == 1 else {
+      throw ValidationError("name a run or job, --run or --job, one of the three")
     }
     guard isOneFile || !optimizer else {
       throw ValidationError(
@@ -164,6 +167,7 @@ struct ExportCheckpoint: ParsableCommand {
       try connection.requireJob(job)
       return (nil, job)
     }
+    if let runName { return (try connection.run(named: runName, with: .checkpoints).id, nil) }
     let word = target ?? ""
     do {
       return (try connection.run(named: word, with: .checkpoints).id, nil)

@@ -25,7 +25,7 @@ struct ExportImages: ParsableCommand {
       Example: pra export images emoji -o images
       """)
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @OptionGroup var target: RunTarget
   @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
   @Option(help: "Number of a sampling job, for its images.") var job: Int64?
@@ -39,7 +39,7 @@ struct ExportImages: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName, with: .images)
+    let found = try connection.run(named: target.name, with: .images)
     let samplings =
       try all
       ? connection.samplings(ofRun: found.id) : [connection.sampling(of: found, job: job)]
@@ -50,10 +50,11 @@ struct ExportImages: ParsableCommand {
       let count = try write(sampling, of: found, to: folder, &reader, connection)
       if json {
         printExactly(
-          JSONText.object([
-            ("run", String(found.id)), ("job", String(sampling.job)),
-            ("folder", JSONText.string(folder)), ("images", String(count)),
-          ]))
+          JSONText.object(
+            JSONText.members(of: found) + [
+              ("job", String(sampling.job)),
+              ("folder", JSONText.string(folder)), ("images", String(count)),
+            ]))
       } else {
         print("\(folder): \(count) images of run \(found.id), \(sampling.words)")
       }
@@ -87,13 +88,13 @@ struct ExportCSV: ParsableCommand {
     commandName: "csv", abstract: "Write a run's metrics as CSV: run, name, step, value.",
     discussion: "Example: pra export csv emoji -o metrics.csv")
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @OptionGroup var target: RunTarget
   @Option(name: .shortAndLong, help: "The file to write; by default, and for -, standard output.")
   var output: String?
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName, with: .metrics)
+    let found = try connection.run(named: target.name, with: .metrics)
     guard let output, output != "-" else {
       return try writeRows(found.id, connection) { StandardOutput.write($0) }
     }
@@ -128,7 +129,7 @@ struct ExportComparison: ParsableCommand {
     abstract: "Write the figure and the table of a run that compares variants.",
     discussion: "Example: pra export comparison claims -o claims")
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @OptionGroup var target: RunTarget
   @Option(name: .shortAndLong, help: "The folder to write into; it is created if it is missing.")
   var output: String
   @Flag(help: "Print JSON.") var json = false
@@ -137,7 +138,7 @@ struct ExportComparison: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName, with: .comparison)
+    let found = try connection.run(named: target.name, with: .comparison)
     let rows = try connection.query(Queries.comparison, [.integer(found.id)])
     guard !rows.isEmpty else {
       throw NotFound(
@@ -145,7 +146,7 @@ struct ExportComparison: ParsableCommand {
           "run \(found.id) has no finished comparison; a run file with variants or seeds and "
           + "evaluate: true makes one")
     }
-    try fetchOutputs(rows, to: output, of: ("run", found.id), json: json)
+    try fetchOutputs(rows, to: output, of: JSONText.members(of: found), json: json)
   }
 }
 
@@ -172,14 +173,14 @@ struct ExportOutputs: ParsableCommand {
       try connection.refuseArray(id, has: "the outputs")
       throw NotFound(message: "job \(id) has no outputs; those of a job come when it succeeds")
     }
-    try fetchOutputs(rows, to: output, of: ("job", id), json: json)
+    try fetchOutputs(rows, to: output, of: [("job", String(id))], json: json)
   }
 }
 
 /// Writes outputs under their names and prints their paths.
 /// - Parameter rows: name and sha256
 private func fetchOutputs(
-  _ rows: Rows, to folder: String, of owner: (key: String, id: Int64), json: Bool
+  _ rows: Rows, to folder: String, of owner: [(String, String)], json: Bool
 ) throws {
   try makeFolder(folder)
   var store = try Database.store(.read)
@@ -190,9 +191,7 @@ private func fetchOutputs(
   }
   if json {
     printExactly(
-      JSONText.object([
-        (owner.key, String(owner.id)), ("files", JSONText.array(paths.map(JSONText.string))),
-      ]))
+      JSONText.object(owner + [("files", JSONText.array(paths.map(JSONText.string)))]))
   } else {
     for path in paths { print(path) }
   }

@@ -1,6 +1,7 @@
 // Grids of drawn images.
 
 import ArgumentParser
+import Figures
 import Files
 import Foundation
 import Postgres
@@ -28,8 +29,7 @@ struct Images: ParsableCommand {
     case number, `class`, step, weights, variant, run
   }
 
-  @Argument(help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run"))
-  var runNames: [String]
+  @OptionGroup var targets: RunTargets
   @Option(
     name: .shortAndLong,
     help: "The PNG to write; - is standard output. By default it is named after the run.")
@@ -64,7 +64,7 @@ struct Images: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
-    guard !runNames.isEmpty else { throw ValidationError("name a run") }
+    try targets.requireSome()
     if let output, !output.hasSuffix(".png"), !isNoFile(output) {
       throw ValidationError("--output \(output): expected a name that ends in .png")
     }
@@ -75,7 +75,7 @@ struct Images: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let runs = try connection.runs(named: runNames, with: neighbours ? .anything : .images)
+    let runs = try connection.runs(named: targets.names, with: neighbours ? .anything : .images)
     guard runs.count == 1 || !neighbours && (by == nil || by == .run) else {
       throw ValidationError(
         "\(neighbours ? "--neighbours" : "--by \(by!.rawValue)") is for one run; several are shown by run"
@@ -117,21 +117,22 @@ struct Images: ParsableCommand {
     let picture =
       order == .number
       ? Picture.grid(grid.flatMap(\.pictures), columns: columns, gap: 1, scale: scale)
-      : Picture.grid(grid, gap: 1, scale: scale)
+      : try Picture.grid(grid, gap: 1, scale: scale)
     try write(try picture.png(), to: output)
-    if !json { try TerminalPicture.show(picture) }
+    if order != .number { tellLackingGlyphs(in: grid.map(\.title)) }
+    if !json { try TerminalPicture.show { picture } }
     let count = wanted.reduce(0) { $0 + $1.images.count }
     let named = runs.map { String($0.id) }
     let drawn = Drawn(wanted.flatMap(\.images))
     if json {
       report(
-        JSONText.object([
-          runs.count == 1 ? ("run", named[0]) : ("runs", JSONText.array(named)),
-          ("file", JSONText.string(output)), ("images", String(count)),
-          ("step", drawn.step.map { String($0) } ?? "null"), ("preview", String(drawn.isPreview)),
-          ("rows", JSONText.array(wanted.map { JSONText.string($0.title) })),
-          ("width", String(picture.width)), ("height", String(picture.height)),
-        ]), of: output, isJSON: true)
+        JSONText.object(
+          JSONText.members(of: runs) + [
+            ("file", JSONText.string(output)), ("images", String(count)),
+              ("step", drawn.step.map { String($0) } ?? "null"), ("preview", String(drawn.isPreview)),
+            ("rows", JSONText.array(wanted.map { JSONText.string($0.title) })),
+            ("width", String(picture.width)), ("height", String(picture.height)),
+          ]), of: output, isJSON: true)
       return
     }
     report(
@@ -190,9 +191,10 @@ struct Images: ParsableCommand {
     let job = try row.integer("job_id")
     if json {
       report(
-        JSONText.object([
-          ("run", String(run.id)), ("job", String(job)), ("file", JSONText.string(output)),
-        ]), of: output, isJSON: true)
+        JSONText.object(
+          JSONText.members(of: run) + [
+            ("job", String(job)), ("file", JSONText.string(output)),
+          ]), of: output, isJSON: true)
     } else {
       report(
         "\(output): nearest training images of samples of run \(run.id), by job \(job)", of: output)

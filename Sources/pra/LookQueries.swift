@@ -44,6 +44,9 @@ extension Queries {
     from pra.attempts where job_id = $1::bigint order by epoch
     """
   static let why = "select reason, detail from pra.why_pending($1::bigint)"
+  static let whyRows = """
+    select $1::bigint as job, reason, detail from pra.why_pending($1::bigint)
+    """
   /// Those that have not ended, and for a day those that were lost.
   static let workers = """
     select id, name, case when stop_reason = 'lease lost' then 'lost' else state end as state,

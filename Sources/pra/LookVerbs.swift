@@ -11,11 +11,11 @@ struct Jobs: ParsableCommand {
     abstract: "List jobs, the newest first.",
     discussion: """
       Jobs of deleted runs are left out.
-      Example: pra jobs --run emoji --state failed
+      Example: pra jobs emoji --state failed
       Example: pra jobs --user ada --kind train --state running
       """)
 
-  @Option(name: .customLong("run"), help: "Number or name of a run.") var runName: String?
+  @OptionGroup var target: OptionalRunTarget
   @Option(help: "A state; may be repeated.") var state: [String] = []
   @Option(help: "The login that enqueued them; may be repeated.") var user: [String] = []
   @Option(help: "A kind, such as train; may be repeated.") var kind: [String] = []
@@ -38,7 +38,7 @@ struct Jobs: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let id = try runName.map { try connection.run(named: $0).id }
+    let id = try target.name.map { try connection.run(named: $0).id }
     if let array { try connection.requireJob(array) }
     let ids = try connection.query(
       Queries.jobPage,
@@ -47,7 +47,7 @@ struct Jobs: ParsableCommand {
         .optional(array) { .integer($0) }, .texts(user), .texts(kind), .texts(queue),
       ]
     ).map { try $0.integer("id") }
-    try connection.show(Queries.jobs, rows: Queries.jobRows, [.integers(ids)], output)
+    try connection.show(Queries.jobs, rows: Queries.jobRows, [.integers(ids)], of: .job, output)
   }
 }
 
@@ -63,9 +63,10 @@ struct ShowJob: ParsableCommand {
     let connection = try Database.connect(.read)
     try connection.requireJob(id)
     if output.json {
-      printExactly(
-        "{\"job\":\(try connection.jsonText(Queries.job, [.integer(id)]).dropFirst().dropLast()),"
-          + "\"attempts\":\(try connection.jsonText(Queries.attemptRows, [.integer(id)]))}")
+      let job = try connection.documents(Queries.job, [.integer(id)], of: .job)
+      let attempts = try connection.documents(Queries.attemptRows, [.integer(id)])
+      // One object of the list, without its last brace.
+      printExactly("\(job.dropFirst().dropLast(2)),\"attempts\":\(attempts)}")
       return
     }
     let job = try connection.query(Queries.job, [.integer(id)])
@@ -89,7 +90,7 @@ struct Why: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     try connection.requireJob(id)
-    try connection.show(Queries.why, rows: Queries.why, [.integer(id)], output)
+    try connection.show(Queries.why, rows: Queries.whyRows, [.integer(id)], output)
   }
 }
 
@@ -126,6 +127,6 @@ struct Workers: ParsableCommand {
       return
     }
     try Database.connect(.read).show(
-      Queries.workers, rows: Queries.workerRows, [.boolean(all)], output)
+      Queries.workers, rows: Queries.workerRows, [.boolean(all)], of: .worker, output)
   }
 }

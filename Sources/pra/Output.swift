@@ -102,12 +102,13 @@ func readStandardInput() throws -> String {
 
 extension Connection {
   /// Prints a result: whole rows as one JSON array, or a table for people.
+  /// - Parameter subject: what `id` numbers in the rows
   func show(
-    _ query: String, rows: String, _ parameters: [Parameter] = [], _ options: OutputOptions,
-    omittingEmpty: Bool = false
+    _ query: String, rows: String, _ parameters: [Parameter] = [], of subject: Subject? = nil,
+    _ options: OutputOptions, omittingEmpty: Bool = false
   ) throws {
     if options.json {
-      printExactly(try jsonText(rows, parameters))
+      printExactly(try documents(rows, parameters, of: subject))
     } else {
       print(
         Table(

@@ -1,10 +1,10 @@
 // Curves of runs.
 
 import ArgumentParser
+import Figures
 import Files
 import Foundation
 import Postgres
-import Raster
 
 struct Plot: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,8 +14,7 @@ struct Plot: ParsableCommand {
       Example: pra plot emoji emoji-clean -o loss.svg --metric loss.flow --smooth 0.95 --log
       """)
 
-  @Argument(help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run"))
-  var runNames: [String]
+  @OptionGroup var targets: RunTargets
   @Option(name: .shortAndLong, help: "The file to write; its name ends in .svg or .png.")
   var output = "loss.svg"
   @Option(
@@ -37,12 +36,12 @@ struct Plot: ParsableCommand {
     guard (0..<1).contains(smooth) else {
       throw ValidationError("--smooth \(smooth): expected 0 to below 1, such as 0.9")
     }
-    guard !runNames.isEmpty else { throw ValidationError("name a run") }
+    try targets.requireSome()
   }
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let runs = try connection.runs(named: runNames, with: .metrics)
+    let runs = try connection.runs(named: targets.names, with: .metrics)
     let names =
       metrics.isEmpty ? (runs.count > 1 ? ["loss"] : ["loss", "loss.flow", "loss.rec"]) : metrics
     let series = try names.flatMap { name in
@@ -55,9 +54,10 @@ struct Plot: ParsableCommand {
         ? "\(runs[0].name) (run \(runs[0].id))"
         : "\(names.joined(separator: ", ")) of \(runs.count) runs",
       xLabel: "step", yLabel: names.count == 1 ? names[0] : "", series: series, isLogarithmic: log)
-    let bytes = !output.hasSuffix(".png") ? Array(chart.svg().utf8) : try chart.picture().png()
-    try write(bytes, to: output)
-    if !json { try TerminalPicture.show(chart.picture()) }
+    let isPicture = output.hasSuffix(".png")
+    try write(isPicture ? try chart.picture().png() : Array(chart.svg().utf8), to: output)
+    if isPicture { tellLackingGlyphs(in: [chart.title] + series.map(\.name)) }
+    if !json { try TerminalPicture.show { try chart.picture() } }
     guard json else {
       let drawn = series.map { "\($0.name) (\($0.steps) steps)" }
       report("\(output): \(drawn.joined(separator: ", "))", of: output)
@@ -67,11 +67,10 @@ struct Plot: ParsableCommand {
       JSONText.object([("name", JSONText.string($0.name)), ("points", String($0.steps))])
     }
     report(
-      JSONText.object([
-        runs.count == 1
-          ? ("run", String(runs[0].id)) : ("runs", JSONText.array(runs.map { String($0.id) })),
-        ("file", JSONText.string(output)), ("series", JSONText.array(drawn)),
-      ]), of: output, isJSON: true)
+      JSONText.object(
+        JSONText.members(of: runs) + [
+          ("file", JSONText.string(output)), ("series", JSONText.array(drawn)),
+        ]), of: output, isJSON: true)
   }
 
   /// The curves of a run: one for each of its jobs that has the series.
@@ -132,4 +131,13 @@ struct Plot: ParsableCommand {
         )
       })
   }
+}
+
+/// Says which characters of a picture show as boxes, for want of a font.
+func tellLackingGlyphs(in texts: [String]) {
+  let lacking = Lettering.charactersWithoutGlyph(in: texts)
+  guard !lacking.isEmpty else { return }
+  complain(
+    "pra: no installed font has \(lacking), which show as boxes; apt-get install fonts-droid-fallback, or "
+      + "fonts-noto for all scripts")
 }

@@ -18,13 +18,13 @@ struct Evaluations: ParsableCommand {
       Example: pra evaluations emoji --job 14
       """)
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var runName: String
+  @OptionGroup var target: RunTarget
   @Option(help: "Number of a sampling job, for the figures of its images alone.") var job: Int64?
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: runName, with: .evaluations)
+    let found = try connection.run(named: target.name, with: .evaluations)
     try connection.show(
       SamplingQueries.evaluations, rows: SamplingQueries.evaluationRows,
       [.integer(found.id), .optional(job) { .integer($0) }], output, omittingEmpty: true)

@@ -20,6 +20,38 @@ struct RunTarget: ParsableArguments {
   }
 }
 
+/// One run, or none.
+struct OptionalRunTarget: ParsableArguments {
+  @Argument(help: ArgumentHelp("Number or name of a run.", valueName: "run")) var position: String?
+  @Option(name: .customLong("run"), help: ArgumentHelp("The same.", valueName: "run")) var option:
+    String?
+
+  var name: String? { position ?? option }
+
+  func validate() throws {
+    guard position == nil || option == nil else {
+      throw ValidationError("--run: a run is named already; keep one")
+    }
+  }
+}
+
+/// Runs by number or name, or those of a sweep by its name.
+struct RunTargets: ParsableArguments {
+  @Argument(help: ArgumentHelp("Numbers or names of runs, or of sweeps.", valueName: "run"))
+  var positions: [String] = []
+  @Option(
+    name: .customLong("run"), help: ArgumentHelp("The same; may be repeated.", valueName: "run"))
+  var options: [String] = []
+
+  var names: [String] { positions + options }
+
+  func requireSome() throws {
+    guard !names.isEmpty else {
+      throw ValidationError("name a run, by its number or its name")
+    }
+  }
+}
+
 /// Jobs by their numbers, or a run by its name or by --run.
 struct JobsOrRun: ParsableArguments {
   @Argument(

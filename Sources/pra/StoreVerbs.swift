@@ -169,7 +169,8 @@ extension SuspectArtifact {
         JSONText.array(
           uses.map {
             JSONText.object([
-              ("run", $0.run.map(String.init) ?? "null"), ("job", String($0.job)),
+              ("run", $0.run.map(String.init) ?? "null"),
+              ("run_name", $0.runName.map(JSONText.string) ?? "null"), ("job", String($0.job)),
               ("kind", JSONText.string($0.kind)), ("what", JSONText.string($0.what)),
             ])
           })

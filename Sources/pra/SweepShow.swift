@@ -73,14 +73,14 @@ struct ShowSweep: ParsableCommand {
           "runs",
           JSONText.array(
             members.map { member in
-              JSONText.object([
-                ("run", String(member.run.id)), ("run_name", JSONText.string(member.run.name)),
-                ("state", JSONText.string(member.state)),
-                (
-                  "settings",
-                  JSONText.object(zip(keys, member.settings).map { ($0, JSONText.string($1)) })
-                ), ("value", member.figure.map(JSONText.number) ?? "null"),
-              ])
+              JSONText.object(
+                JSONText.members(of: member.run) + [
+                  ("state", JSONText.string(member.state)),
+                  (
+                    "settings",
+                    JSONText.object(zip(keys, member.settings).map { ($0, JSONText.string($1)) })
+                  ), ("value", member.figure.map(JSONText.number) ?? "null"),
+                ])
             })
         ),
       ]))

@@ -109,10 +109,9 @@ struct WatchedJob {
 
   var json: String {
     JSONText.object(
-      [
-        ("run", String(run.id)), ("job", String(id)), ("kind", JSONText.string(kind)),
-        ("state", JSONText.string(state)),
-        ("worker", worker.isEmpty ? "null" : JSONText.string(worker)),
+      JSONText.members(of: run) + [
+        ("job", String(id)), ("kind", JSONText.string(kind)), ("state", JSONText.string(state)),
+        ("worker_name", worker.isEmpty ? "null" : JSONText.string(worker)),
         ("message", message.isEmpty ? "null" : JSONText.string(message)),
         ("done", String(done)), ("total", String(total)), ("unit", JSONText.string(unit)),
         ("elapsed_seconds", elapsed.map(JSONText.number) ?? "null"),

@@ -32,7 +32,7 @@ struct WatchedRun {
 
   var json: String {
     JSONText.object(
-      [("run", String(id)), ("name", JSONText.string(name)), ("jobs", String(jobs))]
+      JSONText.members(of: (id, name)) + [("jobs", String(jobs))]
         + Self.states.map { ($0, String(counts[$0] ?? 0)) })
   }
 }

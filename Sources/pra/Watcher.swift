@@ -15,8 +15,7 @@ struct Watch: ParsableCommand {
       Example: pra watch emoji emoji-clean
       """)
 
-  @Argument(help: ArgumentHelp("Numbers or names of runs.", valueName: "run")) var runNames:
-    [String] = []
+  @OptionGroup var targets: RunTargets
   @Flag(
     help:
       "Print one JSON object per line, for every change of a job; of more than a thousand jobs, of a run."
@@ -26,9 +25,9 @@ struct Watch: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     let ids =
-      runNames.isEmpty
+      targets.names.isEmpty
       ? try connection.query(Queries.activeRuns).map { try $0.integer("id") }
-      : try runNames.map { try connection.run(named: $0).id }
+      : try targets.names.map { try connection.run(named: $0).id }
     guard !ids.isEmpty else {
       complain("pra: no run is at work")
       return

@@ -133,7 +133,7 @@ import Testing
     let outcome = try world.pra("watch", "a", "b", "--json")
     #expect(outcome.status == 0)
     #expect(outcome.output.split(separator: "\n").count == 2)
-    #expect(outcome.output.contains(#"{"run":2,"job":2,"#))
+    #expect(outcome.output.contains(#"{"run":2,"run_name":"b","job":2,"#))
     let idle = try world.pra("watch")
     #expect(idle.status == 0 && idle.errors == "pra: no run is at work\n")
   }

@@ -57,7 +57,7 @@ import Testing
     _ = try world.rows("select pra.create_run('empty')")
     for (mask, mode) in [("077", "600"), ("022", "644"), ("002", "664")] {
       let outcome = try Outcome.shell(
-        "umask \(mask); $PRA plot --help > /dev/null; $PRA export csv empty -o \(mask).csv; stat -c %a \(mask).csv",
+        "cd \(world.folder) && umask \(mask); $PRA plot --help > /dev/null; $PRA export csv empty -o \(mask).csv; stat -c %a \(mask).csv",
         environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
       #expect(outcome.output.hasSuffix("\(mode)\n"), "\(mask): \(outcome)")
     }

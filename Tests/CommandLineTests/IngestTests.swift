@@ -218,7 +218,7 @@ import Testing
     let json = try JSONSerialization.jsonObject(with: Data(try world.answer("data", "--json").utf8))
     let rows = try #require(json as? [[String: Any]])
     #expect(rows.count == 1 && rows[0]["validation_images"] as? Int == 269)
-    #expect(rows[0]["name"] as? String == "shards" && rows[0]["archives"] as? Int == 3)
+    #expect(rows[0]["run_name"] as? String == "shards" && rows[0]["archives"] as? Int == 3)
     #expect((rows[0]["fingerprint"] as? String)?.count == 64)
   }
 

@@ -129,7 +129,7 @@ import Testing
     _ = try world.rows("analyze")
     let listed = try world.answer("jobs", "--limit", "3", "--json")
     #expect(
-      listed.matches(of: /"id" *: *[0-9]+/).map { String($0.0.filter(\.isNumber)) }
+      listed.matches(of: /"job" *: *[0-9]+/).map { String($0.0.filter(\.isNumber)) }
         == ["3004", "3003", "3002"])
     let array = try world.rows("select id from pra.jobs where array_last is not null")[0]
     #expect(try world.answer("jobs", "--array", array, "--json") == "[]")

@@ -96,7 +96,7 @@ import Testing
     func ids(_ words: String...) throws -> [Int] {
       let text = try world.answer(["runs", "--json"] + words)
       let rows = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]]
-      return (rows ?? []).compactMap { $0["id"] as? Int }
+      return (rows ?? []).compactMap { $0["run"] as? Int }
     }
     #expect(try ids() == [3, 2, 1])
     #expect(try ids("--limit", "1") == [3])
@@ -135,7 +135,7 @@ import Testing
     func ids(_ words: String...) throws -> [Int] {
       let text = try world.answer(["jobs", "--json"] + words)
       let rows = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]]
-      return (rows ?? []).compactMap { $0["id"] as? Int }
+      return (rows ?? []).compactMap { $0["job"] as? Int }
     }
     #expect(try ids("--kind", "ingest") == [4])
     #expect(try ids("--kind", "train", "--state", "ready") == [3])

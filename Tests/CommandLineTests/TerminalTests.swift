@@ -50,7 +50,7 @@ import Testing
     let text = try world.answer("job", "1", "--json")
     #expect(isPlain(text) || text.contains("\u{202E}"))
     let parsed = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
-    let message = (parsed?["job"] as? [String: Any])?["message"] as? String
+    let message = parsed?["message"] as? String
     #expect(message == Self.hostile)
     #expect(try world.pra("logs", "1").output == Self.hostile)
     let csv = try world.pra("sql", "--csv", "select name from pra.runs").output

@@ -597,6 +597,74 @@ location is the database (next: pra.begin_submission). Raises PR003 for a bad sh
 
 
 --
+-- Name: begin_upkeep(bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.begin_upkeep(worker bigint, worker_token uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  rule pra_store.upkeep;
+  found jsonb;
+  dropped bigint := 0;
+  thinned bigint := 0;
+  purged bigint;
+begin
+  perform pra_store.live_worker(worker, worker_token, locks => false);
+  -- One worker does it: the others find no row.
+  select * into rule from pra_store.upkeep as u where u.next_at <= clock_timestamp() for update skip locked;
+  if rule.next_at is null then
+    return null;
+  end if;
+  begin
+    -- Tables of those names that the caller had made, with triggers of its own, would act as the owner here; they
+    -- cannot be dropped, which is the end of it.
+    drop table if exists pg_temp.garbage, pg_temp.awaited, pg_temp.verdicts;
+    select count(*) into purged from pra.purge_runs(rule.grace);
+    if rule.keep_last is not null then
+      select count(*) filter (where not c.kept) into dropped
+      from pra.retain_checkpoints(
+        null, rule.keep_last, rule.keep_best, rule.metric, rule.keep_every) as c;
+    end if;
+    if rule.thin is not null then
+      select coalesce(sum(t.points), 0) into thinned
+      from pra.thin_metrics(null, rule.thin, clock_timestamp() - rule.thin_after) as t;
+    end if;
+    select jsonb_build_object('runs', purged, 'checkpoints', dropped, 'points', thinned)
+      || coalesce(jsonb_object_agg(replace(g.what, ' ', '_'), g.number), '{}')
+      || jsonb_build_object('bytes', coalesce(sum(g.bytes), 0))
+    into found
+    from pra.collect_garbage(rule.grace) as g;
+  exception
+    when others then
+      update pra_store.upkeep as u
+      set next_at = pra_store.cron_next(u.cron, u.time_zone, clock_timestamp()), worker_id = worker,
+          begun_at = clock_timestamp(), ended_at = clock_timestamp(), last_error = left(sqlerrm, 1000);
+      return null;
+  end;
+  update pra_store.upkeep as u
+  set next_at = pra_store.cron_next(u.cron, u.time_zone, clock_timestamp()), worker_id = worker,
+      begun_at = clock_timestamp(), ended_at = null, collected = found, last_error = null;
+  return found;
+end
+$$;
+
+
+ALTER FUNCTION pra.begin_upkeep(worker bigint, worker_token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION begin_upkeep(worker bigint, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.begin_upkeep(worker bigint, worker_token uuid) IS 'Where the rule of pra.set_upkeep is due and no other worker has it: collects garbage by it in the database and marks
+objects of stores for pra.upkeep_object, and returns what went as a JSON object of numbers; null otherwise. The rule is
+the owner''s: a worker chooses nothing. Next: the objects, then pra.end_upkeep.
+Raises PR001 when the worker''s lease is over, or the token is not its own.';
+
+
+--
 -- Name: better(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -1675,6 +1743,31 @@ partition with its size. Summaries stay. dry: only returns the rows. Granted to 
 
 
 --
+-- Name: end_upkeep(bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.end_upkeep(worker bigint, error text DEFAULT NULL::text, worker_token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.held_upkeep(worker, worker_token);
+  update pra_store.upkeep as u set ended_at = clock_timestamp(), last_error = left(end_upkeep.error, 1000);
+end
+$$;
+
+
+ALTER FUNCTION pra.end_upkeep(worker bigint, error text, worker_token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION end_upkeep(worker bigint, error text, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.end_upkeep(worker bigint, error text, worker_token uuid) IS 'Says that the worker is done with the upkeep. error: the stores that could not be collected, and why.
+Raises PR001 when another worker has it, or the lease is over.';
+
+
+--
 -- Name: enqueue(text, bigint, jsonb, text, integer, interval, bigint[], text[], text, interval, integer, integer, integer, integer, text[], timestamp with time zone, bigint, bigint, integer, integer, text[], text[], boolean, boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -1783,6 +1876,30 @@ COMMENT ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], q
 
 
 --
+-- Name: figure_names(); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.figure_names() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select k.name from pra_store.metric_names as k
+  where exists (select from pra_store.metric_summaries as s where s.name_id = k.id)
+  union
+  select e.metric from pra_store.evaluations as e where e.scope = 'overall';
+$$;
+
+
+ALTER FUNCTION pra.figure_names() OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION figure_names(); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.figure_names() IS 'Returns the names of the figures that some run has: series, and evaluations of all images.';
+
+
+--
 -- Name: find_store(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -1875,6 +1992,7 @@ begin
     'attempt.succeeded', held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_build_object('metric_batch', absorbed));
 
+  perform pra_store.settle_series(held.id);
   perform pra_store.release_dependents(held.id);
   return true;
 end
@@ -2150,6 +2268,31 @@ that something refers to and that lie nowhere else, with their bytes, and the jo
 and images are among them. Bytes in the store itself stay. Stored again, a lost artifact is whole.
 lose: without it nothing is forgotten where something would be lost. Granted to no role but pra_owner.
 Raises PR002 for a store that is not known, PR004 for the current one, PR006 when something would be lost.';
+
+
+--
+-- Name: forget_upkeep_object(bigint, integer, text, integer, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.forget_upkeep_object(worker bigint, store integer, sha256 text, copy integer, worker_token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pra_store.held_upkeep(worker, worker_token);
+  perform pra.forget_object(store, sha256, copy);
+end
+$$;
+
+
+ALTER FUNCTION pra.forget_upkeep_object(worker bigint, store integer, sha256 text, copy integer, worker_token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION forget_upkeep_object(worker bigint, store integer, sha256 text, copy integer, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.forget_upkeep_object(worker bigint, store integer, sha256 text, copy integer, worker_token uuid) IS 'pra.forget_object for the worker that began with the upkeep.
+Raises PR001 when another worker has it, or the lease is over; PR003 for a bad sha256.';
 
 
 --
@@ -2435,37 +2578,16 @@ The same at every call. Raises PR003 for a number of bands out of range.';
 CREATE FUNCTION pra.metric_end(job bigint, name text) RETURNS TABLE(value double precision, steps bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET enable_hashjoin TO 'off'
-    SET enable_mergejoin TO 'off'
-    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 declare
   series integer := (select k.id from pra_store.metric_names as k where k.name = metric_end.name);
-  final bigint := (
-    select s.last_step from pra_store.metric_summaries as s where s.job_id = metric_end.job and s.name_id = series);
-  width bigint := greatest(1, least(100, (final + 1) / 10));
 begin
-  if final is null then
-    return;
-  end if;
   return query
-    select avg(m.value), width
-    from pra_store.metrics as m
-    where m.job_id = metric_end.job and m.name_id = series and m.step > final - width
-      and m.value not in ('NaN', 'Infinity', '-Infinity') and exists (
-        select from pra_store.metric_ranges as r
-        where r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step)
-    having count(*) > 0;
+    select s.end_value, s.end_steps from pra_store.metric_summaries as s
+    where s.job_id = metric_end.job and s.name_id = series and s.end_value is not null;
   if not found then
-    -- Its points were dropped, or are no numbers.
-    return query
-      select r.total / (r.points - r.not_finite), final - r.bucket * 256 + 1
-      from pra_store.metric_rollups as r
-      where r.job_id = metric_end.job and r.name_id = series and r.points > r.not_finite
-      order by r.bucket desc limit 1;
+    return query select e.value, e.steps from pra_store.end_of_series(metric_end.job, series) as e;
   end if;
 end
 $$;
@@ -3731,6 +3853,46 @@ end (loss, see pra.metric_end); of several the newest. Null where it has none.';
 
 
 --
+-- Name: run_figures(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.run_figures(name text) RETURNS TABLE(run bigint, value double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  (
+    select distinct on (j.run_id) j.run_id, e.value
+    from pra_store.evaluations as e join pra_store.jobs as j on j.id = e.job_id
+    where e.metric = run_figures.name and e.scope = 'overall'
+    order by j.run_id, e.job_id desc
+  )
+  union all
+  (
+    select n.run_id,
+      coalesce(n.end_value, (select w.value from pra_store.end_of_series(n.job_id, n.name_id) as w))
+    from (
+      select distinct on (j.run_id) j.run_id, s.job_id, s.name_id, s.end_value
+      from pra_store.metric_names as k
+      join pra_store.metric_summaries as s on s.name_id = k.id
+      join pra_store.jobs as j on j.id = s.job_id
+      where k.name = run_figures.name
+      order by j.run_id, s.job_id desc
+    ) as n
+  );
+$$;
+
+
+ALTER FUNCTION pra.run_figures(name text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION run_figures(name text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.run_figures(name text) IS 'Returns the figure of that name of every run that has it: an evaluation of all its images, or a series at its end, of several
+the newest; null where a series has no finite value.';
+
+
+--
 -- Name: schedule(text, text, bigint, text, jsonb, text, text, text, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -3999,6 +4161,45 @@ ALTER FUNCTION pra.set_run_weight(run bigint, weight double precision) OWNER TO 
 COMMENT ON FUNCTION pra.set_run_weight(run bigint, weight double precision) IS 'Sets the weight of a run in fair sharing: where runs of a user wait with equal priority, for however long,
 one of weight 2 gets twice the places of one of weight 1, the default. weight: 0.000001 to 1000000.
 Raises PR003 for another weight, PR002 when there is no such run.';
+
+
+--
+-- Name: set_upkeep(text, text, interval, integer, integer, bigint, text, bigint, interval); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_upkeep(cron text, time_zone text DEFAULT 'UTC'::text, grace interval DEFAULT '1 day'::interval, keep_last integer DEFAULT NULL::integer, keep_best integer DEFAULT 0, keep_every bigint DEFAULT NULL::bigint, metric text DEFAULT 'loss'::text, thin bigint DEFAULT NULL::bigint, thin_after interval DEFAULT '30 days'::interval) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  first_at timestamptz;
+begin
+  if not exists (select from pg_timezone_names as z where z.name = set_upkeep.time_zone) then
+    raise exception 'time_zone: "%" is unknown', set_upkeep.time_zone using errcode = 'PR003';
+  end if;
+  first_at := pra_store.cron_next(set_upkeep.cron, set_upkeep.time_zone, clock_timestamp());
+  delete from pra_store.upkeep;
+  insert into pra_store.upkeep (
+    cron, time_zone, grace, keep_last, keep_best, keep_every, metric, thin, thin_after, next_at)
+  values (
+    set_upkeep.cron, set_upkeep.time_zone, set_upkeep.grace, set_upkeep.keep_last, set_upkeep.keep_best,
+    set_upkeep.keep_every, set_upkeep.metric, set_upkeep.thin, set_upkeep.thin_after, first_at);
+  return first_at;
+end
+$$;
+
+
+ALTER FUNCTION pra.set_upkeep(cron text, time_zone text, grace interval, keep_last integer, keep_best integer, keep_every bigint, metric text, thin bigint, thin_after interval) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_upkeep(cron text, time_zone text, grace interval, keep_last integer, keep_best integer, keep_every bigint, metric text, thin bigint, thin_after interval); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_upkeep(cron text, time_zone text, grace interval, keep_last integer, keep_best integer, keep_every bigint, metric text, thin bigint, thin_after interval) IS 'Lets workers collect garbage at the times of a cron line, in place of the rule before; returns the first. grace: as of
+pra.collect_garbage and pra.purge_runs. keep_last, keep_best, keep_every and metric: as of pra.retain_checkpoints, for
+all runs; null keep_last drops none. thin and thin_after: as of pra.thin_metrics; null thin deletes no point.
+Granted to no role but pra_owner. Raises PR003 for a bad cron line or time zone.';
 
 
 --
@@ -4437,6 +4638,57 @@ Raises PR002 when there is no such schedule.';
 
 
 --
+-- Name: unset_upkeep(); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.unset_upkeep() RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with gone as (delete from pra_store.upkeep returning 1) select exists (select from gone);
+$$;
+
+
+ALTER FUNCTION pra.unset_upkeep() OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION unset_upkeep(); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.unset_upkeep() IS 'Ends what pra.set_upkeep began; returns whether there was a rule. Granted to no role but pra_owner.';
+
+
+--
+-- Name: upkeep_object(bigint, integer, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.upkeep_object(worker bigint, store integer, after text DEFAULT ''::text, worker_token uuid DEFAULT NULL::uuid) RETURNS TABLE(location text, database uuid, mark uuid, is_marked boolean, sha256 text, object text, copy integer, is_doomed boolean, uploads text[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  perform pra_store.held_upkeep(worker, worker_token);
+  return query
+    select s.location, pra_store.identity(), s.mark, s.marked_at is not null, o.sha256, o.object, o.copy, o.is_doomed,
+      o.uploads
+    from pra.next_doomed(upkeep_object.store, upkeep_object.after) as o
+    join pra_store.stores as s on s.id = upkeep_object.store;
+end
+$$;
+
+
+ALTER FUNCTION pra.upkeep_object(worker bigint, store integer, after text, worker_token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION upkeep_object(worker bigint, store integer, after text, worker_token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.upkeep_object(worker bigint, store integer, after text, worker_token uuid) IS 'pra.next_doomed for the worker that began with the upkeep, with what the mark of the store must hold.
+Raises PR001 when another worker has it, or the lease is over.';
+
+
+--
 -- Name: use_store(text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -4714,7 +4966,11 @@ CREATE TABLE pra_store.metric_summaries (
     min_value double precision,
     max_step bigint,
     max_value double precision,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    end_value double precision,
+    end_steps bigint,
+    CONSTRAINT metric_summaries_check CHECK (((end_value IS NULL) = (end_steps IS NULL))),
+    CONSTRAINT metric_summaries_end_steps_check CHECK ((end_steps >= 1))
 )
 WITH (fillfactor='50');
 
@@ -4748,7 +5004,7 @@ CREATE FUNCTION pra_store.add_to_summary(added pra_store.metric_summaries) RETUR
         when s.max_value is null or excluded.max_value > s.max_value then excluded.max_step
         else s.max_step end,
       max_value = greatest(s.max_value, excluded.max_value),
-      updated_at = clock_timestamp();
+      updated_at = clock_timestamp(), end_value = null, end_steps = null;
 $$;
 
 
@@ -6423,6 +6679,7 @@ begin
       crash_hosts = held.crash_hosts, message = coalesce(why, message),
       finished_at = case when next_state not in ('ready', 'blocked') then clock_timestamp() end
   where id = held.id;
+  perform pra_store.settle_series(held.id);
   update pra_store.preemptions as p set released_at = clock_timestamp(), outcome = how
   where p.job_id = held.id and p.epoch = held.epoch and p.released_at is null;
   delete from pra_store.gang_members as g
@@ -6441,6 +6698,50 @@ $$;
 
 
 ALTER FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.attempt_outcome, message text, exit_code integer, exit_signal integer, cause text) OWNER TO pra_owner;
+
+--
+-- Name: end_of_series(bigint, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.end_of_series(job bigint, series integer) RETURNS TABLE(value double precision, steps bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  final bigint := (
+    select s.last_step from pra_store.metric_summaries as s where s.job_id = end_of_series.job and s.name_id = end_of_series.series);
+  width bigint := greatest(1, least(100, (final + 1) / 10));
+begin
+  if final is null then
+    return;
+  end if;
+  return query
+    select avg(m.value), width
+    from pra_store.metrics as m
+    where m.job_id = end_of_series.job and m.name_id = end_of_series.series and m.step > final - width
+      and m.value not in ('NaN', 'Infinity', '-Infinity') and exists (
+        select from pra_store.metric_ranges as r
+        where r.job_id = m.job_id and r.epoch = m.epoch and m.step >= r.from_step and m.step < r.to_step)
+    having count(*) > 0;
+  if not found then
+    -- Its points were dropped, or are no numbers.
+    return query
+      select r.total / (r.points - r.not_finite), final - r.bucket * 256 + 1
+      from pra_store.metric_rollups as r
+      where r.job_id = end_of_series.job and r.name_id = end_of_series.series and r.points > r.not_finite
+      order by r.bucket desc limit 1;
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.end_of_series(job bigint, series integer) OWNER TO pra_owner;
 
 --
 -- Name: end_overdue(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7364,6 +7665,25 @@ $$;
 
 
 ALTER FUNCTION pra_store.have_limits(entries pra_store.line_entry[]) OWNER TO pra_owner;
+
+--
+-- Name: held_upkeep(bigint, uuid); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.held_upkeep(worker bigint, token uuid) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  perform pra_store.live_worker(worker, token, locks => false);
+  if not exists (
+    select from pra_store.upkeep as u where u.worker_id = held_upkeep.worker and u.ended_at is null) then
+    raise exception 'lease lost: worker % does not collect garbage', worker using errcode = 'PR001';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.held_upkeep(worker bigint, token uuid) OWNER TO pra_owner;
 
 --
 -- Name: hold(bigint, bigint, boolean, uuid); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9813,7 +10133,7 @@ CREATE FUNCTION pra_store.rollups_together(parts pra_store.metric_rollups[]) RET
     (array_agg(p.min_step order by p.min_value, p.min_step) filter (where p.min_value is not null))[1],
     min(p.min_value),
     (array_agg(p.max_step order by p.max_value desc, p.max_step) filter (where p.max_value is not null))[1],
-    max(p.max_value), clock_timestamp()
+    max(p.max_value), clock_timestamp(), null::double precision, null::bigint
   from unnest(parts) as p
   group by p.job_id, p.name_id;
 $$;
@@ -10238,6 +10558,23 @@ $$;
 
 
 ALTER FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: settle_series(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.settle_series(job bigint) RETURNS void
+    LANGUAGE sql
+    AS $$
+  update pra_store.metric_summaries as s
+  set end_value = w.value, end_steps = w.steps
+  from pra_store.metric_summaries as t
+  cross join lateral pra_store.end_of_series(t.job_id, t.name_id) as w
+  where t.job_id = settle_series.job and t.end_value is null and s.job_id = t.job_id and s.name_id = t.name_id;
+$$;
+
+
+ALTER FUNCTION pra_store.settle_series(job bigint) OWNER TO pra_owner;
 
 --
 -- Name: share_of(pra_store.jobs, integer, integer[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -13241,7 +13578,9 @@ CREATE VIEW pra.metric_summaries AS
     s.min_value,
     s.max_step,
     s.max_value,
-    s.updated_at
+    s.updated_at,
+    s.end_value,
+    s.end_steps
    FROM (((pra_store.metric_summaries s
      JOIN pra_store.metric_names n ON ((n.id = s.name_id)))
      JOIN pra_store.jobs j ON ((j.id = s.job_id)))
@@ -13367,6 +13706,20 @@ COMMENT ON COLUMN pra.metric_summaries.max_value IS 'greatest value; null when a
 --
 
 COMMENT ON COLUMN pra.metric_summaries.updated_at IS 'time of the latest change';
+
+
+--
+-- Name: COLUMN metric_summaries.end_value; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.end_value IS 'mean at its end, as of pra.metric_end; null while a job runs, and where the job ended before version 0.2.0';
+
+
+--
+-- Name: COLUMN metric_summaries.end_steps; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.metric_summaries.end_steps IS 'number of steps of which that is the mean';
 
 
 --
@@ -14881,6 +15234,196 @@ COMMENT ON COLUMN pra.sweeps.created_by IS 'login that created it';
 
 
 --
+-- Name: upkeep; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.upkeep (
+    is_only boolean DEFAULT true NOT NULL,
+    cron text NOT NULL,
+    time_zone text NOT NULL,
+    grace interval NOT NULL,
+    keep_last integer,
+    keep_best integer DEFAULT 0 NOT NULL,
+    keep_every bigint,
+    metric text DEFAULT 'loss'::text NOT NULL,
+    thin bigint,
+    thin_after interval DEFAULT '30 days'::interval NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    worker_id bigint,
+    begun_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    collected jsonb,
+    last_error text,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    set_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT upkeep_check CHECK (((worker_id IS NULL) = (begun_at IS NULL))),
+    CONSTRAINT upkeep_grace_check CHECK ((grace >= '00:00:00'::interval)),
+    CONSTRAINT upkeep_is_only_check CHECK (is_only),
+    CONSTRAINT upkeep_keep_best_check CHECK ((keep_best >= 0)),
+    CONSTRAINT upkeep_keep_every_check CHECK ((keep_every >= 1)),
+    CONSTRAINT upkeep_keep_last_check CHECK ((keep_last >= 0)),
+    CONSTRAINT upkeep_thin_after_check CHECK ((thin_after >= '00:00:00'::interval)),
+    CONSTRAINT upkeep_thin_check CHECK ((thin >= 2))
+);
+
+
+ALTER TABLE pra_store.upkeep OWNER TO pra_owner;
+
+--
+-- Name: upkeep; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.upkeep AS
+ SELECT u.cron,
+    u.time_zone,
+    u.grace,
+    u.keep_last,
+    u.keep_best,
+    u.keep_every,
+    u.metric,
+    u.thin,
+    u.thin_after,
+    u.next_at,
+    u.begun_at AS last_at,
+    w.name AS last_worker,
+    u.ended_at AS last_ended_at,
+    u.collected,
+    u.last_error,
+    u.set_at,
+    u.set_by
+   FROM (pra_store.upkeep u
+     LEFT JOIN pra_store.workers w ON ((w.id = u.worker_id)));
+
+
+ALTER TABLE pra.upkeep OWNER TO pra_owner;
+
+--
+-- Name: VIEW upkeep; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.upkeep IS 'The rule by which workers collect garbage; no row where nobody has set one';
+
+
+--
+-- Name: COLUMN upkeep.cron; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.cron IS 'minute, hour, day, month, weekday, as in crontab(5)';
+
+
+--
+-- Name: COLUMN upkeep.time_zone; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.time_zone IS 'time zone of its calendar';
+
+
+--
+-- Name: COLUMN upkeep.grace; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.grace IS 'age from which artifacts without references, and deleted runs, go';
+
+
+--
+-- Name: COLUMN upkeep.keep_last; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.keep_last IS 'number of newest checkpoints of each job that stay; null when no checkpoint is dropped';
+
+
+--
+-- Name: COLUMN upkeep.keep_best; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.keep_best IS 'number of best checkpoints of each job that stay';
+
+
+--
+-- Name: COLUMN upkeep.keep_every; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.keep_every IS 'steps of which the first checkpoint at or after each multiple stays';
+
+
+--
+-- Name: COLUMN upkeep.metric; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.metric IS 'series that says which checkpoint is best';
+
+
+--
+-- Name: COLUMN upkeep.thin; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.thin IS 'step of which the multiples keep their metric points; null when all points stay';
+
+
+--
+-- Name: COLUMN upkeep.thin_after; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.thin_after IS 'age from which points are thinned';
+
+
+--
+-- Name: COLUMN upkeep.next_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.next_at IS 'time when it is due next';
+
+
+--
+-- Name: COLUMN upkeep.last_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.last_at IS 'time when a worker began with it last';
+
+
+--
+-- Name: COLUMN upkeep.last_worker; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.last_worker IS 'name of that worker';
+
+
+--
+-- Name: COLUMN upkeep.last_ended_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.last_ended_at IS 'time when that worker was done; null while it deletes objects of stores';
+
+
+--
+-- Name: COLUMN upkeep.collected; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.collected IS 'numbers of what went then, as an object; bytes in all';
+
+
+--
+-- Name: COLUMN upkeep.last_error; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.last_error IS 'reason why it failed then, or what could not be collected';
+
+
+--
+-- Name: COLUMN upkeep.set_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.set_at IS 'time when the rule was set';
+
+
+--
+-- Name: COLUMN upkeep.set_by; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.upkeep.set_by IS 'login that set it';
+
+
+--
 -- Name: variants; Type: VIEW; Schema: pra; Owner: pra_owner
 --
 
@@ -16085,6 +16628,14 @@ ALTER TABLE ONLY pra_store.turns
 
 
 --
+-- Name: upkeep upkeep_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.upkeep
+    ADD CONSTRAINT upkeep_pkey PRIMARY KEY (is_only);
+
+
+--
 -- Name: uploads uploads_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16247,6 +16798,13 @@ CREATE INDEX jobs_arrays_in_line ON pra_store.jobs USING btree (id) WHERE ((arra
 --
 
 CREATE INDEX jobs_by_run ON pra_store.jobs USING btree (run_id, id);
+
+
+--
+-- Name: jobs_by_user; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_by_user ON pra_store.jobs USING btree (created_by, id);
 
 
 --
@@ -17087,6 +17645,14 @@ GRANT ALL ON FUNCTION pra.begin_submitted_object(sha256 text, size bigint) TO pr
 
 
 --
+-- Name: FUNCTION begin_upkeep(worker bigint, worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.begin_upkeep(worker bigint, worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.begin_upkeep(worker bigint, worker_token uuid) TO pra_worker;
+
+
+--
 -- Name: FUNCTION better(name text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -17287,6 +17853,14 @@ REVOKE ALL ON FUNCTION pra.drop_metrics(before timestamp with time zone, dry boo
 
 
 --
+-- Name: FUNCTION end_upkeep(worker bigint, error text, worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.end_upkeep(worker bigint, error text, worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.end_upkeep(worker bigint, error text, worker_token uuid) TO pra_worker;
+
+
+--
 -- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -17300,6 +17874,16 @@ GRANT ALL ON FUNCTION pra.enqueue(kind text, run bigint, arguments jsonb, queue 
 
 REVOKE ALL ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], queue text, priority integer, pack integer, requirements text[], limits text[], idempotency_key text, fault_retries integer, time_limit interval, array_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], queue text, priority integer, pack integer, requirements text[], limits text[], idempotency_key text, fault_retries integer, time_limit interval, array_limit integer) TO pra_submit;
+
+
+--
+-- Name: FUNCTION figure_names(); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.figure_names() FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.figure_names() TO pra_submit;
+GRANT ALL ON FUNCTION pra.figure_names() TO pra_worker;
+GRANT ALL ON FUNCTION pra.figure_names() TO pra_read;
 
 
 --
@@ -17355,6 +17939,14 @@ REVOKE ALL ON FUNCTION pra.forget_object(store integer, sha256 text, copy intege
 --
 
 REVOKE ALL ON FUNCTION pra.forget_store(given text, lose boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION forget_upkeep_object(worker bigint, store integer, sha256 text, copy integer, worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.forget_upkeep_object(worker bigint, store integer, sha256 text, copy integer, worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.forget_upkeep_object(worker bigint, store integer, sha256 text, copy integer, worker_token uuid) TO pra_worker;
 
 
 --
@@ -17679,6 +18271,16 @@ GRANT ALL ON FUNCTION pra.run_figure(run bigint, name text) TO pra_read;
 
 
 --
+-- Name: FUNCTION run_figures(name text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.run_figures(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.run_figures(name text) TO pra_submit;
+GRANT ALL ON FUNCTION pra.run_figures(name text) TO pra_worker;
+GRANT ALL ON FUNCTION pra.run_figures(name text) TO pra_read;
+
+
+--
 -- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -17723,6 +18325,13 @@ GRANT ALL ON FUNCTION pra.set_run_data(run bigint, job bigint) TO pra_submit;
 
 REVOKE ALL ON FUNCTION pra.set_run_weight(run bigint, weight double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.set_run_weight(run bigint, weight double precision) TO pra_submit;
+
+
+--
+-- Name: FUNCTION set_upkeep(cron text, time_zone text, grace interval, keep_last integer, keep_best integer, keep_every bigint, metric text, thin bigint, thin_after interval); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_upkeep(cron text, time_zone text, grace interval, keep_last integer, keep_best integer, keep_every bigint, metric text, thin bigint, thin_after interval) FROM PUBLIC;
 
 
 --
@@ -17830,6 +18439,21 @@ GRANT ALL ON FUNCTION pra.undrain(worker bigint) TO pra_submit;
 
 REVOKE ALL ON FUNCTION pra.unschedule(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.unschedule(name text) TO pra_submit;
+
+
+--
+-- Name: FUNCTION unset_upkeep(); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.unset_upkeep() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION upkeep_object(worker bigint, store integer, after text, worker_token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.upkeep_object(worker bigint, store integer, after text, worker_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.upkeep_object(worker bigint, store integer, after text, worker_token uuid) TO pra_worker;
 
 
 --
@@ -18227,6 +18851,13 @@ REVOKE ALL ON FUNCTION pra_store.end_attempt(held pra_store.jobs, outcome pra.at
 
 
 --
+-- Name: FUNCTION end_of_series(job bigint, series integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.end_of_series(job bigint, series integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION end_overdue(worker bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18413,6 +19044,13 @@ REVOKE ALL ON FUNCTION pra_store.has(sha256 bytea) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.have_limits(entries pra_store.line_entry[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION held_upkeep(worker bigint, token uuid); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.held_upkeep(worker bigint, token uuid) FROM PUBLIC;
 
 
 --
@@ -19039,6 +19677,13 @@ REVOKE ALL ON FUNCTION pra_store.settle_gang(a pra_store.jobs, member pra_store.
 
 
 --
+-- Name: FUNCTION settle_series(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.settle_series(job bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION share_of(it pra_store.jobs, places integer, lanes integer[]); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19458,6 +20103,15 @@ GRANT SELECT ON TABLE pra.stores TO pra_read;
 GRANT SELECT ON TABLE pra.sweeps TO pra_submit;
 GRANT SELECT ON TABLE pra.sweeps TO pra_worker;
 GRANT SELECT ON TABLE pra.sweeps TO pra_read;
+
+
+--
+-- Name: TABLE upkeep; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.upkeep TO pra_submit;
+GRANT SELECT ON TABLE pra.upkeep TO pra_worker;
+GRANT SELECT ON TABLE pra.upkeep TO pra_read;
 
 
 --

@@ -121,6 +121,9 @@ let package = Package(
       name: "CJPEG", path: "Sources/Libraries/CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
     .target(
       name: "CCurl", path: "Sources/Libraries/CCurl", linkerSettings: [.linkedLibrary("curl")]),
+    .target(
+      name: "CMicrohttpd", path: "Sources/Libraries/CMicrohttpd",
+      linkerSettings: [.linkedLibrary("microhttpd")]),
     .target(name: "CProcess", path: "Sources/Libraries/CProcess"),
     // The driver of NVIDIA GPUs, opened at run time where there is one.
     .target(name: "CCUDA", path: "Sources/Libraries/CCUDA"),
@@ -182,6 +185,19 @@ let package = Package(
         "Postgres", "Raster", "RunStore", "TensorFiles", logging, argumentParser,
       ],
       swiftSettings: swiftSettings),
+
+    // Pages over the queue's views, and the program that serves them.
+    .target(
+      name: "CAssets", path: "Sources/Dashboard/CAssets",
+      exclude: ["dashboard.css", "page.js", "chart.js", "icon.svg"]),
+    library("Dashboard/Pages"),
+    .executableTarget(
+      name: "pra-dashboard",
+      dependencies: [
+        "CAssets", "CMicrohttpd", "Configuration", "Digest", "Files", "JobQueue", "Pages",
+        "Postgres", "Raster",
+        "RunStore", "Threads",
+      ], path: "Sources/Dashboard/pra-dashboard", swiftSettings: swiftSettings),
 
     // They meet only here.
     .target(
@@ -314,6 +330,12 @@ let package = Package(
         "Agent", "DatabaseTesting", "JobQueue", "ObjectServer", "Postgres", "RunStore", "Threads",
         "chaos-client", "pra", "pra-test", "test-agent",
       ]),
+    tests(
+      "DashboardTests",
+      [
+        "Configuration", "DatabaseTesting", "JobQueue", "Pages", "Postgres", "pra", "pra-dashboard",
+      ],
+      resources: [.copy("Golden")]),
     tests("PostgresTests", ["Postgres", "DatabaseTesting"]),
     tests(
       "JobQueueTests", ["DatabaseTesting", "JobKinds", "JobQueue", "PageTesting", "Postgres"]),
@@ -321,8 +343,8 @@ let package = Package(
     tests(
       "CommandLineTests",
       [
-        "pra", "Digest", "EmulatedCompiler", "EmulatedDriver", "Files", "ObjectServer",
-        "PageTesting", "Postgres", "Raster", "TensorFiles", "DatabaseTesting",
+        "pra", "pra-dashboard", "Digest", "EmulatedCompiler", "EmulatedDriver", "Files",
+        "ObjectServer", "PageTesting", "Postgres", "Raster", "TensorFiles", "DatabaseTesting",
       ] + stages.map { .target(name: $0.name) }),
   ] + stages,
   swiftLanguageModes: [.v6]

@@ -33,6 +33,7 @@ struct Pra: ParsableCommand {
         subcommands: [
           Runs.self, Jobs.self, ShowJob.self, Why.self, Logs.self, Watch.self, Workers.self,
           Limits.self, Schedules.self, DataSets.self, Checkpoints.self, Config.self,
+          Dashboard.self,
         ]),
       CommandGroup(
         name: "Act",

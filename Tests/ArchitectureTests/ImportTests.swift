@@ -40,6 +40,13 @@ let allowed: [String: Set<String>] = [
   "Sources/Queue/RunStore": ["CCurl", "Digest", "Files", "JobQueue", "Postgres", "Threads"],
   "Sources/Queue/StageKit": ["Files", "JobQueue", "Postgres", "RunStore", "Threads"],
   "Sources/Queue/Agent": ["Files", "JobQueue", "Logging", "Postgres", "RunStore", "Threads"],
+  // The pages know no database; the server asks it and nothing else.
+  "Sources/Dashboard/Pages": [],
+  "Sources/Dashboard/pra-dashboard": [
+    "CAssets", "CMicrohttpd", "Configuration", "Digest", "Files", "JobQueue", "Pages", "Postgres",
+    "Raster", "RunStore",
+    "Threads",
+  ],
   "Sources/pra": [
     "Agent", "ArgumentParser", "CCUDA", "Configuration", "Digest", "Figures", "Files", "Foundation",
     "JobKinds", "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
@@ -64,6 +71,7 @@ let groups: [String: Set<String>] = [
   "Settings": ["Data"],
   "Model": ["Compute", "Data", "Libraries", "Settings"],
   "Queue": ["Data", "Libraries"],
+  "Dashboard": ["Data", "Libraries", "Queue", "Settings"],
 ]
 private let common: Set<String> = ["FoundationEssentials", "Glibc", "Synchronization", "Swift"]
 

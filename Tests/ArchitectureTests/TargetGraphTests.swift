@@ -20,7 +20,7 @@ private struct TargetGraph {
       let parts = folder.split(separator: "/").map(String.init)
       targets[parts.count == 3 ? parts[1] : "", default: []].append(parts.last!)
     }
-    groups = ["Libraries", "Data", "Compute", "Settings", "Model", "Queue", ""].map {
+    groups = ["Libraries", "Data", "Compute", "Settings", "Model", "Queue", "Dashboard", ""].map {
       ($0, targets[$0, default: []])
     }
     let names = Set(targets.values.joined())
@@ -101,7 +101,7 @@ private struct TargetGraph {
 
   /// The page's table of targets has a row for each, and no other.
   @Test func everyTargetIsDescribed() throws {
-    let described = try page.text.matches(of: /(?m)^\| `([A-Za-z]+)` \|/).map {
+    let described = try page.text.matches(of: /(?m)^\| `([A-Za-z-]+)` \|/).map {
       String($0.output.1)
     }
     let targets = try Repository.targetFolders().map { String($0.split(separator: "/").last!) }

@@ -10,7 +10,8 @@ import Testing
   static let verbs = [
     "", "up", "down", "database", "migrate", "doctor", "run", "enqueue", "worker", "runs", "jobs",
     "job", "why",
-    "logs", "watch", "workers", "cancel", "retry", "pause", "resume", "preempt", "images", "plot",
+    "logs", "watch", "workers", "dashboard", "cancel", "retry", "pause", "resume", "preempt",
+    "images", "plot",
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",
     "rename", "tag", "note", "archive", "delete", "sweep make", "sweep show",

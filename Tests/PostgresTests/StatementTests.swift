@@ -35,7 +35,9 @@ import Testing
     let files = Set(Statement.all.map { $0.place.prefix { $0 != ":" } })
     #expect(
       files == [
-        "Queue/Agent/Queries.swift", "Queue/JobQueue/Queries.swift",
+        "Dashboard/pra-dashboard/QueueQueries.swift", "Dashboard/pra-dashboard/RunQueries.swift",
+        "Dashboard/pra-dashboard/RunsQueries.swift", "Queue/Agent/Queries.swift",
+        "Queue/JobQueue/Queries.swift",
         "Queue/RunStore/Queries.swift", "Queue/StageKit/Queries.swift", "pra/CompareQueries.swift",
         "pra/DoctorQueries.swift", "pra/LookQueries.swift",
         "pra/Queries.swift", "pra/RunListQueries.swift", "pra/RunQueries.swift",

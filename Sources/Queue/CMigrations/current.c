@@ -69,6 +69,9 @@ static const unsigned char queue_described[] = {
 static const unsigned char queue_runs[] = {
 #embed "../../../migrations/functions/queue/runs.sql"
 };
+static const unsigned char queue_waiting[] = {
+#embed "../../../migrations/functions/queue/waiting.sql"
+};
 static const unsigned char queue_why[] = {
 #embed "../../../migrations/functions/queue/why.sql"
 };
@@ -222,6 +225,9 @@ static const unsigned char views_variants[] = {
 static const unsigned char views_workers[] = {
 #embed "../../../migrations/views/workers.sql"
 };
+static const unsigned char views_waiting[] = {
+#embed "../../../migrations/views/waiting.sql"
+};
 
 #define CURRENT(path, bytes) {path, bytes, sizeof bytes}
 
@@ -247,6 +253,7 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/queue/reap.sql", queue_reap),
   CURRENT("functions/queue/described.sql", queue_described),
   CURRENT("functions/queue/runs.sql", queue_runs),
+  CURRENT("functions/queue/waiting.sql", queue_waiting),
   CURRENT("functions/queue/why.sql", queue_why),
   CURRENT("functions/store/sizes.sql", store_sizes),
   CURRENT("functions/store/metrics.sql", store_metrics),
@@ -298,6 +305,7 @@ static const PRACurrentFile files[] = {
   CURRENT("views/variants.sql", views_variants),
   CURRENT("views/upkeep.sql", views_upkeep),
   CURRENT("views/workers.sql", views_workers),
+  CURRENT("views/waiting.sql", views_waiting),
 };
 
 const PRACurrentFile *pra_current_files(size_t *count) {

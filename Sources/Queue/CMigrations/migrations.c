@@ -94,6 +94,9 @@ static const unsigned char sql_0100[] = {
 static const unsigned char sql_0105[] = {
 #embed "../../../migrations/0105_described_runs.sql"
 };
+static const unsigned char sql_0106[] = {
+#embed "../../../migrations/0106_proxies.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -128,6 +131,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0099, "0099_series_ends.sql"),
   MIGRATION(0100, "0100_lineage.sql"),
   MIGRATION(0105, "0105_described_runs.sql"),
+  MIGRATION(0106, "0106_proxies.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

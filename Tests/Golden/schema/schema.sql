@@ -3176,6 +3176,53 @@ output.';
 
 
 --
+-- Name: read_log_part(bigint, bigint, integer, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.read_log_part(job bigint, epoch bigint DEFAULT NULL::bigint, before integer DEFAULT NULL::integer, most integer DEFAULT 262144) RETURNS TABLE(ordinal integer, bytes bytea)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  attempt bigint := coalesce(
+    read_log_part.epoch, (select j.epoch from pra_store.jobs as j where j.id = read_log_part.job));
+  chunk record;
+  -- The bytes so far; the length of a chunk is known without reading it.
+  sum bigint := 0;
+  first integer;
+begin
+  for chunk in
+    select c.ordinal, octet_length(c.bytes) as length
+    from pra_store.log_chunks as c
+    where c.job_id = read_log_part.job and c.epoch = attempt and (before is null or c.ordinal < before)
+    order by c.ordinal desc
+  loop
+    exit when first is not null and sum + chunk.length > most;
+    sum := sum + chunk.length;
+    first := chunk.ordinal;
+  end loop;
+  return query
+    select c.ordinal, c.bytes from pra_store.log_chunks as c
+    where c.job_id = read_log_part.job and c.epoch = attempt and c.ordinal >= first
+      and (before is null or c.ordinal < before)
+    order by c.ordinal;
+end
+$$;
+
+
+ALTER FUNCTION pra.read_log_part(job bigint, epoch bigint, before integer, most integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION read_log_part(job bigint, epoch bigint, before integer, most integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.read_log_part(job bigint, epoch bigint, before integer, most integer) IS 'Returns the end of the log of an attempt in chunks, in order: so many as have at most `most` bytes, and at least one.
+epoch: the latest attempt by default. before: the part before that chunk. As fast for a log of 1 GB as for one of 1 kB.
+No rows when there is no such job, attempt or output.';
+
+
+--
 -- Name: reap(); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -4737,6 +4784,52 @@ location: file:/folder, s3://bucket/prefix, or database; recorded in one form fo
 mark: the id of the store that its mark holds; null when nobody has looked, and then the first writer
 makes the mark. Granted to no role but pra_owner.
 Raises PR003 for another location.';
+
+
+--
+-- Name: waiting_jobs(); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.waiting_jobs() RETURNS TABLE(reason text, detail text, jobs bigint, oldest timestamp with time zone, example_job bigint, remedy text, run_id bigint, queue text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+    with looked as materialized (
+      select g.*, w.reason,
+        -- Many blocked jobs have many parents.
+        case when g.jobs > 1 and w.reason = 'dependency' then coalesce(
+          'parents at work: ' || (select string_agg(p.words, ', ') from pra_store.parents_at_work() as p), w.detail)
+          else w.detail end as detail, pra_store.remedy(j, w.reason) as remedy
+      from pra_store.waiting_groups() as g
+      join pra_store.jobs as j on j.id = g.example
+      cross join lateral (
+        select
+          (select string_agg(f.reason, ', ' order by f.n)
+           from (select one.reason, min(one.n) as n from unnest(array_agg(r.reason))
+                   with ordinality as one (reason, n) group by one.reason) as f) as reason,
+          string_agg(r.detail, '; ' order by r.n) as detail
+        from pra_store.reasons(j.id, true) with ordinality as r (reason, detail, n)
+      ) as w
+    )
+    select l.reason, l.detail, sum(l.jobs)::bigint, min(l.oldest), min(l.example), min(l.remedy),
+      case when count(distinct l.run_id) = 1 then min(l.run_id) end,
+      case when count(distinct l.queue) = 1 then min(l.queue) end
+    from looked as l
+    group by l.reason, l.detail;
+end
+$$;
+
+
+ALTER FUNCTION pra.waiting_jobs() OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION waiting_jobs(); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.waiting_jobs() IS 'Returns the rows of pra.waiting.';
 
 
 --
@@ -6786,6 +6879,26 @@ $$;
 ALTER FUNCTION pra_store.ends_before(time_limit interval, moment timestamp with time zone) OWNER TO pra_owner;
 
 --
+-- Name: ends_in(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.ends_in(job bigint) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  select format('%s ends in about %s', p.job_id, case
+    when t.left_over < 60 then format('%s s', round(t.left_over))
+    when t.left_over < 3600 then format('%s min', round(t.left_over / 60))
+    when t.left_over < 86400 then format('%s h %s min', floor(t.left_over / 3600), floor(t.left_over::bigint % 3600 / 60))
+    else format('%s d %s h', floor(t.left_over / 86400), floor(t.left_over::bigint % 86400 / 3600)) end)
+  from pra_store.progress as p
+  cross join lateral (select ((p.total - p.done) / p.rate)::numeric as left_over) as t
+  where p.job_id = ends_in.job and p.rate > 0 and p.unit not like 'bytes %';
+$$;
+
+
+ALTER FUNCTION pra_store.ends_in(job bigint) OWNER TO pra_owner;
+
+--
 -- Name: enqueue(text, bigint, jsonb, text, integer, interval, bigint[], text[], text, interval, integer, integer, integer, integer, text[], timestamp with time zone, bigint, bigint, integer, integer, text[], text[], boolean, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7128,6 +7241,22 @@ $$;
 
 
 ALTER FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) OWNER TO pra_owner;
+
+--
+-- Name: first_to_end(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.first_to_end(jobs bigint[]) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  select pra_store.ends_in(p.job_id)
+  from pra_store.progress as p join pra_store.jobs as j on j.id = p.job_id
+  where p.job_id = any (jobs) and j.state = 'running' and p.rate > 0 and p.unit not like 'bytes %'
+  order by (p.total - p.done) / p.rate limit 1;
+$$;
+
+
+ALTER FUNCTION pra_store.first_to_end(jobs bigint[]) OWNER TO pra_owner;
 
 --
 -- Name: fitting_workers(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9168,6 +9297,24 @@ $$;
 ALTER FUNCTION pra_store.packs(own jsonb[], pack integer) OWNER TO pra_owner;
 
 --
+-- Name: parents_at_work(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.parents_at_work() RETURNS TABLE(id bigint, words text)
+    LANGUAGE sql STABLE
+    AS $$
+  select p.id, p.id || coalesce(format(' (%s %%)', 100 * g.done / nullif(g.total, 0)), '')
+  from pra_store.jobs as p
+  cross join lateral (select count(*) as jobs from pra_store.job_dependencies as d where d.parent_id = p.id) as d
+  left join pra_store.progress as g on g.job_id = p.id and g.unit not like 'bytes %'
+  where p.state = 'running' and p.array_id is null and d.jobs > 0
+  order by d.jobs desc, p.id limit 4;
+$$;
+
+
+ALTER FUNCTION pra_store.parents_at_work() OWNER TO pra_owner;
+
+--
 -- Name: parse_requirement(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -9731,10 +9878,10 @@ $$;
 ALTER FUNCTION pra_store.reap_workers() OWNER TO pra_owner;
 
 --
--- Name: reasons(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: reasons(bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.reasons(job bigint) RETURNS TABLE(reason text, detail text)
+CREATE FUNCTION pra_store.reasons(job bigint, brief boolean DEFAULT false) RETURNS TABLE(reason text, detail text)
     LANGUAGE plpgsql STABLE
     AS $$
 #variable_conflict use_column
@@ -9791,18 +9938,18 @@ begin
   if it.gang then
     return query select 'limit', l from pra_store.small_limits(it) as l;
   end if;
-  return query select w.reason, w.detail from pra_store.reasons_among_workers(it) as w;
+  return query select w.reason, w.detail from pra_store.reasons_among_workers(it, brief) as w;
 end
 $$;
 
 
-ALTER FUNCTION pra_store.reasons(job bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.reasons(job bigint, brief boolean) OWNER TO pra_owner;
 
 --
--- Name: reasons_among_workers(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: reasons_among_workers(pra_store.jobs, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) RETURNS TABLE(reason text, detail text)
+CREATE FUNCTION pra_store.reasons_among_workers(it pra_store.jobs, brief boolean) RETURNS TABLE(reason text, detail text)
     LANGUAGE plpgsql STABLE
     AS $$
 declare
@@ -9857,6 +10004,12 @@ begin
             select 'slots of limit ' || string_agg(format('"%s"', l), ', ') from unnest(barrier.limits) as l
           ) end);
     end if;
+    if brief then
+      return query select case when free > 0 then 'in-line' else 'busy' end,
+        format('%s of the %s places of workers that fit are free', free, places);
+      return query select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r;
+      return;
+    end if;
     lanes := array(select n.lane from pra_store.lanes_in_line() as n (lane));
     return query select case when free > 0 then 'in-line' else 'busy' end,
       format(
@@ -9873,7 +10026,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.reasons_among_workers(it pra_store.jobs, brief boolean) OWNER TO pra_owner;
 
 --
 -- Name: reasons_of_room(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9994,6 +10147,54 @@ $$;
 
 
 ALTER FUNCTION pra_store.release_dependents(parent bigint) OWNER TO pra_owner;
+
+--
+-- Name: remedy(pra_store.jobs, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.remedy(it pra_store.jobs, reason text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  word text := split_part(reason, ',', 1);
+begin
+  return case word
+    when 'dependency' then coalesce(
+      (select format('`pra retry %s` runs it again', p.id)
+       from pra_store.job_dependencies as d join pra_store.jobs as p on p.id = d.parent_id
+       where d.job_id = it.id and p.state in ('failed', 'cancelled', 'quarantined') order by p.id limit 1),
+      pra_store.first_to_end(array(
+        select d.parent_id from pra_store.job_dependencies as d where d.job_id = it.id)),
+      pra_store.first_to_end(array(select p.id from pra_store.parents_at_work() as p)), 'the end of those jobs')
+    when 'run-paused' then format('`pra resume %s`', it.run_id)
+    when 'queue-paused' then format('`pra resume --queue %s`', it.queue)
+    when 'delayed' then format('time: not before %s', date_trunc('second', it.run_after))
+    when 'limit' then coalesce(
+      pra_store.first_to_end(array(
+        select s.job_id from pra_store.limit_slots as s where s.limit_name = any (it.limits) and s.job_id is not null)),
+      format('the end of a job that holds it, or `pra limits --set %s=N`', it.limits[1]))
+    when 'no-worker' then format('`pra worker --queue %s` on a machine that runs jobs of kind %s', it.queue, it.kind)
+    when 'no-matching-worker' then format('`pra worker` with %s', (
+      select string_agg(format('--label %s=...', r ->> 'label'), ' ') from jsonb_array_elements(it.requirements) as r))
+    when 'host-lacks' then 'the workers go on by themselves when their hosts have it'
+    when 'host-blamed' then 'a look at the crashes, then `pra forgive HOST`'
+    when 'lost' then 'the next beat of a live worker puts it back in line'
+    when 'no-room' then 'a host with more room, or less in its cache'
+    when 'bytes-elsewhere' then 'a free place on the host that has its bytes'
+    when 'in-line' then 'the next claim of a free worker'
+    when 'gang' then 'as many free places at once'
+    when 'behind-gang' then 'the start of the gang'
+    when 'elements' then 'the end of its elements'
+    else coalesce(
+      pra_store.first_to_end(array(
+        select j.id from pra_store.jobs as j where j.state = 'running' and j.queue = it.queue)),
+      'more workers, or the end of jobs that run')
+    end;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.remedy(it pra_store.jobs, reason text) OWNER TO pra_owner;
 
 --
 -- Name: remove_parts(bigint, text[], text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -11151,6 +11352,40 @@ $$;
 ALTER FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) OWNER TO pra_owner;
 
 --
+-- Name: waiting_groups(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.waiting_groups() RETURNS TABLE(example bigint, jobs bigint, oldest timestamp with time zone, run_id bigint, queue text)
+    LANGUAGE sql STABLE
+    AS $$
+  with heaps as materialized (
+    -- One pass over all waiting jobs; a delayed job is no obstacle to one that is due.
+    select j.lane_id, j.state, j.due and j.run_after <= clock_timestamp() as due, j.gang, j.array_id is not null as part,
+      j.epoch > 0 and exists (
+        select from pra_store.attempts as a where a.job_id = j.id and a.epoch = j.epoch and a.outcome = 'lost') as lost,
+      count(*) as jobs, min(j.created_at) as oldest, min(j.id) as example
+    from pra_store.jobs as j
+    where j.state in ('ready', 'blocked')
+    group by 1, 2, 3, 4, 5, 6
+  ),
+  described as (
+    select h.*, l.queue, l.kind, l.requirements, l.limits, l.run_id, r.paused_at is not null as paused
+    from heaps as h
+    join pra_store.lanes as l on l.id = h.lane_id
+    join pra_store.runs as r on r.id = l.run_id
+  )
+  select min(d.example), sum(d.jobs)::bigint, min(d.oldest),
+    case when count(distinct d.run_id) = 1 then min(d.run_id) end, d.queue
+  from described as d
+  group by d.queue, d.state, d.gang, d.part, d.lost, d.paused, case when d.paused then d.run_id end,
+    case when d.state = 'ready' then row(d.kind, d.requirements, d.limits, d.due)::text end
+  order by sum(d.jobs) desc limit 200;
+$$;
+
+
+ALTER FUNCTION pra_store.waiting_groups() OWNER TO pra_owner;
+
+--
 -- Name: without_held(pra_store.line_entry[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -12181,7 +12416,11 @@ CREATE TABLE pra_store.events (
     job_id bigint,
     epoch bigint,
     worker_id bigint,
-    actor text DEFAULT SESSION_USER NOT NULL,
+    actor text DEFAULT 
+CASE
+    WHEN pg_has_role(SESSION_USER, (to_regrole('pra_proxy'::text))::oid, 'member'::text) THEN (COALESCE(NULLIF(current_setting('pra.actor'::text, true), ''::text), (SESSION_USER)::text))::name
+    ELSE SESSION_USER
+END NOT NULL,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL
 )
 PARTITION BY RANGE (at);
@@ -15491,6 +15730,87 @@ COMMENT ON COLUMN pra.variants.kind IS 'kind of the job';
 
 
 --
+-- Name: waiting; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.waiting AS
+ SELECT w.reason,
+    w.detail,
+    w.jobs,
+    w.oldest,
+    w.example_job,
+    w.remedy,
+    w.run_id,
+    w.queue
+   FROM pra.waiting_jobs() w(reason, detail, jobs, oldest, example_job, remedy, run_id, queue);
+
+
+ALTER TABLE pra.waiting OWNER TO pra_owner;
+
+--
+-- Name: VIEW waiting; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.waiting IS 'One row per reason for which jobs wait, at most 200; each group is looked at through its first job';
+
+
+--
+-- Name: COLUMN waiting.reason; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.waiting.reason IS 'words of pra.why_pending of that job, separated by commas';
+
+
+--
+-- Name: COLUMN waiting.detail; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.waiting.detail IS 'the reason as a sentence';
+
+
+--
+-- Name: COLUMN waiting.jobs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.waiting.jobs IS 'number of jobs; an array counts as one';
+
+
+--
+-- Name: COLUMN waiting.oldest; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.waiting.oldest IS 'time at which the oldest of them was enqueued';
+
+
+--
+-- Name: COLUMN waiting.example_job; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.waiting.example_job IS 'the first of them, which pra.why explains in full';
+
+
+--
+-- Name: COLUMN waiting.remedy; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.waiting.remedy IS 'the change that would let it run';
+
+
+--
+-- Name: COLUMN waiting.run_id; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.waiting.run_id IS 'run of all of them; null where they are of several';
+
+
+--
+-- Name: COLUMN waiting.queue; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.waiting.queue IS 'queue of all of them; null where they stand in several';
+
+
+--
 -- Name: held_artifacts; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -15807,7 +16127,11 @@ CREATE TABLE pra_store.events_other (
     job_id bigint,
     epoch bigint,
     worker_id bigint,
-    actor text DEFAULT SESSION_USER NOT NULL,
+    actor text DEFAULT 
+CASE
+    WHEN pg_has_role(SESSION_USER, (to_regrole('pra_proxy'::text))::oid, 'member'::text) THEN (COALESCE(NULLIF(current_setting('pra.actor'::text, true), ''::text), (SESSION_USER)::text))::name
+    ELSE SESSION_USER
+END NOT NULL,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
@@ -18149,6 +18473,16 @@ GRANT ALL ON FUNCTION pra.read_log(job bigint, epoch bigint, after integer) TO p
 
 
 --
+-- Name: FUNCTION read_log_part(job bigint, epoch bigint, before integer, most integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.read_log_part(job bigint, epoch bigint, before integer, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.read_log_part(job bigint, epoch bigint, before integer, most integer) TO pra_submit;
+GRANT ALL ON FUNCTION pra.read_log_part(job bigint, epoch bigint, before integer, most integer) TO pra_worker;
+GRANT ALL ON FUNCTION pra.read_log_part(job bigint, epoch bigint, before integer, most integer) TO pra_read;
+
+
+--
 -- Name: FUNCTION reap(); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -18461,6 +18795,16 @@ GRANT ALL ON FUNCTION pra.upkeep_object(worker bigint, store integer, after text
 --
 
 REVOKE ALL ON FUNCTION pra.use_store(location text, mark uuid) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION waiting_jobs(); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.waiting_jobs() FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.waiting_jobs() TO pra_submit;
+GRANT ALL ON FUNCTION pra.waiting_jobs() TO pra_worker;
+GRANT ALL ON FUNCTION pra.waiting_jobs() TO pra_read;
 
 
 --
@@ -18872,6 +19216,13 @@ REVOKE ALL ON FUNCTION pra_store.ends_before(time_limit interval, moment timesta
 
 
 --
+-- Name: FUNCTION ends_in(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.ends_in(job bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18911,6 +19262,13 @@ REVOKE ALL ON FUNCTION pra_store.fetch_members(worker bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.first_of_day(day date, hours integer[], minutes integer[], time_zone text, after timestamp with time zone, by_elapsed_time boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION first_to_end(jobs bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.first_to_end(jobs bigint[]) FROM PUBLIC;
 
 
 --
@@ -19425,6 +19783,13 @@ REVOKE ALL ON FUNCTION pra_store.packs(own jsonb[], pack integer) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION parents_at_work(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.parents_at_work() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION parse_requirement(requirement text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19537,17 +19902,17 @@ REVOKE ALL ON FUNCTION pra_store.reap_workers() FROM PUBLIC;
 
 
 --
--- Name: FUNCTION reasons(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION reasons(job bigint, brief boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.reasons(job bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.reasons(job bigint, brief boolean) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION reasons_among_workers(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION reasons_among_workers(it pra_store.jobs, brief boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.reasons_among_workers(it pra_store.jobs) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.reasons_among_workers(it pra_store.jobs, brief boolean) FROM PUBLIC;
 
 
 --
@@ -19576,6 +19941,13 @@ REVOKE ALL ON FUNCTION pra_store.record_turns(started bigint[]) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.release_dependents(parent bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION remedy(it pra_store.jobs, reason text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.remedy(it pra_store.jobs, reason text) FROM PUBLIC;
 
 
 --
@@ -19807,6 +20179,13 @@ REVOKE ALL ON FUNCTION pra_store.unmet_parents(job bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION waiting_groups(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.waiting_groups() FROM PUBLIC;
 
 
 --
@@ -20121,6 +20500,15 @@ GRANT SELECT ON TABLE pra.upkeep TO pra_read;
 GRANT SELECT ON TABLE pra.variants TO pra_submit;
 GRANT SELECT ON TABLE pra.variants TO pra_worker;
 GRANT SELECT ON TABLE pra.variants TO pra_read;
+
+
+--
+-- Name: TABLE waiting; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.waiting TO pra_submit;
+GRANT SELECT ON TABLE pra.waiting TO pra_worker;
+GRANT SELECT ON TABLE pra.waiting TO pra_read;
 
 
 --

@@ -37,8 +37,9 @@ comment on function pra.why is
 Raises PR002 when there is no such job.';
 
 -- All reasons for which a job does not run, a row each. The words are the public ones of
--- pra.why_pending.
-create or replace function pra_store.reasons(job bigint) returns table (reason text, detail text)
+-- pra.why_pending. brief: without the figures of one job among those that are alike, which cost a look at all others.
+create or replace function pra_store.reasons(job bigint, brief boolean default false)
+returns table (reason text, detail text)
 language plpgsql stable
 as $$
 #variable_conflict use_column
@@ -95,7 +96,7 @@ begin
   if it.gang then
     return query select 'limit', l from pra_store.small_limits(it) as l;
   end if;
-  return query select w.reason, w.detail from pra_store.reasons_among_workers(it) as w;
+  return query select w.reason, w.detail from pra_store.reasons_among_workers(it, brief) as w;
 end
 $$;
 
@@ -186,7 +187,7 @@ end
 $$;
 
 -- Reasons that lie with the workers there are and with the jobs ahead. A ready job has at least one.
-create or replace function pra_store.reasons_among_workers(it pra_store.jobs)
+create or replace function pra_store.reasons_among_workers(it pra_store.jobs, brief boolean)
 returns table (reason text, detail text)
 language plpgsql stable
 as $$
@@ -241,6 +242,12 @@ begin
           gang.id, case when barrier.blocks then 'places' else (
             select 'slots of limit ' || string_agg(format('"%s"', l), ', ') from unnest(barrier.limits) as l
           ) end);
+    end if;
+    if brief then
+      return query select case when free > 0 then 'in-line' else 'busy' end,
+        format('%s of the %s places of workers that fit are free', free, places);
+      return query select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r;
+      return;
     end if;
     lanes := array(select n.lane from pra_store.lanes_in_line() as n (lane));
     return query select case when free > 0 then 'in-line' else 'busy' end,

@@ -57,3 +57,42 @@ comment on function pra.read_log is
 'Returns the log of an attempt in chunks, in order. epoch: the latest attempt by default. after: only
 chunks with a higher ordinal; -1, the default, for all. No rows when there is no such job, attempt or
 output.';
+
+create or replace function pra.read_log_part(
+  job bigint, epoch bigint default null, before integer default null, most integer default 262144
+) returns table (ordinal integer, bytes bytea)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  attempt bigint := coalesce(
+    read_log_part.epoch, (select j.epoch from pra_store.jobs as j where j.id = read_log_part.job));
+  chunk record;
+  -- The bytes so far; the length of a chunk is known without reading it.
+  sum bigint := 0;
+  first integer;
+begin
+  for chunk in
+    select c.ordinal, octet_length(c.bytes) as length
+    from pra_store.log_chunks as c
+    where c.job_id = read_log_part.job and c.epoch = attempt and (before is null or c.ordinal < before)
+    order by c.ordinal desc
+  loop
+    exit when first is not null and sum + chunk.length > most;
+    sum := sum + chunk.length;
+    first := chunk.ordinal;
+  end loop;
+  return query
+    select c.ordinal, c.bytes from pra_store.log_chunks as c
+    where c.job_id = read_log_part.job and c.epoch = attempt and c.ordinal >= first
+      and (before is null or c.ordinal < before)
+    order by c.ordinal;
+end
+$$;
+
+grant execute on function pra.read_log_part to pra_submit, pra_worker, pra_read;
+
+comment on function pra.read_log_part is
+'Returns the end of the log of an attempt in chunks, in order: so many as have at most `most` bytes, and at least one.
+epoch: the latest attempt by default. before: the part before that chunk. As fast for a log of 1 GB as for one of 1 kB.
+No rows when there is no such job, attempt or output.';

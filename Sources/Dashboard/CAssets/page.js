@@ -1,0 +1,122 @@
+// The script of every page: parts that change, ages, keys, the theme. Without scripts every table is there all the same.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const theme = document.getElementById("theme");
+  const live = document.getElementById("live");
+  const themes = ["", "light", "dark"];
+  const setTheme = (word) => {
+    if (word) root.dataset.theme = word; else delete root.dataset.theme;
+    theme.textContent = `theme: ${word || "system"}`;
+    theme.setAttribute("aria-label", `theme: ${word || "system"}; press for the next`);
+    dispatchEvent(new Event("pra-theme"));
+  };
+  const stored = () => { try { return localStorage.getItem("pra-theme") || ""; } catch { return ""; } };
+  theme.hidden = false;
+  setTheme(stored());
+  theme.addEventListener("click", () => {
+    const next = themes[(themes.indexOf(stored()) + 1) % themes.length];
+    try { localStorage.setItem("pra-theme", next); } catch { /* a theme of this page alone */ }
+    setTheme(next);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("pra-theme")));
+
+  // Times are the reader's; ages grow.
+  const spell = (s) => s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min` :
+    s < 86400 ? `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min` : `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
+  const times = () => {
+    for (const time of document.querySelectorAll("time")) {
+      const at = new Date(time.dateTime);
+      const age = Math.round((Date.now() - at) / 1000);
+      const words = time.classList.contains("age")
+        ? (age < 0 ? `in ${spell(-age)}` : `${spell(age)} ago`)
+        : at.toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
+      if (time.textContent !== words) time.textContent = words;
+    }
+  };
+
+  // Parts of the page that are new replace those that are there; what has the focus keeps it.
+  let mark = null;
+  let asked = 0;
+  const isChosen = () => [...document.querySelectorAll("#chosen input:checked")].map((one) => one.value);
+  const take = (text) => {
+    const other = new DOMParser().parseFromString(text, "text/html");
+    const chosen = isChosen();
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const fresh = other.querySelector(`[data-live="${part.dataset.live}"]`);
+      if (!fresh || part.contains(document.activeElement) && part.dataset.live !== "log" && document.activeElement !== document.body
+        && ["INPUT", "SELECT"].includes(document.activeElement.tagName)) continue;
+      if (part.dataset.seen === fresh.innerHTML) continue;
+      const following = part.dataset.follow && innerHeight + scrollY >= document.body.scrollHeight - 60;
+      const seen = fresh.innerHTML;
+      part.replaceChildren(...fresh.childNodes);
+      part.dataset.seen = seen;
+      if (following) scrollTo(0, document.body.scrollHeight);
+    }
+    for (const value of chosen) {
+      const box = document.querySelector(`#chosen input[value="${value}"]`);
+      if (box) box.checked = true;
+    }
+    const stale = document.getElementById("stale");
+    const banner = other.getElementById("stale");
+    stale.className = banner.className;
+    stale.hidden = banner.hidden;
+    stale.textContent = banner.textContent;
+    times();
+    dispatchEvent(new Event("pra-news"));
+  };
+  for (const part of document.querySelectorAll("[data-live]")) part.dataset.seen = part.innerHTML;
+  const ask = async () => {
+    if (document.hidden || !document.querySelector("[data-live]")) return;
+    try {
+      const reply = await fetch(location.href, { headers: mark ? { "If-None-Match": mark } : {}, cache: "no-store" });
+      if (reply.status === 200) {
+        mark = reply.headers.get("ETag");
+        take(await reply.text());
+      } else if (reply.status !== 304) {
+        live.textContent = "the server does not answer as it should";
+        return;
+      }
+      asked = Date.now();
+      live.textContent = "live";
+    } catch {
+      live.textContent = asked ? `the server is away, figures of ${spell(Math.round((Date.now() - asked) / 1000))} ago` : "the server is away";
+    }
+  };
+  live.textContent = "live";
+  times();
+  setInterval(times, 1000);
+  setInterval(ask, 2000);
+  document.addEventListener("visibilitychange", ask);
+
+  // Keys: / finds, j and k walk rows, Enter opens, ? lists them.
+  const rows = () => [...document.querySelectorAll("table.rows tbody tr")].filter((row) => row.querySelector("a"));
+  let here = -1;
+  const walk = (by) => {
+    const all = rows();
+    if (!all.length) return;
+    here = Math.max(0, Math.min(all.length - 1, here + by));
+    all.forEach((row, place) => row.classList.toggle("here", place === here));
+    all[here].querySelector("a").focus();
+    all[here].scrollIntoView({ block: "nearest" });
+  };
+  const help = document.createElement("dialog");
+  help.append(document.createElement("h2"), document.createElement("p"));
+  help.firstChild.textContent = "Keys";
+  help.lastChild.textContent = "/ finds a run · j and k walk the rows, Enter opens one · in a chart: arrows move the range, + and - change it, 0 shows all · ? lists keys, Escape closes";
+  document.body.append(help);
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName)) return;
+    if (event.key === "/") { document.querySelector(".find input").focus(); event.preventDefault(); }
+    if (event.key === "j") walk(1);
+    if (event.key === "k") walk(-1);
+    if (event.key === "?") help.open ? help.close() : help.showModal();
+  });
+  for (const pick of document.querySelectorAll("form.pick select")) {
+    pick.addEventListener("change", () => {
+      const address = new URL(location.href);
+      address.searchParams.set(pick.name, pick.value);
+      location.href = address;
+    });
+  }
+})();

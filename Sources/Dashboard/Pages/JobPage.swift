@@ -1,0 +1,129 @@
+// One job: what happened to it, and its log.
+
+extension Frame {
+  /// - Parameter tables: `job`, `why`, `attempts`
+  package func jobPage(_ tables: Tables) -> HTML {
+    let job = tables["job"][0]
+    let id = job.text("id")
+    let why = tables["why"].first { $0.text("reason") != "not-pending" }.map { why -> HTML in
+      "<p class=\"why\"><b>\(why.text("reason"))</b>: \(sentence(why.text("detail")))</p>\n"
+    }
+    let isOver = job["finished_at"] != nil
+    return document(
+      title: "job \(id)", section: "",
+      """
+      <section data-live="head">
+      <h1>\(job.text("kind")) <span class="number">job \(id)</span> \(state(job.text("state")))</h1>
+      <p class="figures"><span>run <a href="\(root)runs/\(job.text("run_id"))">\(job.text("run_name"))</a></span> \
+      <span>queue \(job.text("queue")), priority \(job.text("priority"))</span> \
+      <span>enqueued by \(job.text("created_by")), \(moment(job["created_at"], isAge: true))</span> \
+      <span>\(progress(job))</span> <span><a href="\(root)jobs/\(id)/log">log</a></span></p>
+      \(isOver ? "" : why)\(job["message"].map { "<p class=\"message\">\($0)</p>\n" })\
+      <p>\(isOver ? "" : act("cancel-job", id, "cancel"))\(job.text("state").isRetryable ? act("retry-job", id, "retry") : "")\
+      \(job.text("state") == "running" ? act("preempt-job", id, "preempt") : "")</p>
+      </section>
+      \(attempts(tables["attempts"], id))\(facts(job))
+      """)
+  }
+
+  private func attempts(_ rows: [Record], _ id: String) -> HTML {
+    let span = rows.compactMap { $0.number("seconds") }.reduce(0, +)
+    let lines = rows.map { one -> HTML in
+      var end = one["outcome"] ?? "runs"
+      if let code = one["exit_code"] { end += ", exit \(code)" }
+      if let signal = one["exit_signal"] { end += ", signal \(signal)" }
+      if let cause = one["cause"] { end += " (\(cause))" }
+      let went = one.integer("from_step").map { step -> HTML in
+        one["continues_epoch"].map { "from step \(count(step)) of attempt \($0)" }
+          ?? "from step \(count(step))"
+      }
+      return """
+        <tr><td class="n">\(one.text("epoch"))</td><td>\(one.text("worker_name"))\(one["host"].map { " on \($0)" })</td>\
+        <td>\(moment(one["started_at"]))</td>\
+        <td>\(bar(span > 0 ? (one.number("seconds") ?? 0) / span : nil))\(duration(one.number("seconds")))</td>\
+        <td>\(end)</td><td>\(went)</td><td class="reason">\(one.text("message"))</td>\
+        <td><a href="\(root)jobs/\(id)/log?attempt=\(one.text("epoch"))">log</a></td></tr>
+
+        """
+    }
+    let table: HTML = """
+      <div class="scroll"><table class="rows">
+      <thead><tr><th class="n">attempt</th><th>worker</th><th>begun</th><th>time</th><th>end</th><th>went on</th>\
+      <th>reason</th><th>log</th></tr></thead>
+      <tbody>
+      \(lines)</tbody></table></div>
+      """
+    return """
+      <section data-live="attempts">
+      \(panelHead("Attempts", "attempts"))\(rows.isEmpty ? "<p class=\"none\">No worker has claimed it yet.</p>" : table)
+      </section>
+
+      """
+  }
+
+  private func facts(_ job: Record) -> HTML {
+    let shown = [
+      ("waits for jobs", "depends_on"), ("needs of a worker", "requirements"), ("limits", "limits"),
+      ("time limit", "time_limit"), ("deadline", "deadline"),
+      ("faults, of so many retries", "faults"),
+      ("lost machines, of so many retries", "lost"), ("preemptions", "preemptions"),
+      ("hosts it crashed on", "crash_hosts"),
+    ]
+    let lines = shown.compactMap { title, column -> HTML? in
+      guard let value = job[column], !["", "[]", "{}"].contains(value) else { return nil }
+      return "<tr><th scope=\"row\">\(title)</th><td>\(value)</td></tr>\n"
+    }
+    let result = job["result"].map {
+      "<div class=\"head\"><h2>Result</h2></div><pre>\($0)</pre>\n" as HTML
+    }
+    return """
+      <section>
+      \(panelHead("Arguments and limits", "job"))<div class="scroll"><table class="rows"><tbody>
+      \(lines)</tbody></table></div>
+      <pre>\(job.text("arguments"))</pre>
+      \(result)</section>
+
+      """
+  }
+
+  /// The end of a log, or a part of it.
+  ///
+  /// - Parameters:
+  ///   - text: as it was printed
+  ///   - attempt: number of the attempt, of so many
+  ///   - before: the chunk before the first one that is shown, where there are more
+  ///   - isAtEnd: whether it is the end of the log, which grows
+  package func logPage(
+    job: Record, text: String, attempt: Int64, attempts: Int64, before: Int64?, isAtEnd: Bool,
+    bytes: Int64
+  ) -> HTML {
+    let id = job.text("id")
+    let find = query["find"]
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let shown =
+      find.map { word in lines.filter { $0.lowercased().contains(word.lowercased()) } } ?? lines
+    let marked = shown.map { line -> HTML in
+      let isMark = line.hasPrefix("==") || line.hasPrefix("stage ") || line.hasPrefix("pra:")
+      return isMark ? "<b class=\"mark\">\(String(line))</b>\n" : "\(String(line))\n"
+    }
+    let others = (1...max(1, attempts)).suffix(20).map { number -> HTML in
+      number == attempt ? "<b>\(number)</b> " : "<a href=\"?attempt=\(number)\">\(number)</a> "
+    }
+    return document(
+      title: "log of job \(id)", section: "",
+      """
+      <h1>log of <a href="\(root)jobs/\(id)">\(job.text("kind")) \(id)</a> \(state(job.text("state")))</h1>
+      <form class="filter"><input type="hidden" name="attempt" value="\(attempt)"><label>find \
+      <input name="find" value="\(find ?? "")" size="24"></label> <button>show</button> attempt \(others) · \
+      \(size(bytes)) · <a href="\(query.with("form", "text").text)">plain text</a></form>
+      \(find.map { "<p class=\"legend\">\(counted(Int64(shown.count), "line")) with \"\($0)\" in this part</p>" })
+      \(before.map { "<p><a href=\"\(query.with("before", String($0)).text)\">▴ what was printed before</a></p>" })
+      <section data-live="log"\(isAtEnd ? " data-follow=\"1\"" : "")><pre class="log">\(marked)</pre></section>
+      \(isAtEnd ? "" : "<p><a href=\"\(query.with("before", nil).text)\">▾ the end</a></p>")
+      """)
+  }
+}
+
+extension String {
+  fileprivate var isRetryable: Bool { ["failed", "cancelled", "quarantined"].contains(self) }
+}

@@ -1,0 +1,134 @@
+// Requests and replies. The only file that imports CMicrohttpd.
+
+import CMicrohttpd
+import Digest
+import Glibc
+import Threads
+
+/// A request, as its first line and headers say it.
+struct Request {
+  let method: String
+  /// Parts of the path between its slashes, as they were sent.
+  let path: [Substring]
+  let queryText: Substring
+  let body: [UInt8]
+  let isTooLong: Bool
+  /// The client's address; empty on a Unix socket.
+  let peer: String
+  private let headers: [String: [String]]
+
+  /// Headers that are looked at.
+  fileprivate static let known = [
+    "Host", "Cookie", "If-None-Match", "Origin", "Sec-Fetch-Site", "Content-Type",
+    "X-Forwarded-Proto",
+  ]
+
+  fileprivate init(_ request: OpaquePointer, userHeader: String?) {
+    method = String(cString: http_request_method(request))
+    let address = String(cString: http_request_address(request))
+    let sides = address.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    path = sides[0].split(separator: "/", omittingEmptySubsequences: false).dropFirst().map { $0 }
+    queryText = sides.count > 1 ? sides[1] : ""
+    var size = 0
+    let bytes = http_request_body(request, &size)
+    body = bytes.map { Array(UnsafeBufferPointer(start: $0, count: size)) } ?? []
+    isTooLong = http_request_is_too_long(request) != 0
+    var text = [CChar](repeating: 0, count: 64)
+    http_request_peer(request, &text, text.count)
+    peer = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    var headers: [String: [String]] = [:]
+    for name in Self.known + (userHeader.map { [$0] } ?? []) {
+      var value: UnsafePointer<CChar>?
+      let count = http_request_header(request, name, &value)
+      guard count > 0, let value else { continue }
+      headers[name.lowercased()] = Array(repeating: String(cString: value), count: Int(count))
+    }
+    self.headers = headers
+  }
+
+  /// The value of a header that occurs once.
+  func header(_ name: String) -> String? {
+    let values = headers[name.lowercased()] ?? []
+    return values.count == 1 ? values[0] : nil
+  }
+}
+
+struct Reply {
+  var status: UInt32 = 200
+  var headers: [(String, String)] = []
+  var body: [UInt8] = []
+
+  init(_ status: UInt32 = 200, type: String, _ body: [UInt8]) {
+    (self.status, self.body) = (status, body)
+    headers = [("Content-Type", type)]
+  }
+
+  /// To another page of this server, relative to the one that was asked for.
+  init(seeOther address: String) {
+    self.init(303, type: "text/plain; charset=utf-8", Array("see \(address)\n".utf8))
+    headers.append(("Location", address))
+  }
+
+  /// A mark of the contents, by which a client asks whether they have changed.
+  var mark: String {
+    let digits = String(UInt64(bitPattern: SHA256.leading64(of: body)), radix: 16)
+    return "\"\(digits)\""
+  }
+}
+
+/// A server on a socket that listens already.
+final class HTTPServer {
+  private let server: UnsafeMutableRawPointer
+  private let context: Unmanaged<Context>
+
+  private final class Context: Sendable {
+    let userHeader: String?
+    let answer: @Sendable (Request) -> Reply
+
+    init(_ userHeader: String?, _ answer: @escaping @Sendable (Request) -> Reply) {
+      (self.userHeader, self.answer) = (userHeader, answer)
+    }
+  }
+
+  /// - Parameters:
+  ///   - socket: is closed with the server
+  ///   - userHeader: the name of a header that is looked at besides the known ones
+  ///   - answer: called on one of four threads
+  init?(socket: Int32, userHeader: String?, answer: @escaping @Sendable (Request) -> Reply) {
+    context = Unmanaged.passRetained(Context(userHeader, answer))
+    var options = HTTPServerOptions()
+    options.socket = socket
+    options.threads = 4
+    options.connections = 256
+    options.header_bytes = 32 << 10
+    options.body_bytes = 64 << 10
+    options.patience = 15
+    options.answer = { request, context in
+      let context = Unmanaged<Context>.fromOpaque(context!).takeUnretainedValue()
+      HTTPServer.send(
+        context.answer(Request(request!, userHeader: context.userHeader)), to: request!)
+    }
+    options.context = context.toOpaque()
+    guard let server = http_server_start(&options) else {
+      context.release()
+      return nil
+    }
+    self.server = server
+  }
+
+  func stop() {
+    http_server_stop(server)
+    context.release()
+  }
+
+  private static func send(_ reply: Reply, to request: OpaquePointer) {
+    let names = reply.headers.map { strdup($0.0) }
+    let values = reply.headers.map { strdup($0.1) }
+    defer { for text in names + values { free(text) } }
+    reply.body.withUnsafeBufferPointer { body in
+      http_request_answer(
+        request, reply.status, body.baseAddress, body.count, names.map { UnsafePointer($0) },
+        values.map { UnsafePointer($0) }, names.count)
+    }
+  }
+}

@@ -1,0 +1,113 @@
+// Queries of the pages of queue, jobs and workers.
+
+enum QueueQueries {
+  static let counts = """
+    select
+      (select count(*) from pra.jobs as j where j.state = 'running' and j.array_first is null) as running,
+      (select count(*) from pra.jobs as j
+       where j.state in ('failed', 'quarantined') and j.array_id is null
+         and j.finished_at > statement_timestamp() - interval '1 day') as failed,
+      coalesce(sum(w.running), 0) as used, coalesce(sum(w.slots), 0) as slots
+    from pra.workers as w where w.stopped_at is null and w.state <> 'lost'
+    """
+
+  static let waiting = """
+    select w.reason, w.detail, w.jobs, w.oldest, w.example_job, w.remedy, w.run_id, w.queue,
+      extract(epoch from statement_timestamp() - w.oldest)::bigint as oldest_seconds
+    from pra.waiting as w order by w.jobs desc, w.example_job limit 100
+    """
+
+  /// Jobs at work; an array is one line, with the workers of its parts.
+  static let running = """
+    select j.id, j.run_id, j.run_name, j.kind, j.gang, j.epoch as attempt,
+      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state, j.worker_lost_at as lost_at,
+      coalesce(j.worker_name, array_to_string(p.workers, ' ')) as workers,
+      coalesce(w.beat_at, p.beat_at) as beat_at,
+      a.elements, a.succeeded as elements_done, a.running as elements_running, a.ended_badly as elements_bad,
+      j.progress_done as done, j.progress_total as total, j.progress_unit as unit, j.progress, j.message,
+      null as waits_for,
+      case when j.progress_rate > 0 then ((j.progress_total - j.progress_done) / j.progress_rate)::bigint end as left
+    from pra.jobs as j
+    left join pra.arrays as a on a.id = j.id
+    left join pra.workers as w on w.id = j.worker_id
+    left join lateral (
+      select (array_agg(distinct k.worker_name))[1:8] as workers, min(x.beat_at) as beat_at
+      from pra.jobs as k join pra.workers as x on x.id = k.worker_id
+      where a.id is not null and k.array_id = a.id and k.state = 'running'
+    ) as p on true
+    where j.state = 'running' and j.array_id is null
+    order by j.id limit 200
+    """
+
+  static let failed = """
+    select j.id, j.run_id, j.run_name, j.kind, j.state, split_part(j.message, E'\\n', 1) as reason, j.finished_at
+    from pra.jobs as j
+    where j.state in ('failed', 'quarantined') and j.array_id is null
+      and j.finished_at > statement_timestamp() - interval '1 day'
+    order by j.finished_at desc limit 50
+    """
+
+  static let limits = """
+    select l.name, l.slots, l.taken, array_to_string(l.held_by[1:20], ', ') as held_by
+    from pra.limits as l order by l.taken = l.slots desc, l.name limit 100
+    """
+  static let preemptions = """
+    select p.job_id, p.state, p.reason, p.requested_by, p.requested_at, p.deadline
+    from pra.preemptions as p where p.released_at is null order by p.requested_at limit 50
+    """
+  static let schedules = """
+    select s.name, s.cron, s.time_zone, s.kind, s.run_name, s.next_at, s.paused_at, s.last_error
+    from pra.schedules as s order by s.next_at limit 100
+    """
+
+  // MARK: one job
+
+  static let job = """
+    select j.id, j.run_id, j.run_name, j.kind, j.queue, j.priority,
+      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state, j.worker_lost_at as lost_at,
+      j.created_by, j.created_at, j.started_at, j.finished_at, j.epoch as attempt, j.message,
+      a.elements, a.succeeded as elements_done, a.running as elements_running, a.ended_badly as elements_bad,
+      j.progress_done as done, j.progress_total as total, j.progress_unit as unit, j.progress,
+      array_to_string(j.depends_on, ', ') as depends_on, null as waits_for, j.requirements::text as requirements,
+      array_to_string(j.limits, ', ') as limits, j.time_limit::text as time_limit, j.deadline,
+      j.faults || ' of ' || j.fault_retries as faults, j.lost || ' of ' || j.lost_retries as lost,
+      nullif(j.preemptions, 0) as preemptions, array_to_string(j.crash_hosts, ', ') as crash_hosts,
+      jsonb_pretty(j.arguments) as arguments, jsonb_pretty(j.result) as result
+    from pra.jobs as j left join pra.arrays as a on a.id = j.id
+    where j.id = $1::bigint
+    """
+  static let why = "select reason, detail from pra.why_pending($1::bigint)"
+  static let attempts = """
+    select a.epoch, a.worker_name, w.labels ->> 'host' as host, a.started_at, a.ended_at, a.outcome, a.exit_code,
+      a.exit_signal, a.cause, a.message, a.from_step, a.continues_epoch,
+      extract(epoch from coalesce(a.ended_at, statement_timestamp()) - a.started_at)::bigint as seconds
+    from pra.attempts as a left join pra.workers as w on w.id = a.worker_id
+    where a.job_id = $1::bigint order by a.epoch limit 200
+    """
+
+  // MARK: logs
+
+  static let logPart = """
+    select l.ordinal, l.bytes from pra.read_log_part($1::bigint, $2::bigint, $3::integer, $4::integer) as l
+    """
+
+  // MARK: workers
+
+  static let workers = """
+    select w.id, w.name, case when w.stop_reason = 'lease lost' then 'lost' else w.state end as state, w.running, w.slots,
+      w.beat_at, extract(epoch from statement_timestamp() - w.beat_at)::bigint as beat_seconds,
+      extract(epoch from w.lease)::bigint as lease_seconds, array_to_string(w.kinds, ' ') as kinds,
+      array_to_string(w.queues, ' ') as queues,
+      (select string_agg(l.key || '=' || l.value, ' ' order by l.key) from jsonb_each_text(w.labels) as l) as labels,
+      w.version, coalesce(w.lack, w.blame_reason) as note
+    from pra.workers as w
+    where w.stopped_at is null or w.stop_reason = 'lease lost' and w.stopped_at > statement_timestamp() - interval '1 day'
+    order by w.stopped_at is not null, w.id desc limit 500
+    """
+  static let hosts =
+    "select b.host, b.blamed_at, b.until, b.reason from pra.blamed_hosts as b order by b.host"
+  static let untaken = """
+    select w.jobs, w.detail, w.remedy, w.example_job from pra.waiting as w
+    where w.reason ~ '(no-worker|no-matching-worker|host-lacks)' order by w.jobs desc limit 50
+    """
+}

@@ -1,0 +1,206 @@
+// Queries of the page of a run, of comparisons and of images.
+
+enum RunQueries {
+  static let run = """
+    select
+      r.id, r.name, case when r.lost_at is not null then 'lost' else r.state end as state, r.note, r.created_by,
+      r.created_at, r.started_at, r.finished_at, j.worker_lost_at as lost_at,
+      r.configuration #>> '{config,preset}' as preset,
+      extract(epoch from r.finished_at - r.started_at)::bigint as seconds,
+      j.id as job, j.state as job_state, j.epoch as attempt, a.worker_name, w.beat_at,
+      j.progress_done as done, j.progress_total as total, j.progress_unit as unit, j.progress,
+      case when j.state = 'running' and j.progress_rate > 0
+        then ((j.progress_total - j.progress_done) / j.progress_rate)::bigint end as left,
+      f.value as loss, f.steps as loss_steps,
+      case when j.state = 'running' then s.last_value end as images_per_second,
+      a.from_step, p.outcome as before
+    from pra.runs as r
+    -- The training: the one at work, otherwise the newest.
+    left join lateral (
+      select * from pra.jobs as t
+      where t.run_id = r.id and t.kind = 'train' and t.array_id is null
+      order by t.state = 'running' desc, t.id desc limit 1
+    ) as j on true
+    left join pra.attempts as a on a.job_id = j.id and a.epoch = j.epoch
+    left join pra.attempts as p on p.job_id = j.id and p.epoch = a.continues_epoch
+    left join pra.workers as w on w.id = a.worker_id
+    left join lateral pra.metric_end(j.id, 'loss') as f on true
+    left join pra.metric_summaries as s on s.job_id = j.id and s.name = 'images_per_second'
+    where r.id = $1::bigint
+    """
+
+  /// The series of some runs, each with the words of its curve.
+  static let series = """
+    select s.run_id, s.job_id, s.name, s.points, s.not_finite, s.last_step, s.last_value, s.min_value, s.max_value,
+      concat_ws(' ', case when cardinality($1::bigint[]) > 1 then format('%s (%s)', s.run_name, s.run_id) end,
+        v.variant || ', seed ' || v.seed, case when v.variant is null then 'job ' || s.job_id end) as label
+    from pra.metric_summaries as s
+    left join pra.variants as v on v.job_id = s.job_id
+    where s.run_id = any ($1::bigint[])
+    order by array_position($1::bigint[], s.run_id), s.job_id, s.name
+    """
+
+  static let jobs = """
+    select j.id, j.kind, case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
+      j.worker_lost_at as lost_at, j.epoch as attempt, j.worker_name,
+      a.elements, a.succeeded as elements_done, a.running as elements_running, a.ended_badly as elements_bad,
+      j.progress_done as done, j.progress_total as total, j.progress_unit as unit, j.progress, j.message,
+      array_to_string(array(
+        select p.id from pra.jobs as p where p.id = any (j.depends_on) and p.state <> 'succeeded' order by 1), ', ')
+        as waits_for, s.of
+    from (
+      select k.id, k.of
+      from (
+        -- Those at work and those that ended badly, where there are very many.
+        select k.id, count(*) over () as of,
+          row_number() over (order by k.state in ('failed', 'quarantined') desc, k.state = 'running' desc, k.id) as place
+        from pra.jobs as k where k.run_id = $1::bigint and k.array_id is null
+      ) as k
+      where k.place <= 24
+    ) as s
+    join pra.jobs as j on j.id = s.id
+    left join pra.arrays as a on a.id = j.id
+    order by j.id
+    """
+
+  static let samplings = """
+    select s.run_id, s.run_name, s.job_id, s.variant, s.step, s.weights, s.method, s.steps, s.scale, s.seed, s.images,
+      s.drawn_at
+    from pra.samplings as s
+    where s.run_id = any ($1::bigint[])
+    order by array_position($1::bigint[], s.run_id), s.step nulls first, s.weights, s.job_id
+    """
+
+  /// The newest sampling run of each run.
+  static let newestSamplings = """
+    select distinct on (array_position($1::bigint[], s.run_id))
+      s.run_id, s.run_name, s.job_id, s.variant, s.step, s.weights, s.method, s.steps, s.scale, s.seed, s.images,
+      s.drawn_at
+    from pra.samplings as s
+    where s.run_id = any ($1::bigint[])
+    order by array_position($1::bigint[], s.run_id), s.step desc nulls last, s.job_id desc
+    """
+
+  static let evaluations = """
+    select e.metric, e.value, e.images, left(coalesce(e.ruler ->> 'reference', e.ruler ->> 'data_set'), 12) as reference,
+      e.step, e.variant, e.seed, e.job_id, e.sampling_job
+    from pra.evaluations as e
+    where e.run_id = $1::bigint and e.scope = 'overall'
+    order by e.sampling_job desc nulls last, e.metric, e.job_id desc limit 60
+    """
+
+  static let checkpoints = """
+    select c.step, c.job_id, c.epoch, c.registered_at,
+      (select sum((f ->> 'size')::bigint) from jsonb_array_elements(c.files) as f) as bytes
+    from pra.checkpoints as c
+    where c.run_id = $1::bigint order by c.step desc, c.id desc limit 30
+    """
+
+  // MARK: comparisons
+
+  static let compared = """
+    select r.id, r.name, case when r.lost_at is not null then 'lost' else r.state end as state
+    from unnest($1::bigint[]) with ordinality as p (id, place) join pra.runs as r on r.id = p.id
+    order by p.place
+    """
+
+  /// The leaves of the stored configurations; `config.` is left out, as in --set.
+  static let settings = """
+    with recursive setting (run_id, name, value) as (
+      select r.id, c.key, c.value
+      from pra.runs as r
+      cross join jsonb_each(
+        (r.configuration - 'config') || coalesce(r.configuration -> 'config', '{}')) as c
+      where r.id = any ($1::bigint[])
+      union all
+      select s.run_id, s.name || '.' || c.key, c.value
+      from setting as s
+      cross join jsonb_each(case jsonb_typeof(s.value) when 'object' then s.value else '{}' end) as c
+    )
+    select name, run_id, value::text as value from setting where jsonb_typeof(value) <> 'object'
+    union all
+    select 'code', id, to_json(code_version)::text from pra.runs where id = any ($1::bigint[])
+    union all
+    select 'data', id, to_json(left(data_fingerprint, 12))::text from pra.runs where id = any ($1::bigint[])
+    order by 1, 2
+    """
+
+  /// Figures of some runs: evaluations of all images of the newest sampling run that was evaluated, then ends of series.
+  static let figures = """
+    select name, run_id, value, better, ruler
+    from (
+      select distinct on (e.metric, e.run_id) 1 as place,
+        e.metric as name, e.run_id, e.value, pra.better(e.metric) as better, coalesce(e.ruler::text, '') as ruler
+      from pra.evaluations as e
+      where e.run_id = any ($1::bigint[]) and e.scope = 'overall'
+      order by e.metric, e.run_id, e.sampling_job desc nulls last, e.job_id desc
+    ) as evaluated
+    union all
+    select s.name || ' at its end, mean of ' || f.steps || ' steps', s.run_id, f.value,
+      -- Losses of other methods and weights mean other things.
+      case when 1 = (
+        select count(distinct concat(r.configuration #> '{config,method}', r.configuration #> '{config,loss}'))
+        from pra.runs as r where r.id = any ($1::bigint[])) then s.better end, ''
+    from (
+      select distinct on (run_id, name) run_id, name, job_id, better from pra.metric_summaries
+      where run_id = any ($1::bigint[]) and name in ('loss', 'loss.flow', 'loss.rec')
+      order by run_id, name, job_id desc
+    ) as s
+    cross join lateral pra.metric_end(s.job_id, s.name) as f
+    order by 1, 2
+    """
+
+  // MARK: charts
+
+  /// The series of $2 of some runs.
+  static let chartSeries = """
+    select s.run_id, s.job_id, s.last_step,
+      concat_ws(' ', case when cardinality($1::bigint[]) > 1 then format('%s (%s)', s.run_name, s.run_id) end,
+        v.variant || ', seed ' || v.seed) as label
+    from pra.metric_summaries as s
+    left join pra.variants as v on v.job_id = s.job_id
+    where s.run_id = any ($1::bigint[]) and s.name = $2
+    order by array_position($1::bigint[], s.run_id), s.job_id limit 200
+    """
+  /// Bands of all series of $2 of some runs, in at most $5 bands each.
+  static let bands = """
+    select s.run_id, s.job_id, b.step_from, b.step_to, b.n, b.not_finite, b.lowest, b.highest, b.mean, b.last
+    from (
+      select m.run_id, m.job_id from pra.metric_summaries as m
+      where m.run_id = any ($1::bigint[]) and m.name = $2
+      order by array_position($1::bigint[], m.run_id), m.job_id limit 200
+    ) as s
+    cross join lateral pra.metric_bands(s.job_id, $2, $3::bigint, $4::bigint, $5::integer) as b
+    order by array_position($1::bigint[], s.run_id), s.job_id, b.step_from
+    """
+  /// Steps at which attempts of trainings went on.
+  static let borders = """
+    select a.job_id, a.epoch, a.from_step, a.worker_name, p.outcome, p.worker_name as before
+    from pra.attempts as a
+    left join pra.attempts as p on p.job_id = a.job_id and p.epoch = a.continues_epoch
+    where a.job_id = any ($1::bigint[]) and a.from_step > 0
+    order by a.job_id, a.epoch
+    """
+
+  // MARK: images
+
+  static let sheet = """
+    select coalesce(j.array_id, j.id) as sampling_job, i.number, i.sha256, i.size, i.place, i.side, i.channels, i.digest
+    from pra.images as i join pra.jobs as j on j.id = i.job_id
+    where i.job_id = any (array(
+        select k.id from pra.jobs as k where k.id = any ($1::bigint[]) or k.array_id = any ($1::bigint[])))
+      and i.number >= $2::bigint and ($3::text is null or i.class_name = $3)
+    order by array_position($1::bigint[], coalesce(j.array_id, j.id)), i.number limit $4::integer
+    """
+  /// The jobs and arrays of the sampling runs that are named by $1.
+  static let samplingJobs = """
+    select s.job_id, array_to_string(s.jobs, ',') as jobs from pra.samplings as s
+    where s.run_id = any (array(select j.run_id from pra.jobs as j where j.id = any ($1::bigint[])))
+      and s.job_id = any ($1::bigint[])
+    """
+  static let classes = """
+    select distinct i.class_name from (
+      select class_name from pra.images where run_id = any ($1::bigint[]) limit 20000
+    ) as i order by 1 limit 400
+    """
+}

@@ -1,0 +1,86 @@
+// Acting: the right person, from the right page, and nobody else.
+
+import DatabaseTesting
+import Foundation
+import JobQueue
+import Postgres
+import Testing
+
+@Suite struct ActingTests {
+  let world: DashboardWorld
+  let server: Server
+  let run: Int64
+
+  init() throws {
+    world = try DashboardWorld()
+    run = try world.submit.createRun(name: "acted on")
+    let actors = FileManager.default.temporaryDirectory.appending(
+      path: "actors-\(UUID().uuidString)")
+    try "ann = operate # the operator\nbob = submit\neve = read\n".write(
+      to: actors, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(at: actors) }
+    server = try Server(
+      world.database.url, "--listen", "127.0.0.1:0", "--user-header", "X-Remote-User",
+      "--trusted-proxy", "127.0.0.1",
+      "--actions", "yes", "--actors", actors.path(percentEncoded: false))
+  }
+
+  private func page(_ path: String, as user: String) throws -> RawReply {
+    try server.get(path, headers: ["X-Remote-User: \(user)"])
+  }
+
+  private func act(
+    _ verb: String, _ target: Int64, as user: String, token: String? = nil, origin: String? = nil
+  ) throws
+    -> RawReply
+  {
+    let asked = try page("/act?verb=\(verb)&target=\(target)", as: user).body
+    let own =
+      asked.firstMatch(of: /name="token" value="([0-9a-f]*)"/).map { String($0.output.1) } ?? ""
+    let body = "verb=\(verb)&target=\(target)&token=\(token ?? own)"
+    return try server.send(
+      "POST /act HTTP/1.1\r\nHost: 127.0.0.1:\(server.port)\r\nX-Remote-User: \(user)\r\n"
+        + "Origin: \(origin ?? "http://127.0.0.1:\(server.port)")\r\n"
+        + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    )
+  }
+
+  private func isPaused() throws -> Bool {
+    try world.admin.query("select paused_at is not null as paused from pra.runs where id = \(run)")
+      .single()
+      .boolean("paused")
+  }
+
+  @Test func aRunIsPausedAndTheJournalHasThePerson() throws {
+    #expect(
+      try page("/act?verb=pause-run&target=\(run)", as: "ann").body.contains("pra pause \(run)"))
+    let done = try act("pause-run", run, as: "ann")
+    #expect(done.status == 200 && done.body.contains("run \(run) is paused"), "\(done.body)")
+    #expect(try isPaused())
+    let actor = try world.admin.query(
+      "select actor from pra.events where kind = 'run.paused' and run_id = \(run)"
+    ).single().string("actor")
+    #expect(actor == "ann")
+  }
+
+  @Test func othersAreRefused() throws {
+    #expect(try act("pause-run", run, as: "ann", token: "no").status == 403)
+    #expect(try act("pause-run", run, as: "ann", origin: "https://evil.example").status == 403)
+    #expect(try act("pause-run", run, as: "eve").status == 403)
+    #expect(try act("drain-worker", 1, as: "bob").status == 403)
+    #expect(try page("/act?verb=explode&target=1", as: "ann").status == 400)
+    // A token of one person is none of another's.
+    let asked = try page("/act?verb=pause-run&target=\(run)", as: "ann").body
+    let token = try #require(asked.firstMatch(of: /name="token" value="([0-9a-f]+)"/)).output.1
+    #expect(try act("pause-run", run, as: "bob", token: String(token)).status == 403)
+    #expect(try !isPaused())
+    #expect(try server.get("/runs", headers: []).status == 401, "the proxy named nobody")
+  }
+
+  @Test func buttonsAreShownToThoseWhoMay() throws {
+    _ = try world.submit.enqueue(NewJob(kind: "train", run: run))
+    try world.submit.pause(run: run)
+    #expect(try page("/queue", as: "bob").body.contains("<button>resume run \(run)</button>"))
+    #expect(try !page("/queue", as: "eve").body.contains("<button>resume"))
+  }
+}

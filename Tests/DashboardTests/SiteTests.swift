@@ -1,0 +1,146 @@
+// Pages over a real history: what stands on them, and that their SQL says the same.
+
+import DatabaseTesting
+import Foundation
+import JobQueue
+import Postgres
+import Testing
+
+@Suite struct SiteTests {
+  let world: DashboardWorld
+  let server: Server
+
+  init() throws {
+    world = try DashboardWorld()
+    server = try Server(world.database.url)
+  }
+
+  @Test func aRunIsShownWithItsCurve() throws {
+    let (run, lease) = try world.training("emoji <script>")
+    try world.series(
+      "loss", of: lease.job, steps: 5000,
+      value: "case step when 3000 then 'NaN' else 1 / (1 + step / 1000.0) end")
+    let page = try server.page("/runs/\(run)").body
+    #expect(page.contains("emoji &lt;script&gt;") && !page.contains("emoji <script>"))
+    #expect(page.contains("s-training") && page.contains("training.lr") && page.contains("0.002"))
+    let list = try server.page("/runs").body
+    #expect(list.contains("href=\"runs/\(run)\"") && list.contains("lr=<b>0.002</b>"))
+    #expect(try server.page("/runs?find=lr%3E0.001+emoji").body.contains("href=\"runs/\(run)\""))
+    #expect(try !server.page("/runs?find=lr%3E0.01").body.contains("href=\"runs/\(run)\""))
+    #expect(try server.page("/runs?sort=loss").body.contains("href=\"runs/\(run)\""))
+    let data = try server.page("/series.json?runs=\(run)&metric=loss").body
+    let json = try #require(
+      try JSONSerialization.jsonObject(with: Data(data.utf8)) as? [String: Any])
+    let curve = try #require((json["series"] as? [[String: Any]])?.first)
+    let bad = try #require(curve["bad"] as? [Int])
+    #expect(bad.reduce(0, +) == 1)
+    #expect((curve["n"] as? [Int])?.reduce(0, +) == 5000)
+    #expect(try server.page("/chart.svg?runs=\(run)&metric=loss&smooth=0.9").body.hasPrefix("<svg"))
+  }
+
+  @Test func aSeriesOfNaNOnlyIsShownAsNone() throws {
+    let (run, lease) = try world.training("nan")
+    try world.series("loss", of: lease.job, steps: 30, value: "'NaN'")
+    #expect(try server.page("/runs/\(run)").status == 200)
+    #expect(try server.page("/chart.svg?runs=\(run)").body.contains("no data"))
+    #expect(try server.page("/series.json?runs=\(run)").body.contains("\"mean\":[null"))
+  }
+
+  /// Each statement is run as it is shown, and its answer compared with the panel's figures.
+  @Test func theSQLOfEveryPanelGivesItsFigures() throws {
+    let (run, lease) = try world.training("it's")
+    try world.series("loss", of: lease.job, steps: 300)
+    _ = try world.submit.enqueue(NewJob(kind: "probe", run: run))
+    let reader = try world.database.connect(.read)
+    let panels = [
+      "/runs": ["runs", "changes"],
+      "/queue": ["waiting", "running", "failed", "limits", "schedules", "preemptions"],
+      "/runs/\(run)": [
+        "run", "series", "jobs", "settings", "samplings", "evaluations", "checkpoints",
+      ],
+      "/compare?runs=\(run)": ["settings", "figures", "series"],
+      "/workers": ["workers", "untaken", "hosts"],
+      "/jobs/\(lease.job)": ["job", "attempts", "why"], "/images?runs=\(run)": ["samplings"],
+    ]
+    for (page, names) in panels {
+      for name in names {
+        let address = "\(page)\(page.contains("?") ? "&" : "?")panel=\(name)&form="
+        let sql = try server.page("\(address)sql").body.trimmingCharacters(in: ["\n", ";"])
+        let csv = try server.page("\(address)csv").body.split(separator: "\r\n")
+        let rows = try reader.query(sql)
+        #expect(
+          csv.first.map(String.init) == rows.columns.joined(separator: ","), "\(page) \(name)")
+        #expect(csv.count == rows.count + 1 || csv.joined().contains("\n"), "\(page) \(name)")
+        for (line, row) in zip(csv.dropFirst(), rows)
+        where !line.contains("\"") && !csv.joined().contains("\n") {
+          let values = rows.columns.indices.map { row.text(at: $0) ?? "" }
+          for (column, value) in zip(rows.columns, values)
+          where !["seconds", "oldest_seconds", "beat_seconds"].contains(column) {
+            #expect(value.isEmpty || line.contains(value), "\(page) \(name) \(column)")
+          }
+        }
+      }
+    }
+    let chart = try server.page("/chart.sql?runs=\(run)&metric=loss").body
+    #expect(try reader.query(chart.trimmingCharacters(in: ["\n", ";"])).count > 100)
+  }
+
+  @Test func waitingJobsAreGroupedWithWhatWouldChangeThem() throws {
+    let run = try world.submit.createRun(name: "paused")
+    for _ in 0..<4 { _ = try world.submit.enqueue(NewJob(kind: "train", run: run)) }
+    try world.submit.pause(run: run)
+    let page = try server.page("/queue").body
+    #expect(page.contains("<td class=\"n\">4</td><td><b>run-paused"), "\(page)")
+    #expect(
+      page.contains("pra resume \(run)") && !page.contains("<button>resume"),
+      "the server only reads")
+  }
+
+  @Test func aJobAndItsLogAreShownFromTheirEnd() throws {
+    let (_, lease) = try world.training("logged")
+    let megabyte = String(repeating: "0123456789abcde\n", count: 65_536)
+    let session = try world.database.connect(.worker)
+    for ordinal in 0..<4 {
+      try session.query(
+        "select pra.append_log(job => $1, epoch => $2, ordinal => $3, bytes => $4, token => $5)",
+        [
+          .integer(lease.job), .integer(lease.epoch), .integer(ordinal),
+          .bytes(Array(ordinal == 3 ? "\u{1B}[31mthe <end>\u{1B}[0m\n".utf8 : megabyte.utf8)),
+          .text(lease.token),
+        ])
+    }
+    let page = try server.page("/jobs/\(lease.job)/log").body
+    #expect(page.contains("the &lt;end&gt;") && page.utf8.count < 300_000)
+    #expect(page.contains("before=3"))
+    #expect(try server.page("/jobs/\(lease.job)/log?find=END").body.contains("1 line with"))
+    #expect(
+      try server.page("/jobs/\(lease.job)/log?form=text").body.contains("\u{1B}[31mthe <end>"))
+    let job = try server.page("/jobs/\(lease.job)").body
+    #expect(job.contains("a7") && !job.contains("not-pending"))
+  }
+
+  @Test func anOutageShowsTheLastFiguresAndTheirAge() throws {
+    let own = try TestServer()
+    let admin = try Connection(own.url)
+    try Migrator(admin).migrate()
+    let server = try Server(own.url)
+    #expect(try server.page("/workers").body.contains("id=\"stale\" hidden"))
+    try own.stop(mode: "immediate")
+    // Figures of less than a second ago count as new.
+    var page = ""
+    for _ in 0..<400 where !page.contains("The database is away") {
+      page = try server.page("/workers").body
+      usleep(10_000)
+    }
+    #expect(page.contains("The database is away") && page.contains("No worker is registered"))
+    #expect(try server.page("/queue").status == 503, "no one has looked at it before")
+    #expect(try server.page("/healthz").status == 503)
+    try own.start()
+    var status = 0
+    for _ in 0..<400 where status != 200 {
+      status = try server.page("/queue").status
+      usleep(10_000)
+    }
+    #expect(status == 200)
+  }
+}

@@ -77,6 +77,19 @@ import Testing
     #expect(try server.get("/runs", headers: []).status == 401, "the proxy named nobody")
   }
 
+  @Test func aFilterOfManyJobsIsCancelledAtOnce() throws {
+    for _ in 0..<300 { _ = try world.submit.enqueue(NewJob(kind: "sample", run: run)) }
+    _ = try world.submit.enqueue(NewJob(kind: "train", run: run))
+    let filter = "run%3D\(run)+kind%3Dsample"
+    let asked = try page("/act?verb=cancel-jobs&target=\(filter)", as: "bob").body
+    #expect(asked.contains("<b>300 jobs</b>") && asked.contains("pra cancel 1 2 3"))
+    let done = try act("cancel-jobs", filter, as: "bob")
+    #expect(done.body.contains("300 of 300 jobs were cancelled"), "\(done.body)")
+    let left = try world.admin.query("select kind from pra.jobs where finished_at is null")
+    #expect(try left.map { try $0.string("kind") } == ["train"])
+    #expect(try page("/act?verb=cancel-jobs&target=colour%3Dred", as: "bob").status == 400)
+  }
+
   @Test func buttonsAreShownToThoseWhoMay() throws {
     _ = try world.submit.enqueue(NewJob(kind: "train", run: run))
     try world.submit.pause(run: run)

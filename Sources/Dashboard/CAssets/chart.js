@@ -126,7 +126,7 @@
         const colour = style(`--c${k % 8}`);
         g.fillStyle = g.strokeStyle = colour;
         if (one.low && !isMany) {
-          g.globalAlpha = 0.25;
+          g.globalAlpha = 0.4;
           one.x.forEach((s, i) => {
             if (!fits(one.low[i]) || !fits(one.high[i])) return;
             const end = Math.max(x(one.to[i] + 1), x(s) + 1);

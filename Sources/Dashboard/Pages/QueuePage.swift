@@ -8,6 +8,7 @@ extension Frame {
       """
       <h1>Queue</h1>
       <section data-live="counts">\(counts(tables["counts"][0], tables["waiting"]))</section>
+      \(many)\
       \(waiting(tables["waiting"]))\(running(tables["running"]))\(failed(tables["failed"]))\
       \(limits(tables["limits"]))\(preemptions(tables["preemptions"]))\(schedules(tables["schedules"]))
       """)
@@ -60,6 +61,18 @@ extension Frame {
       return "\(act("resume-queue", queue, "resume queue")) \(words)"
     }
     return words
+  }
+
+  /// A form for a deed on many jobs, which asks first and says how many.
+  private var many: HTML {
+    guard canAct else { return "" }
+    return """
+      <form class="filter" action="\(root)act"><label>jobs <input name="target" size="30" \
+      placeholder="run=5 kind=sample state=ready"></label> \
+      <button name="verb" value="cancel-jobs">cancel them</button> \
+      <button name="verb" value="retry-jobs">retry them</button></form>
+
+      """
   }
 
   /// A button that asks first; nothing where the server only reads.

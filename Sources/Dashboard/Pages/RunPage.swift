@@ -10,7 +10,7 @@ extension Frame {
       """
       <section data-live="head">
       <h1>\(run.text("name")) <span class="number">run \(run.text("id"))</span> \(state(runState(run)))</h1>
-      \(headline(run))\(run["note"].map { "<p class=\"note\">\($0)</p>\n" })</section>
+      \(headline(run))\(deeds(run))\(run["note"].map { "<p class=\"note\">\($0)</p>\n" })</section>
       <div class="columns">
       <div class="wide">
       \(charts(run, series))</div>
@@ -19,6 +19,16 @@ extension Frame {
       \(settings(run, tables["settings"]))\(checkpoints(run, tables["checkpoints"]))\(commands(run))</div>
       </div>
       """)
+  }
+
+  private func deeds(_ run: Record) -> HTML {
+    guard canAct, run["finished_at"] == nil else { return "" }
+    let id = run.text("id")
+    return """
+      <p>\(run.text("state") == "paused" ? act("resume-run", id, "resume") : act("pause-run", id, "pause"))\
+      \(act("cancel-run", id, "cancel"))</p>
+
+      """
   }
 
   private func runState(_ run: Record) -> String {

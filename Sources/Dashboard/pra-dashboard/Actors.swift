@@ -45,7 +45,9 @@ struct Actors: Sendable {
     let role: Role
     /// The line that does the same in the terminal, without its target.
     let command: String
-    let does: @Sendable (SubmitQueue, String) throws -> String
+    /// For deeds on the jobs of a filter, whether it is for those that ended badly.
+    var chooses: Bool? = nil
+    let does: @Sendable (SubmitQueue, Connection, String) throws -> String
   }
 
   private static func number(_ text: String) throws -> Int64 {
@@ -56,39 +58,49 @@ struct Actors: Sendable {
   }
 
   private static let verbs: [String: Verb] = [
-    "cancel-job": Verb(role: .submit, command: "pra cancel") { queue, target in
+    "cancel-job": Verb(role: .submit, command: "pra cancel") { queue, _, target in
       "\(try queue.cancel(number(target))) jobs were cancelled or asked to stop"
     },
-    "cancel-run": Verb(role: .submit, command: "pra cancel --run") { queue, target in
+    "cancel-run": Verb(role: .submit, command: "pra cancel --run") { queue, _, target in
       "\(try queue.cancelRun(number(target))) jobs were cancelled or asked to stop"
     },
-    "retry-job": Verb(role: .submit, command: "pra retry") { queue, target in
+    "cancel-jobs": Verb(role: .submit, command: "pra cancel", chooses: false) {
+      queue, connection, target in
+      let jobs = try ChosenJobs(target, ended: false).ids(connection)
+      return "\(try queue.cancel(many: jobs)) of \(jobs.count) jobs were cancelled or asked to stop"
+    },
+    "retry-jobs": Verb(role: .submit, command: "pra retry", chooses: true) {
+      queue, connection, target in
+      let jobs = try ChosenJobs(target, ended: true).ids(connection)
+      return "\(try queue.retry(many: jobs)) of \(jobs.count) jobs are in line again"
+    },
+    "retry-job": Verb(role: .submit, command: "pra retry") { queue, _, target in
       "job \(target) is \(try queue.retry(number(target)))"
     },
-    "pause-run": Verb(role: .submit, command: "pra pause") { queue, target in
+    "pause-run": Verb(role: .submit, command: "pra pause") { queue, _, target in
       try queue.pause(run: number(target))
       return "run \(target) is paused"
     },
-    "resume-run": Verb(role: .submit, command: "pra resume") { queue, target in
+    "resume-run": Verb(role: .submit, command: "pra resume") { queue, _, target in
       try queue.resume(run: number(target))
       return "run \(target) goes on"
     },
-    "preempt-job": Verb(role: .operate, command: "pra preempt") { queue, target in
+    "preempt-job": Verb(role: .operate, command: "pra preempt") { queue, _, target in
       try queue.preempt(number(target), reason: "asked on the dashboard")
       return "job \(target) was asked to give way"
     },
-    "pause-queue": Verb(role: .operate, command: "pra pause --queue") { queue, target in
+    "pause-queue": Verb(role: .operate, command: "pra pause --queue") { queue, _, target in
       try queue.pause(queue: target)
       return "queue \(target) is paused"
     },
-    "resume-queue": Verb(role: .operate, command: "pra resume --queue") { queue, target in
+    "resume-queue": Verb(role: .operate, command: "pra resume --queue") { queue, _, target in
       try queue.resume(queue: target)
       return "queue \(target) goes on"
     },
-    "drain-worker": Verb(role: .operate, command: "pra drain") { queue, target in
+    "drain-worker": Verb(role: .operate, command: "pra drain") { queue, _, target in
       "\(try queue.drain(worker: number(target))) jobs were asked to stop; worker \(target) gets no more"
     },
-    "undrain-worker": Verb(role: .operate, command: "pra drain --undo") { queue, target in
+    "undrain-worker": Verb(role: .operate, command: "pra drain --undo") { queue, _, target in
       try queue.undrain(worker: number(target))
       return "worker \(target) gets jobs again"
     },
@@ -111,11 +123,23 @@ struct Actors: Sendable {
     return (name, target, verb)
   }
 
-  /// The page that asks before a deed.
-  func ask(_ query: Query, _ user: String?, _ frame: Frame) throws -> Reply {
+  /// The page that asks before a deed; of a deed on many jobs with their number.
+  func ask(_ query: Query, _ user: String?, _ frame: Frame, _ snapshots: Snapshots) throws -> Reply
+  {
     let (name, target, verb) = try verb(query, user)
+    var command = "\(verb.command) \(target)"
+    var hits: Int64?
+    if let ended = verb.chooses {
+      let jobs = try snapshots.session { try ChosenJobs(target, ended: ended).ids($0) }
+      command = ([verb.command] + jobs.prefix(12).map(String.init)).joined(separator: " ")
+      if jobs.count > 12 { command += " ..." }
+      hits = Int64(jobs.count)
+    } else if name == "cancel-run" {
+      let run = try ChosenJobs("run=\(Self.number(target))", ended: false)
+      hits = Int64(try snapshots.session { try run.ids($0) }.count)
+    }
     let page = frame.askPage(
-      verb: name, target: target, command: "\(verb.command) \(target)", user: user)
+      verb: name, target: target, command: command, user: user, hits: hits)
     return Reply(type: "text/html; charset=utf-8", Array(page.text.utf8))
   }
 
@@ -143,8 +167,8 @@ struct Actors: Sendable {
     let (_, target, verb) = try verb(form, user)
     let connection = try Connection(url, role: .submit, name: "pra dashboard")
     if let user { try connection.query("select set_config('pra.actor', $1, false)", [.text(user)]) }
-    let done = try verb.does(SubmitQueue(connection), target)
-    let page = frame.donePage(done: done, command: "\(verb.command) \(target)")
+    let done = try verb.does(SubmitQueue(connection), connection, target)
+    let page = frame.donePage(done: done)
     return Reply(type: "text/html; charset=utf-8", Array(page.text.utf8))
   }
 }

@@ -85,6 +85,17 @@ enum QueueQueries {
     where a.job_id = $1::bigint order by a.epoch limit 200
     """
 
+  /// Jobs that a deed on many is for: of a run, kind, state, queue and user, each or null for all. $6: those that ended
+  /// badly, otherwise those that have not ended.
+  static let chosen = """
+    select j.id from pra.jobs as j
+    where ($1::bigint is null or j.run_id = $1::bigint) and ($2::text is null or j.kind = $2)
+      and ($3::text is null or j.state::text = $3) and ($4::text is null or j.queue = $4)
+      and ($5::text is null or j.created_by = $5) and j.array_id is null
+      and case when $6::boolean then j.state in ('failed', 'cancelled', 'quarantined') else j.finished_at is null end
+    order by j.id limit 10000
+    """
+
   // MARK: logs
 
   static let logPart = """

@@ -123,7 +123,7 @@ struct Site: Sendable {
     -> Reply
   {
     var frame = given
-    if path == ["act"], let actors { return try actors.ask(query, user, frame) }
+    if path == ["act"], let actors { return try actors.ask(query, user, frame, snapshots) }
     if path.count == 3, path[0] == "jobs", path[2] == "log" {
       return try log(path[1], query, frame)
     }

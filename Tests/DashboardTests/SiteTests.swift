@@ -96,6 +96,25 @@ import Testing
       "the server only reads")
   }
 
+  /// No worker lives that could reap the job, and nobody else does.
+  @Test func aLostWorkerIsSeenBeforeAnybodyReapsIt() throws {
+    let worker = try world.worker()
+    let (run, _) = try world.training("lost", worker: worker)
+    try world.admin.run(
+      """
+      update pra_store.workers set lease = interval '1 second', lease_expires_at = clock_timestamp() - interval '1 hour'
+      where id = \(worker.worker);
+      select pg_sleep(greatest(0, extract(epoch from
+        pg_postmaster_start_time() + interval '1.01 seconds' - clock_timestamp())));
+      """)
+    for path in ["/queue", "/runs/\(run)"] {
+      #expect(try server.page(path).body.contains("no beat"), "\(path)")
+    }
+    for path in ["/runs", "/workers"] {
+      #expect(try server.page(path).body.contains("class=\"state s-lost\""), "\(path)")
+    }
+  }
+
   @Test func aJobAndItsLogAreShownFromTheirEnd() throws {
     let (_, lease) = try world.training("logged")
     let megabyte = String(repeating: "0123456789abcde\n", count: 65_536)

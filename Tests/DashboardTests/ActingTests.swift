@@ -30,7 +30,8 @@ import Testing
   }
 
   private func act(
-    _ verb: String, _ target: Int64, as user: String, token: String? = nil, origin: String? = nil
+    _ verb: String, _ target: some CustomStringConvertible, as user: String, token: String? = nil,
+    origin: String? = nil
   ) throws
     -> RawReply
   {

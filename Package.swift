@@ -195,7 +195,7 @@ let package = Package(
       name: "pra-dashboard",
       dependencies: [
         "CAssets", "CMicrohttpd", "Configuration", "Digest", "Files", "JobQueue", "Pages",
-        "Postgres", "Raster",
+        "Postgres", "Figures", "Raster",
         "RunStore", "Threads",
       ], path: "Sources/Dashboard/pra-dashboard", swiftSettings: swiftSettings),
 

@@ -129,7 +129,7 @@ struct Images: ParsableCommand {
         JSONText.object(
           JSONText.members(of: runs) + [
             ("file", JSONText.string(output)), ("images", String(count)),
-              ("step", drawn.step.map { String($0) } ?? "null"), ("preview", String(drawn.isPreview)),
+            ("step", drawn.step.map { String($0) } ?? "null"), ("preview", String(drawn.isPreview)),
             ("rows", JSONText.array(wanted.map { JSONText.string($0.title) })),
             ("width", String(picture.width)), ("height", String(picture.height)),
           ]), of: output, isJSON: true)

@@ -83,7 +83,8 @@ private let workerCalls = [
       free == [
         "active_runs", "artifact_chunk", "artifact_copies", "artifact_range", "artifact_uses",
         "better",
-        "check_artifact_size", "current_store", "figure_names", "folder_stores", "metric_bands", "metric_end",
+        "check_artifact_size", "current_store", "figure_names", "folder_stores", "metric_bands",
+        "metric_end",
         "metric_points", "read_log", "reap", "run_figure", "run_figures", "secret_use", "size_text",
         "store_folder", "why", "why_pending",
         "work_is_coming",

@@ -1,10 +1,10 @@
 // Machine forms of charts: the data, a drawing, and the statement.
 
+import Figures
 import Files
 import Glibc
 import Pages
 import Postgres
-import Raster
 
 extension Site {
   /// The reply for an address that is no page; nil for a page.

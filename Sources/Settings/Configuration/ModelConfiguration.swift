@@ -22,6 +22,8 @@ package struct ModelConfiguration: Section {
 
   package init() {}
 
+  package static let additions: Set<String> = ["device"]
+
   package static let source: String? = "model.md section 10"
 
   package static var fields: [Field<Self>] {

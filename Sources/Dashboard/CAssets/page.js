@@ -35,6 +35,31 @@
     }
   };
 
+  // A slider beside a choice of several, as of the steps at which images were drawn; the address follows.
+  const pick = () => {
+    for (const form of document.querySelectorAll("form.pick")) {
+      const select = form.querySelector("select");
+      if (select.options.length < 2 || form.querySelector("input")) continue;
+      const slider = document.createElement("input");
+      slider.type = "range";
+      slider.max = select.options.length - 1;
+      slider.value = select.selectedIndex;
+      slider.setAttribute("aria-label", `${select.getAttribute("aria-label")}, from the first step to the last`);
+      form.querySelector("button").replaceWith(slider);
+      const show = () => {
+        const sheet = form.parentElement.querySelector("img.sheet");
+        const source = new URL(sheet.src);
+        source.searchParams.set("samplings", select.value);
+        sheet.src = source;
+        const address = new URL(location.href);
+        address.searchParams.set(select.name, select.value);
+        history.replaceState(null, "", address);
+      };
+      slider.addEventListener("input", () => { select.selectedIndex = slider.value; show(); });
+      select.addEventListener("change", () => { slider.value = select.selectedIndex; show(); });
+    }
+  };
+
   // Parts of the page that are new replace those that are there; what has the focus keeps it.
   let mark = null;
   let asked = 0;
@@ -63,7 +88,7 @@
     stale.hidden = banner.hidden;
     stale.textContent = banner.textContent;
     times();
-    dispatchEvent(new Event("pra-news"));
+    pick();
   };
   for (const part of document.querySelectorAll("[data-live]")) part.dataset.seen = part.innerHTML;
   const ask = async () => {
@@ -85,6 +110,7 @@
   };
   live.textContent = "live";
   times();
+  pick();
   setInterval(times, 1000);
   setInterval(ask, 2000);
   document.addEventListener("visibilitychange", ask);
@@ -112,11 +138,4 @@
     if (event.key === "k") walk(-1);
     if (event.key === "?") help.open ? help.close() : help.showModal();
   });
-  for (const pick of document.querySelectorAll("form.pick select")) {
-    pick.addEventListener("change", () => {
-      const address = new URL(location.href);
-      address.searchParams.set(pick.name, pick.value);
-      location.href = address;
-    });
-  }
 })();

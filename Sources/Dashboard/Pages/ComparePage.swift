@@ -27,14 +27,14 @@ extension Frame {
       <button>show</button> <a href="\(root)images?runs=\(ids.joined(separator: ","))&amp;by=run">their images at the same noise</a></form>
       \(runs.count < 2 ? "<p class=\"message\">Name two runs or more, as in compare?runs=1,2; the list of runs has boxes to tick.</p>" : "")
       <section data-live="figures">
-      \(panelHead("Figures", "figures"))<div class="scroll"><table class="rows">
+      \(panelHead("Figures", "figures"))<div class="scroll" tabindex="0"><table class="rows">
       <thead class="figures-head"><tr><th>figure</th>\(heads)</tr></thead>
       <tbody>
       \(figures(tables["figures"], ids))</tbody></table></div>
       </section>
       <section>
       \(panelHead("Settings that differ", "settings", tools: isWhole ? "<a href=\"\(query.with("all", nil).text)\">only these</a> " : "<a href=\"\(query.with("all", "1").text)\">all</a> "))\
-      <div class="scroll"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th>setting</th>\(heads)</tr></thead>
       <tbody>
       \(settingRows)</tbody></table></div>

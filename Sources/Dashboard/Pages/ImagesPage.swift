@@ -83,7 +83,7 @@ extension Frame {
       ? "<p class=\"message\">Seeds differ (\(seeds.sorted().joined(separator: ", "))): columns are not of the same noise.</p>"
       : "<p class=\"legend\">One column is one image number: the same noise in every row, where the class is the same.</p>"
     let table: HTML = """
-      \(note)<div class="scroll"><table class="rows images"><tbody>
+      \(note)<div class="scroll" tabindex="0"><table class="rows images"><tbody>
       \(rows)</tbody></table></div>
       <p>\(first > 0 ? "<a href=\"\(query.with("first", String(max(0, first - columns))).text)\">◂ numbers before</a>" : "") \
       numbers \(first) to \(first + columns - 1) \

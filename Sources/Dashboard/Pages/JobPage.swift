@@ -47,7 +47,7 @@ extension Frame {
         """
     }
     let table: HTML = """
-      <div class="scroll"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th class="n">attempt</th><th>worker</th><th>begun</th><th>time</th><th>end</th><th>went on</th>\
       <th>reason</th><th>log</th></tr></thead>
       <tbody>
@@ -78,7 +78,7 @@ extension Frame {
     }
     return """
       <section>
-      \(panelHead("Arguments and limits", "job"))<div class="scroll"><table class="rows"><tbody>
+      \(panelHead("Arguments and limits", "job"))<div class="scroll" tabindex="0"><table class="rows"><tbody>
       \(lines)</tbody></table></div>
       <pre>\(job.text("arguments"))</pre>
       \(result)</section>

@@ -38,7 +38,7 @@ extension Frame {
       """
     }
     let table: HTML = """
-      <div class="scroll"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th class="n">jobs</th><th>why</th><th>what would change it</th><th class="n">oldest</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -96,7 +96,7 @@ extension Frame {
       """
     }
     let table: HTML = """
-      <div class="scroll"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th class="n">job</th><th>run</th><th>kind</th><th>worker</th><th>progress</th><th class="n">left</th>\
       <th class="n">attempt</th><th>beat</th></tr></thead>
       <tbody>
@@ -122,7 +122,7 @@ extension Frame {
       """
     }
     let table: HTML = """
-      <div class="scroll"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th class="n">job</th><th>run</th><th>kind</th><th>state</th><th>reason</th><th>when</th>\
       <th><span class="hidden">act</span></th></tr></thead>
       <tbody>
@@ -147,7 +147,7 @@ extension Frame {
     }
     return """
       <section data-live="limits">
-      \(panelHead("Limits", "limits"))<div class="scroll"><table class="rows">
+      \(panelHead("Limits", "limits"))<div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th>limit</th><th class="n">taken</th><th>held by jobs</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -168,7 +168,7 @@ extension Frame {
     }
     return """
       <section data-live="preemptions">
-      \(panelHead("Asked to give way, not yet gone", "preemptions"))<div class="scroll"><table class="rows">
+      \(panelHead("Asked to give way, not yet gone", "preemptions"))<div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th class="n">job</th><th>state</th><th>reason</th><th>by</th><th>asked</th><th>taken away at</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -189,7 +189,7 @@ extension Frame {
     }
     return """
       <section data-live="schedules">
-      \(panelHead("Schedules", "schedules"))<div class="scroll"><table class="rows">
+      \(panelHead("Schedules", "schedules"))<div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th>name</th><th>times</th><th>kind</th><th>next</th><th>last error</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>

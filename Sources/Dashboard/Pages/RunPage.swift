@@ -89,7 +89,7 @@ extension Frame {
     }
     return """
       <section data-live="jobs">
-      \(panelHead(all > jobs.count ? "Jobs: \(jobs.count) of \(count(all))" : "Jobs", "jobs"))<div class="scroll"><table class="rows">
+      \(panelHead(all > jobs.count ? "Jobs: \(jobs.count) of \(count(all))" : "Jobs", "jobs"))<div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th class="n">id</th><th>kind</th><th>state</th><th>progress</th></tr></thead>
       <tbody>
       \(rows)</tbody></table></div>
@@ -110,7 +110,7 @@ extension Frame {
     }
     return """
       <section data-live="evaluations">
-      \(panelHead("Evaluations", "evaluations"))<div class="scroll"><table class="rows">
+      \(panelHead("Evaluations", "evaluations"))<div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th>metric</th><th class="n">value</th><th>ruler</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -128,7 +128,7 @@ extension Frame {
       """
     }
     let table: HTML = """
-      <div class="scroll"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th>setting</th><th class="n">here</th><th class="n">in \(run["preset"] ?? "the preset")</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -153,7 +153,7 @@ extension Frame {
     }
     return """
       <section data-live="checkpoints">
-      \(panelHead("Checkpoints", "checkpoints"))<div class="scroll"><table class="rows">
+      \(panelHead("Checkpoints", "checkpoints"))<div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th class="n">step</th><th class="n">size</th><th>saved</th><th class="n">job</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>

@@ -12,7 +12,7 @@ extension Frame {
     let used = live.reduce(0) { $0 + ($1.integer("running") ?? 0) }
     let slots = live.reduce(0) { $0 + ($1.integer("slots") ?? 0) }
     let table: HTML = """
-      <div class="scroll"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th class="n">id</th><th>name</th><th>state</th><th>slots</th><th>beat</th><th>kinds, queues</th>\
       <th>labels</th><th>version</th><th>note</th><th><span class="hidden">act</span></th></tr></thead>
       <tbody>
@@ -69,7 +69,7 @@ extension Frame {
     }
     return """
       <section data-live="hosts">
-      \(panelHead("Blamed hosts", "hosts"))<div class="scroll"><table class="rows">
+      \(panelHead("Blamed hosts", "hosts"))<div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th>host</th><th>crashes</th><th>since</th><th>until</th><th>to lift it</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -89,7 +89,7 @@ extension Frame {
     }
     return """
       <section data-live="untaken">
-      \(panelHead("Jobs that no live worker could take", "untaken"))<div class="scroll"><table class="rows">
+      \(panelHead("Jobs that no live worker could take", "untaken"))<div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th class="n">jobs</th><th>why</th><th>what would change it</th><th class="n">such as</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>

@@ -70,7 +70,9 @@ NAMES = ["runs", "run", "queue", "workers", "job", "log", "compare", "images"]
 def test_pages_are_readable_by_all(site, open_page, name, theme):
     page = open_page(addresses(site)[name], theme=theme)
     page.wait_for_timeout(300)
-    found = Axe().run(page).response["violations"]
+    # The rest of the rules do not depend on the theme.
+    rules = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if theme == "dark" else {}
+    found = Axe().run(page, options=rules).response["violations"]
     assert [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found] == []
     for width in (390, 1600):
         page.set_viewport_size({"width": width, "height": 900})
@@ -97,9 +99,11 @@ def test_the_loss_grows_without_a_reload(site, open_page):
     site.server.sql(f"update pra_store.progress set done = 32000 where job_id = {job}")
     site.server.sql(f"""
       update pra_store.metric_rollups set max_value = 3 where job_id = {job} and bucket = 40;""")
-    page.wait_for_function("document.body.innerText.includes('step 32,000')", timeout=8000)
-    page.wait_for_function("performance.getEntriesByType('resource').filter(e => e.name.includes('series.json')).length > 6")
-    page.wait_for_timeout(200)
+    page.locator(".figures").filter(has_text="32,000").wait_for(timeout=8000)
+    for _ in range(40):
+        if chart.screenshot() != before:
+            break
+        page.wait_for_timeout(200)
     assert chart.screenshot() != before
 
 

@@ -44,6 +44,7 @@ import Testing
     #expect(remedies.contains("run-paused, in-line: `pra resume \(other)`"))
     #expect(remedies.contains("no-matching-worker: `pra worker` with --label vram_gib=..."))
     #expect(remedies.contains("dependency: the end of those jobs"))
+    #expect(remedies.contains("limit, in-line: `pra limits --set licence=N`"))
   }
 
   @Test func aJobThatHoldsOthersBackIsNamedWithItsEnd() throws {

@@ -10172,7 +10172,9 @@ begin
     when 'limit' then coalesce(
       pra_store.first_to_end(array(
         select s.job_id from pra_store.limit_slots as s where s.limit_name = any (it.limits) and s.job_id is not null)),
-      format('the end of a job that holds it, or `pra limits --set %s=N`', it.limits[1]))
+      case when exists (
+          select from pra_store.limit_slots as s where s.limit_name = any (it.limits) and s.job_id is not null)
+        then 'the end of a job that holds it, or ' else '' end || format('`pra limits --set %s=N`', it.limits[1]))
     when 'no-worker' then format('`pra worker --queue %s` on a machine that runs jobs of kind %s', it.queue, it.kind)
     when 'no-matching-worker' then format('`pra worker` with %s', (
       select string_agg(format('--label %s=...', r ->> 'label'), ' ') from jsonb_array_elements(it.requirements) as r))

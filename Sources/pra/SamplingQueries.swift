@@ -109,7 +109,7 @@ enum SamplingQueries {
       select i.number, i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest, i.job_id,
         d.sampling_job, d.step, d.preview, d.weights, d.variant,
         row_number() over (
-          partition by case $6::text when 'class' then i.class_name when 'step' then d.step::text
+          partition by case $6::text when 'class' then i.class_name when 'step' then concat(d.step, d.preview)
             when 'weights' then d.weights when 'variant' then d.variant end
           order by i.number, i.job_id desc) as nth
       from drawn as d join pra.images as i on i.job_id = d.id

@@ -59,6 +59,11 @@ import Testing
     #expect(
       rows.contains(#""rows":["step 12 (preview)","step 12"]"#)
         || rows.contains(#""rows":["step 12","step 12 (preview)"]"#), "\(rows)")
+    // Each row has as many as there are columns.
+    let narrow = try world.answer(
+      "images", "emoji", "--by", "step", "--columns", "3", "--json", "-o",
+      "\(world.folder)/narrow.png")
+    #expect(narrow.contains(#""images":6,"#), "\(narrow)")
   }
 
   @Test func picturesComeWhileTrainingGoesOn() throws {

@@ -35,7 +35,7 @@ let attemptWrites = [
       """
       select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
       where n.nspname = 'pra' and p.proargnames[1:2] = array['job', 'epoch']
-        and p.proname <> 'read_log' and has_function_privilege('pra_worker', p.oid, 'execute')
+        and p.proname not in ('read_log', 'read_log_part') and has_function_privilege('pra_worker', p.oid, 'execute')
       """
     ).map { try $0.string("proname") }
     let missing = named.filter { name in !attemptWrites.contains { $0.contains("pra.\(name)(") } }

@@ -2,6 +2,7 @@
 //
 // A model memorizes a small data set: its samples are then good, and worth nothing.
 
+import CResampling
 import Threads
 
 /// Images made comparable by averaging over cells, so that a shift by a pixel or a little noise
@@ -61,21 +62,9 @@ package struct NeighbourIndex: Sendable {
   private func squares(_ wanted: [UInt8], _ other: Int) -> Int {
     descriptions.withUnsafeBufferPointer { all in
       wanted.withUnsafeBufferPointer { wanted in
-        let start = other * length
-        var sum = 0
-        // In parts that cannot overflow 32 bits: 255 squared times 16,384.
-        var i = 0
-        while i < length {
-          let end = min(i + 16_384, length)
-          var part: UInt32 = 0
-          while i < end {
-            let difference = Int32(wanted[i]) - Int32(all[start + i])
-            part &+= UInt32(bitPattern: difference &* difference)
-            i += 1
-          }
-          sum += Int(part)
-        }
-        return sum
+        Int(
+          squared_differences(
+            wanted.baseAddress, all.baseAddress! + other * length, length))
       }
     }
   }

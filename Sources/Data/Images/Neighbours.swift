@@ -64,7 +64,7 @@ package struct NeighbourIndex: Sendable {
       wanted.withUnsafeBufferPointer { wanted in
         Int(
           squared_differences(
-            wanted.baseAddress, all.baseAddress! + other * length, length))
+            wanted.baseAddress, all.baseAddress! + other * length, Int64(length)))
       }
     }
   }

@@ -24,3 +24,6 @@ void resample_columns(uint8_t *out, const uint8_t *in, int64_t row, int64_t heig
 /// Makes malloc keep freed memory: pictures of half a megabyte come and go, and the system would
 /// clear new pages for each. It affects the whole process, so only a main program calls it.
 void keep_freed_memory(void);
+
+/// Sum of the squared differences of `count` bytes, here because this target is as fast in debug builds.
+int64_t squared_differences(const uint8_t *left, const uint8_t *right, int64_t count);

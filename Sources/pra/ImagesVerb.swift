@@ -170,7 +170,14 @@ struct Images: ParsableCommand {
       let named = own.filter { one in samplings.contains { one.jobs.contains($0) } }
       if !named.isEmpty { return named.flatMap(\.jobs) }
       switch order {
-      case .step, .weights, .variant: return []
+      case .step: return []
+      case .weights, .variant:
+        // Previews of many steps would stand in one row beside the images of the last.
+        guard own.contains(where: \.isPreview) else { return [] }
+        let drawn = own.filter { !$0.isPreview }
+        var seen: Set<String> = []
+        return (drawn.isEmpty ? own.filter { seen.insert($0.variant ?? "").inserted } : drawn)
+          .flatMap(\.jobs)
       case .number, .class, .run:
         return try connection.sampling(of: run, job: nil, variants: variants).jobs
       }

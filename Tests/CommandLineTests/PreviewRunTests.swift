@@ -54,16 +54,16 @@ import Testing
         "select count(distinct digest), count(*) from pra.images where run_id = 1") == ["5 10"])
     let drawn = try world.pra("images", "emoji", "-o", "\(world.folder)/grid.png")
     #expect(drawn.output.contains("5 images of run 1, drawn at step 12, ") && drawn.errors.isEmpty)
+    // Each row has as many images as columns, though both are of one step.
     let rows = try world.answer(
-      "images", "emoji", "--by", "step", "--json", "-o", "\(world.folder)/steps.png")
-    #expect(
-      rows.contains(#""rows":["step 12 (preview)","step 12"]"#)
-        || rows.contains(#""rows":["step 12","step 12 (preview)"]"#), "\(rows)")
-    // Each row has as many as there are columns.
-    let narrow = try world.answer(
       "images", "emoji", "--by", "step", "--columns", "3", "--json", "-o",
-      "\(world.folder)/narrow.png")
-    #expect(narrow.contains(#""images":6,"#), "\(narrow)")
+      "\(world.folder)/steps.png")
+    #expect(rows.contains(#""step 12 (preview)""#) && rows.contains(#""step 12""#), "\(rows)")
+    #expect(rows.contains(#""images":6,"#), "\(rows)")
+    let weights = try world.answer(
+      "images", "emoji", "--by", "weights", "--json", "-o", "\(world.folder)/weights.png")
+    #expect(
+      weights.contains(#""images":5,"#) && weights.contains(#""rows":["model"]"#), "\(weights)")
   }
 
   @Test func picturesComeWhileTrainingGoesOn() throws {

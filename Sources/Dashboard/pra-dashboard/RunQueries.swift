@@ -41,7 +41,8 @@ enum RunQueries {
     """
 
   static let jobs = """
-    select j.id, j.kind, case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
+    select j.id, case when j.preview_of is null then j.kind else 'preview' end as kind,
+      case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
       j.worker_lost_at as lost_at, j.epoch as attempt, j.worker_name,
       a.elements, a.succeeded as elements_done, a.running as elements_running, a.ended_badly as elements_bad,
       j.progress_done as done, j.progress_total as total, j.progress_unit as unit, j.progress, j.message,
@@ -78,7 +79,7 @@ enum RunQueries {
       s.drawn_at
     from pra.samplings as s
     where s.run_id = any ($1::bigint[])
-    order by array_position($1::bigint[], s.run_id), s.step desc nulls last, s.job_id desc
+    order by array_position($1::bigint[], s.run_id), s.step desc nulls last, s.preview, s.job_id desc
     """
 
   static let evaluations = """

@@ -58,10 +58,12 @@ struct Continue: ParsableCommand {
     if submission.wait { try Watcher(try Database.url(.read), runs: [id]).watch() }
   }
 
-  /// `emoji-3000`, and of `emoji-1500` as well.
-  private static func name(after name: String, _ total: Int) -> String {
-    let stem = name.replacing(/-[0-9]+$/, with: "")
-    return "\(stem)-\(total)"
+  /// `emoji-3000`, and of `emoji-1500` as well; of a run of a sweep `sw lr=1e-3 total=3000`.
+  static func name(after name: String, _ total: Int) -> String {
+    if name.contains("=") {
+      return "\(name.replacing(#/ total=[0-9]+$/#, with: "")) total=\(total)"
+    }
+    return "\(name.replacing(/-[0-9]+$/, with: ""))-\(total)"
   }
 }
 

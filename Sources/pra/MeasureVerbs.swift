@@ -17,14 +17,17 @@ struct Evaluate: ParsableCommand {
 
   @OptionGroup var target: RunTarget
   @OptionGroup var training: TrainingOptions
-  @Option(help: "Number of the sample job, by default the newest that has not ended badly.")
+  @Option(
+    help: "Number of the sample job, by default the newest of all classes that has not ended badly."
+  )
   var job: Int64?
   @OptionGroup var submission: SubmissionOptions
 
   func run() throws {
     let connection = try Database.connect(.submit)
     let trained = try training.trained(target.name, connection)
-    let drawn = try DrawnRun(of: trained.run, train: trained.job, job: job, connection)
+    let drawn = try DrawnRun(
+      of: trained.run, train: trained.job, job: job, ofAllClasses: true, connection)
     guard !drawn.hasSomeClasses else {
       throw ConfigurationError(
         "job \(drawn.job) has drawn some classes alone; an evaluation compares with all of the data set: "

@@ -72,18 +72,26 @@ struct DrawnRun {
   /// Whether it draws some classes alone.
   let hasSomeClasses: Bool
 
+  /// - Parameter ofAllClasses: passes by jobs that draw some classes alone, and says so, where another job is there
   /// - Throws: `NotFound` for a run without such a job
-  init(of run: (id: Int64, name: String), train: Int64?, job: Int64?, _ connection: Connection)
-    throws
-  {
+  init(
+    of run: (id: Int64, name: String), train: Int64?, job: Int64?, ofAllClasses: Bool = false,
+    _ connection: Connection
+  ) throws {
     let rows = try connection.query(
       TrainedQueries.sampleJobs, [.integer(run.id), .optional(train) { .integer($0) }])
-    let found = try rows.first { row in
+    let usable = try rows.filter { row in
       if let job { return try row.integer("id") == job }
       // One that has ended badly draws nothing any more.
       return try !["failed", "cancelled", "quarantined"].contains(row.string("state"))
     }
-    guard let found else {
+    let whole = try ofAllClasses ? usable.first { try $0.text("classes") == nil } : nil
+    if let whole, let passed = usable.first, try passed.integer("id") != whole.integer("id") {
+      complain(
+        "pra: job \(try passed.string("id")) has drawn some classes alone; these are the images of job "
+          + "\(try whole.string("id"))")
+    }
+    guard let found = whole ?? usable.first else {
       throw NotFound(
         message:
           "run \(run.id) (\(run.name)) has no \(job.map { "sample job \($0)" } ?? "drawn images")"

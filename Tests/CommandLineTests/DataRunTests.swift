@@ -149,6 +149,7 @@ import Testing
     #expect(log.contains("2 of 4 classes have no image to train on"), "\(log)")
     #expect(log.contains("drawn: ant, bird"))
     #expect(log.contains("2 files are left out: 1 WebP, 1 no picture"))
+    #expect(log.contains(/left out: \S+, \S+\n/), "\(log)")
     let table = try world.answer("data")
     #expect(table.contains("1 WebP, 1 no picture"), "\(table)")
   }

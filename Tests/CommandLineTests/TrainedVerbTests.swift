@@ -116,9 +116,17 @@ import Testing
       )
         == ["evaluate succeeded", "neighbours succeeded", "probe succeeded"])
     let some = try world.answer("sample", "emoji", "--count", "2", "--class", "0")
-    let refused = try world.pra("evaluate", "emoji")
+    let refused = try world.pra("evaluate", "emoji", "--job", some)
     #expect(
       refused.status == 2 && refused.errors.contains("job \(some) has drawn some classes alone"))
+    // The newest images of all classes are meant, which is said.
+    let other = try world.pra("evaluate", "emoji")
+    #expect(
+      other.status == 0
+        && other.errors.contains(
+          "pra: job \(some) has drawn some classes alone; these are the images of job"),
+      "\(other)")
+    _ = try world.answer("cancel", other.output.trimmingCharacters(in: .newlines))
     let wrong = try world.pra("probe", "emoji", "--set", "splts=3")
     #expect(
       wrong.status == 2 && wrong.errors.contains("splts: unknown key; did you mean 'splits'?"))
@@ -163,6 +171,11 @@ import Testing
       ])
     let again = try world.answer("config", longer)
     #expect(again.contains("init:\n  run: 1\n  step: 8"))
+    // The name of a run of a sweep ends with a setting.
+    _ = try world.answer("rename", "1", "sw lr=1 total=8")
+    let named = try world.answer("continue", "1", "--total", "20")
+    #expect(
+      try world.rows("select name from pra.runs where id = \(named)") == ["sw lr=1 total=20"])
   }
 
   @Test func checkpointsAreListedAndNamed() throws {

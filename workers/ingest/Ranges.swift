@@ -153,6 +153,7 @@ extension StageSession {
     let report = made.report
     for skipped in report.skipped { say("skipped \(skipped.name): \(skipped.reason)") }
     for sentence in report.sentences { say(sentence) }
+    if let names = report.ignored.names { say(names) }
     say(
       "\(report.training.images) images in \(report.classes.count) classes, "
         + report.training.fingerprint)

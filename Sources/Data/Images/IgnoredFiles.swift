@@ -27,4 +27,13 @@ package struct IgnoredFiles: Codable, Sendable, Equatable {
     return "\(count) \(count == 1 ? "file is" : "files are") left out: "
       + reasons.map { "\($0.count) \($0.reason)" }.joined(separator: ", ")
   }
+
+  /// The first names for the log, such as "left out: a.webp, notes.txt"; nil if there are none.
+  package var names: String? {
+    guard count > 0 else { return nil }
+    let shown = first.prefix(5).map(\.shown).joined(separator: ", ")
+    return "left out: \(shown)"
+      + (count > 5
+        ? ", and \(count - 5) more, of which report.json names \(first.count) in all" : "")
+  }
 }

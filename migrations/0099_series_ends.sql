@@ -1,4 +1,5 @@
--- What lists of runs and jobs are sorted and filtered by, so that it need not be computed of all of them.
+-- The ends of series and the logins of jobs, by which lists of runs and jobs are sorted and filtered, are stored: they
+-- need not be computed for all of them.
 
 set local role pra_owner;
 

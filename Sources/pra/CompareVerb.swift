@@ -3,6 +3,7 @@
 import ArgumentParser
 import Files
 import Foundation
+import JobQueue
 import Postgres
 
 struct Compare: ParsableCommand {
@@ -40,7 +41,7 @@ struct Compare: ParsableCommand {
     let names = metrics.isEmpty ? ["loss", "loss.flow", "loss.rec"] : metrics
     let chosen = try chosenSamplings(of: runs, connection)
     let drawn = Parameter.integers(chosen.map(\.job))
-    let settings = try lines(connection.query(Queries.comparedSettings, [shown]), of: ids)
+    let settings = try lines(connection.query(RunSearchQueries.settings, [shown]), of: ids)
     let values = try lines(
       connection.query(
         SamplingQueries.comparedMetrics,
@@ -121,12 +122,14 @@ struct Compare: ParsableCommand {
   /// Turns rows of name, run and JSON text into lines with one value per run.
   private func lines(_ rows: Rows, of ids: [Int64]) throws -> [Line] {
     var lines: [Line] = []
+    // No value of a setting is the better one.
+    let areFigures = rows.columns.contains("better")
     for row in rows {
       let name = try row.string("name")
       if lines.last?.name != name {
         lines.append(
           Line(
-            name: name, better: try row.text("better"),
+            name: name, better: areFigures ? try row.text("better") : nil,
             values: [String?](repeating: nil, count: ids.count)))
       }
       for (i, id) in ids.enumerated() where id == (try row.integer("run_id")) {

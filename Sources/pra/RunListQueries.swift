@@ -1,74 +1,6 @@
 // Queries of `pra runs`.
 
 enum RunListQueries {
-  /// The numbers of a page of runs, in its order. $7 to $9: settings, operators and values of --where; $10: the
-  /// runs that meet its figures, or null for all; $11: the order of those that have the figure of --sort, or null;
-  /// $12: the setting of --sort, or null. States ($3) are looked at here only as far as indexes know them: the jobs of a
-  /// run are not counted for it to be left out.
-  static let page = """
-    select r.id
-    from pra.runs as r
-    left join unnest($11::bigint[]) with ordinality as o (id, place) on o.id = r.id
-    where (r.deleted_at is not null) = $2::boolean and ($1::boolean or $2::boolean or r.archived_at is null)
-      -- Indexes find the runs that may have a state that few have.
-      and (not $3::text[] <@ '{pending,running,lost,paused}' or cardinality($3::text[]) = 0
-        or r.id = any (array(select pra.active_runs())))
-      and (not $3::text[] <@ '{failed,cancelled}' or cardinality($3::text[]) = 0 or exists (
-        select from pra.jobs as j
-        where j.run_id = r.id and j.state in ('failed', 'cancelled', 'quarantined')))
-      and ($4::text is null or strpos(lower(r.name), lower($4::text)) > 0)
-      and (cardinality($5::text[]) = 0 or r.created_by = any ($5::text[]))
-      and r.tags @> $6::text[]
-      and ($10::bigint[] is null or r.id = any ($10::bigint[]))
-      and (cardinality($7::text[]) = 0 or not exists (
-        select from unnest($7::text[], $8::text[], $9::text[]) as w (name, operator, value)
-        cross join lateral (select r.configuration #>> string_to_array(w.name, '.') as text) as l
-        cross join lateral (
-          select
-            case when l.text ~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' then l.text::double precision end
-              as left_side,
-            case when w.value ~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' then w.value::double precision end
-              as right_side
-        ) as n
-        where not coalesce(
-          case
-            when n.left_side is not null and n.right_side is not null then case w.operator
-              when '<' then n.left_side < n.right_side when '<=' then n.left_side <= n.right_side
-              when '>' then n.left_side > n.right_side when '>=' then n.left_side >= n.right_side
-              when '=' then n.left_side = n.right_side else n.left_side <> n.right_side end
-            when w.operator = '=' then l.text = w.value
-            when w.operator = '!=' then l.text is distinct from w.value
-          end, false)))
-    order by o.place nulls last,
-      case when r.configuration #>> string_to_array($12::text, '.') ~ '^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$'
-        then (r.configuration #>> string_to_array($12::text, '.'))::double precision end nulls last,
-      r.id desc
-    limit $13::integer
-    """
-
-  /// Those of some runs that are in some states, in their order.
-  static let ofStates = """
-    select r.id
-    from (
-      select p.id, p.place from unnest($1::bigint[]) with ordinality as p (id, place) order by p.place
-    ) as p
-    join pra.runs as r on r.id = p.id
-    where case when r.lost_at is not null then 'lost' else r.state end = any ($2::text[])
-    order by p.place limit $3::integer
-    """
-
-  /// Runs that have a figure, the best first; with $2 those whose figure meets a condition.
-  static let runsByFigure = """
-    select f.run as run_id
-    from pra.run_figures(name => $1) as f
-    where f.value is not null and case $2::text
-      when '<' then f.value < $3::double precision when '<=' then f.value <= $3::double precision
-      when '>' then f.value > $3::double precision when '>=' then f.value >= $3::double precision
-      when '=' then f.value = $3::double precision when '!=' then f.value <> $3::double precision
-      else true end
-    order by f.value * case pra.better($1) when 'up' then -1 else 1 end, f.run desc
-    """
-
   static let table = """
     select
       r.id, r.name,
@@ -121,8 +53,4 @@ enum RunListQueries {
     join pra.runs as r on r.id = p.id
     order by p.place
     """
-
-  /// Names of figures that a run has, for a message.
-  static let figureNames = "select name from pra.figure_names() as f (name) order by 1"
-  static let isFigure = "select $1 in (select pra.figure_names()) as known"
 }

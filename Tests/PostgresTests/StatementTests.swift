@@ -37,8 +37,8 @@ import Testing
       files == [
         "Dashboard/pra-dashboard/QueueQueries.swift", "Dashboard/pra-dashboard/RunQueries.swift",
         "Dashboard/pra-dashboard/RunsQueries.swift", "Queue/Agent/Queries.swift",
-        "Queue/JobQueue/Queries.swift",
-        "Queue/RunStore/Queries.swift", "Queue/StageKit/Queries.swift", "pra/CompareQueries.swift",
+        "Queue/JobQueue/Queries.swift", "Queue/JobQueue/RunSearchQueries.swift",
+        "Queue/RunStore/Queries.swift", "Queue/StageKit/Queries.swift",
         "pra/DoctorQueries.swift", "pra/LookQueries.swift",
         "pra/Queries.swift", "pra/RunListQueries.swift", "pra/RunQueries.swift",
         "pra/SamplingQueries.swift", "pra/TrainedQueries.swift",

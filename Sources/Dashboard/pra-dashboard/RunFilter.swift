@@ -2,6 +2,7 @@
 
 import Configuration
 import Files
+import JobQueue
 import Pages
 import Postgres
 
@@ -10,74 +11,62 @@ struct FilterFault: Error {
   let message: String
 }
 
-/// Words and conditions, parsed into the parameters of `RunsQueries.page`.
+/// Words and conditions, parsed into a search.
 struct RunFilter {
   let question: Question
   let isSorted: Bool
   let offset: Int64
 
-  static let states = [
-    "empty", "pending", "running", "lost", "paused", "blocked", "succeeded", "failed", "cancelled",
-  ]
+  /// Runs of a page.
+  static let page = 100
 
   /// - Throws: `FilterFault` that names the term; an error of the database
   init(_ query: Query, _ snapshots: Snapshots) throws {
-    var (states, users, tags, words): ([String], [String], [String], [String]) = ([], [], [], [])
-    var settings: [(key: String, comparison: String, value: String)] = []
-    var met: Set<Int64>?
+    // One more, which says that there are more.
+    var search = RunSearch(limit: Int64(Self.page + 1))
+    var words: [String] = []
     for term in (query["find"] ?? "").split(whereSeparator: \.isWhitespace).map(String.init) {
-      guard let match = term.wholeMatch(of: /([^<>=!]+)(<=|>=|!=|<|>|==?)(.*)/) else {
+      guard let condition = try Self.named(term, { try Condition(term) }) else {
         words.append(term)
         continue
       }
-      let (key, value) = (String(match.1), String(match.3))
-      let comparison = match.2 == "==" ? "=" : String(match.2)
-      guard !value.isEmpty else {
-        throw FilterFault(message: "\(term): expected a value after \(comparison), as in lr>1e-3")
-      }
-      switch (key, comparison) {
+      switch (condition.key, condition.comparison) {
       case ("state", "="):
-        guard Self.states.contains(value) else {
-          throw FilterFault(message: "\(term): expected \(Self.states.joined(separator: ", "))")
+        guard RunSearch.allStates.contains(condition.value) else {
+          throw FilterFault(
+            message: "\(term): expected \(RunSearch.allStates.joined(separator: ", "))")
         }
-        states.append(value)
-      case ("user", "="): users.append(value)
-      case ("tag", "="): tags.append(value)
-      case ("name", "="): words.append(value)
-      default:
-        guard ["=", "!="].contains(comparison) || Double(value) != nil else {
-          throw FilterFault(message: "\(term): expected a number after \(comparison)")
-        }
-        let place = try Self.place(of: key, in: term, snapshots)
-        if place.isSetting {
-          settings.append((place.name, comparison, value))
-        } else {
-          guard let number = Double(value) else {
-            throw FilterFault(message: "\(term): expected a number after \(comparison)")
-          }
-          let runs = Set(try Self.runs(by: place.name, comparison, number, snapshots))
-          met = met?.intersection(runs) ?? runs
-        }
+        search.states.append(condition.value)
+      case ("user", "="): search.users.append(condition.value)
+      case ("tag", "="): search.tags.append(condition.value)
+      case ("name", "="): words.append(condition.value)
+      default: try Self.add(condition, of: term, to: &search, snapshots)
       }
     }
-    let order = try query["sort"].map { try Self.place(of: $0, in: "sort by \($0)", snapshots) }
-    let ranked = try order.flatMap {
-      $0.isSetting ? nil : try Self.runs(by: $0.name, nil, nil, snapshots)
+    search.name = words.isEmpty ? nil : words.joined(separator: " ")
+    search.offset = try Self.number(query, "offset") ?? 0
+    search.before = try Self.number(query, "before")
+    switch try query["sort"].map({ try Self.compared($0, "sort by \($0)", snapshots) }) {
+    case .setting(let place): search.orderSetting = place
+    case .figure(let name): search.ranked = try Self.runs(by: name, nil, nil, snapshots)
+    case nil: break
     }
-    offset = try Self.number(query, "offset") ?? 0
-    let before = try Self.number(query, "before")
-    isSorted = order != nil
-    question = Question(
-      RunsQueries.page,
-      [
-        .texts(states), words.isEmpty ? .null : .text(words.joined(separator: " ")),
-        .texts(settings.map(\.key)), .texts(settings.map(\.comparison)),
-        .texts(settings.map(\.value)),
-        .optional(met) { .integers($0.sorted()) }, .optional(ranked) { .integers($0) },
-        .optional(order) { $0.isSetting ? .text($0.name) : .null },
-        .optional(before) { .integer($0) },
-        .integer(offset), .texts(users), .texts(tags),
-      ])
+    isSorted = query["sort"] != nil
+    offset = search.offset
+    question = Question(RunSearchQueries.page, search.parameters)
+  }
+
+  private static func add(
+    _ condition: Condition, of term: String, to search: inout RunSearch, _ snapshots: Snapshots
+  ) throws {
+    switch try compared(condition.key, term, snapshots) {
+    case .setting(let place):
+      search.conditions.append((place, condition.comparison, condition.value))
+    case .figure(let name):
+      let number = try named(term) { try condition.number }
+      let runs = try runs(by: name, condition.comparison, number, snapshots)
+      search.among = search.among.map { $0.filter(Set(runs).contains) } ?? runs
+    }
   }
 
   private static func number(_ query: Query, _ name: String) throws -> Int64? {
@@ -93,32 +82,30 @@ struct RunFilter {
   ) throws -> [Int64] {
     try snapshots.answer(
       Question(
-        RunsQueries.byFigure,
+        RunSearchQueries.byFigure,
         [.text(figure), .optional(comparison) { .text($0) }, .optional(value) { .double($0) }])
     ).table.records.compactMap { $0.integer("run_id") }
   }
 
-  /// The place of a setting in a stored configuration, or the name of a figure; a setting may be named by its last word.
-  private static func place(of word: String, in term: String, _ snapshots: Snapshots) throws -> (
-    isSetting: Bool, name: String
-  ) {
-    let bare = word.hasPrefix("config.") ? String(word.dropFirst("config.".count)) : word
-    let settings = Set(Key.settings.filter { !$0.isSection }.map(\.name))
-    let all = Key.all.filter { !$0.isSection }.map(\.name)
-    func place(_ name: String) -> (Bool, String) {
-      (true, settings.contains(name) ? "config.\(name)" : name)
+  private static func compared(_ word: String, _ term: String, _ snapshots: Snapshots) throws
+    -> Compared
+  {
+    try named(term) {
+      try Compared(word) {
+        try snapshots.answer(Question(RunSearchQueries.figureNames)).table.records.map {
+          $0.text("name")
+        }
+      }
     }
-    if all.contains(bare) { return place(bare) }
-    let isFigure = try snapshots.answer(Question(RunsQueries.isFigure, [.text(word)])).table
-    if isFigure.records[0].isTrue("known") { return (false, word) }
-    let ends = all.filter { $0.hasSuffix(".\(bare)") }
-    if ends.count == 1 { return place(ends[0]) }
-    if ends.count > 1 {
-      throw FilterFault(message: "\(term): '\(word)' may be \(ends.joined(separator: " or "))")
+  }
+
+  /// Puts the term before the message of a fault in it.
+  private static func named<Value>(_ term: String, _ body: () throws -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch let error as ConfigurationError {
+      throw FilterFault(message: "\(term): \(error)")
     }
-    let words = all.map { String($0.split(separator: ".").last!) }
-    let near = nearest(to: bare, among: all + words).map { "; did you mean '\($0)'?" } ?? ""
-    throw FilterFault(message: "\(term): there is no setting and no figure '\(word)'\(near)")
   }
 }
 

@@ -105,27 +105,6 @@ enum RunQueries {
     order by p.place
     """
 
-  /// The leaves of the stored configurations; `config.` is left out, as in --set.
-  static let settings = """
-    with recursive setting (run_id, name, value) as (
-      select r.id, c.key, c.value
-      from pra.runs as r
-      cross join jsonb_each(
-        (r.configuration - 'config') || coalesce(r.configuration -> 'config', '{}')) as c
-      where r.id = any ($1::bigint[])
-      union all
-      select s.run_id, s.name || '.' || c.key, c.value
-      from setting as s
-      cross join jsonb_each(case jsonb_typeof(s.value) when 'object' then s.value else '{}' end) as c
-    )
-    select name, run_id, value::text as value from setting where jsonb_typeof(value) <> 'object'
-    union all
-    select 'code', id, to_json(code_version)::text from pra.runs where id = any ($1::bigint[])
-    union all
-    select 'data', id, to_json(left(data_fingerprint, 12))::text from pra.runs where id = any ($1::bigint[])
-    order by 1, 2
-    """
-
   /// Figures of some runs: evaluations of all images of the newest sampling run that was evaluated, then ends of series.
   static let figures = """
     select name, run_id, value, better, ruler

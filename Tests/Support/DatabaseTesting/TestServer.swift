@@ -17,7 +17,7 @@ package final class TestServer: Sendable {
   /// - Parameter folder: of the server's programs, by default of those that the product would use
   package init(programs folderOfPrograms: String? = nil) throws {
     if let folderOfPrograms, access("\(folderOfPrograms)/initdb", X_OK) != 0 {
-      throw ClusterError("\(folderOfPrograms) holds no server; ./ops/setup installs it")
+      throw ClusterError("\(folderOfPrograms) holds no server; ./ops/setup tests installs it")
     }
     var template = Array("/tmp/pra-test-XXXXXX".utf8CString)
     guard let made = mkdtemp(&template) else {

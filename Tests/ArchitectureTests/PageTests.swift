@@ -18,6 +18,15 @@ import Testing
     }
   }
 
+  @Test func nothingStandsTwiceInASectionOfTheChangeLog() throws {
+    var leads: Set<String> = []
+    for line in try Page("CHANGELOG.md").text.split(separator: "\n") {
+      if line.hasPrefix("#") { leads = [] }
+      guard let lead = line.firstMatch(of: /^- \*\*(.+?)\*\*/) else { continue }
+      #expect(leads.insert(String(lead.output.1)).inserted, "\(lead.output.1) stands twice")
+    }
+  }
+
   /// pip reads no Swift, so the package for Python says it again.
   @Test func theVersionStandsInTwoPlaces() throws {
     let source = try Page("Sources/Settings/Configuration/Version.swift").text

@@ -41,8 +41,14 @@ class History:
                 "select id, state, limits, depends_on, array_id, array_first, array_last, element_first,"
                 " element_last, gang, started_at::text, finished_at::text, idempotency_key from pra.jobs"),
             attempts=server.rows(
-                "select job_id, epoch, worker_id, started_at::text, ended_at::text, outcome"
-                " from pra.attempts order by job_id, epoch"),
+                # The view ends a lost attempt with the last beat of its worker. It may write, and has its slots, until the
+                # server takes its job back.
+                "select a.job_id, a.epoch, a.worker_id, a.started_at::text,"
+                " coalesce(taken_back.at, a.ended_at)::text as ended_at, a.outcome"
+                " from pra.attempts as a left join pra.events as taken_back"
+                " on a.outcome = 'lost' and taken_back.kind = 'attempt.lost'"
+                " and (taken_back.job_id, taken_back.epoch) = (a.job_id, a.epoch)"
+                " order by a.job_id, a.epoch"),
             workers=server.rows("select id, slots from pra.workers"),
             limits=server.rows("select name, slots, taken from pra.limits"),
             events=server.rows(

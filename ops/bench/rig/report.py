@@ -13,6 +13,7 @@ TITLES = {
     "store": "Run store",
     "reading": "Reading verbs",
     "faults": "Faults",
+    "fleet": "A fleet, with real engines",
 }
 HEAD = """# Results
 

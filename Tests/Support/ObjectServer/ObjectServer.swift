@@ -272,10 +272,10 @@ package final class ObjectServer: Sendable {
         guard let object else { return .error(404, "NoSuchKey") }
         guard let match = request.headers["range"]?.firstMatch(of: /bytes=([0-9]+)-([0-9]*)/),
           let start = Int(match.1)
-        else { return Answer(200, body: object) }
+        else { return Answer(200, headers: ["ETag": "\"whole\""], body: object) }
         guard start < object.count else { return .error(416, "InvalidRange") }
         let end = min(object.count, (Int(match.2) ?? object.count) + 1)
-        return Answer(206, body: Array(object[start..<end]))
+        return Answer(206, headers: ["ETag": "\"whole\""], body: Array(object[start..<end]))
       }
     }
   }

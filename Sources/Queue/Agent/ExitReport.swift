@@ -18,7 +18,7 @@ struct ExitReport: Sendable, Equatable {
     switch end {
     case .code(let code): (self.code, signal) = (code, nil)
     case .signal(let signal): (code, self.signal) = (nil, signal)
-    case .outOfMemory: (code, signal) = (nil, 9)
+    case .outOfMemory, .outOfProcessorTime: (code, signal) = (nil, 9)
     }
     cause =
       switch (reason, end) {
@@ -34,6 +34,7 @@ struct ExitReport: Sendable, Equatable {
       case (_, .code): .exitCode
       case (_, .signal): .signal
       case (_, .outOfMemory): .outOfMemory
+      case (_, .outOfProcessorTime): .host
       }
     switch reason {
     case .lost: (`class`, message) = (.lost, "the worker's lease was over")
@@ -79,6 +80,12 @@ struct ExitReport: Sendable, Equatable {
     case .signal(let signal):
       (.fault, "the stage was ended by signal \(signal) (\(name(of: signal)))")
     case .outOfMemory: (.fault, "the stage was killed because the machine ran out of memory")
+    case .outOfProcessorTime(let seconds):
+      (
+        .fault,
+        "the stage used the \(seconds) s of processor time that this worker's processes may have "
+          + "(ulimit -t)"
+      )
     }
   }
 
@@ -103,7 +110,7 @@ extension ProcessEnd {
     switch self {
     case .code(let code): code == StageExit.released.rawValue
     case .signal(let signal): [SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGTERM].contains(signal)
-    case .outOfMemory: false
+    case .outOfMemory, .outOfProcessorTime: false
     }
   }
 }

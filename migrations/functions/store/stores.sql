@@ -46,8 +46,9 @@ as $$
   from paths as p cross join settings as s;
 $$;
 
--- The database as its stores know it. One that was cloned, or restored from a dump, is another database and
--- gets another id; a standby that takes over is the same one.
+-- The database as its stores know it. One that was restored from a dump, or a copy of a private database's folder, is
+-- another database and gets another id; a standby that takes over is the same one. Nothing in a physical copy of
+-- another server's data tells it from the original.
 create or replace function pra_store.identity() returns uuid
 language plpgsql
 as $$
@@ -55,19 +56,24 @@ declare
   here record;
   own uuid;
 begin
-  select c.system_identifier, d.oid as database into here
+  -- No session can set the name of its cluster.
+  select c.system_identifier, d.oid as database,
+    substring(current_setting('cluster_name') from '^pra-folder-[0-9]+$') as folder
+  into here
   from pg_control_system() as c cross join pg_database as d where d.datname = current_database();
   select i.id into own from pra_store.identity as i
-  where i.system_identifier = here.system_identifier and i.database = here.database;
+  where i.system_identifier = here.system_identifier and i.database = here.database
+    and i.folder is not distinct from here.folder;
   if own is null then
-    insert into pra_store.identity as i (system_identifier, database)
-    values (here.system_identifier, here.database)
+    insert into pra_store.identity as i (system_identifier, database, folder)
+    values (here.system_identifier, here.database, here.folder)
     on conflict (is_one) do update set
       id = case
-        when (i.system_identifier, i.database) = (excluded.system_identifier, excluded.database) then i.id
+        when (i.system_identifier, i.database) = (excluded.system_identifier, excluded.database)
+          and coalesce(i.folder = excluded.folder, true) then i.id
         else excluded.id
       end,
-      system_identifier = excluded.system_identifier, database = excluded.database
+      system_identifier = excluded.system_identifier, database = excluded.database, folder = excluded.folder
     returning i.id into own;
   end if;
   return own;

@@ -145,7 +145,7 @@ enum Queries {
       and state not in ('failed', 'cancelled') and removed = '{}' and deleted_at is null
     order by id desc limit 1
     """
-  static let lockName = "select pg_advisory_xact_lock(hashtextextended($1, 7272))"
+  static let lockName = "select pra.lock_name('run ' || $1)"
 
   /// Jobs of a run that can be cancelled, and those that can be retried: a piece of them, after a number.
   static let liveJobs = """

@@ -6,6 +6,9 @@
 // order is the order of execution: a function in SQL comes after those that it calls, a view after its
 // functions.
 
+static const unsigned char queue_keys[] = {
+#embed "../../../migrations/functions/queue/keys.sql"
+};
 static const unsigned char queue_events[] = {
 #embed "../../../migrations/functions/queue/events.sql"
 };
@@ -232,6 +235,7 @@ static const unsigned char views_waiting[] = {
 #define CURRENT(path, bytes) {path, bytes, sizeof bytes}
 
 static const PRACurrentFile files[] = {
+  CURRENT("functions/queue/keys.sql", queue_keys),
   CURRENT("functions/queue/events.sql", queue_events),
   CURRENT("functions/queue/requirements.sql", queue_requirements),
   CURRENT("functions/queue/arguments.sql", queue_arguments),

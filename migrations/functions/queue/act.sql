@@ -162,6 +162,7 @@ declare
   whole pra_store.jobs;
   unmet_parents integer;
   next_state pra.job_state;
+  refusal text;
 begin
   perform pra_store.reap_if_lost(job);
   -- Locks the parents first and by id, as every function does: no two calls wait for each other.
@@ -175,6 +176,10 @@ begin
   if old.state in ('running', 'succeeded', 'blocked') then
     raise exception 'job % is %; only a failed, cancelled, quarantined or delayed job is retried',
       job, old.state using errcode = 'PR004';
+  end if;
+  refusal := pra_store.retry_refusal(old);
+  if refusal is not null then
+    raise exception '%', refusal using errcode = 'PR004';
   end if;
   if old.array_id is not null then
     select * into whole from pra_store.jobs where id = old.array_id for no key update;
@@ -219,8 +224,36 @@ waiting one; of an array the elements run again that did not succeed. Jobs that 
 blocked all the time and are released when it succeeds.
 A job whose worker is lost is taken back first.
 Returns its new state: ready, blocked (parents have not succeeded) or running (an array).
-Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, or a member of
-a gang, which is retried as a whole.';
+Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, when its deadline is over,
+when elements of a cancelled array have not stopped yet, or for a member of a gang, which is retried as a whole.';
+
+-- The reason, in a sentence, why a job that has ended cannot run again; null if it can.
+create or replace function pra_store.retry_refusal(old pra_store.jobs) returns text
+language plpgsql stable
+as $$
+declare
+  stopping bigint;
+  missing text;
+begin
+  if old.deadline <= clock_timestamp() then
+    return format('job %s had to end by %s, which is over; enqueue it anew', old.id, old.deadline);
+  end if;
+  select min(l) into missing from unnest(old.limits) as l
+  where not exists (select from pra_store.limits as known where known.name = l);
+  if missing is not null then
+    return format('job %s needs a slot of limit "%s", which is gone; `pra limits --set %s=SLOTS` makes it', old.id, missing, missing);
+  end if;
+  if old.array_first is not null then
+    -- It would end as cancelled, and the array with it.
+    select j.id into stopping from pra_store.jobs as j
+    where j.array_id = old.id and j.state = 'running' and j.cancel_requested_at is not null order by j.id limit 1;
+    if found then
+      return format('job %s of array %s is being stopped; retry the array when it has ended', stopping, old.id);
+    end if;
+  end if;
+  return null;
+end
+$$;
 
 -- The number of a job's parents that have not succeeded.
 create or replace function pra_store.unmet_parents(job bigint) returns integer
@@ -259,7 +292,7 @@ begin
         host_faults = 0, avoided_host = null, avoided_until = null,
         cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
     where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
-      and j.array_first is null and j.array_id is null
+      and j.array_first is null and j.array_id is null and pra_store.retry_refusal(j) is null
     returning j.id, j.run_id
   ),
   said as (
@@ -274,6 +307,7 @@ begin
     left join pra_store.jobs as whole on whole.id = j.array_id
     where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
       and (j.array_first is not null or j.array_id is not null and not whole.gang)
+      and pra_store.retry_refusal(j) is null
     order by j.id
   ) as a;
   if retried > 0 then
@@ -286,7 +320,8 @@ $$;
 grant execute on function pra.retry_many to pra_submit;
 
 comment on function pra.retry_many is
-'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined are passed over.
+'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined, or that it refuses, are passed
+over.
 Returns the number of jobs that were put back in line.';
 
 -- Puts the elements of a retried array that ended badly back in line with fresh budgets; those of a gang

@@ -196,7 +196,7 @@ declare
   bad bigint;
 begin
   select * into a from pra_store.jobs where id = array_job for no key update;
-  if a.state <> 'running' or exists (
+  if a.state <> 'running' and not (a.gang and a.state in ('ready', 'blocked')) or exists (
     select from pra_store.jobs where array_id = array_job and state in ('blocked', 'ready', 'running')
   ) then
     return;

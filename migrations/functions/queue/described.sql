@@ -18,6 +18,23 @@ begin
 end
 $$;
 
+-- Refuses new work in a run that is not there or is deleted; the run is not deleted until the caller's transaction ends.
+create or replace function pra_store.check_run(run bigint) returns void
+language plpgsql
+as $$
+declare
+  deleted timestamptz;
+begin
+  select r.deleted_at into deleted from pra_store.runs as r where r.id = run for share;
+  if not found then
+    raise exception 'run: there is no run %', run using errcode = 'PR002';
+  end if;
+  if deleted is not null then
+    raise exception 'run: run % is deleted; `pra delete --undo %` brings it back', run, run using errcode = 'PR002';
+  end if;
+end
+$$;
+
 -- Refuses a text that cannot be the name of a run or a sweep.
 create or replace function pra_store.check_run_name(name text) returns void
 language plpgsql immutable

@@ -84,11 +84,10 @@ begin
   end if;
   select * into a from pra_store.jobs where id = new.array_id;
   if a.gang then
-    if old.state = 'running' then
-      select * into a from pra_store.jobs where id = new.array_id for no key update;
-      if a.state = 'running' then
-        perform pra_store.settle_gang(a, new);
-      end if;
+    -- A member that ends badly takes the others with it, be it that they all wait for their start.
+    select * into a from pra_store.jobs where id = new.array_id for no key update;
+    if a.state = 'running' or a.state in ('ready', 'blocked') and old.state <> 'running' then
+      perform pra_store.settle_gang(a, new);
     end if;
     return null;
   end if;

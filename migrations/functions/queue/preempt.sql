@@ -25,7 +25,7 @@ begin
   if old.array_first is not null then
     perform pra.preempt(c.id, grace, reason)
     from (select id from pra_store.jobs
-          where array_id = job and state = 'running' order by id) as c;
+          where array_id = job and state = 'running' order by id for no key update) as c;
     return;
   end if;
   if old.state <> 'running' then

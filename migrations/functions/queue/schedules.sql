@@ -40,10 +40,7 @@ begin
   end if;
   perform pra_store.check_arguments(kind, arguments);
   perform pra_store.check_budgets(priority, null, null, 0, 0, 0, null);
-  perform from pra_store.runs where id = run;
-  if not found then
-    raise exception 'run: there is no run %', run using errcode = 'PR002';
-  end if;
+  perform pra_store.check_run(run);
   first_at := pra_store.cron_next(cron, time_zone, clock_timestamp());
   insert into pra_store.schedules (
     name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, overlap, next_at)
@@ -76,7 +73,7 @@ no agent ran are made up for: all, last or none. overlap: what a time does while
 has not ended: skip (the default), or queue (the default where catch_up is all). Each firing enqueues a job
 of that kind in the run.
 Raises PR003 for a bad name, cron, time zone, catch_up, overlap, kind or arguments, PR002 when there is no
-such run.';
+such run, or it is deleted.';
 
 create or replace function pra.unschedule(name text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -131,6 +128,8 @@ begin
   for s in
     select * from pra_store.schedules
     where next_at <= clock_timestamp() and paused_at is null
+      -- While its run is deleted it waits; it goes with the run.
+      and not exists (select from pra_store.runs as r where r.id = run_id and r.deleted_at is not null)
     order by name for no key update skip locked
   loop
     begin

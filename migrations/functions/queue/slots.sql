@@ -43,6 +43,16 @@ comment on function pra.set_limit is
   'Makes a limit, or changes how many attempts (0 to 100,000) may run under it at once. Lowered below what runs, '
   'it takes effect as jobs end; nobody is stopped. Errors: PR003 for a name or a number that cannot be.';
 
+-- Drops limits of which no slot is taken.
+create or replace function pra_store.drop_limits(names text[]) returns void
+language plpgsql
+as $$
+begin
+  delete from pra_store.limit_slots as s where s.limit_name = any(names);
+  delete from pra_store.limits as l where l.name = any(names);
+end
+$$;
+
 create or replace function pra.remove_limit(name text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -62,8 +72,7 @@ begin
     raise exception 'name: job % has not ended and needs a slot of "%"; cancel it, or give the limit more slots', holder,
       name using errcode = 'PR004';
   end if;
-  delete from pra_store.limit_slots as s where s.limit_name = remove_limit.name;
-  delete from pra_store.limits as l where l.name = remove_limit.name;
+  perform pra_store.drop_limits(array[name]);
   perform pra_store.record_event('limit.removed', null, null, null, null, jsonb_build_object('limit', name));
 end
 $$;

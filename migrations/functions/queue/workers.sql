@@ -281,7 +281,9 @@ begin
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
   end if;
   for held in
-    select id from pra_store.jobs where worker_id = worker and state = 'running' order by id
+    -- One that ends meanwhile is waited for and passed over.
+    select id from pra_store.jobs
+    where worker_id = worker and state = 'running' order by id for no key update
   loop
     perform pra.preempt(held, grace, format('worker %s is drained', worker));
     asked := asked + 1;

@@ -149,6 +149,7 @@ begin
       from pra_store.log_chunks as l join pra_store.jobs as j on j.id = l.job_id where j.run_id = run;
     return query select 'evaluations', count(*), 0::bigint
       from pra_store.evaluations as e join pra_store.jobs as j on j.id = e.job_id where j.run_id = run;
+    return query select 'schedules', count(*), 0::bigint from pra_store.schedules as s where s.run_id = run;
   end if;
   if parts is null or 'checkpoints' = any(parts) then
     return query

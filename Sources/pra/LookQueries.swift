@@ -29,6 +29,21 @@ extension Queries {
     from pra.jobs where id = any ($1::bigint[]) order by id desc
     """
   static let jobRows = "select * from pra.jobs where id = any ($1::bigint[]) order by id desc"
+  static let demandRows = """
+    select * from pra.demand
+    where cardinality($1::text[]) = 0 or queue = any ($1::text[])
+    order by oldest, queue, kind
+    """
+  static let demand = """
+    select queue, kind, (
+        select string_agg(concat(r ->> 'label', r ->> 'op', r ->> 'value'), ' ')
+        from jsonb_array_elements(requirements) as r
+      ) as requirements,
+      time_limit, places, free, possible, to_char(oldest, 'YYYY-MM-DD HH24:MI') as "oldest (UTC)"
+    from pra.demand
+    where cardinality($1::text[]) = 0 or queue = any ($1::text[])
+    order by pra.demand.oldest, queue, kind
+    """
   static let workerRows = """
     select * from pra.workers
     where $1::boolean or stopped_at is null

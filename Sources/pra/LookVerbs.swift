@@ -130,3 +130,23 @@ struct Workers: ParsableCommand {
       Queries.workers, rows: Queries.workerRows, [.boolean(all)], of: .worker, output)
   }
 }
+
+struct Demand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show how many places of workers the jobs in line could take now.",
+    discussion: """
+      A row for each queue, kind, requirements and time limit. An array wants a place for each part that may start, \
+      a gang all of its places, and jobs with a limit no more than it has slots free; what is paused, delayed or \
+      blocked wants none. possible is false where no live worker could ever take them; free counts the places of \
+      those that could.
+      Example: pra demand --json
+      """)
+
+  @Option(help: "A queue; may be repeated.", transform: OptionValue.queue) var queue: [String] = []
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    try Database.connect(.read).show(
+      Queries.demand, rows: Queries.demandRows, [.texts(queue)], output)
+  }
+}

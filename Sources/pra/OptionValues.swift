@@ -34,6 +34,15 @@ enum OptionValue {
     }
   }
 
+  /// A length of time in seconds, with a unit if wanted.
+  @Sendable static func duration(_ text: String) throws -> Double {
+    let units = ["": 1.0, "s": 1, "m": 60, "h": 3600, "d": 86400]
+    guard let match = text.wholeMatch(of: /([0-9]+(?:\.[0-9]+)?)([smhd]?)/),
+      let number = Double(match.1), let unit = units[String(match.2)], number * unit < 1e9
+    else { throw ValidationError("expected a time, as in 300, 90s, 30m, 4h or 2d") }
+    return number * unit
+  }
+
   /// A number of bytes, with a unit if wanted.
   @Sendable static func bytes(_ text: String) throws -> Int64 {
     guard let bytes = ByteCount.parse(text) else {

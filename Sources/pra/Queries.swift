@@ -20,21 +20,7 @@ enum Queries {
     select rolname as login, rolsuper as superuser from pg_roles where rolname = session_user
     """
 
-  /// A worker has at most three sessions: it beats, claims and reports; a stage three more: its own, for
-  /// metrics and for checkpoints.
-  static let sessions = """
-    select
-      (select count(*) from pg_stat_activity where backend_type = 'client backend') as used,
-      least(
-        current_setting('max_connections')::integer
-          - current_setting('superuser_reserved_connections')::integer
-          - coalesce(current_setting('reserved_connections', true)::integer, 0),
-        (select nullif(datconnlimit, -1) from pg_database where datname = current_database()),
-        (select nullif(rolconnlimit, -1) from pg_roles where rolname = session_user)) as places,
-      count(*) as workers, coalesce(sum(3 + 3 * w.slots), 0)::bigint as needed
-    from pra.workers as w
-    where w.state in ('live', 'draining', 'blamed')
-    """
+  static let sessions = "select used, places, workers, needed from pra.sessions"
 
   static let neighbourGrid = """
     select job_id, sha256 from pra.outputs

@@ -198,7 +198,9 @@ struct Worker: ParsableCommand {
       jobs are given back, and the worker ends. It makes no difference whether the signal is sent to the \
       worker alone or to its stages, too. A second SIGTERM or SIGINT ends it at once.
       A host that lacks room, a program or the store takes no jobs until it has it again; `pra workers` \
-      says what it lacks.
+      says what it lacks. A database that is away is waited for.
+      --until-idle, --idle, --lifetime and --max-jobs end it by itself, with 0.
+      Example: pra worker --idle 5m --lifetime 4h
       Example: pra worker --label host=a7 --label vram_gib=80 --slots 2 --threads 8
       """)
 
@@ -275,7 +277,29 @@ struct Worker: ParsableCommand {
       A variable of this worker's environment that commands see besides PATH and LANG; may be repeated.
       """, valueName: "name"))
   var commandVariables: [String] = []
-  @Flag(help: "End when no job is ready or running for this worker.") var untilIdle = false
+  @Flag(
+    help: """
+      End when no job that this worker could run is in line, runs anywhere or is about to come.
+      """)
+  var untilIdle = false
+  @Option(
+    help: ArgumentHelp(
+      "End after so long without work, as in 300 (seconds) or 5m.", valueName: "time"),
+    transform: OptionValue.duration)
+  var idle: Double?
+  @Option(
+    help: ArgumentHelp(
+      """
+      End after so long, as in 4h. It drains --drain seconds before, and takes no job whose time limit is longer than \
+      what is left.
+      """, valueName: "time"),
+    transform: OptionValue.duration)
+  var lifetime: Double?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("End after so many jobs.", valueName: "number"),
+    transform: OptionValue.whole(1...1_000_000_000))
+  var maxJobs: Int?
 
   func validate() throws {
     guard lease >= 1, lease <= 600 else {
@@ -289,6 +313,10 @@ struct Worker: ParsableCommand {
     }
     guard drain >= 0, drain < 1e6 else {
       throw ValidationError("--drain \(drain): expected seconds from 0")
+    }
+    if let lifetime, lifetime <= drain {
+      throw ValidationError(
+        "--lifetime \(lifetime) s: expected more than the \(drain) s of --drain, with which it ends")
     }
     guard allowCommands || commandVariables.isEmpty else {
       throw ValidationError("--command-env: has no effect without --allow-commands")
@@ -351,8 +379,14 @@ struct Worker: ParsableCommand {
           "\(Executables.folder)/pra-\(missing) is missing; build it with swift build -c release")
     }
     let url = try Database.url(.worker)
-    // A schema that this program does not know is refused before anything is claimed.
-    try Migrator(try Connection(url, role: .worker, name: "pra worker")).verify()
+    do {
+      // A schema that this program does not know is refused before anything is claimed.
+      try Migrator(try Connection(url, role: .worker, name: "pra worker")).verify()
+    } catch {
+      // The agent waits for a database that is away, as it does later, and looks at the schema then.
+      guard error.mayPass, !error.refusesLogin, !error.lacksDatabase else { throw error }
+      complain("pra: the database does not answer, the worker waits for it: \(error)")
+    }
     let process = ProcessInfo.processInfo
     var configuration = AgentConfiguration(
       databaseURL: url, name: name ?? "\(named["host"]!)-\(process.processIdentifier)",
@@ -361,13 +395,18 @@ struct Worker: ParsableCommand {
       threads: threads ?? max(1, Processors.usable().threads / max(slots, 1)), lease: lease,
       beat: beat,
       drainTime: drain, untilIdle: untilIdle, cacheQuota: cache, stageFolder: Executables.folder)
+    configuration.idleTime = idle
+    configuration.lifetime = lifetime
+    configuration.mostJobs = maxJobs
     configuration.storeProbe = Database.storeWatch(url).look
     configuration.upkeep = Database.upkeep(url)
     configuration.environment[SourceFolders.variable] = seen.text
     configuration.environment["PRA_COMMAND_ENV"] = commandVariables.joined(separator: ",")
     configuration.devices = devices.names
     configuration.kindsOfDevices = Set(JobKind.allCases.filter(\.computes).map(\.rawValue))
-    let logger = Logger(label: "pra.worker") { WorkerLog(label: $0) }
+    let logger = Logger(label: "pra.worker") { [name = configuration.name] in
+      WorkerLog(label: $0, worker: name)
+    }
     let code = try Agent(configuration, logger: logger).run()
     if code != 0 { throw ExitCode(code) }
   }

@@ -11,8 +11,8 @@ import Testing
       "select pra.register_worker('big', '{}', '{default}', '{noop}', slots => 100)")
     let after = try world.pra("doctor")
     #expect(after.status == 1)
-    #expect(after.output.contains("1 worker may need 303\n"), "\(after.output)")
-    #expect(after.output.contains("remedy: set max_connections to 346 or more"), "\(after.output)")
+    #expect(after.output.contains("1 worker may need 203\n"), "\(after.output)")
+    #expect(after.output.contains("remedy: set max_connections to 235 or more"), "\(after.output)")
   }
 
   @Test func aLoginWithoutRightsIsToldSo() throws {

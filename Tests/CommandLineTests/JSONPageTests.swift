@@ -60,7 +60,7 @@ import Testing
   private var examples: [String: [String]] {
     let out = "\(world.folder)/out"
     return [
-      "runs": [], "jobs": [], "job": ["1"], "why": ["5"], "workers": ["--all"], "limits": [],
+      "runs": [], "jobs": [], "job": ["1"], "why": ["5"], "workers": ["--all"], "limits": [], "demand": [],
       "schedules": [], "data": [], "checkpoints": ["drawn"], "evaluations": ["drawn"],
       "compare": ["drawn", "other"], "logs": ["1"], "watch": ["drawn"], "sweep show": ["both"],
       "images": ["drawn", "-o", "\(out).png"],

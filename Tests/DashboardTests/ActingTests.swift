@@ -84,6 +84,10 @@ import Testing
     let filter = "run%3D\(run)+kind%3Dsample"
     let asked = try page("/act?verb=cancel-jobs&target=\(filter)", as: "bob").body
     #expect(asked.contains("<b>300 jobs</b>") && asked.contains("pra cancel 1 2 3"))
+    // They are somebody else's, for whom bob may not act.
+    let refused = try act("cancel-jobs", filter, as: "bob")
+    #expect(refused.status == 403 && refused.body.contains("was enqueued by pra"), "\(refused.body)")
+    try world.admin.run("update pra_store.runs set created_by = 'bob' where id = \(run)")
     let done = try act("cancel-jobs", filter, as: "bob")
     #expect(done.body.contains("300 of 300 jobs were cancelled"), "\(done.body)")
     let left = try world.admin.query("select kind from pra.jobs where finished_at is null")

@@ -251,9 +251,9 @@ extension RecordingWorld {
       let hidden = movers.filter { $0.hasPrefix("pra_store.") }.map { "\($0)(" }
       movers.formUnion(texts.filter { text in hidden.contains { text.value.contains($0) } }.keys)
     }
-    // A function of many jobs is that of one.
+    // A function of many jobs, or of a run, is that of one.
     let doors = movers.filter { $0.hasPrefix("pra.") }.map {
-      String($0.dropFirst(4)).replacing(/^(cancel|retry)_many$/) { String($0.output.1) }
+      String($0.dropFirst(4)).replacing(/^(cancel|retry)_(?:many|run)$/) { String($0.output.1) }
     }
     #expect(Set(doors) == Set(Mover.allCases.map(\.rawValue)))
   }

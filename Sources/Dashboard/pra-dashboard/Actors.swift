@@ -166,7 +166,11 @@ struct Actors: Sendable {
     }
     let (_, target, verb) = try verb(form, user)
     let connection = try Connection(url, role: .submit, name: "pra dashboard")
-    if let user { try connection.query("select set_config('pra.actor', $1, false)", [.text(user)]) }
+    if let user {
+      try connection.query(
+        "select set_config('pra.actor', $1, false), set_config('pra.operates', $2, false)",
+        [.text(user), .text(role(of: user) == .operate ? "yes" : "")])
+    }
     let done = try verb.does(SubmitQueue(connection), connection, target)
     let page = frame.donePage(done: done)
     return Reply(type: "text/html; charset=utf-8", Array(page.text.utf8))

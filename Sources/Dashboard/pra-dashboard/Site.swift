@@ -110,6 +110,8 @@ struct Site: Sendable {
       return failure(
         BadRequest(503, "too slow", "the database took longer than 2 s for this page"), frame, query
       )
+    } catch let error as PostgresError where error.sqlState == "42501" {
+      return failure(BadRequest(403, "not allowed", error.message), frame, query)
     } catch let error as PostgresError where error.sqlState == "PR002" || error.sqlState == "PR003"
     {
       return failure(

@@ -34,9 +34,9 @@ final class RunningAttempt: Sendable {
       log = try LogSpool(path: "\(folder).log", redactor: Redactor(environment: known))
       child = try ChildProcess(
         executable: stage,
-        environment: configuration.environment.merging(scratch.cache?.environment ?? [:]) {
-          $1
-        }.merging([
+        environment: configuration.environment.filter {
+          !ServiceManager.variables.contains($0.key)
+        }.merging(scratch.cache?.environment ?? [:]) { $1 }.merging([
           "PRA_DATABASE_URL": configuration.databaseURL.conninfo,
           "PRA_JOB": String(key.job),
           "PRA_EPOCH": String(key.epoch),

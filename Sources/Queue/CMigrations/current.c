@@ -9,6 +9,9 @@
 static const unsigned char queue_events[] = {
 #embed "../../../migrations/functions/queue/events.sql"
 };
+static const unsigned char queue_people[] = {
+#embed "../../../migrations/functions/queue/people.sql"
+};
 static const unsigned char queue_requirements[] = {
 #embed "../../../migrations/functions/queue/requirements.sql"
 };
@@ -44,6 +47,12 @@ static const unsigned char queue_finish[] = {
 };
 static const unsigned char queue_gangs[] = {
 #embed "../../../migrations/functions/queue/gangs.sql"
+};
+static const unsigned char queue_counts[] = {
+#embed "../../../migrations/functions/queue/counts.sql"
+};
+static const unsigned char queue_demand[] = {
+#embed "../../../migrations/functions/queue/demand.sql"
 };
 static const unsigned char queue_claim[] = {
 #embed "../../../migrations/functions/queue/claim.sql"
@@ -138,6 +147,9 @@ static const unsigned char views_arrays[] = {
 static const unsigned char views_artifacts[] = {
 #embed "../../../migrations/views/artifacts.sql"
 };
+static const unsigned char views_attempt_counters[] = {
+#embed "../../../migrations/views/attempt_counters.sql"
+};
 static const unsigned char views_attempts[] = {
 #embed "../../../migrations/views/attempts.sql"
 };
@@ -146,6 +158,12 @@ static const unsigned char views_blamed_hosts[] = {
 };
 static const unsigned char views_checkpoints[] = {
 #embed "../../../migrations/views/checkpoints.sql"
+};
+static const unsigned char views_compatibility[] = {
+#embed "../../../migrations/views/compatibility.sql"
+};
+static const unsigned char views_demand[] = {
+#embed "../../../migrations/views/demand.sql"
 };
 static const unsigned char views_evaluations[] = {
 #embed "../../../migrations/views/evaluations.sql"
@@ -207,6 +225,12 @@ static const unsigned char views_schema_objects[] = {
 static const unsigned char views_schema_versions[] = {
 #embed "../../../migrations/views/schema_versions.sql"
 };
+static const unsigned char views_sessions[] = {
+#embed "../../../migrations/views/sessions.sql"
+};
+static const unsigned char views_start_waits[] = {
+#embed "../../../migrations/views/start_waits.sql"
+};
 static const unsigned char views_stores[] = {
 #embed "../../../migrations/views/stores.sql"
 };
@@ -233,6 +257,7 @@ static const unsigned char views_waiting[] = {
 
 static const PRACurrentFile files[] = {
   CURRENT("functions/queue/events.sql", queue_events),
+  CURRENT("functions/queue/people.sql", queue_people),
   CURRENT("functions/queue/requirements.sql", queue_requirements),
   CURRENT("functions/queue/arguments.sql", queue_arguments),
   CURRENT("functions/queue/lanes.sql", queue_lanes),
@@ -245,6 +270,8 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/queue/end.sql", queue_end),
   CURRENT("functions/queue/finish.sql", queue_finish),
   CURRENT("functions/queue/gangs.sql", queue_gangs),
+  CURRENT("functions/queue/counts.sql", queue_counts),
+  CURRENT("functions/queue/demand.sql", queue_demand),
   CURRENT("functions/queue/claim.sql", queue_claim),
   CURRENT("functions/queue/enqueue.sql", queue_enqueue),
   CURRENT("functions/queue/act.sql", queue_act),
@@ -275,9 +302,12 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/store/upkeep.sql", store_upkeep),
   CURRENT("views/arrays.sql", views_arrays),
   CURRENT("views/artifacts.sql", views_artifacts),
+  CURRENT("views/attempt_counters.sql", views_attempt_counters),
   CURRENT("views/attempts.sql", views_attempts),
   CURRENT("views/blamed_hosts.sql", views_blamed_hosts),
   CURRENT("views/checkpoints.sql", views_checkpoints),
+  CURRENT("views/compatibility.sql", views_compatibility),
+  CURRENT("views/demand.sql", views_demand),
   CURRENT("views/evaluations.sql", views_evaluations),
   CURRENT("views/events.sql", views_events),
   CURRENT("views/images.sql", views_images),
@@ -298,6 +328,8 @@ static const PRACurrentFile files[] = {
   CURRENT("views/schema_files.sql", views_schema_files),
   CURRENT("views/schema_objects.sql", views_schema_objects),
   CURRENT("views/schema_versions.sql", views_schema_versions),
+  CURRENT("views/sessions.sql", views_sessions),
+  CURRENT("views/start_waits.sql", views_start_waits),
   CURRENT("views/stores.sql", views_stores),
   CURRENT("views/sweeps.sql", views_sweeps),
   CURRENT("views/exports.sql", views_exports),

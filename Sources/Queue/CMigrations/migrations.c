@@ -97,6 +97,18 @@ static const unsigned char sql_0105[] = {
 static const unsigned char sql_0106[] = {
 #embed "../../../migrations/0106_proxies.sql"
 };
+static const unsigned char sql_0114[] = {
+#embed "../../../migrations/0114_fleet.sql"
+};
+static const unsigned char sql_0115[] = {
+#embed "../../../migrations/0115_compatibility.sql"
+};
+static const unsigned char sql_0116[] = {
+#embed "../../../migrations/0116_operators.sql"
+};
+static const unsigned char sql_0117[] = {
+#embed "../../../migrations/0117_counters.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -132,6 +144,10 @@ static const PRAMigration migrations[] = {
   MIGRATION(0100, "0100_lineage.sql"),
   MIGRATION(0105, "0105_described_runs.sql"),
   MIGRATION(0106, "0106_proxies.sql"),
+  MIGRATION(0114, "0114_fleet.sql"),
+  MIGRATION(0115, "0115_compatibility.sql"),
+  MIGRATION(0116, "0116_operators.sql"),
+  MIGRATION(0117, "0117_counters.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -54,7 +54,7 @@ package enum Queries {
     select worker, token
     from pra.register_worker(
       name => $1, labels => $2::jsonb, queues => $3, kinds => $4, slots => $5, lease => $6,
-      version => $7)
+      version => $7, stays => $8)
     """
   package static let heartbeat = """
     select job, epoch, token, ask, seconds
@@ -106,6 +106,17 @@ package enum Queries {
     """
   package static let deregisterWorker = """
     select pra.deregister_worker(worker => $1, worker_token => $2)
+    """
+  /// Sessions that the login can still open, as the server, the database and the login allow.
+  package static let freeSessions = """
+    select least(
+      current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
+        - coalesce(current_setting('reserved_connections', true)::integer, 0) - count(*),
+      (select nullif(d.datconnlimit, -1) from pg_database as d where d.datname = current_database())
+        - count(*) filter (where a.datname = current_database()),
+      (select nullif(r.rolconnlimit, -1) from pg_roles as r where r.rolname = session_user)
+        - count(*) filter (where a.usename = session_user)) as free
+    from pg_stat_activity as a where a.backend_type = 'client backend'
     """
   package static let reap = "select pra.reap() as count"
 }

@@ -271,6 +271,28 @@ struct BucketStore: ObjectStore {
         + "database; choose an empty prefix")
   }
 
+  func list(_ body: ([(name: String, size: Int64)]) throws -> Void) throws {
+    let place = "\(location.endpoint)/\(location.bucket)"
+    let base = location.base.dropFirst(place.count + 1)
+    let prefix = base.isEmpty ? "sha256/" : "\(base)/sha256/"
+    var last: String?
+    while true {
+      // In the order in which the signature takes them.
+      let after = last.map { "&start-after=\(BucketRequests.escaped($0))" } ?? ""
+      let reply = try requests.send(
+        "GET", "\(place)?list-type=2&prefix=\(BucketRequests.escaped(prefix))\(after)",
+        besides: [403, 404, 501])
+      guard reply.status == 200 else {
+        throw StoreAway("its keys may not list what lies there (\(reply.status))", isRefusal: true)
+      }
+      let found = reply.body.matches(of: /<Key>([^<]*)<\/Key>(?:(?!<Key>)(?s:.))*?<Size>([0-9]+)<\/Size>/)
+      guard let end = found.last else { return }
+      last = String(end.1)
+      try body(
+        found.map { (String($0.1.split(separator: "/").last ?? ""), Int64($0.2) ?? 0) })
+    }
+  }
+
   /// Whether the server answers this host, by one request that changes nothing. A host may be
   /// allowed to write and not to look: then only writing shows it.
   func answers() throws -> Bool {

@@ -189,6 +189,10 @@ enum Queries {
     order by location nulls first, sha256
     """
 
+  static let unknownObjects = """
+    select name from pra.unknown_objects(location => $1, names => $2) as name
+    """
+
   static let suspects = """
     select sha256, size, coalesce(location, 'database') as location, suspicion
     from pra.artifacts where suspect_at is not null order by sha256

@@ -85,7 +85,8 @@ package final class StageSession {
     let isStopped = { @Sendable [control] in control.stopRequested }
     store = ArtifactStore(
       RetryingConnection(
-        url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
+        url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report,
+        prepare: { try $0.leaveSessionsToPeople() }),
       environment: environment,
       patience: StorePatience(tries: nil, giveUp: isStopped, report: Self.report),
       reader: .attempt(lease), cache: try ArtifactCache(environment: environment),
@@ -128,6 +129,9 @@ package final class StageSession {
 
   static let report: @Sendable (String) -> Void = { Stage.say("warning: \($0)") }
 
+  /// Time after which a stage that computes gives up the session that it does not use: metrics have one of their own.
+  private static let rest = Duration.seconds(5)
+
   // MARK: while it runs
 
   /// Whether the agent asks for a checkpoint and `Released`. Cheap enough to ask at every step.
@@ -137,20 +141,28 @@ package final class StageSession {
   package var stopWatch: @Sendable () -> Bool { { [control] in control.stopRequested } }
 
   /// Hands points to the background thread, which sends them within about a second.
-  package func record(_ points: [MetricPoint]) { metrics.record(points.map(secrets.redacted)) }
+  package func record(_ points: [MetricPoint]) {
+    metrics.record(points.map(secrets.redacted))
+    store.connection.close(unusedFor: Self.rest)
+  }
 
   /// Recorded points that are not known to be on the server's disk.
   package var metricBacklog: Int { metrics.backlog }
 
   /// Reports the progress; the latest report of each half second reaches the database.
   package func progress(done: Int64, total: Int64, unit: String) {
+    store.connection.close(unusedFor: Self.rest)
     metrics.progress(done: done, total: total, unit: secrets.redacted(unit))
   }
 
   /// Waits until all points recorded so far are on the server's disk.
   /// - Returns: the number of the last batch, 0 when there was none
   @discardableResult
-  package func flushMetrics() throws -> Int64 { try metrics.flush() }
+  package func flushMetrics() throws -> Int64 {
+    // Stages that all wait for a second session would hold all that there are.
+    if metrics.isAway || metrics.backlog > 0 { store.connection.close() }
+    return try metrics.flush()
+  }
 
   // MARK: artifacts
 

@@ -285,6 +285,7 @@ CREATE FUNCTION pra.archive_run(run bigint, archived boolean DEFAULT true) RETUR
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.live_run(run);
   update pra_store.runs as r
   set archived_at = case when archived then coalesce(r.archived_at, clock_timestamp()) end
@@ -692,59 +693,15 @@ CREATE FUNCTION pra.cancel(job bigint, with_dependents boolean DEFAULT false) RE
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  target record;
-  touched integer := 0;
-  asked boolean := false;
 begin
-  perform from pra_store.jobs where id = job;
-  if not found then
-    raise exception 'there is no job %', job using errcode = 'PR002';
-  end if;
-  perform pra_store.reap_if_lost(job);
-  for target in
+  perform pra_store.require_own_jobs(case when not with_dependents then array[cancel.job] else array(
     with recursive family (id) as (
-      select job
+      select cancel.job
       union
-      select d.job_id
-      from family join pra_store.job_dependencies as d on d.parent_id = family.id
-      where with_dependents
+      select d.job_id from family join pra_store.job_dependencies as d on d.parent_id = family.id
     )
-    select j.id, j.epoch, j.state, j.run_id, j.cancel_requested_at, j.array_first
-    from pra_store.jobs as j
-    where j.id in (select id from family)
-    order by j.id
-    for no key update of j
-  loop
-    if target.state in ('blocked', 'ready')
-      or target.state = 'running' and target.array_first is not null then
-      perform pra_store.settle_cancelled(target.id);
-      touched := touched + 1;
-      if target.array_first is not null then
-        -- The row lock on the array keeps others from splitting off more of it.
-        perform pra.cancel(c.id)
-        from (
-          select id from pra_store.jobs
-          where array_id = target.id and state in ('blocked', 'ready', 'running') order by id
-        ) as c;
-      end if;
-    elsif target.state = 'running' and target.cancel_requested_at is null then
-      update pra_store.jobs set cancel_requested_at = clock_timestamp() where id = target.id;
-      -- Then the reaper ends it, whatever its worker does.
-      insert into pra_store.cancellations as c (job_id, epoch, deadline)
-      values (target.id, target.epoch, clock_timestamp() + interval '30 seconds')
-      on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
-      perform pra_store.record_event(
-        'job.cancel_requested', target.run_id, target.id, null, null);
-      touched := touched + 1;
-      asked := true;
-    end if;
-  end loop;
-  if asked then
-    perform pg_notify('pra_ask', '');
-  end if;
-  return touched;
+    select f.id from family as f) end);
+  return pra_store.cancel_job(job, with_dependents);
 end
 $$;
 
@@ -770,53 +727,11 @@ CREATE FUNCTION pra.cancel_many(jobs bigint[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  touched integer;
-  asked integer;
 begin
-  -- Arrays first: each holds its parts.
-  select coalesce(sum(pra.cancel(a.id)), 0) into touched
-  from (
+  perform pra_store.require_own_jobs(array(
     select j.id from pra_store.jobs as j
-    where j.id = any(cancel_many.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
-    order by j.id
-  ) as a;
-  perform from pra_store.jobs as j
-  where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
-  order by j.id for no key update;
-  with ended as (
-    update pra_store.jobs as j
-    set state = 'cancelled', finished_at = clock_timestamp(),
-        cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
-    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
-    returning j.id, j.run_id
-  ),
-  said as (
-    insert into pra_store.events (kind, run_id, job_id)
-    select 'job.cancelled', e.run_id, e.id from ended as e order by e.id
-  )
-  select touched + count(*) into touched from ended;
-  with stopped as (
-    update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
-    where j.id = any(cancel_many.jobs) and j.state = 'running' and j.array_first is null
-      and j.cancel_requested_at is null
-    returning j.id, j.epoch, j.run_id
-  ),
-  awaited as (
-    insert into pra_store.cancellations (job_id, epoch, deadline)
-    select s.id, s.epoch, clock_timestamp() + interval '30 seconds' from stopped as s
-    on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline
-  ),
-  said as (
-    insert into pra_store.events (kind, run_id, job_id)
-    select 'job.cancel_requested', s.run_id, s.id from stopped as s order by s.id
-  )
-  select count(*) into asked from stopped;
-  if asked > 0 then
-    perform pg_notify('pra_ask', '');
-  end if;
-  return touched + asked;
+    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running')));
+  return pra_store.cancel_jobs(jobs);
 end
 $$;
 
@@ -845,8 +760,9 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
+  perform pra_store.require_own_run(run);
   -- Parts of an array are the array's.
-  return pra.cancel_many(array(
+  return pra_store.cancel_jobs(array(
     select id from pra_store.jobs
     where run_id = run and array_id is null and state in ('blocked', 'ready', 'running')
       and id not in (select pra.jobs_needed_elsewhere(run))
@@ -1003,6 +919,17 @@ begin
     begun as (
       insert into pra_store.attempts (job_id, epoch, worker_id)
       select m.id, m.epoch, claim.worker from mine as m where m.id = any(taken)
+    ),
+    counted as (
+      insert into pra_store.count_steps (queue, kind, outcome, bucket, number, seconds)
+      select s.queue, s.kind, '', width_bucket(s.wait, pra_store.wait_bounds()), count(*), sum(s.wait)
+      from (
+        select m.queue, m.kind, greatest(0, extract(epoch from clock_timestamp() - case
+          -- A part is made when it starts; its array has waited.
+          when m.epoch = 1 and m.array_id is not null then a.run_after else m.run_after end))::double precision as wait
+        from mine as m left join pra_store.jobs as a on a.id = m.array_id
+      ) as s
+      group by 1, 2, 4
     )
     select m.id, m.epoch, m.run_id, r.name, m.kind, m.queue,
       case when m.array_id is null then m.arguments
@@ -1464,6 +1391,7 @@ declare
   held pra_store.jobs;
   taken integer := 0;
 begin
+  perform pra_store.require_operator('worker');
   select * into dead from pra_store.workers where id = worker and stopped_at is null for no key update;
   if not found then
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
@@ -1524,7 +1452,7 @@ begin
   end if;
   foreach one in array array(select distinct r from unnest(runs) as r order by r) loop
     if whole then
-      update pra_store.runs as r set deleted_at = clock_timestamp(), deleted_by = session_user where r.id = one;
+      update pra_store.runs as r set deleted_at = clock_timestamp(), deleted_by = pra_store.actor() where r.id = one;
       perform pra_store.record_event('run.deleted', one, null, null, null);
     else
       perform pra_store.remove_parts(one, parts, kinds);
@@ -1548,7 +1476,7 @@ and jobs stay then, and it cannot be undone. Without parts the whole runs: lists
 brings them back until pra.purge_runs has taken their rows.
 Returns for each run what goes, with number and bytes, and last a row "freed" without a run: artifacts that no other run
 refers to or names, and their bytes, which go with pra.collect_garbage. dry: only returns the rows.
-For whoever created the runs, and the owner of the database.
+For whoever created the runs, and operators.
 Raises PR002 when there is no such run, PR003 for other parts, PR004 when a job of a run has not ended, or one of
 another run that reads the part.';
 
@@ -1627,6 +1555,7 @@ declare
   held bigint;
   asked integer := 0;
 begin
+  perform pra_store.require_operator('worker');
   update pra_store.workers
   set drain_requested_at = coalesce(drain_requested_at, clock_timestamp())
   where id = worker and stopped_at is null;
@@ -1636,7 +1565,7 @@ begin
   for held in
     select id from pra_store.jobs where worker_id = worker and state = 'running' order by id
   loop
-    perform pra.preempt(held, grace, format('worker %s is drained', worker));
+    perform pra_store.preempt_job(held, grace, format('worker %s is drained', worker));
     asked := asked + 1;
   end loop;
   perform pra_store.record_event('worker.drain_requested', null, null, null, worker);
@@ -1988,6 +1917,7 @@ begin
   set state = 'succeeded', worker_id = null, finished_at = clock_timestamp(), message = null,
       result = finish.result, preempt_requested_at = null, cancel_requested_at = null
   where j.id = held.id;
+  insert into pra_store.count_steps (queue, kind, outcome, number) values (held.queue, held.kind, 'succeeded', 1);
   perform pra_store.record_event(
     'attempt.succeeded', held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_build_object('metric_batch', absorbed));
@@ -2051,7 +1981,11 @@ begin
     -- all of which would be read once for each of them.
     where j.id = m.job and j.epoch = m.epoch and j.worker_id + 0 = worker
       and (me.token is null or j.token = m.token) and j.cancel_requested_at is null
-    returning j.id, j.epoch, j.array_id, j.limits
+    returning j.id, j.epoch, j.array_id, j.limits, j.queue, j.kind
+  ),
+  counted as (
+    insert into pra_store.count_steps (queue, kind, outcome, number)
+    select d.queue, d.kind, 'succeeded', count(*) from done as d group by 1, 2
   ),
   ended as (
     update pra_store.attempts as t
@@ -2304,6 +2238,7 @@ CREATE FUNCTION pra.forgive_host(host text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_operator('host');
   delete from pra_store.blamed_hosts as b where b.host = forgive_host.host;
   if not found then
     raise exception 'host "%" is not blamed for anything', host using errcode = 'PR002';
@@ -2757,6 +2692,7 @@ CREATE FUNCTION pra.note_run(run bigint, note text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.live_run(run);
   if length(note) > 10000 then
     raise exception 'note: has % characters, at most 10000 are kept', length(note) using errcode = 'PR003';
@@ -2829,6 +2765,7 @@ CREATE FUNCTION pra.pause_queue(queue text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_operator('queue');
   update pra_store.queues set paused_at = coalesce(paused_at, clock_timestamp())
   where name = queue;
   if not found then
@@ -2859,6 +2796,7 @@ CREATE FUNCTION pra.pause_run(run bigint) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   update pra_store.runs set paused_at = coalesce(paused_at, clock_timestamp()) where id = run;
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
@@ -2887,6 +2825,7 @@ CREATE FUNCTION pra.pause_schedule(name text, paused boolean DEFAULT true) RETUR
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_schedule(name);
   update pra_store.schedules as s
   set paused_at = case when paused then coalesce(s.paused_at, clock_timestamp()) end,
       next_at = case when paused then s.next_at
@@ -2918,39 +2857,9 @@ CREATE FUNCTION pra.preempt(job bigint, grace interval DEFAULT '00:01:00'::inter
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  old pra_store.jobs;
 begin
-  if grace is null or grace < interval '0' then
-    raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
-  end if;
-  if length(reason) > 1000 then
-    raise exception 'reason: has more than 1000 characters' using errcode = 'PR003';
-  end if;
-  if pra_store.reap_if_lost(job) then
-    return;
-  end if;
-  select * into old from pra_store.jobs where id = job for no key update;
-  if not found then
-    raise exception 'there is no job %', job using errcode = 'PR002';
-  end if;
-  if old.array_first is not null then
-    perform pra.preempt(c.id, grace, reason)
-    from (select id from pra_store.jobs
-          where array_id = job and state = 'running' order by id) as c;
-    return;
-  end if;
-  if old.state <> 'running' then
-    raise exception 'job % is %, not running', job, old.state using errcode = 'PR004';
-  end if;
-  update pra_store.jobs
-  set preempt_requested_at = coalesce(preempt_requested_at, clock_timestamp()) where id = job;
-  insert into pra_store.preemptions as p (job_id, epoch, reason, deadline)
-  values (preempt.job, old.epoch, preempt.reason, clock_timestamp() + preempt.grace)
-  on conflict (job_id, epoch) do update set deadline = least(p.deadline, excluded.deadline);
-  perform pra_store.record_event('job.preempt_requested', old.run_id, job, old.epoch, null);
-  perform pg_notify('pra_ask', '');
+  perform pra_store.require_own_jobs(array[preempt.job]);
+  perform pra_store.preempt_job(job, grace, reason);
 end
 $$;
 
@@ -3243,6 +3152,7 @@ begin
   perform pra_store.sweep_staged();
   perform pra_store.run_schedules();
   perform pra_store.forget_turns();
+  perform pra_store.fold_counts();
   return taken;
 end
 $$;
@@ -3367,10 +3277,10 @@ stored, PR004 when the attempt has registered other files at this step.';
 
 
 --
--- Name: register_worker(text, jsonb, text[], text[], integer, interval, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: register_worker(text, jsonb, text[], text[], integer, interval, text, interval); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer DEFAULT 1, lease interval DEFAULT '00:00:30'::interval, version text DEFAULT NULL::text) RETURNS TABLE(worker bigint, token uuid)
+CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer DEFAULT 1, lease interval DEFAULT '00:00:30'::interval, version text DEFAULT NULL::text, stays interval DEFAULT NULL::interval) RETURNS TABLE(worker bigint, token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -3400,11 +3310,15 @@ begin
     raise exception 'lease: %, must be from 1 second to 10 minutes', lease using errcode = 'PR003',
       hint = 'A host that is gone keeps its jobs for a lease.';
   end if;
+  if stays <= interval '0' then
+    raise exception 'stays: %, must be above 0', stays using errcode = 'PR003';
+  end if;
   insert into pra_store.workers as w (
-    name, labels, queues, kinds, slots, lease, version, lease_expires_at, token)
+    name, labels, queues, kinds, slots, lease, version, lease_expires_at, leaves_at, token)
   values (register_worker.name, register_worker.labels, register_worker.queues,
           register_worker.kinds, register_worker.slots, register_worker.lease,
-          register_worker.version, clock_timestamp() + register_worker.lease, gen_random_uuid())
+          register_worker.version, clock_timestamp() + register_worker.lease,
+          clock_timestamp() + register_worker.stays, gen_random_uuid())
   returning w.id, w.token into worker, token;
   perform pra_store.record_event('worker.registered', null, null, null, register_worker.worker);
   return next;
@@ -3412,13 +3326,13 @@ end
 $_$;
 
 
-ALTER FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) OWNER TO pra_owner;
+ALTER FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) IS 'Registers an agent process as a worker; returns its number and the token that its further calls must carry. labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it runs at once, 1 to 10000. lease: how long it may stay silent, a second to ten minutes. Errors: PR003 for an argument that cannot be.';
+COMMENT ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval) IS 'Registers an agent process as a worker; returns its number and the token that its further calls must carry. labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it runs at once, 1 to 10000. lease: how long it may stay silent, a second to ten minutes. stays: time after which it drains, so that it gets no job whose time limit is longer; null if it stays. Errors: PR003 for an argument that cannot be.';
 
 
 --
@@ -3498,6 +3412,7 @@ CREATE FUNCTION pra.remove_limit(name text) RETURNS void
 declare
   holder bigint;
 begin
+  perform pra_store.require_operator('limit');
   -- As in pra.set_limit.
   lock table pra_store.limit_slots in share row exclusive mode;
   perform from pra_store.limits as l where l.name = remove_limit.name for update;
@@ -3537,6 +3452,7 @@ CREATE FUNCTION pra.rename_run(run bigint, name text) RETURNS void
 declare
   it pra_store.runs := pra_store.live_run(run);
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.check_run_name(name);
   update pra_store.runs as r set name = rename_run.name where r.id = run;
   perform pra_store.record_event(
@@ -3604,6 +3520,7 @@ CREATE FUNCTION pra.resume_queue(queue text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_operator('queue');
   update pra_store.queues set paused_at = null where name = queue;
   if not found then
     raise exception 'there is no queue "%"', queue using errcode = 'PR002';
@@ -3634,6 +3551,7 @@ CREATE FUNCTION pra.resume_run(run bigint) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   update pra_store.runs set paused_at = null where id = run;
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
@@ -3721,58 +3639,9 @@ CREATE FUNCTION pra.retry(job bigint) RETURNS pra.job_state
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  old pra_store.jobs;
-  whole pra_store.jobs;
-  unmet_parents integer;
-  next_state pra.job_state;
 begin
-  perform pra_store.reap_if_lost(job);
-  -- Locks the parents first and by id, as every function does: no two calls wait for each other.
-  perform from pra_store.jobs
-  where id in (select parent_id from pra_store.job_dependencies where job_id = job)
-  order by id for share;
-  select * into old from pra_store.jobs where id = job for no key update;
-  if not found then
-    raise exception 'there is no job %', job using errcode = 'PR002';
-  end if;
-  if old.state in ('running', 'succeeded', 'blocked') then
-    raise exception 'job % is %; only a failed, cancelled, quarantined or delayed job is retried',
-      job, old.state using errcode = 'PR004';
-  end if;
-  if old.array_id is not null then
-    select * into whole from pra_store.jobs where id = old.array_id for no key update;
-    if whole.gang then
-      raise exception 'job % is a member of gang %, which is retried whole', job, whole.id
-        using errcode = 'PR004', hint = format('`pra retry %s` does that.', whole.id);
-    end if;
-  end if;
-  unmet_parents := pra_store.unmet_parents(job);
-  next_state := case
-    when unmet_parents > 0 then 'blocked'
-    when old.array_first is not null and not old.gang and (
-      old.follows_id is not null or pra_store.next_element(old) >= old.array_end) then 'running'
-    else 'ready' end;
-  update pra_store.jobs
-  set state = next_state, unmet = unmet_parents, run_after = clock_timestamp(), due = true,
-      faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
-      host_faults = 0, avoided_host = null, avoided_until = null,
-      cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
-  where id = job;
-  if old.array_first is not null then
-    perform pra_store.retry_elements(old);
-    if next_state = 'running' then
-      perform pra_store.settle_array(job);
-    end if;
-  elsif whole.state in ('failed', 'cancelled') then
-    perform pra_store.reopen_array(whole);
-  end if;
-  perform pra_store.record_event('job.retried', old.run_id, job, null, null);
-  if next_state = 'ready' or old.array_first is not null then
-    perform pg_notify('pra_ready', '');
-  end if;
-  return next_state;
+  perform pra_store.require_own_jobs(array[retry.job]);
+  return pra_store.retry_job(job);
 end
 $$;
 
@@ -3800,48 +3669,11 @@ CREATE FUNCTION pra.retry_many(jobs bigint[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  retried integer;
-  others integer;
 begin
-  -- Parents first and by id, as every function locks.
-  perform from pra_store.jobs
-  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_many.jobs))
-  order by id for share;
-  perform from pra_store.jobs as j
-  where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
-  order by j.id for no key update;
-  with again as (
-    update pra_store.jobs as j
-    set state = case when pra_store.unmet_parents(j.id) > 0 then 'blocked' else 'ready' end::pra.job_state,
-        unmet = pra_store.unmet_parents(j.id),
-        run_after = clock_timestamp(), due = true,
-        faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
-        host_faults = 0, avoided_host = null, avoided_until = null,
-        cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
-    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
-      and j.array_first is null and j.array_id is null
-    returning j.id, j.run_id
-  ),
-  said as (
-    insert into pra_store.events (kind, run_id, job_id)
-    select 'job.retried', a.run_id, a.id from again as a order by a.id
-  )
-  select count(*) into retried from again;
-  -- Arrays and their parts, one by one; members of gangs come with their gang.
-  select count(pra.retry(a.id)) into others
-  from (
+  perform pra_store.require_own_jobs(array(
     select j.id from pra_store.jobs as j
-    left join pra_store.jobs as whole on whole.id = j.array_id
-    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
-      and (j.array_first is not null or j.array_id is not null and not whole.gang)
-    order by j.id
-  ) as a;
-  if retried > 0 then
-    perform pg_notify('pra_ready', '');
-  end if;
-  return retried + others;
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')));
+  return pra_store.retry_jobs(jobs);
 end
 $$;
 
@@ -3940,6 +3772,26 @@ the newest; null where a series has no finite value.';
 
 
 --
+-- Name: satisfies(jsonb, jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.satisfies(labels jsonb, requirements jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ begin return pra_store.satisfies(labels, requirements); end $$;
+
+
+ALTER FUNCTION pra.satisfies(labels jsonb, requirements jsonb) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION satisfies(labels jsonb, requirements jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) IS 'Whether a worker with these labels, a JSON object of texts, would meet the requirements of jobs as pra.demand and pra.jobs
+show them.';
+
+
+--
 -- Name: schedule(text, text, bigint, text, jsonb, text, text, text, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -3984,6 +3836,7 @@ begin
   if not found then
     raise exception 'run: there is no run %', run using errcode = 'PR002';
   end if;
+  perform pra_store.require_own_schedule(name);
   first_at := pra_store.cron_next(cron, time_zone, clock_timestamp());
   insert into pra_store.schedules (
     name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, overlap, next_at)
@@ -3996,7 +3849,7 @@ begin
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
       priority = excluded.priority, catch_up = excluded.catch_up, overlap = excluded.overlap,
       next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null,
-      created_by = session_user;
+      created_by = pra_store.actor();
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -4103,37 +3956,16 @@ CREATE FUNCTION pra.set_limit(name text, slots integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-#variable_conflict use_column
 declare
-  there integer;
-  removed integer;
+  -- The limit of an array, which is its run's (pra.enqueue).
+  own bigint := substring(name from '^array-[0-9]{1,18}-([0-9]{1,18})$')::bigint;
 begin
-  if name is null or name !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$' then
-    raise exception 'name: "%" is not a name of letters, digits, _, ., : and -', name
-      using errcode = 'PR003';
+  if own is null then
+    perform pra_store.require_operator('limit');
+  else
+    perform pra_store.require_own_run(own);
   end if;
-  if slots is null or slots not between 0 and 100000 then
-    raise exception 'slots: %, must be from 0 to 100000', slots using errcode = 'PR003';
-  end if;
-  -- Takers and givers of slots at this moment end first and are counted. The table is locked before any row,
-  -- as they lock it.
-  lock table pra_store.limit_slots in share row exclusive mode;
-  insert into pra_store.limits (name, slots) values (set_limit.name, 0) on conflict do nothing;
-  perform from pra_store.limits as l where l.name = set_limit.name for update;
-  select count(*) into there from pra_store.limit_slots where limit_name = set_limit.name;
-  insert into pra_store.limit_slots (limit_name)
-  select set_limit.name from generate_series(1, set_limit.slots - there);
-  delete from pra_store.limit_slots where limit_name = set_limit.name and ordinal in (
-    select ordinal from pra_store.limit_slots
-    where limit_name = set_limit.name and job_id is null
-    order by ordinal desc limit greatest(0, there - set_limit.slots));
-  get diagnostics removed = row_count;
-  update pra_store.limits as l
-  set slots = set_limit.slots, excess = greatest(0, there - removed - set_limit.slots)
-  where l.name = set_limit.name;
-  perform pra_store.record_event('limit.set', null, null, null, null,
-    jsonb_build_object('limit', set_limit.name, 'slots', set_limit.slots));
-  perform pg_notify('pra_ready', '');
+  perform pra_store.put_limit(name, slots);
 end
 $_$;
 
@@ -4188,6 +4020,7 @@ CREATE FUNCTION pra.set_run_weight(run bigint, weight double precision) RETURNS 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   if weight is null or weight not between 1e-6 and 1e6 then
     raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
@@ -4195,6 +4028,7 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
+  perform pra_store.record_event('run.weighed', run, null, null, null, jsonb_build_object('weight', weight));
 end
 $$;
 
@@ -4258,6 +4092,7 @@ CREATE FUNCTION pra.set_user_weight(name text, weight double precision) RETURNS 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_operator('user');
   if weight is null or weight not between 1e-6 and 1e6 then
     raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
@@ -4266,6 +4101,8 @@ begin
   end if;
   insert into pra_store.users (name, weight) values (set_user_weight.name, set_user_weight.weight)
   on conflict on constraint users_pkey do update set weight = excluded.weight;
+  perform pra_store.record_event(
+    'user.weighed', null, null, null, null, jsonb_build_object('user', name, 'weight', weight));
 end
 $$;
 
@@ -4496,6 +4333,7 @@ declare
   wrong text;
   now_has text[];
 begin
+  perform pra_store.require_own_run(run);
   select t into wrong from unnest(add) as t
   where t is null or t !~ '^[[:alnum:]][[:alnum:]_.:/+-]{0,62}$' limit 1;
   if found then
@@ -4598,6 +4436,7 @@ CREATE FUNCTION pra.undelete_run(run bigint) RETURNS void
 declare
   found_run pra_store.runs;
 begin
+  perform pra_store.require_own_run(run);
   select * into found_run from pra_store.runs as r where r.id = undelete_run.run for no key update;
   if not found then
     raise exception 'run: there is no run %; a deleted one is gone for good with `pra gc` after its grace period', run
@@ -4636,6 +4475,7 @@ CREATE FUNCTION pra.undrain(worker bigint) RETURNS void
     AS $$
 #variable_conflict use_column
 begin
+  perform pra_store.require_operator('worker');
   update pra_store.workers set drain_requested_at = null where id = worker and stopped_at is null;
   if not found then
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
@@ -4656,6 +4496,35 @@ COMMENT ON FUNCTION pra.undrain(worker bigint) IS 'Lets a drained worker get job
 
 
 --
+-- Name: unknown_objects(text, text[]); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.unknown_objects(location text, names text[]) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select n
+  from unnest(unknown_objects.names) as n
+  where not exists (
+    select from pra_store.objects as o
+    join pra_store.stores as s on s.id = o.store_id
+    join pra_store.normal_location(unknown_objects.location) as l on l.place = s.place
+    where n ~ '^[0-9a-f]{64}(\.[0-9]{1,9})?$' and o.sha256 = decode(substr(n, 1, 64), 'hex')
+      and o.copy = coalesce(nullif(substr(n, 66), ''), '0')::integer);
+$_$;
+
+
+ALTER FUNCTION pra.unknown_objects(location text, names text[]) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION unknown_objects(location text, names text[]); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.unknown_objects(location text, names text[]) IS 'Returns those of some names of objects in a store that no row of this database has: what was stored after the backup from
+which it was restored. Granted to no role but pra_owner.';
+
+
+--
 -- Name: unschedule(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -4664,6 +4533,7 @@ CREATE FUNCTION pra.unschedule(name text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_schedule(name);
   delete from pra_store.schedules as s where s.name = unschedule.name;
   if not found then
     raise exception 'there is no schedule "%"', name using errcode = 'PR002';
@@ -4833,6 +4703,62 @@ COMMENT ON FUNCTION pra.waiting_jobs() IS 'Returns the rows of pra.waiting.';
 
 
 --
+-- Name: wanted_places(); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.wanted_places() RETURNS TABLE(queue text, kind text, requirements jsonb, time_limit interval, places bigint, possible boolean, free bigint, jobs bigint, oldest timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  wanted record;
+  -- Slots of limits that are left to groups behind, by name.
+  slots jsonb := '{}';
+  open bigint;
+  seats record;
+  found_places jsonb := '[]';
+begin
+  for wanted in select g.* from pra_store.groups_in_line() as g loop
+    open := wanted.places;
+    if wanted.limits <> '{}' then
+      slots := (
+        select jsonb_object_agg(n, pra_store.free_slots(array[n], 1000000)) from unnest(wanted.limits) as n) || slots;
+      open := least(open, (select min((slots -> n)::bigint) from unnest(wanted.limits) as n));
+      -- A gang that does not fit whole takes none.
+      continue when open < wanted.size or open <= 0;
+      slots := slots || (
+        select jsonb_object_agg(n, (slots -> n)::bigint - open) from unnest(wanted.limits) as n);
+    end if;
+    continue when open <= 0;
+    select coalesce(sum(s.slots), 0) >= wanted.size as are_enough, coalesce(sum(greatest(s.free, 0)), 0) as free
+    into seats
+    from pra_store.jobs as j cross join lateral pra_store.seats_for(j) as s where j.id = wanted.example;
+    found_places := found_places || jsonb_build_object(
+      'queue', wanted.queue, 'kind', wanted.kind, 'requirements', wanted.requirements, 'time_limit', wanted.time_limit,
+      'places', open, 'possible', seats.are_enough, 'free', seats.free, 'jobs', wanted.jobs, 'oldest', wanted.oldest);
+  end loop;
+  return query
+    select f.queue, f.kind, f.requirements, f.time_limit, sum(f.places)::bigint, f.possible, max(f.free),
+      sum(f.jobs)::bigint, min(f.oldest)
+    from jsonb_to_recordset(found_places) as f (
+      queue text, kind text, requirements jsonb, time_limit interval, places bigint, possible boolean, free bigint,
+      jobs bigint, oldest timestamptz)
+    group by f.queue, f.kind, f.requirements, f.time_limit, f.possible;
+end
+$$;
+
+
+ALTER FUNCTION pra.wanted_places() OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION wanted_places(); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.wanted_places() IS 'Returns the rows of pra.demand.';
+
+
+--
 -- Name: why(bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -4881,7 +4807,7 @@ ALTER FUNCTION pra.why_pending(job bigint) OWNER TO pra_owner;
 COMMENT ON FUNCTION pra.why_pending(job bigint) IS 'Explains why a job does not run; always returns one row.
 reason has words for programs, each once, separated by commas: dependency, lost (its worker was), delayed,
 run-paused, queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line,
-behind-gang, host-lacks (every worker that fits is paused), no-room (its bytes do not fit there), bytes-elsewhere
+behind-gang, host-lacks (every worker that fits is paused), no-time (every worker that fits leaves before), no-room (its bytes do not fit there), bytes-elsewhere
 (another host has them and a free place), elements (an array all of which has started),
 not-pending (it runs or has ended).
 detail is a sentence for people that names every obstacle.
@@ -4889,18 +4815,22 @@ Raises PR002 when there is no such job.';
 
 
 --
--- Name: work_is_coming(text[], text[], boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: work_is_coming(text[], text[], boolean, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean DEFAULT false) RETURNS boolean
+CREATE FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean DEFAULT false, worker bigint DEFAULT NULL::bigint) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  me pra_store.workers;
 begin
+  select * into me from pra_store.workers as w where w.id = work_is_coming.worker;
   if exists (
     select from pra_store.jobs as j
     where j.state = 'running' and j.array_first is null
       and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+      and pra_store.may_ever_run(me, j)
       and not pra_store.is_paused(j)
   ) then
     return true;
@@ -4919,6 +4849,7 @@ begin
         select j.id from pra_store.jobs as j
         where lacking and j.state = 'ready'
           and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+          and pra_store.may_ever_run(me, j)
           and not pra_store.is_paused(j)
       )
       union
@@ -4934,6 +4865,7 @@ begin
       select j.id from coming as c join pra_store.jobs as j on j.id = c.id
       where j.state in ('blocked', 'ready', 'running')
         and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+        and pra_store.may_ever_run(me, j)
         and not pra_store.is_paused(j)
     ),
     -- Jobs that have to succeed first: where one of them has ended without success, nothing comes without a person.
@@ -4953,16 +4885,16 @@ end
 $$;
 
 
-ALTER FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) IS 'Whether work for these queues and kinds is under way, or will be there without anybody''s doing: a job of
+COMMENT ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint) IS 'Whether work for these queues and kinds is under way, or will be there without anybody''s doing: a job of
 theirs runs, is due within a minute, is tried again after a pause, or waits for such a job and for none that
 has ended without success. lacking: ready jobs count as well, since the caller lacks something and does not
-claim. Jobs that are paused, put off for longer or ready but claimed by nobody do not count.';
+claim. worker: only jobs whose requirements its labels meet, and whose time limit ends before it leaves, count. Jobs that are paused, put off for longer or ready but claimed by nobody do not count.';
 
 
 --
@@ -5039,6 +4971,21 @@ ALTER FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) OWN
 
 COMMENT ON FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) IS 'Says what the host of a worker lacks (room, a program, the store), for which it gets no jobs; null when it lacks nothing any more. pra.workers shows it. Errors: PR001 when the lease is over, or the token is not the worker''s.';
 
+
+--
+-- Name: actor(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.actor() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  select case when pg_has_role(session_user, to_regrole('pra_proxy'), 'member')
+    then coalesce(nullif(current_setting('pra.actor', true), ''), session_user)
+    else session_user end;
+$$;
+
+
+ALTER FUNCTION pra_store.actor() OWNER TO pra_owner;
 
 SET default_tablespace = '';
 
@@ -5373,7 +5320,11 @@ CREATE TABLE pra_store.jobs (
     message text,
     result jsonb,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
+    created_by text DEFAULT 
+CASE
+    WHEN pg_has_role(SESSION_USER, (to_regrole('pra_proxy'::text))::oid, 'member'::text) THEN (COALESCE(NULLIF(current_setting('pra.actor'::text, true), ''::text), (SESSION_USER)::text))::name
+    ELSE SESSION_USER
+END NOT NULL,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
     lane_id integer NOT NULL,
@@ -5601,6 +5552,7 @@ CREATE TABLE pra_store.workers (
     store_places text[] DEFAULT '{}'::text[] NOT NULL,
     reading_kinds text[] DEFAULT '{}'::text[] NOT NULL,
     claiming_pid integer,
+    leaves_at timestamp with time zone,
     CONSTRAINT workers_cache_bytes_check CHECK ((cache_bytes >= 0)),
     CONSTRAINT workers_cache_quota_check CHECK ((cache_quota >= 0)),
     CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
@@ -5653,6 +5605,7 @@ begin
         case when it.avoided_until > clock_timestamp() then it.avoided_host end
       and it.queue = any(w.queues) and it.kind = any(w.kinds)
       and pra_store.satisfies(w.labels, it.requirements)
+      and pra_store.stays(w, it.time_limit)
       and coalesce(it.room_needed, bytes - h.held) <= w.room
       and not exists (
         select from pra_store.blamed_hosts as b
@@ -5710,6 +5663,132 @@ $$;
 
 
 ALTER FUNCTION pra_store.bytes_of(digests bytea[]) OWNER TO pra_owner;
+
+--
+-- Name: cancel_job(bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cancel_job(job bigint, with_dependents boolean DEFAULT false) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  target record;
+  touched integer := 0;
+  asked boolean := false;
+begin
+  perform from pra_store.jobs where id = job;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  perform pra_store.reap_if_lost(job);
+  for target in
+    with recursive family (id) as (
+      select job
+      union
+      select d.job_id
+      from family join pra_store.job_dependencies as d on d.parent_id = family.id
+      where with_dependents
+    )
+    select j.id, j.epoch, j.state, j.run_id, j.cancel_requested_at, j.array_first
+    from pra_store.jobs as j
+    where j.id in (select id from family)
+    order by j.id
+    for no key update of j
+  loop
+    if target.state in ('blocked', 'ready')
+      or target.state = 'running' and target.array_first is not null then
+      perform pra_store.settle_cancelled(target.id);
+      touched := touched + 1;
+      if target.array_first is not null then
+        -- The row lock on the array keeps others from splitting off more of it.
+        perform pra_store.cancel_job(c.id)
+        from (
+          select id from pra_store.jobs
+          where array_id = target.id and state in ('blocked', 'ready', 'running') order by id
+        ) as c;
+      end if;
+    elsif target.state = 'running' and target.cancel_requested_at is null then
+      update pra_store.jobs set cancel_requested_at = clock_timestamp() where id = target.id;
+      -- Then the reaper ends it, whatever its worker does.
+      insert into pra_store.cancellations as c (job_id, epoch, deadline)
+      values (target.id, target.epoch, clock_timestamp() + interval '30 seconds')
+      on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
+      perform pra_store.record_event(
+        'job.cancel_requested', target.run_id, target.id, null, null);
+      touched := touched + 1;
+      asked := true;
+    end if;
+  end loop;
+  if asked then
+    perform pg_notify('pra_ask', '');
+  end if;
+  return touched;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.cancel_job(job bigint, with_dependents boolean) OWNER TO pra_owner;
+
+--
+-- Name: cancel_jobs(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cancel_jobs(jobs bigint[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  touched integer;
+  asked integer;
+begin
+  -- Arrays first: each holds its parts.
+  select coalesce(sum(pra_store.cancel_job(a.id)), 0) into touched
+  from (
+    select j.id from pra_store.jobs as j
+    where j.id = any(cancel_jobs.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
+    order by j.id
+  ) as a;
+  perform from pra_store.jobs as j
+  where j.id = any(cancel_jobs.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
+  order by j.id for no key update;
+  with ended as (
+    update pra_store.jobs as j
+    set state = 'cancelled', finished_at = clock_timestamp(),
+        cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
+    where j.id = any(cancel_jobs.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancelled', e.run_id, e.id from ended as e order by e.id
+  )
+  select touched + count(*) into touched from ended;
+  with stopped as (
+    update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
+    where j.id = any(cancel_jobs.jobs) and j.state = 'running' and j.array_first is null
+      and j.cancel_requested_at is null
+    returning j.id, j.epoch, j.run_id
+  ),
+  awaited as (
+    insert into pra_store.cancellations (job_id, epoch, deadline)
+    select s.id, s.epoch, clock_timestamp() + interval '30 seconds' from stopped as s
+    on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancel_requested', s.run_id, s.id from stopped as s order by s.id
+  )
+  select count(*) into asked from stopped;
+  if asked > 0 then
+    perform pg_notify('pra_ask', '');
+  end if;
+  return touched + asked;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.cancel_jobs(jobs bigint[]) OWNER TO pra_owner;
 
 --
 -- Name: change_of_clocks(text, date, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -6777,6 +6856,7 @@ begin
   where p.job_id = held.id and p.epoch = held.epoch and p.released_at is null;
   delete from pra_store.gang_members as g
   where g.worker_id = held.worker_id and g.job_id = held.id;
+  insert into pra_store.count_steps (queue, kind, outcome, number) values (held.queue, held.kind, how::text, 1);
   perform pra_store.record_event(
     'attempt.' || how, held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_strip_nulls(jsonb_build_object(
@@ -6862,6 +6942,24 @@ $$;
 
 
 ALTER FUNCTION pra_store.end_overdue(worker bigint) OWNER TO pra_owner;
+
+--
+-- Name: ending_in_time(pra_store.line_entry[], pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.ending_in_time(entries pra_store.line_entry[], me pra_store.workers) RETURNS pra_store.line_entry[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return array(
+    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
+    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
+    where e.is_gang or pra_store.stays(me, e.time_limit) order by e.n);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.ending_in_time(entries pra_store.line_entry[], me pra_store.workers) OWNER TO pra_owner;
 
 --
 -- Name: ends_before(interval, timestamp with time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -6951,7 +7049,7 @@ begin
   if array_limit is not null then
     named := named || concat(
       'array-', nextval(pg_get_serial_sequence('pra_store.lanes', 'id')), '-', run)::text;
-    perform pra.set_limit(named[cardinality(named)], array_limit);
+    perform pra_store.put_limit(named[cardinality(named)], array_limit);
   end if;
 
   insert into pra_store.jobs (
@@ -7279,6 +7377,31 @@ $$;
 ALTER FUNCTION pra_store.fitting_workers(it pra_store.jobs) OWNER TO pra_owner;
 
 --
+-- Name: fold_counts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.fold_counts() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  if not pg_try_advisory_xact_lock(hashtext('pra_store.count_steps')) then
+    return;
+  end if;
+  with steps as (
+    delete from pra_store.count_steps returning *
+  )
+  insert into pra_store.counters as c (queue, kind, outcome, bucket, number, seconds)
+  select s.queue, s.kind, s.outcome, s.bucket, sum(s.number), sum(s.seconds)
+  from steps as s group by 1, 2, 3, 4
+  on conflict (queue, kind, outcome, bucket) do update
+  set number = c.number + excluded.number, seconds = c.seconds + excluded.seconds;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.fold_counts() OWNER TO pra_owner;
+
+--
 -- Name: follow(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7561,7 +7684,7 @@ begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
   select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
-  from pra_store.gang_seats(g) as s;
+  from pra_store.seats_for(g) as s;
   if places < needed or exists (
     select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
   ) or exists (
@@ -7590,7 +7713,7 @@ begin
     else pra_store.nth_end(
       array(select j.id from pra_store.jobs as j
             where j.state = 'running'
-              and j.worker_id in (select s.worker_id from pra_store.gang_seats(g) as s)),
+              and j.worker_id in (select s.worker_id from pra_store.seats_for(g) as s)),
       needed - free) end,
     g.place);
 end
@@ -7598,51 +7721,6 @@ $$;
 
 
 ALTER FUNCTION pra_store.gang_barrier(gang_job bigint) OWNER TO pra_owner;
-
---
--- Name: gang_seats(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
---
-
-CREATE FUNCTION pra_store.gang_seats(g pra_store.jobs) RETURNS TABLE(worker_id bigint, slots integer, free integer, missing bigint)
-    LANGUAGE plpgsql STABLE
-    AS $$
-declare
-  is_reading boolean := exists (
-    select from pra_store.kinds as k where k.kind = g.kind and k.reads <> '{}');
-  room_needed bigint := (
-    select max(m.room_needed) from pra_store.jobs as m where m.array_id = g.id);
-begin
-  return query
-    with inputs as materialized (
-      select i.* from pra_store.inputs_of(g) as i where is_reading
-    ),
-    seats as (
-      select w.id, w.slots, w.room, (
-          w.slots - (select count(*) from pra_store.jobs as j
-                     where j.worker_id = w.id and j.state = 'running'))::integer as free,
-        (select coalesce(sum(i.size), 0)::bigint from inputs as i
-         where (i.place is null or i.place <> all(w.store_places)) and not exists (
-           select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)) as missing
-      from pra_store.workers as w
-      where w.stopped_at is null and not w.draining and w.drain_requested_at is null
-        and w.lack is null
-        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-        and g.queue = any(w.queues) and g.kind = any(w.kinds)
-        and pra_store.satisfies(w.labels, g.requirements)
-        and not (
-          exists (
-            select from pra_store.blamed_hosts as b
-            where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
-          and pra_store.others_take(
-            pra_store.host(w.labels, w.name), g.queue, g.kind, g.requirements))
-    )
-    select s.id, s.slots, s.free, s.missing from seats as s
-    where s.room is null or greatest(s.missing, room_needed) <= s.room;
-end
-$$;
-
-
-ALTER FUNCTION pra_store.gang_seats(g pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: gang_size(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7746,6 +7824,47 @@ $$;
 
 
 ALTER FUNCTION pra_store.give_slots(jobs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: groups_in_line(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.groups_in_line() RETURNS TABLE(queue text, kind text, requirements jsonb, limits text[], time_limit interval, example bigint, size bigint, places bigint, jobs bigint, oldest timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+  with heaps as materialized (
+    -- One pass over the line.
+    select j.lane_id, j.time_limit, j.room_needed,
+      case when j.avoided_until > clock_timestamp() then j.avoided_host end as avoided,
+      case when j.array_first is not null then j.id end as whole,
+      count(*) as jobs, min(j.run_after) as oldest, min(j.id) as example
+    from pra_store.jobs as j
+    where j.state = 'ready' and (j.due or j.run_after <= clock_timestamp())
+      and (j.deadline is null or j.deadline > clock_timestamp())
+    group by 1, 2, 3, 4, 5
+  ),
+  wanted as (
+    select l.queue, l.kind, l.requirements, l.limits, h.*,
+      case when a.gang then pra_store.gang_size(a) else 1 end::bigint as size,
+      case when h.whole is null then h.jobs
+        when a.gang then pra_store.gang_size(a)
+        else (a.array_end - pra_store.next_element(a) + a.pack - 1) / a.pack end as places
+    from heaps as h
+    join pra_store.lanes as l on l.id = h.lane_id
+    join pra_store.runs as r on r.id = l.run_id
+    join pra_store.queues as q on q.name = l.queue
+    left join pra_store.jobs as a on a.id = h.whole
+    where r.paused_at is null and q.paused_at is null
+  )
+  select w.queue, w.kind, w.requirements, w.limits, w.time_limit, min(w.example), w.size, sum(w.places)::bigint,
+    sum(w.jobs)::bigint, min(w.oldest)
+  from wanted as w
+  group by w.queue, w.kind, w.requirements, w.limits, w.time_limit, w.room_needed, w.avoided, w.whole, w.size
+  order by min(w.oldest), min(w.example);
+$$;
+
+
+ALTER FUNCTION pra_store.groups_in_line() OWNER TO pra_owner;
 
 --
 -- Name: has(bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -8096,6 +8215,21 @@ $$;
 ALTER FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) OWNER TO pra_owner;
 
 --
+-- Name: is_operator(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_operator() RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select case when pra_store.actor() = session_user then pra_store.operates(session_user)
+    else pra_store.operates(pra_store.actor())
+      or coalesce(current_setting('pra.operates', true), '') = 'yes' and pra_store.operates(session_user) end;
+$$;
+
+
+ALTER FUNCTION pra_store.is_operator() OWNER TO pra_owner;
+
+--
 -- Name: is_outdated_preview(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -8371,6 +8505,22 @@ CREATE FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease i
 ALTER FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease interval) OWNER TO pra_owner;
 
 --
+-- Name: leaving_workers(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.leaving_workers(it pra_store.jobs) RETURNS TABLE(name text, leaves_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return query
+    select w.name, w.leaves_at from pra_store.fitting_workers(it) as w where not pra_store.stays(w, it.time_limit);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.leaving_workers(it pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: runs; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -8382,7 +8532,11 @@ CREATE TABLE pra_store.runs (
     data_fingerprint text,
     idempotency_key text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
+    created_by text DEFAULT 
+CASE
+    WHEN pg_has_role(SESSION_USER, (to_regrole('pra_proxy'::text))::oid, 'member'::text) THEN (COALESCE(NULLIF(current_setting('pra.actor'::text, true), ''::text), (SESSION_USER)::text))::name
+    ELSE SESSION_USER
+END NOT NULL,
     paused_at timestamp with time zone,
     weight double precision DEFAULT 1 NOT NULL,
     removed text[] DEFAULT '{}'::text[] NOT NULL,
@@ -8639,8 +8793,8 @@ declare
   found_run pra_store.runs := pra_store.live_run(run);
   waiting bigint;
 begin
-  if found_run.created_by <> session_user and not pg_has_role(session_user, 'pra_owner', 'member') then
-    raise exception 'run: % was created by %, who may delete it, as may an owner of the database', run,
+  if found_run.created_by <> pra_store.actor() and not pra_store.is_operator() then
+    raise exception 'run: % was created by %, who may delete it, as may operators', run,
       found_run.created_by using errcode = '42501';
   end if;
   select j.id into waiting from pra_store.jobs as j
@@ -8679,6 +8833,21 @@ $$;
 
 
 ALTER FUNCTION pra_store.may_delete(run bigint, kinds text[], whole boolean) OWNER TO pra_owner;
+
+--
+-- Name: may_ever_run(pra_store.workers, pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.may_ever_run(me pra_store.workers, j pra_store.jobs) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return me.id is null or pra_store.satisfies(me.labels, j.requirements) and pra_store.stays(me, j.time_limit);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.may_ever_run(me pra_store.workers, j pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: may_not_suit(integer[], pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9180,6 +9349,21 @@ $$;
 ALTER FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[]) OWNER TO pra_owner;
 
 --
+-- Name: operates(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.operates(login text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select case when to_regrole(quote_ident(login)) is null then false
+    else pg_has_role(login, 'pra_owner', 'member')
+      or coalesce(pg_has_role(login, to_regrole('pra_operator'), 'member'), false) end;
+$$;
+
+
+ALTER FUNCTION pra_store.operates(login text) OWNER TO pra_owner;
+
+--
 -- Name: others_take(text, text, text, jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -9477,12 +9661,12 @@ declare
   free integer;
   places bigint[] := '{}';
 begin
-  if (select coalesce(sum(s.free), 0) from pra_store.gang_seats(g) as s) < needed then
+  if (select coalesce(sum(s.free), 0) from pra_store.seats_for(g) as s) < needed then
     return null;
   end if;
   for other in
     select w.id
-    from pra_store.gang_seats(g) as s join pra_store.workers as w on w.id = s.worker_id
+    from pra_store.seats_for(g) as s join pra_store.workers as w on w.id = s.worker_id
     where s.free > 0
     order by s.missing, w.id <> me.id, w.id
     for no key update of w skip locked
@@ -9508,6 +9692,52 @@ $$;
 
 
 ALTER FUNCTION pra_store.places_of_gang(g pra_store.jobs, needed integer, me pra_store.workers, free_here integer) OWNER TO pra_owner;
+
+--
+-- Name: preempt_job(bigint, interval, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.preempt_job(job bigint, grace interval DEFAULT '00:01:00'::interval, reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+begin
+  if grace is null or grace < interval '0' then
+    raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
+  end if;
+  if length(reason) > 1000 then
+    raise exception 'reason: has more than 1000 characters' using errcode = 'PR003';
+  end if;
+  if pra_store.reap_if_lost(job) then
+    return;
+  end if;
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.array_first is not null then
+    perform pra_store.preempt_job(c.id, grace, reason)
+    from (select id from pra_store.jobs
+          where array_id = job and state = 'running' order by id) as c;
+    return;
+  end if;
+  if old.state <> 'running' then
+    raise exception 'job % is %, not running', job, old.state using errcode = 'PR004';
+  end if;
+  update pra_store.jobs
+  set preempt_requested_at = coalesce(preempt_requested_at, clock_timestamp()) where id = job;
+  insert into pra_store.preemptions as p (job_id, epoch, reason, deadline)
+  values (preempt_job.job, old.epoch, preempt_job.reason, clock_timestamp() + preempt_job.grace)
+  on conflict (job_id, epoch) do update set deadline = least(p.deadline, excluded.deadline);
+  perform pra_store.record_event('job.preempt_requested', old.run_id, job, old.epoch, null);
+  perform pg_notify('pra_ask', '');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.preempt_job(job bigint, grace interval, reason text) OWNER TO pra_owner;
 
 --
 -- Name: prefers_rollups(bigint, integer, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9654,6 +9884,50 @@ $$;
 
 
 ALTER FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) OWNER TO pra_owner;
+
+--
+-- Name: put_limit(text, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.put_limit(name text, slots integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+declare
+  there integer;
+  removed integer;
+begin
+  if name is null or name !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$' then
+    raise exception 'name: "%" is not a name of letters, digits, _, ., : and -', name
+      using errcode = 'PR003';
+  end if;
+  if slots is null or slots not between 0 and 100000 then
+    raise exception 'slots: %, must be from 0 to 100000', slots using errcode = 'PR003';
+  end if;
+  -- Takers and givers of slots at this moment end first and are counted. The table is locked before any row,
+  -- as they lock it.
+  lock table pra_store.limit_slots in share row exclusive mode;
+  insert into pra_store.limits (name, slots) values (put_limit.name, 0) on conflict do nothing;
+  perform from pra_store.limits as l where l.name = put_limit.name for update;
+  select count(*) into there from pra_store.limit_slots where limit_name = put_limit.name;
+  insert into pra_store.limit_slots (limit_name)
+  select put_limit.name from generate_series(1, put_limit.slots - there);
+  delete from pra_store.limit_slots where limit_name = put_limit.name and ordinal in (
+    select ordinal from pra_store.limit_slots
+    where limit_name = put_limit.name and job_id is null
+    order by ordinal desc limit greatest(0, there - put_limit.slots));
+  get diagnostics removed = row_count;
+  update pra_store.limits as l
+  set slots = put_limit.slots, excess = greatest(0, there - removed - put_limit.slots)
+  where l.name = put_limit.name;
+  perform pra_store.record_event('limit.set', null, null, null, null,
+    jsonb_build_object('limit', put_limit.name, 'slots', put_limit.slots));
+  perform pg_notify('pra_ready', '');
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.put_limit(name text, slots integer) OWNER TO pra_owner;
 
 --
 -- Name: rated_checkpoints(bigint, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9979,6 +10253,11 @@ begin
     return query
       select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
       from pra_store.paused_workers(it) as w;
+  elsif fitting = (select count(*) from pra_store.leaving_workers(it)) then
+    return query
+      select 'no-time', string_agg(format('it may take %s, and worker %s takes nothing that ends after %s', it.time_limit,
+        w.name, to_char(w.leaves_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')), '; ' order by w.leaves_at desc)
+      from (select * from pra_store.leaving_workers(it) as l order by l.leaves_at desc limit 3) as w;
   else
     select coalesce(jsonb_agg(r), '[]') into rooms from pra_store.reasons_of_room(it) as r;
   end if;
@@ -10131,7 +10410,10 @@ begin
         state = case
           when j.state = 'blocked' and j.unmet = 1 and j.follows_id is not null then 'running'
           when j.state = 'blocked' and j.unmet = 1 then 'ready'
-          else j.state end
+          else j.state end,
+        -- Since then it waits for a worker.
+        run_after = case
+          when j.state = 'blocked' and j.unmet = 1 then greatest(j.run_after, clock_timestamp()) else j.run_after end
     from pra_store.job_dependencies as d
     where d.parent_id = parent and d.job_id = j.id and j.unmet > 0
     returning j.state
@@ -10179,6 +10461,7 @@ begin
     when 'no-matching-worker' then format('`pra worker` with %s', (
       select string_agg(format('--label %s=...', r ->> 'label'), ' ') from jsonb_array_elements(it.requirements) as r))
     when 'host-lacks' then 'the workers go on by themselves when their hosts have it'
+    when 'no-time' then 'a worker that stays for longer (`pra worker --lifetime`)'
     when 'host-blamed' then 'a look at the crashes, then `pra forgive HOST`'
     when 'lost' then 'the next beat of a live worker puts it back in line'
     when 'no-room' then 'a host with more room, or less in its cache'
@@ -10245,6 +10528,94 @@ $$;
 ALTER FUNCTION pra_store.reopen_array(whole pra_store.jobs) OWNER TO pra_owner;
 
 --
+-- Name: require_operator(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.require_operator(what text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  if not pra_store.is_operator() then
+    raise exception '%: % may not, this is for operators', what, pra_store.actor() using errcode = '42501',
+      hint = format('The owner of the database, or a superuser, says in it: grant pra_operator to %I', pra_store.actor());
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.require_operator(what text) OWNER TO pra_owner;
+
+--
+-- Name: require_own_jobs(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.require_own_jobs(jobs bigint[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  me text := pra_store.actor();
+  other record;
+begin
+  select j.id, j.created_by into other
+  from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
+  where j.id = any(require_own_jobs.jobs) and j.created_by <> me and r.created_by <> me
+  order by j.id limit 1;
+  if found and not pra_store.is_operator() then
+    raise exception 'job: % was enqueued by %, who may do this, as may operators', other.id, other.created_by
+      using errcode = '42501',
+        hint = format('The owner of the database, or a superuser, says in it: grant pra_operator to %I', me);
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.require_own_jobs(jobs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: require_own_run(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.require_own_run(run bigint) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  other text;
+begin
+  select r.created_by into other from pra_store.runs as r
+  where r.id = require_own_run.run and r.created_by <> pra_store.actor();
+  if found and not pra_store.is_operator() then
+    raise exception 'run: % was created by %, who may do this, as may operators', run, other using errcode = '42501',
+      hint = format('The owner of the database, or a superuser, says in it: grant pra_operator to %I', pra_store.actor());
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.require_own_run(run bigint) OWNER TO pra_owner;
+
+--
+-- Name: require_own_schedule(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.require_own_schedule(name text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  other text;
+begin
+  select s.created_by into other from pra_store.schedules as s
+  where s.name = require_own_schedule.name and s.created_by <> pra_store.actor();
+  if found and not pra_store.is_operator() then
+    raise exception 'name: schedule "%" was set by %, who may do this, as may operators', name, other
+      using errcode = '42501';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.require_own_schedule(name text) OWNER TO pra_owner;
+
+--
 -- Name: retry_elements(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10264,6 +10635,126 @@ $$;
 
 
 ALTER FUNCTION pra_store.retry_elements(whole pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: retry_job(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.retry_job(job bigint) RETURNS pra.job_state
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+  whole pra_store.jobs;
+  unmet_parents integer;
+  next_state pra.job_state;
+begin
+  perform pra_store.reap_if_lost(job);
+  -- Locks the parents first and by id, as every function does: no two calls wait for each other.
+  perform from pra_store.jobs
+  where id in (select parent_id from pra_store.job_dependencies where job_id = job)
+  order by id for share;
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.state in ('running', 'succeeded', 'blocked') then
+    raise exception 'job % is %; only a failed, cancelled, quarantined or delayed job is retried',
+      job, old.state using errcode = 'PR004';
+  end if;
+  if old.array_id is not null then
+    select * into whole from pra_store.jobs where id = old.array_id for no key update;
+    if whole.gang then
+      raise exception 'job % is a member of gang %, which is retried whole', job, whole.id
+        using errcode = 'PR004', hint = format('`pra retry %s` does that.', whole.id);
+    end if;
+  end if;
+  unmet_parents := pra_store.unmet_parents(job);
+  next_state := case
+    when unmet_parents > 0 then 'blocked'
+    when old.array_first is not null and not old.gang and (
+      old.follows_id is not null or pra_store.next_element(old) >= old.array_end) then 'running'
+    else 'ready' end;
+  update pra_store.jobs
+  set state = next_state, unmet = unmet_parents, run_after = clock_timestamp(), due = true,
+      faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      host_faults = 0, avoided_host = null, avoided_until = null,
+      cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
+  where id = job;
+  if old.array_first is not null then
+    perform pra_store.retry_elements(old);
+    if next_state = 'running' then
+      perform pra_store.settle_array(job);
+    end if;
+  elsif whole.state in ('failed', 'cancelled') then
+    perform pra_store.reopen_array(whole);
+  end if;
+  perform pra_store.record_event('job.retried', old.run_id, job, null, null);
+  if next_state = 'ready' or old.array_first is not null then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return next_state;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.retry_job(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: retry_jobs(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.retry_jobs(jobs bigint[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  retried integer;
+  others integer;
+begin
+  -- Parents first and by id, as every function locks.
+  perform from pra_store.jobs
+  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_jobs.jobs))
+  order by id for share;
+  perform from pra_store.jobs as j
+  where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+  order by j.id for no key update;
+  with again as (
+    update pra_store.jobs as j
+    set state = case when pra_store.unmet_parents(j.id) > 0 then 'blocked' else 'ready' end::pra.job_state,
+        unmet = pra_store.unmet_parents(j.id),
+        run_after = clock_timestamp(), due = true,
+        faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+        host_faults = 0, avoided_host = null, avoided_until = null,
+        cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
+    where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and j.array_first is null and j.array_id is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.retried', a.run_id, a.id from again as a order by a.id
+  )
+  select count(*) into retried from again;
+  -- Arrays and their parts, one by one; members of gangs come with their gang.
+  select count(pra_store.retry_job(a.id)) into others
+  from (
+    select j.id from pra_store.jobs as j
+    left join pra_store.jobs as whole on whole.id = j.array_id
+    where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and (j.array_first is not null or j.array_id is not null and not whole.gang)
+    order by j.id
+  ) as a;
+  if retried > 0 then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return retried + others;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.retry_jobs(jobs bigint[]) OWNER TO pra_owner;
 
 --
 -- Name: roll_up(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -10363,7 +10854,11 @@ CREATE TABLE pra_store.schedules (
     last_job bigint,
     paused_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
+    created_by text DEFAULT 
+CASE
+    WHEN pg_has_role(SESSION_USER, (to_regrole('pra_proxy'::text))::oid, 'member'::text) THEN (COALESCE(NULLIF(current_setting('pra.actor'::text, true), ''::text), (SESSION_USER)::text))::name
+    ELSE SESSION_USER
+END NOT NULL,
     overlap text DEFAULT 'queue'::text NOT NULL,
     last_error text,
     last_error_at timestamp with time zone,
@@ -10500,6 +10995,54 @@ $_$;
 ALTER FUNCTION pra_store.satisfies(labels jsonb, requirements jsonb) OWNER TO pra_owner;
 
 --
+-- Name: seats_for(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.seats_for(g pra_store.jobs) RETURNS TABLE(worker_id bigint, slots integer, free integer, missing bigint)
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  is_reading boolean := exists (
+    select from pra_store.kinds as k where k.kind = g.kind and k.reads <> '{}');
+  room_needed bigint := case when g.gang
+    then (select max(m.room_needed) from pra_store.jobs as m where m.array_id = g.id) else g.room_needed end;
+begin
+  return query
+    with inputs as materialized (
+      select i.* from pra_store.inputs_of(g) as i where is_reading
+    ),
+    seats as (
+      select w.id, w.slots, w.room, (
+          w.slots - (select count(*) from pra_store.jobs as j
+                     where j.worker_id = w.id and j.state = 'running'))::integer as free,
+        (select coalesce(sum(i.size), 0)::bigint from inputs as i
+         where (i.place is null or i.place <> all(w.store_places)) and not exists (
+           select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)) as missing
+      from pra_store.workers as w
+      where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+        and w.lack is null
+        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+        and g.queue = any(w.queues) and g.kind = any(w.kinds)
+        and pra_store.satisfies(w.labels, g.requirements)
+        and pra_store.stays(w, g.time_limit)
+        and not coalesce(
+          g.avoided_until > clock_timestamp() and g.avoided_host = pra_store.host(w.labels, w.name), false)
+        and not (
+          exists (
+            select from pra_store.blamed_hosts as b
+            where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+          and pra_store.others_take(
+            pra_store.host(w.labels, w.name), g.queue, g.kind, g.requirements))
+    )
+    select s.id, s.slots, s.free, s.missing from seats as s
+    where s.room is null or greatest(s.missing, room_needed) <= s.room;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.seats_for(g pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: serve(pra_store.workers, pra_store.line_view, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10525,7 +11068,7 @@ declare
   open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
-  -- Entries for which this host is not the place. They are looked at one by one, so there is an end to it: at first no
+  -- Entries for which this host is not the place, or this worker leaves too early. They are looked at one by one, so there is an end to it: at first no
   -- more of them than it takes.
   is_choosing boolean;
   suited record;
@@ -10541,12 +11084,15 @@ begin
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     seen := cardinality(entries);
     is_cut := false;
+    if me.leaves_at is not null then
+      entries := pra_store.ending_in_time(entries, me);
+    end if;
     if is_choosing then
       suited := pra_store.suited(entries, me, case when is_first then 2 * free else seen end);
       entries := suited.suiting;
       is_cut := suited.is_cut;
-      unsuited := seen - cardinality(entries);
     end if;
+    unsuited := seen - cardinality(entries);
     if not is_first then
       entries := pra_store.without_held(entries);
     end if;
@@ -10931,6 +11477,21 @@ $$;
 
 
 ALTER FUNCTION pra_store.state_after(held pra_store.jobs, how pra.attempt_outcome, cause text) OWNER TO pra_owner;
+
+--
+-- Name: stays(pra_store.workers, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.stays(w pra_store.workers, time_limit interval) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return coalesce(clock_timestamp() + time_limit <= w.leaves_at, true);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.stays(w pra_store.workers, time_limit interval) OWNER TO pra_owner;
 
 --
 -- Name: stored_artifact(text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -11352,6 +11913,17 @@ $$;
 
 
 ALTER FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) OWNER TO pra_owner;
+
+--
+-- Name: wait_bounds(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.wait_bounds() RETURNS double precision[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ select '{1,5,15,60,300,900,3600,14400,86400}'::double precision[]; $$;
+
+
+ALTER FUNCTION pra_store.wait_bounds() OWNER TO pra_owner;
 
 --
 -- Name: waiting_groups(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -11847,6 +12419,101 @@ COMMENT ON COLUMN pra.artifacts.suspicion IS 'what that reader found';
 
 
 --
+-- Name: count_steps; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.count_steps (
+    queue text NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    bucket smallint DEFAULT '-1'::integer NOT NULL,
+    number bigint NOT NULL,
+    seconds double precision DEFAULT 0 NOT NULL
+);
+
+
+ALTER TABLE pra_store.count_steps OWNER TO pra_owner;
+
+--
+-- Name: counters; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.counters (
+    queue text NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    bucket smallint NOT NULL,
+    number bigint NOT NULL,
+    seconds double precision NOT NULL
+);
+
+
+ALTER TABLE pra_store.counters OWNER TO pra_owner;
+
+--
+-- Name: attempt_counters; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.attempt_counters AS
+ SELECT c.queue,
+    c.kind,
+        CASE c.outcome
+            WHEN ''::text THEN 'started'::text
+            ELSE c.outcome
+        END AS outcome,
+    (sum(c.number))::bigint AS attempts
+   FROM ( SELECT s.queue,
+            s.kind,
+            s.outcome,
+            s.number
+           FROM pra_store.count_steps s
+        UNION ALL
+         SELECT t.queue,
+            t.kind,
+            t.outcome,
+            t.number
+           FROM pra_store.counters t) c
+  GROUP BY c.queue, c.kind, c.outcome;
+
+
+ALTER TABLE pra.attempt_counters OWNER TO pra_owner;
+
+--
+-- Name: VIEW attempt_counters; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.attempt_counters IS 'Attempts counted since the database is at version 117: numbers that only rise, also when history is pruned';
+
+
+--
+-- Name: COLUMN attempt_counters.queue; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempt_counters.queue IS 'queue of the jobs';
+
+
+--
+-- Name: COLUMN attempt_counters.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempt_counters.kind IS 'kind of the jobs';
+
+
+--
+-- Name: COLUMN attempt_counters.outcome; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempt_counters.outcome IS 'started, or how the attempt ended: succeeded, fault, lost, timeout ...';
+
+
+--
+-- Name: COLUMN attempt_counters.attempts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempt_counters.attempts IS 'number of attempts';
+
+
+--
 -- Name: attempts; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -12201,6 +12868,144 @@ COMMENT ON COLUMN pra.checkpoints.registered_at IS 'time of registration';
 --
 
 COMMENT ON COLUMN pra.checkpoints.files IS 'files of the checkpoint: [{name, sha256, size, media_type}]';
+
+
+--
+-- Name: compatibility; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.compatibility (
+    is_single boolean DEFAULT true NOT NULL,
+    reads_from integer NOT NULL,
+    works_from integer NOT NULL,
+    CONSTRAINT compatibility_check CHECK ((works_from >= reads_from)),
+    CONSTRAINT compatibility_is_single_check CHECK (is_single),
+    CONSTRAINT compatibility_reads_from_check CHECK ((reads_from > 0))
+);
+
+
+ALTER TABLE pra_store.compatibility OWNER TO pra_owner;
+
+--
+-- Name: compatibility; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.compatibility AS
+ SELECT c.reads_from,
+    c.works_from
+   FROM pra_store.compatibility c;
+
+
+ALTER TABLE pra.compatibility OWNER TO pra_owner;
+
+--
+-- Name: VIEW compatibility; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.compatibility IS 'The oldest programs that the schema admits, in one row';
+
+
+--
+-- Name: COLUMN compatibility.reads_from; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.compatibility.reads_from IS 'version of the schema that a program must know, or a later one, to read';
+
+
+--
+-- Name: COLUMN compatibility.works_from; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.compatibility.works_from IS 'version of the schema that a program must know, or a later one, to submit and to work';
+
+
+--
+-- Name: demand; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.demand AS
+ SELECT w.queue,
+    w.kind,
+    w.requirements,
+    w.time_limit,
+    w.places,
+    w.possible,
+    w.free,
+    w.jobs,
+    w.oldest
+   FROM pra.wanted_places() w(queue, kind, requirements, time_limit, places, possible, free, jobs, oldest);
+
+
+ALTER TABLE pra.demand OWNER TO pra_owner;
+
+--
+-- Name: VIEW demand; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.demand IS 'Places of workers that jobs in line could take now: one row for what any worker judges alike';
+
+
+--
+-- Name: COLUMN demand.queue; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.queue IS 'queue in which they stand';
+
+
+--
+-- Name: COLUMN demand.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.kind IS 'kind of the jobs';
+
+
+--
+-- Name: COLUMN demand.requirements; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.requirements IS 'conditions on a worker''s labels: [{label, op, value}]';
+
+
+--
+-- Name: COLUMN demand.time_limit; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.time_limit IS 'longest duration of an attempt; null for no limit';
+
+
+--
+-- Name: COLUMN demand.places; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.places IS 'number of places wanted: one for a job, one for each part that an array may start, all of a gang; no more than its limits have slots free';
+
+
+--
+-- Name: COLUMN demand.possible; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.possible IS 'whether live workers could take them, by queue, kind, labels, room and the time that they stay; not whether places are free';
+
+
+--
+-- Name: COLUMN demand.free; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.free IS 'number of places of those workers that are free';
+
+
+--
+-- Name: COLUMN demand.jobs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.jobs IS 'number of jobs; an array counts as one';
+
+
+--
+-- Name: COLUMN demand.oldest; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.oldest IS 'time since which the first of them is in line';
 
 
 --
@@ -15297,6 +16102,135 @@ COMMENT ON COLUMN pra.schema_versions.applied_at IS 'time when it was applied';
 
 
 --
+-- Name: sessions; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.sessions AS
+ SELECT ( SELECT count(*) AS count
+           FROM pg_stat_activity a
+          WHERE (a.backend_type = 'client backend'::text)) AS used,
+    LEAST((((current_setting('max_connections'::text))::integer - (current_setting('superuser_reserved_connections'::text))::integer) - COALESCE((current_setting('reserved_connections'::text, true))::integer, 0)), ( SELECT NULLIF(d.datconnlimit, '-1'::integer) AS "nullif"
+           FROM pg_database d
+          WHERE (d.datname = current_database())), ( SELECT NULLIF(r.rolconnlimit, '-1'::integer) AS "nullif"
+           FROM pg_roles r
+          WHERE (r.rolname = SESSION_USER))) AS places,
+    count(*) AS workers,
+    COALESCE(sum((3 + (2 * w.slots))), (0)::bigint) AS needed
+   FROM pra_store.workers w
+  WHERE ((w.stopped_at IS NULL) AND (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) > statement_timestamp()));
+
+
+ALTER TABLE pra.sessions OWNER TO pra_owner;
+
+--
+-- Name: VIEW sessions; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.sessions IS 'Sessions of the server, in one row';
+
+
+--
+-- Name: COLUMN sessions.used; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sessions.used IS 'number of sessions that are open, of whatever program';
+
+
+--
+-- Name: COLUMN sessions.places; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sessions.places IS 'number of sessions that the server, the database and this login allow, without those for superusers';
+
+
+--
+-- Name: COLUMN sessions.workers; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sessions.workers IS 'number of live workers';
+
+
+--
+-- Name: COLUMN sessions.needed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sessions.needed IS 'number of sessions that they need while all their slots are busy: three each, and two for each slot; idle they need one';
+
+
+--
+-- Name: start_waits; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.start_waits AS
+ SELECT c.queue,
+    c.kind,
+    b.le,
+    (COALESCE(sum(c.number) FILTER (WHERE (c.bucket < b.bucket_end)), (0)::numeric))::bigint AS starts,
+    sum(c.seconds) AS seconds
+   FROM (( SELECT s.queue,
+            s.kind,
+            s.bucket,
+            s.number,
+            s.seconds
+           FROM pra_store.count_steps s
+          WHERE (s.outcome = ''::text)
+        UNION ALL
+         SELECT t.queue,
+            t.kind,
+            t.bucket,
+            t.number,
+            t.seconds
+           FROM pra_store.counters t
+          WHERE (t.outcome = ''::text)) c
+     CROSS JOIN unnest('{1,5,15,60,300,900,3600,14400,86400,Infinity}'::double precision[]) WITH ORDINALITY b(le, bucket_end))
+  GROUP BY c.queue, c.kind, b.le;
+
+
+ALTER TABLE pra.start_waits OWNER TO pra_owner;
+
+--
+-- Name: VIEW start_waits; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.start_waits IS 'Histogram of the time from ready to start, as Prometheus has it: rows whose numbers only rise';
+
+
+--
+-- Name: COLUMN start_waits.queue; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.queue IS 'queue of the jobs';
+
+
+--
+-- Name: COLUMN start_waits.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.kind IS 'kind of the jobs';
+
+
+--
+-- Name: COLUMN start_waits.le; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.le IS 'upper end of the waits that are counted, in seconds; Infinity in the last row';
+
+
+--
+-- Name: COLUMN start_waits.starts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.starts IS 'number of attempts that started after a wait of no more than that';
+
+
+--
+-- Name: COLUMN start_waits.seconds; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.seconds IS 'sum of all waits of the queue and kind';
+
+
+--
 -- Name: stores; Type: VIEW; Schema: pra; Owner: pra_owner
 --
 
@@ -15864,7 +16798,8 @@ CREATE VIEW pra.workers AS
     w.cache_quota,
     ( SELECT count(*) AS count
            FROM pra_store.held_artifacts h
-          WHERE (h.worker_id = w.id)) AS cached
+          WHERE (h.worker_id = w.id)) AS cached,
+    w.leaves_at
    FROM (pra_store.workers w
      LEFT JOIN pra_store.blamed_hosts b ON (((w.stopped_at IS NULL) AND (b.host = COALESCE((w.labels ->> 'host'::text), w.name)) AND (b.until > statement_timestamp()))));
 
@@ -16044,6 +16979,13 @@ COMMENT ON COLUMN pra.workers.cache_quota IS 'most bytes of that cache';
 --
 
 COMMENT ON COLUMN pra.workers.cached IS 'number of artifacts that its host need not fetch, besides those of its own stores';
+
+
+--
+-- Name: COLUMN workers.leaves_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.leaves_at IS 'time from which it drains; it gets nothing that would end later';
 
 
 --
@@ -16599,6 +17541,22 @@ ALTER TABLE ONLY pra_store.checkpoints
 
 ALTER TABLE ONLY pra_store.checkpoints
     ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: compatibility compatibility_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.compatibility
+    ADD CONSTRAINT compatibility_pkey PRIMARY KEY (is_single);
+
+
+--
+-- Name: counters counters_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.counters
+    ADD CONSTRAINT counters_pkey PRIMARY KEY (queue, kind, outcome, bucket);
 
 
 --
@@ -18510,11 +19468,11 @@ GRANT ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step big
 
 
 --
--- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval) TO pra_worker;
 
 
 --
@@ -18614,6 +19572,16 @@ REVOKE ALL ON FUNCTION pra.run_figures(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.run_figures(name text) TO pra_submit;
 GRANT ALL ON FUNCTION pra.run_figures(name text) TO pra_worker;
 GRANT ALL ON FUNCTION pra.run_figures(name text) TO pra_read;
+
+
+--
+-- Name: FUNCTION satisfies(labels jsonb, requirements jsonb); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) TO pra_submit;
+GRANT ALL ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) TO pra_worker;
+GRANT ALL ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) TO pra_read;
 
 
 --
@@ -18770,6 +19738,13 @@ GRANT ALL ON FUNCTION pra.undrain(worker bigint) TO pra_submit;
 
 
 --
+-- Name: FUNCTION unknown_objects(location text, names text[]); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.unknown_objects(location text, names text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION unschedule(name text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -18810,6 +19785,16 @@ GRANT ALL ON FUNCTION pra.waiting_jobs() TO pra_read;
 
 
 --
+-- Name: FUNCTION wanted_places(); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.wanted_places() FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.wanted_places() TO pra_submit;
+GRANT ALL ON FUNCTION pra.wanted_places() TO pra_worker;
+GRANT ALL ON FUNCTION pra.wanted_places() TO pra_read;
+
+
+--
 -- Name: FUNCTION why(job bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -18830,11 +19815,11 @@ GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_read;
 
 
 --
--- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint) TO pra_worker;
 
 
 --
@@ -18851,6 +19836,13 @@ GRANT ALL ON FUNCTION pra.worker_holds(worker bigint, room bigint, cache_bytes b
 
 REVOKE ALL ON FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION actor(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.actor() FROM PUBLIC;
 
 
 --
@@ -18977,6 +19969,20 @@ REVOKE ALL ON FUNCTION pra_store.blame(host text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.bytes_of(digests bytea[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION cancel_job(job bigint, with_dependents boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.cancel_job(job bigint, with_dependents boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION cancel_jobs(jobs bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.cancel_jobs(jobs bigint[]) FROM PUBLIC;
 
 
 --
@@ -19211,6 +20217,13 @@ REVOKE ALL ON FUNCTION pra_store.end_overdue(worker bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION ending_in_time(entries pra_store.line_entry[], me pra_store.workers); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.ending_in_time(entries pra_store.line_entry[], me pra_store.workers) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION ends_before(time_limit interval, moment timestamp with time zone); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19278,6 +20291,13 @@ REVOKE ALL ON FUNCTION pra_store.first_to_end(jobs bigint[]) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.fitting_workers(it pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION fold_counts(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.fold_counts() FROM PUBLIC;
 
 
 --
@@ -19358,13 +20378,6 @@ REVOKE ALL ON FUNCTION pra_store.gang_barrier(gang_job bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION gang_seats(g pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
---
-
-REVOKE ALL ON FUNCTION pra_store.gang_seats(g pra_store.jobs) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION gang_size(a pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19390,6 +20403,13 @@ REVOKE ALL ON FUNCTION pra_store.give_lane() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.give_slots(jobs bigint[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION groups_in_line(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.groups_in_line() FROM PUBLIC;
 
 
 --
@@ -19491,6 +20511,13 @@ REVOKE ALL ON FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, uploa
 
 
 --
+-- Name: FUNCTION is_operator(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_operator() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION is_outdated_preview(held pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19575,6 +20602,13 @@ REVOKE ALL ON FUNCTION pra_store.lease_end(expires_at timestamp with time zone, 
 
 
 --
+-- Name: FUNCTION leaving_workers(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.leaving_workers(it pra_store.jobs) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION live_run(run bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19628,6 +20662,13 @@ REVOKE ALL ON FUNCTION pra_store.may_be_read(job bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.may_delete(run bigint, kinds text[], whole boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION may_ever_run(me pra_store.workers, j pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.may_ever_run(me pra_store.workers, j pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -19757,6 +20798,13 @@ REVOKE ALL ON FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[
 
 
 --
+-- Name: FUNCTION operates(login text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.operates(login text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION others_take(host text, queue text, kind text, requirements jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19827,6 +20875,13 @@ REVOKE ALL ON FUNCTION pra_store.places_of_gang(g pra_store.jobs, needed integer
 
 
 --
+-- Name: FUNCTION preempt_job(job bigint, grace interval, reason text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.preempt_job(job bigint, grace interval, reason text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION prefers_rollups(job bigint, series integer, first bigint, behind bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19859,6 +20914,13 @@ REVOKE ALL ON FUNCTION pra_store.put_chunk(upload bigint, job bigint, epoch bigi
 --
 
 REVOKE ALL ON FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION put_limit(name text, slots integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.put_limit(name text, slots integer) FROM PUBLIC;
 
 
 --
@@ -19967,10 +21029,52 @@ REVOKE ALL ON FUNCTION pra_store.reopen_array(whole pra_store.jobs) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION require_operator(what text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.require_operator(what text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION require_own_jobs(jobs bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.require_own_jobs(jobs bigint[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION require_own_run(run bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.require_own_run(run bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION require_own_schedule(name text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.require_own_schedule(name text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION retry_elements(whole pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.retry_elements(whole pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retry_job(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.retry_job(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retry_jobs(jobs bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.retry_jobs(jobs bigint[]) FROM PUBLIC;
 
 
 --
@@ -20006,6 +21110,13 @@ REVOKE ALL ON FUNCTION pra_store.run_schedules() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.satisfies(labels jsonb, requirements jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION seats_for(g pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.seats_for(g pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -20083,6 +21194,13 @@ REVOKE ALL ON FUNCTION pra_store.split(arrays bigint[], wanted integer[], worker
 --
 
 REVOKE ALL ON FUNCTION pra_store.state_after(held pra_store.jobs, how pra.attempt_outcome, cause text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION stays(w pra_store.workers, time_limit interval); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.stays(w pra_store.workers, time_limit interval) FROM PUBLIC;
 
 
 --
@@ -20184,6 +21302,13 @@ REVOKE ALL ON FUNCTION pra_store.utc_offset(time_zone text, moment timestamp wit
 
 
 --
+-- Name: FUNCTION wait_bounds(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.wait_bounds() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION waiting_groups(); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -20244,6 +21369,15 @@ GRANT SELECT ON TABLE pra.artifacts TO pra_read;
 
 
 --
+-- Name: TABLE attempt_counters; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.attempt_counters TO pra_submit;
+GRANT SELECT ON TABLE pra.attempt_counters TO pra_worker;
+GRANT SELECT ON TABLE pra.attempt_counters TO pra_read;
+
+
+--
 -- Name: TABLE attempts; Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -20268,6 +21402,24 @@ GRANT SELECT ON TABLE pra.blamed_hosts TO pra_read;
 GRANT SELECT ON TABLE pra.checkpoints TO pra_submit;
 GRANT SELECT ON TABLE pra.checkpoints TO pra_worker;
 GRANT SELECT ON TABLE pra.checkpoints TO pra_read;
+
+
+--
+-- Name: TABLE compatibility; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.compatibility TO pra_submit;
+GRANT SELECT ON TABLE pra.compatibility TO pra_worker;
+GRANT SELECT ON TABLE pra.compatibility TO pra_read;
+
+
+--
+-- Name: TABLE demand; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.demand TO pra_submit;
+GRANT SELECT ON TABLE pra.demand TO pra_worker;
+GRANT SELECT ON TABLE pra.demand TO pra_read;
 
 
 --
@@ -20466,6 +21618,24 @@ GRANT SELECT ON TABLE pra.schema_objects TO pra_read;
 GRANT SELECT ON TABLE pra.schema_versions TO pra_submit;
 GRANT SELECT ON TABLE pra.schema_versions TO pra_worker;
 GRANT SELECT ON TABLE pra.schema_versions TO pra_read;
+
+
+--
+-- Name: TABLE sessions; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.sessions TO pra_submit;
+GRANT SELECT ON TABLE pra.sessions TO pra_worker;
+GRANT SELECT ON TABLE pra.sessions TO pra_read;
+
+
+--
+-- Name: TABLE start_waits; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.start_waits TO pra_submit;
+GRANT SELECT ON TABLE pra.start_waits TO pra_worker;
+GRANT SELECT ON TABLE pra.start_waits TO pra_read;
 
 
 --

@@ -264,8 +264,15 @@ package final class ObjectServer: Sendable {
         return Answer(204)
       case "GET" where request.query["list-type"] != nil:
         let prefix = (request.query["prefix"] ?? "").removingPercentEncoding ?? ""
-        let names = state.objects.keys.filter { $0.hasPrefix("\(request.path)/\(prefix)") }.sorted()
-        let keys = names.prefix(1).map { "<Key>\($0.dropFirst(request.path.count + 1))</Key>" }
+        let after = (request.query["start-after"] ?? "").removingPercentEncoding ?? ""
+        let names = state.objects.keys.filter {
+          $0.hasPrefix("\(request.path)/\(prefix)") && $0 > "\(request.path)/\(after)"
+        }.sorted()
+        // Few on a page, so that there are pages.
+        let keys = names.prefix(min(2, request.query["max-keys"].flatMap { Int($0) } ?? 2)).map {
+          "<Contents><Key>\($0.dropFirst(request.path.count + 1))</Key><ETag>e</ETag>"
+            + "<Size>\(state.objects[$0]?.count ?? 0)</Size></Contents>"
+        }
         return Answer(
           200, text: "<ListBucketResult>\(keys.joined())</ListBucketResult>")
       default:

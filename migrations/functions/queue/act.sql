@@ -1,8 +1,8 @@
 -- Cancel, retry, pause.
 
-create or replace function pra.cancel(job bigint, with_dependents boolean default false)
+create or replace function pra_store.cancel_job(job bigint, with_dependents boolean default false)
 returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -35,7 +35,7 @@ begin
       touched := touched + 1;
       if target.array_first is not null then
         -- The row lock on the array keeps others from splitting off more of it.
-        perform pra.cancel(c.id)
+        perform pra_store.cancel_job(c.id)
         from (
           select id from pra_store.jobs
           where array_id = target.id and state in ('blocked', 'ready', 'running') order by id
@@ -60,6 +60,22 @@ begin
 end
 $$;
 
+create or replace function pra.cancel(job bigint, with_dependents boolean default false)
+returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.require_own_jobs(case when not with_dependents then array[cancel.job] else array(
+    with recursive family (id) as (
+      select cancel.job
+      union
+      select d.job_id from family join pra_store.job_dependencies as d on d.parent_id = family.id
+    )
+    select f.id from family as f) end);
+  return pra_store.cancel_job(job, with_dependents);
+end
+$$;
+
 grant execute on function pra.cancel to pra_submit;
 
 comment on function pra.cancel is
@@ -69,8 +85,8 @@ asked to stop it; a job whose worker is lost is taken back and ends at once.
 Returns the number of jobs cancelled or asked to stop; the elements of an array are not counted.
 Raises PR002 when there is no such job.';
 
-create or replace function pra.cancel_many(jobs bigint[]) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+create or replace function pra_store.cancel_jobs(jobs bigint[]) returns integer
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -78,20 +94,20 @@ declare
   asked integer;
 begin
   -- Arrays first: each holds its parts.
-  select coalesce(sum(pra.cancel(a.id)), 0) into touched
+  select coalesce(sum(pra_store.cancel_job(a.id)), 0) into touched
   from (
     select j.id from pra_store.jobs as j
-    where j.id = any(cancel_many.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
+    where j.id = any(cancel_jobs.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
     order by j.id
   ) as a;
   perform from pra_store.jobs as j
-  where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
+  where j.id = any(cancel_jobs.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
   order by j.id for no key update;
   with ended as (
     update pra_store.jobs as j
     set state = 'cancelled', finished_at = clock_timestamp(),
         cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
-    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
+    where j.id = any(cancel_jobs.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
     returning j.id, j.run_id
   ),
   said as (
@@ -101,7 +117,7 @@ begin
   select touched + count(*) into touched from ended;
   with stopped as (
     update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
-    where j.id = any(cancel_many.jobs) and j.state = 'running' and j.array_first is null
+    where j.id = any(cancel_jobs.jobs) and j.state = 'running' and j.array_first is null
       and j.cancel_requested_at is null
     returning j.id, j.epoch, j.run_id
   ),
@@ -122,6 +138,17 @@ begin
 end
 $$;
 
+create or replace function pra.cancel_many(jobs bigint[]) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.require_own_jobs(array(
+    select j.id from pra_store.jobs as j
+    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running')));
+  return pra_store.cancel_jobs(jobs);
+end
+$$;
+
 grant execute on function pra.cancel_many to pra_submit;
 
 comment on function pra.cancel_many is
@@ -137,8 +164,9 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
+  perform pra_store.require_own_run(run);
   -- Parts of an array are the array's.
-  return pra.cancel_many(array(
+  return pra_store.cancel_jobs(array(
     select id from pra_store.jobs
     where run_id = run and array_id is null and state in ('blocked', 'ready', 'running')
       and id not in (select pra.jobs_needed_elsewhere(run))
@@ -153,8 +181,8 @@ comment on function pra.cancel_run is
 jobs of other runs wait for are ingested on (pra.jobs_needed_elsewhere).
 Raises PR002 when there is no such run.';
 
-create or replace function pra.retry(job bigint) returns pra.job_state
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+create or replace function pra_store.retry_job(job bigint) returns pra.job_state
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -211,6 +239,15 @@ begin
 end
 $$;
 
+create or replace function pra.retry(job bigint) returns pra.job_state
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.require_own_jobs(array[retry.job]);
+  return pra_store.retry_job(job);
+end
+$$;
+
 grant execute on function pra.retry to pra_submit;
 
 comment on function pra.retry is
@@ -235,8 +272,8 @@ begin
 end
 $$;
 
-create or replace function pra.retry_many(jobs bigint[]) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+create or replace function pra_store.retry_jobs(jobs bigint[]) returns integer
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -245,10 +282,10 @@ declare
 begin
   -- Parents first and by id, as every function locks.
   perform from pra_store.jobs
-  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_many.jobs))
+  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_jobs.jobs))
   order by id for share;
   perform from pra_store.jobs as j
-  where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+  where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
   order by j.id for no key update;
   with again as (
     update pra_store.jobs as j
@@ -258,7 +295,7 @@ begin
         faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
         host_faults = 0, avoided_host = null, avoided_until = null,
         cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
-    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+    where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
       and j.array_first is null and j.array_id is null
     returning j.id, j.run_id
   ),
@@ -268,11 +305,11 @@ begin
   )
   select count(*) into retried from again;
   -- Arrays and their parts, one by one; members of gangs come with their gang.
-  select count(pra.retry(a.id)) into others
+  select count(pra_store.retry_job(a.id)) into others
   from (
     select j.id from pra_store.jobs as j
     left join pra_store.jobs as whole on whole.id = j.array_id
-    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+    where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
       and (j.array_first is not null or j.array_id is not null and not whole.gang)
     order by j.id
   ) as a;
@@ -280,6 +317,17 @@ begin
     perform pg_notify('pra_ready', '');
   end if;
   return retried + others;
+end
+$$;
+
+create or replace function pra.retry_many(jobs bigint[]) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.require_own_jobs(array(
+    select j.id from pra_store.jobs as j
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')));
+  return pra_store.retry_jobs(jobs);
 end
 $$;
 
@@ -323,6 +371,7 @@ create or replace function pra.pause_run(run bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_run(run);
   update pra_store.runs set paused_at = coalesce(paused_at, clock_timestamp()) where id = run;
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
@@ -341,6 +390,7 @@ create or replace function pra.resume_run(run bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_run(run);
   update pra_store.runs set paused_at = null where id = run;
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
@@ -360,6 +410,7 @@ create or replace function pra.pause_queue(queue text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_operator('queue');
   update pra_store.queues set paused_at = coalesce(paused_at, clock_timestamp())
   where name = queue;
   if not found then
@@ -380,6 +431,7 @@ create or replace function pra.resume_queue(queue text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_operator('queue');
   update pra_store.queues set paused_at = null where name = queue;
   if not found then
     raise exception 'there is no queue "%"', queue using errcode = 'PR002';

@@ -45,6 +45,7 @@ as $$
 declare
   it pra_store.runs := pra_store.live_run(run);
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.check_run_name(name);
   update pra_store.runs as r set name = rename_run.name where r.id = run;
   perform pra_store.record_event(
@@ -66,6 +67,7 @@ declare
   wrong text;
   now_has text[];
 begin
+  perform pra_store.require_own_run(run);
   select t into wrong from unnest(add) as t
   where t is null or t !~ '^[[:alnum:]][[:alnum:]_.:/+-]{0,62}$' limit 1;
   if found then
@@ -94,6 +96,7 @@ create or replace function pra.note_run(run bigint, note text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.live_run(run);
   if length(note) > 10000 then
     raise exception 'note: has % characters, at most 10000 are kept', length(note) using errcode = 'PR003';
@@ -112,6 +115,7 @@ create or replace function pra.archive_run(run bigint, archived boolean default 
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.live_run(run);
   update pra_store.runs as r
   set archived_at = case when archived then coalesce(r.archived_at, clock_timestamp()) end

@@ -145,6 +145,7 @@ begin
   where p.job_id = held.id and p.epoch = held.epoch and p.released_at is null;
   delete from pra_store.gang_members as g
   where g.worker_id = held.worker_id and g.job_id = held.id;
+  insert into pra_store.count_steps (queue, kind, outcome, number) values (held.queue, held.kind, how::text, 1);
   perform pra_store.record_event(
     'attempt.' || how, held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_strip_nulls(jsonb_build_object(

@@ -94,7 +94,7 @@ begin
   if array_limit is not null then
     named := named || concat(
       'array-', nextval(pg_get_serial_sequence('pra_store.lanes', 'id')), '-', run)::text;
-    perform pra.set_limit(named[cardinality(named)], array_limit);
+    perform pra_store.put_limit(named[cardinality(named)], array_limit);
   end if;
 
   insert into pra_store.jobs (

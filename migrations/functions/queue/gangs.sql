@@ -9,47 +9,6 @@ as $$
   from pra_store.jobs as m where m.array_id = a.id;
 $$;
 
--- Live workers that could run members of a gang, and whose hosts have room for what these read, with the places that
--- they have free. missing: bytes that the host would fetch, once for all members on it.
-create or replace function pra_store.gang_seats(g pra_store.jobs)
-returns table (worker_id bigint, slots integer, free integer, missing bigint)
-language plpgsql stable
-as $$
-declare
-  is_reading boolean := exists (
-    select from pra_store.kinds as k where k.kind = g.kind and k.reads <> '{}');
-  room_needed bigint := (
-    select max(m.room_needed) from pra_store.jobs as m where m.array_id = g.id);
-begin
-  return query
-    with inputs as materialized (
-      select i.* from pra_store.inputs_of(g) as i where is_reading
-    ),
-    seats as (
-      select w.id, w.slots, w.room, (
-          w.slots - (select count(*) from pra_store.jobs as j
-                     where j.worker_id = w.id and j.state = 'running'))::integer as free,
-        (select coalesce(sum(i.size), 0)::bigint from inputs as i
-         where (i.place is null or i.place <> all(w.store_places)) and not exists (
-           select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)) as missing
-      from pra_store.workers as w
-      where w.stopped_at is null and not w.draining and w.drain_requested_at is null
-        and w.lack is null
-        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-        and g.queue = any(w.queues) and g.kind = any(w.kinds)
-        and pra_store.satisfies(w.labels, g.requirements)
-        and not (
-          exists (
-            select from pra_store.blamed_hosts as b
-            where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
-          and pra_store.others_take(
-            pra_store.host(w.labels, w.name), g.queue, g.kind, g.requirements))
-    )
-    select s.id, s.slots, s.free, s.missing from seats as s
-    where s.room is null or greatest(s.missing, room_needed) <= s.room;
-end
-$$;
-
 -- A worker for each member of a gang, those first whose hosts have to fetch the least, and of equal ones the caller.
 -- The rows of the others are held from now on; those that somebody holds are left out. Null when there are not enough
 -- places.
@@ -63,12 +22,12 @@ declare
   free integer;
   places bigint[] := '{}';
 begin
-  if (select coalesce(sum(s.free), 0) from pra_store.gang_seats(g) as s) < needed then
+  if (select coalesce(sum(s.free), 0) from pra_store.seats_for(g) as s) < needed then
     return null;
   end if;
   for other in
     select w.id
-    from pra_store.gang_seats(g) as s join pra_store.workers as w on w.id = s.worker_id
+    from pra_store.seats_for(g) as s join pra_store.workers as w on w.id = s.worker_id
     where s.free > 0
     order by s.missing, w.id <> me.id, w.id
     for no key update of w skip locked
@@ -180,7 +139,7 @@ begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
   select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
-  from pra_store.gang_seats(g) as s;
+  from pra_store.seats_for(g) as s;
   if places < needed or exists (
     select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
   ) or exists (
@@ -209,7 +168,7 @@ begin
     else pra_store.nth_end(
       array(select j.id from pra_store.jobs as j
             where j.state = 'running'
-              and j.worker_id in (select s.worker_id from pra_store.gang_seats(g) as s)),
+              and j.worker_id in (select s.worker_id from pra_store.seats_for(g) as s)),
       needed - free) end,
     g.place);
 end

@@ -44,6 +44,7 @@ begin
   if not found then
     raise exception 'run: there is no run %', run using errcode = 'PR002';
   end if;
+  perform pra_store.require_own_schedule(name);
   first_at := pra_store.cron_next(cron, time_zone, clock_timestamp());
   insert into pra_store.schedules (
     name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, overlap, next_at)
@@ -56,7 +57,7 @@ begin
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
       priority = excluded.priority, catch_up = excluded.catch_up, overlap = excluded.overlap,
       next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null,
-      created_by = session_user;
+      created_by = pra_store.actor();
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -82,6 +83,7 @@ create or replace function pra.unschedule(name text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_schedule(name);
   delete from pra_store.schedules as s where s.name = unschedule.name;
   if not found then
     raise exception 'there is no schedule "%"', name using errcode = 'PR002';
@@ -101,6 +103,7 @@ create or replace function pra.pause_schedule(name text, paused boolean default 
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_schedule(name);
   update pra_store.schedules as s
   set paused_at = case when paused then coalesce(s.paused_at, clock_timestamp()) end,
       next_at = case when paused then s.next_at

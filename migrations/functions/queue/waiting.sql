@@ -95,6 +95,7 @@ begin
     when 'no-matching-worker' then format('`pra worker` with %s', (
       select string_agg(format('--label %s=...', r ->> 'label'), ' ') from jsonb_array_elements(it.requirements) as r))
     when 'host-lacks' then 'the workers go on by themselves when their hosts have it'
+    when 'no-time' then 'a worker that stays for longer (`pra worker --lifetime`)'
     when 'host-blamed' then 'a look at the crashes, then `pra forgive HOST`'
     when 'lost' then 'the next beat of a live worker puts it back in line'
     when 'no-room' then 'a host with more room, or less in its cache'

@@ -265,3 +265,20 @@ comment on function pra.store_folder is
 'Returns the current store, with what its mark must hold, when it is a folder and bytes of this size can be
 written there at once. No row when that store is no folder, and when an artifact of this size exists: then the
 caller computes the SHA-256 first, since the bytes may be stored already.';
+
+create or replace function pra.unknown_objects(location text, names text[]) returns setof text
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select n
+  from unnest(unknown_objects.names) as n
+  where not exists (
+    select from pra_store.objects as o
+    join pra_store.stores as s on s.id = o.store_id
+    join pra_store.normal_location(unknown_objects.location) as l on l.place = s.place
+    where n ~ '^[0-9a-f]{64}(\.[0-9]{1,9})?$' and o.sha256 = decode(substr(n, 1, 64), 'hex')
+      and o.copy = coalesce(nullif(substr(n, 66), ''), '0')::integer);
+$$;
+
+comment on function pra.unknown_objects is
+'Returns those of some names of objects in a store that no row of this database has: what was stored after the backup from
+which it was restored. Granted to no role but pra_owner.';

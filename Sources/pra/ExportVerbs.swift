@@ -70,6 +70,7 @@ struct ExportImages: ParsableCommand {
       SamplingQueries.images,
       [.integer(run.id), .integers(sampling.jobs), .texts([]), .texts([]), .null, .null])
     try makeFolder(folder)
+    reader.expect(try rows.map { try ImagePlace($0) })
     var (last, count): (Int64, Int) = (-1, 0)
     // Jobs that drew an image twice drew the same; the newest comes first.
     for row in rows where try row.integer("number") != last {

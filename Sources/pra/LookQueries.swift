@@ -43,9 +43,24 @@ extension Queries {
       continues_epoch as continues, from_step, message
     from pra.attempts where job_id = $1::bigint order by epoch
     """
-  static let why = "select reason, detail from pra.why_pending($1::bigint)"
+  static let why = "select w.reason, w.detail from pra.why_pending(($1::bigint[])[1]) as w"
+  static let whyOfJobs = """
+    select j.id as job, j.kind, w.reason, w.detail
+    from unnest($1::bigint[]) with ordinality as a (id, n)
+    join pra.jobs as j on j.id = a.id
+    cross join lateral pra.why_pending(a.id) as w
+    order by a.n
+    """
   static let whyRows = """
-    select $1::bigint as job, reason, detail from pra.why_pending($1::bigint)
+    select a.id as job, w.reason, w.detail
+    from unnest($1::bigint[]) with ordinality as a (id, n)
+    cross join lateral pra.why_pending(a.id) as w
+    order by a.n
+    """
+  static let waitingJobs = """
+    select id from pra.jobs
+    where run_id = $1::bigint and state in ('ready', 'blocked') and element_first is null
+    order by id limit 100
     """
   /// Those that have not ended, and for a day those that were lost.
   static let workers = """

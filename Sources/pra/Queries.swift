@@ -108,7 +108,16 @@ enum Queries {
     where last_error is not null or next_at < clock_timestamp() - interval '5 minutes'
     order by 1
     """
-  static let scheduleRows = "select * from pra.schedules order by name"
+  static let scheduleRows = """
+    select name, cron, time_zone, catch_up, run_id, run_name, kind, arguments, queue, priority, next_at, last_at,
+      last_job, created_by, created_at, overlap, paused_at, last_error, last_error_at
+    from pra.schedules
+    union all
+    select '(pra gc)', cron, time_zone, null, null, null, 'gc', null, null, null, next_at, last_at, null, set_by, set_at,
+      null, null, last_error, null
+    from pra.upkeep
+    order by 1
+    """
   static let setUpkeep = """
     select to_char(pra.set_upkeep(
       cron => $1, time_zone => $2, grace => make_interval(secs => $3), keep_last => $4, keep_best => $5,

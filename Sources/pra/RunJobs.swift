@@ -140,7 +140,9 @@ final class RunJobs {
       (arguments.name, arguments.command) = (named.name, named.command.command)
       (arguments.inputs, arguments.environment) = (named.command.inputs, named.command.environment)
       arguments.train = Int(trained)
-      arguments.samples = samples.map { [Int($0)] } ?? []
+      // It waits for what it reads: one that reads no images begins beside the drawing of them.
+      let drawn = named.command.reads(.samples) ? samples : nil
+      arguments.samples = drawn.map { [Int($0)] } ?? []
       for file in try named.command.placedFiles(at: named.key) {
         arguments.files.append(weights.digests[file.path]!)
         arguments.filesName.append(file.name)

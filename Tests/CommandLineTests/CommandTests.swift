@@ -47,15 +47,23 @@ import Testing
           command: [python3, sharpness.py]
           files: [\(demo)/sharpness.py]
           time_limit: 600
+        weights: {command: [sh, -c, 'test -d "$PRA_CHECKPOINT" && test -z "$PRA_SAMPLES"'], inputs: [checkpoint]}
 
       """)
     #expect(try world.answer("run", file, "--dry-run").contains("command"))
     let run = try world.answer("run", file)
     _ = try world.pra("worker", "--until-idle", "--threads", "1")
-    let job = try world.rows("select id from pra.jobs where kind = 'command'")[0]
+    let job = try world.rows("select id from pra.jobs where kind = 'command' order by id")[0]
     #expect(
       try world.answer("why", job).contains("only `pra worker --allow-commands` runs programs"))
     #expect(try state(job) == "ready ")
+    // A program that reads no images does not wait for them.
+    #expect(
+      try world.rows(
+        """
+        select j.arguments ->> 'name', (select string_agg(p.kind, ' ' order by p.kind) from pra.jobs as p
+          where p.id = any (j.depends_on)) from pra.jobs as j where j.kind = 'command' order by j.id
+        """) == ["sharpness sample train", "weights train"])
     try work()
     #expect(try state(job) == "succeeded ")
     #expect(

@@ -48,10 +48,9 @@ struct TrainingJob {
       try PRAModel(configuration, classes: data.classes.count, on: device)
     }
     heldOut = try HeldOutImages(ofJob: arguments.data, model, session)
-    let metric = configuration.training.stop.metric
-    guard heldOut != nil || !MetricSeries.isValidation(metric) else {
+    if heldOut == nil, let (key, metric) = configuration.training.validationMetric {
       throw PermanentFailure(
-        "config.training.stop.metric: \(metric) needs images that are held out, and ingest job "
+        "config.training.\(key): \(metric) needs images that are held out, and ingest job "
           + "\(arguments.data) has none; give data.validation, as in {every: 20}")
     }
     trainer = Trainer(

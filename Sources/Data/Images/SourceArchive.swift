@@ -114,6 +114,13 @@ struct OpenArchives {
       most: Self.mostFileBytes, body)
   }
 
+  /// Whether a file that another process has found lies in these archives.
+  func hold(_ file: StoredFile) -> Bool {
+    guard checked.indices.contains(file.archive) else { return false }
+    let bytes = checked[file.archive].file.bytes.count
+    return file.place <= bytes && file.stored <= bytes - file.place
+  }
+
   private func check(_ file: StoredFile) throws {
     // A zip's entry has a header and a name before its bytes, of which only the largest size is known.
     let ahead = file.method == .plain ? 0 : ZipArchive.mostHeaderBytes

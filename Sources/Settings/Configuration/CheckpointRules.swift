@@ -101,7 +101,10 @@ extension TrainingConfiguration {
           "best", \.best, 0...many,
           "Best checkpoints that stay, by the mean of `training.keep.metric` since the one before."
         ).unit("checkpoints"),
-        .text("metric", \.metric, "Series by which checkpoints are compared, such as `loss.flow`."),
+        .text(
+          "metric", \.metric,
+          "Series by which checkpoints are compared: a loss such as `loss.flow` or `validation.loss`, or "
+            + "`reconstruction.psnr`."),
       ]
     }
 

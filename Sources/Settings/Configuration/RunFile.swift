@@ -152,7 +152,7 @@ package struct RunFile: Sendable, Equatable {
     if arms.isEmpty { arms = [Arm(name: name, configuration: configuration)] }
     try checkSample()
     for arm in arms { try preview?.validate(for: arm.configuration) }
-    try data.check(stops: arms.map(\.configuration.training.stop.metric))
+    for arm in arms { try data.check(arm.configuration.training) }
   }
 
   /// Applies a mapping to an optional section; null removes the section.

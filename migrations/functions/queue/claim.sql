@@ -1,5 +1,16 @@
 -- The claim.
 --
+-- claim            a worker asks for jobs: what is due, the lanes that it may serve (order.sql), what it may take
+--   serve          goes down the line, entry by entry, until its slots are full
+--     next_in_line     the order of the line (order.sql)
+--     suited           leaves out jobs for which this host is not the one (rooms.sql)
+--     must_wait        leaves out jobs that would take slots from a gang before them
+--     take_in_order    gives the slots to what is left, by their seats
+--       take               starts single jobs
+--       split              cuts parts off arrays and starts them (arrays.sql)
+--     place_gang       starts a gang whole, here and on other workers (gangs.sql)
+--   fetch_members  takes the members of gangs that claims of other workers have placed here
+--
 -- All of it in plpgsql, which keeps the plans of its statements for the session: a function in SQL that is
 -- not inlined is planned anew at every call, for more than it takes to run it.
 

@@ -88,7 +88,7 @@ import Testing
     #expect(try world.answer("run", stored, "--set", "name=again") == "2")
     #expect(
       try world.rows(
-        "select count(distinct arguments -> 'files'), count(*) from pra.jobs where kind = 'command'"
+        "select count(distinct arguments -> 'files'), count(*) from pra.jobs where arguments ->> 'name' = 'sharpness'"
       )
         == ["1 2"])
   }

@@ -66,7 +66,7 @@ import Testing
       records.append(try one.ranges.indices.map { try one.pack($0, in: folder).json })
     }
     #expect(records[0] == records[1])
-    // Whoever writes it, it has the same bytes: it is stored once.
+    // It has the same bytes whoever writes it: it is stored once.
     #expect(try other.writeListing(to: "\(path)-2") == digest)
   }
 
@@ -77,7 +77,10 @@ import Testing
     _ = try IngestJob(sources, options: options).writeListing(to: path)
     let bytes = [UInt8](try Data(contentsOf: URL(filePath: path)))
     func open(_ changed: [UInt8]) throws -> IngestJob {
-      try Data(changed).write(to: URL(filePath: path))
+      // Thousands of times: no file waits for the disk.
+      let file = try #require(fopen(path, "w"))
+      fwrite(changed, 1, changed.count, file)
+      fclose(file)
       return try IngestJob(sources, options: options, listed: path)
     }
     for length in bytes.indices {
@@ -85,7 +88,7 @@ import Testing
     }
     #expect(throws: FileError.self) { try open(bytes + [0]) }
     for place in bytes.indices {
-      for bit in [UInt8(1), 0x80] {
+      for bit in [UInt8(1), 0x80] where bit == 1 || place % 2 == 0 {
         var changed = bytes
         changed[place] ^= bit
         // Its images are read, too: a place outside of the archive would end the process.

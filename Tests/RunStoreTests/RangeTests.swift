@@ -117,7 +117,7 @@ import Testing
           == Array(original[Int(piece.start)..<Int(piece.start) + 1000]))
     }
     if place == "s3" {
-      // Of each object the three near pieces, and the far one.
+      // Each object is asked for the three near pieces together, and for the far one.
       #expect(server.requests.filter { $0.headers["range"] != nil }.count == 12)
       #expect(crowd.greatest >= 4)
       #expect(objects.count >= 6)

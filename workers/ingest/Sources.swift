@@ -1,6 +1,5 @@
 // The archives of an ingest job, fetched or found in place.
 
-import Digest
 import Files
 import Images
 import JobKinds
@@ -77,7 +76,7 @@ extension StageSession {
     (listed.part, listed.parts, listed.packed) = (standard.part, standard.parts, standard.packed)
     (listed.image, listed.checkpointEvery) = (standard.image, standard.checkpointEvery)
     (listed.skipLimit, listed.background) = (standard.skipLimit, standard.background)
-    return "listing 1 \(SHA256.hexadecimal(of: Array(listed.json.utf8)))"
+    return IngestJob.listingName(of: listed.json)
   }
 
   private func archives(_ arguments: IngestArguments) throws -> [SourceArchive] {

@@ -25,6 +25,10 @@ package final class IngestJob {
     index =
       try listed.map { try SourceIndex(of: sources, listed: $0) }
       ?? SourceIndex(of: sources, rules: Self.rules(options, archives: sources.count))
+    guard options.validation != .none || !index.images.contains(where: \.isValidation) else {
+      throw FileError(
+        "listing of \(sources[0].name): damaged: images are held out, and none were asked for")
+    }
     ranges = Self.ranges(of: index.images.count, options)
     listing = IngestListing(index, title: sources[0].name, options)
   }

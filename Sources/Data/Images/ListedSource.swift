@@ -3,8 +3,17 @@
 // `PRASRC01`; the length of a JSON text, and the text; the number of images; 48 bytes for each image in their order; their
 // names after each other. Numbers are little-endian.
 
+import Digest
 import Files
 import FoundationEssentials
+
+extension IngestJob {
+  /// The name of a listing where it is kept: the version of its form, and the digest of a text that holds all on which it
+  /// depends.
+  package static func listingName(of text: String) -> String {
+    "listing 1 \(SHA256.hexadecimal(of: Array(text.utf8)))"
+  }
+}
 
 /// Everything about a source but its images.
 private struct ListedFacts: Codable {

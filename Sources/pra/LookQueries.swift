@@ -15,7 +15,8 @@ extension Queries {
     order by id desc limit $3::integer
     """
   static let jobs = """
-    select id, run_name as run, case when preview_of is null then kind else 'preview' end as kind,
+    select id, run_name as run, case when preview_of is not null then 'preview' when kind = 'command' then concat_ws(' ', kind, arguments ->> 'name')
+        else kind end as kind,
       case when worker_lost_at is not null then 'lost since ' || to_char(worker_lost_at, 'HH24:MI') else state::text end
         as state,
       -- The worker that runs the job, or ran it last.
@@ -45,7 +46,9 @@ extension Queries {
     """
   static let why = "select w.reason, w.detail from pra.why_pending(($1::bigint[])[1]) as w"
   static let whyOfJobs = """
-    select j.id as job, j.kind, w.reason, w.detail
+    select j.id as job, case when j.preview_of is not null then 'preview'
+        when j.kind = 'command' then concat_ws(' ', j.kind, j.arguments ->> 'name') else j.kind end as kind,
+      w.reason, w.detail
     from unnest($1::bigint[]) with ordinality as a (id, n)
     join pra.jobs as j on j.id = a.id
     cross join lateral pra.why_pending(a.id) as w

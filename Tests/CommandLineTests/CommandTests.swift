@@ -57,6 +57,7 @@ import Testing
     #expect(
       try world.answer("why", job).contains("only `pra worker --allow-commands` runs programs"))
     #expect(try state(job) == "ready ")
+    #expect(try world.answer("jobs").contains(" command sharpness "))
     // A program that reads no images does not wait for them.
     #expect(
       try world.rows(

@@ -41,7 +41,8 @@ enum RunQueries {
     """
 
   static let jobs = """
-    select j.id, case when j.preview_of is null then j.kind else 'preview' end as kind,
+    select j.id, case when j.preview_of is not null then 'preview'
+        when j.kind = 'command' then concat_ws(' ', j.kind, j.arguments ->> 'name') else j.kind end as kind,
       case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
       j.worker_lost_at as lost_at, j.epoch as attempt, j.worker_name,
       a.elements, a.succeeded as elements_done, a.running as elements_running, a.ended_badly as elements_bad,

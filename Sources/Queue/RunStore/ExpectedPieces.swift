@@ -30,11 +30,11 @@ struct ExpectedPieces {
   private var spans: [ArtifactPiece] = []
   private var windows: [String: [(span: ArtifactPiece, bytes: [UInt8])]] = [:]
 
-  /// A request takes as long as this many bytes, or longer.
-  private static let gap: Int64 = 256 << 10
+  /// A request takes longer than this many bytes do.
+  private static let gap: Int64 = 64 << 10
   private static let longestSpan: Int64 = 4 << 20
-  /// Bytes of the pieces of a group.
-  private static let groupSize: Int64 = 16 << 20
+  /// Bytes of the pieces of a group. With small pieces and gaps it takes some twenty times as much memory.
+  private static let groupSize: Int64 = 4 << 20
 
   mutating func expect(_ pieces: [ArtifactPiece]) {
     self = ExpectedPieces()

@@ -38,8 +38,8 @@ struct Pra: ParsableCommand {
       CommandGroup(
         name: "Act",
         subcommands: [
-          Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self, Drain.self, Forgive.self,
-          Weight.self,
+          Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self, SetPriority.self, Drain.self,
+          Forgive.self, Weight.self,
         ]),
       CommandGroup(
         name: "Order",

@@ -116,7 +116,7 @@ import Testing
 
   @Test(arguments: [
     ["job", "99"], ["why", "99"], ["logs", "99"], ["cancel", "99"], ["retry", "99"],
-    ["preempt", "99"], ["watch", "none"], ["evaluations", "none"], ["jobs", "--run", "none"],
+    ["preempt", "99"], ["priority", "99", "--to", "1"], ["watch", "none"], ["evaluations", "none"], ["jobs", "--run", "none"],
     ["pause", "none"], ["pause", "--queue", "none"], ["plot", "none"], ["export", "csv", "none"],
     ["images", "none", "-o", "grid.png"], ["export", "images", "none", "-o", "images"],
     ["export", "checkpoint", "none", "-o", "checkpoint"],

@@ -10,7 +10,7 @@ import Testing
   static let verbs = [
     "", "up", "down", "database", "migrate", "doctor", "run", "enqueue", "worker", "runs", "jobs",
     "job", "why",
-    "logs", "watch", "workers", "dashboard", "cancel", "retry", "pause", "resume", "preempt",
+    "logs", "watch", "workers", "dashboard", "cancel", "retry", "pause", "resume", "preempt", "priority",
     "images", "plot",
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",

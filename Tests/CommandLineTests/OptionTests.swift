@@ -55,6 +55,7 @@ import Testing
     (["worker", "--label", "gpu=a", "--label", "gpu=b"], "gpu", "twice"),
     (["worker", "--queue", "A/B"], "--queue", "small letters"),
     (["worker", "--name", "L"], "--name", "1 to 200"),
+    (["priority", "1", "--to", "1000001"], "--to", "-1000000"),
     (["preempt", "1", "--grace", "-1"], "--grace", "seconds from 0"),
     (["preempt", "1", "--reason", "L"], "--reason", "1 to 1000"),
     (["limits", "--set", "a/b=3"], "a/b=3", "name=slots"),

@@ -42,6 +42,7 @@ package enum Queries {
   package static let cancelRun = "select pra.cancel_run($1) as count"
   package static let retry = "select pra.retry($1) as state"
   package static let preempt = "select pra.preempt($1, $2, $3)"
+  package static let setPriority = "select pra.set_priority($1, $2)"
   package static let pauseRun = "select pra.pause_run($1)"
   package static let resumeRun = "select pra.resume_run($1)"
   package static let pauseQueue = "select pra.pause_queue($1)"

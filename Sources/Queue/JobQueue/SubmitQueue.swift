@@ -183,6 +183,11 @@ package struct SubmitQueue {
       [.integer(job), .interval(grace), .optional(reason, Parameter.text)])
   }
 
+  /// Gives a job that has not ended, and the elements of an array, another priority.
+  package func setPriority(_ job: Int64, _ priority: Int) throws(PostgresError) {
+    try connection.query(Queries.setPriority, [.integer(job), .integer(priority)])
+  }
+
   package func pause(run: Int64) throws(PostgresError) {
     try connection.query(Queries.pauseRun, [.integer(run)])
   }

@@ -319,6 +319,38 @@ begin
 end
 $$;
 
+create or replace function pra.set_priority(job bigint, priority integer) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+begin
+  perform pra_store.check_budgets(set_priority.priority, null, null, 0, 0, 0, null);
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.finished_at is not null then
+    raise exception 'job % is %, and stands in no line', job, old.state using errcode = 'PR004';
+  end if;
+  perform from pra_store.jobs where array_id = job and finished_at is null order by id for no key update;
+  update pra_store.jobs as j
+  set priority = set_priority.priority, place = j.place - 600.0 * (set_priority.priority - j.priority)
+  where j.id = job or j.array_id = job and j.finished_at is null;
+  perform pra_store.record_event(
+    'job.priority_set', old.run_id, job, null, null, jsonb_build_object('priority', set_priority.priority));
+  perform pg_notify('pra_ready', '');
+end
+$$;
+
+grant execute on function pra.set_priority to pra_submit;
+
+comment on function pra.set_priority is
+'Gives a job that has not ended another priority, and with it another place in line; of an array all elements get it. A
+job that runs goes on, and stands in line with it if it comes back.
+Raises PR003 for a priority out of range, PR002 when there is no such job, PR004 when it has ended.';
+
 create or replace function pra.pause_run(run bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

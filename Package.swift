@@ -195,7 +195,7 @@ let package = Package(
       name: "pra-dashboard",
       dependencies: [
         "CAssets", "CMicrohttpd", "Configuration", "Digest", "Files", "JobQueue", "Pages",
-        "Postgres", "Figures", "Raster",
+        "Postgres", "Figures", "Images", "Raster",
         "RunStore", "Threads",
       ], path: "Sources/Dashboard/pra-dashboard", swiftSettings: swiftSettings),
 

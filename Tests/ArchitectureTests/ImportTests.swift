@@ -44,7 +44,7 @@ let allowed: [String: Set<String>] = [
   "Sources/Dashboard/Pages": [],
   "Sources/Dashboard/pra-dashboard": [
     "CAssets", "CMicrohttpd", "Configuration", "Digest", "Files", "JobQueue", "Pages", "Postgres",
-    "Figures", "Raster", "RunStore",
+    "Figures", "Images", "Raster", "RunStore",
     "Threads",
   ],
   "Sources/pra": [

@@ -36,6 +36,7 @@ import Testing
     let world = try World()
     let before = try world.pra("doctor")
     #expect(before.output.contains("ok     workers: 0 alive, 0 jobs in line\n"), "\(before.output)")
+    #expect(before.output.contains("ok     dashboard: ") && before.output.contains("libmicrohttpd.so.12: loads"))
     #expect(before.output.contains(/ok     clock: \d+\.\d s from the database's\n/))
     #expect(
       before.output.contains(

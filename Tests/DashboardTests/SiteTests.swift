@@ -58,9 +58,10 @@ import Testing
       "/runs/\(run)": [
         "run", "series", "jobs", "settings", "samplings", "evaluations", "checkpoints",
       ],
-      "/compare?runs=\(run)": ["settings", "figures", "series"],
-      "/workers": ["workers", "untaken", "hosts"],
-      "/jobs/\(lease.job)": ["job", "attempts", "why"], "/images?runs=\(run)": ["samplings"],
+      "/compare?runs=\(run)": ["settings", "figures", "seeds", "series"],
+      "/workers": ["workers", "untaken", "hosts", "lost"],
+      "/jobs/\(lease.job)": ["job", "attempts", "why", "files"],
+      "/images?runs=\(run)": ["samplings", "steps"],
     ]
     for (page, names) in panels {
       for name in names {
@@ -75,7 +76,7 @@ import Testing
         where !line.contains("\"") && !csv.joined().contains("\n") {
           let values = rows.columns.indices.map { row.text(at: $0) ?? "" }
           for (column, value) in zip(rows.columns, values)
-          where !["seconds", "oldest_seconds", "beat_seconds"].contains(column) {
+          where !["seconds", "oldest_seconds", "beat_seconds", "after_seconds"].contains(column) {
             #expect(value.isEmpty || line.contains(value), "\(page) \(name) \(column)")
           }
         }
@@ -136,6 +137,40 @@ import Testing
       try server.page("/jobs/\(lease.job)/log?form=text").body.contains("\u{1B}[31mthe <end>"))
     let job = try server.page("/jobs/\(lease.job)").body
     #expect(job.contains("a7") && !job.contains("not-pending"))
+  }
+
+  /// A type that a browser would show is not passed on.
+  @Test func aFileIsFetchedByItsDigest() throws {
+    let (run, lease) = try world.training("files")
+    let bytes = (0..<700_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
+    let sha = try world.admin.query(
+      """
+      insert into pra_store.artifacts (sha256, size, media_type, bytes) select sha256($1), length($1), 'text/html', $1
+      returning encode(sha256, 'hex') as sha
+      """, [.bytes(bytes)]
+    ).single().string("sha")
+    try world.admin.query(
+      """
+      insert into pra_store.job_outputs (job_id, name, epoch, sha256, media_type)
+      values ($1, 'report.html', 1, decode($2, 'hex'), 'text/html')
+      """, [.integer(lease.job), .text(sha)])
+    #expect(try server.page("/jobs/\(lease.job)").body.contains("files/\(sha)?job=\(lease.job)"))
+    let reply = try server.page("/files/\(sha)?job=\(lease.job)")
+    #expect(reply.status == 200 && reply.header("Content-Length") == "700000")
+    #expect(reply.bytes == bytes)
+    #expect(reply.header("Content-Type") == "application/octet-stream")
+    #expect(
+      reply.header("Content-Disposition") == "attachment; filename=\"job-\(lease.job)-report.html\"")
+    // Another job's file, and one that is none.
+    let (_, other) = try world.training("others")
+    #expect(try server.page("/files/\(sha)?job=\(other.job)").status == 404)
+    #expect(try server.page("/files/\(String(repeating: "0", count: 64))?job=\(lease.job)").status == 404)
+    #expect(try server.page("/files/..%2fetc?job=\(lease.job)").status == 404)
+    #expect(run > 0)
+    // Bytes that are others break off before their end.
+    try world.admin.run("update pra_store.artifacts set bytes = overlay(bytes placing '\\xff'::bytea from 1)")
+    let damaged = try server.page("/files/\(sha)?job=\(lease.job)")
+    #expect(damaged.bytes.count < bytes.count)
   }
 
   @Test func anOutageShowsTheLastFiguresAndTheirAge() throws {

@@ -92,6 +92,7 @@ extension Site {
     return View(panels: [
       ("runs", compared), ("settings", Question(RunSearchQueries.settings, [.integers(ids)])),
       ("figures", Question(RunQueries.figures, [.integers(ids)])),
+      ("seeds", Question(RunQueries.seeds, [.integers(ids)])),
       ("series", Question(RunQueries.series, [.integers(ids)])),
     ]) { frame, tables in frame.comparePage(tables) }
   }
@@ -102,11 +103,31 @@ extension Site {
     guard ["run", "step", "weights", "variant"].contains(by) else {
       throw BadRequest("no such order", "by=\(by): expected run, step, weights or variant")
     }
-    let question = Question(
-      by == "run" ? RunQueries.newestSamplings : RunQueries.samplings, [.integers(ids)])
+    func number(_ name: String) throws -> Int64? {
+      guard let text = query[name] else { return nil }
+      guard let number = Int64(text), number >= 0 else {
+        throw BadRequest("no such number", "\(name)=\(text): expected 0 or more")
+      }
+      return number
+    }
+    let (at, image) = (try number("at"), try number("image"))
+    _ = try number("first")
+    let question =
+      by == "run"
+      ? Question(RunQueries.newestSamplings, [.integers(ids), .optional(at) { .integer($0) }])
+      : Question(RunQueries.samplings, [.integers(ids)])
     let classes = try snapshots.answer(Question(RunQueries.classes, [.integers(ids)])).table
-    return View(panels: [("samplings", question)]) { frame, tables in
-      frame.imagesPage(tables, by: by, classes: classes.records.map { $0.text("class_name") })
+    let nearest = try image.map { number in
+      let shown = try snapshots.answer(question).table.records.prefix(Frame.mostRowsOfImages)
+      return try sheets.nearest(
+        Int(clamping: number), of: shown.compactMap { $0.integer("job_id") }, snapshots)
+    }
+    return View(panels: [
+      ("samplings", question), ("steps", Question(RunQueries.drawnSteps, [.integers(ids)])),
+    ]) { frame, tables in
+      frame.imagesPage(
+        tables, by: by, classes: classes.records.map { $0.text("class_name") },
+        nearest: nearest ?? [])
     }
   }
 
@@ -129,6 +150,7 @@ extension Site {
     return View(panels: [
       ("job", question), ("why", Question(QueueQueries.why, [.integer(id)])),
       ("attempts", Question(QueueQueries.attempts, [.integer(id)])),
+      ("files", Question(QueueQueries.files, [.integer(id)])),
     ]) { frame, tables in frame.jobPage(tables) }
   }
 
@@ -136,7 +158,7 @@ extension Site {
     let version = version
     return View(panels: [
       ("workers", Question(QueueQueries.workers)), ("hosts", Question(QueueQueries.hosts)),
-      ("untaken", Question(QueueQueries.untaken)),
+      ("lost", Question(QueueQueries.lostTime)), ("untaken", Question(QueueQueries.untaken)),
     ]) { frame, tables in frame.workersPage(tables, version: version) }
   }
 

@@ -4148,6 +4148,48 @@ COMMENT ON FUNCTION pra.set_limit(name text, slots integer) IS 'Makes a limit, o
 
 
 --
+-- Name: set_priority(bigint, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_priority(job bigint, priority integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+begin
+  perform pra_store.check_budgets(set_priority.priority, null, null, 0, 0, 0, null);
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.finished_at is not null then
+    raise exception 'job % is %, and stands in no line', job, old.state using errcode = 'PR004';
+  end if;
+  perform from pra_store.jobs where array_id = job and finished_at is null order by id for no key update;
+  update pra_store.jobs as j
+  set priority = set_priority.priority, place = j.place - 600.0 * (set_priority.priority - j.priority)
+  where j.id = job or j.array_id = job and j.finished_at is null;
+  perform pra_store.record_event(
+    'job.priority_set', old.run_id, job, null, null, jsonb_build_object('priority', set_priority.priority));
+  perform pg_notify('pra_ready', '');
+end
+$$;
+
+
+ALTER FUNCTION pra.set_priority(job bigint, priority integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_priority(job bigint, priority integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_priority(job bigint, priority integer) IS 'Gives a job that has not ended another priority, and with it another place in line; of an array all elements get it. A
+job that runs goes on, and stands in line with it if it comes back.
+Raises PR003 for a priority out of range, PR002 when there is no such job, PR004 when it has ended.';
+
+
+--
 -- Name: set_run_data(bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -4793,6 +4835,8 @@ Raises PR003 for another location.';
 CREATE FUNCTION pra.waiting_jobs() RETURNS TABLE(reason text, detail text, jobs bigint, oldest timestamp with time zone, example_job bigint, remedy text, run_id bigint, queue text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET work_mem TO '32MB'
     AS $$
 #variable_conflict use_column
 begin
@@ -9919,10 +9963,10 @@ begin
   end if;
   return query select 'dependency', d from pra_store.unmet_dependencies(job) as d;
   return query
-    select 'run-paused', format('run %s "%s" is paused since %s', r.id, r.name, r.paused_at)
+    select 'run-paused', format('run %s "%s" is paused since %s', r.id, r.name, date_trunc('second', r.paused_at))
     from pra_store.runs as r where r.id = it.run_id and r.paused_at is not null;
   return query
-    select 'queue-paused', format('queue "%s" is paused since %s', q.name, q.paused_at)
+    select 'queue-paused', format('queue "%s" is paused since %s', q.name, date_trunc('second', q.paused_at))
     from pra_store.queues as q where q.name = it.queue and q.paused_at is not null;
   if it.state = 'blocked' then
     if it.array_id is not null then
@@ -18645,6 +18689,14 @@ REVOKE ALL ON FUNCTION pra.set_kind(kind text, arguments jsonb, bytes_limit inte
 
 REVOKE ALL ON FUNCTION pra.set_limit(name text, slots integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.set_limit(name text, slots integer) TO pra_submit;
+
+
+--
+-- Name: FUNCTION set_priority(job bigint, priority integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_priority(job bigint, priority integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.set_priority(job bigint, priority integer) TO pra_submit;
 
 
 --

@@ -115,6 +115,10 @@ create or replace function pra.waiting_jobs()
 returns table (
   reason text, detail text, jobs bigint, oldest timestamptz, example_job bigint, remedy text, run_id bigint, queue text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+-- Compiling the statement takes longer than running it; and 100,000 jobs are counted by a table in memory, where the
+-- usual 4 MB would sort them on disk.
+set jit = off
+set work_mem = '32MB'
 as $$
 #variable_conflict use_column
 begin

@@ -77,10 +77,10 @@ begin
   end if;
   return query select 'dependency', d from pra_store.unmet_dependencies(job) as d;
   return query
-    select 'run-paused', format('run %s "%s" is paused since %s', r.id, r.name, r.paused_at)
+    select 'run-paused', format('run %s "%s" is paused since %s', r.id, r.name, date_trunc('second', r.paused_at))
     from pra_store.runs as r where r.id = it.run_id and r.paused_at is not null;
   return query
-    select 'queue-paused', format('queue "%s" is paused since %s', q.name, q.paused_at)
+    select 'queue-paused', format('queue "%s" is paused since %s', q.name, date_trunc('second', q.paused_at))
     from pra_store.queues as q where q.name = it.queue and q.paused_at is not null;
   if it.state = 'blocked' then
     if it.array_id is not null then

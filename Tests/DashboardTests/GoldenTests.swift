@@ -135,7 +135,13 @@ enum Example {
       ],
       "hosts": [["host": "b1", "blamed_at": at, "until": at, "reason": "3 jobs crashed"]],
       "untaken": [
-        ["jobs": "28", "detail": "none has vram", "remedy": "start one", "example_job": "61"]
+        [
+          "reason": "no-matching-worker", "jobs": "28", "detail": "none has vram", "remedy": "start one",
+          "example_job": "61",
+        ],
+        [
+          "reason": "in-line", "jobs": "5", "detail": "a place is free", "remedy": "the next claim", "example_job": "62",
+        ],
       ],
     ],
     "compare": [

@@ -61,7 +61,8 @@
   // A drawn image that is clicked is shown large.
   document.addEventListener("click", (event) => {
     const sheet = event.target.closest?.(".images img.sheet");
-    if (!sheet || new URL(sheet.src).searchParams.has("class")) return;
+    // One that has not come has no width.
+    if (!sheet || !sheet.complete || !sheet.clientWidth || new URL(sheet.src).searchParams.has("class")) return;
     const columns = +sheet.dataset.columns;
     const address = new URL(location.href);
     address.searchParams.set("image", +sheet.dataset.first + Math.floor(event.offsetX / sheet.clientWidth * columns));

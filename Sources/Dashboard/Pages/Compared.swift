@@ -97,7 +97,7 @@ extension Frame {
       <div class="head"><h2>One against another</h2></div>
       <form class="filter">\(kept)<label>up <select name="down">\(options(down))</select></label> \
       <label>across <select name="across">\(options(across))</select></label> <button>show</button></form>
-      <svg class="plot" viewBox="0 0 \(Int(width)) \(Int(height))" role="group" aria-label="\(down.name) against \(across.name), \
+      <div class="scroll" tabindex="0"><svg class="plot" viewBox="0 0 \(Int(width)) \(Int(height))" role="group" aria-label="\(down.name) against \(across.name), \
       \(counted(Int64(shown.count), "run")); the tables above have the figures">
       <line class="rule" x1="\(Int(left))" y1="\(Int(bottom))" x2="\(Int(width) - 10)" y2="\(Int(bottom))"></line>
       <line class="rule" x1="\(Int(left))" y1="20" x2="\(Int(left))" y2="\(Int(bottom))"></line>
@@ -108,7 +108,7 @@ extension Frame {
       <text class="title" x="\(Int(left))" y="12">\(down.name)\(arrow(down))</text>
       <text class="title" x="\(Int(width) - 30)" y="\(Int(bottom) + 38)" text-anchor="end">\(across.name)\(arrow(across))</text>
       \(line.count > 1 ? "<polyline class=\"front\" points=\"\(line.joined(separator: " "))\"></polyline>\n" : "")\
-      \(points)</svg>
+      \(points)</svg></div>
       <p class="legend">\(note)</p>
       </section>
 

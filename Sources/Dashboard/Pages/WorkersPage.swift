@@ -2,7 +2,8 @@
 
 extension Frame {
   /// - Parameters:
-  ///   - tables: `workers`, `hosts` (those that are blamed), `lost` (time, by machine), `untaken` (groups of jobs no live worker could take)
+  ///   - tables: `workers`, `hosts` (those that are blamed), `lost` (time, by machine), `untaken` (groups of waiting jobs, of
+  ///     which those are shown that no live worker could take)
   ///   - version: of this program; another one is marked
   package func workersPage(_ tables: Tables, version: String) -> HTML {
     let workers = tables["workers"]
@@ -105,7 +106,10 @@ extension Frame {
       """
   }
 
-  private func untaken(_ rows: [Record]) -> HTML {
+  private func untaken(_ waiting: [Record]) -> HTML {
+    let rows = waiting.filter { group in
+      ["no-worker", "no-matching-worker", "host-lacks"].contains { group.text("reason").contains($0) }
+    }
     guard !rows.isEmpty else { return "" }
     let lines = rows.map { one -> HTML in
       """

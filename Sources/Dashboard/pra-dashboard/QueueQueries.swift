@@ -151,8 +151,4 @@ enum QueueQueries {
       and a.outcome in ('lost', 'fault', 'permanent', 'timeout')
     group by 1, 2, 3 order by 1 desc, 5 desc limit 60
     """
-  static let untaken = """
-    select w.jobs, w.detail, w.remedy, w.example_job from pra.waiting as w
-    where w.reason ~ '(no-worker|no-matching-worker|host-lacks)' order by w.jobs desc limit 50
-    """
 }

@@ -113,3 +113,16 @@ extension TrainingConfiguration {
     }
   }
 }
+
+extension MetricSeries {
+  /// Series that trainings of any configuration have, by which checkpoints may be compared.
+  package static let ofAnyTraining: [String] = {
+    var found: [String] = []
+    for method in Method.allCases {
+      var configuration = ModelConfiguration()
+      (configuration.method, configuration.loss.lpips) = (method, 1)
+      found += stopping(configuration).filter { !found.contains($0) }
+    }
+    return found
+  }()
+}

@@ -173,6 +173,30 @@ import Testing
         == ["t", "f", "f"])
   }
 
+  /// A typing error of one submitter is no lack of the host, which goes on with what others have enqueued.
+  @Test(arguments: [
+    "command=[no-such-program]", "command=[/etc/passwd]", "command=[sh, -c, exit 71]",
+  ])
+  func aProgramThatIsMissingStopsNoWorker(_ command: String) throws {
+    let missing = try world.answer("enqueue", "command", "--set", command)
+    let log = "\(world.folder)/worker.log"
+    let worker = try WorkerProcess(
+      world, arguments: ["--allow-commands"], limit: "exec 2> '\(log)'")
+    try wait {
+      try world.rows(
+        "select outcome, cause from pra.attempts where job_id = \(missing) and epoch = 1 and outcome is not null"
+      )
+        == ["fault host"]
+    }
+    let good = try enqueue("exit 0")
+    try wait { try state(good) == "succeeded " }
+    _ = worker
+    let said = try String(contentsOfFile: log, encoding: .utf8)
+    #expect(said.contains("job \(missing), attempt 1: fault"), "\(said)")
+    #expect(!said.contains("takes no jobs"), "\(said)")
+    #expect(try world.rows("select faults from pra.jobs where id = \(missing)") == ["0"])
+  }
+
   @Test func aProgramOverItsTimeLimitEndsWithAllThatItStarted() throws {
     let job = try enqueue(
       #"sleep 1000 & echo $! > child; echo "{\"metric\": \"child\", \"value\": $!}" > $PRA_REPORT; wait"#,

@@ -11,6 +11,12 @@ struct ExitReport: Sendable, Equatable {
   let signal: Int32?
   let cause: ExitCause
 
+  /// Whether the host lacks something that its other jobs need as well. What a job says that its own program lacks is
+  /// believed for this job only: a typing error of one user must not stop the worker for all.
+  var isLackOfAll: Bool {
+    cause == .notStarted || cause == .host && code != StageExit.unfit.rawValue
+  }
+
   /// - Parameters:
   ///   - reason: the reason why the agent stopped it, if it did
   ///   - error: the stage's last line that began with `error: `, without that prefix
@@ -29,7 +35,7 @@ struct ExitReport: Sendable, Equatable {
       case (.drained, _) where end.isStop, (.preempted, _) where end.isStop,
         (nil, _) where end.isStop:
         .asked
-      case (_, .code(StageExit.host.rawValue)): .host
+      case (_, .code(StageExit.host.rawValue)), (_, .code(StageExit.unfit.rawValue)): .host
       case (_, .code(let code)) where Self.unrunnable.contains(code): .notStarted
       case (_, .code): .exitCode
       case (_, .signal): .signal

@@ -66,7 +66,7 @@ extension Agent {
       } else if reason == .lost {
         logger.warning("job \(key.job): attempt \(key.epoch) was lost and is killed")
       } else {
-        if report.cause == .host || report.cause == .notStarted {
+        if report.isLackOfAll {
           pause(for: report.message ?? "a stage could not run")
         }
         try send(report, of: key, &connection)

@@ -56,6 +56,7 @@ package enum Stage {
     // A wait for a store ends when the agent asks; a refusal is for this host alone.
     case let error as StoreAway: wasAsked && !error.isRefusal ? .released : .host
     case is ThreadError: .host
+    case is UnfitHost: .unfit
     case _ where error.isHostLack: .host
     default: .fault
     }
@@ -95,6 +96,14 @@ package struct Released: Error, Sendable {
 
 private struct ReleasedUnasked: Error, CustomStringConvertible {
   let description = "the stage gave its job back without having been asked"
+}
+
+/// Thrown by a stage for which the host lacks what this job alone asks for: the job is tried elsewhere, or later, and
+/// spends no try, while the host goes on with other jobs.
+package struct UnfitHost: Error, Sendable, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
 }
 
 /// Thrown by a stage whose input is bad; the job is not retried.

@@ -130,10 +130,16 @@ extension Connection {
   /// - Throws: `NotFound` that names the nearest; `ValidationError` for a name that several have at once
   func worker(named word: String) throws -> Int64 {
     let found = try query(TrainedQueries.workersNamed, [.text(word)])
+    let live = try found.filter { try $0.boolean("is_live") }
     if let number = Int64(word), try found.contains(where: { try $0.integer("id") == number }) {
+      // Workers of earlier versions could have names of digits alone.
+      if let other = try live.map({ try $0.integer("id") }).first(where: { $0 != number }) {
+        throw ValidationError(
+          "'\(word)' is worker \(word) and the name of worker \(other); name that one by its number"
+        )
+      }
       return number
     }
-    let live = try found.filter { try $0.boolean("is_live") }
     guard live.count <= 1 else {
       let numbers = try live.map { try $0.string("id") }.joined(separator: ", ")
       throw ValidationError("'\(word)' is the name of workers \(numbers); name one by its number")

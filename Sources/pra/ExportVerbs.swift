@@ -221,13 +221,25 @@ func requireFolder(_ output: String) throws {
   guard output != "-" else {
     throw ValidationError("-o -: expected a folder, as there are several files")
   }
+  var isFolder: ObjCBool = false
+  if FileManager.default.fileExists(atPath: output, isDirectory: &isFolder), !isFolder.boolValue {
+    throw ValidationError("-o \(output): is a file; expected a folder, as there are several files")
+  }
 }
 
 func makeFolder(_ path: String) throws {
   do {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   } catch {
-    throw Failure(message: "\(path): cannot be made a folder: \(error.localizedDescription)")
+    // Foundation's own message says but a number where a file lies in the way.
+    let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    let reason =
+      cause.map { $0.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32($0.code))) : "" }
+      ?? ""
+    throw Failure(
+      message: "\(path): cannot be made a folder"
+        + (reason.isEmpty
+          ? "; a file lies in its place, or in that of a folder around it" : ": \(reason)"))
   }
 }
 

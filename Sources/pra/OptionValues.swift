@@ -54,6 +54,15 @@ enum OptionValue {
     }
   }
 
+  /// The name of a worker. One of digits alone would be taken for the number of another.
+  @Sendable static func workerName(_ text: String) throws -> String {
+    guard text.contains(where: { !("0"..."9" ~= $0) }) else {
+      throw ValidationError(
+        "has digits alone, as the numbers of workers have; add a letter, as in worker-\(text)")
+    }
+    return try self.text(upTo: 200)(text)
+  }
+
   /// The name of a queue, as the database takes it.
   @Sendable static func queue(_ text: String) throws -> String {
     guard text.wholeMatch(of: /[a-z0-9][a-z0-9_.-]{0,62}/) != nil else {

@@ -62,7 +62,7 @@ struct Pra: ParsableCommand {
     do {
       try refuseBrokenText()
       try NearestVerb.check(CommandLine.arguments.dropFirst().first)
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(JobsOrRun.joined(Array(CommandLine.arguments.dropFirst())))
       try command.run()
       StandardOutput.close()
     } catch {

@@ -108,9 +108,17 @@ struct Enqueue: ParsableCommand {
     // The arguments are checked at both ends of an array; those of its first element are stored.
     var checked: CheckedArguments?
     for end in ends {
-      checked = try kind.arguments(given, overrides + end) { train in
-        session = try session ?? Database.connect(.submit)
-        return try session!.trainArguments(ofJob: train)
+      do {
+        checked = try kind.arguments(given, overrides + end) { train in
+          session = try session ?? Database.connect(.submit)
+          return try session!.trainArguments(ofJob: train)
+        }
+      } catch let error as ConfigurationError {
+        let isOfArray = end.contains {
+          error.description.hasPrefix("\($0.path.joined(separator: ".")):")
+        }
+        throw isOfArray
+          ? ConfigurationError("--array \(arrayOptions.array ?? ""): \(error)") : error
       }
     }
     let arguments = checked!
@@ -261,7 +269,7 @@ struct Worker: ParsableCommand {
   var cache: Int64?
   @Option(
     help: "The worker's name; by default host and process number.",
-    transform: OptionValue.text(upTo: 200))
+    transform: OptionValue.workerName)
   var name: String?
   @Flag(
     help: """

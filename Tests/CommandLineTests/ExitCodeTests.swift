@@ -106,7 +106,7 @@ import Testing
 
   @Test(arguments: [
     (["--keep-every", "0"], "--keep-every 0: expected 1 or more"),
-    (["--keep-best", "-1"], "--keep-best -1: expected 0 or more"),
+    (["--keep-best", "-1"], "--keep-best -1: expected 0 to 2147483647"),
     (["--grace", "inf"], "--grace inf: expected hours from 0 to below 1000000"),
     (["--grace", "999999999"], "expected hours from 0 to below 1000000"),
   ])

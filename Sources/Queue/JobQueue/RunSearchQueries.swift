@@ -72,7 +72,10 @@ package enum RunSearchQueries {
         and ($6::bigint[] is null or r.id = any ($6::bigint[]))
         and (cardinality($3::text[]) = 0 or not exists (
           select from unnest($3::text[], $4::text[], $5::text[]) as w (name, operator, value)
-          cross join lateral (select r.configuration #>> string_to_array(w.name, '.') as text) as l
+          -- The name stands beside the configuration, and is a text whatever it looks like.
+          cross join lateral (
+            select case when w.name = 'name' then r.name else r.configuration #>> string_to_array(w.name, '.') end as text
+          ) as l
           cross join lateral (
             select
               case when l.text ~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' then l.text::double precision end
@@ -82,7 +85,7 @@ package enum RunSearchQueries {
           ) as n
           where not coalesce(
             case
-              when n.left_side is not null and n.right_side is not null then case w.operator
+              when w.name <> 'name' and n.left_side is not null and n.right_side is not null then case w.operator
                 when '<' then n.left_side < n.right_side when '<=' then n.left_side <= n.right_side
                 when '>' then n.left_side > n.right_side when '>=' then n.left_side >= n.right_side
                 when '=' then n.left_side = n.right_side else n.left_side <> n.right_side end

@@ -34,7 +34,9 @@ package struct RunFile: Sendable, Equatable {
 
   /// A path in the run file, resolved from its folder.
   package static func path(_ given: String, besides file: String) -> String {
-    guard !given.hasPrefix("/"), !given.hasPrefix(storedPrefix), let slash = file.lastIndex(of: "/")
+    // A pipe lies nowhere: names in it are taken from the folder of the call.
+    guard !given.hasPrefix("/"), !given.hasPrefix(storedPrefix),
+      !["/dev/", "/proc/"].contains(where: file.hasPrefix), let slash = file.lastIndex(of: "/")
     else { return given }
     return String(file[...slash]) + given
   }
@@ -47,18 +49,7 @@ package struct RunFile: Sendable, Equatable {
     path: String, overrides: [Override] = [],
     stored: (_ start: Start) throws -> ModelConfiguration? = { _ in nil }
   ) throws {
-    let bytes: Data
-    do {
-      bytes = try Data(contentsOf: URL(filePath: path))
-    } catch {
-      // Foundation's own message is for programmers.
-      let exists = FileManager.default.fileExists(atPath: path)
-      throw ConfigurationError("\(path): \(exists ? "cannot be read" : "there is no such file")")
-    }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw ConfigurationError("\(path): is not UTF-8 text")
-    }
-    try self.init(text: text, source: path, overrides: overrides) {
+    try self.init(text: try RunFileBytes.text(path), source: path, overrides: overrides) {
       var start = $0
       if !start.file.isEmpty { start.file = Self.path(start.file, besides: path) }
       return try stored(start)
@@ -184,9 +175,9 @@ package struct RunFile: Sendable, Equatable {
         "name: '\(text)' has digits alone, as the numbers of runs have; add a letter, as in run-\(text)"
       )
     }
-    guard text.wholeMatch(of: /id=[0-9]+/) == nil else {
+    guard !["id=", "sweep="].contains(where: text.hasPrefix) else {
       throw ConfigurationError(
-        "name: '\(text)' is how a run is named by its number; expected another name")
+        "name: '\(text)' begins as id=3, a run by its number, or sweep=NAME; expected another name")
     }
     return text
   }

@@ -137,6 +137,10 @@ begin
   then
     raise exception 'runs: a sweep has 1 to 1000000 runs' using errcode = 'PR003';
   end if;
+  if cardinality(create_sweep.keys) > 1000 or exists (
+    select from unnest(create_sweep.keys) as k where k is null or length(k) not between 1 and 1000) then
+    raise exception 'keys: a sweep has up to 1000 keys of 1 to 1000 characters' using errcode = 'PR003';
+  end if;
   insert into pra_store.sweeps (name, keys) values (create_sweep.name, coalesce(create_sweep.keys, '{}'))
   returning id into made;
   insert into pra_store.sweep_runs (sweep_id, run_id)
@@ -155,7 +159,7 @@ grant execute on function pra.create_sweep to pra_submit;
 comment on function pra.create_sweep is
 'Groups runs under a name, and returns the number of the group. name: as of a run; of several sweeps of one name the newest
 counts. keys: the settings of which the runs have different values. A run may be in several sweeps.
-Raises PR003 for a bad name or no runs, PR002 when one of the runs does not exist.';
+Raises PR003 for a bad name, bad keys or no runs, PR002 when one of the runs does not exist.';
 
 create or replace function pra.active_runs() returns setof bigint
 language sql stable security definer set search_path = pg_catalog, pg_temp

@@ -114,8 +114,10 @@ static int decode(const uint8_t *data, size_t size, size_t at_once, uint64_t mos
   }
   if (setjmp(png_jmpbuf(png))) {
     *is_short = from.is_short;
-    // What is missing or damaged behind the last row takes no pixel away.
-    if (is_reading_rows && !from.is_broken && has_every_row(png, info)) goto done;
+    // What is missing behind the last row, or is no chunk there, takes no pixel away. Where zlib finds
+    // fault with the data of the rows they may be others.
+    int is_of_data = from.is_broken || !strncmp(message, "IDAT", 4);
+    if (is_reading_rows && (from.is_short || !is_of_data) && has_every_row(png, info)) goto done;
     png_destroy_read_struct(&png, &info, NULL);
     free(image);
     free((void *)rows);

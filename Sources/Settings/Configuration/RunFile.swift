@@ -175,9 +175,11 @@ package struct RunFile: Sendable, Equatable {
         "name: '\(text)' has digits alone, as the numbers of runs have; add a letter, as in run-\(text)"
       )
     }
-    guard !["id=", "sweep="].contains(where: text.hasPrefix) else {
-      throw ConfigurationError(
-        "name: '\(text)' begins as id=3, a run by its number, or sweep=NAME; expected another name")
+    for (prefix, meaning) in [
+      ("id=", "a run is named by its number"), ("sweep=", "a sweep is named"),
+    ]
+    where text.hasPrefix(prefix) {
+      throw ConfigurationError("name: '\(text)' is how \(meaning); expected another name")
     }
     return text
   }

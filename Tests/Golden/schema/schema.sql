@@ -1402,6 +1402,10 @@ begin
   then
     raise exception 'runs: a sweep has 1 to 1000000 runs' using errcode = 'PR003';
   end if;
+  if cardinality(create_sweep.keys) > 1000 or exists (
+    select from unnest(create_sweep.keys) as k where k is null or length(k) not between 1 and 1000) then
+    raise exception 'keys: a sweep has up to 1000 keys of 1 to 1000 characters' using errcode = 'PR003';
+  end if;
   insert into pra_store.sweeps (name, keys) values (create_sweep.name, coalesce(create_sweep.keys, '{}'))
   returning id into made;
   insert into pra_store.sweep_runs (sweep_id, run_id)
@@ -1424,7 +1428,7 @@ ALTER FUNCTION pra.create_sweep(name text, keys text[], runs bigint[]) OWNER TO 
 
 COMMENT ON FUNCTION pra.create_sweep(name text, keys text[], runs bigint[]) IS 'Groups runs under a name, and returns the number of the group. name: as of a run; of several sweeps of one name the newest
 counts. keys: the settings of which the runs have different values. A run may be in several sweeps.
-Raises PR003 for a bad name or no runs, PR002 when one of the runs does not exist.';
+Raises PR003 for a bad name, bad keys or no runs, PR002 when one of the runs does not exist.';
 
 
 --
@@ -3360,7 +3364,7 @@ COMMENT ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigin
 again by the same attempt with the same files, it counts once.
 step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one. keep: the rule by which earlier
 checkpoints of the job stay, {"last": 1 or more, "best": 0 or more, "metric": name, "every": steps or null}, as
-pra.retain_checkpoints reads them; null for all. Bytes to which nothing refers any more are deleted at once as far as
+pra.retain_checkpoints reads them; null for all. While best is above 0 and the job has no point of the metric, all stay. Bytes to which nothing refers any more are deleted at once as far as
 they lie in the database. dropped: number of objects in other stores that the attempt is to delete (pra.next_dropped).
 Raises PR003 for a bad rule, PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
 stored, PR004 when the attempt has registered other files at this step.';
@@ -3663,6 +3667,8 @@ CREATE FUNCTION pra.retain_checkpoints(run bigint, keep_last integer DEFAULT 1, 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
+declare
+  unrated bigint[];
 begin
   if keep_last is null or keep_last < 0 then
     raise exception 'keep_last: %, must be 0 or more', keep_last using errcode = 'PR003';
@@ -3670,6 +3676,23 @@ begin
   if keep_best < 0 or keep_every < 1 then
     raise exception 'keep_best and keep_every: % and %, must be 0 or more and 1 or more',
       keep_best, keep_every using errcode = 'PR003';
+  end if;
+  if keep_best > 0 then
+    unrated := array(
+      select j.id from pra_store.jobs as j
+      where (run is null or j.run_id = run) and exists (select from pra_store.checkpoints as c where c.job_id = j.id)
+        and exists (select from pra_store.metric_summaries as s where s.job_id = j.id)
+        and not pra_store.has_series(j.id, metric));
+    if run is not null and unrated <> '{}' and not exists (
+      select from pra_store.checkpoints as c join pra_store.jobs as j on j.id = c.job_id
+      where j.run_id = run and pra_store.has_series(j.id, metric)) then
+      raise exception 'run % has no points of the series "%", by which its best checkpoints would be chosen; it has %', run,
+        metric, coalesce((
+          select string_agg(distinct n.name, ', ' order by n.name)
+          from pra_store.metric_summaries as s join pra_store.metric_names as n on n.id = s.name_id
+          where s.job_id = any(unrated) and pra_store.has_series(s.job_id, n.name)), 'none')
+        using errcode = 'PR003';
+    end if;
   end if;
   create temp table if not exists verdicts (
     id bigint, job_id bigint, epoch bigint, step bigint, reason text) on commit drop;
@@ -3679,6 +3702,7 @@ begin
     case
       when r.suspect then 'suspect'
       when r.age <= keep_last or r.age = 1 and pra_store.may_be_read(r.job_id) then 'last'
+      when r.job_id = any(unrated) then 'not rated'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step / keep_every > r.since / keep_every then 'every'
       when pra_store.is_asked_for(r.job_id, r.step) then 'asked for'
@@ -3704,13 +3728,14 @@ ALTER FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best i
 --
 
 COMMENT ON FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean) IS 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
-it: last, best, every, asked for or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
+it: last, best, every, asked for, suspect or not rated. dry: only returns the rows. The bytes go with pra.collect_garbage.
 Of each job these stay: the keep_last newest, the keep_best
 best by the mean of the metric since the checkpoint before, and the first one at or after each multiple of
 keep_every steps, and those that an unfinished job of the run names. The newest stays in any case while its run, or a job that waits for it, has not ended.
 Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
-abandoned is never among the best. Granted to no role but pra_owner.
-Raises PR003 for a number out of range.';
+abandoned is never among the best. With keep_best, every checkpoint stays of a job that has series, but no point of
+the metric: which of them is the best is not known (not rated). Granted to no role but pra_owner.
+Raises PR003 for a number out of range, and with keep_best for a run none of whose jobs has a point of the metric.';
 
 
 --
@@ -5236,6 +5261,10 @@ begin
   if keep_last is null or keep_last < 1 or keep_best < 0 or keep_every < 1 then
     raise exception 'keep: last, best and every are %, % and %, must be 1 or more, 0 or more, and 1 or more',
       keep_last, keep_best, keep_every using errcode = 'PR003';
+  end if;
+  -- A rule by a series that is not there would drop the best ones.
+  if keep_best > 0 and not pra_store.has_series(job, coalesce(keep ->> 'metric', 'loss')) then
+    return;
   end if;
   dropped := array(
     select r.id from pra_store.rated_checkpoints(null, job, coalesce(keep ->> 'metric', 'loss')) as r
@@ -7779,6 +7808,21 @@ $$;
 
 
 ALTER FUNCTION pra_store.has(sha256 bytea) OWNER TO pra_owner;
+
+--
+-- Name: has_series(bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.has_series(job bigint, metric text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select exists (
+    select from pra_store.metrics as m join pra_store.metric_names as n on n.id = m.name_id
+    where m.job_id = job and n.name = metric);
+$$;
+
+
+ALTER FUNCTION pra_store.has_series(job bigint, metric text) OWNER TO pra_owner;
 
 --
 -- Name: have_limits(pra_store.line_entry[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -19397,6 +19441,13 @@ REVOKE ALL ON FUNCTION pra_store.give_slots(jobs bigint[]) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.has(sha256 bytea) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION has_series(job bigint, metric text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.has_series(job bigint, metric text) FROM PUBLIC;
 
 
 --

@@ -33,6 +33,11 @@ package struct AgentConfiguration: Sendable {
   /// The most bytes that the host's cache of artifacts may take; 0 for no cache, nil for a quarter of its file
   /// system.
   package var cacheQuota: Int64?
+  /// The address of this host at which ranks of other hosts reach those that run here; nil for the one from which this
+  /// host reaches the database.
+  package var address: String?
+  /// Ports at which they listen; nil for any that are free.
+  package var ports: ClosedRange<Int>?
   /// Devices as `PRA_DEVICE` names them, each for one stage at a time; empty if the environment says
   /// which.
   package var devices: [String] = []

@@ -29,6 +29,7 @@ struct ExitReport: Sendable, Equatable {
       case (.drained, _) where end.isStop, (.preempted, _) where end.isStop,
         (nil, _) where end.isStop:
         .asked
+      case (_, .code(StageExit.peerLost.rawValue)): .peerLost
       case (_, .code(StageExit.host.rawValue)): .host
       case (_, .code(let code)) where Self.unrunnable.contains(code): .notStarted
       case (_, .code): .exitCode
@@ -71,6 +72,8 @@ struct ExitReport: Sendable, Equatable {
       (.released, "the stage was asked to stop by a signal that its agent did not send")
     case .signal(let signal) where end.isStop:
       (.released, "the stage was stopped by signal \(signal) (\(name(of: signal)))")
+    case .code(StageExit.peerLost.rawValue):
+      (.released, error ?? "another rank of its gang was lost")
     case .code(let code) where unrunnable.contains(code):
       (.fault, error ?? "the stage's program cannot run (code \(code))")
     case .code(StageExit.leaseLost.rawValue):

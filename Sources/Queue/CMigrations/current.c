@@ -42,6 +42,9 @@ static const unsigned char queue_end[] = {
 static const unsigned char queue_finish[] = {
 #embed "../../../migrations/functions/queue/finish.sql"
 };
+static const unsigned char queue_meetings[] = {
+#embed "../../../migrations/functions/queue/meetings.sql"
+};
 static const unsigned char queue_gangs[] = {
 #embed "../../../migrations/functions/queue/gangs.sql"
 };
@@ -244,6 +247,7 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/queue/hosts.sql", queue_hosts),
   CURRENT("functions/queue/end.sql", queue_end),
   CURRENT("functions/queue/finish.sql", queue_finish),
+  CURRENT("functions/queue/meetings.sql", queue_meetings),
   CURRENT("functions/queue/gangs.sql", queue_gangs),
   CURRENT("functions/queue/claim.sql", queue_claim),
   CURRENT("functions/queue/enqueue.sql", queue_enqueue),

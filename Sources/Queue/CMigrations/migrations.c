@@ -97,6 +97,9 @@ static const unsigned char sql_0105[] = {
 static const unsigned char sql_0106[] = {
 #embed "../../../migrations/0106_proxies.sql"
 };
+static const unsigned char sql_0110[] = {
+#embed "../../../migrations/0110_gang_starts.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -132,6 +135,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0100, "0100_lineage.sql"),
   MIGRATION(0105, "0105_described_runs.sql"),
   MIGRATION(0106, "0106_proxies.sql"),
+  MIGRATION(0110, "0110_gang_starts.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -22,6 +22,7 @@ package enum Queries {
       priority => $5, pack => $6, requirements => $7, limits => $8, idempotency_key => $9) as id
     """
   package static let setLimit = "select pra.set_limit($1, $2)"
+  package static let setGangSizes = "select pra.set_gang_sizes($1, $2::integer[])"
   package static let setVariant = "select pra.set_variant($1, $2, $3)"
   package static let schedule = """
     select pra.schedule(

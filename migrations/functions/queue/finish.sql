@@ -20,6 +20,9 @@ begin
   else
     select * into held from pra_store.jobs where id = job for share;
   end if;
+  if held.gang and held.state = 'running' then
+    held := pra_store.held_gang(held, hold.token);
+  end if;
   if held.id is null or held.state <> 'running' or held.epoch <> hold.epoch or not exists (
     select from pra_store.workers as w
     where w.id = held.worker_id and w.stopped_at is null
@@ -88,6 +91,8 @@ begin
       select * into a from pra_store.jobs where id = new.array_id for no key update;
       if a.state = 'running' then
         perform pra_store.settle_gang(a, new);
+      else
+        perform pra_store.end_start(a.id);
       end if;
     end if;
     return null;

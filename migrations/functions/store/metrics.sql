@@ -55,6 +55,12 @@ declare
       and (w.token is null or j.token = new.token));
 begin
   if own is null then
+    -- Rank 0 of a gang writes for it.
+    own := (
+      select j.token from pra_store.jobs as j
+      where j.id = new.job_id and j.gang and j.epoch = new.epoch and j.state = 'running' and j.token = new.token);
+  end if;
+  if own is null then
     raise exception 'lease lost: attempt % of job % may write no more', new.epoch, new.job_id
       using errcode = 'PR001';
   end if;

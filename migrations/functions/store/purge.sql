@@ -82,7 +82,7 @@ begin
   foreach part in array array[
     'metric_staging', 'metrics', 'metric_rollups', 'metric_summaries', 'metric_ranges', 'log_chunks', 'checkpoints',
     'job_outputs', 'images', 'image_sets', 'evaluations', 'variants', 'progress', 'preemptions', 'cancellations',
-    'crashes', 'gang_members', 'pending_artifacts', 'job_dependencies', 'events']
+    'crashes', 'gang_members', 'gang_meetings', 'pending_artifacts', 'job_dependencies', 'events']
   loop
     execute format('delete from pra_store.%I as t where t.job_id = any($1)', part) using gone;
   end loop;

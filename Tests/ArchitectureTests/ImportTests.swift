@@ -49,7 +49,7 @@ let allowed: [String: Set<String>] = [
   ],
   "Sources/pra": [
     "Agent", "ArgumentParser", "CCUDA", "Configuration", "Digest", "Figures", "Files", "Foundation",
-    "JobKinds", "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
+    "JobKinds", "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles", "Threads",
   ],
 
   // They meet only here, and in the stages: a stage imports what `Package.swift` declares for it.

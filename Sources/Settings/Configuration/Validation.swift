@@ -78,6 +78,7 @@ extension ModelConfiguration {
         part <= training.batch,
         "training.micro_batch: \(part) is above training.batch \(training.batch)")
     }
+    try validateRanks()
     let series = MetricSeries.stopping(self)
     let stop = training.stop.metric
     try require(

@@ -71,6 +71,7 @@ extension Queries {
       case when j.preview_of is null then j.kind else 'preview' end as kind,
       case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
       j.worker_name, j.message,
+      -- A gang that works as one has a progress of its own.
       coalesce(a.succeeded, j.progress_done) as progress_done,
       coalesce(a.elements, j.progress_total) as progress_total,
       case when a.id is not null then 'elements' else j.progress_unit end as progress_unit,
@@ -81,7 +82,7 @@ extension Queries {
       case when j.state = 'running' and j.progress_rate > 0
         then (j.progress_total - j.progress_done) / j.progress_rate end as time_left,
       f.loss, f.grad_norm, f.images_per_second
-    from pra.jobs as j left join pra.arrays as a on a.id = j.id
+    from pra.jobs as j left join pra.arrays as a on a.id = j.id and not (j.gang and j.progress_total is not null)
     left join lateral (
       select max(s.last_value) filter (where s.name = 'loss') as loss,
         max(s.last_value) filter (where s.name = 'grad_norm') as grad_norm,

@@ -42,6 +42,15 @@ enum OptionValue {
     return bytes
   }
 
+  /// A range of ports.
+  @Sendable static func ports(_ text: String) throws -> ClosedRange<Int> {
+    let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+    guard ends.count == 2, let first = ends[0], let last = ends[1], first >= 1, first <= last,
+      last <= 65535
+    else { throw ValidationError("expected the first and the last port, as in 7000-7063") }
+    return first...last
+  }
+
   /// A name of limited length without control characters.
   static func text(upTo most: Int) -> @Sendable (String) throws -> String {
     { text in

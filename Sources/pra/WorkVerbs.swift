@@ -9,6 +9,7 @@ import JobKinds
 import JobQueue
 import Logging
 import Postgres
+import Threads
 
 enum JobKindName {
   static let all = JobKind.allCases.map(\.rawValue)
@@ -260,6 +261,19 @@ struct Worker: ParsableCommand {
       """, valueName: "size"), transform: OptionValue.bytes)
   var cache: Int64?
   @Option(
+    help: """
+      The address of this host at which the ranks of a training on other hosts reach those here; by default the one \
+      from which this host reaches the database. See docs/machines.md.
+      """)
+  var address: String?
+  @Option(help: "The interface of that address, as in eth0; in the place of --address.")
+  var interface: String?
+  @Option(
+    help: ArgumentHelp(
+      "Ports at which such ranks listen, one for each other rank, as in 7000-7063; by default any.",
+      valueName: "first-last"), transform: OptionValue.ports)
+  var ports: ClosedRange<Int>?
+  @Option(
     help: "The worker's name; by default host and process number.",
     transform: OptionValue.text(upTo: 200))
   var name: String?
@@ -365,11 +379,33 @@ struct Worker: ParsableCommand {
     configuration.upkeep = Database.upkeep(url)
     configuration.environment[SourceFolders.variable] = seen.text
     configuration.environment["PRA_COMMAND_ENV"] = commandVariables.joined(separator: ",")
+    configuration.address = try hostAddress()
+    configuration.ports = ports
     configuration.devices = devices.names
     configuration.kindsOfDevices = Set(JobKind.allCases.filter(\.computes).map(\.rawValue))
     let logger = Logger(label: "pra.worker") { WorkerLog(label: $0) }
     let code = try Agent(configuration, logger: logger).run()
     if code != 0 { throw ExitCode(code) }
+  }
+
+  /// The value of `--address`, or the first address of `--interface`, checked; nil where neither is given.
+  private func hostAddress() throws -> String? {
+    let known = HostAddress.all
+    let list = known.map { "\($0.interface) \($0.text)" }.joined(separator: ", ")
+    if let address {
+      guard interface == nil else {
+        throw ValidationError("--interface \(interface!): --address says \(address); keep one")
+      }
+      guard HostAddress.isLocal(address) else {
+        throw ValidationError("--address \(address): is no address of this host, which has \(list)")
+      }
+      return address
+    }
+    guard let interface else { return nil }
+    guard let found = known.first(where: { $0.interface == interface }) else {
+      throw ValidationError("--interface \(interface): has no address, or is not there; this host has \(list)")
+    }
+    return found.text
   }
 
   /// The GPUs that stages run on, and the labels that say so.

@@ -60,7 +60,7 @@ enum RunQueries {
       where k.place <= 24
     ) as s
     join pra.jobs as j on j.id = s.id
-    left join pra.arrays as a on a.id = j.id
+    left join pra.arrays as a on a.id = j.id and not (j.gang and j.progress_total is not null)
     order by j.id
     """
 

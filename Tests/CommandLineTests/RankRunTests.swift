@@ -39,23 +39,23 @@ import Testing
     let server = try TestServer()
     let ranks = try RankWorld(on: server)
     let workers = try (0..<2).map { _ in try ranks.worker() }
-    let run = try ranks.run("disturbed", ranks: "2", total: 240)
+    let run = try ranks.run("disturbed", ranks: "2", total: 130)
 
     // A rank is killed.
     try ranks.reach(run, steps: 22)
     try wait { workers[1].stage("pra-train").map { kill($0, SIGKILL) == 0 } ?? false }
     try wait { try ranks.history(run).contains { $0.contains("peer-lost") } }
     // A rank stops without a word: it is ended when it has been silent for a lease.
-    try ranks.reach(run, steps: 62)
+    try ranks.reach(run, steps: 42)
     try wait { workers[0].stage("pra-train").map { kill($0, SIGSTOP) == 0 } ?? false }
     try wait { try ranks.history(run).contains { $0.contains("has not been heard of") } }
     // The database is restarted, and training goes on.
-    try ranks.reach(run, steps: 102)
+    try ranks.reach(run, steps: 62)
     try server.stop()
     try server.start()
     // One host is drained and comes back: all stop behind one step, with one checkpoint.
     try ranks.reconnect()
-    try ranks.reach(run, steps: 142)
+    try ranks.reach(run, steps: 82)
     let starts = try ranks.starts(run)
     _ = try ranks.world.answer("drain", "host1")
     try wait { try ranks.history(run).contains { $0.contains("another rank was asked to stop") } }
@@ -64,11 +64,11 @@ import Testing
 
     let history = try ranks.history(run)
     #expect(try ranks.starts(run) == starts + 1, "\(history)")
-    let whole = try ranks.run("whole", ranks: "1", total: 240)
+    let whole = try ranks.run("whole", ranks: "1", total: 130)
     try ranks.awaitSuccess(whole)
     #expect(try ranks.weights(run) == ranks.weights(whole), "\(history)")
     #expect(try ranks.series(run) == ranks.series(whole), "\(history)")
-    #expect(try ranks.series(run).hasPrefix("240 240 "))
+    #expect(try ranks.series(run).hasPrefix("130 130 "))
     // The drain cost no step: the last start goes on where the one before it stopped.
     #expect(
       try ranks.world.rows(

@@ -19,6 +19,9 @@ let numberSettings =
 
 let emulatorFlags = ["-O2", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-c23-extensions"]
 
+/// Its templates are Gloo's.
+let glooFlags = ["-O2", "-std=c++17", "-Wall", "-Wextra", "-Werror"]
+
 let resamplingFlags = ["-O3", "-Wall", "-Wextra", "-Werror"]
 
 let argumentParser = Target.Dependency.product(
@@ -57,8 +60,8 @@ let stages = [
   stage(
     "train",
     [
-      "Configuration", "Files", "Images", "NeuralNetwork", "PRAModel", "Tensor", "TensorFiles",
-      "Threads", "Training",
+      "CGloo", "Configuration", "Files", "Images", "NeuralNetwork", "PRAModel", "Tensor",
+      "TensorFiles", "Threads", "Training",
     ]),
   stage(
     "sample",
@@ -84,6 +87,8 @@ let package = Package(
   products: [
     // Loaded into programs that are killed by tests; nothing links it.
     .library(name: "KillPoint", type: .dynamic, targets: ["KillPoint"]),
+    // Gloo's calls for the ranks of a training; opened by name where there are several.
+    .library(name: "GlooEngine", type: .dynamic, targets: ["GlooEngine"]),
     // An NVIDIA driver and its compiler for machines without a GPU; opened by name: ops/emulated-gpu.
     .library(name: "EmulatedDriver", type: .dynamic, targets: ["EmulatedDriver"]),
     .library(name: "EmulatedCompiler", type: .dynamic, targets: ["EmulatedCompiler"]),
@@ -127,6 +132,11 @@ let package = Package(
     .target(name: "CProcess", path: "Sources/Libraries/CProcess"),
     // The driver of NVIDIA GPUs, opened at run time where there is one.
     .target(name: "CCUDA", path: "Sources/Libraries/CCUDA"),
+    // Gloo, opened at run time by whoever trains on several machines; what calls it is a library of its own.
+    .target(name: "CGloo", path: "Sources/Libraries/CGloo"),
+    .target(
+      name: "GlooEngine", path: "Sources/Libraries/GlooEngine",
+      cxxSettings: [.unsafeFlags(glooFlags)]),
     // pthreads: a thread of its own, a value that threads wait for, work in order; the processes below this one.
     library("Libraries/Threads", ["CProcess"]),
 
@@ -182,7 +192,7 @@ let package = Package(
       name: "pra",
       dependencies: [
         "Agent", "CCUDA", "Configuration", "Digest", "Figures", "Files", "JobKinds", "JobQueue",
-        "Postgres", "Raster", "RunStore", "TensorFiles", logging, argumentParser,
+        "Postgres", "Raster", "RunStore", "TensorFiles", "Threads", logging, argumentParser,
       ],
       swiftSettings: swiftSettings),
 
@@ -195,7 +205,7 @@ let package = Package(
       name: "pra-dashboard",
       dependencies: [
         "CAssets", "CMicrohttpd", "Configuration", "Digest", "Files", "JobQueue", "Pages",
-        "Postgres", "Figures", "Raster",
+        "Postgres", "Figures", "Images", "Raster",
         "RunStore", "Threads",
       ], path: "Sources/Dashboard/pra-dashboard", swiftSettings: swiftSettings),
 

@@ -184,3 +184,24 @@ struct Preempt: ParsableCommand {
     print("asked job \(job) to give way")
   }
 }
+
+struct SetPriority: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "priority",
+    abstract: "Give a job that has not ended another priority.",
+    discussion: """
+      Of an array all elements get it. A job that runs goes on; its priority counts again when it comes back to the line.
+      Example: pra priority 12 --to 5
+      """)
+  @Argument(help: "Number of the job.") var job: Int64
+  @Option(
+    parsing: .unconditional,
+    help: "Jobs of a higher priority run first; from -1000000 to 1000000.",
+    transform: OptionValue.priority)
+  var to: Int
+
+  func run() throws {
+    try SubmitQueue(try Database.connect(.submit)).setPriority(job, to)
+    print("job \(job) has priority \(to)")
+  }
+}

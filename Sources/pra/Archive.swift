@@ -14,12 +14,14 @@ final class Archive {
     case folder(FolderTar)
   }
 
+  /// The name in messages.
   let name: String
   let mediaType: String
   /// Folder inside which the archive's names are taken to lie; nil for none.
   let folder: String?
   /// Size in bytes.
   let size: Int64
+  private let given: String
   private let contents: Contents
   private let identity: String
   private let isSettled: Bool
@@ -31,7 +33,8 @@ final class Archive {
   ///   its files belong
   init(_ given: String, key: String, isShard: Bool) throws {
     let last = lastComponent(given)
-    folder = isShard ? String(last.prefix { $0 != "." }) : nil
+    self.given = given
+    folder = isShard ? Self.folder(ofShard: last) : nil
     if try Self.isFolder(given, key) {
       let tar = try refusing(key) { try FolderTar(given) }
       (contents, size, identity, isSettled) = (.folder(tar), tar.size, tar.identity, tar.isSettled)
@@ -54,6 +57,21 @@ final class Archive {
       (name, mediaType) = (last, isZip ? "application/zip" : "application/x-tar")
     }
     digest = KnownDigests.digest(of: identity, size: size)
+  }
+
+  /// As of an archive within an archive, so that a folder of archives and its tar have the same classes.
+  private static func folder(ofShard name: String) -> String {
+    [".tar", ".zip"].contains(where: name.lowercased().hasSuffix)
+      ? String(name.dropLast(4)) : String(name.prefix { $0 != "." })
+  }
+
+  /// Refuses a folder with an archive that no worker would read, before anything is stored.
+  /// - Throws: `ConfigurationError`
+  func refuseUnread(_ key: String) throws {
+    guard case .folder(let tar) = contents,
+      let (file, remark) = try refusing(key, { try tar.unreadArchive() })
+    else { return }
+    throw ConfigurationError("\(key): \(given)/\(file): \(remark)")
   }
 
   /// The name under which an archive is remembered: other files have not been checked.
@@ -81,6 +99,8 @@ final class Archive {
     return URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
   }
 
+  private var storedName: String { Artifact.logicalName(ofFile: name) }
+
   /// SHA-256, once it is stored or was known before.
   var sha256: String { digest!.sha256 }
 
@@ -90,11 +110,11 @@ final class Archive {
     switch contents {
     case .file(let path):
       let artifact = try store.store(
-        file: path, known: digest, name: name, mediaType: mediaType, owner: .submitter)
+        file: path, known: digest, name: storedName, mediaType: mediaType, owner: .submitter)
       note(FileDigest(sha256: artifact.sha256, size: artifact.size))
     case .folder(let tar):
       let known = try hashed()
-      _ = try store.store(known, name: name, mediaType: mediaType, owner: .submitter) {
+      _ = try store.store(known, name: storedName, mediaType: mediaType, owner: .submitter) {
         tar.pieces(of: Artifact.chunkSize)
       }
     }
@@ -114,7 +134,8 @@ final class Archive {
   /// - Returns: their SHA-256, which names the source
   func storeBlocks(in store: inout ArtifactStore) throws -> String {
     try store.store(
-      bytes: try blockDigests(), name: "\(name).blocks", mediaType: "application/octet-stream",
+      bytes: try blockDigests(), name: "\(storedName).blocks",
+      mediaType: "application/octet-stream",
       owner: .submitter
     ).sha256
   }
@@ -172,22 +193,11 @@ extension Archive {
     let names = try FileManager.default.contentsOfDirectory(atPath: given)
       .filter { !$0.hasPrefix(".") }
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    func ends(_ name: String, in endings: [String]) -> Bool {
-      endings.contains { name.lowercased().hasSuffix($0) }
-    }
-    let (archives, compressed) = ([".tar", ".zip"], [".gz", ".tgz", ".bz2", ".xz", ".zst"])
-    // A compressed shard among others would be left out, and its images with it.
-    if let first = names.first(where: { ends($0, in: compressed) }),
-      names.allSatisfy({ ends($0, in: archives + compressed) })
-    {
-      let path = "\(given)/\(first)"
-      let file = try refusing(key) { try MappedFile(path) }
-      if let remark = Compression.remark(on: file.bytes) {
-        throw ConfigurationError("\(key): \(path): \(remark)")
-      }
+    let areArchives = names.allSatisfy { name in
+      [".tar", ".zip"].contains { name.lowercased().hasSuffix($0) }
     }
     // The folder of a class may have the ending of an archive in its name.
-    guard !names.isEmpty, names.allSatisfy({ ends($0, in: archives) }),
+    guard !names.isEmpty, areArchives,
       try !names.contains(where: { try isFolder("\(given)/\($0)", key) })
     else { return [try Archive(given, key: key, isShard: false)] }
     return try names.map { try Archive("\(given)/\($0)", key: key, isShard: true) }

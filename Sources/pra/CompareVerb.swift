@@ -36,6 +36,7 @@ struct Compare: ParsableCommand {
     guard runs.count > 1 || targets.names.count > 1 else {
       throw ValidationError("name two runs or more, or a sweep of some")
     }
+    try connection.requireSeries(metrics, of: runs)
     let ids = runs.map(\.id)
     let shown = Parameter.integers(ids)
     let names = metrics.isEmpty ? ["loss", "loss.flow", "loss.rec"] : metrics

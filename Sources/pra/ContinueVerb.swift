@@ -83,6 +83,7 @@ struct Checkpoints: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     let run = try connection.run(named: target.name)
+    if let metric { try connection.requireSeries([metric], of: [run]) }
     try connection.show(
       TrainedQueries.checkpoints, rows: TrainedQueries.checkpointRows,
       [.integer(run.id), .optional(metric) { .text($0) }], output)

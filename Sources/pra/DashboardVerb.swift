@@ -26,7 +26,8 @@ struct Dashboard: ParsableCommand {
   var userHeader: String?
   @Option(help: "The address of the proxy whose --user-header is believed.") var trustedProxy:
     String?
-  @Flag(help: "Let people cancel, retry, pause, resume, preempt and drain.") var actions = false
+  @Flag(help: "Let people cancel, retry, pause, resume, preempt, drain and set priorities.")
+  var actions = false
   @Option(
     help:
       "A file of lines user = read, submit or operate; without it everybody who is let in may operate."

@@ -72,10 +72,25 @@ enum Database {
   /// Opens a session in a role; the schema must be one that this program knows. What is overdue is
   /// settled first (`settleOverdue`).
   static func connect(_ role: DatabaseRole) throws -> Connection {
-    let connection = try Connection(try url(role), role: role, name: "pra")
-    try Migrator(connection).verify()
-    try connection.settleOverdue()
+    let connection = try session(try url(role), role)
+    // A newer schema may let this program read that may do nothing else.
+    if try Migrator(connection).verify(for: role == .read ? .read : .work) {
+      try connection.settleOverdue()
+    }
     return connection
+  }
+
+  /// A session. Where the server has none left for a moment, as when a fleet begins to work, it tries on for a while.
+  private static func session(_ url: DatabaseURL, _ role: DatabaseRole) throws -> Connection {
+    let end = ContinuousClock.now + .seconds(10)
+    while true {
+      do {
+        return try Connection(url, role: role, name: "pra")
+      } catch {
+        guard error.sqlState == "53300", ContinuousClock.now < end else { throw error }
+        usleep(250_000)
+      }
+    }
   }
 
   /// The store, for uploads and downloads.
@@ -130,10 +145,16 @@ extension Connection {
   /// - Throws: `NotFound` that names the nearest; `ValidationError` for a name that several have at once
   func worker(named word: String) throws -> Int64 {
     let found = try query(TrainedQueries.workersNamed, [.text(word)])
+    let live = try found.filter { try $0.boolean("is_live") }
     if let number = Int64(word), try found.contains(where: { try $0.integer("id") == number }) {
+      // Workers of earlier versions could have names of digits alone.
+      if let other = try live.map({ try $0.integer("id") }).first(where: { $0 != number }) {
+        throw ValidationError(
+          "'\(word)' is worker \(word) and the name of worker \(other); name that one by its number"
+        )
+      }
       return number
     }
-    let live = try found.filter { try $0.boolean("is_live") }
     guard live.count <= 1 else {
       let numbers = try live.map { try $0.string("id") }.joined(separator: ", ")
       throw ValidationError("'\(word)' is the name of workers \(numbers); name one by its number")

@@ -59,7 +59,7 @@ struct Delete: ParsableCommand {
     let name = "run \(run.id) (\(run.name))"
     if parts.isEmpty { return "\(name): nothing to delete" }
     let list = parts.map {
-      "\($0.number) \($0.what)" + ($0.bytes > 0 ? " (\(ByteCount.words($0.bytes)))" : "")
+      "\($0.number) \($0.noun)" + ($0.bytes > 0 ? " (\(ByteCount.words($0.bytes)))" : "")
     }
     return "\(name): \(dryRun ? "would delete" : "deleted") \(list.joined(separator: ", "))"
       + (dryRun || !only.isEmpty ? "" : "; pra delete --undo \(run.id) brings it back")
@@ -96,6 +96,13 @@ private struct Deleted {
   let what: String
   let number: Int64
   let bytes: Int64
+
+  /// The word in the number that is meant, as in "1 piece of logs".
+  var noun: String {
+    guard number == 1 else { return what }
+    return what.hasPrefix("pieces of ")
+      ? what.replacing("pieces of ", with: "piece of ") : String(what.dropLast())
+  }
 
   init(_ row: Row) throws {
     run = try row.optionalInteger("run")

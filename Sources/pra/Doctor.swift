@@ -21,7 +21,7 @@ struct Doctor: ParsableCommand {
   @Flag(help: "Print a JSON array of checks.") var json = false
 
   func run() throws {
-    var findings = [stages()]
+    var findings = [stages(), dashboard()]
     findings += Library.all.map { $0.check() }
     findings += [pictures(), fonts()]
     if Database.given == nil { findings.append(serverPrograms()) }
@@ -50,6 +50,15 @@ struct Doctor: ParsableCommand {
       : Finding(
         "stages", "\(missing.joined(separator: ", ")) not in \(Executables.folder)",
         remedy: "swift build -c release")
+  }
+
+  /// The server of the pages, without which `pra dashboard` alone does nothing.
+  private func dashboard() -> Finding {
+    Executables.canRun("dashboard")
+      ? Finding("dashboard", "\(Executables.folder)/pra-dashboard")
+      : Finding(
+        "dashboard", "pra-dashboard not in \(Executables.folder)",
+        remedy: "swift build -c release --product pra-dashboard")
   }
 
   /// The decoder of JPEG files, which decides the pixels of damaged ones.
@@ -219,6 +228,7 @@ private struct Library {
     Library(file: "libopenblas.so.0", package: "libopenblas0"),
     Library(file: "libcurl.so.4", package: "libcurl4"),
     Library(file: "libcairo.so.2", package: "libcairo2"),
+    Library(file: "libmicrohttpd.so.12", package: "libmicrohttpd12"),
     Library(file: "libpangocairo-1.0.so.0", package: "libpangocairo-1.0-0"),
   ]
 

@@ -122,7 +122,14 @@ struct DatabaseCheck {
         Self.name, "\(found), with other functions or views (\(files.joined(separator: ", ")))",
         remedy: "pra migrate")
     case .behind: return Finding(Self.name, "\(found), an older one", remedy: "pra migrate")
-    case .newer: return Finding(Self.name, "\(found), a newer one", remedy: "upgrade pra")
+    case .newer:
+      if (try? migrator.verify(for: .work)) != nil {
+        return Finding(Self.name, "\(found), a newer one, with which this program works still")
+      }
+      let reads = (try? migrator.verify(for: .read)) != nil
+      return Finding(
+        Self.name, "\(found), a newer one\(reads ? ", which this program only reads" : "")",
+        remedy: "upgrade pra")
     case .altered(let name):
       return Finding(
         Self.name, "\(found), migration \(name) differs from this program's",

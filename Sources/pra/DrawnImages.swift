@@ -36,6 +36,16 @@ struct DrawnImages {
     ranges = ArtifactRanges(try Database.store(.read))
   }
 
+  /// Announces the images that will be read, in this order, so that near ones are read together.
+  mutating func expect(_ images: [ImagePlace]) {
+    ranges.expect(
+      images.compactMap { image in
+        image.set.map {
+          ArtifactPiece(sha256: image.sha256, start: $0.place, count: Int64(image.size))
+        }
+      })
+  }
+
   /// The picture in RGB.
   mutating func picture(_ image: ImagePlace) throws -> Picture {
     guard image.set != nil else {

@@ -22,6 +22,7 @@ final class EnqueuedFile {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       let folder = try Archive(path, key: "--file \(key)", isShard: false)
+      if key == "source" { try folder.refuseUnread("--file source") }
       (source, digest) = (folder, try folder.hashed())
     } else {
       // Another file is refused here as `pra run` refuses it, not when a worker reads it.
@@ -58,7 +59,7 @@ final class EnqueuedFile {
       try source.store(in: &store)
     } else {
       _ = try store.store(
-        file: path, known: digest, name: lastComponent(path),
+        file: path, known: digest, name: Artifact.logicalName(ofFile: lastComponent(path)),
         mediaType: "application/octet-stream", owner: .submitter)
     }
   }

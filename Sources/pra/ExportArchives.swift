@@ -120,6 +120,7 @@ struct ExportNPZ: ParsableCommand {
       return try row.integer("number") != last
     }
     var reader = try DrawnImages()
+    reader.expect(try rows.map { try ImagePlace($0) })
     func picture(_ row: Row) throws -> Picture { try reader.picture(ImagePlace(row)) }
     let first = try picture(rows[0])
     try reportingFiles {

@@ -70,6 +70,7 @@ struct ExportImages: ParsableCommand {
       SamplingQueries.images,
       [.integer(run.id), .integers(sampling.jobs), .texts([]), .texts([]), .null, .null])
     try makeFolder(folder)
+    reader.expect(try rows.map { try ImagePlace($0) })
     var (last, count): (Int64, Int) = (-1, 0)
     // Jobs that drew an image twice drew the same; the newest comes first.
     for row in rows where try row.integer("number") != last {
@@ -221,13 +222,24 @@ func requireFolder(_ output: String) throws {
   guard output != "-" else {
     throw ValidationError("-o -: expected a folder, as there are several files")
   }
+  var isFolder: ObjCBool = false
+  if FileManager.default.fileExists(atPath: output, isDirectory: &isFolder), !isFolder.boolValue {
+    throw ValidationError("-o \(output): is a file; expected a folder, as there are several files")
+  }
 }
 
 func makeFolder(_ path: String) throws {
   do {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   } catch {
-    throw Failure(message: "\(path): cannot be made a folder: \(error.localizedDescription)")
+    // Foundation's own message says but a number where a file lies in the way.
+    let code = mkdir(path, 0o777) == 0 ? 0 : errno
+    if code == 0 { return }
+    throw Failure(
+      message: "\(path): cannot be made a folder"
+        + ([EEXIST, ENOTDIR].contains(code)
+          ? "; a file lies in its place, or in that of a folder around it"
+          : ": \(String(cString: strerror(code)))"))
   }
 }
 

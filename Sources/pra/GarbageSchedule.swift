@@ -41,9 +41,6 @@ extension GarbageCollection {
     guard !unschedule || !hasRule && thin == nil else {
       throw ValidationError("--keep and --thin have no effect with --unschedule")
     }
-    guard keepLast ?? 0 <= Int32.max, keepBest ?? 0 <= Int32.max else {
-      throw ValidationError("--keep-last and --keep-best: expected at most \(Int32.max)")
-    }
   }
 
   /// Sets or ends the rule by which workers collect garbage.
@@ -55,6 +52,7 @@ extension GarbageCollection {
       print("workers collect no garbage any more; pra gc does")
       return
     }
+    try checkSeries(connection)
     let first = try connection.query(
       Queries.setUpkeep,
       [

@@ -1,8 +1,10 @@
 // `pra gc`: the end of what nobody needs.
 
 import ArgumentParser
+import Configuration
 import Files
 import Foundation
+import JobQueue
 import Postgres
 import RunStore
 
@@ -55,18 +57,27 @@ struct GarbageCollection: ParsableCommand {
   @Flag(help: "Only print what would be deleted.") var dryRun = false
   @Flag(help: "Print JSON.") var json = false
 
+  /// Refuses a series that no training can have and no job has had.
+  func checkSeries(_ connection: Connection) throws {
+    let known = MetricSeries.ofAnyTraining
+    guard (keepBest ?? 0) > 0, !known.contains(by) else { return }
+    let found = try connection.query(RunSearchQueries.figureNames).map { try $0.string("name") }
+    guard !found.contains(by) else { return }
+    let near = nearest(to: by, among: known + found).map { "; did you mean '\($0)'?" } ?? ""
+    throw ValidationError("--by \(by): no job has such a series\(near)")
+  }
+
   var hasRule: Bool { keepLast != nil || keepBest != nil || keepEvery != nil }
 
   func validate() throws {
     try validateSchedule()
-    guard (keepLast ?? 1) >= 0 else {
-      throw ValidationError("--keep-last \(keepLast!): expected 0 or more")
+    for (option, value) in [("--keep-last", keepLast), ("--keep-best", keepBest)] {
+      guard 0...Int64(Int32.max) ~= value ?? 0 else {
+        throw ValidationError("\(option) \(value!): expected 0 to \(Int32.max)")
+      }
     }
     guard !compact || !dryRun else {
       throw ValidationError("--compact has no effect with --dry-run")
-    }
-    guard (keepBest ?? 0) >= 0 else {
-      throw ValidationError("--keep-best \(keepBest!): expected 0 or more")
     }
     guard (keepEvery ?? 1) >= 1 else {
       throw ValidationError("--keep-every \(keepEvery!): expected 1 or more")
@@ -107,6 +118,7 @@ struct GarbageCollection: ParsableCommand {
     let runs: [Int64?] =
       targets.names.isEmpty ? [nil] : try targets.names.map { try connection.run(named: $0).id }
     if compact { try refuseWhileJobsRun(connection) }
+    try checkSeries(connection)
     let purged = try connection.query(
       Queries.purgeRuns, [.double(grace * 3600), .boolean(dryRun)]
     ).map { try PurgedRun($0) }
@@ -190,6 +202,13 @@ struct GarbageCollection: ParsableCommand {
         ))
       let bare = Set(checkpoints.map(\.job)).subtracting(
         checkpoints.filter { $0.reason != nil }.map(\.job))
+      let unrated = Set(checkpoints.filter(\.isNotRated).map(\.job)).sorted()
+      if !unrated.isEmpty {
+        complain(
+          "pra gc: job\(unrated.count == 1 ? "" : "s") \(unrated.prefix(10).map(String.init).joined(separator: ", "))"
+            + (unrated.count > 10 ? " and \(unrated.count - 10) more" : "")
+            + ": no point of the series \(by), so that all checkpoints stay (not rated)")
+      }
       if !bare.isEmpty {
         print(
           "\(bare.count) job\(bare.count == 1 ? "" : "s") \(dryRun ? "would have" : "left with") no checkpoint: metrics, "

@@ -99,6 +99,7 @@ struct Images: ParsableCommand {
     }
     var reader = try DrawnImages()
     let wanted = rows(of: Array(sets.joined()), order)
+    reader.expect(wanted.flatMap { $0.images.map(\.place) })
     var first: Picture?
     let grid = try wanted.map { row in
       GridRow(

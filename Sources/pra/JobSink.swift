@@ -23,6 +23,8 @@ protocol JobSink {
   /// The job that has packed, or will pack, the same images; nil if there is none.
   func sharedDataSet(_ arguments: IngestArguments) throws -> Int64?
   func setVariant(_ variant: String, seed: Int64, of jobs: [Int64]) throws
+  /// Lets a gang start with as many members as one of these numbers.
+  func setGangSizes(_ sizes: [Int], of gang: Int64) throws
 }
 
 /// The queue, in the caller's transaction.
@@ -55,6 +57,10 @@ struct QueuedJobs: JobSink {
   func setVariant(_ variant: String, seed: Int64, of jobs: [Int64]) throws {
     try SubmitQueue(connection).setVariant(variant, seed: seed, of: jobs)
   }
+
+  func setGangSizes(_ sizes: [Int], of gang: Int64) throws {
+    try SubmitQueue(connection).setGangSizes(sizes, of: gang)
+  }
 }
 
 /// A list of jobs, numbered from 1 on, that nobody runs.
@@ -83,6 +89,7 @@ final class ListedJobs: JobSink {
   static let sharedFrom: Int64 = 1 << 40
 
   func setVariant(_ variant: String, seed: Int64, of jobs: [Int64]) throws {}
+  func setGangSizes(_ sizes: [Int], of gang: Int64) throws {}
 }
 
 /// A run as `pra run --dry-run` shows it.

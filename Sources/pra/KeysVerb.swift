@@ -10,7 +10,8 @@ struct Keys: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Explain the keys of run files, or the arguments of a kind of jobs.",
     discussion: """
-      Prints every key with its type, default and meaning; with a name that key and the keys below it. \
+      Prints every key with its type, default (that of the preset nano, and of others where they differ) and meaning; \
+      with a name that key and the keys below it. \
       The same is the page docs/keys.md.
       Example: pra keys sampling
       Example: pra keys training.lr --json
@@ -44,7 +45,8 @@ struct Presets: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List the presets: parameters, images, length of training, memory.",
     discussion: """
-      A run file names a preset and changes single keys of it (pra keys). Parameters count everything \
+      A run file names a preset, as in config: {preset: micro}, and changes single keys of it (pra keys); one that names \
+      none has nano. Parameters count everything \
       that is trained, with so many classes. Memory is that of weights, gradients, moments and averages \
       in training; activations come on top, by the size of a batch: training.micro_batch and \
       training.recompute lower them. A checkpoint is what lies in the store for each one that is kept.

@@ -223,9 +223,6 @@ extension JobKind {
 
 extension SettingValue {
   init(argumentsFile path: String) throws {
-    guard let bytes = FileManager.default.contents(atPath: path) else {
-      throw ValidationError("--config \(path): cannot be read")
-    }
-    try self.init(parsing: String(decoding: bytes, as: UTF8.self), source: path)
+    try self.init(parsing: try RunFileBytes.text(path), source: path)
   }
 }

@@ -15,7 +15,8 @@ extension Queries {
     order by id desc limit $3::integer
     """
   static let jobs = """
-    select id, run_name as run, case when preview_of is null then kind else 'preview' end as kind,
+    select id, run_name as run, case when preview_of is not null then 'preview' when kind = 'command' then concat_ws(' ', kind, arguments ->> 'name')
+        else kind end as kind,
       case when worker_lost_at is not null then 'lost since ' || to_char(worker_lost_at, 'HH24:MI') else state::text end
         as state,
       -- The worker that runs the job, or ran it last.
@@ -29,6 +30,21 @@ extension Queries {
     from pra.jobs where id = any ($1::bigint[]) order by id desc
     """
   static let jobRows = "select * from pra.jobs where id = any ($1::bigint[]) order by id desc"
+  static let demandRows = """
+    select * from pra.demand
+    where cardinality($1::text[]) = 0 or queue = any ($1::text[])
+    order by oldest, queue, kind
+    """
+  static let demand = """
+    select queue, kind, (
+        select string_agg(concat(r ->> 'label', r ->> 'op', r ->> 'value'), ' ')
+        from jsonb_array_elements(requirements) as r
+      ) as requirements,
+      time_limit, places, free, possible, to_char(oldest, 'YYYY-MM-DD HH24:MI') as "oldest (UTC)"
+    from pra.demand
+    where cardinality($1::text[]) = 0 or queue = any ($1::text[])
+    order by pra.demand.oldest, queue, kind
+    """
   static let workerRows = """
     select * from pra.workers
     where $1::boolean or stopped_at is null
@@ -43,9 +59,26 @@ extension Queries {
       continues_epoch as continues, from_step, message
     from pra.attempts where job_id = $1::bigint order by epoch
     """
-  static let why = "select reason, detail from pra.why_pending($1::bigint)"
+  static let why = "select w.reason, w.detail from pra.why_pending(($1::bigint[])[1]) as w"
+  static let whyOfJobs = """
+    select j.id as job, case when j.preview_of is not null then 'preview'
+        when j.kind = 'command' then concat_ws(' ', j.kind, j.arguments ->> 'name') else j.kind end as kind,
+      w.reason, w.detail
+    from unnest($1::bigint[]) with ordinality as a (id, n)
+    join pra.jobs as j on j.id = a.id
+    cross join lateral pra.why_pending(a.id) as w
+    order by a.n
+    """
   static let whyRows = """
-    select $1::bigint as job, reason, detail from pra.why_pending($1::bigint)
+    select a.id as job, w.reason, w.detail
+    from unnest($1::bigint[]) with ordinality as a (id, n)
+    cross join lateral pra.why_pending(a.id) as w
+    order by a.n
+    """
+  static let waitingJobs = """
+    select id from pra.jobs
+    where run_id = $1::bigint and state in ('ready', 'blocked') and element_first is null
+    order by id limit 100
     """
   /// Those that have not ended, and for a day those that were lost.
   static let workers = """
@@ -71,6 +104,7 @@ extension Queries {
       case when j.preview_of is null then j.kind else 'preview' end as kind,
       case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
       j.worker_name, j.message,
+      -- A gang that works as one has a progress of its own.
       coalesce(a.succeeded, j.progress_done) as progress_done,
       coalesce(a.elements, j.progress_total) as progress_total,
       case when a.id is not null then 'elements' else j.progress_unit end as progress_unit,
@@ -81,7 +115,7 @@ extension Queries {
       case when j.state = 'running' and j.progress_rate > 0
         then (j.progress_total - j.progress_done) / j.progress_rate end as time_left,
       f.loss, f.grad_norm, f.images_per_second
-    from pra.jobs as j left join pra.arrays as a on a.id = j.id
+    from pra.jobs as j left join pra.arrays as a on a.id = j.id and not (j.gang and j.progress_total is not null)
     left join lateral (
       select max(s.last_value) filter (where s.name = 'loss') as loss,
         max(s.last_value) filter (where s.name = 'grad_norm') as grad_norm,

@@ -81,16 +81,35 @@ struct ShowJob: ParsableCommand {
 
 struct Why: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Say why a job is not running.",
-    discussion: "Example: pra why 12")
+    abstract: "Say why a job, or what waits of a run, is not running.",
+    discussion: """
+      Of a run the first hundred jobs that wait are explained.
+      Example: pra why 12
+      Example: pra why emoji
+      """)
 
-  @Argument(help: "Number of the job.") var id: Int64
+  @OptionGroup var target: JobsOrRun
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     let connection = try Database.connect(.read)
-    try connection.requireJob(id)
-    try connection.show(Queries.why, rows: Queries.whyRows, [.integer(id)], output)
+    guard let name = target.runName else {
+      for job in target.jobs { try connection.requireJob(job) }
+      try connection.show(
+        target.jobs.count == 1 ? Queries.why : Queries.whyOfJobs, rows: Queries.whyRows,
+        [.integers(target.jobs)], output)
+      return
+    }
+    let run = try connection.run(named: name)
+    let jobs = try connection.query(Queries.waitingJobs, [.integer(run.id)]).map {
+      try $0.integer("id")
+    }
+    guard !jobs.isEmpty || output.json else {
+      print("nothing of run \(run.id) waits")
+      return
+    }
+    try connection.show(
+      Queries.whyOfJobs, rows: Queries.whyRows, [.integers(jobs)], output)
   }
 }
 
@@ -128,5 +147,25 @@ struct Workers: ParsableCommand {
     }
     try Database.connect(.read).show(
       Queries.workers, rows: Queries.workerRows, [.boolean(all)], of: .worker, output)
+  }
+}
+
+struct Demand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show how many places of workers the jobs in line could take now.",
+    discussion: """
+      A row for each queue, kind, requirements and time limit. An array wants a place for each part that may start, \
+      a gang all of its places, and jobs with a limit no more than it has slots free; what is paused, delayed or \
+      blocked wants none. possible is false where no live worker could ever take them; free counts the places of \
+      those that could.
+      Example: pra demand --json
+      """)
+
+  @Option(help: "A queue; may be repeated.", transform: OptionValue.queue) var queue: [String] = []
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    try Database.connect(.read).show(
+      Queries.demand, rows: Queries.demandRows, [.texts(queue)], output)
   }
 }

@@ -34,12 +34,30 @@ enum OptionValue {
     }
   }
 
+  /// A length of time in seconds, with a unit if wanted.
+  @Sendable static func duration(_ text: String) throws -> Double {
+    let units = ["": 1.0, "s": 1, "m": 60, "h": 3600, "d": 86400]
+    guard let match = text.wholeMatch(of: /([0-9]+(?:\.[0-9]+)?)([smhd]?)/),
+      let number = Double(match.1), let unit = units[String(match.2)], number * unit < 1e9
+    else { throw ValidationError("expected a time, as in 300, 90s, 30m, 4h or 2d") }
+    return number * unit
+  }
+
   /// A number of bytes, with a unit if wanted.
   @Sendable static func bytes(_ text: String) throws -> Int64 {
     guard let bytes = ByteCount.parse(text) else {
       throw ValidationError("expected a number of bytes, as in 500GB, 1.5TiB or 0")
     }
     return bytes
+  }
+
+  /// A range of ports.
+  @Sendable static func ports(_ text: String) throws -> ClosedRange<Int> {
+    let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+    guard ends.count == 2, let first = ends[0], let last = ends[1], first >= 1, first <= last,
+      last <= 65535
+    else { throw ValidationError("expected the first and the last port, as in 7000-7063") }
+    return first...last
   }
 
   /// A name of limited length without control characters.
@@ -52,6 +70,15 @@ enum OptionValue {
       }
       return text
     }
+  }
+
+  /// The name of a worker. One of digits alone would be taken for the number of another.
+  @Sendable static func workerName(_ text: String) throws -> String {
+    guard text.contains(where: { !("0"..."9" ~= $0) }) else {
+      throw ValidationError(
+        "has digits alone, as the numbers of workers have; add a letter, as in worker-\(text)")
+    }
+    return try self.text(upTo: 200)(text)
   }
 
   /// The name of a queue, as the database takes it.

@@ -35,6 +35,13 @@ func report(_ line: String, of output: String, isJSON: Bool = false) {
 
 /// Writes one line to standard error.
 func complain(_ line: String) {
+  var line = line
+  if LogFormat.current == .json {
+    let isError = line.hasPrefix("error: ")
+    let words =
+      isError ? line.dropFirst(7) : line.hasPrefix("pra: ") ? line.dropFirst(5) : line[...]
+    line = LogFormat.line(isError ? "error" : "notice", String(words))
+  }
   _ = writeWhole(Array((line.shown + "\n").utf8)[...], to: STDERR_FILENO)
 }
 

@@ -114,16 +114,13 @@ struct Plot: ParsableCommand {
   ) throws -> Chart.Series {
     let rows = try connection.query(
       Queries.bands, [.integer(job), .text(name), .integer(Self.mostBands)])
-    let points = try rows.reduce(0) { try $0 + $1.integer("n") }
     return Chart.Series(
       name: title,
       points: try rows.map { row in
         let (from, to) = (try row.double("step_from"), try row.double("step_to"))
         return ((from + to) / 2, try row.optionalDouble("mean") ?? .nan)
       },
-      steps: Int(lastStep + 1),
-      // One mean stands for so many points.
-      smoothing: pow(smooth, Double(points) / Double(max(1, rows.count))),
+      steps: Int(lastStep + 1), smoothing: smooth, counts: try rows.map { try $0.double("n") },
       band: try rows.map { row in
         (
           try row.double("step_from")...(try row.double("step_to")),

@@ -14,6 +14,9 @@ struct Pra: ParsableCommand {
       With PRA_DATABASE_URL the queue lives in that PostgreSQL database; without it in a private one \
       under $PRA_HOME, which is made and started when it is needed.
 
+      --log-format json, with any verb, makes each line on standard error a JSON object: time, level, message, and for \
+      a worker job and attempt.
+
       Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 database unreachable.
       """,
     version: codeVersion,
@@ -32,14 +35,15 @@ struct Pra: ParsableCommand {
         name: "Look",
         subcommands: [
           Runs.self, Jobs.self, ShowJob.self, Why.self, Logs.self, Watch.self, Workers.self,
-          Limits.self, Schedules.self, DataSets.self, Checkpoints.self, Config.self,
+          Demand.self, Limits.self, Schedules.self, DataSets.self, Checkpoints.self, Config.self,
           Dashboard.self,
         ]),
       CommandGroup(
         name: "Act",
         subcommands: [
-          Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self, Drain.self, Forgive.self,
-          Weight.self,
+          Cancel.self, Retry.self, Pause.self, Resume.self, Preempt.self, SetPriority.self,
+          Drain.self,
+          Forgive.self, Weight.self,
         ]),
       CommandGroup(
         name: "Order",
@@ -61,8 +65,9 @@ struct Pra: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     do {
       try refuseBrokenText()
-      try NearestVerb.check(CommandLine.arguments.dropFirst().first)
-      var command = try parseAsRoot()
+      let words = try LogFormat.take(from: Array(CommandLine.arguments.dropFirst()))
+      try NearestVerb.check(words.first)
+      var command = try parseAsRoot(JobsOrRun.joined(words))
       try command.run()
       StandardOutput.close()
     } catch {

@@ -20,21 +20,7 @@ enum Queries {
     select rolname as login, rolsuper as superuser from pg_roles where rolname = session_user
     """
 
-  /// A worker has at most three sessions: it beats, claims and reports; a stage three more: its own, for
-  /// metrics and for checkpoints.
-  static let sessions = """
-    select
-      (select count(*) from pg_stat_activity where backend_type = 'client backend') as used,
-      least(
-        current_setting('max_connections')::integer
-          - current_setting('superuser_reserved_connections')::integer
-          - coalesce(current_setting('reserved_connections', true)::integer, 0),
-        (select nullif(datconnlimit, -1) from pg_database where datname = current_database()),
-        (select nullif(rolconnlimit, -1) from pg_roles where rolname = session_user)) as places,
-      count(*) as workers, coalesce(sum(3 + 3 * w.slots), 0)::bigint as needed
-    from pra.workers as w
-    where w.state in ('live', 'draining', 'blamed')
-    """
+  static let sessions = "select used, places, workers, needed from pra.sessions"
 
   static let neighbourGrid = """
     select job_id, sha256 from pra.outputs
@@ -108,7 +94,16 @@ enum Queries {
     where last_error is not null or next_at < clock_timestamp() - interval '5 minutes'
     order by 1
     """
-  static let scheduleRows = "select * from pra.schedules order by name"
+  static let scheduleRows = """
+    select name, cron, time_zone, catch_up, run_id, run_name, kind, arguments, queue, priority, next_at, last_at,
+      last_job, created_by, created_at, overlap, paused_at, last_error, last_error_at
+    from pra.schedules
+    union all
+    select '(pra gc)', cron, time_zone, null, null, null, 'gc', null, null, null, next_at, last_at, null, set_by, set_at,
+      null, null, last_error, null
+    from pra.upkeep
+    order by 1
+    """
   static let setUpkeep = """
     select to_char(pra.set_upkeep(
       cron => $1, time_zone => $2, grace => make_interval(secs => $3), keep_last => $4, keep_best => $5,
@@ -145,7 +140,7 @@ enum Queries {
       and state not in ('failed', 'cancelled') and removed = '{}' and deleted_at is null
     order by id desc limit 1
     """
-  static let lockName = "select pg_advisory_xact_lock(hashtextextended($1, 7272))"
+  static let lockName = "select pra.lock_name('run ' || $1)"
 
   /// Jobs of a run that can be cancelled, and those that can be retried: a piece of them, after a number.
   static let liveJobs = """

@@ -25,9 +25,14 @@ struct Evaluations: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     let found = try connection.run(named: target.name, with: .evaluations)
+    let parameters: [Parameter] = [.integer(found.id), .optional(job) { .integer($0) }]
+    if let job, try connection.query(SamplingQueries.evaluations, parameters).isEmpty {
+      throw NotFound(
+        message: "--job \(job): is no sampling job of run \(found.id) that was evaluated")
+    }
     try connection.show(
-      SamplingQueries.evaluations, rows: SamplingQueries.evaluationRows,
-      [.integer(found.id), .optional(job) { .integer($0) }], output, omittingEmpty: true)
+      SamplingQueries.evaluations, rows: SamplingQueries.evaluationRows, parameters, output,
+      omittingEmpty: true)
     let hasRandom = try !connection.query(Queries.randomFigures, [.integer(found.id)]).isEmpty
     if !output.json, hasRandom {
       print(

@@ -86,7 +86,7 @@ final class RunJobs {
     train.lpipsWeights = configuration.loss.lpipsFile.map { weights.digests[$0]! }
     train.start = weights.start(of: plan)
     train.preview = plan.preview ?? .none
-    let trained = try job(train, after: [data])
+    let trained = try training(train, after: data)
     ofArm.append(trained)
 
     let samples = try plan.sample.map {
@@ -112,6 +112,18 @@ final class RunJobs {
     }
     ofArm += evaluations
     return evaluations
+  }
+
+  /// Enqueues a training: one job, or a gang of its ranks.
+  private func training(_ train: TrainArguments, after data: Int64) throws -> Int64 {
+    let ranks = train.config.training.ranks
+    guard ranks.most > 1 else { return try job(train, after: [data]) }
+    let counts = train.config.training.rankCounts
+    var array = JobArray(0...Int64(counts.last! - 1))
+    array.isGang = true
+    let gang = try job(train, after: [data], array: array)
+    if ranks.least < ranks.most { try sink.setGangSizes(counts, of: gang) }
+    return gang
   }
 
   /// Enqueues the drawing of an arm's images: one job, or one array whose elements are the images.
@@ -140,7 +152,9 @@ final class RunJobs {
       (arguments.name, arguments.command) = (named.name, named.command.command)
       (arguments.inputs, arguments.environment) = (named.command.inputs, named.command.environment)
       arguments.train = Int(trained)
-      arguments.samples = samples.map { [Int($0)] } ?? []
+      // It waits for what it reads: one that reads no images begins beside the drawing of them.
+      let drawn = named.command.reads(.samples) ? samples : nil
+      arguments.samples = drawn.map { [Int($0)] } ?? []
       for file in try named.command.placedFiles(at: named.key) {
         arguments.files.append(weights.digests[file.path]!)
         arguments.filesName.append(file.name)

@@ -1,6 +1,7 @@
 // How runs are named on the command line: by number, by name, by the name of a sweep.
 
 import ArgumentParser
+import Configuration
 import Postgres
 
 /// A run that somebody has named.
@@ -97,6 +98,24 @@ extension Connection {
       : "; run\(others.count == 1 ? "" : "s") \(others.joined(separator: ", ")) of that name "
         + (others.count == 1 ? "has some" : "have some")
     return NotFound(message: "run \(run.id) has no \(content.words)\(further)\(named)")
+  }
+
+  /// Refuses series of `--metric` that none of the runs has.
+  /// - Throws: `NotFound` that names the nearest
+  func requireSeries(_ names: [String], of runs: [NamedRun]) throws {
+    guard !names.isEmpty else { return }
+    var known: Set<String> = []
+    for run in runs {
+      for row in try query(Queries.seriesOfRun, [.integer(run.id)]) {
+        known.insert(try row.string("name"))
+      }
+    }
+    // Nobody knows what runs that have not begun will have.
+    if known.isEmpty { known = Set(MetricSeries.ofAnyTraining) }
+    guard let wrong = names.first(where: { !known.contains($0) }) else { return }
+    let near = nearest(to: wrong, among: known.sorted()).map { "; did you mean '\($0)'?" } ?? ""
+    let which = runs.count == 1 ? "run \(runs[0].id) has" : "these runs have"
+    throw NotFound(message: "--metric \(wrong): \(which) no such series\(near)")
   }
 
   /// The run into which a new job is put. A cancelled one takes a job only where its number says so.

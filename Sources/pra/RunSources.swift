@@ -43,6 +43,10 @@ struct Source {
     }
     archives = training + (validation ?? [])
     validationArchives = validation?.count ?? 0
+    // Outside of a chosen folder there may be anything.
+    if data.folder == nil, data.validation.folder == nil {
+      for archive in archives { try archive.refuseUnread("data.source") }
+    }
     if data.inPlace == true {
       guard archives.allSatisfy({ $0.path != nil }) else {
         throw ConfigurationError(

@@ -57,8 +57,37 @@ struct JobsOrRun: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
       "Numbers of jobs, or the name of a run; id=3 for the run of that number.", valueName: "jobs"))
-  var words: [String] = []
+  var given: [String] = []
   @Option(name: .customLong("run"), help: "Number or name of a run.") var option: String?
+
+  private var words: [String] {
+    given.flatMap { word in
+      Self.isNumbers(word) ? word.split(separator: ",").map(String.init) : [word]
+    }
+  }
+
+  private static func isNumbers(_ word: String) -> Bool {
+    !word.isEmpty && word.utf8.allSatisfy { (48...57).contains($0) || $0 == 44 }
+  }
+
+  /// The words of a command line with adjacent numbers of jobs as one word: the parser takes quadratic time for
+  /// thousands of words.
+  static func joined(_ words: [String]) -> [String] {
+    guard let verb = words.first, ["cancel", "retry"].contains(verb) else { return words }
+    var joined: [String] = [verb]
+    var isOpen = false
+    for word in words.dropFirst() {
+      let isNumber = isNumbers(word)
+      if isNumber, isOpen {
+        joined[joined.count - 1] += ",\(word)"
+      } else {
+        // A number behind an option is its value.
+        isOpen = isNumber && !joined.last!.hasPrefix("-")
+        joined.append(word)
+      }
+    }
+    return joined
+  }
 
   /// Numbers of jobs; empty for a run.
   var jobs: [Int64] { runName == nil ? words.compactMap { Int64($0) } : [] }

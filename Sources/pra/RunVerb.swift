@@ -100,6 +100,14 @@ extension CheckedRun {
   /// - Parameter file: the run file, from whose folder relative names are taken
   func identity(besides file: String) -> String {
     let sources = [plan.data.source, plan.data.validation.source].compactMap(\.self)
+    var configuration = configuration
+    // One colour has several names.
+    let background = plan.data.background
+    if let colour = try? GroundColour(background, at: "data.background") {
+      configuration = configuration.replacing(
+        "\"background\":\(JSONText.string(background))",
+        with: "\"background\":\(JSONText.string(colour.digits))")
+    }
     return (sources + weights.digests.keys).reduce(configuration) { text, given in
       text.replacing(
         JSONText.string(given), with: JSONText.string(plainPath(RunFile.path(given, besides: file)))

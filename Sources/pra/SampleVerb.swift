@@ -168,8 +168,8 @@ struct Sample: ParsableCommand {
     try arguments.validate()
     var store = try Database.store(.submit)
     _ = try store.store(
-      file: path, known: digest, name: arguments.weightsName, mediaType: "application/octet-stream",
-      owner: .submitter)
+      file: path, known: digest, name: Artifact.logicalName(ofFile: arguments.weightsName),
+      mediaType: "application/octet-stream", owner: .submitter)
     let (run, job) = try connection.transaction {
       let run = try SubmitQueue(connection).createRun(
         name: Self.runName(ofFile: arguments.weightsName), codeVersion: codeVersion)
@@ -181,7 +181,9 @@ struct Sample: ParsableCommand {
   /// The file's name without its ending; a run's name has a letter.
   private static func runName(ofFile name: String) -> String {
     let stem = String(name.dropLast(".safetensors".count).prefix(150))
-    return stem.contains { $0.isLetter } ? stem : "file-\(stem)"
+    let isPlain =
+      stem.contains { $0.isLetter } && !["id=", "sweep="].contains(where: stem.hasPrefix)
+    return isPlain ? stem : "file-\(stem)"
   }
 
   private func sampling(over standard: SamplingConfiguration) throws -> SamplingConfiguration {

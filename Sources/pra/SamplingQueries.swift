@@ -29,8 +29,8 @@ enum SamplingQueries {
     where run_id = $1::bigint and ($2::bigint is null or sampling_job = $2::bigint)
     order by sampling_job desc nulls last, metric, scope <> 'overall', scope, job_id desc
     """
-  /// For each of some runs the sampling run whose figures are compared: the newest that was evaluated, or one of $2;
-  /// its training, and the other ones.
+  /// For each of some runs the sampling run whose figures are compared: the newest that was evaluated, or one of $2; where
+  /// there is none, the newest with a share of near-duplicates or a figure of a command. Its training, and the other ones.
   static let comparedSamplings = """
     select c.run_id, c.job_id, (
         select (s.train_job #>> '{}')::bigint from pra.samplings as s
@@ -39,16 +39,15 @@ enum SamplingQueries {
         select distinct e.sampling_job from pra.evaluations as e
         where e.run_id = c.run_id and e.scope = 'overall' and e.sampling_job <> c.job_id order by 1), ', ') as others
     from (
-      select e.run_id, max(e.sampling_job) as job_id
-      from pra.evaluations as e
-      where e.run_id = any ($1::bigint[]) and e.scope = 'overall'
+      select distinct on (e.run_id) e.run_id, e.sampling_job as job_id
+      from pra.evaluations as e join pra.jobs as j on j.id = e.job_id
+      where e.sampling_job is not null and e.run_id = any ($1::bigint[]) and e.scope = 'overall'
         and (cardinality($2::bigint[]) = 0 or e.sampling_job = any ($2::bigint[])
           -- One of $2 is of another run.
           or not exists (
             select from pra.evaluations as o where o.run_id = e.run_id and o.sampling_job = any ($2::bigint[])))
-      group by e.run_id
+      order by e.run_id, j.kind in ('neighbours', 'command'), e.sampling_job desc
     ) as c
-    where c.job_id is not null
     order by c.run_id
     """
   /// How the images of some sampling runs were drawn, a line for each setting.

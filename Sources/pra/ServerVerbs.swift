@@ -114,7 +114,10 @@ struct Migrate: ParsableCommand {
     case .behind(let version, let known):
       print("the schema is at \(version), this program at \(known): run `pra migrate`")
     case .newer(let version, let known):
-      print("the schema is at \(version), this program at \(known): upgrade the program")
+      let works = (try? migrator.verify(for: .work)) != nil
+      let reads = (try? migrator.verify(for: .read)) != nil
+      let may = works ? ", which works with it still" : reads ? ", which reads it still" : ""
+      print("the schema is at \(version), this program at \(known)\(may): upgrade the program")
     case .outdated(let files):
       print("functions or views differ from this program's: run `pra migrate`")
       for file in files { print("  \(file)") }

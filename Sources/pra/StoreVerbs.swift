@@ -67,8 +67,8 @@ struct StoreVerify: ParsableCommand {
     abstract: "Read everything that the stores hold, and name what is damaged or missing.",
     discussion: """
       Prints each artifact whose bytes do not read, what it belongs to, and how it comes back: whoever has \
-      the bytes stores them anew. Nothing is deleted. Exits with 1 if something is damaged or missing, or \
-      if a store cannot be asked.
+      the bytes stores them anew. After a restore from a backup it names what lies in a store and is of no row, too. \
+      Nothing is deleted. Exits with 1 if something is damaged or missing, or if a store cannot be asked.
       Example: pra store verify
       """)
 
@@ -82,6 +82,16 @@ struct StoreVerify: ParsableCommand {
     } else {
       print("\(found.artifacts) artifacts read, \(found.bytes) bytes outside of rows")
       for suspect in found.suspects { for line in suspect.lines { print(line) } }
+      for object in found.superfluous.prefix(20) {
+        print("superfluous: \(object.location): \(object.name) (\(object.size) bytes)")
+      }
+      if !found.superfluous.isEmpty {
+        let bytes = found.superfluous.reduce(0) { $0 + $1.size }
+        print(
+          "\(found.superfluous.count) superfluous objects, \(bytes) bytes, which no row of this database names: the work "
+            + "done again takes them as they are; what nobody wants any more can be deleted by hand"
+        )
+      }
       for (location, reason) in found.away { print("not asked: \(location): \(reason)") }
     }
     let (damaged, away) = (found.suspects.count, found.away.count)
@@ -184,6 +194,16 @@ extension Verification {
     JSONText.object([
       ("artifacts", String(artifacts)), ("bytes", String(bytes)),
       ("suspects", JSONText.array(suspects.map(\.json))),
+      (
+        "superfluous",
+        JSONText.array(
+          superfluous.map {
+            JSONText.object([
+              ("location", JSONText.string($0.location)), ("object", JSONText.string($0.name)),
+              ("size", String($0.size)),
+            ])
+          })
+      ),
       (
         "away",
         JSONText.array(

@@ -60,7 +60,7 @@ enum TrainedQueries {
       and j.id in (select d.data_job from pra.runs as d where d.id = any ($1::bigint[]))
     """
   /// Two callers with one source at the same time make one job.
-  static let lockSource = "select pg_advisory_xact_lock(hashtextextended($1, 7273))"
+  static let lockSource = "select pra.lock_name('source ' || $1)"
   static let isStored = "select exists (select from pra.artifacts where sha256 = $1) as is_stored"
   static let recordExport = """
     select pra.record_export(sha256 => $1, job => $2::bigint, step => $3::bigint)

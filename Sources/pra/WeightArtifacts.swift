@@ -111,7 +111,7 @@ struct WeightArtifacts {
     for (name, path) in paths.sorted(by: { $0.key < $1.key })
     where stored.insert(digests[name]!).inserted {
       _ = try store.store(
-        file: path, known: sizes[name], name: lastComponent(path),
+        file: path, known: sizes[name], name: Artifact.logicalName(ofFile: lastComponent(path)),
         mediaType: "application/octet-stream", owner: .submitter)
     }
   }

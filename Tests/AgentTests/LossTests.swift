@@ -108,7 +108,7 @@ import Testing
     _ = try world.text(
       """
       select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = 'pra worker a claim' and datname = current_database()
+      where application_name like 'pra worker a %' and datname = current_database()
       """)
     agent.signal(SIGCONT)
     try wait { try world.state(job) == "succeeded" }

@@ -44,12 +44,12 @@ let allowed: [String: Set<String>] = [
   "Sources/Dashboard/Pages": [],
   "Sources/Dashboard/pra-dashboard": [
     "CAssets", "CMicrohttpd", "Configuration", "Digest", "Files", "JobQueue", "Pages", "Postgres",
-    "Figures", "Raster", "RunStore",
+    "Figures", "Images", "Raster", "RunStore",
     "Threads",
   ],
   "Sources/pra": [
     "Agent", "ArgumentParser", "CCUDA", "Configuration", "Digest", "Figures", "Files", "Foundation",
-    "JobKinds", "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles",
+    "JobKinds", "JobQueue", "Logging", "Postgres", "Raster", "RunStore", "TensorFiles", "Threads",
   ],
 
   // They meet only here, and in the stages: a stage imports what `Package.swift` declares for it.

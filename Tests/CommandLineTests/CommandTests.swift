@@ -47,15 +47,24 @@ import Testing
           command: [python3, sharpness.py]
           files: [\(demo)/sharpness.py]
           time_limit: 600
+        weights: {command: [sh, -c, 'test -d "$PRA_CHECKPOINT" && test -z "$PRA_SAMPLES"'], inputs: [checkpoint]}
 
       """)
     #expect(try world.answer("run", file, "--dry-run").contains("command"))
     let run = try world.answer("run", file)
     _ = try world.pra("worker", "--until-idle", "--threads", "1")
-    let job = try world.rows("select id from pra.jobs where kind = 'command'")[0]
+    let job = try world.rows("select id from pra.jobs where kind = 'command' order by id")[0]
     #expect(
       try world.answer("why", job).contains("only `pra worker --allow-commands` runs programs"))
     #expect(try state(job) == "ready ")
+    #expect(try world.answer("jobs").contains(" command sharpness "))
+    // A program that reads no images does not wait for them.
+    #expect(
+      try world.rows(
+        """
+        select j.arguments ->> 'name', (select string_agg(p.kind, ' ' order by p.kind) from pra.jobs as p
+          where p.id = any (j.depends_on)) from pra.jobs as j where j.kind = 'command' order by j.id
+        """) == ["sharpness sample train", "weights train"])
     try work()
     #expect(try state(job) == "succeeded ")
     #expect(
@@ -80,7 +89,7 @@ import Testing
     #expect(try world.answer("run", stored, "--set", "name=again") == "2")
     #expect(
       try world.rows(
-        "select count(distinct arguments -> 'files'), count(*) from pra.jobs where kind = 'command'"
+        "select count(distinct arguments -> 'files'), count(*) from pra.jobs where arguments ->> 'name' = 'sharpness'"
       )
         == ["1 2"])
   }
@@ -171,6 +180,30 @@ import Testing
       try world.rows(
         "select faults > 0 from pra.jobs where id in (\(fault), \(lack), \(missing)) order by id")
         == ["t", "f", "f"])
+  }
+
+  /// A typing error of one submitter is no lack of the host, which goes on with what others have enqueued.
+  @Test(arguments: [
+    "command=[no-such-program]", "command=[/etc/passwd]", "command=[sh, -c, exit 71]",
+  ])
+  func aProgramThatIsMissingStopsNoWorker(_ command: String) throws {
+    let missing = try world.answer("enqueue", "command", "--set", command)
+    let log = "\(world.folder)/worker.log"
+    let worker = try WorkerProcess(
+      world, arguments: ["--allow-commands"], limit: "exec 2> '\(log)'")
+    try wait {
+      try world.rows(
+        "select outcome, cause from pra.attempts where job_id = \(missing) and epoch = 1 and outcome is not null"
+      )
+        == ["fault host"]
+    }
+    let good = try enqueue("exit 0")
+    try wait { try state(good) == "succeeded " }
+    _ = worker
+    let said = try String(contentsOfFile: log, encoding: .utf8)
+    #expect(said.contains("job \(missing), attempt 1: fault"), "\(said)")
+    #expect(!said.contains("takes no jobs"), "\(said)")
+    #expect(try world.rows("select faults from pra.jobs where id = \(missing)") == ["0"])
   }
 
   @Test func aProgramOverItsTimeLimitEndsWithAllThatItStarted() throws {

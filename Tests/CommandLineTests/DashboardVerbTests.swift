@@ -20,4 +20,14 @@ import Testing
     #expect(outcome.errors.contains(message), "\(outcome.errors)")
     #expect(outcome.output.isEmpty)
   }
+
+  /// Nobody could reach pages whose address was not told.
+  @Test func anAddressThatCannotBePrintedEndsIt() throws {
+    let world = try World()
+    let outcome = try Outcome.shell(
+      #""$PRA" dashboard > /dev/full"#,
+      environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+    #expect(outcome.status == 2, "\(outcome)")
+    #expect(outcome.errors.contains("the address cannot be written: No space left"), "\(outcome)")
+  }
 }

@@ -65,7 +65,7 @@ import Testing
     let whole = try bytes()
     let dry = try world.answer(
       "delete", "old", "--only", "checkpoints", "--only", "images", "--dry-run")
-    #expect(dry.contains("would delete 1 checkpoints") && dry.contains("4 images"), "\(dry)")
+    #expect(dry.contains("would delete 1 checkpoint") && dry.contains("4 images"), "\(dry)")
     _ = try world.answer("gc", "--grace", "0")
     #expect(try bytes() == whole)
 

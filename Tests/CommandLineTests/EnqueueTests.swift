@@ -91,7 +91,11 @@ import Testing
   @Test func aWholeRunIsCancelledAndRetried() throws {
     let run = try world.answer("run", try world.runFile())
     #expect(try world.answer("cancel", "--run", run) == "cancelled 4 jobs")
+    #expect(try world.answer("why", "emoji") == "nothing of run 1 waits")
     _ = try world.answer("retry", "--run", "emoji")
+    let why = try world.answer("why", "emoji").split(separator: "\n").dropFirst(2)
+    #expect(why.count == 4 && why.first?.contains(#/^ *1 +ingest +no-worker +/#) == true, "\(why)")
+    #expect(why.dropFirst().allSatisfy { $0.contains(" dependency ") }, "\(why)")
     #expect(
       try world.rows("select state, count(*) from pra.jobs group by state order by state")
         == ["blocked 3", "ready 1"])

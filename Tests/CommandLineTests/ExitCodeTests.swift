@@ -106,7 +106,7 @@ import Testing
 
   @Test(arguments: [
     (["--keep-every", "0"], "--keep-every 0: expected 1 or more"),
-    (["--keep-best", "-1"], "--keep-best -1: expected 0 or more"),
+    (["--keep-best", "-1"], "--keep-best -1: expected 0 to 2147483647"),
     (["--grace", "inf"], "--grace inf: expected hours from 0 to below 1000000"),
     (["--grace", "999999999"], "expected hours from 0 to below 1000000"),
   ])
@@ -116,7 +116,8 @@ import Testing
 
   @Test(arguments: [
     ["job", "99"], ["why", "99"], ["logs", "99"], ["cancel", "99"], ["retry", "99"],
-    ["preempt", "99"], ["watch", "none"], ["evaluations", "none"], ["jobs", "--run", "none"],
+    ["preempt", "99"], ["priority", "99", "--to", "1"], ["watch", "none"], ["evaluations", "none"],
+    ["jobs", "--run", "none"],
     ["pause", "none"], ["pause", "--queue", "none"], ["plot", "none"], ["export", "csv", "none"],
     ["images", "none", "-o", "grid.png"], ["export", "images", "none", "-o", "images"],
     ["export", "checkpoint", "none", "-o", "checkpoint"],

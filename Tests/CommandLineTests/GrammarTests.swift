@@ -35,6 +35,26 @@ import Testing
     #expect(
       both.status == 2
         && both.errors.contains("'twin' is the name of workers 4, 3; name one by its number"))
+    // As workers could be called before such names were refused.
+    _ = try world.rows("select pra.register_worker('2', '{}', '{default}', '{noop}', slots => 1)")
+    let number = try world.pra("drain", "2")
+    #expect(
+      number.status == 2 && number.errors.contains("'2' is worker 2 and the name of worker 5"),
+      "\(number)")
+    #expect(try world.answer("drain", "5").contains("of worker 5"))
+  }
+
+  @Test func numbersOfJobsMayStandApartOrTogether() throws {
+    let source = "source=\(String(repeating: "a", count: 64))"
+    for _ in 1...4 { _ = try world.answer("enqueue", "ingest", "--set", source) }
+    #expect(try world.answer("cancel", "1", "2", "3") == "cancelled 3 jobs")
+    #expect(try world.answer("cancel", "4", "--with-dependents") == "cancelled 1 job")
+    #expect(try world.answer("retry", "1,2", "3").split(separator: "\n").count == 3)
+    #expect(try world.pra("cancel", "--run", "99", "3").status == 2)
+    let many = try Outcome(
+      ["retry"] + (100..<4100).map(String.init),
+      environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+    #expect(many.status == 3 && many.errors.contains("there is no job 100"), "\(many)")
   }
 
   @Test func aLimitThatNobodyNeedsIsRemoved() throws {

@@ -11,6 +11,8 @@ import Testing
     "", "up", "down", "database", "migrate", "doctor", "run", "enqueue", "worker", "runs", "jobs",
     "job", "why",
     "logs", "watch", "workers", "dashboard", "cancel", "retry", "pause", "resume", "preempt",
+    "priority",
+    "demand",
     "images", "plot",
     "compare", "evaluations", "export", "export checkpoint", "export images", "export npz",
     "export tensorboard", "export csv", "export comparison", "export outputs", "sql", "store", "gc",

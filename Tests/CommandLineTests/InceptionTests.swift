@@ -219,9 +219,15 @@ import Testing
     let parts = try features(
       "--file", "archive=\(npz)", "--set", "parts=3", "--array", "0-2", "--element", "part")
     let whole = try features("--file", "folder=\(folder)")
+    let packed = try Outcome.shell(
+      "cd '\(folder)' && python3 -m zipfile -c ../drawn.zip x",
+      environment: ["PATH": "/usr/bin:/bin"],
+      in: world.folder)
+    #expect(packed.status == 0, "\(packed)")
+    let zipped = try features("--file", "folder=\(world.folder)/drawn.zip")
     let reference = try world.answer(
       "enqueue", "reference", "--set", "features=[\(parts)]", "--set", "keep=5")
-    let jobs = try [parts, whole].map {
+    let jobs = try [parts, whole, zipped].map {
       try world.answer(
         "enqueue", "evaluate", "--set", "reference=\(reference)", "--set", "features=[\($0)]")
     }
@@ -234,7 +240,7 @@ import Testing
       select count(distinct value), count(*), bool_and(value < 1e-6) from pra.evaluations
       where metric = 'fid.adm'
       """)
-    #expect(found == ["1 2 t"])
+    #expect(found == ["1 3 t"])
     #expect(
       try world.rows(
         "select result ->> 'images', result ->> 'kept' from pra.jobs where id = \(reference)")
@@ -301,39 +307,66 @@ import Testing
     let lossy = "\(world.folder)/lossy"
     try FileManager.default.createDirectory(atPath: lossy, withIntermediateDirectories: true)
     try Data([0xFF, 0xD8, 0xFF, 0xE0]).write(to: URL(filePath: "\(lossy)/a.jpg"))
-    let good = try features("--file", "archive=\(try images("good.npz", 0..<5))")
-    let wrong = try [
-      (
-        features("--file", "archive=\(other)"),
-        "other.npz: array 'arr_0' has elements of another type"
-      ),
-      (features("--file", "archive=\(flat)"), "flat.npz: array 'arr_0' has shape [4, 12]"),
-      (features("--file", "folder=\(lossy)"), "'a.jpg' is a JPEG"),
-      (
-        features("--file", "archive=\(world.folder)/good.npz", "--file", "weights=\(flat)"),
-        "flat.npz: no tensor 'Conv2d_1a_3x3.conv.weight'"
-      ),
-      (
-        world.answer("enqueue", "reference", "--file", "statistics=\(flat)"),
-        "flat.npz: has no arrays mu and sigma; it has arr_0"
-      ),
-      (
-        world.answer("enqueue", "reference", "--file", "statistics=\(other)"),
-        "holds no array 'sigma'"
-      ),
-      (
-        world.answer(
-          "enqueue", "reference", "--set", "features=[\(good)]", "--file",
-          "statistics=\(try statistics("narrow.npz", 64))"),
-        "narrow.npz: array 'mu' has 64 numbers, the features have 128"
-      ),
+    // Figures of the PNG files alone would be taken for those of all.
+    let others: [(name: String, bytes: [UInt8], said: String)] = [
+      ("b.webp", Array("RIFFxxxxWEBPVP8 ".utf8), "'b.webp' is a WebP"),
+      ("b.bmp", Array("BM".utf8), "'b.bmp' is a BMP"),
+      ("b.gif", Array("GIF89a".utf8), "'b.gif' is a GIF"),
+      ("b.tgz", [0x1F, 0x8B, 8], "'b.tgz' is compressed by gzip"),
+      ("b.tar", [0], "'b.tar' is an archive"),
     ]
+    let mixed: [(String, String)] = try others.enumerated().map { number, other in
+      let folder = "\(world.folder)/mixed-\(number)"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try Data(picture(1).png()).write(to: URL(filePath: "\(folder)/a.png"))
+      try Data(other.bytes).write(to: URL(filePath: "\(folder)/\(other.name)"))
+      return (try features("--file", "folder=\(folder)"), other.said)
+    }
+    func moments(_ name: String, _ mean: [Double]) throws -> String {
+      let path = try archive(name) { writer in
+        try writer.begin("mu", type: "<f8", width: 8, shape: [mean.count])
+        try writer.append(mean.withUnsafeBytes { Array($0) })
+        try writer.begin("sigma", type: "<f8", width: 8, shape: [mean.count, mean.count])
+        try writer.append([UInt8](repeating: 0, count: 8 * mean.count * mean.count))
+      }
+      return try world.answer("enqueue", "reference", "--file", "statistics=\(path)")
+    }
+    let good = try features("--file", "archive=\(try images("good.npz", 0..<5))")
+    let wrong: [(String, String)] =
+      try [
+        (moments("empty.npz", []), "empty.npz: array 'mu' is empty"),
+        (moments("vast.npz", [1e200, 1]), "vast.npz: element 0 of array 'mu' is 1e+200"),
+        (
+          features("--file", "archive=\(other)"),
+          "other.npz: array 'arr_0' has elements of another type"
+        ),
+        (features("--file", "archive=\(flat)"), "flat.npz: array 'arr_0' has shape [4, 12]"),
+        (features("--file", "folder=\(lossy)"), "'a.jpg' is a JPEG"),
+        (
+          features("--file", "archive=\(world.folder)/good.npz", "--file", "weights=\(flat)"),
+          "flat.npz: no tensor 'Conv2d_1a_3x3.conv.weight'"
+        ),
+        (
+          world.answer("enqueue", "reference", "--file", "statistics=\(flat)"),
+          "flat.npz: has no arrays mu and sigma; it has arr_0"
+        ),
+        (
+          world.answer("enqueue", "reference", "--file", "statistics=\(other)"),
+          "holds no array 'sigma'"
+        ),
+        (
+          world.answer(
+            "enqueue", "reference", "--set", "features=[\(good)]", "--file",
+            "statistics=\(try statistics("narrow.npz", 64))"),
+          "narrow.npz: array 'mu' has 64 numbers, the features have 128"
+        ),
+      ]
     let reference = try world.answer(
       "enqueue", "reference", "--file", "statistics=\(try statistics("wide.npz", 2048))")
     let evaluate = try world.answer(
       "enqueue", "evaluate", "--set", "reference=\(reference)", "--set", "features=[\(good)]")
     try work()
-    for (job, expected) in wrong {
+    for (job, expected) in mixed + wrong {
       let found = try message(job)
       #expect(found.contains(expected), "\(found)")
       #expect(try world.rows("select state from pra.jobs where id = \(job)") == ["failed"])

@@ -110,6 +110,12 @@ import Testing
     let parts = try ingested("\(source), parts: 3", "parts")
     #expect(parts.fingerprint == whole.fingerprint)
     #expect(parts.jobs.count == 5 && parts.jobs.allSatisfy { $0.hasSuffix("succeeded") })
+    // One part lists the source, or two that begin at once; the third takes the listing.
+    #expect(
+      try world.rows("select count(*) from pra.kept_results where what like 'listing 1 %'") == ["1"]
+    )
+    let log = try world.answer("logs", "--run", "parts")
+    #expect(log.contains("took the listing of 1870 images from another part"), "\(log)")
     // Two data sets, however many jobs.
     let listed = try JSONSerialization.jsonObject(
       with: Data(try world.answer("data", "--json").utf8))

@@ -61,6 +61,7 @@ import Testing
     let out = "\(world.folder)/out"
     return [
       "runs": [], "jobs": [], "job": ["1"], "why": ["5"], "workers": ["--all"], "limits": [],
+      "demand": [],
       "schedules": [], "data": [], "checkpoints": ["drawn"], "evaluations": ["drawn"],
       "compare": ["drawn", "other"], "logs": ["1"], "watch": ["drawn"], "sweep show": ["both"],
       "images": ["drawn", "-o", "\(out).png"],

@@ -14,8 +14,8 @@ enum KeyPage {
       `pra keys sampling` one section of it, `pra keys --kind probe` the arguments of a kind of jobs, and `--json`
       as JSON.
 
-      A default in parentheses is that of the presets named with it. "required" means that the key has no
-      default. `model.md` is [the model page](../Sources/Model/PRAModel/model.md).
+      A default is that of the preset `nano`, which a run has whose file names none; those of other presets stand in
+      parentheses behind it. "required" means that the key has no default. `model.md` is [the model page](../Sources/Model/PRAModel/model.md).
 
       - [Keys of a run file](#keys-of-a-run-file): \(links(sections(Array(keys[..<isSetting]))))
       - [Keys of the configuration](#keys-of-the-configuration): \(links(sections(Array(keys[isSetting...]))))

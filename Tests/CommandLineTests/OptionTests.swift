@@ -55,12 +55,28 @@ import Testing
     (["worker", "--label", "gpu=a", "--label", "gpu=b"], "gpu", "twice"),
     (["worker", "--queue", "A/B"], "--queue", "small letters"),
     (["worker", "--name", "L"], "--name", "1 to 200"),
+    (["priority", "1", "--to", "1000001"], "--to", "-1000000"),
     (["preempt", "1", "--grace", "-1"], "--grace", "seconds from 0"),
     (["preempt", "1", "--reason", "L"], "--reason", "1 to 1000"),
     (["limits", "--set", "a/b=3"], "a/b=3", "name=slots"),
     (["limits", "--set", "a=100001"], "a=100001", "100000"),
     (["images", "1", "-o", "x.png", "--scale", "17"], "--scale", "1 to 16"),
-    (["gc", "--keep-last", "-1"], "--keep-last", "0 or more"),
+    (["gc", "--keep-last", "-1"], "--keep-last", "0 to 2147483647"),
+    (["gc", "--keep-last", "2147483648"], "--keep-last", "0 to 2147483647"),
+    (["gc", "--keep-best", "1", "--by", "losss"], "--by losss", "did you mean 'loss'"),
+    (
+      ["gc", "--schedule", "@daily", "--keep-best", "1", "--by", "losss"], "--by losss",
+      "did you mean 'loss'"
+    ),
+    (["worker", "--name", "9"], "--name", "digits alone"),
+    (
+      ["enqueue", "sample", "--array", "0-999999999999", "--set", "train=1", "--set", "count=2"],
+      "--array 0-999999999999", "expected"
+    ),
+    (["run", "F", "--set", "name=sweep=x", "--dry-run"], "sweep=x", "expected another name"),
+    (["run", "F", "--set", "name=id=x", "--dry-run"], "id=x", "expected another name"),
+    (["export", "images", "1", "-o", "F"], "run.yaml", "is a file; expected a folder"),
+    (["export", "tensorboard", "1", "-o", "F"], "run.yaml", "is a file; expected a folder"),
   ])
   func aValueThatCannotBeIsNamedWithItsRange(
     arguments: [String], option: String, range: String

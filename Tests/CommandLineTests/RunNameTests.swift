@@ -8,7 +8,7 @@ import Testing
 
   init() throws { world = try World() }
 
-  /// Three runs of one name: the first two have a metric, the second one was cancelled, the third has nothing.
+  /// Three runs of one name: the first two have metrics, lr among them as every training, the second one was cancelled, the third has nothing.
   private func makeRuns() throws {
     for (number, value) in [(1, 0.5), (2, 0.25)] {
       try world.admin.run("select pra.enqueue('train', pra.create_run('emoji'), '{}')")
@@ -16,7 +16,7 @@ import Testing
       try world.admin.run(
         """
         insert into pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
-        values (\(number), 1, 1, 'loss', '{0,1}', '{1,\(value)}');
+        values (\(number), 1, 1, 'loss', '{0,1}', '{1,\(value)}'), (\(number), 1, 1, 'lr', '{0,1}', '{0,0}');
         select pra.absorb_metrics(\(number), 1, 1);
         select pra.finish(\(number), 1, metric_batch => 1)
         """)

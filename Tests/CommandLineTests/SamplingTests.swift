@@ -55,6 +55,20 @@ import Testing
     text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
   }
 
+  @Test func aShareOfNearDuplicatesDoesNotChooseTheSamplingRun() throws {
+    try world.admin.run(
+      """
+      delete from pra_store.evaluations where job_id = 3;
+      with near as (select pra.enqueue('neighbours', 1, '{"data": 1, "samples": [3]}') as id)
+      insert into pra_store.evaluations (job_id, metric, scope, epoch, value, images)
+      select id, 'near_duplicates.share', 'overall', 1, 0.5, 2 from near
+      """)
+    let compared = lines(try world.answer("compare", "a", "b"))
+    #expect(compared.contains("images of job 1 2"), "\(compared)")
+    let chosen = lines(try world.answer("compare", "a", "b", "--job", "3"))
+    #expect(chosen.contains("images of job 3 2"), "\(chosen)")
+  }
+
   @Test func figuresAreOfOneSamplingRunAndOfOneRuler() throws {
     let newest = try world.pra("compare", "a", "b")
     #expect(newest.status == 0, "\(newest.errors)")

@@ -24,7 +24,11 @@ import Testing
     #expect(try names.isEmpty)
   }
 
-  @Test(arguments: ["seed=0,00", "training.lr=1e-4,0.0001", "name=a,b", "data.skip_limit=0,0x0"])
+  @Test(arguments: [
+    "seed=0,00", "training.lr=1e-4,0.0001", "name=a,b", "data.skip_limit=0,0x0",
+    ##"data.background=white,"#ffffff""##, "data.background=gray,grey",
+    ##"data.background="#ff80AA","#FF80aa""##,
+  ])
   func equalSettingsUnderTwoNamesAreRefused(_ setting: String) throws {
     let outcome = try world.pra("sweep", try world.runFile(), "--set", setting)
     #expect(outcome.status == 2 && outcome.errors.contains("are one configuration"), "\(outcome)")

@@ -187,6 +187,12 @@ import Testing
         with: Data(try world.answer("checkpoints", "emoji", "--json").utf8))
         as? [[String: Any]])
     #expect(rows.map { $0["step"] as? Int } == [4, 8])
+    #expect(try world.answer("runs", "--where", "name=emoji").contains("emoji"))
+    #expect(try world.answer("runs", "--where", "name!=emoji", "--json") == "[]")
+    let all = try world.pra("gc", "--keep-best", "1", "--by", "validation.loss")
+    #expect(
+      all.status == 0 && all.output.contains("kept: not rated")
+        && all.errors.contains("job 2: no point of the series validation.loss"), "\(all)")
     #expect(rows.contains { $0["rank"] as? Int == 1 && $0["value"] is Double })
     for (words, message) in [
       (
@@ -209,6 +215,18 @@ import Testing
         "training.total: 7 is below step 8 of init.run (run 1, step 8)"
       ),
       (["sample"], "name a run, or a .safetensors file"),
+      (
+        ["checkpoints", "emoji", "--metric", "los"],
+        "--metric los: run 1 has no such series; did you mean 'loss'?"
+      ),
+      (
+        ["compare", "emoji", "emoji", "--metric", "nope"], "--metric nope: run 1 has no such series"
+      ),
+      (["evaluations", "emoji", "--job", "999999"], "--job 999999: is no sampling job of run 1"),
+      (
+        ["gc", "emoji", "--keep-best", "1", "--by", "validation.loss"],
+        "run 1 has no points of the series \"validation.loss\""
+      ),
     ] {
       let outcome = try Outcome(
         words, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)

@@ -28,6 +28,7 @@ import Testing
       first.contains(/^workers collect garbage, first at \d{4}-\d\d-\d\d 04:17 \(Europe\/Berlin\)$/)
     )
     #expect(try world.answer("schedules").contains(/\(pra gc\) +17 4 \* \* \* +Europe\/Berlin +gc/))
+    #expect(try world.answer("schedules", "--json").contains(#/"name": ?"\(pra gc\)"/#))
     _ = try world.rows(
       "update pra_store.upkeep set next_at = clock_timestamp() - interval '1 hour'")
     #expect(

@@ -121,6 +121,14 @@ import Testing
       "training.stop.metric: found 'validation.los', expected one of loss, loss.rec, loss.flow, loss.l1, "
     ),
     (
+      "keep: {best: 1, metric: loss.flo}", "",
+      "training.keep.metric: found 'loss.flo', expected one of loss, loss.rec, loss.flow, loss.l1, "
+    ),
+    (
+      "keep: {best: 1, metric: validation.loss}", "",
+      "training.keep.metric: validation.loss needs images that are held out; give data.validation, as in {every: 20}"
+    ),
+    (
       "stop: {series: loss}", "",
       "training.stop.series: unknown key; known here are metric, patience, threshold"
     ),

@@ -8,12 +8,16 @@ import Testing
 
 final class World {
   let database: TestDatabase
-  let admin: Connection
+  private(set) var admin: Connection
   let folder: String
 
   /// - Parameter migrated: false for an empty database
-  init(migrated: Bool = true) throws {
-    database = try TestDatabase.create(migrated: migrated)
+  convenience init(migrated: Bool = true) throws {
+    try self.init(on: try TestDatabase.create(migrated: migrated))
+  }
+
+  init(on database: TestDatabase) throws {
+    self.database = database
     admin = try database.connect()
     folder = FileManager.default.temporaryDirectory
       .appending(path: "pra-cli-\(UUID().uuidString)").path(percentEncoded: false)
@@ -21,6 +25,9 @@ final class World {
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  /// Opens the session anew, after a restart of the server.
+  func reconnect() throws { admin = try database.connect() }
 
   /// Runs `pra` to its end on this world's database.
   func pra(_ arguments: String..., input: String = "", environment: [String: String] = [:]) throws

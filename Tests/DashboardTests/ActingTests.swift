@@ -84,11 +84,51 @@ import Testing
     let filter = "run%3D\(run)+kind%3Dsample"
     let asked = try page("/act?verb=cancel-jobs&target=\(filter)", as: "bob").body
     #expect(asked.contains("<b>300 jobs</b>") && asked.contains("pra cancel 1 2 3"))
+    // They are somebody else's, for whom bob may not act.
+    let refused = try act("cancel-jobs", filter, as: "bob")
+    #expect(
+      refused.status == 403 && refused.body.contains("was enqueued by pra"), "\(refused.body)")
+    try world.admin.run("update pra_store.runs set created_by = 'bob' where id = \(run)")
     let done = try act("cancel-jobs", filter, as: "bob")
     #expect(done.body.contains("300 of 300 jobs were cancelled"), "\(done.body)")
     let left = try world.admin.query("select kind from pra.jobs where finished_at is null")
     #expect(try left.map { try $0.string("kind") } == ["train"])
     #expect(try page("/act?verb=cancel-jobs&target=colour%3Dred", as: "bob").status == 400)
+  }
+
+  /// Each deed that a page offers, with the command that does the same and the person in the journal.
+  @Test func deedsOnJobsRunsAndWorkers() throws {
+    let worker = try world.worker()
+    let job = try world.submit.enqueue(NewJob(kind: "train", run: run))
+    #expect(try act("set-priority", "\(job)+7", as: "bob").status == 403, "it is of another's run")
+    try world.admin.run("update pra_store.runs set created_by = 'bob' where id = \(run)")
+    #expect(try page("/jobs/\(job)", as: "bob").body.contains("value=\"set-priority\""))
+    let asked = try page("/act?verb=set-priority&target=\(job)&to=7", as: "bob").body
+    #expect(asked.contains("pra priority \(job) --to 7"))
+    #expect(try act("set-priority", "\(job)+7", as: "bob").body.contains("has priority 7"))
+    #expect(try act("set-priority", "\(job)+x", as: "bob").status == 400)
+    #expect(try act("set-priority", "\(job)", as: "eve").status == 403)
+    let claimed = try #require(try world.workers.claim(worker: worker).first)
+    #expect(try act("preempt-job", job, as: "bob").status == 403, "it needs operate")
+    #expect(try act("preempt-job", job, as: "ann").body.contains("asked to give way"))
+    #expect(
+      try page("/act?verb=drain-worker&target=\(worker.worker)", as: "ann").body.contains(
+        "<b>1 job</b>"))
+    #expect(
+      try act("drain-worker", worker.worker, as: "ann").body.contains("1 job was asked to stop"))
+    #expect(try act("undrain-worker", worker.worker, as: "ann").body.contains("gets jobs again"))
+    _ = try world.workers.reportExit(claimed.lease, .permanent, message: "broken", exitCode: 1)
+    #expect(try act("retry-job", job, as: "bob").body.contains("job \(job) is ready"))
+    #expect(try act("cancel-job", job, as: "bob").body.contains("1 job was cancelled"))
+    #expect(try act("pause-queue", "default", as: "ann").body.contains("queue default is paused"))
+    #expect(try act("resume-queue", "default", as: "ann").body.contains("queue default goes on"))
+    let people = try world.admin.query(
+      "select kind, actor from pra.events where actor in ('ann', 'bob') order by id"
+    ).map { "\(try $0.string("actor")) \(try $0.string("kind"))" }
+    for line in [
+      "bob job.priority_set", "ann job.preempt_requested", "bob job.retried", "bob job.cancelled",
+      "ann queue.paused", "ann queue.resumed",
+    ] { #expect(people.contains(line), "\(line) of \(people)") }
   }
 
   @Test func buttonsAreShownToThoseWhoMay() throws {

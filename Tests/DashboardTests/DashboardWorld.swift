@@ -25,8 +25,10 @@ struct DashboardWorld {
     """
 
   /// A run whose training is at work.
-  func training(_ name: String, worker: Registration? = nil) throws -> (run: Int64, lease: Lease) {
-    let run = try submit.createRun(name: name, configuration: Self.configuration)
+  func training(
+    _ name: String, worker: Registration? = nil, configuration: String = Self.configuration
+  ) throws -> (run: Int64, lease: Lease) {
+    let run = try submit.createRun(name: name, configuration: configuration)
     _ = try submit.enqueue(NewJob(kind: "train", run: run))
     let worker = try worker ?? self.worker()
     let claimed = try #require(try workers.claim(worker: worker).first)
@@ -79,7 +81,9 @@ struct DashboardWorld {
 struct RawReply {
   let status: Int
   let head: String
-  let body: String
+  let bytes: [UInt8]
+
+  var body: String { String(decoding: bytes, as: UTF8.self) }
 
   func header(_ name: String) -> String? {
     head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("\(name.lowercased()):") }
@@ -182,10 +186,9 @@ final class Server {
       if count <= 0 { break }
       bytes += buffer[..<count]
     }
-    let reply = String(decoding: bytes, as: UTF8.self)
-    let sides = reply.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
-    let status = sides[0].split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-    return RawReply(
-      status: status, head: String(sides[0]), body: sides.count > 1 ? String(sides[1]) : "")
+    let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) ?? bytes.endIndex..<bytes.endIndex
+    let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+    let status = head.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+    return RawReply(status: status, head: head, bytes: Array(bytes[end.upperBound...]))
   }
 }

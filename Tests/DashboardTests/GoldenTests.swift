@@ -110,7 +110,13 @@ enum Example {
           "outcome": "lost",
           "exit_code": nil, "exit_signal": "9", "cause": "lease-lost", "message": "no beat",
           "from_step": "28000",
-          "continues_epoch": "1", "seconds": "3600",
+          "continues_epoch": "1", "seconds": "3600", "after_seconds": "0",
+        ]
+      ],
+      "files": [
+        [
+          "name": "images.packed", "sha256": "3fa2b1", "size": "31400",
+          "media_type": "application/octet-stream",
         ]
       ],
     ],
@@ -124,9 +130,23 @@ enum Example {
           "note": nil,
         ]
       ],
+      "lost": [
+        [
+          "day": "2026-11-29", "days": "1", "host": "b1", "attempts": "2", "seconds": "5400",
+          "outcomes": "fault, lost", "job": "42", "reason": "no beat for 30 s",
+        ]
+      ],
       "hosts": [["host": "b1", "blamed_at": at, "until": at, "reason": "3 jobs crashed"]],
       "untaken": [
-        ["jobs": "28", "detail": "none has vram", "remedy": "start one", "example_job": "61"]
+        [
+          "reason": "no-matching-worker", "jobs": "28", "detail": "none has vram",
+          "remedy": "start one",
+          "example_job": "61",
+        ],
+        [
+          "reason": "in-line", "jobs": "5", "detail": "a place is free", "remedy": "the next claim",
+          "example_job": "62",
+        ],
       ],
     ],
     "compare": [
@@ -158,9 +178,20 @@ enum Example {
           "ruler": "{\"images\": 50}",
         ],
       ],
+      "seeds": [
+        [
+          "label": "emoji", "name": "frechet", "median": "2.36", "lowest": "2.35",
+          "highest": "2.38", "n": "2",
+          "members": "7, 9",
+        ],
+        [
+          "label": "emoji", "name": "kid", "median": nil, "lowest": "0.1", "highest": "0.2",
+          "n": "2", "members": "7, 9",
+        ],
+      ],
       "series": [series],
     ],
-    "images": ["samplings": [sampling]],
+    "images": ["samplings": [sampling], "steps": [["step": "15000"], ["step": "30000"]]],
   ]
 
   /// - Parameter change: replaces each text of the rows
@@ -181,7 +212,14 @@ enum Example {
     case "job": return frame.jobPage(tables).text
     case "workers": return frame.workersPage(tables, version: "1.0").text
     case "compare": return frame.comparePage(tables).text
-    default: return frame.imagesPage(tables, by: "run", classes: [change("flags")]).text
+    default:
+      frame.query = Query(parsing: "runs=7&image=3")
+      return frame.imagesPage(
+        tables, by: "run", classes: [change("flags")],
+        nearest: [
+          NearestImages(sampling: "43", job: "51", threshold: 8, images: [(1234, 7.25), (56, 12)])
+        ]
+      ).text
     }
   }
 }
@@ -219,7 +257,7 @@ enum Example {
       "button", "div", "main", "h1", "h2", "section", "p", "b", "br", "table", "thead", "tbody",
       "tr", "th", "td", "time",
       "progress", "small", "strong", "select", "option", "img", "noscript", "details", "summary",
-      "pre", "code", "label",
+      "pre", "code", "label", "svg", "g", "line", "polyline", "circle", "text", "rect", "footer",
     ]
     #expect(Set(tags.filter { !$0.hasPrefix("/") }).subtracting(allowed).isEmpty)
     let scripts = Example.page(name).matches(of: /<script/).count

@@ -29,6 +29,43 @@ import Testing
     #expect(try server.get("/runs?token=\(server.token)", headers: []).status == 401)
   }
 
+  @Test func behindTLSTheCookieIsSecure() throws {
+    let reply = try server.get(
+      "/?token=\(server.token)", headers: ["X-Forwarded-Proto: https"])
+    #expect(reply.header("Set-Cookie")?.hasSuffix("; Secure") ?? false)
+    let plain = try server.get("/?token=\(server.token)", headers: [])
+    #expect(plain.header("Set-Cookie")?.contains("Secure") == false)
+  }
+
+  @Test func aUserIsBelievedOfTheTrustedProxyAlone() throws {
+    let proxied = try Server(
+      world.database.url, "--user-header", "X-Remote-User", "--trusted-proxy", "192.0.2.1")
+    let reply = try proxied.get("/runs", headers: ["X-Remote-User: ann"])
+    #expect(reply.status == 403 && reply.body.contains("trusted proxy alone"))
+  }
+
+  /// Its open files are sockets and pipes: nothing that a page asks for reaches a disk.
+  @Test func itWritesNothingToDisk() throws {
+    let cookie = try server.cookie()
+    for path in ["/runs", "/queue", "/workers"] {
+      _ = try server.get(path, headers: ["Cookie: \(cookie)"])
+    }
+    let folder = "/proc/\(server.process)/fd"
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder) where Int(name)! > 2 {
+      // A session may end while it is looked at.
+      guard
+        let file = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)")
+      else { continue }
+      guard file.hasPrefix("/"), !file.hasPrefix("/dev/"), !file.hasPrefix("/proc/") else {
+        continue
+      }
+      // proc(5): the last digit of the flags is 1 or 2 where it may be written.
+      let flags = try String(
+        contentsOfFile: "/proc/\(server.process)/fdinfo/\(name)", encoding: .utf8)
+      #expect(!flags.contains(/flags:\s+0\d*[12]\n/), "\(file)")
+    }
+  }
+
   @Test func anotherHostIsRefused() throws {
     let cookie = try server.cookie()
     func status(_ host: String) throws -> Int {
@@ -66,6 +103,14 @@ import Testing
       ("/series.json?runs=1&smooth=2", 400, "smooth=2"),
       ("/queue?panel=none&form=csv", 400, "panel=none: expected one of counts, waiting"),
       ("/images?by=x", 400, "by=x"), ("/sheet.png?count=1000", 400, "count=1000: expected 1 to 64"),
+      (
+        "/compare?runs=\((1...201).map(String.init).joined(separator: ","))", 400,
+        "201 are named; at most 200"
+      ),
+      ("/series.json?runs=1&x=years", 400, "x=years: expected step, since, images, hours"),
+      ("/series.json?runs=1&after=x", 400, "after=x"), ("/images?runs=1&image=-1", 400, "image=-1"),
+      ("/nearest.png?sampling=1", 400, "nearest.png?sampling=N&amp;image=N"),
+      ("/files/abc?job=1", 404, "no such file"),
       ("/assets/../../etc/passwd", 404, "no such"), ("/jobs/%2e%2e%2fx", 404, "no such page"),
     ])
   func wrongAddresses(path: String, status: Int, message: String) throws {

@@ -46,6 +46,35 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     #expect(chart.svg().contains(/points="([0-9.]+),([0-9.]+) \1,\2" fill="none"/))
   }
 
+  /// Means of bands are smoothed as their points would be: within 1 % of the band's height, wherever the average is
+  /// longer than a band.
+  @Test(arguments: [(0.99, 32), (0.99, 64), (0.999, 256), (0.999, 512), (0.9999, 1024)])
+  func bandsAreSmoothedAsTheirPoints(weight: Double, width: Int) {
+    let values = (0..<100 * width).map { i -> Double in
+      // splitmix64 (Steele, Lea and Flood 2014)
+      var z = UInt64(i) &* 0x9E37_79B9_7F4A_7C15
+      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+      let noise = Double((z ^ (z >> 31)) >> 48) / 65536
+      return 0.55 + 0.4 * exp(-Double(i) / Double(25 * width)) + 0.2 * noise
+    }
+    let exact = Chart.smoothed(values, weight: weight)
+    let starts = stride(from: 0, to: values.count, by: width)
+    let means = starts.map { values[$0..<$0 + width].reduce(0, +) / Double(width) }
+    let bands = Chart.smoothed(
+      means, counts: means.map { _ in Double(width) }, weight: weight)
+    for (k, start) in starts.enumerated() {
+      let band = values[start..<start + width]
+      let error = abs(bands[k] - exact[start + width - 1])
+      #expect(error < 0.01 * (band.max()! - band.min()!), "band \(k)")
+    }
+  }
+
+  @Test func gapsAreNotSmoothedOver() {
+    let line = Chart.smoothed([1, .nan, 3], counts: [1, 5, 1], weight: 0.5)
+    #expect(line[0] == 1 && line[1].isNaN && abs(line[2] - (0.25 + 1.5) / 0.75) < 1e-12)
+  }
+
   /// WCAG 2.2, 1.4.11: 3:1 for graphics.
   @Test(arguments: 0..<24) func coloursStandOutFromWhite(_ i: Int) {
     func luminance(_ colour: Colour) -> Double {

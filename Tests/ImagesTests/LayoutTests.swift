@@ -27,6 +27,71 @@ import Testing
     #expect(made.shades == ["n01 9", "n02 1", "n02 2"] && made.report.layout == .folders)
   }
 
+  /// Archives lie beside other files, and in each other: every image counts in the class of its archive.
+  @Test func archivesWithinArchivesAreFoldersWhateverIsBesideThem() throws {
+    let tar = try bytes(world.tar([("x.png", try png(1))], "inner.tar"))
+    let twice = try bytes(world.tar([("b.v2.tar", tar)], "outer.tar"))
+    let zip = ZipFixture.archive([.init(name: "y.png", bytes: try png(2), isDeflated: true)])
+    let files = [
+      ("a.tar", tar), ("B.ZIP", zip), ("c/z.png", try png(3)), ("d.tar", twice),
+      ("README.md", Array("text".utf8)), ("._a.tar", [1]), ("labels.csv.gz", [0x1F, 0x8B, 8]),
+    ]
+    let stored = ZipFixture.archive(files.map { .init(name: $0.0, bytes: $0.1) })
+    for path in [try world.tar(files), try world.scratch.file("source.zip", stored)] {
+      let made = try world.ingest(path)
+      #expect(made.shades == ["B 2", "a 1", "c 3", "d 1"])
+      #expect(made.report.ignored.byReason == ["hidden": 1, "no picture": 1, "compressed": 1])
+    }
+  }
+
+  @Test(arguments: [
+    ("n2.tar.gz", "is compressed by gzip"), ("n2.TGZ", "is compressed by gzip"),
+    ("n2.tbz2", "is compressed by bzip2"), ("n2.tar.lz4", "is compressed by lz4"),
+    ("a/n2.tar.zst", "is compressed by zstd"), ("n2.gz", "is compressed by gzip"),
+    ("b.7z", "is a 7z archive"), ("deep/er/b.bin", "is a 7z archive"),
+    ("b.rar", "is a RAR archive"),
+  ])
+  func anArchiveThatIsNotReadIsNamedWhereverItLies(_ name: String, _ said: String) throws {
+    let starts: [(String, [UInt8])] = [
+      ("gzip", [0x1F, 0x8B, 8]), ("bzip2", Array("BZh9".utf8)), ("lz4", [4, 0x22, 0x4D, 0x18]),
+      ("zstd", [0x28, 0xB5, 0x2F, 0xFD]), ("7z", [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C]),
+      ("RAR", Array("Rar!".utf8)),
+    ]
+    let start = try #require(starts.first { said.contains($0.0) }?.1)
+    let inner = try bytes(world.tar([("x.png", try png(1))], "inner.tar"))
+    let files = [("n1.tar", inner), ("a/y.png", try png(2)), ("README", [1]), (name, start)]
+    let outer = try bytes(world.tar(files, "outer.tar"))
+    let path = try world.tar([("all.tar", outer)])
+    for (path, name) in [(try world.tar(files, "flat.tar"), name), (path, "all/\(name)")] {
+      let refusal = world.refusal(path)
+      #expect(refusal.hasPrefix("source: '\(name)' \(said)"), "\(refusal)")
+    }
+    let zip = try world.scratch.file(
+      "source.zip", ZipFixture.archive(files.map { .init(name: $0.0, bytes: $0.1) }))
+    #expect(world.refusal(zip).contains("'\(name)' \(said)"))
+    // Outside of the chosen folder it may be anything, unless it stands for that folder.
+    func chosen(_ folder: String) -> String {
+      do {
+        return try world.ingest([SourceArchive(path: world.tar(files, "flat.tar"), name: "source")])
+        {
+          $0.folder = folder
+        }.shades.joined(separator: " ")
+      } catch { return "\(error)" }
+    }
+    #expect(chosen("n1") == "images 1")
+    if name.hasPrefix("n2") { #expect(chosen("n2").contains("'\(name)' \(said)")) }
+  }
+
+  @Test func anArchiveThatIsCompressedWithinAZipIsNamed() throws {
+    let inner = try bytes(world.tar([("x.png", try png(1))], "inner.tar"))
+    let path = try world.scratch.file(
+      "source.zip", ZipFixture.archive([.init(name: "a/n1.tar", bytes: inner, isDeflated: true)]))
+    #expect(
+      world.refusal(path)
+        == "source: a/n1.tar: is an archive that is compressed within a zip; unpack the zip, or pack it with zip -0"
+    )
+  }
+
   /// Keys begin again in every shard, so shards are folders; other pictures of a sample do not
   /// count.
   @Test func shardsOfWebDatasetAreReadAsOne() throws {

@@ -176,7 +176,7 @@ import Testing
       ("a/1.jpe", jpeg), ("a/2.jfif", jpeg), ("a/3", try png(3)), ("a/4.tmp", try png(4)),
       ("a/5.png", jpeg), ("a/6.webp", Array("RIFFxxxxWEBPVP8 ".utf8)),
       ("a/7.gif", Array("GIF89a".utf8)),
-      ("a/8.txt", Array("text".utf8)), ("a/9.gz", [0x1F, 0x8B, 8]), ("a/empty", []),
+      ("a/8.txt", Array("text".utf8)), ("a/9.csv.gz", [0x1F, 0x8B, 8]), ("a/empty", []),
       ("a/.h.png", [1]),
     ]
     let archive = ZipFixture.archive(

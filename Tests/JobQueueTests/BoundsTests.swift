@@ -121,7 +121,8 @@ import Testing
       try world.administrator.run("select pra.reap()")
       #expect(
         try world.value("select created_by from pra_store.jobs order by id desc limit 1") == author)
-      try world.administrator.run("update pra_store.jobs set idempotency_key = null")
+      try world.administrator.run(
+        "update pra_store.jobs set idempotency_key = null; delete from pra_store.schedules")
     }
   }
 }

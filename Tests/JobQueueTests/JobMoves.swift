@@ -36,11 +36,6 @@ struct JobMoves {
     (self.from, self.to, self.movers, self.reason) = (from, to, movers, reason)
   }
 
-  /// Functions that end what runs on a worker.
-  private static let endsOfWorkers: [Mover] = [
-    .deregisterWorker, .releaseUnheard, .declareDead, .reap,
-  ]
-
   /// The moves of a job that workers run: a single one, or a part of an array.
   static let ofJobs = [
     JobMoves(nil, .blocked, [.enqueue], "a parent has not succeeded yet"),
@@ -57,19 +52,40 @@ struct JobMoves {
     JobMoves(
       .running, .succeeded, [.finish, .finishMany], "the stage commits its outputs"),
     JobMoves(
-      .running, .ready, [.reportExit, .heartbeat] + endsOfWorkers,
-      "the attempt ended and may be repeated: a fault, a time limit, a preemption, a release, a claim that was not heard, "
-        + "a drained or a lost worker"),
+      .running, .ready, [.reportExit],
+      "its agent reports a fault, a time limit, a preemption or a release, and the budget is not spent"
+    ),
     JobMoves(
-      .running, .failed, [.reportExit, .heartbeat] + endsOfWorkers,
-      "a permanent error, a spent budget, or its deadline is over"),
+      .running, .ready, [.heartbeat],
+      "its time limit was over, and its worker did not stop it in time"),
+    JobMoves(.running, .ready, [.deregisterWorker], "its worker leaves, drained or at its end"),
     JobMoves(
-      .running, .cancelled, [.reportExit] + endsOfWorkers,
+      .running, .ready, [.releaseUnheard], "its worker has not heard of the claim that gave it"),
+    JobMoves(.running, .ready, [.declareDead], "an operator declares its worker dead"),
+    JobMoves(
+      .running, .ready, [.reap],
+      "the lease of its worker is over, or it did not give way in time after a preemption"),
+    JobMoves(
+      .running, .failed, [.reportExit], "a permanent error, a spent budget, or its deadline is over"
+    ),
+    JobMoves(
+      .running, .failed, [.heartbeat],
+      "the budget of time limits is spent, or its deadline is over, and its worker did not stop it in time"
+    ),
+    JobMoves(
+      .running, .failed, [.deregisterWorker, .releaseUnheard, .declareDead, .reap],
+      "as of the move to ready, and its deadline is over, or the budget of preemptions is spent"),
+    JobMoves(
+      .running, .cancelled, [.reportExit],
       "somebody had called `cancel`, and the attempt has ended; or it is a preview in whose place a newer one waits"
     ),
     JobMoves(
-      .running, .quarantined, [.reportExit, .declareDead, .reap],
-      "it crashed on two hosts, or was lost with more workers than its budget allows"),
+      .running, .cancelled, [.deregisterWorker, .releaseUnheard, .declareDead, .reap],
+      "the same; `reap` where it has not stopped in time, too"),
+    JobMoves(.running, .quarantined, [.reportExit], "it crashed on two hosts"),
+    JobMoves(
+      .running, .quarantined, [.declareDead, .reap],
+      "it was lost with more workers than its budget allows"),
     JobMoves(.blocked, .failed, [.reap], "its deadline is over"),
     JobMoves(
       .ready, .failed, [.reap, .finishMany],
@@ -93,10 +109,18 @@ struct JobMoves {
   /// The states as a Mermaid diagram, and the reasons as a table.
   static var picture: String {
     var lines = ["```mermaid", "stateDiagram-v2"]
+    // An edge is drawn once, with all that make it.
+    var edges: [(ends: String, movers: [String])] = []
     for moves in ofJobs {
-      let movers = moves.movers.map(\.rawValue).joined(separator: ", ")
-      lines.append("  \(moves.from?.rawValue ?? "[*]") --> \(moves.to.rawValue): \(movers)")
+      let ends = "\(moves.from?.rawValue ?? "[*]") --> \(moves.to.rawValue)"
+      let movers = moves.movers.map(\.rawValue)
+      if let known = edges.firstIndex(where: { $0.ends == ends }) {
+        edges[known].movers += movers
+      } else {
+        edges.append((ends, movers))
+      }
     }
+    lines += edges.map { "  \($0.ends): \($0.movers.joined(separator: ", "))" }
     lines += ["```", "", "| from | to | by | when |", "|---|---|---|---|"]
     for moves in ofJobs {
       let movers = moves.movers.map { "`\($0.rawValue)`" }.joined(separator: ", ")

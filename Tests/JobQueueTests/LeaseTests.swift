@@ -25,6 +25,9 @@ let attemptWrites = [
   "select pra.finish($1, $2, token => $3)",
   "select pra.report_exit($1, $2, 'fault', token => $3)",
   "select pra.release($1, $2, token => $3)",
+  "select pra.join_gang($1, $2, token => $3)",
+  "select pra.meet($1, $2, 'port', '7000', token => $3)",
+  "select pra.met($1, $2, 'port', token => $3)",
 ]
 
 @Suite struct LeaseTests {

@@ -69,11 +69,11 @@ import Testing
   @Test("a claim looks past jobs that other claims hold, and past those whose deadline has passed")
   func heldByOthers() throws {
     let world = try QueueWorld()
-    for _ in 0..<60 { _ = try world.job { $0.deadline = .milliseconds(1) } }
+    for _ in 0..<60 { _ = try world.job() }
+    try world.administrator.run("update pra_store.jobs set deadline = now() - interval '1 second'")
     let jobs = try (0..<120).map { _ in try world.job() }
     let other = try Claimer(world.database)
     let claimer = try Claimer(world.database)
-    try world.administrator.run("select pg_sleep(0.01)")
     try other.session.run("begin")
     #expect(try other.claim(100).map(\.lease.job) == Array(jobs[0..<100]))
     #expect(try claimer.claim(1).map(\.lease.job) == [jobs[100]])
@@ -91,6 +91,39 @@ import Testing
     let written = try claimer.session.query("select pg_current_xact_id_if_assigned() as number")
     #expect(try written.single().text("number") == nil)
     try claimer.session.run("commit")
+  }
+
+  @Test("a priority that is changed counts at once, for the elements of an array as well")
+  func priority() throws {
+    let world = try QueueWorld()
+    let first = try world.job()
+    let array = try world.job { $0.array = JobArray(0...3) }
+    let last = try world.job { $0.priority = 1 }
+    try world.submit.setPriority(array, 7)
+    try world.submit.setPriority(first, -2)
+    #expect(
+      try world.value("select string_agg(priority::text, ' ' order by id) from pra.jobs")
+        == "-2 7 1")
+    let worker = try world.worker(slots: 2)
+    let claimed = try world.workers.claim(worker: worker, count: 2)
+    #expect(
+      try world.value(
+        "select count(*) from pra.jobs where array_id = \(array) and priority = 7") == "2")
+    // Elements that run come back with the priority that was set meanwhile.
+    try world.submit.setPriority(array, 0)
+    for one in claimed { _ = try world.workers.release(one.lease) }
+    #expect(try world.workers.claim(worker: worker).first?.lease.job == last)
+    #expect(
+      try world.value("select count(*) from pra.events where kind = 'job.priority_set'") == "3")
+    for (job, priority, state) in [(last, 1_000_001, "PR003"), (99, 1, "PR002")] {
+      let error = #expect(throws: PostgresError.self) {
+        try world.submit.setPriority(job, priority)
+      }
+      #expect(error?.sqlState == state)
+    }
+    _ = try world.submit.cancel(first)
+    let error = #expect(throws: PostgresError.self) { try world.submit.setPriority(first, 1) }
+    #expect(error?.sqlState == "PR004")
   }
 
   @Test("places of one claim are shared between arrays by the weights of their runs")

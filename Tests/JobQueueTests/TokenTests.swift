@@ -86,8 +86,8 @@ private let workerCalls = [
         "check_artifact_size", "current_store", "figure_names", "folder_stores", "metric_bands",
         "metric_end",
         "metric_points", "read_log", "read_log_part", "reap", "run_figure", "run_figures",
-        "secret_use", "size_text",
-        "store_folder", "waiting_jobs", "why", "why_pending",
+        "satisfies", "secret_use", "size_text",
+        "store_folder", "waiting_jobs", "wanted_places", "why", "why_pending",
         "work_is_coming",
       ])
     let named = try QueueWorld().administrator.query(

@@ -96,26 +96,3 @@ import Testing
     #expect(said.count > 5)
   }
 }
-
-@Suite struct ActorTests {
-  /// The journal's person for an event of a login that says who acts.
-  private func actor(_ world: QueueWorld, _ login: String) throws -> String {
-    let session = try Connection(world.database.url.with("user", login), role: .submit)
-    try session.query("select set_config('pra.actor', 'ann', false)")
-    try SubmitQueue(session).pause(run: world.run)
-    return try world.administrator.query(
-      "select actor from pra.events where kind = 'run.paused' order by id desc limit 1"
-    ).single().string("actor")
-  }
-
-  @Test func onlyAProxySaysForWhomItActs() throws {
-    let world = try QueueWorld()
-    let name = "login_\(UInt32.random(in: 0...UInt32.max))"
-    try world.administrator.run(
-      "create role \(name) login; grant pra_submit to \(name); create role \(name)_p login; grant pra_submit, pra_proxy to \(name)_p"
-    )
-    #expect(try actor(world, name) == name)
-    try world.submit.resume(run: world.run)
-    #expect(try actor(world, "\(name)_p") == "ann")
-  }
-}

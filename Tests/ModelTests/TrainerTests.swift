@@ -121,7 +121,7 @@ private struct WeightsBefore {
     #expect(try ahead.report() == nil)
     var found: [String] = []
     for step in 0..<5 {
-      ahead.begin(batch(ahead, step))
+      try ahead.begin(batch(ahead, step))
       #expect(ahead.unreported == min(step + 1, 2) && ahead.step == step + 1)
       if ahead.unreported > 1 { found.append(text(try #require(try ahead.report()))) }
     }

@@ -31,12 +31,38 @@ import Testing
     #expect(counts.sorted() == [0, Migration.known.count])
   }
 
-  @Test func aNewerSchemaIsRefused() throws {
+  @Test func aNewerSchemaAdmitsWhomItNames() throws {
     let connection = try TestDatabase.create().connect()
     try connection.run("insert into pra_store.migrations values (9999, 'later', '')")
-    let error = #expect(throws: PostgresError.self) { try Migrator(connection).verify() }
+    let migrator = Migrator(connection)
+    let known = try #require(Migration.known.last?.version)
+    #expect(try migrator.state() == .newer(version: 9999, known: known))
+    #expect(throws: PostgresError.self) { try migrator.migrate() }
+    #expect(try !migrator.verify(for: .work))
+    try migrator.verifyWork()
+
+    try connection.run("update pra_store.compatibility set works_from = \(known + 1)")
+    let error = #expect(throws: PostgresError.self) { try migrator.verify(for: .work) }
     #expect(error?.message.contains("9999") == true)
-    #expect(throws: PostgresError.self) { try Migrator(connection).migrate() }
+    #expect(error?.message.contains("from \(known + 1) on to work") == true)
+    #expect(throws: PostgresError.self) { try migrator.verifyWork() }
+    #expect(try !migrator.verify(for: .read))
+
+    try connection.run("update pra_store.compatibility set reads_from = \(known + 1)")
+    #expect(throws: PostgresError.self) { try migrator.verify(for: .read) }
+    // One that says nothing admits nobody else.
+    try connection.run("drop view pra.compatibility")
+    #expect(throws: PostgresError.self) { try migrator.verify(for: .read) }
+  }
+
+  @Test("what the schema says of old programs is no more than what is known")
+  func admission() throws {
+    let row = try TestDatabase.create().connect().query(
+      "select reads_from, works_from from pra.compatibility"
+    ).single()
+    let known = try #require(Migration.known.last?.version)
+    #expect(try row.integer("reads_from") <= row.integer("works_from"))
+    #expect(try row.integer("works_from") <= Int64(known))
   }
 
   @Test func anAlteredMigrationIsNamed() throws {

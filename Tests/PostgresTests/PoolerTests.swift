@@ -3,14 +3,19 @@ import Foundation
 import Postgres
 import Testing
 
-@Suite struct PoolerTests {
+@Suite(
+  .enabled(
+    if: access("/usr/sbin/pgbouncer", X_OK) == 0,
+    "PgBouncer is not installed: apt-get install pgbouncer"))
+struct PoolerTests {
   /// A pooler before the test's server, with a folder of its own.
   private final class Pooler {
     let url: DatabaseURL
     private let folder: String
     private let process = Process()
 
-    init(_ server: DatabaseURL, mode: String) throws {
+    /// - Parameter size: processes of the server
+    init(_ server: DatabaseURL, mode: String, size: Int = 5) throws {
       let host = try #require(server["host"])
       folder = "/tmp/pra-pooler-\(UUID().uuidString)"
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
@@ -25,7 +30,7 @@ import Testing
       listen_port = 6432
       auth_type = any
       pool_mode = \(mode)
-      default_pool_size = 5
+      default_pool_size = \(size)
       """.write(toFile: "\(folder)/pooler.ini", atomically: false, encoding: .utf8)
       chown(folder, owner.st_uid, owner.st_gid)
       process.executableURL = URL(filePath: "/usr/sbin/pgbouncer")
@@ -53,12 +58,40 @@ import Testing
     }
   }
 
-  @Test func aPoolerThatSharesProcessesIsRefusedInWords() throws {
+  /// The role, the search path and a time limit that a program of others finds, by psql.
+  private func found(by url: DatabaseURL) throws -> String {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/psql")
+    process.arguments = [
+      "-X", "-A", "-t", url.conninfo, "-c",
+      """
+      select current_user = session_user, current_setting('search_path'),
+        current_setting('idle_in_transaction_session_timeout'), current_setting('jit')
+      """,
+    ]
+    let pipe = Pipe()
+    (process.standardOutput, process.standardInput) = (pipe, FileHandle.nullDevice)
+    try process.run()
+    let text = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return String(decoding: text, as: UTF8.self).trimmingCharacters(in: .newlines)
+  }
+
+  @Test(
+    "a pooler that shares processes is refused in words, and nothing of ours is left in it",
+    arguments: [("transaction", 5), ("transaction", 1), ("statement", 5)])
+  func sharing(mode: String, size: Int) throws {
     let database = try TestDatabase.create()
-    let pooler = try Pooler(database.url, mode: "transaction")
-    let error = #expect(throws: PostgresError.self) { try Connection(pooler.url, role: .read) }
-    #expect(error?.description.contains("pool_mode = session") == true)
-    #expect(error?.isUnreachable == false)
+    let pooler = try Pooler(database.url, mode: mode, size: size)
+    let before = try found(by: pooler.url)
+    #expect(before.hasPrefix("t|"), "\(before)")
+    for role in DatabaseRole.allCases {
+      let error = #expect(throws: PostgresError.self) { try Connection(pooler.url, role: role) }
+      #expect(
+        error?.description.contains("pool_mode = session") == true, "\(String(describing: error))")
+      #expect(error?.isUnreachable == false)
+    }
+    for _ in 0..<5 { #expect(try found(by: pooler.url) == before) }
   }
 
   @Test func aPoolerThatLendsSessionsServes() throws {
@@ -68,5 +101,6 @@ import Testing
       let connection = try Connection(pooler.url, role: .read)
       for _ in 0..<4 { #expect(try connection.query("select from pra.jobs").isEmpty) }
     }
+    #expect(try found(by: pooler.url).hasPrefix("t|\"$user\", public|0|"))
   }
 }

@@ -18,7 +18,7 @@ import Testing
     ("failed: FATAL:  Peer authentication failed for user \"ann\"", "28000"),
     ("failed: FATAL:  database \"runs\" does not exist", "3D000"),
     ("failed: FATAL:  the database system is starting up", "08001"),
-    ("failed: FATAL:  sorry, too many clients already", "08001"),
+    ("failed: FATAL:  sorry, too many clients already", "53300"),
     ("failed: Connection refused\n\tIs the server running on that host?", "08001"),
   ])
   func theWordsTellTheState(_ message: String, _ state: String) {

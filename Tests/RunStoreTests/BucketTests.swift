@@ -27,6 +27,9 @@ import Threads
     ObjectServer.Answer(502, text: "<html>bad gateway</html>"), ObjectServer.Answer(0),
     .error(400, "BadDigest"), .error(400, "IncompleteBody"),
     ObjectServer.Answer(200, text: "<html>log in first</html>"),
+    // A proxy that has lost its server.
+    ObjectServer.Answer(404, text: "<html>no backend</html>"), ObjectServer.Answer(405),
+    ObjectServer.Answer(451, text: "blocked"),
   ]
 
   @Test("answers that ask for a repetition are repeated, to an object and to a part")
@@ -164,8 +167,9 @@ import Threads
     flipped[1_500_000] ^= 4
     let copy = "\(attempt.folder)/copy"
     let bad = [
-      ObjectServer.Answer(200, body: flipped), ObjectServer.Answer(200, text: "<html></html>"),
-      ObjectServer.Answer(200, body: small + [0]),
+      ObjectServer.Answer(200, headers: ["ETag": "\"x\""], body: flipped),
+      ObjectServer.Answer(200, headers: ["ETag": "\"x\""], text: "<html></html>"),
+      ObjectServer.Answer(200, headers: ["ETag": "\"x\""], body: small + [0]),
     ]
     for answer in bad {
       world.server.answer { $1 == 0 ? answer : nil }
@@ -177,6 +181,29 @@ import Threads
       }
       #expect(world.server.requests.count == 2)
     }
+  }
+
+  @Test(
+    "another server that answers in the bucket's place is waited out, and nothing is taken for lost",
+    arguments: [
+      ObjectServer.Answer(404, text: "<html>no backend</html>"), ObjectServer.Answer(404),
+      ObjectServer.Answer(200, text: "<html>back soon</html>"), ObjectServer.Answer(200),
+    ])
+  func strangers(answer: ObjectServer.Answer) throws {
+    let attempt = try Attempt(try TestDatabase.create().url)
+    try attempt.admin.query("select pra.use_store($1)", [.text(world.location)])
+    let session = try attempt.open(world.environment)
+    defer { session.close() }
+    // The first request looks for the mark.
+    world.server.answer { $1 == 0 ? answer : nil }
+    let artifact = try session.storeArtifact(
+      bytes: small, name: "weights.bin", mediaType: "application/octet-stream")
+    #expect(world.holds(small))
+    world.server.answer { $1 == 0 ? answer : nil }
+    #expect(try session.fetchArtifact(sha256: artifact.sha256) == small)
+    #expect(world.server.requests.count == 2)
+    #expect(
+      try attempt.admin.query("select from pra.artifacts where suspect_at is not null").isEmpty)
   }
 
   @Test func aTransferThatCrawlsIsCutOff() throws {

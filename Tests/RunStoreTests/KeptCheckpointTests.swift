@@ -104,6 +104,22 @@ import Testing
     try second.finish(outputs: [:])
   }
 
+  /// By a series without a point nobody knows which checkpoint is the best.
+  @Test func aSeriesThatIsNotThereDropsNothing() throws {
+    let rule = #"{"last": 1, "every": null, "best": 1, "metric": "losss"}"#
+    let session = try attempt.open()
+    for (step, loss) in [(1, 5.0), (2, 1), (3, 6)] {
+      try register(session, step: step, loss: loss, rule: rule)
+    }
+    #expect(try steps() == [1, 2, 3])
+    // As soon as there is one, the rule holds.
+    session.record([MetricPoint(name: "losss", step: 3, value: 1)])
+    try register(session, step: 4, loss: 1, rule: rule)
+    try register(session, step: 5, loss: 1, rule: rule)
+    #expect(try steps() == [4, 5])
+    try session.finish(outputs: [:])
+  }
+
   @Test func aBadRuleRegistersNothing() throws {
     let session = try attempt.open()
     let error = #expect(throws: PostgresError.self) {

@@ -23,6 +23,10 @@ import Testing
   }
 
   private func put(_ bytes: [UInt8], in place: String) throws -> String {
+    try put([bytes], in: place)[0]
+  }
+
+  private func put(_ all: [[UInt8]], in place: String) throws -> [String] {
     switch place {
     case "file": try attempt.admin.query("select pra.use_store($1)", [.text("file:\(store)")])
     case "s3":
@@ -31,10 +35,12 @@ import Testing
     default: break
     }
     let session = try attempt.open(keys)
-    let artifact = try session.storeArtifact(
-      bytes: bytes, name: "set", mediaType: "application/octet-stream")
-    try session.finish(outputs: ["set": artifact])
-    return artifact.sha256
+    let artifacts = try all.enumerated().map {
+      try session.storeArtifact(
+        bytes: $1, name: "set-\($0)", mediaType: "application/octet-stream")
+    }
+    try session.finish(outputs: Dictionary(uniqueKeysWithValues: artifacts.map { ($0.name, $0) }))
+    return artifacts.map(\.sha256)
   }
 
   private func reader() -> ArtifactRanges {
@@ -65,6 +71,80 @@ import Testing
       // The window grows; sixty pieces take a few requests.
       #expect(asked.count < 15)
     }
+  }
+
+  /// Counts requests that are under way, and holds each until some are, or for ten seconds.
+  private final class Crowd: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var (now, most) = (0, 0)
+
+    var greatest: Int { condition.withLock { most } }
+
+    func join(waitingFor wanted: Int) {
+      condition.withLock {
+        now += 1
+        most = max(most, now)
+        condition.broadcast()
+        let end = Date(timeIntervalSinceNow: 10)
+        while most < wanted, condition.wait(until: end) {}
+        now -= 1
+      }
+    }
+  }
+
+  @Test(
+    "pieces that are announced are read together, and side by side",
+    arguments: ["database", "file", "s3"])
+  func announced(_ place: String) throws {
+    let originals = (0..<6).map { storedBytes(2_000_003 + $0) }
+    let artifacts = try put(originals, in: place)
+    let (crowd, objects) = (Crowd(), server.objects)
+    server.answer { request, _ in
+      if request.method == "GET", request.headers["range"] != nil { crowd.join(waitingFor: 4) }
+      return nil
+    }
+    var ranges = reader()
+    // Row by row, as a grid by classes: the artifacts take turns.
+    let starts = [5, 30_000, 1_900_000, 90_000]
+    let pieces = starts.flatMap { start in
+      artifacts.map { ArtifactPiece(sha256: $0, start: Int64(start), count: 1000) }
+    }
+    ranges.expect(pieces)
+    for piece in pieces {
+      let original = originals[artifacts.firstIndex(of: piece.sha256)!]
+      #expect(
+        try ranges.bytes(of: piece.sha256, from: piece.start, count: 1000) { _ in true }
+          == Array(original[Int(piece.start)..<Int(piece.start) + 1000]))
+    }
+    if place == "s3" {
+      // Each object is asked for the three near pieces together, and for the far one.
+      #expect(server.requests.filter { $0.headers["range"] != nil }.count == 12)
+      #expect(crowd.greatest >= 4)
+      #expect(objects.count >= 6)
+    }
+  }
+
+  @Test("of pieces that are announced, one that is damaged is named when it is asked for")
+  func announcedAndDamaged() throws {
+    let originals = (0..<3).map { storedBytes(500_000 + $0) }
+    let artifacts = try put(originals, in: "s3")
+    let (objects, lost) = (server.objects, artifacts[1])
+    let wrong = try #require(objects[artifacts[2]]).map { $0 ^ 1 }
+    server.answer { request, _ in
+      guard request.method == "GET", request.headers["range"] != nil else { return nil }
+      if request.path.hasSuffix(lost) { return .error(404, "NoSuchKey") }
+      return request.path.hasSuffix(artifacts[2]) ? Answer(200, body: wrong) : nil
+    }
+    var ranges = reader()
+    ranges.expect(artifacts.map { ArtifactPiece(sha256: $0, start: 10, count: 100) })
+    func piece(_ number: Int) throws -> [UInt8] {
+      try ranges.bytes(of: artifacts[number], from: 10, count: 100) {
+        $0 == Array(originals[number][10..<110])
+      }
+    }
+    #expect(try piece(0) == Array(originals[0][10..<110]))
+    #expect(throws: DamagedArtifact.self) { try piece(1) }
+    #expect(throws: DamagedArtifact.self) { try piece(2) }
   }
 
   @Test("a server that knows no ranges sends everything, of which the part is taken")

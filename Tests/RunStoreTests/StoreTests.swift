@@ -341,6 +341,21 @@ import Threads
     // A job that has not ended may read its newest.
     #expect(try reasons(Retention(keepLast: 0), dry: true) == ["-", "-", "-", "-", "last"])
     #expect(throws: PostgresError.self) { try reasons(Retention(keepLast: -1), dry: true) }
+    // By a series that the job does not have nobody knows which is the best: all stay.
+    for metric in ["losss", "validation.loss"] {
+      #expect(
+        try reasons(Retention(keepBest: 1, metric: metric), dry: false)
+          == ["not rated", "not rated", "not rated", "not rated", "last"])
+    }
+    let run = try attempt.count("select run_id from pra.jobs where id = \(attempt.job)")
+    var named = owner()
+    #expect {
+      try named.retain(Retention(keepBest: 1, metric: "losss"), run: run, dry: false)
+    } throws: {
+      "\($0)".contains(
+        "run \(run) has no points of the series \"losss\", by which its best checkpoints would be chosen; "
+          + "it has loss")
+    }
     #expect(try attempt.count("select count(*) from pra.checkpoints") == 5)
     #expect(try reasons(Retention(keepBest: 1), dry: false).count == 5)
     let left = try attempt.admin.query("select step from pra.checkpoints order by step")

@@ -152,10 +152,44 @@ private func one(_ members: String) -> String { #"{"a":{\#(members)}}"# }
         ("f._orig_mod.module.g", [1], [6]), ("my_module.h", [1], [7]),
       ], to: path)
     let file = try WeightFiles.open(path)
-    #expect(file.names == ["a", "b", "c", "d", "e", "f.module.g", "my_module.h"])
+    #expect(file.names == ["a", "b", "c", "d", "e", "f.g", "my_module.h"])
     #expect(try file.names.map { try file.read($0)[0] } == [1, 2, 3, 4, 5, 6, 7])
     try write([("module.a", [1], [1]), ("a", [1], [2])], to: path)
     #expect { try WeightFiles.open(path) } throws: { "\($0)".contains("tensor 'a' is given twice") }
+  }
+
+  /// Names as PyTorch 2 and Lightning write them.
+  @Test(arguments: [
+    // AveragedModel counts the states.
+    ["n_averaged", "module.trunk.weight", "module.b"],
+    ["n_averaged", "module.module.trunk.weight", "module.module.b"],
+    // A part alone is parallel, or recomputes its activations.
+    ["trunk.module.weight", "b"], ["trunk._checkpoint_wrapped_module.weight", "b"],
+    [
+      "_fsdp_wrapped_module.trunk._fsdp_wrapped_module._checkpoint_wrapped_module.weight",
+      "_fsdp_wrapped_module.b",
+    ],
+    ["model.trunk.weight", "model.b"], ["net.trunk.weight", "net.b"],
+    ["model._orig_mod.trunk.weight", "model._orig_mod.b"],
+    ["module.model.trunk.weight", "module.model.b"],
+    ["_orig_mod.model.net.trunk.weight", "_orig_mod.model.net.b"],
+    ["model.module.trunk.weight", "model.module.b", "model.n_averaged"],
+  ])
+  func namesOfPyTorchsWrappersAreTheModelsOwn(names: [String]) throws {
+    let path = "\(scratch.path)/wrapped.safetensors"
+    try write(names.map { ($0, [1], [1]) }, to: path)
+    #expect(try WeightFiles.open(path).names == ["b", "trunk.weight"])
+  }
+
+  /// A word that is no wrapper's, or not in front of all.
+  @Test(arguments: [
+    ["lin0.model.1.weight", "net.slice1.0.weight"], ["model.a", "b"], ["n_averaged", "b"],
+    ["modules.0.a", "submodule.b"],
+  ])
+  func otherNamesStay(names: [String]) throws {
+    let path = "\(scratch.path)/plain.safetensors"
+    try write(names.map { ($0, [1], [1]) }, to: path)
+    #expect(try WeightFiles.open(path).names == names.sorted())
   }
 
   @Test func aMissingTensorAndAWrongCountAreNamed() throws {

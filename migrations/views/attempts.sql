@@ -31,4 +31,4 @@ comment on column pra.attempts.metric_batch is
   'number of the last batch of metrics that was absorbed';
 comment on column pra.attempts.metric_high_water is 'highest step among its metrics';
 comment on column pra.attempts.cause is
-  'how its process ended: exit-code, signal, out-of-memory, time-limit, deadline, lease-lost, host-lost, not-started, host (it lacked something) or asked';
+  'how its process ended: exit-code, signal, out-of-memory, time-limit, deadline, lease-lost, host-lost, not-started, host (it lacked something), peer-lost (another rank of its gang was) or asked';

@@ -18,7 +18,8 @@ select
   w.lack, w.lack_since,
   b.until as blamed_until, b.reason as blame_reason,
   w.room, w.cache_bytes, w.cache_quota,
-  (select count(*) from pra_store.held_artifacts as h where h.worker_id = w.id) as cached
+  (select count(*) from pra_store.held_artifacts as h where h.worker_id = w.id) as cached,
+  w.leaves_at
 from pra_store.workers as w
 left join pra_store.blamed_hosts as b
   on w.stopped_at is null and b.host = coalesce(w.labels ->> 'host', w.name)
@@ -55,4 +56,5 @@ comment on column pra.workers.room is 'bytes that a job may have on its host; nu
 comment on column pra.workers.cache_bytes is 'bytes in the cache of its host';
 comment on column pra.workers.cache_quota is 'most bytes of that cache';
 comment on column pra.workers.cached is 'number of artifacts that its host need not fetch, besides those of its own stores';
+comment on column pra.workers.leaves_at is 'time from which it drains; it gets nothing that would end later';
 comment on column pra.workers.blame_reason is 'description of the crashes for which its host is blamed';

@@ -12,7 +12,7 @@ insert into pra_store.queues (name) values ('default') on conflict do nothing;
 insert into pra_store.runs (name, configuration, created_by, created_at, tags)
 select (array['emoji', 'imagenet-s', 'sweep', 'wide', 'claims'])[1 + i % 5] || '-' || i,
   jsonb_build_object('config', jsonb_build_object('method', (array['pra', 'pra', 'clean-input'])[1 + i % 3], 'preset', 'nano',
-    'seed', i % 4, 'training', jsonb_build_object('lr', (array[0.001, 0.002, 0.0005])[1 + i % 3], 'total', 1500))),
+    'seed', i % 4, 'training', jsonb_build_object('lr', (array[0.001, 0.002, 0.0005])[1 + i % 3], 'total', 1500, 'batch', 48))),
   (array['ann', 'bob', 'eve'])[1 + i % 3], now() - interval '1 minute' * ({runs} - i + 90), '{{}}'
 from generate_series(1, {runs}) as i;
 insert into pra_store.lanes (run_id, queue, kind, requirements, limits, key)
@@ -34,6 +34,17 @@ cross join lateral (select case when l.run_id % 37 = 0 and l.kind = 'train' then
   when l.run_id % 2 = 0 and n > 3 then 'ready' else 'succeeded' end as state) as s;
 """
 
+#: Jobs in line, the same number for each of half of the runs.
+IN_LINE = """
+insert into pra_store.jobs (run_id, kind, queue, arguments, state, run_after, epoch, fault_retries, lost_retries,
+  timeout_retries, lane_id, created_at, place, due)
+select l.run_id, l.kind, 'default', '{{}}', 'ready', r.created_at, 0, 3, 5, 1, l.id, r.created_at, extract(epoch from r.created_at), true
+from pra_store.lanes as l
+join pra_store.runs as r on r.id = l.run_id
+cross join generate_series(1, {waiting} * 2 / {runs}) as n
+where l.kind = 'sample' and l.run_id % 2 = 0 and l.run_id <= {runs};
+"""
+
 FIGURES = """
 insert into pra_store.metric_names (name, better) values ('loss', 'down'), ('loss.flow', 'down'), ('loss.rec', 'down'),
   ('grad_norm', 'down'), ('lr', 'down'), ('images_per_second', 'up') on conflict do nothing;
@@ -45,7 +56,12 @@ where j.kind = 'train' and j.state = 'succeeded' order by j.run_id, j.id;
 insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
 select now(), t.id, 1, (select id from pra_store.metric_names where name = 'loss'), s * 30,
   0.6 + t.run_id % 7 * 0.02 + 0.5 * exp(-s / 12.0) + 0.02 * sin(s * 1.7 + t.run_id)
-from trained as t cross join generate_series(0, 49) as s;
+from trained as t cross join generate_series(0, 49) as s where t.n > {long};
+-- And some as long as a day's training.
+insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
+select now(), t.id, 1, (select id from pra_store.metric_names where name = 'loss'), s,
+  0.6 + t.run_id % 7 * 0.02 + 0.5 * exp(-s / 12000.0) + 0.02 * sin(s * 1.7 + t.run_id)
+from trained as t cross join generate_series(0, 99999) as s where t.n <= {long};
 insert into pra_store.evaluations (job_id, metric, scope, epoch, value, images, details)
 select t.id, 'frechet.random-conv-32-v1', 'overall', 1, 2.2 + (t.run_id % 23) / 10.0, 1870,
   '{{"ruler": {{"images": 1870, "data_set": "3fa2b1c04d5e"}}}}'
@@ -119,7 +135,7 @@ update pra_store.workers set version = '0.1.0' where name = 'a3';
 insert into pra_store.workers (name, version, labels, queues, kinds, slots, lease, lease_expires_at, beat_at)
 values ('b1', '0.2.0', '{{"host": "b1"}}', '{{default}}', '{{train}}', 1, '30 s', now() - interval '3 min', now() - interval '4 min');
 insert into pra_store.runs (name, configuration, created_by, created_at, note)
-values ('emoji', '{{"config": {{"method": "pra", "preset": "nano", "seed": 0, "training": {{"total": 40000, "lr": 0.002}},
+values ('emoji', '{{"config": {{"method": "pra", "preset": "nano", "seed": 0, "training": {{"total": 40000, "lr": 0.002, "batch": 48}},
   "perturb": {{"t_min": 0.5}}}}}}', 'ann', now() - interval '70 min', 'longer, after the sweep');
 insert into pra_store.lanes (run_id, queue, kind, requirements, limits, key)
 select r.id, 'default', k.kind, '[]', '{{}}', '' from pra_store.runs as r,
@@ -166,9 +182,10 @@ select pra.schedule(name => 'nightly', cron => '0 3 * * *', run => :run, kind =>
 """
 
 
-def seed(server, runs=300, each=2, steps=31_400, limited=18):
+def seed(server, runs=300, each=2, steps=31_400, limited=18, waiting=0, long=0):
     """Fills a migrated database; returns the numbers of the run at work, of its training and of two others with images."""
-    server.sql(f"{BEGIN} {RUNS.format(runs=runs)} {JOBS.format(each=each)} {FIGURES.format()} {PRESENT.format()} commit;")
+    server.sql(f"{BEGIN} {RUNS.format(runs=runs)} {JOBS.format(each=each)} "
+               f"{IN_LINE.format(waiting=waiting, runs=runs)} {FIGURES.format(long=long)} {PRESENT.format()} commit;")
     run, job = server.sql(
         "select run_id, id from pra_store.jobs where state = 'running' and kind = 'train'").split("|")
     named = [("loss", 0.55), ("loss.flow", 0.5), ("loss.rec", 0.1), ("grad_norm", 0.9)]

@@ -9,48 +9,6 @@ import subprocess
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
-
-from served import CHROMIUM, ROOT, Served
-
-PROGRAMS = os.environ.get("PRA_PROGRAMS", str(ROOT / ".build/debug"))
-
-
-@pytest.fixture(scope="session")
-def site():
-    with Served(PROGRAMS, "--actions") as served:
-        yield served
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"] if os.getuid() == 0 else [])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(site, browser):
-    """A function that opens a page; when the test ends, no console message and no foreign request may have been seen."""
-    contexts, faults = [], []
-
-    def opened(path, width=1280, theme="light", **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: faults.append(f"{path}: {message.text}"))
-        page.on("pageerror", lambda error: faults.append(f"{path}: {error}"))
-        page.on("request", lambda asked: asked.url.startswith(site.root) or faults.append(asked.url))
-        page.goto(site.address)
-        page.goto(site.root + path)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert faults == []
 
 
 def addresses(site):
@@ -58,7 +16,7 @@ def addresses(site):
     return {
         "runs": "runs", "run": f"runs/{run}", "queue": "queue", "workers": "workers", "job": f"jobs/{site.known['job']}",
         "log": f"jobs/{site.known['job']}/log", "compare": f"compare?runs={others},{run}",
-        "images": f"images?runs={others}&by=step",
+        "images": f"images?runs={others}&by=run&image=3",
     }
 
 
@@ -98,8 +56,9 @@ def test_the_loss_grows_without_a_reload(site, open_page):
     job = site.known["job"]
     site.server.sql(f"update pra_store.progress set done = 32000 where job_id = {job}")
     site.server.sql(f"""
-      update pra_store.metric_rollups set max_value = 3 where job_id = {job} and bucket = 40;""")
-    page.locator(".figures").filter(has_text="32,000").wait_for(timeout=8000)
+      update pra_store.metric_rollups set max_value = 3 where job_id = {job} and bucket =
+        (select max(bucket) from pra_store.metric_rollups where job_id = {job});""")
+    page.locator(".figures").filter(has_text="32,000").wait_for(timeout=20_000)
     for _ in range(40):
         if chart.screenshot() != before:
             break
@@ -139,6 +98,47 @@ def test_a_paused_run_is_resumed_from_the_reasons(site, open_page):
     page.get_by_role("button", name=re.compile("resume-run")).click()
     assert "goes on" in page.locator("main").inner_text()
     assert site.server.sql("select count(*) from pra.runs where paused_at is not null") == "0"
+
+
+def test_axes_stand_in_the_address(site, open_page):
+    page = open_page(addresses(site)["run"])
+    for words, name, axis in (("images seen", "images", "images seen"), ("hours at work", "hours", "hours at work")):
+        page.get_by_role("link", name=words).click()
+        page.wait_for_url(re.compile(f"x={name}"))
+        page.locator(".first .legend .key").wait_for()
+        chart = page.locator(".first .chart")
+        chart.hover(position={"x": 300, "y": 100})
+        assert f"at {axis}" in page.locator(".first .legend").inner_text()
+        # By keys: the range follows, in numbers of the axis.
+        chart.focus()
+        page.keyboard.press("+")
+        page.wait_for_url(re.compile("from=[0-9.]+&to=[0-9.]+"))
+        page.keyboard.press("0")
+        page.wait_for_url(re.compile(f"x={name}$"))
+
+
+def test_plots_of_comparisons_name_and_open_runs(site, open_page):
+    run = site.known["run"]
+    page = open_page(f"compare?runs={','.join(site.known['others'])},{run}&across=seed")
+    assert page.locator("svg.plot").count() == 2
+    page.get_by_label("across").select_option("training.lr")
+    page.locator("section").filter(has_text="One against another").get_by_role("button", name="show").click()
+    page.wait_for_url(re.compile("across=training.lr"))
+    assert page.get_by_label("across").input_value() == "training.lr"
+    other = site.known["others"][0]
+    page.locator(f"svg.plot circle >> nth=0").click()
+    page.wait_for_url(re.compile(f"runs/({other}|{run})"))
+
+
+def test_more_than_twenty_curves_are_a_median_and_its_range(site, open_page):
+    runs = site.server.sql("select string_agg(run_id::text, ',') from (select run_id from pra.metric_summaries "
+                           "where name = 'loss' and last_step < 2000 order by run_id limit 24) as r")
+    page = open_page(f"compare?runs={runs}&metrics=loss")
+    legend = page.locator(".first .legend").first
+    legend.filter(has_text="24 series").wait_for()
+    page.locator(".first .chart").first.hover(position={"x": 300, "y": 150})
+    legend.locator(".key").wait_for()
+    assert legend.locator(".key").count() == 1, "the one at the pointer is named"
 
 
 def test_keys_reach_rows_and_the_filter(site, open_page):

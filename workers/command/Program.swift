@@ -1,17 +1,9 @@
 // The program of a command: a process below the stage, whose end says how the attempt ends.
 
-import Files
 import Glibc
 import StageInputs
 import StageKit
 import Threads
-
-/// A host on which a program cannot run, or that lacks what the program needs: another one may do.
-struct ProgramLack: SystemFailure, CustomStringConvertible {
-  let description: String
-  /// Counted as a lack of the host (Files, HostLack).
-  var code: Int32? { ENODEV }
-}
 
 /// A program that did not do its work, as it may at another try.
 struct ProgramFault: Error, CustomStringConvertible {
@@ -33,17 +25,17 @@ struct Program {
 
   /// Starts it in a folder, without a shell.
   /// - Parameter environment: all of it; nothing is inherited
-  /// - Throws: `ProgramLack` where it cannot be started on this host
+  /// - Throws: `UnfitHost` where it cannot be started on this host
   init(_ words: [String], environment: [String: String], folder: String) throws {
     name = words[0]
     guard let path = Self.find(words[0], environment["PATH"] ?? "", folder) else {
-      throw ProgramLack(description: "command: there is no program \(words[0]) on this worker")
+      throw UnfitHost("command: there is no program \(words[0]) on this worker")
     }
     let (process, failure) = ProcessTree.start(
       path, arguments: words, environment: environment, in: folder)
     guard failure == 0 else {
-      throw ProgramLack(
-        description: "command: \(words[0]) does not start: \(String(cString: strerror(failure)))")
+      throw UnfitHost(
+        "command: \(words[0]) does not start: \(String(cString: strerror(failure)))")
     }
     self.process = process
   }
@@ -68,7 +60,7 @@ struct Program {
     return waitpid(process, &status, WNOHANG) == process ? status : nil
   }
 
-  /// - Throws: `PermanentFailure`, `ProgramLack` or `ProgramFault` unless it has ended with 0
+  /// - Throws: `PermanentFailure`, `UnfitHost` or `ProgramFault` unless it has ended with 0
   func check(_ status: Int32) throws {
     guard status & 0x7F == 0 else {
       throw ProgramFault(description: "\(name) was ended by signal \(status & 0x7F)")
@@ -81,9 +73,8 @@ struct Program {
         "\(name) ended with code \(code), by which it says that no other try would help; see its log"
       )
     case Code.hostLack, Code.temporaryFailure:
-      throw ProgramLack(
-        description:
-          "\(name) ended with code \(code), by which it says that this host lacks something")
+      throw UnfitHost(
+        "\(name) ended with code \(code), by which it says that this host lacks something")
     default: throw ProgramFault(description: "\(name) ended with code \(code); see its log")
     }
   }

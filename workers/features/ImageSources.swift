@@ -183,32 +183,47 @@ private struct ArchivedImages: ImageSource {
   }
 }
 
-/// The PNG files of a folder, by path.
+/// The PNG files of a folder, as a tar or a zip, by path.
 private struct FolderImages: ImageSource {
+  private enum Place {
+    case tar(Range<Int>)
+    case zip(ZipArchive.Entry)
+  }
+
   let description: FeatureShard
-  private let reader: TarReader
-  private let files: [(name: String, range: Range<Int>)]
+  private let archive: MappedFile
+  private let files: [(name: String, place: Place)]
+
+  /// Larger than any picture's file.
+  private static let mostBytes = 1 << 28
 
   init(_ path: String, sha256: String) throws {
-    let reader = try TarReader(path)
-    self.reader = reader
-    var files: [(name: String, range: Range<Int>)] = []
-    try reader.forEachFile { name, range in
-      guard let range, !name.split(separator: "/").contains(where: { $0.hasPrefix(".") }) else {
-        return
+    let archive = try MappedFile(path)
+    self.archive = archive
+    var all: [(name: String, place: Place)] = []
+    if archive.bytes.starts(with: [0x50, 0x4B, 3, 4]) {
+      try ZipArchive.forEachFile(of: archive, called: path) { name, entry in
+        if let entry { all.append((name, .zip(entry))) }
       }
-      switch Picture.Format(of: reader.bytes(in: range)) {
-      case .png: files.append((name, range))
-      case .jpeg:
-        throw FileError(
-          "\(path): '\(name)' is a JPEG, whose losses change every figure; save images as PNG")
-      case .other, nil:
-        guard !name.lowercased().hasSuffix(".png") else {
-          throw FileError("\(path): '\(name)' is no PNG, by its bytes")
-        }
+    } else {
+      try TarReader(archive, called: path).forEachFile { name, range in
+        if let range { all.append((name, .tar(range))) }
       }
     }
+    let visible = all.filter {
+      !$0.name.hasPrefix("__MACOSX/")
+        && !$0.name.split(separator: "/").contains { $0.hasPrefix(".") }
+    }
+    var files: [(name: String, place: Place)] = []
+    for file in visible where try Self.isPNG(file.name, file.place, in: archive) {
+      files.append(file)
+    }
     guard !files.isEmpty else { throw FileError("\(path): holds no PNG files") }
+    if files.count < all.count {
+      let left = all.count - files.count
+      say(
+        "\(left) \(left == 1 ? "file is" : "files are") left out, which are no pictures or hidden")
+    }
     self.files = files.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     description = described {
       ($0.kind, $0.source, $0.images) = ("folder", sha256, files.count)
@@ -216,10 +231,46 @@ private struct FolderImages: ImageSource {
     }
   }
 
+  /// Whether a file is one of the images. Pictures of other formats and archives are refused: figures of the rest
+  /// would be taken for those of all.
+  private static func isPNG(_ name: String, _ place: Place, in archive: MappedFile) throws -> Bool {
+    func refusal(_ what: String) -> FileError { FileError("\(archive.path): '\(name)' \(what)") }
+    return try withBytes(of: place, in: archive) { bytes in
+      switch Picture.Format(of: bytes) {
+      case .png: return true
+      case .jpeg: throw refusal("is a JPEG, whose losses change every figure; save images as PNG")
+      case .other("a text or a web page"), nil:
+        guard !name.lowercased().hasSuffix(".png") else {
+          throw refusal("is no PNG, by its bytes")
+        }
+        if let remark = Compression.remark(onArchive: name, bytes) { throw refusal(remark) }
+        guard ![".tar", ".zip"].contains(where: name.lowercased().hasSuffix) else {
+          throw refusal("is an archive; its images are not read: unpack it")
+        }
+        return false
+      case .other(let format): throw refusal("is \(format); save images as PNG")
+      }
+    }
+  }
+
+  private static func withBytes<T>(
+    of place: Place, in archive: MappedFile, _ body: (UnsafeRawBufferPointer) throws -> T
+  ) throws -> T {
+    switch place {
+    case .tar(let range):
+      try body(UnsafeRawBufferPointer(rebasing: archive.bytes[range]))
+    case .zip(let entry):
+      try ZipArchive.withBytes(
+        of: entry, in: archive, called: archive.path, most: mostBytes, body)
+    }
+  }
+
   func image(_ number: Int) throws -> LoadedImage {
     let file = files[number]
     do {
-      let picture = try Picture(png: reader.bytes(in: file.range), channels: 3)
+      let picture = try Self.withBytes(of: file.place, in: archive) {
+        try Picture(png: $0, channels: 3)
+      }
       return LoadedImage(
         height: picture.height, width: picture.width, channels: 3, pixels: picture.pixels)
     } catch let error as PictureError {

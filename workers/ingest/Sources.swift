@@ -3,6 +3,7 @@
 import Files
 import Images
 import JobKinds
+import RunStore
 import StageInputs
 import StageKit
 
@@ -30,7 +31,52 @@ extension StageSession {
     } else if let folder = split.folder {
       options.validation = .folder(folder)
     }
-    return try IngestJob(archives(arguments), options: options)
+    let archives = try archives(arguments)
+    return arguments.parts > 1
+      ? try listedOnce(archives, arguments, options) : try IngestJob(archives, options: options)
+  }
+
+  /// The import of one of several parts: the first to come lists the source, and leaves the listing to the others.
+  private func listedOnce(
+    _ archives: [SourceArchive], _ arguments: IngestArguments, _ options: Ingest.Options
+  ) throws -> IngestJob {
+    let (what, path) = (Self.listingName(arguments), "\(scratch)/listing")
+    if let kept = try kept(what, of: arguments.source) {
+      do {
+        try fetchArtifact(
+          sha256: kept.sha256, to: path, called: "listing of \(arguments.sourceName)")
+        let job = try IngestJob(archives, options: options, listed: path)
+        say("took the listing of \(job.total) images from another part")
+        return job
+      } catch let damage as DamagedArtifact {
+        say("lists the source again: \(damage)")
+      } catch let error as FileError {
+        say("lists the source again: \(error)")
+      }
+      unlink(path)
+    }
+    let job = try IngestJob(archives, options: options)
+    say("listed \(job.total) images")
+    let digest = try job.writeListing(to: path)
+    defer { unlink(path) }
+    guard digest.size <= Self.mostListingBytes else { return job }
+    let artifact = try storeArtifact(
+      givenAway: path, digest: digest, name: "listing", mediaType: "application/octet-stream")
+    try keep(artifact, as: what, of: arguments.source)
+    return job
+  }
+
+  /// A listing that is larger stays where it was made; every store takes this many bytes.
+  private static let mostListingBytes: Int64 = 1 << 29
+
+  /// The listing's name among the results that are kept of a source: what it depends on, and nothing else.
+  private static func listingName(_ arguments: IngestArguments) -> String {
+    let standard = IngestArguments()
+    var listed = arguments
+    (listed.part, listed.parts, listed.packed) = (standard.part, standard.parts, standard.packed)
+    (listed.image, listed.checkpointEvery) = (standard.image, standard.checkpointEvery)
+    (listed.skipLimit, listed.background) = (standard.skipLimit, standard.background)
+    return IngestJob.listingName(of: listed.json)
   }
 
   private func archives(_ arguments: IngestArguments) throws -> [SourceArchive] {

@@ -33,6 +33,9 @@ package struct ReferenceDescription: Section {
   }
 }
 
+/// Beyond this the squares in a distance could be infinite.
+private let largestStatistic = 1e100
+
 /// Mean and covariance under two names of an npz; nil if it has neither.
 /// - Parameter count: number of images, if known
 /// - Throws: `FileError` if only one is there, or if their shapes do not fit; `PermanentFailure` if the
@@ -44,14 +47,21 @@ package func statistics(
   guard names.contains(mean) || names.contains(covariance) else { return nil }
   let (_, mu) = try ArrayFile.doubles(in: path, array: mean, dimensions: 1)
   let (shape, sigma) = try ArrayFile.doubles(in: path, array: covariance, dimensions: 2)
-  guard mu.count > 0, shape == [mu.count, mu.count] else {
+  guard mu.count > 0 else {
+    throw PermanentFailure(
+      "\(path): array '\(mean)' is empty; expected the mean of each feature, as numpy.mean(features, axis=0)"
+    )
+  }
+  guard shape == [mu.count, mu.count] else {
     throw PermanentFailure(
       "\(path): array '\(covariance)' has shape \(shape), expected \([mu.count, mu.count]) as "
         + "'\(mean)' has \(mu.count) numbers")
   }
   for (name, values) in [(mean, mu), (covariance, sigma)] {
-    if let bad = values.firstIndex(where: { !$0.isFinite }) {
-      throw PermanentFailure("\(path): element \(bad) of array '\(name)' is \(values[bad])")
+    if let bad = values.firstIndex(where: { !(abs($0) <= largestStatistic) }) {
+      throw PermanentFailure(
+        "\(path): element \(bad) of array '\(name)' is \(values[bad]), which is none of any features"
+      )
     }
   }
   let statistics = FeatureStatistics(count: count, mean: mu, covariance: sigma)

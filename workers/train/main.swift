@@ -34,6 +34,8 @@ struct TrainingJob {
   private let heldOut: HeldOutImages?
   /// Value of the key `init`.
   let start: TrainArguments.Start
+  /// Nil for a stage that trains alone.
+  let ranks: Ranks?
 
   init(_ session: StageSession) throws {
     self.session = session
@@ -48,14 +50,15 @@ struct TrainingJob {
       try PRAModel(configuration, classes: data.classes.count, on: device)
     }
     heldOut = try HeldOutImages(ofJob: arguments.data, model, session)
-    let metric = configuration.training.stop.metric
-    guard heldOut != nil || !MetricSeries.isValidation(metric) else {
+    if heldOut == nil, let (key, metric) = configuration.training.validationMetric {
       throw PermanentFailure(
-        "config.training.stop.metric: \(metric) needs images that are held out, and ingest job "
+        "config.training.\(key): \(metric) needs images that are held out, and ingest job "
           + "\(arguments.data) has none; give data.validation, as in {every: 20}")
     }
+    ranks = try Ranks(session, configuration, data: data.fingerprint)
     trainer = Trainer(
-      model, perceptual: try Self.perceptual(arguments, session, configuration, device))
+      model, perceptual: try Self.perceptual(arguments, session, configuration, device),
+      team: ranks?.team)
     let training = configuration.training
     let places = model.sizes.pixelPlaces
     loader = ImageLoader(
@@ -122,13 +125,18 @@ struct TrainingJob {
     // Declares where this attempt's series begins, and so comes before the first metric.
     var registered = -1
     var folder = ""
-    let checkpoint = try session.resume {
-      folder = "\(session.scratch)/resume-\($0.step)"
-      try session.fetch($0, ofJob: session.jobID, to: folder)
-    } skipped: {
-      say("checkpoint at step \($0.step) does not read, going back to the one before: \($1)")
+    func fetch(_ checkpoint: Checkpoint) throws {
+      folder = "\(session.scratch)/resume-\(checkpoint.step)"
+      try session.fetch(checkpoint, ofJob: session.seriesJob, to: folder)
     }
-    if checkpoint != nil {
+    func newest() throws -> Checkpoint? {
+      try session.resume(fetch: fetch) {
+        say("checkpoint at step \($0.step) does not read, going back to the one before: \($1)")
+      }
+    }
+    let isResumed =
+      try ranks?.resume(session, choose: newest, fetch: fetch) ?? (newest() != nil)
+    if isResumed {
       try refusingBadInput {
         try trainer.restore(from: folder, dataFingerprint: data.fingerprint)
       }
@@ -141,9 +149,11 @@ struct TrainingJob {
     let isTrained = registered >= 0 || trainer.step < total
     let every = trainer.model.configuration.training.checkpointEvery
     // Each file of a checkpoint has a number for each parameter.
-    try session.requirePlace(for: 4 * Int64(trainer.model.parameters.elementCount))
+    if session.isRecording {
+      try session.requirePlace(for: 4 * Int64(trainer.model.parameters.elementCount))
+    }
     var lastDue = monotonicSeconds()
-    if needsSnapshotMemory(every) {
+    if session.isRecording, needsSnapshotMemory(every) {
       let memory = trainer.snapshotMemory()
       try DedicatedThread("touch") {
         // On Linux this lowers the priority of this thread alone: it must not slow down training.
@@ -155,11 +165,16 @@ struct TrainingJob {
       guard try heldOut.waitUntilFetched() else { throw Released() }
     }
     while trainer.step < total, !trainer.stop.isOver {
-      if session.stopRequested {
+      // Several ranks stop all behind the same step.
+      if ranks?.stops ?? session.stopRequested {
         try report(all: true)
-        if trainer.step > registered { try register(trainer.snapshot(state)) }
+        if session.isRecording, trainer.step > registered { try register(trainer.snapshot(state)) }
         try session.waitForCheckpoint()
         say("stopped at step \(trainer.step)")
+        try ranks?.meet()
+        if !session.stopRequested {
+          throw PeerLost("another rank was asked to stop; all have, at step \(trainer.step)")
+        }
         throw Released()
       }
       guard try step() else { continue }
@@ -167,7 +182,7 @@ struct TrainingJob {
         try register(kept)
         registered = kept.state.step
       }
-      guard trainer.step < total, !trainer.stop.isOver,
+      guard session.isRecording, trainer.step < total, !trainer.stop.isOver,
         every.isDue(step: trainer.step, elapsed: monotonicSeconds() - lastDue)
       else { continue }
       lastDue = monotonicSeconds()
@@ -188,7 +203,13 @@ struct TrainingJob {
     }
     if isTrained { try checkResult() }
     // A run without steps of its own still leaves the weights of `init`.
-    if registered < trainer.step { try register(trainer.snapshot(state)) }
+    if session.isRecording, registered < trainer.step { try register(trainer.snapshot(state)) }
+    if let ranks {
+      // Nobody ends before the last checkpoint is there: whoever is left could not make it alone.
+      try session.waitForCheckpoint()
+      try session.flushMetrics()
+      try ranks.meet()
+    }
     try session.finish(
       outputs: [:],
       result: JSONText.object([
@@ -254,12 +275,12 @@ struct TrainingJob {
     let batch = trainer.batch
     do {
       let next = try reader.next(step: trainer.step, into: batch.patches) {
-        session.stopRequested
+        ranks == nil && session.stopRequested
       }
       guard let (images, waited) = next else { return nil }
       batch.begin(step: trainer.step, labels: images.labels)
       return (batch, waited)
-    } catch is Released {
+    } catch is Released where ranks == nil {
       return nil
     }
   }
@@ -274,7 +295,8 @@ struct TrainingJob {
   /// - Returns: false if the attempt is asked to stop first
   private mutating func step() throws -> Bool {
     guard let (batch, waited) = try nextBatch() else { return false }
-    trainer.begin(batch)
+    ranks?.team.asksToStop = session.stopRequested
+    try trainer.begin(batch)
     waits.append(waited)
     // An end by a series comes at the same step however often the attempt is resumed.
     try report(all: isMeasured || !trainer.model.configuration.training.stop.metric.isEmpty)
@@ -288,7 +310,7 @@ struct TrainingJob {
       let report = try refusingBadInput({ try trainer.report() })
     {
       var values = report.values + [(name: Self.waiting, value: waits.removeFirst())]
-      if let heldOut, report.step == trainer.step - 1, isMeasured {
+      if let heldOut, report.step == trainer.step - 1, isMeasured, isMeasuring {
         values += heldOut.losses(trainer)
       }
       session.record(
@@ -298,10 +320,17 @@ struct TrainingJob {
       let count = trainer.model.configuration.training.batch
       if let rate = pace.add(count, isLast: reason != nil || report.step + 1 == total) {
         session.record([MetricPoint(name: Pace.metric, step: Int64(report.step), value: rate)])
+        guard session.isRecording else { continue }
         say(Pace.line(report, rate: rate, batch: count, total: total))
       }
       if let reason { say("training ends at step \(trainer.step) of \(total): \(reason)") }
     }
+  }
+
+  /// Whether this rank measures the held-out images: one that records, and every one where training ends by them.
+  private var isMeasuring: Bool {
+    session.isRecording
+      || MetricSeries.isValidation(trainer.model.configuration.training.stop.metric)
   }
 
   /// Whether losses of held-out images are due behind the last step.
@@ -337,7 +366,12 @@ struct TrainingJob {
 }
 
 ProfileCommand.runIfAsked(CommandLine.arguments)
-Stage.run { session in
+Stage.run(joinsGang: true) { session in
   var job = try TrainingJob(session)
-  try job.run()
+  do {
+    try job.run()
+  } catch {
+    job.ranks?.abort()
+    throw error
+  }
 }

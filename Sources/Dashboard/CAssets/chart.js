@@ -1,4 +1,5 @@
-// Line charts on a canvas: the mean of each band of steps, within the band from its lowest to its highest value.
+// Line charts on a canvas: the mean of each band of steps, within the band from its lowest to its highest value. The
+// server has smoothed them, and put them on the axis of the address.
 "use strict";
 (() => {
   const charts = [];
@@ -9,21 +10,9 @@
     const size = Math.abs(value);
     return size !== 0 && (size >= 1e6 || size < 1e-3) ? value.toExponential(2) : String(+value.toPrecision(4));
   };
-  const whole = (value) => Math.round(value).toLocaleString("en");
+  const whole = (value) => value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 3 : value < 1000 ? 2 : 0 });
   const view = () => new URL(location.href).searchParams;
 
-  // TensorBoard's average on bands: a band of n points weighs as n points would.
-  const smoothed = (one, weight) => {
-    if (!weight) return one.mean;
-    let sum = 0, past = 1;
-    return one.mean.map((value, i) => {
-      if (value === null) return null;
-      const keep = Math.pow(weight, one.n ? one.n[i] : 1);
-      sum = keep * sum + (1 - keep) * value;
-      past *= keep;
-      return sum / (1 - past);
-    });
-  };
   const steps = (low, high, most) => {
     const rough = (high - low) / most || 1;
     const size = Math.pow(10, Math.floor(Math.log10(rough)));
@@ -39,7 +28,12 @@
       this.canvas = document.createElement("canvas");
       this.legend = box.parentElement.querySelector(".legend");
       this.bad = this.legend.textContent;
-      box.replaceChildren(this.canvas);
+      // Paper gets the drawing of the server, which is asked for when somebody prints.
+      this.print = document.createElement("img");
+      this.print.className = "print";
+      this.print.alt = box.dataset.name;
+      this.print.loading = "lazy";
+      box.replaceChildren(this.canvas, this.print);
       this.data = null;
       this.mark = null;
       this.drag = null;
@@ -50,28 +44,48 @@
     // The range of the address, or the whole series.
     range() {
       const from = view().get("from"), to = view().get("to");
-      const last = Math.max(1, ...this.data.series.map((one) => one.last || 0));
+      const last = Math.max(...this.data.series.map((one) => one.last || 0)) || 1;
       return [from === null ? 0 : +from, to === null ? last : +to, from !== null || to !== null];
     }
 
-    async load() {
+    // The whole data of a new view; of one that is shown already, what comes after the last band.
+    async load(isWhole = false) {
       const address = new URL(this.box.dataset.source, location.href);
       for (const name of ["from", "to"]) {
         const value = view().get(name);
         if (value === null) address.searchParams.delete(name); else address.searchParams.set(name, value);
       }
+      this.print.src = address.href.replace("series.json", "chart.svg");
+      const isMore = !isWhole && this.base === address.href;
+      const base = address.href;
+      if (isMore) address.searchParams.set("after", Math.min(...this.data.series.map((one) => one.at || 0)));
       const isSame = this.address === address.href;
       try {
         const reply = await fetch(address, { headers: isSame && this.mark ? { "If-None-Match": this.mark } : {}, cache: "no-store" });
         if (reply.status === 304) return;
         if (!reply.ok) { this.legend.textContent = `no data: ${reply.status}`; return; }
-        this.mark = reply.headers.get("ETag");
-        this.address = address.href;
-        this.data = await reply.json();
-        const weight = +(view().get("smooth") || 0);
-        for (const one of this.data.series) one.line = smoothed(one, weight);
+        const data = await reply.json();
+        if (isMore && !this.joins(data)) { this.load(true); return; }
+        [this.mark, this.address, this.base] = [reply.headers.get("ETag"), address.href, base];
+        this.data = data;
+        for (const one of data.series) if (!one.line) one.line = one.mean;
         this.draw();
       } catch { /* the page says that the server is away */ }
+    }
+
+    // Puts the bands that are known before those that came. Where bands have become wider they do not fit.
+    joins(data) {
+      return data.series.length === this.data.series.length && data.series.every((one, k) => {
+        const old = this.data.series[k];
+        // An attempt that went on from an earlier step has changed what is known.
+        if (JSON.stringify(one.borders) !== JSON.stringify(old.borders)) return false;
+        if (!one.skip) return true;
+        if (one.job !== old.job || !one.to !== !old.to || old.x.findIndex((x) => x >= one.edge) !== one.skip) return false;
+        for (const name of ["x", "to", "n", "mean", "low", "high", "bad", "line"]) {
+          if (one[name]) one[name] = old[name].slice(0, one.skip).concat(one[name]);
+        }
+        return true;
+      });
     }
 
     draw(cursor = null) {
@@ -106,7 +120,7 @@
         ? steps(y0, y1, 5).filter((e) => y1 - y0 < 2 || Number.isInteger(e)).map((e) => Math.pow(10, e)) : steps(y0, y1, 5);
       const left = 10 + Math.max(24, ...ticks.map((v) => g.measureText(short(v)).width));
       const right = width - 8, top = 10, bottom = height - 20;
-      [lowX, highX] = [from, Math.max(to, from + 1)];
+      [lowX, highX] = [from, to > from ? to : from + 1];
       const x = (s) => left + (s - lowX) / (highX - lowX) * (right - left);
       const y = (v) => bottom - (f(v) - y0) / (y1 - y0) * (bottom - top);
       this.place = { left, right, lowX, highX };
@@ -117,19 +131,19 @@
         g.fillText(short(v), left - 6, y(v) + 4);
       }
       g.textAlign = "center";
-      const marks = steps(lowX, highX, Math.max(2, width / 110)).filter((s) => Number.isInteger(s));
+      const isWhole = !this.data.axis.startsWith("hours");
+      const marks = steps(lowX, highX, Math.max(2, width / 110)).filter((s) => !isWhole || Number.isInteger(s));
       for (const s of marks) g.fillText(whole(s), Math.min(x(s), right - 14), height - 5);
       g.save();
       g.beginPath(); g.rect(left, 0, right - left, bottom + 1); g.clip();
       const isMany = this.data.series.length > 20;
       this.data.series.forEach((one, k) => {
-        const colour = style(`--c${k % 8}`);
-        g.fillStyle = g.strokeStyle = colour;
+        g.fillStyle = g.strokeStyle = style(`--c${one.place % 8}`);
         if (one.low && !isMany) {
           g.globalAlpha = 0.4;
           one.x.forEach((s, i) => {
             if (!fits(one.low[i]) || !fits(one.high[i])) return;
-            const end = Math.max(x(one.to[i] + 1), x(s) + 1);
+            const end = Math.max(x(one.to[i] + one.unit), x(s) + 1);
             g.fillRect(x(s), y(one.high[i]), end - x(s), Math.max(1, y(one.low[i]) - y(one.high[i])));
           });
         }
@@ -149,20 +163,31 @@
           if (alone && one.x.length === 1) { g.beginPath(); g.arc(alone[0], alone[1], 3, 0, 7); g.fill(); }
         };
         if (one.line !== one.mean && !one.low) line(one.mean, 0.3, []);
-        line(one.line, isMany ? 0.5 : 1, dashes[Math.floor(k / 8) % 4]);
+        line(one.line, isMany ? 0.35 : 1, this.dashes(one));
         g.globalAlpha = 1;
         g.setLineDash([]);
-        // Values that are not finite, at the top edge; borders of attempts, at the bottom.
+        // Values that are not finite, and spikes, at the top edge; borders of attempts from top to bottom.
+        const flag = (at) => { g.beginPath(); g.moveTo(at - 4, 1); g.lineTo(at + 4, 1); g.lineTo(at, 8); g.closePath(); };
         g.fillStyle = style("--red");
-        one.x.forEach((s, i) => { if (one.bad[i] > 0) { g.beginPath(); g.moveTo(x(s) - 4, 1); g.lineTo(x(s) + 4, 1); g.lineTo(x(s), 8); g.fill(); } });
+        one.x.forEach((s, i) => { if (one.bad[i] > 0) { flag(x(s)); g.fill(); } });
         g.strokeStyle = style("--amber");
+        g.lineWidth = 1.5;
+        one.spikes = this.spikes(one, from, to);
+        for (const i of one.spikes) { flag(x((one.x[i] + one.to[i]) / 2)); g.stroke(); }
         for (const border of one.borders) {
           g.setLineDash([3, 3]);
-          g.beginPath(); g.moveTo(x(border.step), top); g.lineTo(x(border.step), bottom); g.stroke();
+          g.beginPath(); g.moveTo(x(border.x), top); g.lineTo(x(border.x), bottom); g.stroke();
           g.setLineDash([]);
         }
+        // A name at the end of each line, so that its colour is not the only sign.
+        const end = one.x.findLastIndex((s, i) => s <= to && fits(one.line[i]));
+        if (!isMany && this.data.series.length > 1 && end >= 0) {
+          g.fillStyle = style("--ink");
+          g.textAlign = "right";
+          g.fillText(one.short, Math.min(right - 2, x(one.to ? one.to[end] : one.x[end])), y(one.line[end]) - 5 - 11 * (k % 2));
+        }
       });
-      if (isMany) this.median(g, x, y, fits);
+      if (isMany) this.median(g, x, y, fits, lowX, highX, cursor);
       if (this.drag) {
         g.globalAlpha = 0.2;
         g.fillStyle = style("--blue");
@@ -177,53 +202,103 @@
       this.tell(cursor);
     }
 
-    // Of more than twenty curves the median of those that are there, over the thin lines.
-    median(g, x, y, fits) {
-      const longest = this.data.series.reduce((a, b) => (b.x.length > a.x.length ? b : a));
-      g.strokeStyle = style("--ink");
+    dashes(one) { return dashes[(one.dash + Math.floor(one.place / 8)) % 4]; }
+
+    // Bands whose highest value is far above their mean, against what is usual in the range.
+    spikes(one, from, to) {
+      if (!one.high || one.seeds > 1) return [];
+      const seen = one.x.map((s, i) => i).filter((i) => one.to[i] >= from && one.x[i] <= to && one.high[i] !== null && one.mean[i] !== null);
+      const heights = seen.map((i) => one.high[i] - one.mean[i]).sort((a, b) => a - b);
+      const usual = heights[heights.length >> 1];
+      return seen.filter((i) => usual > 0 && one.high[i] - one.mean[i] > 6 * usual);
+    }
+
+    // Of more than twenty curves the median and the range of those that are there, over thin lines; the one at the
+    // pointer is drawn as a thick line, and named.
+    median(g, x, y, fits, lowX, highX, cursor) {
+      const columns = 200, path = { low: [], high: [], middle: [] };
+      for (let c = 0; c <= columns; c++) {
+        const s = lowX + (highX - lowX) * c / columns;
+        const values = this.data.series.map((one) => this.at(one, s)).filter(fits).sort((a, b) => a - b);
+        if (!values.length) continue;
+        path.low.push([x(s), y(values[0])]);
+        path.high.unshift([x(s), y(values[values.length - 1])]);
+        path.middle.push([x(s), y((values[(values.length - 1) >> 1] + values[values.length >> 1]) / 2)]);
+      }
+      const trace = (points) => { g.beginPath(); for (const [a, b] of points) g.lineTo(a, b); };
+      g.fillStyle = g.strokeStyle = style("--ink");
+      g.globalAlpha = 0.08;
+      trace([...path.low, ...path.high]); g.fill();
+      g.globalAlpha = 1;
       g.lineWidth = 2;
-      g.beginPath();
-      longest.x.forEach((s, i) => {
-        const values = this.data.series.map((one) => one.line[i]).filter((v) => v !== undefined && fits(v)).sort((a, b) => a - b);
-        if (values.length) g.lineTo(x(s), y(values[values.length >> 1]));
-      });
+      trace(path.middle); g.stroke();
+      this.near = null;
+      if (cursor === null || this.pointer === undefined) return;
+      let best = Infinity;
+      for (const one of this.data.series) {
+        const value = this.at(one, cursor);
+        if (!fits(value) || Math.abs(y(value) - this.pointer) >= best) continue;
+        [best, this.near] = [Math.abs(y(value) - this.pointer), one];
+      }
+      if (!this.near) return;
+      g.strokeStyle = style(`--c${this.near.place % 8}`);
+      trace(this.near.x.map((s, i) => [x(this.near.to ? (s + this.near.to[i]) / 2 : s), y(this.near.line[i])]).filter(([, v]) => isFinite(v)));
       g.stroke();
+    }
+
+    // The value of a curve at a place of the axis; null beyond its ends.
+    at(one, s) {
+      let low = 0, high = one.x.length;
+      while (low < high) { const middle = (low + high) >> 1; if ((one.to ? one.to[middle] : one.x[middle]) >= s) high = middle; else low = middle + 1; }
+      return low < one.x.length && s >= one.x[0] ? one.line[low] : null;
     }
 
     // The words below the chart: the legend, or the values at the cursor.
     tell(cursor) {
       const parts = [];
-      const series = this.data.series.slice(0, 12);
-      series.forEach((one, k) => {
+      const isMany = this.data.series.length > 20;
+      const series = !isMany ? this.data.series.slice(0, 12) : cursor !== null && this.near ? [this.near] : [];
+      series.forEach((one) => {
         const key = document.createElement("span");
         key.className = "key";
         const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
         sample.setAttribute("width", 18); sample.setAttribute("height", 4);
         const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-        for (const [name, value] of [["x1", 0], ["x2", 18], ["y1", 2], ["y2", 2], ["stroke", style(`--c${k % 8}`)], ["stroke-width", 2], ["stroke-dasharray", dashes[Math.floor(k / 8) % 4].join(" ") || "none"]]) line.setAttribute(name, value);
+        for (const [name, value] of [["x1", 0], ["x2", 18], ["y1", 2], ["y2", 2], ["stroke", style(`--c${one.place % 8}`)], ["stroke-width", 2], ["stroke-dasharray", this.dashes(one).join(" ") || "none"]]) line.setAttribute(name, value);
         sample.append(line);
         let words = one.label || this.data.name;
         if (cursor !== null) {
           let i = one.x.findIndex((s, n) => (one.to ? one.to[n] : s) >= cursor);
           if (i < 0) i = one.x.length - 1;
           words += ` ${short(one.line[i])}`;
-          if (one.low) words += ` (${short(one.low[i])} to ${short(one.high[i])} in steps ${whole(one.x[i])} to ${whole(one.to[i])})`;
-          else words += ` at step ${whole(one.x[i])}`;
+          const axis = this.data.axis;
+          if (one.low) words += ` (${short(one.low[i])} to ${short(one.high[i])} ${axis === "step" ? "in steps" : `at ${axis}`} ${whole(one.x[i])} to ${whole(one.to[i])})`;
+          else words += ` at ${axis} ${whole(one.x[i])}`;
         }
         key.append(sample, ` ${words}`);
         parts.push(key);
       });
       const first = this.data.series[0];
       if (cursor === null) {
-        const width = first && first.n ? Math.round((first.to[0] || 0) - (first.x[0] || 0)) + 1 : 1;
+        const points = first && first.n ? Math.max(...first.n) : 1;
         const weight = +(view().get("smooth") || 0);
-        if (width > 1) parts.push(`line: mean, band: lowest to highest of ${whole(width)} steps. `);
-        if (weight && width > 1 / (1 - weight)) parts.push("The smoothing is shorter than a band. ");
+        if (isMany) parts.push(`${this.data.series.length} series: thick line their median, shade their range; the pointer names one. `);
+        else if (first && this.data.series.some((one) => one.seeds > 1)) parts.push("line: median of the seeds, band: the lowest to the highest of them. ");
+        else if (points > 1) parts.push(`line: mean, band: lowest to highest of ${whole(points)} points. `);
+        const spikes = isMany ? 0 : this.data.series.reduce((sum, one) => sum + one.spikes.length, 0);
+        if (spikes) parts.push(`${spikes} ${spikes === 1 ? "spike" : "spikes"}. `);
+        if (weight && points > 1 / (1 - weight)) parts.push("The average is shorter than a band. ");
         if (first && this.box.closest(".first")) for (const border of first.borders.slice(0, 4)) parts.push(`step ${whole(border.step)}: ${border.words}. `);
-        if (this.data.series.length > 12) parts.push(`and ${this.data.series.length - 12} more`);
+        if (!isMany && this.data.series.length > 12) parts.push(`and ${this.data.series.length - 12} more`);
         if (this.bad) { const bad = document.createElement("strong"); bad.className = "bad"; bad.textContent = `${this.bad} `; parts.unshift(bad); }
       }
       this.legend.replaceChildren(...parts);
+    }
+
+    // A range as it stands in the address: whole steps, or hours of a second.
+    round(from, to) {
+      const parts = this.data.axis.startsWith("hours") ? 3600 : 1;
+      return [Math.max(0, Math.floor(from * parts) / parts), Math.max(1, Math.ceil(to * parts)) / parts].map((one) => +one.toFixed(4));
     }
 
     step(event) {
@@ -239,6 +314,7 @@
         if (!this.place) return;
         if (this.drag) this.drag[1] = event.offsetX;
         const at = this.step(event);
+        this.pointer = event.offsetY;
         for (const chart of charts) if (chart.data) chart.draw(at);
       });
       c.addEventListener("pointerup", () => {
@@ -247,7 +323,7 @@
         if (!drag || Math.abs(drag[1] - drag[0]) < 5) return;
         const { left, right, lowX, highX } = this.place;
         const s = drag.map((at) => lowX + (at - left) / (right - left) * (highX - lowX)).sort((a, b) => a - b);
-        show(Math.max(0, Math.floor(s[0])), Math.ceil(s[1]));
+        show(...this.round(s[0], s[1]));
       });
       c.addEventListener("pointerleave", () => { for (const chart of charts) if (chart.data) chart.draw(); });
       c.addEventListener("dblclick", () => (view().has("from") || view().has("to") ? history.back() : null));
@@ -259,7 +335,7 @@
         if (event.key === "0") show(null, null);
         if (!moves[event.key]) return;
         event.preventDefault();
-        show(Math.max(0, Math.round(from + moves[event.key][0])), Math.max(1, Math.round(to + moves[event.key][1])));
+        show(...this.round(from + moves[event.key][0], to + moves[event.key][1]));
       });
     }
   }
@@ -275,8 +351,16 @@
   };
   const follow = () => {
     const range = document.getElementById("range");
-    if (range) range.textContent = view().has("from") || view().has("to") ? `steps ${whole(+view().get("from") || 0)} to ${view().has("to") ? whole(+view().get("to")) : "the last"}; double click undoes` : "";
-    for (const chart of charts) chart.load();
+    const part = view().has("from") || view().has("to");
+    if (range && part) {
+      const all = document.createElement("a");
+      const address = new URL(location.href);
+      for (const name of ["from", "to"]) address.searchParams.delete(name);
+      all.href = address;
+      all.textContent = "all";
+      range.replaceChildren(` · from ${whole(+view().get("from") || 0)} to ${view().has("to") ? whole(+view().get("to")) : "the last"} `, all);
+    } else if (range) range.textContent = "";
+    for (const chart of charts) chart.load(true);
   };
   addEventListener("popstate", follow);
   addEventListener("pra-theme", () => { for (const chart of charts) chart.draw(); });

@@ -35,11 +35,45 @@
     }
   };
 
+  // Rows of images at another step, and further ones as one scrolls.
+  const parsed = async (address) => new DOMParser().parseFromString(await (await fetch(address)).text(), "text/html");
+  let turn = 0;
+  const swap = async (address) => {
+    const own = ++turn;
+    const other = await parsed(address);
+    if (own !== turn) return;
+    for (const id of ["large", "rows"]) {
+      const part = document.getElementById(id);
+      if (part) part.replaceChildren(...other.getElementById(id).childNodes);
+    }
+    watch();
+  };
+  const coming = new IntersectionObserver(async (seen) => {
+    const link = seen.find((one) => one.isIntersecting)?.target;
+    if (!link) return;
+    coming.unobserve(link);
+    const section = (await parsed(link.href)).getElementById("rows");
+    for (const part of section.querySelectorAll(".head, .legend, .message")) part.remove();
+    link.parentElement.replaceWith(...section.childNodes);
+    watch();
+  });
+  const watch = () => { for (const link of document.querySelectorAll("a.further")) coming.observe(link); };
+  // A drawn image that is clicked is shown large.
+  document.addEventListener("click", (event) => {
+    const sheet = event.target.closest?.(".images img.sheet");
+    // One that has not come has no width.
+    if (!sheet || !sheet.complete || !sheet.clientWidth || new URL(sheet.src).searchParams.has("class")) return;
+    const columns = +sheet.dataset.columns;
+    const address = new URL(location.href);
+    address.searchParams.set("image", +sheet.dataset.first + Math.floor(event.offsetX / sheet.clientWidth * columns));
+    location.href = address;
+  });
+
   // A slider beside a choice of several, as of the steps at which images were drawn; the address follows.
   const pick = () => {
     for (const form of document.querySelectorAll("form.pick")) {
       const select = form.querySelector("select");
-      if (select.options.length < 2 || form.querySelector("input")) continue;
+      if (select.options.length < 2 || form.querySelector("input[type=range]")) continue;
       const slider = document.createElement("input");
       slider.type = "range";
       slider.max = select.options.length - 1;
@@ -47,13 +81,14 @@
       slider.setAttribute("aria-label", `${select.getAttribute("aria-label")}, from the first step to the last`);
       form.querySelector("button").replaceWith(slider);
       const show = () => {
+        const address = new URL(location.href);
+        address.searchParams.set(select.name, select.value);
+        history.replaceState(null, "", address);
+        if (form.dataset.rows) { swap(address); return; }
         const sheet = form.parentElement.querySelector("img.sheet");
         const source = new URL(sheet.src);
         source.searchParams.set("samplings", select.value);
         sheet.src = source;
-        const address = new URL(location.href);
-        address.searchParams.set(select.name, select.value);
-        history.replaceState(null, "", address);
       };
       slider.addEventListener("input", () => { select.selectedIndex = slider.value; show(); });
       select.addEventListener("change", () => { slider.value = select.selectedIndex; show(); });
@@ -111,9 +146,13 @@
   live.textContent = "live";
   times();
   pick();
+  watch();
   setInterval(times, 1000);
   setInterval(ask, 2000);
   document.addEventListener("visibilitychange", ask);
+
+  // On paper: where it was seen, and when.
+  addEventListener("beforeprint", () => { document.getElementById("printed").textContent = `${location.href}, ${new Date().toLocaleString()}`; });
 
   // Keys: / finds, j and k walk rows, Enter opens, ? lists them.
   const rows = () => [...document.querySelectorAll("table.rows tbody tr")].filter((row) => row.querySelector("a"));
@@ -129,7 +168,7 @@
   const help = document.createElement("dialog");
   help.append(document.createElement("h2"), document.createElement("p"));
   help.firstChild.textContent = "Keys";
-  help.lastChild.textContent = "/ finds a run · j and k walk the rows, Enter opens one · in a chart: arrows move the range, + and - change it, 0 shows all · ? lists keys, Escape closes";
+  help.lastChild.textContent = "/ finds a run, or a job by its number · j and k walk the rows, Enter opens one · in a chart: arrows move the range, + and - change it, 0 shows all · ? lists keys, Escape closes";
   document.body.append(help);
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName)) return;

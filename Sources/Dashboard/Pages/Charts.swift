@@ -31,33 +31,38 @@ extension Frame {
       "<a href=\"\(query.with("metrics", (shown + [name]).joined(separator: ",")).text)\">\(name)</a> "
     }
     return """
-      \(tools)<div class="charts">
+      \(tools(isOfSeveral: false))<div class="charts">
       \(panels)</div>
       \(rest.isEmpty ? "" : "<p class=\"more\">further: \(rest)</p>")
       """
   }
 
-  /// Smoothing, scale and range, all in the address.
-  private var tools: HTML {
-    let smoothing = ["0", "0.6", "0.9", "0.99"].map { value -> HTML in
-      (query["smooth"] ?? "0") == value
-        ? "<b>\(value)</b> "
-        : "<a href=\"\(query.with("smooth", value == "0" ? nil : value).text)\">\(value)</a> "
+  /// Smoothing, axes, grouping and range, all in the address.
+  /// - Parameter isOfSeveral: whether runs are compared, of which some may differ in their seeds alone
+  func tools(isOfSeveral: Bool) -> HTML {
+    func choices(_ name: String, _ known: [(value: String, words: HTML)], reset: [String] = [])
+      -> [HTML]
+    {
+      known.map { value, words in
+        let address = query.without(reset).with(name, value == known[0].value ? nil : value)
+        return (query[name] ?? known[0].value) == value
+          ? "<b>\(words)</b> " : "<a href=\"\(address.text)\">\(words)</a> "
+      }
     }
-    let isLogarithmic = query["y"] == "log"
-    let scale: HTML =
-      isLogarithmic
-      ? "<a href=\"\(query.with("y", nil).text)\">linear</a> <b>log</b>"
-      : "<b>linear</b> <a href=\"\(query.with("y", "log").text)\">log</a>"
+    let grouping: HTML =
+      isOfSeveral
+      ? "· seeds \(choices("group", [("none", "apart"), ("seeds", "as their median")])) " : ""
     let range: HTML =
       query["from"] == nil && query["to"] == nil
       ? ""
       : """
-      steps \(query["from"] ?? "0") to \(query["to"] ?? "the last") \
-      <a href="\(query.without(["from", "to"]).text)">all steps</a>
+       · from \(query["from"] ?? "0") to \(query["to"] ?? "the last") \
+      <a href="\(query.without(["from", "to"]).text)">all</a>
       """
     return """
-      <p class="choices">smooth \(smoothing) · y \(scale) <span id="range">\(range)</span></p>
+      <p class="choices">smooth \(choices("smooth", [("0", "0"), ("0.6", "0.6"), ("0.9", "0.9"), ("0.99", "0.99")]))· \
+      x \(choices("x", [("step", "step"), ("since", "since start"), ("images", "images seen"), ("hours", "hours at work")], reset: ["from", "to"]))· \
+      y \(choices("y", [("linear", "linear"), ("log", "log")]))\(grouping)<span id="range">\(range)</span></p>
 
       """
   }
@@ -81,7 +86,7 @@ extension Frame {
       <a href="\(root)chart.svg\(own.text)">SVG</a> <a href="\(root)chart.csv\(own.text)">CSV</a> \
       <a href="\(root)chart.sql\(own.text)">SQL</a></span></div>
       <div class="chart" data-source="\(root)series.json\(own.text)" data-name="\(name)" tabindex="0" role="img" \
-      aria-label="\(name) over steps, to step \(count(last)); the table below has its figures">
+      aria-label="\(name), to step \(count(last)); the table below has its figures">
       <noscript><img src="\(root)chart.svg\(own.text)" alt="\(name) over steps"></noscript></div>
       <p class="legend">\(missing > 0 ? "<strong class=\"bad\">\(counted(missing, "value")) not finite.</strong>" : "")</p>
       <details><summary>figures</summary><table class="rows">\(words)</table></details>

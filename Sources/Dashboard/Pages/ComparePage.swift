@@ -2,20 +2,25 @@
 
 extension Frame {
   /// - Parameters:
-  ///   - tables: `runs`; `settings` (name, run_id, value); `figures` (name, run_id, value, better, ruler); `series`
+  ///   - tables: `runs`; `settings` (name, run_id, value); `figures` (name, run_id, value, better, ruler); `seeds`:
+  ///     medians of runs and variants that differ in their seeds alone; `series`
   package func comparePage(_ tables: Tables) -> HTML {
     let runs = tables["runs"]
     let ids = runs.map { $0.text("id") }
-    let heads = runs.map { run -> HTML in
+    let compared = runs.enumerated().map { place, run in
+      ComparedRun(id: run.text("id"), name: run.text("name"), place: place)
+    }
+    let heads = compared.map { run -> HTML in
       """
-      <th scope="col"><a href="\(root)runs/\(run.text("id"))">\(run.text("name"))</a> \
-      <span class="number">\(run.text("id"))</span></th>
+      <th scope="col"><span class="swatch \(run.tone)"></span><a href="\(root)runs/\(run.id)">\(run.name)</a> \
+      <span class="number">\(run.id)</span></th>
       """
     }
     let isWhole = query["all"] == "1"
-    let settings = lines(tables["settings"], ids).filter { line in
-      isWhole || Set(line.values.map { $0?.text("value") }).count > 1
-    }
+    let all = lines(tables["settings"], ids)
+    let differing = all.filter { line in Set(line.values.map { $0?.text("value") }).count > 1 }
+    let settings = isWhole ? all : differing
+    let columns = columns(differing, lines(tables["figures"], ids))
     let settingRows = settings.map { line -> HTML in
       "<tr><th scope=\"row\">\(line.name)</th>\(line.values.map { "<td>\($0?.text("value").unquoted ?? "")</td>" as HTML })</tr>\n"
     }
@@ -25,22 +30,22 @@ extension Frame {
       <h1>Compare</h1>
       <form class="filter"><label>runs <input name="runs" value="\(ids.joined(separator: ","))" size="24"></label> \
       <button>show</button> <a href="\(root)images?runs=\(ids.joined(separator: ","))&amp;by=run">their images at the same noise</a></form>
-      \(runs.count < 2 ? "<p class=\"message\">Name two runs or more, as in compare?runs=1,2; the list of runs has boxes to tick.</p>" : "")
+      \(verdict(lines(tables["figures"], ids), compared))\(runs.count < 2 ? "<p class=\"message\">Name two runs or more, as in compare?runs=1,2; the list of runs has boxes to tick.</p>" : "")
       <section data-live="figures">
       \(panelHead("Figures", "figures"))<div class="scroll" tabindex="0"><table class="rows">
       <thead class="figures-head"><tr><th>figure</th>\(heads)</tr></thead>
       <tbody>
       \(figures(tables["figures"], ids))</tbody></table></div>
       </section>
-      <section>
+      \(seeds(tables["seeds"]))<section>
       \(panelHead("Settings that differ", "settings", tools: isWhole ? "<a href=\"\(query.with("all", nil).text)\">only these</a> " : "<a href=\"\(query.with("all", "1").text)\">all</a> "))\
       <div class="scroll" tabindex="0"><table class="rows">
       <thead><tr><th>setting</th>\(heads)</tr></thead>
       <tbody>
       \(settingRows)</tbody></table></div>
       </section>
-      <div class="charts">
-      \(overlays(tables["series"], ids))</div>
+      \(tools(isOfSeveral: true))<div class="charts">
+      \(overlays(tables["series"], ids))\(scatter(compared, columns))\(parallel(compared, columns))</div>
       """)
   }
 
@@ -59,6 +64,80 @@ extension Frame {
       values[name, default: [:]][row.text("run_id")] = row
     }
     return names.map { name in Line(name: name, values: ids.map { values[name]![$0] }) }
+  }
+
+  /// The best run by the first figure that all have by one ruler, as a sentence.
+  private func verdict(_ figures: [Line], _ runs: [ComparedRun]) -> HTML {
+    guard runs.count > 1 else { return "" }
+    let measured = figures.first { line in
+      line.values.allSatisfy { $0?.number("value")?.isFinite ?? false && $0?["better"] != nil }
+        && Set(line.values.map { $0?.text("ruler") }).count == 1
+    }
+    guard let measured else {
+      return
+        "<p class=\"message\" data-live=\"verdict\">None is called the best: no figure is of all of them by one ruler.</p>\n"
+    }
+    let values = measured.values.map { $0!.number("value")! }
+    let isUp = measured.values[0]!["better"] == "up"
+    let best = isUp ? values.max()! : values.min()!
+    let winners = zip(runs, values).filter { $0.1 == best }.map(\.0)
+    let ruler = words(measured.values[0]!.text("ruler"))
+    guard winners.count == 1, let winner = winners.first else {
+      return
+        "<p class=\"message\" data-live=\"verdict\">By \(measured.name) \(winners.map(\.id).joined(separator: " and ")) are equal.</p>\n"
+    }
+    let others = values.filter { $0 != best }
+    return """
+      <p class="message" data-live="verdict">Best by \(measured.name), \(isUp ? "higher" : "lower") is better: <b>\(winner.name)</b> (\(winner.id)) with \
+      <b>\(figure(best))</b>; the next has \(figure(isUp ? others.max() : others.min())).\(ruler.isEmpty ? "" : " Ruler: \(ruler).")</p>
+
+      """
+  }
+
+  /// Settings that differ, and figures of one ruler, as axes of plots.
+  private func columns(_ settings: [Line], _ figures: [Line]) -> [ComparedColumn] {
+    func values(_ line: Line) -> [String: String] {
+      line.values.compactMap(\.self).reduce(into: [:]) {
+        $0[$1.text("run_id")] = $1.text("value").unquoted
+      }
+    }
+    let comparable = figures.filter { line in
+      Set(line.values.compactMap { $0?.text("ruler") }).count == 1
+    }
+    return settings.map { ComparedColumn($0.name, values($0)) }
+      + comparable.map { line in
+        let better = line.values.compactMap(\.self).first?["better"]
+        return ComparedColumn(line.name, better: better, values(line))
+      }
+  }
+
+  /// Medians over seeds, where there are several.
+  private func seeds(_ rows: [Record]) -> HTML {
+    guard !rows.isEmpty else { return "" }
+    let lines = rows.map { one -> HTML in
+      let value: HTML =
+        one["median"] == nil
+        ? "<td class=\"message\" colspan=\"2\">not put together: the rulers differ</td>"
+        : """
+        <td class="n"><b>\(figure(one.number("median")))</b></td>\
+        <td class="n">\(figure(one.number("lowest"))) to \(figure(one.number("highest")))</td>
+        """
+      return """
+        <tr><td>\(one.text("label"))</td><td>\(one.text("name"))</td>\(value)<td class="n">\(one.text("n"))</td>\
+        <td class="ruler">\(one.text("members"))</td></tr>
+
+        """
+    }
+    return """
+      <section data-live="seeds">
+      \(panelHead("Seeds together", "seeds"))<div class="scroll" tabindex="0"><table class="rows">
+      <thead><tr><th>runs that differ in their seeds alone</th><th>figure</th><th class="n">median</th>\
+      <th class="n">range</th><th class="n">n</th><th>members</th></tr></thead>
+      <tbody>
+      \(lines)</tbody></table></div>
+      </section>
+
+      """
   }
 
   /// Rows of figures. The best one is starred, unless their rulers differ: then no one stands beside another.

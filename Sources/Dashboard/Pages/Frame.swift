@@ -56,13 +56,14 @@ extension Frame {
     <nav aria-label="pages">
     \(link("runs", "Runs", section))\(link("queue", "Queue", section))\(link("workers", "Workers", section))</nav>
     <form class="find" action="\(root)runs" role="search"><input type="search" name="find" value="\(query["find"] ?? "")" \
-    placeholder="find: method=pra lr>1e-3" aria-label="find runs"></form>
+    placeholder="find: method=pra lr>1e-3, or job 12" aria-label="find runs, or a job by its number"></form>
     <span class="mode">\(canAct ? "may act" : "read only") · <span id="live">as of loading</span>
     <button id="theme" type="button" hidden>theme</button></span>
     </header>
     \(banner)<main id="main">
     \(body)
     </main>
+    <footer id="printed"></footer>
     </body>
     </html>
 

@@ -36,18 +36,30 @@ package struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
   }
 }
 
-/// A text for the inside of an element or of a quoted attribute. Characters that would change what a reader sees
-/// of the others, such as right-to-left overrides, are shown by their numbers; terminal sequences are left out.
+/// A text for the inside of an element or of a quoted attribute.
 func escaped(_ given: String) -> String {
   var text = ""
   text.reserveCapacity(given.utf8.count)
-  for scalar in withoutTerminalSequences(given.unicodeScalars) {
+  for scalar in visible(given).unicodeScalars {
     switch scalar {
     case "&": text += "&amp;"
     case "<": text += "&lt;"
     case ">": text += "&gt;"
     case "\"": text += "&quot;"
     case "'": text += "&#39;"
+    default: text.unicodeScalars.append(scalar)
+    }
+  }
+  return text
+}
+
+/// A text without terminal sequences, in which characters that would change what a reader sees of the others, such as
+/// right-to-left overrides, stand as their numbers.
+package func visible(_ given: String) -> String {
+  var text = ""
+  text.reserveCapacity(given.utf8.count)
+  for scalar in withoutTerminalSequences(given.unicodeScalars) {
+    switch scalar {
     case "\n", "\t": text.unicodeScalars.append(scalar)
     case "\u{0}"..<"\u{20}", "\u{7F}"..."\u{9F}": text += "\u{FFFD}"
     // Overrides, embeddings and isolates of Unicode's bidirectional algorithm (UAX 9), and invisible marks.

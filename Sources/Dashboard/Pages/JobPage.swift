@@ -1,7 +1,7 @@
 // One job: what happened to it, and its log.
 
 extension Frame {
-  /// - Parameter tables: `job`, `why`, `attempts`
+  /// - Parameter tables: `job`, `why`, `attempts`, `files`
   package func jobPage(_ tables: Tables) -> HTML {
     let job = tables["job"][0]
     let id = job.text("id")
@@ -20,14 +20,45 @@ extension Frame {
       <span>\(progress(job))</span> <span><a href="\(root)jobs/\(id)/log">log</a></span></p>
       \(isOver ? "" : why)\(job["message"].map { "<p class=\"message\">\($0)</p>\n" })\
       <p>\(isOver ? "" : act("cancel-job", id, "cancel"))\(job.text("state").isRetryable ? act("retry-job", id, "retry") : "")\
-      \(job.text("state") == "running" ? act("preempt-job", id, "preempt") : "")</p>
+      \(job.text("state") == "running" ? act("preempt-job", id, "preempt") : "")\(isOver ? "" : priority(job, id))</p>
       </section>
-      \(attempts(tables["attempts"], id))\(facts(job))
+      \(attempts(tables["attempts"], id))\(files(tables["files"], id))\(facts(job))
       """)
   }
 
+  private func priority(_ job: Record, _ id: String) -> HTML {
+    guard canAct else { return "" }
+    return """
+      <form class="act" action="\(root)act"><input type="hidden" name="target" value="\(id)"><label>priority \
+      <input type="number" name="to" min="-1000000" max="1000000" value="\(job.text("priority"))"></label> \
+      <button name="verb" value="set-priority">set</button></form>
+      """
+  }
+
+  private func files(_ rows: [Record], _ id: String) -> HTML {
+    guard !rows.isEmpty else { return "" }
+    let lines = rows.map { one -> HTML in
+      """
+      <tr><td><a href="\(root)files/\(one.text("sha256"))?job=\(id)" download>\(one.text("name"))</a></td>\
+      <td class="n">\(size(one.integer("size")))</td><td>\(one.text("media_type"))</td>\
+      <td class="ruler"><code>\(String(one.text("sha256").prefix(12)))</code></td></tr>
+
+      """
+    }
+    return """
+      <section data-live="files">
+      \(panelHead("Files", "files"))<div class="scroll" tabindex="0"><table class="rows">
+      <thead><tr><th>name</th><th class="n">size</th><th>type</th><th>SHA-256</th></tr></thead>
+      <tbody>
+      \(lines)</tbody></table></div>
+      </section>
+
+      """
+  }
+
   private func attempts(_ rows: [Record], _ id: String) -> HTML {
-    let span = rows.compactMap { $0.number("seconds") }.reduce(0, +)
+    let span =
+      rows.map { ($0.number("after_seconds") ?? 0) + ($0.number("seconds") ?? 0) }.max() ?? 0
     let lines = rows.map { one -> HTML in
       var end = one["outcome"] ?? "runs"
       if let code = one["exit_code"] { end += ", exit \(code)" }
@@ -40,7 +71,7 @@ extension Frame {
       return """
         <tr><td class="n">\(one.text("epoch"))</td><td>\(one.text("worker_name"))\(one["host"].map { " on \($0)" })</td>\
         <td>\(moment(one["started_at"]))</td>\
-        <td>\(bar(span > 0 ? (one.number("seconds") ?? 0) / span : nil))\(duration(one.number("seconds")))</td>\
+        <td>\(line(one, span))\(duration(one.number("seconds")))</td>\
         <td>\(end)</td><td>\(went)</td><td class="reason">\(one.text("message"))</td>\
         <td><a href="\(root)jobs/\(id)/log?attempt=\(one.text("epoch"))">log</a></td></tr>
 
@@ -58,6 +89,17 @@ extension Frame {
       \(panelHead("Attempts", "attempts"))\(rows.isEmpty ? "<p class=\"none\">No worker has claimed it yet.</p>" : table)
       </section>
 
+      """
+  }
+
+  /// When an attempt ran, on a line of all of them.
+  private func line(_ attempt: Record, _ span: Double) -> HTML {
+    guard span > 0, let start = attempt.number("after_seconds") else { return "" }
+    let length = max(1, 100 * (attempt.number("seconds") ?? 0) / span)
+    let isGood = ["", "succeeded", "preempted", "released"].contains(attempt.text("outcome"))
+    return """
+      <svg class="span\(isGood ? "" : " bad")" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect \
+      x="\(fixed(min(99, 100 * start / span), digits: 1))" y="0" width="\(fixed(length, digits: 1))" height="8"></rect></svg>
       """
   }
 
@@ -118,7 +160,8 @@ extension Frame {
       \(size(bytes)) · <a href="\(query.with("form", "text").text)">plain text</a></form>
       \(find.map { "<p class=\"legend\">\(counted(Int64(shown.count), "line")) with \"\($0)\" in this part</p>" })
       \(before.map { "<p><a href=\"\(query.with("before", String($0)).text)\">▴ what was printed before</a></p>" })
-      <section data-live="log"\(isAtEnd ? " data-follow=\"1\"" : "")><pre class="log">\(marked)</pre></section>
+      <section data-live="log"\(isAtEnd ? " data-follow=\"1\"" : "")>\
+      \(text.isEmpty ? "<p class=\"none\">Nothing has been printed yet.</p>" : "<pre class=\"log\">\(marked)</pre>")</section>
       \(isAtEnd ? "" : "<p><a href=\"\(query.with("before", nil).text)\">▾ the end</a></p>")
       """)
   }

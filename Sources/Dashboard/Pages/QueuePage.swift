@@ -17,10 +17,12 @@ extension Frame {
   private func counts(_ counts: Record, _ waiting: [Record]) -> HTML {
     let failed = counts.integer("failed") ?? 0
     let oldest = waiting.compactMap { $0.number("oldest_seconds") }.max()
+    let blocked = waiting.filter { $0.text("reason").hasPrefix("dependency") }
+      .reduce(0) { $0 + ($1.integer("jobs") ?? 0) }
     let total = waiting.reduce(0) { $0 + ($1.integer("jobs") ?? 0) }
     return """
       <p class="figures"><span>\(state("running")) <b>\(count(counts.integer("running")))</b></span> \
-      <span>waiting <b>\(count(total))</b></span> \
+      <span>waiting <b>\(count(total))</b>\(blocked > 0 ? ", for other jobs <b>\(count(blocked))</b>" : "")</span> \
       <span>\(failed > 0 ? state("failed") : "failed"), last 24 h <b>\(count(failed))</b></span> \
       <span>slots <b>\(count(counts.integer("used")))</b> of <b>\(count(counts.integer("slots")))</b></span> \
       <span>longest wait <b>\(oldest.map { duration($0) } ?? "none")</b></span></p>

@@ -157,7 +157,7 @@ extension Frame {
       <thead><tr><th class="n">step</th><th class="n">size</th><th>saved</th><th class="n">job</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
-      <p>To fetch: <code>pra export checkpoint \(run.text("id")) -o run-\(run.text("id")).safetensors</code></p>
+      <p>Files to fetch are on the page of the job, or <code>pra export checkpoint \(run.text("id")) -o run-\(run.text("id")).safetensors</code></p>
       </section>
 
       """

@@ -2,7 +2,8 @@
 
 extension Frame {
   /// - Parameters:
-  ///   - tables: `workers`, `hosts` (those that are blamed), `untaken` (groups of jobs no live worker could take)
+  ///   - tables: `workers`, `hosts` (those that are blamed), `lost` (time, by machine), `untaken` (groups of waiting jobs, of
+  ///     which those are shown that no live worker could take)
   ///   - version: of this program; another one is marked
   package func workersPage(_ tables: Tables, version: String) -> HTML {
     let workers = tables["workers"]
@@ -26,7 +27,7 @@ extension Frame {
       <p class="figures"><span>\(state("live")) <b>\(live.count)</b></span> <span>slots <b>\(used)</b> of <b>\(slots)</b></span></p>
       \(panelHead("Workers", "workers"))\(workers.isEmpty ? "<p class=\"none\">No worker is registered; <code>pra worker</code> starts one.</p>" : table)
       </section>
-      \(blamed(tables["hosts"]))\(untaken(tables["untaken"]))
+      \(blamed(tables["hosts"]))\(lost(tables["lost"]))\(untaken(tables["untaken"]))
       """)
   }
 
@@ -78,7 +79,39 @@ extension Frame {
       """
   }
 
-  private func untaken(_ rows: [Record]) -> HTML {
+  private func lost(_ rows: [Record]) -> HTML {
+    let lines = rows.map { one -> HTML in
+      """
+      <tr><td>\(one.text("days") == "0" ? "today" : "yesterday") <span class="ruler">\(one.text("day"))</span></td>\
+      <td><b>\(one.text("host"))</b></td><td class="n">\(duration(one.number("seconds")))</td>\
+      <td class="n">\(count(one.integer("attempts")))</td><td>\(one.text("outcomes"))</td>\
+      <td class="reason">\(one.text("reason"))</td>\
+      <td class="n"><a href="\(root)jobs/\(one.text("job"))">\(one.text("job"))</a></td></tr>
+
+      """
+    }
+    let table: HTML = """
+      <div class="scroll" tabindex="0"><table class="rows">
+      <thead><tr><th>day</th><th>machine</th><th class="n">time</th><th class="n">attempts</th><th>ended as</th>\
+      <th>last reason</th><th class="n">last job</th></tr></thead>
+      <tbody>
+      \(lines)</tbody></table></div>
+      """
+    return """
+      <section data-live="lost">
+      \(panelHead("Time that machines lost, today and yesterday", "lost"))\
+      \(rows.isEmpty ? "<p class=\"none\">No attempt was lost, failed or ran out of time.</p>" : table)
+      </section>
+
+      """
+  }
+
+  private func untaken(_ waiting: [Record]) -> HTML {
+    let rows = waiting.filter { group in
+      ["no-worker", "no-matching-worker", "host-lacks"].contains {
+        group.text("reason").contains($0)
+      }
+    }
     guard !rows.isEmpty else { return "" }
     let lines = rows.map { one -> HTML in
       """

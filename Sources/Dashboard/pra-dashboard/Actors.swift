@@ -47,6 +47,8 @@ struct Actors: Sendable {
     let command: String
     /// For deeds on the jobs of a filter, whether it is for those that ended badly.
     var chooses: Bool? = nil
+    /// Whether a number comes with the target, behind a space, as in "12 5".
+    var hasNumber = false
     let does: @Sendable (SubmitQueue, Connection, String) throws -> String
   }
 
@@ -57,12 +59,16 @@ struct Actors: Sendable {
     return number
   }
 
+  private static func jobs(_ number: Int64) -> String {
+    number == 1 ? "1 job was" : "\(number) jobs were"
+  }
+
   private static let verbs: [String: Verb] = [
     "cancel-job": Verb(role: .submit, command: "pra cancel") { queue, _, target in
-      "\(try queue.cancel(number(target))) jobs were cancelled or asked to stop"
+      "\(jobs(try queue.cancel(number(target)))) cancelled or asked to stop"
     },
     "cancel-run": Verb(role: .submit, command: "pra cancel --run") { queue, _, target in
-      "\(try queue.cancelRun(number(target))) jobs were cancelled or asked to stop"
+      "\(jobs(try queue.cancelRun(number(target)))) cancelled or asked to stop"
     },
     "cancel-jobs": Verb(role: .submit, command: "pra cancel", chooses: false) {
       queue, connection, target in
@@ -85,6 +91,16 @@ struct Actors: Sendable {
       try queue.resume(run: number(target))
       return "run \(target) goes on"
     },
+    "set-priority": Verb(role: .submit, command: "pra priority", hasNumber: true) {
+      queue, _, target in
+      let words = target.split(separator: " ").map(String.init)
+      guard words.count == 2, let to = Int(words[1]), (-1_000_000...1_000_000).contains(to) else {
+        throw BadRequest(
+          "no such priority", "to: expected a whole number from -1000000 to 1000000")
+      }
+      try queue.setPriority(number(words[0]), to)
+      return "job \(words[0]) has priority \(to)"
+    },
     "preempt-job": Verb(role: .operate, command: "pra preempt") { queue, _, target in
       try queue.preempt(number(target), reason: "asked on the dashboard")
       return "job \(target) was asked to give way"
@@ -98,7 +114,7 @@ struct Actors: Sendable {
       return "queue \(target) goes on"
     },
     "drain-worker": Verb(role: .operate, command: "pra drain") { queue, _, target in
-      "\(try queue.drain(worker: number(target))) jobs were asked to stop; worker \(target) gets no more"
+      "\(jobs(try queue.drain(worker: number(target)))) asked to stop; worker \(target) gets no more"
     },
     "undrain-worker": Verb(role: .operate, command: "pra drain --undo") { queue, _, target in
       try queue.undrain(worker: number(target))
@@ -108,7 +124,7 @@ struct Actors: Sendable {
 
   private func verb(_ query: Query, _ user: String?) throws -> (name: String, target: String, Verb)
   {
-    guard let name = query["verb"], let verb = Self.verbs[name], let target = query["target"] else {
+    guard let name = query["verb"], let verb = Self.verbs[name], var target = query["target"] else {
       throw BadRequest(
         "no such deed",
         "verb=\(query["verb"] ?? ""): expected one of \(Self.verbs.keys.sorted().joined(separator: ", ")), and a target"
@@ -120,6 +136,8 @@ struct Actors: Sendable {
         403, "not allowed",
         "\(user ?? "this user") may \(own.rawValue); \(name) needs \(verb.role.rawValue)")
     }
+    // A form that asks gives the number by itself.
+    if verb.hasNumber, let to = query["to"] { target += " \(to)" }
     return (name, target, verb)
   }
 
@@ -128,6 +146,7 @@ struct Actors: Sendable {
   {
     let (name, target, verb) = try verb(query, user)
     var command = "\(verb.command) \(target)"
+    if verb.hasNumber { command = "\(verb.command) \(target.replacing(" ", with: " --to "))" }
     var hits: Int64?
     if let ended = verb.chooses {
       let jobs = try snapshots.session { try ChosenJobs(target, ended: ended).ids($0) }
@@ -137,6 +156,9 @@ struct Actors: Sendable {
     } else if name == "cancel-run" {
       let run = try ChosenJobs("run=\(Self.number(target))", ended: false)
       hits = Int64(try snapshots.session { try run.ids($0) }.count)
+    } else if name == "drain-worker" {
+      let worker = Question(QueueQueries.runningOn, [.integer(try Self.number(target))])
+      hits = try snapshots.answer(worker).table.records.first?.integer("jobs")
     }
     let page = frame.askPage(
       verb: name, target: target, command: command, user: user, hits: hits)
@@ -166,7 +188,11 @@ struct Actors: Sendable {
     }
     let (_, target, verb) = try verb(form, user)
     let connection = try Connection(url, role: .submit, name: "pra dashboard")
-    if let user { try connection.query("select set_config('pra.actor', $1, false)", [.text(user)]) }
+    if let user {
+      try connection.query(
+        "select set_config('pra.actor', $1, false), set_config('pra.operates', $2, false)",
+        [.text(user), .text(role(of: user) == .operate ? "yes" : "")])
+    }
     let done = try verb.does(SubmitQueue(connection), connection, target)
     let page = frame.donePage(done: done)
     return Reply(type: "text/html; charset=utf-8", Array(page.text.utf8))

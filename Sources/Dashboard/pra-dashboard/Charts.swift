@@ -17,92 +17,98 @@ extension Site {
     case "chart.sql": return try form("sql", of: ChartView(query, self).question)
     case "spark.svg": return try spark(query)
     case "sheet.png": return try sheets.sheet(query, snapshots)
+    case "nearest.png": return try sheets.nearestSheet(query, snapshots)
     default: return nil
     }
   }
 
-  /// Curves for the chart's script: steps, means, lowest and highest values, values that are not finite, and where
-  /// attempts went on.
+  /// Curves for the chart's script: places on the axis, means, lowest and highest values, values that are not finite,
+  /// and where attempts went on. With `after=STEP` only the bands from that step on, and how many were left out.
   private func series(_ view: ChartView) throws -> Reply {
-    let bands = Dictionary(
-      grouping: try snapshots.answer(view.question).table.records, by: { $0.text("job_id") })
-    let jobs = view.curves.compactMap { $0.integer("job_id") }
-    let borders = Dictionary(
-      grouping: try snapshots.answer(Question(RunQueries.borders, [.integers(jobs)])).table.records,
-      by: { $0.text("job_id") })
-    let curves = view.curves.map { curve -> String in
-      let rows = bands[curve.text("job_id")] ?? []
-      func numbers(_ column: String) -> String {
-        "[" + rows.map { Self.number($0.number(column)) }.joined(separator: ",") + "]"
+    let curves = try view.curves().map { curve -> String in
+      let scale = curve.scale
+      // A place in hours moves while an attempt is at work.
+      let after = view.axis == .hours ? nil : view.after.map { Double($0) }
+      let skip = after.map { step in curve.bands.prefix { $0.from < step }.count } ?? 0
+      let bands = curve.bands[skip...]
+      func numbers(_ values: [Double?]) -> String {
+        "[" + values.map(Self.number).joined(separator: ",") + "]"
       }
-      let isSingle = rows.allSatisfy { $0.text("n") == "1" }
+      func places(_ steps: [Double]) -> String {
+        "[" + steps.map { Self.place(scale.position($0), view.axis) }.joined(separator: ",") + "]"
+      }
       var members = [
-        ("run", curve.text("run_id")), ("job", curve.text("job_id")),
-        ("label", JSONText.string(curve.text("label"))), ("last", curve.text("last_step")),
-        ("x", numbers("step_from")), ("mean", numbers("mean")), ("bad", numbers("not_finite")),
+        ("run", "\(curve.run)"), ("job", "\(curve.job)"), ("label", JSONText.string(curve.label)),
+        ("short", JSONText.string(curve.short)), ("place", "\(curve.place)"),
+        ("dash", "\(curve.dash)"),
+        ("seeds", "\(curve.members)"),
+        ("last", Self.place(scale.position(Double(curve.last)), view.axis)),
+        ("unit", Self.place(scale.position(1) - scale.position(0), view.axis)),
+        ("at", Self.number(curve.bands.last?.from)), ("skip", "\(skip)"),
+        ("edge", after.map { Self.place(scale.position($0), view.axis) } ?? "null"),
+        ("x", places(bands.map(\.from))), ("mean", numbers(bands.map(\.mean))),
+        ("bad", numbers(bands.map(\.bad))),
       ]
-      if !isSingle {
+      if view.smoothing > 0 {
+        members.append(("line", numbers(Array(curve.smoothed(view.smoothing)[skip...]))))
+      }
+      if !curve.isOfPoints {
         members += [
-          ("to", numbers("step_to")), ("n", numbers("n")), ("low", numbers("lowest")),
-          ("high", numbers("highest")),
+          ("to", places(bands.map(\.to))), ("n", numbers(bands.map(\.n))),
+          ("low", numbers(bands.map(\.low))), ("high", numbers(bands.map(\.high))),
         ]
       }
-      let own = (borders[curve.text("job_id")] ?? []).map { border in
-        let words =
-          "attempt \(border.text("epoch")) on \(border.text("worker_name"))"
-          + (border["outcome"].map { ", after \($0) on \(border.text("before"))" } ?? "")
-        return JSONText.object([
-          ("step", border.text("from_step")), ("words", JSONText.string(words)),
+      let borders = curve.borders.map { border in
+        JSONText.object([
+          ("x", Self.place(scale.position(border.step), view.axis)),
+          ("step", Self.number(border.step)), ("words", JSONText.string(border.words)),
         ])
       }
-      return JSONText.object(members + [("borders", JSONText.array(own))])
+      return JSONText.object(members + [("borders", JSONText.array(borders))])
     }
     let body = JSONText.object([
-      ("name", JSONText.string(view.metric)), ("series", JSONText.array(curves)),
+      ("name", JSONText.string(view.metric)), ("axis", JSONText.string(view.axis.title)),
+      ("series", JSONText.array(curves)),
     ])
     return Reply(type: "application/json", Array(body.utf8))
   }
 
   /// Five significant digits; null for what is no number. A step is written whole.
-  private static func number(_ value: Double?) -> String {
+  private static func number(_ value: Double?) -> String { number(value, digits: 5) }
+
+  private static func number(_ value: Double?, digits: Double) -> String {
     guard let value, value.isFinite else { return "null" }
     if value == value.rounded(), abs(value) < 1e15 { return String(Int64(value)) }
-    let scale = pow(10, 4 - floor(log10(abs(value))))
+    let scale = pow(10, digits - 1 - floor(log10(abs(value))))
     let rounded = (value * scale).rounded() / scale
     return "\(rounded.isFinite ? rounded : value)"
   }
 
+  /// A place on an axis, on which neighbours must not fall together.
+  private static func place(_ value: Double, _ axis: Axis) -> String {
+    number(value, digits: axis == .hours ? 8 : 15)
+  }
+
   /// The chart as `pra plot` draws it.
   private func drawing(_ view: ChartView) throws -> Reply {
-    let bands = Dictionary(
-      grouping: try snapshots.answer(view.question).table.records, by: { $0.text("job_id") })
-    let series = view.curves.map { curve -> Chart.Series in
-      let rows = bands[curve.text("job_id")] ?? []
-      let points = rows.reduce(0) { $0 + ($1.number("n") ?? 0) }
-      let label = curve.text("label")
+    let series = try view.curves().map { curve -> Chart.Series in
+      let scale = curve.scale
       return Chart.Series(
-        name: label.isEmpty ? view.metric : label,
-        points: rows.map {
-          (
-            (($0.number("step_from") ?? 0) + ($0.number("step_to") ?? 0)) / 2,
-            $0.number("mean") ?? .nan
-          )
+        name: curve.label.isEmpty ? view.metric : curve.label,
+        points: curve.bands.map {
+          (scale.position(($0.from + $0.to) / 2), $0.mean ?? .nan)
         },
-        steps: Int((curve.integer("last_step") ?? 0) + 1),
-        // One mean stands for so many points.
-        smoothing: pow(view.smoothing, points / Double(max(1, rows.count))),
-        band: rows.map {
-          let from = $0.number("step_from") ?? 0
-          return (
-            from...max(from, $0.number("step_to") ?? 0), $0.number("lowest") ?? .nan,
-            $0.number("highest") ?? .nan
-          )
-        })
+        steps: Int(curve.last + 1), smoothing: view.smoothing, counts: curve.bands.map(\.n),
+        band: curve.bands.map {
+          let (from, to) = (scale.position($0.from), scale.position($0.to))
+          return (from...max(from, to), $0.low ?? .nan, $0.high ?? .nan)
+        }, place: curve.place)
     }
     let chart = Chart(
       title: view.runs.count == 1
         ? "\(view.metric), run \(view.runs[0])" : "\(view.metric) of \(view.runs.count) runs",
-      xLabel: "step", yLabel: view.metric, series: series, isLogarithmic: view.isLogarithmic)
+      xLabel: view.axis.title, yLabel: view.metric, series: series,
+      isLogarithmic: view.isLogarithmic)
     return Reply(type: "image/svg+xml", Array(chart.svg().utf8))
   }
 
@@ -124,55 +130,5 @@ extension Site {
     // Its address holds the last step.
     reply.headers.append(("Cache-Control", "private, max-age=600"))
     return reply
-  }
-}
-
-/// The view that a chart's address names, checked.
-struct ChartView {
-  let runs: [Int64]
-  let metric: String
-  let smoothing: Double
-  let isLogarithmic: Bool
-  /// The runs' series of that name.
-  let curves: [Record]
-  let question: Question
-
-  init(_ query: Query, _ site: Site) throws {
-    runs = try site.runNumbers(query)
-    guard !runs.isEmpty else {
-      throw BadRequest("no run", "runs: expected numbers of runs, as in runs=1,2")
-    }
-    metric = query["metric"] ?? "loss"
-    func step(_ name: String) throws -> Int64? {
-      guard let text = query[name] else { return nil }
-      guard let number = Double(text), number.isFinite, abs(number) < 1e15 else {
-        throw BadRequest("no such step", "\(name)=\(text): expected a step")
-      }
-      return Int64(max(0, number))
-    }
-    let (from, to) = (try step("from"), try step("to"))
-    smoothing = Double(query["smooth"] ?? "0") ?? -1
-    guard (0..<1).contains(smoothing) else {
-      throw BadRequest(
-        "no such smoothing", "smooth=\(query["smooth"]!): expected 0 to below 1, such as 0.9")
-    }
-    guard [nil, "log", "linear"].contains(query["y"]) else {
-      throw BadRequest("no such scale", "y=\(query["y"]!): expected linear or log")
-    }
-    isLogarithmic = query["y"] == "log"
-    let asked = Question(RunQueries.chartSeries, [.integers(runs), .text(metric)])
-    curves = try site.snapshots.answer(asked).table.records
-    guard !curves.isEmpty else {
-      throw BadRequest(
-        404, "no such series",
-        "\(runs.count == 1 ? "run \(runs[0]) has" : "these runs have") no series '\(metric)'")
-    }
-    let points = max(60, min(800, 4800 / curves.count))
-    question = Question(
-      RunQueries.bands,
-      [
-        .integers(runs), .text(metric), .optional(from) { .integer($0) },
-        .optional(to) { .integer($0) }, .integer(points),
-      ])
   }
 }

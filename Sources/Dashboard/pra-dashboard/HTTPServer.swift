@@ -53,10 +53,30 @@ struct Request {
   }
 }
 
+/// Bytes that are read in their order while they are sent.
+final class ByteStream {
+  let size: Int64
+  /// The most bytes of a piece.
+  static let piece = 256 << 10
+  private let read: (Int64, Int) throws -> [UInt8]
+
+  /// - Parameter read: the bytes from a place, as many as are asked for; called for one piece after another
+  init(size: Int64, read: @escaping (Int64, Int) throws -> [UInt8]) {
+    (self.size, self.read) = (size, read)
+  }
+
+  /// Nil where they cannot be read: a client sees a body that breaks off.
+  fileprivate func bytes(from place: Int64, atMost count: Int) -> [UInt8]? {
+    try? read(place, min(count, Int(min(Int64(Self.piece), size - place))))
+  }
+}
+
 struct Reply {
   var status: UInt32 = 200
   var headers: [(String, String)] = []
   var body: [UInt8] = []
+  /// A body that is read as it is sent, instead of one that is there.
+  var stream: ByteStream?
 
   init(_ status: UInt32 = 200, type: String, _ body: [UInt8]) {
     (self.status, self.body) = (status, body)
@@ -125,10 +145,22 @@ final class HTTPServer {
     let names = reply.headers.map { strdup($0.0) }
     let values = reply.headers.map { strdup($0.1) }
     defer { for text in names + values { free(text) } }
-    reply.body.withUnsafeBufferPointer { body in
-      http_request_answer(
-        request, reply.status, body.baseAddress, body.count, names.map { UnsafePointer($0) },
-        values.map { UnsafePointer($0) }, names.count)
+    let (given, their) = (names.map { UnsafePointer($0) }, values.map { UnsafePointer($0) })
+    guard let stream = reply.stream else {
+      reply.body.withUnsafeBufferPointer { body in
+        http_request_answer(
+          request, reply.status, body.baseAddress, body.count, given, their, names.count)
+      }
+      return
     }
+    http_request_stream(
+      request, reply.status, UInt64(stream.size),
+      { context, place, bytes, size in
+        let stream = Unmanaged<ByteStream>.fromOpaque(context!).takeUnretainedValue()
+        guard let piece = stream.bytes(from: Int64(place), atMost: size) else { return -1 }
+        memcpy(bytes!, piece, piece.count)
+        return piece.count
+      }, { Unmanaged<ByteStream>.fromOpaque($0!).release() },
+      Unmanaged.passRetained(stream).toOpaque(), given, their, names.count)
   }
 }

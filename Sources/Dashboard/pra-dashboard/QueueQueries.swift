@@ -80,9 +80,24 @@ enum QueueQueries {
   static let attempts = """
     select a.epoch, a.worker_name, w.labels ->> 'host' as host, a.started_at, a.ended_at, a.outcome, a.exit_code,
       a.exit_signal, a.cause, a.message, a.from_step, a.continues_epoch,
-      extract(epoch from coalesce(a.ended_at, statement_timestamp()) - a.started_at)::bigint as seconds
+      extract(epoch from coalesce(a.ended_at, statement_timestamp()) - a.started_at)::bigint as seconds,
+      extract(epoch from a.started_at - min(a.started_at) over ())::bigint as after_seconds
     from pra.attempts as a left join pra.workers as w on w.id = a.worker_id
     where a.job_id = $1::bigint order by a.epoch limit 200
+    """
+
+  /// Files that a job has made: its outputs, and those of its newest checkpoints.
+  static let files = """
+    select f.name, f.sha256, f.size, f.media_type
+    from (
+      select 1 as place, o.name, o.sha256, o.size, o.media_type, 0::bigint as step
+      from pra.outputs as o where o.job_id = $1::bigint
+      union all
+      select 2, format('step-%s-%s', c.step, x.name), x.sha256, x.size, x.media_type, c.step
+      from (select * from pra.checkpoints as c where c.job_id = $1::bigint order by c.step desc limit 10) as c
+      cross join lateral jsonb_to_recordset(c.files) as x (name text, sha256 text, size bigint, media_type text)
+    ) as f
+    order by f.place, f.step desc, f.name limit 200
     """
 
   /// Jobs that a deed on many is for: of a run, kind, state, queue and user, each or null for all. $6: those that ended
@@ -94,6 +109,11 @@ enum QueueQueries {
       and ($5::text is null or j.created_by = $5) and j.array_id is null
       and case when $6::boolean then j.state in ('failed', 'cancelled', 'quarantined') else j.finished_at is null end
     order by j.id limit 10000
+    """
+
+  /// The number of jobs that a worker runs.
+  static let runningOn = """
+    select count(*) as jobs from pra.jobs as j where j.worker_id = $1::bigint and j.state = 'running'
     """
 
   // MARK: logs
@@ -117,8 +137,18 @@ enum QueueQueries {
     """
   static let hosts =
     "select b.host, b.blamed_at, b.until, b.reason from pra.blamed_hosts as b order by b.host"
-  static let untaken = """
-    select w.jobs, w.detail, w.remedy, w.example_job from pra.waiting as w
-    where w.reason ~ '(no-worker|no-matching-worker|host-lacks)' order by w.jobs desc limit 50
+  /// Attempts of the last two days that ended badly, by day and machine.
+  static let lostTime = """
+    select a.ended_at::date as day, statement_timestamp()::date - a.ended_at::date as days,
+      coalesce(w.labels ->> 'host', w.name) as host, count(*) as attempts,
+      sum(extract(epoch from a.ended_at - a.started_at))::bigint as seconds,
+      string_agg(distinct a.outcome::text, ', ') as outcomes, (array_agg(a.job_id order by a.ended_at desc))[1] as job,
+      (array_agg(split_part(a.message, E'\\n', 1) order by a.ended_at desc))[1] as reason
+    from pra.workers as w
+    -- By the index of a worker's attempts; one that took longer than a month is not looked for.
+    join pra.attempts as a on a.worker_id = w.id and a.started_at > statement_timestamp() - interval '32 days'
+    where a.ended_at >= date_trunc('day', statement_timestamp()) - interval '1 day'
+      and a.outcome in ('lost', 'fault', 'permanent', 'timeout')
+    group by 1, 2, 3 order by 1 desc, 5 desc limit 60
     """
 }

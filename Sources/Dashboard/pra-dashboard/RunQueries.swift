@@ -41,7 +41,8 @@ enum RunQueries {
     """
 
   static let jobs = """
-    select j.id, case when j.preview_of is null then j.kind else 'preview' end as kind,
+    select j.id, case when j.preview_of is not null then 'preview'
+        when j.kind = 'command' then concat_ws(' ', j.kind, j.arguments ->> 'name') else j.kind end as kind,
       case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
       j.worker_lost_at as lost_at, j.epoch as attempt, j.worker_name,
       a.elements, a.succeeded as elements_done, a.running as elements_running, a.ended_badly as elements_bad,
@@ -60,7 +61,7 @@ enum RunQueries {
       where k.place <= 24
     ) as s
     join pra.jobs as j on j.id = s.id
-    left join pra.arrays as a on a.id = j.id
+    left join pra.arrays as a on a.id = j.id and not (j.gang and j.progress_total is not null)
     order by j.id
     """
 
@@ -72,14 +73,34 @@ enum RunQueries {
     order by array_position($1::bigint[], s.run_id), s.step nulls first, s.weights, s.job_id
     """
 
-  /// The newest sampling run of each run.
+  /// The newest sampling run of each run, of those up to step $2 where it is not null.
   static let newestSamplings = """
     select distinct on (array_position($1::bigint[], s.run_id))
       s.run_id, s.run_name, s.job_id, s.variant, s.step, s.weights, s.method, s.steps, s.scale, s.seed, s.images,
       s.drawn_at
     from pra.samplings as s
-    where s.run_id = any ($1::bigint[])
+    where s.run_id = any ($1::bigint[]) and ($2::bigint is null or s.step <= $2::bigint)
     order by array_position($1::bigint[], s.run_id), s.step desc nulls last, s.preview, s.job_id desc
+    """
+  /// Steps at which some runs have drawn images.
+  static let drawnSteps = """
+    select distinct s.step from pra.samplings as s
+    where s.run_id = any ($1::bigint[]) and s.step is not null order by 1 limit 1000
+    """
+  /// The newest search for training images that are near to those of some sampling runs, and the data set.
+  static let neighbours = """
+    select s.job_id as sampling, n.id as job, o.sha256, o.size, d.sha256 as data
+    from unnest($1::bigint[]) with ordinality as s (job_id, place)
+    join pra.jobs as j on j.id = s.job_id
+    cross join lateral (
+      select k.id, k.arguments from pra.jobs as k
+      where k.run_id = j.run_id and k.kind = 'neighbours' and k.state = 'succeeded'
+        and k.arguments -> 'samples' @> to_jsonb(s.job_id)
+      order by k.id desc limit 1
+    ) as n
+    join pra.outputs as o on o.job_id = n.id and o.name = 'neighbours.json'
+    join pra.outputs as d on d.job_id = (n.arguments ->> 'data')::bigint and d.name = 'data.json'
+    order by s.place
     """
 
   static let evaluations = """
@@ -130,28 +151,73 @@ enum RunQueries {
     order by 1, 2
     """
 
+  /// Figures of runs and variants that differ in their seeds alone: their median and range, where they are measured by
+  /// one ruler, and there are several.
+  static let seeds = """
+    with figures as (
+      select distinct on (e.metric, e.run_id, e.variant, e.seed)
+        e.metric as name, e.run_id, e.variant, e.seed, e.value, coalesce(e.ruler::text, '') as ruler
+      from pra.evaluations as e
+      where e.run_id = any ($1::bigint[]) and e.scope = 'overall'
+      order by e.metric, e.run_id, e.variant, e.seed, e.sampling_job desc nulls last, e.job_id desc
+    ),
+    ends as (
+      select s.name || ' at its end' as name, s.run_id, v.variant, v.seed, f.value, '' as ruler
+      from pra.metric_summaries as s
+      left join pra.variants as v on v.job_id = s.job_id
+      cross join lateral pra.metric_end(s.job_id, s.name) as f
+      where s.run_id = any ($1::bigint[]) and s.name = 'loss'
+    )
+    select
+      coalesce(m.variant, min(r.name) filter (where r.id = m.first)) as label, m.name,
+      case when count(distinct m.ruler) = 1 then percentile_cont(0.5) within group (order by m.value) end as median,
+      min(m.value) as lowest, max(m.value) as highest, count(*) as n,
+      string_agg(concat_ws(' ', m.run_id, 'seed ' || m.seed), ', ' order by m.run_id, m.seed) as members
+    from (
+      select f.*, min(f.run_id) over (
+        partition by f.name, f.variant, (r.configuration -> 'config') #- '{seed}' #- '{sampling,seed}' #- '{name}') as first
+      from (select * from figures union all select * from ends) as f
+      join pra.runs as r on r.id = f.run_id
+    ) as m
+    join pra.runs as r on r.id = m.run_id
+    group by m.name, m.variant, m.first
+    having count(*) > 1
+    order by m.first, m.variant, m.name
+    """
+
   // MARK: charts
 
-  /// The series of $2 of some runs.
+  /// The series of $2 of some runs. Of one family are those that differ in their seeds alone.
   static let chartSeries = """
     select s.run_id, s.job_id, s.last_step,
       concat_ws(' ', case when cardinality($1::bigint[]) > 1 then format('%s (%s)', s.run_name, s.run_id) end,
-        v.variant || ', seed ' || v.seed) as label
+        v.variant || ', seed ' || v.seed) as label, v.variant,
+      r.configuration #>> '{config,training,batch}' as batch,
+      (select min(a.from_step) from pra.attempts as a where a.job_id = s.job_id) as first_step,
+      dense_rank() over (order by (r.configuration -> 'config') #- '{seed}' #- '{sampling,seed}' #- '{name}',
+        v.variant) as family
     from pra.metric_summaries as s
+    join pra.runs as r on r.id = s.run_id
     left join pra.variants as v on v.job_id = s.job_id
     where s.run_id = any ($1::bigint[]) and s.name = $2
     order by array_position($1::bigint[], s.run_id), s.job_id limit 200
     """
-  /// Bands of all series of $2 of some runs, in at most $5 bands each.
+  /// Bands of the series $2 of some jobs, each from its step in $3 to its step in $4, in at most $5 bands.
   static let bands = """
-    select s.run_id, s.job_id, b.step_from, b.step_to, b.n, b.not_finite, b.lowest, b.highest, b.mean, b.last
-    from (
-      select m.run_id, m.job_id from pra.metric_summaries as m
-      where m.run_id = any ($1::bigint[]) and m.name = $2
-      order by array_position($1::bigint[], m.run_id), m.job_id limit 200
-    ) as s
-    cross join lateral pra.metric_bands(s.job_id, $2, $3::bigint, $4::bigint, $5::integer) as b
-    order by array_position($1::bigint[], s.run_id), s.job_id, b.step_from
+    select s.job_id, b.step_from, b.step_to, b.n, b.not_finite, b.lowest, b.highest, b.mean, b.last
+    from unnest($1::bigint[], $3::bigint[], $4::bigint[]) with ordinality as s (job_id, first, final, place)
+    cross join lateral pra.metric_bands(s.job_id, $2, s.first, s.final, $5::integer) as b
+    order by s.place, b.step_from
+    """
+  /// The times of attempts, and how far the series $2 had come in each.
+  static let hours = """
+    select a.job_id, a.epoch, a.from_step, a.continues_epoch,
+      coalesce(a.metric_high_water, case when a.ended_at is null then s.last_step end) as high_water,
+      extract(epoch from coalesce(a.ended_at, s.updated_at, statement_timestamp()) - a.started_at) as seconds
+    from pra.attempts as a
+    left join pra.metric_summaries as s on s.job_id = a.job_id and s.name = $2
+    where a.job_id = any ($1::bigint[])
+    order by a.job_id, a.epoch
     """
   /// Steps at which attempts of trainings went on.
   static let borders = """

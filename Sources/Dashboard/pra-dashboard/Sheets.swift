@@ -15,11 +15,11 @@ final class Sheets: Sendable {
   }
 
   /// One thread's ways into the store.
-  private final class Reader {
+  final class Reader {
     var store: ArtifactStore
     var ranges: ArtifactRanges
 
-    init(_ store: () -> ArtifactStore) {
+    fileprivate init(_ store: () -> ArtifactStore) {
       self.store = store()
       ranges = ArtifactRanges(store())
     }
@@ -46,6 +46,7 @@ final class Sheets: Sendable {
     let count = try number("count", 1...64, 64)
     let first = try number("first", 0...(1 << 40), 0)
     let columns = try number("columns", 1...64, 8)
+    let side = try number("side", 64...512, 64)
     let jobs = try snapshots.answer(Question(RunQueries.samplingJobs, [.integers(samplings)])).table
       .records
       .flatMap { $0.text("jobs").split(separator: ",").compactMap { Int64($0) } }
@@ -56,25 +57,32 @@ final class Sheets: Sendable {
     let rows = try snapshots.answer(Question(RunQueries.sheet, asked)).table.records
     guard !rows.isEmpty else { throw BadRequest(404, "no images", "there are no such images") }
     let key =
-      "\(columns) " + rows.map { "\($0.text("sha256")):\($0.text("place"))" }.joined(separator: " ")
+      "\(columns) \(side) "
+      + rows.map { "\($0.text("sha256")):\($0.text("place"))" }.joined(separator: " ")
     let known = state.update { state -> [UInt8]? in
       state.made[key]?.usedAt = monotonicSeconds()
       return state.made[key]?.bytes
     }
-    let bytes = try known ?? make(rows, columns: Int(columns))
+    let bytes = try known ?? make(rows, columns: Int(columns), side: Int(side))
     if known == nil { keep(key, bytes) }
     return Reply(type: "image/png", bytes)
   }
 
-  private func make(_ rows: [Record], columns: Int) throws -> [UInt8] {
+  /// Runs a body with a way into the store that no other thread uses.
+  func reading<Value>(_ body: (Reader) throws -> Value) throws -> Value {
     let reader = state.update { $0.readers.popLast() } ?? Reader(makeStore)
-    let pictures = try rows.map { try Self.picture($0, reader) }
+    let value = try body(reader)
     state.update { $0.readers.append(reader) }
+    return value
+  }
+
+  private func make(_ rows: [Record], columns: Int, side: Int) throws -> [UInt8] {
+    let pictures = try reading { reader in try rows.map { try Self.picture($0, reader) } }
     let (width, height) = (pictures[0].width, pictures[0].height)
     guard pictures.allSatisfy({ $0.width == width && $0.height == height }) else {
       throw BadRequest("several sizes", "these images are of several sizes")
     }
-    return try Picture.grid(pictures, columns: columns, gap: 1, scale: max(1, 64 / max(1, width)))
+    return try Picture.grid(pictures, columns: columns, gap: 1, scale: max(1, side / max(1, width)))
       .png()
   }
 

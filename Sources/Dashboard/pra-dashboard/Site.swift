@@ -35,7 +35,9 @@ struct Site: Sendable {
   /// The reply to a request, with the headers that every reply has.
   func reply(to request: Request) -> Reply {
     var reply = answer(request)
-    if reply.status == 200, request.header("If-None-Match") == reply.mark {
+    if reply.stream != nil {
+      // Its address holds its digest.
+    } else if reply.status == 200, request.header("If-None-Match") == reply.mark {
       reply = Reply(304, type: "text/plain", [])
     } else if reply.status == 200 {
       reply.headers.append(("ETag", reply.mark))
@@ -44,7 +46,7 @@ struct Site: Sendable {
       reply.headers.append(("Cache-Control", "private, no-cache"))
     }
     reply.headers += Self.headers
-    if request.method == "HEAD" { reply.body = [] }
+    if request.method == "HEAD" { (reply.body, reply.stream) = ([], nil) }
     return reply
   }
 
@@ -99,6 +101,7 @@ struct Site: Sendable {
         }
         return try actors.act(request, user, frame, gate)
       }
+      if path.count == 2, path[0] == "files" { return try sheets.file(path[1], query, snapshots) }
       return try machineForm(path, query) ?? page(path, query, frame, user)
     } catch let error as BadRequest {
       return failure(error, frame, query)
@@ -110,6 +113,8 @@ struct Site: Sendable {
       return failure(
         BadRequest(503, "too slow", "the database took longer than 2 s for this page"), frame, query
       )
+    } catch let error as PostgresError where error.sqlState == "42501" {
+      return failure(BadRequest(403, "not allowed", error.message), frame, query)
     } catch let error as PostgresError where error.sqlState == "PR002" || error.sqlState == "PR003"
     {
       return failure(
@@ -126,6 +131,11 @@ struct Site: Sendable {
     if path == ["act"], let actors { return try actors.ask(query, user, frame, snapshots) }
     if path.count == 3, path[0] == "jobs", path[2] == "log" {
       return try log(path[1], query, frame)
+    }
+    // The box on top of every page finds jobs, too.
+    if path == ["runs"], let job = query["find"]?.firstMatch(of: /^\s*job\s*[ =#]\s*(\d{1,18})\s*$/)
+    {
+      return Reply(seeOther: "jobs/\(job.output.1)")
     }
     let view = try view(path, query, frame)
     if let form = query["form"] {

@@ -1,4 +1,4 @@
-// The answers of the database: one for all viewers, read at most once a second, and kept while the database is away.
+// The answers of the database: one for all viewers, read once a second at most, and kept while the database is away.
 
 import Pages
 import Postgres
@@ -22,6 +22,8 @@ final class Snapshots: Sendable {
     var table: Table?
     /// The times of the last answer and of its last use.
     var readAt = -Double.infinity
+    /// Seconds that the database took for it.
+    var took = 0.0
     var usedAt = 0.0
     var isBeingRead = false
   }
@@ -36,8 +38,11 @@ final class Snapshots: Sendable {
 
   private let state = Monitor(State())
   private let url: DatabaseURL
-  /// Seconds for which an answer is as good as a new one.
-  static let freshness = 1.0
+  /// Seconds for which an answer is as good as a new one: one, or more where it cost the database much, so that looking
+  /// costs it a fiftieth of a core.
+  private static func freshness(_ answer: Answer) -> Double { min(5, max(1, 50 * answer.took)) }
+  /// Seconds before a database that did not answer is asked again.
+  private static let patience = 1.0
   /// Answers that are kept, and for how many seconds after their last use.
   private static let most = 400
   private static let kept = 3600.0
@@ -57,11 +62,19 @@ final class Snapshots: Sendable {
     let step: Step = state.wait { state in
       let now = monotonicSeconds()
       var answer = state.answers[question] ?? Answer()
-      guard !answer.isBeingRead else { return nil }
+      if answer.isBeingRead {
+        // One waits for the database; the others see what there was a moment ago.
+        guard let table = answer.table, now - answer.readAt < 2 * Self.freshness(answer) else {
+          return nil
+        }
+        return .known(table)
+      }
       answer.usedAt = now
       defer { state.answers[question] = answer }
-      let isAway = now - state.awaySince < Self.freshness
-      if let table = answer.table, now - answer.readAt < Self.freshness { return .known(table) }
+      let isAway = now - state.awaySince < Self.patience
+      if let table = answer.table, now - answer.readAt < Self.freshness(answer) {
+        return .known(table)
+      }
       if isAway { return answer.table.map { .old($0, now - answer.readAt) } ?? .away(state.fault) }
       answer.isBeingRead = true
       return .read
@@ -75,11 +88,13 @@ final class Snapshots: Sendable {
   }
 
   private func read(_ question: Question) throws -> Snapshot {
+    let began = monotonicSeconds()
     do {
       let table = try session { Table(try $0.query(question.sql, question.parameters)) }
       state.update { state in
         var answer = state.answers[question] ?? Answer()
         (answer.table, answer.readAt, answer.isBeingRead) = (table, monotonicSeconds(), false)
+        answer.took = answer.readAt - began
         state.answers[question] = answer
         Self.forget(&state)
       }

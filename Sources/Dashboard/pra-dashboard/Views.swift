@@ -9,7 +9,7 @@ extension Site {
   func view(_ path: [String], _ query: Query, _ frame: Frame) throws -> View {
     switch (path.first, path.count) {
     case ("runs", 1): return try runs(query)
-    case ("runs", 2): return try run(path[1])
+    case ("runs", 2): return try run(path[1], query)
     case ("compare", 1): return try compare(query)
     case ("images", 1): return try images(query)
     case ("queue", 1): return queue()
@@ -66,14 +66,28 @@ extension Site {
     ]) { [more] frame, tables in frame.runsPage(tables, more: more) }
   }
 
-  private func run(_ text: String) throws -> View {
+  /// - Throws: `BadRequest` for a metric of the address that no run has
+  private func requireMetrics(_ query: Query, of series: Question) throws {
+    let asked = query.list("metrics")
+    guard !asked.isEmpty else { return }
+    let known = Set(try snapshots.answer(series).table.records.map { $0.text("name") })
+    guard let missing = asked.first(where: { !known.contains($0) }) else { return }
+    throw BadRequest(
+      404, "no such series",
+      "metrics=\(missing): there is no such series; there are \(known.sorted().joined(separator: ", "))"
+    )
+  }
+
+  private func run(_ text: String, _ query: Query) throws -> View {
     let id = try number(text, of: "run")
     let question = Question(RunQueries.run, [.integer(id)])
     guard try !snapshots.answer(question).table.rows.isEmpty else {
       throw BadRequest(404, "no such run", "there is no run \(id)")
     }
+    let series = Question(RunQueries.series, [.integers([id])])
+    try requireMetrics(query, of: series)
     return View(panels: [
-      ("run", question), ("series", Question(RunQueries.series, [.integers([id])])),
+      ("run", question), ("series", series),
       ("jobs", Question(RunQueries.jobs, [.integer(id)])),
       ("settings", Question(RunsQueries.changes, [.integers([id]), .text(presetSettings)])),
       ("samplings", Question(RunQueries.samplings, [.integers([id])])),
@@ -89,10 +103,12 @@ extension Site {
     if let missing = ids.first(where: { !known.contains($0) }) {
       throw BadRequest(404, "no such run", "runs: there is no run \(missing)")
     }
+    let series = Question(RunQueries.series, [.integers(ids)])
+    try requireMetrics(query, of: series)
     return View(panels: [
       ("runs", compared), ("settings", Question(RunSearchQueries.settings, [.integers(ids)])),
       ("figures", Question(RunQueries.figures, [.integers(ids)])),
-      ("series", Question(RunQueries.series, [.integers(ids)])),
+      ("seeds", Question(RunQueries.seeds, [.integers(ids)])), ("series", series),
     ]) { frame, tables in frame.comparePage(tables) }
   }
 
@@ -102,11 +118,31 @@ extension Site {
     guard ["run", "step", "weights", "variant"].contains(by) else {
       throw BadRequest("no such order", "by=\(by): expected run, step, weights or variant")
     }
-    let question = Question(
-      by == "run" ? RunQueries.newestSamplings : RunQueries.samplings, [.integers(ids)])
+    func number(_ name: String) throws -> Int64? {
+      guard let text = query[name] else { return nil }
+      guard let number = Int64(text), number >= 0 else {
+        throw BadRequest("no such number", "\(name)=\(text): expected 0 or more")
+      }
+      return number
+    }
+    let (at, image) = (try number("at"), try number("image"))
+    _ = try number("first")
+    let question =
+      by == "run"
+      ? Question(RunQueries.newestSamplings, [.integers(ids), .optional(at) { .integer($0) }])
+      : Question(RunQueries.samplings, [.integers(ids)])
     let classes = try snapshots.answer(Question(RunQueries.classes, [.integers(ids)])).table
-    return View(panels: [("samplings", question)]) { frame, tables in
-      frame.imagesPage(tables, by: by, classes: classes.records.map { $0.text("class_name") })
+    let nearest = try image.map { number in
+      let shown = try snapshots.answer(question).table.records.prefix(Frame.mostRowsOfImages)
+      return try sheets.nearest(
+        Int(clamping: number), of: shown.compactMap { $0.integer("job_id") }, snapshots)
+    }
+    return View(panels: [
+      ("samplings", question), ("steps", Question(RunQueries.drawnSteps, [.integers(ids)])),
+    ]) { frame, tables in
+      frame.imagesPage(
+        tables, by: by, classes: classes.records.map { $0.text("class_name") },
+        nearest: nearest ?? [])
     }
   }
 
@@ -129,6 +165,7 @@ extension Site {
     return View(panels: [
       ("job", question), ("why", Question(QueueQueries.why, [.integer(id)])),
       ("attempts", Question(QueueQueries.attempts, [.integer(id)])),
+      ("files", Question(QueueQueries.files, [.integer(id)])),
     ]) { frame, tables in frame.jobPage(tables) }
   }
 
@@ -136,7 +173,9 @@ extension Site {
     let version = version
     return View(panels: [
       ("workers", Question(QueueQueries.workers)), ("hosts", Question(QueueQueries.hosts)),
-      ("untaken", Question(QueueQueries.untaken)),
+      ("lost", Question(QueueQueries.lostTime)),
+      // The question of the queue's page, so that it is answered once for both.
+      ("untaken", Question(QueueQueries.waiting)),
     ]) { frame, tables in frame.workersPage(tables, version: version) }
   }
 

@@ -121,7 +121,13 @@ func serve() throws {
   } else {
     print("http://\(shown)/\(isShown ? "?token=\(gate.token)" : "")")
   }
-  fflush(nil)
+  // Nobody could reach pages whose address, with its token, was not told.
+  guard fflush(nil) == 0 else {
+    let reason = String(cString: strerror(errno))
+    server.stop()
+    if case .unix(let path) = listening { unlink(path) }
+    throw StartFault(message: "standard output: the address cannot be written: \(reason)")
+  }
   var signal: Int32 = 0
   sigwait(&signals, &signal)
   server.stop()

@@ -1,5 +1,6 @@
 // Line charts, as SVG text and as pictures.
 
+import Glibc
 import Raster
 
 /// Curves over common axes.
@@ -14,12 +15,19 @@ package struct Chart: Sendable {
     package let band: [(x: ClosedRange<Double>, low: Double, high: Double)]
     /// Weight of the past in a moving average, from 0 to below 1; the curve itself is then faint.
     package let smoothing: Double
+    /// The number of values whose mean each point is; empty where each is one.
+    package let counts: [Double]
+    /// Its place in the palette; nil for the one among the series.
+    package let place: Int?
 
     package init(
       name: String, points: [(x: Double, y: Double)], steps: Int? = nil, smoothing: Double = 0,
-      band: [(x: ClosedRange<Double>, low: Double, high: Double)] = []
+      counts: [Double] = [], band: [(x: ClosedRange<Double>, low: Double, high: Double)] = [],
+      place: Int? = nil
     ) {
       precondition((0..<1).contains(smoothing), "Series: smoothing \(smoothing)")
+      precondition(counts.isEmpty || counts.count == points.count, "Series: \(counts.count) counts")
+      (self.counts, self.place) = (counts, place)
       self.name = name
       self.points = points
       self.steps = steps ?? points.count
@@ -29,17 +37,26 @@ package struct Chart: Sendable {
 
     var isSmoothed: Bool { smoothing > 0 }
 
-    /// a = s a + (1 - s) y, divided by 1 - sⁿ so that the start is not pulled to zero, as in
-    /// TensorBoard; values that are not finite leave gaps.
     package var smoothed: [(x: Double, y: Double)] {
-      var average = 0.0
-      var weight = 1.0
-      return points.map { point in
-        guard point.y.isFinite else { return point }
-        average = smoothing * average + (1 - smoothing) * point.y
-        weight *= smoothing
-        return (point.x, average / (1 - weight))
-      }
+      let values = Chart.smoothed(points.map(\.y), counts: counts, weight: smoothing)
+      return zip(points, values).map { ($0.x, $1) }
+    }
+  }
+
+  /// TensorBoard's moving average: a = s a + (1 - s) y, divided by 1 - sⁿ so that the start is not pulled to zero. A mean
+  /// of n values weighs as they would: s is then sⁿ. Values that are not finite leave gaps.
+  /// - Parameter counts: values of each mean; empty where each is one
+  package static func smoothed(_ values: [Double], counts: [Double] = [], weight: Double)
+    -> [Double]
+  {
+    var average = 0.0
+    var past = 1.0
+    return values.indices.map { i in
+      guard values[i].isFinite else { return values[i] }
+      let keep = counts.isEmpty ? weight : pow(weight, counts[i])
+      average = keep * average + (1 - keep) * values[i]
+      past *= keep
+      return past < 1 ? average / (1 - past) : values[i]
     }
   }
 

@@ -129,19 +129,22 @@ extension Chart {
         let (high, low) = (yAxis.position(part.high), yAxis.position(part.low))
         shapes.append(
           .box(
-            x: x, y: high, width: max(end - x, 0.5), height: max(low - high, 0.5), colour(i),
+            x: x, y: high, width: max(end - x, 0.5), height: max(low - high, 0.5), tone(i),
             opacity: 0.18))
       }
     }
     for (i, one) in series.enumerated() where one.isSmoothed {
-      draw(one.points, colour(i), opacity: 0.22)
+      draw(one.points, tone(i), opacity: 0.22)
     }
     for (i, one) in series.enumerated() {
-      draw(one.isSmoothed ? one.smoothed : one.points, colour(i), opacity: curveOpacity)
+      draw(one.isSmoothed ? one.smoothed : one.points, tone(i), opacity: curveOpacity)
     }
     if series.count > 1 { shapes += legend() }
     return shapes
   }
+
+  /// The colour of a series.
+  private func tone(_ i: Int) -> Colour { colour(series[i].place ?? i) }
 
   private func isShown(_ point: (x: Double, y: Double)) -> Bool {
     point.x.isFinite && point.y.isFinite && (!isLogarithmic || point.y > 0)
@@ -195,7 +198,7 @@ extension Chart {
     for (i, name) in names.enumerated() {
       let y = top + 21 + Double(i) * 20
       if i < names.count - 1 || series.count == names.count {
-        shapes.append(.line([(x + 10, y), (x + 34, y)], width: 2.5, colour(i), opacity: 1))
+        shapes.append(.line([(x + 10, y), (x + 34, y)], width: 2.5, tone(i), opacity: 1))
       }
       shapes.append(.text(name, x: x + 42, y: y + 4.5, size: 13, .start, ink, isBold: false))
     }

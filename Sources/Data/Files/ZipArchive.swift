@@ -48,29 +48,37 @@ package final class ZipArchive {
   }
 
   /// Reads the directory entry by entry, so that millions of them need not fit into memory.
-  /// - Parameter name: name of the archive in messages
-  /// - Returns: offset of the directory
+  /// - Parameters:
+  ///   - range: the archive's bytes in the file; nil for all
+  ///   - name: name of the archive in messages
+  /// - Returns: offset of the directory in the file
   /// - Throws: `FileError`, or what `body` throws
   @discardableResult
   package static func forEachEntry(
-    of file: MappedFile, called name: String? = nil, _ body: (Entry) throws -> Void
+    of file: MappedFile, in range: Range<Int>? = nil, called name: String? = nil,
+    _ body: (Entry) throws -> Void
   ) throws -> Int {
-    let bytes = ByteReader(file.bytes, path: name ?? file.path)
+    let base = range?.lowerBound ?? 0
+    let own = range.map { UnsafeRawBufferPointer(rebasing: file.bytes[$0]) } ?? file.bytes
+    let bytes = ByteReader(own, path: name ?? file.path)
     let (start, count) = try directory(of: bytes)
     var at = start
     for number in 0..<count {
       guard try bytes.u32(at) == 0x0201_4B50 else {
         throw FileError("\(bytes.path): damaged zip: no directory entry \(number) at byte \(at)")
       }
-      let (entry, end) = try entry(of: bytes, at: at)
+      let (entry, end) = try entry(of: bytes, at: at, base: base)
       try body(entry)
       at = end
     }
-    return start
+    return base + start
   }
 
   /// The directory's entry at an offset, and the offset of the next one.
-  private static func entry(of bytes: ByteReader, at: Int) throws -> (Entry, end: Int) {
+  /// - Parameter base: offset of the archive in the file
+  private static func entry(
+    of bytes: ByteReader, at: Int, base: Int
+  ) throws -> (Entry, end: Int) {
     let (nameSize, extraSize) = (Int(try bytes.u16(at + 28)), Int(try bytes.u16(at + 30)))
     guard
       let name = String(validating: try bytes.slice(at + 46, nameSize), as: UTF8.self)
@@ -111,7 +119,7 @@ package final class ZipArchive {
     return (
       Entry(
         name: name, method: Int(try bytes.u16(at + 10)), compressedSize: compressed, size: size,
-        crc: try bytes.u32(at + 16), header: header, isLink: isUnix && kind == 0o12),
+        crc: try bytes.u32(at + 16), header: base + header, isLink: isUnix && kind == 0o12),
       extraEnd + Int(try bytes.u16(at + 32))
     )
   }
@@ -183,6 +191,14 @@ package final class ZipArchive {
   private static func stored(
     _ entry: Entry, in file: MappedFile, _ path: String
   ) throws -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: file.bytes[try place(of: entry, in: file, called: path)])
+  }
+
+  /// The place of an entry's bytes, as stored, in the file.
+  /// - Parameter path: name of the archive in messages
+  package static func place(
+    of entry: Entry, in file: MappedFile, called path: String
+  ) throws -> Range<Int> {
     let bytes = ByteReader(file.bytes, path: path)
     guard try bytes.u32(entry.header) == 0x0403_4B50 else {
       throw FileError("\(path): damaged zip: '\(entry.name)' is not where the directory says")
@@ -190,7 +206,8 @@ package final class ZipArchive {
     let start =
       entry.header + 30 + Int(try bytes.u16(entry.header + 26))
       + Int(try bytes.u16(entry.header + 28))
-    return try bytes.slice(start, entry.compressedSize)
+    _ = try bytes.slice(start, entry.compressedSize)
+    return start..<start + entry.compressedSize
   }
 
   private static func unknownMethod(_ entry: Entry, _ path: String) -> FileError {

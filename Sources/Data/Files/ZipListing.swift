@@ -6,14 +6,17 @@ extension ZipArchive {
   ///
   /// No two entries may share bytes: a zip of many entries over the same bytes grows without bounds
   /// when it is read (Fifield 2019, "A better zip bomb").
-  /// - Parameter title: name of the archive in messages
+  /// - Parameters:
+  ///   - range: the archive's bytes in the file; nil for all
+  ///   - title: name of the archive in messages
   /// - Throws: `FileError` on damage, names and links that leave the archive, and foreign methods
   package static func forEachFile(
-    of file: MappedFile, called title: String, _ found: (String, Entry?) throws -> Void
+    of file: MappedFile, in range: Range<Int>? = nil, called title: String,
+    _ found: (String, Entry?) throws -> Void
   ) throws {
     var extents: [Range<Int>] = []
     var hasLinks = false
-    let directory = try forEachEntry(of: file, called: title) { entry in
+    let directory = try forEachEntry(of: file, in: range, called: title) { entry in
       extents.append(entry.extent)
       if entry.isLink {
         hasLinks = true
@@ -43,7 +46,7 @@ extension ZipArchive {
           "\(title): damaged or hostile zip: entries overlap at byte \(extents[i].lowerBound)")
       }
     }
-    if hasLinks { try followLinks(of: file, title, found) }
+    if hasLinks { try followLinks(of: file, in: range, title, found) }
   }
 
   private static func checkedName(of entry: Entry, _ title: String) throws -> String {
@@ -54,10 +57,11 @@ extension ZipArchive {
   }
 
   private static func followLinks(
-    of file: MappedFile, _ title: String, _ found: (String, Entry?) throws -> Void
+    of file: MappedFile, in range: Range<Int>?, _ title: String,
+    _ found: (String, Entry?) throws -> Void
   ) throws {
     var links = ArchiveLinks<Entry>(archive: title)
-    try forEachEntry(of: file, called: title) { entry in
+    try forEachEntry(of: file, in: range, called: title) { entry in
       let name = try checkedName(of: entry, title)
       if entry.isLink {
         // Longer than any path of Linux (PATH_MAX).

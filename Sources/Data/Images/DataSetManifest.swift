@@ -76,6 +76,21 @@ package struct DataSetManifest: Codable, Sendable, Equatable {
 
   package var count: Int { ranges.reduce(0) { $0 + $1.images } }
 
+  package var bytesOfImage: Int { size * size * channels }
+
+  /// The object that holds an image, and the byte at which its pixels begin; nil for a number that is none.
+  package func place(of image: Int) -> (sha256: String, byte: Int64)? {
+    guard image >= 0 else { return nil }
+    var first = 0
+    for range in ranges {
+      if image < first + range.images {
+        return (range.sha256, Int64(RangeFile.headerSize + (image - first) * bytesOfImage))
+      }
+      first += range.images
+    }
+    return nil
+  }
+
   /// The manifest as a JSON object, keys sorted.
   package var json: String { Self.text(self) }
 

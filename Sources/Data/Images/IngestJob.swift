@@ -13,15 +13,29 @@ package final class IngestJob {
   private let index: SourceIndex
 
   /// Lists the images of the archives.
-  /// - Parameter sources: archives that are read as one source
+  /// - Parameters:
+  ///   - sources: archives that are read as one source
+  ///   - listed: a file of `writeListing` by a process with the same sources and options, which saves the looking
   /// - Throws: `FileError`
-  package init(_ sources: [SourceArchive], options: Ingest.Options) throws {
+  package init(
+    _ sources: [SourceArchive], options: Ingest.Options, listed: String? = nil
+  ) throws {
     precondition(!sources.isEmpty, "IngestJob: no archives")
     self.options = options
-    index = try SourceIndex(of: sources, rules: Self.rules(options, archives: sources.count))
+    index =
+      try listed.map { try SourceIndex(of: sources, listed: $0) }
+      ?? SourceIndex(of: sources, rules: Self.rules(options, archives: sources.count))
+    guard options.validation != .none || !index.images.contains(where: \.isValidation) else {
+      throw FileError(
+        "listing of \(sources[0].name): damaged: images are held out, and none were asked for")
+    }
     ranges = Self.ranges(of: index.images.count, options)
     listing = IngestListing(index, title: sources[0].name, options)
   }
+
+  /// Writes where each image lies, so that another process need not look for them: 48 bytes and the name of each.
+  /// - Throws: `FileError`
+  package func writeListing(to path: String) throws -> FileDigest { try index.write(to: path) }
 
   /// Number of images in the source.
   package var total: Int { index.images.count }

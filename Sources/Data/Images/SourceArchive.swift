@@ -65,9 +65,8 @@ struct OpenArchives {
   /// - Throws: `FileError` on damage and on names that leave the archive, or what `found` throws
   func visit(_ found: (Item) throws -> Void, remark: (String) -> Void) throws {
     for archive in checked.indices {
-      let bytes = checked[archive].file.bytes
-      if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6]) {
-        try forEachOfZip(archive, found)
+      if Self.isZip(checked[archive].file.bytes) {
+        try forEachOfZip(archive, in: nil, called: names[archive], found)
       } else {
         let reader = TarReader(checked[archive].file, called: names[archive])
         try forEachOfTar(archive, reader, found)
@@ -90,12 +89,28 @@ struct OpenArchives {
       of: entry(file, name), count, in: checked[file.archive].file, called: names[file.archive])
   }
 
-  /// Calls `found` with every file and folder of a tar within a tar.
-  func visit(inTar file: StoredFile, called name: String, _ found: (Item) throws -> Void) throws {
-    let reader = TarReader(
-      checked[file.archive].file, range: file.place..<file.place + file.stored,
-      called: "\(names[file.archive]): \(name)")
-    try forEachOfTar(file.archive, reader, found)
+  /// Calls `found` with every file and folder of a tar or zip within an archive.
+  /// - Throws: `FileError`, also on one that is compressed within a zip, where no file in it has a place
+  func visit(within file: StoredFile, called name: String, _ found: (Item) throws -> Void) throws {
+    let (whole, title) = (checked[file.archive].file, "\(names[file.archive]): \(name)")
+    guard file.method != .zipDeflated else {
+      throw FileError(
+        "\(title): is an archive that is compressed within a zip; unpack the zip, or pack it with zip -0"
+      )
+    }
+    let range =
+      file.method == .plain
+      ? file.place..<file.place + file.stored
+      : try ZipArchive.place(of: entry(file, name), in: whole, called: names[file.archive])
+    if Self.isZip(UnsafeRawBufferPointer(rebasing: whole.bytes[range])) {
+      try forEachOfZip(file.archive, in: range, called: title, found)
+    } else {
+      try forEachOfTar(file.archive, TarReader(whole, range: range, called: title), found)
+    }
+  }
+
+  private static func isZip(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6])
   }
 
   /// The bytes of a file.
@@ -112,6 +127,13 @@ struct OpenArchives {
     return try ZipArchive.withBytes(
       of: entry(file, name), in: checked[file.archive].file, called: names[file.archive],
       most: Self.mostFileBytes, body)
+  }
+
+  /// Whether a file that another process has found lies in these archives.
+  func hold(_ file: StoredFile) -> Bool {
+    guard checked.indices.contains(file.archive) else { return false }
+    let bytes = checked[file.archive].file.bytes.count
+    return file.place <= bytes && file.stored <= bytes - file.place
   }
 
   private func check(_ file: StoredFile) throws {
@@ -148,8 +170,10 @@ struct OpenArchives {
     }
   }
 
-  private func forEachOfZip(_ archive: Int, _ found: (Item) throws -> Void) throws {
-    try ZipArchive.forEachFile(of: checked[archive].file, called: names[archive]) { name, entry in
+  private func forEachOfZip(
+    _ archive: Int, in range: Range<Int>?, called title: String, _ found: (Item) throws -> Void
+  ) throws {
+    try ZipArchive.forEachFile(of: checked[archive].file, in: range, called: title) { name, entry in
       guard let entry else {
         try found(Item(name: name, archive: archive, file: nil))
         return

@@ -60,8 +60,10 @@ struct SourceIndex {
   let ignored: IgnoredFiles
   /// Sentences about choices that were made.
   let remarks: [String]
-  private let found: SourceClasses
-  private let names: [UInt8]
+  /// Reasons why images have no label, by the ends of their names.
+  let wrongLabels: [Int: String]
+  /// Names of the images, at the places that these have.
+  let names: [UInt8]
   private let archives: OpenArchives
 
   /// Class numbers must be below this: each is a name in the data set.
@@ -70,16 +72,26 @@ struct SourceIndex {
   /// - Throws: `FileError`
   init(of sources: [SourceArchive], rules: [SplitRule]) throws {
     let title = sources[0].name
-    archives = try OpenArchives(sources)
+    let archives = try OpenArchives(sources)
     let lister = try Self.listed(archives, rules)
     try Self.requireImages(lister, title)
     var found = SourceClasses(lister, title)
     try found.decide(lister)
-    (images, classes, layout) = (found.images, found.classes, found.layout)
-    (ignored, remarks, names) = (found.ignored, found.remarks, lister.names)
+    self.init(
+      images: found.images, classes: found.classes, layout: found.layout, ignored: found.ignored,
+      remarks: found.remarks, wrongLabels: found.wrongLabels, names: lister.names,
+      archives: archives)
     found.images = []
-    self.found = found
     try sort()
+  }
+
+  init(
+    images: [Image], classes: [String], layout: SourceLayout, ignored: IgnoredFiles,
+    remarks: [String], wrongLabels: [Int: String], names: [UInt8], archives: OpenArchives
+  ) {
+    (self.images, self.classes, self.layout, self.ignored) = (images, classes, layout, ignored)
+    (self.remarks, self.wrongLabels, self.names) = (remarks, wrongLabels, names)
+    self.archives = archives
   }
 
   func name(of image: Image) -> String { String(decoding: names[image.name], as: UTF8.self) }
@@ -98,7 +110,7 @@ struct SourceIndex {
 
   /// The reason why an image has no label.
   func lackOfLabel(of image: Image) -> String {
-    if let reason = found.wrongLabels[image.name.upperBound] { return reason }
+    if let reason = wrongLabels[image.name.upperBound] { return reason }
     return layout == .edm
       ? "dataset.json has no label for it" : "no file .cls or .json beside it has a label"
   }

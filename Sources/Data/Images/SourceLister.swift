@@ -31,6 +31,8 @@ struct SourceLister {
   private var lastArchive = 0
   /// Labels of samples whose pictures are not beside them.
   private var orphans: [Sample.Key: Int32] = [:]
+  /// Archives within archives, which count as folders; one may hold further ones.
+  private var nested: [(name: String, parts: [String], file: StoredFile)] = []
 
   /// Adjacent files whose names are equal up to the first dot.
   private struct Sample {
@@ -48,27 +50,22 @@ struct SourceLister {
   }
 
   mutating func list() throws {
-    var nested: [(name: String, parts: [String], file: StoredFile)] = []
     var remarks: [String] = []
     try archives.visit { item in
-      let parts = archives.folders[item.archive] + split(item.name)
-      if let file = item.file, file.method == .plain, item.name.lowercased().hasSuffix(".tar") {
-        var folder = parts
-        folder[folder.count - 1].removeLast(4)
-        nested.append((item.name, folder, file))
-      } else {
-        try take(parts, item)
-      }
+      try take(archives.folders[item.archive] + split(item.name), item)
     } remark: {
       remarks.append($0)
     }
     self.remarks = remarks
     endSample()
-    for tar in nested {
-      try archives.visit(inTar: tar.file, called: tar.name) {
-        try take(tar.parts + split($0.name), $0)
+    var next = 0
+    while next < nested.count {
+      let inner = nested[next]
+      try archives.visit(within: inner.file, called: inner.name) {
+        try take(inner.parts + split($0.name), $0)
       }
       endSample()
+      next += 1
     }
     giveOrphans()
   }
@@ -87,6 +84,10 @@ struct SourceLister {
   private mutating func take(_ all: [String], _ item: OpenArchives.Item) throws {
     let visible = all.first == "__MACOSX" ? 0 : all.prefix { !$0.hasPrefix(".") }.count
     let isHidden = visible < all.count
+    if let file = item.file, !isHidden, let folder = Self.folder(ofArchive: all) {
+      nested.append((all.joined(separator: "/"), folder, file))
+      return
+    }
     // The folders around a hidden file are there all the same.
     let folder = isHidden || item.file == nil ? all[..<visible] : all.dropLast()
     if folder != lastFolder || item.archive != lastArchive {
@@ -99,6 +100,7 @@ struct SourceLister {
     guard let file = item.file else { return }
     guard !isHidden, let (parts, isValidation) = rule(all, item.archive), let last = parts.last
     else {
+      if !isHidden { try refuseUnread(file, all) }
       ignored.add(all.joined(separator: "/"), isHidden ? "hidden" : "outside the chosen folders")
       return
     }
@@ -125,6 +127,14 @@ struct SourceLister {
           isPlain: !ending.dropFirst().contains("."), isNamed: Self.isNamed(ending)))
       sample.images = sample.images.lowerBound..<images.count
     }
+  }
+
+  /// The folder for which a tar or zip within an archive stands: its name without the ending.
+  private static func folder(ofArchive all: [String]) -> [String]? {
+    guard let last = all.last, last.utf8.count > 4,
+      [".tar", ".zip"].contains(where: last.lowercased().hasSuffix)
+    else { return nil }
+    return all.dropLast() + [String(last.dropLast(4))]
   }
 
   private mutating func begin(_ key: Sample.Key) {
@@ -165,7 +175,11 @@ struct SourceLister {
       switch Picture.Format(of: start) {
       case .png, .jpeg: nil
       case .other("a text or a web page"), nil:
-        Compression.remark(on: start) == nil ? "no picture" : "compressed"
+        if let remark = Compression.remark(onArchive: name, start) {
+          throw unread(file, name, remark)
+        } else {
+          Compression.remark(on: start) == nil ? "no picture" : "compressed"
+        }
       case .other(let format): String(format.drop { $0 != " " }.dropFirst())
       }
     }
@@ -175,6 +189,25 @@ struct SourceLister {
     }
     ignored.add(name, reason)
     return false
+  }
+
+  private func unread(_ file: StoredFile, _ name: String, _ remark: String) -> FileError {
+    FileError("\(archives.names[file.archive]): '\(name)' \(remark)")
+  }
+
+  /// Refuses an archive that is not read and stands, by its name, for a chosen folder.
+  private func refuseUnread(_ file: StoredFile, _ all: [String]) throws {
+    guard let last = all.last, Compression.isArchive(named: last) else { return }
+    let folder = all.dropLast() + [String(last.prefix { $0 != "." })]
+    guard
+      rules.contains(where: { $0.archives.contains(file.archive) && $0.folder.starts(with: folder) }
+      )
+    else { return }
+    let name = all.joined(separator: "/")
+    let remark = try archives.start(of: file, called: name).withUnsafeBytes {
+      Compression.remark(onArchive: last, $0)
+    }
+    if let remark { throw unread(file, name, remark) }
   }
 
   private mutating func endSample() {

@@ -42,7 +42,8 @@ package struct Picture: Sendable, Equatable {
   /// are ignored.
   /// - Parameters:
   ///   - channels: 1 or 3
-  ///   - ground: transparent pixels are blended with it, by their alpha; nil drops alpha, as Pillow does
+  ///   - ground: transparent pixels are blended with it, by their alpha, as Pillow pastes `convert("RGBA")` on it;
+  ///     nil drops alpha, as Pillow does
   /// - Throws: `PictureError`, also on truncated and damaged files
   package init(
     png: UnsafeRawBufferPointer, channels: Int = 3, mostPixels: Int = Picture.mostPixels,
@@ -52,15 +53,17 @@ package struct Picture: Sendable, Equatable {
     self = try Self.decoded(channels: channels, mostPixels, ground: ground) { most in
       var memory: UnsafeMutablePointer<UInt8>?
       var (width, height, found) = (UInt32(0), UInt32(0), Int32(0))
+      var key: [Int32] = [-1, -1, -1]
       var message = [CChar](repeating: 0, count: Int(png_message_size))
       let outcome = png_pixels_decode(
         png.bindMemory(to: UInt8.self).baseAddress, png.count, UInt64(most), &memory, &width,
-        &height, &found, &message)
+        &height, &found, &key, &message)
       guard Int(outcome) == png_decoded, let memory else {
         return .refused(text(message), isTooLarge: Int(outcome) == png_too_large)
       }
       return .pixels(
-        memory, width: Int(width), height: Int(height), channels: Int(found), free: png_pixels_free)
+        memory, width: Int(width), height: Int(height), channels: Int(found),
+        key: key[0] < 0 ? nil : key.map { UInt8($0) }, free: png_pixels_free)
     }
   }
 
@@ -94,8 +97,9 @@ package struct Picture: Sendable, Equatable {
 
 /// The result of a decoder in C, or the reason why there is none.
 enum DecodedPixels {
+  /// `key`: the gray or the colour that is transparent, three values; nil for none.
   case pixels(
-    UnsafeMutablePointer<UInt8>, width: Int, height: Int, channels: Int,
+    UnsafeMutablePointer<UInt8>, width: Int, height: Int, channels: Int, key: [UInt8]? = nil,
     free: (UnsafeMutablePointer<UInt8>?) -> Void)
   case refused(String, isTooLarge: Bool)
 }
@@ -117,20 +121,22 @@ extension Picture {
       // That says nothing about the picture, which must not be left out for it.
       if case .refused = made, errno == ENOMEM { fatalError("a picture: out of memory") }
       switch made {
-      case .pixels(let memory, let width, let height, let found, let free):
+      case .pixels(let memory, let width, let height, let found, let key, let free):
         defer { free(memory) }
         let count = width * height
-        // Gray or colours, followed by alpha.
-        if let ground, found == 2 || found == 4 {
-          blend(
-            UnsafeMutableBufferPointer(start: memory, count: count * found), channels: found,
-            on: ground)
+        let source = UnsafeBufferPointer(start: memory, count: count * found)
+        // Gray or colours, followed by alpha, or one of them transparent.
+        if let ground, key != nil || found == 2 || found == 4 {
+          let flat = laid(source, channels: found, key: key, on: ground)
+          return Picture(
+            width: width, height: height, channels: channels,
+            pixels: flat.withUnsafeBufferPointer {
+              converted($0, pixels: count, from: 3, to: channels)
+            })
         }
         return Picture(
           width: width, height: height, channels: channels,
-          pixels: converted(
-            UnsafeBufferPointer(start: memory, count: count * found), pixels: count, from: found,
-            to: channels))
+          pixels: converted(source, pixels: count, from: found, to: channels))
       case .refused(_, isTooLarge: true) where most < mostPixels: return nil
       case .refused(let why, isTooLarge: true):
         throw PictureError(description: "\(why); at most \(mostPixels) are read")
@@ -146,20 +152,31 @@ func text(_ message: [CChar]) -> String {
   String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// Lays pixels with alpha on a ground, in place: (c a + g (255 - a)) / 255, rounded.
-private func blend(
-  _ pixels: UnsafeMutableBufferPointer<UInt8>, channels: Int, on ground: Picture.Ground
-) {
-  let luma =
-    UInt32(ground.red) * 19595 + UInt32(ground.green) * 38470 + UInt32(ground.blue) * 7471 + 0x8000
-  let colours = channels == 2 ? [UInt8(luma >> 16)] : [ground.red, ground.green, ground.blue]
-  for at in stride(from: 0, to: pixels.count, by: channels) {
-    let alpha = UInt32(pixels[at + channels - 1])
-    guard alpha < 255 else { continue }
-    for (part, colour) in colours.enumerated() {
-      let sum = UInt32(pixels[at + part]) * alpha + UInt32(colour) * (255 - alpha)
-      pixels[at + part] = UInt8((sum + 127) / 255)
+/// Lays pixels on a ground, in RGB: (c a + g (255 - a)) / 255, rounded.
+/// - Parameters:
+///   - channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA
+///   - key: the pixel that is transparent where there is no alpha
+private func laid(
+  _ source: UnsafeBufferPointer<UInt8>, channels: Int, key: [UInt8]?, on ground: Picture.Ground
+) -> [UInt8] {
+  let pixels = source.count / channels
+  let (hasAlpha, isGray) = (channels % 2 == 0, channels < 3)
+  return [UInt8](unsafeUninitializedCapacity: pixels * 3) { out, initialized in
+    for i in 0..<pixels {
+      let at = i * channels
+      let (red, green, blue) =
+        isGray
+        ? (source[at], source[at], source[at]) : (source[at], source[at + 1], source[at + 2])
+      var alpha = UInt32(hasAlpha ? source[at + channels - 1] : 255)
+      if !hasAlpha, let key, red == key[0], green == key[1], blue == key[2] { alpha = 0 }
+      func on(_ colour: UInt8, _ part: UInt8) -> UInt8 {
+        UInt8((UInt32(part) * alpha + UInt32(colour) * (255 - alpha) + 127) / 255)
+      }
+      out[i * 3] = on(ground.red, red)
+      out[i * 3 + 1] = on(ground.green, green)
+      out[i * 3 + 2] = on(ground.blue, blue)
     }
+    initialized = pixels * 3
   }
 }
 

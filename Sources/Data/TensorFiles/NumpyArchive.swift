@@ -15,7 +15,8 @@ final class NumpyArchive: TensorSource {
       .map { String($0.dropLast(4)) }
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     guard !names.isEmpty else {
-      throw FileError("\(path): a zip without arrays (.npy) and without data.pkl: no weights")
+      throw FileError(
+        "\(path): is a zip without arrays (.npy), as an npz has them, and without a torch state")
     }
   }
 

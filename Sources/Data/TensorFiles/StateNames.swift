@@ -4,17 +4,26 @@ import Files
 
 /// Names of tensors as the model itself gives them, with the names in the file.
 ///
-/// torch.compile adds `_orig_mod.`, DataParallel and DistributedDataParallel add `module.`, in any order
-/// and number at the front; torch.compile of a part adds its word within the name.
+/// Wrappers of PyTorch add a word for each module that they hold, in any order and number, around the whole model
+/// or a part of it: torch.compile `_orig_mod.`, DataParallel, DistributedDataParallel and AveragedModel `module.`,
+/// FullyShardedDataParallel `_fsdp_wrapped_module.`, recomputed activations `_checkpoint_wrapped_module.`. A program
+/// that keeps the network as a part of its own class, as Lightning does, adds `model.` or `net.` in front of all.
 struct StateNames {
   /// Names in the file by the models' own.
   let stored: [String: String]
 
+  private static let wrappers = [
+    "_orig_mod.", "module.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.",
+  ]
+  /// Names of the part of a class that is the network.
+  private static let parts = ["model.", "net."]
+  /// The number of states of which AveragedModel is the mean, beside their names.
+  private static let averagedCount = "n_averaged"
+
   /// - Throws: `FileError` if two names become one
   init(_ names: some Sequence<String>, path: String) throws {
     var stored: [String: String] = [:]
-    for name in names {
-      let plain = Self.plain(name)
+    for (name, plain) in Self.plain(Array(names)) {
       guard stored.updateValue(name, forKey: plain) == nil else {
         throw FileError("\(path): tensor '\(plain)' is given twice")
       }
@@ -22,13 +31,32 @@ struct StateNames {
     self.stored = stored
   }
 
-  static func plain(_ name: String) -> String {
-    guard name.contains("module.") || name.contains("_orig_mod.") else { return name }
-    var rest = name[...]
-    while let prefix = ["_orig_mod.", "module."].first(where: rest.hasPrefix) {
-      rest = rest.dropFirst(prefix.count)
+  /// The names of one state as the file and as the model gives them.
+  static func plain(_ names: [String]) -> [(stored: String, plain: String)] {
+    let isAveraged = names.contains { $0.hasPrefix("module.") || $0.contains(".module.") }
+    let kept = isAveraged ? names.filter(isNoCount) : names
+    var plain = kept.map(unwrapped)
+    while let part = parts.first(where: { part in
+      !plain.isEmpty && plain.allSatisfy { $0.utf8.count > part.utf8.count && $0.hasPrefix(part) }
+    }) {
+      plain = plain.map { unwrapped(String($0.dropFirst(part.count))) }
     }
-    return String(rest).replacing("._orig_mod.", with: ".")
+    return Array(zip(kept, plain))
+  }
+
+  private static func isNoCount(_ name: String) -> Bool {
+    name != averagedCount && !name.hasSuffix(".\(averagedCount)")
+  }
+
+  /// The name without the words of wrappers, which are whole components of it.
+  private static func unwrapped(_ name: String) -> String {
+    guard wrappers.contains(where: { name.contains($0) }) else { return name }
+    let words = Set(wrappers.map { String($0.dropLast()) })
+    let components = name.split(separator: ".", omittingEmptySubsequences: false)
+    let last = components.count - 1
+    return components.enumerated()
+      .filter { $0.offset == last || !words.contains(String($0.element)) }
+      .map(\.element).joined(separator: ".")
   }
 }
 

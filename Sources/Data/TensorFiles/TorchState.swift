@@ -62,7 +62,7 @@ struct TorchState {
       found = others.first?.1
     }
     guard let found else { return own }
-    let names = Set(own.map { StateNames.plain($0.0) })
-    return found.allSatisfy { names.contains(StateNames.plain($0.0)) } ? own : found
+    let names = Set(StateNames.plain(own.map(\.0)).map(\.plain))
+    return StateNames.plain(found.map(\.0)).allSatisfy { names.contains($0.plain) } ? own : found
   }
 }

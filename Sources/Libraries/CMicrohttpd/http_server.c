@@ -161,14 +161,56 @@ void http_request_peer(HTTPRequest *request, char *text, size_t size) {
   }
 }
 
+static void queue(
+    HTTPRequest *request, unsigned status, struct MHD_Response *response,
+    const char *const *names, const char *const *values, size_t count) {
+  if (response == NULL) return;
+  for (size_t i = 0; i < count; i++) MHD_add_response_header(response, names[i], values[i]);
+  request->queued = MHD_queue_response(request->connection, status, response);
+  MHD_destroy_response(response);
+}
+
 void http_request_answer(
     HTTPRequest *request, unsigned status, const uint8_t *body, size_t size,
     const char *const *names, const char *const *values, size_t count) {
   // libmicrohttpd takes the bytes as not constant and copies them.
   struct MHD_Response *response =
       MHD_create_response_from_buffer(size, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
-  if (response == NULL) return;
-  for (size_t i = 0; i < count; i++) MHD_add_response_header(response, names[i], values[i]);
-  request->queued = MHD_queue_response(request->connection, status, response);
-  MHD_destroy_response(response);
+  queue(request, status, response, names, values, count);
+}
+
+typedef struct {
+  HTTPReader read;
+  void (*release)(void *context);
+  void *context;
+} Stream;
+
+static ssize_t read_stream(void *given, uint64_t place, char *bytes, size_t size) {
+  Stream *stream = given;
+  ssize_t count = stream->read(stream->context, place, bytes, size);
+  return count > 0 ? count : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void release_stream(void *given) {
+  Stream *stream = given;
+  stream->release(stream->context);
+  free(stream);
+}
+
+void http_request_stream(
+    HTTPRequest *request, unsigned status, uint64_t size, HTTPReader read, void (*release)(void *context), void *context,
+    const char *const *names, const char *const *values, size_t count) {
+  Stream *stream = malloc(sizeof *stream);
+  if (stream == NULL) {
+    release(context);
+    return;
+  }
+  *stream = (Stream){read, release, context};
+  struct MHD_Response *response =
+      MHD_create_response_from_callback(size, 256 << 10, read_stream, stream, release_stream);
+  if (response == NULL) {
+    release_stream(stream);
+    return;
+  }
+  queue(request, status, response, names, values, count);
 }

@@ -78,11 +78,27 @@ static int has_every_row(png_structp png, png_infop info) {
              : png_get_current_pass_number(png) >= 7;
 }
 
+// The sample that is transparent, as Pillow 13 takes it: the low byte of what the file says, compared with the 8-bit
+// samples; of gray in one bit, its shade.
+static void read_key(png_structp png, png_infop info, int type, int bits, int key[3]) {
+  png_color_16p sample = NULL;
+  key[0] = key[1] = key[2] = -1;
+  if (type != PNG_COLOR_TYPE_GRAY && type != PNG_COLOR_TYPE_RGB) return;
+  if (!png_get_tRNS(png, info, NULL, NULL, &sample) || !sample) return;
+  if (type == PNG_COLOR_TYPE_GRAY) {
+    key[0] = key[1] = key[2] = bits == 1 ? (sample->gray ? 255 : 0) : sample->gray & 255;
+  } else {
+    key[0] = sample->red & 255;
+    key[1] = sample->green & 255;
+    key[2] = sample->blue & 255;
+  }
+}
+
 // `at_once` is the number of compressed bytes that are read at once: with 1, everything in front of a
 // file's early end is decoded.
 static int decode(const uint8_t *data, size_t size, size_t at_once, uint64_t most_pixels,
                   uint8_t **pixels, uint32_t *width, uint32_t *height, int *channels,
-                  int *is_short, char message[png_message_size]) {
+                  int key[3], int *is_short, char message[png_message_size]) {
   source from = {data, size, 0, 0, 0};
   uint8_t *volatile image = NULL;
   png_bytep *volatile rows = NULL;
@@ -98,8 +114,10 @@ static int decode(const uint8_t *data, size_t size, size_t at_once, uint64_t mos
   }
   if (setjmp(png_jmpbuf(png))) {
     *is_short = from.is_short;
-    // The end of the file behind the last row takes no pixel away.
-    if (is_reading_rows && from.is_short && has_every_row(png, info)) goto done;
+    // Chunks that are missing behind the last row, or are none, take no pixel away. Where zlib finds
+    // fault with the data of the rows they may be others.
+    int is_of_data = from.is_broken || !strncmp(message, "IDAT", 4);
+    if (is_reading_rows && (from.is_short || !is_of_data) && has_every_row(png, info)) goto done;
     png_destroy_read_struct(&png, &info, NULL);
     free(image);
     free((void *)rows);
@@ -122,6 +140,7 @@ static int decode(const uint8_t *data, size_t size, size_t at_once, uint64_t mos
   }
   int type = png_get_color_type(png, info), bits = png_get_bit_depth(png, info);
   int gray16 = type == PNG_COLOR_TYPE_GRAY && bits == 16;
+  read_key(png, info, type, bits, key);
   if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
   if (type == PNG_COLOR_TYPE_GRAY && bits < 8) png_set_expand_gray_1_2_4_to_8(png);
   if (bits == 16 && !gray16) png_set_strip_16(png);
@@ -150,14 +169,14 @@ done:
 }
 
 int png_pixels_decode(const uint8_t *data, size_t size, uint64_t most_pixels, uint8_t **pixels,
-                      uint32_t *width, uint32_t *height, int *channels,
+                      uint32_t *width, uint32_t *height, int *channels, int key[3],
                       char message[png_message_size]) {
   enum { usual = 8192 };  // libpng, PNG_IDAT_READ_SIZE
   int is_short = 0;
-  int outcome = decode(data, size, usual, most_pixels, pixels, width, height, channels, &is_short,
+  int outcome = decode(data, size, usual, most_pixels, pixels, width, height, channels, key, &is_short,
                        message);
   if (outcome != png_failed || !is_short) return outcome;
-  return decode(data, size, 1, most_pixels, pixels, width, height, channels, &is_short, message);
+  return decode(data, size, 1, most_pixels, pixels, width, height, channels, key, &is_short, message);
 }
 
 int png_pixels_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,

@@ -67,6 +67,8 @@ package final class Trainer {
   var memory: SnapshotMemory?
 
   let perceptual: LPIPS?
+  /// The ranks that share each batch; nil where this trainer works alone.
+  package let team: RankTeam?
   private var ownBatch: TrainingBatch?
   private var diagnostics = Diagnostics()
   private var recorded: TrainingStep?
@@ -77,10 +79,13 @@ package final class Trainer {
   package private(set) var unreported = 0
   private var configuration: TrainingConfiguration { model.configuration.training }
 
-  /// - Parameter perceptual: the network of `loss.lpips`, if its weight is above 0
-  package init(_ model: PRAModel, perceptual: LPIPS? = nil) {
+  /// - Parameters:
+  ///   - perceptual: the network of `loss.lpips`, if its weight is above 0
+  ///   - team: the ranks that share each batch, all with this model and its configuration
+  package init(_ model: PRAModel, perceptual: LPIPS? = nil, team: RankTeam? = nil) {
     self.model = model
     self.perceptual = perceptual
+    self.team = team
     optimizer = OptimizerState(model.parameters.sorted, model.configuration.training)
   }
 
@@ -102,7 +107,7 @@ package final class Trainer {
     _ batch: TrainingBatch,
     observe: ((_ gradients: [String: Tensor], StepActivations) -> Void)? = nil
   ) throws -> StepReport {
-    begin(batch, observe: observe)
+    try begin(batch, observe: observe)
     return try report()!
   }
 
@@ -110,14 +115,15 @@ package final class Trainer {
   /// of a size is recorded; those after it repeat its operations and take no memory from the heap.
   /// - Parameter observe: sees the gradients before they are clipped, for tests; the activations are
   ///   those of the last part of the batch
+  /// - Throws: the error of the communicator where other ranks share the batch; the weights are those before the step
   package func begin(
     _ batch: TrainingBatch,
     observe: ((_ gradients: [String: Tensor], StepActivations) -> Void)? = nil
-  ) {
+  ) throws {
     precondition(batch.step == step, "Trainer: batch of step \(batch.step) at step \(step)")
     precondition(unreported < begun.count, "Trainer: \(unreported) steps are not reported")
     optimizer.prepare(step: step)
-    let work = passes(batch)
+    let work = try passes(batch)
     if let observe {
       let named = zip(optimizer.parameters, work.gradients).compactMap { p, g in
         g.map { (p.name, $0) }
@@ -134,7 +140,7 @@ package final class Trainer {
     begun.scalars.begin(optimizer.scalars)
     begun.series.begin(work.series)
     // The next step overwrites the activations.
-    begun.diagnostics = step % Diagnostics.interval == 0 ? diagnosis(work) : []
+    begun.diagnostics = step % Diagnostics.interval == 0 ? try diagnosis(work) : []
     (step, unreported) = (step + 1, unreported + 1)
   }
 
@@ -175,7 +181,7 @@ package final class Trainer {
       throw broken("the weights \(name) of step \(step) are not finite")
     }
     optimizer.prepare(step: step)
-    _ = passes(batch)
+    _ = try passes(batch)
     guard optimizer.scalars.read().finite != 0 else {
       throw broken("the loss of the weights of step \(step) is not finite")
     }
@@ -183,15 +189,15 @@ package final class Trainer {
 
   /// The passes over a batch. They are recorded, except for a rollout whose operations depend on
   /// its own numbers.
-  private func passes(_ batch: TrainingBatch) -> TrainingStep {
+  private func passes(_ batch: TrainingBatch) throws -> TrainingStep {
     if let recorded, recorded.batch.count == batch.count {
-      recorded.repeatPasses(batch)
+      try recorded.repeatPasses(batch, team: team)
       return recorded
     }
     recorded = nil
-    let step = TrainingStep(
+    let step = try TrainingStep(
       model, optimizer, perceptual, batch, isKept: batch === ownBatch,
-      recording: model.configuration.method != .exactRollout)
+      recording: model.configuration.method != .exactRollout, team: team)
     if step.isRecorded { recorded = step }
     return step
   }
@@ -214,11 +220,14 @@ package final class Trainer {
   }
 
   /// Measurements of the states of a step that has run.
-  private func diagnosis(_ work: TrainingStep) -> [(name: String, value: Double)] {
-    let rows = work.activations["states"]?.shape[0] ?? 0
-    let last = work.batch.slice(work.batch.count - rows..<work.batch.count)
-    return Diagnostics.states(work.activations, patches: last.patches)
-      + Diagnostics.feedback(work.activations, of: last, model)
+  private func diagnosis(_ work: TrainingStep) throws -> [(name: String, value: Double)] {
+    func measured() -> [(name: String, value: Double)] {
+      let rows = work.activations["states"]?.shape[0] ?? 0
+      let last = work.batch.slice(work.rows.upperBound - rows..<work.rows.upperBound)
+      return Diagnostics.states(work.activations, patches: last.patches)
+        + Diagnostics.feedback(work.activations, of: last, model)
+    }
+    return try team?.ofLast(measured) ?? measured()
   }
 
   /// Names of the series that follow the losses.

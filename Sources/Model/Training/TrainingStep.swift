@@ -20,24 +20,45 @@ final class TrainingStep {
   /// Values of the losses of the whole batch.
   let series: DeviceList<Double>
   private let program: RecordedProgram?
+  /// The rows of the batch whose passes run here.
+  let rows: Range<Int>
+  /// The sum over ranks and the decision by it, which follow passes that are shared.
+  private var shared: (sum: RankedSum, decision: RecordedProgram?)?
   private var updates: (program: RecordedProgram, update: OptimizerUpdate)?
 
   /// Runs the passes once.
-  /// - Parameter isKept: the batch is the trainer's own, whose memory stays
+  /// - Parameters:
+  ///   - isKept: the batch is the trainer's own, whose memory stays
+  ///   - team: nil where all passes run here
   init(
     _ model: PRAModel, _ optimizer: OptimizerState, _ perceptual: LPIPS?, _ given: TrainingBatch,
-    isKept: Bool, recording: Bool
-  ) {
+    isKept: Bool, recording: Bool, team: RankTeam? = nil
+  ) throws {
     let passes = Passes(model: model, optimizer: optimizer, perceptual: perceptual)
+    let rows = passes.rows(of: given, for: team)
+    self.rows = rows
+    func run(_ batch: TrainingBatch) -> Passes.Result {
+      let result = passes.run(batch, rows)
+      if team == nil { passes.decide(result.sum) }
+      return result
+    }
     let done: Passes.Result
     if recording {
       let batch = isKept ? given : TrainingBatch(copying: given)
       self.batch = batch
-      let recorded = model.device.record { passes.run(batch) }
+      let recorded = model.device.record { run(batch) }
       (program, done) = (recorded.0, recorded.1)
     } else {
       batch = given
-      (program, done) = (nil, passes.run(given))
+      (program, done) = (nil, run(given))
+    }
+    if let team {
+      let sum = RankedSum(
+        team.communicator, done.sum.gradients.compactMap { $0 }, done.sum.series)
+      try team.run(sum)
+      let decision = recording ? model.device.record { passes.decide(done.sum) }.0 : nil
+      if !recording { passes.decide(done.sum) }
+      shared = (sum, decision)
     }
     (gradients, series, names, activations) = (
       done.sum.gradients, done.sum.series, done.names, done.activations
@@ -47,9 +68,12 @@ final class TrainingStep {
   var isRecorded: Bool { program != nil }
 
   /// The passes over another batch of the same size, or over what this one holds now.
-  func repeatPasses(_ other: TrainingBatch) {
+  func repeatPasses(_ other: TrainingBatch, team: RankTeam?) throws {
     if other !== batch { batch.load(other) }
     program!.run()
+    guard let shared, let team else { return }
+    try team.run(shared.sum)
+    shared.decision!.run()
   }
 
   /// Moves the weights by these gradients.
@@ -110,28 +134,43 @@ private struct Passes {
 
   typealias Result = (sum: PartialSum, names: [String], activations: StepActivations)
 
-  /// Runs both passes over all parts, and decides by their sums how the weights will move.
-  func run(_ batch: TrainingBatch) -> Result {
+  /// The rows of a batch whose passes run here: whole parts, an aligned half of all or of a half.
+  func rows(of batch: TrainingBatch, for team: RankTeam?) -> Range<Int> {
+    guard let communicator = team?.communicator else { return 0..<batch.count }
+    let most = model.configuration.training.microBatch ?? batch.count
+    let parts = (batch.count + most - 1) / most
+    guard let share = TrainingConfiguration.share(of: parts, among: communicator.size) else {
+      preconditionFailure("TrainingStep: \(parts) parts among \(communicator.size) ranks")
+    }
+    let first = communicator.rank * share * most
+    return first..<min(first + share * most, batch.count)
+  }
+
+  /// Runs both passes over the parts of some rows, and sums them.
+  func run(_ batch: TrainingBatch, _ all: Range<Int>) -> Result {
     let training = model.configuration.training
     let most = training.microBatch ?? batch.count
     var sum = SumByHalves()
     var (names, activations): ([String], StepActivations) = ([], [:])
-    for first in stride(from: 0, to: batch.count, by: most) {
-      let rows = first..<min(first + most, batch.count)
+    for first in stride(from: all.lowerBound, to: all.upperBound, by: most) {
+      let rows = first..<min(first + most, all.upperBound)
       let (part, losses, computed) = run(
         rows.count == batch.count ? batch : batch.slice(rows),
         share: Double(rows.count) / Double(batch.count))
       sum.add(part)
       (names, activations) = (losses.names, computed)
     }
-    let total = sum.total
+    return (sum.total, names, activations)
+  }
+
+  /// Decides by the sums over the whole batch how the weights will move.
+  func decide(_ total: PartialSum) {
     let found = total.gradients.compactMap { $0 }
     let squares = DeviceList<Double>(uninitialized: found.count, on: model.device)
     for (i, gradient) in found.enumerated() {
       DeviceNumber(squares, i).setToSumOfSquares(gradient)
     }
     optimizer.scalars.clip(squares, loss: DeviceNumber(total.series, 0))
-    return (total, names, activations)
   }
 
   /// - Parameter share: that of these images in the batch

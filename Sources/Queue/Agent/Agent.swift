@@ -4,6 +4,7 @@ import Glibc
 import JobQueue
 import Logging
 import Postgres
+import Synchronization
 import Threads
 
 /// One worker. One thread claims, one sends heartbeats, one reports, one keeps deadlines, one looks at
@@ -12,12 +13,18 @@ package final class Agent: Sendable {
   let configuration: AgentConfiguration
   let logger: Logger
   let state = Monitor(AgentState())
+  /// The memory of claims; held through a turn.
+  let memory = Mutex(ClaimMemory())
   /// Wakes the claiming thread: a slot is free, or the agent is asked to leave.
   let work = WakeUp()
-  /// The number of sessions that the claiming thread has opened.
+  /// Wakes the heartbeat: it shall claim, or the agent is over.
+  let heart = WakeUp()
+  /// The number of sessions that the claiming thread and the heartbeat have opened.
   let claimSessions = Monitor(0)
-  /// Signalled once, to end every thread.
-  let over = WakeUp()
+  let manager: ServiceManager?
+
+  /// Time in `monotonicSeconds()` at which the agent drains by itself, so that it has ended with its lifetime.
+  let leavesAt: Double?
 
   /// Seconds within which the ends of killed stages must be reported.
   private static let reportTime = 10.0
@@ -25,6 +32,8 @@ package final class Agent: Sendable {
   package init(_ configuration: AgentConfiguration, logger: Logger) {
     self.configuration = configuration
     self.logger = logger
+    leavesAt = configuration.lifetime.map { monotonicSeconds() + $0 - configuration.drainTime }
+    manager = ServiceManager(environment: configuration.environment)
   }
 
   /// Works until a signal asks it to leave (`Signals`), or until it is idle if it shall then end. A
@@ -44,7 +53,7 @@ package final class Agent: Sendable {
     ProcessTree.adoptOrphans()
     let signals = Signals()
     let threads = [
-      try DedicatedThread("heartbeat") { self.beat() },
+      try DedicatedThread("heartbeat") { self.beat(scratch) },
       try DedicatedThread("report") { self.report() },
       try DedicatedThread("deadlines") { self.keepDeadlines() },
     ]
@@ -60,16 +69,17 @@ package final class Agent: Sendable {
       giveUp: { [state] in state.read { $0.phase > .working } },
       report: { [logger] in logger.warning("\($0)") },
       prepare: { [claimSessions] connection in
+        try connection.leaveSessionsToPeople()
         try connection.listen("pra_ready")
         claimSessions.update { $0 += 1 }
       })
     claim(&connection, scratch)
+    manager?.tell("STOPPING=1")
     let isOrderly = drain()
-    // The heartbeat must end first: it would register again if it found the registration gone.
     state.update { $0.phase = .over }
-    over.signal()
+    heart.signal()
     for thread in threads { thread.join() }
-    let isSaid = deregister(&connection)
+    let isSaid = state.read { $0.worker == nil || $0.isDeregistered }
     signals.end()
     watch.join()
     if let failure = state.read({ $0.failure }) { throw failure }
@@ -78,7 +88,7 @@ package final class Agent: Sendable {
 
   /// Begins to leave: at the first call stages may save a checkpoint, at a second that is urgent
   /// they are killed.
-  private func leave(isUrgent: Bool) {
+  func leave(isUrgent: Bool) {
     state.update { state in
       if state.phase == .working {
         state.phase = .draining
@@ -93,18 +103,28 @@ package final class Agent: Sendable {
         for key in state.attempts.keys { state.kill(key, because: .drained) }
       }
     }
-    work.signal()
+    wake()
   }
 
-  /// Kills stages that have not ended by their deadline.
+  /// Wakes whoever claims now.
+  func wake() {
+    work.signal()
+    if state.read({ $0.claimer }) == .heart { heart.signal() }
+  }
+
+  /// Kills stages that have not ended by their deadline, and drains when the agent's own time is over.
   private func keepDeadlines() {
     while true {
-      let due = state.read { $0.nextKill }
+      let due = state.read { $0.nextDeadline(leavingAt: leavesAt) }
       let isOver: Bool? = state.wait(until: due ?? .infinity) { state in
         if state.phase == .over { return true }
-        return state.nextKill != due ? false : nil
+        return state.nextDeadline(leavingAt: leavesAt) != due ? false : nil
       }
       if isOver == true { return }
+      if let leavesAt, leavesAt <= monotonicSeconds(), state.read({ $0.phase }) == .working {
+        logger.notice("its lifetime is over: it drains")
+        leave(isUrgent: false)
+      }
       state.update { $0.killDue(at: monotonicSeconds()) }
     }
   }
@@ -117,7 +137,7 @@ package final class Agent: Sendable {
       state.phase = max(state.phase, .killing)
       for key in state.attempts.keys { state.kill(key, because: .lost) }
     }
-    work.signal()
+    wake()
   }
 
   // MARK: leaving
@@ -137,14 +157,13 @@ package final class Agent: Sendable {
 
   /// Ends the registration, which releases any job still assigned to it. In a session that is open:
   /// a server that is stopped together with its workers takes no new one, but lets those go on.
-  private func deregister(_ connection: inout RetryingConnection) -> Bool {
-    guard let worker = state.read({ $0.worker }) else { return true }
+  func deregister(_ connection: inout RetryingConnection) {
+    guard let worker = state.read({ $0.worker }) else { return }
     do {
       try connection.attempt { try WorkerQueue($0).deregister(worker: worker) }
-      return true
+      state.update { $0.isDeregistered = true }
     } catch {
       logger.warning("worker \(worker.worker) left without a word, its lease will end: \(error)")
-      return false
     }
   }
 }

@@ -28,11 +28,23 @@ package struct AgentConfiguration: Sendable {
   package var drainTime: Double
   /// Whether to end when nothing is ready or running for this agent.
   package var untilIdle: Bool
+  /// Seconds without work after which it ends; nil for no end.
+  package var idleTime: Double?
+  /// Seconds after which it has ended; it drains `drainTime` before, and claims no job whose time limit is longer than
+  /// what is left; nil for no end.
+  package var lifetime: Double?
+  /// The number of jobs after which it ends; nil for no end.
+  package var mostJobs: Int?
   /// The folder of the executables `pra-<kind>`.
   package var stageFolder: String
   /// The most bytes that the host's cache of artifacts may take; 0 for no cache, nil for a quarter of its file
   /// system.
   package var cacheQuota: Int64?
+  /// The address of this host at which ranks of other hosts reach those that run here; nil for the one from which this
+  /// host reaches the database.
+  package var address: String?
+  /// Ports at which they listen; nil for any that are free.
+  package var ports: ClosedRange<Int>?
   /// Devices as `PRA_DEVICE` names them, each for one stage at a time; empty if the environment says
   /// which.
   package var devices: [String] = []
@@ -89,6 +101,13 @@ package struct AgentConfiguration: Sendable {
     if let cacheQuota, cacheQuota < 0 {
       throw AgentError("cacheQuota: \(cacheQuota) bytes, must not be negative")
     }
+    if let lifetime, lifetime <= drainTime {
+      throw AgentError("lifetime: \(lifetime) s, must be longer than drainTime, \(drainTime) s")
+    }
+    if let idleTime, idleTime < 0 {
+      throw AgentError("idleTime: \(idleTime) s, must not be negative")
+    }
+    if let mostJobs, mostJobs < 1 { throw AgentError("mostJobs: \(mostJobs), must be 1 or more") }
     if drainTime < 0 { throw AgentError("drainTime: \(drainTime) s, must not be negative") }
   }
 }

@@ -39,6 +39,14 @@ struct AgentState: Sendable {
   }
 
   var phase = Phase.working
+  var claimer = Claimer.heart
+  /// Whether as many jobs were claimed as may be.
+  var claimsNoMore = false
+  /// Whether the heartbeat has found, while it claimed, that nothing more is to be done.
+  var isDone = false
+  var isDeregistered = false
+  /// Whether it was a worker once: a schema that admits it no longer lets it end in order.
+  var wasRegistered = false
   var host = HostState()
   /// The registration; nil before the first, and between a lost lease and the next.
   var worker: Registration?
@@ -52,7 +60,12 @@ struct AgentState: Sendable {
   /// The error that ends the agent.
   var failure: AgentError?
 
-  var nextKill: Double? { attempts.values.compactMap(\.killAt).min() }
+  /// The next deadline of a stage, or the agent's own while it works.
+  func nextDeadline(leavingAt own: Double?) -> Double? {
+    let kills = attempts.values.compactMap(\.killAt).min()
+    guard phase == .working, let own else { return kills }
+    return min(kills ?? own, own)
+  }
 
   /// Asks a stage to stop, and sets the deadline after which it is killed.
   mutating func stop(_ key: Lease, because reason: StopReason, killAt: Double) {

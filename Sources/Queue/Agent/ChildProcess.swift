@@ -109,10 +109,11 @@ final class ChildProcess: Sendable {
     var information = siginfo_t()
     while waitid(P_PID, id_t(processID), &information, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
     var status: Int32 = 0
+    var used = rusage()
     reaped.withLock { reaped in
       _ = Glibc.kill(-processID, SIGKILL)
       Self.living.withLock { living in
-        while waitpid(processID, &status, 0) < 0 && errno == EINTR {}
+        while wait4(processID, &status, 0, &used) < 0 && errno == EINTR {}
         living.remove(processID)
       }
       reaped = true
@@ -121,6 +122,11 @@ final class ChildProcess: Sendable {
     let signal = status & 0x7F
     guard signal != 0 else { return .code((status >> 8) & 0xFF) }
     if signal == SIGKILL && OutOfMemory.kills() > outOfMemoryBefore { return .outOfMemory }
+    if [SIGXCPU, SIGKILL].contains(signal), let limit = ProcessorTime.limit,
+      ProcessorTime.seconds(of: used) >= limit
+    {
+      return .outOfProcessorTime(seconds: limit)
+    }
     return .signal(signal)
   }
 
@@ -159,6 +165,23 @@ enum ProcessEnd: Sendable, Equatable {
   case signal(Int32)
   /// Killed by signal 9 while the kernel's count of out-of-memory kills rose.
   case outOfMemory
+  /// Killed by the limit of a process's processor time, which stages inherit from their agent.
+  case outOfProcessorTime(seconds: Int)
+}
+
+/// The limit of processor time that this process and its children have: getrlimit(2), RLIMIT_CPU.
+private enum ProcessorTime {
+  /// In seconds; nil without a limit.
+  static var limit: Int? {
+    var most = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_CPU.rawValue), &most) == 0 else { return nil }
+    return Int(exactly: min(most.rlim_cur, most.rlim_max)).flatMap { $0 == Int.max ? nil : $0 }
+  }
+
+  static func seconds(of used: rusage) -> Int {
+    used.ru_utime.tv_sec + used.ru_stime.tv_sec
+      + (used.ru_utime.tv_usec + used.ru_stime.tv_usec + 500_000) / 1_000_000
+  }
 }
 
 /// The kernel's count of out-of-memory kills: in this control group, or on the whole machine if

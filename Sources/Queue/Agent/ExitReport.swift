@@ -11,6 +11,12 @@ struct ExitReport: Sendable, Equatable {
   let signal: Int32?
   let cause: ExitCause
 
+  /// Whether the host lacks something that its other jobs need as well. What a job says that its own program lacks is
+  /// believed for this job only: a typing error of one user must not stop the worker for all.
+  var isLackOfAll: Bool {
+    cause == .notStarted || cause == .host && code != StageExit.unfit.rawValue
+  }
+
   /// - Parameters:
   ///   - reason: the reason why the agent stopped it, if it did
   ///   - error: the stage's last line that began with `error: `, without that prefix
@@ -18,7 +24,7 @@ struct ExitReport: Sendable, Equatable {
     switch end {
     case .code(let code): (self.code, signal) = (code, nil)
     case .signal(let signal): (code, self.signal) = (nil, signal)
-    case .outOfMemory: (code, signal) = (nil, 9)
+    case .outOfMemory, .outOfProcessorTime: (code, signal) = (nil, 9)
     }
     cause =
       switch (reason, end) {
@@ -29,11 +35,13 @@ struct ExitReport: Sendable, Equatable {
       case (.drained, _) where end.isStop, (.preempted, _) where end.isStop,
         (nil, _) where end.isStop:
         .asked
-      case (_, .code(StageExit.host.rawValue)): .host
+      case (_, .code(StageExit.peerLost.rawValue)): .peerLost
+      case (_, .code(StageExit.host.rawValue)), (_, .code(StageExit.unfit.rawValue)): .host
       case (_, .code(let code)) where Self.unrunnable.contains(code): .notStarted
       case (_, .code): .exitCode
       case (_, .signal): .signal
       case (_, .outOfMemory): .outOfMemory
+      case (_, .outOfProcessorTime): .host
       }
     switch reason {
     case .lost: (`class`, message) = (.lost, "the worker's lease was over")
@@ -71,6 +79,8 @@ struct ExitReport: Sendable, Equatable {
       (.released, "the stage was asked to stop by a signal that its agent did not send")
     case .signal(let signal) where end.isStop:
       (.released, "the stage was stopped by signal \(signal) (\(name(of: signal)))")
+    case .code(StageExit.peerLost.rawValue):
+      (.released, error ?? "another rank of its gang was lost")
     case .code(let code) where unrunnable.contains(code):
       (.fault, error ?? "the stage's program cannot run (code \(code))")
     case .code(StageExit.leaseLost.rawValue):
@@ -79,6 +89,12 @@ struct ExitReport: Sendable, Equatable {
     case .signal(let signal):
       (.fault, "the stage was ended by signal \(signal) (\(name(of: signal)))")
     case .outOfMemory: (.fault, "the stage was killed because the machine ran out of memory")
+    case .outOfProcessorTime(let seconds):
+      (
+        .fault,
+        "the stage used the \(seconds) s of processor time that this worker's processes may have "
+          + "(ulimit -t)"
+      )
     }
   }
 
@@ -103,7 +119,7 @@ extension ProcessEnd {
     switch self {
     case .code(let code): code == StageExit.released.rawValue
     case .signal(let signal): [SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGTERM].contains(signal)
-    case .outOfMemory: false
+    case .outOfMemory, .outOfProcessorTime: false
     }
   }
 }

@@ -79,7 +79,7 @@ extension Agent {
           logger.notice("takes jobs again")
         }
       }
-      work.signal()
+      wake()
     }
   }
 
@@ -87,7 +87,7 @@ extension Agent {
   func pause(for lack: String) {
     state.update { $0.host.learned(lack, at: monotonicSeconds()) }
     logger.warning("takes no jobs for a while: \(lack)")
-    work.signal()
+    wake()
   }
 
   private func lack(_ scratch: String, _ cache: ArtifactCache?) -> String? {

@@ -7,7 +7,7 @@ enum Queries {
     where job_id = $1 and epoch = $2
     """
 
-  static let pending = "select pra.work_is_coming($1, $2, $3) as pending"
+  static let pending = "select pra.work_is_coming($1, $2, $3, $4) as pending"
 
   // The job that an idle agent waits for, or would have to wait for: one that runs, else the next
   // that is due.

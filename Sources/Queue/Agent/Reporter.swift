@@ -17,7 +17,8 @@ extension Agent {
       url: configuration.databaseURL, role: .worker,
       name: "pra worker \(configuration.name) report",
       giveUp: { [state] in state.read { $0.givesUp } },
-      report: { [logger] in logger.warning("\($0)") })
+      report: { [logger] in logger.warning("\($0)") },
+      prepare: { try $0.leaveSessionsToPeople() })
     while true {
       let deadline = monotonicSeconds() + Self.logInterval
       let isOver: Bool? = state.wait(until: deadline) { state in
@@ -25,6 +26,7 @@ extension Agent {
         return state.attempts.values.contains { $0.end != nil } ? false : nil
       }
       if isOver == true { return }
+      connection.close(unusedFor: .seconds(Self.restAfter))
       for (key, running) in state.read({ $0.attempts }).sorted(by: { $0.key.job < $1.key.job }) {
         sendLog(of: running, &connection)
         if running.end != nil { settle(key, running, &connection) }
@@ -49,7 +51,7 @@ extension Agent {
       // run.
       if running.end == nil { state.update { $0.kill(key, because: .lost) } }
     } catch {
-      logger.error("job \(key.job): its log is not stored: \(error)")
+      logger.error("job \(key.job): its log is not stored: \(error)", metadata: key.metadata)
     }
   }
 
@@ -61,24 +63,25 @@ extension Agent {
     let report = ExitReport(end: running.end!, reason: reason, error: running.attempt.log.error)
     do {
       if try outcome(of: key, &connection) == "succeeded" {
-        logger.info("job \(key.job) (\(running.attempt.kind)) succeeded")
+        logger.info("job \(key.job) (\(running.attempt.kind)) succeeded", metadata: key.metadata)
         state.update { $0.host.succeeded() }
       } else if reason == .lost {
-        logger.warning("job \(key.job): attempt \(key.epoch) was lost and is killed")
+        logger.warning(
+          "job \(key.job): attempt \(key.epoch) was lost and is killed", metadata: key.metadata)
       } else {
-        if report.cause == .host || report.cause == .notStarted {
+        if report.isLackOfAll {
           pause(for: report.message ?? "a stage could not run")
         }
         try send(report, of: key, &connection)
       }
     } catch is LeaseLost {
-      logger.warning("job \(key.job): attempt \(key.epoch) was lost")
+      logger.warning("job \(key.job): attempt \(key.epoch) was lost", metadata: key.metadata)
     } catch {
-      logger.error("job \(key.job): its end is not reported: \(error)")
+      logger.error("job \(key.job): its end is not reported: \(error)", metadata: key.metadata)
     }
     removeTree(running.attempt.folder)
     state.update { _ = $0.attempts.removeValue(forKey: key) }
-    work.signal()
+    wake()
   }
 
   /// Reports the end of an attempt.
@@ -86,7 +89,9 @@ extension Agent {
     throws
   {
     let words = report.message.map { ": \($0)" } ?? ""
-    logger.notice("job \(key.job), attempt \(key.epoch): \(report.class.rawValue)\(words)")
+    logger.notice(
+      "job \(key.job), attempt \(key.epoch): \(report.class.rawValue)\(words)",
+      metadata: key.metadata)
     try connection.run { connection in
       do {
         try WorkerQueue(connection).reportExit(
@@ -108,4 +113,9 @@ extension Agent {
     try connection.query(Queries.outcome, [.integer(key.job), .integer(key.epoch)])
       .first?.text("outcome")
   }
+}
+
+extension Lease {
+  /// The job and the attempt, for programs that read logs.
+  var metadata: Logger.Metadata { ["job": "\(job)", "attempt": "\(epoch)"] }
 }

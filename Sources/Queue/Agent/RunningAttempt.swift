@@ -34,21 +34,32 @@ final class RunningAttempt: Sendable {
       log = try LogSpool(path: "\(folder).log", redactor: Redactor(environment: known))
       child = try ChildProcess(
         executable: stage,
-        environment: configuration.environment.merging(scratch.cache?.environment ?? [:]) {
-          $1
-        }.merging([
+        environment: configuration.environment.filter {
+          !ServiceManager.variables.contains($0.key)
+        }.merging(scratch.cache?.environment ?? [:]) { $1 }.merging([
           "PRA_DATABASE_URL": configuration.databaseURL.conninfo,
           "PRA_JOB": String(key.job),
           "PRA_EPOCH": String(key.epoch),
           "PRA_SCRATCH": folder,
           "PRA_THREADS": String(configuration.threads),
-        ]) { $1 }.merging(device.map { ["PRA_DEVICE": $0] } ?? [:]) { $1 })
+          "PRA_LEASE": String(configuration.lease),
+        ]) { $1 }.merging(Self.network(configuration)) { $1 }.merging(
+          device.map { ["PRA_DEVICE": $0] } ?? [:]
+        ) { $1 })
       // Not by the environment, which every process of the account can read, and every child of the stage inherits.
       child.say("token \(key.token)")
     } catch {
       removeTree(folder)
       throw error
     }
+  }
+
+  /// Where ranks of other hosts may reach the stage.
+  private static func network(_ configuration: AgentConfiguration) -> [String: String] {
+    var known: [String: String] = [:]
+    known["PRA_ADDRESS"] = configuration.address
+    known["PRA_PORTS"] = configuration.ports.map { "\($0.lowerBound)-\($0.upperBound)" }
+    return known
   }
 
   /// Reads the output and waits for the end, each on a thread of its own.

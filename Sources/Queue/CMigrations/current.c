@@ -6,8 +6,14 @@
 // order is the order of execution: a function in SQL comes after those that it calls, a view after its
 // functions.
 
+static const unsigned char queue_keys[] = {
+#embed "../../../migrations/functions/queue/keys.sql"
+};
 static const unsigned char queue_events[] = {
 #embed "../../../migrations/functions/queue/events.sql"
+};
+static const unsigned char queue_people[] = {
+#embed "../../../migrations/functions/queue/people.sql"
 };
 static const unsigned char queue_requirements[] = {
 #embed "../../../migrations/functions/queue/requirements.sql"
@@ -42,8 +48,17 @@ static const unsigned char queue_end[] = {
 static const unsigned char queue_finish[] = {
 #embed "../../../migrations/functions/queue/finish.sql"
 };
+static const unsigned char queue_meetings[] = {
+#embed "../../../migrations/functions/queue/meetings.sql"
+};
 static const unsigned char queue_gangs[] = {
 #embed "../../../migrations/functions/queue/gangs.sql"
+};
+static const unsigned char queue_counts[] = {
+#embed "../../../migrations/functions/queue/counts.sql"
+};
+static const unsigned char queue_demand[] = {
+#embed "../../../migrations/functions/queue/demand.sql"
 };
 static const unsigned char queue_claim[] = {
 #embed "../../../migrations/functions/queue/claim.sql"
@@ -53,6 +68,9 @@ static const unsigned char queue_enqueue[] = {
 };
 static const unsigned char queue_act[] = {
 #embed "../../../migrations/functions/queue/act.sql"
+};
+static const unsigned char queue_pause[] = {
+#embed "../../../migrations/functions/queue/pause.sql"
 };
 static const unsigned char queue_preempt[] = {
 #embed "../../../migrations/functions/queue/preempt.sql"
@@ -138,6 +156,9 @@ static const unsigned char views_arrays[] = {
 static const unsigned char views_artifacts[] = {
 #embed "../../../migrations/views/artifacts.sql"
 };
+static const unsigned char views_attempt_counters[] = {
+#embed "../../../migrations/views/attempt_counters.sql"
+};
 static const unsigned char views_attempts[] = {
 #embed "../../../migrations/views/attempts.sql"
 };
@@ -146,6 +167,12 @@ static const unsigned char views_blamed_hosts[] = {
 };
 static const unsigned char views_checkpoints[] = {
 #embed "../../../migrations/views/checkpoints.sql"
+};
+static const unsigned char views_compatibility[] = {
+#embed "../../../migrations/views/compatibility.sql"
+};
+static const unsigned char views_demand[] = {
+#embed "../../../migrations/views/demand.sql"
 };
 static const unsigned char views_evaluations[] = {
 #embed "../../../migrations/views/evaluations.sql"
@@ -207,6 +234,12 @@ static const unsigned char views_schema_objects[] = {
 static const unsigned char views_schema_versions[] = {
 #embed "../../../migrations/views/schema_versions.sql"
 };
+static const unsigned char views_sessions[] = {
+#embed "../../../migrations/views/sessions.sql"
+};
+static const unsigned char views_start_waits[] = {
+#embed "../../../migrations/views/start_waits.sql"
+};
 static const unsigned char views_stores[] = {
 #embed "../../../migrations/views/stores.sql"
 };
@@ -232,7 +265,9 @@ static const unsigned char views_waiting[] = {
 #define CURRENT(path, bytes) {path, bytes, sizeof bytes}
 
 static const PRACurrentFile files[] = {
+  CURRENT("functions/queue/keys.sql", queue_keys),
   CURRENT("functions/queue/events.sql", queue_events),
+  CURRENT("functions/queue/people.sql", queue_people),
   CURRENT("functions/queue/requirements.sql", queue_requirements),
   CURRENT("functions/queue/arguments.sql", queue_arguments),
   CURRENT("functions/queue/lanes.sql", queue_lanes),
@@ -244,10 +279,14 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/queue/hosts.sql", queue_hosts),
   CURRENT("functions/queue/end.sql", queue_end),
   CURRENT("functions/queue/finish.sql", queue_finish),
+  CURRENT("functions/queue/meetings.sql", queue_meetings),
   CURRENT("functions/queue/gangs.sql", queue_gangs),
+  CURRENT("functions/queue/counts.sql", queue_counts),
+  CURRENT("functions/queue/demand.sql", queue_demand),
   CURRENT("functions/queue/claim.sql", queue_claim),
   CURRENT("functions/queue/enqueue.sql", queue_enqueue),
   CURRENT("functions/queue/act.sql", queue_act),
+  CURRENT("functions/queue/pause.sql", queue_pause),
   CURRENT("functions/queue/preempt.sql", queue_preempt),
   CURRENT("functions/queue/schedules.sql", queue_schedules),
   CURRENT("functions/queue/reap.sql", queue_reap),
@@ -275,9 +314,12 @@ static const PRACurrentFile files[] = {
   CURRENT("functions/store/upkeep.sql", store_upkeep),
   CURRENT("views/arrays.sql", views_arrays),
   CURRENT("views/artifacts.sql", views_artifacts),
+  CURRENT("views/attempt_counters.sql", views_attempt_counters),
   CURRENT("views/attempts.sql", views_attempts),
   CURRENT("views/blamed_hosts.sql", views_blamed_hosts),
   CURRENT("views/checkpoints.sql", views_checkpoints),
+  CURRENT("views/compatibility.sql", views_compatibility),
+  CURRENT("views/demand.sql", views_demand),
   CURRENT("views/evaluations.sql", views_evaluations),
   CURRENT("views/events.sql", views_events),
   CURRENT("views/images.sql", views_images),
@@ -298,6 +340,8 @@ static const PRACurrentFile files[] = {
   CURRENT("views/schema_files.sql", views_schema_files),
   CURRENT("views/schema_objects.sql", views_schema_objects),
   CURRENT("views/schema_versions.sql", views_schema_versions),
+  CURRENT("views/sessions.sql", views_sessions),
+  CURRENT("views/start_waits.sql", views_start_waits),
   CURRENT("views/stores.sql", views_stores),
   CURRENT("views/sweeps.sql", views_sweeps),
   CURRENT("views/exports.sql", views_exports),

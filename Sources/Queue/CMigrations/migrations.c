@@ -97,6 +97,24 @@ static const unsigned char sql_0105[] = {
 static const unsigned char sql_0106[] = {
 #embed "../../../migrations/0106_proxies.sql"
 };
+static const unsigned char sql_0110[] = {
+#embed "../../../migrations/0110_gang_starts.sql"
+};
+static const unsigned char sql_0114[] = {
+#embed "../../../migrations/0114_fleet.sql"
+};
+static const unsigned char sql_0115[] = {
+#embed "../../../migrations/0115_compatibility.sql"
+};
+static const unsigned char sql_0116[] = {
+#embed "../../../migrations/0116_operators.sql"
+};
+static const unsigned char sql_0117[] = {
+#embed "../../../migrations/0117_counters.sql"
+};
+static const unsigned char sql_0123[] = {
+#embed "../../../migrations/0123_keys.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -132,6 +150,12 @@ static const PRAMigration migrations[] = {
   MIGRATION(0100, "0100_lineage.sql"),
   MIGRATION(0105, "0105_described_runs.sql"),
   MIGRATION(0106, "0106_proxies.sql"),
+  MIGRATION(0110, "0110_gang_starts.sql"),
+  MIGRATION(0114, "0114_fleet.sql"),
+  MIGRATION(0115, "0115_compatibility.sql"),
+  MIGRATION(0116, "0116_operators.sql"),
+  MIGRATION(0117, "0117_counters.sql"),
+  MIGRATION(0123, "0123_keys.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -42,6 +42,8 @@ package enum ExitCause: String, Sendable, CaseIterable {
   case notStarted = "not-started"
   /// The host lacked something that the stage needed.
   case host
+  /// Another member of its gang was lost, or asked all to stop.
+  case peerLost = "peer-lost"
   /// The agent asked it to end, or killed it after that.
   case asked
 }

@@ -22,6 +22,7 @@ package enum Queries {
       priority => $5, pack => $6, requirements => $7, limits => $8, idempotency_key => $9) as id
     """
   package static let setLimit = "select pra.set_limit($1, $2)"
+  package static let setGangSizes = "select pra.set_gang_sizes($1, $2::integer[])"
   package static let setVariant = "select pra.set_variant($1, $2, $3)"
   package static let schedule = """
     select pra.schedule(
@@ -42,6 +43,7 @@ package enum Queries {
   package static let cancelRun = "select pra.cancel_run($1) as count"
   package static let retry = "select pra.retry($1) as state"
   package static let preempt = "select pra.preempt($1, $2, $3)"
+  package static let setPriority = "select pra.set_priority($1, $2)"
   package static let pauseRun = "select pra.pause_run($1)"
   package static let resumeRun = "select pra.resume_run($1)"
   package static let pauseQueue = "select pra.pause_queue($1)"
@@ -54,7 +56,7 @@ package enum Queries {
     select worker, token
     from pra.register_worker(
       name => $1, labels => $2::jsonb, queues => $3, kinds => $4, slots => $5, lease => $6,
-      version => $7)
+      version => $7, stays => $8)
     """
   package static let heartbeat = """
     select job, epoch, token, ask, seconds
@@ -106,6 +108,17 @@ package enum Queries {
     """
   package static let deregisterWorker = """
     select pra.deregister_worker(worker => $1, worker_token => $2)
+    """
+  /// Sessions that the login can still open, as the server, the database and the login allow.
+  package static let freeSessions = """
+    select least(
+      current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
+        - coalesce(current_setting('reserved_connections', true)::integer, 0) - count(*),
+      (select nullif(d.datconnlimit, -1) from pg_database as d where d.datname = current_database())
+        - count(*) filter (where a.datname = current_database()),
+      (select nullif(r.rolconnlimit, -1) from pg_roles as r where r.rolname = session_user)
+        - count(*) filter (where a.usename = session_user)) as free
+    from pg_stat_activity as a where a.backend_type = 'client backend'
     """
   package static let reap = "select pra.reap() as count"
 }

@@ -17,6 +17,7 @@ package struct RetryingConnection {
   private let prepare: (Connection) throws -> Void
   private var connection: Connection?
   private var failures = 0
+  private var lastUse = ContinuousClock.now
 
   /// - Parameters:
   ///   - name: shown to operators as application_name
@@ -58,7 +59,7 @@ package struct RetryingConnection {
     do {
       let connection = try connection ?? open()
       let value = try body(connection)
-      failures = 0
+      (failures, lastUse) = (0, ContinuousClock.now)
       return value
     } catch let error as PostgresError {
       if error.sqlState == LeaseLost.sqlState { throw LeaseLost(description: error.message) }
@@ -78,12 +79,34 @@ package struct RetryingConnection {
   /// Ends the session; the next use opens another.
   package mutating func close() { connection = nil }
 
+  /// Ends the session if it was not used for so long: servers have few, and many programs.
+  package mutating func close(unusedFor time: Duration) {
+    if connection != nil, ContinuousClock.now - lastUse >= time { connection = nil }
+  }
+
   private mutating func open() throws -> Connection {
     let opened = try Connection(url, role: role, name: name)
     try prepare(opened)
     if failures > 0 { report("the database answers again") }
     connection = opened
     return opened
+  }
+}
+
+extension Connection {
+  /// Sessions that workers and stages leave to people, who could not even look otherwise.
+  private static let leftSessions: Int64 = 5
+
+  /// Throws an error that may pass if this session leaves too few. For new sessions of workers and stages, but not for the
+  /// beat of a worker that is registered: it holds jobs, and would lose them.
+  package func leaveSessionsToPeople() throws(PostgresError) {
+    let free = try query(Queries.freeSessions).single().integer("free")
+    guard free < Self.leftSessions else { return }
+    throw PostgresError(
+      .unreachable, sqlState: "53300",
+      message: "the server has \(max(0, free)) sessions left, and workers leave the last "
+        + "\(Self.leftSessions) to people",
+      hint: "`pra doctor` says how many are needed")
   }
 }
 

@@ -51,10 +51,10 @@ package enum RunSearchQueries {
   /// The numbers of the runs of a search, in its order.
   package static let page = """
     select p.id
-    from (
-      select r.id, o.place,
-        case when r.configuration #>> string_to_array($8::text, '.') ~ '^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$'
-          then (r.configuration #>> string_to_array($8::text, '.'))::double precision end as setting
+    -- As an array the candidates have an order that the planner knows, so that states are looked at in it up to the last row
+    -- of the page; and the jobs of a run are not counted for it to be left out.
+    from unnest(array(
+      select r.id
       from pra.runs as r
       left join unnest($7::bigint[]) with ordinality as o (id, place) on o.id = r.id
       where (r.deleted_at is not null) = $14::boolean
@@ -66,13 +66,18 @@ package enum RunSearchQueries {
         and (not $1::text[] <@ '{failed,cancelled}' or cardinality($1::text[]) = 0 or exists (
           select from pra.jobs as j
           where j.run_id = r.id and j.state in ('failed', 'cancelled', 'quarantined')))
+        and (not $1::text[] <@ '{empty}' or cardinality($1::text[]) = 0 or not exists (
+          select from pra.jobs as j where j.run_id = r.id))
         and ($2::text is null or strpos(lower(r.name), lower($2::text)) > 0)
         and (cardinality($11::text[]) = 0 or r.created_by = any ($11::text[]))
         and r.tags @> $12::text[]
         and ($6::bigint[] is null or r.id = any ($6::bigint[]))
         and (cardinality($3::text[]) = 0 or not exists (
           select from unnest($3::text[], $4::text[], $5::text[]) as w (name, operator, value)
-          cross join lateral (select r.configuration #>> string_to_array(w.name, '.') as text) as l
+          -- The name stands beside the configuration, and is a text whatever it looks like.
+          cross join lateral (
+            select case when w.name = 'name' then r.name else r.configuration #>> string_to_array(w.name, '.') end as text
+          ) as l
           cross join lateral (
             select
               case when l.text ~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' then l.text::double precision end
@@ -82,21 +87,21 @@ package enum RunSearchQueries {
           ) as n
           where not coalesce(
             case
-              when n.left_side is not null and n.right_side is not null then case w.operator
+              when w.name <> 'name' and n.left_side is not null and n.right_side is not null then case w.operator
                 when '<' then n.left_side < n.right_side when '<=' then n.left_side <= n.right_side
                 when '>' then n.left_side > n.right_side when '>=' then n.left_side >= n.right_side
                 when '=' then n.left_side = n.right_side else n.left_side <> n.right_side end
               when w.operator = '=' then l.text = w.value
               when w.operator = '!=' then l.text is distinct from w.value
             end, false)))
-      order by o.place nulls last, setting nulls last, r.id desc
-      -- A fence: the jobs of a run are not counted for it to be left out, nor behind the last row of the page.
-      offset 0
-    ) as p
+      order by o.place nulls last, case
+          when r.configuration #>> string_to_array($8::text, '.') ~ '^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$'
+          then (r.configuration #>> string_to_array($8::text, '.'))::double precision end nulls last, r.id desc
+    )) with ordinality as p (id, place)
     where cardinality($1::text[]) = 0 or (
       select case when r.lost_at is not null then 'lost' else r.state end from pra.runs as r where r.id = p.id
     ) = any ($1::text[])
-    order by p.place nulls last, p.setting nulls last, p.id desc
+    order by p.place
     offset $10::bigint limit $15::bigint
     """
 

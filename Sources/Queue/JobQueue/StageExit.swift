@@ -9,6 +9,11 @@ package enum StageExit: Int32, Sendable {
   case fault = 70
   /// The host lacks something: room, memory, keys of the store. EX_OSERR of sysexits.h.
   case host = 71
+  /// The host lacks what this job alone asks for, such as a user's program: others run there. EX_UNAVAILABLE of
+  /// sysexits.h.
+  case unfit = 69
+  /// Another rank of the gang is gone, or has asked all to stop. EX_IOERR of sysexits.h.
+  case peerLost = 74
   /// Stopped after a checkpoint, as asked. EX_TEMPFAIL of sysexits.h.
   case released = 75
   /// Nothing may be written any more.

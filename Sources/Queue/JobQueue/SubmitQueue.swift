@@ -76,6 +76,11 @@ package struct SubmitQueue {
     try connection.query(Queries.setLimit, [.text(name), .integer(slots)])
   }
 
+  /// Lets a gang start with fewer members than it has elements: with the most of these for which there are places.
+  package func setGangSizes(_ sizes: [Int], of gang: Int64) throws(PostgresError) {
+    try connection.query(Queries.setGangSizes, [.integer(gang), .integers(sizes.map(Int64.init))])
+  }
+
   /// Records which variant of a run jobs belong to, and the seed it is trained with.
   package func setVariant(
     _ variant: String, seed: Int64, of jobs: [Int64]
@@ -181,6 +186,11 @@ package struct SubmitQueue {
     try connection.query(
       Queries.preempt,
       [.integer(job), .interval(grace), .optional(reason, Parameter.text)])
+  }
+
+  /// Gives a job that has not ended, and the elements of an array, another priority.
+  package func setPriority(_ job: Int64, _ priority: Int) throws(PostgresError) {
+    try connection.query(Queries.setPriority, [.integer(job), .integer(priority)])
   }
 
   package func pause(run: Int64) throws(PostgresError) {

@@ -10,15 +10,17 @@ package struct WorkerQueue {
   /// - Parameters:
   ///   - labels: JSON object of texts, against which requirements are checked
   ///   - lease: time without a heartbeat after which the worker counts as dead, 1 s to 10 minutes
+  ///   - stays: time after which it drains; nil if it stays
   package func register(
     name: String, labels: String = "{}", queues: [String] = ["default"], kinds: [String],
-    slots: Int = 1, lease: Duration = .seconds(30), version: String? = nil
+    slots: Int = 1, lease: Duration = .seconds(30), version: String? = nil,
+    stays: Duration? = nil
   ) throws -> Registration {
     let row = try ask(
       Queries.registerWorker,
       [
         .text(name), .text(labels), .texts(queues), .texts(kinds), .integer(slots),
-        .interval(lease), .optional(version, Parameter.text),
+        .interval(lease), .optional(version, Parameter.text), .optional(stays, Parameter.interval),
       ]
     ).single()
     return Registration(worker: try row.integer("worker"), token: try row.string("token"))

@@ -44,18 +44,19 @@ package final class Connection {
         message: message)
     }
     PQsetNoticeProcessor(opened, { _, _ in }, nil)
-    let prepared = try check(
+    // Before anything is set: what is set would stay where a pooler gives the process to others.
+    let first = try check(PQexec(session, Self.processNumber))
+    let backend = String(cString: PQgetvalue(first.pointer, 0, 0))
+    // A pooler tells a number of its own.
+    if backend != String(PQbackendPID(opened)) { try refuseSharing(of: backend, settings) }
+    try check(
       PQexec(
         session,
         """
         set datestyle = iso; set intervalstyle = postgres; set timezone = utc;
         set bytea_output = hex; set extra_float_digits = 1;
-        set idle_in_transaction_session_timeout = '10s'; set search_path = pg_catalog; set jit = off;
-        select pg_backend_pid()
+        set idle_in_transaction_session_timeout = '10s'; set search_path = pg_catalog; set jit = off
         """))
-    let backend = String(cString: PQgetvalue(prepared.pointer, 0, 0))
-    // A pooler tells a number of its own.
-    if backend != String(PQbackendPID(opened)) { try refuseSharing(of: backend, settings) }
     // PostgreSQL applies a role's settings at login only, and nobody logs in as one of ours.
     if let role {
       let (lock, statement) = role.timeLimits
@@ -89,18 +90,44 @@ package final class Connection {
   {
     guard let other = Self.withPointers(settings, { PQconnectdbParams($0, $1, 0) }) else { return }
     defer { PQfinish(other) }
+    switch Self.answer(of: other, "begin; \(Self.processNumber)") {
     // A pool that has no process left answers late; then ours was not given away.
-    var descriptor = pollfd(fd: PQsocket(other), events: Int16(POLLIN), revents: 0)
-    guard PQsendQuery(other, "begin; select 1") == 1, poll(&descriptor, 1, 1000) == 1,
-      PQconsumeInput(other) == 1
-    else { return }
-    let row = try query("select pg_backend_pid() as number").single()
-    guard try row.text("number") != backend else { return }
+    case .none: return
+    case .number(let number) where number != backend:
+      // It may have got another, and ours may be in the pool all the same. While the other is in a transaction
+      // an answer that is late waits for it.
+      if case .number(backend) = Self.answer(of: session, Self.processNumber) { return }
+    // A pool of statements refuses the transaction.
+    case .number, .refusal: break
+    }
     throw PostgresError(
       .refused, sqlState: "0A000",
       message: "the pooler before the database gives a session's server to others between "
         + "transactions",
       hint: "Use its session mode (PgBouncer: pool_mode = session), or the server's own port")
+  }
+
+  private static let processNumber = "select pg_backend_pid()"
+
+  private enum PoolAnswer {
+    case number(String)
+    case refusal
+  }
+
+  /// The first value of a script; nil if none has begun to come within a second.
+  private static func answer(of session: OpaquePointer, _ script: String) -> PoolAnswer? {
+    var descriptor = pollfd(fd: PQsocket(session), events: Int16(POLLIN), revents: 0)
+    guard PQsendQuery(session, script) == 1, poll(&descriptor, 1, 1000) == 1 else { return nil }
+    var found: PoolAnswer?
+    while let result = PQgetResult(session) {
+      defer { PQclear(result) }
+      switch PQresultStatus(result) {
+      case PGRES_TUPLES_OK: found = .number(String(cString: PQgetvalue(result, 0, 0)))
+      case PGRES_COMMAND_OK: break
+      default: return .refusal
+      }
+    }
+    return found ?? .refusal
   }
 
   /// Calls a function of libpq that takes keywords and values, each list with null at its end.
@@ -200,6 +227,13 @@ package final class Connection {
     defer { PQfreemem(quoted) }
     guard let quoted else { throw sessionError() }
     try run("listen \(String(cString: quoted))")
+  }
+
+  package func unlisten(_ channel: String) throws(PostgresError) {
+    let quoted = PQescapeIdentifier(session, channel, channel.utf8.count)
+    defer { PQfreemem(quoted) }
+    guard let quoted else { throw sessionError() }
+    try run("unlisten \(String(cString: quoted))")
   }
 
   /// Waits until a notification comes, the time is over, or the descriptor `wakeUp` becomes readable.

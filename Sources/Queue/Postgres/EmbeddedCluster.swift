@@ -212,9 +212,19 @@ package struct EmbeddedCluster: Sendable {
       [
         ("listen_addresses", ""), ("port", "5432"), ("unix_socket_directories", folder.setting),
         ("unix_socket_permissions", "0700"), ("max_connections", "\(sessions)"),
+        ("cluster_name", try clusterName()),
       ], on: data, log: output, held: held)
     let url = DatabaseURL(socketDirectory: folder.path, user: "pra", database: "postgres")
     return (url, length)
+  }
+
+  /// The name of the folder by which `pra_store.identity` knows it from a copy of it: its inode.
+  private func clusterName() throws -> String {
+    var folder = stat()
+    guard stat(data, &folder) == 0 else {
+      throw ClusterError("cannot look at \(data): \(systemError())")
+    }
+    return "pra-folder-\(folder.st_ino)"
   }
 
   /// A cluster appears under its name when it is complete.

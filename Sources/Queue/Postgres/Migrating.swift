@@ -24,7 +24,11 @@ extension Migrator {
     switch state {
     case .current:
       guard repairing, try !differences().isEmpty else { return [] }
-    case .newer, .altered: try verify()
+    case .newer(let version, let known):
+      throw SchemaMismatch.error(
+        "the schema is at \(version), this program knows \(known) at most",
+        hint: "Upgrade this program.")
+    case .altered: try verify()
     case .behind, .outdated: break
     }
     let version = try applied().last?.version ?? 0

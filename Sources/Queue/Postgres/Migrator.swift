@@ -79,21 +79,61 @@ package struct Migrator {
     return changed + there.keys.sorted()
   }
 
-  /// Throws unless the schema is current, and says what to do. Programs call it before anything else.
-  package func verify() throws(PostgresError) {
-    if case .outdated(let files) = try state() {
+  /// The use that a program makes of the database: it reads, or it submits and works.
+  package enum Use: Sendable { case read, work }
+
+  /// Throws unless the schema is current, or a newer one that admits this program; says what to do. Programs call it
+  /// before anything else.
+  /// - Returns: whether the schema is this program's
+  @discardableResult
+  package func verify(for use: Use = .work) throws(PostgresError) -> Bool {
+    let state = try state()
+    if case .outdated(let files) = state {
       throw SchemaMismatch.error(
         "the database has other functions or views than this program: \(files[0])"
           + (files.count > 1 ? " and \(files.count - 1) more" : ""),
         hint: "Run `pra migrate`.")
     }
-    try verifyStructure()
+    try verifyStructure(state, for: use)
+    if case .newer = state { return false }
+    return true
   }
 
-  /// Throws unless the numbered files are this program's. A running worker asks for no more: a change of a
-  /// function that the version before could not work with is a numbered file.
-  package func verifyStructure() throws(PostgresError) {
-    switch try state() {
+  /// Throws unless the numbered files are this program's, or of a newer schema that admits it. A running worker asks for
+  /// no more: a change of a function that the version before could not work with is a numbered file.
+  package func verifyStructure(for use: Use = .work) throws(PostgresError) {
+    try verifyStructure(try state(), for: use)
+  }
+
+  /// Throws if the schema no longer admits this program to work: one short question, for workers that run.
+  package func verifyWork() throws(PostgresError) {
+    let known = Migration.known.last?.version ?? 0
+    if let from = try lowest(.work), from > known {
+      throw Self.tooOld(version: try applied().last?.version ?? from, known: known, .work, from)
+    }
+  }
+
+  /// The version of the schema that a program must know for a use; nil if the schema does not say.
+  private func lowest(_ use: Use) throws(PostgresError) -> Int? {
+    let exists = try connection.query(
+      "select to_regclass('pra.compatibility') is not null as exists"
+    ).single().boolean("exists")
+    guard exists else { return nil }
+    let row = try connection.query("select reads_from, works_from from pra.compatibility").single()
+    return Int(try row.integer(use == .read ? "reads_from" : "works_from"))
+  }
+
+  private static func tooOld(version: Int, known: Int, _ use: Use, _ from: Int?) -> PostgresError {
+    let admits = from.map {
+      ", and it admits programs from \($0) on to \(use == .read ? "read" : "work")"
+    }
+    return SchemaMismatch.error(
+      "the schema is at \(version), this program knows \(known) at most\(admits ?? "")",
+      hint: "Upgrade this program.")
+  }
+
+  private func verifyStructure(_ state: State, for use: Use) throws(PostgresError) {
+    switch state {
     case .current, .outdated: return
     case .behind(let version, let known):
       throw SchemaMismatch.error(
@@ -101,9 +141,9 @@ package struct Migrator {
           ? "the database has no schema of ours" : "the schema is at \(version), not \(known)",
         hint: "Run `pra migrate`.")
     case .newer(let version, let known):
-      throw SchemaMismatch.error(
-        "the schema is at \(version), this program knows \(known) at most",
-        hint: "Upgrade this program.")
+      let from = try lowest(use)
+      if let from, from <= known { return }
+      throw Self.tooOld(version: version, known: known, use, from)
     case .altered(let name):
       throw SchemaMismatch.error(
         "migration \(name) was applied with another text than this program's",
@@ -121,9 +161,11 @@ package struct Migrator {
   }
 }
 
-enum SchemaMismatch {
-  /// 55000: object_not_in_prerequisite_state.
+package enum SchemaMismatch {
+  /// object_not_in_prerequisite_state
+  package static let sqlState = "55000"
+
   static func error(_ message: String, hint: String) -> PostgresError {
-    PostgresError(.refused, sqlState: "55000", message: message, hint: hint)
+    PostgresError(.refused, sqlState: sqlState, message: message, hint: hint)
   }
 }

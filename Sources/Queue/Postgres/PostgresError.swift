@@ -35,6 +35,11 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
   /// language stay what they were, an error of connecting.
   /// - Parameter asksPassword: whether the server has asked for a password and got none
   static func state(ofConnecting message: String, asksPassword: Bool) -> String {
+    if message.contains(
+      /FATAL:  (sorry, too many clients|remaining connection slots|too many connections for)/)
+    {
+      return "53300"
+    }
     if message.contains(/FATAL:  (sorry|the database system)/) { return "08001" }
     if asksPassword || message.contains("password authentication failed") { return "28P01" }
     if message.contains("no pg_hba.conf entry") || message.contains("authentication failed")

@@ -21,9 +21,11 @@ package enum PrivateLogin {
           select from pg_roles as r
           where r.rolname = $1 and r.rolcanlogin and not r.rolsuper
             and pg_has_role(r.oid, to_regrole($2), 'member')) as ok
-        """, [.text(login), .text(role.rawValue)]
+        """, [.text(login), .text(role == .submit ? "pra_operator" : role.rawValue)]
       ).single().boolean("ok")
       if isRight { continue }
+      // One person has it: the submitter operates, too.
+      let roles = role == .submit ? "\(role.rawValue), pra_operator" : role.rawValue
       // Another call may be making it at the same moment.
       try connection.run(
         """
@@ -33,7 +35,7 @@ package enum PrivateLogin {
         exception when duplicate_object or unique_violation then null;
         end
         $$;
-        grant \(role.rawValue) to \(login)
+        grant \(roles) to \(login)
         """)
     }
   }

@@ -25,20 +25,50 @@ package struct Artifact: Sendable, Equatable {
   /// than an object with its own row.
   package static let inlineSize = 1 << 16
 
-  /// Refuses a logical name that the store would refuse, before anything is uploaded.
-  package static func check(name: String) throws(StoreError) {
-    let further = Array("_.@+-".utf8)
-    func isAlphanumeric(_ byte: UInt8) -> Bool {
-      switch byte {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "a")...UInt8(ascii: "z"):
-        true
-      default: false
+  /// Bytes of a logical name beside letters and digits.
+  private static let furtherBytes = Array("_.@+-".utf8)
+  private static let longestName = 200
+
+  private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "a")...UInt8(ascii: "z"):
+      true
+    default: false
+    }
+  }
+
+  /// The logical name of a file that a person has named in any way: "my data (1).tar" is `my_data_1_.tar`.
+  package static func logicalName(ofFile given: String) -> String {
+    var name: [UInt8] = []
+    for scalar in given.unicodeScalars {
+      let byte = scalar.isASCII ? UInt8(scalar.value) : UInt8(ascii: "_")
+      let kept =
+        isAlphanumeric(byte) || furtherBytes.contains(byte) ? byte : UInt8(ascii: "_")
+      let isRepeated = name.last == kept && (kept == UInt8(ascii: ".") || kept == UInt8(ascii: "_"))
+      guard !isRepeated, !name.isEmpty || isAlphanumeric(kept) else { continue }
+      name.append(kept)
+    }
+    guard !name.isEmpty else { return "file" }
+    if name.count > longestName {
+      // The ending says what is in the file.
+      let ending = name.lastIndex(of: UInt8(ascii: ".")).map { name[$0...] } ?? []
+      let tail = ending.count <= 20 ? Array(ending) : []
+      name = name.prefix(longestName - tail.count) + tail
+      while let place = zip(name, name.dropFirst()).enumerated().first(where: {
+        $0.element.0 == 0x2E && $0.element.1 == 0x2E
+      }) {
+        name.remove(at: place.offset)
       }
     }
+    return String(decoding: name, as: UTF8.self)
+  }
+
+  /// Refuses a logical name that the store would refuse, before anything is uploaded.
+  package static func check(name: String) throws(StoreError) {
     let bytes = Array(name.utf8)
-    guard let first = bytes.first, isAlphanumeric(first), bytes.count <= 200,
-      bytes.allSatisfy({ isAlphanumeric($0) || further.contains($0) }),
+    guard let first = bytes.first, isAlphanumeric(first), bytes.count <= longestName,
+      bytes.allSatisfy({ isAlphanumeric($0) || furtherBytes.contains($0) }),
       !zip(bytes, bytes.dropFirst()).contains(where: { $0 == 0x2E && $1 == 0x2E })
     else {
       throw StoreError(

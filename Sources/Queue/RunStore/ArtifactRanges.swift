@@ -5,11 +5,13 @@ import JobQueue
 import Postgres
 
 /// Reads pieces of artifacts without the rest of them. The caller checks each piece: the SHA-256 of the whole says
-/// nothing of a part. Pieces that follow one another are read together.
+/// nothing of a part. Pieces that follow one another are read together, and so are those that a caller has announced.
 package struct ArtifactRanges {
   private var store: ArtifactStore
   private var places: [String: Place] = [:]
   private var window: Window?
+  private var expected = ExpectedPieces()
+  private let buckets: BucketConnections
 
   private struct Place {
     let copy: StoredCopy
@@ -26,7 +28,14 @@ package struct ArtifactRanges {
   /// The most bytes that are read together.
   private static let longest: Int64 = 4 << 20
 
-  package init(_ store: ArtifactStore) { self.store = store }
+  package init(_ store: ArtifactStore) {
+    self.store = store
+    buckets = BucketConnections(environment: store.environment, patience: store.patience)
+  }
+
+  /// Announces what will be read, in this order: near pieces of an artifact are read together, those of a bucket side
+  /// by side.
+  package mutating func expect(_ pieces: [ArtifactPiece]) { expected.expect(pieces) }
 
   /// The bytes of a piece.
   /// - Parameter isRight: tells whether they are those that were written. A piece that is not is read once
@@ -39,6 +48,7 @@ package struct ArtifactRanges {
       let piece = try read(sha256, from: start, count: Int64(count))
       if piece.count == count && isRight(piece) { return piece }
       window = nil
+      expected.forget(sha256)
       if isLast {
         let damage = DamagedArtifact(
           description:
@@ -54,6 +64,13 @@ package struct ArtifactRanges {
   // MARK: details
 
   private mutating func read(_ sha256: String, from start: Int64, count: Int64) throws -> [UInt8] {
+    let piece = ArtifactPiece(sha256: sha256, start: start, count: count)
+    if let spans = expected.begin(piece) { try readAhead(spans) }
+    if let bytes = expected.bytes(of: piece) { return bytes }
+    if let span = expected.span(of: piece) {
+      expected.add(try fetch(sha256, from: span.start, count: span.count), of: span)
+      if let bytes = expected.bytes(of: piece) { return bytes }
+    }
     if let window, window.sha256 == sha256, window.start <= start, start + count <= window.end {
       let first = Int(start - window.start)
       return Array(window.bytes[first..<first + Int(count)])
@@ -66,6 +83,19 @@ package struct ArtifactRanges {
     let bytes = try fetch(sha256, from: start, count: wanted)
     window = Window(sha256: sha256, start: start, bytes: bytes)
     return Array(bytes.prefix(Int(count)))
+  }
+
+  /// Reads the spans that lie in buckets. What is missing there is named when it is asked for.
+  private mutating func readAhead(_ spans: [ArtifactPiece]) throws {
+    let unknown = Set(spans.map(\.sha256)).filter { places[$0] == nil }
+    for (sha256, copies) in try store.copies(of: Array(unknown)) {
+      places[sha256] = copies.first.map { Place(copy: $0) }
+    }
+    let remote = spans.compactMap { span in
+      places[span.sha256].map { (span: span, copy: $0.copy) }
+    }.filter { $0.copy.location?.hasPrefix("s3://") == true }
+    guard remote.count > 1 else { return }
+    try buckets.read(remote) { expected.add($1, of: $0) }
   }
 
   private mutating func fetch(_ sha256: String, from start: Int64, count: Int64) throws -> [UInt8] {

@@ -36,15 +36,22 @@ extension ArtifactStore {
   }
 
   mutating func copies(of sha256: String) throws -> [StoredCopy] {
-    try connection.run { connection in
-      try connection.query(Queries.copies, [.text(sha256)]).map { row in
+    try copies(of: [sha256])[sha256] ?? []
+  }
+
+  /// The copies of artifacts, the best of each first.
+  mutating func copies(of artifacts: [String]) throws -> [String: [StoredCopy]] {
+    guard !artifacts.isEmpty else { return [:] }
+    return try connection.run { connection in
+      let copies = try connection.query(Queries.copies, [.texts(artifacts)]).map { row in
         StoredCopy(
-          sha256: sha256, size: try row.integer("size"),
+          sha256: try row.string("sha256"), size: try row.integer("size"),
           upload: try row.optionalInteger("upload"), chunks: try row.integer("chunks"),
           store: try row.optionalInteger("store"), location: try row.text("location"),
           object: try row.text("object") ?? "", number: try row.optionalInteger("copy"),
           isCertain: try row.boolean("certain"), isMarked: try row.text("mark") != nil)
       }
+      return Dictionary(grouping: copies, by: \.sha256)
     }
   }
 

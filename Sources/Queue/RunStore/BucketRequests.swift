@@ -54,7 +54,9 @@ final class BucketRequests {
       }
       let code = Self.element("Code", in: answer.text)
       let isDone = (1..<300).contains(answer.status) || code.map(codes.contains) == true
-      if isDone || besides.contains(answer.status) && code != "NoSuchBucket" {
+      // A bucket says with a code what is not there; a proxy without a server behind it says 404 as well.
+      let isAbsence = method == "HEAD" || code != nil || answer.status != 404
+      if isDone || besides.contains(answer.status) && isAbsence && code != "NoSuchBucket" {
         let reply = Reply(
           status: answer.status, etag: answer.etag, size: answer.size,
           body: String(decoding: text, as: UTF8.self))
@@ -62,14 +64,18 @@ final class BucketRequests {
           if !isPart { succeeded() }
           return reply
         }
-        try patience.pause(
-          after: StoreAway(
-            "bucket \(location.bucket): \(method) was answered \(answer.status), but not as S3 does, by "
-              + location.endpoint))
+        try patience.pause(after: stranger(method, answer.status))
         continue
       }
       try afterFailure(method, answer, odd: &odd)
     }
+  }
+
+  /// Another server than the bucket's has answered.
+  func stranger(_ method: String, _ status: Int) -> StoreAway {
+    StoreAway(
+      "bucket \(location.bucket): \(method) was answered \(status), but not as S3 does, by "
+        + location.endpoint)
   }
 
   /// Sends a request once, with keys that are not about to expire.
@@ -119,7 +125,7 @@ final class BucketRequests {
   /// - Throws: `StoreAway` or `StoreError` when it may not
   func afterFailure(_ method: String, _ answer: HTTPSession.Answer, odd: inout Int) throws {
     let words = describe(method, answer)
-    switch verdict(answer) {
+    switch verdict(method, answer) {
     case .away: break
     case .odd:
       odd += 1
@@ -151,9 +157,10 @@ final class BucketRequests {
   }
 
   /// The table of the S3 API reference, "Error responses", and what other servers answer.
-  private func verdict(_ answer: HTTPSession.Answer) -> Verdict {
+  private func verdict(_ method: String, _ answer: HTTPSession.Answer) -> Verdict {
     if answer.isHopeless { return .refused }
-    switch Self.element("Code", in: answer.text) {
+    let code = Self.element("Code", in: answer.text)
+    switch code {
     case "RequestTimeout", "SlowDown", "OperationAborted", "ConditionalRequestConflict",
       "InternalError", "ServiceUnavailable", "Throttling", "ThrottlingException",
       "RequestLimitExceeded":
@@ -167,6 +174,8 @@ final class BucketRequests {
     case 501, 505: return .final
     case 500...: return .away
     case 300..<400, 401, 403: return .refused
+    // Without a code it is none of S3: a proxy answers while the server behind it is away.
+    case 400..<500 where code == nil && method != "HEAD": return .away
     default: return Self.concernsKeys(answer) ? .refused : .final
     }
   }

@@ -202,6 +202,11 @@ struct BucketStore: ObjectStore {
         }
       }
       if let failure { throw failure }
+      if [200, 206].contains(answer.status) && answer.etag.isEmpty {
+        // Every S3 server names the ETag; something else answers in the store's place.
+        try requests.patience.pause(after: requests.stranger("GET", answer.status))
+        continue
+      }
       if !piece.isEmpty {
         try consume(piece)
         position += Int64(piece.count)
@@ -216,7 +221,9 @@ struct BucketStore: ObjectStore {
         continue
       }
       if answer.status == 416 { return }
-      if answer.status == 404, BucketRequests.element("Code", in: answer.text) != "NoSuchBucket" {
+      if answer.status == 404, let code = BucketRequests.element("Code", in: answer.text),
+        code != "NoSuchBucket"
+      {
         throw MissingObject(place: url(object))
       }
       try requests.afterFailure("GET", answer, odd: &odd)
@@ -237,7 +244,9 @@ struct BucketStore: ObjectStore {
   private var markURL: String { "\(location.base)/\(StoreMark.name)" }
 
   mutating func mark() throws -> String? {
-    let reply = try requests.send("GET", markURL, besides: [404])
+    let reply = try requests.send("GET", markURL, besides: [404]) {
+      $0.status == 404 || StoreMark(parsing: $0.body) != nil
+    }
     return reply.status == 404 ? nil : reply.body
   }
 
@@ -269,6 +278,29 @@ struct BucketStore: ObjectStore {
     throw StoreError(
       "store s3://\(location.bucket)/\(prefix): it is not empty (\(name)) and no store of this "
         + "database; choose an empty prefix")
+  }
+
+  func list(_ body: ([(name: String, size: Int64)]) throws -> Void) throws {
+    let place = "\(location.endpoint)/\(location.bucket)"
+    let base = location.base.dropFirst(place.count + 1)
+    let prefix = base.isEmpty ? "sha256/" : "\(base)/sha256/"
+    var last: String?
+    while true {
+      // In the order in which the signature takes them.
+      let after = last.map { "&start-after=\(BucketRequests.escaped($0))" } ?? ""
+      let reply = try requests.send(
+        "GET", "\(place)?list-type=2&prefix=\(BucketRequests.escaped(prefix))\(after)",
+        besides: [403, 404, 501])
+      guard reply.status == 200 else {
+        throw StoreAway("its keys may not list what lies there (\(reply.status))", isRefusal: true)
+      }
+      let found = reply.body.matches(
+        of: /<Key>([^<]*)<\/Key>(?:(?!<Key>)(?s:.))*?<Size>([0-9]+)<\/Size>/)
+      guard let end = found.last else { return }
+      last = String(end.1)
+      try body(
+        found.map { (String($0.1.split(separator: "/").last ?? ""), Int64($0.2) ?? 0) })
+    }
   }
 
   /// Whether the server answers this host, by one request that changes nothing. A host may be

@@ -149,6 +149,37 @@ struct FileStore: ObjectStore {
     }
   }
 
+  func list(_ body: ([(name: String, size: Int64)]) throws -> Void) throws {
+    func entries(_ folder: String) throws -> [String] {
+      try asked {
+        guard let folder = opendir(folder) else { throw FileBytes.failure("list", folder) }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+          let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+          }
+          // A dot begins what is no object: temporary files, the folder itself.
+          if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names.sorted()
+      }
+    }
+    let top = "\(root)/\(Self.objects)"
+    guard access(top, F_OK) == 0 || access(root, F_OK) != 0 else { return }
+    for first in try entries(top) {
+      for second in try entries("\(top)/\(first)") {
+        let folder = "\(top)/\(first)/\(second)"
+        let found = try entries(folder).compactMap { name -> (name: String, size: Int64)? in
+          var status = stat()
+          guard lstat("\(folder)/\(name)", &status) == 0 else { return nil }
+          return (name, Int64(status.st_size))
+        }
+        if !found.isEmpty { try body(found) }
+      }
+    }
+  }
+
   mutating func delete(_ object: String) throws {
     let path = path(object)
     try asked {

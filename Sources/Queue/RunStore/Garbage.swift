@@ -7,8 +7,11 @@ import Postgres
 package struct RetainedCheckpoint: Sendable {
   package let job: Int64
   package let step: Int64
-  /// `last`, `best` or `every`; nil if it is dropped.
+  /// `last`, `best`, `every` or another; nil if it is dropped.
   package let reason: String?
+
+  /// Whether it stays since its job lacks the series by which the best are chosen.
+  package var isNotRated: Bool { reason == "not rated" }
 }
 
 /// One kind of garbage that is, or would be, collected.

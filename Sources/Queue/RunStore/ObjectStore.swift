@@ -51,6 +51,9 @@ protocol ObjectStore {
   /// - Returns: whether it was written: of several writers of a first mark exactly one succeeds
   mutating func write(mark: String, replacing: Bool) throws -> Bool
 
+  /// Gives the names and sizes of all objects that are there, some at a time.
+  func list(_ body: ([(name: String, size: Int64)]) throws -> Void) throws
+
   /// Makes sure that a place without a mark may become a store.
   /// - Parameter isKnown: whether it is a store of this database, whose objects may lie there
   mutating func requireFree(isKnown: Bool) throws

@@ -146,8 +146,12 @@ enum Queries {
   // MARK: reading
 
   static let copies = """
-    select upload, store, location, object, copy, size, chunks, certain, mark
-    from pra.artifact_copies(sha256 => $1)
+    select a.sha256, c.upload, c.store, c.location, c.object, c.copy, c.size, c.chunks, c.certain, c.mark
+    from unnest($1::text[]) as a (sha256)
+    cross join lateral (
+      -- In the order of the function: the best copy first.
+      select *, row_number() over () as n from pra.artifact_copies(sha256 => a.sha256)) as c
+    order by a.sha256, c.n
     """
 
   static let artifact = "select suspicion from pra.artifacts where sha256 = $1"
@@ -187,6 +191,10 @@ enum Queries {
     select sha256, size, location from pra.artifacts
     where storage not in ('inline', 'lost')
     order by location nulls first, sha256
+    """
+
+  static let unknownObjects = """
+    select name from pra.unknown_objects(location => $1, names => $2) as name
     """
 
   static let suspects = """

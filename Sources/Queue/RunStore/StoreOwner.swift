@@ -17,13 +17,21 @@ struct StoreMark: Equatable {
 
   init(database: String, store: String) { (self.database, self.store) = (database, store) }
 
-  init(parsing text: String, of location: String) throws(StoreError) {
+  /// - Returns: nil for a text that is no mark
+  init?(parsing text: String) {
     guard let document = try? JSONDecoder().decode(Document.self, from: Data(text.utf8)) else {
-      throw StoreError(
-        "store \(location): its \(Self.name) is none that pra wrote; delete it if nobody else uses the "
-          + "store")
+      return nil
     }
     (database, store) = (document.database, document.store)
+  }
+
+  init(parsing text: String, of location: String) throws(StoreError) {
+    guard let mark = Self(parsing: text) else {
+      throw StoreError(
+        "store \(location): its \(Self.name) is none that pra wrote; if no other database uses the store, "
+          + "put there what `pra store` wrote, or choose another place")
+    }
+    self = mark
   }
 
   var text: String { "{\"database\": \"\(database)\", \"store\": \"\(store)\"}\n" }

@@ -40,6 +40,9 @@ package struct Verification: Sendable {
   package var artifacts: Int64 = 0
   package var bytes: Int64 = 0
   package var suspects: [SuspectArtifact] = []
+  /// Objects of which the database knows nothing, as those that were stored after the backup it was restored from: their
+  /// stores, names and bytes.
+  package var superfluous: [(location: String, name: String, size: Int64)] = []
   /// Locations of stores that could not be asked, with the reasons.
   package var away: [(location: String, reason: String)] = []
 }
@@ -77,7 +80,31 @@ extension ArtifactStore {
       result.artifacts += 1
     }
     result.suspects = try suspects()
+    try findSuperfluous(&result)
     return result
+  }
+
+  private mutating func findSuperfluous(_ result: inout Verification) throws {
+    let locations = try connection.run {
+      try $0.query(Queries.stores).map { try $0.string("location") }
+    }
+    for location in locations where !result.away.contains(where: { $0.location == location }) {
+      do {
+        try StoreLocation.open(location, environment: environment, patience: patience).list {
+          found in
+          let unknown = try connection.run {
+            try $0.query(Queries.unknownObjects, [.text(location), .texts(found.map(\.name))]).map {
+              try $0.string("name")
+            }
+          }
+          for object in found where unknown.contains(object.name) {
+            result.superfluous.append((location, object.name, object.size))
+          }
+        }
+      } catch let error where error is StoreAway || error is StoreError {
+        result.away.append((location, "\(error)"))
+      }
+    }
   }
 
   private mutating func suspects() throws -> [SuspectArtifact] {

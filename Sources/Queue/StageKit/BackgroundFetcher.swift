@@ -98,7 +98,8 @@ extension StageSession {
     return try BackgroundFetcher(items) {
       ArtifactStore(
         RetryingConnection(
-          url: url, role: .worker, name: "pra stage \(lease.job) fetch", report: Self.report),
+          url: url, role: .worker, name: "pra stage \(lease.job) fetch", report: Self.report,
+          prepare: { try $0.leaveSessionsToPeople() }),
         environment: environment,
         patience: StorePatience(
           tries: nil, giveUp: { control.stopRequested }, report: Self.report),

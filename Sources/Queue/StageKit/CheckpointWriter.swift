@@ -33,7 +33,8 @@ struct CheckpointWriter: Sendable {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var store = ArtifactStore(
       RetryingConnection(
-        url: url, role: .worker, name: "pra stage \(lease.job) checkpoint", report: report),
+        url: url, role: .worker, name: "pra stage \(lease.job) checkpoint", report: report,
+        prepare: { try $0.leaveSessionsToPeople() }),
       environment: environment, patience: patience, reader: .attempt(lease))
     let files = try write(folder)
     for file in files {

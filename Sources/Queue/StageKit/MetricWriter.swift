@@ -142,7 +142,10 @@ final class MetricWriter: Sendable {
       let sessions = sessions
       connection = RetryingConnection(
         url: url, role: .worker, name: "pra stage \(writer.lease.job) metrics", report: report,
-        prepare: { _ in sessions.update { $0 += 1 } })
+        prepare: { connection in
+          try connection.leaveSessionsToPeople()
+          sessions.update { $0 += 1 }
+        })
     }
 
     func run() {

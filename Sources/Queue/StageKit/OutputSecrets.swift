@@ -5,8 +5,8 @@ import FoundationEssentials
 import Glibc
 import JobQueue
 
-/// The secrets that a stage must not record. Texts are redacted; another file that holds a secret of its
-/// job's arguments is refused, since bytes that are no text cannot be changed.
+/// The secrets that a stage must not record. Texts are redacted, whatever their name; another file that holds
+/// a secret of its job's arguments is refused, since bytes that are no text cannot be changed.
 struct OutputSecrets: Sendable {
   private let redactor: Redactor
   /// The secrets that the arguments named, each in its forms, by name.
@@ -30,28 +30,40 @@ struct OutputSecrets: Sendable {
       name: name.replacing("[redacted]", with: "redacted"), step: point.step, value: point.value)
   }
 
-  static func isText(_ mediaType: String) -> Bool {
-    mediaType.hasPrefix("text/") || ["json", "yaml", "xml"].contains { mediaType.hasSuffix($0) }
+  /// Whether bytes are a text: by the type that their name has, or by their beginning, which is UTF-8 without
+  /// control characters but for those of lines, tabulators and terminals. A table, a script or a log has any
+  /// name or none.
+  static func isText(_ bytes: UnsafeRawBufferPointer, _ mediaType: String) -> Bool {
+    if mediaType.hasPrefix("text/") { return true }
+    if ["json", "yaml", "xml"].contains(where: { mediaType.hasSuffix($0) }) { return true }
+    var start = Array(bytes.prefix(4096))
+    if bytes.count > start.count {
+      // The last character may be cut.
+      for _ in 0..<3 where start.last.map({ $0 & 0xC0 == 0x80 }) == true { start.removeLast() }
+      if let last = start.last, last >= 0xC0 { start.removeLast() }
+    }
+    return !start.contains { $0 < 0x20 && !(0x08...0x0D).contains($0) && $0 != 0x1B }
+      && String(validating: start, as: UTF8.self) != nil
   }
 
   /// The bytes of an output as they may be stored.
   /// - Throws: `PermanentFailure` if they are no text and hold a secret of the arguments
   func redacted(_ bytes: [UInt8], of name: String, mediaType: String) throws -> [UInt8] {
-    if Self.isText(mediaType) {
-      var stream = redactor
-      return stream.append(bytes[...]) + stream.end()
+    guard bytes.withUnsafeBytes({ Self.isText($0, mediaType) }) else {
+      try bytes.withUnsafeBytes { try check($0, of: name) }
+      return bytes
     }
-    try check(bytes, of: name)
-    return bytes
+    var stream = redactor
+    return stream.append(bytes[...]) + stream.end()
   }
 
   /// The redacted text of a file, or nil where the file may be stored as it is.
   /// - Throws: `PermanentFailure`; `FileError`
   func replacement(forFile path: String, of name: String, mediaType: String) throws -> [UInt8]? {
-    guard Self.isText(mediaType) || !resolved.isEmpty else { return nil }
-    let file = try MappedFile(path)
+    // A file that cannot be read is named where it is stored.
+    guard let file = try? MappedFile(path) else { return nil }
     return try withExtendedLifetime(file) {
-      guard Self.isText(mediaType) else {
+      guard Self.isText(file.bytes, mediaType) else {
         try check(file.bytes, of: name)
         return nil
       }
@@ -59,10 +71,6 @@ struct OutputSecrets: Sendable {
       let shown = try redacted(bytes, of: name, mediaType: mediaType)
       return shown == bytes ? nil : shown
     }
-  }
-
-  private func check(_ bytes: [UInt8], of name: String) throws {
-    try bytes.withUnsafeBytes { try check($0, of: name) }
   }
 
   private func check(_ bytes: UnsafeRawBufferPointer, of name: String) throws {

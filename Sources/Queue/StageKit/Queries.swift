@@ -7,6 +7,19 @@ enum Queries {
     where id = $1
     """
 
+  // MARK: gangs
+
+  static let joinGang = """
+    select gang, start, rank, size, host(inet_client_addr()) as address
+    from pra.join_gang(job => $1, epoch => $2, token => $3)
+    """
+
+  static let meet = "select pra.meet(job => $1, epoch => $2, token => $3, key => $4, value => $5)"
+
+  static let met = """
+    select rank, value from pra.met(job => $1, epoch => $2, token => $3, key => $4)
+    """
+
   static let secretUse = "select login, kind, misplaced from pra.secret_use($1)"
 
   // MARK: metrics

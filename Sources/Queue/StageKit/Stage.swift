@@ -10,13 +10,14 @@ import Threads
 package enum Stage {
   /// Runs a stage's work and ends the process as its outcome demands. Whatever the stage has started
   /// ends with it.
-  package static func run(_ work: (StageSession) throws -> Void) -> Never {
+  /// - Parameter joinsGang: whether the stage works together with the other members, if it is one of a gang
+  package static func run(joinsGang: Bool = false, _ work: (StageSession) throws -> Void) -> Never {
     StopSignals.take()
     MemorySignals.take()
     ProcessTree.adoptOrphans()
     let session: StageSession
     do {
-      session = try StageSession.open()
+      session = try StageSession.open(joinsGang: joinsGang)
     } catch {
       ending(of: error, wasAsked: false).end(after: "\(error)")
     }
@@ -42,6 +43,11 @@ package enum Stage {
     (isHostLack ? StageExit.host : .fault).end(saying: message)
   }
 
+  /// Ends the process at once, from wherever it is, since another rank of its gang is gone.
+  package static func endAsPeerLost(saying message: String) -> Never {
+    StageExit.peerLost.end(saying: message)
+  }
+
   /// Seconds in which a failed stage still sends its metrics: less than a drain allows.
   private static let lastWords = 5.0
 
@@ -49,6 +55,7 @@ package enum Stage {
   private static func ending(of error: any Error, wasAsked: Bool) -> StageExit {
     switch error {
     case is LeaseLost: .leaseLost
+    case is PeerLost: .peerLost
     case is Released: .released
     // Its fetched bytes stay on this machine.
     case is CopyStopped: .released
@@ -56,6 +63,7 @@ package enum Stage {
     // A wait for a store ends when the agent asks; a refusal is for this host alone.
     case let error as StoreAway: wasAsked && !error.isRefusal ? .released : .host
     case is ThreadError: .host
+    case is UnfitHost: .unfit
     case _ where error.isHostLack: .host
     default: .fault
     }
@@ -95,6 +103,14 @@ package struct Released: Error, Sendable {
 
 private struct ReleasedUnasked: Error, CustomStringConvertible {
   let description = "the stage gave its job back without having been asked"
+}
+
+/// Thrown by a stage for which the host lacks what this job alone asks for: the job is tried elsewhere, or later, and
+/// spends no try, while the host goes on with other jobs.
+package struct UnfitHost: Error, Sendable, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
 }
 
 /// Thrown by a stage whose input is bad; the job is not retried.

@@ -12,9 +12,20 @@ import Threads
 /// throws `LeaseLost`. If the database or the store is away, a write waits until it is back, while
 /// metrics and progress collect in the background. Used by one thread, which it blocks.
 package final class StageSession {
+  /// The attempt under which the stage writes: its own, or that of its gang if it is rank 0.
   let lease: Lease
+  /// The attempt that the agent started.
+  let ownLease: Lease
+  /// The stage's place among ranks that work together; nil for one that works alone.
+  package let gang: Gang?
+  /// The address of this host as the database sees it; nil for a stage that works alone, and through a Unix socket.
+  package let seenAddress: String?
   package var jobID: Int64 { lease.job }
   package var epoch: Int64 { lease.epoch }
+  /// Whether series, progress and checkpoints are this stage's to write.
+  package var isRecording: Bool { gang == nil || gang!.rank == 0 }
+  /// The job to which checkpoints and series belong.
+  package var seriesJob: Int64 { gang?.job ?? jobID }
   package let runID: Int64
   /// The arguments of the job's kind, as JSON text with secrets filled in.
   package let arguments: String
@@ -42,17 +53,21 @@ package final class StageSession {
   ///
   /// The process ends at once, with `StageExit.leaseLost`, when the agent goes away or a metric is
   /// refused as stale: all further work would be in vain.
-  package static func open() throws -> StageSession {
-    try StageSession(environment: ProcessInfo.processInfo.environment, control: STDIN_FILENO) {
+  /// - Parameter joinsGang: whether the stage works together with the other members, if it is one of a gang
+  package static func open(joinsGang: Bool = false) throws -> StageSession {
+    try StageSession(
+      environment: ProcessInfo.processInfo.environment, control: STDIN_FILENO, joinsGang: joinsGang
+    ) {
       StageExit.leaseLost.end(saying: $0)
     }
   }
 
   /// - Parameters:
   ///   - control: file descriptor of the control channel
+  ///   - joinsGang: whether the stage works together with the other members, if it is one of a gang
   ///   - onLost: called on a thread of the session when nothing may be written any more
   package init(
-    environment: [String: String], control descriptor: Int32,
+    environment: [String: String], control descriptor: Int32, joinsGang: Bool = false,
     onLost: @escaping @Sendable (String) -> Void
   ) throws {
     func value(_ name: String) throws -> String {
@@ -76,16 +91,24 @@ package final class StageSession {
     self.url = url
     self.environment = environment
 
-    let lease = Lease(job: jobID, epoch: epoch, token: try ControlChannel.token(descriptor))
-    self.lease = lease
+    let ownLease = Lease(job: jobID, epoch: epoch, token: try ControlChannel.token(descriptor))
+    self.ownLease = ownLease
     control = ControlChannel()
     try control.start(descriptor: descriptor) { onLost("the agent is gone") }
+    (gang, seenAddress) = try joinsGang ? Self.join(ownLease, url) : (nil, nil)
+    let lease =
+      gang.flatMap {
+        $0.rank == 0 ? Lease(job: $0.job, epoch: $0.start, token: ownLease.token) : nil
+      }
+      ?? ownLease
+    self.lease = lease
     metrics = MetricWriter(lease: lease, folder: scratch) { onLost($0.description) }
     copies = CopyReport(metrics, say: Stage.say)
     let isStopped = { @Sendable [control] in control.stopRequested }
     store = ArtifactStore(
       RetryingConnection(
-        url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report),
+        url: url, role: .worker, name: "pra stage \(jobID)", report: Self.report,
+        prepare: { try $0.leaveSessionsToPeople() }),
       environment: environment,
       patience: StorePatience(tries: nil, giveUp: isStopped, report: Self.report),
       reader: .attempt(lease), cache: try ArtifactCache(environment: environment),
@@ -128,6 +151,9 @@ package final class StageSession {
 
   static let report: @Sendable (String) -> Void = { Stage.say("warning: \($0)") }
 
+  /// Time after which a stage that computes gives up the session that it does not use: metrics have one of their own.
+  private static let rest = Duration.seconds(5)
+
   // MARK: while it runs
 
   /// Whether the agent asks for a checkpoint and `Released`. Cheap enough to ask at every step.
@@ -137,20 +163,29 @@ package final class StageSession {
   package var stopWatch: @Sendable () -> Bool { { [control] in control.stopRequested } }
 
   /// Hands points to the background thread, which sends them within about a second.
-  package func record(_ points: [MetricPoint]) { metrics.record(points.map(secrets.redacted)) }
+  package func record(_ points: [MetricPoint]) {
+    if isRecording { metrics.record(points.map(secrets.redacted)) }
+    store.connection.close(unusedFor: Self.rest)
+  }
 
   /// Recorded points that are not known to be on the server's disk.
   package var metricBacklog: Int { metrics.backlog }
 
   /// Reports the progress; the latest report of each half second reaches the database.
   package func progress(done: Int64, total: Int64, unit: String) {
+    store.connection.close(unusedFor: Self.rest)
+    guard isRecording else { return }
     metrics.progress(done: done, total: total, unit: secrets.redacted(unit))
   }
 
   /// Waits until all points recorded so far are on the server's disk.
   /// - Returns: the number of the last batch, 0 when there was none
   @discardableResult
-  package func flushMetrics() throws -> Int64 { try metrics.flush() }
+  package func flushMetrics() throws -> Int64 {
+    // Stages that all wait for a second session would hold all that there are.
+    if metrics.isAway || metrics.backlog > 0 { store.connection.close() }
+    return try metrics.flush()
+  }
 
   // MARK: artifacts
 
@@ -340,7 +375,7 @@ package final class StageSession {
   /// The newest checkpoint of a job. For this job itself, it also declares, before the first
   /// metric, that the attempt's series continues from there, or from scratch if there is none.
   package func latestCheckpoint(ofJob job: Int64) throws -> Checkpoint? {
-    guard job == jobID else { return try checkpoints(ofJob: job, most: 1).first }
+    guard job == seriesJob else { return try checkpoints(ofJob: job, most: 1).first }
     return try resume { _ in }
   }
 
@@ -353,14 +388,14 @@ package final class StageSession {
     fetch: (Checkpoint) throws -> Void,
     skipped: (Checkpoint, DamagedArtifact) -> Void = { _, _ in }
   ) throws -> Checkpoint? {
-    for checkpoint in try checkpoints(ofJob: jobID, most: Self.triedCheckpoints) {
+    for checkpoint in try checkpoints(ofJob: seriesJob, most: Self.triedCheckpoints) {
       do {
         try fetch(checkpoint)
       } catch let damage as DamagedArtifact {
         skipped(checkpoint, damage)
         continue
       }
-      if checkpoint.epoch != epoch, !hasLineage {
+      if isRecording, checkpoint.epoch != epoch, !hasLineage {
         try declare(from: checkpoint.epoch, step: checkpoint.step)
       }
       return checkpoint
@@ -392,7 +427,8 @@ package final class StageSession {
   }
 
   private func declareFromScratchIfNothingElseIs() throws {
-    if !hasLineage { try declare(from: nil, step: 0) }  // a repetition when metrics came first
+    // A repetition where metrics came first.
+    if isRecording, !hasLineage { try declare(from: nil, step: 0) }
   }
 
   private func declare(from earlier: Int64?, step: Int64) throws {
@@ -426,12 +462,13 @@ package final class StageSession {
       ])
     }
     try store.connection.run {
+      // The metrics of a gang are absorbed, and belong to its own attempt.
       try WorkerQueue($0).finish(
-        lease, outputs: JSONText.array(named),
+        ownLease, outputs: JSONText.array(named),
         images: secrets.redacted(JSONText.array(images.map { [$0.json] } ?? [])),
         evaluations: secrets.redacted(JSONText.array(evaluations.map(\.json))),
         result: secrets.redacted(result),
-        metricBatch: lastBatch)
+        metricBatch: gang == nil ? lastBatch : 0)
     }
     close()
   }

@@ -101,7 +101,10 @@ extension TrainingConfiguration {
           "best", \.best, 0...many,
           "Best checkpoints that stay, by the mean of `training.keep.metric` since the one before."
         ).unit("checkpoints"),
-        .text("metric", \.metric, "Series by which checkpoints are compared, such as `loss.flow`."),
+        .text(
+          "metric", \.metric,
+          "Series by which checkpoints are compared: a loss such as `loss.flow` or `validation.loss`, or "
+            + "`reconstruction.psnr`."),
       ]
     }
 
@@ -112,4 +115,17 @@ extension TrainingConfiguration {
       return keep
     }
   }
+}
+
+extension MetricSeries {
+  /// Series that trainings of any configuration have, by which checkpoints may be compared.
+  package static let ofAnyTraining: [String] = {
+    var found: [String] = []
+    for method in Method.allCases {
+      var configuration = ModelConfiguration()
+      (configuration.method, configuration.loss.lpips) = (method, 1)
+      found += stopping(configuration).filter { !found.contains($0) }
+    }
+    return found
+  }()
 }

@@ -8,7 +8,7 @@ package enum CommandInput: String, CaseIterable, Sendable {
 
   package static let meaning =
     "Results that are fetched for it: `checkpoint` (its weights and state, as a folder), `samples` (the images, as an npz), "
-    + "or both; null for all that there is."
+    + "or both; null for all that there is. It waits for these: with `checkpoint` alone it begins when training has ended."
 
   /// - Throws: `ConfigurationError`
   package static func check(_ given: [String], at path: String) throws {
@@ -125,6 +125,11 @@ extension RunFile {
           "\(key).files: two files have one name; write name=path for one of them")
       }
       return placed
+    }
+
+    /// Whether it is given a result, where there is one.
+    package func reads(_ input: CommandInput) -> Bool {
+      inputs.isEmpty || inputs.contains(input.rawValue)
     }
 
     /// - Throws: `ConfigurationError`

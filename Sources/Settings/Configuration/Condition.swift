@@ -55,14 +55,15 @@ package enum Compared: Sendable {
       self = setting(bare)
       return
     }
+    let ends = all.filter { $0.hasSuffix(".\(bare)") }
+    // A series of that name, as lr is one, shows what the setting has become at the last step.
+    if ends.count == 1 {
+      self = setting(ends[0])
+      return
+    }
     let figures = try figures()
     if figures.contains(word) {
       self = .figure(word)
-      return
-    }
-    let ends = all.filter { $0.hasSuffix(".\(bare)") }
-    if ends.count == 1 {
-      self = setting(ends[0])
       return
     }
     if ends.count > 1 {

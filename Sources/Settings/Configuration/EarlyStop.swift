@@ -58,6 +58,15 @@ extension TrainingConfiguration {
   }
 }
 
+extension TrainingConfiguration {
+  /// The first key that names a series of held-out images, and the series.
+  package var validationMetric: (key: String, series: String)? {
+    let named =
+      [("stop.metric", stop.metric)] + (keep.best > 0 ? [("keep.metric", keep.metric)] : [])
+    return named.first { MetricSeries.isValidation($0.1) }.map { (key: $0.0, series: $0.1) }
+  }
+}
+
 /// Names of the series of a training (model.md section 4).
 package enum MetricSeries {
   /// Quality of the reconstruction in decibels.
@@ -78,10 +87,22 @@ package enum MetricSeries {
       + (method == .diffusion ? [] : ["loss.norm_pix"])
   }
 
-  /// Series by which a training may be ended.
+  /// Series by which a training may be ended, and its checkpoints be compared.
   static func stopping(_ configuration: ModelConfiguration) -> [String] {
     let losses = losses(of: configuration)
     return losses + losses.map(validation) + (configuration.method.hasStates ? [quality] : [])
+  }
+
+  /// Refuses a series that a training does not have, with the nearest one that it has.
+  /// - Throws: `ConfigurationError`
+  static func check(
+    _ name: String, at key: String, of configuration: ModelConfiguration
+  ) throws {
+    let series = stopping(configuration)
+    guard !series.contains(name) else { return }
+    throw ConfigurationError(
+      "\(key): found '\(name)', expected one of \(series.joined(separator: ", "))"
+        + (nearest(to: name, among: series).map { "; did you mean '\($0)'?" } ?? ""))
   }
 }
 

@@ -4,6 +4,12 @@
 package struct GroundColour: Sendable, Equatable {
   package let red, green, blue: UInt8
 
+  /// As in `#ff8000`, which is equal for equal colours.
+  package var digits: String {
+    let number = String(Int(red) << 16 | Int(green) << 8 | Int(blue), radix: 16)
+    return "#" + String(repeating: "0", count: 6 - number.count) + number
+  }
+
   /// - Throws: `ConfigurationError` that names the key
   package init(_ text: String, at path: String) throws {
     let digits =

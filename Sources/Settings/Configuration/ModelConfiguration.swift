@@ -37,7 +37,7 @@ package struct ModelConfiguration: Section {
       ).source("model.md section 9"),
       .choice(
         "preset", \.preset,
-        "Named sizes and recipe; the other keys change single settings of it."
+        "Named sizes and recipe, from which all other defaults come; the other keys change single settings of it."
       ).source("model.md section 7"),
       .choice(
         "device", \.device,

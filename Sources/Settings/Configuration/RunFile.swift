@@ -34,7 +34,9 @@ package struct RunFile: Sendable, Equatable {
 
   /// A path in the run file, resolved from its folder.
   package static func path(_ given: String, besides file: String) -> String {
-    guard !given.hasPrefix("/"), !given.hasPrefix(storedPrefix), let slash = file.lastIndex(of: "/")
+    // A pipe lies nowhere: names in it are taken from the folder of the call.
+    guard !given.hasPrefix("/"), !given.hasPrefix(storedPrefix),
+      !["/dev/", "/proc/"].contains(where: file.hasPrefix), let slash = file.lastIndex(of: "/")
     else { return given }
     return String(file[...slash]) + given
   }
@@ -47,18 +49,7 @@ package struct RunFile: Sendable, Equatable {
     path: String, overrides: [Override] = [],
     stored: (_ start: Start) throws -> ModelConfiguration? = { _ in nil }
   ) throws {
-    let bytes: Data
-    do {
-      bytes = try Data(contentsOf: URL(filePath: path))
-    } catch {
-      // Foundation's own message is for programmers.
-      let exists = FileManager.default.fileExists(atPath: path)
-      throw ConfigurationError("\(path): \(exists ? "cannot be read" : "there is no such file")")
-    }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw ConfigurationError("\(path): is not UTF-8 text")
-    }
-    try self.init(text: text, source: path, overrides: overrides) {
+    try self.init(text: try RunFileBytes.text(path), source: path, overrides: overrides) {
       var start = $0
       if !start.file.isEmpty { start.file = Self.path(start.file, besides: path) }
       return try stored(start)
@@ -152,7 +143,7 @@ package struct RunFile: Sendable, Equatable {
     if arms.isEmpty { arms = [Arm(name: name, configuration: configuration)] }
     try checkSample()
     for arm in arms { try preview?.validate(for: arm.configuration) }
-    try data.check(stops: arms.map(\.configuration.training.stop.metric))
+    for arm in arms { try data.check(arm.configuration.training) }
   }
 
   /// Applies a mapping to an optional section; null removes the section.
@@ -184,9 +175,11 @@ package struct RunFile: Sendable, Equatable {
         "name: '\(text)' has digits alone, as the numbers of runs have; add a letter, as in run-\(text)"
       )
     }
-    guard text.wholeMatch(of: /id=[0-9]+/) == nil else {
-      throw ConfigurationError(
-        "name: '\(text)' is how a run is named by its number; expected another name")
+    for (prefix, meaning) in [
+      ("id=", "a run is named by its number"), ("sweep=", "a sweep is named"),
+    ]
+    where text.hasPrefix(prefix) {
+      throw ConfigurationError("name: '\(text)' is how \(meaning); expected another name")
     }
     return text
   }

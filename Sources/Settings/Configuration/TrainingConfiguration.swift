@@ -56,13 +56,14 @@ package struct TrainingConfiguration: Section {
   package var precision = Precision.fp32
   package var microBatch: Int?
   package var recompute = false
+  package var ranks = RankRange.one
   package var validation = ValidationLosses()
   package var stop = EarlyStop()
 
   package init() {}
 
   package static let additions: Set<String> = [
-    "micro_batch", "recompute", "keep", "validation", "stop",
+    "micro_batch", "recompute", "ranks", "keep", "validation", "stop",
   ]
 
   package static let source: String? = "model.md section 4"
@@ -152,6 +153,11 @@ package struct TrainingConfiguration: Section {
         "recompute", \.recompute,
         "Whether the backward pass computes activations again: equal bits from less memory."
       ).source("Chen et al. 2016, arXiv 1604.06174"),
+      .ranks(
+        "ranks", \.ranks,
+        "Stages that share the parts of each batch, on as many machines as have places, to the bits of one; `2..8` "
+          + "starts with the most for which there are places."
+      ).source("docs/machines.md"),
       .section(
         "validation", \.validation,
         "Losses on the images that `data.validation` holds out; without such images nothing is measured."

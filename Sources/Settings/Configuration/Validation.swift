@@ -78,12 +78,12 @@ extension ModelConfiguration {
         part <= training.batch,
         "training.micro_batch: \(part) is above training.batch \(training.batch)")
     }
-    let series = MetricSeries.stopping(self)
+    try validateRanks()
     let stop = training.stop.metric
-    try require(
-      stop.isEmpty || series.contains(stop),
-      "training.stop.metric: found '\(stop)', expected one of \(series.joined(separator: ", "))"
-        + (nearest(to: stop, among: series).map { "; did you mean '\($0)'?" } ?? ""))
+    if !stop.isEmpty { try MetricSeries.check(stop, at: "training.stop.metric", of: self) }
+    if training.keep.best > 0 {
+      try MetricSeries.check(training.keep.metric, at: "training.keep.metric", of: self)
+    }
     if loss.lpips > 0 {
       try require(
         method.hasStates,

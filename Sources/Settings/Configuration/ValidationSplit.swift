@@ -80,12 +80,12 @@ extension RunFile.DataSource {
 
   /// Refuses a training that would wait for losses of images that nobody holds out. Data that were ingested before
   /// are checked by the stage, which sees them.
-  func check(stops: [String]) throws {
+  func check(_ training: TrainingConfiguration) throws {
     guard !isReference, validation == Validation(),
-      let metric = stops.first(where: MetricSeries.isValidation)
+      let (key, metric) = training.validationMetric
     else { return }
     throw ConfigurationError(
-      "training.stop.metric: \(metric) needs images that are held out; give data.validation, as in "
+      "training.\(key): \(metric) needs images that are held out; give data.validation, as in "
         + "{every: 20}")
   }
 

@@ -285,6 +285,7 @@ CREATE FUNCTION pra.archive_run(run bigint, archived boolean DEFAULT true) RETUR
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.live_run(run);
   update pra_store.runs as r
   set archived_at = case when archived then coalesce(r.archived_at, clock_timestamp()) end
@@ -692,59 +693,15 @@ CREATE FUNCTION pra.cancel(job bigint, with_dependents boolean DEFAULT false) RE
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  target record;
-  touched integer := 0;
-  asked boolean := false;
 begin
-  perform from pra_store.jobs where id = job;
-  if not found then
-    raise exception 'there is no job %', job using errcode = 'PR002';
-  end if;
-  perform pra_store.reap_if_lost(job);
-  for target in
+  perform pra_store.require_own_jobs(case when not with_dependents then array[cancel.job] else array(
     with recursive family (id) as (
-      select job
+      select cancel.job
       union
-      select d.job_id
-      from family join pra_store.job_dependencies as d on d.parent_id = family.id
-      where with_dependents
+      select d.job_id from family join pra_store.job_dependencies as d on d.parent_id = family.id
     )
-    select j.id, j.epoch, j.state, j.run_id, j.cancel_requested_at, j.array_first
-    from pra_store.jobs as j
-    where j.id in (select id from family)
-    order by j.id
-    for no key update of j
-  loop
-    if target.state in ('blocked', 'ready')
-      or target.state = 'running' and target.array_first is not null then
-      perform pra_store.settle_cancelled(target.id);
-      touched := touched + 1;
-      if target.array_first is not null then
-        -- The row lock on the array keeps others from splitting off more of it.
-        perform pra.cancel(c.id)
-        from (
-          select id from pra_store.jobs
-          where array_id = target.id and state in ('blocked', 'ready', 'running') order by id
-        ) as c;
-      end if;
-    elsif target.state = 'running' and target.cancel_requested_at is null then
-      update pra_store.jobs set cancel_requested_at = clock_timestamp() where id = target.id;
-      -- Then the reaper ends it, whatever its worker does.
-      insert into pra_store.cancellations as c (job_id, epoch, deadline)
-      values (target.id, target.epoch, clock_timestamp() + interval '30 seconds')
-      on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
-      perform pra_store.record_event(
-        'job.cancel_requested', target.run_id, target.id, null, null);
-      touched := touched + 1;
-      asked := true;
-    end if;
-  end loop;
-  if asked then
-    perform pg_notify('pra_ask', '');
-  end if;
-  return touched;
+    select f.id from family as f) end);
+  return pra_store.cancel_job(job, with_dependents);
 end
 $$;
 
@@ -770,53 +727,11 @@ CREATE FUNCTION pra.cancel_many(jobs bigint[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  touched integer;
-  asked integer;
 begin
-  -- Arrays first: each holds its parts.
-  select coalesce(sum(pra.cancel(a.id)), 0) into touched
-  from (
+  perform pra_store.require_own_jobs(array(
     select j.id from pra_store.jobs as j
-    where j.id = any(cancel_many.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
-    order by j.id
-  ) as a;
-  perform from pra_store.jobs as j
-  where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
-  order by j.id for no key update;
-  with ended as (
-    update pra_store.jobs as j
-    set state = 'cancelled', finished_at = clock_timestamp(),
-        cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
-    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
-    returning j.id, j.run_id
-  ),
-  said as (
-    insert into pra_store.events (kind, run_id, job_id)
-    select 'job.cancelled', e.run_id, e.id from ended as e order by e.id
-  )
-  select touched + count(*) into touched from ended;
-  with stopped as (
-    update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
-    where j.id = any(cancel_many.jobs) and j.state = 'running' and j.array_first is null
-      and j.cancel_requested_at is null
-    returning j.id, j.epoch, j.run_id
-  ),
-  awaited as (
-    insert into pra_store.cancellations (job_id, epoch, deadline)
-    select s.id, s.epoch, clock_timestamp() + interval '30 seconds' from stopped as s
-    on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline
-  ),
-  said as (
-    insert into pra_store.events (kind, run_id, job_id)
-    select 'job.cancel_requested', s.run_id, s.id from stopped as s order by s.id
-  )
-  select count(*) into asked from stopped;
-  if asked > 0 then
-    perform pg_notify('pra_ask', '');
-  end if;
-  return touched + asked;
+    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running')));
+  return pra_store.cancel_jobs(jobs);
 end
 $$;
 
@@ -845,8 +760,9 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
+  perform pra_store.require_own_run(run);
   -- Parts of an array are the array's.
-  return pra.cancel_many(array(
+  return pra_store.cancel_jobs(array(
     select id from pra_store.jobs
     where run_id = run and array_id is null and state in ('blocked', 'ready', 'running')
       and id not in (select pra.jobs_needed_elsewhere(run))
@@ -1003,6 +919,17 @@ begin
     begun as (
       insert into pra_store.attempts (job_id, epoch, worker_id)
       select m.id, m.epoch, claim.worker from mine as m where m.id = any(taken)
+    ),
+    counted as (
+      insert into pra_store.count_steps (queue, kind, outcome, bucket, number, seconds)
+      select s.queue, s.kind, '', width_bucket(s.wait, pra_store.wait_bounds()), count(*), sum(s.wait)
+      from (
+        select m.queue, m.kind, greatest(0, extract(epoch from clock_timestamp() - case
+          -- A part is made when it starts; its array has waited.
+          when m.epoch = 1 and m.array_id is not null then a.run_after else m.run_after end))::double precision as wait
+        from mine as m left join pra_store.jobs as a on a.id = m.array_id
+      ) as s
+      group by 1, 2, 4
     )
     select m.id, m.epoch, m.run_id, r.name, m.kind, m.queue,
       case when m.array_id is null then m.arguments
@@ -1402,6 +1329,10 @@ begin
   then
     raise exception 'runs: a sweep has 1 to 1000000 runs' using errcode = 'PR003';
   end if;
+  if cardinality(create_sweep.keys) > 1000 or exists (
+    select from unnest(create_sweep.keys) as k where k is null or length(k) not between 1 and 1000) then
+    raise exception 'keys: a sweep has up to 1000 keys of 1 to 1000 characters' using errcode = 'PR003';
+  end if;
   insert into pra_store.sweeps (name, keys) values (create_sweep.name, coalesce(create_sweep.keys, '{}'))
   returning id into made;
   insert into pra_store.sweep_runs (sweep_id, run_id)
@@ -1424,7 +1355,7 @@ ALTER FUNCTION pra.create_sweep(name text, keys text[], runs bigint[]) OWNER TO 
 
 COMMENT ON FUNCTION pra.create_sweep(name text, keys text[], runs bigint[]) IS 'Groups runs under a name, and returns the number of the group. name: as of a run; of several sweeps of one name the newest
 counts. keys: the settings of which the runs have different values. A run may be in several sweeps.
-Raises PR003 for a bad name or no runs, PR002 when one of the runs does not exist.';
+Raises PR003 for a bad name, bad keys or no runs, PR002 when one of the runs does not exist.';
 
 
 --
@@ -1464,6 +1395,7 @@ declare
   held pra_store.jobs;
   taken integer := 0;
 begin
+  perform pra_store.require_operator('worker');
   select * into dead from pra_store.workers where id = worker and stopped_at is null for no key update;
   if not found then
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
@@ -1524,7 +1456,7 @@ begin
   end if;
   foreach one in array array(select distinct r from unnest(runs) as r order by r) loop
     if whole then
-      update pra_store.runs as r set deleted_at = clock_timestamp(), deleted_by = session_user where r.id = one;
+      update pra_store.runs as r set deleted_at = clock_timestamp(), deleted_by = pra_store.actor() where r.id = one;
       perform pra_store.record_event('run.deleted', one, null, null, null);
     else
       perform pra_store.remove_parts(one, parts, kinds);
@@ -1548,7 +1480,7 @@ and jobs stay then, and it cannot be undone. Without parts the whole runs: lists
 brings them back until pra.purge_runs has taken their rows.
 Returns for each run what goes, with number and bytes, and last a row "freed" without a run: artifacts that no other run
 refers to or names, and their bytes, which go with pra.collect_garbage. dry: only returns the rows.
-For whoever created the runs, and the owner of the database.
+For whoever created the runs, and operators.
 Raises PR002 when there is no such run, PR003 for other parts, PR004 when a job of a run has not ended, or one of
 another run that reads the part.';
 
@@ -1627,6 +1559,7 @@ declare
   held bigint;
   asked integer := 0;
 begin
+  perform pra_store.require_operator('worker');
   update pra_store.workers
   set drain_requested_at = coalesce(drain_requested_at, clock_timestamp())
   where id = worker and stopped_at is null;
@@ -1634,9 +1567,11 @@ begin
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
   end if;
   for held in
-    select id from pra_store.jobs where worker_id = worker and state = 'running' order by id
+    -- One that ends meanwhile is waited for and passed over.
+    select id from pra_store.jobs
+    where worker_id = worker and state = 'running' order by id for no key update
   loop
-    perform pra.preempt(held, grace, format('worker %s is drained', worker));
+    perform pra_store.preempt_job(held, grace, format('worker %s is drained', worker));
     asked := asked + 1;
   end loop;
   perform pra_store.record_event('worker.drain_requested', null, null, null, worker);
@@ -1781,7 +1716,7 @@ begin
   end if;
   perform pra_store.check_arguments(kind, arguments);
   return pra_store.enqueue(
-    kind, run, arguments, queue, priority, delay, after, requirements, idempotency_key, time_limit,
+    kind, run, arguments, false, queue, priority, delay, after, requirements, idempotency_key, time_limit,
     fault_retries, lost_retries, timeout_retries, preemption_retries, limits, deadline, array_first,
     array_last, array_limit, pack, first_path, end_path, elementwise, gang);
 end
@@ -1809,7 +1744,6 @@ CREATE FUNCTION pra.enqueue_many(kind text, run bigint, arguments jsonb[], queue
 declare
   made bigint;
   size integer := cardinality(arguments);
-  fresh boolean;
   one jsonb;
   i integer := 0;
 begin
@@ -1847,10 +1781,8 @@ begin
     lost_retries => 5, timeout_retries => 1, preemption_retries => null,
     limits => enqueue_many.limits, deadline => null, array_first => 0, array_last => size - 1,
     array_limit => enqueue_many.array_limit, pack => enqueue_many.pack, first_path => null,
-    end_path => null, elementwise => false, gang => false);
-  update pra_store.jobs set has_element_arguments = true
-  where id = made and not has_element_arguments returning true into fresh;
-  if fresh then
+    end_path => null, elementwise => false, gang => false, has_element_arguments => true);
+  if not exists (select from pra_store.element_arguments where array_id = made) then
     insert into pra_store.element_arguments (array_id, first, arguments)
     select made, p.first, p.arguments from pra_store.packs(arguments, enqueue_many.pack) as p;
   elsif exists (
@@ -1988,6 +1920,7 @@ begin
   set state = 'succeeded', worker_id = null, finished_at = clock_timestamp(), message = null,
       result = finish.result, preempt_requested_at = null, cancel_requested_at = null
   where j.id = held.id;
+  insert into pra_store.count_steps (queue, kind, outcome, number) values (held.queue, held.kind, 'succeeded', 1);
   perform pra_store.record_event(
     'attempt.succeeded', held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_build_object('metric_batch', absorbed));
@@ -2051,7 +1984,11 @@ begin
     -- all of which would be read once for each of them.
     where j.id = m.job and j.epoch = m.epoch and j.worker_id + 0 = worker
       and (me.token is null or j.token = m.token) and j.cancel_requested_at is null
-    returning j.id, j.epoch, j.array_id, j.limits
+    returning j.id, j.epoch, j.array_id, j.limits, j.queue, j.kind
+  ),
+  counted as (
+    insert into pra_store.count_steps (queue, kind, outcome, number)
+    select d.queue, d.kind, 'succeeded', count(*) from done as d group by 1, 2
   ),
   ended as (
     update pra_store.attempts as t
@@ -2304,6 +2241,7 @@ CREATE FUNCTION pra.forgive_host(host text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_operator('host');
   delete from pra_store.blamed_hosts as b where b.host = forgive_host.host;
   if not found then
     raise exception 'host "%" is not blamed for anything', host using errcode = 'PR002';
@@ -2423,6 +2361,51 @@ COMMENT ON FUNCTION pra.jobs_needed_elsewhere(run bigint) IS 'Ingest jobs of a r
 
 
 --
+-- Name: join_gang(bigint, bigint, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.join_gang(job bigint, epoch bigint, token uuid DEFAULT NULL::uuid) RETURNS TABLE(gang bigint, start bigint, rank integer, size integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs := pra_store.hold(job, epoch, false, token);
+begin
+  select m.gang_id, m.start, m.rank into gang, start, rank
+  from pra_store.jobs as a
+  join pra_store.gang_meetings as m
+    on m.gang_id = a.id and m.start = a.epoch and m.job_id = held.id and m.key = ''
+  where a.id = held.array_id;
+  if gang is null then
+    return;
+  end if;
+  select count(*) into size
+  from pra_store.gang_meetings as m
+  where m.gang_id = join_gang.gang and m.start = join_gang.start and m.key = '';
+  if rank = 0 then
+    insert into pra_store.attempts (job_id, epoch, worker_id)
+    values (join_gang.gang, join_gang.start, held.worker_id)
+    on conflict do nothing;
+  end if;
+  return next;
+end
+$$;
+
+
+ALTER FUNCTION pra.join_gang(job bigint, epoch bigint, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION join_gang(job bigint, epoch bigint, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.join_gang(job bigint, epoch bigint, token uuid) IS 'Returns the gang of which a job is a member, the number of its present start, which all members share, the rank of this
+member from 0 on, and the number of ranks; no row for a job that is in no gang. From then on rank 0 may write metrics,
+progress and checkpoints under the gang''s number, with the start as epoch and its own token: they are the gang''s.
+Raises PR001 when the attempt has lost its lease.';
+
+
+--
 -- Name: keep_result(bigint, bigint, text, text, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -2462,6 +2445,32 @@ sha256 or for words of no or more than 500 characters.';
 
 
 --
+-- Name: lock_name(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.lock_name(name text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  -- Submitters wait for submitters alone.
+  perform pra_store.lock_key('submitter: ' || left(name, 1000));
+end
+$$;
+
+
+ALTER FUNCTION pra.lock_name(name text) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION lock_name(name text); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.lock_name(name text) IS 'Waits until no other transaction has asked for this name, the first 1,000 characters of which count, and has it until the
+end of the transaction: so of two clients that look for a run of a name, and create it where there is none, the second
+finds that of the first.';
+
+
+--
 -- Name: mark_store(integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -2481,6 +2490,81 @@ ALTER FUNCTION pra.mark_store(store integer) OWNER TO pra_owner;
 --
 
 COMMENT ON FUNCTION pra.mark_store(store integer) IS 'Records that the mark of this database lies in a store. Granted to no role but pra_owner.';
+
+
+--
+-- Name: meet(bigint, bigint, text, bytea, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.meet(job bigint, epoch bigint, key text, value bytea, token uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs := pra_store.hold(job, epoch, false, token);
+begin
+  if key is null or length(key) not between 1 and 200 then
+    raise exception 'key: has 1 to 200 characters' using errcode = 'PR003';
+  end if;
+  if value is null or length(value) > 65536 then
+    raise exception 'value: has at most 65536 bytes' using errcode = 'PR003';
+  end if;
+  insert into pra_store.gang_meetings (gang_id, start, rank, job_id, key, value)
+  select m.gang_id, m.start, m.rank, m.job_id, meet.key, meet.value
+  from pra_store.jobs as a
+  join pra_store.gang_meetings as m
+    on m.gang_id = a.id and m.start = a.epoch and m.job_id = held.id and m.key = ''
+  where a.id = held.array_id
+  on conflict (gang_id, start, rank, key) do update set value = excluded.value;
+  if not found then
+    raise exception 'job: % is a member of no gang', job using errcode = 'PR004';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra.meet(job bigint, epoch bigint, key text, value bytea, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION meet(job bigint, epoch bigint, key text, value bytea, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.meet(job bigint, epoch bigint, key text, value bytea, token uuid) IS 'Tells the other members of a start something under a key; told again, the later value counts. It is gone with the start.
+Raises PR001 when the attempt has lost its lease, PR003 for a key or a value out of range, PR004 for a job that is in no
+gang.';
+
+
+--
+-- Name: met(bigint, bigint, text, uuid); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.met(job bigint, epoch bigint, key text, token uuid DEFAULT NULL::uuid) RETURNS TABLE(rank integer, value bytea)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  held pra_store.jobs := pra_store.hold(job, epoch, false, token);
+begin
+  return query
+    select m.rank, m.value
+    from pra_store.jobs as a
+    join pra_store.gang_meetings as m on m.gang_id = a.id and m.start = a.epoch and m.key = met.key
+    where a.id = held.array_id
+    order by m.rank;
+end
+$$;
+
+
+ALTER FUNCTION pra.met(job bigint, epoch bigint, key text, token uuid) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION met(job bigint, epoch bigint, key text, token uuid); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.met(job bigint, epoch bigint, key text, token uuid) IS 'Returns what the members of this attempt''s start have told under a key, a row for each that has, by rank.
+Raises PR001 when the attempt has lost its lease.';
 
 
 --
@@ -2757,6 +2841,7 @@ CREATE FUNCTION pra.note_run(run bigint, note text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.live_run(run);
   if length(note) > 10000 then
     raise exception 'note: has % characters, at most 10000 are kept', length(note) using errcode = 'PR003';
@@ -2829,6 +2914,7 @@ CREATE FUNCTION pra.pause_queue(queue text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_operator('queue');
   update pra_store.queues set paused_at = coalesce(paused_at, clock_timestamp())
   where name = queue;
   if not found then
@@ -2859,6 +2945,7 @@ CREATE FUNCTION pra.pause_run(run bigint) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   update pra_store.runs set paused_at = coalesce(paused_at, clock_timestamp()) where id = run;
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
@@ -2887,6 +2974,7 @@ CREATE FUNCTION pra.pause_schedule(name text, paused boolean DEFAULT true) RETUR
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_schedule(name);
   update pra_store.schedules as s
   set paused_at = case when paused then coalesce(s.paused_at, clock_timestamp()) end,
       next_at = case when paused then s.next_at
@@ -2918,39 +3006,9 @@ CREATE FUNCTION pra.preempt(job bigint, grace interval DEFAULT '00:01:00'::inter
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  old pra_store.jobs;
 begin
-  if grace is null or grace < interval '0' then
-    raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
-  end if;
-  if length(reason) > 1000 then
-    raise exception 'reason: has more than 1000 characters' using errcode = 'PR003';
-  end if;
-  if pra_store.reap_if_lost(job) then
-    return;
-  end if;
-  select * into old from pra_store.jobs where id = job for no key update;
-  if not found then
-    raise exception 'there is no job %', job using errcode = 'PR002';
-  end if;
-  if old.array_first is not null then
-    perform pra.preempt(c.id, grace, reason)
-    from (select id from pra_store.jobs
-          where array_id = job and state = 'running' order by id) as c;
-    return;
-  end if;
-  if old.state <> 'running' then
-    raise exception 'job % is %, not running', job, old.state using errcode = 'PR004';
-  end if;
-  update pra_store.jobs
-  set preempt_requested_at = coalesce(preempt_requested_at, clock_timestamp()) where id = job;
-  insert into pra_store.preemptions as p (job_id, epoch, reason, deadline)
-  values (preempt.job, old.epoch, preempt.reason, clock_timestamp() + preempt.grace)
-  on conflict (job_id, epoch) do update set deadline = least(p.deadline, excluded.deadline);
-  perform pra_store.record_event('job.preempt_requested', old.run_id, job, old.epoch, null);
-  perform pg_notify('pra_ask', '');
+  perform pra_store.require_own_jobs(array[preempt.job]);
+  perform pra_store.preempt_job(job, grace, reason);
 end
 $$;
 
@@ -3018,6 +3076,7 @@ declare
   needed bigint[] := pra_store.jobs_read_by_others(doomed);
   gone bigint[] := array(
     select j.id from pra_store.jobs as j where j.run_id = any(doomed) and j.id <> all(needed) order by j.id);
+  removed bigint;
 begin
   -- Runs of which nothing more goes are not named again.
   return query
@@ -3029,11 +3088,14 @@ begin
   if dry then
     return;
   end if;
+  -- Nothing brings the run back from here on.
+  with ended as (delete from pra_store.schedules as s where s.run_id = any(doomed) returning s.name)
+  select count(pra_store.record_event(
+    'schedule.removed', null, null, null, null, jsonb_build_object('schedule', e.name))) into removed from ended as e;
   perform pra_store.purge_jobs(gone);
   update pra_store.runs as r set purged_at = coalesce(r.purged_at, clock_timestamp()) where r.id = any(doomed);
   doomed := array(
     select d from unnest(doomed) as d where not exists (select from pra_store.jobs as j where j.run_id = d));
-  update pra_store.schedules as s set run_id = null where s.run_id = any(doomed);
   delete from pra_store.sweep_runs as m where m.run_id = any(doomed);
   delete from pra_store.sweeps as s where not exists (select from pra_store.sweep_runs as m where m.sweep_id = s.id);
   delete from pra_store.turns as t where t.run_id = any(doomed);
@@ -3243,6 +3305,7 @@ begin
   perform pra_store.sweep_staged();
   perform pra_store.run_schedules();
   perform pra_store.forget_turns();
+  perform pra_store.fold_counts();
   return taken;
 end
 $$;
@@ -3360,17 +3423,17 @@ COMMENT ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step bigin
 again by the same attempt with the same files, it counts once.
 step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one. keep: the rule by which earlier
 checkpoints of the job stay, {"last": 1 or more, "best": 0 or more, "metric": name, "every": steps or null}, as
-pra.retain_checkpoints reads them; null for all. Bytes to which nothing refers any more are deleted at once as far as
+pra.retain_checkpoints reads them; null for all. While best is above 0 and the job has no point of the metric, all stay. Bytes to which nothing refers any more are deleted at once as far as
 they lie in the database. dropped: number of objects in other stores that the attempt is to delete (pra.next_dropped).
 Raises PR003 for a bad rule, PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
 stored, PR004 when the attempt has registered other files at this step.';
 
 
 --
--- Name: register_worker(text, jsonb, text[], text[], integer, interval, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: register_worker(text, jsonb, text[], text[], integer, interval, text, interval); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer DEFAULT 1, lease interval DEFAULT '00:00:30'::interval, version text DEFAULT NULL::text) RETURNS TABLE(worker bigint, token uuid)
+CREATE FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer DEFAULT 1, lease interval DEFAULT '00:00:30'::interval, version text DEFAULT NULL::text, stays interval DEFAULT NULL::interval) RETURNS TABLE(worker bigint, token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -3400,11 +3463,15 @@ begin
     raise exception 'lease: %, must be from 1 second to 10 minutes', lease using errcode = 'PR003',
       hint = 'A host that is gone keeps its jobs for a lease.';
   end if;
+  if stays <= interval '0' then
+    raise exception 'stays: %, must be above 0', stays using errcode = 'PR003';
+  end if;
   insert into pra_store.workers as w (
-    name, labels, queues, kinds, slots, lease, version, lease_expires_at, token)
+    name, labels, queues, kinds, slots, lease, version, lease_expires_at, leaves_at, token)
   values (register_worker.name, register_worker.labels, register_worker.queues,
           register_worker.kinds, register_worker.slots, register_worker.lease,
-          register_worker.version, clock_timestamp() + register_worker.lease, gen_random_uuid())
+          register_worker.version, clock_timestamp() + register_worker.lease,
+          clock_timestamp() + register_worker.stays, gen_random_uuid())
   returning w.id, w.token into worker, token;
   perform pra_store.record_event('worker.registered', null, null, null, register_worker.worker);
   return next;
@@ -3412,13 +3479,13 @@ end
 $_$;
 
 
-ALTER FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) OWNER TO pra_owner;
+ALTER FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) IS 'Registers an agent process as a worker; returns its number and the token that its further calls must carry. labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it runs at once, 1 to 10000. lease: how long it may stay silent, a second to ten minutes. Errors: PR003 for an argument that cannot be.';
+COMMENT ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval) IS 'Registers an agent process as a worker; returns its number and the token that its further calls must carry. labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, one at least. slots: jobs that it runs at once, 1 to 10000. lease: how long it may stay silent, a second to ten minutes. stays: time after which it drains, so that it gets no job whose time limit is longer; null if it stays. Errors: PR003 for an argument that cannot be.';
 
 
 --
@@ -3498,6 +3565,7 @@ CREATE FUNCTION pra.remove_limit(name text) RETURNS void
 declare
   holder bigint;
 begin
+  perform pra_store.require_operator('limit');
   -- As in pra.set_limit.
   lock table pra_store.limit_slots in share row exclusive mode;
   perform from pra_store.limits as l where l.name = remove_limit.name for update;
@@ -3510,8 +3578,7 @@ begin
     raise exception 'name: job % has not ended and needs a slot of "%"; cancel it, or give the limit more slots', holder,
       name using errcode = 'PR004';
   end if;
-  delete from pra_store.limit_slots as s where s.limit_name = remove_limit.name;
-  delete from pra_store.limits as l where l.name = remove_limit.name;
+  perform pra_store.drop_limits(array[name]);
   perform pra_store.record_event('limit.removed', null, null, null, null, jsonb_build_object('limit', name));
 end
 $$;
@@ -3537,6 +3604,7 @@ CREATE FUNCTION pra.rename_run(run bigint, name text) RETURNS void
 declare
   it pra_store.runs := pra_store.live_run(run);
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.check_run_name(name);
   update pra_store.runs as r set name = rename_run.name where r.id = run;
   perform pra_store.record_event(
@@ -3570,8 +3638,8 @@ begin
     raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
   end if;
   if cause not in ('exit-code', 'signal', 'out-of-memory', 'time-limit', 'lease-lost',
-                   'not-started', 'host', 'asked') then
-    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, host, asked',
+                   'not-started', 'host', 'peer-lost', 'asked') then
+    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, host, peer-lost, asked',
       cause using errcode = 'PR003';
   end if;
   return pra_store.end_attempt(held, class, left(message, 4000), exit_code, exit_signal, cause);
@@ -3589,7 +3657,7 @@ COMMENT ON FUNCTION pra.report_exit(job bigint, epoch bigint, class pra.attempt_
 class: fault, permanent, timeout, released, cancelled or lost; the budget of that class decides
 whether the job runs again. A job whose cancellation was asked for is cancelled, whatever the class.
 message: what went wrong, cut to 4000 characters. cause: exit-code, signal, out-of-memory, time-limit,
-lease-lost, not-started, host or asked; by default derived from class, exit_code and exit_signal.
+lease-lost, not-started, host, peer-lost (another member of its gang was) or asked; by default derived from class, exit_code and exit_signal.
 A fault of cause host or not-started, where the host lacked something, spends no try, twenty times; then it
 fails the job. Another host is preferred for the next attempt.
 Raises PR001 when the attempt has lost its lease, PR003 for a class or cause not listed here.';
@@ -3604,6 +3672,7 @@ CREATE FUNCTION pra.resume_queue(queue text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_operator('queue');
   update pra_store.queues set paused_at = null where name = queue;
   if not found then
     raise exception 'there is no queue "%"', queue using errcode = 'PR002';
@@ -3634,6 +3703,7 @@ CREATE FUNCTION pra.resume_run(run bigint) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   update pra_store.runs set paused_at = null where id = run;
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
@@ -3663,6 +3733,8 @@ CREATE FUNCTION pra.retain_checkpoints(run bigint, keep_last integer DEFAULT 1, 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
+declare
+  unrated bigint[];
 begin
   if keep_last is null or keep_last < 0 then
     raise exception 'keep_last: %, must be 0 or more', keep_last using errcode = 'PR003';
@@ -3670,6 +3742,23 @@ begin
   if keep_best < 0 or keep_every < 1 then
     raise exception 'keep_best and keep_every: % and %, must be 0 or more and 1 or more',
       keep_best, keep_every using errcode = 'PR003';
+  end if;
+  if keep_best > 0 then
+    unrated := array(
+      select j.id from pra_store.jobs as j
+      where (run is null or j.run_id = run) and exists (select from pra_store.checkpoints as c where c.job_id = j.id)
+        and exists (select from pra_store.metric_summaries as s where s.job_id = j.id)
+        and not pra_store.has_series(j.id, metric));
+    if run is not null and unrated <> '{}' and not exists (
+      select from pra_store.checkpoints as c join pra_store.jobs as j on j.id = c.job_id
+      where j.run_id = run and pra_store.has_series(j.id, metric)) then
+      raise exception 'run % has no points of the series "%", by which its best checkpoints would be chosen; it has %', run,
+        metric, coalesce((
+          select string_agg(distinct n.name, ', ' order by n.name)
+          from pra_store.metric_summaries as s join pra_store.metric_names as n on n.id = s.name_id
+          where s.job_id = any(unrated) and pra_store.has_series(s.job_id, n.name)), 'none')
+        using errcode = 'PR003';
+    end if;
   end if;
   create temp table if not exists verdicts (
     id bigint, job_id bigint, epoch bigint, step bigint, reason text) on commit drop;
@@ -3679,6 +3768,7 @@ begin
     case
       when r.suspect then 'suspect'
       when r.age <= keep_last or r.age = 1 and pra_store.may_be_read(r.job_id) then 'last'
+      when r.job_id = any(unrated) then 'not rated'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step / keep_every > r.since / keep_every then 'every'
       when pra_store.is_asked_for(r.job_id, r.step) then 'asked for'
@@ -3704,13 +3794,14 @@ ALTER FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best i
 --
 
 COMMENT ON FUNCTION pra.retain_checkpoints(run bigint, keep_last integer, keep_best integer, metric text, keep_every bigint, dry boolean) IS 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
-it: last, best, every, asked for or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
+it: last, best, every, asked for, suspect or not rated. dry: only returns the rows. The bytes go with pra.collect_garbage.
 Of each job these stay: the keep_last newest, the keep_best
 best by the mean of the metric since the checkpoint before, and the first one at or after each multiple of
 keep_every steps, and those that an unfinished job of the run names. The newest stays in any case while its run, or a job that waits for it, has not ended.
 Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
-abandoned is never among the best. Granted to no role but pra_owner.
-Raises PR003 for a number out of range.';
+abandoned is never among the best. With keep_best, every checkpoint stays of a job that has series, but no point of
+the metric: which of them is the best is not known (not rated). Granted to no role but pra_owner.
+Raises PR003 for a number out of range, and with keep_best for a run none of whose jobs has a point of the metric.';
 
 
 --
@@ -3721,58 +3812,9 @@ CREATE FUNCTION pra.retry(job bigint) RETURNS pra.job_state
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  old pra_store.jobs;
-  whole pra_store.jobs;
-  unmet_parents integer;
-  next_state pra.job_state;
 begin
-  perform pra_store.reap_if_lost(job);
-  -- Locks the parents first and by id, as every function does: no two calls wait for each other.
-  perform from pra_store.jobs
-  where id in (select parent_id from pra_store.job_dependencies where job_id = job)
-  order by id for share;
-  select * into old from pra_store.jobs where id = job for no key update;
-  if not found then
-    raise exception 'there is no job %', job using errcode = 'PR002';
-  end if;
-  if old.state in ('running', 'succeeded', 'blocked') then
-    raise exception 'job % is %; only a failed, cancelled, quarantined or delayed job is retried',
-      job, old.state using errcode = 'PR004';
-  end if;
-  if old.array_id is not null then
-    select * into whole from pra_store.jobs where id = old.array_id for no key update;
-    if whole.gang then
-      raise exception 'job % is a member of gang %, which is retried whole', job, whole.id
-        using errcode = 'PR004', hint = format('`pra retry %s` does that.', whole.id);
-    end if;
-  end if;
-  unmet_parents := pra_store.unmet_parents(job);
-  next_state := case
-    when unmet_parents > 0 then 'blocked'
-    when old.array_first is not null and not old.gang and (
-      old.follows_id is not null or pra_store.next_element(old) >= old.array_end) then 'running'
-    else 'ready' end;
-  update pra_store.jobs
-  set state = next_state, unmet = unmet_parents, run_after = clock_timestamp(), due = true,
-      faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
-      host_faults = 0, avoided_host = null, avoided_until = null,
-      cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
-  where id = job;
-  if old.array_first is not null then
-    perform pra_store.retry_elements(old);
-    if next_state = 'running' then
-      perform pra_store.settle_array(job);
-    end if;
-  elsif whole.state in ('failed', 'cancelled') then
-    perform pra_store.reopen_array(whole);
-  end if;
-  perform pra_store.record_event('job.retried', old.run_id, job, null, null);
-  if next_state = 'ready' or old.array_first is not null then
-    perform pg_notify('pra_ready', '');
-  end if;
-  return next_state;
+  perform pra_store.require_own_jobs(array[retry.job]);
+  return pra_store.retry_job(job);
 end
 $$;
 
@@ -3788,8 +3830,8 @@ waiting one; of an array the elements run again that did not succeed. Jobs that 
 blocked all the time and are released when it succeeds.
 A job whose worker is lost is taken back first.
 Returns its new state: ready, blocked (parents have not succeeded) or running (an array).
-Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, or a member of
-a gang, which is retried as a whole.';
+Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, when its deadline is over,
+when elements of a cancelled array have not stopped yet, or for a member of a gang, which is retried as a whole.';
 
 
 --
@@ -3800,48 +3842,11 @@ CREATE FUNCTION pra.retry_many(jobs bigint[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
-declare
-  retried integer;
-  others integer;
 begin
-  -- Parents first and by id, as every function locks.
-  perform from pra_store.jobs
-  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_many.jobs))
-  order by id for share;
-  perform from pra_store.jobs as j
-  where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
-  order by j.id for no key update;
-  with again as (
-    update pra_store.jobs as j
-    set state = case when pra_store.unmet_parents(j.id) > 0 then 'blocked' else 'ready' end::pra.job_state,
-        unmet = pra_store.unmet_parents(j.id),
-        run_after = clock_timestamp(), due = true,
-        faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
-        host_faults = 0, avoided_host = null, avoided_until = null,
-        cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
-    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
-      and j.array_first is null and j.array_id is null
-    returning j.id, j.run_id
-  ),
-  said as (
-    insert into pra_store.events (kind, run_id, job_id)
-    select 'job.retried', a.run_id, a.id from again as a order by a.id
-  )
-  select count(*) into retried from again;
-  -- Arrays and their parts, one by one; members of gangs come with their gang.
-  select count(pra.retry(a.id)) into others
-  from (
+  perform pra_store.require_own_jobs(array(
     select j.id from pra_store.jobs as j
-    left join pra_store.jobs as whole on whole.id = j.array_id
-    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
-      and (j.array_first is not null or j.array_id is not null and not whole.gang)
-    order by j.id
-  ) as a;
-  if retried > 0 then
-    perform pg_notify('pra_ready', '');
-  end if;
-  return retried + others;
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')));
+  return pra_store.retry_jobs(jobs);
 end
 $$;
 
@@ -3852,7 +3857,8 @@ ALTER FUNCTION pra.retry_many(jobs bigint[]) OWNER TO pra_owner;
 -- Name: FUNCTION retry_many(jobs bigint[]); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.retry_many(jobs bigint[]) IS 'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined are passed over.
+COMMENT ON FUNCTION pra.retry_many(jobs bigint[]) IS 'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined, or that it refuses, are passed
+over.
 Returns the number of jobs that were put back in line.';
 
 
@@ -3940,6 +3946,26 @@ the newest; null where a series has no finite value.';
 
 
 --
+-- Name: satisfies(jsonb, jsonb); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.satisfies(labels jsonb, requirements jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ begin return pra_store.satisfies(labels, requirements); end $$;
+
+
+ALTER FUNCTION pra.satisfies(labels jsonb, requirements jsonb) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION satisfies(labels jsonb, requirements jsonb); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) IS 'Whether a worker with these labels, a JSON object of texts, would meet the requirements of jobs as pra.demand and pra.jobs
+show them.';
+
+
+--
 -- Name: schedule(text, text, bigint, text, jsonb, text, text, text, integer, text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -3980,10 +4006,8 @@ begin
   end if;
   perform pra_store.check_arguments(kind, arguments);
   perform pra_store.check_budgets(priority, null, null, 0, 0, 0, null);
-  perform from pra_store.runs where id = run;
-  if not found then
-    raise exception 'run: there is no run %', run using errcode = 'PR002';
-  end if;
+  perform pra_store.check_run(run);
+  perform pra_store.require_own_schedule(name);
   first_at := pra_store.cron_next(cron, time_zone, clock_timestamp());
   insert into pra_store.schedules (
     name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, overlap, next_at)
@@ -3996,7 +4020,7 @@ begin
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
       priority = excluded.priority, catch_up = excluded.catch_up, overlap = excluded.overlap,
       next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null,
-      created_by = session_user;
+      created_by = pra_store.actor();
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -4020,7 +4044,7 @@ no agent ran are made up for: all, last or none. overlap: what a time does while
 has not ended: skip (the default), or queue (the default where catch_up is all). Each firing enqueues a job
 of that kind in the run.
 Raises PR003 for a bad name, cron, time zone, catch_up, overlap, kind or arguments, PR002 when there is no
-such run.';
+such run, or it is deleted.';
 
 
 --
@@ -4049,6 +4073,42 @@ ALTER FUNCTION pra.secret_use(job bigint) OWNER TO pra_owner;
 COMMENT ON FUNCTION pra.secret_use(job bigint) IS 'Says what a stage has to know before it puts secrets in the place of references: the login that enqueued
 the job (of a part of an array, the array), its kind, and the first field with a reference that the
 contract does not mark as a secret; null if there is none. No row when there is no such job.';
+
+
+--
+-- Name: set_gang_sizes(bigint, integer[]); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_gang_sizes(job bigint, sizes integer[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  if coalesce(cardinality(sizes), 0) = 0 then
+    raise exception 'sizes: a gang starts with at least one number of members' using errcode = 'PR003';
+  end if;
+  update pra_store.jobs as j
+  set gang_sizes = array(select distinct n from unnest(sizes) as n order by n)
+  where j.id = job and j.gang and j.started_at is null
+    and (select bool_and(n between 1 and j.array_end - j.array_first) from unnest(sizes) as n);
+  if not found then
+    raise exception 'job: % is no gang that waits for its first start and has as many elements', job
+      using errcode = 'PR004';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra.set_gang_sizes(job bigint, sizes integer[]) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_gang_sizes(job bigint, sizes integer[]); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_gang_sizes(job bigint, sizes integer[]) IS 'Lets a gang start with fewer members than it has elements: with the greatest of these numbers for which there are places.
+One success is that of the gang.
+Raises PR003 for no sizes, PR004 for a job that is no gang, has started, or has fewer elements.';
 
 
 --
@@ -4103,37 +4163,16 @@ CREATE FUNCTION pra.set_limit(name text, slots integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-#variable_conflict use_column
 declare
-  there integer;
-  removed integer;
+  -- The limit of an array, which is its run's (pra.enqueue).
+  own bigint := substring(name from '^array-[0-9]{1,18}-([0-9]{1,18})$')::bigint;
 begin
-  if name is null or name !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$' then
-    raise exception 'name: "%" is not a name of letters, digits, _, ., : and -', name
-      using errcode = 'PR003';
+  if own is null then
+    perform pra_store.require_operator('limit');
+  else
+    perform pra_store.require_own_run(own);
   end if;
-  if slots is null or slots not between 0 and 100000 then
-    raise exception 'slots: %, must be from 0 to 100000', slots using errcode = 'PR003';
-  end if;
-  -- Takers and givers of slots at this moment end first and are counted. The table is locked before any row,
-  -- as they lock it.
-  lock table pra_store.limit_slots in share row exclusive mode;
-  insert into pra_store.limits (name, slots) values (set_limit.name, 0) on conflict do nothing;
-  perform from pra_store.limits as l where l.name = set_limit.name for update;
-  select count(*) into there from pra_store.limit_slots where limit_name = set_limit.name;
-  insert into pra_store.limit_slots (limit_name)
-  select set_limit.name from generate_series(1, set_limit.slots - there);
-  delete from pra_store.limit_slots where limit_name = set_limit.name and ordinal in (
-    select ordinal from pra_store.limit_slots
-    where limit_name = set_limit.name and job_id is null
-    order by ordinal desc limit greatest(0, there - set_limit.slots));
-  get diagnostics removed = row_count;
-  update pra_store.limits as l
-  set slots = set_limit.slots, excess = greatest(0, there - removed - set_limit.slots)
-  where l.name = set_limit.name;
-  perform pra_store.record_event('limit.set', null, null, null, null,
-    jsonb_build_object('limit', set_limit.name, 'slots', set_limit.slots));
-  perform pg_notify('pra_ready', '');
+  perform pra_store.put_limit(name, slots);
 end
 $_$;
 
@@ -4145,6 +4184,49 @@ ALTER FUNCTION pra.set_limit(name text, slots integer) OWNER TO pra_owner;
 --
 
 COMMENT ON FUNCTION pra.set_limit(name text, slots integer) IS 'Makes a limit, or changes how many attempts (0 to 100,000) may run under it at once. Lowered below what runs, it takes effect as jobs end; nobody is stopped. Errors: PR003 for a name or a number that cannot be.';
+
+
+--
+-- Name: set_priority(bigint, integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_priority(job bigint, priority integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+begin
+  perform pra_store.check_budgets(set_priority.priority, null, null, 0, 0, 0, null);
+  perform pra_store.require_own_jobs(array[set_priority.job]);
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.finished_at is not null then
+    raise exception 'job % is %, and stands in no line', job, old.state using errcode = 'PR004';
+  end if;
+  perform from pra_store.jobs where array_id = job and finished_at is null order by id for no key update;
+  update pra_store.jobs as j
+  set priority = set_priority.priority, place = j.place - 600.0 * (set_priority.priority - j.priority)
+  where j.id = job or j.array_id = job and j.finished_at is null;
+  perform pra_store.record_event(
+    'job.priority_set', old.run_id, job, null, null, jsonb_build_object('priority', set_priority.priority));
+  perform pg_notify('pra_ready', '');
+end
+$$;
+
+
+ALTER FUNCTION pra.set_priority(job bigint, priority integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_priority(job bigint, priority integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_priority(job bigint, priority integer) IS 'Gives a job that has not ended another priority, and with it another place in line; of an array all elements get it. A
+job that runs goes on, and stands in line with it if it comes back.
+Raises PR003 for a priority out of range, PR002 when there is no such job, PR004 when it has ended.';
 
 
 --
@@ -4188,6 +4270,7 @@ CREATE FUNCTION pra.set_run_weight(run bigint, weight double precision) RETURNS 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_run(run);
   if weight is null or weight not between 1e-6 and 1e6 then
     raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
@@ -4195,6 +4278,7 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
+  perform pra_store.record_event('run.weighed', run, null, null, null, jsonb_build_object('weight', weight));
 end
 $$;
 
@@ -4258,6 +4342,7 @@ CREATE FUNCTION pra.set_user_weight(name text, weight double precision) RETURNS 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_operator('user');
   if weight is null or weight not between 1e-6 and 1e6 then
     raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
@@ -4266,6 +4351,8 @@ begin
   end if;
   insert into pra_store.users (name, weight) values (set_user_weight.name, set_user_weight.weight)
   on conflict on constraint users_pkey do update set weight = excluded.weight;
+  perform pra_store.record_event(
+    'user.weighed', null, null, null, null, jsonb_build_object('user', name, 'weight', weight));
 end
 $$;
 
@@ -4335,7 +4422,15 @@ CREATE FUNCTION pra.shared_data_set(arguments jsonb) RETURNS bigint
     and j.arguments ->> 'source' = shared_data_set.arguments ->> 'source'
     and j.state in ('blocked', 'ready', 'running', 'succeeded') and j.cancel_requested_at is null
     and not r.removed @> '{data}' and r.deleted_at is null
-    and (j.state <> 'succeeded' or exists (select from pra_store.job_outputs as o where o.job_id = j.id))
+    and (j.state <> 'succeeded' or exists (select from pra_store.job_outputs as o where o.job_id = j.id)
+      -- One that lost bytes is ingested anew: that brings them back.
+      and not exists (
+        select from pra_store.job_outputs as o
+        join pra_store.jobs as p on p.id = o.job_id
+        join pra_store.artifacts as a on a.sha256 = o.sha256
+        where (p.id = j.id or p.id in (select d.parent_id from pra_store.job_dependencies as d where d.job_id = j.id)
+            or p.array_id in (select d.parent_id from pra_store.job_dependencies as d where d.job_id = j.id))
+          and p.kind = 'ingest' and a.suspect_at is not null))
     -- Where a source lies, its name, and by how many jobs it is packed make no other data set.
     and jsonb_strip_nulls(j.arguments) - array['parts', 'part', 'packed', 'in_place', 'source_name', 'shard_names', 'checkpoint_every']
       = jsonb_strip_nulls(shared_data_set.arguments) - array['parts', 'part', 'packed', 'in_place', 'source_name', 'shard_names', 'checkpoint_every']
@@ -4351,7 +4446,7 @@ ALTER FUNCTION pra.shared_data_set(arguments jsonb) OWNER TO pra_owner;
 --
 
 COMMENT ON FUNCTION pra.shared_data_set(arguments jsonb) IS 'The ingest job that has packed, or will pack, the same images in the same way: equal bytes of the source, equal split,
-size and limits. Null if there is none, or if its result was removed.
+size and limits. Null if there is none, or if its result was removed, or some of it is lost or damaged.
 arguments: those of an ingest job.';
 
 
@@ -4496,6 +4591,7 @@ declare
   wrong text;
   now_has text[];
 begin
+  perform pra_store.require_own_run(run);
   select t into wrong from unnest(add) as t
   where t is null or t !~ '^[[:alnum:]][[:alnum:]_.:/+-]{0,62}$' limit 1;
   if found then
@@ -4598,6 +4694,7 @@ CREATE FUNCTION pra.undelete_run(run bigint) RETURNS void
 declare
   found_run pra_store.runs;
 begin
+  perform pra_store.require_own_run(run);
   select * into found_run from pra_store.runs as r where r.id = undelete_run.run for no key update;
   if not found then
     raise exception 'run: there is no run %; a deleted one is gone for good with `pra gc` after its grace period', run
@@ -4636,6 +4733,7 @@ CREATE FUNCTION pra.undrain(worker bigint) RETURNS void
     AS $$
 #variable_conflict use_column
 begin
+  perform pra_store.require_operator('worker');
   update pra_store.workers set drain_requested_at = null where id = worker and stopped_at is null;
   if not found then
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
@@ -4656,6 +4754,35 @@ COMMENT ON FUNCTION pra.undrain(worker bigint) IS 'Lets a drained worker get job
 
 
 --
+-- Name: unknown_objects(text, text[]); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.unknown_objects(location text, names text[]) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select n
+  from unnest(unknown_objects.names) as n
+  where not exists (
+    select from pra_store.objects as o
+    join pra_store.stores as s on s.id = o.store_id
+    join pra_store.normal_location(unknown_objects.location) as l on l.place = s.place
+    where n ~ '^[0-9a-f]{64}(\.[0-9]{1,9})?$' and o.sha256 = decode(substr(n, 1, 64), 'hex')
+      and o.copy = coalesce(nullif(substr(n, 66), ''), '0')::integer);
+$_$;
+
+
+ALTER FUNCTION pra.unknown_objects(location text, names text[]) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION unknown_objects(location text, names text[]); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.unknown_objects(location text, names text[]) IS 'Returns those of some names of objects in a store that no row of this database has: what was stored after the backup from
+which it was restored. Granted to no role but pra_owner.';
+
+
+--
 -- Name: unschedule(text); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -4664,6 +4791,7 @@ CREATE FUNCTION pra.unschedule(name text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform pra_store.require_own_schedule(name);
   delete from pra_store.schedules as s where s.name = unschedule.name;
   if not found then
     raise exception 'there is no schedule "%"', name using errcode = 'PR002';
@@ -4793,6 +4921,8 @@ Raises PR003 for another location.';
 CREATE FUNCTION pra.waiting_jobs() RETURNS TABLE(reason text, detail text, jobs bigint, oldest timestamp with time zone, example_job bigint, remedy text, run_id bigint, queue text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET work_mem TO '32MB'
     AS $$
 #variable_conflict use_column
 begin
@@ -4830,6 +4960,68 @@ ALTER FUNCTION pra.waiting_jobs() OWNER TO pra_owner;
 --
 
 COMMENT ON FUNCTION pra.waiting_jobs() IS 'Returns the rows of pra.waiting.';
+
+
+--
+-- Name: wanted_places(); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.wanted_places() RETURNS TABLE(queue text, kind text, requirements jsonb, time_limit interval, places bigint, possible boolean, free bigint, jobs bigint, oldest timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  wanted record;
+  -- Slots of limits that are left to groups behind, by name.
+  slots jsonb := '{}';
+  open bigint;
+  found_places jsonb := '[]';
+begin
+  -- Jobs that no worker could take keep no slot from the others.
+  for wanted in
+    select g.*, s.free, s.slots >= g.size as are_enough
+    from pra_store.groups_in_line() as g
+    join pra_store.jobs as j on j.id = g.example
+    cross join lateral (
+      select coalesce(sum(s.slots), 0) as slots, coalesce(sum(greatest(s.free, 0)), 0) as free
+      from pra_store.seats_for(j) as s
+    ) as s
+    order by are_enough desc, g.oldest, g.example
+  loop
+    open := wanted.places;
+    if wanted.limits <> '{}' then
+      slots := (
+        select jsonb_object_agg(n, pra_store.free_slots(array[n], 1000000)) from unnest(wanted.limits) as n) || slots;
+      open := least(open, (select min((slots -> n)::bigint) from unnest(wanted.limits) as n));
+      -- A gang that does not fit whole takes none.
+      continue when open < wanted.size or open <= 0;
+      slots := slots || (
+        select jsonb_object_agg(n, (slots -> n)::bigint - open) from unnest(wanted.limits) as n);
+    end if;
+    continue when open <= 0;
+    found_places := found_places || jsonb_build_object(
+      'queue', wanted.queue, 'kind', wanted.kind, 'requirements', wanted.requirements, 'time_limit', wanted.time_limit,
+      'places', open, 'possible', wanted.are_enough, 'free', wanted.free, 'jobs', wanted.jobs, 'oldest', wanted.oldest);
+  end loop;
+  return query
+    select f.queue, f.kind, f.requirements, f.time_limit, sum(f.places)::bigint, f.possible, max(f.free),
+      sum(f.jobs)::bigint, min(f.oldest)
+    from jsonb_to_recordset(found_places) as f (
+      queue text, kind text, requirements jsonb, time_limit interval, places bigint, possible boolean, free bigint,
+      jobs bigint, oldest timestamptz)
+    group by f.queue, f.kind, f.requirements, f.time_limit, f.possible;
+end
+$$;
+
+
+ALTER FUNCTION pra.wanted_places() OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION wanted_places(); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.wanted_places() IS 'Returns the rows of pra.demand.';
 
 
 --
@@ -4881,7 +5073,7 @@ ALTER FUNCTION pra.why_pending(job bigint) OWNER TO pra_owner;
 COMMENT ON FUNCTION pra.why_pending(job bigint) IS 'Explains why a job does not run; always returns one row.
 reason has words for programs, each once, separated by commas: dependency, lost (its worker was), delayed,
 run-paused, queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line,
-behind-gang, host-lacks (every worker that fits is paused), no-room (its bytes do not fit there), bytes-elsewhere
+behind-gang, host-lacks (every worker that fits is paused), no-time (every worker that fits leaves before), no-room (its bytes do not fit there), bytes-elsewhere
 (another host has them and a free place), elements (an array all of which has started),
 not-pending (it runs or has ended).
 detail is a sentence for people that names every obstacle.
@@ -4889,18 +5081,22 @@ Raises PR002 when there is no such job.';
 
 
 --
--- Name: work_is_coming(text[], text[], boolean); Type: FUNCTION; Schema: pra; Owner: pra_owner
+-- Name: work_is_coming(text[], text[], boolean, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
-CREATE FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean DEFAULT false) RETURNS boolean
+CREATE FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean DEFAULT false, worker bigint DEFAULT NULL::bigint) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  me pra_store.workers;
 begin
+  select * into me from pra_store.workers as w where w.id = work_is_coming.worker;
   if exists (
     select from pra_store.jobs as j
     where j.state = 'running' and j.array_first is null
       and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+      and pra_store.may_ever_run(me, j)
       and not pra_store.is_paused(j)
   ) then
     return true;
@@ -4919,6 +5115,7 @@ begin
         select j.id from pra_store.jobs as j
         where lacking and j.state = 'ready'
           and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+          and pra_store.may_ever_run(me, j)
           and not pra_store.is_paused(j)
       )
       union
@@ -4934,6 +5131,7 @@ begin
       select j.id from coming as c join pra_store.jobs as j on j.id = c.id
       where j.state in ('blocked', 'ready', 'running')
         and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+        and pra_store.may_ever_run(me, j)
         and not pra_store.is_paused(j)
     ),
     -- Jobs that have to succeed first: where one of them has ended without success, nothing comes without a person.
@@ -4953,16 +5151,16 @@ end
 $$;
 
 
-ALTER FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint) OWNER TO pra_owner;
 
 --
--- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean); Type: COMMENT; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint); Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) IS 'Whether work for these queues and kinds is under way, or will be there without anybody''s doing: a job of
+COMMENT ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint) IS 'Whether work for these queues and kinds is under way, or will be there without anybody''s doing: a job of
 theirs runs, is due within a minute, is tried again after a pause, or waits for such a job and for none that
 has ended without success. lacking: ready jobs count as well, since the caller lacks something and does not
-claim. Jobs that are paused, put off for longer or ready but claimed by nobody do not count.';
+claim. worker: only jobs whose requirements its labels meet, and whose time limit ends before it leaves, count. Jobs that are paused, put off for longer or ready but claimed by nobody do not count.';
 
 
 --
@@ -5039,6 +5237,21 @@ ALTER FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) OWN
 
 COMMENT ON FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) IS 'Says what the host of a worker lacks (room, a program, the store), for which it gets no jobs; null when it lacks nothing any more. pra.workers shows it. Errors: PR001 when the lease is over, or the token is not the worker''s.';
 
+
+--
+-- Name: actor(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.actor() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  select case when pg_has_role(session_user, to_regrole('pra_proxy'), 'member')
+    then coalesce(nullif(current_setting('pra.actor', true), ''), session_user)
+    else session_user end;
+$$;
+
+
+ALTER FUNCTION pra_store.actor() OWNER TO pra_owner;
 
 SET default_tablespace = '';
 
@@ -5118,6 +5331,12 @@ declare
       and (w.token is null or j.token = new.token));
 begin
   if own is null then
+    -- Rank 0 of a gang writes for it.
+    own := (
+      select j.token from pra_store.jobs as j
+      where j.id = new.job_id and j.gang and j.epoch = new.epoch and j.state = 'running' and j.token = new.token);
+  end if;
+  if own is null then
     raise exception 'lease lost: attempt % of job % may write no more', new.epoch, new.job_id
       using errcode = 'PR001';
   end if;
@@ -5148,11 +5367,12 @@ begin
   end if;
   select * into a from pra_store.jobs where id = new.array_id;
   if a.gang then
-    if old.state = 'running' then
-      select * into a from pra_store.jobs where id = new.array_id for no key update;
-      if a.state = 'running' then
-        perform pra_store.settle_gang(a, new);
-      end if;
+    -- A member that ends badly takes the others with it, be it that they all wait for their start.
+    select * into a from pra_store.jobs where id = new.array_id for no key update;
+    if a.state = 'running' or a.state in ('ready', 'blocked') and old.state <> 'running' then
+      perform pra_store.settle_gang(a, new);
+    elsif old.state = 'running' then
+      perform pra_store.end_start(a.id);
     end if;
     return null;
   end if;
@@ -5236,6 +5456,10 @@ begin
   if keep_last is null or keep_last < 1 or keep_best < 0 or keep_every < 1 then
     raise exception 'keep: last, best and every are %, % and %, must be 1 or more, 0 or more, and 1 or more',
       keep_last, keep_best, keep_every using errcode = 'PR003';
+  end if;
+  -- A rule by a series that is not there would drop the best ones.
+  if keep_best > 0 and not pra_store.has_series(job, coalesce(keep ->> 'metric', 'loss')) then
+    return;
   end if;
   dropped := array(
     select r.id from pra_store.rated_checkpoints(null, job, coalesce(keep ->> 'metric', 'loss')) as r
@@ -5373,7 +5597,11 @@ CREATE TABLE pra_store.jobs (
     message text,
     result jsonb,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
+    created_by text DEFAULT 
+CASE
+    WHEN pg_has_role(SESSION_USER, (to_regrole('pra_proxy'::text))::oid, 'member'::text) THEN (COALESCE(NULLIF(current_setting('pra.actor'::text, true), ''::text), (SESSION_USER)::text))::name
+    ELSE SESSION_USER
+END NOT NULL,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
     lane_id integer NOT NULL,
@@ -5400,6 +5628,7 @@ CREATE TABLE pra_store.jobs (
     avoided_until timestamp with time zone,
     room_needed bigint,
     preview_of bigint,
+    gang_sizes integer[],
     CONSTRAINT jobs_check CHECK (((avoided_host IS NULL) = (avoided_until IS NULL))),
     CONSTRAINT jobs_host_faults_check CHECK ((host_faults >= 0)),
     CONSTRAINT jobs_room_needed_check CHECK ((room_needed >= 0)),
@@ -5529,6 +5758,31 @@ $$;
 ALTER FUNCTION pra_store.begin_object(sha256 text, size bigint) OWNER TO pra_owner;
 
 --
+-- Name: begin_start(bigint, bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.begin_start(gang_job bigint, members bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  begun bigint;
+begin
+  update pra_store.jobs as j
+  set state = 'running', started_at = coalesce(j.started_at, clock_timestamp()), epoch = j.epoch + 1,
+      token = (select m.token from pra_store.jobs as m where m.id = members[1])
+  where j.id = gang_job
+  returning j.epoch into begun;
+  insert into pra_store.gang_meetings (gang_id, start, rank, job_id, key, value)
+  select gang_job, begun, n - 1, m, '', ''
+  from unnest(members) with ordinality as u (m, n);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.begin_start(gang_job bigint, members bigint[]) OWNER TO pra_owner;
+
+--
 -- Name: begin_upload(bigint, bigint, text, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -5601,6 +5855,7 @@ CREATE TABLE pra_store.workers (
     store_places text[] DEFAULT '{}'::text[] NOT NULL,
     reading_kinds text[] DEFAULT '{}'::text[] NOT NULL,
     claiming_pid integer,
+    leaves_at timestamp with time zone,
     CONSTRAINT workers_cache_bytes_check CHECK ((cache_bytes >= 0)),
     CONSTRAINT workers_cache_quota_check CHECK ((cache_quota >= 0)),
     CONSTRAINT workers_check CHECK (((stopped_at IS NULL) = (stop_reason IS NULL))),
@@ -5653,6 +5908,7 @@ begin
         case when it.avoided_until > clock_timestamp() then it.avoided_host end
       and it.queue = any(w.queues) and it.kind = any(w.kinds)
       and pra_store.satisfies(w.labels, it.requirements)
+      and pra_store.stays(w, it.time_limit)
       and coalesce(it.room_needed, bytes - h.held) <= w.room
       and not exists (
         select from pra_store.blamed_hosts as b
@@ -5710,6 +5966,132 @@ $$;
 
 
 ALTER FUNCTION pra_store.bytes_of(digests bytea[]) OWNER TO pra_owner;
+
+--
+-- Name: cancel_job(bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cancel_job(job bigint, with_dependents boolean DEFAULT false) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  target record;
+  touched integer := 0;
+  asked boolean := false;
+begin
+  perform from pra_store.jobs where id = job;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  perform pra_store.reap_if_lost(job);
+  for target in
+    with recursive family (id) as (
+      select job
+      union
+      select d.job_id
+      from family join pra_store.job_dependencies as d on d.parent_id = family.id
+      where with_dependents
+    )
+    select j.id, j.epoch, j.state, j.run_id, j.cancel_requested_at, j.array_first
+    from pra_store.jobs as j
+    where j.id in (select id from family)
+    order by j.id
+    for no key update of j
+  loop
+    if target.state in ('blocked', 'ready')
+      or target.state = 'running' and target.array_first is not null then
+      perform pra_store.settle_cancelled(target.id);
+      touched := touched + 1;
+      if target.array_first is not null then
+        -- The row lock on the array keeps others from splitting off more of it.
+        perform pra_store.cancel_job(c.id)
+        from (
+          select id from pra_store.jobs
+          where array_id = target.id and state in ('blocked', 'ready', 'running') order by id
+        ) as c;
+      end if;
+    elsif target.state = 'running' and target.cancel_requested_at is null then
+      update pra_store.jobs set cancel_requested_at = clock_timestamp() where id = target.id;
+      -- Then the reaper ends it, whatever its worker does.
+      insert into pra_store.cancellations as c (job_id, epoch, deadline)
+      values (target.id, target.epoch, clock_timestamp() + interval '30 seconds')
+      on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline;
+      perform pra_store.record_event(
+        'job.cancel_requested', target.run_id, target.id, null, null);
+      touched := touched + 1;
+      asked := true;
+    end if;
+  end loop;
+  if asked then
+    perform pg_notify('pra_ask', '');
+  end if;
+  return touched;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.cancel_job(job bigint, with_dependents boolean) OWNER TO pra_owner;
+
+--
+-- Name: cancel_jobs(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.cancel_jobs(jobs bigint[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  touched integer;
+  asked integer;
+begin
+  -- Arrays first: each holds its parts.
+  select coalesce(sum(pra_store.cancel_job(a.id)), 0) into touched
+  from (
+    select j.id from pra_store.jobs as j
+    where j.id = any(cancel_jobs.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
+    order by j.id
+  ) as a;
+  perform from pra_store.jobs as j
+  where j.id = any(cancel_jobs.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
+  order by j.id for no key update;
+  with ended as (
+    update pra_store.jobs as j
+    set state = 'cancelled', finished_at = clock_timestamp(),
+        cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
+    where j.id = any(cancel_jobs.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancelled', e.run_id, e.id from ended as e order by e.id
+  )
+  select touched + count(*) into touched from ended;
+  with stopped as (
+    update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
+    where j.id = any(cancel_jobs.jobs) and j.state = 'running' and j.array_first is null
+      and j.cancel_requested_at is null
+    returning j.id, j.epoch, j.run_id
+  ),
+  awaited as (
+    insert into pra_store.cancellations (job_id, epoch, deadline)
+    select s.id, s.epoch, clock_timestamp() + interval '30 seconds' from stopped as s
+    on conflict (job_id) do update set epoch = excluded.epoch, deadline = excluded.deadline
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.cancel_requested', s.run_id, s.id from stopped as s order by s.id
+  )
+  select count(*) into asked from stopped;
+  if asked > 0 then
+    perform pg_notify('pra_ask', '');
+  end if;
+  return touched + asked;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.cancel_jobs(jobs bigint[]) OWNER TO pra_owner;
 
 --
 -- Name: change_of_clocks(text, date, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -5924,6 +6306,29 @@ $$;
 
 
 ALTER FUNCTION pra_store.check_paths(arguments jsonb, first_path text[], end_path text[]) OWNER TO pra_owner;
+
+--
+-- Name: check_run(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.check_run(run bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  deleted timestamptz;
+begin
+  select r.deleted_at into deleted from pra_store.runs as r where r.id = run for share;
+  if not found then
+    raise exception 'run: there is no run %', run using errcode = 'PR002';
+  end if;
+  if deleted is not null then
+    raise exception 'run: run % is deleted; `pra delete --undo %` brings it back', run, run using errcode = 'PR002';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.check_run(run bigint) OWNER TO pra_owner;
 
 --
 -- Name: check_run_name(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -6574,7 +6979,7 @@ begin
     return;
   end if;
   -- Two trainings of a run may register at the same time.
-  perform pg_advisory_xact_lock(hashtextextended('pra_store.draw_preview', held.run_id));
+  perform pra_store.lock_key(format('preview of run %s', held.run_id));
   -- An attempt that went back before a checkpoint comes by its step again.
   if exists (
     select from pra_store.jobs as p
@@ -6600,7 +7005,7 @@ begin
   for no key update;
   if job is null then
     job := pra_store.enqueue(
-      'sample', held.run_id, drawing, held.queue, -1000000, '0', '{}', '{}', null, null, 3, 5, 1, null, '{}', null,
+      'sample', held.run_id, drawing, false, held.queue, -1000000, '0', '{}', '{}', null, null, 3, 5, 1, null, '{}', null,
       null, null, null, null, null, null, false, false);
   else
     perform pra_store.record_event(
@@ -6620,6 +7025,22 @@ $$;
 ALTER FUNCTION pra_store.draw_preview(held pra_store.jobs, step bigint, since bigint) OWNER TO pra_owner;
 
 --
+-- Name: drop_limits(text[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.drop_limits(names text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  delete from pra_store.limit_slots as s where s.limit_name = any(names);
+  delete from pra_store.limits as l where l.name = any(names);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.drop_limits(names text[]) OWNER TO pra_owner;
+
+--
 -- Name: dropped_objects(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -6633,18 +7054,19 @@ $$;
 ALTER FUNCTION pra_store.dropped_objects(job bigint) OWNER TO pra_owner;
 
 --
--- Name: earlier_job(text, text, bigint, jsonb, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: earlier_job(text, text, bigint, jsonb, bigint, bigint, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint) RETURNS bigint
+CREATE FUNCTION pra_store.earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint, has_element_arguments boolean) RETURNS bigint
     LANGUAGE plpgsql STABLE
     AS $$
 declare
   earlier pra_store.jobs;
 begin
   select * into earlier from pra_store.jobs as j where j.idempotency_key = key;
-  if (earlier.kind, earlier.run_id, earlier.arguments, earlier.array_first, earlier.array_end)
-    is distinct from (kind, run, arguments, array_first, array_last + 1) then
+  if (earlier.kind, earlier.run_id, earlier.arguments, earlier.array_first, earlier.array_end,
+      earlier.has_element_arguments)
+    is distinct from (kind, run, arguments, array_first, array_last + 1, has_element_arguments) then
     raise exception
       'idempotency_key: "%" is that of job %, which has another kind, run or arguments',
       key, earlier.id using errcode = 'PR004';
@@ -6654,7 +7076,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint, has_element_arguments boolean) OWNER TO pra_owner;
 
 --
 -- Name: element_arguments(pra_store.jobs, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -6705,7 +7127,7 @@ begin
     how := 'timeout';
     known := 'deadline';
     why := format('its deadline %s is over', held.deadline);
-  elsif how = 'released' and held.preempt_requested_at is not null then
+  elsif how = 'released' and held.preempt_requested_at is not null and known is distinct from 'peer-lost' then
     how := 'preempted';
   end if;
   case how
@@ -6777,6 +7199,7 @@ begin
   where p.job_id = held.id and p.epoch = held.epoch and p.released_at is null;
   delete from pra_store.gang_members as g
   where g.worker_id = held.worker_id and g.job_id = held.id;
+  insert into pra_store.count_steps (queue, kind, outcome, number) values (held.queue, held.kind, how::text, 1);
   perform pra_store.record_event(
     'attempt.' || how, held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_strip_nulls(jsonb_build_object(
@@ -6864,6 +7287,64 @@ $$;
 ALTER FUNCTION pra_store.end_overdue(worker bigint) OWNER TO pra_owner;
 
 --
+-- Name: end_start(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.end_start(gang_job bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  begun bigint;
+  first record;
+begin
+  if exists (select from pra_store.jobs as j where j.array_id = gang_job and j.state = 'running') then
+    return;
+  end if;
+  select max(m.start) into begun from pra_store.gang_meetings as m where m.gang_id = gang_job;
+  if begun is null then
+    return;
+  end if;
+  select t.outcome, t.ended_at, t.worker_id, format('rank %s: %s', m.rank, t.message) as message into first
+  from pra_store.gang_meetings as m
+  join pra_store.jobs as j on j.id = m.job_id
+  join pra_store.attempts as t on t.job_id = j.id and t.epoch = j.epoch
+  where m.gang_id = gang_job and m.start = begun and m.key = '' and t.outcome is not null
+  order by t.outcome = 'succeeded', coalesce(t.cause = 'peer-lost', false), t.outcome = 'preempted', t.ended_at, m.rank
+  limit 1;
+  update pra_store.attempts as t
+  set ended_at = coalesce(first.ended_at, clock_timestamp()), outcome = coalesce(first.outcome, 'released'),
+      -- The one that is named where a worker was lost.
+      worker_id = case when first.outcome = 'lost' then first.worker_id else t.worker_id end,
+      message = case when first.outcome <> 'succeeded' then first.message end
+  where t.job_id = gang_job and t.epoch = begun and t.ended_at is null;
+  perform pra_store.settle_series(gang_job);
+  delete from pra_store.gang_meetings as m where m.gang_id = gang_job;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.end_start(gang_job bigint) OWNER TO pra_owner;
+
+--
+-- Name: ending_in_time(pra_store.line_entry[], pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.ending_in_time(entries pra_store.line_entry[], me pra_store.workers) RETURNS pra_store.line_entry[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return array(
+    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
+    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
+    where e.is_gang or pra_store.stays(me, e.time_limit) order by e.n);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.ending_in_time(entries pra_store.line_entry[], me pra_store.workers) OWNER TO pra_owner;
+
+--
 -- Name: ends_before(interval, timestamp with time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -6899,10 +7380,10 @@ $$;
 ALTER FUNCTION pra_store.ends_in(job bigint) OWNER TO pra_owner;
 
 --
--- Name: enqueue(text, bigint, jsonb, text, integer, interval, bigint[], text[], text, interval, integer, integer, integer, integer, text[], timestamp with time zone, bigint, bigint, integer, integer, text[], text[], boolean, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: enqueue(text, bigint, jsonb, boolean, text, integer, interval, bigint[], text[], text, interval, integer, integer, integer, integer, text[], timestamp with time zone, bigint, bigint, integer, integer, text[], text[], boolean, boolean); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) RETURNS bigint
+CREATE FUNCTION pra_store.enqueue(kind text, run bigint, arguments jsonb, has_element_arguments boolean, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_column
@@ -6913,6 +7394,7 @@ declare
   named text[] := '{}';
   unmet_parents integer := 0;
 begin
+  perform pra_store.check_run(run);
   if after <> '{}' then
     parents := array(select distinct p from unnest(after) as p);
   end if;
@@ -6944,20 +7426,24 @@ begin
   if not isfinite(deadline) then
     raise exception 'deadline: %, is no moment', deadline using errcode = 'PR003';
   end if;
-  if delay > interval '0' and deadline <= clock_timestamp() + delay then
-    raise exception 'deadline: %, is over before the delay of % lets the job start', deadline, delay
+  if deadline <= clock_timestamp() + greatest(delay, interval '0')
+    -- The job of that key is returned, whatever has passed since.
+    and not exists (select from pra_store.jobs as j where j.idempotency_key = enqueue.idempotency_key) then
+    raise exception 'deadline: %, is over%', deadline,
+      case when delay > interval '0' then format(' before the delay of %s lets the job start', delay) else '' end
       using errcode = 'PR003';
   end if;
   if array_limit is not null then
     named := named || concat(
       'array-', nextval(pg_get_serial_sequence('pra_store.lanes', 'id')), '-', run)::text;
-    perform pra.set_limit(named[cardinality(named)], array_limit);
+    perform pra_store.put_limit(named[cardinality(named)], array_limit);
   end if;
 
   insert into pra_store.jobs (
     run_id, kind, queue, arguments, requirements, priority, idempotency_key, state, run_after, due,
     unmet, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries, lane_id,
-    place, limits, deadline, array_first, array_end, pack, first_path, end_path, gang, follows_id)
+    place, limits, deadline, array_first, array_end, pack, first_path, end_path, gang, follows_id,
+    has_element_arguments)
   values (
     run, enqueue.kind, enqueue.queue, enqueue.arguments, asked,
     enqueue.priority, enqueue.idempotency_key,
@@ -6970,11 +7456,15 @@ begin
     enqueue.array_first, enqueue.array_last + 1,
     case when enqueue.array_first is not null then coalesce(enqueue.pack, 1) end,
     enqueue.first_path, enqueue.end_path, enqueue.gang,
-    case when elementwise then parents[1] end)
+    case when elementwise then parents[1] end, enqueue.has_element_arguments)
   on conflict (idempotency_key) do nothing
   returning id into made;
   if made is null then
-    return pra_store.earlier_job(idempotency_key, kind, run, arguments, array_first, array_last);
+    if array_limit is not null then
+      perform pra_store.drop_limits(named[cardinality(named):]);
+    end if;
+    return pra_store.earlier_job(
+      idempotency_key, kind, run, arguments, array_first, array_last, has_element_arguments);
   end if;
 
   if parents <> '{}' then
@@ -6996,7 +7486,7 @@ end
 $$;
 
 
-ALTER FUNCTION pra_store.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.enqueue(kind text, run bigint, arguments jsonb, has_element_arguments boolean, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) OWNER TO pra_owner;
 
 --
 -- Name: ensure_event_partition(timestamp with time zone); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7014,7 +7504,7 @@ begin
   if to_regclass('pra_store.' || name) is not null then
     return;
   end if;
-  perform pg_advisory_xact_lock(hashtext('pra_store.events partitions'));
+  perform pra_store.lock_key('partitions of events');
   if to_regclass('pra_store.' || name) is not null then
     return;
   end if;
@@ -7045,7 +7535,7 @@ begin
   if to_regclass('pra_store.' || name) is not null then
     return;
   end if;
-  perform pg_advisory_xact_lock(hashtext('pra_store.metrics partitions'));
+  perform pra_store.lock_key('partitions of metrics');
   if to_regclass('pra_store.' || name) is not null then
     return;
   end if;
@@ -7277,6 +7767,31 @@ $$;
 
 
 ALTER FUNCTION pra_store.fitting_workers(it pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: fold_counts(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.fold_counts() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  if not pg_try_advisory_xact_lock(hashtext('pra_store.count_steps')) then
+    return;
+  end if;
+  with steps as (
+    delete from pra_store.count_steps returning *
+  )
+  insert into pra_store.counters as c (queue, kind, outcome, bucket, number, seconds)
+  select s.queue, s.kind, s.outcome, s.bucket, sum(s.number), sum(s.seconds)
+  from steps as s group by 1, 2, 3, 4
+  on conflict (queue, kind, outcome, bucket) do update
+  set number = c.number + excluded.number, seconds = c.seconds + excluded.seconds;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.fold_counts() OWNER TO pra_owner;
 
 --
 -- Name: follow(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7561,7 +8076,7 @@ begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
   select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
-  from pra_store.gang_seats(g) as s;
+  from pra_store.seats_for(g) as s;
   if places < needed or exists (
     select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
   ) or exists (
@@ -7590,7 +8105,7 @@ begin
     else pra_store.nth_end(
       array(select j.id from pra_store.jobs as j
             where j.state = 'running'
-              and j.worker_id in (select s.worker_id from pra_store.gang_seats(g) as s)),
+              and j.worker_id in (select s.worker_id from pra_store.seats_for(g) as s)),
       needed - free) end,
     g.place);
 end
@@ -7600,49 +8115,25 @@ $$;
 ALTER FUNCTION pra_store.gang_barrier(gang_job bigint) OWNER TO pra_owner;
 
 --
--- Name: gang_seats(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+-- Name: gang_fit(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE FUNCTION pra_store.gang_seats(g pra_store.jobs) RETURNS TABLE(worker_id bigint, slots integer, free integer, missing bigint)
+CREATE FUNCTION pra_store.gang_fit(a pra_store.jobs) RETURNS integer
     LANGUAGE plpgsql STABLE
     AS $$
-declare
-  is_reading boolean := exists (
-    select from pra_store.kinds as k where k.kind = g.kind and k.reads <> '{}');
-  room_needed bigint := (
-    select max(m.room_needed) from pra_store.jobs as m where m.array_id = g.id);
 begin
-  return query
-    with inputs as materialized (
-      select i.* from pra_store.inputs_of(g) as i where is_reading
-    ),
-    seats as (
-      select w.id, w.slots, w.room, (
-          w.slots - (select count(*) from pra_store.jobs as j
-                     where j.worker_id = w.id and j.state = 'running'))::integer as free,
-        (select coalesce(sum(i.size), 0)::bigint from inputs as i
-         where (i.place is null or i.place <> all(w.store_places)) and not exists (
-           select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)) as missing
-      from pra_store.workers as w
-      where w.stopped_at is null and not w.draining and w.drain_requested_at is null
-        and w.lack is null
-        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-        and g.queue = any(w.queues) and g.kind = any(w.kinds)
-        and pra_store.satisfies(w.labels, g.requirements)
-        and not (
-          exists (
-            select from pra_store.blamed_hosts as b
-            where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
-          and pra_store.others_take(
-            pra_store.host(w.labels, w.name), g.queue, g.kind, g.requirements))
-    )
-    select s.id, s.slots, s.free, s.missing from seats as s
-    where s.room is null or greatest(s.missing, room_needed) <= s.room;
+  if a.gang_sizes is null then
+    return pra_store.gang_size(a);
+  end if;
+  return coalesce((
+    select max(n) from unnest(a.gang_sizes) as n
+    where n <= (select coalesce(sum(s.free), 0) from pra_store.seats_for(a) as s)
+      and (a.limits = '{}' or n <= pra_store.free_slots(a.limits, n))), a.gang_sizes[1]);
 end
 $$;
 
 
-ALTER FUNCTION pra_store.gang_seats(g pra_store.jobs) OWNER TO pra_owner;
+ALTER FUNCTION pra_store.gang_fit(a pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: gang_size(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7651,7 +8142,7 @@ ALTER FUNCTION pra_store.gang_seats(g pra_store.jobs) OWNER TO pra_owner;
 CREATE FUNCTION pra_store.gang_size(a pra_store.jobs) RETURNS integer
     LANGUAGE sql STABLE
     AS $$
-  select case when count(*) = 0 then (a.array_end - a.array_first)::integer
+  select case when a.gang_sizes is not null then a.gang_sizes[1] when count(*) = 0 then (a.array_end - a.array_first)::integer
     else count(*) filter (where m.state = 'blocked')::integer end
   from pra_store.jobs as m where m.array_id = a.id;
 $$;
@@ -7748,6 +8239,47 @@ $$;
 ALTER FUNCTION pra_store.give_slots(jobs bigint[]) OWNER TO pra_owner;
 
 --
+-- Name: groups_in_line(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.groups_in_line() RETURNS TABLE(queue text, kind text, requirements jsonb, limits text[], time_limit interval, example bigint, size bigint, places bigint, jobs bigint, oldest timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+  with heaps as materialized (
+    -- One pass over the line.
+    select j.lane_id, j.time_limit, j.room_needed,
+      case when j.avoided_until > clock_timestamp() then j.avoided_host end as avoided,
+      case when j.array_first is not null then j.id end as whole,
+      count(*) as jobs, min(j.run_after) as oldest, min(j.id) as example
+    from pra_store.jobs as j
+    where j.state = 'ready' and (j.due or j.run_after <= clock_timestamp())
+      and (j.deadline is null or j.deadline > clock_timestamp())
+    group by 1, 2, 3, 4, 5
+  ),
+  wanted as (
+    select l.queue, l.kind, l.requirements, l.limits, h.*,
+      case when a.gang then pra_store.gang_size(a) else 1 end::bigint as size,
+      case when h.whole is null then h.jobs
+        when a.gang then pra_store.gang_size(a)
+        else (a.array_end - pra_store.next_element(a) + a.pack - 1) / a.pack end as places
+    from heaps as h
+    join pra_store.lanes as l on l.id = h.lane_id
+    join pra_store.runs as r on r.id = l.run_id
+    join pra_store.queues as q on q.name = l.queue
+    left join pra_store.jobs as a on a.id = h.whole
+    where r.paused_at is null and q.paused_at is null
+  )
+  select w.queue, w.kind, w.requirements, w.limits, w.time_limit, min(w.example), w.size, sum(w.places)::bigint,
+    sum(w.jobs)::bigint, min(w.oldest)
+  from wanted as w
+  group by w.queue, w.kind, w.requirements, w.limits, w.time_limit, w.room_needed, w.avoided, w.whole, w.size
+  order by min(w.oldest), min(w.example);
+$$;
+
+
+ALTER FUNCTION pra_store.groups_in_line() OWNER TO pra_owner;
+
+--
 -- Name: has(bytea); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7781,6 +8313,34 @@ $$;
 ALTER FUNCTION pra_store.has(sha256 bytea) OWNER TO pra_owner;
 
 --
+-- Name: has_series(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.has_series(a pra_store.jobs) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select a.gang and exists (select from pra_store.attempts as t where t.job_id = a.id and t.epoch = a.epoch);
+$$;
+
+
+ALTER FUNCTION pra_store.has_series(a pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: has_series(bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.has_series(job bigint, metric text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select exists (
+    select from pra_store.metrics as m join pra_store.metric_names as n on n.id = m.name_id
+    where m.job_id = job and n.name = metric);
+$$;
+
+
+ALTER FUNCTION pra_store.has_series(job bigint, metric text) OWNER TO pra_owner;
+
+--
 -- Name: have_limits(pra_store.line_entry[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -7794,6 +8354,26 @@ $$;
 
 
 ALTER FUNCTION pra_store.have_limits(entries pra_store.line_entry[]) OWNER TO pra_owner;
+
+--
+-- Name: held_gang(pra_store.jobs, uuid); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.held_gang(held pra_store.jobs, token uuid) RETURNS pra_store.jobs
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+begin
+  select j.worker_id into held.worker_id
+  from pra_store.gang_meetings as m join pra_store.jobs as j on j.id = m.job_id
+  where m.gang_id = held.id and m.start = held.epoch and m.rank = 0 and m.key = ''
+    and j.state = 'running' and j.token = held_gang.token;
+  return held;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.held_gang(held pra_store.jobs, token uuid) OWNER TO pra_owner;
 
 --
 -- Name: held_upkeep(bigint, uuid); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -7829,6 +8409,9 @@ begin
     select * into held from pra_store.jobs where id = job for no key update;
   else
     select * into held from pra_store.jobs where id = job for share;
+  end if;
+  if held.gang and held.state = 'running' then
+    held := pra_store.held_gang(held, hold.token);
   end if;
   if held.id is null or held.state <> 'running' or held.epoch <> hold.epoch or not exists (
     select from pra_store.workers as w
@@ -7897,29 +8480,34 @@ ALTER FUNCTION pra_store.host(labels jsonb, name text) OWNER TO pra_owner;
 
 CREATE FUNCTION pra_store.identity() RETURNS uuid
     LANGUAGE plpgsql
-    AS $$
+    AS $_$
 declare
   here record;
   own uuid;
 begin
-  select c.system_identifier, d.oid as database into here
+  -- No session can set the name of its cluster.
+  select c.system_identifier, d.oid as database,
+    substring(current_setting('cluster_name') from '^pra-folder-[0-9]+$') as folder
+  into here
   from pg_control_system() as c cross join pg_database as d where d.datname = current_database();
   select i.id into own from pra_store.identity as i
-  where i.system_identifier = here.system_identifier and i.database = here.database;
+  where i.system_identifier = here.system_identifier and i.database = here.database
+    and i.folder is not distinct from here.folder;
   if own is null then
-    insert into pra_store.identity as i (system_identifier, database)
-    values (here.system_identifier, here.database)
+    insert into pra_store.identity as i (system_identifier, database, folder)
+    values (here.system_identifier, here.database, here.folder)
     on conflict (is_one) do update set
       id = case
-        when (i.system_identifier, i.database) = (excluded.system_identifier, excluded.database) then i.id
+        when (i.system_identifier, i.database) = (excluded.system_identifier, excluded.database)
+          and coalesce(i.folder = excluded.folder, true) then i.id
         else excluded.id
       end,
-      system_identifier = excluded.system_identifier, database = excluded.database
+      system_identifier = excluded.system_identifier, database = excluded.database, folder = excluded.folder
     returning i.id into own;
   end if;
   return own;
 end
-$$;
+$_$;
 
 
 ALTER FUNCTION pra_store.identity() OWNER TO pra_owner;
@@ -8094,6 +8682,21 @@ $$;
 
 
 ALTER FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, upload bigint, store integer, copy integer) OWNER TO pra_owner;
+
+--
+-- Name: is_operator(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.is_operator() RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select case when pra_store.actor() = session_user then pra_store.operates(session_user)
+    else pra_store.operates(pra_store.actor())
+      or coalesce(current_setting('pra.operates', true), '') = 'yes' and pra_store.operates(session_user) end;
+$$;
+
+
+ALTER FUNCTION pra_store.is_operator() OWNER TO pra_owner;
 
 --
 -- Name: is_outdated_preview(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -8371,6 +8974,22 @@ CREATE FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease i
 ALTER FUNCTION pra_store.lease_end(expires_at timestamp with time zone, lease interval) OWNER TO pra_owner;
 
 --
+-- Name: leaving_workers(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.leaving_workers(it pra_store.jobs) RETURNS TABLE(name text, leaves_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return query
+    select w.name, w.leaves_at from pra_store.fitting_workers(it) as w where not pra_store.stays(w, it.time_limit);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.leaving_workers(it pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: runs; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -8382,7 +9001,11 @@ CREATE TABLE pra_store.runs (
     data_fingerprint text,
     idempotency_key text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
+    created_by text DEFAULT 
+CASE
+    WHEN pg_has_role(SESSION_USER, (to_regrole('pra_proxy'::text))::oid, 'member'::text) THEN (COALESCE(NULLIF(current_setting('pra.actor'::text, true), ''::text), (SESSION_USER)::text))::name
+    ELSE SESSION_USER
+END NOT NULL,
     paused_at timestamp with time zone,
     weight double precision DEFAULT 1 NOT NULL,
     removed text[] DEFAULT '{}'::text[] NOT NULL,
@@ -8454,6 +9077,23 @@ $$;
 
 
 ALTER FUNCTION pra_store.live_worker(worker bigint, token uuid, locks boolean) OWNER TO pra_owner;
+
+--
+-- Name: lock_key(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.lock_key(key text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+begin
+  insert into pra_store.keys (key) values (lock_key.key);
+  delete from pra_store.keys where key = lock_key.key;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.lock_key(key text) OWNER TO pra_owner;
 
 --
 -- Name: look_at_line(pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -8556,6 +9196,7 @@ begin
       from pra_store.log_chunks as l join pra_store.jobs as j on j.id = l.job_id where j.run_id = run;
     return query select 'evaluations', count(*), 0::bigint
       from pra_store.evaluations as e join pra_store.jobs as j on j.id = e.job_id where j.run_id = run;
+    return query select 'schedules', count(*), 0::bigint from pra_store.schedules as s where s.run_id = run;
   end if;
   if parts is null or 'checkpoints' = any(parts) then
     return query
@@ -8639,8 +9280,8 @@ declare
   found_run pra_store.runs := pra_store.live_run(run);
   waiting bigint;
 begin
-  if found_run.created_by <> session_user and not pg_has_role(session_user, 'pra_owner', 'member') then
-    raise exception 'run: % was created by %, who may delete it, as may an owner of the database', run,
+  if found_run.created_by <> pra_store.actor() and not pra_store.is_operator() then
+    raise exception 'run: % was created by %, who may delete it, as may operators', run,
       found_run.created_by using errcode = '42501';
   end if;
   select j.id into waiting from pra_store.jobs as j
@@ -8679,6 +9320,21 @@ $$;
 
 
 ALTER FUNCTION pra_store.may_delete(run bigint, kinds text[], whole boolean) OWNER TO pra_owner;
+
+--
+-- Name: may_ever_run(pra_store.workers, pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.may_ever_run(me pra_store.workers, j pra_store.jobs) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return me.id is null or pra_store.satisfies(me.labels, j.requirements) and pra_store.stays(me, j.time_limit);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.may_ever_run(me pra_store.workers, j pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: may_not_suit(integer[], pra_store.workers); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9180,6 +9836,21 @@ $$;
 ALTER FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[]) OWNER TO pra_owner;
 
 --
+-- Name: operates(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.operates(login text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select case when to_regrole(quote_ident(login)) is null then false
+    else pg_has_role(login, 'pra_owner', 'member')
+      or coalesce(pg_has_role(login, to_regrole('pra_operator'), 'member'), false) end;
+$$;
+
+
+ALTER FUNCTION pra_store.operates(login text) OWNER TO pra_owner;
+
+--
 -- Name: others_take(text, text, text, jsonb); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -9411,33 +10082,38 @@ declare
   places bigint[];
   members bigint[];
   epochs bigint[];
-  is_fresh boolean;
+  -- Number of those that have run before.
+  known integer;
+  next_first bigint;
 begin
   select * into a from pra_store.jobs where id = gang_job for no key update;
   if a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp() then
     return '{}';
   end if;
-  needed := pra_store.gang_size(a);
+  needed := pra_store.gang_fit(a);
   places := pra_store.places_of_gang(a, needed, me, free_here);
   if places is null then
     return null;
   end if;
 
-  select array_agg(m.id order by m.id), array_agg(m.epoch + 1 order by m.id) into members, epochs
-  from pra_store.jobs as m where m.array_id = gang_job and m.state = 'blocked';
-  is_fresh := members is null;
-  if is_fresh then
-    members := array(select nextval('pra_store.jobs_id_seq') from generate_series(1, needed));
-    epochs := array_fill(1::bigint, array[needed]);
-  end if;
+  select coalesce(array_agg(m.id order by m.id), '{}'), coalesce(array_agg(m.epoch + 1 order by m.id), '{}')
+  into members, epochs
+  from (
+    select j.id, j.epoch from pra_store.jobs as j
+    where j.array_id = gang_job and j.state = 'blocked' order by j.id limit needed
+  ) as m;
+  known := cardinality(members);
+  next_first := pra_store.next_element(a);
+  members := members || array(select nextval('pra_store.jobs_id_seq') from generate_series(known + 1, needed));
+  epochs := epochs || array_fill(1::bigint, array[needed - known]);
   if a.limits <> '{}' and pra_store.take_slots(members, epochs, a.limits) < needed then
     perform pra_store.give_slots(members);
     return null;
   end if;
   for i in 1..needed loop
-    if is_fresh then
+    if i > known then
       perform pra_store.cut(
-        a, members[i], a.array_first + i - 1, a.array_first + i, 'running', places[i], 1);
+        a, members[i], next_first + i - known - 1, next_first + i - known, 'running', places[i], 1);
     else
       update pra_store.jobs
       set state = 'running', epoch = epochs[i], token = gen_random_uuid(), worker_id = places[i],
@@ -9452,8 +10128,7 @@ begin
       perform pra_store.record_event('job.claimed', a.run_id, members[i], epochs[i], places[i]);
     end if;
   end loop;
-  update pra_store.jobs
-  set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where id = gang_job;
+  perform pra_store.begin_start(gang_job, members);
   perform pra_store.record_event(
     'gang.started', a.run_id, gang_job, null, me.id, jsonb_build_object('members', to_jsonb(members)));
   perform pg_notify('pra_ready', '');
@@ -9477,12 +10152,12 @@ declare
   free integer;
   places bigint[] := '{}';
 begin
-  if (select coalesce(sum(s.free), 0) from pra_store.gang_seats(g) as s) < needed then
+  if (select coalesce(sum(s.free), 0) from pra_store.seats_for(g) as s) < needed then
     return null;
   end if;
   for other in
     select w.id
-    from pra_store.gang_seats(g) as s join pra_store.workers as w on w.id = s.worker_id
+    from pra_store.seats_for(g) as s join pra_store.workers as w on w.id = s.worker_id
     where s.free > 0
     order by s.missing, w.id <> me.id, w.id
     for no key update of w skip locked
@@ -9508,6 +10183,52 @@ $$;
 
 
 ALTER FUNCTION pra_store.places_of_gang(g pra_store.jobs, needed integer, me pra_store.workers, free_here integer) OWNER TO pra_owner;
+
+--
+-- Name: preempt_job(bigint, interval, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.preempt_job(job bigint, grace interval DEFAULT '00:01:00'::interval, reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+begin
+  if grace is null or grace < interval '0' then
+    raise exception 'grace: %, must not be negative', grace using errcode = 'PR003';
+  end if;
+  if length(reason) > 1000 then
+    raise exception 'reason: has more than 1000 characters' using errcode = 'PR003';
+  end if;
+  if pra_store.reap_if_lost(job) then
+    return;
+  end if;
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.array_first is not null then
+    perform pra_store.preempt_job(c.id, grace, reason)
+    from (select id from pra_store.jobs
+          where array_id = job and state = 'running' order by id for no key update) as c;
+    return;
+  end if;
+  if old.state <> 'running' then
+    raise exception 'job % is %, not running', job, old.state using errcode = 'PR004';
+  end if;
+  update pra_store.jobs
+  set preempt_requested_at = coalesce(preempt_requested_at, clock_timestamp()) where id = job;
+  insert into pra_store.preemptions as p (job_id, epoch, reason, deadline)
+  values (preempt_job.job, old.epoch, preempt_job.reason, clock_timestamp() + preempt_job.grace)
+  on conflict (job_id, epoch) do update set deadline = least(p.deadline, excluded.deadline);
+  perform pra_store.record_event('job.preempt_requested', old.run_id, job, old.epoch, null);
+  perform pg_notify('pra_ask', '');
+end
+$$;
+
+
+ALTER FUNCTION pra_store.preempt_job(job bigint, grace interval, reason text) OWNER TO pra_owner;
 
 --
 -- Name: prefers_rollups(bigint, integer, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9561,6 +10282,9 @@ CREATE FUNCTION pra_store.purge_jobs(gone bigint[]) RETURNS void
     AS $_$
 declare
   part text;
+  own_limits text[] := array(
+    select l from pra_store.jobs as j cross join unnest(j.limits) as l
+    where j.id = any(gone) and j.array_first is not null and l ~ '^array-[0-9]+-[0-9]+$');
 begin
   -- Rows before those that they refer to.
   delete from pra_store.checkpoint_files as f using pra_store.checkpoints as c
@@ -9568,7 +10292,7 @@ begin
   foreach part in array array[
     'metric_staging', 'metrics', 'metric_rollups', 'metric_summaries', 'metric_ranges', 'log_chunks', 'checkpoints',
     'job_outputs', 'images', 'image_sets', 'evaluations', 'variants', 'progress', 'preemptions', 'cancellations',
-    'crashes', 'gang_members', 'pending_artifacts', 'job_dependencies', 'events']
+    'crashes', 'gang_members', 'gang_meetings', 'pending_artifacts', 'job_dependencies', 'events']
   loop
     execute format('delete from pra_store.%I as t where t.job_id = any($1)', part) using gone;
   end loop;
@@ -9578,6 +10302,8 @@ begin
   update pra_store.schedules as s set last_job = null where s.last_job = any(gone);
   delete from pra_store.attempts as a where a.job_id = any(gone);
   delete from pra_store.jobs as j where j.id = any(gone);
+  -- The limits of arrays are theirs alone.
+  perform pra_store.drop_limits(own_limits);
 end
 $_$;
 
@@ -9654,6 +10380,50 @@ $$;
 
 
 ALTER FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) OWNER TO pra_owner;
+
+--
+-- Name: put_limit(text, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.put_limit(name text, slots integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+declare
+  there integer;
+  removed integer;
+begin
+  if name is null or name !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$' then
+    raise exception 'name: "%" is not a name of letters, digits, _, ., : and -', name
+      using errcode = 'PR003';
+  end if;
+  if slots is null or slots not between 0 and 100000 then
+    raise exception 'slots: %, must be from 0 to 100000', slots using errcode = 'PR003';
+  end if;
+  -- Takers and givers of slots at this moment end first and are counted. The table is locked before any row,
+  -- as they lock it.
+  lock table pra_store.limit_slots in share row exclusive mode;
+  insert into pra_store.limits (name, slots) values (put_limit.name, 0) on conflict do nothing;
+  perform from pra_store.limits as l where l.name = put_limit.name for update;
+  select count(*) into there from pra_store.limit_slots where limit_name = put_limit.name;
+  insert into pra_store.limit_slots (limit_name)
+  select put_limit.name from generate_series(1, put_limit.slots - there);
+  delete from pra_store.limit_slots where limit_name = put_limit.name and ordinal in (
+    select ordinal from pra_store.limit_slots
+    where limit_name = put_limit.name and job_id is null
+    order by ordinal desc limit greatest(0, there - put_limit.slots));
+  get diagnostics removed = row_count;
+  update pra_store.limits as l
+  set slots = put_limit.slots, excess = greatest(0, there - removed - put_limit.slots)
+  where l.name = put_limit.name;
+  perform pra_store.record_event('limit.set', null, null, null, null,
+    jsonb_build_object('limit', put_limit.name, 'slots', put_limit.slots));
+  perform pg_notify('pra_ready', '');
+end
+$_$;
+
+
+ALTER FUNCTION pra_store.put_limit(name text, slots integer) OWNER TO pra_owner;
 
 --
 -- Name: rated_checkpoints(bigint, bigint, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -9919,10 +10689,10 @@ begin
   end if;
   return query select 'dependency', d from pra_store.unmet_dependencies(job) as d;
   return query
-    select 'run-paused', format('run %s "%s" is paused since %s', r.id, r.name, r.paused_at)
+    select 'run-paused', format('run %s "%s" is paused since %s', r.id, r.name, date_trunc('second', r.paused_at))
     from pra_store.runs as r where r.id = it.run_id and r.paused_at is not null;
   return query
-    select 'queue-paused', format('queue "%s" is paused since %s', q.name, q.paused_at)
+    select 'queue-paused', format('queue "%s" is paused since %s', q.name, date_trunc('second', q.paused_at))
     from pra_store.queues as q where q.name = it.queue and q.paused_at is not null;
   if it.state = 'blocked' then
     if it.array_id is not null then
@@ -9979,6 +10749,11 @@ begin
     return query
       select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
       from pra_store.paused_workers(it) as w;
+  elsif fitting = (select count(*) from pra_store.leaving_workers(it)) then
+    return query
+      select 'no-time', string_agg(format('it may take %s, and worker %s takes nothing that ends after %s', it.time_limit,
+        w.name, to_char(w.leaves_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')), '; ' order by w.leaves_at desc)
+      from (select * from pra_store.leaving_workers(it) as l order by l.leaves_at desc limit 3) as w;
   else
     select coalesce(jsonb_agg(r), '[]') into rooms from pra_store.reasons_of_room(it) as r;
   end if;
@@ -10131,7 +10906,10 @@ begin
         state = case
           when j.state = 'blocked' and j.unmet = 1 and j.follows_id is not null then 'running'
           when j.state = 'blocked' and j.unmet = 1 then 'ready'
-          else j.state end
+          else j.state end,
+        -- Since then it waits for a worker.
+        run_after = case
+          when j.state = 'blocked' and j.unmet = 1 then greatest(j.run_after, clock_timestamp()) else j.run_after end
     from pra_store.job_dependencies as d
     where d.parent_id = parent and d.job_id = j.id and j.unmet > 0
     returning j.state
@@ -10179,6 +10957,7 @@ begin
     when 'no-matching-worker' then format('`pra worker` with %s', (
       select string_agg(format('--label %s=...', r ->> 'label'), ' ') from jsonb_array_elements(it.requirements) as r))
     when 'host-lacks' then 'the workers go on by themselves when their hosts have it'
+    when 'no-time' then 'a worker that stays for longer (`pra worker --lifetime`)'
     when 'host-blamed' then 'a look at the crashes, then `pra forgive HOST`'
     when 'lost' then 'the next beat of a live worker puts it back in line'
     when 'no-room' then 'a host with more room, or less in its cache'
@@ -10245,6 +11024,94 @@ $$;
 ALTER FUNCTION pra_store.reopen_array(whole pra_store.jobs) OWNER TO pra_owner;
 
 --
+-- Name: require_operator(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.require_operator(what text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  if not pra_store.is_operator() then
+    raise exception '%: % may not, this is for operators', what, pra_store.actor() using errcode = '42501',
+      hint = format('The owner of the database, or a superuser, says in it: grant pra_operator to %I', pra_store.actor());
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.require_operator(what text) OWNER TO pra_owner;
+
+--
+-- Name: require_own_jobs(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.require_own_jobs(jobs bigint[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  me text := pra_store.actor();
+  other record;
+begin
+  select j.id, j.created_by into other
+  from pra_store.jobs as j join pra_store.runs as r on r.id = j.run_id
+  where j.id = any(require_own_jobs.jobs) and j.created_by <> me and r.created_by <> me
+  order by j.id limit 1;
+  if found and not pra_store.is_operator() then
+    raise exception 'job: % was enqueued by %, who may do this, as may operators', other.id, other.created_by
+      using errcode = '42501',
+        hint = format('The owner of the database, or a superuser, says in it: grant pra_operator to %I', me);
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.require_own_jobs(jobs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: require_own_run(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.require_own_run(run bigint) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  other text;
+begin
+  select r.created_by into other from pra_store.runs as r
+  where r.id = require_own_run.run and r.created_by <> pra_store.actor();
+  if found and not pra_store.is_operator() then
+    raise exception 'run: % was created by %, who may do this, as may operators', run, other using errcode = '42501',
+      hint = format('The owner of the database, or a superuser, says in it: grant pra_operator to %I', pra_store.actor());
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.require_own_run(run bigint) OWNER TO pra_owner;
+
+--
+-- Name: require_own_schedule(text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.require_own_schedule(name text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  other text;
+begin
+  select s.created_by into other from pra_store.schedules as s
+  where s.name = require_own_schedule.name and s.created_by <> pra_store.actor();
+  if found and not pra_store.is_operator() then
+    raise exception 'name: schedule "%" was set by %, who may do this, as may operators', name, other
+      using errcode = '42501';
+  end if;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.require_own_schedule(name text) OWNER TO pra_owner;
+
+--
 -- Name: retry_elements(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10264,6 +11131,166 @@ $$;
 
 
 ALTER FUNCTION pra_store.retry_elements(whole pra_store.jobs) OWNER TO pra_owner;
+
+--
+-- Name: retry_job(bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.retry_job(job bigint) RETURNS pra.job_state
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
+  whole pra_store.jobs;
+  unmet_parents integer;
+  next_state pra.job_state;
+  refusal text;
+begin
+  perform pra_store.reap_if_lost(job);
+  -- Locks the parents first and by id, as every function does: no two calls wait for each other.
+  perform from pra_store.jobs
+  where id in (select parent_id from pra_store.job_dependencies where job_id = job)
+  order by id for share;
+  select * into old from pra_store.jobs where id = job for no key update;
+  if not found then
+    raise exception 'there is no job %', job using errcode = 'PR002';
+  end if;
+  if old.state in ('running', 'succeeded', 'blocked') then
+    raise exception 'job % is %; only a failed, cancelled, quarantined or delayed job is retried',
+      job, old.state using errcode = 'PR004';
+  end if;
+  refusal := pra_store.retry_refusal(old);
+  if refusal is not null then
+    raise exception '%', refusal using errcode = 'PR004';
+  end if;
+  if old.array_id is not null then
+    select * into whole from pra_store.jobs where id = old.array_id for no key update;
+    if whole.gang then
+      raise exception 'job % is a member of gang %, which is retried whole', job, whole.id
+        using errcode = 'PR004', hint = format('`pra retry %s` does that.', whole.id);
+    end if;
+  end if;
+  unmet_parents := pra_store.unmet_parents(job);
+  next_state := case
+    when unmet_parents > 0 then 'blocked'
+    when old.array_first is not null and not old.gang and (
+      old.follows_id is not null or pra_store.next_element(old) >= old.array_end) then 'running'
+    else 'ready' end;
+  update pra_store.jobs
+  set state = next_state, unmet = unmet_parents, run_after = clock_timestamp(), due = true,
+      faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+      host_faults = 0, avoided_host = null, avoided_until = null,
+      cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
+  where id = job;
+  if old.array_first is not null then
+    perform pra_store.retry_elements(old);
+    if next_state = 'running' then
+      perform pra_store.settle_array(job);
+    end if;
+  elsif whole.state in ('failed', 'cancelled') then
+    perform pra_store.reopen_array(whole);
+  end if;
+  perform pra_store.record_event('job.retried', old.run_id, job, null, null);
+  if next_state = 'ready' or old.array_first is not null then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return next_state;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.retry_job(job bigint) OWNER TO pra_owner;
+
+--
+-- Name: retry_jobs(bigint[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.retry_jobs(jobs bigint[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+  retried integer;
+  others integer;
+begin
+  -- Parents first and by id, as every function locks.
+  perform from pra_store.jobs
+  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_jobs.jobs))
+  order by id for share;
+  perform from pra_store.jobs as j
+  where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+  order by j.id for no key update;
+  with again as (
+    update pra_store.jobs as j
+    set state = case when pra_store.unmet_parents(j.id) > 0 then 'blocked' else 'ready' end::pra.job_state,
+        unmet = pra_store.unmet_parents(j.id),
+        run_after = clock_timestamp(), due = true,
+        faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
+        host_faults = 0, avoided_host = null, avoided_until = null,
+        cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
+    where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and j.array_first is null and j.array_id is null and pra_store.retry_refusal(j) is null
+    returning j.id, j.run_id
+  ),
+  said as (
+    insert into pra_store.events (kind, run_id, job_id)
+    select 'job.retried', a.run_id, a.id from again as a order by a.id
+  )
+  select count(*) into retried from again;
+  -- Arrays and their parts, one by one; members of gangs come with their gang.
+  select count(pra_store.retry_job(a.id)) into others
+  from (
+    select j.id from pra_store.jobs as j
+    left join pra_store.jobs as whole on whole.id = j.array_id
+    where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and (j.array_first is not null or j.array_id is not null and not whole.gang)
+      and pra_store.retry_refusal(j) is null
+    order by j.id
+  ) as a;
+  if retried > 0 then
+    perform pg_notify('pra_ready', '');
+  end if;
+  return retried + others;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.retry_jobs(jobs bigint[]) OWNER TO pra_owner;
+
+--
+-- Name: retry_refusal(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.retry_refusal(old pra_store.jobs) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  stopping bigint;
+  missing text;
+begin
+  if old.deadline <= clock_timestamp() then
+    return format('job %s had to end by %s, which is over; enqueue it anew', old.id, old.deadline);
+  end if;
+  select min(l) into missing from unnest(old.limits) as l
+  where not exists (select from pra_store.limits as known where known.name = l);
+  if missing is not null then
+    return format('job %s needs a slot of limit "%s", which is gone; `pra limits --set %s=SLOTS` makes it', old.id, missing, missing);
+  end if;
+  if old.array_first is not null then
+    -- It would end as cancelled, and the array with it.
+    select j.id into stopping from pra_store.jobs as j
+    where j.array_id = old.id and j.state = 'running' and j.cancel_requested_at is not null order by j.id limit 1;
+    if found then
+      return format('job %s of array %s is being stopped; retry the array when it has ended', stopping, old.id);
+    end if;
+  end if;
+  return null;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.retry_refusal(old pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: roll_up(bigint, bigint, bigint); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -10363,7 +11390,11 @@ CREATE TABLE pra_store.schedules (
     last_job bigint,
     paused_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
+    created_by text DEFAULT 
+CASE
+    WHEN pg_has_role(SESSION_USER, (to_regrole('pra_proxy'::text))::oid, 'member'::text) THEN (COALESCE(NULLIF(current_setting('pra.actor'::text, true), ''::text), (SESSION_USER)::text))::name
+    ELSE SESSION_USER
+END NOT NULL,
     overlap text DEFAULT 'queue'::text NOT NULL,
     last_error text,
     last_error_at timestamp with time zone,
@@ -10447,6 +11478,8 @@ begin
   for s in
     select * from pra_store.schedules
     where next_at <= clock_timestamp() and paused_at is null
+      -- While its run is deleted it waits; it goes with the run.
+      and not exists (select from pra_store.runs as r where r.id = run_id and r.deleted_at is not null)
     order by name for no key update skip locked
   loop
     begin
@@ -10500,6 +11533,54 @@ $_$;
 ALTER FUNCTION pra_store.satisfies(labels jsonb, requirements jsonb) OWNER TO pra_owner;
 
 --
+-- Name: seats_for(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.seats_for(g pra_store.jobs) RETURNS TABLE(worker_id bigint, slots integer, free integer, missing bigint)
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  is_reading boolean := exists (
+    select from pra_store.kinds as k where k.kind = g.kind and k.reads <> '{}');
+  room_needed bigint := case when g.gang
+    then (select max(m.room_needed) from pra_store.jobs as m where m.array_id = g.id) else g.room_needed end;
+begin
+  return query
+    with inputs as materialized (
+      select i.* from pra_store.inputs_of(g) as i where is_reading
+    ),
+    seats as (
+      select w.id, w.slots, w.room, (
+          w.slots - (select count(*) from pra_store.jobs as j
+                     where j.worker_id = w.id and j.state = 'running'))::integer as free,
+        (select coalesce(sum(i.size), 0)::bigint from inputs as i
+         where (i.place is null or i.place <> all(w.store_places)) and not exists (
+           select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)) as missing
+      from pra_store.workers as w
+      where w.stopped_at is null and not w.draining and w.drain_requested_at is null
+        and w.lack is null
+        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
+        and g.queue = any(w.queues) and g.kind = any(w.kinds)
+        and pra_store.satisfies(w.labels, g.requirements)
+        and pra_store.stays(w, g.time_limit)
+        and not coalesce(
+          g.avoided_until > clock_timestamp() and g.avoided_host = pra_store.host(w.labels, w.name), false)
+        and not (
+          exists (
+            select from pra_store.blamed_hosts as b
+            where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
+          and pra_store.others_take(
+            pra_store.host(w.labels, w.name), g.queue, g.kind, g.requirements))
+    )
+    select s.id, s.slots, s.free, s.missing from seats as s
+    where s.room is null or greatest(s.missing, room_needed) <= s.room;
+end
+$$;
+
+
+ALTER FUNCTION pra_store.seats_for(g pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: serve(pra_store.workers, pra_store.line_view, integer); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -10525,7 +11606,7 @@ declare
   open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
-  -- Entries for which this host is not the place. They are looked at one by one, so there is an end to it: at first no
+  -- Entries for which this host is not the place, or this worker leaves too early. They are looked at one by one, so there is an end to it: at first no
   -- more of them than it takes.
   is_choosing boolean;
   suited record;
@@ -10541,12 +11622,15 @@ begin
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     seen := cardinality(entries);
     is_cut := false;
+    if me.leaves_at is not null then
+      entries := pra_store.ending_in_time(entries, me);
+    end if;
     if is_choosing then
       suited := pra_store.suited(entries, me, case when is_first then 2 * free else seen end);
       entries := suited.suiting;
       is_cut := suited.is_cut;
-      unsuited := seen - cardinality(entries);
     end if;
+    unsuited := seen - cardinality(entries);
     if not is_first then
       entries := pra_store.without_held(entries);
     end if;
@@ -10666,23 +11750,31 @@ declare
   bad bigint;
 begin
   select * into a from pra_store.jobs where id = array_job for no key update;
-  if a.state <> 'running' or exists (
+  if a.state <> 'running' and not (a.gang and a.state in ('ready', 'blocked')) or exists (
     select from pra_store.jobs where array_id = array_job and state in ('blocked', 'ready', 'running')
   ) then
     return;
   end if;
   select coalesce(sum(element_end - element_first), 0) into bad
   from pra_store.jobs where array_id = array_job and state <> 'succeeded';
-  if bad > 0 then
+  if bad > 0 and not (a.gang_sizes is not null and exists (
+    select from pra_store.jobs where array_id = array_job and state = 'succeeded'
+  )) then
     update pra_store.jobs
     set state = 'failed', finished_at = clock_timestamp(),
-        message = format('%s of %s elements did not succeed', bad, a.array_end - a.array_first)
+        message = case when pra_store.has_series(a) then (
+            select coalesce(t.message, 'its ranks did not succeed')
+            from pra_store.attempts as t where t.job_id = a.id and t.epoch = a.epoch)
+          else format('%s of %s elements did not succeed', bad, a.array_end - a.array_first) end
     where id = array_job;
     perform pra_store.record_event('array.failed', a.run_id, array_job, null, null);
   else
     update pra_store.jobs
     set state = 'succeeded', finished_at = clock_timestamp(), message = null,
-        result = jsonb_build_object('elements', a.array_end - a.array_first)
+        result = case when pra_store.has_series(a) then (
+            select m.result from pra_store.jobs as m
+            where m.array_id = a.id and m.result is not null order by m.id limit 1)
+          else jsonb_build_object('elements', a.array_end - a.array_first) end
     where id = array_job;
     perform pra_store.record_event('array.succeeded', a.run_id, array_job, null, null);
     perform pra_store.release_dependents(array_job);
@@ -10729,7 +11821,8 @@ begin
       returning id, epoch
     )
     insert into pra_store.preemptions (job_id, epoch, reason, deadline)
-    select id, epoch, 'another member of its gang has left', clock_timestamp() + interval '60 seconds'
+    select id, epoch, 'another member of its gang has left',
+      clock_timestamp() + pra_store.time_to_follow(a, member)
     from asked
     on conflict (job_id, epoch) do nothing;
   elsif member.state <> 'succeeded' then
@@ -10747,13 +11840,23 @@ begin
   end if;
   if exists (select from pra_store.jobs where array_id = a.id and state = 'running') then
     perform pg_notify('pra_ask', '');
+  elsif a.gang_sizes is not null and exists (
+    select from pra_store.jobs where array_id = a.id and state = 'succeeded'
+  ) then
+    -- One success is that of all: the others are of earlier starts, or were ended after the work was done.
+    update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(), message = 'its gang has succeeded'
+    where array_id = a.id and state <> 'succeeded' and state <> 'cancelled';
+    perform pra_store.end_start(a.id);
+    perform pra_store.settle_array(a.id);
   elsif exists (select from pra_store.jobs where array_id = a.id and state = 'blocked') then
+    perform pra_store.end_start(a.id);
     update pra_store.jobs
     set state = 'ready', run_after = greatest(run_after, member.run_after),
         due = greatest(run_after, member.run_after) <= clock_timestamp()
     where id = a.id and state = 'running';
     perform pg_notify('pra_ready', '');
   else
+    perform pra_store.end_start(a.id);
     perform pra_store.settle_array(a.id);
   end if;
 end
@@ -10931,6 +12034,21 @@ $$;
 
 
 ALTER FUNCTION pra_store.state_after(held pra_store.jobs, how pra.attempt_outcome, cause text) OWNER TO pra_owner;
+
+--
+-- Name: stays(pra_store.workers, interval); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.stays(w pra_store.workers, time_limit interval) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+begin
+  return coalesce(clock_timestamp() + time_limit <= w.leaves_at, true);
+end
+$$;
+
+
+ALTER FUNCTION pra_store.stays(w pra_store.workers, time_limit interval) OWNER TO pra_owner;
 
 --
 -- Name: stored_artifact(text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -11288,6 +12406,25 @@ $$;
 ALTER FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limits text[]) OWNER TO pra_owner;
 
 --
+-- Name: time_to_follow(pra_store.jobs, pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.time_to_follow(a pra_store.jobs, member pra_store.jobs) RETURNS interval
+    LANGUAGE sql STABLE
+    AS $$
+  select case
+    when exists (select from pra_store.attempts as t where t.job_id = a.id and t.epoch = a.epoch)
+      and not exists (
+        select from pra_store.attempts as t
+        where t.job_id = member.id and t.epoch = member.epoch and t.outcome in ('preempted', 'released')
+          and t.cause is distinct from 'peer-lost')
+    then interval '5 seconds' else interval '60 seconds' end;
+$$;
+
+
+ALTER FUNCTION pra_store.time_to_follow(a pra_store.jobs, member pra_store.jobs) OWNER TO pra_owner;
+
+--
 -- Name: unexpected(jsonb, text, text); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
 --
 
@@ -11352,6 +12489,17 @@ $$;
 
 
 ALTER FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) OWNER TO pra_owner;
+
+--
+-- Name: wait_bounds(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.wait_bounds() RETURNS double precision[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ select '{1,5,15,60,300,900,3600,14400,86400}'::double precision[]; $$;
+
+
+ALTER FUNCTION pra_store.wait_bounds() OWNER TO pra_owner;
 
 --
 -- Name: waiting_groups(); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -11847,6 +12995,101 @@ COMMENT ON COLUMN pra.artifacts.suspicion IS 'what that reader found';
 
 
 --
+-- Name: count_steps; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.count_steps (
+    queue text NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    bucket smallint DEFAULT '-1'::integer NOT NULL,
+    number bigint NOT NULL,
+    seconds double precision DEFAULT 0 NOT NULL
+);
+
+
+ALTER TABLE pra_store.count_steps OWNER TO pra_owner;
+
+--
+-- Name: counters; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.counters (
+    queue text NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    bucket smallint NOT NULL,
+    number bigint NOT NULL,
+    seconds double precision NOT NULL
+);
+
+
+ALTER TABLE pra_store.counters OWNER TO pra_owner;
+
+--
+-- Name: attempt_counters; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.attempt_counters AS
+ SELECT c.queue,
+    c.kind,
+        CASE c.outcome
+            WHEN ''::text THEN 'started'::text
+            ELSE c.outcome
+        END AS outcome,
+    (sum(c.number))::bigint AS attempts
+   FROM ( SELECT s.queue,
+            s.kind,
+            s.outcome,
+            s.number
+           FROM pra_store.count_steps s
+        UNION ALL
+         SELECT t.queue,
+            t.kind,
+            t.outcome,
+            t.number
+           FROM pra_store.counters t) c
+  GROUP BY c.queue, c.kind, c.outcome;
+
+
+ALTER TABLE pra.attempt_counters OWNER TO pra_owner;
+
+--
+-- Name: VIEW attempt_counters; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.attempt_counters IS 'Attempts counted since the database is at version 117: numbers that only rise, also when history is pruned';
+
+
+--
+-- Name: COLUMN attempt_counters.queue; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempt_counters.queue IS 'queue of the jobs';
+
+
+--
+-- Name: COLUMN attempt_counters.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempt_counters.kind IS 'kind of the jobs';
+
+
+--
+-- Name: COLUMN attempt_counters.outcome; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempt_counters.outcome IS 'started, or how the attempt ended: succeeded, fault, lost, timeout ...';
+
+
+--
+-- Name: COLUMN attempt_counters.attempts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.attempt_counters.attempts IS 'number of attempts';
+
+
+--
 -- Name: attempts; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -12029,7 +13272,7 @@ COMMENT ON COLUMN pra.attempts.metric_high_water IS 'highest step among its metr
 -- Name: COLUMN attempts.cause; Type: COMMENT; Schema: pra; Owner: pra_owner
 --
 
-COMMENT ON COLUMN pra.attempts.cause IS 'how its process ended: exit-code, signal, out-of-memory, time-limit, deadline, lease-lost, host-lost, not-started, host (it lacked something) or asked';
+COMMENT ON COLUMN pra.attempts.cause IS 'how its process ended: exit-code, signal, out-of-memory, time-limit, deadline, lease-lost, host-lost, not-started, host (it lacked something), peer-lost (another rank of its gang was) or asked';
 
 
 --
@@ -12201,6 +13444,144 @@ COMMENT ON COLUMN pra.checkpoints.registered_at IS 'time of registration';
 --
 
 COMMENT ON COLUMN pra.checkpoints.files IS 'files of the checkpoint: [{name, sha256, size, media_type}]';
+
+
+--
+-- Name: compatibility; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.compatibility (
+    is_single boolean DEFAULT true NOT NULL,
+    reads_from integer NOT NULL,
+    works_from integer NOT NULL,
+    CONSTRAINT compatibility_check CHECK ((works_from >= reads_from)),
+    CONSTRAINT compatibility_is_single_check CHECK (is_single),
+    CONSTRAINT compatibility_reads_from_check CHECK ((reads_from > 0))
+);
+
+
+ALTER TABLE pra_store.compatibility OWNER TO pra_owner;
+
+--
+-- Name: compatibility; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.compatibility AS
+ SELECT c.reads_from,
+    c.works_from
+   FROM pra_store.compatibility c;
+
+
+ALTER TABLE pra.compatibility OWNER TO pra_owner;
+
+--
+-- Name: VIEW compatibility; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.compatibility IS 'The oldest programs that the schema admits, in one row';
+
+
+--
+-- Name: COLUMN compatibility.reads_from; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.compatibility.reads_from IS 'version of the schema that a program must know, or a later one, to read';
+
+
+--
+-- Name: COLUMN compatibility.works_from; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.compatibility.works_from IS 'version of the schema that a program must know, or a later one, to submit and to work';
+
+
+--
+-- Name: demand; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.demand AS
+ SELECT w.queue,
+    w.kind,
+    w.requirements,
+    w.time_limit,
+    w.places,
+    w.possible,
+    w.free,
+    w.jobs,
+    w.oldest
+   FROM pra.wanted_places() w(queue, kind, requirements, time_limit, places, possible, free, jobs, oldest);
+
+
+ALTER TABLE pra.demand OWNER TO pra_owner;
+
+--
+-- Name: VIEW demand; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.demand IS 'Places of workers that jobs in line could take now: one row for what any worker judges alike';
+
+
+--
+-- Name: COLUMN demand.queue; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.queue IS 'queue in which they stand';
+
+
+--
+-- Name: COLUMN demand.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.kind IS 'kind of the jobs';
+
+
+--
+-- Name: COLUMN demand.requirements; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.requirements IS 'conditions on a worker''s labels: [{label, op, value}]';
+
+
+--
+-- Name: COLUMN demand.time_limit; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.time_limit IS 'longest duration of an attempt; null for no limit';
+
+
+--
+-- Name: COLUMN demand.places; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.places IS 'number of places wanted: one for a job, one for each part that an array may start, all of a gang; no more than its limits have slots free';
+
+
+--
+-- Name: COLUMN demand.possible; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.possible IS 'whether live workers could take them, by queue, kind, labels, room and the time that they stay; not whether places are free';
+
+
+--
+-- Name: COLUMN demand.free; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.free IS 'number of places of those workers that are free';
+
+
+--
+-- Name: COLUMN demand.jobs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.jobs IS 'number of jobs; an array counts as one';
+
+
+--
+-- Name: COLUMN demand.oldest; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.demand.oldest IS 'time since which the first of them is in line';
 
 
 --
@@ -15297,6 +16678,135 @@ COMMENT ON COLUMN pra.schema_versions.applied_at IS 'time when it was applied';
 
 
 --
+-- Name: sessions; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.sessions AS
+ SELECT ( SELECT count(*) AS count
+           FROM pg_stat_activity a
+          WHERE (a.backend_type = 'client backend'::text)) AS used,
+    LEAST((((current_setting('max_connections'::text))::integer - (current_setting('superuser_reserved_connections'::text))::integer) - COALESCE((current_setting('reserved_connections'::text, true))::integer, 0)), ( SELECT NULLIF(d.datconnlimit, '-1'::integer) AS "nullif"
+           FROM pg_database d
+          WHERE (d.datname = current_database())), ( SELECT NULLIF(r.rolconnlimit, '-1'::integer) AS "nullif"
+           FROM pg_roles r
+          WHERE (r.rolname = SESSION_USER))) AS places,
+    count(*) AS workers,
+    COALESCE(sum((3 + (2 * w.slots))), (0)::bigint) AS needed
+   FROM pra_store.workers w
+  WHERE ((w.stopped_at IS NULL) AND (GREATEST(w.lease_expires_at, (pg_postmaster_start_time() + w.lease)) > statement_timestamp()));
+
+
+ALTER TABLE pra.sessions OWNER TO pra_owner;
+
+--
+-- Name: VIEW sessions; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.sessions IS 'Sessions of the server, in one row';
+
+
+--
+-- Name: COLUMN sessions.used; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sessions.used IS 'number of sessions that are open, of whatever program';
+
+
+--
+-- Name: COLUMN sessions.places; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sessions.places IS 'number of sessions that the server, the database and this login allow, without those for superusers';
+
+
+--
+-- Name: COLUMN sessions.workers; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sessions.workers IS 'number of live workers';
+
+
+--
+-- Name: COLUMN sessions.needed; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sessions.needed IS 'number of sessions that they need while all their slots are busy: three each, and two for each slot; idle they need one';
+
+
+--
+-- Name: start_waits; Type: VIEW; Schema: pra; Owner: pra_owner
+--
+
+CREATE VIEW pra.start_waits AS
+ SELECT c.queue,
+    c.kind,
+    b.le,
+    (COALESCE(sum(c.number) FILTER (WHERE (c.bucket < b.bucket_end)), (0)::numeric))::bigint AS starts,
+    sum(c.seconds) AS seconds
+   FROM (( SELECT s.queue,
+            s.kind,
+            s.bucket,
+            s.number,
+            s.seconds
+           FROM pra_store.count_steps s
+          WHERE (s.outcome = ''::text)
+        UNION ALL
+         SELECT t.queue,
+            t.kind,
+            t.bucket,
+            t.number,
+            t.seconds
+           FROM pra_store.counters t
+          WHERE (t.outcome = ''::text)) c
+     CROSS JOIN unnest('{1,5,15,60,300,900,3600,14400,86400,Infinity}'::double precision[]) WITH ORDINALITY b(le, bucket_end))
+  GROUP BY c.queue, c.kind, b.le;
+
+
+ALTER TABLE pra.start_waits OWNER TO pra_owner;
+
+--
+-- Name: VIEW start_waits; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON VIEW pra.start_waits IS 'Histogram of the time from ready to start, as Prometheus has it: rows whose numbers only rise';
+
+
+--
+-- Name: COLUMN start_waits.queue; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.queue IS 'queue of the jobs';
+
+
+--
+-- Name: COLUMN start_waits.kind; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.kind IS 'kind of the jobs';
+
+
+--
+-- Name: COLUMN start_waits.le; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.le IS 'upper end of the waits that are counted, in seconds; Infinity in the last row';
+
+
+--
+-- Name: COLUMN start_waits.starts; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.starts IS 'number of attempts that started after a wait of no more than that';
+
+
+--
+-- Name: COLUMN start_waits.seconds; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.start_waits.seconds IS 'sum of all waits of the queue and kind';
+
+
+--
 -- Name: stores; Type: VIEW; Schema: pra; Owner: pra_owner
 --
 
@@ -15864,7 +17374,8 @@ CREATE VIEW pra.workers AS
     w.cache_quota,
     ( SELECT count(*) AS count
            FROM pra_store.held_artifacts h
-          WHERE (h.worker_id = w.id)) AS cached
+          WHERE (h.worker_id = w.id)) AS cached,
+    w.leaves_at
    FROM (pra_store.workers w
      LEFT JOIN pra_store.blamed_hosts b ON (((w.stopped_at IS NULL) AND (b.host = COALESCE((w.labels ->> 'host'::text), w.name)) AND (b.until > statement_timestamp()))));
 
@@ -16047,6 +17558,13 @@ COMMENT ON COLUMN pra.workers.cached IS 'number of artifacts that its host need 
 
 
 --
+-- Name: COLUMN workers.leaves_at; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.workers.leaves_at IS 'time from which it drains; it gets nothing that would end later';
+
+
+--
 -- Name: artifact_chunks; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16141,6 +17659,26 @@ END NOT NULL,
 ALTER TABLE pra_store.events_other OWNER TO pra_owner;
 
 --
+-- Name: gang_meetings; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.gang_meetings (
+    gang_id bigint NOT NULL,
+    start bigint NOT NULL,
+    rank integer NOT NULL,
+    job_id bigint NOT NULL,
+    key text NOT NULL,
+    value bytea NOT NULL,
+    CONSTRAINT gang_meetings_key_check CHECK ((length(key) <= 200)),
+    CONSTRAINT gang_meetings_rank_check CHECK ((rank >= 0)),
+    CONSTRAINT gang_meetings_start_check CHECK ((start > 0)),
+    CONSTRAINT gang_meetings_value_check CHECK ((length(value) <= 65536))
+);
+
+
+ALTER TABLE pra_store.gang_meetings OWNER TO pra_owner;
+
+--
 -- Name: gang_members; Type: TABLE; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16163,6 +17701,7 @@ CREATE TABLE pra_store.identity (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     system_identifier bigint NOT NULL,
     database oid NOT NULL,
+    folder text,
     CONSTRAINT identity_is_one_check CHECK (is_one)
 );
 
@@ -16182,6 +17721,17 @@ ALTER TABLE pra_store.jobs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+
+--
+-- Name: keys; Type: TABLE; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE TABLE pra_store.keys (
+    key text NOT NULL
+);
+
+
+ALTER TABLE pra_store.keys OWNER TO pra_owner;
 
 --
 -- Name: lanes; Type: TABLE; Schema: pra_store; Owner: pra_owner
@@ -16602,6 +18152,22 @@ ALTER TABLE ONLY pra_store.checkpoints
 
 
 --
+-- Name: compatibility compatibility_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.compatibility
+    ADD CONSTRAINT compatibility_pkey PRIMARY KEY (is_single);
+
+
+--
+-- Name: counters counters_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.counters
+    ADD CONSTRAINT counters_pkey PRIMARY KEY (queue, kind, outcome, bucket);
+
+
+--
 -- Name: crashes crashes_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -16647,6 +18213,14 @@ ALTER TABLE ONLY pra_store.events_other
 
 ALTER TABLE ONLY pra_store.exports
     ADD CONSTRAINT exports_pkey PRIMARY KEY (sha256);
+
+
+--
+-- Name: gang_meetings gang_meetings_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.gang_meetings
+    ADD CONSTRAINT gang_meetings_pkey PRIMARY KEY (gang_id, start, rank, key);
 
 
 --
@@ -16727,6 +18301,14 @@ ALTER TABLE ONLY pra_store.jobs
 
 ALTER TABLE ONLY pra_store.kept_results
     ADD CONSTRAINT kept_results_pkey PRIMARY KEY (source, what);
+
+
+--
+-- Name: keys keys_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.keys
+    ADD CONSTRAINT keys_pkey PRIMARY KEY (key);
 
 
 --
@@ -17585,6 +19167,22 @@ ALTER TABLE ONLY pra_store.exports
 
 
 --
+-- Name: gang_meetings gang_meetings_gang_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.gang_meetings
+    ADD CONSTRAINT gang_meetings_gang_id_fkey FOREIGN KEY (gang_id) REFERENCES pra_store.jobs(id);
+
+
+--
+-- Name: gang_meetings gang_meetings_job_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.gang_meetings
+    ADD CONSTRAINT gang_meetings_job_id_fkey FOREIGN KEY (job_id) REFERENCES pra_store.jobs(id);
+
+
+--
 -- Name: held_artifacts held_artifacts_worker_id_fkey; Type: FK CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18301,6 +19899,14 @@ GRANT ALL ON FUNCTION pra.jobs_needed_elsewhere(run bigint) TO pra_read;
 
 
 --
+-- Name: FUNCTION join_gang(job bigint, epoch bigint, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.join_gang(job bigint, epoch bigint, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.join_gang(job bigint, epoch bigint, token uuid) TO pra_worker;
+
+
+--
 -- Name: FUNCTION keep_result(job bigint, epoch bigint, source text, what text, sha256 text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -18309,10 +19915,34 @@ GRANT ALL ON FUNCTION pra.keep_result(job bigint, epoch bigint, source text, wha
 
 
 --
+-- Name: FUNCTION lock_name(name text); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.lock_name(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.lock_name(name text) TO pra_submit;
+
+
+--
 -- Name: FUNCTION mark_store(store integer); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra.mark_store(store integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION meet(job bigint, epoch bigint, key text, value bytea, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.meet(job bigint, epoch bigint, key text, value bytea, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.meet(job bigint, epoch bigint, key text, value bytea, token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION met(job bigint, epoch bigint, key text, token uuid); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.met(job bigint, epoch bigint, key text, token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.met(job bigint, epoch bigint, key text, token uuid) TO pra_worker;
 
 
 --
@@ -18510,11 +20140,11 @@ GRANT ALL ON FUNCTION pra.register_checkpoint(job bigint, epoch bigint, step big
 
 
 --
--- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.register_worker(name text, labels jsonb, queues text[], kinds text[], slots integer, lease interval, version text, stays interval) TO pra_worker;
 
 
 --
@@ -18617,6 +20247,16 @@ GRANT ALL ON FUNCTION pra.run_figures(name text) TO pra_read;
 
 
 --
+-- Name: FUNCTION satisfies(labels jsonb, requirements jsonb); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) TO pra_submit;
+GRANT ALL ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) TO pra_worker;
+GRANT ALL ON FUNCTION pra.satisfies(labels jsonb, requirements jsonb) TO pra_read;
+
+
+--
 -- Name: FUNCTION schedule(name text, cron text, run bigint, kind text, arguments jsonb, time_zone text, catch_up text, queue text, priority integer, overlap text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -18633,6 +20273,14 @@ GRANT ALL ON FUNCTION pra.secret_use(job bigint) TO pra_worker;
 
 
 --
+-- Name: FUNCTION set_gang_sizes(job bigint, sizes integer[]); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_gang_sizes(job bigint, sizes integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.set_gang_sizes(job bigint, sizes integer[]) TO pra_submit;
+
+
+--
 -- Name: FUNCTION set_kind(kind text, arguments jsonb, bytes_limit integer); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -18645,6 +20293,14 @@ REVOKE ALL ON FUNCTION pra.set_kind(kind text, arguments jsonb, bytes_limit inte
 
 REVOKE ALL ON FUNCTION pra.set_limit(name text, slots integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.set_limit(name text, slots integer) TO pra_submit;
+
+
+--
+-- Name: FUNCTION set_priority(job bigint, priority integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_priority(job bigint, priority integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.set_priority(job bigint, priority integer) TO pra_submit;
 
 
 --
@@ -18770,6 +20426,13 @@ GRANT ALL ON FUNCTION pra.undrain(worker bigint) TO pra_submit;
 
 
 --
+-- Name: FUNCTION unknown_objects(location text, names text[]); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.unknown_objects(location text, names text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION unschedule(name text); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -18810,6 +20473,16 @@ GRANT ALL ON FUNCTION pra.waiting_jobs() TO pra_read;
 
 
 --
+-- Name: FUNCTION wanted_places(); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.wanted_places() FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.wanted_places() TO pra_submit;
+GRANT ALL ON FUNCTION pra.wanted_places() TO pra_worker;
+GRANT ALL ON FUNCTION pra.wanted_places() TO pra_read;
+
+
+--
 -- Name: FUNCTION why(job bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -18830,11 +20503,11 @@ GRANT ALL ON FUNCTION pra.why_pending(job bigint) TO pra_read;
 
 
 --
--- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean); Type: ACL; Schema: pra; Owner: pra_owner
+-- Name: FUNCTION work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean) TO pra_worker;
+REVOKE ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.work_is_coming(queues text[], kinds text[], lacking boolean, worker bigint) TO pra_worker;
 
 
 --
@@ -18851,6 +20524,13 @@ GRANT ALL ON FUNCTION pra.worker_holds(worker bigint, room bigint, cache_bytes b
 
 REVOKE ALL ON FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION pra.worker_lacks(worker bigint, lack text, worker_token uuid) TO pra_worker;
+
+
+--
+-- Name: FUNCTION actor(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.actor() FROM PUBLIC;
 
 
 --
@@ -18945,6 +20625,13 @@ REVOKE ALL ON FUNCTION pra_store.begin_object(sha256 text, size bigint) FROM PUB
 
 
 --
+-- Name: FUNCTION begin_start(gang_job bigint, members bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.begin_start(gang_job bigint, members bigint[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION begin_upload(job bigint, epoch bigint, sha256 text, size bigint, media_type text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18977,6 +20664,20 @@ REVOKE ALL ON FUNCTION pra_store.blame(host text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.bytes_of(digests bytea[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION cancel_job(job bigint, with_dependents boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.cancel_job(job bigint, with_dependents boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION cancel_jobs(jobs bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.cancel_jobs(jobs bigint[]) FROM PUBLIC;
 
 
 --
@@ -19026,6 +20727,13 @@ REVOKE ALL ON FUNCTION pra_store.check_labels(labels jsonb) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.check_paths(arguments jsonb, first_path text[], end_path text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_run(run bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.check_run(run bigint) FROM PUBLIC;
 
 
 --
@@ -19169,6 +20877,13 @@ REVOKE ALL ON FUNCTION pra_store.draw_preview(held pra_store.jobs, step bigint, 
 
 
 --
+-- Name: FUNCTION drop_limits(names text[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.drop_limits(names text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION dropped_objects(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19176,10 +20891,10 @@ REVOKE ALL ON FUNCTION pra_store.dropped_objects(job bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint, has_element_arguments boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.earlier_job(key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint, has_element_arguments boolean) FROM PUBLIC;
 
 
 --
@@ -19211,6 +20926,20 @@ REVOKE ALL ON FUNCTION pra_store.end_overdue(worker bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION end_start(gang_job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.end_start(gang_job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION ending_in_time(entries pra_store.line_entry[], me pra_store.workers); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.ending_in_time(entries pra_store.line_entry[], me pra_store.workers) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION ends_before(time_limit interval, moment timestamp with time zone); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19225,10 +20954,10 @@ REVOKE ALL ON FUNCTION pra_store.ends_in(job bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION enqueue(kind text, run bigint, arguments jsonb, has_element_arguments boolean, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.enqueue(kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.enqueue(kind text, run bigint, arguments jsonb, has_element_arguments boolean, queue text, priority integer, delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval, fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[], deadline timestamp with time zone, array_first bigint, array_last bigint, array_limit integer, pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean) FROM PUBLIC;
 
 
 --
@@ -19278,6 +21007,13 @@ REVOKE ALL ON FUNCTION pra_store.first_to_end(jobs bigint[]) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.fitting_workers(it pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION fold_counts(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.fold_counts() FROM PUBLIC;
 
 
 --
@@ -19358,10 +21094,10 @@ REVOKE ALL ON FUNCTION pra_store.gang_barrier(gang_job bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION gang_seats(g pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+-- Name: FUNCTION gang_fit(a pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
-REVOKE ALL ON FUNCTION pra_store.gang_seats(g pra_store.jobs) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pra_store.gang_fit(a pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -19393,6 +21129,13 @@ REVOKE ALL ON FUNCTION pra_store.give_slots(jobs bigint[]) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION groups_in_line(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.groups_in_line() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION has(sha256 bytea); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19400,10 +21143,31 @@ REVOKE ALL ON FUNCTION pra_store.has(sha256 bytea) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION has_series(a pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.has_series(a pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION has_series(job bigint, metric text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.has_series(job bigint, metric text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION have_limits(entries pra_store.line_entry[]); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.have_limits(entries pra_store.line_entry[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION held_gang(held pra_store.jobs, token uuid); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.held_gang(held pra_store.jobs, token uuid) FROM PUBLIC;
 
 
 --
@@ -19491,6 +21255,13 @@ REVOKE ALL ON FUNCTION pra_store.is_needed(sha256 bytea, is_whole boolean, uploa
 
 
 --
+-- Name: FUNCTION is_operator(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.is_operator() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION is_outdated_preview(held pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19575,6 +21346,13 @@ REVOKE ALL ON FUNCTION pra_store.lease_end(expires_at timestamp with time zone, 
 
 
 --
+-- Name: FUNCTION leaving_workers(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.leaving_workers(it pra_store.jobs) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION live_run(run bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19586,6 +21364,13 @@ REVOKE ALL ON FUNCTION pra_store.live_run(run bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.live_worker(worker bigint, token uuid, locks boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lock_key(key text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.lock_key(key text) FROM PUBLIC;
 
 
 --
@@ -19628,6 +21413,13 @@ REVOKE ALL ON FUNCTION pra_store.may_be_read(job bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.may_delete(run bigint, kinds text[], whole boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION may_ever_run(me pra_store.workers, j pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.may_ever_run(me pra_store.workers, j pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -19757,6 +21549,13 @@ REVOKE ALL ON FUNCTION pra_store.open_lanes(me pra_store.workers, among integer[
 
 
 --
+-- Name: FUNCTION operates(login text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.operates(login text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION others_take(host text, queue text, kind text, requirements jsonb); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19827,6 +21626,13 @@ REVOKE ALL ON FUNCTION pra_store.places_of_gang(g pra_store.jobs, needed integer
 
 
 --
+-- Name: FUNCTION preempt_job(job bigint, grace interval, reason text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.preempt_job(job bigint, grace interval, reason text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION prefers_rollups(job bigint, series integer, first bigint, behind bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -19859,6 +21665,13 @@ REVOKE ALL ON FUNCTION pra_store.put_chunk(upload bigint, job bigint, epoch bigi
 --
 
 REVOKE ALL ON FUNCTION pra_store.put_inline(sha256 text, media_type text, bytes bytea) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION put_limit(name text, slots integer); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.put_limit(name text, slots integer) FROM PUBLIC;
 
 
 --
@@ -19967,10 +21780,59 @@ REVOKE ALL ON FUNCTION pra_store.reopen_array(whole pra_store.jobs) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION require_operator(what text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.require_operator(what text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION require_own_jobs(jobs bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.require_own_jobs(jobs bigint[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION require_own_run(run bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.require_own_run(run bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION require_own_schedule(name text); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.require_own_schedule(name text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION retry_elements(whole pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
 REVOKE ALL ON FUNCTION pra_store.retry_elements(whole pra_store.jobs) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retry_job(job bigint); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.retry_job(job bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retry_jobs(jobs bigint[]); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.retry_jobs(jobs bigint[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retry_refusal(old pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.retry_refusal(old pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -20006,6 +21868,13 @@ REVOKE ALL ON FUNCTION pra_store.run_schedules() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.satisfies(labels jsonb, requirements jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION seats_for(g pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.seats_for(g pra_store.jobs) FROM PUBLIC;
 
 
 --
@@ -20086,6 +21955,13 @@ REVOKE ALL ON FUNCTION pra_store.state_after(held pra_store.jobs, how pra.attemp
 
 
 --
+-- Name: FUNCTION stays(w pra_store.workers, time_limit interval); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.stays(w pra_store.workers, time_limit interval) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION stored_artifact(sha256 text, referrer text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -20156,6 +22032,13 @@ REVOKE ALL ON FUNCTION pra_store.take_slots(jobs bigint[], epochs bigint[], limi
 
 
 --
+-- Name: FUNCTION time_to_follow(a pra_store.jobs, member pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.time_to_follow(a pra_store.jobs, member pra_store.jobs) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION unexpected(given jsonb, path text, expected text); Type: ACL; Schema: pra_store; Owner: pra_owner
 --
 
@@ -20181,6 +22064,13 @@ REVOKE ALL ON FUNCTION pra_store.unmet_parents(job bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.utc_offset(time_zone text, moment timestamp without time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION wait_bounds(); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.wait_bounds() FROM PUBLIC;
 
 
 --
@@ -20244,6 +22134,15 @@ GRANT SELECT ON TABLE pra.artifacts TO pra_read;
 
 
 --
+-- Name: TABLE attempt_counters; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.attempt_counters TO pra_submit;
+GRANT SELECT ON TABLE pra.attempt_counters TO pra_worker;
+GRANT SELECT ON TABLE pra.attempt_counters TO pra_read;
+
+
+--
 -- Name: TABLE attempts; Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -20268,6 +22167,24 @@ GRANT SELECT ON TABLE pra.blamed_hosts TO pra_read;
 GRANT SELECT ON TABLE pra.checkpoints TO pra_submit;
 GRANT SELECT ON TABLE pra.checkpoints TO pra_worker;
 GRANT SELECT ON TABLE pra.checkpoints TO pra_read;
+
+
+--
+-- Name: TABLE compatibility; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.compatibility TO pra_submit;
+GRANT SELECT ON TABLE pra.compatibility TO pra_worker;
+GRANT SELECT ON TABLE pra.compatibility TO pra_read;
+
+
+--
+-- Name: TABLE demand; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.demand TO pra_submit;
+GRANT SELECT ON TABLE pra.demand TO pra_worker;
+GRANT SELECT ON TABLE pra.demand TO pra_read;
 
 
 --
@@ -20466,6 +22383,24 @@ GRANT SELECT ON TABLE pra.schema_objects TO pra_read;
 GRANT SELECT ON TABLE pra.schema_versions TO pra_submit;
 GRANT SELECT ON TABLE pra.schema_versions TO pra_worker;
 GRANT SELECT ON TABLE pra.schema_versions TO pra_read;
+
+
+--
+-- Name: TABLE sessions; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.sessions TO pra_submit;
+GRANT SELECT ON TABLE pra.sessions TO pra_worker;
+GRANT SELECT ON TABLE pra.sessions TO pra_read;
+
+
+--
+-- Name: TABLE start_waits; Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+GRANT SELECT ON TABLE pra.start_waits TO pra_submit;
+GRANT SELECT ON TABLE pra.start_waits TO pra_worker;
+GRANT SELECT ON TABLE pra.start_waits TO pra_read;
 
 
 --

@@ -1,6 +1,6 @@
 // An agent in its own process, for tests that kill and stop it.
 //
-// test-agent KEY=VALUE...: url, name, stages, queues, slots, lease, beat, drain, idle, cache, devices, label.<name>
+// test-agent KEY=VALUE...: url, name, stages, queues, slots, lease, beat, drain, idle (true), rest, lifetime, jobs, cache, devices, label.<name>
 
 import Agent
 import FoundationEssentials
@@ -32,6 +32,9 @@ import Threads
       lease: Double(settings["lease"] ?? "2")!, beat: Double(settings["beat"] ?? "0.5")!,
       drainTime: Double(settings["drain"] ?? "20")!, untilIdle: settings["idle"] == "true",
       cacheQuota: Int64(settings["cache"] ?? "0")!, stageFolder: settings["stages"]!)
+    configuration.idleTime = settings["rest"].flatMap { Double($0) }
+    configuration.lifetime = settings["lifetime"].flatMap { Double($0) }
+    configuration.mostJobs = settings["jobs"].flatMap { Int($0) }
     configuration.devices = settings["devices"]?.split(separator: ",").map(String.init) ?? []
     configuration.kindsOfDevices = ["test"]
     let logger = Logger(label: "agent") { StreamLogHandler.standardError(label: $0) }

@@ -22,6 +22,14 @@ package final class TestDatabase: Sendable {
     return TestDatabase(url: server.server.url.with("dbname", name))
   }
 
+  /// A database of a server that a test may restart.
+  package static func create(on server: TestServer) throws -> TestDatabase {
+    try Connection(server.url).run("create database own")
+    let made = TestDatabase(url: server.url.with("dbname", "own"))
+    try Migrator(made.connect()).migrate()
+    return made
+  }
+
   package func connect(_ role: DatabaseRole? = nil) throws -> Connection {
     try Connection(url, role: role)
   }

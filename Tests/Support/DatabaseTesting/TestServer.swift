@@ -14,8 +14,13 @@ package final class TestServer: Sendable {
   private let leash: Int32
   private let watcher: pid_t
 
-  /// - Parameter folder: of the server's programs, by default of those that the product would use
-  package init(programs folderOfPrograms: String? = nil) throws {
+  private let connections: Int
+
+  /// - Parameters:
+  ///   - folder: of the server's programs, by default of those that the product would use
+  ///   - connections: max_connections
+  package init(programs folderOfPrograms: String? = nil, connections: Int = 200) throws {
+    self.connections = connections
     if let folderOfPrograms, access("\(folderOfPrograms)/initdb", X_OK) != 0 {
       throw ClusterError("\(folderOfPrograms) holds no server; ./ops/setup tests installs it")
     }
@@ -52,7 +57,7 @@ package final class TestServer: Sendable {
       [
         "-D", "\(folder)/data", "-l", "\(folder)/log", "-w", "-s", "-o",
         "-c listen_addresses='' -c port=5432 -c unix_socket_directories='\(folder)' -c fsync=off "
-          + "-c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB "
+          + "-c full_page_writes=off -c max_connections=\(connections) -c shared_buffers=32MB "
           + "-c max_wal_size=256MB", "start",
       ])
   }

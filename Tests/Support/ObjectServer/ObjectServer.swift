@@ -35,12 +35,15 @@ package final class ObjectServer: Sendable {
     /// Bytes of the body that are sent in a tenth of a second.
     package var pace: Int?
 
+    /// An object, with the ETag that S3 gives it; a text has none.
     package init(_ status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
       (self.status, self.headers, self.body) = (status, headers, body)
+      if !body.isEmpty, self.headers["ETag"] == nil { self.headers["ETag"] = "\"object\"" }
     }
 
     package init(_ status: Int, headers: [String: String] = [:], text: String) {
-      self.init(status, headers: headers, body: Array(text.utf8))
+      self.init(status, headers: headers)
+      body = Array(text.utf8)
     }
 
     /// An error as S3 words it.
@@ -264,8 +267,15 @@ package final class ObjectServer: Sendable {
         return Answer(204)
       case "GET" where request.query["list-type"] != nil:
         let prefix = (request.query["prefix"] ?? "").removingPercentEncoding ?? ""
-        let names = state.objects.keys.filter { $0.hasPrefix("\(request.path)/\(prefix)") }.sorted()
-        let keys = names.prefix(1).map { "<Key>\($0.dropFirst(request.path.count + 1))</Key>" }
+        let after = (request.query["start-after"] ?? "").removingPercentEncoding ?? ""
+        let names = state.objects.keys.filter {
+          $0.hasPrefix("\(request.path)/\(prefix)") && $0 > "\(request.path)/\(after)"
+        }.sorted()
+        // Few on a page, so that there are pages.
+        let keys = names.prefix(min(2, request.query["max-keys"].flatMap { Int($0) } ?? 2)).map {
+          "<Contents><Key>\($0.dropFirst(request.path.count + 1))</Key><ETag>e</ETag>"
+            + "<Size>\(state.objects[$0]?.count ?? 0)</Size></Contents>"
+        }
         return Answer(
           200, text: "<ListBucketResult>\(keys.joined())</ListBucketResult>")
       default:

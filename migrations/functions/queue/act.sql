@@ -1,8 +1,8 @@
--- Cancel, retry, pause.
+-- Cancel, retry, priority.
 
-create or replace function pra.cancel(job bigint, with_dependents boolean default false)
+create or replace function pra_store.cancel_job(job bigint, with_dependents boolean default false)
 returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -35,7 +35,7 @@ begin
       touched := touched + 1;
       if target.array_first is not null then
         -- The row lock on the array keeps others from splitting off more of it.
-        perform pra.cancel(c.id)
+        perform pra_store.cancel_job(c.id)
         from (
           select id from pra_store.jobs
           where array_id = target.id and state in ('blocked', 'ready', 'running') order by id
@@ -60,6 +60,22 @@ begin
 end
 $$;
 
+create or replace function pra.cancel(job bigint, with_dependents boolean default false)
+returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.require_own_jobs(case when not with_dependents then array[cancel.job] else array(
+    with recursive family (id) as (
+      select cancel.job
+      union
+      select d.job_id from family join pra_store.job_dependencies as d on d.parent_id = family.id
+    )
+    select f.id from family as f) end);
+  return pra_store.cancel_job(job, with_dependents);
+end
+$$;
+
 grant execute on function pra.cancel to pra_submit;
 
 comment on function pra.cancel is
@@ -69,8 +85,8 @@ asked to stop it; a job whose worker is lost is taken back and ends at once.
 Returns the number of jobs cancelled or asked to stop; the elements of an array are not counted.
 Raises PR002 when there is no such job.';
 
-create or replace function pra.cancel_many(jobs bigint[]) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+create or replace function pra_store.cancel_jobs(jobs bigint[]) returns integer
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -78,20 +94,20 @@ declare
   asked integer;
 begin
   -- Arrays first: each holds its parts.
-  select coalesce(sum(pra.cancel(a.id)), 0) into touched
+  select coalesce(sum(pra_store.cancel_job(a.id)), 0) into touched
   from (
     select j.id from pra_store.jobs as j
-    where j.id = any(cancel_many.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
+    where j.id = any(cancel_jobs.jobs) and j.array_first is not null and j.state in ('blocked', 'ready', 'running')
     order by j.id
   ) as a;
   perform from pra_store.jobs as j
-  where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
+  where j.id = any(cancel_jobs.jobs) and j.state in ('blocked', 'ready', 'running') and j.array_first is null
   order by j.id for no key update;
   with ended as (
     update pra_store.jobs as j
     set state = 'cancelled', finished_at = clock_timestamp(),
         cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())
-    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
+    where j.id = any(cancel_jobs.jobs) and j.state in ('blocked', 'ready') and j.array_first is null
     returning j.id, j.run_id
   ),
   said as (
@@ -101,7 +117,7 @@ begin
   select touched + count(*) into touched from ended;
   with stopped as (
     update pra_store.jobs as j set cancel_requested_at = clock_timestamp()
-    where j.id = any(cancel_many.jobs) and j.state = 'running' and j.array_first is null
+    where j.id = any(cancel_jobs.jobs) and j.state = 'running' and j.array_first is null
       and j.cancel_requested_at is null
     returning j.id, j.epoch, j.run_id
   ),
@@ -122,6 +138,17 @@ begin
 end
 $$;
 
+create or replace function pra.cancel_many(jobs bigint[]) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.require_own_jobs(array(
+    select j.id from pra_store.jobs as j
+    where j.id = any(cancel_many.jobs) and j.state in ('blocked', 'ready', 'running')));
+  return pra_store.cancel_jobs(jobs);
+end
+$$;
+
 grant execute on function pra.cancel_many to pra_submit;
 
 comment on function pra.cancel_many is
@@ -137,8 +164,9 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
+  perform pra_store.require_own_run(run);
   -- Parts of an array are the array's.
-  return pra.cancel_many(array(
+  return pra_store.cancel_jobs(array(
     select id from pra_store.jobs
     where run_id = run and array_id is null and state in ('blocked', 'ready', 'running')
       and id not in (select pra.jobs_needed_elsewhere(run))
@@ -153,8 +181,8 @@ comment on function pra.cancel_run is
 jobs of other runs wait for are ingested on (pra.jobs_needed_elsewhere).
 Raises PR002 when there is no such run.';
 
-create or replace function pra.retry(job bigint) returns pra.job_state
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+create or replace function pra_store.retry_job(job bigint) returns pra.job_state
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -162,6 +190,7 @@ declare
   whole pra_store.jobs;
   unmet_parents integer;
   next_state pra.job_state;
+  refusal text;
 begin
   perform pra_store.reap_if_lost(job);
   -- Locks the parents first and by id, as every function does: no two calls wait for each other.
@@ -175,6 +204,10 @@ begin
   if old.state in ('running', 'succeeded', 'blocked') then
     raise exception 'job % is %; only a failed, cancelled, quarantined or delayed job is retried',
       job, old.state using errcode = 'PR004';
+  end if;
+  refusal := pra_store.retry_refusal(old);
+  if refusal is not null then
+    raise exception '%', refusal using errcode = 'PR004';
   end if;
   if old.array_id is not null then
     select * into whole from pra_store.jobs where id = old.array_id for no key update;
@@ -211,6 +244,15 @@ begin
 end
 $$;
 
+create or replace function pra.retry(job bigint) returns pra.job_state
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.require_own_jobs(array[retry.job]);
+  return pra_store.retry_job(job);
+end
+$$;
+
 grant execute on function pra.retry to pra_submit;
 
 comment on function pra.retry is
@@ -219,8 +261,36 @@ waiting one; of an array the elements run again that did not succeed. Jobs that 
 blocked all the time and are released when it succeeds.
 A job whose worker is lost is taken back first.
 Returns its new state: ready, blocked (parents have not succeeded) or running (an array).
-Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, or a member of
-a gang, which is retried as a whole.';
+Raises PR002 when there is no such job, PR004 when it is running, succeeded or blocked, when its deadline is over,
+when elements of a cancelled array have not stopped yet, or for a member of a gang, which is retried as a whole.';
+
+-- The reason, in a sentence, why a job that has ended cannot run again; null if it can.
+create or replace function pra_store.retry_refusal(old pra_store.jobs) returns text
+language plpgsql stable
+as $$
+declare
+  stopping bigint;
+  missing text;
+begin
+  if old.deadline <= clock_timestamp() then
+    return format('job %s had to end by %s, which is over; enqueue it anew', old.id, old.deadline);
+  end if;
+  select min(l) into missing from unnest(old.limits) as l
+  where not exists (select from pra_store.limits as known where known.name = l);
+  if missing is not null then
+    return format('job %s needs a slot of limit "%s", which is gone; `pra limits --set %s=SLOTS` makes it', old.id, missing, missing);
+  end if;
+  if old.array_first is not null then
+    -- It would end as cancelled, and the array with it.
+    select j.id into stopping from pra_store.jobs as j
+    where j.array_id = old.id and j.state = 'running' and j.cancel_requested_at is not null order by j.id limit 1;
+    if found then
+      return format('job %s of array %s is being stopped; retry the array when it has ended', stopping, old.id);
+    end if;
+  end if;
+  return null;
+end
+$$;
 
 -- The number of a job's parents that have not succeeded.
 create or replace function pra_store.unmet_parents(job bigint) returns integer
@@ -235,8 +305,8 @@ begin
 end
 $$;
 
-create or replace function pra.retry_many(jobs bigint[]) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+create or replace function pra_store.retry_jobs(jobs bigint[]) returns integer
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -245,10 +315,10 @@ declare
 begin
   -- Parents first and by id, as every function locks.
   perform from pra_store.jobs
-  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_many.jobs))
+  where id in (select parent_id from pra_store.job_dependencies where job_id = any(retry_jobs.jobs))
   order by id for share;
   perform from pra_store.jobs as j
-  where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+  where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
   order by j.id for no key update;
   with again as (
     update pra_store.jobs as j
@@ -258,8 +328,8 @@ begin
         faults = 0, lost = 0, timeouts = 0, preemptions = 0, crash_hosts = '{}',
         host_faults = 0, avoided_host = null, avoided_until = null,
         cancel_requested_at = null, preempt_requested_at = null, message = null, finished_at = null
-    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
-      and j.array_first is null and j.array_id is null
+    where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+      and j.array_first is null and j.array_id is null and pra_store.retry_refusal(j) is null
     returning j.id, j.run_id
   ),
   said as (
@@ -268,12 +338,13 @@ begin
   )
   select count(*) into retried from again;
   -- Arrays and their parts, one by one; members of gangs come with their gang.
-  select count(pra.retry(a.id)) into others
+  select count(pra_store.retry_job(a.id)) into others
   from (
     select j.id from pra_store.jobs as j
     left join pra_store.jobs as whole on whole.id = j.array_id
-    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
+    where j.id = any(retry_jobs.jobs) and j.state in ('failed', 'cancelled', 'quarantined')
       and (j.array_first is not null or j.array_id is not null and not whole.gang)
+      and pra_store.retry_refusal(j) is null
     order by j.id
   ) as a;
   if retried > 0 then
@@ -283,10 +354,22 @@ begin
 end
 $$;
 
+create or replace function pra.retry_many(jobs bigint[]) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.require_own_jobs(array(
+    select j.id from pra_store.jobs as j
+    where j.id = any(retry_many.jobs) and j.state in ('failed', 'cancelled', 'quarantined')));
+  return pra_store.retry_jobs(jobs);
+end
+$$;
+
 grant execute on function pra.retry_many to pra_submit;
 
 comment on function pra.retry_many is
-'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined are passed over.
+'Retries many jobs as pra.retry does; those that are not failed, cancelled or quarantined, or that it refuses, are passed
+over.
 Returns the number of jobs that were put back in line.';
 
 -- Puts the elements of a retried array that ended badly back in line with fresh budgets; those of a gang
@@ -319,79 +402,35 @@ begin
 end
 $$;
 
-create or replace function pra.pause_run(run bigint) returns void
+create or replace function pra.set_priority(job bigint, priority integer) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+declare
+  old pra_store.jobs;
 begin
-  update pra_store.runs set paused_at = coalesce(paused_at, clock_timestamp()) where id = run;
+  perform pra_store.check_budgets(set_priority.priority, null, null, 0, 0, 0, null);
+  perform pra_store.require_own_jobs(array[set_priority.job]);
+  select * into old from pra_store.jobs where id = job for no key update;
   if not found then
-    raise exception 'there is no run %', run using errcode = 'PR002';
+    raise exception 'there is no job %', job using errcode = 'PR002';
   end if;
-  perform pra_store.record_event('run.paused', run, null, null, null);
-end
-$$;
-
-grant execute on function pra.pause_run to pra_submit;
-
-comment on function pra.pause_run is
-'Keeps the jobs of a run from being claimed until pra.resume_run; running ones go on.
-Raises PR002 when there is no such run.';
-
-create or replace function pra.resume_run(run bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  update pra_store.runs set paused_at = null where id = run;
-  if not found then
-    raise exception 'there is no run %', run using errcode = 'PR002';
+  if old.finished_at is not null then
+    raise exception 'job % is %, and stands in no line', job, old.state using errcode = 'PR004';
   end if;
-  perform pra_store.record_event('run.resumed', run, null, null, null);
+  perform from pra_store.jobs where array_id = job and finished_at is null order by id for no key update;
+  update pra_store.jobs as j
+  set priority = set_priority.priority, place = j.place - 600.0 * (set_priority.priority - j.priority)
+  where j.id = job or j.array_id = job and j.finished_at is null;
+  perform pra_store.record_event(
+    'job.priority_set', old.run_id, job, null, null, jsonb_build_object('priority', set_priority.priority));
   perform pg_notify('pra_ready', '');
 end
 $$;
 
-grant execute on function pra.resume_run to pra_submit;
+grant execute on function pra.set_priority to pra_submit;
 
-comment on function pra.resume_run is
-'Lets the jobs of a paused run be claimed again; no effect on a run that is not paused.
-Raises PR002 when there is no such run.';
-
-create or replace function pra.pause_queue(queue text) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  update pra_store.queues set paused_at = coalesce(paused_at, clock_timestamp())
-  where name = queue;
-  if not found then
-    raise exception 'there is no queue "%"', queue using errcode = 'PR002';
-  end if;
-  perform pra_store.record_event(
-    'queue.paused', null, null, null, null, jsonb_build_object('queue', queue));
-end
-$$;
-
-grant execute on function pra.pause_queue to pra_submit;
-
-comment on function pra.pause_queue is
-'Keeps the jobs of a queue from being claimed until pra.resume_queue; running ones go on.
-Raises PR002 when there is no such queue.';
-
-create or replace function pra.resume_queue(queue text) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-  update pra_store.queues set paused_at = null where name = queue;
-  if not found then
-    raise exception 'there is no queue "%"', queue using errcode = 'PR002';
-  end if;
-  perform pra_store.record_event(
-    'queue.resumed', null, null, null, null, jsonb_build_object('queue', queue));
-  perform pg_notify('pra_ready', '');
-end
-$$;
-
-grant execute on function pra.resume_queue to pra_submit;
-
-comment on function pra.resume_queue is
-'Lets the jobs of a paused queue be claimed again; no effect on a queue that is not paused.
-Raises PR002 when there is no such queue.';
+comment on function pra.set_priority is
+'Gives a job that has not ended another priority, and with it another place in line; of an array all elements get it. A
+job that runs goes on, and stands in line with it if it comes back.
+Raises PR003 for a priority out of range, PR002 when there is no such job, PR004 when it has ended.';

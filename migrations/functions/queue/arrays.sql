@@ -187,6 +187,13 @@ begin
 end
 $$;
 
+-- Whether a gang has worked as one: it has attempts, metrics and a result of its own.
+create or replace function pra_store.has_series(a pra_store.jobs) returns boolean
+language sql stable
+as $$
+  select a.gang and exists (select from pra_store.attempts as t where t.job_id = a.id and t.epoch = a.epoch);
+$$;
+
 -- Ends an array whose elements have all ended. It happens once, since the row is locked and found running.
 create or replace function pra_store.settle_array(array_job bigint) returns void
 language plpgsql
@@ -196,23 +203,31 @@ declare
   bad bigint;
 begin
   select * into a from pra_store.jobs where id = array_job for no key update;
-  if a.state <> 'running' or exists (
+  if a.state <> 'running' and not (a.gang and a.state in ('ready', 'blocked')) or exists (
     select from pra_store.jobs where array_id = array_job and state in ('blocked', 'ready', 'running')
   ) then
     return;
   end if;
   select coalesce(sum(element_end - element_first), 0) into bad
   from pra_store.jobs where array_id = array_job and state <> 'succeeded';
-  if bad > 0 then
+  if bad > 0 and not (a.gang_sizes is not null and exists (
+    select from pra_store.jobs where array_id = array_job and state = 'succeeded'
+  )) then
     update pra_store.jobs
     set state = 'failed', finished_at = clock_timestamp(),
-        message = format('%s of %s elements did not succeed', bad, a.array_end - a.array_first)
+        message = case when pra_store.has_series(a) then (
+            select coalesce(t.message, 'its ranks did not succeed')
+            from pra_store.attempts as t where t.job_id = a.id and t.epoch = a.epoch)
+          else format('%s of %s elements did not succeed', bad, a.array_end - a.array_first) end
     where id = array_job;
     perform pra_store.record_event('array.failed', a.run_id, array_job, null, null);
   else
     update pra_store.jobs
     set state = 'succeeded', finished_at = clock_timestamp(), message = null,
-        result = jsonb_build_object('elements', a.array_end - a.array_first)
+        result = case when pra_store.has_series(a) then (
+            select m.result from pra_store.jobs as m
+            where m.array_id = a.id and m.result is not null order by m.id limit 1)
+          else jsonb_build_object('elements', a.array_end - a.array_first) end
     where id = array_job;
     perform pra_store.record_event('array.succeeded', a.run_id, array_job, null, null);
     perform pra_store.release_dependents(array_job);

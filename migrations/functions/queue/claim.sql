@@ -1,5 +1,16 @@
 -- The claim.
 --
+-- claim            a worker asks for jobs: what is due, the lanes that it may serve (order.sql), what it may take
+--   serve          goes down the line, entry by entry, until its slots are full
+--     next_in_line     the order of the line (order.sql)
+--     suited           leaves out jobs for which this host is not the one (rooms.sql)
+--     must_wait        leaves out jobs that would take slots from a gang before them
+--     take_in_order    gives the slots to what is left, by their seats
+--       take               starts single jobs
+--       split              cuts parts off arrays and starts them (arrays.sql)
+--     place_gang       starts a gang whole, here and on other workers (gangs.sql)
+--   fetch_members  takes the members of gangs that claims of other workers have placed here
+--
 -- All of it in plpgsql, which keeps the plans of its statements for the session: a function in SQL that is
 -- not inlined is planned anew at every call, for more than it takes to run it.
 
@@ -75,6 +86,17 @@ begin
     begun as (
       insert into pra_store.attempts (job_id, epoch, worker_id)
       select m.id, m.epoch, claim.worker from mine as m where m.id = any(taken)
+    ),
+    counted as (
+      insert into pra_store.count_steps (queue, kind, outcome, bucket, number, seconds)
+      select s.queue, s.kind, '', width_bucket(s.wait, pra_store.wait_bounds()), count(*), sum(s.wait)
+      from (
+        select m.queue, m.kind, greatest(0, extract(epoch from clock_timestamp() - case
+          -- A part is made when it starts; its array has waited.
+          when m.epoch = 1 and m.array_id is not null then a.run_after else m.run_after end))::double precision as wait
+        from mine as m left join pra_store.jobs as a on a.id = m.array_id
+      ) as s
+      group by 1, 2, 4
     )
     select m.id, m.epoch, m.run_id, r.name, m.kind, m.queue,
       case when m.array_id is null then m.arguments
@@ -156,7 +178,7 @@ declare
   open integer := cardinality(lanes);
   depth integer := free + 16;
   seen integer;
-  -- Entries for which this host is not the place. They are looked at one by one, so there is an end to it: at first no
+  -- Entries for which this host is not the place, or this worker leaves too early. They are looked at one by one, so there is an end to it: at first no
   -- more of them than it takes.
   is_choosing boolean;
   suited record;
@@ -172,12 +194,15 @@ begin
     entries := pra_store.next_in_line(line, free - cardinality(taken), depth);
     seen := cardinality(entries);
     is_cut := false;
+    if me.leaves_at is not null then
+      entries := pra_store.ending_in_time(entries, me);
+    end if;
     if is_choosing then
       suited := pra_store.suited(entries, me, case when is_first then 2 * free else seen end);
       entries := suited.suiting;
       is_cut := suited.is_cut;
-      unsuited := seen - cardinality(entries);
     end if;
+    unsuited := seen - cardinality(entries);
     if not is_first then
       entries := pra_store.without_held(entries);
     end if;
@@ -227,6 +252,19 @@ begin
     open := cardinality(line.lanes);
   end loop;
   return taken;
+end
+$$;
+
+-- Entries that will have ended before a worker leaves, by their time limits. Gangs choose their workers themselves.
+create or replace function pra_store.ending_in_time(entries pra_store.line_entry[], me pra_store.workers)
+returns pra_store.line_entry[]
+language plpgsql stable
+as $$
+begin
+  return array(
+    select row(e.id, e.is_array, e.is_gang, e.time_limit, e.seats, e.limits)::pra_store.line_entry
+    from unnest(entries) with ordinality as e (id, is_array, is_gang, time_limit, seats, limits, n)
+    where e.is_gang or pra_store.stays(me, e.time_limit) order by e.n);
 end
 $$;
 

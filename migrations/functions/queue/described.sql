@@ -18,6 +18,23 @@ begin
 end
 $$;
 
+-- Refuses new work in a run that is not there or is deleted; the run is not deleted until the caller's transaction ends.
+create or replace function pra_store.check_run(run bigint) returns void
+language plpgsql
+as $$
+declare
+  deleted timestamptz;
+begin
+  select r.deleted_at into deleted from pra_store.runs as r where r.id = run for share;
+  if not found then
+    raise exception 'run: there is no run %', run using errcode = 'PR002';
+  end if;
+  if deleted is not null then
+    raise exception 'run: run % is deleted; `pra delete --undo %` brings it back', run, run using errcode = 'PR002';
+  end if;
+end
+$$;
+
 -- Refuses a text that cannot be the name of a run or a sweep.
 create or replace function pra_store.check_run_name(name text) returns void
 language plpgsql immutable
@@ -45,6 +62,7 @@ as $$
 declare
   it pra_store.runs := pra_store.live_run(run);
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.check_run_name(name);
   update pra_store.runs as r set name = rename_run.name where r.id = run;
   perform pra_store.record_event(
@@ -66,6 +84,7 @@ declare
   wrong text;
   now_has text[];
 begin
+  perform pra_store.require_own_run(run);
   select t into wrong from unnest(add) as t
   where t is null or t !~ '^[[:alnum:]][[:alnum:]_.:/+-]{0,62}$' limit 1;
   if found then
@@ -94,6 +113,7 @@ create or replace function pra.note_run(run bigint, note text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.live_run(run);
   if length(note) > 10000 then
     raise exception 'note: has % characters, at most 10000 are kept', length(note) using errcode = 'PR003';
@@ -112,6 +132,7 @@ create or replace function pra.archive_run(run bigint, archived boolean default 
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_run(run);
   perform pra_store.live_run(run);
   update pra_store.runs as r
   set archived_at = case when archived then coalesce(r.archived_at, clock_timestamp()) end
@@ -137,6 +158,10 @@ begin
   then
     raise exception 'runs: a sweep has 1 to 1000000 runs' using errcode = 'PR003';
   end if;
+  if cardinality(create_sweep.keys) > 1000 or exists (
+    select from unnest(create_sweep.keys) as k where k is null or length(k) not between 1 and 1000) then
+    raise exception 'keys: a sweep has up to 1000 keys of 1 to 1000 characters' using errcode = 'PR003';
+  end if;
   insert into pra_store.sweeps (name, keys) values (create_sweep.name, coalesce(create_sweep.keys, '{}'))
   returning id into made;
   insert into pra_store.sweep_runs (sweep_id, run_id)
@@ -155,7 +180,7 @@ grant execute on function pra.create_sweep to pra_submit;
 comment on function pra.create_sweep is
 'Groups runs under a name, and returns the number of the group. name: as of a run; of several sweeps of one name the newest
 counts. keys: the settings of which the runs have different values. A run may be in several sweeps.
-Raises PR003 for a bad name or no runs, PR002 when one of the runs does not exist.';
+Raises PR003 for a bad name, bad keys or no runs, PR002 when one of the runs does not exist.';
 
 create or replace function pra.active_runs() returns setof bigint
 language sql stable security definer set search_path = pg_catalog, pg_temp

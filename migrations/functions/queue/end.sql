@@ -14,8 +14,8 @@ begin
     raise exception 'class: "%" is not for a worker to report', class using errcode = 'PR003';
   end if;
   if cause not in ('exit-code', 'signal', 'out-of-memory', 'time-limit', 'lease-lost',
-                   'not-started', 'host', 'asked') then
-    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, host, asked',
+                   'not-started', 'host', 'peer-lost', 'asked') then
+    raise exception 'cause: "%" is not one of exit-code, signal, out-of-memory, time-limit, lease-lost, not-started, host, peer-lost, asked',
       cause using errcode = 'PR003';
   end if;
   return pra_store.end_attempt(held, class, left(message, 4000), exit_code, exit_signal, cause);
@@ -29,7 +29,7 @@ comment on function pra.report_exit is
 class: fault, permanent, timeout, released, cancelled or lost; the budget of that class decides
 whether the job runs again. A job whose cancellation was asked for is cancelled, whatever the class.
 message: what went wrong, cut to 4000 characters. cause: exit-code, signal, out-of-memory, time-limit,
-lease-lost, not-started, host or asked; by default derived from class, exit_code and exit_signal.
+lease-lost, not-started, host, peer-lost (another member of its gang was) or asked; by default derived from class, exit_code and exit_signal.
 A fault of cause host or not-started, where the host lacked something, spends no try, twenty times; then it
 fails the job. Another host is preferred for the next attempt.
 Raises PR001 when the attempt has lost its lease, PR003 for a class or cause not listed here.';
@@ -73,7 +73,7 @@ begin
     how := 'timeout';
     known := 'deadline';
     why := format('its deadline %s is over', held.deadline);
-  elsif how = 'released' and held.preempt_requested_at is not null then
+  elsif how = 'released' and held.preempt_requested_at is not null and known is distinct from 'peer-lost' then
     how := 'preempted';
   end if;
   case how
@@ -145,6 +145,7 @@ begin
   where p.job_id = held.id and p.epoch = held.epoch and p.released_at is null;
   delete from pra_store.gang_members as g
   where g.worker_id = held.worker_id and g.job_id = held.id;
+  insert into pra_store.count_steps (queue, kind, outcome, number) values (held.queue, held.kind, how::text, 1);
   perform pra_store.record_event(
     'attempt.' || how, held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_strip_nulls(jsonb_build_object(

@@ -20,7 +20,7 @@ begin
   end if;
   perform pra_store.check_arguments(kind, arguments);
   return pra_store.enqueue(
-    kind, run, arguments, queue, priority, delay, after, requirements, idempotency_key, time_limit,
+    kind, run, arguments, false, queue, priority, delay, after, requirements, idempotency_key, time_limit,
     fault_retries, lost_retries, timeout_retries, preemption_retries, limits, deadline, array_first,
     array_last, array_limit, pack, first_path, end_path, elementwise, gang);
 end
@@ -40,11 +40,11 @@ comment on function pra.enqueue is
 
 -- Enqueues with arguments that have been checked.
 create or replace function pra_store.enqueue(
-  kind text, run bigint, arguments jsonb, queue text, priority integer, delay interval, after bigint[],
-  requirements text[], idempotency_key text, time_limit interval, fault_retries integer,
-  lost_retries integer, timeout_retries integer, preemption_retries integer, limits text[],
-  deadline timestamptz, array_first bigint, array_last bigint, array_limit integer, pack integer,
-  first_path text[], end_path text[], elementwise boolean, gang boolean
+  kind text, run bigint, arguments jsonb, has_element_arguments boolean, queue text, priority integer,
+  delay interval, after bigint[], requirements text[], idempotency_key text, time_limit interval,
+  fault_retries integer, lost_retries integer, timeout_retries integer, preemption_retries integer,
+  limits text[], deadline timestamptz, array_first bigint, array_last bigint, array_limit integer,
+  pack integer, first_path text[], end_path text[], elementwise boolean, gang boolean
 ) returns bigint
 language plpgsql
 as $$
@@ -56,6 +56,7 @@ declare
   named text[] := '{}';
   unmet_parents integer := 0;
 begin
+  perform pra_store.check_run(run);
   if after <> '{}' then
     parents := array(select distinct p from unnest(after) as p);
   end if;
@@ -87,20 +88,24 @@ begin
   if not isfinite(deadline) then
     raise exception 'deadline: %, is no moment', deadline using errcode = 'PR003';
   end if;
-  if delay > interval '0' and deadline <= clock_timestamp() + delay then
-    raise exception 'deadline: %, is over before the delay of % lets the job start', deadline, delay
+  if deadline <= clock_timestamp() + greatest(delay, interval '0')
+    -- The job of that key is returned, whatever has passed since.
+    and not exists (select from pra_store.jobs as j where j.idempotency_key = enqueue.idempotency_key) then
+    raise exception 'deadline: %, is over%', deadline,
+      case when delay > interval '0' then format(' before the delay of %s lets the job start', delay) else '' end
       using errcode = 'PR003';
   end if;
   if array_limit is not null then
     named := named || concat(
       'array-', nextval(pg_get_serial_sequence('pra_store.lanes', 'id')), '-', run)::text;
-    perform pra.set_limit(named[cardinality(named)], array_limit);
+    perform pra_store.put_limit(named[cardinality(named)], array_limit);
   end if;
 
   insert into pra_store.jobs (
     run_id, kind, queue, arguments, requirements, priority, idempotency_key, state, run_after, due,
     unmet, time_limit, fault_retries, lost_retries, timeout_retries, preemption_retries, lane_id,
-    place, limits, deadline, array_first, array_end, pack, first_path, end_path, gang, follows_id)
+    place, limits, deadline, array_first, array_end, pack, first_path, end_path, gang, follows_id,
+    has_element_arguments)
   values (
     run, enqueue.kind, enqueue.queue, enqueue.arguments, asked,
     enqueue.priority, enqueue.idempotency_key,
@@ -113,11 +118,15 @@ begin
     enqueue.array_first, enqueue.array_last + 1,
     case when enqueue.array_first is not null then coalesce(enqueue.pack, 1) end,
     enqueue.first_path, enqueue.end_path, enqueue.gang,
-    case when elementwise then parents[1] end)
+    case when elementwise then parents[1] end, enqueue.has_element_arguments)
   on conflict (idempotency_key) do nothing
   returning id into made;
   if made is null then
-    return pra_store.earlier_job(idempotency_key, kind, run, arguments, array_first, array_last);
+    if array_limit is not null then
+      perform pra_store.drop_limits(named[cardinality(named):]);
+    end if;
+    return pra_store.earlier_job(
+      idempotency_key, kind, run, arguments, array_first, array_last, has_element_arguments);
   end if;
 
   if parents <> '{}' then
@@ -288,7 +297,8 @@ $$;
 
 -- The job that has an idempotency key already; PR004 when it was enqueued as another.
 create or replace function pra_store.earlier_job(
-  key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint
+  key text, kind text, run bigint, arguments jsonb, array_first bigint, array_last bigint,
+  has_element_arguments boolean
 ) returns bigint
 language plpgsql stable
 as $$
@@ -296,8 +306,9 @@ declare
   earlier pra_store.jobs;
 begin
   select * into earlier from pra_store.jobs as j where j.idempotency_key = key;
-  if (earlier.kind, earlier.run_id, earlier.arguments, earlier.array_first, earlier.array_end)
-    is distinct from (kind, run, arguments, array_first, array_last + 1) then
+  if (earlier.kind, earlier.run_id, earlier.arguments, earlier.array_first, earlier.array_end,
+      earlier.has_element_arguments)
+    is distinct from (kind, run, arguments, array_first, array_last + 1, has_element_arguments) then
     raise exception
       'idempotency_key: "%" is that of job %, which has another kind, run or arguments',
       key, earlier.id using errcode = 'PR004';
@@ -336,7 +347,6 @@ as $$
 declare
   made bigint;
   size integer := cardinality(arguments);
-  fresh boolean;
   one jsonb;
   i integer := 0;
 begin
@@ -374,10 +384,8 @@ begin
     lost_retries => 5, timeout_retries => 1, preemption_retries => null,
     limits => enqueue_many.limits, deadline => null, array_first => 0, array_last => size - 1,
     array_limit => enqueue_many.array_limit, pack => enqueue_many.pack, first_path => null,
-    end_path => null, elementwise => false, gang => false);
-  update pra_store.jobs set has_element_arguments = true
-  where id = made and not has_element_arguments returning true into fresh;
-  if fresh then
+    end_path => null, elementwise => false, gang => false, has_element_arguments => true);
+  if not exists (select from pra_store.element_arguments where array_id = made) then
     insert into pra_store.element_arguments (array_id, first, arguments)
     select made, p.first, p.arguments from pra_store.packs(arguments, enqueue_many.pack) as p;
   elsif exists (

@@ -25,7 +25,7 @@ begin
   if to_regclass('pra_store.' || name) is not null then
     return;
   end if;
-  perform pg_advisory_xact_lock(hashtext('pra_store.events partitions'));
+  perform pra_store.lock_key('partitions of events');
   if to_regclass('pra_store.' || name) is not null then
     return;
   end if;

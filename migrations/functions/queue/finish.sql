@@ -20,6 +20,9 @@ begin
   else
     select * into held from pra_store.jobs where id = job for share;
   end if;
+  if held.gang and held.state = 'running' then
+    held := pra_store.held_gang(held, hold.token);
+  end if;
   if held.id is null or held.state <> 'running' or held.epoch <> hold.epoch or not exists (
     select from pra_store.workers as w
     where w.id = held.worker_id and w.stopped_at is null
@@ -55,7 +58,10 @@ begin
         state = case
           when j.state = 'blocked' and j.unmet = 1 and j.follows_id is not null then 'running'
           when j.state = 'blocked' and j.unmet = 1 then 'ready'
-          else j.state end
+          else j.state end,
+        -- Since then it waits for a worker.
+        run_after = case
+          when j.state = 'blocked' and j.unmet = 1 then greatest(j.run_after, clock_timestamp()) else j.run_after end
     from pra_store.job_dependencies as d
     where d.parent_id = parent and d.job_id = j.id and j.unmet > 0
     returning j.state
@@ -84,11 +90,12 @@ begin
   end if;
   select * into a from pra_store.jobs where id = new.array_id;
   if a.gang then
-    if old.state = 'running' then
-      select * into a from pra_store.jobs where id = new.array_id for no key update;
-      if a.state = 'running' then
-        perform pra_store.settle_gang(a, new);
-      end if;
+    -- A member that ends badly takes the others with it, be it that they all wait for their start.
+    select * into a from pra_store.jobs where id = new.array_id for no key update;
+    if a.state = 'running' or a.state in ('ready', 'blocked') and old.state <> 'running' then
+      perform pra_store.settle_gang(a, new);
+    elsif old.state = 'running' then
+      perform pra_store.end_start(a.id);
     end if;
     return null;
   end if;
@@ -217,6 +224,7 @@ begin
   set state = 'succeeded', worker_id = null, finished_at = clock_timestamp(), message = null,
       result = finish.result, preempt_requested_at = null, cancel_requested_at = null
   where j.id = held.id;
+  insert into pra_store.count_steps (queue, kind, outcome, number) values (held.queue, held.kind, 'succeeded', 1);
   perform pra_store.record_event(
     'attempt.succeeded', held.run_id, held.id, held.epoch, held.worker_id,
     jsonb_build_object('metric_batch', absorbed));
@@ -330,7 +338,11 @@ begin
     -- all of which would be read once for each of them.
     where j.id = m.job and j.epoch = m.epoch and j.worker_id + 0 = worker
       and (me.token is null or j.token = m.token) and j.cancel_requested_at is null
-    returning j.id, j.epoch, j.array_id, j.limits
+    returning j.id, j.epoch, j.array_id, j.limits, j.queue, j.kind
+  ),
+  counted as (
+    insert into pra_store.count_steps (queue, kind, outcome, number)
+    select d.queue, d.kind, 'succeeded', count(*) from done as d group by 1, 2
   ),
   ended as (
     update pra_store.attempts as t

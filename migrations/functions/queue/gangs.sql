@@ -1,53 +1,12 @@
 -- Gangs: arrays whose elements start all at once, on as many workers as it takes.
 
--- The number of members of a gang that are still to be done.
+-- The number of members of a gang that are still to be done; of one that may start with fewer, the least number.
 create or replace function pra_store.gang_size(a pra_store.jobs) returns integer
 language sql stable
 as $$
-  select case when count(*) = 0 then (a.array_end - a.array_first)::integer
+  select case when a.gang_sizes is not null then a.gang_sizes[1] when count(*) = 0 then (a.array_end - a.array_first)::integer
     else count(*) filter (where m.state = 'blocked')::integer end
   from pra_store.jobs as m where m.array_id = a.id;
-$$;
-
--- Live workers that could run members of a gang, and whose hosts have room for what these read, with the places that
--- they have free. missing: bytes that the host would fetch, once for all members on it.
-create or replace function pra_store.gang_seats(g pra_store.jobs)
-returns table (worker_id bigint, slots integer, free integer, missing bigint)
-language plpgsql stable
-as $$
-declare
-  is_reading boolean := exists (
-    select from pra_store.kinds as k where k.kind = g.kind and k.reads <> '{}');
-  room_needed bigint := (
-    select max(m.room_needed) from pra_store.jobs as m where m.array_id = g.id);
-begin
-  return query
-    with inputs as materialized (
-      select i.* from pra_store.inputs_of(g) as i where is_reading
-    ),
-    seats as (
-      select w.id, w.slots, w.room, (
-          w.slots - (select count(*) from pra_store.jobs as j
-                     where j.worker_id = w.id and j.state = 'running'))::integer as free,
-        (select coalesce(sum(i.size), 0)::bigint from inputs as i
-         where (i.place is null or i.place <> all(w.store_places)) and not exists (
-           select from pra_store.held_artifacts as h where h.worker_id = w.id and h.sha256 = i.sha256)) as missing
-      from pra_store.workers as w
-      where w.stopped_at is null and not w.draining and w.drain_requested_at is null
-        and w.lack is null
-        and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
-        and g.queue = any(w.queues) and g.kind = any(w.kinds)
-        and pra_store.satisfies(w.labels, g.requirements)
-        and not (
-          exists (
-            select from pra_store.blamed_hosts as b
-            where b.host = pra_store.host(w.labels, w.name) and b.until > clock_timestamp())
-          and pra_store.others_take(
-            pra_store.host(w.labels, w.name), g.queue, g.kind, g.requirements))
-    )
-    select s.id, s.slots, s.free, s.missing from seats as s
-    where s.room is null or greatest(s.missing, room_needed) <= s.room;
-end
 $$;
 
 -- A worker for each member of a gang, those first whose hosts have to fetch the least, and of equal ones the caller.
@@ -63,12 +22,12 @@ declare
   free integer;
   places bigint[] := '{}';
 begin
-  if (select coalesce(sum(s.free), 0) from pra_store.gang_seats(g) as s) < needed then
+  if (select coalesce(sum(s.free), 0) from pra_store.seats_for(g) as s) < needed then
     return null;
   end if;
   for other in
     select w.id
-    from pra_store.gang_seats(g) as s join pra_store.workers as w on w.id = s.worker_id
+    from pra_store.seats_for(g) as s join pra_store.workers as w on w.id = s.worker_id
     where s.free > 0
     order by s.missing, w.id <> me.id, w.id
     for no key update of w skip locked
@@ -92,6 +51,21 @@ begin
 end
 $$;
 
+-- The greatest number of members with which a gang may start on the places that are free now; at least its size.
+create or replace function pra_store.gang_fit(a pra_store.jobs) returns integer
+language plpgsql stable
+as $$
+begin
+  if a.gang_sizes is null then
+    return pra_store.gang_size(a);
+  end if;
+  return coalesce((
+    select max(n) from unnest(a.gang_sizes) as n
+    where n <= (select coalesce(sum(s.free), 0) from pra_store.seats_for(a) as s)
+      and (a.limits = '{}' or n <= pra_store.free_slots(a.limits, n))), a.gang_sizes[1]);
+end
+$$;
+
 -- Starts a gang, or changes nothing and returns null. Returns the members placed on the caller.
 --
 -- The whole gang is placed in one transaction: either every member has a place or nothing has changed. So no
@@ -107,33 +81,38 @@ declare
   places bigint[];
   members bigint[];
   epochs bigint[];
-  is_fresh boolean;
+  -- Number of those that have run before.
+  known integer;
+  next_first bigint;
 begin
   select * into a from pra_store.jobs where id = gang_job for no key update;
   if a.state <> 'ready' or not a.due or a.deadline <= clock_timestamp() then
     return '{}';
   end if;
-  needed := pra_store.gang_size(a);
+  needed := pra_store.gang_fit(a);
   places := pra_store.places_of_gang(a, needed, me, free_here);
   if places is null then
     return null;
   end if;
 
-  select array_agg(m.id order by m.id), array_agg(m.epoch + 1 order by m.id) into members, epochs
-  from pra_store.jobs as m where m.array_id = gang_job and m.state = 'blocked';
-  is_fresh := members is null;
-  if is_fresh then
-    members := array(select nextval('pra_store.jobs_id_seq') from generate_series(1, needed));
-    epochs := array_fill(1::bigint, array[needed]);
-  end if;
+  select coalesce(array_agg(m.id order by m.id), '{}'), coalesce(array_agg(m.epoch + 1 order by m.id), '{}')
+  into members, epochs
+  from (
+    select j.id, j.epoch from pra_store.jobs as j
+    where j.array_id = gang_job and j.state = 'blocked' order by j.id limit needed
+  ) as m;
+  known := cardinality(members);
+  next_first := pra_store.next_element(a);
+  members := members || array(select nextval('pra_store.jobs_id_seq') from generate_series(known + 1, needed));
+  epochs := epochs || array_fill(1::bigint, array[needed - known]);
   if a.limits <> '{}' and pra_store.take_slots(members, epochs, a.limits) < needed then
     perform pra_store.give_slots(members);
     return null;
   end if;
   for i in 1..needed loop
-    if is_fresh then
+    if i > known then
       perform pra_store.cut(
-        a, members[i], a.array_first + i - 1, a.array_first + i, 'running', places[i], 1);
+        a, members[i], next_first + i - known - 1, next_first + i - known, 'running', places[i], 1);
     else
       update pra_store.jobs
       set state = 'running', epoch = epochs[i], token = gen_random_uuid(), worker_id = places[i],
@@ -148,8 +127,7 @@ begin
       perform pra_store.record_event('job.claimed', a.run_id, members[i], epochs[i], places[i]);
     end if;
   end loop;
-  update pra_store.jobs
-  set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where id = gang_job;
+  perform pra_store.begin_start(gang_job, members);
   perform pra_store.record_event(
     'gang.started', a.run_id, gang_job, null, me.id, jsonb_build_object('members', to_jsonb(members)));
   perform pg_notify('pra_ready', '');
@@ -180,7 +158,7 @@ begin
   select * into g from pra_store.jobs where id = gang_job;
   needed := pra_store.gang_size(g);
   select coalesce(sum(s.slots), 0), coalesce(sum(s.free), 0) into places, free
-  from pra_store.gang_seats(g) as s;
+  from pra_store.seats_for(g) as s;
   if places < needed or exists (
     select from pra_store.limits as l where l.name = any(g.limits) and l.slots < needed
   ) or exists (
@@ -209,7 +187,7 @@ begin
     else pra_store.nth_end(
       array(select j.id from pra_store.jobs as j
             where j.state = 'running'
-              and j.worker_id in (select s.worker_id from pra_store.gang_seats(g) as s)),
+              and j.worker_id in (select s.worker_id from pra_store.seats_for(g) as s)),
       needed - free) end,
     g.place);
 end
@@ -257,6 +235,20 @@ begin
 end
 $$;
 
+-- How long the others of a gang have after a member has left without success. Members that work together can go no
+-- further without it: where it did not leave as asked they have time to say so, and none for a checkpoint.
+create or replace function pra_store.time_to_follow(a pra_store.jobs, member pra_store.jobs) returns interval
+language sql stable
+as $$
+  select case
+    when exists (select from pra_store.attempts as t where t.job_id = a.id and t.epoch = a.epoch)
+      and not exists (
+        select from pra_store.attempts as t
+        where t.job_id = member.id and t.epoch = member.epoch and t.outcome in ('preempted', 'released')
+          and t.cause is distinct from 'peer-lost')
+    then interval '5 seconds' else interval '60 seconds' end;
+$$;
+
 -- After a member of a gang has left without success, the others are stopped too; when all are out,
 -- those that have not succeeded go back into line together.
 create or replace function pra_store.settle_gang(a pra_store.jobs, member pra_store.jobs) returns void
@@ -270,7 +262,8 @@ begin
       returning id, epoch
     )
     insert into pra_store.preemptions (job_id, epoch, reason, deadline)
-    select id, epoch, 'another member of its gang has left', clock_timestamp() + interval '60 seconds'
+    select id, epoch, 'another member of its gang has left',
+      clock_timestamp() + pra_store.time_to_follow(a, member)
     from asked
     on conflict (job_id, epoch) do nothing;
   elsif member.state <> 'succeeded' then
@@ -288,13 +281,23 @@ begin
   end if;
   if exists (select from pra_store.jobs where array_id = a.id and state = 'running') then
     perform pg_notify('pra_ask', '');
+  elsif a.gang_sizes is not null and exists (
+    select from pra_store.jobs where array_id = a.id and state = 'succeeded'
+  ) then
+    -- One success is that of all: the others are of earlier starts, or were ended after the work was done.
+    update pra_store.jobs set state = 'cancelled', finished_at = clock_timestamp(), message = 'its gang has succeeded'
+    where array_id = a.id and state <> 'succeeded' and state <> 'cancelled';
+    perform pra_store.end_start(a.id);
+    perform pra_store.settle_array(a.id);
   elsif exists (select from pra_store.jobs where array_id = a.id and state = 'blocked') then
+    perform pra_store.end_start(a.id);
     update pra_store.jobs
     set state = 'ready', run_after = greatest(run_after, member.run_after),
         due = greatest(run_after, member.run_after) <= clock_timestamp()
     where id = a.id and state = 'running';
     perform pg_notify('pra_ready', '');
   else
+    perform pra_store.end_start(a.id);
     perform pra_store.settle_array(a.id);
   end if;
 end

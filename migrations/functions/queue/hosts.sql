@@ -4,6 +4,7 @@ create or replace function pra.forgive_host(host text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_operator('host');
   delete from pra_store.blamed_hosts as b where b.host = forgive_host.host;
   if not found then
     raise exception 'host "%" is not blamed for anything', host using errcode = 'PR002';

@@ -1,9 +1,9 @@
 -- Preemption: requests to running jobs to checkpoint and give way.
 
-create or replace function pra.preempt(
+create or replace function pra_store.preempt_job(
   job bigint, grace interval default '60 seconds', reason text default null
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -23,9 +23,9 @@ begin
     raise exception 'there is no job %', job using errcode = 'PR002';
   end if;
   if old.array_first is not null then
-    perform pra.preempt(c.id, grace, reason)
+    perform pra_store.preempt_job(c.id, grace, reason)
     from (select id from pra_store.jobs
-          where array_id = job and state = 'running' order by id) as c;
+          where array_id = job and state = 'running' order by id for no key update) as c;
     return;
   end if;
   if old.state <> 'running' then
@@ -34,10 +34,21 @@ begin
   update pra_store.jobs
   set preempt_requested_at = coalesce(preempt_requested_at, clock_timestamp()) where id = job;
   insert into pra_store.preemptions as p (job_id, epoch, reason, deadline)
-  values (preempt.job, old.epoch, preempt.reason, clock_timestamp() + preempt.grace)
+  values (preempt_job.job, old.epoch, preempt_job.reason, clock_timestamp() + preempt_job.grace)
   on conflict (job_id, epoch) do update set deadline = least(p.deadline, excluded.deadline);
   perform pra_store.record_event('job.preempt_requested', old.run_id, job, old.epoch, null);
   perform pg_notify('pra_ask', '');
+end
+$$;
+
+create or replace function pra.preempt(
+  job bigint, grace interval default '60 seconds', reason text default null
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pra_store.require_own_jobs(array[preempt.job]);
+  perform pra_store.preempt_job(job, grace, reason);
 end
 $$;
 

@@ -20,6 +20,7 @@ begin
   perform pra_store.sweep_staged();
   perform pra_store.run_schedules();
   perform pra_store.forget_turns();
+  perform pra_store.fold_counts();
   return taken;
 end
 $$;

@@ -231,6 +231,7 @@ begin
         case when it.avoided_until > clock_timestamp() then it.avoided_host end
       and it.queue = any(w.queues) and it.kind = any(w.kinds)
       and pra_store.satisfies(w.labels, it.requirements)
+      and pra_store.stays(w, it.time_limit)
       and coalesce(it.room_needed, bytes - h.held) <= w.room
       and not exists (
         select from pra_store.blamed_hosts as b

@@ -88,6 +88,7 @@ create or replace function pra.set_run_weight(run bigint, weight double precisio
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_run(run);
   if weight is null or weight not between 1e-6 and 1e6 then
     raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
@@ -95,6 +96,7 @@ begin
   if not found then
     raise exception 'there is no run %', run using errcode = 'PR002';
   end if;
+  perform pra_store.record_event('run.weighed', run, null, null, null, jsonb_build_object('weight', weight));
 end
 $$;
 
@@ -109,6 +111,7 @@ create or replace function pra.set_user_weight(name text, weight double precisio
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_operator('user');
   if weight is null or weight not between 1e-6 and 1e6 then
     raise exception 'weight: %, must be from 0.000001 to 1000000', weight using errcode = 'PR003';
   end if;
@@ -117,6 +120,8 @@ begin
   end if;
   insert into pra_store.users (name, weight) values (set_user_weight.name, set_user_weight.weight)
   on conflict on constraint users_pkey do update set weight = excluded.weight;
+  perform pra_store.record_event(
+    'user.weighed', null, null, null, null, jsonb_build_object('user', name, 'weight', weight));
 end
 $$;
 

@@ -40,10 +40,8 @@ begin
   end if;
   perform pra_store.check_arguments(kind, arguments);
   perform pra_store.check_budgets(priority, null, null, 0, 0, 0, null);
-  perform from pra_store.runs where id = run;
-  if not found then
-    raise exception 'run: there is no run %', run using errcode = 'PR002';
-  end if;
+  perform pra_store.check_run(run);
+  perform pra_store.require_own_schedule(name);
   first_at := pra_store.cron_next(cron, time_zone, clock_timestamp());
   insert into pra_store.schedules (
     name, cron, time_zone, run_id, kind, arguments, queue, priority, catch_up, overlap, next_at)
@@ -56,7 +54,7 @@ begin
       kind = excluded.kind, arguments = excluded.arguments, queue = excluded.queue,
       priority = excluded.priority, catch_up = excluded.catch_up, overlap = excluded.overlap,
       next_at = excluded.next_at, paused_at = null, last_error = null, last_error_at = null,
-      created_by = session_user;
+      created_by = pra_store.actor();
   perform pra_store.record_event('schedule.set', run, null, null, null,
     jsonb_build_object('schedule', name, 'cron', cron, 'next', first_at));
   return first_at;
@@ -76,12 +74,13 @@ no agent ran are made up for: all, last or none. overlap: what a time does while
 has not ended: skip (the default), or queue (the default where catch_up is all). Each firing enqueues a job
 of that kind in the run.
 Raises PR003 for a bad name, cron, time zone, catch_up, overlap, kind or arguments, PR002 when there is no
-such run.';
+such run, or it is deleted.';
 
 create or replace function pra.unschedule(name text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_schedule(name);
   delete from pra_store.schedules as s where s.name = unschedule.name;
   if not found then
     raise exception 'there is no schedule "%"', name using errcode = 'PR002';
@@ -101,6 +100,7 @@ create or replace function pra.pause_schedule(name text, paused boolean default 
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pra_store.require_own_schedule(name);
   update pra_store.schedules as s
   set paused_at = case when paused then coalesce(s.paused_at, clock_timestamp()) end,
       next_at = case when paused then s.next_at
@@ -131,6 +131,8 @@ begin
   for s in
     select * from pra_store.schedules
     where next_at <= clock_timestamp() and paused_at is null
+      -- While its run is deleted it waits; it goes with the run.
+      and not exists (select from pra_store.runs as r where r.id = run_id and r.deleted_at is not null)
     order by name for no key update skip locked
   loop
     begin

@@ -1,7 +1,7 @@
 -- Limits, whose slots are rows.
 
-create or replace function pra.set_limit(name text, slots integer) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+create or replace function pra_store.put_limit(name text, slots integer) returns void
+language plpgsql
 as $$
 #variable_conflict use_column
 declare
@@ -18,22 +18,38 @@ begin
   -- Takers and givers of slots at this moment end first and are counted. The table is locked before any row,
   -- as they lock it.
   lock table pra_store.limit_slots in share row exclusive mode;
-  insert into pra_store.limits (name, slots) values (set_limit.name, 0) on conflict do nothing;
-  perform from pra_store.limits as l where l.name = set_limit.name for update;
-  select count(*) into there from pra_store.limit_slots where limit_name = set_limit.name;
+  insert into pra_store.limits (name, slots) values (put_limit.name, 0) on conflict do nothing;
+  perform from pra_store.limits as l where l.name = put_limit.name for update;
+  select count(*) into there from pra_store.limit_slots where limit_name = put_limit.name;
   insert into pra_store.limit_slots (limit_name)
-  select set_limit.name from generate_series(1, set_limit.slots - there);
-  delete from pra_store.limit_slots where limit_name = set_limit.name and ordinal in (
+  select put_limit.name from generate_series(1, put_limit.slots - there);
+  delete from pra_store.limit_slots where limit_name = put_limit.name and ordinal in (
     select ordinal from pra_store.limit_slots
-    where limit_name = set_limit.name and job_id is null
-    order by ordinal desc limit greatest(0, there - set_limit.slots));
+    where limit_name = put_limit.name and job_id is null
+    order by ordinal desc limit greatest(0, there - put_limit.slots));
   get diagnostics removed = row_count;
   update pra_store.limits as l
-  set slots = set_limit.slots, excess = greatest(0, there - removed - set_limit.slots)
-  where l.name = set_limit.name;
+  set slots = put_limit.slots, excess = greatest(0, there - removed - put_limit.slots)
+  where l.name = put_limit.name;
   perform pra_store.record_event('limit.set', null, null, null, null,
-    jsonb_build_object('limit', set_limit.name, 'slots', set_limit.slots));
+    jsonb_build_object('limit', put_limit.name, 'slots', put_limit.slots));
   perform pg_notify('pra_ready', '');
+end
+$$;
+
+create or replace function pra.set_limit(name text, slots integer) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- The limit of an array, which is its run's (pra.enqueue).
+  own bigint := substring(name from '^array-[0-9]{1,18}-([0-9]{1,18})$')::bigint;
+begin
+  if own is null then
+    perform pra_store.require_operator('limit');
+  else
+    perform pra_store.require_own_run(own);
+  end if;
+  perform pra_store.put_limit(name, slots);
 end
 $$;
 
@@ -43,6 +59,16 @@ comment on function pra.set_limit is
   'Makes a limit, or changes how many attempts (0 to 100,000) may run under it at once. Lowered below what runs, '
   'it takes effect as jobs end; nobody is stopped. Errors: PR003 for a name or a number that cannot be.';
 
+-- Drops limits of which no slot is taken.
+create or replace function pra_store.drop_limits(names text[]) returns void
+language plpgsql
+as $$
+begin
+  delete from pra_store.limit_slots as s where s.limit_name = any(names);
+  delete from pra_store.limits as l where l.name = any(names);
+end
+$$;
+
 create or replace function pra.remove_limit(name text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -50,6 +76,7 @@ as $$
 declare
   holder bigint;
 begin
+  perform pra_store.require_operator('limit');
   -- As in pra.set_limit.
   lock table pra_store.limit_slots in share row exclusive mode;
   perform from pra_store.limits as l where l.name = remove_limit.name for update;
@@ -62,8 +89,7 @@ begin
     raise exception 'name: job % has not ended and needs a slot of "%"; cancel it, or give the limit more slots', holder,
       name using errcode = 'PR004';
   end if;
-  delete from pra_store.limit_slots as s where s.limit_name = remove_limit.name;
-  delete from pra_store.limits as l where l.name = remove_limit.name;
+  perform pra_store.drop_limits(array[name]);
   perform pra_store.record_event('limit.removed', null, null, null, null, jsonb_build_object('limit', name));
 end
 $$;

@@ -95,6 +95,7 @@ begin
     when 'no-matching-worker' then format('`pra worker` with %s', (
       select string_agg(format('--label %s=...', r ->> 'label'), ' ') from jsonb_array_elements(it.requirements) as r))
     when 'host-lacks' then 'the workers go on by themselves when their hosts have it'
+    when 'no-time' then 'a worker that stays for longer (`pra worker --lifetime`)'
     when 'host-blamed' then 'a look at the crashes, then `pra forgive HOST`'
     when 'lost' then 'the next beat of a live worker puts it back in line'
     when 'no-room' then 'a host with more room, or less in its cache'
@@ -115,6 +116,10 @@ create or replace function pra.waiting_jobs()
 returns table (
   reason text, detail text, jobs bigint, oldest timestamptz, example_job bigint, remedy text, run_id bigint, queue text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+-- Compiling the statement takes longer than running it; and 100,000 jobs are counted by a table in memory, where the
+-- usual 4 MB would sort them on disk.
+set jit = off
+set work_mem = '32MB'
 as $$
 #variable_conflict use_column
 begin

@@ -20,7 +20,7 @@ comment on function pra.why_pending is
 'Explains why a job does not run; always returns one row.
 reason has words for programs, each once, separated by commas: dependency, lost (its worker was), delayed,
 run-paused, queue-paused, limit, gang, no-worker, no-matching-worker, host-blamed, busy, in-line,
-behind-gang, host-lacks (every worker that fits is paused), no-room (its bytes do not fit there), bytes-elsewhere
+behind-gang, host-lacks (every worker that fits is paused), no-time (every worker that fits leaves before), no-room (its bytes do not fit there), bytes-elsewhere
 (another host has them and a free place), elements (an array all of which has started),
 not-pending (it runs or has ended).
 detail is a sentence for people that names every obstacle.
@@ -77,10 +77,10 @@ begin
   end if;
   return query select 'dependency', d from pra_store.unmet_dependencies(job) as d;
   return query
-    select 'run-paused', format('run %s "%s" is paused since %s', r.id, r.name, r.paused_at)
+    select 'run-paused', format('run %s "%s" is paused since %s', r.id, r.name, date_trunc('second', r.paused_at))
     from pra_store.runs as r where r.id = it.run_id and r.paused_at is not null;
   return query
-    select 'queue-paused', format('queue "%s" is paused since %s', q.name, q.paused_at)
+    select 'queue-paused', format('queue "%s" is paused since %s', q.name, date_trunc('second', q.paused_at))
     from pra_store.queues as q where q.name = it.queue and q.paused_at is not null;
   if it.state = 'blocked' then
     if it.array_id is not null then
@@ -218,6 +218,11 @@ begin
     return query
       select distinct 'host-lacks', format('worker %s takes no jobs: %s', w.name, w.lack)
       from pra_store.paused_workers(it) as w;
+  elsif fitting = (select count(*) from pra_store.leaving_workers(it)) then
+    return query
+      select 'no-time', string_agg(format('it may take %s, and worker %s takes nothing that ends after %s', it.time_limit,
+        w.name, to_char(w.leaves_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')), '; ' order by w.leaves_at desc)
+      from (select * from pra_store.leaving_workers(it) as l order by l.leaves_at desc limit 3) as w;
   else
     select coalesce(jsonb_agg(r), '[]') into rooms from pra_store.reasons_of_room(it) as r;
   end if;
@@ -378,6 +383,17 @@ as $$
 begin
   return query
     select w.name, w.lack from pra_store.fitting_workers(it) as w where w.lack is not null;
+end
+$$;
+
+-- Live workers that could run a job, but leave before it must have ended.
+create or replace function pra_store.leaving_workers(it pra_store.jobs)
+returns table (name text, leaves_at timestamptz)
+language plpgsql stable
+as $$
+begin
+  return query
+    select w.name, w.leaves_at from pra_store.fitting_workers(it) as w where not pra_store.stays(w, it.time_limit);
 end
 $$;
 

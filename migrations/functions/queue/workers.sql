@@ -47,7 +47,7 @@ $$;
 
 create or replace function pra.register_worker(
   name text, labels jsonb, queues text[], kinds text[], slots integer default 1,
-  lease interval default '30 seconds', version text default null
+  lease interval default '30 seconds', version text default null, stays interval default null
 ) returns table (worker bigint, token uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -77,11 +77,15 @@ begin
     raise exception 'lease: %, must be from 1 second to 10 minutes', lease using errcode = 'PR003',
       hint = 'A host that is gone keeps its jobs for a lease.';
   end if;
+  if stays <= interval '0' then
+    raise exception 'stays: %, must be above 0', stays using errcode = 'PR003';
+  end if;
   insert into pra_store.workers as w (
-    name, labels, queues, kinds, slots, lease, version, lease_expires_at, token)
+    name, labels, queues, kinds, slots, lease, version, lease_expires_at, leaves_at, token)
   values (register_worker.name, register_worker.labels, register_worker.queues,
           register_worker.kinds, register_worker.slots, register_worker.lease,
-          register_worker.version, clock_timestamp() + register_worker.lease, gen_random_uuid())
+          register_worker.version, clock_timestamp() + register_worker.lease,
+          clock_timestamp() + register_worker.stays, gen_random_uuid())
   returning w.id, w.token into worker, token;
   perform pra_store.record_event('worker.registered', null, null, null, register_worker.worker);
   return next;
@@ -94,7 +98,8 @@ comment on function pra.register_worker is
   'Registers an agent process as a worker; returns its number and the token that its further calls must carry. '
   'labels: a JSON object of texts, which requirements are compared with. queues and kinds: those that it serves, '
   'one at least. slots: jobs that it runs at once, 1 to 10000. lease: how long it may stay silent, a second to ten '
-  'minutes. Errors: PR003 for an argument that cannot be.';
+  'minutes. stays: time after which it drains, so that it gets no job whose time limit is longer; null if it stays. '
+  'Errors: PR003 for an argument that cannot be.';
 
 create or replace function pra.deregister_worker(worker bigint, worker_token uuid default null)
 returns void
@@ -274,6 +279,7 @@ declare
   held bigint;
   asked integer := 0;
 begin
+  perform pra_store.require_operator('worker');
   update pra_store.workers
   set drain_requested_at = coalesce(drain_requested_at, clock_timestamp())
   where id = worker and stopped_at is null;
@@ -281,9 +287,11 @@ begin
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
   end if;
   for held in
-    select id from pra_store.jobs where worker_id = worker and state = 'running' order by id
+    -- One that ends meanwhile is waited for and passed over.
+    select id from pra_store.jobs
+    where worker_id = worker and state = 'running' order by id for no key update
   loop
-    perform pra.preempt(held, grace, format('worker %s is drained', worker));
+    perform pra_store.preempt_job(held, grace, format('worker %s is drained', worker));
     asked := asked + 1;
   end loop;
   perform pra_store.record_event('worker.drain_requested', null, null, null, worker);
@@ -307,6 +315,7 @@ declare
   held pra_store.jobs;
   taken integer := 0;
 begin
+  perform pra_store.require_operator('worker');
   select * into dead from pra_store.workers where id = worker and stopped_at is null for no key update;
   if not found then
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
@@ -339,6 +348,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
+  perform pra_store.require_operator('worker');
   update pra_store.workers set drain_requested_at = null where id = worker and stopped_at is null;
   if not found then
     raise exception 'there is no live worker %', worker using errcode = 'PR002';
@@ -353,15 +363,20 @@ grant execute on function pra.undrain to pra_submit;
 comment on function pra.undrain is
   'Lets a drained worker get jobs again. Errors: PR002 when there is no such live worker.';
 
-create or replace function pra.work_is_coming(queues text[], kinds text[], lacking boolean default false)
-returns boolean
+create or replace function pra.work_is_coming(
+  queues text[], kinds text[], lacking boolean default false, worker bigint default null
+) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+  me pra_store.workers;
 begin
+  select * into me from pra_store.workers as w where w.id = work_is_coming.worker;
   if exists (
     select from pra_store.jobs as j
     where j.state = 'running' and j.array_first is null
       and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+      and pra_store.may_ever_run(me, j)
       and not pra_store.is_paused(j)
   ) then
     return true;
@@ -380,6 +395,7 @@ begin
         select j.id from pra_store.jobs as j
         where lacking and j.state = 'ready'
           and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+          and pra_store.may_ever_run(me, j)
           and not pra_store.is_paused(j)
       )
       union
@@ -395,6 +411,7 @@ begin
       select j.id from coming as c join pra_store.jobs as j on j.id = c.id
       where j.state in ('blocked', 'ready', 'running')
         and j.queue = any(work_is_coming.queues) and j.kind = any(work_is_coming.kinds)
+        and pra_store.may_ever_run(me, j)
         and not pra_store.is_paused(j)
     ),
     -- Jobs that have to succeed first: where one of them has ended without success, nothing comes without a person.
@@ -419,7 +436,16 @@ comment on function pra.work_is_coming is
 'Whether work for these queues and kinds is under way, or will be there without anybody''s doing: a job of
 theirs runs, is due within a minute, is tried again after a pause, or waits for such a job and for none that
 has ended without success. lacking: ready jobs count as well, since the caller lacks something and does not
-claim. Jobs that are paused, put off for longer or ready but claimed by nobody do not count.';
+claim. worker: only jobs whose requirements its labels meet, and whose time limit ends before it leaves, count. Jobs that are paused, put off for longer or ready but claimed by nobody do not count.';
+
+-- Whether a job would fit a worker, or any where none is named.
+create or replace function pra_store.may_ever_run(me pra_store.workers, j pra_store.jobs) returns boolean
+language plpgsql stable
+as $$
+begin
+  return me.id is null or pra_store.satisfies(me.labels, j.requirements) and pra_store.stays(me, j.time_limit);
+end
+$$;
 
 -- Whether the run or the queue of a job is paused.
 create or replace function pra_store.is_paused(j pra_store.jobs) returns boolean

@@ -66,7 +66,7 @@ comment on function pra.register_checkpoint is
 again by the same attempt with the same files, it counts once.
 step: steps made, 0 or more. files: [{"name": ..., "sha256": ...}], at least one. keep: the rule by which earlier
 checkpoints of the job stay, {"last": 1 or more, "best": 0 or more, "metric": name, "every": steps or null}, as
-pra.retain_checkpoints reads them; null for all. Bytes to which nothing refers any more are deleted at once as far as
+pra.retain_checkpoints reads them; null for all. While best is above 0 and the job has no point of the metric, all stay. Bytes to which nothing refers any more are deleted at once as far as
 they lie in the database. dropped: number of objects in other stores that the attempt is to delete (pra.next_dropped).
 Raises PR003 for a bad rule, PR001 when the attempt has lost its lease, PR003 for no files, PR002 when one of them is not
 stored, PR004 when the attempt has registered other files at this step.';
@@ -78,6 +78,8 @@ create or replace function pra.retain_checkpoints(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+  unrated bigint[];
 begin
   if keep_last is null or keep_last < 0 then
     raise exception 'keep_last: %, must be 0 or more', keep_last using errcode = 'PR003';
@@ -85,6 +87,23 @@ begin
   if keep_best < 0 or keep_every < 1 then
     raise exception 'keep_best and keep_every: % and %, must be 0 or more and 1 or more',
       keep_best, keep_every using errcode = 'PR003';
+  end if;
+  if keep_best > 0 then
+    unrated := array(
+      select j.id from pra_store.jobs as j
+      where (run is null or j.run_id = run) and exists (select from pra_store.checkpoints as c where c.job_id = j.id)
+        and exists (select from pra_store.metric_summaries as s where s.job_id = j.id)
+        and not pra_store.has_series(j.id, metric));
+    if run is not null and unrated <> '{}' and not exists (
+      select from pra_store.checkpoints as c join pra_store.jobs as j on j.id = c.job_id
+      where j.run_id = run and pra_store.has_series(j.id, metric)) then
+      raise exception 'run % has no points of the series "%", by which its best checkpoints would be chosen; it has %', run,
+        metric, coalesce((
+          select string_agg(distinct n.name, ', ' order by n.name)
+          from pra_store.metric_summaries as s join pra_store.metric_names as n on n.id = s.name_id
+          where s.job_id = any(unrated) and pra_store.has_series(s.job_id, n.name)), 'none')
+        using errcode = 'PR003';
+    end if;
   end if;
   create temp table if not exists verdicts (
     id bigint, job_id bigint, epoch bigint, step bigint, reason text) on commit drop;
@@ -94,6 +113,7 @@ begin
     case
       when r.suspect then 'suspect'
       when r.age <= keep_last or r.age = 1 and pra_store.may_be_read(r.job_id) then 'last'
+      when r.job_id = any(unrated) then 'not rated'
       when r.rank <= keep_best and r.value is not null then 'best'
       when keep_every is not null and r.step / keep_every > r.since / keep_every then 'every'
       when pra_store.is_asked_for(r.job_id, r.step) then 'asked for'
@@ -113,13 +133,23 @@ $$;
 
 comment on function pra.retain_checkpoints is
 'Deletes checkpoints of a run, of all runs for null, and returns a row for each with the reason to keep
-it: last, best, every, asked for or suspect. dry: only returns the rows. The bytes go with pra.collect_garbage.
+it: last, best, every, asked for, suspect or not rated. dry: only returns the rows. The bytes go with pra.collect_garbage.
 Of each job these stay: the keep_last newest, the keep_best
 best by the mean of the metric since the checkpoint before, and the first one at or after each multiple of
 keep_every steps, and those that an unfinished job of the run names. The newest stays in any case while its run, or a job that waits for it, has not ended.
 Those that a reader found damaged stay, and count for none of these. A checkpoint of a series that was
-abandoned is never among the best. Granted to no role but pra_owner.
-Raises PR003 for a number out of range.';
+abandoned is never among the best. With keep_best, every checkpoint stays of a job that has series, but no point of
+the metric: which of them is the best is not known (not rated). Granted to no role but pra_owner.
+Raises PR003 for a number out of range, and with keep_best for a run none of whose jobs has a point of the metric.';
+
+-- Whether a job has points of a series: without one, nobody knows which of its checkpoints are the best.
+create or replace function pra_store.has_series(job bigint, metric text) returns boolean
+language sql stable
+as $$
+  select exists (
+    select from pra_store.metrics as m join pra_store.metric_names as n on n.id = m.name_id
+    where m.job_id = job and n.name = metric);
+$$;
 
 -- Whether somebody may still go on from the newest checkpoint of a job: itself, a job of its run, or one of another run
 -- that waits for it.
@@ -166,6 +196,10 @@ begin
   if keep_last is null or keep_last < 1 or keep_best < 0 or keep_every < 1 then
     raise exception 'keep: last, best and every are %, % and %, must be 1 or more, 0 or more, and 1 or more',
       keep_last, keep_best, keep_every using errcode = 'PR003';
+  end if;
+  -- A rule by a series that is not there would drop the best ones.
+  if keep_best > 0 and not pra_store.has_series(job, coalesce(keep ->> 'metric', 'loss')) then
+    return;
   end if;
   dropped := array(
     select r.id from pra_store.rated_checkpoints(null, job, coalesce(keep ->> 'metric', 'loss')) as r

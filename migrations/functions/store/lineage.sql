@@ -9,7 +9,15 @@ as $$
     and j.arguments ->> 'source' = shared_data_set.arguments ->> 'source'
     and j.state in ('blocked', 'ready', 'running', 'succeeded') and j.cancel_requested_at is null
     and not r.removed @> '{data}' and r.deleted_at is null
-    and (j.state <> 'succeeded' or exists (select from pra_store.job_outputs as o where o.job_id = j.id))
+    and (j.state <> 'succeeded' or exists (select from pra_store.job_outputs as o where o.job_id = j.id)
+      -- One that lost bytes is ingested anew: that brings them back.
+      and not exists (
+        select from pra_store.job_outputs as o
+        join pra_store.jobs as p on p.id = o.job_id
+        join pra_store.artifacts as a on a.sha256 = o.sha256
+        where (p.id = j.id or p.id in (select d.parent_id from pra_store.job_dependencies as d where d.job_id = j.id)
+            or p.array_id in (select d.parent_id from pra_store.job_dependencies as d where d.job_id = j.id))
+          and p.kind = 'ingest' and a.suspect_at is not null))
     -- Where a source lies, its name, and by how many jobs it is packed make no other data set.
     and jsonb_strip_nulls(j.arguments) - array['parts', 'part', 'packed', 'in_place', 'source_name', 'shard_names', 'checkpoint_every']
       = jsonb_strip_nulls(shared_data_set.arguments) - array['parts', 'part', 'packed', 'in_place', 'source_name', 'shard_names', 'checkpoint_every']
@@ -21,7 +29,7 @@ grant execute on function pra.shared_data_set to pra_submit, pra_read;
 
 comment on function pra.shared_data_set is
 'The ingest job that has packed, or will pack, the same images in the same way: equal bytes of the source, equal split,
-size and limits. Null if there is none, or if its result was removed.
+size and limits. Null if there is none, or if its result was removed, or some of it is lost or damaged.
 arguments: those of an ingest job.';
 
 create or replace function pra.set_run_data(run bigint, job bigint) returns void

@@ -55,6 +55,12 @@ declare
       and (w.token is null or j.token = new.token));
 begin
   if own is null then
+    -- Rank 0 of a gang writes for it.
+    own := (
+      select j.token from pra_store.jobs as j
+      where j.id = new.job_id and j.gang and j.epoch = new.epoch and j.state = 'running' and j.token = new.token);
+  end if;
+  if own is null then
     raise exception 'lease lost: attempt % of job % may write no more', new.epoch, new.job_id
       using errcode = 'PR001';
   end if;
@@ -413,7 +419,7 @@ begin
   if to_regclass('pra_store.' || name) is not null then
     return;
   end if;
-  perform pg_advisory_xact_lock(hashtext('pra_store.metrics partitions'));
+  perform pra_store.lock_key('partitions of metrics');
   if to_regclass('pra_store.' || name) is not null then
     return;
   end if;

@@ -20,7 +20,7 @@ begin
     return;
   end if;
   -- Two trainings of a run may register at the same time.
-  perform pg_advisory_xact_lock(hashtextextended('pra_store.draw_preview', held.run_id));
+  perform pra_store.lock_key(format('preview of run %s', held.run_id));
   -- An attempt that went back before a checkpoint comes by its step again.
   if exists (
     select from pra_store.jobs as p
@@ -46,7 +46,7 @@ begin
   for no key update;
   if job is null then
     job := pra_store.enqueue(
-      'sample', held.run_id, drawing, held.queue, -1000000, '0', '{}', '{}', null, null, 3, 5, 1, null, '{}', null,
+      'sample', held.run_id, drawing, false, held.queue, -1000000, '0', '{}', '{}', null, null, 3, 5, 1, null, '{}', null,
       null, null, null, null, null, null, false, false);
   else
     perform pra_store.record_event(

@@ -14,6 +14,7 @@ declare
   needed bigint[] := pra_store.jobs_read_by_others(doomed);
   gone bigint[] := array(
     select j.id from pra_store.jobs as j where j.run_id = any(doomed) and j.id <> all(needed) order by j.id);
+  removed bigint;
 begin
   -- Runs of which nothing more goes are not named again.
   return query
@@ -25,11 +26,14 @@ begin
   if dry then
     return;
   end if;
+  -- Nothing brings the run back from here on.
+  with ended as (delete from pra_store.schedules as s where s.run_id = any(doomed) returning s.name)
+  select count(pra_store.record_event(
+    'schedule.removed', null, null, null, null, jsonb_build_object('schedule', e.name))) into removed from ended as e;
   perform pra_store.purge_jobs(gone);
   update pra_store.runs as r set purged_at = coalesce(r.purged_at, clock_timestamp()) where r.id = any(doomed);
   doomed := array(
     select d from unnest(doomed) as d where not exists (select from pra_store.jobs as j where j.run_id = d));
-  update pra_store.schedules as s set run_id = null where s.run_id = any(doomed);
   delete from pra_store.sweep_runs as m where m.run_id = any(doomed);
   delete from pra_store.sweeps as s where not exists (select from pra_store.sweep_runs as m where m.sweep_id = s.id);
   delete from pra_store.turns as t where t.run_id = any(doomed);
@@ -75,6 +79,9 @@ language plpgsql
 as $$
 declare
   part text;
+  own_limits text[] := array(
+    select l from pra_store.jobs as j cross join unnest(j.limits) as l
+    where j.id = any(gone) and j.array_first is not null and l ~ '^array-[0-9]+-[0-9]+$');
 begin
   -- Rows before those that they refer to.
   delete from pra_store.checkpoint_files as f using pra_store.checkpoints as c
@@ -82,7 +89,7 @@ begin
   foreach part in array array[
     'metric_staging', 'metrics', 'metric_rollups', 'metric_summaries', 'metric_ranges', 'log_chunks', 'checkpoints',
     'job_outputs', 'images', 'image_sets', 'evaluations', 'variants', 'progress', 'preemptions', 'cancellations',
-    'crashes', 'gang_members', 'pending_artifacts', 'job_dependencies', 'events']
+    'crashes', 'gang_members', 'gang_meetings', 'pending_artifacts', 'job_dependencies', 'events']
   loop
     execute format('delete from pra_store.%I as t where t.job_id = any($1)', part) using gone;
   end loop;
@@ -92,5 +99,7 @@ begin
   update pra_store.schedules as s set last_job = null where s.last_job = any(gone);
   delete from pra_store.attempts as a where a.job_id = any(gone);
   delete from pra_store.jobs as j where j.id = any(gone);
+  -- The limits of arrays are theirs alone.
+  perform pra_store.drop_limits(own_limits);
 end
 $$;

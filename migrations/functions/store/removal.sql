@@ -26,7 +26,7 @@ begin
   end if;
   foreach one in array array(select distinct r from unnest(runs) as r order by r) loop
     if whole then
-      update pra_store.runs as r set deleted_at = clock_timestamp(), deleted_by = session_user where r.id = one;
+      update pra_store.runs as r set deleted_at = clock_timestamp(), deleted_by = pra_store.actor() where r.id = one;
       perform pra_store.record_event('run.deleted', one, null, null, null);
     else
       perform pra_store.remove_parts(one, parts, kinds);
@@ -46,7 +46,7 @@ and jobs stay then, and it cannot be undone. Without parts the whole runs: lists
 brings them back until pra.purge_runs has taken their rows.
 Returns for each run what goes, with number and bytes, and last a row "freed" without a run: artifacts that no other run
 refers to or names, and their bytes, which go with pra.collect_garbage. dry: only returns the rows.
-For whoever created the runs, and the owner of the database.
+For whoever created the runs, and operators.
 Raises PR002 when there is no such run, PR003 for other parts, PR004 when a job of a run has not ended, or one of
 another run that reads the part.';
 
@@ -56,6 +56,7 @@ as $$
 declare
   found_run pra_store.runs;
 begin
+  perform pra_store.require_own_run(run);
   select * into found_run from pra_store.runs as r where r.id = undelete_run.run for no key update;
   if not found then
     raise exception 'run: there is no run %; a deleted one is gone for good with `pra gc` after its grace period', run
@@ -96,8 +97,8 @@ declare
   found_run pra_store.runs := pra_store.live_run(run);
   waiting bigint;
 begin
-  if found_run.created_by <> session_user and not pg_has_role(session_user, 'pra_owner', 'member') then
-    raise exception 'run: % was created by %, who may delete it, as may an owner of the database', run,
+  if found_run.created_by <> pra_store.actor() and not pra_store.is_operator() then
+    raise exception 'run: % was created by %, who may delete it, as may operators', run,
       found_run.created_by using errcode = '42501';
   end if;
   select j.id into waiting from pra_store.jobs as j
@@ -149,6 +150,7 @@ begin
       from pra_store.log_chunks as l join pra_store.jobs as j on j.id = l.job_id where j.run_id = run;
     return query select 'evaluations', count(*), 0::bigint
       from pra_store.evaluations as e join pra_store.jobs as j on j.id = e.job_id where j.run_id = run;
+    return query select 'schedules', count(*), 0::bigint from pra_store.schedules as s where s.run_id = run;
   end if;
   if parts is null or 'checkpoints' = any(parts) then
     return query

@@ -46,8 +46,9 @@ as $$
   from paths as p cross join settings as s;
 $$;
 
--- The database as its stores know it. One that was cloned, or restored from a dump, is another database and
--- gets another id; a standby that takes over is the same one.
+-- The database as its stores know it. One that was restored from a dump, or a copy of a private database's folder, is
+-- another database and gets another id; a standby that takes over is the same one. Nothing in a physical copy of
+-- another server's data tells it from the original.
 create or replace function pra_store.identity() returns uuid
 language plpgsql
 as $$
@@ -55,19 +56,24 @@ declare
   here record;
   own uuid;
 begin
-  select c.system_identifier, d.oid as database into here
+  -- No session can set the name of its cluster.
+  select c.system_identifier, d.oid as database,
+    substring(current_setting('cluster_name') from '^pra-folder-[0-9]+$') as folder
+  into here
   from pg_control_system() as c cross join pg_database as d where d.datname = current_database();
   select i.id into own from pra_store.identity as i
-  where i.system_identifier = here.system_identifier and i.database = here.database;
+  where i.system_identifier = here.system_identifier and i.database = here.database
+    and i.folder is not distinct from here.folder;
   if own is null then
-    insert into pra_store.identity as i (system_identifier, database)
-    values (here.system_identifier, here.database)
+    insert into pra_store.identity as i (system_identifier, database, folder)
+    values (here.system_identifier, here.database, here.folder)
     on conflict (is_one) do update set
       id = case
-        when (i.system_identifier, i.database) = (excluded.system_identifier, excluded.database) then i.id
+        when (i.system_identifier, i.database) = (excluded.system_identifier, excluded.database)
+          and coalesce(i.folder = excluded.folder, true) then i.id
         else excluded.id
       end,
-      system_identifier = excluded.system_identifier, database = excluded.database
+      system_identifier = excluded.system_identifier, database = excluded.database, folder = excluded.folder
     returning i.id into own;
   end if;
   return own;
@@ -265,3 +271,20 @@ comment on function pra.store_folder is
 'Returns the current store, with what its mark must hold, when it is a folder and bytes of this size can be
 written there at once. No row when that store is no folder, and when an artifact of this size exists: then the
 caller computes the SHA-256 first, since the bytes may be stored already.';
+
+create or replace function pra.unknown_objects(location text, names text[]) returns setof text
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select n
+  from unnest(unknown_objects.names) as n
+  where not exists (
+    select from pra_store.objects as o
+    join pra_store.stores as s on s.id = o.store_id
+    join pra_store.normal_location(unknown_objects.location) as l on l.place = s.place
+    where n ~ '^[0-9a-f]{64}(\.[0-9]{1,9})?$' and o.sha256 = decode(substr(n, 1, 64), 'hex')
+      and o.copy = coalesce(nullif(substr(n, 66), ''), '0')::integer);
+$$;
+
+comment on function pra.unknown_objects is
+'Returns those of some names of objects in a store that no row of this database has: what was stored after the backup from
+which it was restored. Granted to no role but pra_owner.';

@@ -12,6 +12,7 @@ TITLES = {
     "queue": "Queue",
     "store": "Run store",
     "reading": "Reading verbs",
+    "dashboard": "Dashboard",
     "faults": "Faults",
     "fleet": "A fleet, with real engines",
 }

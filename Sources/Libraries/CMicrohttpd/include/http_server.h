@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct HTTPRequest HTTPRequest;
 
@@ -36,4 +37,12 @@ void http_request_peer(HTTPRequest *request, char *text, size_t size);
 // Answers a request, once. Names and values are headers, count of them.
 void http_request_answer(
     HTTPRequest *request, unsigned status, const uint8_t *body, size_t size,
+    const char *const *names, const char *const *values, size_t count);
+
+// Reads up to size bytes of a body from a place of it; returns their number, or a negative one where they cannot be read.
+typedef ssize_t (*HTTPReader)(void *context, uint64_t place, char *bytes, size_t size);
+// Answers a request, once, with a body of size bytes that is read as it is sent. The client sees a body that breaks off
+// where it cannot be read. Release is called when no more is asked for.
+void http_request_stream(
+    HTTPRequest *request, unsigned status, uint64_t size, HTTPReader read, void (*release)(void *context), void *context,
     const char *const *names, const char *const *values, size_t count);

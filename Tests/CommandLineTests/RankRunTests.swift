@@ -1,0 +1,167 @@
+// One training on several machines: the bits of one, whatever happens on the way.
+
+import DatabaseTesting
+import Foundation
+import Postgres
+import Testing
+
+/// The ranks listen on ports of the loopback: network namespaces need rights that not everybody has (ops/machines/check).
+@Suite struct RankRunTests {
+  let ranks: RankWorld
+
+  init() throws { ranks = try RankWorld() }
+
+  @Test func oneTwoAndFourRanksTrainTheSameWeights() throws {
+    for _ in 0..<4 { _ = try ranks.worker() }
+    let runs = try ["1", "2", "4"].map { try ranks.run("ranks-\($0)", ranks: $0, total: 55) }
+    for run in runs { try ranks.awaitSuccess(run) }
+    let weights = try runs.map { try ranks.weights($0) }
+    #expect(Set(weights).count == 1, "\(weights)")
+    for name in ["loss", "grad_norm", "state.norm", "feedback.ratio"] {
+      let series = try runs.map { try ranks.series($0, name) }
+      #expect(Set(series).count == 1, "\(name): \(series)")
+    }
+    #expect(try ranks.series(runs[2]).hasPrefix("55 55 "))
+    // Every rank was a stage of its own, and the gang is one job with one bar.
+    #expect(
+      try ranks.world.rows(
+        """
+        select count(distinct a.worker_id) from pra.attempts as a join pra.jobs as j on j.id = a.job_id
+        where a.run_id = \(runs[2]) and j.array_id is not null
+        """) == ["4"])
+    #expect(
+      try ranks.world.rows(
+        "select progress_done, progress_total from pra.jobs where run_id = \(runs[2]) and array_id is null and kind = 'train'"
+      ) == ["55 55"])
+  }
+
+  @Test func whateverHappensTheWeightsAreThoseOfAnUninterruptedRun() throws {
+    let server = try TestServer()
+    let ranks = try RankWorld(on: server)
+    let workers = try (0..<2).map { _ in try ranks.worker() }
+    let run = try ranks.run("disturbed", ranks: "2", total: 130)
+
+    // A rank is killed.
+    try ranks.reach(run, steps: 22)
+    try wait { workers[1].stage("pra-train").map { kill($0, SIGKILL) == 0 } ?? false }
+    try wait { try ranks.history(run).contains { $0.contains("peer-lost") } }
+    // A rank stops without a word: it is ended when it has been silent for a lease.
+    try ranks.reach(run, steps: 42)
+    try wait { workers[0].stage("pra-train").map { kill($0, SIGSTOP) == 0 } ?? false }
+    try wait { try ranks.history(run).contains { $0.contains("has not been heard of") } }
+    // The database is restarted, and training goes on.
+    try ranks.reach(run, steps: 62)
+    try server.stop()
+    try server.start()
+    // One host is drained and comes back: all stop behind one step, with one checkpoint.
+    try ranks.reconnect()
+    try ranks.reach(run, steps: 82)
+    let starts = try ranks.starts(run)
+    _ = try ranks.world.answer("drain", "host1")
+    try wait { try ranks.history(run).contains { $0.contains("another rank was asked to stop") } }
+    _ = try ranks.world.answer("drain", "host1", "--undo")
+    try ranks.awaitSuccess(run)
+
+    let history = try ranks.history(run)
+    #expect(try ranks.starts(run) == starts + 1, "\(history)")
+    let whole = try ranks.run("whole", ranks: "1", total: 130)
+    try ranks.awaitSuccess(whole)
+    #expect(try ranks.weights(run) == ranks.weights(whole), "\(history)")
+    #expect(try ranks.series(run) == ranks.series(whole), "\(history)")
+    #expect(try ranks.series(run).hasPrefix("130 130 "))
+    // The drain cost no step: the last start goes on where the one before it stopped.
+    #expect(
+      try ranks.world.rows(
+        """
+        select from_step - 1 = (select metric_high_water from pra.attempts as b
+          where b.job_id = a.job_id and b.epoch = a.epoch - 1)
+        from pra.attempts as a join pra.jobs as j on j.id = a.job_id and j.gang
+        where a.run_id = \(run) order by a.epoch desc limit 1
+        """) == ["t"], "\(history)")
+    // Only the rank that was killed has spent a try.
+    #expect(
+      try ranks.world.rows(
+        "select sum(faults), sum(lost), sum(timeouts) from pra.jobs where run_id = \(run) and array_id is not null"
+      )
+        == ["1 0 0"], "\(history)")
+    #expect(try ranks.world.rows("select count(*) from pra.blamed_hosts") == ["0"])
+    #expect(try ranks.world.rows("select count(*) from pra_store.gang_meetings") == ["0"])
+  }
+
+  @Test func ranksThatCannotReachEachOtherSaySo() throws {
+    // The second listens at an address of the loopback that the first does not route to: its ports are taken.
+    let taken = try Listener()
+    _ = try ranks.worker()
+    _ = try ranks.worker("--ports", "\(taken.port)-\(taken.port)")
+    let run = try ranks.run("apart", ranks: "2")
+    try wait {
+      try ranks.history(run).contains {
+        $0.contains("training.ranks:")
+          && $0.contains("no port from \(taken.port) to \(taken.port) is free")
+          && $0.contains("check --address, --interface and --ports")
+      }
+    }
+    _ = try ranks.world.answer("cancel", run)
+    try wait {
+      try ranks.world.rows(
+        "select count(*) from pra.jobs where state in ('running', 'ready', 'blocked')") == ["0"]
+    }
+  }
+
+  @Test func aRunFileWhoseRanksCannotShareABatchIsRefused() throws {
+    let file = try ranks.world.runFile("")
+    func refusal(_ settings: String...) throws -> String {
+      let outcome = try ranks.world.pra(
+        "run", file, "--set", settings[0], "--set", settings[1], "--set", settings[2])
+      #expect(outcome.status == 2)
+      return outcome.errors
+    }
+    #expect(
+      try refusal("training.batch=48", "training.micro_batch=6", "training.ranks=3").contains(
+        "training.ranks: 3 ranks cannot share the 8 parts of a batch (training.batch 48, training.micro_batch 6): each "
+          + "takes as many, 1, 2, 4 or another power of two; expected 1, 2, 4, 8"))
+    #expect(
+      try refusal("training.batch=48", "training.micro_batch=null", "training.ranks=4").contains(
+        "training.ranks: 4 ranks cannot share the 1 parts of a batch"))
+    #expect(
+      try refusal("training.batch=48", "training.micro_batch=6", "training.ranks=8..2").contains(
+        "training.ranks: found"))
+    #expect(try ranks.world.rows("select count(*) from pra.runs") == ["0"])
+  }
+
+  @Test func anAddressOfAnotherHostIsRefused() throws {
+    let outcome = try ranks.world.pra("worker", "--address", "192.0.2.1", "--until-idle")
+    #expect(outcome.status == 2)
+    #expect(
+      outcome.errors.contains(
+        "--address 192.0.2.1: is no address of this host, which has lo 127.0.0.1"))
+    let other = try ranks.world.pra("worker", "--interface", "nic77", "--until-idle")
+    #expect(
+      other.errors.contains(
+        "--interface nic77: has no address, or is not there; this host has lo 127.0.0.1"))
+  }
+}
+
+/// A port of the loopback that somebody else has.
+private final class Listener {
+  let port: Int
+  private let descriptor: Int32
+
+  init() throws {
+    let made = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        _ = bind(made, address, length)
+        _ = listen(made, 1)
+        _ = getsockname(made, address, &length)
+      }
+    }
+    (descriptor, port) = (made, Int(address.sin_port.bigEndian))
+  }
+
+  deinit { close(descriptor) }
+}

@@ -1,0 +1,201 @@
+// Ranks that share the parts of a batch, on threads of one process.
+
+import Configuration
+import Foundation
+import PRAModel
+import Tensor
+import Testing
+
+@testable import Training
+
+/// Ranks that exchange memory of one process.
+private final class ThreadRanks: @unchecked Sendable {  // the state is behind the condition
+  struct Gone: Error {}
+
+  let size: Int
+  private let condition = NSCondition()
+  private var given: [[Float]?]
+  private var taken = 0
+  private var isGone = false
+
+  init(_ size: Int) {
+    self.size = size
+    given = Array(repeating: nil, count: size)
+  }
+
+  /// Ends when every rank has given its numbers and taken those of all.
+  func exchange(_ numbers: [Float], of rank: Int) throws -> [[Float]] {
+    condition.lock()
+    defer { condition.unlock() }
+    while given[rank] != nil, !isGone { condition.wait() }
+    given[rank] = numbers
+    condition.broadcast()
+    while given.contains(where: { $0 == nil }), !isGone { condition.wait() }
+    if isGone { throw Gone() }
+    let all = given.map { $0! }
+    taken += 1
+    if taken == size {
+      (given, taken) = (Array(repeating: nil, count: size), 0)
+      condition.broadcast()
+    } else {
+      while taken > 0, !isGone { condition.wait() }
+    }
+    return all
+  }
+
+  func leave() {
+    condition.lock()
+    isGone = true
+    condition.broadcast()
+    condition.unlock()
+  }
+}
+
+private final class ThreadCommunicator: Communicator {
+  let rank: Int
+  private let ranks: ThreadRanks
+  var size: Int { ranks.size }
+
+  init(_ rank: Int, of ranks: ThreadRanks) { (self.rank, self.ranks) = (rank, ranks) }
+
+  func allToAll(_ from: Tensor, _ to: Tensor) throws {
+    let sent = from.readOnHost { Array($0) }
+    let each = sent.count / size
+    let all = try ranks.exchange(sent, of: rank)
+    to.writeOnHost { to in
+      for other in 0..<size {
+        for i in 0..<each { to[other * each + i] = all[other][rank * each + i] }
+      }
+    }
+  }
+
+  func allGather(_ from: Tensor, _ to: Tensor) throws {
+    let all = try ranks.exchange(from.readOnHost { Array($0) }, of: rank).flatMap { $0 }
+    to.writeOnHost { to in
+      for i in all.indices { to[i] = all[i] }
+    }
+  }
+
+  func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
+    try ranks.exchange(bytes.map(Float.init), of: rank).map { $0.map { UInt8($0) } }
+  }
+
+  func abort() { ranks.leave() }
+}
+
+@Suite struct RankTests {
+  /// Eight parts of two images, but for the last, which has one.
+  private func trainer(_ variant: Int, _ team: RankTeam?) throws -> Trainer {
+    var configuration = tinyVariants[variant].configuration
+    (configuration.training.batch, configuration.training.microBatch) = (15, 2)
+    return Trainer(
+      shaken(try PRAModel(configuration, classes: 3, on: Device(threads: 1))), team: team)
+  }
+
+  private struct Trained: Equatable, Sendable {
+    var weights: [[Float]] = []
+    var values: [UInt64] = []
+    var names: [String] = []
+  }
+
+  private func train(_ variant: Int, steps: Int, _ team: RankTeam?) throws -> Trained {
+    let trainer = try trainer(variant, team)
+    var trained = Trained()
+    for step in 0..<steps {
+      let report = try trainer.run(tinyBatch(trainer.model, count: 15, step: step))
+      trained.values += report.values.map(\.value.bitPattern)
+      trained.names += report.values.map(\.name)
+    }
+    try trainer.checkResult(tinyBatch(trainer.model, count: 15, step: steps))
+    let optimizer = trainer.optimizer
+    trained.weights = (optimizer.parameters.map(\.value) + optimizer.m + optimizer.v).map {
+      $0.download().floats
+    }
+    return trained
+  }
+
+  /// Runs ranks on threads; returns what each of them did.
+  private func onRanks<Value: Sendable>(
+    _ size: Int, _ body: @escaping @Sendable (RankTeam) throws -> Value
+  ) -> [Result<Value, any Error>] {
+    let ranks = ThreadRanks(size)
+    let lock = NSLock()
+    nonisolated(unsafe) var results: [Int: Result<Value, any Error>] = [:]
+    let group = DispatchGroup()
+    for rank in 0..<size {
+      group.enter()
+      Thread.detachNewThread {
+        let team = RankTeam(ThreadCommunicator(rank, of: ranks))
+        let result = Result { try body(team) }
+        if case .failure = result { team.communicator.abort() }
+        lock.withLock { results[rank] = result }
+        group.leave()
+      }
+    }
+    group.wait()
+    return (0..<size).map { results[$0]! }
+  }
+
+  @Test(arguments: tinyVariants.indices)
+  func anyNumberOfRanksGivesTheBitsOfOne(_ variant: Int) throws {
+    let alone = try train(variant, steps: 3, nil)
+    #expect(alone.names.contains("grad_norm"))
+    for size in [2, 4, 8] {
+      for (rank, result) in onRanks(size, { try train(variant, steps: 3, $0) }).enumerated() {
+        let shared = try result.get()
+        #expect(shared == alone, "rank \(rank) of \(size), \(tinyVariants[variant].name)")
+      }
+    }
+  }
+
+  /// Every rank learns of a stop behind the same step, whoever was asked.
+  @Test func aStopIsAgreedAtOneStep() throws {
+    let steps = onRanks(4) { team in
+      let trainer = try trainer(0, team)
+      while !team.stops {
+        if team.communicator.rank == 2, trainer.step == 3 { team.asksToStop = true }
+        _ = try trainer.run(tinyBatch(trainer.model, count: 15, step: trainer.step))
+      }
+      return trainer.step
+    }
+    #expect(try steps.map { try $0.get() } == [4, 4, 4, 4])
+  }
+
+  /// A rank that fails ends the steps of all others, whose weights are those before the step.
+  @Test func aRankThatLeavesEndsTheOthers() throws {
+    struct Fault: Error {}
+    let weights = onRanks(2) { team in
+      let trainer = try trainer(0, team)
+      _ = try trainer.run(tinyBatch(trainer.model, count: 15))
+      let before = trainer.optimizer.parameters.map { $0.value.download().floats }
+      if team.communicator.rank == 1 { throw Fault() }
+      #expect(throws: ThreadRanks.Gone.self) {
+        try trainer.run(tinyBatch(trainer.model, count: 15, step: 1))
+      }
+      return trainer.optimizer.parameters.map { $0.value.download().floats } == before
+    }
+    #expect(try weights[0].get())
+  }
+
+  @Test func sharesAreEqualPowersOfTwo() {
+    func good(_ parts: Int) -> [Int] {
+      (1...parts).filter { TrainingConfiguration.share(of: parts, among: $0) != nil }
+    }
+    #expect(good(8) == [1, 2, 4, 8])
+    #expect(good(6) == [1, 3, 6])
+    #expect(good(12) == [1, 3, 6, 12])
+    #expect(good(1) == [1])
+  }
+
+  /// The sum of as many parts as there are has the order of one rank's, also where they are no power of two.
+  @Test(arguments: 1...9) func sumsByHalvesHaveOneOrder(_ count: Int) {
+    var words = (0..<count).map(String.init)
+    byHalves(count) { words[$0] = "(\(words[$0])+\(words[$1]))" }
+    let expected = [
+      "0", "(0+1)", "((0+1)+2)", "((0+1)+(2+3))", "(((0+1)+(2+3))+4)", "(((0+1)+(2+3))+(4+5))",
+      "(((0+1)+(2+3))+((4+5)+6))", "(((0+1)+(2+3))+((4+5)+(6+7)))",
+      "((((0+1)+(2+3))+((4+5)+(6+7)))+8)",
+    ]
+    #expect(words[0] == expected[count - 1])
+  }
+}

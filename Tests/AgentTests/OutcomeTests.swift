@@ -189,8 +189,10 @@ import Testing
   @Test func aSchemaThatTheAgentDoesNotKnowIsRefused() throws {
     let world = try World()
     try world.admin.run(
-      "update pra_store.migrations set version = 9999 where version = (select max(version) from pra_store.migrations)"
-    )
+      """
+      update pra_store.migrations set version = 9999 where version = (select max(version) from pra_store.migrations);
+      update pra_store.compatibility set works_from = 9999
+      """)
     let agent = try world.agent("a", "idle=true")
     #expect(try agent.end() == .code(2))
     #expect(agent.output.contains("the schema is at 9999"))

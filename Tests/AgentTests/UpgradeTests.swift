@@ -36,8 +36,8 @@ import Testing
   func tooOld() throws {
     let world = try World()
     let job = try world.enqueue(#"{"act": "train", "count": 800, "pace": 20000}"#)
-    let idle = try world.agent("idle", "queues=other")
-    let agent = try world.agent("a")
+    let idle = try world.agent("idle", "queues=other", "beat=0.2")
+    let agent = try world.agent("a", "beat=0.2")
     try wait {
       try world.text("select step from pra.checkpoints where job_id = \(job) limit 1") != nil
     }

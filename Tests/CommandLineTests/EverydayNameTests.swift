@@ -46,7 +46,7 @@ import Testing
       "run.yaml", "name: any\ndata: {source: '\(name)'}\nconfig: {image: {size: 16, patch: 8}}\n")
     _ = try world.answer("run", run, "--dry-run")
     _ = try world.answer("run", run)
-    _ = try world.answer("enqueue", "ingest", "--file", "source=\(name)")
+    _ = try world.answer("enqueue", "ingest", "--file", "source=\(world.folder)/\(name)")
     #expect(
       try world.rows(
         "select distinct arguments ->> 'source_name' from pra.jobs where kind = 'ingest'")

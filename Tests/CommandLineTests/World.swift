@@ -134,7 +134,7 @@ struct Outcome {
     // A command that waits for ever must fail its own test, and hide no other.
     let child = process
     let guardian = DispatchWorkItem { kill(child, SIGKILL) }
-    DispatchQueue.global().asyncAfter(deadline: .now() + 600, execute: guardian)
+    DispatchQueue.global().asyncAfter(deadline: .now() + 1200, execute: guardian)
     defer { guardian.cancel() }
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 && errno == EINTR {}

@@ -70,7 +70,7 @@ import Testing
       )
       _ = try world.answer("run", run, "--set", "name=\(source)")
       _ = try world.answer(
-        "enqueue", "ingest", "--file", "source=\(source)", "--set", "image.size=16")
+        "enqueue", "ingest", "--file", "source=\(world.folder)/\(source)", "--set", "image.size=16")
     }
     _ = try world.answer("worker", "--until-idle", "--threads", "1")
     #expect(
@@ -91,7 +91,8 @@ import Testing
     try world.write(
       "run.yaml", "name: any\ndata: {source: made}\nconfig: {image: {size: 16, patch: 8}}\n")
     let outcome = try Outcome.shell(
-      line, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+      "cd '\(world.folder)'; \(line)",
+      environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
     #expect(outcome.status == 0, "\(outcome)")
     let runs = try world.rows("select count(*) from pra.runs")
     #expect(runs == [line.contains("sweep") ? "2" : "1"])
@@ -104,7 +105,8 @@ import Testing
     let run = try world.write(
       "run.yaml", "name: any\ndata: {source: made}\nconfig: {image: {size: 16, patch: 8}}\n")
     for words in [
-      ["run", run], ["run", run, "--dry-run"], ["enqueue", "ingest", "--file", "source=made"],
+      ["run", run], ["run", run, "--dry-run"],
+      ["enqueue", "ingest", "--file", "source=\(world.folder)/made"],
     ] {
       let outcome = try Outcome(
         words, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)

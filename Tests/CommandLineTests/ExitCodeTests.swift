@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ["runs"], ["jobs"], ["sql", "select 1"], ["worker", "--until-idle"], ["migrate", "status"],
+    ["runs"], ["jobs"], ["sql", "select 1"], ["migrate", "status"],
   ])
   func anUnreachableDatabaseEndsWithFour(_ arguments: [String]) throws {
     try expect(

@@ -205,7 +205,7 @@ import Testing
       try world.value(
         """
         select string_agg(p.proname, ' ') from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-        where n.nspname in ('pra', 'pra_store') and p.prosrc like '%pg_advisory%'
+        where n.nspname in ('pra', 'pra_store') and p.prosrc like '%advisory_%lock(%'
         """) == nil)
   }
 }

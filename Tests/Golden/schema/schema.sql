@@ -7776,9 +7776,12 @@ CREATE FUNCTION pra_store.fold_counts() RETURNS void
     LANGUAGE plpgsql
     AS $$
 begin
-  if not pg_try_advisory_xact_lock(hashtext('pra_store.count_steps')) then
-    return;
-  end if;
+  -- Nobody but these functions can lock the table, as anybody could take an advisory lock.
+  begin
+    lock table pra_store.count_steps in share update exclusive mode nowait;
+  exception
+    when lock_not_available then return;
+  end;
   with steps as (
     delete from pra_store.count_steps returning *
   )

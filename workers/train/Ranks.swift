@@ -42,7 +42,7 @@ final class Ranks {
       meeting, cards: cards, ports: network.ports, isStopped: isStopped)
     team = RankTeam(communicator)
     try PeerWatch(
-      session.meeting(gang), cards: cards, traffic: communicator, silence: network.silence
+      meeting, cards: cards, traffic: communicator, silence: network.silence
     ).start()
     say(
       "rank \(gang.rank) of \(gang.size) of gang \(gang.job), start \(gang.start), at \(network.address)"

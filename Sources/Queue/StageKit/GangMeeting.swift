@@ -79,7 +79,7 @@ package final class GangMeeting: Sendable {
       let found = try values(key)
       if found.count >= count { return found }
       if isStopped() || monotonicSeconds() > end { return nil }
-      // Not by LISTEN: through a pooler of transactions there is none.
+      // Ranks wait for one another once a start: a look now and then needs no channel that every rank listens to.
       usleep(UInt32(pause * 1e6))
       pause = min(2 * pause, Self.looks.most)
     }

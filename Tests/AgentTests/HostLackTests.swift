@@ -96,6 +96,23 @@ import Testing
     #expect(try agent.end() == .code(0))
   }
 
+  @Test func aStageThatUsesUpItsProcessorTimeGivesItsJobBack() throws {
+    let world = try World()
+    let job = try world.enqueue(#"{"act": "burn"}"#, "fault_retries => 0")
+    let agent = try AgentProcess(
+      ["-c", #"ulimit -t 3; exec "$0" "$@""#, "\(World.products)/test-agent"]
+        + world.settings("a", []), environment: world.environment, executable: "/bin/sh")
+    try wait { try attempts(world) == "fault host" }
+    #expect(
+      try world.end(job)
+        == "fault signal 9 the stage used the 3 s of processor time that this worker's processes may have (ulimit -t)"
+    )
+    #expect(try world.state(job) == "ready")
+    #expect(try world.text("select count(*) from pra.blamed_hosts") == "0")
+    agent.signal(SIGTERM)
+    #expect(try agent.end() == .code(0))
+  }
+
   @Test("a trap for another reason stays a crash")
   func trap() throws {
     let world = try World()

@@ -54,6 +54,25 @@ import Testing
     #expect(try ingestJobs == ["cancelled", "ready"])
   }
 
+  @Test func imagesOfWhichSomeAreLostAreIngestedAnew() throws {
+    let file = try world.runFile("")
+    _ = try world.answer("run", file)
+    try world.admin.run(
+      """
+      update pra_store.jobs set state = 'succeeded', finished_at = now() where id = 1;
+      insert into pra_store.artifacts (sha256, size, media_type, bytes)
+      values (sha256('x'), 1, 'text/plain', 'x');
+      insert into pra_store.job_outputs (job_id, name, epoch, sha256, media_type)
+      values (1, 'data-00000.packed', 1, sha256('x'), 'text/plain');
+      """)
+    _ = try world.answer("run", file, "--set", "name=second")
+    #expect(try ingestJobs == ["succeeded"])
+    try world.admin.run(
+      "update pra_store.artifacts set suspect_at = now() where sha256 = sha256('x')")
+    _ = try world.answer("run", file, "--set", "name=third")
+    #expect(try ingestJobs == ["succeeded", "ready"])
+  }
+
   @Test func watchShowsTheJobOfAnotherRunThatItWaitsFor() throws {
     let file = try world.runFile("")
     _ = try world.answer("run", file)

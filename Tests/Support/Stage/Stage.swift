@@ -8,7 +8,7 @@ import StageKit
 
 /// Arguments of a job of kind `test`.
 private struct Orders: Decodable {
-  /// succeed, refuse, fail, lack, hoard, trap, crash, hang, deaf, nothing, print, tell, record, pack, fetch or train.
+  /// succeed, refuse, fail, lack, hoard, trap, crash, hang, deaf, burn, nothing, print, tell, record, pack, fetch or train.
   let act: String
   /// print: lines to print; train: steps to make; lack: the error number of a system call; hoard: bytes to ask for.
   var count: Int64? = nil
@@ -57,6 +57,7 @@ private struct Orders: Decodable {
         while !session.stopRequested { usleep(1000) }
         throw Released()
       case "deaf": while true { pause() }
+      case "burn": while !session.stopRequested {}
       case "nothing": return
       case "print":
         for line in 0..<orders.count! { print("line \(line)") }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import StageKit
 
-/// What is kept of a worker's secrets in outputs, whatever these are called.
+/// Secrets of a worker are taken out of outputs, whatever these are called.
 @Suite struct OutputSecretTests {
   private let secret = "s3cr3tvalue99"
 
@@ -15,7 +15,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "run.log", "notes.md", "page.html", "rows.jsonl", "list.TXT", "run.sh", "x.ipynb", "noending",
+    "run.log", "notes.rst", "page.html", "rows.jsonl", "list.TXT", "run.sh", "x.ipynb", "noending",
   ])
   func textsAreRedactedByTheirBytes(name: String) throws {
     // The last byte of the part that is looked at may be one within a character.

@@ -115,6 +115,9 @@ static const unsigned char sql_0117[] = {
 static const unsigned char sql_0123[] = {
 #embed "../../../migrations/0123_keys.sql"
 };
+static const unsigned char sql_0124[] = {
+#embed "../../../migrations/0124_lean_rows.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -156,6 +159,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0116, "0116_operators.sql"),
   MIGRATION(0117, "0117_counters.sql"),
   MIGRATION(0123, "0123_keys.sql"),
+  MIGRATION(0124, "0124_lean_rows.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -7457,7 +7457,7 @@ begin
     case when enqueue.array_first is not null then coalesce(enqueue.pack, 1) end,
     enqueue.first_path, enqueue.end_path, enqueue.gang,
     case when elementwise then parents[1] end, enqueue.has_element_arguments)
-  on conflict (idempotency_key) do nothing
+  on conflict (idempotency_key) where idempotency_key is not null do nothing
   returning id into made;
   if made is null then
     if array_limit is not null then
@@ -18283,14 +18283,6 @@ ALTER TABLE ONLY pra_store.job_outputs
 
 
 --
--- Name: jobs jobs_idempotency_key_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
---
-
-ALTER TABLE ONLY pra_store.jobs
-    ADD CONSTRAINT jobs_idempotency_key_key UNIQUE (idempotency_key);
-
-
---
 -- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18694,14 +18686,7 @@ CREATE INDEX job_outputs_by_artifact ON pra_store.job_outputs USING btree (sha25
 -- Name: jobs_arrays; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE INDEX jobs_arrays ON pra_store.jobs USING btree (id) WHERE ((array_first IS NOT NULL) AND (state = 'running'::pra.job_state));
-
-
---
--- Name: jobs_arrays_in_line; Type: INDEX; Schema: pra_store; Owner: pra_owner
---
-
-CREATE INDEX jobs_arrays_in_line ON pra_store.jobs USING btree (id) WHERE ((array_first IS NOT NULL) AND (state = 'ready'::pra.job_state));
+CREATE INDEX jobs_arrays ON pra_store.jobs USING btree (id) WHERE ((array_first IS NOT NULL) AND (state = ANY (ARRAY['ready'::pra.job_state, 'running'::pra.job_state])));
 
 
 --
@@ -18709,13 +18694,6 @@ CREATE INDEX jobs_arrays_in_line ON pra_store.jobs USING btree (id) WHERE ((arra
 --
 
 CREATE INDEX jobs_by_run ON pra_store.jobs USING btree (run_id, id);
-
-
---
--- Name: jobs_by_user; Type: INDEX; Schema: pra_store; Owner: pra_owner
---
-
-CREATE INDEX jobs_by_user ON pra_store.jobs USING btree (created_by, id);
 
 
 --
@@ -18772,6 +18750,13 @@ CREATE INDEX jobs_followers ON pra_store.jobs USING btree (follows_id) WHERE (fo
 --
 
 CREATE INDEX jobs_gangs ON pra_store.jobs USING btree (place, id) WHERE (gang AND (state = 'ready'::pra.job_state) AND due);
+
+
+--
+-- Name: jobs_idempotency_key; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE UNIQUE INDEX jobs_idempotency_key ON pra_store.jobs USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
 
 
 --

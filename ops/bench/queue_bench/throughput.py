@@ -23,7 +23,7 @@ def throughput(bench):
     def prepare(name):
         bench.fill(name, 400_000)
 
-    work_off(bench, "claim to finish, batched", prepare, 400_000, rate=">= 100000", use="<= 10")
+    work_off(bench, "claim to finish, batched", prepare, 400_000, wanted=">= 100000", wanted_use="<= 10")
 
 
 def singles(bench):
@@ -35,7 +35,7 @@ def singles(bench):
     work_off(bench, "claim to finish, enqueued singly", prepare, 40_000)
 
 
-def work_off(bench, what, prepare, total, rate=None, use=None):
+def work_off(bench, what, prepare, total, wanted=None, wanted_use=None):
     """Rates of 1, 2 and 4 workers. Decision 0071 says which marks the queue has, and which it gave up."""
     for workers in (1, 2, 4):
         rates, uses = [], []
@@ -49,8 +49,8 @@ def work_off(bench, what, prepare, total, rate=None, use=None):
         if workers in bench.raw_rates:
             share = statistics.median(rates) / bench.raw_rates[workers]
             note = f"{100 * share:.0f} % of the raw limit"
-        bench.results.add(f"{what}, {workers} workers", rates, "jobs/s", rate, note)
-        bench.results.add(f"{what}, {workers} workers: the server's time", uses, "us/job", use)
+        bench.results.add(f"{what}, {workers} workers", rates, "jobs/s", wanted, note)
+        bench.results.add(f"{what}, {workers} workers: the server's time", uses, "us/job", wanted_use)
 
 
 def one_by_one(bench):

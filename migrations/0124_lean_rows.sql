@@ -11,3 +11,8 @@ drop index pra_store.jobs_by_user;
 drop index pra_store.jobs_arrays_in_line;
 drop index pra_store.jobs_arrays;
 create index jobs_arrays on pra_store.jobs (id) where array_first is not null and state in ('ready', 'running');
+
+-- Runs in a state that few have are found through their jobs in it: blocked ones, too.
+drop index pra_store.jobs_ended_badly;
+create index jobs_not_passed on pra_store.jobs (run_id, id)
+where state in ('blocked', 'failed', 'cancelled', 'quarantined');

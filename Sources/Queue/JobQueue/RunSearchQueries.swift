@@ -66,6 +66,8 @@ package enum RunSearchQueries {
         and (not $1::text[] <@ '{failed,cancelled}' or cardinality($1::text[]) = 0 or exists (
           select from pra.jobs as j
           where j.run_id = r.id and j.state in ('failed', 'cancelled', 'quarantined')))
+        and (not $1::text[] <@ '{blocked}' or cardinality($1::text[]) = 0 or exists (
+          select from pra.jobs as j where j.run_id = r.id and j.state = 'blocked'))
         and (not $1::text[] <@ '{empty}' or cardinality($1::text[]) = 0 or not exists (
           select from pra.jobs as j where j.run_id = r.id))
         and ($2::text is null or strpos(lower(r.name), lower($2::text)) > 0)

@@ -18732,13 +18732,6 @@ CREATE INDEX jobs_delayed ON pra_store.jobs USING btree (run_after) WHERE ((stat
 
 
 --
--- Name: jobs_ended_badly; Type: INDEX; Schema: pra_store; Owner: pra_owner
---
-
-CREATE INDEX jobs_ended_badly ON pra_store.jobs USING btree (run_id, id) WHERE (state = ANY (ARRAY['failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state]));
-
-
---
 -- Name: jobs_followers; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18778,6 +18771,13 @@ CREATE INDEX jobs_line ON pra_store.jobs USING btree (lane_id, place, id) WHERE 
 --
 
 CREATE INDEX jobs_needing_room ON pra_store.jobs USING btree (lane_id) WHERE ((room_needed IS NOT NULL) AND (state = 'ready'::pra.job_state));
+
+
+--
+-- Name: jobs_not_passed; Type: INDEX; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE INDEX jobs_not_passed ON pra_store.jobs USING btree (run_id, id) WHERE (state = ANY (ARRAY['blocked'::pra.job_state, 'failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state]));
 
 
 --

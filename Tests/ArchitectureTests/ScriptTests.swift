@@ -63,6 +63,7 @@ extension Repository {
   /// The checker of ops/chaos/queue finds each violation; rows and page of results are as they say.
   @Test(arguments: [
     ("ops/chaos", "queue_chaos"), ("ops/chaos", "soak_parts"), ("ops/bench", "rig"),
+    ("ops/bench", "queue_bench"),
   ])
   func pythonTestsPass(folder: String, package: String) throws {
     let (status, text) = try Repository.run(

@@ -119,21 +119,11 @@ struct GarbageCollection: ParsableCommand {
       targets.names.isEmpty ? [nil] : try targets.names.map { try connection.run(named: $0).id }
     if compact { try refuseWhileJobsRun(connection) }
     try checkSeries(connection)
-    let purged = try connection.query(
-      Queries.purgeRuns, [.double(grace * 3600), .boolean(dryRun)]
-    ).map { try PurgedRun($0) }
-    var store = try Database.store(.owner)
-    var checkpoints: [RetainedCheckpoint] = []
-    if hasRule {
-      let rules = Retention(
-        keepLast: keepLast ?? 1, keepBest: keepBest ?? 0, metric: by, keepEvery: keepEvery)
-      checkpoints = try runs.flatMap { try store.retain(rules, run: $0, dry: dryRun) }
-    }
     var away: [String] = []
-    let garbage = try store.collectGarbage(grace: grace * 3600, dry: dryRun) { location, error in
-      away.append(location)
-      complain("pra gc: \(location): \(error)")
-    }
+    let (purged, checkpoints, garbage) =
+      dryRun
+      ? try connection.rehearsal { try rehearsed(connection, runs) }
+      : try collected(connection, runs, away: &away)
     var months: [Garbage] = []
     if let thin {
       for run in runs {
@@ -174,6 +164,47 @@ struct GarbageCollection: ParsableCommand {
           "\(away.joined(separator: ", ")): not collected now; the next pra gc does it, or `pra store forget` "
           + "where a store is gone")
     }
+  }
+
+  /// Runs whose rows go, checkpoints by rule, and artifacts without references.
+  private typealias Collected = ([PurgedRun], [RetainedCheckpoint], [Garbage])
+
+  private var rules: Retention? {
+    hasRule
+      ? Retention(
+        keepLast: keepLast ?? 1, keepBest: keepBest ?? 0, metric: by, keepEvery: keepEvery) : nil
+  }
+
+  /// Deletes the rows of deleted runs.
+  private func purge(_ connection: Connection) throws -> [PurgedRun] {
+    try connection.query(Queries.purgeRuns, [.double(grace * 3600)]).map { try PurgedRun($0) }
+  }
+
+  private func collected(_ connection: Connection, _ runs: [Int64?], away: inout [String]) throws
+    -> Collected
+  {
+    let purged = try purge(connection)
+    var store = try Database.store(.owner)
+    let checkpoints = try rules.map { rules in
+      try runs.flatMap { try store.retain(rules, run: $0, dry: false) }
+    }
+    var missed: [String] = []
+    let garbage = try store.collectGarbage(grace: grace * 3600, dry: false) { location, error in
+      missed.append(location)
+      complain("pra gc: \(location): \(error)")
+    }
+    away = missed
+    return (purged, checkpoints ?? [], garbage)
+  }
+
+  /// The same within a transaction that is rolled back: artifacts lose their references with the runs and checkpoints
+  /// that would go.
+  private func rehearsed(_ connection: Connection, _ runs: [Int64?]) throws -> Collected {
+    let purged = try purge(connection)
+    let checkpoints = try rules.map { rules in
+      try runs.flatMap { try connection.retain(rules, run: $0, dry: false) }
+    }
+    return (purged, checkpoints ?? [], try connection.garbage(grace: grace * 3600, dry: true))
   }
 
   /// Bytes of a point with its part of the index, measured on fifteen million.
@@ -218,7 +249,8 @@ struct GarbageCollection: ParsableCommand {
     for run in purged { print(run.sentence(dry: dryRun)) }
     for one in garbage where one.count > 0 {
       print(
-        "\(one.what): \(one.count), \(one.bytes) bytes\(dryRun ? " would be deleted" : " deleted")")
+        "\(one.what): \(one.count), \(ByteCount.words(one.bytes)) \(dryRun ? "would be deleted" : "deleted")"
+      )
     }
     if purged.isEmpty, garbage.allSatisfy({ $0.count == 0 }) { print("no garbage") }
     if let size { print(size.sentence) }
@@ -270,8 +302,9 @@ private struct PurgedRun {
   }
 
   func sentence(dry: Bool) -> String {
-    "run \(run.id) (\(run.name)): \(jobs) jobs \(dry ? "would be gone" : "are gone")"
-      + (kept > 0 ? ", \(kept) stay, which other runs read" : "")
+    let gone = dry ? "would be gone" : jobs == 1 ? "is gone" : "are gone"
+    return "run \(run.id) (\(run.name)): \(jobs) job\(jobs == 1 ? "" : "s") \(gone)"
+      + (kept > 0 ? ", \(kept) stay\(kept == 1 ? "s" : ""), read by other runs" : "")
   }
 
   var json: String {

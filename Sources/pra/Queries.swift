@@ -217,7 +217,7 @@ enum Queries {
     from pra.delete_runs(runs => $1::bigint[], parts => $2::text[], dry => $3)
     """
   static let purgeRuns = """
-    select run, name, jobs, kept from pra.purge_runs(grace => make_interval(secs => $1), dry => $2)
+    select run, name, jobs, kept from pra.purge_runs(grace => make_interval(secs => $1))
     """
   static let runningJobs = "select count(*) as running from pra.jobs where state = 'running'"
   /// Tables of more than a megabyte, a few of which gc has just emptied.
@@ -241,12 +241,13 @@ enum Queries {
     ),
     parts as (
       select pg_relation_size(c.oid) as size,
-        greatest(c.reltuples, 0) * 100
+        -- A table that was written anew is full until a vacuum has counted its rows.
+        case when c.reltuples < 0 then pg_relation_size(c.oid) else c.reltuples * 100
           / coalesce((select o.option_value::integer from pg_options_to_table(c.reloptions) as o
                       where o.option_name = 'fillfactor'), 100)
           * case when c.relkind = 't' then 2040 else 28 + coalesce((
               select sum(s.avg_width) from pg_stats as s
-              where s.schemaname = 'pra_store' and s.tablename = c.relname), 100) end as live
+              where s.schemaname = 'pra_store' and s.tablename = c.relname), 100) end end as live
       from pg_class as c
       where c.oid in (select oid from tables union all select reltoastrelid from tables)
     )

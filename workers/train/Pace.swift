@@ -4,23 +4,16 @@ import StageKit
 import Threads
 import Training
 
-/// Images of the steps since the last line.
+/// The rate of a training, and the line of its log.
 struct Pace {
-  /// Seconds between two lines.
-  private static let interval = 10.0
   static let metric = "images_per_second"
 
-  private var since = monotonicSeconds()
-  private var images = 0
+  private var rate = ImageRate(at: monotonicSeconds())
 
   /// Counts the images of a step.
   /// - Returns: images in a second since the last line, when another is due
   mutating func add(_ count: Int, isLast: Bool) -> Double? {
-    images += count
-    let seconds = monotonicSeconds() - since
-    guard seconds >= Self.interval || isLast, seconds > 0 else { return nil }
-    defer { (since, images) = (monotonicSeconds(), 0) }
-    return Double(images) / seconds
+    rate.add(count, at: monotonicSeconds(), isLast: isLast)
   }
 
   /// As in "step 1200 of 3000: loss 0.6182, lr 0.001, gradient norm 0.912, 310 images/s, 3 min left".

@@ -45,25 +45,42 @@ package struct Retention: Sendable {
   }
 }
 
+extension Connection {
+  /// Drops checkpoints that no rule keeps; the newest of each job always stays.
+  /// - Parameter run: nil for all runs
+  package func retain(_ rules: Retention, run id: Int64?, dry: Bool) throws
+    -> [RetainedCheckpoint]
+  {
+    try query(
+      Queries.retainCheckpoints,
+      [
+        .optional(id) { .integer($0) }, .integer(rules.keepLast), .integer(rules.keepBest),
+        .text(rules.metric), .optional(rules.keepEvery) { .integer($0) }, .boolean(dry),
+      ]
+    ).map {
+      RetainedCheckpoint(
+        job: try $0.integer("job_id"), step: try $0.integer("step"), reason: try $0.text("reason"))
+    }
+  }
+
+  /// Artifacts without references, which are forgotten unless `dry`.
+  /// - Parameter grace: age in seconds below which bytes are kept
+  package func garbage(grace: Double, dry: Bool) throws -> [Garbage] {
+    try query(Queries.collectGarbage, [.double(grace), .boolean(dry)]).map {
+      Garbage(
+        what: try $0.string("what"), count: try $0.integer("number"), bytes: try $0.integer("bytes")
+      )
+    }
+  }
+}
+
 extension ArtifactStore {
   /// Drops checkpoints that no rule keeps; the newest of each job always stays.
   /// - Parameter run: nil for all runs
   package mutating func retain(_ rules: Retention, run id: Int64?, dry: Bool) throws
     -> [RetainedCheckpoint]
   {
-    try connection.run { connection in
-      try connection.query(
-        Queries.retainCheckpoints,
-        [
-          .optional(id) { .integer($0) }, .integer(rules.keepLast), .integer(rules.keepBest),
-          .text(rules.metric), .optional(rules.keepEvery) { .integer($0) }, .boolean(dry),
-        ]
-      ).map {
-        RetainedCheckpoint(
-          job: try $0.integer("job_id"), step: try $0.integer("step"), reason: try $0.text("reason")
-        )
-      }
-    }
+    try connection.run { try $0.retain(rules, run: id, dry: dry) }
   }
 
   /// Forgets artifacts without references and deletes their bytes from every store.
@@ -74,13 +91,7 @@ extension ArtifactStore {
   package mutating func collectGarbage(
     grace: Double, dry: Bool, failed: (String, any Error) throws -> Void = { throw $1 }
   ) throws -> [Garbage] {
-    let found = try connection.run { connection in
-      try connection.query(Queries.collectGarbage, [.double(grace), .boolean(dry)]).map {
-        Garbage(
-          what: try $0.string("what"), count: try $0.integer("number"),
-          bytes: try $0.integer("bytes"))
-      }
-    }
+    let found = try connection.run { try $0.garbage(grace: grace, dry: dry) }
     if dry { return found }
     try sweepStores(by: nil, failed)
     return found

@@ -5817,7 +5817,7 @@ CREATE FUNCTION pra_store.better(name text) RETURNS text
     AS $_$
   select case
     when name ~* '(^|[._/-])(psnr|ssim|accuracy|acc|top1|top5|precision|recall|coverage|density|inception|is)([._/-]|$)'
-      then 'up'
+      or name = 'images_per_second' then 'up'
     else 'down'
   end;
 $_$;

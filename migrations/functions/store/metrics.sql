@@ -436,7 +436,7 @@ language sql immutable
 as $$
   select case
     when name ~* '(^|[._/-])(psnr|ssim|accuracy|acc|top1|top5|precision|recall|coverage|density|inception|is)([._/-]|$)'
-      then 'up'
+      or name = 'images_per_second' then 'up'
     else 'down'
   end;
 $$;

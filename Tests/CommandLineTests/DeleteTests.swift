@@ -105,7 +105,7 @@ import Testing
 
     _ = try world.answer(
       "delete", "new", "--only", "checkpoints", "--only", "images", "--only", "data")
-    #expect(try world.answer("delete", "old", "--only", "data").contains("data sets"))
+    #expect(try world.answer("delete", "old", "--only", "data").contains("1 data set ("))
     _ = try world.answer("gc", "--grace", "0")
     #expect(try sources() == ["0"])
     #expect(try world.rows("select count(*) from pra.kept_results") == ["0"])

@@ -224,7 +224,8 @@ import Testing
       """)
     let running = try world.pra("delete", "data", "--only", "data")
     #expect(
-      running.status == 1 && running.errors.contains("job 1 of run 1 has not ended"),
+      running.status == 1
+        && running.errors.contains("run 1 (data) cannot be deleted yet: its job 1 has not ended"),
       "\(running.errors)")
     try admin.run(
       """

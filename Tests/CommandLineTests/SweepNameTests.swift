@@ -160,5 +160,13 @@ import Testing
     #expect(
       both.output.contains("run 1 (val): job 1 command wild")
         && both.output.contains("run 2 (other): job 2 ingest"), "\(both)")
+    let digest = String(repeating: "a", count: 64)
+    try world.admin.run(
+      """
+      select pra.enqueue('train', pra.create_run('next'),
+        '{"init": {"job": 1, "step": 2, "weights": ["\(digest)"]}}')
+      """)
+    let held = try world.answer("delete", "val", "--dry-run")
+    #expect(held.contains("weights with which run 3 (next) began stay in the store"), "\(held)")
   }
 }

@@ -6,7 +6,7 @@ import Postgres
 
 struct Cancel: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Cancel jobs, or all jobs of a run; running jobs are stopped.",
+    abstract: "Cancel jobs, or all jobs of a run or a sweep; running jobs are stopped.",
     discussion: """
       Jobs of a run are cancelled some thousands at a time. Interrupted, the verb leaves the rest as it is, and goes \
       on when it is called again.
@@ -26,20 +26,14 @@ struct Cancel: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.submit)
-    var touched: Int64 = 0
     if let runName = target.runName {
-      let id = try connection.run(named: runName).id
-      touched = try connection.inPieces(Queries.liveJobs, ofRun: id, "cancelled") {
-        try SubmitQueue(connection).cancel(many: $0)
-      }
-      for row in try connection.query(TrainedQueries.neededElsewhere, [.integer(id)]) {
-        complain(
-          "pra: job \(try row.string("id")) goes on: run \(try row.string("run")) waits for its data set too"
-        )
-      }
+      return try cancel(try connection.runs(named: [runName]), connection)
     }
+    var touched: Int64 = 0
     for job in target.jobs {
-      let count = try SubmitQueue(connection).cancel(job, withDependents: withDependents)
+      let count = try connection.onJob(job, orRunBy: "cancel --run") {
+        try SubmitQueue(connection).cancel(job, withDependents: withDependents)
+      }
       touched += count
       if count == 0 {
         let state = try SubmitQueue(connection).state(of: job)
@@ -50,11 +44,31 @@ struct Cancel: ParsableCommand {
     }
     print("cancelled \(touched) job\(touched == 1 ? "" : "s")")
   }
+
+  private func cancel(_ runs: [NamedRun], _ connection: Connection) throws {
+    var touched = runs.map { _ in Int64(0) }
+    // A data set that only these runs wait for goes when none of them waits any more.
+    for _ in runs.prefix(2) {
+      for (place, run) in runs.enumerated() {
+        touched[place] += try connection.inPieces(Queries.liveJobs, ofRun: run.id, "cancelled") {
+          try SubmitQueue(connection).cancel(many: $0)
+        }
+      }
+    }
+    for (run, touched) in zip(runs, touched) {
+      for row in try connection.query(TrainedQueries.neededElsewhere, [.integer(run.id)]) {
+        complain(
+          "pra: job \(try row.string("id")) goes on: run \(try row.string("run")) waits for its data set too"
+        )
+      }
+      print("cancelled \(touched) job\(touched == 1 ? "" : "s") of run \(run.id) (\(run.name))")
+    }
+  }
 }
 
 struct Retry: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Run jobs that did not succeed again, or all such jobs of a run.",
+    abstract: "Run jobs that did not succeed again, or all such jobs of a run or a sweep.",
     discussion: """
       These are failed, cancelled and quarantined jobs. Jobs that wait for a retried job start when it \
       succeeds.
@@ -65,18 +79,20 @@ struct Retry: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.submit)
-    if let runName = target.runName {
-      let id = try connection.run(named: runName).id
-      let retried = try connection.inPieces(Queries.badJobs, ofRun: id, "retried") {
+    for run in try target.runName.map({ try connection.runs(named: [$0]) }) ?? [] {
+      let retried = try connection.inPieces(Queries.badJobs, ofRun: run.id, "retried") {
         try SubmitQueue(connection).retry(many: $0)
       }
       print(
         retried == 0
-          ? "no job of run \(id) has ended badly"
-          : "retried \(retried) job\(retried == 1 ? "" : "s")")
+          ? "no job of run \(run.id) (\(run.name)) has ended badly"
+          : "retried \(retried) job\(retried == 1 ? "" : "s") of run \(run.id) (\(run.name))")
     }
     for job in target.jobs {
-      print("job \(job) is \(try SubmitQueue(connection).retry(job).rawValue)")
+      let state = try connection.onJob(job, orRunBy: "retry --run") {
+        try SubmitQueue(connection).retry(job)
+      }
+      print("job \(job) is \(state.rawValue)")
     }
   }
 }
@@ -112,9 +128,10 @@ extension Connection {
   private static var piece: Int { 5000 }
 }
 
-/// Either a run or a queue.
+/// Either a run, the runs of a sweep, or a queue.
 struct PauseTarget: ParsableArguments {
-  @Argument(help: ArgumentHelp("Number or name of a run.", valueName: "run")) var runName: String?
+  @Argument(help: ArgumentHelp("Number or name of a run, or name of a sweep.", valueName: "run"))
+  var runName: String?
   @Option(name: .customLong("run"), help: ArgumentHelp("The same.", valueName: "run")) var option:
     String?
   @Option(help: "Name of a queue, instead of a run.") var queue: String?
@@ -131,9 +148,11 @@ struct PauseTarget: ParsableArguments {
   ) throws {
     let connection = try Database.connect(.submit)
     if let runName = runName ?? option {
-      let found = try connection.run(named: runName)
-      try actOnRun(SubmitQueue(connection), found.id)
-      print("\(done) run \(found.id) (\(found.name))")
+      let runs = try connection.runs(named: [runName])
+      try connection.transaction {
+        for run in runs { try actOnRun(SubmitQueue(connection), run.id) }
+      }
+      for run in runs { print("\(done) run \(run.id) (\(run.name))") }
     } else if let queue {
       try actOnQueue(SubmitQueue(connection), queue)
       print("\(done) queue \(queue)")
@@ -143,7 +162,7 @@ struct PauseTarget: ParsableArguments {
 
 struct Pause: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Start no more jobs of a run or a queue; running jobs go on.",
+    abstract: "Start no more jobs of a run, a sweep or a queue; running jobs go on.",
     discussion: "Example: pra pause --queue default")
   @OptionGroup var target: PauseTarget
 
@@ -154,7 +173,7 @@ struct Pause: ParsableCommand {
 
 struct Resume: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Start jobs of a paused run or queue again.",
+    abstract: "Start jobs of a paused run, sweep or queue again.",
     discussion: "Example: pra resume --queue default")
   @OptionGroup var target: PauseTarget
 
@@ -188,12 +207,13 @@ struct Preempt: ParsableCommand {
 struct SetPriority: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "priority",
-    abstract: "Give a job that has not ended another priority.",
+    abstract: "Give jobs that have not ended, or those of a run or a sweep, another priority.",
     discussion: """
       Of an array all elements get it. A job that runs goes on; its priority counts again when it comes back to the line.
       Example: pra priority 12 --to 5
+      Example: pra priority sw --to 5
       """)
-  @Argument(help: "Number of the job.") var job: Int64
+  @OptionGroup var target: JobsOrRun
   @Option(
     parsing: .unconditional,
     help: "Jobs of a higher priority run first; from -1000000 to 1000000.",
@@ -201,7 +221,30 @@ struct SetPriority: ParsableCommand {
   var to: Int
 
   func run() throws {
-    try SubmitQueue(try Database.connect(.submit)).setPriority(job, to)
-    print("job \(job) has priority \(to)")
+    let connection = try Database.connect(.submit)
+    let queue = SubmitQueue(connection)
+    for run in try target.runName.map({ try connection.runs(named: [$0]) }) ?? [] {
+      let touched = try connection.inPieces(Queries.unfinishedJobs, ofRun: run.id, "moved") {
+        try $0.reduce(0) { try $0 + (hasEnded(queue, $1) ? 0 : 1) }
+      }
+      print(
+        "\(touched) job\(touched == 1 ? " has" : "s have") priority \(to) in run \(run.id) (\(run.name))"
+      )
+    }
+    for job in target.jobs {
+      try connection.onJob(job, orRunBy: "priority --run") { try queue.setPriority(job, to) }
+      print("job \(job) has priority \(to)")
+    }
+  }
+
+  /// Gives a job of a run the priority, unless it has just ended.
+  private func hasEnded(_ queue: SubmitQueue, _ job: Int64) throws -> Bool {
+    do {
+      try queue.setPriority(job, to)
+      return false
+    } catch {
+      guard try queue.state(of: job).isFinal else { throw error }
+      return true
+    }
   }
 }

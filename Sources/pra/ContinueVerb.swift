@@ -33,7 +33,7 @@ struct Continue: ParsableCommand {
   func run() throws {
     let files = CheckedRun.ReadFiles()
     let connection = try files.connection()
-    let run = try connection.run(named: target.name)
+    let run = try connection.run(named: target.name, with: .checkpoints)
     let trained = try TrainedRun(named: "id=\(run.id)", connection)
     let checkpoint = try RunCheckpoint(
       of: trained, step: trained.state == "succeeded" || step != "last" ? step : "", key: "--step",
@@ -82,7 +82,7 @@ struct Checkpoints: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let run = try connection.run(named: target.name)
+    let run = try connection.run(named: target.name, with: .checkpoints)
     if let metric { try connection.requireSeries([metric], of: [run]) }
     try connection.show(
       TrainedQueries.checkpoints, rows: TrainedQueries.checkpointRows,

@@ -166,9 +166,27 @@ extension Connection {
   }
 
   /// Throws `NotFound` if there is no such job.
-  func requireJob(_ id: Int64) throws {
-    guard try !query(Queries.jobExists, [.integer(id)]).isEmpty else {
+  /// - Parameter verb: what does the same for a run, with the option before its number; the error names it where the
+  ///   number is a run's
+  func requireJob(_ id: Int64, orRunBy verb: String? = nil) throws {
+    guard try query(Queries.jobExists, [.integer(id)]).isEmpty else { return }
+    let run = try query(RunQueries.byNumber, [.integer(id)]).first
+    guard let verb, let run, try !run.boolean("deleted") else {
       throw NotFound(message: "there is no job \(id)")
+    }
+    throw NotFound(
+      message:
+        "there is no job \(id); run \(id) (\(try run.string("name"))) is meant by pra \(verb) \(id)"
+    )
+  }
+
+  /// Acts on a job; of a number that is a run's alone the error says how the run is named.
+  func onJob<Value>(_ id: Int64, orRunBy verb: String, _ act: () throws -> Value) throws -> Value {
+    do {
+      return try act()
+    } catch {
+      try requireJob(id, orRunBy: verb)
+      throw error
     }
   }
 

@@ -46,18 +46,39 @@ struct Delete: ParsableCommand {
     ).map { try Deleted($0) }
     for run in runs {
       let parts = rows.filter { $0.run == run.id }
-      json ? printExactly(document(run, parts)) : print(sentence(run, parts))
+      if json {
+        printExactly(document(run, parts))
+      } else {
+        print(parts.isEmpty ? try nothing(run, connection) : sentence(run, parts))
+      }
     }
+    if !json, only.isEmpty || only.contains(.checkpoints) { try sayHolders(runs, connection) }
     let freed = rows.last { $0.run == nil }
     guard !json, let freed else { return }
     print(
       "\(dryRun ? "would free" : "frees") \(ByteCount.words(freed.bytes)) in \(freed.number) artifacts that nothing else "
-        + "refers to, with the next pra gc after its grace period")
+        + "refers to, with the next pra gc after its grace period (--grace, 24 hours by default)")
+  }
+
+  /// Names the runs that began with weights of these: their files stay.
+  private func sayHolders(_ runs: [NamedRun], _ connection: Connection) throws {
+    let rows = try connection.query(RunQueries.begunWith, [.integers(runs.map(\.id))])
+    guard !rows.isEmpty else { return }
+    let names = try rows.prefix(5).map { "\(try $0.string("id")) (\(try $0.string("name")))" }
+    print(
+      "weights with which run\(rows.count == 1 ? "" : "s") \(names.joined(separator: ", "))"
+        + (rows.count > 5 ? " and \(rows.count - 5) more" : "") + " began stay in the store")
+  }
+
+  /// Another run of the name is only named: nobody asked to delete from that.
+  private func nothing(_ run: NamedRun, _ connection: Connection) throws -> String {
+    let wanted = only.first { $0 != .data }.map { $0 == .images ? RunContent.images : .checkpoints }
+    let others = try wanted.map { try connection.others(like: run, with: $0) } ?? ""
+    return "run \(run.id) (\(run.name)): nothing to delete\(others)"
   }
 
   private func sentence(_ run: NamedRun, _ parts: [Deleted]) -> String {
     let name = "run \(run.id) (\(run.name))"
-    if parts.isEmpty { return "\(name): nothing to delete" }
     let list = parts.map {
       "\($0.number) \($0.noun)" + ($0.bytes > 0 ? " (\(ByteCount.words($0.bytes)))" : "")
     }
@@ -76,12 +97,7 @@ struct Delete: ParsableCommand {
   private func bringBack(_ connection: Connection) throws {
     // All of them or none.
     let back = try connection.transaction {
-      try targets.names.map { word in
-        let number = word.wholeMatch(of: /(?:id=)?([0-9]+)/).flatMap { Int64($0.1) }
-        let named = try connection.query(RunQueries.deletedByName, [.text(word)]).first
-        guard let id = try number ?? named?.integer("id") else {
-          throw NotFound(message: "there is no deleted run '\(word)'")
-        }
+      try targets.names.flatMap { try connection.deletedRuns(named: $0) }.map { id in
         try connection.query(RunQueries.undelete, [.integer(id)])
         return try connection.run(named: "id=\(id)")
       }

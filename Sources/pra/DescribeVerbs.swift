@@ -33,12 +33,13 @@ struct Rename: ParsableCommand {
 
 struct Tag: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Add tags to a run, or take them from it; prints those that it has.",
+    abstract:
+      "Add tags to a run or the runs of a sweep, or take them away; prints those that each has.",
     discussion:
       "pra runs --tag lists the runs that have one.\nExample: pra tag emoji baseline paper")
 
-  @Argument(help: ArgumentHelp("Number or name of the run.", valueName: "run")) var position:
-    String?
+  @Argument(help: ArgumentHelp("Number or name of the run, or name of a sweep.", valueName: "run"))
+  var position: String?
   @Argument(help: ArgumentHelp("Tags of letters, digits and _ . : / + -", valueName: "tags"))
   var others: [String] = []
   @Option(
@@ -59,18 +60,21 @@ struct Tag: ParsableCommand {
   func run() throws {
     let tags = words.rest
     let connection = try Database.connect(tags.isEmpty ? .read : .submit)
-    let found = try connection.run(named: words.run!)
-    if tags.isEmpty {
-      let has = try connection.query(RunQueries.tags, [.integer(found.id)]).single()
-      print(try has.string("tags"))
-      return
-    }
+    let runs = try connection.runs(named: [words.run!])
     let none = Parameter.texts([])
-    let has = try connection.query(
-      RunQueries.tag,
-      [.integer(found.id), remove ? none : .texts(tags), remove ? .texts(tags) : none]
-    ).single()
-    print(try has.string("tags"))
+    let has = try connection.transaction {
+      try runs.map { run in
+        try connection.query(
+          tags.isEmpty ? RunQueries.tags : RunQueries.tag,
+          [.integer(run.id)]
+            + (tags.isEmpty
+              ? [] : [remove ? none : .texts(tags), remove ? .texts(tags) : none])
+        ).single().string("tags")
+      }
+    }
+    for (run, tags) in zip(runs, has) {
+      print(runs.count == 1 ? tags : "run \(run.id) (\(run.name)): \(tags)")
+    }
   }
 }
 

@@ -31,8 +31,7 @@ struct ExportTensorBoard: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     var written: [(run: NamedRun, job: Int64, path: String, points: Int)] = []
-    for word in targets.names {
-      let found = try connection.run(named: word, with: .metrics)
+    for found in try connection.runs(named: targets.names, with: .metrics) {
       let jobs = try connection.query(Queries.measuringJobs, [.integer(found.id)])
       guard !jobs.isEmpty else { throw try connection.lacks(.metrics, found) }
       for job in jobs {

@@ -69,6 +69,8 @@ final class ListedJobs: JobSink {
   private(set) var all: [PlannedJob] = []
   /// Ingest jobs of earlier runs, which stand in the list under negative numbers.
   private(set) var shared: [Int64] = []
+  /// Ingest jobs of the list, which further runs of it share.
+  private var listed: Set<String> = []
 
   init(_ connection: Connection) { self.connection = connection }
 
@@ -80,7 +82,7 @@ final class ListedJobs: JobSink {
   func sharedDataSet(_ arguments: IngestArguments) throws -> Int64? {
     let job = try connection.query(TrainedQueries.sharedDataSet, [.text(arguments.json)]).single()
       .optionalInteger("job")
-    guard let job else { return nil }
+    guard let job else { return listed.insert(arguments.json).inserted ? nil : Self.sharedFrom }
     shared.append(job)
     // Arguments name a job by a number above 0, and those of the list are small.
     return Self.sharedFrom + job

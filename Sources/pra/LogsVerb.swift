@@ -59,7 +59,7 @@ struct Logs: ParsableCommand {
   }
 
   private func show(job id: Int64, _ connection: Connection) throws {
-    try connection.requireJob(id)
+    try connection.requireJob(id, orRunBy: "logs --run")
     try connection.refuseArray(id, has: "the logs")
     if let attempt {
       let found = try connection.query(Queries.attemptExists, [.integer(id), .integer(attempt)])

@@ -69,6 +69,15 @@ extension Queries {
     cross join lateral pra.why_pending(a.id) as w
     order by a.n
     """
+  static let whyOfRuns = """
+    select j.id as job, j.run_name as run, case when j.preview_of is not null then 'preview'
+        when j.kind = 'command' then concat_ws(' ', j.kind, j.arguments ->> 'name') else j.kind end as kind,
+      w.reason, w.detail
+    from unnest($1::bigint[]) with ordinality as a (id, n)
+    join pra.jobs as j on j.id = a.id
+    cross join lateral pra.why_pending(a.id) as w
+    order by a.n
+    """
   static let whyRows = """
     select a.id as job, w.reason, w.detail
     from unnest($1::bigint[]) with ordinality as a (id, n)
@@ -101,6 +110,7 @@ extension Queries {
   /// Jobs by their numbers, as `watch` and `run --wait` show them.
   static let watched = """
     select j.run_id, j.run_name, j.id, j.preview_of is not null as is_preview,
+      case when j.kind = 'command' then j.arguments ->> 'name' end as command,
       case when j.preview_of is null then j.kind else 'preview' end as kind,
       case when j.worker_lost_at is not null then 'lost' else j.state::text end as state,
       j.worker_name, j.message,
@@ -145,7 +155,8 @@ extension Queries {
     group by run_id, run_name, 3 order by run_id, 3
     """
   static let attemptsOfRun = """
-    select job_id, epoch, kind, worker_name, ended_at is not null as has_ended
+    select job_id, epoch, worker_name, case when kind = 'command' then concat_ws(' ', kind, (
+        select j.arguments ->> 'name' from pra.jobs as j where j.id = job_id)) else kind end as kind, ended_at is not null as has_ended
     from pra.attempts where run_id = $1::bigint order by started_at, job_id
     """
   static let isActive = """

@@ -38,16 +38,20 @@ struct Jobs: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let id = try target.name.map { try connection.run(named: $0).id }
+    let runs: [Int64?] = try target.name.map { try connection.runs(named: [$0]).map(\.id) } ?? [nil]
     if let array { try connection.requireJob(array) }
-    let ids = try connection.query(
-      Queries.jobPage,
-      [
-        .optional(id) { .integer($0) }, .texts(state), .integer(limit),
-        .optional(array) { .integer($0) }, .texts(user), .texts(kind), .texts(queue),
-      ]
-    ).map { try $0.integer("id") }
-    try connection.show(Queries.jobs, rows: Queries.jobRows, [.integers(ids)], of: .job, output)
+    // A page of each run: an index has the jobs of one in their order.
+    let ids = try runs.flatMap { run in
+      try connection.query(
+        Queries.jobPage,
+        [
+          .optional(run) { .integer($0) }, .texts(state), .integer(limit),
+          .optional(array) { .integer($0) }, .texts(user), .texts(kind), .texts(queue),
+        ]
+      ).map { try $0.integer("id") }
+    }.sorted(by: >).prefix(limit)
+    try connection.show(
+      Queries.jobs, rows: Queries.jobRows, [.integers(Array(ids))], of: .job, output)
   }
 }
 
@@ -61,7 +65,7 @@ struct ShowJob: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    try connection.requireJob(id)
+    try connection.requireJob(id, orRunBy: "jobs --run")
     if output.json {
       let job = try connection.documents(Queries.job, [.integer(id)], of: .job)
       let attempts = try connection.documents(Queries.attemptRows, [.integer(id)])
@@ -81,9 +85,9 @@ struct ShowJob: ParsableCommand {
 
 struct Why: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Say why a job, or what waits of a run, is not running.",
+    abstract: "Say why a job, or what waits of a run or a sweep, is not running.",
     discussion: """
-      Of a run the first hundred jobs that wait are explained.
+      Of a run or a sweep the first hundred jobs that wait are explained.
       Example: pra why 12
       Example: pra why emoji
       """)
@@ -94,22 +98,24 @@ struct Why: ParsableCommand {
   func run() throws {
     let connection = try Database.connect(.read)
     guard let name = target.runName else {
-      for job in target.jobs { try connection.requireJob(job) }
+      for job in target.jobs { try connection.requireJob(job, orRunBy: "why --run") }
       try connection.show(
         target.jobs.count == 1 ? Queries.why : Queries.whyOfJobs, rows: Queries.whyRows,
         [.integers(target.jobs)], output)
       return
     }
-    let run = try connection.run(named: name)
-    let jobs = try connection.query(Queries.waitingJobs, [.integer(run.id)]).map {
-      try $0.integer("id")
-    }
+    let runs = try connection.runs(named: [name])
+    let jobs = try runs.flatMap { run in
+      try connection.query(Queries.waitingJobs, [.integer(run.id)]).map { try $0.integer("id") }
+    }.sorted().prefix(100)
     guard !jobs.isEmpty || output.json else {
-      print("nothing of run \(run.id) waits")
+      print(
+        runs.count == 1 ? "nothing of run \(runs[0].id) waits" : "nothing of sweep \(name) waits")
       return
     }
     try connection.show(
-      Queries.whyOfJobs, rows: Queries.whyRows, [.integers(jobs)], output)
+      runs.count == 1 ? Queries.whyOfJobs : Queries.whyOfRuns, rows: Queries.whyRows,
+      [.integers(Array(jobs))], output)
   }
 }
 

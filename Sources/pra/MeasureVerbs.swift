@@ -66,7 +66,7 @@ struct Probe: ParsableCommand {
     var arguments = ProbeArguments()
     arguments.train = Int(trained.job)
     arguments.data = try trained.arguments(connection).data
-    if step == nil { try trained.refuseDeadTraining() }
+    if step == nil { try trained.refuseDeadTraining(connection) }
     if let step {
       arguments.step = Int(
         try RunCheckpoint(of: trained, step: step, key: "--step", connection).step)

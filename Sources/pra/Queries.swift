@@ -151,6 +151,11 @@ enum Queries {
         or state = 'running' and (cancel_requested_at is null or array_first is not null))
     order by id limit $3::integer
     """
+  static let unfinishedJobs = """
+    select id from pra.jobs
+    where run_id = $1::bigint and id > $2::bigint and array_id is null and finished_at is null
+    order by id limit $3::integer
+    """
   static let badJobs = """
     select id from pra.jobs
     where run_id = $1::bigint and id > $2::bigint and array_id is null

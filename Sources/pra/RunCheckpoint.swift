@@ -20,7 +20,7 @@ struct TrainedRun {
   init(
     named word: String, variant: String? = nil, seed: Int64? = nil, _ connection: Connection
   ) throws {
-    run = try connection.run(named: word)
+    run = try connection.run(named: word, with: .weights)
     let all = try connection.query(TrainedQueries.trainJobs, [.integer(run.id)])
     guard !all.isEmpty else {
       throw NotFound(message: "run \(run.id) (\(run.name)) has trained no model")
@@ -57,8 +57,15 @@ struct TrainedRun {
 
   /// Refuses to wait for a training that has ended badly.
   /// - Throws: `ValidationError`
-  func refuseDeadTraining() throws {
+  func refuseDeadTraining(_ connection: Connection) throws {
     guard ["failed", "cancelled", "quarantined"].contains(state) else { return }
+    let written = try connection.query(
+      TrainedQueries.ratedCheckpoints, [.integer(run.id), .integer(job)])
+    guard !written.isEmpty else {
+      throw ValidationError(
+        "the training of run \(run.id) (\(run.name)) is \(state) and has no checkpoint; pra retry \(job) "
+          + "begins it again\(try connection.others(like: run, with: .checkpoints))")
+    }
     throw ValidationError(
       "the training of run \(run.id) (\(run.name)) is \(state): name one of its checkpoints by --step "
         + "(pra checkpoints \(run.id)), or train on with pra retry \(job)")
@@ -88,7 +95,8 @@ struct RunCheckpoint {
       TrainedQueries.ratedCheckpoints, [.integer(trained.run.id), .integer(trained.job)])
     guard let newest = all.first else {
       throw NotFound(
-        message: "\(name) has no checkpoint\(trained.state == "succeeded" ? "" : " yet")")
+        message: "\(name) has no checkpoint\(trained.state == "succeeded" ? "" : " yet")"
+          + (try connection.others(like: trained.run, with: .checkpoints)))
     }
     let row: Row
     switch step {

@@ -10,9 +10,17 @@ typealias NamedRun = (id: Int64, name: String)
 /// Contents of a run that a verb asks for.
 enum RunContent: String {
   case anything, images, evaluations, metrics, checkpoints, comparison
+  /// Checkpoints, or a training that has not ended.
+  case weights
 
   /// As in "run 3 has no images".
-  var words: String { self == .comparison ? "finished comparison" : rawValue }
+  var words: String {
+    switch self {
+    case .comparison: "finished comparison"
+    case .weights: "checkpoints"
+    default: rawValue
+    }
+  }
 }
 
 extension Connection {
@@ -36,6 +44,10 @@ extension Connection {
     }
     if let numbered { return numbered }
     guard let newest = named.first?.run else {
+      if let swept = try sweptRuns(word) {
+        let which = swept.count == 1 ? "name that one" : "name one of them"
+        throw ValidationError("'\(word)' is a sweep of \(Self.words(swept)); \(which)")
+      }
       throw NotFound(message: "there is no run '\(word)'")
     }
     guard !named[0].has, let other = named.first(where: \.has)?.run else { return newest }
@@ -83,21 +95,66 @@ extension Connection {
     let runs = try query(RunQueries.runsOfSweep, [.integer(try sweep.integer("id"))]).map {
       (id: try $0.integer("id"), name: try $0.string("name"))
     }
-    guard !runs.isEmpty else { throw NotFound(message: "all runs of sweep '\(name)' are deleted") }
+    guard !runs.isEmpty else {
+      throw NotFound(
+        message:
+          "all runs of sweep '\(name)' are deleted; `pra delete --undo sweep=\(name)` brings them back"
+      )
+    }
     return runs
+  }
+
+  /// Deleted runs by number, by name, which is that of the newest, or by sweep.
+  /// - Throws: `NotFound`; `ValidationError` for a word that names a deleted run and a sweep with some
+  func deletedRuns(named word: String) throws -> [Int64] {
+    if let number = word.wholeMatch(of: /(?:id=)?([0-9]+)/).flatMap({ Int64($0.1) }) {
+      return [number]
+    }
+    let isSaid = word.hasPrefix("sweep=")
+    let name = isSaid ? String(word.dropFirst("sweep=".count)) : word
+    let swept = try query(RunQueries.deletedOfSweep, [.text(name)]).map { try $0.integer("id") }
+    let named =
+      isSaid ? nil : try query(RunQueries.deletedByName, [.text(word)]).first?.integer("id")
+    if let named, !swept.isEmpty {
+      throw ValidationError(
+        "'\(word)' is run \(named) and a sweep; write id=\(named) or sweep=\(word)")
+    }
+    if let named { return [named] }
+    guard !swept.isEmpty else {
+      let isSweep = try isSaid || !query(RunQueries.sweepByName, [.text(name)]).isEmpty
+      throw NotFound(
+        message: isSweep
+          ? "there is no deleted run of a sweep '\(name)'" : "there is no deleted run '\(word)'")
+    }
+    return swept
+  }
+
+  /// As in "run 8", "runs 3 to 6", or "runs 3, 5, 8" with the number of further ones.
+  private static func words(_ runs: [NamedRun]) -> String {
+    let ids = runs.map(\.id)
+    guard ids.count > 1 else { return "run \(ids[0])" }
+    if ids.count > 2, ids[ids.count - 1] - ids[0] == Int64(ids.count - 1) {
+      return "runs \(ids[0]) to \(ids[ids.count - 1])"
+    }
+    let rest = ids.count > 5 ? " and \(ids.count - 5) more" : ""
+    return "runs \(ids.prefix(5).map(String.init).joined(separator: ", "))\(rest)"
   }
 
   /// The error of a run that lacks what is asked for; it names others of its name that have it.
   func lacks(_ content: RunContent, _ run: NamedRun, _ further: String = "") throws -> NotFound {
+    NotFound(
+      message:
+        "run \(run.id) has no \(content.words)\(further)\(try others(like: run, with: content))")
+  }
+
+  /// The end of a sentence about a run that lacks something: the others of its name that have it.
+  func others(like run: NamedRun, with content: RunContent) throws -> String {
     let others = try query(RunQueries.byName, [.text(run.name), .text(content.rawValue)])
       .filter { try $0.boolean("has") && $0.integer("id") != run.id }
       .prefix(3).map { try $0.string("id") }
-    let named =
-      others.isEmpty
-      ? ""
-      : "; run\(others.count == 1 ? "" : "s") \(others.joined(separator: ", ")) of that name "
-        + (others.count == 1 ? "has some" : "have some")
-    return NotFound(message: "run \(run.id) has no \(content.words)\(further)\(named)")
+    guard !others.isEmpty else { return "" }
+    return "; run\(others.count == 1 ? "" : "s") \(others.joined(separator: ", ")) of that name "
+      + (others.count == 1 ? "has some" : "have some")
   }
 
   /// Refuses series of `--metric` that none of the runs has.

@@ -12,6 +12,10 @@ enum RunQueries {
         when 'evaluations' then exists (select from pra.evaluations as e where e.run_id = r.id)
         when 'metrics' then exists (select from pra.metric_summaries as s where s.run_id = r.id)
         when 'checkpoints' then exists (select from pra.checkpoints as c where c.run_id = r.id)
+        when 'weights' then exists (select from pra.checkpoints as c where c.run_id = r.id)
+          or exists (
+            select from pra.jobs as j
+            where j.run_id = r.id and j.kind = 'train' and j.state in ('blocked', 'ready', 'running'))
         when 'comparison' then exists (
           select from pra.outputs as o where o.run_id = r.id and o.kind = 'compare')
         else true end as has
@@ -41,9 +45,20 @@ enum RunQueries {
   static let setNote = "select pra.note_run(run => $1, note => $2)"
   static let note = "select note from pra.runs where id = $1::bigint"
   static let archive = "select pra.archive_run(run => $1, archived => $2)"
+  /// Runs that began with weights of others.
+  static let begunWith = """
+    select distinct r.id, r.name from pra.lineage as l join pra.runs as r on r.id = l.run_id
+    where l.from_run = any ($1::bigint[]) and r.id <> all ($1::bigint[]) and r.deleted_at is null
+    order by r.id
+    """
   static let undelete = "select pra.undelete_run(run => $1)"
   static let deletedByName = """
     select id, name from pra.runs where name = $1 and deleted_at is not null order by id desc limit 1
+    """
+  static let deletedOfSweep = """
+    select unnest(s.deleted_runs) as id
+    from (select deleted_runs from pra.sweeps where name = $1 order by id desc limit 1) as s
+    order by 1
     """
   static let createSweep = """
     select pra.create_sweep(name => $1, keys => $2::text[], runs => $3::bigint[]) as id

@@ -20,9 +20,10 @@ struct RunTarget: ParsableArguments {
   }
 }
 
-/// One run, or none.
+/// One run or sweep, or none.
 struct OptionalRunTarget: ParsableArguments {
-  @Argument(help: ArgumentHelp("Number or name of a run.", valueName: "run")) var position: String?
+  @Argument(help: ArgumentHelp("Number or name of a run, or name of a sweep.", valueName: "run"))
+  var position: String?
   @Option(name: .customLong("run"), help: ArgumentHelp("The same.", valueName: "run")) var option:
     String?
 
@@ -56,9 +57,11 @@ struct RunTargets: ParsableArguments {
 struct JobsOrRun: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "Numbers of jobs, or the name of a run; id=3 for the run of that number.", valueName: "jobs"))
+      "Numbers of jobs, or the name of a run or a sweep; id=3 for the run of that number.",
+      valueName: "jobs"))
   var given: [String] = []
-  @Option(name: .customLong("run"), help: "Number or name of a run.") var option: String?
+  @Option(name: .customLong("run"), help: "Number or name of a run, or name of a sweep.")
+  var option: String?
 
   private var words: [String] {
     given.flatMap { word in

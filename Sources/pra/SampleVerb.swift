@@ -103,7 +103,7 @@ struct Sample: ParsableCommand {
     let train = try trained.arguments(connection)
     (arguments.train, arguments.data) = (Int(trained.job), train.data)
     arguments.sampling = try sampling(over: train.config.sampling)
-    if step == nil { try trained.refuseDeadTraining() }
+    if step == nil { try trained.refuseDeadTraining(connection) }
     // A training that still runs is waited for, unless one of its checkpoints is named.
     if step != nil || trained.state == "succeeded" {
       let checkpoint = try RunCheckpoint(

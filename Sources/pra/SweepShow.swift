@@ -1,8 +1,10 @@
 // `pra sweep show`: the runs of a sweep, the best first.
 
 import ArgumentParser
+import Configuration
 import Files
 import Foundation
+import JobQueue
 import Postgres
 
 struct ShowSweep: ParsableCommand {
@@ -29,9 +31,10 @@ struct ShowSweep: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    guard let sweep = try connection.query(RunQueries.sweepByName, [.text(name)]).first else {
-      throw NotFound(message: "there is no sweep '\(name)'")
-    }
+    let name = name.hasPrefix("sweep=") ? String(name.dropFirst("sweep=".count)) : name
+    // Refuses one that is not there, or whose runs are all deleted.
+    _ = try connection.runs(named: ["sweep=\(name)"])
+    let sweep = try connection.query(RunQueries.sweepByName, [.text(name)]).single()
     let id = Parameter.integer(try sweep.integer("id"))
     let keys = try connection.query(RunQueries.sweepKeys, [id]).map { try $0.string("key") }
     let figure =
@@ -48,7 +51,14 @@ struct ShowSweep: ParsableCommand {
         settings: settings[run.id] ?? [])
     }
     if let by, members.allSatisfy({ $0.figure == nil }) {
-      throw NotFound(message: "--by \(by): no run of sweep '\(name)' has it yet")
+      // Nobody knows the figures of runs that have not begun.
+      let known =
+        try connection.query(RunSearchQueries.figureNames).map { try $0.string("name") }
+        + MetricSeries.ofAnyTraining
+      let near =
+        known.contains(by)
+        ? nil : nearest(to: by, among: known).map { "; did you mean '\($0)'?" }
+      throw NotFound(message: "--by \(by): no run of sweep '\(name)' has it yet\(near ?? "")")
     }
     json ? printJSON(members, keys, figure) : printTable(members, keys, figure)
   }

@@ -9,8 +9,8 @@ struct Sweep: ParsableCommand {
     abstract:
       "Enqueue a run for each combination of values of several settings, or show these runs.",
     discussion: """
-      A sweep is a group of runs under the name of its run file; compare, plot, images, archive and delete take \
-      the name for all of them.
+      A sweep is a group of runs under the name of its run file; verbs that act on runs or list them, such as cancel, \
+      pause, tag, jobs, watch, compare, plot, archive and delete, take the name for all of them.
       Example: pra sweep run.yaml --set name=sw --set training.lr=1e-4,3e-4 --set seed=0,1,2
       Example: pra sweep show sw
       """,
@@ -24,8 +24,9 @@ struct MakeSweep: ParsableCommand {
     discussion: """
       Commas outside brackets separate values; a setting with one value holds for all runs. All \
       combinations are checked before the first run is enqueued. Runs are named after the sweep and the settings \
-      that differ. Prints the number and the name of each run. The word make may be left out.
-      Example: pra sweep run.yaml --set training.lr=1e-4,3e-4 --set seed=0,1,2
+      that differ. Prints the number and the name of each run. --dry-run stores and enqueues nothing: it prints the \
+      name of each run and the jobs that it would have. The word make may be left out.
+      Example: pra sweep run.yaml --set training.lr=1e-4,3e-4 --set seed=0,1,2 --dry-run
       """)
 
   @Argument(help: "The run file.") var file: String
@@ -38,6 +39,13 @@ struct MakeSweep: ParsableCommand {
     parsing: .unconditional, help: "Refuse more runs than this. (default: 1000)",
     transform: OptionValue.whole(1...1_000_000))
   var most = 1000
+  @Flag(help: "Print the runs and their jobs, and enqueue nothing.") var dryRun = false
+
+  func validate() throws {
+    guard !dryRun || !reuse else {
+      throw ValidationError("--dry-run: enqueues nothing, so that --reuse has no effect")
+    }
+  }
 
   func run() throws {
     let points = try Self.points(settings, most: most)
@@ -56,6 +64,7 @@ struct MakeSweep: ParsableCommand {
           files))
     }
     try refuseEqual(runs)
+    guard !dryRun else { return try show(runs) }
     let submission = RunSubmission(reuse: reuse, queue: line.queue, priority: line.priority)
     // Where names differ the file's own is common to all.
     let group =
@@ -64,6 +73,36 @@ struct MakeSweep: ParsableCommand {
       runs, sweep: (group, points[0].filter { $0.differs && $0.key != "name" }.map(\.key)))
     StandardOutput.done = "runs \(ids.map(String.init).joined(separator: ", ")) are enqueued"
     for (id, run) in zip(ids, runs) { print("\(id) \(run.plan.name)") }
+  }
+
+  /// Prints the names of the runs, which say their settings, and the jobs that each would have.
+  private func show(_ runs: [CheckedRun]) throws {
+    let connection = try Database.connect(.submit)
+    let seen = try connection.seenFolders()
+    let jobs = ListedJobs(connection)
+    var said: Set<String> = []
+    for var run in runs {
+      if let remark = run.source.place(seen: seen), said.insert(remark).inserted {
+        complain("pra: \(remark)")
+      }
+      try refusing("data.source") { try run.source.measure() }
+      let before = jobs.all.count
+      try RunJobs(jobs).enqueue(run.plan, run.source, run.weights)
+      let kinds = jobs.all[before...].map(\.kind.rawValue)
+      let counts = kinds.reduce(into: [(kind: String, number: Int)]()) { counts, kind in
+        if let place = counts.firstIndex(where: { $0.kind == kind }) {
+          counts[place].number += 1
+        } else {
+          counts.append((kind, 1))
+        }
+      }
+      print(
+        "\(run.plan.name): "
+          + counts.map { "\($0.number) \($0.kind)" }.joined(separator: ", "))
+    }
+    print(
+      "\(runs.count) run\(runs.count == 1 ? "" : "s"), \(jobs.all.count) jobs; nothing is enqueued yet"
+    )
   }
 
   /// Values that are written differently and mean the same would be two runs with one outcome.

@@ -10,6 +10,8 @@ struct WatchedJob {
   let id: Int64
   /// `preview` for a sampling job that its run does not wait for.
   let kind: String
+  /// The kind, and of a command its name.
+  let title: String
   let isPreview: Bool
   let state: String
   let worker: String
@@ -31,6 +33,7 @@ struct WatchedJob {
     run = (try row.integer("run_id"), try row.string("run_name"))
     id = try row.integer("id")
     kind = try row.string("kind")
+    title = try [kind, row.text("command") ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
     isPreview = try row.boolean("is_preview")
     state = try row.string("state")
     worker = try row.text("worker_name") ?? ""
@@ -80,8 +83,9 @@ struct WatchedJob {
 
   /// One line of the display, cut to the terminal's width, of which the bar takes a share.
   func line(width: Int) -> String {
-    let title = "\(id)".padding(toLength: 6, withPad: " ", startingAt: 0)
-    let name = kind.shown.padding(toLength: 9, withPad: " ", startingAt: 0)
+    let number = "\(id)".padding(toLength: 6, withPad: " ", startingAt: 0)
+    let full = title.shown
+    let name = full.padding(toLength: min(24, max(9, full.count)), withPad: " ", startingAt: 0)
     let bar = width < 80 ? 10 : width < 140 ? 24 : 40
     let shown =
       hasEnded && !endedBadly
@@ -95,8 +99,8 @@ struct WatchedJob {
         message
       }
     // So many characters come before the tail; a wrapped line could not be overwritten.
-    let before = 32 + bar
-    return "\(title) \(name) \(Terminal.colored(state, padded: 11)) [\(shown)] "
+    let before = 23 + name.count + bar
+    return "\(number) \(name) \(Terminal.colored(state, padded: 11)) [\(shown)] "
       + tail.shown.prefix(max(0, width - before))
   }
 

@@ -27,7 +27,7 @@ struct Watch: ParsableCommand {
     let ids =
       targets.names.isEmpty
       ? try connection.query(Queries.activeRuns).map { try $0.integer("id") }
-      : try targets.names.map { try connection.run(named: $0).id }
+      : try connection.runs(named: targets.names).map(\.id)
     guard !ids.isEmpty else {
       complain("pra: no run is at work")
       return
@@ -99,7 +99,7 @@ struct Watcher {
       let reason = bad.message.isEmpty ? "" : ": \(bad.message)"
       return .some(
         Failure(
-          message: "job \(bad.id) (\(bad.kind)) \(bad.state)\(reason); see pra logs \(bad.id)"))
+          message: "job \(bad.id) (\(bad.title)) \(bad.state)\(reason); see pra logs \(bad.id)"))
     }
     return look.isComplete ? .some(nil) : nil
   }
@@ -125,6 +125,7 @@ private struct Display {
           print(isJSON ? run.json : run.line)
         }
       }
+      let isOfMany = Set(look.jobs.map(\.run.id)).count > 1
       for job in look.jobs
       where landmarks[job.id] != job.landmark && (!look.isSummary || job.endedBadly && !isJSON) {
         landmarks[job.id] = job.landmark
@@ -134,7 +135,8 @@ private struct Display {
           let tail =
             [job.lostSince.map { "since \($0) UTC" } ?? job.progress, job.message]
             .first { !$0.isEmpty && !job.endedBadly } ?? job.message
-          print("job \(job.id) \(job.kind) \(job.state)\(tail.isEmpty ? "" : " \(tail)")")
+          let run = isOfMany ? "run \(job.run.id) (\(job.run.name)): " : ""
+          print("\(run)job \(job.id) \(job.title) \(job.state)\(tail.isEmpty ? "" : " \(tail)")")
         }
       }
       if let note, note != self.note { complain("pra: \(note)") }
@@ -150,7 +152,7 @@ private struct Display {
     let name = "\(run.name.shown) (\(run.id))".padding(toLength: 28, withPad: " ", startingAt: 0)
     return
       "\(name) [\(Terminal.bar(Int64(done), of: Int64(jobs.count)))] \(done)/\(jobs.count) jobs"
-      + (running.isEmpty ? "" : ", \(running.map(\.kind).joined(separator: " ")) \(share)".shown)
+      + (running.isEmpty ? "" : ", \(running.map(\.title).joined(separator: " ")) \(share)".shown)
       + (bad == 0 ? "" : ", \(bad) ended badly")
   }
 

@@ -105,7 +105,7 @@ import Testing
 
     _ = try world.answer(
       "delete", "new", "--only", "checkpoints", "--only", "images", "--only", "data")
-    #expect(try world.answer("delete", "old", "--only", "data").contains("data sets"))
+    #expect(try world.answer("delete", "old", "--only", "data").contains("1 data set ("))
     _ = try world.answer("gc", "--grace", "0")
     #expect(try sources() == ["0"])
     #expect(try world.rows("select count(*) from pra.kept_results") == ["0"])
@@ -247,7 +247,8 @@ import Testing
       """)
     let running = try world.pra("delete", "data", "--only", "data")
     #expect(
-      running.status == 1 && running.errors.contains("job 1 of run 1 has not ended"),
+      running.status == 1
+        && running.errors.contains("run 1 (data) cannot be deleted yet: its job 1 has not ended"),
       "\(running.errors)")
     try admin.run(
       """

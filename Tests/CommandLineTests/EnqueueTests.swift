@@ -90,7 +90,7 @@ import Testing
 
   @Test func aWholeRunIsCancelledAndRetried() throws {
     let run = try world.answer("run", try world.runFile())
-    #expect(try world.answer("cancel", "--run", run) == "cancelled 4 jobs")
+    #expect(try world.answer("cancel", "--run", run) == "cancelled 4 jobs of run 1 (emoji)")
     #expect(try world.answer("why", "emoji") == "nothing of run 1 waits")
     _ = try world.answer("retry", "--run", "emoji")
     let why = try world.answer("why", "emoji").split(separator: "\n").dropFirst(2)

@@ -131,7 +131,8 @@ import Testing
       #expect(outcome.status == 2)
       #expect(
         outcome.errors.contains(
-          "the training of run 1 (emoji) is cancelled: name one of its checkpoints by --step"),
+          "the training of run 1 (emoji) is cancelled and has no checkpoint; pra retry 2 begins it again"
+        ),
         "\(outcome.errors)")
     }
     #expect(try world.rows("select count(*) from pra.jobs") == ["2"])

@@ -97,15 +97,15 @@ import Testing
       """
       select count(pra.enqueue('export', \(run), '{}')) from generate_series(1, 12000)
       """)
-    #expect(try world.answer("cancel", "--run", run) == "cancelled 12004 jobs")
+    #expect(try world.answer("cancel", "--run", run) == "cancelled 12004 jobs of run 1 (emoji)")
     #expect(
       try world.rows("select count(*) from pra.events where kind = 'job.cancelled'") == ["12004"])
-    #expect(try world.answer("cancel", "--run", run) == "cancelled 0 jobs")
-    #expect(try world.answer("retry", "--run", run) == "retried 12004 jobs")
+    #expect(try world.answer("cancel", "--run", run) == "cancelled 0 jobs of run 1 (emoji)")
+    #expect(try world.answer("retry", "--run", run) == "retried 12004 jobs of run 1 (emoji)")
     #expect(
       try world.rows("select state, count(*) from pra.jobs group by state order by state")
         == ["blocked 3", "ready 12001"])
-    #expect(try world.answer("retry", "--run", run) == "no job of run \(run) has ended badly")
+    #expect(try world.answer("retry", "--run", run) == "no job of run 1 (emoji) has ended badly")
   }
 
   @Test func aRunOfVeryManyJobsIsWatchedByItsCounts() throws {

@@ -40,7 +40,9 @@ import Testing
     _ = try world.answer("run", file)
     _ = try world.answer("run", file, "--set", "name=second")
     let cancelled = try world.pra("cancel", "--run", "1")
-    #expect(cancelled.status == 0 && cancelled.output == "cancelled 1 job\n", "\(cancelled)")
+    #expect(
+      cancelled.status == 0 && cancelled.output == "cancelled 1 job of run 1 (emoji)\n",
+      "\(cancelled)")
     #expect(cancelled.errors.contains("job 1 goes on: run 2 (second) waits for its data set too"))
     #expect(try ingestJobs == ["ready"])
     // By SQL as well.

@@ -9223,10 +9223,12 @@ begin
   end if;
   return query
     select case j.kind when 'ingest' then 'data sets' when 'sample' then 'packed images' else j.kind || ' outputs' end,
-      count(*), pra_store.bytes_of(array_agg(o.sha256))
+      -- A data set has several files.
+      case j.kind when 'ingest' then count(distinct j.id) else count(*) end,
+      pra_store.bytes_of(array_agg(o.sha256))
     from pra_store.job_outputs as o join pra_store.jobs as j on j.id = o.job_id
     where j.run_id = run and (parts is null or j.kind = any(kinds))
-    group by 1 order by 1;
+    group by j.kind order by 1;
 end
 $$;
 
@@ -9290,7 +9292,8 @@ begin
   select j.id into waiting from pra_store.jobs as j
   where j.run_id = run and j.state in ('blocked', 'ready', 'running') order by j.id limit 1;
   if found then
-    raise exception 'run: job % of run % has not ended; cancel the run first', waiting, run using errcode = 'PR004';
+    raise exception 'run % (%) cannot be deleted yet: its job % has not ended; pra cancel --run % cancels what is left',
+      run, found_run.name, waiting, run using errcode = 'PR004';
   end if;
   select c.id into waiting
   from pra_store.jobs as p
@@ -9300,8 +9303,8 @@ begin
     and c.state in ('blocked', 'ready', 'running')
   order by c.id limit 1;
   if found then
-    raise exception 'run: job %, of another run, has not ended and reads what run % has made', waiting, run
-      using errcode = 'PR004';
+    raise exception 'run % (%) cannot be deleted yet: job %, of another run, has not ended and reads what it has made',
+      run, found_run.name, waiting using errcode = 'PR004';
   end if;
   -- Jobs of a whole run that others read stay by themselves.
   if not whole and 'ingest' = any(kinds) then
@@ -9314,7 +9317,7 @@ begin
       and not r.removed @> '{data}'
     order by c.run_id limit 1;
     if found then
-      raise exception 'run: run % trains on the data set of run %, whose data stay as long; delete that run first',
+      raise exception 'run % trains on the data set of run %, whose data stay as long; delete that run first',
         waiting, run using errcode = 'PR004';
     end if;
   end if;
@@ -16932,7 +16935,12 @@ CREATE VIEW pra.sweeps AS
           WHERE ((m.sweep_id = s.id) AND (r.deleted_at IS NULL))
           ORDER BY m.run_id) AS runs,
     s.created_at,
-    s.created_by
+    s.created_by,
+    ARRAY( SELECT m.run_id
+           FROM (pra_store.sweep_runs m
+             JOIN pra_store.runs r ON ((r.id = m.run_id)))
+          WHERE ((m.sweep_id = s.id) AND (r.deleted_at IS NOT NULL) AND (r.purged_at IS NULL))
+          ORDER BY m.run_id) AS deleted_runs
    FROM pra_store.sweeps s;
 
 
@@ -16985,6 +16993,13 @@ COMMENT ON COLUMN pra.sweeps.created_at IS 'time of creation';
 --
 
 COMMENT ON COLUMN pra.sweeps.created_by IS 'login that created it';
+
+
+--
+-- Name: COLUMN sweeps.deleted_runs; Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON COLUMN pra.sweeps.deleted_runs IS 'numbers of its deleted runs that pra.undelete_run brings back';
 
 
 --

@@ -104,7 +104,8 @@ begin
   select j.id into waiting from pra_store.jobs as j
   where j.run_id = run and j.state in ('blocked', 'ready', 'running') order by j.id limit 1;
   if found then
-    raise exception 'run: job % of run % has not ended; cancel the run first', waiting, run using errcode = 'PR004';
+    raise exception 'run % (%) cannot be deleted yet: its job % has not ended; pra cancel --run % cancels what is left',
+      run, found_run.name, waiting, run using errcode = 'PR004';
   end if;
   select c.id into waiting
   from pra_store.jobs as p
@@ -114,8 +115,8 @@ begin
     and c.state in ('blocked', 'ready', 'running')
   order by c.id limit 1;
   if found then
-    raise exception 'run: job %, of another run, has not ended and reads what run % has made', waiting, run
-      using errcode = 'PR004';
+    raise exception 'run % (%) cannot be deleted yet: job %, of another run, has not ended and reads what it has made',
+      run, found_run.name, waiting using errcode = 'PR004';
   end if;
   -- Jobs of a whole run that others read stay by themselves.
   if not whole and 'ingest' = any(kinds) then
@@ -128,7 +129,7 @@ begin
       and not r.removed @> '{data}'
     order by c.run_id limit 1;
     if found then
-      raise exception 'run: run % trains on the data set of run %, whose data stay as long; delete that run first',
+      raise exception 'run % trains on the data set of run %, whose data stay as long; delete that run first',
         waiting, run using errcode = 'PR004';
     end if;
   end if;
@@ -174,10 +175,12 @@ begin
   end if;
   return query
     select case j.kind when 'ingest' then 'data sets' when 'sample' then 'packed images' else j.kind || ' outputs' end,
-      count(*), pra_store.bytes_of(array_agg(o.sha256))
+      -- A data set has several files.
+      case j.kind when 'ingest' then count(distinct j.id) else count(*) end,
+      pra_store.bytes_of(array_agg(o.sha256))
     from pra_store.job_outputs as o join pra_store.jobs as j on j.id = o.job_id
     where j.run_id = run and (parts is null or j.kind = any(kinds))
-    group by 1 order by 1;
+    group by j.kind order by 1;
 end
 $$;
 

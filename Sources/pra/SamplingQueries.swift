@@ -90,8 +90,9 @@ enum SamplingQueries {
     """
 
   /// The images of run $1, of the jobs and arrays $2, the classes $3 and the variants $4, or of all: by number, the first
-  /// $5 of each class, step, weights or variant, as $6 says, or of all together. Settings are worked out once for each
-  /// job, not for each of its images.
+  /// $5 of all together, of each class, or, where rows are of sampling runs as $6 says, of each sampling run: there those
+  /// whose numbers all sampling runs have, if there are such. Settings are worked out once for each job, not for each of
+  /// its images.
   static let images = """
     with drawn as materialized (
       select j.id, coalesce(j.array_id, j.id) as sampling_job, (j.result ->> 'step')::bigint as step,
@@ -103,16 +104,24 @@ enum SamplingQueries {
       where j.run_id = $1::bigint
         and (cardinality($2::bigint[]) = 0 or coalesce(j.array_id, j.id) = any ($2::bigint[]))
         and (cardinality($4::text[]) = 0 or v.variant = any ($4::text[]))
-    )
-    select i.* from (
+    ),
+    chosen as materialized (
       select i.number, i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest, i.job_id,
-        d.sampling_job, d.step, d.preview, d.weights, d.variant,
-        row_number() over (
-          partition by case $6::text when 'class' then i.class_name when 'step' then concat(d.step, d.preview)
-            when 'weights' then d.weights when 'variant' then d.variant end
-          order by i.number, i.job_id desc) as nth
+        d.sampling_job, d.step, d.preview, d.weights, d.variant
       from drawn as d join pra.images as i on i.job_id = d.id
       where cardinality($3::text[]) = 0 or i.class_name = any ($3::text[])
+    ),
+    shared as (
+      select number from chosen where $6::text in ('step', 'weights', 'variant') group by number
+      having count(distinct sampling_job) = (select count(distinct sampling_job) from chosen)
+    )
+    select i.*, (select count(*) from chosen) as of from (
+      select c.*, row_number() over (
+          partition by case $6::text when 'class' then c.class_name when 'number' then '' when 'run' then ''
+            else c.sampling_job::text end
+          order by c.number, c.job_id desc) as nth
+      from chosen as c
+      where not exists (select from shared) or c.number in (select number from shared)
     ) as i
     where $5::bigint is null or i.nth <= $5::bigint
     order by i.number, i.job_id desc

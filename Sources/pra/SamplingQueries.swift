@@ -16,11 +16,13 @@ enum SamplingQueries {
       round(e.value::numeric, case when e.metric like 'kid.%' then 7 else 3 end) as value, e.images,
       e.details #>> '{ruler,labels}' as labels, e.details #>> '{ruler,rounding}' as rounding,
       coalesce(left(e.details #>> '{ruler,reference}', 12), e.ruler ->> 'data_set') as reference,
-      left(e.details #>> '{ruler,weights}', 12) as inception, e.job_id as job, e.sampling_job as drawn_by,
-      concat_ws(', ', 'step ' || e.step, e.sampling ->> 'weights',
-        concat_ws(' ', e.sampling ->> 'method', e.sampling ->> 'steps'), 'scale ' || (e.sampling ->> 'scale'),
-        'seed ' || (e.sampling ->> 'seed')) as sampling
+      left(e.details #>> '{ruler,weights}', 12) as inception, e.job_id as job, d.job as drawn_by,
+      concat_ws(', ', 'step ' || e.step, d.how ->> 'weights',
+        nullif(concat_ws(' ', d.how ->> 'method', d.how ->> 'steps'), ''), 'scale ' || (d.how ->> 'scale'), 'seed ' || (d.how ->> 'seed')) as sampling
     from pra.evaluations as e
+    -- A reconstruction is of images of the data set, by the weights of that step.
+    left join lateral (
+      select e.sampling_job as job, e.sampling as how where e.metric not like 'reconstruction.%') as d on true
     where e.run_id = $1::bigint and ($2::bigint is null or e.sampling_job = $2::bigint)
     order by e.sampling_job desc nulls last, e.metric, e.scope <> 'overall', e.scope, e.variant, e.seed, e.job_id desc
     """

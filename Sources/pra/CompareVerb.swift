@@ -12,7 +12,8 @@ struct Compare: ParsableCommand {
     discussion: """
       Prints a line for each setting that differs; how the images were drawn that the evaluations are of; then of \
       each metric the value at its end (the mean of the last tenth of the steps, at most 100) and the best one; and \
-      each evaluation. * marks the best value of a line, but for losses of runs whose loss means something else.
+      each evaluation. * marks the best value of a line, but for losses of runs whose loss means something else \
+      and for means of different numbers of steps. A run that begins with weights has one line for them.
       All evaluations of a run are of one sampling run, the newest; --job chooses another. Figures of different \
       rulers, such as another number of images, are not compared.
       Example: pra compare emoji emoji-clean --metric loss.rec
@@ -84,6 +85,11 @@ struct Compare: ParsableCommand {
 
   /// Losses of runs whose methods or weights of loss differ mean different things: none is best.
   private static func unstarred(_ values: [Line], _ settings: [Line]) -> [Line] {
+    let values = values.map { line in
+      // Means of different numbers of steps are of different noise and of different parts of a training.
+      values.contains { $0.name == "\(line.name): mean of so many steps" && $0.differs }
+        ? Line(name: line.name, better: nil, values: line.values) : line
+    }
     let isComparable = !settings.contains {
       ($0.name == "method" || $0.name.hasPrefix("loss.")) && $0.differs
     }
@@ -154,6 +160,12 @@ private struct Comparison {
   private static let widest = 48
 
   func printTable() {
+    // The name of the weights, as "run 5, step 50", says what digests and file names would.
+    let isNamed = settings.contains { $0.name == "init.name" && $0.differs }
+    let settings = settings.filter {
+      !isNamed || !$0.name.hasPrefix("init.") || $0.name == "init.name"
+        || $0.name == "init.restart" && $0.values.contains("true")
+    }
     if settings.isEmpty { print("the runs have the same settings") }
     func short(_ cell: String) -> String {
       cell.count > Self.widest ? cell.prefix(Self.widest - 3) + "..." : cell

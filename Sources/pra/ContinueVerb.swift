@@ -71,7 +71,8 @@ struct Checkpoints: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List a run's checkpoints: step, size, and which is the last and the best.",
     discussion: """
-      The value is the mean of a series since the checkpoint before, by default of training.keep.metric. \
+      The figure is the mean of a series over the steps since the checkpoint before, by default of \
+      training.keep.metric; pra runs has the mean of the end of the loss. \
       training.keep says which stay. pra sample, continue, probe and init take a step, last or best.
       Example: pra checkpoints emoji --metric loss.flow
       """)

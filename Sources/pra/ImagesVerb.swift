@@ -13,10 +13,11 @@ struct Images: ParsableCommand {
     abstract: "Write a grid of drawn images: by number, class, step, weights, variant or run.",
     discussion: """
       The images are those of one sampling run of each run, the newest; --job chooses another, and a line names \
-      the others where there are some. --by class writes a row for each class. --by step and --by weights write a row for each sampling \
-      job, ordered by the step or the name of its weights (model, ema-0.999); all rows show the same image \
-      numbers, so that only the model differs. --by variant writes such rows for every variant and seed of \
-      a run that compares them, --by run for several runs.
+      the others where there are some. --by class writes a row for each class. --by step and --by weights write a row \
+      for each sampling run, ordered by the step or the name of its weights (model, ema-0.999); sampling runs of one \
+      step are told apart by job and by the settings in which they differ. All these rows show the same image numbers: \
+      those that every one of them has. --by variant writes such rows for every variant and seed of a run that \
+      compares them, --by run for several runs.
       Previews, which a training draws at its checkpoints (preview in a run file), are shown where a run has no other \
       images, the newest of them, and are rows of their own with --by step.
       --neighbours writes the picture of the run's last job of kind neighbours: the samples that are \
@@ -47,9 +48,10 @@ struct Images: ParsableCommand {
     help: "Number of a sampling job whose images are shown; may be repeated, for other runs.")
   var samplings: [Int64] = []
   @Option(
-    parsing: .unconditional, help: "Images in a row. (default: 18)",
+    parsing: .unconditional,
+    help: "Images in a row. (default: 18; without --by the most, from 8 to 18, that fill each row)",
     transform: OptionValue.whole(1...10_000))
-  var columns = 18
+  var columns: Int?
   @Option(
     parsing: .unconditional,
     help: "Number of images at most; with --by, number of rows at most. (default: 180)",
@@ -98,7 +100,10 @@ struct Images: ParsableCommand {
       return rows
     }
     var reader = try DrawnImages()
-    let wanted = rows(of: Array(sets.joined()), order)
+    let names = order == .step || order == .weights || order == .variant
+    let wanted = rows(
+      of: Array(sets.joined()), order,
+      names ? try connection.samplings(ofRun: runs[0].id) : [])
     reader.expect(wanted.flatMap { $0.images.map(\.place) })
     var first: Picture?
     let grid = try wanted.map { row in
@@ -117,7 +122,9 @@ struct Images: ParsableCommand {
     }
     let picture =
       order == .number
-      ? Picture.grid(grid.flatMap(\.pictures), columns: columns, gap: 1, scale: scale)
+      ? Picture.grid(
+        grid.flatMap(\.pictures), columns: columns ?? Self.columns(of: wanted[0].images.count),
+        gap: 1, scale: scale)
       : try Picture.grid(grid, gap: 1, scale: scale)
     try write(try picture.png(), to: output)
     if order != .number { tellLackingGlyphs(in: grid.map(\.title)) }
@@ -125,11 +132,14 @@ struct Images: ParsableCommand {
     let count = wanted.reduce(0) { $0 + $1.images.count }
     let named = runs.map { String($0.id) }
     let drawn = Drawn(wanted.flatMap(\.images))
+    let all = sets.reduce(0) { $0 + $1[0].of }
+    if count < all { tellMissing(all - count, of: all, in: wanted.map(\.images.count), order) }
     if json {
       report(
         JSONText.object(
           JSONText.members(of: runs) + [
             ("file", JSONText.string(output)), ("images", String(count)),
+            ("of", String(all)),
             ("step", drawn.step.map { String($0) } ?? "null"), ("preview", String(drawn.isPreview)),
             ("rows", JSONText.array(wanted.map { JSONText.string($0.title) })),
             ("width", String(picture.width)), ("height", String(picture.height)),
@@ -137,10 +147,30 @@ struct Images: ParsableCommand {
       return
     }
     report(
-      "\(output): \(count) images of run\(runs.count == 1 ? "" : "s") "
+      "\(output): \(count)\(count < all ? " of \(all)" : "") images of run\(runs.count == 1 ? "" : "s") "
         + "\(named.joined(separator: ", ")), \(drawn.words)\(picture.width) x \(picture.height)",
       of: output)
   }
+
+  /// Says on standard error that a grid leaves images out, and why.
+  private func tellMissing(_ missing: Int, of all: Int, in rows: [Int], _ order: Order) {
+    let reason =
+      order == .number
+      ? "--limit \(all) shows all"
+      : rows.max() == rowLength
+        ? "--columns makes rows longer than \(rowLength)"
+        : rows.count == limit
+          ? "--limit gives more rows" : "rows show the image numbers that all of them have"
+    complain("pra: \(missing) images are not shown: \(reason)")
+  }
+
+  /// The number of columns that fills each row of a grid, where one from 8 to 18 does.
+  static func columns(of count: Int) -> Int {
+    stride(from: 18, through: 8, by: -1).first { count.isMultiple(of: $0) } ?? 18
+  }
+
+  /// The images that a row with a title may have.
+  private var rowLength: Int { columns ?? 18 }
 
   /// The images of a run that the grid may show: of a row no more than it has columns.
   private func images(
@@ -150,7 +180,7 @@ struct Images: ParsableCommand {
       SamplingQueries.images,
       [
         .integer(run.id), .integers(jobs), .texts(classes), .texts(variants),
-        .integer(Int64(order == .number ? limit : columns)), .text(order.rawValue),
+        .integer(Int64(order == .number ? limit : rowLength)), .text(order.rawValue),
       ])
     return try rows.map { try DrawnImage($0, run: run) }
   }
@@ -210,21 +240,47 @@ struct Images: ParsableCommand {
   }
 
   /// Sorts images into rows; the rows are in the order in which their keys first occur.
-  private func rows(of images: [DrawnImage], _ order: Order) -> [(
+  /// - Parameter samplings: those of the run, where each row is of one; none otherwise
+  private func rows(of images: [DrawnImage], _ order: Order, _ samplings: [Sampling]) -> [(
     title: String, images: [DrawnImage]
   )] {
     if order == .number { return [("", Array(images.prefix(limit)))] }
-    var titles: [String] = []
-    var rows: [String: [DrawnImage]] = [:]
+    var keys: [RowKey] = []
+    var rows: [RowKey: [DrawnImage]] = [:]
     for image in images {
-      let title = image.title(order)
-      if rows[title] == nil { titles.append(title) }
-      rows[title, default: []].append(image)
+      let key = RowKey(
+        title: image.title(order), sampling: samplings.isEmpty ? nil : image.samplingJob)
+      if rows[key] == nil { keys.append(key) }
+      rows[key, default: []].append(image)
     }
-    if order == .class { titles.sort { rows[$0]![0].label < rows[$1]![0].label } }
-    if order == .weights { titles.sort() }
-    if order == .step { titles.sort { rows[$0]![0].step < rows[$1]![0].step } }
-    return titles.prefix(limit).map { ($0, Array(rows[$0]!.prefix(columns))) }
+    // The sort keeps the order of equal ones: the newest sampling run is the last of its step.
+    keys.sort { ($0.sampling ?? 0) < ($1.sampling ?? 0) }
+    if order == .class { keys.sort { rows[$0]![0].label < rows[$1]![0].label } }
+    if order == .weights { keys.sort { $0.title < $1.title } }
+    if order == .step { keys.sort { rows[$0]![0].step < rows[$1]![0].step } }
+    return keys.prefix(limit).map { key in
+      (key.fullTitle(among: keys, samplings), Array(rows[key]!.prefix(rowLength)))
+    }
+  }
+}
+
+/// The thing that the images of a row have in common.
+private struct RowKey: Hashable {
+  let title: String
+  /// The job or array that drew them, where the row is of one.
+  let sampling: Int64?
+
+  /// The title, and where others have the same one the job and the settings in which theirs differ, as in
+  /// "step 50, job 38, scale 4".
+  func fullTitle(among keys: [RowKey], _ samplings: [Sampling]) -> String {
+    let equal = keys.filter { $0.title == title }.compactMap(\.sampling)
+    guard equal.count > 1, let sampling else { return title }
+    let settings = equal.map { job in samplings.first { $0.jobs.contains(job) }?.settings ?? [] }
+    let own = settings[equal.firstIndex(of: sampling)!]
+    let differing = own.filter { one in
+      !title.contains(one) && !settings.allSatisfy { $0.contains(one) }
+    }
+    return ([title, "job \(sampling)"] + differing).joined(separator: ", ")
   }
 }
 
@@ -259,6 +315,9 @@ private struct DrawnImage {
   let weights: String
   let variant: String?
   let isPreview: Bool
+  let samplingJob: Int64
+  /// How many images of its run there are to choose from.
+  let of: Int
 
   init(_ row: Row, run: (id: Int64, name: String)) throws {
     self.run = run
@@ -269,6 +328,8 @@ private struct DrawnImage {
     weights = try row.text("weights") ?? "unknown"
     variant = try row.text("variant")
     isPreview = try row.boolean("preview")
+    samplingJob = try row.integer("sampling_job")
+    of = Int(try row.integer("of"))
   }
 
   func title(_ order: Images.Order) -> String {

@@ -11,7 +11,8 @@ struct Evaluate: ParsableCommand {
     abstract: "Compare the images that a run has drawn last with its data set.",
     discussion: """
       The figures are those of evaluate: true in a run file; FID and its relatives, by Inception's weights, \
-      are asked for in a run file or by pra enqueue features. Prints the number of the job.
+      are asked for in a run file or by pra enqueue features. Where a job measures these images already, or has \
+      done so, it is named and none is enqueued; --again enqueues one all the same. Prints the number of the job.
       Example: pra evaluate emoji --wait
       """)
 
@@ -21,6 +22,7 @@ struct Evaluate: ParsableCommand {
     help: "Number of the sample job, by default the newest of all classes that has not ended badly."
   )
   var job: Int64?
+  @Flag(help: "Measure once more what a job has measured.") var again = false
   @OptionGroup var submission: SubmissionOptions
 
   func run() throws {
@@ -32,6 +34,18 @@ struct Evaluate: ParsableCommand {
       throw ConfigurationError(
         "job \(drawn.job) has drawn some classes alone; an evaluation compares with all of the data set: "
           + "draw others with pra sample \(trained.run.id), or name their job with --job")
+    }
+    if job == nil { try drawn.tellChoice(of: trained.run, connection) }
+    if !again,
+      let there = try connection.query(
+        TrainedQueries.evaluationOf, [.integer(trained.run.id), .integer(drawn.job)]
+      ).first
+    {
+      let made = try there.integer("id")
+      complain(
+        "pra: the images of job \(drawn.job) are evaluated by job \(made) (\(try there.string("state"))); "
+          + "--again does it once more")
+      return try submission.finish([made], run: trained.run.id)
     }
     var arguments = EvaluateArguments()
     (arguments.train, arguments.data) = (Int(drawn.train), Int(drawn.data))
@@ -99,6 +113,7 @@ struct Neighbours: ParsableCommand {
     let connection = try Database.connect(.submit)
     let trained = try training.trained(target.name, connection)
     let drawn = try DrawnRun(of: trained.run, train: trained.job, job: job, connection)
+    if job == nil { try drawn.tellChoice(of: trained.run, connection) }
     var arguments = NeighboursArguments()
     (arguments.data, arguments.samples) = (Int(drawn.data), [Int(drawn.job)])
     let made = try submission.enqueue(try arguments.set(settings), run: trained.run.id, connection)

@@ -30,6 +30,10 @@ struct Evaluations: ParsableCommand {
       throw NotFound(
         message: "--job \(job): is no sampling job of run \(found.id) that was evaluated")
     }
+    if !output.json, try connection.query(SamplingQueries.evaluations, parameters).isEmpty {
+      throw try connection.lacks(
+        .evaluations, found, "; pra evaluate \(found.id) compares drawn images with the data set")
+    }
     try connection.show(
       SamplingQueries.evaluations, rows: SamplingQueries.evaluationRows, parameters, output,
       omittingEmpty: true)

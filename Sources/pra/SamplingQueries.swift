@@ -16,11 +16,13 @@ enum SamplingQueries {
       round(e.value::numeric, case when e.metric like 'kid.%' then 7 else 3 end) as value, e.images,
       e.details #>> '{ruler,labels}' as labels, e.details #>> '{ruler,rounding}' as rounding,
       coalesce(left(e.details #>> '{ruler,reference}', 12), e.ruler ->> 'data_set') as reference,
-      left(e.details #>> '{ruler,weights}', 12) as inception, e.job_id as job, e.sampling_job as drawn_by,
-      concat_ws(', ', 'step ' || e.step, e.sampling ->> 'weights',
-        concat_ws(' ', e.sampling ->> 'method', e.sampling ->> 'steps'), 'scale ' || (e.sampling ->> 'scale'),
-        'seed ' || (e.sampling ->> 'seed')) as sampling
+      left(e.details #>> '{ruler,weights}', 12) as inception, e.job_id as job, d.job as drawn_by,
+      concat_ws(', ', 'step ' || e.step, d.how ->> 'weights',
+        nullif(concat_ws(' ', d.how ->> 'method', d.how ->> 'steps'), ''), 'scale ' || (d.how ->> 'scale'), 'seed ' || (d.how ->> 'seed')) as sampling
     from pra.evaluations as e
+    -- A reconstruction is of images of the data set, by the weights of that step.
+    left join lateral (
+      select e.sampling_job as job, e.sampling as how where e.metric not like 'reconstruction.%') as d on true
     where e.run_id = $1::bigint and ($2::bigint is null or e.sampling_job = $2::bigint)
     order by e.sampling_job desc nulls last, e.metric, e.scope <> 'overall', e.scope, e.variant, e.seed, e.job_id desc
     """
@@ -90,8 +92,9 @@ enum SamplingQueries {
     """
 
   /// The images of run $1, of the jobs and arrays $2, the classes $3 and the variants $4, or of all: by number, the first
-  /// $5 of each class, step, weights or variant, as $6 says, or of all together. Settings are worked out once for each
-  /// job, not for each of its images.
+  /// $5 of all together, of each class, or, where rows are of sampling runs as $6 says, of each sampling run: there those
+  /// whose numbers all sampling runs have, if there are such. Settings are worked out once for each job, not for each of
+  /// its images.
   static let images = """
     with drawn as materialized (
       select j.id, coalesce(j.array_id, j.id) as sampling_job, (j.result ->> 'step')::bigint as step,
@@ -103,16 +106,24 @@ enum SamplingQueries {
       where j.run_id = $1::bigint
         and (cardinality($2::bigint[]) = 0 or coalesce(j.array_id, j.id) = any ($2::bigint[]))
         and (cardinality($4::text[]) = 0 or v.variant = any ($4::text[]))
-    )
-    select i.* from (
+    ),
+    chosen as materialized (
       select i.number, i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest, i.job_id,
-        d.sampling_job, d.step, d.preview, d.weights, d.variant,
-        row_number() over (
-          partition by case $6::text when 'class' then i.class_name when 'step' then concat(d.step, d.preview)
-            when 'weights' then d.weights when 'variant' then d.variant end
-          order by i.number, i.job_id desc) as nth
+        d.sampling_job, d.step, d.preview, d.weights, d.variant
       from drawn as d join pra.images as i on i.job_id = d.id
       where cardinality($3::text[]) = 0 or i.class_name = any ($3::text[])
+    ),
+    shared as (
+      select number from chosen where $6::text in ('step', 'weights', 'variant') group by number
+      having count(distinct sampling_job) = (select count(distinct sampling_job) from chosen)
+    )
+    select i.*, (select count(*) from chosen) as of from (
+      select c.*, row_number() over (
+          partition by case $6::text when 'class' then c.class_name when 'number' then '' when 'run' then ''
+            else c.sampling_job::text end
+          order by c.number, c.job_id desc) as nth
+      from chosen as c
+      where not exists (select from shared) or c.number in (select number from shared)
     ) as i
     where $5::bigint is null or i.nth <= $5::bigint
     order by i.number, i.job_id desc

@@ -16,6 +16,11 @@ struct Sampling {
   /// As in "job 14: step 1500, ema-0.999, euler 25, scale 2, seed 0, 192 images".
   let words: String
 
+  /// The parts of `words` that say how it was drawn, as in ["ema-0.999", "euler 25", "scale 2", "seed 0"].
+  var settings: [String] {
+    Array(words.split(separator: ", ").map(String.init).dropFirst().dropLast())
+  }
+
   init(_ row: Row) throws {
     job = try row.integer("job_id")
     jobs = try row.string("jobs").split(separator: ",").compactMap { Int64($0) }

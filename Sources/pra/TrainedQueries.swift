@@ -17,7 +17,8 @@ enum TrainedQueries {
     """
   static let checkpoints = """
     select job_id as job, step, to_char(registered_at, 'YYYY-MM-DD HH24:MI') as "written (UTC)",
-      pra.size_text(bytes) as size, series, round(value::numeric, 5) as value,
+      pra.size_text(bytes) as size, series,
+      round(value::numeric, 5) as "mean since the checkpoint before",
       concat_ws(', ',
         case when age = 1 then 'last' end, case when rank = 1 and value is not null then 'best' end,
         case when suspect then 'damaged' end) as is
@@ -25,8 +26,8 @@ enum TrainedQueries {
     order by job_id, epoch, step
     """
   static let checkpointRows = """
-    select c.job_id as job, c.epoch, c.step, c.registered_at, c.bytes, c.series, c.value, c.rank, c.age, c.suspect,
-      f.files
+    select c.job_id as job, c.epoch, c.step, c.registered_at, c.bytes, c.series,
+      c.value as mean_since_checkpoint_before, c.rank, c.age, c.suspect, f.files
     from pra.rate_checkpoints(run => $1::bigint, metric => $2) as c join pra.checkpoints as f on f.id = c.id
     order by c.job_id, c.epoch, c.step
     """
@@ -73,6 +74,14 @@ enum TrainedQueries {
     where name = $1 or id::text = $1 order by id desc
     """
   static let workerNames = "select distinct name from pra.workers where stopped_at is null"
+
+  /// The newest job of run $1 that compares all images of job $2 with the data set, and has not ended badly.
+  static let evaluationOf = """
+    select j.id, j.state::text as state from pra.jobs as j
+    where j.run_id = $1::bigint and j.kind = 'evaluate' and j.arguments -> 'samples' = jsonb_build_array($2::bigint)
+      and j.state not in ('failed', 'cancelled', 'quarantined')
+    order by j.id desc limit 1
+    """
 
   static let runConfiguration = """
     select configuration::text as configuration from pra.runs where id = $1::bigint

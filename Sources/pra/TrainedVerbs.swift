@@ -71,6 +71,8 @@ struct DrawnRun {
   let step: Int?
   /// Whether it draws some classes alone.
   let hasSomeClasses: Bool
+  /// Whether the run has other sampling jobs that could be meant.
+  let isOneOfSeveral: Bool
 
   /// - Parameter ofAllClasses: passes by jobs that draw some classes alone, and says so, where another job is there
   /// - Throws: `NotFound` for a run without such a job
@@ -102,5 +104,15 @@ struct DrawnRun {
     data = try found.optionalInteger("data") ?? 0
     step = try found.optionalInteger("step").map(Int.init)
     hasSomeClasses = try found.text("classes") != nil
+    isOneOfSeveral = usable.count > 1
+  }
+
+  /// Says on standard error which of several sampling jobs is meant where none was named.
+  func tellChoice(of run: NamedRun, _ connection: Connection) throws {
+    guard isOneOfSeveral else { return }
+    let words = try connection.samplings(ofRun: run.id).first { $0.jobs.contains(job) }?.words
+    complain(
+      "pra: run \(run.id) (\(run.name)): the images of \(words ?? "job \(job), not drawn yet"); "
+        + "--job chooses another")
   }
 }

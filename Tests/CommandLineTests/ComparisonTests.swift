@@ -81,6 +81,28 @@ import Testing
     #expect(try world.answer("compare", "a", "a").hasPrefix("the runs have the same settings"))
   }
 
+  /// A run that goes on from another has one line for its beginning; means of 1 and 2 steps have no best.
+  @Test func whatCannotBeComparedHasNoStar() throws {
+    try world.admin.run(
+      """
+      select pra.create_run('longer', '{"config": {}, "init": {"name": "run 1, step 10", "job": 1, "step": 10,
+        "files": ["a.safetensors"], "weights": ["0123"], "restart": false}}'::jsonb, 'v1', 'data');
+      select pra.enqueue('sample', 3, '{}')
+      """)
+    try world.claimFirst()
+    try world.admin.run(
+      """
+      insert into pra_store.metric_staging (job_id, epoch, batch, name, steps, "values")
+      select 3, 1, 1, 'loss', array_agg(s), array_agg(0.5::float8) from generate_series(0, 19) as s;
+      select pra.absorb_metrics(3, 1, 1), pra.finish(3, 1, metric_batch => 1)
+      """)
+    let text = try world.answer("compare", "a", "longer")
+    let lines = text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+    #expect(lines.filter { $0.hasPrefix("init") } == ["init.name - run 1, step 10"], "\(text)")
+    #expect(lines.contains("loss at its end: mean of so many steps 1 2"), "\(text)")
+    #expect(lines.contains("loss at its end 1 0.5") && lines.contains("loss at its best 1 0.5 *"))
+  }
+
   @Test func aComparisonIsJSON() throws {
     let text = try world.answer("compare", "a", "b", "--json")
     let runs = try #require(

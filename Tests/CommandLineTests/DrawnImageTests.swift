@@ -18,10 +18,11 @@ import Testing
 
   /// A finished job that has drawn `count` images from `first` on.
   private func draw(
-    _ job: Int, first: Int, count: Int, channels: Int = 3, spoiling spoilt: Int? = nil
+    _ job: Int, first: Int, count: Int, channels: Int = 3, spoiling spoilt: Int? = nil,
+    arguments: String = "{}", result: String = "{}"
   ) throws {
     if job == 1 { try world.admin.query("select pra.create_run('drawn')") }
-    try world.admin.run("select pra.enqueue('sample', 1, '{}')")
+    try world.admin.query("select pra.enqueue('sample', 1, $1::jsonb)", [.text(arguments)])
     try world.claimFirst()
     let images = (first..<first + count).map { pixels($0, channels: channels) }
     let bytes = [UInt8](repeating: 9, count: 5) + images.flatMap { $0 }
@@ -33,7 +34,7 @@ import Testing
       String(SHA256.leading64(of: pixels) &+ (number == spoilt ? 1 : 0))
     }
     try world.admin.query(
-      "select pra.finish($1, 1, images => $2::jsonb)",
+      "select pra.finish($1, 1, result => $3::jsonb, images => $2::jsonb)",
       [
         .integer(Int64(job)),
         .text(
@@ -43,7 +44,7 @@ import Testing
             "labels": [\((0..<count).map { String($0 % 2) }.joined(separator: ","))],
             "classes": [\((0..<count).map { $0 % 2 == 0 ? "\"sky\"" : "\"sea\"" }.joined(separator: ","))],
             "digests": [\(digests.joined(separator: ","))]}]
-          """),
+          """), .text(result),
       ])
   }
 
@@ -74,6 +75,42 @@ import Testing
       try world.rows(
         "select number, label, class_name, place, size from pra.images where number = 4")
         == ["4 1 sea 53 48"])
+  }
+
+  /// A row is of one sampling run, with the numbers that all have; what a grid leaves out is said.
+  @Test func samplingRunsOfOneStepAreRowsOfTheirOwn() throws {
+    for (job, count, scale) in [(1, 16, "2.0"), (2, 64, "4.0"), (3, 5, "2.0")] {
+      try draw(
+        job, first: 0, count: count,
+        arguments: #"{"sampling": {"scale": \#(scale), "weights": "model"}}"#,
+        result: #"{"step": \#(job == 3 ? 60 : 50)}"#)
+    }
+    func grid(_ arguments: String...) throws -> Outcome {
+      try Outcome(
+        ["images", "drawn", "-o", "\(world.folder)/grid.png"] + arguments,
+        environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+    }
+    let steps = try grid("--by", "step", "--json")
+    #expect(
+      steps.output.contains(
+        #""rows":["step 50, job 1, scale 2","step 50, job 2, scale 4","step 60"]"#),
+      "\(steps.output)")
+    #expect(steps.output.contains(#""images":15,"of":85,"#), "\(steps.output)")
+    #expect(
+      steps.errors.contains(
+        "pra: 70 images are not shown: rows show the image numbers that all of them have"),
+      "\(steps.errors)")
+    let two = try grid("--by", "weights", "--job", "1", "--job", "2")
+    #expect(two.output.contains("grid.png: 32 of 80 images of run 1, drawn at step 50, "))
+    let classes = try grid("--by", "class", "--job", "2", "--class", "sky")
+    #expect(
+      classes.output.contains("18 of 32 images")
+        && classes.errors.contains("--columns makes rows longer than 18"), "\(classes.errors)")
+    // 64 images fill four rows of 16 pictures: 16 * (4 pixels + 1) + 1.
+    let all = try grid("--job", "2", "--scale", "1", "--json")
+    #expect(all.output.contains(#""images":64,"of":64,"#) && all.output.contains(#""width":81,"#))
+    #expect(
+      try grid("--job", "2", "--limit", "9").errors.contains("not shown: --limit 64 shows all"))
   }
 
   @Test func grayOnesBecomeGrayPNGsAndRGBArrays() throws {

@@ -103,7 +103,11 @@ import Testing
     let none = try world.pra("evaluate", "emoji")
     #expect(none.status == 3)
     #expect(none.errors.contains("run 1 (emoji) has no drawn images; pra sample 1 draws some"))
-    _ = try world.answer("sample", "emoji", "--count", "4")
+    let unevaluated = try world.pra("evaluations", "emoji")
+    #expect(
+      unevaluated.status == 3 && unevaluated.output.isEmpty
+        && unevaluated.errors.contains("run 1 has no evaluations; pra evaluate 1 compares drawn"))
+    let drawn = try world.answer("sample", "emoji", "--count", "4")
     let evaluation = try world.answer("evaluate", "emoji")
     let neighbours = try world.answer("neighbours", "emoji", "--set", "rows=2")
     let probe = try world.answer(
@@ -115,10 +119,28 @@ import Testing
         "select kind, state from pra.jobs where id in (\(evaluation), \(neighbours), \(probe)) order by 1"
       )
         == ["evaluate succeeded", "neighbours succeeded", "probe succeeded"])
+    let repeated = try world.pra("evaluate", "emoji")
+    #expect(
+      repeated.output == "\(evaluation)\n"
+        && repeated.errors.contains(
+          "the images of job \(drawn) are evaluated by job \(evaluation) (succeeded); --again does it once more"
+        ),
+      "\(repeated)")
+    #expect(try world.answer("evaluate", "emoji", "--again") != evaluation)
+    // A reconstruction is of no drawn image.
+    let figures = try world.answer("evaluations", "emoji").split(separator: "\n")
+    let reconstruction = try #require(figures.first { $0.contains("reconstruction.psnr") })
+    #expect(reconstruction.hasSuffix(" step 8") && !reconstruction.contains("euler"))
+    #expect(figures.contains { $0.contains("frechet.random") && $0.contains("euler") })
     let some = try world.answer("sample", "emoji", "--count", "2", "--class", "0")
     let refused = try world.pra("evaluate", "emoji", "--job", some)
     #expect(
       refused.status == 2 && refused.errors.contains("job \(some) has drawn some classes alone"))
+    let nearest = try world.pra("neighbours", "emoji", "--set", "rows=2")
+    #expect(
+      nearest.errors.contains(
+        "pra: run 1 (emoji): the images of job \(some), not drawn yet; --job chooses another"),
+      "\(nearest.errors)")
     // The newest images of all classes are meant, which is said.
     let other = try world.pra("evaluate", "emoji")
     #expect(
@@ -181,6 +203,7 @@ import Testing
   @Test func checkpointsAreListedAndNamed() throws {
     try train()
     let table = try world.answer("checkpoints", "emoji")
+    #expect(table.contains(" series  mean since the checkpoint before "), "\(table)")
     #expect(table.contains(/2 +4 .* loss .*/) && table.contains(/2 +8 .*last/))
     let rows = try #require(
       try JSONSerialization.jsonObject(
@@ -193,7 +216,8 @@ import Testing
     #expect(
       all.status == 0 && all.output.contains("kept: not rated")
         && all.errors.contains("job 2: no point of the series validation.loss"), "\(all)")
-    #expect(rows.contains { $0["rank"] as? Int == 1 && $0["value"] is Double })
+    #expect(
+      rows.contains { $0["rank"] as? Int == 1 && $0["mean_since_checkpoint_before"] is Double })
     for (words, message) in [
       (
         ["sample", "emoji", "--step", "5"],

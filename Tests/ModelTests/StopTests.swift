@@ -49,7 +49,7 @@ import Training
     state.add(3, step: 110, rule: rule)
     #expect(
       state.reason(rule)
-        == "loss got no better by more than 0.5 for 10 steps; its best is 3.25 at step 100")
+        == "loss got no better by more than 0.5 for 10 steps; its best is 3.25 at step 101")
   }
 
   @Test(arguments: tinyVariants.map(\.name))

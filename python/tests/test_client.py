@@ -20,6 +20,10 @@ def test_the_run_is_done(run: Run, client: Client) -> None:
     assert list(run.jobs()["kind"]) == ["ingest", "train", "sample", "evaluate"]
     assert set(run.jobs()["state"]) == {"succeeded"}
     assert client.runs(limit=1)["name"].tolist() == ["small"]
+    listed = client.runs(limit=1).iloc[0]
+    assert np.isclose(listed["loss"], run.metrics("loss")["value"].iloc[-1])
+    assert listed["metric"].startswith("frechet.random") and listed["evaluation"] > 0 and listed["reference"]
+    assert listed["images_per_second"] > 0 and listed["user"] and listed["tags"] == []
     assert client.run("small").id == client.run(run.id).id == run.id
 
 
@@ -42,6 +46,10 @@ def test_evaluations_and_checkpoints_are_frames(run: Run) -> None:
     overall = figures[figures["scope"] == "overall"].set_index("metric")["value"]
     assert overall["reconstruction.psnr"] > 0
     assert isinstance(figures["details"].iloc[0], dict)
+    distance = figures[figures["metric"].str.startswith("frechet.random")].iloc[0]
+    sampling = int(run.jobs().query("kind == 'sample'")["id"].iloc[0])
+    assert distance["sampling_job"] == sampling and distance["step"] == 4
+    assert distance["reference"] == distance["ruler"]["data_set"] and "scale" in distance["sampling"]
     assert run.checkpoints()["step"].tolist()[-1] == 4
 
 
@@ -51,6 +59,7 @@ def test_images_are_arrays(run: Run) -> None:
     assert images.numbers.tolist() == [0, 1, 2, 3, 4, 5]
     assert images.labels.tolist() == [0, 1, 0, 1, 0, 1]
     assert images.class_names[:2] == ("dark", "light")
+    assert repr(images) == "<6 images of 32 x 32, 3 channels, of 2 classes: dark, light>"
     grid = images.grid(columns=3, gap=2)
     assert grid.shape == (66, 100, 3)
     assert np.array_equal(grid[34:66, 34:66], images.array[4]) and (grid[32:34] == 255).all()

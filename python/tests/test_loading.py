@@ -53,6 +53,10 @@ def test_forward_reconstructs_the_pictures(run: Run) -> None:
     with torch.no_grad():
         found = model(images.array, images.labels.tolist())
     assert found.hidden is not None and found.hidden.shape == (6, 16, 128)
+    with torch.no_grad():
+        one = model(images.array, "light")
+        each = model(images.array, ["light"] * 6)
+    assert one.hidden is not None and each.hidden is not None and torch.equal(one.hidden, each.hidden)
     assert found.states is not None and found.states.shape == (6, 16, 16)
     np.testing.assert_allclose(found.states.square().sum(-1), 16, rtol=1e-4)
     assert found.decoded is not None

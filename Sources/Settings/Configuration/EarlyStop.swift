@@ -138,11 +138,11 @@ package struct StopState: Section {
     }
   }
 
-  /// The end of training in words; nil while it goes on.
+  /// The end of training in words, with the number of steps done at its best, as checkpoints count; nil while it goes on.
   package func reason(_ rule: TrainingConfiguration.EarlyStop) -> String? {
     guard isOver, let best else { return nil }
     let by = rule.threshold > 0 ? "by more than \(shortestDecimal(rule.threshold)) " : ""
     return
-      "\(rule.metric) got no better \(by)for \(rule.patience) steps; its best is \(best) at step \(step)"
+      "\(rule.metric) got no better \(by)for \(rule.patience) steps; its best is \(best) at step \(step + 1)"
   }
 }

@@ -69,10 +69,31 @@ class Client:
         raise AssertionError("unreachable")
 
     def runs(self, limit: int = 50) -> pd.DataFrame:
-        """The newest runs: id, name, state, jobs, created_at."""
+        """The newest runs, as `pra runs` shows them: id, name, state, jobs, loss, evaluation, images_per_second, ...
+
+        loss is the mean of the end of the training's loss, evaluation the best FID or Frechet distance, metric its
+        name and reference the data that it compares with; of a run with several trainings loss is missing.
+        Then user, tags, created_at, finished_at.
+        """
         return self.sql(
-            "select id, name, state, jobs, created_at from pra.runs where deleted_at is null"
-            " order by id desc limit %s", [limit])
+            """
+            select r.id, r.name, r.state, r.jobs, f.value as loss, e.value as evaluation, e.metric,
+              coalesce(e.ruler ->> 'reference', e.ruler ->> 'data_set') as reference, t.images_per_second,
+              r.created_by as user, r.tags, r.created_at, r.finished_at
+            from (select * from pra.runs where deleted_at is null order by id desc limit %s) as r
+            left join lateral (
+              select min(s.job_id) filter (where s.name = 'loss') as job,
+                count(*) filter (where s.name = 'loss') = 1 as is_one,
+                max(s.last_value) filter (where s.name = 'images_per_second') as images_per_second
+              from pra.metric_summaries as s
+              where s.run_id = r.id and s.name in ('loss', 'images_per_second')) as t on true
+            left join lateral pra.metric_end(t.job, 'loss') as f on t.is_one
+            left join lateral (
+              select v.metric, v.value, v.ruler from pra.evaluations as v
+              where v.run_id = r.id and v.scope = 'overall' and (v.metric like 'fid.%%' or v.metric like 'frechet.%%')
+              order by v.metric not like 'fid.%%', v.images desc, v.value limit 1) as e on true
+            order by r.id desc
+            """, [limit])
 
     def run(self, run: int | str) -> Run:
         """A run by its number or name; of several with one name the newest."""

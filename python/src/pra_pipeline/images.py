@@ -28,6 +28,18 @@ class Images:
                 f"{count} images, {len(self.labels)} labels, {len(self.numbers)} numbers and "
                 f"{len(self.class_names)} names; expected as many of each")
 
+    def __repr__(self) -> str:
+        """As in <16 images of 32 x 32, 3 channels, of 2 classes: dark, light>."""
+        names = list(dict.fromkeys(self.class_names))
+        more = "" if len(names) <= 8 else ", ..."
+        size = ""
+        if self.array.ndim == 4:
+            _, height, width, channels = self.array.shape
+            size = f" of {width} x {height}, {channels} channel{'s' * (channels != 1)}"
+        count = f"{len(self)} image{'s' * (len(self) != 1)}"
+        classes = f"{len(names)} class{'es' * (len(names) != 1)}"
+        return f"<{count}{size}, of {classes}: {', '.join(names[:8])}{more}>"
+
     def __len__(self) -> int:
         return len(self.array)
 

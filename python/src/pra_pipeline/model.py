@@ -158,15 +158,16 @@ class PRAModel(nn.Module):
         return self.dit.output(x[:, self.trunk.class_tokens:])
 
     def forward(
-        self, images: Tensor | npt.NDArray[Any], labels: Sequence[int | str] | Tensor,
+        self, images: Tensor | npt.NDArray[Any], labels: Sequence[int | str] | str | int | Tensor,
         time: Tensor | None = None,
     ) -> Forward:
         """Hidden outputs, states and reconstruction of images [B, H, W, C] with their classes.
 
-        labels: numbers or names; `classes` is the null class. time [B]: for `diffusion` alone, the
+        labels: numbers or names, or one for all; `classes` is the null class. time [B]: for `diffusion` alone, the
         share of the image in the mixture that `images` then are.
         """
-        y, numbers = self.cut(images), self.label_numbers(labels)
+        y = self.cut(images)
+        numbers = self.label_numbers([labels] * len(y) if isinstance(labels, str | int) else labels)
         if self.method == "diffusion":
             if time is None:
                 raise ValueError("time: method 'diffusion' needs the times of its noisy images")

@@ -117,10 +117,16 @@ class Run:
         return found.pivot(index="step", columns="name", values="value")
 
     def evaluations(self) -> pd.DataFrame:
-        """Figures: metric, scope (overall or a class), value, images, job, variant, seed, details."""
+        """Figures: metric, scope (overall or a class), value, images, job, variant, seed, details.
+
+        And how they were measured, dicts: sampling_job is the job whose images a figure is of, step that of the
+        weights, sampling how the images were drawn, ruler the conditions (reference the digest of the data set or
+        of Inception's statistics); figures of different rulers are not compared.
+        """
         return self.client.sql(
             """
-            select metric, scope, value, images, job_id as job, variant, seed, details
+            select metric, scope, value, images, job_id as job, variant, seed, details, sampling_job, step, sampling,
+              ruler, coalesce(ruler ->> 'reference', ruler ->> 'data_set') as reference
             from pra.evaluations where run_id = %s order by job_id, metric, scope
             """, [self.id])
 

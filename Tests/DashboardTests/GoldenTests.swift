@@ -20,10 +20,11 @@ enum Example {
     "elements_bad": nil, "done": "31400", "total": "40000", "unit": "steps",
     "progress": "31400 of 40000 steps, 6.8/s",
     "message": nil, "waits_for": nil, "gang": "f", "left": "1260", "beat_at": at,
+    "beat_seconds": "24", "lease_seconds": "30",
     "reason": "loss is not finite",
     "finished_at": nil, "queue": "default", "priority": "0", "created_by": "ann", "created_at": at,
     "started_at": at,
-    "depends_on": "41", "requirements": "[]", "limits": "licence", "time_limit": nil,
+    "depends_on": "41", "requirements": "vram_gib >= 40", "limits": "licence", "time_limit": nil,
     "deadline": nil,
     "faults": "0 of 3", "lost": "1 of 5", "preemptions": nil, "crash_hosts": "",
     "arguments": "{\"data\": 41}",
@@ -34,8 +35,8 @@ enum Example {
     "created_at": at,
     "started_at": at, "finished_at": nil, "lost_at": nil, "preset": "nano", "seconds": "3600",
     "job": "42",
-    "job_state": "running", "attempt": "3", "worker_name": "a7", "beat_at": at, "done": "31400",
-    "total": "40000",
+    "job_state": "running", "attempt": "3", "worker_name": "a7", "beat_at": at, "beat_seconds": "2",
+    "lease_seconds": "30", "done": "31400", "total": "40000",
     "unit": "steps", "progress": "31400 of 40000 steps", "left": "1260", "loss": "0.61234",
     "loss_steps": "100",
     "images_per_second": "412.3", "from_step": "28000", "before": "lost", "tags": "wide",
@@ -52,6 +53,7 @@ enum Example {
     "run_id": "7", "run_name": "emoji", "job_id": "43", "variant": nil, "step": "30000",
     "weights": "ema-0.999",
     "method": "sde", "steps": "100", "scale": "1.5", "seed": "0", "images": "108", "drawn_at": at,
+    "preview": "t",
   ]
 
   static let tables: [String: [String: [[String: String?]]]] = [
@@ -62,7 +64,14 @@ enum Example {
       ],
     ],
     "run": [
-      "run": [run], "series": [series], "jobs": [job], "samplings": [sampling],
+      "run": [run],
+      "why": [
+        [
+          "job": "44", "kind": "sample", "reason": "dependency",
+          "detail": "waits for job 42 (train), which is ready",
+        ]
+      ],
+      "series": [series], "jobs": [job], "samplings": [sampling],
       "settings": [
         ["run_id": "7", "name": "training.lr", "value": "0.002", "preset_value": "0.001"]
       ],
@@ -81,7 +90,8 @@ enum Example {
       "counts": [["running": "14", "failed": "3", "used": "14", "slots": "16"]],
       "waiting": [
         [
-          "reason": "run-paused", "detail": "run 9 is paused", "jobs": "4", "oldest": at,
+          "reason": "run-paused", "detail": "run 9 is paused since \(at)", "jobs": "4",
+          "oldest": at,
           "example_job": "60",
           "remedy": "`pra resume 9`", "run_id": "9", "queue": "default", "oldest_seconds": "4320",
         ]
@@ -176,6 +186,22 @@ enum Example {
         [
           "name": "kid", "run_id": "8", "value": "0.2", "better": "down",
           "ruler": "{\"images\": 50}",
+        ],
+        [
+          "name": "loss at its end", "run_id": "7", "value": "0.61", "better": "down", "ruler": "",
+          "steps": "11",
+        ],
+        [
+          "name": "loss at its end", "run_id": "8", "value": "0.58", "better": "down", "ruler": "",
+          "steps": "12",
+        ],
+        [
+          "name": "loss.rec at its end", "run_id": "7", "value": "0.11", "better": "down",
+          "ruler": "", "steps": "12",
+        ],
+        [
+          "name": "loss.rec at its end", "run_id": "8", "value": "0.12", "better": "down",
+          "ruler": "", "steps": "12",
         ],
       ],
       "seeds": [

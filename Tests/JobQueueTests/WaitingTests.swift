@@ -57,7 +57,35 @@ import Testing
       insert into pra_store.progress (job_id, epoch, done, total, unit, rate) values ($1, $2, 100, 640, 'steps', 1)
       """, [.integer(lease.job), .integer(lease.epoch)])
     let remedy = try world.value("select remedy from pra.waiting where reason = 'dependency'")
-    #expect(remedy == "\(parent) ends in about 9 min")
+    #expect(remedy == "job \(parent) ends in about 9 min")
+  }
+
+  /// Work that ends soon would let nothing of a paused run begin.
+  @Test func aPauseIsWhatWouldChangeIt() throws {
+    let worker = try world.worker()
+    _ = try world.job()
+    let lease = try world.claimOne(worker)
+    _ = try world.job { $0.after = [lease.job] }
+    try world.administrator.query(
+      """
+      insert into pra_store.progress (job_id, epoch, done, total, unit, rate) values ($1, $2, 100, 640, 'steps', 1)
+      """, [.integer(lease.job), .integer(lease.epoch)])
+    let other = try world.submit.createRun(name: "paused")
+    let first = try world.submit.enqueue(NewJob(kind: "train", run: other))
+    var second = NewJob(kind: "train", run: other)
+    second.after = [first]
+    _ = try world.submit.enqueue(second)
+    try world.submit.pause(run: other)
+    let remedies = try world.administrator.query(
+      "select reason, remedy from pra.waiting order by 1"
+    )
+    .map { "\(try $0.string("reason")): \(try $0.string("remedy"))" }
+    #expect(
+      remedies == [
+        "dependency: job \(lease.job) ends in about 9 min",
+        "dependency, run-paused: `pra resume \(other)`",
+        "run-paused, in-line: `pra resume \(other)`",
+      ])
   }
 
   /// Groups are looked at through one job; what is said of each other job must be the same.

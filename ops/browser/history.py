@@ -61,7 +61,7 @@ from trained as t cross join generate_series(0, 49) as s where t.n > {long};
 insert into pra_store.metrics (recorded_at, job_id, epoch, name_id, step, value)
 select now(), t.id, 1, (select id from pra_store.metric_names where name = 'loss'), s,
   0.6 + t.run_id % 7 * 0.02 + 0.5 * exp(-s / 12000.0) + 0.02 * sin(s * 1.7 + t.run_id)
-from trained as t cross join generate_series(0, 99999) as s where t.n <= {long};
+from trained as t cross join generate_series(0, {long_steps} - 1) as s where t.n <= {long};
 insert into pra_store.evaluations (job_id, metric, scope, epoch, value, images, details)
 select t.id, 'frechet.random-conv-32-v1', 'overall', 1, 2.2 + (t.run_id % 23) / 10.0, 1870,
   '{{"ruler": {{"images": 1870, "data_set": "3fa2b1c04d5e"}}}}'
@@ -182,10 +182,10 @@ select pra.schedule(name => 'nightly', cron => '0 3 * * *', run => :run, kind =>
 """
 
 
-def seed(server, runs=300, each=2, steps=31_400, limited=18, waiting=0, long=0):
+def seed(server, runs=300, each=2, steps=31_400, limited=18, waiting=0, long=0, long_steps=100_000):
     """Fills a migrated database; returns the numbers of the run at work, of its training and of two others with images."""
     server.sql(f"{BEGIN} {RUNS.format(runs=runs)} {JOBS.format(each=each)} "
-               f"{IN_LINE.format(waiting=waiting, runs=runs)} {FIGURES.format(long=long)} {PRESENT.format()} commit;")
+               f"{IN_LINE.format(waiting=waiting, runs=runs)} {FIGURES.format(long=long, long_steps=long_steps)} {PRESENT.format()} commit;")
     run, job = server.sql(
         "select run_id, id from pra_store.jobs where state = 'running' and kind = 'train'").split("|")
     named = [("loss", 0.55), ("loss.flow", 0.5), ("loss.rec", 0.1), ("grad_norm", 0.9)]

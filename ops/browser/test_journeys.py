@@ -23,19 +23,35 @@ config:
 """
 
 
+DRAWN_FILE = """
+name: drawn
+data: {{source: {folder}/pictures}}
+config:
+  preset: nano
+  training: {{total: 3, batch: 2, warmup: 1}}
+  sampling: {{steps: 2}}
+sample: {{count: 12}}
+evaluate: false
+"""
+
+
 def write_pictures(folder):
-    """Two classes of six pictures of 32 x 32 each."""
+    """Two classes of six pictures of 32 x 32 each; returns their pixels in the order of a data set."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     noise = random.Random(0)
+    pixels = []
     for name in ("dark", "light"):
         (folder / name).mkdir(parents=True)
         for number in range(6):
-            rows = b"".join(b"\0" + noise.randbytes(96) for _ in range(32))
+            lines = [noise.randbytes(96) for _ in range(32)]
+            pixels.append(b"".join(lines))
+            rows = b"".join(b"\0" + line for line in lines)
             (folder / name / f"{number}.png").write_bytes(
                 b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0))
                 + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return pixels
 
 
 class Lived:
@@ -48,10 +64,10 @@ class Lived:
         return subprocess.run([self.site.programs / "pra", *words], env=self.site.environment, check=True,
                               stdout=subprocess.PIPE, text=True).stdout
 
-    def worker(self, name):
+    def worker(self, name, kinds=("ingest", "train")):
         self.workers.append(subprocess.Popen(
             [self.site.programs / "pra", "worker", "--name", name, "--threads", "1", "--lease", "6", "--beat", "1",
-             "--label", f"host={name}", "--kind", "ingest", "--kind", "train"],
+             "--label", f"host={name}", *(word for kind in kinds for word in ("--kind", kind))],
             env=self.site.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True))
         return self.workers[-1]
 
@@ -169,6 +185,70 @@ def test_one_slider_is_for_the_rows_of_both_runs(site, open_page):
     page.wait_for_url(re.compile("image=5"))
     assert page.locator("#large img.big").count() == 2
     until(page, lambda: page.locator("#large img.big").first.evaluate("one => one.complete && one.naturalWidth") > 250, 5)
+
+
+#: The pixels of an image of the page as the browser drew it, of which each stands `scale` times in a row.
+PIXELS = """(image, [left, scale]) => {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const drawing = canvas.getContext("2d", { willReadFrequently: true });
+  drawing.drawImage(image, 0, 0);
+  const top = Math.floor((image.naturalHeight - 32 * scale) / 2);
+  const pixels = drawing.getImageData(left, top, 32 * scale, 32 * scale).data;
+  const found = [];
+  for (let y = 0; y < 32; y++) for (let x = 0; x < 32; x++) {
+    const at = (y * 32 * scale + x) * scale * 4;
+    found.push(...pixels.slice(at, at + 3));
+  }
+  return found;
+}"""
+
+
+def distance(a, b):
+    """Of two images of 32 x 32: the root of the mean squared difference of means over 2 x 2 pixels, rounded."""
+    def cells(image):
+        return [(sum(image[((2 * y + j) * 32 + 2 * x + i) * 3 + c] for i in (0, 1) for j in (0, 1)) + 2) // 4
+                for y in range(16) for x in range(16) for c in range(3)]
+    return (sum((p - q) ** 2 for p, q in zip(cells(a), cells(b))) / 768) ** 0.5
+
+
+def test_a_drawn_image_stands_beside_its_nearest_training_images(lived, browser):
+    training = write_pictures(lived.folder / "pictures")
+    (lived.folder / "run.yaml").write_text(DRAWN_FILE.format(folder=lived.folder))
+    run = lived.pra("run", str(lived.folder / "run.yaml")).split()[-1]
+    lived.worker("drawing", ("ingest", "train", "sample", "neighbours"))
+    lived.pra("watch", run)
+    faults = []
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.on("console", lambda message: faults.append(message.text))
+    page.goto(lived.site.address)
+    page.goto(f"{lived.site.root}images?runs={run}&image=2")
+    assert f"pra neighbours {run}" in page.locator("#large").inner_text(), "the page says what finds them"
+    lived.pra("neighbours", run, "--wait")
+    page.goto(f"{lived.site.root}images?runs={run}")
+    sheet = page.locator("#rows img.sheet").first
+    until(page, lambda: sheet.evaluate("one => one.complete && one.naturalWidth"), 20)
+    box = sheet.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 2.5 / 12, box["y"] + box["height"] / 2)
+    page.wait_for_url(re.compile("image=2"))
+    large, near = page.locator("#large img.big"), page.locator("#large img.near")
+    for image in (large, near):
+        until(page, lambda image=image: image.evaluate("one => one.complete && one.naturalWidth"), 20)
+
+    wide = large.evaluate("one => one.naturalWidth")
+    drawn = large.evaluate(PIXELS, [wide % 32 // 2, wide // 32])
+    words = page.locator("#large .legend").inner_text()
+    named = [(int(image), float(far)) for image, far in re.findall(r"([0-9]+) \(([0-9.]+)\)", words)]
+    expected = sorted((distance(drawn, one), number) for number, one in enumerate(training))[:len(named)]
+    assert len(named) > 2
+    assert [image for image, _ in named] == [image for _, image in expected]
+    assert all(abs(far - wanted) < 0.06 for (_, far), (wanted, _) in zip(named, expected))
+    assert "no near-duplicate" in words
+    # And the pictures are those of these numbers.
+    for place, (image, _) in enumerate(named):
+        assert bytes(near.evaluate(PIXELS, [1 + place * 129, 4])) == training[image]
+    assert faults == []
+    page.context.close()
 
 
 def test_three_hundred_jobs_are_cancelled_by_a_filter(site, open_page):

@@ -36,6 +36,9 @@ def test_pages_are_readable_by_all(site, open_page, name, theme):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(150)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} scrolls sideways at {width}"
+        cut = page.evaluate("[...document.querySelectorAll('.scroll:has(> .stack)')].filter((one) => one.scrollWidth > one.clientWidth)"
+                            ".map((one) => one.innerText.slice(0, 80))")
+        assert width > 390 or cut == [], f"{name} has tables that are cut at {width}"
         if folder := os.environ.get("PRA_SCREENSHOTS"):
             pathlib.Path(folder).mkdir(exist_ok=True)
             page.screenshot(path=f"{folder}/{name}-{theme}-{width}.png", full_page=True)

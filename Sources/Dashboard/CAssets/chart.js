@@ -137,6 +137,7 @@
       g.save();
       g.beginPath(); g.rect(left, 0, right - left, bottom + 1); g.clip();
       const isMany = this.data.series.length > 20;
+      const named = [];
       this.data.series.forEach((one, k) => {
         g.fillStyle = g.strokeStyle = style(`--c${one.place % 8}`);
         if (one.low && !isMany) {
@@ -184,7 +185,13 @@
         if (!isMany && this.data.series.length > 1 && end >= 0) {
           g.fillStyle = style("--ink");
           g.textAlign = "right";
-          g.fillText(one.short, Math.min(right - 2, x(one.to ? one.to[end] : one.x[end])), y(one.line[end]) - 5 - 11 * (k % 2));
+          const [side, high, wide] = [Math.min(right - 2, x(one.to ? one.to[end] : one.x[end])), y(one.line[end]) - 5, g.measureText(one.short).width];
+          // Beside those that are there: above it, below it, and so on.
+          const clashes = (at) => named.some((o) => Math.abs(o.at - at) < 11 && o.side > side - wide && o.side - o.wide < side);
+          let at = high;
+          for (let n = 1; clashes(at) && n < 40; n++) at = high + (n % 2 ? -11 : 11) * Math.ceil(n / 2);
+          named.push({ at, side, wide });
+          g.fillText(one.short, side, at);
         }
       });
       if (isMany) this.median(g, x, y, fits, lowX, highX, cursor);

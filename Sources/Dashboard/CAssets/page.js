@@ -95,6 +95,15 @@
     }
   };
 
+  // On a narrow screen each cell of such a row is a line, with the words of its column before it.
+  const name = () => {
+    for (const table of document.querySelectorAll("table.stack:not(.named)")) {
+      const heads = [...table.tHead.rows[0].cells].map((one) => one.textContent);
+      for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, place) => { cell.dataset.head = heads[place]; });
+      table.classList.add("named");
+    }
+  };
+
   // Parts of the page that are new replace those that are there; what has the focus keeps it.
   let mark = null;
   let asked = 0;
@@ -124,6 +133,7 @@
     stale.textContent = banner.textContent;
     times();
     pick();
+    name();
   };
   for (const part of document.querySelectorAll("[data-live]")) part.dataset.seen = part.innerHTML;
   const ask = async () => {
@@ -146,6 +156,7 @@
   live.textContent = "live";
   times();
   pick();
+  name();
   watch();
   setInterval(times, 1000);
   setInterval(ask, 2000);

@@ -2,7 +2,8 @@
 
 extension Frame {
   /// - Parameters:
-  ///   - tables: `runs`; `settings` (name, run_id, value); `figures` (name, run_id, value, better, ruler); `seeds`:
+  ///   - tables: `runs`; `settings` (name, run_id, value); `figures` (name, run_id, value, better, ruler, and of how many
+  ///     steps it is the mean); `seeds`:
   ///     medians of runs and variants that differ in their seeds alone; `series`
   package func comparePage(_ tables: Tables) -> HTML {
     let runs = tables["runs"]
@@ -52,6 +53,13 @@ extension Frame {
   private struct Line {
     let name: String
     let values: [Record?]
+
+    var rulers: Set<String> { Set(values.compactMap { $0?.text("ruler") }) }
+    /// Whether all that are there may be compared: means of so many and of other numbers of steps are of trainings that
+    /// have come to different places.
+    var isOfOneRuler: Bool {
+      rulers.count == 1 && Set(values.compactMap { $0?.text("steps") }).count == 1
+    }
   }
 
   /// The rows of each name, in the order of the runs.
@@ -71,7 +79,7 @@ extension Frame {
     guard runs.count > 1 else { return "" }
     let measured = figures.first { line in
       line.values.allSatisfy { $0?.number("value")?.isFinite ?? false && $0?["better"] != nil }
-        && Set(line.values.map { $0?.text("ruler") }).count == 1
+        && line.isOfOneRuler
     }
     guard let measured else {
       return
@@ -101,8 +109,10 @@ extension Frame {
         $0[$1.text("run_id")] = $1.text("value").unquoted
       }
     }
+    // A figure that one run alone has says nothing beside another.
     let comparable = figures.filter { line in
-      Set(line.values.compactMap { $0?.text("ruler") }).count == 1
+      line.rulers.count == 1
+        && (line.values.count < 2 || line.values.compactMap(\.self).count > 1)
     }
     return settings.map { ComparedColumn($0.name, values($0)) }
       + comparable.map { line in
@@ -144,7 +154,7 @@ extension Frame {
   private func figures(_ rows: [Record], _ ids: [String]) -> [HTML] {
     lines(rows, ids).map { line in
       let there = line.values.compactMap(\.self)
-      let rulers = Set(there.map { $0.text("ruler") })
+      let rulers = line.rulers
       guard rulers.count <= 1 else {
         return """
           <tr><th scope="row">\(line.name)</th><td colspan="\(ids.count)" class="message">not compared: the rulers differ: \
@@ -156,11 +166,17 @@ extension Frame {
       let best = there.first?["better"] == "up" ? values.max() : values.min()
       let cells = line.values.map { one -> HTML in
         guard let one else { return "<td class=\"n\"></td>" }
-        let isBest = there.count > 1 && one["better"] != nil && one.number("value") == best
-        return
-          "<td class=\"n\">\(isBest ? "<b>★ \(figure(one.number("value")))</b>" : "\(figure(one.number("value")))")</td>"
+        let isBest =
+          there.count > 1 && line.isOfOneRuler && one["better"] != nil
+          && one.number("value") == best
+        let steps = line.isOfOneRuler ? nil : one.integer("steps")
+        return """
+          <td class="n">\(isBest ? "<b>★ \(figure(one.number("value")))</b>" : "\(figure(one.number("value")))")\
+          \(steps.map { "<br><span class=\"ruler\">mean of \(counted($0, "step"))</span>" })</td>
+          """
       }
-      let ruler = words(rulers.first ?? "")
+      let common = line.isOfOneRuler ? there.first?.integer("steps") : nil
+      let ruler = common.map { "mean of \(counted($0, "step"))" } ?? words(rulers.first ?? "")
       return """
         <tr><th scope="row">\(line.name)\(ruler.isEmpty ? "" : "<br><span class=\"ruler\">\(ruler)</span>")</th>\(cells)</tr>
 

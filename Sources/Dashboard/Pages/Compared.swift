@@ -24,7 +24,8 @@ struct ComparedColumn {
       let high = numbers.values.max()
     {
       places = numbers.mapValues { high > low ? ($0 - low) / (high - low) : 0.5 }
-      ends = (figure(low), figure(high))
+      let isWhole = numbers.values.allSatisfy { $0 == $0.rounded() && abs($0) < 1e15 }
+      ends = isWhole ? (count(Int64(low)), count(Int64(high))) : (figure(low), figure(high))
       words = []
     } else {
       let sorted = Set(values.values).sorted()
@@ -63,10 +64,13 @@ extension Frame {
       columns.first { $0.name == query[name] } ?? usual
     }
     let figures = columns.filter { $0.better != nil }
+    // The first of those that most runs have.
+    let most = columns.map(\.values.count).max()
+    let full = columns.filter { $0.values.count == most }
     guard columns.count > 1,
-      let down = column("down", figures.first ?? columns.last),
+      let down = column("down", full.first { $0.better != nil } ?? figures.first ?? columns.last),
       let across = column(
-        "across", columns.first { $0.name != down.name && $0.better == nil } ?? columns[0])
+        "across", full.first { $0.name != down.name && $0.better == nil } ?? columns[0])
     else { return "" }
     let shown = runs.filter { across.values[$0.id] != nil && down.values[$0.id] != nil }
     let (width, height, left, bottom) = (560.0, 300.0, 76.0, 256.0)

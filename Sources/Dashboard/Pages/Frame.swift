@@ -114,14 +114,6 @@ func state(_ word: String) -> HTML {
   return "<span class=\"state s-\(known.contains(first) ? first : "other")\">\(word)</span>"
 }
 
-/// A sentence in which commands stand between backquotes.
-func sentence(_ text: String) -> HTML {
-  HTML(
-    text.split(separator: "`", omittingEmptySubsequences: false).enumerated().map { place, part in
-      place % 2 == 1 ? "<code>\(String(part))</code>" : "\(String(part))"
-    })
-}
-
 /// A bar for a share from 0 to 1.
 func bar(_ share: Double?) -> HTML {
   guard let share, share.isFinite else { return "" }

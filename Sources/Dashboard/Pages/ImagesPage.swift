@@ -37,6 +37,7 @@ extension Frame {
     if let variant = one["variant"] { parts.append(variant) }
     if let weights = one["weights"] { parts.append(weights) }
     if let scale = one["scale"] { parts.append("scale \(scale)") }
+    if one.isTrue("preview") { parts.append("preview") }
     return parts.joined(separator: ", ")
   }
 

@@ -9,6 +9,10 @@ extension Frame {
       "<p class=\"why\"><b>\(why.text("reason"))</b>: \(sentence(why.text("detail")))</p>\n"
     }
     let isOver = job["finished_at"] != nil
+    // A message that the reason of its waiting repeats is said once.
+    let said = job["message"].flatMap { message in
+      isOver || !tables["why"].contains { $0.text("reason").contains("lost") } ? message : nil
+    }
     return document(
       title: "job \(id)", section: "",
       """
@@ -17,14 +21,16 @@ extension Frame {
       <p class="figures"><span>run <a href="\(root)runs/\(job.text("run_id"))">\(job.text("run_name"))</a></span> \
       <span>queue \(job.text("queue")), priority \(job.text("priority"))</span> \
       <span>enqueued by \(job.text("created_by")), \(moment(job["created_at"], isAge: true))</span> \
-      <span>\(progress(job))</span> <span><a href="\(root)jobs/\(id)/log">log</a></span></p>
-      \(isOver ? "" : why)\(job["message"].map { "<p class=\"message\">\($0)</p>\n" })\
+      \(job["message"] == nil ? figures(progress(job)) : "")<span><a href="\(root)jobs/\(id)/log">log</a></span></p>
+      \(isOver ? "" : why)\(said.map { "<p class=\"message\">\($0)</p>\n" })\
       <p>\(isOver ? "" : act("cancel-job", id, "cancel"))\(job.text("state").isRetryable ? act("retry-job", id, "retry") : "")\
       \(job.text("state") == "running" ? act("preempt-job", id, "preempt") : "")\(isOver ? "" : priority(job, id))</p>
       </section>
       \(attempts(tables["attempts"], id))\(files(tables["files"], id))\(facts(job))
       """)
   }
+
+  private func figures(_ words: HTML) -> HTML { words.isEmpty ? "" : "<span>\(words)</span> " }
 
   private func priority(_ job: Record, _ id: String) -> HTML {
     guard canAct else { return "" }
@@ -47,7 +53,7 @@ extension Frame {
     }
     return """
       <section data-live="files">
-      \(panelHead("Files", "files"))<div class="scroll" tabindex="0"><table class="rows">
+      \(panelHead("Files", "files"))<div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th>name</th><th class="n">size</th><th>type</th><th>SHA-256</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -78,7 +84,7 @@ extension Frame {
         """
     }
     let table: HTML = """
-      <div class="scroll" tabindex="0"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th class="n">attempt</th><th>worker</th><th>begun</th><th>time</th><th>end</th><th>went on</th>\
       <th>reason</th><th>log</th></tr></thead>
       <tbody>
@@ -112,18 +118,29 @@ extension Frame {
       ("hosts it crashed on", "crash_hosts"),
     ]
     let lines = shown.compactMap { title, column -> HTML? in
-      guard let value = job[column], !["", "[]", "{}"].contains(value) else { return nil }
-      return "<tr><th scope=\"row\">\(title)</th><td>\(value)</td></tr>\n"
+      guard let value = job[column], !value.isEmpty else { return nil }
+      let words: HTML = column == "depends_on" ? jobLinks(value) : "\(value)"
+      return "<tr><th scope=\"row\">\(title)</th><td>\(words)</td></tr>\n"
     }
     let result = job["result"].map {
       "<div class=\"head\"><h2>Result</h2></div><pre>\($0)</pre>\n" as HTML
     }
     return """
       <section>
-      \(panelHead("Arguments and limits", "job"))<div class="scroll" tabindex="0"><table class="rows"><tbody>
+      \(panelHead("Arguments and limits", "job"))<div class="scroll" tabindex="0"><table class="rows facts"><tbody>
       \(lines)</tbody></table></div>
-      <pre>\(job.text("arguments"))</pre>
+      \(arguments(job.text("arguments")))\
       \(result)</section>
+
+      """
+  }
+
+  /// The arguments, folded where they would fill the page.
+  private func arguments(_ text: String) -> HTML {
+    let lines = text.split(separator: "\n").count
+    return """
+      <details\(lines <= 40 ? " open" : "")><summary>arguments, \(counted(Int64(lines), "line"))</summary>
+      <pre>\(text)</pre></details>
 
       """
   }

@@ -22,7 +22,7 @@ extension Frame {
     let total = waiting.reduce(0) { $0 + ($1.integer("jobs") ?? 0) }
     return """
       <p class="figures"><span>\(state("running")) <b>\(count(counts.integer("running")))</b></span> \
-      <span>waiting <b>\(count(total))</b>\(blocked > 0 ? ", for other jobs <b>\(count(blocked))</b>" : "")</span> \
+      <span>waiting <b>\(count(total))</b>\(blocked > 0 ? ", of these <b>\(count(blocked))</b> for other jobs" : "")</span> \
       <span>\(failed > 0 ? state("failed") : "failed"), last 24 h <b>\(count(failed))</b></span> \
       <span>slots <b>\(count(counts.integer("used")))</b> of <b>\(count(counts.integer("slots")))</b></span> \
       <span>longest wait <b>\(oldest.map { duration($0) } ?? "none")</b></span></p>
@@ -40,7 +40,7 @@ extension Frame {
       """
     }
     let table: HTML = """
-      <div class="scroll" tabindex="0"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th class="n">jobs</th><th>why</th><th>what would change it</th><th class="n">oldest</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -93,12 +93,12 @@ extension Frame {
       <td><a href="\(root)runs/\(job.text("run_id"))">\(job.text("run_name"))</a></td>\
       <td>\(job.text("kind"))\(job.isTrue("gang") ? ", gang" : "")</td><td>\(job.text("workers"))</td>\
       <td>\(progress(job))</td><td class="n">\(duration(job.number("left")))</td>\
-      <td class="n">\(job.text("attempt"))</td><td>\(moment(job["beat_at"], isAge: true))</td></tr>
+      <td class="n">\(job.text("attempt"))</td><td>\(beat(job))</td></tr>
 
       """
     }
     let table: HTML = """
-      <div class="scroll" tabindex="0"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th class="n">job</th><th>run</th><th>kind</th><th>worker</th><th>progress</th><th class="n">left</th>\
       <th class="n">attempt</th><th>beat</th></tr></thead>
       <tbody>
@@ -124,7 +124,7 @@ extension Frame {
       """
     }
     let table: HTML = """
-      <div class="scroll" tabindex="0"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th class="n">job</th><th>run</th><th>kind</th><th>state</th><th>reason</th><th>when</th>\
       <th><span class="hidden">act</span></th></tr></thead>
       <tbody>
@@ -143,13 +143,13 @@ extension Frame {
     let lines = rows.map { one -> HTML in
       """
       <tr><td>\(one.text("name"))</td><td class="n">\(one.text("taken")) of \(one.text("slots"))</td>\
-      <td>\(one.text("held_by"))</td></tr>
+      <td>\(jobLinks(one.text("held_by")))</td></tr>
 
       """
     }
     return """
       <section data-live="limits">
-      \(panelHead("Limits", "limits"))<div class="scroll" tabindex="0"><table class="rows">
+      \(panelHead("Limits", "limits"))<div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th>limit</th><th class="n">taken</th><th>held by jobs</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -170,7 +170,7 @@ extension Frame {
     }
     return """
       <section data-live="preemptions">
-      \(panelHead("Asked to give way, not yet gone", "preemptions"))<div class="scroll" tabindex="0"><table class="rows">
+      \(panelHead("Asked to give way, not yet gone", "preemptions"))<div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th class="n">job</th><th>state</th><th>reason</th><th>by</th><th>asked</th><th>taken away at</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -191,7 +191,7 @@ extension Frame {
     }
     return """
       <section data-live="schedules">
-      \(panelHead("Schedules", "schedules"))<div class="scroll" tabindex="0"><table class="rows">
+      \(panelHead("Schedules", "schedules"))<div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th>name</th><th>times</th><th>kind</th><th>next</th><th>last error</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>

@@ -1,7 +1,8 @@
 // One run: how it is, when it ends, what it drew.
 
 extension Frame {
-  /// - Parameter tables: `run`, `series`, `jobs`, `settings`, `samplings`, `evaluations`, `checkpoints`
+  /// - Parameter tables: `run`, `why` (of the job that is next, where none is at work), `series`, `jobs`, `settings`,
+  ///   `samplings`, `evaluations`, `checkpoints`
   package func runPage(_ tables: Tables) -> HTML {
     let run = tables["run"][0]
     let series = tables["series"]
@@ -10,7 +11,7 @@ extension Frame {
       """
       <section data-live="head">
       <h1>\(run.text("name")) <span class="number">run \(run.text("id"))</span> \(state(runState(run)))</h1>
-      \(headline(run))\(deeds(run))\(run["note"].map { "<p class=\"note\">\($0)</p>\n" })</section>
+      \(headline(run))\(waits(tables["why"]))\(deeds(run))\(run["note"].map { "<p class=\"note\">\($0)</p>\n" })</section>
       <div class="columns">
       <div class="wide">
       \(charts(run, series))</div>
@@ -19,6 +20,18 @@ extension Frame {
       \(settings(run, tables["settings"]))\(checkpoints(run, tables["checkpoints"]))\(commands(run))</div>
       </div>
       """)
+  }
+
+  /// Why nothing of the run is at work.
+  private func waits(_ why: [Record]) -> HTML {
+    guard let job = why.first?.text("job") else { return "" }
+    let words = why.map { one -> HTML in
+      "<b>\(one.text("reason"))</b>: \(sentence(one.text("detail"))) "
+    }
+    return """
+      <p class="why"><a href="\(root)jobs/\(job)">job \(job)</a> (\(why[0].text("kind"))) waits. \(words)</p>
+
+      """
   }
 
   private func deeds(_ run: Record) -> HTML {
@@ -58,11 +71,11 @@ extension Frame {
     }
     if let worker = run["worker_name"], run.text("job_state") == "running" {
       let isLost = run["lost_at"] != nil
-      parts.append(
-        """
-        attempt <b>\(run.text("attempt"))</b> on <b>\(worker)</b>, \(isLost ? "<strong class=\"bad\">no beat</strong> " : "beat ")\
-        \(moment(run["beat_at"], isAge: true))
-        """)
+      let last: HTML =
+        isLost
+        ? "<strong class=\"bad\">no beat</strong> \(moment(run["beat_at"], isAge: true))"
+        : "beat \(beat(run))"
+      parts.append("attempt <b>\(run.text("attempt"))</b> on <b>\(worker)</b>, \(last)")
     }
     if let step = run.integer("from_step"), let outcome = run["before"], step > 0 {
       let why = [

@@ -23,10 +23,10 @@ extension Frame {
       return document(title: "runs", section: "runs", "<h1>Runs</h1>\n\(filter)")
     }
     let table: HTML = """
-      <div class="scroll" tabindex="0"><table class="rows runs">
+      <div class="scroll" tabindex="0"><table class="rows stack runs">
       <thead><tr><th><span class="hidden">compare</span></th><th class="n">run</th><th>name</th><th>state</th>\
       <th>not the preset's</th><th class="n">loss</th><th>over its steps</th><th>best evaluation, and its ruler</th>\
-      <th>begun</th><th class="n">time</th></tr></thead>
+      <th>enqueued</th><th class="n">time</th></tr></thead>
       <tbody>
       \(rows)</tbody>
       </table></div>

@@ -13,7 +13,7 @@ extension Frame {
     let used = live.reduce(0) { $0 + ($1.integer("running") ?? 0) }
     let slots = live.reduce(0) { $0 + ($1.integer("slots") ?? 0) }
     let table: HTML = """
-      <div class="scroll" tabindex="0"><table class="rows">
+      <div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th class="n">id</th><th>name</th><th>state</th><th>slots</th><th>beat</th><th>kinds, queues</th>\
       <th>labels</th><th>version</th><th>note</th><th><span class="hidden">act</span></th></tr></thead>
       <tbody>
@@ -35,9 +35,6 @@ extension Frame {
     let isOld = worker.text("version") != version
     let slots = worker.integer("slots") ?? 0
     let running = worker.integer("running") ?? 0
-    let age = worker.number("beat_seconds") ?? 0
-    let isLate =
-      worker.text("state") == "lost" || age > (worker.number("lease_seconds") ?? .infinity) / 2
     let id = worker.text("id")
     let deed: HTML =
       switch worker.text("state") {
@@ -48,7 +45,7 @@ extension Frame {
     return """
       <tr><td class="n">\(worker.text("id"))</td><td>\(worker.text("name"))</td><td>\(state(worker.text("state")))</td>\
       <td>\(bar(slots > 0 ? Double(running) / Double(slots) : nil))\(running) of \(slots)</td>\
-      <td>\(isLate ? "<strong class=\"bad\">late</strong> " : "")\(moment(worker["beat_at"], isAge: true)) \
+      <td>\(beat(worker)) \
       <span class="ruler">lease \(duration(worker.number("lease_seconds")))</span></td>\
       <td>\(worker.text("kinds")) <span class="ruler">\(worker.text("queues"))</span></td>\
       <td class="pairs">\(worker.text("labels"))</td>\
@@ -70,7 +67,7 @@ extension Frame {
     }
     return """
       <section data-live="hosts">
-      \(panelHead("Blamed hosts", "hosts"))<div class="scroll" tabindex="0"><table class="rows">
+      \(panelHead("Blamed hosts", "hosts"))<div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th>host</th><th>crashes</th><th>since</th><th>until</th><th>to lift it</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
@@ -91,16 +88,20 @@ extension Frame {
       """
     }
     let table: HTML = """
-      <div class="scroll" tabindex="0"><table class="rows">
-      <thead><tr><th>day</th><th>machine</th><th class="n">time</th><th class="n">attempts</th><th>ended as</th>\
+      <div class="scroll" tabindex="0"><table class="rows stack">
+      <thead><tr><th>day (UTC)</th><th>machine</th><th class="n">time</th><th class="n">attempts</th><th>ended as</th>\
       <th>last reason</th><th class="n">last job</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>
       """
+    let note: HTML = """
+      <p class="legend">Whole attempts that were lost, failed or ran out of time; what a checkpoint has kept of one is not \
+      taken off.</p>
+      """
     return """
       <section data-live="lost">
       \(panelHead("Time that machines lost, today and yesterday", "lost"))\
-      \(rows.isEmpty ? "<p class=\"none\">No attempt was lost, failed or ran out of time.</p>" : table)
+      \(rows.isEmpty ? "<p class=\"none\">No attempt was lost, failed or ran out of time.</p>" : "\(table)\(note)")
       </section>
 
       """
@@ -122,7 +123,7 @@ extension Frame {
     }
     return """
       <section data-live="untaken">
-      \(panelHead("Jobs that no live worker could take", "untaken"))<div class="scroll" tabindex="0"><table class="rows">
+      \(panelHead("Jobs that no live worker could take", "untaken"))<div class="scroll" tabindex="0"><table class="rows stack">
       <thead><tr><th class="n">jobs</th><th>why</th><th>what would change it</th><th class="n">such as</th></tr></thead>
       <tbody>
       \(lines)</tbody></table></div>

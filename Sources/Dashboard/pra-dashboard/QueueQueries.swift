@@ -23,6 +23,8 @@ enum QueueQueries {
       case when j.worker_lost_at is not null then 'lost' else j.state::text end as state, j.worker_lost_at as lost_at,
       coalesce(j.worker_name, array_to_string(p.workers, ' ')) as workers,
       coalesce(w.beat_at, p.beat_at) as beat_at,
+      extract(epoch from statement_timestamp() - coalesce(w.beat_at, p.beat_at))::bigint as beat_seconds,
+      extract(epoch from coalesce(w.lease, p.lease))::bigint as lease_seconds,
       a.elements, a.succeeded as elements_done, a.running as elements_running, a.ended_badly as elements_bad,
       j.progress_done as done, j.progress_total as total, j.progress_unit as unit, j.progress, j.message,
       null as waits_for,
@@ -31,7 +33,8 @@ enum QueueQueries {
     left join pra.arrays as a on a.id = j.id
     left join pra.workers as w on w.id = j.worker_id
     left join lateral (
-      select (array_agg(distinct k.worker_name))[1:8] as workers, min(x.beat_at) as beat_at
+      select (array_agg(distinct k.worker_name))[1:8] as workers, min(x.beat_at) as beat_at,
+        min(x.lease) as lease
       from pra.jobs as k join pra.workers as x on x.id = k.worker_id
       where a.id is not null and k.array_id = a.id and k.state = 'running'
     ) as p on true
@@ -68,7 +71,9 @@ enum QueueQueries {
       j.created_by, j.created_at, j.started_at, j.finished_at, j.epoch as attempt, j.message,
       a.elements, a.succeeded as elements_done, a.running as elements_running, a.ended_badly as elements_bad,
       j.progress_done as done, j.progress_total as total, j.progress_unit as unit, j.progress,
-      array_to_string(j.depends_on, ', ') as depends_on, null as waits_for, j.requirements::text as requirements,
+      array_to_string(j.depends_on, ', ') as depends_on, null as waits_for, (
+        select string_agg(concat_ws(' ', q ->> 'label', q ->> 'op', q ->> 'value'), ', ')
+        from jsonb_array_elements(j.requirements) as q) as requirements,
       array_to_string(j.limits, ', ') as limits, j.time_limit::text as time_limit, j.deadline,
       j.faults || ' of ' || j.fault_retries as faults, j.lost || ' of ' || j.lost_retries as lost,
       nullif(j.preemptions, 0) as preemptions, array_to_string(j.crash_hosts, ', ') as crash_hosts,

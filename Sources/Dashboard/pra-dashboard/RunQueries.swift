@@ -8,6 +8,8 @@ enum RunQueries {
       r.configuration #>> '{config,preset}' as preset,
       extract(epoch from r.finished_at - r.started_at)::bigint as seconds,
       j.id as job, j.state as job_state, j.epoch as attempt, a.worker_name, w.beat_at,
+      extract(epoch from statement_timestamp() - w.beat_at)::bigint as beat_seconds,
+      extract(epoch from w.lease)::bigint as lease_seconds,
       j.progress_done as done, j.progress_total as total, j.progress_unit as unit, j.progress,
       case when j.state = 'running' and j.progress_rate > 0
         then ((j.progress_total - j.progress_done) / j.progress_rate)::bigint end as left,
@@ -27,6 +29,18 @@ enum RunQueries {
     left join lateral pra.metric_end(j.id, 'loss') as f on true
     left join pra.metric_summaries as s on s.job_id = j.id and s.name = 'images_per_second'
     where r.id = $1::bigint
+    """
+
+  /// Why the next job of a run waits, where none of it is at work: one that is ready before one that is blocked.
+  static let why = """
+    select n.job, n.kind, y.reason, y.detail
+    from (
+      select j.id as job, j.kind::text as kind from pra.jobs as j
+      where j.run_id = $1::bigint and j.state in ('ready', 'blocked') and j.array_id is null and j.preview_of is null
+        and not exists (select from pra.jobs as k where k.run_id = $1::bigint and k.state = 'running')
+      order by j.state = 'ready' desc, j.id limit 1
+    ) as n
+    cross join lateral pra.why_pending(n.job) as y
     """
 
   /// The series of some runs, each with the words of its curve.
@@ -67,17 +81,17 @@ enum RunQueries {
 
   static let samplings = """
     select s.run_id, s.run_name, s.job_id, s.variant, s.step, s.weights, s.method, s.steps, s.scale, s.seed, s.images,
-      s.drawn_at
+      s.drawn_at, s.preview
     from pra.samplings as s
     where s.run_id = any ($1::bigint[])
-    order by array_position($1::bigint[], s.run_id), s.step nulls first, s.weights, s.job_id
+    order by array_position($1::bigint[], s.run_id), s.step nulls first, s.preview desc, s.weights, s.job_id
     """
 
   /// The newest sampling run of each run, of those up to step $2 where it is not null.
   static let newestSamplings = """
     select distinct on (array_position($1::bigint[], s.run_id))
       s.run_id, s.run_name, s.job_id, s.variant, s.step, s.weights, s.method, s.steps, s.scale, s.seed, s.images,
-      s.drawn_at
+      s.drawn_at, s.preview
     from pra.samplings as s
     where s.run_id = any ($1::bigint[]) and ($2::bigint is null or s.step <= $2::bigint)
     order by array_position($1::bigint[], s.run_id), s.step desc nulls last, s.preview, s.job_id desc
@@ -128,20 +142,20 @@ enum RunQueries {
 
   /// Figures of some runs: evaluations of all images of the newest sampling run that was evaluated, then ends of series.
   static let figures = """
-    select name, run_id, value, better, ruler
+    select name, run_id, value, better, ruler, null::bigint as steps
     from (
-      select distinct on (e.metric, e.run_id) 1 as place,
+      select distinct on (e.metric, e.run_id)
         e.metric as name, e.run_id, e.value, pra.better(e.metric) as better, coalesce(e.ruler::text, '') as ruler
       from pra.evaluations as e
       where e.run_id = any ($1::bigint[]) and e.scope = 'overall'
       order by e.metric, e.run_id, e.sampling_job desc nulls last, e.job_id desc
     ) as evaluated
     union all
-    select s.name || ' at its end, mean of ' || f.steps || ' steps', s.run_id, f.value,
+    select s.name || ' at its end', s.run_id, f.value,
       -- Losses of other methods and weights mean other things.
       case when 1 = (
         select count(distinct concat(r.configuration #> '{config,method}', r.configuration #> '{config,loss}'))
-        from pra.runs as r where r.id = any ($1::bigint[])) then s.better end, ''
+        from pra.runs as r where r.id = any ($1::bigint[])) then s.better end, '', f.steps
     from (
       select distinct on (run_id, name) run_id, name, job_id, better from pra.metric_summaries
       where run_id = any ($1::bigint[]) and name in ('loss', 'loss.flow', 'loss.rec')

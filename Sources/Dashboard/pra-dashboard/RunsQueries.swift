@@ -8,7 +8,10 @@ enum RunsQueries {
       t.job, t.last_step, j.state = 'running' as is_training, j.progress_done as done, j.progress_total as total,
       f.value as loss, f.steps as loss_steps,
       e.metric, e.value, e.images, left(coalesce(e.ruler ->> 'reference', e.ruler ->> 'data_set'), 8) as reference,
-      extract(epoch from coalesce(r.finished_at, statement_timestamp()) - r.started_at)::bigint as seconds
+      -- A run that failed is not over where jobs wait for the one that did; its time is, until one runs again.
+      extract(epoch from coalesce(r.finished_at, case when r.state = 'failed' then
+          (select max(e.finished_at) from pra.jobs as e where e.run_id = r.id) end, statement_timestamp())
+        - r.started_at)::bigint as seconds
     from unnest($1::bigint[]) with ordinality as p (id, place)
     join pra.runs as r on r.id = p.id
     -- The newest training that has a loss.

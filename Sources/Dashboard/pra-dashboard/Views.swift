@@ -87,7 +87,7 @@ extension Site {
     let series = Question(RunQueries.series, [.integers([id])])
     try requireMetrics(query, of: series)
     return View(panels: [
-      ("run", question), ("series", series),
+      ("run", question), ("why", Question(RunQueries.why, [.integer(id)])), ("series", series),
       ("jobs", Question(RunQueries.jobs, [.integer(id)])),
       ("settings", Question(RunsQueries.changes, [.integers([id]), .text(presetSettings)])),
       ("samplings", Question(RunQueries.samplings, [.integers([id])])),

@@ -35,7 +35,7 @@ $$;
 create or replace function pra_store.ends_in(job bigint) returns text
 language sql stable
 as $$
-  select format('%s ends in about %s', p.job_id, case
+  select format('job %s ends in about %s', p.job_id, case
     when t.left_over < 60 then format('%s s', round(t.left_over))
     when t.left_over < 3600 then format('%s min', round(t.left_over / 60))
     when t.left_over < 86400 then format('%s h %s min', floor(t.left_over / 3600), floor(t.left_over::bigint % 3600 / 60))
@@ -59,7 +59,7 @@ $$;
 create or replace function pra_store.parents_at_work() returns table (id bigint, words text)
 language sql stable
 as $$
-  select p.id, p.id || coalesce(format(' (%s %%)', 100 * g.done / nullif(g.total, 0)), '')
+  select p.id, 'job ' || p.id || coalesce(format(' (%s %%)', 100 * g.done / nullif(g.total, 0)), '')
   from pra_store.jobs as p
   cross join lateral (select count(*) as jobs from pra_store.job_dependencies as d where d.parent_id = p.id) as d
   left join pra_store.progress as g on g.job_id = p.id and g.unit not like 'bytes %'
@@ -67,12 +67,15 @@ as $$
   order by d.jobs desc, p.id limit 4;
 $$;
 
--- A sentence that says what would let a job of a group run, by the first of its reasons.
+-- A sentence that says what would let a job of a group run, by the first of its reasons; but by a pause where there is
+-- one, since nothing else helps before it.
 create or replace function pra_store.remedy(it pra_store.jobs, reason text) returns text
 language plpgsql stable
 as $$
 declare
-  word text := split_part(reason, ',', 1);
+  words text[] := string_to_array(reason, ', ');
+  word text := coalesce(
+    (select w from unnest(words) as w where w in ('run-paused', 'queue-paused') limit 1), words[1]);
 begin
   return case word
     when 'dependency' then coalesce(
@@ -81,7 +84,10 @@ begin
        where d.job_id = it.id and p.state in ('failed', 'cancelled', 'quarantined') order by p.id limit 1),
       pra_store.first_to_end(array(
         select d.parent_id from pra_store.job_dependencies as d where d.job_id = it.id)),
-      pra_store.first_to_end(array(select p.id from pra_store.parents_at_work() as p)), 'the end of those jobs')
+      -- The detail of a group that waits for nothing else names these.
+      case when cardinality(words) = 1 then
+        pra_store.first_to_end(array(select p.id from pra_store.parents_at_work() as p)) end,
+      'the end of those jobs')
     when 'run-paused' then format('`pra resume %s`', it.run_id)
     when 'queue-paused' then format('`pra resume --queue %s`', it.queue)
     when 'delayed' then format('time: not before %s', date_trunc('second', it.run_after))

@@ -10,13 +10,23 @@ import time
 import urllib.parse
 import urllib.request
 
-#: One step is out of line, and yet below the first ones, so that it is neither the least nor the greatest value.
-SPIKE = 777_777
+#: One step is out of line by so much, and yet below the first ones, so that it is neither the least nor the greatest value.
 HEIGHT = 0.2
 
 
+def spike(steps):
+    """The step that is out of line."""
+    return steps * 7 // 9
+
+
+def around(steps):
+    """The range of a zoom into a twentieth of the series with that step."""
+    return spike(steps) - steps // 50, spike(steps) + steps * 3 // 100
+
+
 def value_in_sql(steps):
-    return (f"0.55 + 0.4 * exp(-4.0 * s / {steps}) + 0.006 * sin(s * 12.9898) + case when s = {SPIKE} then {HEIGHT} else 0 end")
+    return (f"0.55 + 0.4 * exp(-4.0 * s / {steps}) + 0.006 * sin(s * 12.9898) "
+            f"+ case when s = {spike(steps)} then {HEIGHT} else 0 end")
 
 
 #: Run by the peers' Python: the same values, in the files of each.
@@ -24,7 +34,7 @@ WRITE = f"""
 import math, sqlite3, sys, time
 steps, folder = int(sys.argv[1]), sys.argv[2]
 def value(s):
-    return 0.55 + 0.4 * math.exp(-4.0 * s / steps) + 0.006 * math.sin(s * 12.9898) + ({HEIGHT} if s == {SPIKE} else 0)
+    return 0.55 + 0.4 * math.exp(-4.0 * s / steps) + 0.006 * math.sin(s * 12.9898) + ({HEIGHT} if s == steps * 7 // 9 else 0)
 if sys.argv[3] == "tensorboard":
     from tensorboard.compat.proto import event_pb2, summary_pb2
     from tensorboard.summary.writer.record_writer import RecordWriter
@@ -87,7 +97,7 @@ class Peer:
 
     def is_ready(self):
         try:
-            return self.last_step() >= self.steps - 2000
+            return self.last_step() >= self.steps - 1 - self.steps // 500
         except (OSError, ValueError, KeyError, IndexError):
             return False
 
@@ -130,7 +140,7 @@ class TensorBoard(Peer):
 
     def sees_spike(self, zoomed):
         """Its charts zoom into the points that were sent first."""
-        return any(step == SPIKE for _, step, _ in self.points())
+        return any(step == spike(self.steps) for _, step, _ in self.points())
 
 
 class MLflow(Peer):
@@ -154,8 +164,9 @@ class MLflow(Peer):
         return max(one.get("step", 0) for one in self.points())
 
     def sees_spike(self, zoomed):
-        bounds = {"start_step": SPIKE - 20_000, "end_step": SPIKE + 30_000} if zoomed else {}
-        return any(one.get("step", 0) == SPIKE for one in self.points(**bounds))
+        first, last = around(self.steps)
+        bounds = {"start_step": first, "end_step": last} if zoomed else {}
+        return any(one.get("step", 0) == spike(self.steps) for one in self.points(**bounds))
 
 
 def rows(results, python, folder, steps, browser, turns=3):

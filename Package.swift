@@ -173,7 +173,7 @@ let package = Package(
       "Model/Training",
       [
         "Autodiff", "CKernels", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor",
-        "TensorFiles",
+        "TensorFiles", "Threads",
       ]),
     library(
       "Model/Sampling",
@@ -312,7 +312,7 @@ let package = Package(
       "ModelTests",
       [
         "AllocationCount", "Autodiff", "Configuration", "Digest", "Evaluation", "Files",
-        "NeuralNetwork", "PRAModel", "Sampling", "Tensor", "TensorFiles", "Training",
+        "NeuralNetwork", "PRAModel", "Sampling", "Tensor", "TensorFiles", "Threads", "Training",
       ]),
     tests(
       "EvaluationTests", ["Evaluation", "Files", "Inception", "Tensor", "TensorFiles"]),

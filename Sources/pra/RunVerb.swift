@@ -30,6 +30,11 @@ struct Run: ParsableCommand {
     help: "A setting that replaces the file's: dotted.key=value; config. may be left out.",
     completion: KeyCompletion.settings)
   var settings: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "Stages that share each batch, on as many machines as have places: the same as --set training.ranks=N; 2..8 takes "
+        + "as many as there are. See docs/machines.md.", valueName: "n"))
+  var ranks: String?
   @Flag(help: "Show progress until every job has ended; exit 1 if one failed.") var wait = false
   @Flag(help: "Print the resolved file and the jobs that it would make, and enqueue nothing.")
   var dryRun = false
@@ -42,11 +47,19 @@ struct Run: ParsableCommand {
       throw ValidationError(
         "--dry-run: enqueues nothing, so that --wait and --reuse have no effect")
     }
+    if ranks != nil,
+      let twice = settings.first(where: { $0.contains(/^(config\.)?training\.ranks *=/) })
+    {
+      throw ValidationError("--ranks: is given by --set \(twice), too; give one of the two")
+    }
   }
 
   func run() throws {
     let checked = try CheckedRun(
-      file: file, overrides: try settings.map { try Override($0) }, CheckedRun.ReadFiles())
+      file: file,
+      overrides: try (settings + (ranks.map { ["training.ranks=\($0)"] } ?? [])).map {
+        try Override($0)
+      }, CheckedRun.ReadFiles())
     guard !dryRun else {
       printExactly(try PlannedRun(checked).text)
       return

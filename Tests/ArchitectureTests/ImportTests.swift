@@ -26,7 +26,7 @@ let allowed: [String: Set<String>] = [
   "Sources/Model/PRAModel": ["Autodiff", "Configuration", "NeuralNetwork", "Tensor"],
   "Sources/Model/Training": [
     "Autodiff", "CKernels", "Configuration", "Files", "NeuralNetwork", "PRAModel", "Tensor",
-    "TensorFiles",
+    "TensorFiles", "Threads",
   ],
   "Sources/Model/Sampling": [
     "Autodiff", "CKernels", "Configuration", "NeuralNetwork", "PRAModel", "Tensor",

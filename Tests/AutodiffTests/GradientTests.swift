@@ -228,6 +228,41 @@ let gradientCases: [GradientCase] = [
     #expect(through == tape2.gradient(of: x2)!.download().doubles)
   }
 
+  /// A parameter's gradient is handed over behind the derivative of its first use, whichever part of the tape that is in; a
+  /// use that no gradient reaches delays nothing.
+  @Test(arguments: [false, true])
+  func gradientsAreHandedOverAsSoonAsTheyAreComplete(recomputing: Bool) {
+    let device = Device(threads: 1)
+    let names = ["a", "b", "twice", "c", "d", "e"]
+    let weights = Dictionary(
+      uniqueKeysWithValues: names.enumerated().map { i, name in
+        (name, Parameter(name: name, value: random([3, 3], UInt32(20 + i), device)))
+      })
+    let (input, target) = (random([2, 3], 1, device), random([2, 3], 2, device))
+    func loss(_ tape: Tape) -> Scalar {
+      func layer(_ x: Variable, _ name: String) -> Variable {
+        recomputed([x]) {
+          linear($0[0], weight: $0[0].tape.variable(weights[name]!), bias: nil)
+        }
+      }
+      let x = tape.constant(input)
+      _ = layer(x, "d")
+      let passed = ["a", "twice", "b", "twice", "c", "d"].reduce(layer(x, "e")) { layer($0, $1) }
+      return meanSquaredDifference(passed, target)
+    }
+    let whole = Tape(on: device, type: .float64)
+    whole.backward([(1, loss(whole))])
+    var taken: [String] = []
+    let tape = Tape(on: device, type: .float64, recomputing: recomputing)
+    tape.backward([(1, loss(tape))]) { parameter, gradient in
+      taken.append(parameter.name)
+      #expect(
+        gradient.download().doubles == whole.gradient(of: parameter)!.download().doubles,
+        "\(parameter.name)")
+    }
+    #expect(taken == ["d", "c", "b", "twice", "a", "e"])
+  }
+
   @Test func inferenceKeepsNothing() {
     let device = Device(threads: 1)
     let tape = Tape(on: device, type: .float64, recording: false)

@@ -90,7 +90,7 @@ struct RankNetworkTests {
           && $0.contains("--interface")
       }
     }
-    _ = try ranks.world.answer("cancel", run)
+    _ = try ranks.world.answer("cancel", "--run", run)
     try wait {
       try ranks.world.rows(
         "select count(*) from pra.jobs where state in ('running', 'ready', 'blocked')") == ["0"]

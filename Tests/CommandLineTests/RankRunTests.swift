@@ -88,6 +88,73 @@ import Testing
     #expect(try ranks.world.rows("select count(*) from pra_store.gang_meetings") == ["0"])
   }
 
+  /// One of four hosts is lost for good, and the training goes on with two, to the same weights.
+  @Test func aGangOfSeveralSizesGoesOnWithFewerHosts() throws {
+    let workers = try (0..<4).map { _ in try ranks.worker() }
+    let run = try ranks.run("fewer", ranks: "2..4", total: 90)
+    try ranks.reach(run, steps: 42)
+    func ranksThatRun() throws -> [String] {
+      try ranks.world.rows(
+        "select count(*) from pra.jobs where run_id = \(run) and array_id is not null and state = 'running'"
+      )
+    }
+    #expect(try ranksThatRun() == ["4"])
+    let starts = try ranks.starts(run)
+    let rank = try #require(workers[2].stage("pra-train"))
+    kill(workers[2].process.processIdentifier, SIGKILL)
+    kill(rank, SIGKILL)
+    try wait { try ranks.starts(run) > starts && ranksThatRun() == ["2"] }
+    try ranks.awaitSuccess(run)
+    let history = try ranks.history(run)
+    let whole = try ranks.run("whole", ranks: "1", total: 90)
+    try ranks.awaitSuccess(whole)
+    #expect(try ranks.weights(run) == ranks.weights(whole), "\(history)")
+    #expect(try ranks.series(run) == ranks.series(whole), "\(history)")
+    #expect(try ranks.series(run).hasPrefix("90 90 "))
+  }
+
+  /// The database changes what rank 1 tells of itself on its way, as another version or another data set would tell it.
+  @Test(arguments: [
+    (line: 3, said: "9.9.9", sentence: ") runs version 9.9.9 of pra, and rank 0 ("),
+    (line: 4, said: "feedbeef", sentence: ") reads data set feedbeef, and rank 0 ("),
+  ])
+  func ranksThatDifferSaySoAndNobodyWaits(line: Int, said: String, sentence: String) throws {
+    _ = try ranks.world.rows(
+      """
+      create function public.another_card() returns trigger language plpgsql as $$
+      declare
+        lines text[] := string_to_array(convert_from(new.value, 'UTF8'), chr(10));
+      begin
+        lines[\(line)] := '\(said)';
+        new.value := convert_to(array_to_string(lines, chr(10)), 'UTF8');
+        return new;
+      end $$
+      """)
+    _ = try ranks.world.rows(
+      """
+      create trigger another_card before insert on pra_store.gang_meetings
+      for each row when (new.rank = 1 and new.key = 'card') execute function public.another_card()
+      """)
+    for _ in 0..<2 { _ = try ranks.worker() }
+    let run = try ranks.run("differ", ranks: "2")
+    try wait {
+      try ranks.world.rows(
+        "select count(*) from pra.jobs where state in ('running', 'ready', 'blocked')")
+        == ["0"]
+    }
+    #expect(try ranks.state(run) == "failed")
+    let messages = try ranks.world.rows(
+      """
+      select distinct a.message from pra.attempts as a join pra.jobs as j on j.id = a.job_id
+      where a.run_id = \(run) and a.kind = 'train' and j.array_id is not null and a.outcome = 'permanent'
+      """)
+    let history = try ranks.history(run)
+    #expect(messages.count == 1, "\(history)")
+    #expect(
+      messages.first?.contains("training.ranks: rank 1 (") == true
+        && messages.first?.contains(sentence) == true, "\(history)")
+  }
+
   @Test func ranksThatCannotReachEachOtherSaySo() throws {
     // The second listens at an address of the loopback that the first does not route to: its ports are taken.
     let taken = try Listener()
@@ -101,7 +168,7 @@ import Testing
           && $0.contains("check --address, --interface and --ports")
       }
     }
-    _ = try ranks.world.answer("cancel", run)
+    _ = try ranks.world.answer("cancel", "--run", run)
     try wait {
       try ranks.world.rows(
         "select count(*) from pra.jobs where state in ('running', 'ready', 'blocked')") == ["0"]
@@ -127,6 +194,27 @@ import Testing
       try refusal("training.batch=48", "training.micro_batch=6", "training.ranks=8..2").contains(
         "training.ranks: found"))
     #expect(try ranks.world.rows("select count(*) from pra.runs") == ["0"])
+  }
+
+  @Test func theOptionRanksIsTheKey() throws {
+    let file = try ranks.world.runFile("")
+    func plan(_ words: String...) throws -> Outcome {
+      try Outcome(
+        ["run", file, "--dry-run", "--set", "training.batch=48", "--set", "training.micro_batch=6"]
+          + words, environment: [:], in: ranks.world.folder)
+    }
+    let (option, key) = (
+      try plan("--ranks", "2..8"), try plan("--set", "training.ranks=2..8")
+    )
+    #expect(option.status == 0 && option.output == key.output, "\(option.errors)")
+    #expect(option.output.contains("2..8"))
+    #expect(
+      try plan("--ranks", "3").errors.contains("training.ranks: 3 ranks cannot share the 8 parts"))
+    let twice = try plan("--ranks", "2", "--set", "config.training.ranks=4")
+    #expect(twice.status == 2)
+    #expect(
+      twice.errors.contains(
+        "--ranks: is given by --set config.training.ranks=4, too; give one of the two"))
   }
 
   @Test func anAddressOfAnotherHostIsRefused() throws {

@@ -1,10 +1,12 @@
 // Ranks that share the parts of a batch, on threads of one process.
 
+import Autodiff
 import Configuration
 import Foundation
 import PRAModel
 import Tensor
 import Testing
+import Threads
 
 @testable import Training
 
@@ -54,6 +56,8 @@ private final class ThreadRanks: @unchecked Sendable {  // the state is behind t
 private final class ThreadCommunicator: Communicator {
   let rank: Int
   private let ranks: ThreadRanks
+  /// Called behind each gathering of numbers.
+  var gathered: () -> Void = {}
   var size: Int { ranks.size }
 
   init(_ rank: Int, of ranks: ThreadRanks) { (self.rank, self.ranks) = (rank, ranks) }
@@ -74,6 +78,7 @@ private final class ThreadCommunicator: Communicator {
     to.writeOnHost { to in
       for i in all.indices { to[i] = all[i] }
     }
+    gathered()
   }
 
   func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
@@ -85,9 +90,12 @@ private final class ThreadCommunicator: Communicator {
 
 @Suite struct RankTests {
   /// Eight parts of two images, but for the last, which has one.
-  private func trainer(_ variant: Int, _ team: RankTeam?) throws -> Trainer {
+  private func trainer(
+    _ variant: Int, _ team: RankTeam?, recomputing: Bool = false
+  ) throws -> Trainer {
     var configuration = tinyVariants[variant].configuration
     (configuration.training.batch, configuration.training.microBatch) = (15, 2)
+    configuration.training.recompute = recomputing
     return Trainer(
       shaken(try PRAModel(configuration, classes: 3, on: Device(threads: 1))), team: team)
   }
@@ -98,8 +106,10 @@ private final class ThreadCommunicator: Communicator {
     var names: [String] = []
   }
 
-  private func train(_ variant: Int, steps: Int, _ team: RankTeam?) throws -> Trained {
-    let trainer = try trainer(variant, team)
+  private func train(
+    _ variant: Int, steps: Int, _ team: RankTeam?, recomputing: Bool = false
+  ) throws -> Trained {
+    let trainer = try trainer(variant, team, recomputing: recomputing)
     var trained = Trained()
     for step in 0..<steps {
       let report = try trainer.run(tinyBatch(trainer.model, count: 15, step: step))
@@ -116,7 +126,7 @@ private final class ThreadCommunicator: Communicator {
 
   /// Runs ranks on threads; returns what each of them did.
   private func onRanks<Value: Sendable>(
-    _ size: Int, _ body: @escaping @Sendable (RankTeam) throws -> Value
+    _ size: Int, bucketBytes: Int = 1 << 10, _ body: @escaping @Sendable (RankTeam) throws -> Value
   ) -> [Result<Value, any Error>] {
     let ranks = ThreadRanks(size)
     let lock = NSLock()
@@ -125,7 +135,7 @@ private final class ThreadCommunicator: Communicator {
     for rank in 0..<size {
       group.enter()
       Thread.detachNewThread {
-        let team = RankTeam(ThreadCommunicator(rank, of: ranks))
+        let team = RankTeam(ThreadCommunicator(rank, of: ranks), bucketBytes: bucketBytes)
         let result = Result { try body(team) }
         if case .failure = result { team.communicator.abort() }
         lock.withLock { results[rank] = result }
@@ -140,12 +150,85 @@ private final class ThreadCommunicator: Communicator {
   func anyNumberOfRanksGivesTheBitsOfOne(_ variant: Int) throws {
     let alone = try train(variant, steps: 3, nil)
     #expect(alone.names.contains("grad_norm"))
-    for size in [2, 4, 8] {
-      for (rank, result) in onRanks(size, { try train(variant, steps: 3, $0) }).enumerated() {
+    // A bucket for each gradient, some buckets, and one for all.
+    for (size, bytes) in [(2, 1), (2, 1 << 12), (4, 1 << 10), (8, 1 << 30)] {
+      let results = onRanks(size, bucketBytes: bytes) { try train(variant, steps: 3, $0) }
+      for (rank, result) in results.enumerated() {
         let shared = try result.get()
-        #expect(shared == alone, "rank \(rank) of \(size), \(tinyVariants[variant].name)")
+        #expect(
+          shared == alone,
+          "rank \(rank) of \(size), buckets of \(bytes) bytes, \(tinyVariants[variant].name)")
       }
     }
+  }
+
+  @Test func ranksThatRecomputeActivationsGiveTheBitsOfOneThatKeepsThem() throws {
+    let alone = try train(0, steps: 3, nil)
+    for result in onRanks(2, { try train(0, steps: 3, $0, recomputing: true) }) {
+      #expect(try result.get() == alone)
+    }
+  }
+
+  /// Four gradients of a bucket each, all of whose elements are 1 on rank 0, 2 on rank 1 and so on.
+  private func fourBuckets(
+    _ team: RankTeam
+  ) -> (sum: RankedSum, gradients: [Tensor], device: Device) {
+    let device = Device(threads: 1)
+    let parameters = (0..<4).map {
+      Parameter(name: "\($0)", value: Tensor(repeating: 0, [3, 5], on: device))
+    }
+    let buckets = team.buckets(parameters, on: device)
+    let gradients = parameters.map { _ in
+      buckets.add(Tensor(repeating: Double(1 + team.communicator.rank), [3, 5], on: device))
+    }
+    buckets.finish()
+    return (team.sum(buckets, DeviceList([0.5], on: device)), gradients, device)
+  }
+
+  /// Nobody waits for the last bucket before the first one is sent: the sum is there while later ones are computed.
+  @Test func aBucketIsSummedWhileTheNextIsComputed() throws {
+    let sums = onRanks(2, bucketBytes: 1) { team in
+      let (sum, gradients, _) = fourBuckets(team)
+      let isSummed = Monitor(false)
+      (team.communicator as! ThreadCommunicator).gathered = { isSummed.update { $0 = true } }
+      try team.run(sum) { isComplete in
+        try isComplete(0)
+        let found: Bool? = isSummed.wait(until: monotonicSeconds() + 60) { $0 ? true : nil }
+        #expect(found == true)
+        #expect(gradients[0].download().floats == Array(repeating: 3, count: 15))
+        #expect(gradients[1].download().floats[0] == Float(1 + team.communicator.rank))
+        for bucket in 1..<4 { try isComplete(bucket) }
+      }
+      return gradients.map { $0.download().floats }
+    }
+    for sum in sums {
+      #expect(try sum.get() == Array(repeating: Array(repeating: 3, count: 15), count: 4))
+    }
+  }
+
+  /// A rank that fails between two buckets ends the passes of the others at their next bucket, and waits for nobody.
+  @Test func aRankThatFailsBetweenBucketsEndsTheOthersAtOnce() throws {
+    struct Fault: Error {}
+    let ends = onRanks(2, bucketBytes: 1) { team in
+      let (sum, _, _) = fourBuckets(team)
+      if team.communicator.rank == 1 {
+        #expect(throws: Fault.self) {
+          try team.run(sum) { isComplete in
+            try isComplete(0)
+            throw Fault()
+          }
+        }
+      } else {
+        #expect(throws: ThreadRanks.Gone.self) {
+          try team.run(sum) { isComplete in
+            // Its passes would never end.
+            while true { try isComplete(1) }
+          }
+        }
+      }
+      #expect(!team.stops)
+    }
+    for end in ends { try end.get() }
   }
 
   /// Every rank learns of a stop behind the same step, whoever was asked.

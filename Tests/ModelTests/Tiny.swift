@@ -92,3 +92,10 @@ let tinyVariants: [(name: String, configuration: ModelConfiguration)] = [
   ),
   ("diffusion", tiny { $0.method = .diffusion }),
 ]
+
+extension StepLosses {
+  /// Leaves the gradients on the tape.
+  func backward(on tape: Tape) {
+    tape.backward(terms.filter { $0.weight != 0 }.map { (weight: $0.weight, of: $0.scalar) })
+  }
+}

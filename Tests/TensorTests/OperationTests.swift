@@ -81,6 +81,45 @@ import Testing
     #expect(sum.download().floats.allSatisfy { $0 == 12 })
   }
 
+  /// A run stops at each mark when the operations before it are done and none behind it, and ends where it is told to.
+  @Test func aProgramStopsAtItsMarks() throws {
+    let device = Device(threads: 1)
+    let sum = Tensor(repeating: 0, [8], on: device)
+    let one = Tensor(repeating: 1, [8], on: device)
+    let program = device.record {
+      for _ in 0..<3 {
+        sum.combine(1, sum, 1, one)
+        device.mark()
+      }
+      sum.combine(1, sum, 1, one)
+    }.0
+    #expect(sum.download()[0] == 4)
+    var seen: [Double] = []
+    program.run {
+      #expect($0 == seen.count)
+      seen.append(sum.download()[7])
+    }
+    #expect(seen == [5, 6, 7] && sum.download()[0] == 8)
+    struct Fault: Error {}
+    #expect(throws: Fault.self) { try program.run { if $0 == 1 { throw Fault() } } }
+    #expect(sum.download()[0] == 10)
+    program.run()
+    #expect(sum.download()[0] == 14)
+  }
+
+  @Test(arguments: DeviceKind.ofEveryMachine)
+  func aPartOfATensorIsItsMemory(_ kind: DeviceKind) {
+    let device = Device(threads: 1, kind: kind)
+    let whole = Tensor((0..<12).map { Float($0) }, [3, 4], on: device)
+    let part = whole.part(from: 4, [2, 4]).part(from: 2, [2, 2])
+    #expect(part.download().floats == [6, 7, 8, 9] && part.shape == [2, 2])
+    part.fill(with: -1)
+    part.withHostElements { $0[3] = 5 }
+    #expect(whole.download().floats == [0, 1, 2, 3, 4, 5, -1, -1, -1, 5, 10, 11])
+    part.copy(from: whole.part(from: 0, [2, 2]))
+    #expect(whole.download().floats == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 10, 11])
+  }
+
   @Test(arguments: DeviceKind.ofEveryMachine)
   func everyKindOfDeviceHasTheSameNumbers(_ kind: DeviceKind) {
     let device = Device(threads: 2, kind: kind)

@@ -13,7 +13,7 @@ package func recomputed(
   guard tape.recomputes, tape.isRecording else { return work(inputs) }
   let silent = tape.another(recording: false)
   let result = work(inputs.map { silent.constant($0.value) }).value
-  return tape.recordAlways(result) { tape, gradient in
+  return tape.record(result, from: inputs, by: silent) { tape, gradient in
     let again = tape.another(recording: true)
     let fresh = inputs.map {
       $0.needsGradient ? again.input($0.value) : again.constant($0.value)

@@ -110,10 +110,16 @@ package final class Tape {
     var owned: Bool
   }
   private var derivatives: [((Tape, Tensor) -> Void)?] = []
+  /// By variable, the numbers of those from which it was computed.
+  private var inputs: [[Int]] = []
   private var gradients: [Gradient?] = []
   /// Variable numbers of the parameters. The variables themselves would keep the tape alive.
   private var leaves: [ObjectIdentifier: Int] = [:]
   private var parameters: [(parameter: Parameter, id: Int)] = []
+  /// Numbers of the parameters whose gradients have been handed over.
+  private var handedOver: Set<Int> = []
+  /// The parameters that a tape of `recomputed` has read; nil for others.
+  private(set) var read: [ObjectIdentifier: Parameter]?
 
   /// - Parameter packingWeights: for repeated inference with weights that do not change
   package init(
@@ -152,7 +158,10 @@ package final class Tape {
 
   /// A parameter's variable; always the same one, so that the gradients of its uses add up.
   package func variable(_ parameter: Parameter) -> Variable {
-    guard isRecording else { return constant(parameter.value) }
+    guard isRecording else {
+      read?[ObjectIdentifier(parameter)] = parameter
+      return constant(parameter.value)
+    }
     if let known = leaves[ObjectIdentifier(parameter)] {
       return Variable(value: parameter.value, tape: self, id: known)
     }
@@ -174,8 +183,11 @@ package final class Tape {
   /// A leaf whose gradient is wanted, for tests of operations.
   package func input(_ tensor: Tensor) -> Variable { newVariable(tensor, derivative: nil) }
 
-  private func newVariable(_ value: Tensor, derivative: ((Tape, Tensor) -> Void)?) -> Variable {
+  private func newVariable(
+    _ value: Tensor, from inputs: [Variable] = [], derivative: ((Tape, Tensor) -> Void)?
+  ) -> Variable {
     derivatives.append(derivative)
+    self.inputs.append(inputs.compactMap(\.id))
     gradients.append(nil)
     return Variable(value: value, tape: self, id: derivatives.count - 1)
   }
@@ -189,19 +201,26 @@ package final class Tape {
     derivative: @escaping (Tape, Tensor) -> Void
   ) -> Variable {
     guard isRecording, inputs.contains(where: \.needsGradient) else { return constant(value) }
-    var result = newVariable(value, derivative: derivative)
+    var result = newVariable(value, from: inputs, derivative: derivative)
     result.recipe = recipe
     return result
   }
 
-  /// Records the result of an operation that looks up the parameters among its inputs by itself.
-  func recordAlways(
-    _ value: Tensor, derivative: @escaping (Tape, Tensor) -> Void
-  ) -> Variable { newVariable(value, derivative: derivative) }
+  /// Records the result of work of another tape, and of the parameters that it has read.
+  func record(
+    _ value: Tensor, from inputs: [Variable], by silent: Tape,
+    derivative: @escaping (Tape, Tensor) -> Void
+  ) -> Variable {
+    // In the order of their names: the numbers of variables are the same in every process.
+    let parameters = silent.read!.values.sorted { $0.name < $1.name }.map { variable($0) }
+    return newVariable(value, from: inputs + parameters, derivative: derivative)
+  }
 
   /// A new tape for a part of this one's work.
   func another(recording: Bool) -> Tape {
-    Tape(on: device, type: type, products: products, recording: recording)
+    let tape = Tape(on: device, type: type, products: products, recording: recording)
+    if !recording { tape.read = [:] }
+    return tape
   }
 
   /// Gradients that reached parameters, in the order in which these were used.
@@ -212,6 +231,7 @@ package final class Tape {
   /// Adds `tensor` to a gradient. Pass `owned: false` if others use the same memory.
   func add(_ tensor: @autoclosure () -> Tensor, to place: GradientPlace, owned: Bool = true) {
     guard let id = place.id else { return }
+    checkIsOpen(id)
     guard let present = gradients[id] else {
       gradients[id] = Gradient(tensor: tensor(), owned: owned)
       return
@@ -227,6 +247,7 @@ package final class Tape {
     into place: GradientPlace, _ write: (_ gradient: Tensor, _ accumulate: Bool) -> Void
   ) {
     guard let id = place.id else { return }
+    checkIsOpen(id)
     if let present = gradients[id] {
       let own = present.owned ? present.tensor : present.tensor.copied()
       write(own, true)
@@ -238,10 +259,26 @@ package final class Tape {
     }
   }
 
+  private func checkIsOpen(_ id: Int) {
+    precondition(!handedOver.contains(id), "Tape: a gradient that was handed over is added to")
+  }
+
   /// Differentiates the sum of weight * value over the terms. To be called once.
   package func backward(_ terms: [(weight: Double, of: Scalar)]) {
     for term in terms { term.of.derivative?(term.weight) }
     propagate()
+  }
+
+  /// The same, which keeps no parameter's gradient.
+  /// - Parameter take: gets each parameter's gradient as soon as it is complete, while the pass goes on
+  package func backward(
+    _ terms: [(weight: Double, of: Scalar)],
+    _ take: (_ parameter: Parameter, _ gradient: Tensor) -> Void
+  ) {
+    for term in terms { term.of.derivative?(term.weight) }
+    let complete = parametersByLastUse
+    propagate { handOver(complete[$0] ?? [], take) }
+    handOver(parameters, take)
   }
 
   /// Differentiates from a variable with a known gradient. To be called once.
@@ -250,16 +287,44 @@ package final class Tape {
     propagate()
   }
 
-  private func propagate() {
+  /// - Parameter behind: is told each variable whose derivative has run or has had no gradient
+  private func propagate(_ behind: (Int) -> Void = { _ in }) {
     for id in derivatives.indices.reversed() {
-      guard let derivative = derivatives[id], let gradient = gradients[id] else { continue }
-      derivative(self, gradient.tensor)
-      // The derivative is not needed any more: its memory serves the rest of the pass.
-      derivatives[id] = nil
-      gradients[id] = nil
+      if let derivative = derivatives[id], let gradient = gradients[id] {
+        derivative(self, gradient.tensor)
+        // The derivative is not needed any more: its memory serves the rest of the pass.
+        derivatives[id] = nil
+        gradients[id] = nil
+      }
+      behind(id)
     }
     // Derivatives that no gradient reached hold variables, which hold the tape: a reference cycle.
     derivatives = []
+  }
+
+  private func handOver(
+    _ complete: [(parameter: Parameter, id: Int)], _ take: (Parameter, Tensor) -> Void
+  ) {
+    for (parameter, id) in complete {
+      guard let gradient = gradients[id] else { continue }
+      take(parameter, gradient.tensor)
+      handedOver.insert(id)
+      gradients[id] = nil
+    }
+  }
+
+  /// The parameters by the derivative after which a backward pass from the present gradients adds to theirs no more: that
+  /// of their first use which a gradient can reach.
+  private var parametersByLastUse: [Int: [(parameter: Parameter, id: Int)]] {
+    var isReached = gradients.map { $0 != nil }
+    var last: [Int: Int] = [:]
+    for id in derivatives.indices.reversed() where isReached[id] {
+      for input in inputs[id] {
+        isReached[input] = true
+        last[input] = id
+      }
+    }
+    return Dictionary(grouping: parameters.filter { last[$0.id] != nil }) { last[$0.id]! }
   }
 
   /// The gradient that reached a leaf; nil if none did.

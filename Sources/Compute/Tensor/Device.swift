@@ -154,7 +154,10 @@ package final class Device {
     }
   }
 
-  var isRecording: Bool { recorder != nil }
+  package var isRecording: Bool { recorder != nil }
+
+  /// Sets a mark in the program that is being recorded, if one is: its runs stop there for a moment.
+  package func mark() { recorder?.mark() }
 
   /// Memory that the host writes at once. While a program is recorded it is none of the program's
   /// and is kept as long as that: the host does not write again when the program is run, so no

@@ -11,7 +11,10 @@ package final class RecordedProgram {
   private let device: Device
   private var operations: ContiguousArray<Operation> = []
   private var kept: [Storage] = []
-  private var graph: UnsafeMutableRawPointer?
+  /// Numbers of operations behind which a mark stands, in rising order.
+  private var marks: [Int] = []
+  /// The device's forms of the operations up to each mark and behind the last one.
+  private var graphs: [UnsafeMutableRawPointer?] = []
   let allocator: Allocator
   /// Multiply-adds of one run.
   package internal(set) var multiplyAdds = 0
@@ -23,15 +26,36 @@ package final class RecordedProgram {
 
   func append(_ operation: Operation) { operations.append(operation) }
   func keep(_ storage: Storage) { kept.append(storage) }
+  func mark() { marks.append(operations.count) }
 
   /// Runs all operations again.
-  package func run() {
+  package func run() { run { _ in } }
+
+  /// Runs all operations again, and stops for a moment at each mark.
+  /// - Parameter reached: is told the number of each mark, from 0 on, when the operations before it are done; its error
+  ///   ends the run there
+  package func run(_ reached: (_ mark: Int) throws -> Void) rethrows {
     device.count(multiplyAdds: multiplyAdds)
-    operations.withUnsafeBufferPointer { device.run(program: $0, graph: &graph) }
+    if graphs.isEmpty { graphs = Array(repeating: nil, count: marks.count + 1) }
+    var begin = 0
+    for (number, end) in marks.enumerated() {
+      run(begin..<end, &graphs[number])
+      device.wait()
+      try reached(number)
+      begin = end
+    }
+    run(begin..<operations.count, &graphs[marks.count])
+  }
+
+  private func run(_ range: Range<Int>, _ graph: inout UnsafeMutableRawPointer?) {
+    guard !range.isEmpty else { return }
+    operations.withUnsafeBufferPointer {
+      device.run(program: UnsafeBufferPointer(rebasing: $0[range]), graph: &graph)
+    }
   }
 
   deinit {
-    if let graph { device.forget(graph: graph) }
+    for case let graph? in graphs { device.forget(graph: graph) }
   }
 }
 

@@ -9,6 +9,8 @@ package struct Tensor {
   package let type: ElementType
   package let count: Int
   private let storage: Storage
+  /// The place of the first element in the storage.
+  private let first: Int
 
   package var byteCount: Int { count * type.size }
 
@@ -19,6 +21,7 @@ package struct Tensor {
     self.shape = shape
     self.type = type
     count = shape.reduce(1, *)
+    first = 0
     storage = Storage(byteCount: count * type.size, allocator: device.allocator)
   }
 
@@ -26,6 +29,7 @@ package struct Tensor {
   init(forHost shape: [Int], type: ElementType, on device: Device) {
     (self.device, self.shape, self.type) = (device, shape, type)
     count = shape.reduce(1, *)
+    first = 0
     storage = device.storageForHost(byteCount: count * type.size)
   }
 
@@ -41,19 +45,20 @@ package struct Tensor {
     fill(with: value)
   }
 
-  private init(sharing other: Tensor, shape: [Int]) {
+  private init(sharing other: Tensor, from element: Int = 0, shape: [Int]) {
     device = other.device
     type = other.type
-    count = other.count
+    count = shape.reduce(1, *)
+    first = other.first + element
     storage = other.storage
     self.shape = shape
   }
 
   /// Where an operation finds the elements.
-  package var address: DeviceAddress { storage.address(at: 0) }
+  package var address: DeviceAddress { address(at: 0) }
 
   package func address(at element: Int) -> DeviceAddress {
-    storage.address(at: element * type.size)
+    storage.address(at: (first + element) * type.size)
   }
 
   /// Runs an operation on numbers of this tensor's type, as `Device.run` does.
@@ -64,7 +69,8 @@ package struct Tensor {
   func withHostMemory<R>(
     _ access: HostAccess, _ body: (UnsafeMutableRawPointer) throws -> R
   ) rethrows -> R {
-    try storage.withHostMemory(access, nil, body)
+    let start = first * type.size
+    return try storage.withHostMemory(access, start..<start + byteCount, body)
   }
 
   /// The last dimension.
@@ -89,6 +95,15 @@ package struct Tensor {
     return Tensor(sharing: self, shape: shape)
   }
 
+  /// The elements from one on, under a shape of their own, in this tensor's memory.
+  package func part(from element: Int, _ shape: [Int]) -> Tensor {
+    let count = shape.reduce(1, *)
+    precondition(
+      element >= 0 && element + count <= self.count,
+      "part: \(shape) from element \(element) of \(self.shape)")
+    return Tensor(sharing: self, from: element, shape: shape)
+  }
+
   /// A copy with memory of its own.
   package func copied() -> Tensor {
     let copy = Tensor(like: self)
@@ -100,6 +115,9 @@ package struct Tensor {
   package func exchange(with other: Tensor) {
     precondition(
       other.count == count && other.type == type, "exchange: \(other.shape) with \(shape)")
+    precondition(
+      storage.byteCount == byteCount && other.storage.byteCount == byteCount,
+      "exchange: a part of a tensor")
     run(.exchange(.init(a: address, b: other.address, bytes: storage.capacity)))
   }
 

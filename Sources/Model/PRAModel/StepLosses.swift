@@ -41,10 +41,14 @@ package struct StepLosses {
       terms: terms.map { LossTerm(name: $0.name, weight: $0.weight, scalar: $0.scalar.settled) })
   }
 
-  /// - Parameter share: of these images in the batch, by which gradients are multiplied
-  package func backward(on tape: Tape, share: Double = 1) {
+  /// - Parameters:
+  ///   - share: of these images in the batch, by which gradients are multiplied
+  ///   - take: gets each parameter's gradient when it is complete; the tape keeps none
+  package func backward(
+    on tape: Tape, share: Double, _ take: (_ parameter: Parameter, _ gradient: Tensor) -> Void
+  ) {
     tape.backward(
-      terms.filter { $0.weight != 0 }.map { (weight: share * $0.weight, of: $0.scalar) })
+      terms.filter { $0.weight != 0 }.map { (weight: share * $0.weight, of: $0.scalar) }, take)
   }
 
   /// Names of the series: L, L_rec, and each loss before its weight.

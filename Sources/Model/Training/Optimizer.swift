@@ -23,6 +23,8 @@ extension TrainingConfiguration {
 /// Moments of every parameter and moving averages of the weights.
 package final class OptimizerState {
   package let parameters: [Parameter]
+  /// The place of each parameter among these.
+  let numbers: [ObjectIdentifier: Int]
   package let m: [Tensor]
   package let v: [Tensor]
   package let averages: [MovingAverage]
@@ -36,6 +38,8 @@ package final class OptimizerState {
   ///   summed
   init(_ parameters: [Parameter], _ configuration: TrainingConfiguration) {
     self.parameters = parameters
+    numbers = Dictionary(
+      uniqueKeysWithValues: parameters.enumerated().map { (ObjectIdentifier($1), $0) })
     self.configuration = configuration
     m = parameters.map(Self.nothing)
     v = parameters.map(Self.nothing)

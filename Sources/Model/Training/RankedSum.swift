@@ -1,62 +1,99 @@
 // The sum of gradients over ranks, to the bits of one rank that has computed all parts.
 
-import CKernels
 import Tensor
+import Threads
 
-/// Sums gradients and losses of the ranks. Each rank gets one piece of all gradients from everybody, adds the ranks' sums in
-/// their order by halves, and gives the result to all.
-final class RankedSum {
+/// Sums gradients and losses of the ranks. Of each bucket of gradients a rank gets one piece from everybody, adds the ranks'
+/// sums in their order by halves, and gives the result to all. A thread of its own does so while the passes go on.
+///
+/// Sendable: the thread of a run alone uses the communicator, its own memory and the buckets that are complete; the run ends
+/// with it.
+final class RankedSum: @unchecked Sendable {
   private let communicator: any Communicator
-  private let gradients: [Tensor]
+  private let buckets: GradientBuckets
   private let series: DeviceList<Double>
-  /// All gradients one after the other, filled up to equal pieces: of this rank, of all, and their sum.
-  private let own: Tensor
+  /// The pieces of a bucket that have come from all ranks, and their sum: in memory of the device that adds them.
   private let received: Tensor
   private let sum: Tensor
-  private let piece: Tensor
 
-  /// Elements of one row of the operations that add.
-  private static let width = 64
-
-  /// - Parameters:
-  ///   - gradients: of float32; they become the sums of all ranks
-  ///   - series: the losses' values, likewise
-  init(_ communicator: any Communicator, _ gradients: [Tensor], _ series: DeviceList<Double>) {
-    precondition(
-      gradients.allSatisfy { $0.type == .float32 }, "RankedSum: gradients are of float32")
-    (self.communicator, self.gradients, self.series) = (communicator, gradients, series)
-    let count = gradients.reduce(0) { $0 + $1.count }
-    let unit = communicator.size * Self.width
-    let length = (count + unit - 1) / unit * unit
-    func memory(_ length: Int) -> Tensor {
-      Tensor(repeating: 0, [length / Self.width, Self.width], on: series.device)
-    }
-    (own, received, sum) = (memory(length), memory(length), memory(length))
-    piece = memory(length / communicator.size)
+  private struct State {
+    /// Number of buckets that are complete.
+    var complete = 0
+    /// Whether the passes have failed.
+    var isOver = false
+    var failure: (any Error)?
   }
 
-  /// - Parameter asksToStop: whether this rank has been asked to stop
-  /// - Returns: whether any has
-  func run(asksToStop: Bool) throws -> Bool {
-    eachGradient { gradient, at in
-      own.copy(to: own.address(at: at), from: gradient.address, bytes: gradient.byteCount)
+  /// - Parameters:
+  ///   - buckets: all are closed; their gradients become the sums of all ranks
+  ///   - series: the losses' values, likewise
+  ///   - adder: a device of one thread, which nobody else uses during a run
+  init(
+    _ communicator: any Communicator, _ buckets: GradientBuckets, _ series: DeviceList<Double>,
+    adder: Device
+  ) {
+    (self.communicator, self.buckets, self.series) = (communicator, buckets, series)
+    let most = buckets.ranges.map(\.count).max() ?? 0
+    func memory(_ count: Int) -> Tensor {
+      Tensor(
+        repeating: 0, [count / GradientBuckets.width, GradientBuckets.width], on: adder)
     }
-    try communicator.allToAll(own, received)
-    let each = piece.count
-    byHalves(communicator.size) { to, from in
-      received.run(
-        .combine(
-          .init(
-            out: received.address(at: to * each), alpha: 1, x: received.address(at: to * each),
-            beta: 1,
-            y: received.address(at: from * each), width: Self.width)), over: each / Self.width)
+    (received, sum) = (memory(most), memory(most / communicator.size))
+  }
+
+  /// - Parameters:
+  ///   - asksToStop: whether this rank has been asked to stop
+  ///   - passes: compute the gradients, and tell the number of each bucket when it is complete, in order
+  /// - Returns: whether any rank has been asked
+  /// - Throws: the error of the communicator, at the next bucket or behind the last one
+  func run(
+    asksToStop: Bool, _ passes: (_ isComplete: (_ bucket: Int) throws -> Void) throws -> Void
+  ) throws -> Bool {
+    let state = Monitor(State())
+    let thread = try DedicatedThread("gradients") { self.exchangeAll(state) }
+    defer { thread.join() }
+    do {
+      try passes { bucket in
+        try state.update {
+          $0.complete = bucket + 1
+          if let failure = $0.failure { throw failure }
+        }
+      }
+    } catch {
+      state.update { $0.isOver = true }
+      // The thread may wait for ranks that wait for this one.
+      communicator.abort()
+      throw error
     }
-    piece.copy(to: piece.address, from: received.address, bytes: piece.byteCount)
-    try communicator.allGather(piece, sum)
-    eachGradient { gradient, at in
-      gradient.copy(to: gradient.address, from: sum.address(at: at), bytes: gradient.byteCount)
-    }
+    thread.join()
+    if let failure = state.read({ $0.failure }) { throw failure }
     return try sumSeries(asksToStop)
+  }
+
+  private func exchangeAll(_ state: Monitor<State>) {
+    for bucket in buckets.ranges.indices {
+      let isComplete = state.wait {
+        $0.isOver ? false : $0.complete > bucket ? true : nil
+      }
+      guard isComplete == true else { return }
+      do {
+        try exchange(buckets.bucket(bucket))
+      } catch {
+        state.update { $0.failure = error }
+        return
+      }
+    }
+  }
+
+  private func exchange(_ bucket: Tensor) throws {
+    let each = bucket.count / communicator.size
+    let received = received.part(from: 0, bucket.shape)
+    let sum = sum.part(from: 0, [each / bucket.width, bucket.width])
+    func piece(_ rank: Int) -> Tensor { received.part(from: rank * each, sum.shape) }
+    try communicator.allToAll(bucket, received)
+    byHalves(communicator.size) { piece($0).combine(1, piece($0), 1, piece($1)) }
+    sum.copy(from: piece(0))
+    try communicator.allGather(sum, bucket)
   }
 
   /// Sums the losses, and agrees on a stop on the way.
@@ -69,19 +106,5 @@ final class RankedSum {
     }
     series.upload { all[0][1 + $0] }
     return stops
-  }
-
-  private func eachGradient(_ body: (_ gradient: Tensor, _ at: Int) -> Void) {
-    var at = 0
-    for gradient in gradients {
-      body(gradient, at)
-      at += gradient.count
-    }
-  }
-}
-
-extension Tensor {
-  fileprivate func copy(to: DeviceAddress, from: DeviceAddress, bytes: Int) {
-    run(.copy(.init(out: to, x: from, bytes: bytes)), over: (bytes + 63) / 64)
   }
 }

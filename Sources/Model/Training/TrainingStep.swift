@@ -37,8 +37,10 @@ final class TrainingStep {
     let passes = Passes(model: model, optimizer: optimizer, perceptual: perceptual)
     let rows = passes.rows(of: given, for: team)
     self.rows = rows
+    // Made before a program is recorded: what stands between the gradients stays zero.
+    let buckets = team?.buckets(optimizer.parameters, on: model.device)
     func run(_ batch: TrainingBatch) -> Passes.Result {
-      let result = passes.run(batch, rows)
+      let result = passes.run(batch, rows, into: buckets)
       if team == nil { passes.decide(result.sum) }
       return result
     }
@@ -52,10 +54,9 @@ final class TrainingStep {
       batch = given
       (program, done) = (nil, run(given))
     }
-    if let team {
-      let sum = RankedSum(
-        team.communicator, done.sum.gradients.compactMap { $0 }, done.sum.series)
-      try team.run(sum)
+    if let team, let buckets {
+      let sum = team.sum(buckets, done.sum.series)
+      try team.run(sum) { isComplete in try buckets.ranges.indices.forEach(isComplete) }
       let decision = recording ? model.device.record { passes.decide(done.sum) }.0 : nil
       if !recording { passes.decide(done.sum) }
       shared = (sum, decision)
@@ -70,9 +71,8 @@ final class TrainingStep {
   /// The passes over another batch of the same size, or over what this one holds now.
   func repeatPasses(_ other: TrainingBatch, team: RankTeam?) throws {
     if other !== batch { batch.load(other) }
-    program!.run()
-    guard let shared, let team else { return }
-    try team.run(shared.sum)
+    guard let shared, let team else { return program!.run() }
+    try team.run(shared.sum) { try program!.run($0) }
     shared.decision!.run()
   }
 
@@ -95,14 +95,9 @@ private struct PartialSum {
   var series: DeviceList<Double>
 
   static func + (a: PartialSum, b: PartialSum) -> PartialSum {
-    let series = DeviceList<Double>(uninitialized: a.series.count, on: a.series.device)
-    for i in 0..<series.count {
-      DeviceNumber(series, i).setToSum(
-        [(weight: 1, of: DeviceNumber(a.series, i)), (weight: 1, of: DeviceNumber(b.series, i))])
-    }
-    return PartialSum(
+    PartialSum(
       parts: a.parts + b.parts, gradients: zip(a.gradients, b.gradients).map(added),
-      series: series)
+      series: added(a.series, b.series))
   }
 }
 
@@ -120,9 +115,14 @@ private struct SumByHalves {
     sums.append(sum)
   }
 
-  /// The sum of all parts so far, of which there is one.
-  var total: PartialSum {
-    sums.dropLast().reversed().reduce(sums.last!) { $1 + $0 }
+  /// The gradient of a parameter from all parts, of which the last one is not in these sums.
+  func total(_ parameter: Int, last: Tensor?) -> Tensor? {
+    sums.reversed().reduce(last) { added($1.gradients[parameter], $0) }
+  }
+
+  /// The losses' values of all parts, likewise.
+  func total(series last: DeviceList<Double>) -> DeviceList<Double> {
+    sums.reversed().reduce(last) { added($1.series, $0) }
   }
 }
 
@@ -137,30 +137,43 @@ private struct Passes {
   /// The rows of a batch whose passes run here: whole parts, an aligned half of all or of a half.
   func rows(of batch: TrainingBatch, for team: RankTeam?) -> Range<Int> {
     guard let communicator = team?.communicator else { return 0..<batch.count }
-    let most = model.configuration.training.microBatch ?? batch.count
-    let parts = (batch.count + most - 1) / most
-    guard let share = TrainingConfiguration.share(of: parts, among: communicator.size) else {
-      preconditionFailure("TrainingStep: \(parts) parts among \(communicator.size) ranks")
+    let training = model.configuration.training
+    precondition(
+      batch.count == training.batch, "TrainingStep: \(batch.count) images of \(training.batch)")
+    guard let share = TrainingConfiguration.share(of: training.parts, among: communicator.size)
+    else {
+      preconditionFailure("TrainingStep: \(training.parts) parts among \(communicator.size) ranks")
     }
+    let most = training.partSize
     let first = communicator.rank * share * most
     return first..<min(first + share * most, batch.count)
   }
 
   /// Runs both passes over the parts of some rows, and sums them.
-  func run(_ batch: TrainingBatch, _ all: Range<Int>) -> Result {
+  /// - Parameter buckets: where the sums are put as soon as the last part's pass completes them
+  func run(_ batch: TrainingBatch, _ all: Range<Int>, into buckets: GradientBuckets?) -> Result {
     let training = model.configuration.training
     let most = training.microBatch ?? batch.count
     var sum = SumByHalves()
-    var (names, activations): ([String], StepActivations) = ([], [:])
-    for first in stride(from: all.lowerBound, to: all.upperBound, by: most) {
-      let rows = first..<min(first + most, all.upperBound)
-      let (part, losses, computed) = run(
+    func run(_ rows: Range<Int>, _ take: (Int, Tensor) -> Tensor) -> Result {
+      self.run(
         rows.count == batch.count ? batch : batch.slice(rows),
-        share: Double(rows.count) / Double(batch.count))
-      sum.add(part)
-      (names, activations) = (losses.names, computed)
+        share: Double(rows.count) / Double(batch.count), take)
     }
-    return (sum.total, names, activations)
+    let last = all.lowerBound + (all.count - 1) / most * most
+    for first in stride(from: all.lowerBound, to: last, by: most) {
+      sum.add(run(first..<first + most) { $1 }.sum)
+    }
+    func total(_ parameter: Int, _ gradient: Tensor?) -> Tensor? {
+      sum.total(parameter, last: gradient).map { buckets?.add($0) ?? $0 }
+    }
+    var result = run(last..<all.upperBound) { total($0, $1)! }
+    for (i, gradient) in result.sum.gradients.enumerated() where gradient == nil {
+      result.sum.gradients[i] = total(i, nil)
+    }
+    buckets?.finish()
+    result.sum.series = sum.total(series: result.sum.series)
+    return result
   }
 
   /// Decides by the sums over the whole batch how the weights will move.
@@ -173,26 +186,37 @@ private struct Passes {
     optimizer.scalars.clip(squares, loss: DeviceNumber(total.series, 0))
   }
 
-  /// - Parameter share: that of these images in the batch
+  /// - Parameters:
+  ///   - share: that of these images in the batch
+  ///   - take: is given each parameter's gradient when it is complete, and returns what is kept of it
   private func run(
-    _ part: TrainingBatch, share: Double
-  ) -> (PartialSum, StepLosses, StepActivations) {
+    _ part: TrainingBatch, share: Double, _ take: (_ parameter: Int, Tensor) -> Tensor
+  ) -> Result {
     let tape = Tape(
       on: model.device, type: model.type, products: model.products,
       recomputing: model.configuration.training.recompute)
     let (losses, computed) = model.losses(part, on: tape, perceptual: perceptual)
-    losses.backward(on: tape, share: share)
+    var gradients = [Tensor?](repeating: nil, count: optimizer.parameters.count)
+    losses.backward(on: tape, share: share) { parameter, gradient in
+      guard let number = optimizer.numbers[ObjectIdentifier(parameter)] else { return }
+      gradients[number] = take(number, gradient)
+    }
     let series = DeviceList<Double>(uninitialized: losses.names.count, on: model.device)
     losses.settled.write(to: series, share: share)
-    return (
-      PartialSum(
-        parts: 1, gradients: optimizer.parameters.map { tape.gradient(of: $0) }, series: series),
-      losses.settled, computed
-    )
+    return (PartialSum(parts: 1, gradients: gradients, series: series), losses.names, computed)
   }
 }
 
 private func added(_ a: Tensor?, _ b: Tensor?) -> Tensor? {
   guard let a, let b else { return a ?? b }
   return a.combined(1, 1, b)
+}
+
+private func added(_ a: DeviceList<Double>, _ b: DeviceList<Double>) -> DeviceList<Double> {
+  let sum = DeviceList<Double>(uninitialized: a.count, on: a.device)
+  for i in 0..<sum.count {
+    DeviceNumber(sum, i).setToSum(
+      [(weight: 1, of: DeviceNumber(a, i)), (weight: 1, of: DeviceNumber(b, i))])
+  }
+  return sum
 }

@@ -36,10 +36,10 @@ package struct RankRange: Sendable, Equatable {
 
 extension TrainingConfiguration {
   /// Number of parts of a batch, each of at most `training.micro_batch` images.
-  package var parts: Int {
-    let most = microBatch ?? batch
-    return (batch + most - 1) / most
-  }
+  package var parts: Int { (batch + partSize - 1) / partSize }
+
+  /// Images of a part; the last one may have fewer.
+  package var partSize: Int { microBatch ?? batch }
 
   /// Numbers of ranks within `training.ranks` that give the bits of one: each takes as many parts, a power of two,
   /// whose sum is a term of the sum by halves.

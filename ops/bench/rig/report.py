@@ -7,6 +7,7 @@ PAGE = ROOT / "ops/bench/RESULTS.md"
 # In the order of the page; a file of another name is refused.
 TITLES = {
     "compute": "Training and sampling",
+    "machines": "One training on several machines",
     "images": "Images: ingest and Inception features",
     "data": "Data sets: bytes, fetches, drawn images, exports",
     "queue": "Queue",

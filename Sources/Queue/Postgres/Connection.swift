@@ -169,14 +169,6 @@ package final class Connection {
     try check(PQprepare(session, "", sql, 0, nil))
   }
 
-  /// Runs `body` in a transaction that is rolled back: it tells what would happen.
-  package func rehearsal<Value>(_ body: () throws -> Value) throws -> Value {
-    try run("begin")
-    // If the session itself failed, there is nothing left to roll back.
-    defer { if PQstatus(session) == CONNECTION_OK { try? run("rollback") } }
-    return try body()
-  }
-
   /// Commits when `body` returns, rolls back when it throws.
   package func transaction<Value>(_ body: () throws -> Value) throws -> Value {
     try run("begin")

@@ -1,10 +1,8 @@
--- Two indexes of jobs had an entry for every version of every row, and each start and end of a job makes a version. Jobs
--- without an idempotency key need none in the index of keys; the jobs of a user are found through the newest jobs.
+-- An index of jobs had an entry for every version of every row, and each start and end of a job makes a version: the jobs
+-- of a user are found through the newest jobs.
 
 set local role pra_owner;
 
-alter table pra_store.jobs drop constraint jobs_idempotency_key_key;
-create unique index jobs_idempotency_key on pra_store.jobs (idempotency_key) where idempotency_key is not null;
 drop index pra_store.jobs_by_user;
 
 -- Arrays are looked for in two states: one index has both.

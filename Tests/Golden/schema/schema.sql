@@ -7457,7 +7457,7 @@ begin
     case when enqueue.array_first is not null then coalesce(enqueue.pack, 1) end,
     enqueue.first_path, enqueue.end_path, enqueue.gang,
     case when elementwise then parents[1] end, enqueue.has_element_arguments)
-  on conflict (idempotency_key) where idempotency_key is not null do nothing
+  on conflict (idempotency_key) do nothing
   returning id into made;
   if made is null then
     if array_limit is not null then
@@ -18303,6 +18303,14 @@ ALTER TABLE ONLY pra_store.job_outputs
 
 
 --
+-- Name: jobs jobs_idempotency_key_key; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
+--
+
+ALTER TABLE ONLY pra_store.jobs
+    ADD CONSTRAINT jobs_idempotency_key_key UNIQUE (idempotency_key);
+
+
+--
 -- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18763,13 +18771,6 @@ CREATE INDEX jobs_followers ON pra_store.jobs USING btree (follows_id) WHERE (fo
 --
 
 CREATE INDEX jobs_gangs ON pra_store.jobs USING btree (place, id) WHERE (gang AND (state = 'ready'::pra.job_state) AND due);
-
-
---
--- Name: jobs_idempotency_key; Type: INDEX; Schema: pra_store; Owner: pra_owner
---
-
-CREATE UNIQUE INDEX jobs_idempotency_key ON pra_store.jobs USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
 
 
 --

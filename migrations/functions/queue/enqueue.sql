@@ -119,7 +119,7 @@ begin
     case when enqueue.array_first is not null then coalesce(enqueue.pack, 1) end,
     enqueue.first_path, enqueue.end_path, enqueue.gang,
     case when elementwise then parents[1] end, enqueue.has_element_arguments)
-  on conflict (idempotency_key) where idempotency_key is not null do nothing
+  on conflict (idempotency_key) do nothing
   returning id into made;
   if made is null then
     if array_limit is not null then

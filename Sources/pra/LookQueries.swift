@@ -61,15 +61,6 @@ extension Queries {
     """
   static let why = "select w.reason, w.detail from pra.why_pending(($1::bigint[])[1]) as w"
   static let whyOfJobs = """
-    select j.id as job, case when j.preview_of is not null then 'preview'
-        when j.kind = 'command' then concat_ws(' ', j.kind, j.arguments ->> 'name') else j.kind end as kind,
-      w.reason, w.detail
-    from unnest($1::bigint[]) with ordinality as a (id, n)
-    join pra.jobs as j on j.id = a.id
-    cross join lateral pra.why_pending(a.id) as w
-    order by a.n
-    """
-  static let whyOfRuns = """
     select j.id as job, j.run_name as run, case when j.preview_of is not null then 'preview'
         when j.kind = 'command' then concat_ws(' ', j.kind, j.arguments ->> 'name') else j.kind end as kind,
       w.reason, w.detail

@@ -114,8 +114,7 @@ struct Why: ParsableCommand {
       return
     }
     try connection.show(
-      runs.count == 1 ? Queries.whyOfJobs : Queries.whyOfRuns, rows: Queries.whyRows,
-      [.integers(Array(jobs))], output)
+      Queries.whyOfJobs, rows: Queries.whyRows, [.integers(Array(jobs))], output)
   }
 }
 

@@ -94,7 +94,8 @@ import Testing
     #expect(try world.answer("why", "emoji") == "nothing of run 1 waits")
     _ = try world.answer("retry", "--run", "emoji")
     let why = try world.answer("why", "emoji").split(separator: "\n").dropFirst(2)
-    #expect(why.count == 4 && why.first?.contains(#/^ *1 +ingest +no-worker +/#) == true, "\(why)")
+    #expect(
+      why.count == 4 && why.first?.contains(#/^ *1 +emoji +ingest +no-worker +/#) == true, "\(why)")
     #expect(why.dropFirst().allSatisfy { $0.contains(" dependency ") }, "\(why)")
     #expect(
       try world.rows("select state, count(*) from pra.jobs group by state order by state")

@@ -74,6 +74,11 @@ import Testing
   func needed() throws {
     let small = try worker("a7", room: 300_000_000_000)
     let lease = try #require(try world.workers.claim(worker: small).first).lease
+    let error = #expect(throws: PostgresError.self) {
+      try world.administrator.run(
+        "select pra.needs_room(\(job), \(lease.epoch), -1, '\(lease.token)')")
+    }
+    #expect(error?.sqlState == "PR003")
     try world.administrator.run(
       "select pra.needs_room(\(job), \(lease.epoch), 409000000000, '\(lease.token)')")
     try world.workers.reportExit(lease, .fault, message: "no room", cause: .host)

@@ -118,6 +118,9 @@ static const unsigned char sql_0123[] = {
 static const unsigned char sql_0124[] = {
 #embed "../../../migrations/0124_lean_rows.sql"
 };
+static const unsigned char sql_0125[] = {
+#embed "../../../migrations/0125_lean_jobs.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -160,6 +163,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0117, "0117_counters.sql"),
   MIGRATION(0123, "0123_keys.sql"),
   MIGRATION(0124, "0124_lean_rows.sql"),
+  MIGRATION(0125, "0125_lean_jobs.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

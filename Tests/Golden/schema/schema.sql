@@ -2742,6 +2742,9 @@ CREATE FUNCTION pra.needs_room(job bigint, epoch bigint, bytes bigint, token uui
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  if needs_room.bytes < 0 then
+    raise exception 'bytes: must not be below 0' using errcode = 'PR003';
+  end if;
   perform pra_store.hold(job, epoch, true, token);
   update pra_store.jobs as j set room_needed = needs_room.bytes where j.id = needs_room.job;
 end
@@ -2755,7 +2758,7 @@ ALTER FUNCTION pra.needs_room(job bigint, epoch bigint, bytes bigint, token uuid
 --
 
 COMMENT ON FUNCTION pra.needs_room(job bigint, epoch bigint, bytes bigint, token uuid) IS 'Records how many bytes of scratch a job needs, as its attempt has found: hosts with less room claim it no more.
-Raises PR001 when the attempt has lost its lease.';
+Raises PR001 when the attempt has lost its lease, PR003 for bytes below 0.';
 
 
 --
@@ -5629,9 +5632,6 @@ END NOT NULL,
     room_needed bigint,
     preview_of bigint,
     gang_sizes integer[],
-    CONSTRAINT jobs_check CHECK (((avoided_host IS NULL) = (avoided_until IS NULL))),
-    CONSTRAINT jobs_host_faults_check CHECK ((host_faults >= 0)),
-    CONSTRAINT jobs_room_needed_check CHECK ((room_needed >= 0)),
     CONSTRAINT state_fits CHECK (((((state = 'running'::pra.job_state) = (worker_id IS NOT NULL)) OR ((array_first IS NOT NULL) AND (worker_id IS NULL))) AND ((state = ANY (ARRAY['succeeded'::pra.job_state, 'failed'::pra.job_state, 'cancelled'::pra.job_state, 'quarantined'::pra.job_state])) = (finished_at IS NOT NULL))))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
@@ -18739,13 +18739,6 @@ CREATE INDEX jobs_cut_unfinished ON pra_store.jobs USING btree (array_id, state)
 
 
 --
--- Name: jobs_data_sets; Type: INDEX; Schema: pra_store; Owner: pra_owner
---
-
-CREATE INDEX jobs_data_sets ON pra_store.jobs USING btree (id) WHERE ((kind = 'ingest'::text) AND (state = 'succeeded'::pra.job_state));
-
-
---
 -- Name: jobs_deadlines; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
@@ -18777,7 +18770,7 @@ CREATE INDEX jobs_gangs ON pra_store.jobs USING btree (place, id) WHERE (gang AN
 -- Name: jobs_ingest; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE INDEX jobs_ingest ON pra_store.jobs USING btree (((arguments ->> 'source'::text))) WHERE ((kind = 'ingest'::text) AND (array_id IS NULL));
+CREATE INDEX jobs_ingest ON pra_store.jobs USING btree (id, ((arguments ->> 'source'::text))) WHERE (kind = 'ingest'::text);
 
 
 --

@@ -38,6 +38,9 @@ create or replace function pra.needs_room(
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if needs_room.bytes < 0 then
+    raise exception 'bytes: must not be below 0' using errcode = 'PR003';
+  end if;
   perform pra_store.hold(job, epoch, true, token);
   update pra_store.jobs as j set room_needed = needs_room.bytes where j.id = needs_room.job;
 end
@@ -47,7 +50,7 @@ grant execute on function pra.needs_room to pra_worker;
 
 comment on function pra.needs_room is
 'Records how many bytes of scratch a job needs, as its attempt has found: hosts with less room claim it no more.
-Raises PR001 when the attempt has lost its lease.';
+Raises PR001 when the attempt has lost its lease, PR003 for bytes below 0.';
 
 -- A worker that has ended holds nothing any more.
 create or replace function pra_store.forget_held() returns trigger

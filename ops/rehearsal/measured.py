@@ -20,6 +20,12 @@ def counters():
         return {name: int(value) for name, value in (line.split(": ") for line in file)}
 
 
+def processor_seconds():
+    """The time on a processor of all children that were waited for, and of theirs."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def held(folder):
     """Bytes of disk below a folder; of a file with several names once."""
     seen = {}
@@ -57,7 +63,7 @@ class Disk:
 class Table:
     """A row for each stage."""
 
-    COLUMNS = ("stage", "seconds", "read", "disk", "written", "least read", "least written", "most on disk")
+    COLUMNS = ("stage", "seconds", "processor", "read", "disk", "written", "least read", "least written", "most on disk")
 
     def __init__(self, folder):
         self.folder, self.rows = folder, []
@@ -66,7 +72,7 @@ class Table:
         """Runs a stage; its children are waited for when `work` returns.
 
         least_read, least_written: bytes that it must read and write; exact: whether more is a fault"""
-        disk, before, start = Disk(self.folder), counters(), time.monotonic()
+        disk, before, used, start = Disk(self.folder), counters(), processor_seconds(), time.monotonic()
         try:
             result = work()
         finally:
@@ -74,7 +80,8 @@ class Table:
         seconds, after = time.monotonic() - start, counters()
         moved = {key: after[key] - before[key] for key in after}
         self.rows.append({
-            "stage": name, "seconds": round(seconds, 2), "read": moved["rchar"], "disk": moved["read_bytes"],
+            "stage": name, "seconds": round(seconds, 2), "processor": round(processor_seconds() - used, 2),
+            "read": moved["rchar"], "disk": moved["read_bytes"],
             "written": moved["wchar"], "least read": least_read, "least written": least_written,
             "most on disk": most, "exact": exact})
         return result
@@ -90,7 +97,7 @@ class Table:
     def page(self):
         lines = ["| " + " | ".join(self.COLUMNS) + " |", "|" + "---|" * len(self.COLUMNS)]
         for row in self.rows:
-            cells = [row["stage"], f"{row['seconds']:.1f}"]
-            cells += [f"{row[name] / 1e6:,.1f} MB" for name in self.COLUMNS[2:]]
+            cells = [row["stage"], f"{row['seconds']:.1f}", f"{row['processor']:.1f}"]
+            cells += [f"{row[name] / 1e6:,.1f} MB" for name in self.COLUMNS[3:]]
             lines.append("| " + " | ".join(cells) + " |")
         return "\n".join(lines)

@@ -121,6 +121,9 @@ static const unsigned char sql_0124[] = {
 static const unsigned char sql_0125[] = {
 #embed "../../../migrations/0125_lean_jobs.sql"
 };
+static const unsigned char sql_0126[] = {
+#embed "../../../migrations/0126_line_alone.sql"
+};
 
 #define MIGRATION(version, name) {1##version - 10000, name, sql_##version, sizeof sql_##version}
 
@@ -164,6 +167,7 @@ static const PRAMigration migrations[] = {
   MIGRATION(0123, "0123_keys.sql"),
   MIGRATION(0124, "0124_lean_rows.sql"),
   MIGRATION(0125, "0125_lean_jobs.sql"),
+  MIGRATION(0126, "0126_line_alone.sql"),
 };
 
 const PRAMigration *pra_migrations(size_t *count) {

@@ -12520,14 +12520,35 @@ CREATE FUNCTION pra_store.waiting_groups() RETURNS TABLE(example bigint, jobs bi
     LANGUAGE sql STABLE
     AS $$
   with heaps as materialized (
-    -- One pass over all waiting jobs; a delayed job is no obstacle to one that is due.
-    select j.lane_id, j.state, j.due and j.run_after <= clock_timestamp() as due, j.gang, j.array_id is not null as part,
+    -- Passes over indexes. The first, of most jobs, reads nothing else, and finds them in the order of their lanes.
+    select j.lane_id, 'ready'::pra.job_state as state, true as due, false as gang, false as part, false as lost,
+      count(*) as jobs, min(j.id) as example
+    from pra_store.jobs as j
+    where j.state = 'ready' and j.due and not j.gang and j.array_id is null and j.epoch = 0
+    group by j.lane_id
+    union all
+    select j.lane_id, 'ready', true, j.gang, j.array_id is not null as part,
       j.epoch > 0 and exists (
         select from pra_store.attempts as a where a.job_id = j.id and a.epoch = j.epoch and a.outcome = 'lost') as lost,
-      count(*) as jobs, min(j.created_at) as oldest, min(j.id) as example
+      count(*), min(j.id)
     from pra_store.jobs as j
-    where j.state in ('ready', 'blocked')
-    group by 1, 2, 3, 4, 5, 6
+    where j.state = 'ready' and j.due and (j.gang or j.array_id is not null or j.epoch > 0)
+    group by j.lane_id, j.gang, 5, 6
+    -- A delayed job is no obstacle to one that is due.
+    union all
+    select j.lane_id, 'ready', false, j.gang, j.array_id is not null as part,
+      j.epoch > 0 and exists (
+        select from pra_store.attempts as a where a.job_id = j.id and a.epoch = j.epoch and a.outcome = 'lost') as lost,
+      count(*), min(j.id)
+    from pra_store.jobs as j
+    where j.state = 'ready' and not j.due
+    group by j.lane_id, j.gang, 5, 6
+    union all
+    select j.lane_id, 'blocked', j.due, j.gang, j.array_id is not null as part, false, count(*), min(j.id)
+    from pra_store.jobs as j
+    -- All that the index has, so that it is used, and those that are blocked.
+    where j.state in ('blocked', 'failed', 'cancelled', 'quarantined') and j.state = 'blocked'
+    group by j.lane_id, j.due, j.gang, 5
   ),
   described as (
     select h.*, l.queue, l.kind, l.requirements, l.limits, l.run_id, r.paused_at is not null as paused
@@ -12535,7 +12556,9 @@ CREATE FUNCTION pra_store.waiting_groups() RETURNS TABLE(example bigint, jobs bi
     join pra_store.lanes as l on l.id = h.lane_id
     join pra_store.runs as r on r.id = l.run_id
   )
-  select min(d.example), sum(d.jobs)::bigint, min(d.oldest),
+  select min(d.example), sum(d.jobs)::bigint,
+    -- Numbers of jobs grow with time.
+    (select j.created_at from pra_store.jobs as j where j.id = min(d.example)),
     case when count(distinct d.run_id) = 1 then min(d.run_id) end, d.queue
   from described as d
   group by d.queue, d.state, d.gang, d.part, d.lost, d.paused, case when d.paused then d.run_id end,
@@ -18777,7 +18800,7 @@ CREATE INDEX jobs_ingest ON pra_store.jobs USING btree (id, ((arguments ->> 'sou
 -- Name: jobs_line; Type: INDEX; Schema: pra_store; Owner: pra_owner
 --
 
-CREATE INDEX jobs_line ON pra_store.jobs USING btree (lane_id, place, id) WHERE ((state = 'ready'::pra.job_state) AND due);
+CREATE INDEX jobs_line ON pra_store.jobs USING btree (lane_id, place, id) INCLUDE (array_id, epoch, gang) WHERE ((state = 'ready'::pra.job_state) AND due);
 
 
 --

@@ -113,6 +113,42 @@ import Testing
     #expect(try ranks.series(run).hasPrefix("90 90 "))
   }
 
+  /// Each rank keeps a part of the optimizer; one is killed; both kinds of training go on from the other's checkpoint.
+  @Test func ranksThatKeepPartsOfTheOptimizerWriteTheCheckpointsOfOne() throws {
+    let workers = try (0..<4).map { _ in try ranks.worker() }
+    let shared = try ranks.run("shared", ranks: "2..4", total: 70, "training.shard_optimizer=true")
+    try ranks.reach(shared, steps: 42)
+    try wait { workers[3].stage("pra-train").map { kill($0, SIGKILL) == 0 } ?? false }
+    try ranks.awaitSuccess(shared)
+    let history = try ranks.history(shared)
+    #expect(history.contains { $0.contains("peer-lost") }, "\(history)")
+    let whole = try ranks.run("whole", ranks: "1", total: 70)
+    try ranks.awaitSuccess(whole)
+    let files = try ranks.checkpoint(whole)
+    #expect(
+      files.map { $0.split(separator: " ")[0] }
+        == ["classes.json", "ema-0.999.safetensors", "model.safetensors", "optimizer.safetensors"])
+    #expect(try ranks.checkpoint(shared) == files, "\(history)")
+    #expect(try ranks.series(shared) == ranks.series(whole), "\(history)")
+
+    let rank = try ranks.world.rows(
+      "select id from pra.jobs where run_id = \(shared) and array_id is not null order by id")[0]
+    let log = try ranks.world.answer("logs", rank)
+    let kept = try #require(log.firstMatch(of: /keeps ([0-9]+) of ([0-9]+) bytes of moments/))
+    #expect(try 3 * #require(Int(kept.1)) < #require(Int(kept.2)) * 2, "\(kept.0)")
+
+    func goOn(_ run: String, _ settings: String...) throws -> [String] {
+      let next = try ranks.world.answer(
+        ["continue", run, "--total", "85"] + settings.flatMap { ["--set", $0] })
+      try ranks.awaitSuccess(next)
+      return try ranks.checkpoint(next)
+    }
+    let alone = try goOn(shared, "training.shard_optimizer=false", "training.ranks=1")
+    let spread = try goOn(whole, "training.shard_optimizer=true", "training.ranks=2")
+    #expect(alone == spread)
+    #expect(alone != files)
+  }
+
   /// The database changes what rank 1 tells of itself on its way, as another version or another data set would tell it.
   @Test(arguments: [
     (line: 3, said: "9.9.9", sentence: ") runs version 9.9.9 of pra, and rank 0 ("),

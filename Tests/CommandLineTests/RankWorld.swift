@@ -106,6 +106,18 @@ final class RankWorld {
       """)[0]
   }
 
+  /// Names and SHA-256 of the last checkpoint's files, but for its configuration.
+  func checkpoint(_ run: String) throws -> [String] {
+    try world.rows(
+      """
+      select f ->> 'name', f ->> 'sha256'
+      from pra.checkpoints as c cross join jsonb_array_elements(c.files) as f
+      where c.run_id = \(run) and f ->> 'name' <> 'state.json'
+        and c.step = (select max(step) from pra.checkpoints where run_id = \(run))
+      order by 1
+      """)
+  }
+
   /// Number of points and of steps of the series, and a digest of it.
   func series(_ run: String, _ name: String = "loss") throws -> String {
     try world.rows(

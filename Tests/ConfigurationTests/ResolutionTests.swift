@@ -35,6 +35,21 @@ private func refusal(_ yaml: String, _ options: String...) -> String {
     #expect(c.sampling.weights == "ema-0.9999")
   }
 
+  @Test func partsOfAnOptimizerNeedRanks() throws {
+    let file = "training: {batch: 8, micro_batch: 2, shard_optimizer: true}"
+    #expect(
+      refusal(file)
+        == "training.shard_optimizer: has no effect while training.ranks is 1; give training.ranks "
+        + "more than 1, or set training.shard_optimizer to false")
+    // A gang of several sizes may start with one rank.
+    for ranks in ["4", "1..4"] {
+      #expect(try resolve(file, "training.ranks=\(ranks)").training.shardOptimizer)
+    }
+    #expect(
+      refusal(file, "training.ranks=4", "training.shard_optimizer=2").hasPrefix(
+        "training.shard_optimizer: found"))
+  }
+
   @Test func anOptionChoosesThePreset() throws {
     #expect(try resolve("preset: nano", "preset=micro").head.width == 384)
   }

@@ -33,8 +33,8 @@ import Testing
   private func content(_ snapshot: TrainerSnapshot) -> [String: [Float]] {
     var content: [String: [Float]] = [:]
     for file in snapshot.files {
-      for (name, value) in file.tensors {
-        content["\(file.name) \(name)"] = value.download().floats
+      for tensor in file.tensors {
+        content["\(file.name) \(tensor.name)"] = tensor.value.download().floats
       }
     }
     return content

@@ -40,7 +40,7 @@ final class Ranks {
     }
     let communicator = try GlooCommunicator(
       meeting, cards: cards, ports: network.ports, isStopped: isStopped)
-    team = RankTeam(communicator)
+    team = RankTeam(communicator, folder: session.scratch)
     try PeerWatch(
       meeting, cards: cards, traffic: communicator, silence: network.silence
     ).start()

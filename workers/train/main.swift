@@ -70,6 +70,10 @@ struct TrainingJob {
       "\(model.parameters.elementCount) parameters, \(data.count) images in \(data.classes.count) "
         + "classes, \(training.total) steps of \(training.batch), "
         + (device.nameOfGPU.map { "on \($0)" } ?? "\(session.threads) threads"))
+    if ranks != nil, training.shardOptimizer {
+      let all = 4 * model.parameters.elementCount * (2 + training.ema.count)
+      say("keeps \(trainer.optimizer.keptBytes) of \(all) bytes of moments and averages")
+    }
   }
 
   /// The network of `loss.lpips` from the artifacts that the job names.
@@ -153,7 +157,7 @@ struct TrainingJob {
       try session.requirePlace(for: 4 * Int64(trainer.model.parameters.elementCount))
     }
     var lastDue = monotonicSeconds()
-    if session.isRecording, needsSnapshotMemory(every) {
+    if session.isRecording, trainer.keepsSnapshotsInMemory, needsSnapshotMemory(every) {
       let memory = trainer.snapshotMemory()
       try DedicatedThread("touch") {
         // On Linux this lowers the priority of this thread alone: it must not slow down training.
@@ -168,7 +172,7 @@ struct TrainingJob {
       // Several ranks stop all behind the same step.
       if ranks?.stops ?? session.stopRequested {
         try report(all: true)
-        if session.isRecording, trainer.step > registered { try register(trainer.snapshot(state)) }
+        try registerNow(unless: registered)
         try session.waitForCheckpoint()
         say("stopped at step \(trainer.step)")
         try ranks?.meet()
@@ -203,7 +207,7 @@ struct TrainingJob {
     }
     if isTrained { try checkResult() }
     // A run without steps of its own still leaves the weights of `init`.
-    if session.isRecording, registered < trainer.step { try register(trainer.snapshot(state)) }
+    try registerNow(unless: registered)
     if let ranks {
       // Nobody ends before the last checkpoint is there: whoever is left could not make it alone.
       try session.waitForCheckpoint()
@@ -344,6 +348,13 @@ struct TrainingJob {
 
   private var state: CheckpointState {
     trainer.state(codeVersion: codeVersion, dataFingerprint: data.fingerprint)
+  }
+
+  /// Registers the state of now if none of its step is. All ranks come here behind the same step.
+  /// - Parameter registered: step of the last checkpoint
+  private func registerNow(unless registered: Int) throws {
+    let isWanted = session.isRecording && trainer.step > registered
+    if let snapshot = try trainer.snapshot(state, isWanted: isWanted) { try register(snapshot) }
   }
 
   /// Writes, stores and registers a state while training goes on.

@@ -54,6 +54,9 @@ package struct AdamWUpdate {
     (self.tensors, self.scalars, self.averageDecay) = (tensors, scalars, averageDecay)
   }
 
+  /// Elements that are computed together, from a tensor's first one on.
+  package static var elementsOfRun: Int { Int(ADAMW_RUN) }
+
   package func run() {
     scalars.device.run(
       .adamw(

@@ -10,7 +10,7 @@ package struct FileError: BadInput, SystemFailure, CustomStringConvertible, Equa
   package init(_ description: String) { (self.description, code) = (description, nil) }
 
   /// A failed system call, with the system's message.
-  init(_ path: String, _ action: String, code: Int32) {
+  package init(_ path: String, _ action: String, code: Int32) {
     self.code = code
     description = "\(path): cannot \(action): \(String(cString: strerror(code)))"
   }

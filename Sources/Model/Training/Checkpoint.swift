@@ -45,14 +45,29 @@ extension Trainer {
   /// Files of tensors, given in the order of the optimizer's parameters.
   func tensorFiles(
     weights: [Tensor], m: [Tensor], v: [Tensor], averages: [[Tensor]]
-  ) -> [(name: String, tensors: [(name: String, value: Tensor)])] {
-    let names = optimizer.parameters.map(\.name)
-    func named(_ tensors: [Tensor], _ suffix: String = "") -> [(name: String, value: Tensor)] {
-      zip(names, tensors).map { (name: $0 + suffix, value: $1) }
+  ) -> [StateFile] {
+    func file(
+      _ name: String, isWhole: Bool = false, _ lists: (suffix: String, tensors: [Tensor])...
+    ) -> StateFile {
+      let tensors = lists.flatMap { list in
+        optimizer.parameters.enumerated().map { i, parameter in
+          StateTensor(
+            name: parameter.name + list.suffix, value: list.tensors[i],
+            shape: parameter.value.shape, parameter: i, part: isWhole ? nil : optimizer.own?[i])
+        }
+      }
+      return (name, tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
     }
-    return [(CheckpointFile.model, named(weights))]
-      + zip(optimizer.averages, averages).map { (CheckpointFile.average($0.decay), named($1)) }
-      + [(CheckpointFile.optimizer, named(m, ".m") + named(v, ".v"))]
+    return [file(CheckpointFile.model, isWhole: true, ("", weights))]
+      + zip(optimizer.averages, averages).map { file(CheckpointFile.average($0.decay), ("", $1)) }
+      + [file(CheckpointFile.optimizer, (".m", m), (".v", v))]
+  }
+
+  /// The files of this moment's state, as far as it is kept here.
+  var stateFiles: [StateFile] {
+    tensorFiles(
+      weights: optimizer.parameters.map(\.value), m: optimizer.m, v: optimizer.v,
+      averages: optimizer.averages.map(\.values))
   }
 
   /// Continues from a checkpoint's files; changes nothing unless all of them can be read.
@@ -68,10 +83,10 @@ extension Trainer {
         file: CheckpointFile.state, problem: "was trained on another data set")
     }
     var read: [(Tensor, Tensor)] = []
-    for (name, tensors) in snapshot(state).files {
+    for (name, tensors) in stateFiles {
       read += zip(tensors.map(\.value), try readTensors("\(folder)/\(name)", like: tensors))
     }
-    for (target, value) in read { target.copy(from: value) }
+    for (target, value) in read where target.count > 0 { target.copy(from: value) }
     step = state.step
     badSteps = state.badSteps
     badStepsInRow = state.badStepsInRow
@@ -79,20 +94,50 @@ extension Trainer {
   }
 }
 
+/// A file of a checkpoint, its tensors in bytewise order of their names, as they are written.
+typealias StateFile = (name: String, tensors: [StateTensor])
+
+/// A tensor of a checkpoint.
+struct StateTensor {
+  let name: String
+  /// The numbers that are kept here.
+  let value: Tensor
+  /// Shape of the whole tensor.
+  let shape: [Int]
+  /// Place of its parameter among the optimizer's.
+  let parameter: Int
+  /// The elements of the whole tensor that are kept here, where that is a part.
+  let part: Range<Int>?
+}
+
 /// The contents of a checkpoint. Sendable: its tensors do not change until it is written.
 package struct TrainerSnapshot: @unchecked Sendable {
   package let state: CheckpointState
-  let files: [(name: String, tensors: [(name: String, value: Tensor)])]
+  /// Files to write.
+  let files: [StateFile]
+  /// Files that are written already; then there are none to write.
+  private let gathered: GatheredFiles?
+
+  init(state: CheckpointState, files: [StateFile]) {
+    (self.state, self.files, gathered) = (state, files, nil)
+  }
+
+  init(state: CheckpointState, gathered: GatheredFiles) {
+    (self.state, files, self.gathered) = (state, [], gathered)
+  }
 
   /// Writes the files into an empty folder.
   /// - Returns: their names and digests
   package func write(to folder: String) throws -> [(name: String, digest: FileDigest)] {
-    let written = try files.map { name, tensors in
-      (
-        name: name,
-        digest: try writeTensors(tensors, to: "\(folder)/\(name)", step: state.step)
-      )
-    }
+    try gathered?.move(to: folder)
+    let written =
+      try gathered?.files
+      ?? files.map { name, tensors in
+        (
+          name: name,
+          digest: try writeTensors(tensors, to: "\(folder)/\(name)", step: state.step)
+        )
+      }
     let file = try DurableFile("\(folder)/\(CheckpointFile.state)", isHashed: true)
     try file.write(Array(state.canonicalJSON.utf8))
     try file.commit()
@@ -124,7 +169,13 @@ extension PRAModel {
   /// Replaces all weights by those of a file, `model.safetensors` or an average's.
   package func loadWeights(from path: String) throws {
     let all = parameters.sorted
-    let values = try readTensors(path, like: all.map { (name: $0.name, value: $0.value) })
+    let values = try readTensors(
+      path,
+      like: all.enumerated().map { i, parameter in
+        StateTensor(
+          name: parameter.name, value: parameter.value, shape: parameter.value.shape,
+          parameter: i, part: nil)
+      })
     for (parameter, value) in zip(all, values) { parameter.value.copy(from: value) }
   }
 }

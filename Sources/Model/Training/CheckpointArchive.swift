@@ -70,19 +70,17 @@ package struct CheckpointArchive {
     }
   }
 
-  /// Copies a tensor whose shape was checked.
-  fileprivate func load(_ name: String, into target: Tensor) throws {
+  /// Copies a tensor whose shape was checked, or some elements of it.
+  fileprivate func load(_ name: String, _ part: Range<Int>? = nil, into target: Tensor) throws {
     let values = try source.read(name)
     if let bad = values.firstIndex(where: { !$0.isFinite }) {
       throw TensorFileMismatch(
         description: "\(source.path): element \(bad) of tensor '\(name)' is \(values[bad]); "
           + "weights are finite")
     }
-    target.copy(from: Tensor(values, target.shape, type: target.type, on: target.device))
-  }
-
-  fileprivate func loadMoment(_ name: String, _ part: String, into target: Tensor) throws {
-    try load("\(CheckpointTensors.moments)\(name).\(part)", into: target)
+    guard target.count > 0 else { return }
+    let kept = part.map { Array(values[$0]) } ?? values
+    target.copy(from: Tensor(kept, target.shape, type: target.type, on: target.device))
   }
 }
 
@@ -102,11 +100,11 @@ extension Trainer {
       let decay = shortestDecimal(average.decay)
       let isHeld = archive.averages.contains(decay)
       if !isHeld { remarks.append("no average of decay \(decay): it begins as the weights") }
-      for (parameter, value) in zip(parameters, average.values) {
+      for (i, value) in average.values.enumerated() {
         if isHeld {
-          try archive.load("ema-\(decay).\(parameter.name)", into: value)
-        } else {
-          value.copy(from: parameter.value)
+          try archive.load("ema-\(decay).\(parameters[i].name)", optimizer.own?[i], into: value)
+        } else if value.count > 0 {
+          value.copy(from: optimizer.part(i, of: parameters[i].value))
         }
       }
     }
@@ -116,8 +114,9 @@ extension Trainer {
     }
     if archive.hasMoments {
       for (i, parameter) in parameters.enumerated() {
-        try archive.loadMoment(parameter.name, "m", into: optimizer.m[i])
-        try archive.loadMoment(parameter.name, "v", into: optimizer.v[i])
+        let name = CheckpointTensors.moments + parameter.name
+        try archive.load("\(name).m", optimizer.own?[i], into: optimizer.m[i])
+        try archive.load("\(name).v", optimizer.own?[i], into: optimizer.v[i])
       }
     } else {
       remarks.append("no moments: they begin at zero")

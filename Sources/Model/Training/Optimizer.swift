@@ -20,11 +20,13 @@ extension TrainingConfiguration {
   }
 }
 
-/// Moments of every parameter and moving averages of the weights.
+/// Moments of every parameter and moving averages of the weights: all of them, or a rank's part.
 package final class OptimizerState {
   package let parameters: [Parameter]
   /// The place of each parameter among these.
   let numbers: [ObjectIdentifier: Int]
+  /// The elements of each parameter that are kept and moved here; nil for all.
+  let own: [Range<Int>]?
   package let m: [Tensor]
   package let v: [Tensor]
   package let averages: [MovingAverage]
@@ -34,16 +36,21 @@ package final class OptimizerState {
   /// D of each average at the present step.
   private let decays: DeviceList<Double>
 
-  /// - Parameter parameters: in bytewise order of names, which fixes the order in which norms are
-  ///   summed
-  init(_ parameters: [Parameter], _ configuration: TrainingConfiguration) {
+  /// - Parameters:
+  ///   - parameters: in bytewise order of names, which fixes the order in which norms are summed
+  ///   - own: the elements of each parameter that are kept and moved here; nil for all
+  init(
+    _ parameters: [Parameter], _ configuration: TrainingConfiguration, own: [Range<Int>]? = nil
+  ) {
     self.parameters = parameters
     numbers = Dictionary(
       uniqueKeysWithValues: parameters.enumerated().map { (ObjectIdentifier($1), $0) })
     self.configuration = configuration
-    m = parameters.map(Self.nothing)
-    v = parameters.map(Self.nothing)
-    averages = configuration.ema.map { MovingAverage(decay: $0, of: parameters) }
+    self.own = own
+    let weights = parameters.indices.map { Self.part($0, of: parameters[$0].value, own) }
+    m = weights.map(Self.nothing)
+    v = weights.map(Self.nothing)
+    averages = configuration.ema.map { MovingAverage(decay: $0, of: weights) }
     let device = parameters[0].value.device
     scalars = DeviceList([StepScalars()], on: device)
     decays = DeviceList([Double](repeating: 0, count: max(averages.count, 1)), on: device)
@@ -67,46 +74,72 @@ package final class OptimizerState {
   /// - Parameter old: the state to start from, if it lies elsewhere; the result is the same bit for
   ///   bit
   package func update(_ gradients: [Tensor?], from old: SnapshotMemory? = nil) -> OptimizerUpdate {
-    let tensors = parameters.indices.map { i in
+    precondition(old == nil || own == nil, "OptimizerState: a part starts from elsewhere")
+    let moved = parameters.indices.filter { m[$0].count > 0 }
+    let tensors = moved.map { i in
       let new = AdamWTensors(
-        w: parameters[i].value, m: m[i], v: v[i], average: averages.first?.values[i])
+        w: part(i, of: parameters[i].value), m: m[i], v: v[i],
+        average: averages.first?.values[i])
       let from = old.map {
         AdamWTensors(w: $0.weights[i], m: $0.m[i], v: $0.v[i], average: $0.averages.first?[i])
       }
-      return (new: new, old: from ?? new, gradient: gradients[i] ?? Self.nothing(parameters[i]))
+      let gradient = gradients[i].map { part(i, of: $0) } ?? Self.nothing(new.w)
+      return (new: new, old: from ?? new, gradient: gradient)
     }
     return OptimizerUpdate(
-      weights: AdamWUpdate(
-        tensors, weightDecays: parameters.map(weightDecay), scalars,
-        averageDecay: averages.isEmpty ? nil : DeviceNumber(decays, 0)),
+      weights: tensors.isEmpty
+        ? nil
+        : AdamWUpdate(
+          tensors, weightDecays: moved.map { weightDecay(parameters[$0]) }, scalars,
+          averageDecay: averages.isEmpty ? nil : DeviceNumber(decays, 0)),
       copies: old.map { old in
         averages.indices.dropFirst().flatMap { k in
           Array(zip(averages[k].values, old.averages[k]))
         }
       } ?? [],
-      averages: averages.enumerated().dropFirst().map { k, average in
-        AverageUpdate(
-          zip(average.values, parameters).map { (average: $0, w: $1.value) },
-          decay: DeviceNumber(decays, k), scalars)
-      })
+      averages: moved.isEmpty
+        ? []
+        : averages.enumerated().dropFirst().map { k, average in
+          AverageUpdate(
+            moved.map { (average: average.values[$0], w: part($0, of: parameters[$0].value)) },
+            decay: DeviceNumber(decays, k), scalars)
+        })
   }
 
-  /// The name of a tensor of weights, or of an average of them, with an element that is not finite.
-  var firstNonFinite: String? {
-    let weights = parameters.map { (name: $0.name, value: $0.value) }
-    let averaged = averages.flatMap { average in
-      zip(parameters, average.values).map {
-        (name: "\(CheckpointFile.weights(average.decay)).\($0.name)", value: $1)
+  /// Bytes of the moments and averages that are kept here.
+  package var keptBytes: Int {
+    (m + v + averages.flatMap(\.values)).reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// The tensors of weights, and of averages of them as far as they are kept here, by name.
+  private var movedTensors: [(name: String, value: Tensor)] {
+    parameters.map { (name: $0.name, value: $0.value) }
+      + averages.flatMap { average in
+        zip(parameters, average.values).map {
+          (name: "\(CheckpointFile.weights(average.decay)).\($0.name)", value: $1)
+        }
       }
-    }
-    return (weights + averaged).first {
-      !$0.value.download().floats.allSatisfy(\.isFinite)
-    }?.name
   }
 
-  private static func nothing(_ parameter: Parameter) -> Tensor {
-    let value = parameter.value
-    return Tensor(repeating: 0, value.shape, type: value.type, on: value.device)
+  /// Number of the first tensor of weights, or of an average of them, with an element that is not finite.
+  var firstNonFinite: Int? {
+    movedTensors.firstIndex { !$0.value.download().floats.allSatisfy(\.isFinite) }
+  }
+
+  /// The name of such a tensor.
+  func name(ofTensor number: Int) -> String { movedTensors[number].name }
+
+  /// The elements that are kept and moved here, of a parameter or its gradient.
+  func part(_ parameter: Int, of tensor: Tensor) -> Tensor { Self.part(parameter, of: tensor, own) }
+
+  private static func part(_ parameter: Int, of tensor: Tensor, _ own: [Range<Int>]?) -> Tensor {
+    own.map { tensor.part(of: $0[parameter]) } ?? tensor
+  }
+
+  private static func nothing(_ tensor: Tensor) -> Tensor {
+    let nothing = Tensor(like: tensor)
+    if nothing.count > 0 { nothing.fill(with: 0) }
+    return nothing
   }
 
   /// Weight decay acts on matrices, but not on the two embeddings.
@@ -119,13 +152,14 @@ package final class OptimizerState {
 
 /// The operations that move weights, moments and averages by some gradients.
 package struct OptimizerUpdate {
-  fileprivate let weights: AdamWUpdate
+  /// Nil where no weight is moved.
+  fileprivate let weights: AdamWUpdate?
   /// Averages to copy from elsewhere before they move.
   fileprivate let copies: [(Tensor, Tensor)]
   fileprivate let averages: [AverageUpdate]
 
   package func run() {
-    weights.run()
+    weights?.run()
     for (value, before) in copies { value.copy(from: before) }
     for average in averages { average.run() }
   }
@@ -136,9 +170,9 @@ package final class MovingAverage {
   package let decay: Double
   package let values: [Tensor]
 
-  init(decay: Double, of parameters: [Parameter]) {
+  init(decay: Double, of weights: [Tensor]) {
     self.decay = decay
-    values = parameters.map { $0.value.copied() }
+    values = weights.map { $0.count > 0 ? $0.copied() : Tensor(like: $0) }
   }
 
   /// D at a step.

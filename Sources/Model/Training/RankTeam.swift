@@ -10,6 +10,12 @@ package final class RankTeam {
   package var asksToStop = false
   /// Whether any rank had been asked to stop before the last step, which all have made.
   package private(set) var stops = false
+  /// Whether this rank wants the state before a step's update for a checkpoint; set before the step.
+  var asksToKeep = false
+  /// Whether any rank had asked so before the last step.
+  private(set) var keeps = false
+  /// An existing folder of this rank's, in which files of a checkpoint wait until it is stored.
+  let folder: String
 
   /// Bytes of gradients from which on they are sent.
   private let bucketBytes: Int
@@ -19,10 +25,12 @@ package final class RankTeam {
   /// Bytes in which the last rank says what it has measured.
   private static let room = 2048
 
-  /// - Parameter bucketBytes: gradients are sent when so many bytes of them are complete. A bucket of 1 MiB takes 8 ms at
-  ///   1 Gbit/s, which is what a step waits for at its end, and some twenty times the delay of a network at 10 Gbit/s.
-  package init(_ communicator: any Communicator, bucketBytes: Int = 1 << 20) {
-    (self.communicator, self.bucketBytes) = (communicator, bucketBytes)
+  /// - Parameters:
+  ///   - folder: in which files of a checkpoint wait, where ranks keep parts of the optimizer
+  ///   - bucketBytes: gradients are sent when so many bytes of them are complete. A bucket of 1 MiB takes 8 ms at 1 Gbit/s,
+  ///     which is what a step waits for at its end, and some twenty times the delay of a network at 10 Gbit/s.
+  package init(_ communicator: any Communicator, folder: String, bucketBytes: Int = 1 << 20) {
+    (self.communicator, self.folder, self.bucketBytes) = (communicator, folder, bucketBytes)
   }
 
   /// Whether this rank writes for all.
@@ -32,6 +40,10 @@ package final class RankTeam {
     GradientBuckets(parameters, ranks: communicator.size, bytes: bucketBytes, on: device)
   }
 
+  func gathering(_ parameters: [Parameter]) -> OptimizerGathering {
+    OptimizerGathering(parameters, communicator, bytes: bucketBytes)
+  }
+
   func sum(_ buckets: GradientBuckets, _ series: DeviceList<Double>) -> RankedSum {
     RankedSum(communicator, buckets, series, adder: adder)
   }
@@ -39,7 +51,10 @@ package final class RankTeam {
   /// Sums over ranks while the passes go on, which tell the number of each bucket that is complete.
   func run(
     _ sum: RankedSum, _ passes: (_ isComplete: (_ bucket: Int) throws -> Void) throws -> Void
-  ) throws { stops = try sum.run(asksToStop: asksToStop, passes) }
+  ) throws {
+    let granted = try sum.run(wishes: [asksToStop, asksToKeep], passes)
+    (stops, keeps) = (granted[0], granted[1])
+  }
 
   /// The measurements of the last rank, which has the last part of the batch, to the bit for all.
   func ofLast(

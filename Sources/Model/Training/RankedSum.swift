@@ -42,13 +42,13 @@ final class RankedSum: @unchecked Sendable {
   }
 
   /// - Parameters:
-  ///   - asksToStop: whether this rank has been asked to stop
+  ///   - wishes: what this rank asks for, as many questions on all ranks
   ///   - passes: compute the gradients, and tell the number of each bucket when it is complete, in order
-  /// - Returns: whether any rank has been asked
+  /// - Returns: what any rank asks for
   /// - Throws: the error of the communicator, at the next bucket or behind the last one
   func run(
-    asksToStop: Bool, _ passes: (_ isComplete: (_ bucket: Int) throws -> Void) throws -> Void
-  ) throws -> Bool {
+    wishes: [Bool], _ passes: (_ isComplete: (_ bucket: Int) throws -> Void) throws -> Void
+  ) throws -> [Bool] {
     let state = Monitor(State())
     let thread = try DedicatedThread("gradients") { self.exchangeAll(state) }
     defer { thread.join() }
@@ -67,7 +67,7 @@ final class RankedSum: @unchecked Sendable {
     }
     thread.join()
     if let failure = state.read({ $0.failure }) { throw failure }
-    return try sumSeries(asksToStop)
+    return try sumSeries(wishes)
   }
 
   private func exchangeAll(_ state: Monitor<State>) {
@@ -96,15 +96,15 @@ final class RankedSum: @unchecked Sendable {
     try communicator.allGather(sum, bucket)
   }
 
-  /// Sums the losses, and agrees on a stop on the way.
-  private func sumSeries(_ asksToStop: Bool) throws -> Bool {
-    let mine = [asksToStop ? 1 : 0] + (0..<series.count).map { series.read($0) }
+  /// Sums the losses, and agrees on what is asked for on the way.
+  private func sumSeries(_ wishes: [Bool]) throws -> [Bool] {
+    let mine = wishes.map { $0 ? 1 : 0 } + (0..<series.count).map { series.read($0) }
     var all = try communicator.allGather(mine)
-    let stops = all.contains { $0[0] != 0 }
+    let granted = wishes.indices.map { wish in all.contains { $0[wish] != 0 } }
     byHalves(all.count) { to, from in
-      for i in 1..<mine.count { all[to][i] += all[from][i] }
+      for i in wishes.count..<mine.count { all[to][i] += all[from][i] }
     }
-    series.upload { all[0][1 + $0] }
-    return stops
+    series.upload { all[0][wishes.count + $0] }
+    return granted
   }
 }

@@ -51,15 +51,13 @@ extension Trainer {
   /// The checkpoint of this moment. It shares the trainer's tensors: make no step before it is
   /// written.
   package func snapshot(_ state: CheckpointState) -> TrainerSnapshot {
-    TrainerSnapshot(
-      state: state,
-      files: tensorFiles(
-        weights: optimizer.parameters.map(\.value), m: optimizer.m, v: optimizer.v,
-        averages: optimizer.averages.map(\.values)))
+    precondition(gathering == nil, "Trainer: the state is not whole here")
+    return TrainerSnapshot(state: state, files: stateFiles)
   }
 
   /// Makes the next step keep the state that it starts from, for `takeSnapshot`. An earlier
-  /// snapshot must have been written by then: the memory is the same.
+  /// snapshot must have been written by then: the memory is the same. Where ranks keep parts of the
+  /// state, the step gathers them in files.
   package func keep(_ state: CheckpointState) { wanted = state }
 
   /// The state that was kept last; returned once.
@@ -67,6 +65,9 @@ extension Trainer {
     defer { kept = nil }
     return kept
   }
+
+  /// Whether kept states lie in memory, and not in files.
+  package var keepsSnapshotsInMemory: Bool { gathering == nil }
 
   /// The memory for kept states; allocated at the first call.
   package func snapshotMemory() -> SnapshotMemory {

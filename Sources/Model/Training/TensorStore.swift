@@ -10,16 +10,19 @@ package struct TensorFileMismatch: BadInput, CustomStringConvertible {
 }
 
 /// Writes float32 tensors under their names; the file appears whole or not at all.
+/// - Parameter whole: gives all numbers of a tensor when it is its turn
 /// - Throws: `BrokenWeights` if one of them is not finite: nobody could go on from them
 func writeTensors(
-  _ tensors: [(name: String, value: Tensor)], to path: String, step: Int
+  _ tensors: [StateTensor], to path: String, step: Int,
+  whole: @escaping (StateTensor) throws -> Tensor = { $0.value }
 ) throws -> FileDigest {
   try SafetensorsWriter.write(
     path: path,
-    tensors: tensors.map { name, value in
-      precondition(value.type == .float32, "checkpoints hold float32")
-      return NamedTensor(name: name, shape: value.shape) { write in
-        try value.readOnHost { values in
+    tensors: tensors.map { tensor in
+      let name = tensor.name
+      precondition(tensor.value.type == .float32, "checkpoints hold float32")
+      return NamedTensor(name: name, shape: tensor.shape) { write in
+        try whole(tensor).readOnHost { values in
           guard areFinite(values) else {
             let file = path.split(separator: "/").last!
             throw BrokenWeights(what: "\(name) in \(file) of step \(step) is not finite")
@@ -37,9 +40,9 @@ private func areFinite(_ values: UnsafeBufferPointer<Float>) -> Bool {
   return largest < 0x7F80_0000  // the exponent of infinity and of NaN, IEEE 754
 }
 
-/// Reads tensors of the given shapes. Every tensor must be there, and no other.
+/// Reads tensors of the given shapes, and returns of each what is kept here. Every tensor must be there, and no other.
 func readTensors(
-  _ path: String, like wanted: [(name: String, value: Tensor)]
+  _ path: String, like wanted: [StateTensor]
 ) throws -> [Tensor] {
   let file = try SafetensorsFile(path: path)
   let known = Set(wanted.map(\.name))
@@ -47,20 +50,22 @@ func readTensors(
     throw TensorFileMismatch(
       description: "\(path): holds \(stranger), which this model does not have")
   }
-  return try wanted.map { name, like in
+  return try wanted.map { tensor in
+    let (name, like) = (tensor.name, tensor.value)
     guard file.names.contains(name) else {
       throw TensorFileMismatch(description: "\(path): lacks \(name)")
     }
     let shape = try file.shape(of: name)
-    guard shape == like.shape else {
+    guard shape == tensor.shape else {
       throw TensorFileMismatch(
-        description: "\(path): \(name) has shape \(shape), expected \(like.shape)")
+        description: "\(path): \(name) has shape \(shape), expected \(tensor.shape)")
     }
     let values = try file.read(name)
     if let bad = values.firstIndex(where: { !$0.isFinite }) {
       throw TensorFileMismatch(
         description: "\(path): element \(bad) of \(name) is \(values[bad]); weights are finite")
     }
-    return Tensor(values, shape, type: like.type, on: like.device)
+    let kept = tensor.part.map { Array(values[$0]) } ?? values
+    return Tensor(kept, like.shape, type: like.type, on: like.device)
   }
 }

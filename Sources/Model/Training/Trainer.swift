@@ -69,6 +69,8 @@ package final class Trainer {
   let perceptual: LPIPS?
   /// The ranks that share each batch; nil where this trainer works alone.
   package let team: RankTeam?
+  /// Makes weights and state whole where each rank keeps a part of the optimizer; nil where all of it is here.
+  let gathering: OptimizerGathering?
   private var ownBatch: TrainingBatch?
   private var diagnostics = Diagnostics()
   private var recorded: TrainingStep?
@@ -86,7 +88,11 @@ package final class Trainer {
     self.model = model
     self.perceptual = perceptual
     self.team = team
-    optimizer = OptimizerState(model.parameters.sorted, model.configuration.training)
+    let (parameters, training) = (model.parameters.sorted, model.configuration.training)
+    let others =
+      training.shardOptimizer ? team.flatMap { $0.communicator.size > 1 ? $0 : nil } : nil
+    gathering = others?.gathering(parameters)
+    optimizer = OptimizerState(parameters, training, own: gathering?.own)
   }
 
   /// Memory of `training.batch` images, made at its first use. Where a loader writes each step's patches
@@ -123,6 +129,7 @@ package final class Trainer {
     precondition(batch.step == step, "Trainer: batch of step \(batch.step) at step \(step)")
     precondition(unreported < begun.count, "Trainer: \(unreported) steps are not reported")
     optimizer.prepare(step: step)
+    team?.asksToKeep = gathering != nil && wanted != nil
     let work = try passes(batch)
     if let observe {
       let named = zip(optimizer.parameters, work.gradients).compactMap { p, g in
@@ -130,7 +137,14 @@ package final class Trainer {
       }
       observe(Dictionary(uniqueKeysWithValues: named), work.activations)
     }
-    if let wanted {
+    if let gathering, let team {
+      if team.keeps {
+        kept = try gatherSnapshot(wanted, gathering)
+        wanted = nil
+      }
+      work.update(optimizer)
+      try gathering.gatherWeights()
+    } else if let wanted {
       keepWanted(wanted, update: work.gradients)
     } else {
       work.update(optimizer)
@@ -177,7 +191,11 @@ package final class Trainer {
     if badStepsInRow > 1 {
       throw broken("the last \(badStepsInRow) steps up to step \(step) were not finite")
     }
-    if let name = optimizer.firstNonFinite {
+    var number = optimizer.firstNonFinite
+    // Each rank sees its own part of the averages.
+    if let gathering { number = try gathering.least(number) }
+    if let number {
+      let name = optimizer.name(ofTensor: number)
       throw broken("the weights \(name) of step \(step) are not finite")
     }
     optimizer.prepare(step: step)

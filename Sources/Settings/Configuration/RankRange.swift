@@ -59,7 +59,14 @@ extension ModelConfiguration {
   /// - Throws: `ConfigurationError`
   func validateRanks() throws {
     let (training, ranks) = (training, training.ranks)
-    guard ranks != .one else { return }
+    guard ranks != .one else {
+      guard !training.shardOptimizer else {
+        throw ConfigurationError(
+          "training.shard_optimizer: has no effect while training.ranks is 1; give training.ranks more than 1, or set "
+            + "training.shard_optimizer to false")
+      }
+      return
+    }
     let text = ranks.least == ranks.most ? "\(ranks.most)" : "\(ranks.least)..\(ranks.most)"
     if device == .cuda {
       throw ConfigurationError(

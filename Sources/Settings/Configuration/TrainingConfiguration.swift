@@ -57,13 +57,14 @@ package struct TrainingConfiguration: Section {
   package var microBatch: Int?
   package var recompute = false
   package var ranks = RankRange.one
+  package var shardOptimizer = false
   package var validation = ValidationLosses()
   package var stop = EarlyStop()
 
   package init() {}
 
   package static let additions: Set<String> = [
-    "micro_batch", "recompute", "ranks", "keep", "validation", "stop",
+    "micro_batch", "recompute", "ranks", "shard_optimizer", "keep", "validation", "stop",
   ]
 
   package static let source: String? = "model.md section 4"
@@ -158,6 +159,11 @@ package struct TrainingConfiguration: Section {
         "Stages that share the parts of each batch, on as many machines as have places, to the bits of one; `2..8` "
           + "starts with the most for which there are places."
       ).source("docs/machines.md"),
+      .flag(
+        "shard_optimizer", \.shardOptimizer,
+        "Whether each rank keeps its part of the moments and averages alone: equal bits from less memory; refused "
+          + "where `training.ranks` is 1."
+      ).source("ZeRO stage 1, Rajbhandari et al. 2020, arXiv 1910.02054"),
       .section(
         "validation", \.validation,
         "Losses on the images that `data.validation` holds out; without such images nothing is measured."

@@ -112,10 +112,16 @@ enum Queries {
     """
   static let unsetUpkeep = "select pra.unset_upkeep() as was_set"
 
-  /// The parents whose dependents wait until a person retries them.
+  /// Those of some jobs, and of all that they wait for, whose dependents wait until a person retries them.
   static let deadParents = """
-    select id, state::text from pra.jobs
-    where id = any ($1::bigint[]) and state in ('failed', 'cancelled', 'quarantined') order by id
+    with recursive waited as (
+      select id, state, depends_on from pra.jobs where id = any ($1::bigint[])
+      union
+      select j.id, j.state, j.depends_on
+      from waited as w
+      join pra.jobs as j on w.state = 'blocked' and j.id = any (w.depends_on)
+    )
+    select id, state::text from waited where state in ('failed', 'cancelled', 'quarantined') order by id
     """
 
   static let runOfJob = "select run_id from pra.jobs where id = $1::bigint"

@@ -32,7 +32,7 @@ private func refusal(_ text: String, _ options: Override...) -> String {
     ("evaluate=7", "--set evaluate: found 7"),
     ("name=5", "--set name: found 5"),
     ("seeds=[1, 1]", "--set seeds: two of them give the same seed"),
-    ("training.lr_min=1", "--set training.lr_min: 1.0 is above training.lr"),
+    ("training.lr_min=1", "--set training.lr_min: 1 is above training.lr"),
     ("training.micro_batch=99", "--set training.micro_batch: 99 is above training.batch 48"),
     ("sampling.weights=ema-0.5", "--set sampling.weights: found 'ema-0.5'"),
   ])

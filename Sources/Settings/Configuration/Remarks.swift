@@ -1,5 +1,7 @@
 // Settings that are allowed and seldom meant.
 
+import Files
+
 extension RunFile {
   /// A sentence for each of them, for the person who submits.
   package var remarks: [String] {

@@ -1,7 +1,5 @@
 // Scalars of a settings file with their ranges, and JSON text.
 
-import Glibc
-
 /// The numbers a key accepts.
 package struct Bounds {
   let lower: Double
@@ -88,13 +86,4 @@ func textValue(_ value: SettingValue, _ path: String) throws -> String {
 package func shortestDecimal(_ x: Double) -> String {
   let text = x.description
   return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
-}
-
-/// A number for people, without the last digits that binary arithmetic leaves: 0.3 and not 0.30000000000000004.
-package func shortDecimal(_ x: Double, digits: Int32 = 6) -> String {
-  var buffer = [CChar](repeating: 0, count: 64)
-  _ = withVaList([digits, x]) { vsnprintf(&buffer, buffer.count, "%.*g", $0) }
-  let text = String(
-    decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  return Double(text).map(shortestDecimal) ?? text
 }

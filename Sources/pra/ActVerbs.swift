@@ -1,6 +1,7 @@
 // Verbs that change jobs, runs and queues.
 
 import ArgumentParser
+import Files
 import JobQueue
 import Postgres
 
@@ -42,17 +43,27 @@ struct Cancel: ParsableCommand {
         )
       }
     }
-    print("cancelled \(touched) job\(touched == 1 ? "" : "s")")
+    print("cancelled \(counted(touched, "job"))")
   }
 
   private func cancel(_ runs: [NamedRun], _ connection: Connection) throws {
     var touched = runs.map { _ in Int64(0) }
+    func cancelJobs(ofRunAt place: Int) throws {
+      touched[place] += try connection.inPieces(
+        Queries.liveJobs, ofRun: runs[place].id, "cancelled"
+      ) {
+        try SubmitQueue(connection).cancel(many: $0)
+      }
+    }
+    for place in runs.indices { try cancelJobs(ofRunAt: place) }
     // A data set that only these runs wait for goes when none of them waits any more.
-    for _ in runs.prefix(2) {
-      for (place, run) in runs.enumerated() {
-        touched[place] += try connection.inPieces(Queries.liveJobs, ofRun: run.id, "cancelled") {
-          try SubmitQueue(connection).cancel(many: $0)
-        }
+    if runs.count > 1 {
+      let left = Set(
+        try connection.query(Queries.runsAtWork, [.integers(runs.map(\.id))]).map {
+          try $0.integer("run_id")
+        })
+      for place in runs.indices where left.contains(runs[place].id) {
+        try cancelJobs(ofRunAt: place)
       }
     }
     for (run, touched) in zip(runs, touched) {
@@ -61,7 +72,7 @@ struct Cancel: ParsableCommand {
           "pra: job \(try row.string("id")) goes on: run \(try row.string("run")) waits for its data set too"
         )
       }
-      print("cancelled \(touched) job\(touched == 1 ? "" : "s") of run \(run.id) (\(run.name))")
+      print("cancelled \(counted(touched, "job")) of run \(run.id) (\(run.name))")
     }
   }
 }
@@ -86,7 +97,7 @@ struct Retry: ParsableCommand {
       print(
         retried == 0
           ? "no job of run \(run.id) (\(run.name)) has ended badly"
-          : "retried \(retried) job\(retried == 1 ? "" : "s") of run \(run.id) (\(run.name))")
+          : "retried \(counted(retried, "job")) of run \(run.id) (\(run.name))")
     }
     for job in target.jobs {
       let state = try connection.onJob(job, orRunBy: "retry --run") {
@@ -118,7 +129,7 @@ extension Connection {
       sum += try act(piece)
       last = end
       if said.duration(to: clock.now) > .seconds(1) {
-        complain("pra: \(done) \(sum) jobs so far")
+        complain("pra: \(done) \(counted(sum, "job")) so far")
         said = clock.now
       }
     }
@@ -225,7 +236,8 @@ struct SetPriority: ParsableCommand {
     let queue = SubmitQueue(connection)
     for run in try target.runName.map({ try connection.runs(named: [$0]) }) ?? [] {
       let touched = try connection.inPieces(Queries.unfinishedJobs, ofRun: run.id, "moved") {
-        try $0.reduce(0) { try $0 + (hasEnded(queue, $1) ? 0 : 1) }
+        try connection.query(Queries.setPriorityMany, [.integers($0), .integer(to)]).single()
+          .integer("count")
       }
       print(
         "\(touched) job\(touched == 1 ? " has" : "s have") priority \(to) in run \(run.id) (\(run.name))"
@@ -234,17 +246,6 @@ struct SetPriority: ParsableCommand {
     for job in target.jobs {
       try connection.onJob(job, orRunBy: "priority --run") { try queue.setPriority(job, to) }
       print("job \(job) has priority \(to)")
-    }
-  }
-
-  /// Gives a job of a run the priority, unless it has just ended.
-  private func hasEnded(_ queue: SubmitQueue, _ job: Int64) throws -> Bool {
-    do {
-      try queue.setPriority(job, to)
-      return false
-    } catch {
-      guard try queue.state(of: job).isFinal else { throw error }
-      return true
     }
   }
 }

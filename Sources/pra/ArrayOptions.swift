@@ -62,7 +62,7 @@ struct ArrayOptions: ParsableArguments {
         throw ValidationError("--pack has no effect with --element: it names one element")
       }
       array.firstPath = element.split(separator: ".").map(String.init)
-      return (array, [try [Override("\(element)=\(last)")], try [Override("\(element)=\(first)")]])
+      return (array, [[try Self.argument(element, last)], [try Self.argument(element, first)]])
     }
     guard let keys = kind.argumentsType.elementKeys else {
       throw ValidationError(
@@ -70,6 +70,14 @@ struct ArrayOptions: ParsableArguments {
     }
     array.firstPath = [keys.first]
     array.endPath = [keys.end]
-    return (array, [try [Override("\(keys.first)=\(first)"), Override("\(keys.end)=\(last + 1)")]])
+    return (
+      array, [[try Self.argument(keys.first, first), try Self.argument(keys.end, last + 1)]]
+    )
+  }
+
+  /// An argument that no option of its own gives.
+  private static func argument(_ key: String, _ value: Int64) throws -> Override {
+    let option = try Override("\(key)=\(value)")
+    return Override(path: option.path, value: option.value)
   }
 }

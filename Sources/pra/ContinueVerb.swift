@@ -38,14 +38,22 @@ struct Continue: ParsableCommand {
     let checkpoint = try RunCheckpoint(
       of: trained, step: trained.state == "succeeded" || step != "last" ? step : "", key: "--step",
       connection)
+    guard total > checkpoint.step else {
+      throw ConfigurationError(
+        "--total \(total): run \(run.id) (\(run.name)) has come to step \(checkpoint.step) of its training there; give "
+          + "more, as in --total \(2 * checkpoint.step), or an earlier checkpoint by --step")
+    }
     let start = SettingValue.mapping([]).setting(["run"], to: .integer(String(run.id)))
       .setting(["step"], to: .integer(String(checkpoint.step)))
     let file = try Config.file(of: run, connection).setting(["init"], to: start)
     let overrides =
       try [
-        Override(path: ["name"], value: .string(name ?? Self.name(after: run.name, total))),
+        Override(
+          path: ["name"], value: .string(name ?? Self.name(after: run.name, total)),
+          option: name.map { _ in "--name" }),
         Override(path: ["training", "epochs"], value: .null),
-        Override(path: ["training", "total"], value: .integer(String(total))),
+        Override(
+          path: ["training", "total"], value: .integer(String(total)), option: "--total"),
       ] + settings.map { try Override($0) }
     let plan = try RunFile(
       text: file.yaml(), source: "run \(run.id)", overrides: overrides

@@ -8,6 +8,8 @@ struct DatabaseSize {
   let bytes: Int64
   /// Bytes of pages that hold nothing, as far as the server knows.
   let unused: Int64
+  /// Bytes of the log of writes; nil for a login that may not look.
+  let log: Int64?
 
   /// - Parameter isWhole: writes every table anew, so that nothing is unused
   init(afterVacuum isWhole: Bool, _ connection: Connection) throws {
@@ -17,6 +19,9 @@ struct DatabaseSize {
     }
     let row = try connection.query(Queries.databaseSize).single()
     (bytes, unused) = (try row.integer("bytes"), try row.integer("unused"))
+    log =
+      try connection.query(Queries.mayReadLog).single().boolean("may")
+      ? connection.query(Queries.logSize).single().integer("bytes") : nil
   }
 
   var sentence: String {
@@ -24,5 +29,10 @@ struct DatabaseSize {
       + (unused > bytes / 20
         ? ", of which \(ByteCount.words(unused)) are free for new rows; pra gc --compact gives them back to the disk"
         : "")
+      + (log.map {
+        "; the log of its writes takes \(ByteCount.words($0)) besides, which the server frees or writes over after its next "
+          + "checkpoints"
+      }
+        ?? "; the log of its writes (WAL) takes room besides, which the server frees or writes over after its next checkpoints")
   }
 }

@@ -56,7 +56,7 @@ struct Delete: ParsableCommand {
     let freed = rows.last { $0.run == nil }
     guard !json, let freed else { return }
     print(
-      "\(dryRun ? "would free" : "frees") \(ByteCount.words(freed.bytes)) in \(freed.number) artifacts that nothing else "
+      "\(dryRun ? "would free" : "frees") \(ByteCount.words(freed.bytes)) in \(counted(freed.number, "artifact")) that nothing else "
         + "refers to, with the next pra gc after its grace period (--grace, 24 hours by default)")
   }
 

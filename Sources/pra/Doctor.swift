@@ -40,7 +40,7 @@ struct Doctor: ParsableCommand {
       for line in findings.flatMap(\.lines) { print(line) }
     }
     let faults = findings.count { $0.remedy != nil }
-    if faults > 0 { throw Failure(message: "\(faults) fault\(faults == 1 ? "" : "s") found") }
+    if faults > 0 { throw Failure(message: "\(counted(faults, "fault")) found") }
   }
 
   private func stages() -> Finding {
@@ -120,7 +120,7 @@ struct Doctor: ParsableCommand {
       return suspects == 0
         ? Finding("store", location)
         : Finding(
-          "store", "\(location); \(suspects) artifacts were found damaged or missing",
+          "store", "\(location); \(counted(suspects, "artifact")) found damaged or missing",
           remedy: "pra store verify, which tells how they come back")
     } catch let error as StoreError {
       return Finding("store", "\(error)", remedy: "correct it, or choose another by pra store")

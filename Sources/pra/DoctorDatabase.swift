@@ -1,5 +1,6 @@
 // The part of `pra doctor` that looks at the database. It makes no database and migrates none.
 
+import Files
 import Foundation
 import Postgres
 
@@ -75,7 +76,7 @@ struct DatabaseCheck {
       try row.integer("live"), try row.integer("lost"), try row.integer("ready")
     )
     let found =
-      "\(live) alive\(lost > 0 ? ", \(lost) lost" : ""), \(ready) job\(ready == 1 ? "" : "s") in line"
+      "\(live) alive\(lost > 0 ? ", \(lost) lost" : ""), \(counted(ready, "job")) in line"
     return live > 0 || ready == 0
       ? Finding("workers", found)
       : Finding(
@@ -145,7 +146,7 @@ struct DatabaseCheck {
     let (used, places) = (try row.integer("used"), try row.integer("places"))
     let (workers, needed) = (try row.integer("workers"), try row.integer("needed"))
     let found =
-      "\(used) of \(places) in use; \(workers) worker\(workers == 1 ? "" : "s") may need \(needed)"
+      "\(used) of \(places) in use; \(counted(workers, "worker")) may need \(needed)"
     // A tenth is left for people.
     let wanted = max(used, needed) * 10 / 9
     guard wanted > places else { return Finding("sessions", found) }

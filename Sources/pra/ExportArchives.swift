@@ -55,7 +55,7 @@ struct ExportTensorBoard: ParsableCommand {
               ])
           }))
     } else {
-      for file in written { print("\(file.path): \(file.points) points") }
+      for file in written { print("\(file.path): \(counted(file.points, "point"))") }
     }
   }
 
@@ -153,7 +153,7 @@ struct ExportNPZ: ParsableCommand {
           ]), of: output, isJSON: true)
     } else {
       report(
-        "\(output): \(rows.count) images of run \(found.id), \(first.width) x \(first.height) x 3",
+        "\(output): \(counted(rows.count, "image")) of run \(found.id), \(first.width) x \(first.height) x 3",
         of: output)
     }
   }

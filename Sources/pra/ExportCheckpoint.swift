@@ -87,7 +87,7 @@ struct ExportCheckpoint: ParsableCommand {
           ("files", JSONText.array(paths.map(JSONText.string))),
         ]), of: output, isJSON: true)
     } else {
-      let what = isOneFile ? "all tensors" : "\(paths.count) files"
+      let what = isOneFile ? "all tensors" : "\(counted(paths.count, "file"))"
       report("\(output): \(what) of job \(trained), step \(found)", of: output)
     }
   }

@@ -56,7 +56,7 @@ struct ExportImages: ParsableCommand {
               ("folder", JSONText.string(folder)), ("images", String(count)),
             ]))
       } else {
-        print("\(folder): \(count) images of run \(found.id), \(sampling.words)")
+        print("\(folder): \(counted(count, "image")) of run \(found.id), \(sampling.words)")
       }
     }
   }
@@ -86,7 +86,8 @@ struct ExportImages: ParsableCommand {
 
 struct ExportCSV: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "csv", abstract: "Write a run's metrics as CSV: run, name, step, value.",
+    commandName: "csv",
+    abstract: "Write metrics of a run or a sweep as CSV: run, name, step, value.",
     discussion: "Example: pra export csv emoji -o metrics.csv")
 
   @OptionGroup var target: RunTarget
@@ -95,13 +96,13 @@ struct ExportCSV: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: target.name, with: .metrics)
+    let runs = try connection.runs(named: [target.name], with: .metrics).map(\.id)
     guard let output, output != "-" else {
-      return try writeRows(found.id, connection) { StandardOutput.write($0) }
+      return try writeRows(runs, connection) { StandardOutput.write($0) }
     }
     try reportingFiles {
       let file = try DurableFile(output)
-      try writeRows(found.id, connection) { try file.write($0) }
+      try writeRows(runs, connection) { try file.write($0) }
       try file.commit()
     }
   }
@@ -109,10 +110,12 @@ struct ExportCSV: ParsableCommand {
   /// Writes the lines series by series, a page at a time: a run of a hundred million points takes no more
   /// memory than a small one.
   private func writeRows(
-    _ run: Int64, _ connection: Connection, to write: ([UInt8]) throws -> Void
+    _ runs: [Int64], _ connection: Connection, to write: ([UInt8]) throws -> Void
   ) throws {
     try write(Array("run,name,step,value\n".utf8))
-    for series in try connection.query(Queries.seriesOfRun, [.integer(run)]) {
+    for series in try runs.flatMap({
+      Array(try connection.query(Queries.seriesOfRun, [.integer($0)]))
+    }) {
       let name = try series.string("name")
       let start = "\(commaSeparated(try series.string("run_name"))),\(commaSeparated(name)),"
       try connection.forEachPage(ofJob: series.integer("job_id"), name) {

@@ -22,7 +22,9 @@ struct GarbageCollection: ParsableCommand {
       --thin deletes metric points of finished jobs but for every n-th step; summaries and the rollups that \
       plots of long runs are drawn from stay.
       The database keeps freed pages of its files for new rows; the last line says how many. --compact writes its \
-      tables anew, which gives them back to the disk, while nothing else can read or write: it refuses while jobs run.
+      tables anew, which gives them back to the disk, while nothing else can read or write: it refuses while jobs run. What \
+      is written meanwhile lies in the server's log (WAL) too, whose size the last line has: df shows all freed room only \
+      after PostgreSQL's next checkpoints, some minutes later.
       --schedule lets workers do it: with the rules beside it, for all runs, at the times of a cron line (as pra \
       schedule). Any worker that is there does it, whichever jobs it runs; pra schedules lists it, --unschedule ends it.
       Example: pra gc --schedule "17 4 * * *" --keep-last 1 --keep-best 1
@@ -215,7 +217,8 @@ struct GarbageCollection: ParsableCommand {
     guard running == 0 else {
       throw Failure(
         message:
-          "--compact: \(running) jobs run, and their writes would wait; call it when none runs")
+          "--compact: \(counted(running, "job")) at work, whose writes would wait; call it when none runs"
+      )
     }
   }
 
@@ -242,7 +245,7 @@ struct GarbageCollection: ParsableCommand {
       }
       if !bare.isEmpty {
         print(
-          "\(bare.count) job\(bare.count == 1 ? "" : "s") \(dryRun ? "would have" : "left with") no checkpoint: metrics, "
+          "\(counted(bare.count, "job")) \(dryRun ? "would have" : "left with") no checkpoint: metrics, "
             + "evaluations, images and logs stay, and nothing can be drawn or gone on from")
       }
     }
@@ -284,6 +287,7 @@ struct GarbageCollection: ParsableCommand {
         ), ("runs", JSONText.array(purged.map(\.json))),
         ("database_bytes", size.map { String($0.bytes) } ?? "null"),
         ("unused_bytes", size.map { String($0.unused) } ?? "null"),
+        ("log_bytes", size?.log.map { String($0) } ?? "null"),
         ("dry", dryRun ? "true" : "false"),
       ]))
   }
@@ -303,7 +307,7 @@ private struct PurgedRun {
 
   func sentence(dry: Bool) -> String {
     let gone = dry ? "would be gone" : jobs == 1 ? "is gone" : "are gone"
-    return "run \(run.id) (\(run.name)): \(jobs) job\(jobs == 1 ? "" : "s") \(gone)"
+    return "run \(run.id) (\(run.name)): \(counted(jobs, "job")) \(gone)"
       + (kept > 0 ? ", \(kept) stay\(kept == 1 ? "s" : ""), read by other runs" : "")
   }
 

@@ -161,7 +161,7 @@ struct Images: ParsableCommand {
         ? "--columns makes rows longer than \(rowLength)"
         : rows.count == limit
           ? "--limit gives more rows" : "rows show the image numbers that all of them have"
-    complain("pra: \(missing) images are not shown: \(reason)")
+    complain("pra: \(counted(missing, "image")) not shown: \(reason)")
   }
 
   /// The number of columns that fills each row of a grid, where one from 8 to 18 does.

@@ -146,10 +146,11 @@ struct PlannedRun {
       let moment =
         switch preview.every {
         case .checkpoint: "at each checkpoint"
-        case .steps(let steps): "at the first checkpoint of each \(steps) steps"
+        case .steps(let steps): "at the first checkpoint of each \(counted(steps, "step"))"
         }
       lines.append(
-        "Previews: \(preview.count) images \(moment), by jobs of the lowest priority, of which one waits at most."
+        "Previews: \(counted(preview.count, "image")) \(moment), by jobs of the lowest priority, of which one waits at most; "
+          + "while training goes on by a worker that has a place besides (pra worker --slots 2)."
       )
     }
     if run.source.bytes > 0 {
@@ -167,7 +168,7 @@ struct PlannedRun {
         arm.configuration.parameterCount(classes: 2) - arm.configuration.parameterCount(classes: 1)
       let name = arm.name.isEmpty ? run.plan.name : arm.name
       lines.append(
-        "Model \(name), seed \(arm.configuration.seed): \(parameters) parameters"
+        "Model \(name), seed \(arm.configuration.seed): \(counted(parameters, "parameter"))"
           + (classes == nil ? ", and \(each) for each further class." : "."))
     }
     return lines.map { "# \($0)" }.joined(separator: "\n")

@@ -91,8 +91,8 @@ private struct PresetSize {
   private var checkpoint: Int { 4 * parameters * (3 + configuration.training.ema.count) }
 
   private var length: String {
-    configuration.training.epochs.map { "\(shortestDecimal($0)) epochs" }
-      ?? "\(configuration.training.total) steps"
+    configuration.training.epochs.map { "\(shortestDecimal($0)) epoch\($0 == 1 ? "" : "s")" }
+      ?? counted(configuration.training.total, "step")
   }
 
   var cells: [String] {

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Configuration
+import Files
 import Foundation
 import JobKinds
 import JobQueue
@@ -190,7 +191,7 @@ struct Drain: ParsableCommand {
       print("worker \(worker) takes jobs again")
     } else {
       let asked = try queue.drain(worker: worker, grace: .milliseconds(Int(grace * 1000)))
-      print("asked \(asked) job\(asked == 1 ? "" : "s") of worker \(worker) to give way")
+      print("asked \(counted(asked, "job")) of worker \(worker) to give way")
     }
   }
 }

@@ -1,6 +1,7 @@
 // Verbs that show jobs, workers, and why a job waits.
 
 import ArgumentParser
+import Files
 import Foundation
 import JobKinds
 import JobQueue
@@ -146,7 +147,7 @@ struct Workers: ParsableCommand {
       let queue = SubmitQueue(connection)
       for worker in try dead.map({ try connection.worker(named: $0) }) {
         let taken = try queue.declareDead(worker: worker)
-        print("worker \(worker) is dead; \(taken) job\(taken == 1 ? "" : "s") taken from it")
+        print("worker \(worker) is dead; \(counted(taken, "job")) taken from it")
       }
       return
     }

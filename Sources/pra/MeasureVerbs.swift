@@ -36,6 +36,7 @@ struct Evaluate: ParsableCommand {
           + "draw others with pra sample \(trained.run.id), or name their job with --job")
     }
     if job == nil { try drawn.tellChoice(of: trained.run, connection) }
+    try drawn.refuseDead(connection)
     if !again,
       let there = try connection.query(
         TrainedQueries.evaluationOf, [.integer(trained.run.id), .integer(drawn.job)]
@@ -114,6 +115,7 @@ struct Neighbours: ParsableCommand {
     let trained = try training.trained(target.name, connection)
     let drawn = try DrawnRun(of: trained.run, train: trained.job, job: job, connection)
     if job == nil { try drawn.tellChoice(of: trained.run, connection) }
+    try drawn.refuseDead(connection)
     var arguments = NeighboursArguments()
     (arguments.data, arguments.samples) = (Int(drawn.data), [Int(drawn.job)])
     let made = try submission.enqueue(try arguments.set(settings), run: trained.run.id, connection)

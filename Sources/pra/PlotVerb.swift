@@ -10,7 +10,8 @@ struct Plot: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Draw metrics of runs over their steps, as SVG or PNG.",
     discussion: """
-      Several runs share one figure, with a curve for each run and metric.
+      Several runs share one figure, with a curve for each run and metric. Metrics whose values differ by orders of \
+      magnitude have a panel each, one below the other; with --log all share one axis.
       Example: pra plot emoji emoji-clean -o loss.svg --metric loss.flow --smooth 0.95 --log
       """)
 
@@ -44,23 +45,30 @@ struct Plot: ParsableCommand {
     let runs = try connection.runs(named: targets.names, with: .metrics)
     let names =
       metrics.isEmpty ? (runs.count > 1 ? ["loss"] : ["loss", "loss.flow", "loss.rec"]) : metrics
-    let series = try names.flatMap { name in
+    let curves = try names.flatMap { name in
       try runs.flatMap { run in
-        try curves(name, of: run, among: runs.count, names.count, connection)
+        try self.curves(name, of: run, among: runs.count, names.count, connection).map {
+          (quantity: name, curve: $0)
+        }
       }
     }
+    let series = curves.map(\.curve)
     let chart = Chart(
       title: runs.count == 1
         ? "\(runs[0].name) (run \(runs[0].id))"
         : "\(names.joined(separator: ", ")) of \(runs.count) runs",
       xLabel: "step", yLabel: names.count == 1 ? names[0] : "", series: series, isLogarithmic: log)
+    let figure = ChartPanels(chart, quantities: curves.map(\.quantity))
     let isPicture = output.hasSuffix(".png")
-    try write(isPicture ? try chart.picture().png() : Array(chart.svg().utf8), to: output)
+    try write(isPicture ? try figure.picture().png() : Array(figure.svg().utf8), to: output)
     if isPicture { tellLackingGlyphs(in: [chart.title] + series.map(\.name)) }
-    if !json { try TerminalPicture.show { try chart.picture() } }
+    if !json { try TerminalPicture.show { try figure.picture() } }
     guard json else {
-      let drawn = series.map { "\($0.name) (\($0.steps) steps)" }
-      report("\(output): \(drawn.joined(separator: ", "))", of: output)
+      let drawn = series.map { "\($0.name) (\(counted($0.steps, "step")))" }
+      let panels = figure.charts.count
+      report(
+        "\(output): \(drawn.joined(separator: ", "))"
+          + (panels > 1 ? "; \(panels) panels, since their scales differ" : ""), of: output)
       return
     }
     let drawn = series.map {

@@ -112,16 +112,31 @@ enum Queries {
     """
   static let unsetUpkeep = "select pra.unset_upkeep() as was_set"
 
-  /// The parents whose dependents wait until a person retries them.
+  /// Those of some jobs, and of all that they wait for, whose dependents wait until a person retries them.
   static let deadParents = """
-    select id, state::text from pra.jobs
-    where id = any ($1::bigint[]) and state in ('failed', 'cancelled', 'quarantined') order by id
+    with recursive waited as (
+      select id, state, depends_on from pra.jobs where id = any ($1::bigint[])
+      union
+      select j.id, j.state, j.depends_on
+      from waited as w
+      join pra.jobs as j on w.state = 'blocked' and j.id = any (w.depends_on)
+    )
+    select id, state::text from waited where state in ('failed', 'cancelled', 'quarantined') order by id
     """
 
   static let runOfJob = "select run_id from pra.jobs where id = $1::bigint"
   static let jobOfKey = "select run_id from pra.jobs where idempotency_key = $1"
   static let trainArguments = """
     select kind, arguments::text as arguments from pra.jobs where id = $1::bigint
+    """
+  /// A preview that is drawn only when its training ends, and the way to have it at once.
+  static let whyPreview = """
+    select j.id, w.detail
+    from (
+      select id from pra.jobs
+      where run_id = any ($1::bigint[]) and preview_of is not null and state = 'ready' order by id limit 1
+    ) as j, pra.why_pending(j.id) as w
+    where w.detail like '%--slots 2%'
     """
   /// The reason why a ready job does not start: perhaps no worker can take it.
   static let whyReady = """
@@ -155,6 +170,14 @@ enum Queries {
     select id from pra.jobs
     where run_id = $1::bigint and id > $2::bigint and array_id is null and finished_at is null
     order by id limit $3::integer
+    """
+  static let setPriorityMany = "select pra.set_priority_many($1, $2) as count"
+  /// Those of some runs that have jobs which can be cancelled.
+  static let runsAtWork = """
+    select distinct run_id from pra.jobs as j
+    where run_id = any ($1::bigint[]) and array_id is null
+      and (state in ('blocked', 'ready')
+        or state = 'running' and (cancel_requested_at is null or array_first is not null))
     """
   static let badJobs = """
     select id from pra.jobs
@@ -202,7 +225,11 @@ enum Queries {
     from pra.metric_points(job => $1, name => $2, after => $3)
     """
   static let randomFigures = """
-    select 1 from pra.evaluations where run_id = $1::bigint and metric like 'frechet.%' limit 1
+    select 1 from pra.evaluations where run_id = any ($1::bigint[]) and metric like 'frechet.%' limit 1
+    """
+  /// The table for people.
+  static let storeTable = """
+    select location, is_current, artifacts, pra.size_text(bytes) as size, bytes from pra.stores order by 1
     """
   static let stores = "select location, is_current, artifacts, bytes from pra.stores order by 1"
   static let useStore = "select pra.use_store(location => $1, mark => $2::uuid)"
@@ -237,6 +264,10 @@ enum Queries {
     select 'pra_store.' || quote_ident(c.relname) as name
     from pg_class as c where c.relnamespace = 'pra_store'::regnamespace and c.relkind = 'r' order by 1
     """
+  static let mayReadLog = """
+    select has_function_privilege('pg_catalog.pg_ls_waldir()', 'execute') as may
+    """
+  static let logSize = "select coalesce(sum(size), 0)::bigint as bytes from pg_ls_waldir()"
   /// The bytes that rows take are estimated from their number and width, as the last vacuum found them; a large
   /// value lies in pieces of 2 kB.
   static let databaseSize = """

@@ -15,12 +15,18 @@ extension CheckedRun {
     private var digests: [String: FileDigest] = [:]
     private var starts: [RunFile.Start: StartWeights] = [:]
     private var ingested: [RunFile.DataSource: IngestedData] = [:]
+    private var said: Set<String> = []
     private var session: Connection?
     private var store: ArtifactStore?
     private let folder =
       "\(FileManager.default.temporaryDirectory.path(percentEncoded: false))/pra-\(UUID().uuidString)"
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// Says a remark on standard error, once for all runs.
+    func tell(_ remark: String) {
+      if said.insert(remark).inserted { complain("pra: \(remark)") }
+    }
 
     /// The archives behind a path in the run file.
     func archives(_ path: String, key: String) throws -> [Archive] {

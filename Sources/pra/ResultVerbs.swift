@@ -7,7 +7,7 @@ import Postgres
 
 struct Evaluations: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show a run's evaluation, overall and by class.",
+    abstract: "Show the evaluation of a run or a sweep, overall and by class.",
     discussion: """
       frechet.* are Frechet distances on fixed random features: they compare runs on one data set \
       with each other and are no FID. reconstruction.psnr is in decibels. fid, sfid, is, precision, \
@@ -24,11 +24,12 @@ struct Evaluations: ParsableCommand {
 
   func run() throws {
     let connection = try Database.connect(.read)
-    let found = try connection.run(named: target.name, with: .evaluations)
-    let parameters: [Parameter] = [.integer(found.id), .optional(job) { .integer($0) }]
+    let runs = try connection.runs(named: [target.name], with: .evaluations)
+    let found = runs[0]
+    let parameters: [Parameter] = [.integers(runs.map(\.id)), .optional(job) { .integer($0) }]
     if let job, try connection.query(SamplingQueries.evaluations, parameters).isEmpty {
-      throw NotFound(
-        message: "--job \(job): is no sampling job of run \(found.id) that was evaluated")
+      let owner = runs.count == 1 ? "run \(found.id)" : "sweep \(target.name)"
+      throw NotFound(message: "--job \(job): is no sampling job of \(owner) that was evaluated")
     }
     if !output.json, try connection.query(SamplingQueries.evaluations, parameters).isEmpty {
       throw try connection.lacks(
@@ -37,7 +38,7 @@ struct Evaluations: ParsableCommand {
     try connection.show(
       SamplingQueries.evaluations, rows: SamplingQueries.evaluationRows, parameters, output,
       omittingEmpty: true)
-    let hasRandom = try !connection.query(Queries.randomFigures, [.integer(found.id)]).isEmpty
+    let hasRandom = try !connection.query(Queries.randomFigures, [parameters[0]]).isEmpty
     if !output.json, hasRandom {
       print(
         "frechet.*: Frechet distance on fixed random features, comparable on one data set; no FID")

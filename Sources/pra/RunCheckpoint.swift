@@ -58,7 +58,15 @@ struct TrainedRun {
   /// Refuses to wait for a training that has ended badly.
   /// - Throws: `ValidationError`
   func refuseDeadTraining(_ connection: Connection) throws {
-    guard ["failed", "cancelled", "quarantined"].contains(state) else { return }
+    guard ["failed", "cancelled", "quarantined"].contains(state) else {
+      guard state == "blocked",
+        let dead = try connection.query(Queries.deadParents, [.integers([job])]).first
+      else { return }
+      let id = try dead.string("id")
+      throw ValidationError(
+        "the training of run \(run.id) (\(run.name)) waits for job \(id), which is "
+          + "\(try dead.string("state")): pra retry \(id) lets it begin")
+    }
     let written = try connection.query(
       TrainedQueries.ratedCheckpoints, [.integer(run.id), .integer(job)])
     guard !written.isEmpty else {

@@ -4,7 +4,9 @@ enum RunListQueries {
   static let table = """
     select
       r.id, r.name,
-      case when r.lost_at is not null then 'lost since ' || to_char(r.lost_at, 'HH24:MI') else r.state end as state,
+      case when r.lost_at is not null then 'lost since ' || to_char(r.lost_at, 'HH24:MI')
+        -- Begun, and nothing at work: for what it waits is said by `pra why`.
+        when r.state = 'running' and r.running = 0 then 'waiting' else r.state end as state,
       r.jobs, r.succeeded, r.running, r.ready + r.blocked as waiting,
       r.failed + r.cancelled + r.quarantined as ended_badly,
       trim_scale(round(f.value::numeric, 4)) as loss,

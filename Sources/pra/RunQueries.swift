@@ -79,16 +79,20 @@ enum RunQueries {
   /// The values of the settings in which the runs differ, in the order of the settings.
   static let sweepSettings = """
     select r.id as run_id,
-      coalesce(
-        r.configuration -> 'config' #>> string_to_array(k.key, '.'),
-        r.configuration #>> string_to_array(k.key, '.')) as value
+      case jsonb_typeof(v.value) when 'number' then trim_scale((v.value #>> '{}')::numeric)::text
+        else v.value #>> '{}' end as value
     from pra.sweeps as s cross join unnest(s.runs) as m (id)
     join pra.runs as r on r.id = m.id
     cross join unnest(s.keys) with ordinality as k (key, place)
+    cross join lateral (
+      select coalesce(
+        r.configuration -> 'config' #> string_to_array(k.key, '.'),
+        r.configuration #> string_to_array(k.key, '.')) as value) as v
     where s.id = $1::bigint order by r.id, k.place
     """
   static let sweepMembers = """
-    select r.id, r.name, case when r.lost_at is not null then 'lost' else r.state end as state, f.figure
+    select r.id, r.name, case when r.lost_at is not null then 'lost' else r.state end as state, f.figure,
+      pra.better($2) is not distinct from 'up' as greater_is_better
     from pra.sweeps as s cross join unnest(s.runs) as m (id)
     join pra.runs as r on r.id = m.id
     cross join lateral (select pra.run_figure(r.id, $2) as figure) as f

@@ -57,9 +57,9 @@ struct Run: ParsableCommand {
   func run() throws {
     let checked = try CheckedRun(
       file: file,
-      overrides: try (settings + (ranks.map { ["training.ranks=\($0)"] } ?? [])).map {
-        try Override($0)
-      }, CheckedRun.ReadFiles())
+      overrides: try settings.map { try Override($0) }
+        + (ranks.map { [try Override("training.ranks=\($0)", option: "--ranks")] } ?? []),
+      CheckedRun.ReadFiles())
     guard !dryRun else {
       printExactly(try PlannedRun(checked).text)
       return
@@ -83,8 +83,12 @@ struct CheckedRun {
 
   /// - Throws: `ConfigurationError` that names the key
   init(file: String, overrides: [Override], _ files: ReadFiles) throws {
-    try self.init(
-      try RunFile(reading: file, overrides: overrides, files), besides: file, files)
+    let plan = try RunFile(reading: file, overrides: overrides, files)
+    do {
+      try self.init(plan, besides: file, files)
+    } catch let error as ConfigurationError {
+      throw error.placed(overrides)
+    }
   }
 
   /// - Parameter file: the path from whose folder relative names are taken
@@ -105,6 +109,7 @@ struct CheckedRun {
     if let inception = plan.inception, inception.reference != "data" {
       _ = try RunJobs.statistics(of: inception, weights)
     }
+    for remark in plan.remarks { files.tell(remark) }
   }
 }
 

@@ -11,7 +11,8 @@ struct Runs: ParsableCommand {
     discussion: """
       loss is the mean over the end of the training (the last tenth of its steps, at most 100); evaluation is \
       the best Frechet distance of most images, with the number of images and its reference; images/s is that \
-      of the last steps.
+      of the last steps. A run that has begun and of which nothing is at work is shown as waiting, and counts as running for \
+      --state; pra why says for what it waits.
       --where takes a setting or a figure with <, <=, >, >=, = or !=; a setting may be named by its last word. \
       --sort takes a setting, from the least on, or a figure, the best first.
       Example: pra runs --limit 10

@@ -193,15 +193,16 @@ struct Sample: ParsableCommand {
     ]
     for (key, value) in named {
       guard let value else { continue }
-      try sampling.apply(try Override("\(key)=\(value)").nested, at: "sampling")
+      let option = try Override("\(key)=\(value)", option: "--\(key)")
+      try option.blamed { try sampling.apply(option.nested, at: "sampling") }
     }
     for setting in settings {
-      let option = try Override(setting)
-      let path = option.path.first == "sampling" ? Array(option.path.dropFirst()) : option.path
-      guard !path.isEmpty else {
+      var option = try Override(setting)
+      if option.path.first == "sampling" { option = option.inner }
+      guard !option.path.isEmpty else {
         throw ConfigurationError("--set \(setting): expected a key of sampling")
       }
-      try sampling.apply(Override(path: path, value: option.value).nested, at: "sampling")
+      try option.blamed { try sampling.apply(option.nested, at: "sampling") }
     }
     return sampling
   }

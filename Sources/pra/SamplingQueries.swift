@@ -6,30 +6,31 @@ enum SamplingQueries {
       concat_ws(', ', format('job %s: %s%s', s.job_id, case when s.preview then 'preview of ' end,
           coalesce('step ' || s.step, 'step unknown')),
         s.variant || ' with seed ' || s.train_seed, s.weights, concat_ws(' ', s.method, s.steps), 'scale ' || s.scale,
-        'seed ' || s.seed, s.images || ' images') as words
+        'seed ' || s.seed, s.images || case s.images when 1 then ' image' else ' images' end) as words
     from pra.samplings as s where s.run_id = $1::bigint order by s.preview, s.job_id desc
     """
 
-  /// All figures of a run, those of the newest images first.
+  /// All figures of some runs, of each those of the newest images first. One run is not named.
   static let evaluations = """
-    select e.variant, e.seed, e.metric, e.scope,
+    select case when cardinality($1::bigint[]) > 1 then e.run_id end as run,
+      case when cardinality($1::bigint[]) > 1 then e.run_name end as name, e.variant, e.seed, e.metric, e.scope,
       round(e.value::numeric, case when e.metric like 'kid.%' then 7 else 3 end) as value, e.images,
       e.details #>> '{ruler,labels}' as labels, e.details #>> '{ruler,rounding}' as rounding,
       coalesce(left(e.details #>> '{ruler,reference}', 12), e.ruler ->> 'data_set') as reference,
       left(e.details #>> '{ruler,weights}', 12) as inception, e.job_id as job, d.job as drawn_by,
       concat_ws(', ', 'step ' || e.step, d.how ->> 'weights',
-        nullif(concat_ws(' ', d.how ->> 'method', d.how ->> 'steps'), ''), 'scale ' || (d.how ->> 'scale'), 'seed ' || (d.how ->> 'seed')) as sampling
+        nullif(concat_ws(' ', d.how ->> 'method', d.how ->> 'steps'), ''), 'scale ' || trim_scale((d.how ->> 'scale')::numeric), 'seed ' || (d.how ->> 'seed')) as sampling
     from pra.evaluations as e
     -- A reconstruction is of images of the data set, by the weights of that step.
     left join lateral (
       select e.sampling_job as job, e.sampling as how where e.metric not like 'reconstruction.%') as d on true
-    where e.run_id = $1::bigint and ($2::bigint is null or e.sampling_job = $2::bigint)
-    order by e.sampling_job desc nulls last, e.metric, e.scope <> 'overall', e.scope, e.variant, e.seed, e.job_id desc
+    where e.run_id = any ($1::bigint[]) and ($2::bigint is null or e.sampling_job = $2::bigint)
+    order by array_position($1::bigint[], e.run_id), e.sampling_job desc nulls last, e.metric, e.scope <> 'overall', e.scope, e.variant, e.seed, e.job_id desc
     """
   static let evaluationRows = """
     select * from pra.evaluations
-    where run_id = $1::bigint and ($2::bigint is null or sampling_job = $2::bigint)
-    order by sampling_job desc nulls last, metric, scope <> 'overall', scope, job_id desc
+    where run_id = any ($1::bigint[]) and ($2::bigint is null or sampling_job = $2::bigint)
+    order by array_position($1::bigint[], run_id), sampling_job desc nulls last, metric, scope <> 'overall', scope, job_id desc
     """
   /// For each of some runs the sampling run whose figures are compared: the newest that was evaluated, or one of $2; where
   /// there is none, the newest with a share of near-duplicates or a figure of a command. Its training, and the other ones.

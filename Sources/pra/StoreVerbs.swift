@@ -57,7 +57,7 @@ struct StoreUse: ParsableCommand {
       try Database.connect(.owner).query(
         Queries.useStore, [.text(location), .optional(mark) { .text($0) }])
     }
-    try Database.connect(.read).show(Queries.stores, rows: Queries.stores, [], output)
+    try Database.connect(.read).show(Queries.storeTable, rows: Queries.stores, [], output)
   }
 }
 
@@ -80,15 +80,17 @@ struct StoreVerify: ParsableCommand {
     if json {
       print(found.json)
     } else {
-      print("\(found.artifacts) artifacts read, \(found.bytes) bytes outside of rows")
+      print(
+        "\(counted(found.artifacts, "artifact")) read, \(ByteCount.both(found.bytes)) outside of rows"
+      )
       for suspect in found.suspects { for line in suspect.lines { print(line) } }
       for object in found.superfluous.prefix(20) {
-        print("superfluous: \(object.location): \(object.name) (\(object.size) bytes)")
+        print("superfluous: \(object.location): \(object.name), \(ByteCount.both(object.size))")
       }
       if !found.superfluous.isEmpty {
         let bytes = found.superfluous.reduce(0) { $0 + $1.size }
         print(
-          "\(found.superfluous.count) superfluous objects, \(bytes) bytes, which no row of this database names: the work "
+          "\(counted(found.superfluous.count, "superfluous object")), \(ByteCount.both(bytes)), which no row of this database names: the work "
             + "done again takes them as they are; what nobody wants any more can be deleted by hand"
         )
       }
@@ -99,7 +101,7 @@ struct StoreVerify: ParsableCommand {
     throw Failure(
       message: [
         damaged > 0 ? "\(damaged) artifact\(damaged == 1 ? " does" : "s do") not read" : nil,
-        away > 0 ? "\(away) store\(away == 1 ? "" : "s") cannot be asked" : nil,
+        away > 0 ? "\(counted(away, "store")) cannot be asked" : nil,
       ].compactMap { $0 }.joined(separator: ", "))
   }
 }
@@ -139,7 +141,7 @@ struct StoreForget: ParsableCommand {
     print("forgotten: \(location)")
     if lost > 0 {
       print(
-        "lost with it: \(lost) artifacts, \(try row.string("bytes")) bytes; pra store verify names them"
+        "lost with it: \(counted(lost, "artifact")), \(ByteCount.both(try row.integer("bytes"))); pra store verify names them"
       )
     }
   }
@@ -163,7 +165,7 @@ private func reportingStores<T>(_ body: () throws -> T) throws -> T {
 
 extension SuspectArtifact {
   fileprivate var lines: [String] {
-    ["\(sha256) (\(size) bytes, \(location)): \(reason)"]
+    ["\(sha256), \(ByteCount.both(size)), \(location): \(reason)"]
       + uses.map { use in
         let run = use.run.map { "run \($0) \(use.runName ?? ""), " } ?? ""
         return "  \(run)job \(use.job) (\(use.kind)): \(use.what)"

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Configuration
+import Files
 import JobQueue
 
 struct Sweep: ParsableCommand {
@@ -101,7 +102,7 @@ struct MakeSweep: ParsableCommand {
           + counts.map { "\($0.number) \($0.kind)" }.joined(separator: ", "))
     }
     print(
-      "\(runs.count) run\(runs.count == 1 ? "" : "s"), \(jobs.all.count) jobs; nothing is enqueued yet"
+      "\(counted(runs.count, "run")), \(counted(jobs.all.count, "job")); nothing is enqueued yet"
     )
   }
 
@@ -144,7 +145,8 @@ struct MakeSweep: ParsableCommand {
       }
       guard points.count * values.count <= most else {
         throw ValidationError(
-          "--set \(setting): makes \(points.count * values.count) runs, more than --most \(most)")
+          "--set \(setting): makes \(counted(points.count * values.count, "run")), more than --most \(most)"
+        )
       }
       let key = path.joined(separator: ".")
       points = points.flatMap { point in

@@ -57,7 +57,9 @@ extension JobArguments {
   /// The same with settings of the command line, checked.
   func set(_ settings: [String]) throws -> Self {
     var arguments = self
-    for setting in settings { try arguments.apply(try Override(setting).nested, at: "") }
+    for option in try settings.map({ try Override($0) }) {
+      try option.blamed { try arguments.apply(option.nested, at: "") }
+    }
     try arguments.validate()
     return arguments
   }
@@ -94,10 +96,14 @@ struct DrawnRun {
           + "\(try whole.string("id"))")
     }
     guard let found = whole ?? usable.first else {
+      let ended = try rows.first.map { row in
+        let (id, state) = (try row.string("id"), try row.string("state"))
+        return job == nil ? ": job \(id) is \(state), and pra retry \(id) draws its images" : ""
+      }
       throw NotFound(
         message:
           "run \(run.id) (\(run.name)) has no \(job.map { "sample job \($0)" } ?? "drawn images")"
-          + "; pra sample \(run.id) draws some")
+          + "\(ended ?? ""); pra sample \(run.id) draws some")
     }
     self.job = try found.integer("id")
     self.train = try found.optionalInteger("train") ?? 0
@@ -105,6 +111,20 @@ struct DrawnRun {
     step = try found.optionalInteger("step").map(Int.init)
     hasSomeClasses = try found.text("classes") != nil
     isOneOfSeveral = usable.count > 1
+  }
+
+  /// Refuses to wait for images that never come.
+  /// - Throws: `ConfigurationError`
+  func refuseDead(_ connection: Connection) throws {
+    guard let dead = try connection.query(Queries.deadParents, [.integers([job])]).first else {
+      return
+    }
+    let (id, state) = (try dead.integer("id"), try dead.string("state"))
+    throw ConfigurationError(
+      id == job
+        ? "job \(job) is \(state): its images do not come before pra retry \(job)"
+        : "job \(job) waits for job \(id), which is \(state): its images do not come before pra retry \(id)"
+    )
   }
 
   /// Says on standard error which of several sampling jobs is meant where none was named.

@@ -27,7 +27,7 @@ struct WatchedRun {
 
   var line: String {
     let parts = Self.states.compactMap { state in counts[state].map { "\($0) \(state)" } }
-    return "run \(id) (\(name)): \(jobs) jobs, \(parts.joined(separator: ", "))"
+    return "run \(id) (\(name)): \(counted(jobs, "job")), \(parts.joined(separator: ", "))"
   }
 
   var json: String {

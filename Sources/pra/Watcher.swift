@@ -61,7 +61,7 @@ struct Watcher {
     var session = RetryingConnection(
       url: url, role: .read, name: "pra watch", report: { complain("pra: \($0)") })
     var display = Display(isJSON: isJSON)
-    var idle = 0
+    var (idle, waiting) = (0, 0)
     while true {
       let clock = ContinuousClock()
       let start = clock.now
@@ -77,6 +77,16 @@ struct Watcher {
             let remedy =
               try $0.string("reason").contains("no-worker") ? "; start one with pra worker" : ""
             return "job \(try $0.string("id")) waits: \(try $0.string("detail"))\(remedy)"
+          }
+        }
+      }
+      // A preview may wait beside work that goes on.
+      let isWaiting = look.jobs.contains { $0.isPreview && $0.state == "ready" }
+      waiting = isWaiting ? waiting + 1 : 0
+      if reason == nil, waiting >= Self.patience {
+        reason = try session.run { connection in
+          try connection.query(Queries.whyPreview, [runs]).first.map {
+            "job \(try $0.string("id")) (preview) waits: \(try $0.string("detail"))"
           }
         }
       }
@@ -151,7 +161,7 @@ private struct Display {
     let share = running.map(\.share).first { !$0.isEmpty } ?? ""
     let name = "\(run.name.shown) (\(run.id))".padding(toLength: 28, withPad: " ", startingAt: 0)
     return
-      "\(name) [\(Terminal.bar(Int64(done), of: Int64(jobs.count)))] \(done)/\(jobs.count) jobs"
+      "\(name) [\(Terminal.bar(Int64(done), of: Int64(jobs.count)))] \(done)/\(counted(jobs.count, "job"))"
       + (running.isEmpty ? "" : ", \(running.map(\.title).joined(separator: " ")) \(share)".shown)
       + (bad == 0 ? "" : ", \(bad) ended badly")
   }
@@ -183,13 +193,14 @@ private struct Display {
         if isWhole { lines += own.map { "  " + $0.line(width: columns - 2) } }
       }
       if !isWhole && runs.count > room - 1 {
-        lines.append("and \(runs.count - room + 1) runs more")
+        lines.append("and \(counted(runs.count - room + 1, "run")) more")
       }
     } else if jobs.count > room {
       let now = jobs.filter { $0.state == "running" || $0.endedBadly }
       lines = now.prefix(room - 1).map { $0.line(width: columns) }
       let done = jobs.count { $0.state == "succeeded" }
-      lines.append("\(jobs.count) jobs, \(done) succeeded, \(now.count) running or ended badly")
+      lines.append(
+        "\(counted(jobs.count, "job")), \(done) succeeded, \(now.count) running or ended badly")
     } else {
       lines = jobs.map { $0.line(width: columns) }
     }

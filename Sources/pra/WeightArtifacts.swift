@@ -88,7 +88,7 @@ struct WeightArtifacts {
   func check(classes: Int, of data: IngestedData) throws {
     guard let given, given.classes != classes else { return }
     throw ConfigurationError(
-      "\(given.key): \(given.arguments.name) has \(given.classes) classes, the data set of job \(data.job) has "
+      "\(given.key): \(given.arguments.name) has \(counted(given.classes, "class", "classes")), the data set of job \(data.job) has "
         + "\(classes)")
   }
 

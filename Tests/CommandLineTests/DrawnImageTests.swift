@@ -98,7 +98,7 @@ import Testing
     #expect(steps.output.contains(#""images":15,"of":85,"#), "\(steps.output)")
     #expect(
       steps.errors.contains(
-        "pra: 70 images are not shown: rows show the image numbers that all of them have"),
+        "pra: 70 images not shown: rows show the image numbers that all of them have"),
       "\(steps.errors)")
     let two = try grid("--by", "weights", "--job", "1", "--job", "2")
     #expect(two.output.contains("grid.png: 32 of 80 images of run 1, drawn at step 50, "))

@@ -137,4 +137,66 @@ import Testing
     }
     #expect(try world.rows("select count(*) from pra.jobs") == ["2"])
   }
+
+  @Test func nothingWaitsForImagesThatNeverCome() throws {
+    _ = try world.answer("run", try world.runFile("sample: {count: 4}"))
+    _ = try world.answer("cancel", "1")
+    // The sample job waits for a training, which waits for the cancelled data set.
+    for verb in ["evaluate", "neighbours"] {
+      let outcome = try world.pra(verb, "emoji", "--job", "3")
+      #expect(outcome.status == 2)
+      #expect(
+        outcome.errors.contains(
+          "job 3 waits for job 1, which is cancelled: its images do not come before pra retry 1"),
+        "\(outcome.errors)")
+    }
+    let sample = try world.pra("sample", "emoji")
+    #expect(
+      sample.status == 2
+        && sample.errors.contains("waits for job 1, which is cancelled: pra retry 1 lets it begin"),
+      "\(sample.errors)")
+    _ = try world.answer("cancel", "3")
+    let named = try world.pra("evaluate", "emoji", "--job", "3")
+    #expect(named.status == 2 && named.errors.contains("its images do not come before pra retry"))
+    let unnamed = try world.pra("evaluate", "emoji")
+    #expect(
+      unnamed.status == 3
+        && unnamed.errors.contains(
+          "no drawn images: job 3 is cancelled, and pra retry 3 draws its images"),
+      "\(unnamed.errors)")
+    #expect(try world.rows("select count(*) from pra.jobs") == ["3"])
+  }
+
+  @Test func settingsThatAreSeldomMeantAreSaidOnce() throws {
+    let file = try world.runFile("")
+    let warm = try world.pra("run", file, "--set", "training.total=50", "--dry-run")
+    #expect(warm.status == 0)
+    #expect(
+      warm.errors
+        == "pra: training.warmup: 100 steps are more than training.total, 50: the learning "
+        + "rate comes to 0.00075 and not to training.lr, 0.0015; give fewer\n")
+    let sweep = try world.pra(
+      "sweep", file, "--set", "seed=1,2", "--set", "data.validation.share=0.99", "--dry-run")
+    #expect(sweep.status == 0)
+    #expect(
+      sweep.errors
+        == "pra: data.validation.share: 0.99 holds out more images than it leaves to train "
+        + "on; 0.01 would hold out the rest\n")
+    #expect(try world.pra("run", file, "--dry-run").errors == "")
+  }
+
+  @Test func anOptionThatIsWrongIsNamedAsItWasGiven() throws {
+    let file = try world.runFile("sample: {count: 0}")
+    #expect(try world.pra("run", file, "--dry-run", "--set", "sample.count=4").status == 0)
+    for (options, message) in [
+      (["--set", "config.training.lr=x"], "error: --set config.training.lr: found 'x'"),
+      (["--ranks", "none"], "error: --ranks: found 'none'"),
+      (["--set", "data.source=nowhere.tar"], "error: --set data.source: "),
+    ] {
+      let outcome = try Outcome(
+        ["run", file, "--set", "sample.count=4"] + options,
+        environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
+      #expect(outcome.status == 2 && outcome.errors.hasPrefix(message), "\(outcome.errors)")
+    }
+  }
 }

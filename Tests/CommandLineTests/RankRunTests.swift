@@ -245,7 +245,7 @@ import Testing
     #expect(option.status == 0 && option.output == key.output, "\(option.errors)")
     #expect(option.output.contains("2..8"))
     #expect(
-      try plan("--ranks", "3").errors.contains("training.ranks: 3 ranks cannot share the 8 parts"))
+      try plan("--ranks", "3").errors.contains("--ranks: 3 ranks cannot share the 8 parts"))
     let twice = try plan("--ranks", "2", "--set", "config.training.ranks=4")
     #expect(twice.status == 2)
     #expect(

@@ -106,4 +106,90 @@ import Testing
     }
     #expect(time < .seconds(20))
   }
+
+  @Test func seedsAreOneLineWithMeanAndDeviation() throws {
+    _ = try world.answer(
+      "sweep", try world.runFile("evaluate: false"), "--set", "name=sw", "--set",
+      "training.lr=1e-3,1e-4", "--set", "seed=0,1")
+    try world.admin.run("update pra_store.jobs set state = 'cancelled', finished_at = now()")
+    try world.admin.run(
+      "insert into pra_store.metric_names (name, better) values ('loss', 'down') on conflict do nothing"
+    )
+    for (run, value) in [(1, 0.5), (2, 0.3), (3, 0.25), (4, 0.75)] {
+      try world.admin.run(
+        """
+        insert into pra_store.evaluations (job_id, metric, scope, epoch, value, images)
+        select max(id), 'frechet.random-conv-32-v1', 'overall', 1, \(value), 64
+        from pra_store.jobs where run_id = \(run)
+        """)
+    }
+    let lines = try world.answer("sweep", "show", "sw").split(separator: "\n").map {
+      $0.split(separator: " ", omittingEmptySubsequences: true).map(String.init)
+    }
+    // The best run is of the worse setting.
+    #expect(lines[2][0] == "3" && lines[2].last == "*", "\(lines)")
+    let head = try #require(lines.firstIndex { $0.contains("mean") })
+    #expect(
+      lines[head] == ["training.lr", "seeds", "mean", "frechet.random-conv-32-v1", "deviation"])
+    #expect(lines[head + 2] == ["0.001", "2", "of", "2", "0.4", "*", "0.14142"], "\(lines)")
+    #expect(lines[head + 3] == ["0.0001", "2", "of", "2", "0.5", "0.35355"], "\(lines)")
+    let json = try world.answer("sweep", "show", "sw", "--json")
+    #expect(
+      json.contains(
+        #""over_seeds":[{"settings":{"training.lr":"0.001"},"runs":[2,1],"values":2,"mean":0.4,"#),
+      "\(json)")
+    // Without seeds there is nothing to take the mean of.
+    _ = try world.answer(
+      "sweep", try world.runFile("evaluate: false"), "--set", "name=plain", "--set",
+      "training.lr=1e-3,1e-4")
+    #expect(try !world.answer("sweep", "show", "plain").contains("mean"))
+  }
+
+  @Test func aSweepIsNamedForItsFiguresAndItsCurves() throws {
+    _ = try world.answer(
+      "sweep", try world.runFile("evaluate: false"), "--set", "name=sw", "--set", "seed=0,1")
+    try world.admin.run(
+      """
+      insert into pra_store.metric_names (name, better) values ('loss', 'down') on conflict do nothing;
+      insert into pra_store.evaluations (job_id, metric, scope, epoch, value, images)
+      select max(id), 'frechet.random-conv-32-v1', 'overall', 1, run_id, 64 from pra_store.jobs group by run_id
+      """)
+    let shown = try world.answer("evaluations", "sw").split(separator: "\n").map {
+      $0.split(separator: " ").map(String.init)
+    }
+    #expect(shown[0].starts(with: ["run", "name"]), "\(shown)")
+    #expect(shown[2][0] == "1" && shown[3][0] == "2", "\(shown)")
+    #expect(try !world.answer("evaluations", "1").contains("name"))
+    #expect(try world.answer("evaluations", "sw", "--json").contains(#""run":2"#))
+    #expect(try world.answer("export", "csv", "sw") == "run,name,step,value")
+  }
+
+  @Test func itsJobsGetAPriorityInOneStatement() throws {
+    _ = try world.answer(
+      "sweep", try world.runFile("evaluate: false"), "--set", "name=sw", "--set", "seed=0,1")
+    let said = try world.answer("priority", "sw", "--to", "7")
+    #expect(said.contains("2 jobs have priority 7 in run 1"), "\(said)")
+    #expect(try world.rows("select distinct priority from pra.jobs") == ["7"])
+    #expect(
+      try world.rows("select count(*) from pra.events where kind = 'job.priority_set'")
+        == world.rows("select count(*) from pra.jobs"))
+    // A data set that only these runs wait for goes with the last of them.
+    _ = try world.answer("cancel", "sw")
+    #expect(try world.rows("select distinct state from pra.jobs") == ["cancelled"])
+    // Jobs that have ended are passed over.
+    #expect(try world.rows("select pra.set_priority_many(array[1, 2, 99], 3)") == ["0"])
+  }
+
+  @Test func aRunWhoseLastJobNobodyTakesIsShownAsWaiting() throws {
+    _ = try world.answer("run", try world.runFile("evaluate: false"))
+    try world.admin.run(
+      """
+      update pra_store.jobs set state = 'succeeded', started_at = now(), finished_at = now() where id = 1;
+      update pra_store.jobs set state = 'ready', unmet = 0 where id = 2
+      """)
+    let line = try #require(try world.answer("runs").split(separator: "\n").last)
+    #expect(line.contains("waiting"), "\(line)")
+    #expect(try world.answer("why", "emoji").contains("no live worker"))
+    #expect(try world.answer("runs", "--json").contains(#""state":"running""#))
+  }
 }

@@ -169,6 +169,13 @@ import Testing
       "middle.yaml", "name: middle\ndata: {run: emoji}\ninit: {run: 1, step: 4}\n")
     _ = try world.answer("run", middle)
     _ = try world.answer("continue", "emoji", "--total", "8", "--step", "4", "--name", "same")
+    for total in ["8", "5"] {
+      let there = try world.pra("continue", "emoji", "--total", total)
+      #expect(
+        there.status == 2
+          && there.errors.contains("--total \(total): run 1 (emoji) has come to step 8"),
+        "\(there.errors)")
+    }
     try work()
     #expect(
       try world.rows("select name, state from pra.runs where id = \(longer)") == [
@@ -231,12 +238,12 @@ import Testing
       (["sample", "emoji", "--weights", "ema-0.5"], "--weights ema-0.5: the checkpoint has"),
       (
         ["sample", "emoji", "--set", "stps=3"],
-        "sampling.stps: unknown key; did you mean 'sampling.steps'?"
+        "--set stps: unknown key; did you mean 'sampling.steps'?"
       ),
       (["sample", "emoji", "--count", "2", "--shards", "3"], "--shards 3: more jobs than images"),
       (
         ["continue", "emoji", "--total", "7"],
-        "training.total: 7 is below step 8 of init.run (run 1, step 8)"
+        "--total 7: run 1 (emoji) has come to step 8 of its training there; give more, as in --total 16"
       ),
       (["sample"], "name a run, or a .safetensors file"),
       (

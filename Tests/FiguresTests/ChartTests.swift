@@ -185,4 +185,24 @@ private func curve(_ name: String, _ scale: Double, count: Int = 1500) -> Chart.
     // An empty chart is no error.
     #expect(try DotChart(title: "", xLabel: "", rows: []).picture().width == 960)
   }
+
+  @Test func quantitiesOfOtherScalesHaveAPanelEach() throws {
+    let all = Chart(
+      title: "t",
+      series: [curve("loss", 1), curve("rec", 0.1), curve("images", 5000), curve("lr", 1e-4)])
+    let names = ["loss", "rec", "images", "lr"]
+    let figure = ChartPanels(all, quantities: names)
+    #expect(figure.charts.map { $0.series.map(\.name) } == [["loss", "rec"], ["images"], ["lr"]])
+    #expect(figure.charts.map(\.yLabel) == ["loss, rec", "images", "lr"])
+    #expect(figure.charts.map(\.xLabel) == ["", "", "step"])
+    #expect(try figure.picture().height == 3 * 340)
+    #expect(figure.svg().contains("height=\"1020\""))
+    // A logarithmic axis holds them all, and runs of one quantity share theirs.
+    var logarithmic = all
+    logarithmic.isLogarithmic = true
+    #expect(ChartPanels(logarithmic, quantities: names).charts.count == 1)
+    let runs = Chart(title: "t", series: [curve("a", 1), curve("b", 5000)])
+    #expect(ChartPanels(runs, quantities: ["loss", "loss"]).charts.count == 1)
+    #expect(ChartPanels(Chart(title: "t", series: []), quantities: []).charts.count == 1)
+  }
 }

@@ -30,4 +30,15 @@ import Testing
   func otherTextsAreNone(text: String) {
     #expect(ByteCount.parse(text) == nil)
   }
+
+  @Test func numbersStandInSentences() {
+    #expect(counted(1, "job") == "1 job" && counted(0, "job") == "0 jobs")
+    #expect(counted(Int64(2), "class", "classes") == "2 classes")
+    #expect(
+      shortDecimal(0.1 + 0.2) == "0.3" && shortDecimal(2) == "2"
+        && shortDecimal(-1e-7 / 3) == "-3.33333e-08")
+    #expect(shortDecimal(.nan) == "nan" && shortDecimal(123_456_789) == "123457000")
+    #expect(ByteCount.words(1) == "1 byte" && ByteCount.both(999) == "999 bytes")
+    #expect(ByteCount.both(1_048_576) == "1.05 MB (1048576 bytes)")
+  }
 }

@@ -167,4 +167,20 @@ import Testing
     _ = try world.workers.reportExit(drawing, .permanent, message: "no")
     #expect(try world.value("select state from pra.runs") == "succeeded")
   }
+
+  @Test func whyNamesTheSecondPlaceThatItNeeds() throws {
+    let lease = try training()
+    try register(lease, 10)
+    let preview = try #require(
+      try world.value("select id::text from pra.jobs where preview_of = \(lease.job)"))
+    func why() throws -> String { try world.value("select pra.why(\(preview))") ?? "" }
+    try world.administrator.run("update pra_store.workers set slots = 1")
+    #expect(
+      try why().contains("previews are drawn beside it only where a worker has more than one"))
+    #expect(try why().contains("`pra worker --slots 2`"))
+    #expect(
+      try world.value("select reason from pra.why_pending(\(preview))") == "busy")
+    try world.administrator.run("update pra_store.workers set slots = 2")
+    #expect(try !why().contains("--slots 2"))
+  }
 }

@@ -25,10 +25,10 @@ func evaluateByInception(_ session: StageSession, _ arguments: EvaluateArguments
   let images = drawn.table.count
   if images < drawn.layout.pool.count {
     say(
-      "\(images) images: fewer than the \(drawn.layout.pool.count) features, so that distances are "
+      "\(counted(images, "image")): fewer than the \(drawn.layout.pool.count) features, so that distances are "
         + "far above those of FID-50K; they compare with figures of as many images alone")
   } else if images != 50_000 {
-    say("\(images) images: the distances are no FID-50K")
+    say("\(counted(images, "image")): the distances are no FID-50K")
   }
   var entries: [String] = []
   var records: [EvaluationRecord] = []
@@ -47,7 +47,7 @@ func evaluateByInception(_ session: StageSession, _ arguments: EvaluateArguments
     if let deviation = figure.deviation {
       details.append(("deviation", JSONText.number(deviation)))
     }
-    say("\(figure.name): \(figure.value)")
+    say("\(figure.name): \(shortDecimal(figure.value))")
     records.append(
       EvaluationRecord(
         metric: figure.name, scope: "overall", value: figure.value, images: Int64(images),
@@ -79,7 +79,8 @@ private func check(
   _ drawn: SourceFeatures, _ description: ReferenceDescription, _ reference: InceptionReference
 ) throws {
   guard drawn.table.count > 1 else {
-    throw PermanentFailure("features: \(drawn.table.count) images; two at least are needed")
+    throw PermanentFailure(
+      "features: \(counted(drawn.table.count, "image")); two at least are needed")
   }
   guard description.weights.isEmpty || description.weights == drawn.description.weights else {
     throw PermanentFailure(

@@ -62,7 +62,7 @@ Stage.run { session in
     reference: reference, classes: data.classes)
   figures += rebuilt
 
-  for figure in figures { say("\(figure.metric) \(figure.scope): \(figure.value)") }
+  for figure in figures { say("\(figure.metric) \(figure.scope): \(shortDecimal(figure.value))") }
   let records = figures.map {
     EvaluationRecord(
       metric: $0.metric, scope: $0.scope, value: $0.value, images: Int64($0.images))

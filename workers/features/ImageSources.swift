@@ -150,7 +150,8 @@ private final class SampledImages: ImageSource {
     let set = open!.set
     let index = number - jobs[place].first
     guard index < set.count else {
-      throw PermanentFailure("samples: job \(jobs[place].id) has \(set.count) images only")
+      throw PermanentFailure(
+        "samples: job \(jobs[place].id) has \(counted(set.count, "image")) only")
     }
     return LoadedImage(
       height: set.size, width: set.size, channels: set.channels,

@@ -155,7 +155,7 @@ extension StageSession {
     for sentence in report.sentences { say(sentence) }
     if let names = report.ignored.names { say(names) }
     say(
-      "\(report.training.images) images in \(report.classes.count) classes, "
+      "\(counted(report.training.images, "image")) in \(counted(report.classes.count, "class", "classes")), "
         + report.training.fingerprint)
     var outputs = packed.outputs.filter { !$0.key.hasPrefix("\(OutputName.record)-") }
     func store(_ text: String, _ name: String) throws {

@@ -56,7 +56,7 @@ extension StageSession {
       unlink(path)
     }
     let job = try IngestJob(archives, options: options)
-    say("listed \(job.total) images")
+    say("listed \(counted(job.total, "image"))")
     let digest = try job.writeListing(to: path)
     defer { unlink(path) }
     guard digest.size <= Self.mostListingBytes else { return job }

@@ -33,7 +33,7 @@ struct IngestStage {
     try session.requireRoom(2 * image * Int64(job.ranges.map(\.count).max() ?? 0))
     var packed = PackedRanges(records, of: job)
     if !packed.records.isEmpty {
-      say("resumed behind \(packed.records.count) ranges of \(packed.images) images")
+      say("resumed behind \(counted(packed.records.count, "range")) of \(packed.images) images")
     }
     for number in share(of: job.ranges.indices) where !packed.has(number) {
       try pack(number, of: job, isLast: packed.isLast(in: share(of: job.ranges.indices)), &packed)

@@ -60,7 +60,9 @@ Stage.run { session in
   if let share = report.heldOutShare {
     figures.append(("near_duplicates.held_out", share, min(heldOut!.count, 2_000)))
   }
-  for figure in figures { say("\(figure.0): \(figure.1) of \(figure.2) images") }
+  for figure in figures {
+    say("\(figure.0): \(shortDecimal(figure.1)) of \(counted(figure.2, "image"))")
+  }
   let details = JSONText.object([("threshold", JSONText.number(report.threshold))])
   let document = JSONText.object([
     ("threshold", JSONText.number(report.threshold)),

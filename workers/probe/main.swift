@@ -64,14 +64,14 @@ Stage.run { session in
     else {
       throw PermanentFailure(
         "data, validation: images of \(set.size) pixels, \(set.channels) channels and "
-          + "\(set.classes.count) classes, the model has \(image.size), \(image.channels) and "
+          + "\(counted(set.classes.count, "class", "classes")), the model has \(image.size), \(image.channels) and "
           + "\(data.classes.count); expected the same classes")
     }
   }
   let images = sets.flatMap { set in (0..<set.count).map { (set: set, image: $0) } }
   let heldOut =
     try arguments.validation > 0 ? [Array(data.count..<images.count)] : parts(arguments, data)
-  say("step \(step): \(images.count) images, held out \(heldOut.map(\.count))")
+  say("step \(step): \(counted(images.count, "image")), held out \(heldOut.map(\.count))")
   var sources = try features(session, layers, model, images)
 
   var settings = LinearProbe.Settings()

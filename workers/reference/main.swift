@@ -33,7 +33,8 @@ Stage.run { session in
     (description.hash, description.name) = (source.description.source, source.description.name)
     (description.images, description.weights) = (source.table.count, source.description.weights)
     guard source.table.count > 1 else {
-      throw PermanentFailure("features: \(source.table.count) images; two at least are needed")
+      throw PermanentFailure(
+        "features: \(counted(source.table.count, "image")); two at least are needed")
     }
   }
   if !arguments.statistics.isEmpty {
@@ -85,7 +86,8 @@ Stage.run { session in
   try writer.commit()
   say(
     "\(description.name): "
-      + (description.images > 0 ? "\(description.images) images" : "statistics of a file")
+      + (description.images > 0
+        ? "\(counted(description.images, "image"))" : "statistics of a file")
       + ", features of \(description.kept) kept, hash \(description.hash)")
   let outputs = [
     OutputName.reference: try session.storeArtifact(

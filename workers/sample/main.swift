@@ -28,7 +28,8 @@ Stage.run { session in
   let table = try trained.classes ?? unnamedClasses(session, arguments, model)
   guard model.sizes.classes == table.names.count else {
     throw PermanentFailure(
-      "data: has \(table.names.count) classes, the model was trained on \(model.sizes.classes)")
+      "data: has \(counted(table.names.count, "class", "classes")), the model was trained on \(model.sizes.classes)"
+    )
   }
   // A class without an image was never trained.
   let classes =

@@ -98,8 +98,8 @@ struct ProfileCommand {
     say(
       """
       \(plan.arms.count > 1 ? "\(arm.name), the first of \(plan.arms.count) configurations: " : "")\
-      \(configuration.method.rawValue), \(training.trainer.model.parameters.elementCount) parameters, \
-      \(steps) steps of \(batch) random images of \(image.size) x \(image.size) in \(classes) classes, \
+      \(configuration.method.rawValue), \(counted(training.trainer.model.parameters.elementCount, "parameter")), \
+      \(counted(steps, "step")) of \(batch) random images of \(image.size) x \(image.size) in \(counted(classes, "class", "classes")), \
       \(configuration.training.precision.rawValue), \(threads) threads
       """)
     say(try training.profile(steps: steps))

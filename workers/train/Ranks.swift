@@ -35,7 +35,7 @@ final class Ranks {
     guard TrainingConfiguration.share(of: configuration.training.parts, among: gang.size) != nil
     else {
       throw PermanentFailure(
-        "training.ranks: \(gang.size) ranks cannot share the \(configuration.training.parts) parts of a batch"
+        "training.ranks: \(counted(gang.size, "rank")) cannot share the \(counted(configuration.training.parts, "part")) of a batch"
       )
     }
     let communicator = try GlooCommunicator(

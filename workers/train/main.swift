@@ -67,8 +67,8 @@ struct TrainingJob {
         crop: training.crop.map { $0[0]...$0[1] }, flip: training.flip, seed: configuration.seed),
       places: PixelPlaces(rows: places.rows, columns: places.columns))
     say(
-      "\(model.parameters.elementCount) parameters, \(data.count) images in \(data.classes.count) "
-        + "classes, \(training.total) steps of \(training.batch), "
+      "\(counted(model.parameters.elementCount, "parameter")), \(counted(data.count, "image")) in \(data.classes.count) "
+        + "classes, \(counted(training.total, "step")) of \(training.batch), "
         + (device.nameOfGPU.map { "on \($0)" } ?? "\(session.threads) threads"))
     if ranks != nil, training.shardOptimizer {
       let all = 4 * model.parameters.elementCount * (2 + training.ema.count)
@@ -116,7 +116,7 @@ struct TrainingJob {
     guard configuration.training.total > 0 else {
       let training = configuration.training
       throw PermanentFailure(
-        "training.epochs: \(training.epochs ?? 0) passes over \(data.count) images in batches of "
+        "training.epochs: \(training.epochs ?? 0) passes over \(counted(data.count, "image")) in batches of "
           + "\(training.batch) are no whole step; lower training.batch or raise training.epochs")
     }
     return configuration

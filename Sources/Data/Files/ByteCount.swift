@@ -6,7 +6,12 @@ package enum ByteCount {
   /// Three digits at least where there are so many, such as `252 GB`, `7.66 GB` or `31 bytes`.
   package static func words(_ bytes: Int64) -> String {
     let unit = unit(of: bytes)
-    return "\(number(bytes, unit)) \(units[unit])"
+    return unit == 0 ? counted(bytes, "byte") : "\(number(bytes, unit)) \(units[unit])"
+  }
+
+  /// The same with the number itself, where that is another: `1.05 MB (1048576 bytes)`.
+  package static func both(_ bytes: Int64) -> String {
+    unit(of: bytes) == 0 ? words(bytes) : "\(words(bytes)) (\(bytes) bytes)"
   }
 
   /// A part of a whole in the unit of the whole, such as `31 of 252 GB`.

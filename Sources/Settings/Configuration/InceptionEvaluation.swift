@@ -48,9 +48,8 @@ package struct InceptionEvaluation: Section {
           + fields.map(\.key).joined(separator: ", "))
     }
     for option in options {
-      let layer = Override(path: Array(option.path.dropFirst()), value: option.value).nested
       var changed = made ?? InceptionEvaluation()
-      try changed.apply(layer, at: "evaluate")
+      try option.blamed { try changed.apply(option.inner.nested, at: "evaluate") }
       made = changed
     }
     guard let made else { return (evaluate, nil) }

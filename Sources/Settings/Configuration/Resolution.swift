@@ -5,9 +5,13 @@
 package struct Override: Sendable, Equatable {
   package let path: [String]
   package let value: SettingValue
+  /// The option as messages name it, such as `--set training.total` or `--total`; nil for a setting that no
+  /// option gave.
+  package let option: String?
 
+  /// - Parameter option: what messages name in the place of `--set` and the key
   /// - Throws: `ConfigurationError` if `=` or the key is missing
-  package init(_ text: String) throws {
+  package init(_ text: String, option: String? = nil) throws {
     // A setting may have a hundred thousand characters, and a message has a line.
     let shown = text.utf8.count > 200 ? "\(text.prefix(200))..." : text
     guard let equals = text.firstIndex(of: "=") else {
@@ -19,12 +23,19 @@ package struct Override: Sendable, Equatable {
     }
     value = try SettingValue(
       parsing: String(text[text.index(after: equals)...]), source: "--set \(shown)")
+    self.option = option ?? "--set \(path.joined(separator: "."))"
   }
 
-  /// - Parameter path: parts of the key, at least one
-  package init(path: [String], value: SettingValue) {
-    self.path = path
-    self.value = value
+  /// - Parameters:
+  ///   - path: parts of the key, at least one
+  ///   - option: the option that gave it
+  package init(path: [String], value: SettingValue, option: String? = nil) {
+    (self.path, self.value, self.option) = (path, value, option)
+  }
+
+  /// The same inside the section that the first part of the key names.
+  package var inner: Override {
+    Override(path: Array(path.dropFirst()), value: value, option: option)
   }
 
   /// The value, nested in one mapping per part of the key.
@@ -44,13 +55,26 @@ extension ModelConfiguration {
     _ settings: SettingValue = .null, overrides: [Override] = [], at path: String = "",
     base: ModelConfiguration? = nil
   ) throws -> ModelConfiguration {
-    let layers = (settings == .null ? [] : [settings]) + overrides.map(\.nested)
+    // A value that is replaced need not be right.
+    let file = settings.withoutValues(of: overrides)
+    let given = overrides.enumerated().map { place, option in
+      let later = Array(overrides[(place + 1)...])
+      return (
+        option: option,
+        value: option.option == nil ? option.nested.withoutValues(of: later) : option.nested
+      )
+    }
+    let layers = (file == .null ? [] : [file]) + given.map(\.value)
     var chosen = ModelConfiguration()
     var namesPreset = false
-    for layer in layers {
+    for (place, layer) in layers.enumerated() {
       guard case .mapping(let entries) = layer else { continue }
+      let option = place - (layers.count - overrides.count)
       for entry in entries where entry.key == "preset" {
-        try chosen.apply(.mapping([entry]), at: path)
+        let preset = SettingValue.mapping([entry])
+        option < 0
+          ? try chosen.apply(preset, at: path)
+          : try overrides[option].blamed { try chosen.apply(preset, at: path) }
         namesPreset = true
       }
     }
@@ -61,7 +85,8 @@ extension ModelConfiguration {
       // A new list of averages may not contain the one that was sampled with.
       if layers.contains(where: { $0.sets("training", "ema") }) { resolved.sampling.weights = "" }
     }
-    for layer in layers { try resolved.apply(layer, at: path) }
+    if file != .null { try resolved.apply(file, at: path) }
+    for (option, value) in given { try option.blamed { try resolved.apply(value, at: path) } }
     if resolved.sampling.weights.isEmpty { resolved.sampling.weights = resolved.largestAverage }
     if resolved.training.epochs != nil, layers.contains(where: { $0.sets("training", "total") }) {
       throw ConfigurationError(

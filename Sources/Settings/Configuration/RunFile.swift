@@ -66,8 +66,8 @@ package struct RunFile: Sendable, Equatable {
   ) throws {
     do {
       try self.init(SettingValue(parsing: text, source: source), overrides, stored)
-    } catch let error as ConfigurationError where !error.description.hasPrefix(source) {
-      throw ConfigurationError("\(source): \(error)")
+    } catch let error as ConfigurationError {
+      throw error.placed(overrides, source)
     }
   }
 
@@ -86,7 +86,12 @@ package struct RunFile: Sendable, Equatable {
       }
       throw unknown(entry.key, at: entry.key, known: Self.names)
     }
-    var given = Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })
+    var given = Dictionary(
+      uniqueKeysWithValues: entries.map { entry in
+        // A value that is replaced need not be right.
+        let own = overrides.filter { $0.path[0] == entry.key }.map(\.inner)
+        return (entry.key, entry.value.withoutValues(of: own))
+      })
     var settings: [Override] = []
     var sections: [Override] = []
     for option in overrides {
@@ -95,7 +100,7 @@ package struct RunFile: Sendable, Equatable {
         given["commands"] = (given["commands"] ?? .null).setting(
           Array(option.path.dropFirst()), to: option.value)
       case "config" where option.path.count > 1:
-        settings.append(Override(path: Array(option.path.dropFirst()), value: option.value))
+        settings.append(option.inner)
       case _ where option.path.count == 1 && Self.plainNames.contains(option.path[0]):
         given[option.path[0]] = option.value
       case _ where Self.sectionNames.contains(option.path[0]): sections.append(option)
@@ -106,26 +111,28 @@ package struct RunFile: Sendable, Equatable {
     }
 
     name = try Self.name(given["name"])
-    data = DataSource()
+    var images = DataSource()
     guard let source = given["data"] else {
       throw ConfigurationError(
         "data: missing; expected {source: a tar file or an image folder}, or {run: an earlier run}")
     }
-    try data.apply(source, at: "data")
+    try images.apply(source, at: "data")
     var (begun, drawn, previewed): (Start?, Sample?, Preview?)
     try Self.apply(given["init"] ?? .null, to: &begun, Start(), at: "init")
     try Self.apply(given["sample"] ?? .null, to: &drawn, Sample(), at: "sample")
     try Self.apply(given["preview"] ?? .null, to: &previewed, Preview(), at: "preview")
     for option in sections where option.path[0] != "evaluate" {
-      let layer = Override(path: Array(option.path.dropFirst()), value: option.value).nested
-      switch option.path[0] {
-      case "data": try data.apply(layer, at: "data")
-      case "init": try Self.apply(layer, to: &begun, Start(), at: "init")
-      case "preview": try Self.apply(layer, to: &previewed, Preview(), at: "preview")
-      default: try Self.apply(layer, to: &drawn, Sample(), at: "sample")
+      let layer = option.inner.nested
+      try option.blamed {
+        switch option.path[0] {
+        case "data": try images.apply(layer, at: "data")
+        case "init": try Self.apply(layer, to: &begun, Start(), at: "init")
+        case "preview": try Self.apply(layer, to: &previewed, Preview(), at: "preview")
+        default: try Self.apply(layer, to: &drawn, Sample(), at: "sample")
+        }
       }
     }
-    (start, sample, preview) = (begun, drawn, previewed)
+    (data, start, sample, preview) = (images, begun, drawn, previewed)
     commands = try NamedCommand.all(given["commands"], hasSamples: drawn != nil)
     try start?.validate()
     try data.checkSource()

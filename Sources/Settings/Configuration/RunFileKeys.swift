@@ -73,7 +73,8 @@ extension RunFile {
     TopKey(
       "preview", Preview(), .optionalSection,
       "Images that are drawn while training goes on, by jobs that come after all others and for which the run does "
-        + "not wait; null for none.", standard: "null"),
+        + "not wait; beside the training they need a second place, as of `pra worker --slots 2`; null for none.",
+      standard: "null"),
     TopKey(
       "evaluate", InceptionEvaluation(), Values("true, false or mapping"),
       "Whether drawn images are evaluated: `true` by random features, a mapping by those of "

@@ -64,14 +64,17 @@ extension ModelConfiguration {
   private func validateTraining() throws {
     try require(
       training.lrMin <= training.lr,
-      "training.lr_min: \(training.lrMin) is above training.lr \(training.lr)")
+      "training.lr_min: \(shortestDecimal(training.lrMin)) is above training.lr \(shortestDecimal(training.lr))"
+    )
     try require(
       Set(training.ema).count == training.ema.count,
-      "training.ema: \(training.ema) names a decay twice")
+      "training.ema: [\(training.ema.map(shortestDecimal).joined(separator: ", "))] names a decay twice"
+    )
     if let crop = training.crop {
       try require(
         crop[0] <= crop[1],
-        "training.crop: the first number, \(crop[0]), is above the second, \(crop[1])")
+        "training.crop: the first number, \(shortestDecimal(crop[0])), is above the second, \(shortestDecimal(crop[1]))"
+      )
     }
     if let part = training.microBatch {
       try require(

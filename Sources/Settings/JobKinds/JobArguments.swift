@@ -57,7 +57,9 @@ extension JobArguments {
   ) throws -> Self {
     var arguments = self
     if given != .null { try arguments.apply(given, at: "") }
-    for option in overrides { try arguments.apply(option.nested, at: "") }
+    for option in overrides {
+      try option.blamed { try arguments.apply(option.nested, at: "") }
+    }
     if isChecked { try arguments.validate() }
     return arguments
   }

@@ -89,7 +89,7 @@ package struct TrainArguments: JobArguments {
       } else if option.path.count == 1 {
         settings = option.value
       } else {
-        options.append(Override(path: Array(option.path.dropFirst()), value: option.value))
+        options.append(option.inner)
       }
     }
     var arguments = TrainArguments()

@@ -4233,6 +4233,53 @@ Raises PR003 for a priority out of range, PR002 when there is no such job, PR004
 
 
 --
+-- Name: set_priority_many(bigint[], integer); Type: FUNCTION; Schema: pra; Owner: pra_owner
+--
+
+CREATE FUNCTION pra.set_priority_many(jobs bigint[], priority integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  moved record;
+  touched integer := 0;
+begin
+  perform pra_store.check_budgets(set_priority_many.priority, null, null, 0, 0, 0, null);
+  perform pra_store.require_own_jobs(array(
+    select j.id from pra_store.jobs as j where j.id = any(set_priority_many.jobs) and j.finished_at is null));
+  perform from pra_store.jobs as j
+  where (j.id = any(set_priority_many.jobs) or j.array_id = any(set_priority_many.jobs)) and j.finished_at is null
+  order by j.id for no key update;
+  for moved in
+    update pra_store.jobs as j
+    set priority = set_priority_many.priority, place = j.place - 600.0 * (set_priority_many.priority - j.priority)
+    where (j.id = any(set_priority_many.jobs) or j.array_id = any(set_priority_many.jobs)) and j.finished_at is null
+    returning j.id, j.run_id
+  loop
+    continue when moved.id <> all(set_priority_many.jobs);
+    touched := touched + 1;
+    perform pra_store.record_event(
+      'job.priority_set', moved.run_id, moved.id, null, null, jsonb_build_object('priority', set_priority_many.priority));
+  end loop;
+  perform pg_notify('pra_ready', '');
+  return touched;
+end
+$$;
+
+
+ALTER FUNCTION pra.set_priority_many(jobs bigint[], priority integer) OWNER TO pra_owner;
+
+--
+-- Name: FUNCTION set_priority_many(jobs bigint[], priority integer); Type: COMMENT; Schema: pra; Owner: pra_owner
+--
+
+COMMENT ON FUNCTION pra.set_priority_many(jobs bigint[], priority integer) IS 'Gives many jobs another priority, as pra.set_priority does, arrays with their elements; those that have ended, and numbers
+of no job, are passed over. Returns the number of jobs that have it.
+Raises PR003 for a priority out of range.';
+
+
+--
 -- Name: set_run_data(bigint, bigint); Type: FUNCTION; Schema: pra; Owner: pra_owner
 --
 
@@ -10796,6 +10843,10 @@ begin
       format(
         '%s of the %s places of workers that fit are free; your share is %s of %s places, and shares go before age; in line for longer: %s',
         free, places, pra_store.share_of(it, places, lanes), places, pra_store.work_ahead(it, lanes));
+    if free = 0 and pra_store.waits_for_its_training(it) then
+      return query select 'busy',
+        'its training holds the place, and previews are drawn beside it only where a worker has more than one: `pra worker --slots 2`';
+    end if;
     return query select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r;
   end if;
   return query
@@ -12568,6 +12619,21 @@ $$;
 
 
 ALTER FUNCTION pra_store.waiting_groups() OWNER TO pra_owner;
+
+--
+-- Name: waits_for_its_training(pra_store.jobs); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
+--
+
+CREATE FUNCTION pra_store.waits_for_its_training(it pra_store.jobs) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  select it.preview_of is not null
+    and exists (select from pra_store.jobs as t where t.id = it.preview_of and t.state = 'running')
+    and not exists (select from pra_store.workers_serving(it) as w where w.fits and w.slots > 1);
+$$;
+
+
+ALTER FUNCTION pra_store.waits_for_its_training(it pra_store.jobs) OWNER TO pra_owner;
 
 --
 -- Name: without_held(pra_store.line_entry[]); Type: FUNCTION; Schema: pra_store; Owner: pra_owner
@@ -20329,6 +20395,14 @@ GRANT ALL ON FUNCTION pra.set_priority(job bigint, priority integer) TO pra_subm
 
 
 --
+-- Name: FUNCTION set_priority_many(jobs bigint[], priority integer); Type: ACL; Schema: pra; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra.set_priority_many(jobs bigint[], priority integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION pra.set_priority_many(jobs bigint[], priority integer) TO pra_submit;
+
+
+--
 -- Name: FUNCTION set_run_data(run bigint, job bigint); Type: ACL; Schema: pra; Owner: pra_owner
 --
 
@@ -22103,6 +22177,13 @@ REVOKE ALL ON FUNCTION pra_store.wait_bounds() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pra_store.waiting_groups() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION waits_for_its_training(it pra_store.jobs); Type: ACL; Schema: pra_store; Owner: pra_owner
+--
+
+REVOKE ALL ON FUNCTION pra_store.waits_for_its_training(it pra_store.jobs) FROM PUBLIC;
 
 
 --

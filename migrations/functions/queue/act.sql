@@ -434,3 +434,40 @@ comment on function pra.set_priority is
 'Gives a job that has not ended another priority, and with it another place in line; of an array all elements get it. A
 job that runs goes on, and stands in line with it if it comes back.
 Raises PR003 for a priority out of range, PR002 when there is no such job, PR004 when it has ended.';
+
+create or replace function pra.set_priority_many(jobs bigint[], priority integer) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  moved record;
+  touched integer := 0;
+begin
+  perform pra_store.check_budgets(set_priority_many.priority, null, null, 0, 0, 0, null);
+  perform pra_store.require_own_jobs(array(
+    select j.id from pra_store.jobs as j where j.id = any(set_priority_many.jobs) and j.finished_at is null));
+  perform from pra_store.jobs as j
+  where (j.id = any(set_priority_many.jobs) or j.array_id = any(set_priority_many.jobs)) and j.finished_at is null
+  order by j.id for no key update;
+  for moved in
+    update pra_store.jobs as j
+    set priority = set_priority_many.priority, place = j.place - 600.0 * (set_priority_many.priority - j.priority)
+    where (j.id = any(set_priority_many.jobs) or j.array_id = any(set_priority_many.jobs)) and j.finished_at is null
+    returning j.id, j.run_id
+  loop
+    continue when moved.id <> all(set_priority_many.jobs);
+    touched := touched + 1;
+    perform pra_store.record_event(
+      'job.priority_set', moved.run_id, moved.id, null, null, jsonb_build_object('priority', set_priority_many.priority));
+  end loop;
+  perform pg_notify('pra_ready', '');
+  return touched;
+end
+$$;
+
+grant execute on function pra.set_priority_many to pra_submit;
+
+comment on function pra.set_priority_many is
+'Gives many jobs another priority, as pra.set_priority does, arrays with their elements; those that have ended, and numbers
+of no job, are passed over. Returns the number of jobs that have it.
+Raises PR003 for a priority out of range.';

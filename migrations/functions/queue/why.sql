@@ -259,6 +259,10 @@ begin
       format(
         '%s of the %s places of workers that fit are free; your share is %s of %s places, and shares go before age; in line for longer: %s',
         free, places, pra_store.share_of(it, places, lanes), places, pra_store.work_ahead(it, lanes));
+    if free = 0 and pra_store.waits_for_its_training(it) then
+      return query select 'busy',
+        'its training holds the place, and previews are drawn beside it only where a worker has more than one: `pra worker --slots 2`';
+    end if;
     return query select r ->> 'reason', r ->> 'detail' from jsonb_array_elements(rooms) as r;
   end if;
   return query
@@ -359,6 +363,15 @@ begin
       and pra_store.lease_end(w.lease_expires_at, w.lease) > clock_timestamp()
       and it.queue = any(w.queues) and it.kind = any(w.kinds);
 end
+$$;
+
+-- Whether a preview can be drawn only when its training ends: each worker that could take it has one place.
+create or replace function pra_store.waits_for_its_training(it pra_store.jobs) returns boolean
+language sql stable
+as $$
+  select it.preview_of is not null
+    and exists (select from pra_store.jobs as t where t.id = it.preview_of and t.state = 'running')
+    and not exists (select from pra_store.workers_serving(it) as w where w.fits and w.slots > 1);
 $$;
 
 -- Live workers that serve the queue and the kind of a job and fit its requirements.

@@ -98,7 +98,7 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.errors)")
     }
     try enqueue()
-    #expect(try world.answer("store", "verify").hasPrefix("1 artifacts read"))
+    #expect(try world.answer("store", "verify").hasPrefix("1 artifact read"))
     let sha256 = try world.rows("select sha256 from pra.artifacts where storage = 'file'")[0]
     try FileManager.default.removeItem(atPath: path(sha256))
     let found = try world.pra("store", "verify")

@@ -32,6 +32,12 @@ struct Evaluations: ParsableCommand {
       throw NotFound(message: "--job \(job): is no sampling job of \(owner) that was evaluated")
     }
     if !output.json, try connection.query(SamplingQueries.evaluations, parameters).isEmpty {
+      if runs.count > 1 {
+        throw NotFound(
+          message:
+            "no run of the sweep has evaluations; pra evaluate RUN compares drawn images with the data set"
+        )
+      }
       throw try connection.lacks(
         .evaluations, found, "; pra evaluate \(found.id) compares drawn images with the data set")
     }

@@ -51,15 +51,17 @@ import Testing
 
   @Test func verbsOfOneRunNameThoseOfTheSweep() throws {
     try makeSweep()
-    for words in [
-      ["logs", "--run", "sw"], ["checkpoints", "sw"], ["note", "sw"], ["evaluations", "sweep=sw"],
-    ] {
+    for words in [["logs", "--run", "sw"], ["checkpoints", "sw"], ["note", "sw"]] {
       let outcome = try Outcome(
         words, environment: ["PRA_DATABASE_URL": world.database.url.conninfo], in: world.folder)
       #expect(
         outcome.status == 2
           && outcome.errors.contains("is a sweep of runs 1, 2; name one of them"), "\(outcome)")
     }
+    let figures = try world.pra("evaluations", "sweep=sw")
+    #expect(
+      figures.status == 3 && figures.errors.contains("no run of the sweep has evaluations"),
+      "\(figures)")
     try world.admin.run("select pra.create_run('sw')")
     for verb in ["cancel", "pause", "retry", "why"] {
       let twice = try world.pra(verb, "sw")

@@ -47,7 +47,7 @@ private func refusal(_ yaml: String, _ options: String...) -> String {
     }
     #expect(
       refusal(file, "training.ranks=4", "training.shard_optimizer=2").hasPrefix(
-        "training.shard_optimizer: found"))
+        "--set training.shard_optimizer: found"))
   }
 
   @Test func anOptionChoosesThePreset() throws {

@@ -1,4 +1,4 @@
--- What waits is counted by the index of the line alone, without a look at 100,000 jobs.
+-- The index of the line has all by which waiting jobs are counted, so that 100,000 of them need not be read.
 
 set local role pra_owner;
 

@@ -1,9 +1,11 @@
-"""The page ops/bench/RESULTS.md, made of the rows in ops/bench/results."""
+"""The page ops/bench/RESULTS.md and those of long topics, made of the rows in ops/bench/results."""
 import json
 
 from rig.rows import RESULTS, ROOT, number
 
-PAGE = ROOT / "ops/bench/RESULTS.md"
+FOLDER = ROOT / "ops/bench"
+# A topic with more rows has a page of its own.
+MOST_ROWS = 25
 # In the order of the page; a file of another name is refused.
 TITLES = {
     "compute": "Training and sampling",
@@ -35,7 +37,8 @@ def load():
     return {topic: topics[topic] for topic in TITLES if topic in topics}
 
 
-def page():
+def pages():
+    """Texts by the names of their files."""
     topics = load()
     rows = [row for topic in topics.values() for row in topic]
     machines = {machine: chr(ord("A") + place)
@@ -49,10 +52,17 @@ def page():
         f"Of {len(wanted)} marks {len(wanted) - len(missed)} are reached."
         + (" Missed: " + "; ".join(missed) + "." if missed else ""),
     ]
+    made = {}
     for topic, its in topics.items():
-        parts += ["", f"## {TITLES[topic]}", "", COLUMNS, "|---" * COLUMNS.count(" |") + "|"]
-        parts += [line(row, machines) for row in its]
-    return "\n".join(parts) + "\n"
+        table = [COLUMNS, "|---" * COLUMNS.count(" |") + "|", *(line(row, machines) for row in its)]
+        if len(its) > MOST_ROWS:
+            name, reached = f"RESULTS-{topic}.md", sum(row["reached"] is True for row in its)
+            marks = sum(row["reached"] is not None for row in its)
+            made[name] = "\n".join([f"# {TITLES[topic]}", "", "A part of the [results](RESULTS.md), which name the machines.", "",
+                                    *table]) + "\n"
+            table = [f"{len(its)} rows on [a page of their own]({name}); of {marks} marks {reached} are reached."]
+        parts += ["", f"## {TITLES[topic]}", "", *table]
+    return {"RESULTS.md": "\n".join(parts) + "\n", **made}
 
 
 def line(row, machines):
@@ -76,11 +86,12 @@ def sign(wanted):
 
 
 def main(words):
-    """Writes the page, or says with --check whether it is as it would be written."""
+    """Writes the pages, or says with --check whether they are as they would be written."""
     if words not in ([], ["--check"]):
         raise SystemExit("usage: ops/bench/report [--check]")
-    made = page()
-    if not words:
-        PAGE.write_text(made)
-    elif PAGE.read_text() != made:
-        raise SystemExit("ops/bench/RESULTS.md is not what its rows make: run ops/bench/report")
+    for name, text in pages().items():
+        path = FOLDER / name
+        if not words:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            raise SystemExit(f"ops/bench/{name} is not what its rows make: run ops/bench/report")

@@ -124,7 +124,7 @@ def commit():
 
     # What --record writes is no change of what is measured.
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!ops/bench/results",
-                  ":!ops/bench/RESULTS.md")
+                  ":!ops/bench/RESULTS*.md")
     return git("describe", "--always") + ("-dirty" if changed else "")
 
 

@@ -67,11 +67,15 @@ class ReportTests(unittest.TestCase):
         its.add("lost by a limit", [12.0, 11.0], "%", "< 10")
         its.add("rate", 5, "jobs/s")
         with mock.patch.object(report, "load", return_value={"queue": its.rows}):
-            page = report.page()
+            page = report.pages()["RESULTS.md"]
+            with mock.patch.object(report, "MOST_ROWS", 1):
+                long = report.pages()
         self.assertIn("Of 1 marks 0 are reached. Missed: lost by a limit (11.5 %, wanted < 10).", page)
         self.assertIn("| lost by a limit | **11.5 %** | 11 to 12 | 2 | < 10 | **no** |"
                       " `ops/bench/queue --only limits` | abc1234 | A |", page)
         self.assertIn("| rate | **5 jobs/s** |  | 1 |  |  |", page)
+        self.assertIn("[a page of their own](RESULTS-queue.md); of 1 marks 0 are reached.", long["RESULTS.md"])
+        self.assertIn("| rate | **5 jobs/s** |  | 1 |  |  |", long["RESULTS-queue.md"])
 
     def test_a_file_of_no_topic_is_refused(self):
         with tempfile.TemporaryDirectory() as folder, \

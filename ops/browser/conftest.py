@@ -2,10 +2,13 @@
 import os
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from served import CHROMIUM, ROOT, Served
 
+# Milliseconds: a machine that builds and tests beside the browser may be ten times as slow as an idle one.
+PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)
 PROGRAMS = os.environ.get("PRA_PROGRAMS", str(ROOT / ".build/debug"))
 
 
@@ -31,6 +34,7 @@ def open_page(site, browser):
 
     def opened(path, width=1280, theme="light", **options):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **options)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: faults.append(f"{path}: {message.text}"))

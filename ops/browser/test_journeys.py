@@ -10,6 +10,7 @@ import time
 import zlib
 
 import pytest
+from playwright.sync_api import expect
 
 from conftest import PROGRAMS
 from served import Served
@@ -169,7 +170,7 @@ def test_one_slider_is_for_the_rows_of_both_runs(site, open_page):
     # Further ones come as one scrolls.
     rows = page.locator("#rows table.images").first
     sheets = rows.locator("img.sheet")
-    assert sheets.count() == 2
+    expect(sheets).to_have_count(2)
     last = [sheets.nth(k).get_attribute("src") for k in range(2)]
     slider = page.locator("form.pick input[type=range]")
     slider.focus()
@@ -183,7 +184,7 @@ def test_one_slider_is_for_the_rows_of_both_runs(site, open_page):
     box = sheets.first.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 5.5 / 12, box["y"] + box["height"] / 2)
     page.wait_for_url(re.compile("image=5"))
-    assert page.locator("#large img.big").count() == 2
+    expect(page.locator("#large img.big")).to_have_count(2)
     until(page, lambda: page.locator("#large img.big").first.evaluate("one => one.complete && one.naturalWidth") > 250, 5)
 
 
@@ -223,7 +224,7 @@ def test_a_drawn_image_stands_beside_its_nearest_training_images(lived, browser)
     page.on("console", lambda message: faults.append(message.text))
     page.goto(lived.site.address)
     page.goto(f"{lived.site.root}images?runs={run}&image=2")
-    assert f"pra neighbours {run}" in page.locator("#large").inner_text(), "the page says what finds them"
+    expect(page.locator("#large")).to_contain_text(f"pra neighbours {run}")
     lived.pra("neighbours", run, "--wait")
     page.goto(f"{lived.site.root}images?runs={run}")
     sheet = page.locator("#rows img.sheet").first
@@ -261,7 +262,7 @@ def test_three_hundred_jobs_are_cancelled_by_a_filter(site, open_page):
     assert "300 jobs" in words and "pra cancel" in words
     assert site.server.sql(f"select count(*) from pra.jobs where run_id = {run} and state = 'cancelled'") == "0"
     page.get_by_role("button", name=re.compile("cancel-jobs")).click()
-    assert "300 of 300 jobs were cancelled" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("300 of 300 jobs were cancelled")
     assert site.server.sql(f"select count(*) from pra.jobs where run_id = {run} and state = 'cancelled'") == "300"
 
 
@@ -271,9 +272,9 @@ def test_a_job_gets_another_priority(site, open_page):
     page = open_page(f"jobs/{job}")
     page.get_by_label("priority").fill("-3")
     page.get_by_role("button", name="set", exact=True).click()
-    assert f"pra priority {job} --to -3" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text(f"pra priority {job} --to -3")
     page.get_by_role("button", name=re.compile("set-priority")).click()
-    assert f"job {job} has priority -3" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text(f"job {job} has priority -3")
     assert site.server.sql(f"select priority from pra.jobs where id = {job}") == "-3"
 
 
@@ -288,10 +289,10 @@ def test_names_labels_and_logs_run_nothing(site, open_page):
       update pra_store.workers set labels = jsonb_build_object('{text}', '{text}'), version = '{text}' where name = 'a5';
       update pra_store.jobs set message = '{text}' where id = {job};""")
     try:
-        other = site.known["others"][0]
+        other, page = site.known["others"][0], open_page("runs")
         for path in ("runs", f"runs/{other}", f"runs/{site.known['run']}", "workers", f"jobs/{job}", f"compare?runs={other},{site.known['run']}",
                      f"images?runs={other}", "runs?find=" + HOSTILE.replace("&", "")):
-            page = open_page(path)
+            page.goto(site.root + path)
             page.wait_for_timeout(300)
             assert page.evaluate("window.hacked") is None, path
             assert "\u202e" not in page.content(), path

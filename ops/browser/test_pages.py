@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 import pytest
+from playwright.sync_api import expect
 from axe_playwright_python.sync_playwright import Axe
 
 
@@ -97,9 +98,9 @@ def test_a_zoom_stays_and_its_address_shows_the_same(site, open_page):
 def test_a_paused_run_is_resumed_from_the_reasons(site, open_page):
     page = open_page("queue")
     page.get_by_role("button", name=re.compile("resume run")).click()
-    assert "pra resume" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("pra resume")
     page.get_by_role("button", name=re.compile("resume-run")).click()
-    assert "goes on" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("goes on")
     assert site.server.sql("select count(*) from pra.runs where paused_at is not null") == "0"
 
 
@@ -111,7 +112,7 @@ def test_axes_stand_in_the_address(site, open_page):
         page.locator(".first .legend .key").wait_for()
         chart = page.locator(".first .chart")
         chart.hover(position={"x": 300, "y": 100})
-        assert f"at {axis}" in page.locator(".first .legend").inner_text()
+        expect(page.locator(".first .legend")).to_contain_text(f"at {axis}")
         # By keys: the range follows, in numbers of the axis.
         chart.focus()
         page.keyboard.press("+")
@@ -123,11 +124,11 @@ def test_axes_stand_in_the_address(site, open_page):
 def test_plots_of_comparisons_name_and_open_runs(site, open_page):
     run = site.known["run"]
     page = open_page(f"compare?runs={','.join(site.known['others'])},{run}&across=seed")
-    assert page.locator("svg.plot").count() == 2
+    expect(page.locator("svg.plot")).to_have_count(2)
     page.get_by_label("across").select_option("training.lr")
     page.locator("section").filter(has_text="One against another").get_by_role("button", name="show").click()
     page.wait_for_url(re.compile("across=training.lr"))
-    assert page.get_by_label("across").input_value() == "training.lr"
+    expect(page.get_by_label("across")).to_have_value("training.lr")
     other = site.known["others"][0]
     page.locator(f"svg.plot circle >> nth=0").click()
     page.wait_for_url(re.compile(f"runs/({other}|{run})"))
@@ -141,7 +142,7 @@ def test_more_than_twenty_curves_are_a_median_and_its_range(site, open_page):
     legend.filter(has_text="24 series").wait_for()
     page.locator(".first .chart").first.hover(position={"x": 300, "y": 150})
     legend.locator(".key").wait_for()
-    assert legend.locator(".key").count() == 1, "the one at the pointer is named"
+    expect(legend.locator(".key")).to_have_count(1)
 
 
 def test_keys_reach_rows_and_the_filter(site, open_page):
@@ -150,7 +151,7 @@ def test_keys_reach_rows_and_the_filter(site, open_page):
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement.tagName") == "A"
     page.keyboard.press("?")
-    assert page.locator("dialog").is_visible()
+    expect(page.locator("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("lr>0.0015 emoji")

@@ -1,5 +1,6 @@
 // Arrays and gangs through real agents and stages.
 
+import DatabaseTesting
 import Testing
 
 @testable import Agent

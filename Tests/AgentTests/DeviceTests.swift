@@ -1,5 +1,6 @@
 // Devices that stages have to themselves.
 
+import DatabaseTesting
 import Foundation
 import Testing
 

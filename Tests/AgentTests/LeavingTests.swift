@@ -1,5 +1,6 @@
 // Agents that end by themselves, and what they tell a service manager.
 
+import DatabaseTesting
 import Foundation
 import Glibc
 import Testing

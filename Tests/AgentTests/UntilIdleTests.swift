@@ -1,5 +1,6 @@
 // The jobs that an agent waits for which ends when it is idle.
 
+import DatabaseTesting
 import Glibc
 import Testing
 

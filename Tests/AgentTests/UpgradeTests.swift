@@ -1,5 +1,6 @@
 // A newer schema under agents of this version, on a database with work in it.
 
+import DatabaseTesting
 import Glibc
 import Postgres
 import Testing

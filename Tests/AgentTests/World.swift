@@ -171,14 +171,3 @@ func isAlive(_ process: pid_t) -> Bool {
   }
   return !text.contains(") Z ")
 }
-
-/// Polls until a condition is true; fails the test after a minute, or so many seconds.
-func wait(seconds: Int = 60, _ condition: () throws -> Bool) throws {
-  let end = ContinuousClock.now + .seconds(seconds)
-  while try !condition() {
-    guard ContinuousClock.now < end else { throw TestTimeout() }
-    usleep(5000)
-  }
-}
-
-struct TestTimeout: Error {}

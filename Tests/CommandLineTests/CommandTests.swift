@@ -1,5 +1,6 @@
 // Programs of a user: what they are given, what they report, how they end, and who lets them run.
 
+import DatabaseTesting
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 // A training whose checkpoints are damaged in the store, and the verbs that name and mend what is.
 
+import DatabaseTesting
 import Foundation
 import ObjectServer
 import Testing

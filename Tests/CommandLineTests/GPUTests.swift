@@ -1,5 +1,6 @@
 // GPUs of a machine, as the operator sees them: on an emulated driver.
 
+import DatabaseTesting
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 // Ingest as users see it: sources on disk, killed stages, `pra data`, and garbage.
 
+import DatabaseTesting
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 // pra-train killed at every call that writing a checkpoint makes (G6, G10).
 
+import DatabaseTesting
 import Digest
 import Foundation
 import Postgres

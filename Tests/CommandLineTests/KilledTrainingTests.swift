@@ -1,5 +1,6 @@
 // G6 on the programs themselves: pra-train, killed again and again, ends with the same bytes.
 
+import DatabaseTesting
 import Foundation
 import Postgres
 import Testing

@@ -1,5 +1,6 @@
 // A training of many checkpoints: the disk holds a handful at every moment.
 
+import DatabaseTesting
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 // Pictures of a model in training: what `preview` in a run file draws, and who shows it.
 
+import DatabaseTesting
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 // Limits of a worker's process (`ulimit`): what they refuse is a lack of the host, told in a sentence, and no try of a job.
 
+import DatabaseTesting
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 // Ranks on hosts with a network of their own, whose link is cut.
 
+import DatabaseTesting
 import Foundation
 import Postgres
 import Testing

@@ -1,5 +1,6 @@
 // Sources that were read before, and those that are folders.
 
+import DatabaseTesting
 import Digest
 import Foundation
 import Testing

@@ -1,5 +1,6 @@
 // A bucket that is away, and one that refuses a host: by the programs themselves.
 
+import DatabaseTesting
 import Foundation
 import ObjectServer
 import Postgres

@@ -1,5 +1,6 @@
 // Garbage that workers collect by themselves, at the times that `pra gc --schedule` has set.
 
+import DatabaseTesting
 import Foundation
 import Postgres
 import Testing

@@ -1,5 +1,6 @@
 // Losses of held-out images as series, and training that ends when a series gets no better.
 
+import DatabaseTesting
 import Foundation
 import Testing
 

@@ -47,13 +47,3 @@ final class WorkerProcess {
   private static let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().appending(path: "pra")
 }
-
-/// Polls until a condition is true; fails the test after two minutes, or so many seconds.
-func wait(seconds: Int = 120, _ condition: () throws -> Bool) throws {
-  let end = ContinuousClock.now + .seconds(seconds)
-  while try !condition() {
-    guard ContinuousClock.now < end else { throw TimedOut() }
-    usleep(2000)
-  }
-}
-private struct TimedOut: Error {}

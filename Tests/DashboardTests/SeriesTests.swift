@@ -106,6 +106,28 @@ import Testing
     }
   }
 
+  /// The summary of a series says whether its points have changed.
+  @Test func aSeriesIsReadAgainOnlyWhenItHasGrown() throws {
+    let (run, lease) = try world.training("rests")
+    try world.series("loss", of: lease.job, steps: 1000, value: "1")
+    func lowest() throws -> Double {
+      try numbers(curves("runs=\(run)")[0], "low").min() ?? .nan
+    }
+    #expect(try lowest() == 1)
+    try world.admin.run(
+      """
+      update pra_store.metric_rollups set min_value = 0.5 where job_id = \(lease.job);
+      update pra_store.metrics set value = 0.5 where job_id = \(lease.job) and step = 500;
+      update pra_store.runs set name = 'read later' where id = \(run);
+      """)
+    // By then the answers of before have become old.
+    try wait { try server.page("/runs/\(run)").body.contains("read later") }
+    #expect(try lowest() == 1)
+    try world.admin.run(
+      "update pra_store.metric_summaries set points = points + 1 where job_id = \(lease.job)")
+    try wait { try lowest() == 0.5 }
+  }
+
   @Test func seedsAreOneCurve() throws {
     var runs: [Int64] = []
     for (seed, height) in [1, 2, 4].enumerated() {

@@ -104,17 +104,3 @@ final class Attempt {
     try admin.query("select (\(sql))::bigint as n").single().integer("n")
   }
 }
-
-/// Polls until a condition is true; fails the test after a minute.
-func wait(line: Int = #line, _ condition: () throws -> Bool) throws {
-  let end = ContinuousClock.now + .seconds(60)
-  while try !condition() {
-    guard ContinuousClock.now < end else { throw TestTimeout(line: line) }
-    usleep(5000)
-  }
-}
-
-struct TestTimeout: Error {
-  /// The line of the wait that timed out.
-  let line: Int
-}

@@ -226,6 +226,8 @@ def test_a_drawn_image_stands_beside_its_nearest_training_images(lived, browser)
     page.goto(f"{lived.site.root}images?runs={run}&image=2")
     expect(page.locator("#large")).to_contain_text(f"pra neighbours {run}")
     lived.pra("neighbours", run, "--wait")
+    # The page that is open shows them by itself.
+    page.locator("#large img.near").first.wait_for()
     page.goto(f"{lived.site.root}images?runs={run}")
     sheet = page.locator("#rows img.sheet").first
     until(page, lambda: sheet.evaluate("one => one.complete && one.naturalWidth"), 20)

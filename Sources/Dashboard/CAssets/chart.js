@@ -49,7 +49,7 @@
     }
 
     // The whole data of a new view; of one that is shown already, what comes after the last band.
-    async load(isWhole = false) {
+    async load(isWhole = false, headers = {}) {
       const address = new URL(this.box.dataset.source, location.href);
       for (const name of ["from", "to"]) {
         const value = view().get(name);
@@ -61,11 +61,11 @@
       if (isMore) address.searchParams.set("after", Math.min(...this.data.series.map((one) => one.at || 0)));
       const isSame = this.address === address.href;
       try {
-        const reply = await fetch(address, { headers: isSame && this.mark ? { "If-None-Match": this.mark } : {}, cache: "no-store" });
+        const reply = await fetch(address, { headers: { ...headers, ...(isSame && this.mark && { "If-None-Match": this.mark }) }, cache: "no-store" });
         if (reply.status === 304) return;
         if (!reply.ok) { this.legend.textContent = `no data: ${reply.status}`; return; }
         const data = await reply.json();
-        if (isMore && !this.joins(data)) { this.load(true); return; }
+        if (isMore && !this.joins(data)) { this.load(true, headers); return; }
         [this.mark, this.address, this.base] = [reply.headers.get("ETag"), address.href, base];
         this.data = data;
         for (const one of data.series) if (!one.line) one.line = one.mean;
@@ -373,5 +373,5 @@
   addEventListener("pra-theme", () => { for (const chart of charts) chart.draw(); });
   for (const box of document.querySelectorAll(".chart")) charts.push(new Chart(box));
   follow();
-  setInterval(() => { if (!document.hidden) for (const chart of charts) chart.load(); }, 2000);
+  setInterval(() => { if (!document.hidden) for (const chart of charts) chart.load(false, { "X-Poll": "1" }); }, 2000);
 })();

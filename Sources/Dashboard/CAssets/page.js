@@ -44,7 +44,10 @@
     if (own !== turn) return;
     for (const id of ["large", "rows"]) {
       const part = document.getElementById(id);
-      if (part) part.replaceChildren(...other.getElementById(id).childNodes);
+      const fresh = other.getElementById(id);
+      if (!part) continue;
+      part.dataset.seen = fresh.innerHTML;
+      part.replaceChildren(...fresh.childNodes);
     }
     watch();
   };
@@ -55,6 +58,8 @@
     const section = (await parsed(link.href)).getElementById("rows");
     for (const part of section.querySelectorAll(".head, .legend, .message")) part.remove();
     link.parentElement.replaceWith(...section.childNodes);
+    // Rows that one has scrolled to stay.
+    document.getElementById("rows").removeAttribute("data-live");
     watch();
   });
   const watch = () => { for (const link of document.querySelectorAll("a.further")) coming.observe(link); };
@@ -134,12 +139,13 @@
     times();
     pick();
     name();
+    watch();
   };
   for (const part of document.querySelectorAll("[data-live]")) part.dataset.seen = part.innerHTML;
   const ask = async () => {
     if (document.hidden || !document.querySelector("[data-live]")) return;
     try {
-      const reply = await fetch(location.href, { headers: mark ? { "If-None-Match": mark } : {}, cache: "no-store" });
+      const reply = await fetch(location.href, { headers: { "X-Poll": "1", ...(mark && { "If-None-Match": mark }) }, cache: "no-store" });
       if (reply.status === 200) {
         mark = reply.headers.get("ETag");
         take(await reply.text());

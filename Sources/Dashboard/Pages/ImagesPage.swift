@@ -119,7 +119,7 @@ extension Frame {
       <form class="filter"><label>runs <input name="runs" value="\(query.list("runs").joined(separator: ","))" size="16"></label>
       <label>class <select name="class"><option value="">all classes</option>\(options)</select></label>
       <input type="hidden" name="by" value="\(by)"><button>show</button> rows by \(orders)</form>
-      \(by == "run" ? slider(tables["steps"]) : "")\(large(shown, nearest))<section id="rows">
+      \(by == "run" ? slider(tables["steps"]) : "")\(large(shown, nearest))<section id="rows" data-live="rows">
       \(panelHead("\(counted(Int64(all.count), "sampling run"))", "samplings"))\
       \(all.isEmpty ? "<p class=\"none\">These runs have drawn no images.</p>" : table)</section>
       """)
@@ -181,7 +181,7 @@ extension Frame {
         """
     }
     return """
-      <section id="large">
+      <section id="large" data-live="large">
       <div class="head"><h2>Number \(number), large</h2><span class="tools">\
       \(number > 0 ? "<a href=\"\(query.with("image", String(number - 1)).text)\">◂ \(number - 1)</a> " : "")\
       <a href="\(query.with("image", String(number + 1)).text)">\(number + 1) ▸</a> <a href="\(query.with("image", nil).text)">close</a></span></div>

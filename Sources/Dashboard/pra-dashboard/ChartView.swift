@@ -19,6 +19,8 @@ struct ChartView {
   private let scales: [StepScale]
   private let borders: [String: [Record]]
   let question: Question
+  /// The version of the points of all its series.
+  private let version: String
   private let snapshots: Snapshots
 
   init(_ query: Query, _ site: Site) throws {
@@ -61,6 +63,7 @@ struct ChartView {
         "\(runs.count == 1 ? "run \(runs[0]) has" : "these runs have") no series '\(metric)'")
     }
     let jobs = series.compactMap { $0.integer("job_id") }
+    version = series.map { "\($0.text("points")) \($0.text("updated_at"))" }.joined(separator: "\n")
     borders = Dictionary(
       grouping: try snapshots.answer(Question(RunQueries.borders, [.integers(jobs)])).table.records,
       by: { $0.text("job_id") })
@@ -108,7 +111,8 @@ struct ChartView {
   /// The curves, in the order of their runs.
   func curves() throws -> [Curve] {
     let rows = Dictionary(
-      grouping: try snapshots.answer(question).table.records, by: { $0.text("job_id") })
+      grouping: try snapshots.answer(question, version: version).table.records,
+      by: { $0.text("job_id") })
     var jobs: [Int64: Int] = [:]
     let all = zip(series, scales).map { one, scale -> Curve in
       let run = one.integer("run_id") ?? 0

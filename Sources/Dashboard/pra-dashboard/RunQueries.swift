@@ -203,7 +203,7 @@ enum RunQueries {
 
   /// The series of $2 of some runs. Of one family are those that differ in their seeds alone.
   static let chartSeries = """
-    select s.run_id, s.job_id, s.last_step,
+    select s.run_id, s.job_id, s.last_step, s.points, s.updated_at,
       concat_ws(' ', case when cardinality($1::bigint[]) > 1 then format('%s (%s)', s.run_name, s.run_id) end,
         v.variant || ', seed ' || v.seed) as label, v.variant,
       r.configuration #>> '{config,training,batch}' as batch,

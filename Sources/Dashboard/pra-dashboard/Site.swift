@@ -25,7 +25,7 @@ struct View {
 
 /// All pages and machine forms.
 struct Site: Sendable {
-  let snapshots: Snapshots
+  var snapshots: Snapshots
   let gate: Gate
   let assets: Assets
   let sheets: Sheets
@@ -34,7 +34,9 @@ struct Site: Sendable {
 
   /// The reply to a request, with the headers that every reply has.
   func reply(to request: Request) -> Reply {
-    var reply = answer(request)
+    var site = self
+    site.snapshots.isPolled = request.header("X-Poll") != nil
+    var reply = site.answer(request)
     if reply.stream != nil {
       // Its address holds its digest.
     } else if reply.status == 200, request.header("If-None-Match") == reply.mark {

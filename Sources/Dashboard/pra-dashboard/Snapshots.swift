@@ -1,4 +1,5 @@
-// The answers of the database: one for all viewers, read once a second at most, and kept while the database is away.
+// The answers of the database: one for all viewers, read once a second at most, more seldom where they cost much, and
+// kept while the database is away.
 
 import Pages
 import Postgres
@@ -16,8 +17,8 @@ struct DatabaseAway: Error {
   let message: String
 }
 
-/// Questions and their answers. At most four sessions read, one for each thread of the server.
-final class Snapshots: Sendable {
+/// Questions and their answers. At most four sessions read, one for each thread of the server. Copies share the answers.
+struct Snapshots: Sendable {
   private struct Answer {
     var table: Table?
     /// The times of the last answer and of its last use.
@@ -25,6 +26,8 @@ final class Snapshots: Sendable {
     /// Seconds that the database took for it.
     var took = 0.0
     var usedAt = 0.0
+    /// The version that the data had when it was asked for.
+    var version: String?
     var isBeingRead = false
   }
 
@@ -34,13 +37,20 @@ final class Snapshots: Sendable {
     /// The last time at which the database did not answer.
     var awaySince = -Double.infinity
     var fault = ""
+    /// Seconds for which an answer is good enough for pages that ask again, and when that was last computed.
+    var pace = (seconds: 1.0, at: -Double.infinity)
   }
 
   private let state = Monitor(State())
   private let url: DatabaseURL
-  /// Seconds for which an answer is as good as a new one: one, or more where it cost the database much, so that looking
-  /// costs it a fiftieth of a core.
-  private static func freshness(_ answer: Answer) -> Double { min(5, max(1, 50 * answer.took)) }
+  /// Whether a page asks that is open already, by itself.
+  var isPolled = false
+  /// Seconds for which an answer is as good as a new one to a page that is opened.
+  private static let freshness = 1.0
+  /// The most such seconds for pages that ask again, however much all their questions cost, and the part of one core of
+  /// the database that they may take.
+  private static let slowest = 10.0
+  private static let share = 0.015
   /// Seconds before a database that did not answer is asked again.
   private static let patience = 1.0
   /// Answers that are kept, and for how many seconds after their last use.
@@ -49,10 +59,26 @@ final class Snapshots: Sendable {
 
   init(_ url: DatabaseURL) { self.url = url }
 
-  /// The answer to a question, from the database or from less than a second ago. Of several threads that ask the same
-  /// one asks the database.
+  /// Seconds for which an answer is good enough: as many as let all that was read of late be read again within the share
+  /// of a core, since an open page asks by itself however many questions others ask.
+  private func freshness(_ state: inout State, _ now: Double) -> Double {
+    guard isPolled else { return Self.freshness }
+    if now - state.pace.at >= 1 {
+      let cost = state.answers.values.reduce(0) { sum, answer in
+        now - answer.readAt < Self.slowest ? sum + answer.took : sum
+      }
+      state.pace = (min(Self.slowest, max(Self.freshness, cost / Self.share)), now)
+    }
+    return state.pace.seconds
+  }
+
+  /// The answer to a question, from the database or from a moment ago. Of several threads that ask the same one asks
+  /// the database.
+  ///
+  /// - Parameter version: version of the data that the question reads, as another answer tells it: an answer that was
+  ///   read at the same version is as good as a new one
   /// - Throws: `DatabaseAway`; `PostgresError` for a question that the database refuses
-  func answer(_ question: Question) throws -> Snapshot {
+  func answer(_ question: Question, version: String? = nil) throws -> Snapshot {
     enum Step {
       case known(Table)
       case old(Table, Double)
@@ -64,7 +90,7 @@ final class Snapshots: Sendable {
       var answer = state.answers[question] ?? Answer()
       if answer.isBeingRead {
         // One waits for the database; the others see what there was a moment ago.
-        guard let table = answer.table, now - answer.readAt < 2 * Self.freshness(answer) else {
+        guard let table = answer.table, now - answer.readAt < 2 * freshness(&state, now) else {
           return nil
         }
         return .known(table)
@@ -72,8 +98,9 @@ final class Snapshots: Sendable {
       answer.usedAt = now
       defer { state.answers[question] = answer }
       let isAway = now - state.awaySince < Self.patience
-      if let table = answer.table, now - answer.readAt < Self.freshness(answer) {
-        return .known(table)
+      if let table = answer.table {
+        let isSame = version != nil && answer.version == version
+        if isSame || now - answer.readAt < freshness(&state, now) { return .known(table) }
       }
       if isAway { return answer.table.map { .old($0, now - answer.readAt) } ?? .away(state.fault) }
       answer.isBeingRead = true
@@ -83,18 +110,18 @@ final class Snapshots: Sendable {
     case .known(let table): return Snapshot(table: table, staleFor: nil)
     case .old(let table, let age): return Snapshot(table: table, staleFor: age)
     case .away(let fault): throw DatabaseAway(message: fault)
-    case .read: return try read(question)
+    case .read: return try read(question, version)
     }
   }
 
-  private func read(_ question: Question) throws -> Snapshot {
+  private func read(_ question: Question, _ version: String?) throws -> Snapshot {
     let began = monotonicSeconds()
     do {
       let table = try session { Table(try $0.query(question.sql, question.parameters)) }
       state.update { state in
         var answer = state.answers[question] ?? Answer()
         (answer.table, answer.readAt, answer.isBeingRead) = (table, monotonicSeconds(), false)
-        answer.took = answer.readAt - began
+        (answer.took, answer.version) = (answer.readAt - began, version)
         state.answers[question] = answer
         Self.forget(&state)
       }
@@ -137,7 +164,12 @@ final class Snapshots: Sendable {
   private func open() throws -> Connection {
     let connection = try Connection(
       url.with("connect_timeout", "2"), role: .read, name: "pra dashboard")
-    try connection.run("set statement_timeout = '2s'; set default_transaction_read_only = on")
+    // Each statement is asked again and again: planning it anew would cost more than its run.
+    try connection.run(
+      """
+      set statement_timeout = '2s'; set default_transaction_read_only = on;
+      set plan_cache_mode = force_generic_plan
+      """)
     return connection
   }
 

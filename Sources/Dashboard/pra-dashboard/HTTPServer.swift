@@ -20,7 +20,7 @@ struct Request {
   /// Headers that are looked at.
   fileprivate static let known = [
     "Host", "Cookie", "If-None-Match", "Origin", "Sec-Fetch-Site", "Content-Type",
-    "X-Forwarded-Proto",
+    "X-Forwarded-Proto", "X-Poll",
   ]
 
   fileprivate init(_ request: OpaquePointer, userHeader: String?) {
@@ -40,15 +40,18 @@ struct Request {
     for name in Self.known + (userHeader.map { [$0] } ?? []) {
       var value: UnsafePointer<CChar>?
       let count = http_request_header(request, name, &value)
-      guard count > 0, let value else { continue }
-      headers[name.lowercased()] = Array(repeating: String(cString: value), count: Int(count))
+      headers[name.lowercased()] =
+        value.map { Array(repeating: String(cString: $0), count: Int(max(0, count))) } ?? []
     }
     self.headers = headers
   }
 
   /// The value of a header that occurs once.
   func header(_ name: String) -> String? {
-    let values = headers[name.lowercased()] ?? []
+    guard let values = headers[name.lowercased()] else {
+      assertionFailure("no request is asked for its header \(name)")
+      return nil
+    }
     return values.count == 1 ? values[0] : nil
   }
 }

@@ -73,8 +73,8 @@ import Testing
     try wait { agent.output.contains("registered as worker") }
     for _ in 0..<2 {
       let jobs = try (0..<3).map { _ in try world.enqueue(#"{"act": "succeed"}"#) }
-      try wait(seconds: 180) { try jobs.allSatisfy { try world.state($0) == "succeeded" } }
-      try wait(seconds: 180) { try sessions() == "1" }
+      try wait { try jobs.allSatisfy { try world.state($0) == "succeeded" } }
+      try wait { try sessions() == "1" }
     }
     agent.signal(SIGTERM)
     #expect(try agent.end() == .code(0))

@@ -157,7 +157,7 @@ final class AgentProcess {
 
   /// Waits for the agent to end.
   func end() throws -> ProcessEnd {
-    let end: ProcessEnd? = ended.wait(until: monotonicSeconds() + 60) { $0 }
+    let end: ProcessEnd? = ended.wait(until: monotonicSeconds() + Double(longestWait)) { $0 }
     if let end { return end }
     Issue.record("the agent does not end: \(output)")
     throw TestTimeout()

@@ -42,12 +42,10 @@ struct PoolerTests {
         FileHandle.nullDevice, FileHandle.nullDevice
       )
       try process.run()
-      let end = ContinuousClock.now + .seconds(20)
-      while !FileManager.default.fileExists(atPath: "\(folder)/.s.PGSQL.6432") {
-        #expect(ContinuousClock.now < end && process.isRunning, "the pooler does not start")
-        if !process.isRunning { break }
-        usleep(10_000)
+      try wait {
+        FileManager.default.fileExists(atPath: "\(folder)/.s.PGSQL.6432") || !process.isRunning
       }
+      #expect(process.isRunning, "the pooler does not start")
     }
 
     deinit {

@@ -2,12 +2,14 @@
 
 import Glibc
 
+/// Seconds after which a test gives up, far more than anything takes: a machine may do much else beside a test.
+package let longestWait = 180
+
 /// Polls until a condition is true.
 ///
-/// - Parameter seconds: longest wait; two minutes, since a machine may do much else beside a test
 /// - Throws: `TestTimeout`, and the condition's errors
 package func wait(
-  seconds: Int = 120, line: Int = #line, _ condition: () throws -> Bool
+  seconds: Int = longestWait, line: Int = #line, _ condition: () throws -> Bool
 ) throws {
   let end = ContinuousClock.now + .seconds(seconds)
   while try !condition() {

@@ -111,7 +111,9 @@ enum SamplingQueries {
     chosen as materialized (
       select i.number, i.label, i.class_name, i.sha256, i.size, i.place, i.side, i.channels, i.digest, i.job_id,
         d.sampling_job, d.step, d.preview, d.weights, d.variant
-      from drawn as d join pra.images as i on i.job_id = d.id
+      from drawn as d
+      -- By one job at a time: the planner takes a run's jobs for so many that it would read the images of all runs.
+      cross join lateral (select i.* from pra.images as i where i.job_id = d.id offset 0) as i
       where cardinality($3::text[]) = 0 or i.class_name = any ($3::text[])
     ),
     shared as (

@@ -1,5 +1,6 @@
 // Drawn images that lie in packed sets, beside PNGs of the version before.
 
+import DatabaseTesting
 import Digest
 import Foundation
 import Raster
@@ -75,6 +76,30 @@ import Testing
       try world.rows(
         "select number, label, class_name, place, size from pra.images where number = 4")
         == ["4 1 sea 53 48"])
+  }
+
+  @Test func theImagesOfOtherRunsAreNotRead() throws {
+    try draw(1, first: 0, count: 3)
+    try world.admin.run(
+      """
+      select count(pra.enqueue('sample', r.id, '{}'))
+      from (select pra.create_run('others') as id) as r, generate_series(1, 3000);
+      insert into pra_store.image_sets (job_id, epoch, first, seed, sha256, place, side, channels, labels, class_names, digests)
+      select j.id, 1, s.first, s.seed, s.sha256, s.place, s.side, s.channels, s.labels, s.class_names, s.digests
+      from pra_store.jobs as j, pra_store.image_sets as s where j.run_id = 2;
+      analyze pra_store.jobs, pra_store.image_sets;
+      """)
+    let read = """
+      select seq_tup_read, idx_scan from pg_stat_user_tables where relname = 'image_sets' and schemaname = 'pra_store'
+      """
+    // The counts of this session, too.
+    try world.admin.run("select pg_stat_force_next_flush()")
+    let before = try world.rows(read)
+    _ = try world.answer("images", "drawn", "-o", "\(world.folder)/grid.png")
+    try wait { try world.rows(read) != before }
+    // Whether there are any is found by the first.
+    let rows = [before[0], try world.rows(read)[0]].map { Int($0.split(separator: " ")[0])! }
+    #expect(rows[1] - rows[0] < 100)
   }
 
   /// A row is of one sampling run, with the numbers that all have; what a grid leaves out is said.

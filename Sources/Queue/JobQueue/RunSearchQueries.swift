@@ -74,35 +74,37 @@ package enum RunSearchQueries {
         and (cardinality($11::text[]) = 0 or r.created_by = any ($11::text[]))
         and r.tags @> $12::text[]
         and ($6::bigint[] is null or r.id = any ($6::bigint[]))
-        and (cardinality($3::text[]) = 0 or not exists (
-          select from unnest($3::text[], $4::text[], $5::text[]) as w (name, operator, value)
-          -- The name stands beside the configuration, and is a text whatever it looks like.
-          cross join lateral (
-            select case when w.name = 'name' then r.name else r.configuration #>> string_to_array(w.name, '.') end as text
-          ) as l
-          cross join lateral (
-            select
-              case when l.text ~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' then l.text::double precision end
-                as left_side,
-              case when w.value ~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' then w.value::double precision end
-                as right_side
-          ) as n
-          where not coalesce(
-            case
-              when w.name <> 'name' and n.left_side is not null and n.right_side is not null then case w.operator
-                when '<' then n.left_side < n.right_side when '<=' then n.left_side <= n.right_side
-                when '>' then n.left_side > n.right_side when '>=' then n.left_side >= n.right_side
-                when '=' then n.left_side = n.right_side else n.left_side <> n.right_side end
-              when w.operator = '=' then l.text = w.value
-              when w.operator = '!=' then l.text is distinct from w.value
-            end, false)))
       order by o.place nulls last, case
           when r.configuration #>> string_to_array($8::text, '.') ~ '^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$'
           then (r.configuration #>> string_to_array($8::text, '.'))::double precision end nulls last, r.id desc
     )) with ordinality as p (id, place)
-    where cardinality($1::text[]) = 0 or (
-      select case when r.lost_at is not null then 'lost' else r.state end from pra.runs as r where r.id = p.id
-    ) = any ($1::text[])
+    where (cardinality($1::text[]) = 0 or (
+        select case when r.lost_at is not null then 'lost' else r.state end from pra.runs as r where r.id = p.id
+      ) = any ($1::text[]))
+      -- Settings are read up to the last row of the page, too.
+      and (cardinality($3::text[]) = 0 or not exists (
+        select from pra.runs as r
+        cross join unnest($3::text[], $4::text[], $5::text[]) as w (name, operator, value)
+        -- The name stands beside the configuration, and is a text whatever it looks like.
+        cross join lateral (
+          select case when w.name = 'name' then r.name else r.configuration #>> string_to_array(w.name, '.') end as text
+        ) as l
+        cross join lateral (
+          select
+            case when l.text ~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' then l.text::double precision end
+              as left_side,
+            case when w.value ~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' then w.value::double precision end
+              as right_side
+        ) as n
+        where r.id = p.id and not coalesce(
+          case
+            when w.name <> 'name' and n.left_side is not null and n.right_side is not null then case w.operator
+              when '<' then n.left_side < n.right_side when '<=' then n.left_side <= n.right_side
+              when '>' then n.left_side > n.right_side when '>=' then n.left_side >= n.right_side
+              when '=' then n.left_side = n.right_side else n.left_side <> n.right_side end
+            when w.operator = '=' then l.text = w.value
+            when w.operator = '!=' then l.text is distinct from w.value
+          end, false)))
     order by p.place
     offset $10::bigint limit $15::bigint
     """

@@ -21,8 +21,19 @@ import Testing
     return try #require(json?["series"] as? [[String: Any]], "\(body)")
   }
 
+  /// The values of a member, of one that is written in runs as well.
   private func numbers(_ curve: [String: Any], _ name: String) throws -> [Double] {
-    try #require(curve[name] as? [Double], "\(name) of \(curve)")
+    guard let runs = curve["\(name)_runs"] as? [Double] else {
+      return try #require(curve[name] as? [Double], "\(name) of \(curve)")
+    }
+    let values = stride(from: 0, to: runs.count, by: 2).flatMap {
+      Array(repeating: runs[$0], count: Int(runs[$0 + 1]))
+    }
+    switch name {
+    case "x": return values.reduce(into: []) { $0.append(($0.last ?? 0) + $1) }
+    case "to": return zip(try numbers(curve, "x"), values).map { $0 + $1 }
+    default: return values
+    }
   }
 
   private static func configuration(seed: Int, lr: Double = 0.002, batch: Int = 48) -> String {
@@ -70,6 +81,20 @@ import Testing
     }
     let border = try #require((curve["borders"] as? [[String: Any]])?.first)
     #expect(border["step"] as? Double == 500 && abs((border["x"] as? Double ?? 0) - 2) < 0.01)
+  }
+
+  /// Steps and counts that are even take no bytes for each band.
+  @Test func aSeriesIsAsLongAsItsValues() throws {
+    let (run, lease) = try world.training("even")
+    try world.series("loss", of: lease.job, steps: 50_000)
+    let body = try server.page("/series.json?runs=\(run)").body
+    let curve = try curves("runs=\(run)")[0]
+    let bands = try numbers(curve, "mean").count
+    let ends = try numbers(curve, "to")
+    #expect(bands > 150 && ends.count == bands && ends.last == 49_999)
+    #expect(try numbers(curve, "n").reduce(0, +) == 50_000)
+    #expect(try numbers(curve, "x").dropFirst() == ArraySlice(ends.dropLast().map { $0 + 1 }))
+    #expect(body.utf8.count < 600 + 30 * bands, "\(body.utf8.count) bytes of \(bands) bands")
   }
 
   @Test func stepsSinceStartBeginAtTheFirst() throws {

@@ -193,7 +193,8 @@ def seed(server, runs=300, each=2, steps=31_400, limited=18, waiting=0, long=0, 
         server.sql(BEGIN + SERIES.format(job=job, steps=steps, name=name, base=base) + "commit;")
     server.sql(f"{BEGIN} insert into pra_store.metrics select now(), {job}, 1, n.id, {steps} - 1, 412.3 "
                "from pra_store.metric_names as n where n.name = 'images_per_second'; "
-               f"{SUMMARIES} commit;")
+               f"{SUMMARIES} select count(pra_store.settle_series(id)) from pra_store.jobs where kind = 'train' and state <> 'running'; "
+               "commit;")
     others = server.sql("select string_agg(id::text, ',') from (select id from pra_store.runs where id % 37 > 0 "
                         "and name like 'emoji-%' order by id limit 2) as r").split(",")
     for shift, one in enumerate(others):

@@ -61,7 +61,8 @@ def test_the_loss_grows_without_a_reload(site, open_page):
     site.server.sql(f"update pra_store.progress set done = 32000 where job_id = {job}")
     site.server.sql(f"""
       update pra_store.metric_rollups set max_value = 3 where job_id = {job} and bucket =
-        (select max(bucket) from pra_store.metric_rollups where job_id = {job});""")
+        (select max(bucket) from pra_store.metric_rollups where job_id = {job});
+      update pra_store.metric_summaries set points = points + 1, updated_at = clock_timestamp() where job_id = {job};""")
     page.locator(".figures").filter(has_text="32,000").wait_for(timeout=20_000)
     for _ in range(40):
         if chart.screenshot() != before:

@@ -3,14 +3,17 @@
 "use strict";
 (() => {
   const charts = [];
-  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // Colours of the theme, read once for a drawing.
+  let tones = {};
+  const style = (name) => tones[name] ??= getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const dashes = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
   const short = (value) => {
     if (value === null || !isFinite(value)) return "none";
     const size = Math.abs(value);
     return size !== 0 && (size >= 1e6 || size < 1e-3) ? value.toExponential(2) : String(+value.toPrecision(4));
   };
-  const whole = (value) => value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 3 : value < 1000 ? 2 : 0 });
+  const figures = [0, 2, 3].map((digits) => new Intl.NumberFormat("en", { maximumFractionDigits: digits }));
+  const whole = (value) => figures[value < 10 ? 2 : value < 1000 ? 1 : 0].format(value);
   const view = () => new URL(location.href).searchParams;
 
   const steps = (low, high, most) => {
@@ -20,6 +23,21 @@
     const out = [];
     for (let at = Math.ceil(low / step) * step; at <= high + step * 1e-9; at += step) out.push(+at.toPrecision(12));
     return out;
+  };
+
+  // Runs of values, and how often each stands there, as arrays: places, the ends of bands, and counts.
+  const unfold = (one) => {
+    for (const name of ["x", "to", "n", "bad"]) {
+      const runs = one[`${name}_runs`];
+      if (!runs) continue;
+      const values = one[name] = [];
+      for (let at = 0, last = 0; at < runs.length; at += 2) {
+        for (let n = 0; n < runs[at + 1]; n++) {
+          if (name === "x") last += runs[at];
+          values.push(name === "x" ? last : name === "to" ? one.x[values.length] + runs[at] : runs[at]);
+        }
+      }
+    }
   };
 
   class Chart {
@@ -55,7 +73,8 @@
         const value = view().get(name);
         if (value === null) address.searchParams.delete(name); else address.searchParams.set(name, value);
       }
-      this.print.src = address.href.replace("series.json", "chart.svg");
+      const drawing = address.href.replace("series.json", "chart.svg");
+      if (this.print.src !== drawing) this.print.src = drawing;
       const isMore = !isWhole && this.base === address.href;
       const base = address.href;
       if (isMore) address.searchParams.set("after", Math.min(...this.data.series.map((one) => one.at || 0)));
@@ -63,8 +82,9 @@
       try {
         const reply = await fetch(address, { headers: { ...headers, ...(isSame && this.mark && { "If-None-Match": this.mark }) }, cache: "no-store" });
         if (reply.status === 304) return;
-        if (!reply.ok) { this.legend.textContent = `no data: ${reply.status}`; return; }
+        if (!reply.ok) { this.legend.textContent = `no data: ${reply.status}`; this.told = null; return; }
         const data = await reply.json();
+        data.series.forEach(unfold);
         if (isMore && !this.joins(data)) { this.load(true, headers); return; }
         [this.mark, this.address, this.base] = [reply.headers.get("ETag"), address.href, base];
         this.data = data;
@@ -92,10 +112,13 @@
       const width = this.box.clientWidth, height = this.box.clientHeight;
       if (!this.data || !width) return;
       const scale = devicePixelRatio || 1;
-      this.canvas.width = width * scale;
-      this.canvas.height = height * scale;
       const g = this.canvas.getContext("2d");
+      // A canvas of another size has other memory; the same one is wiped.
+      if (this.canvas.width !== Math.floor(width * scale)) this.canvas.width = width * scale;
+      if (this.canvas.height !== Math.floor(height * scale)) this.canvas.height = height * scale;
+      g.reset();
       g.scale(scale, scale);
+      tones = {};
       g.font = "11px system-ui, sans-serif";
       const log = view().get("y") === "log";
       const [from, to] = this.range();
@@ -104,8 +127,9 @@
       for (const one of this.data.series) {
         for (let i = 0; i < one.x.length; i++) {
           if (one.x[i] > to || (one.to ? one.to[i] : one.x[i]) < from) continue;
-          for (const v of [one.mean[i], one.low && one.low[i], one.high && one.high[i]]) {
-            if (v !== undefined && fits(v)) { low = Math.min(low, v); high = Math.max(high, v); }
+          for (const values of one.low ? [one.mean, one.low, one.high] : [one.mean]) {
+            const v = values[i];
+            if (fits(v)) { if (v < low) low = v; if (v > high) high = v; }
           }
         }
       }
@@ -137,6 +161,8 @@
       g.save();
       g.beginPath(); g.rect(left, 0, right - left, bottom + 1); g.clip();
       const isMany = this.data.series.length > 20;
+      // A line of one pixel costs a browser without a graphics card a fiftieth of a wider one.
+      const thickness = isMany ? 0.8 : this.data.series.length > 4 ? 1 : 1.5;
       const named = [];
       this.data.series.forEach((one, k) => {
         g.fillStyle = g.strokeStyle = style(`--c${one.place % 8}`);
@@ -150,14 +176,15 @@
         }
         const line = (values, alpha, dash) => {
           g.globalAlpha = alpha;
-          g.lineWidth = isMany ? 0.8 : 1.5;
+          g.lineWidth = thickness;
           g.setLineDash(dash);
           g.beginPath();
           let open = false, alone = null;
           one.x.forEach((s, i) => {
             const at = one.to ? (s + one.to[i]) / 2 : s;
             if (!fits(values[i])) { open = false; return; }
-            if (open) { g.lineTo(x(at), y(values[i])); alone = null; } else { g.moveTo(x(at), y(values[i])); alone = [x(at), y(values[i])]; }
+            const [across, down] = [x(at), y(values[i])];
+            if (open) { g.lineTo(across, down); alone = null; } else { g.moveTo(across, down); alone = [across, down]; }
             open = true;
           });
           g.stroke();
@@ -173,7 +200,8 @@
         one.x.forEach((s, i) => { if (one.bad[i] > 0) { flag(x(s)); g.fill(); } });
         g.strokeStyle = style("--amber");
         g.lineWidth = 1.5;
-        one.spikes = this.spikes(one, from, to);
+        // They are those of before where the pointer alone has moved.
+        if (one.searched?.[0] !== from || one.searched[1] !== to) [one.spikes, one.searched] = [this.spikes(one, from, to), [from, to]];
         for (const i of one.spikes) { flag(x((one.x[i] + one.to[i]) / 2)); g.stroke(); }
         for (const border of one.borders) {
           g.setLineDash([3, 3]);
@@ -214,9 +242,14 @@
     // Bands whose highest value is far above their mean, against what is usual in the range.
     spikes(one, from, to) {
       if (!one.high || one.seeds > 1) return [];
-      const seen = one.x.map((s, i) => i).filter((i) => one.to[i] >= from && one.x[i] <= to && one.high[i] !== null && one.mean[i] !== null);
-      const heights = seen.map((i) => one.high[i] - one.mean[i]).sort((a, b) => a - b);
-      const usual = heights[heights.length >> 1];
+      const seen = [], heights = new Float64Array(one.x.length);
+      for (let i = 0; i < one.x.length; i++) {
+        if (one.to[i] < from || one.x[i] > to || one.high[i] === null || one.mean[i] === null) continue;
+        heights[seen.length] = one.high[i] - one.mean[i];
+        seen.push(i);
+      }
+      // Numbers of a typed array are sorted without a comparison in the script.
+      const usual = heights.slice(0, seen.length).sort()[seen.length >> 1];
       return seen.filter((i) => usual > 0 && one.high[i] - one.mean[i] > 6 * usual);
     }
 
@@ -266,13 +299,6 @@
       const isMany = this.data.series.length > 20;
       const series = !isMany ? this.data.series.slice(0, 12) : cursor !== null && this.near ? [this.near] : [];
       series.forEach((one) => {
-        const key = document.createElement("span");
-        key.className = "key";
-        const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-        sample.setAttribute("width", 18); sample.setAttribute("height", 4);
-        const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-        for (const [name, value] of [["x1", 0], ["x2", 18], ["y1", 2], ["y2", 2], ["stroke", style(`--c${one.place % 8}`)], ["stroke-width", 2], ["stroke-dasharray", this.dashes(one).join(" ") || "none"]]) line.setAttribute(name, value);
-        sample.append(line);
         let words = one.label || this.data.name;
         if (cursor !== null) {
           let i = one.x.findIndex((s, n) => (one.to ? one.to[n] : s) >= cursor);
@@ -282,8 +308,7 @@
           if (one.low) words += ` (${short(one.low[i])} to ${short(one.high[i])} ${axis === "step" ? "in steps" : `at ${axis}`} ${whole(one.x[i])} to ${whole(one.to[i])})`;
           else words += ` at ${axis} ${whole(one.x[i])}`;
         }
-        key.append(sample, ` ${words}`);
-        parts.push(key);
+        parts.push({ colour: style(`--c${one.place % 8}`), dash: this.dashes(one).join(" ") || "none", words });
       });
       const first = this.data.series[0];
       if (cursor === null) {
@@ -297,9 +322,27 @@
         if (weight && points > 1 / (1 - weight)) parts.push("The average is shorter than a band. ");
         if (first && this.box.closest(".first")) for (const border of first.borders.slice(0, 4)) parts.push(`step ${whole(border.step)}: ${border.words}. `);
         if (!isMany && this.data.series.length > 12) parts.push(`and ${this.data.series.length - 12} more`);
-        if (this.bad) { const bad = document.createElement("strong"); bad.className = "bad"; bad.textContent = `${this.bad} `; parts.unshift(bad); }
+        if (this.bad) parts.unshift({ bad: `${this.bad} ` });
       }
-      this.legend.replaceChildren(...parts);
+      // The same words stay as they are, and the page with them.
+      const told = JSON.stringify(parts);
+      if (this.told === told) return;
+      this.told = told;
+      this.legend.replaceChildren(...parts.map((part) => typeof part === "string" ? part : this.element(part)));
+    }
+
+    // A curve's sample and words, or a warning.
+    element(part) {
+      const key = document.createElement(part.bad ? "strong" : "span");
+      key.className = part.bad ? "bad" : "key";
+      if (part.bad) { key.textContent = part.bad; return key; }
+      const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+      sample.setAttribute("width", 18); sample.setAttribute("height", 4);
+      const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+      for (const [name, value] of [["x1", 0], ["x2", 18], ["y1", 2], ["y2", 2], ["stroke", part.colour], ["stroke-width", 2], ["stroke-dasharray", part.dash]]) line.setAttribute(name, value);
+      sample.append(line);
+      key.append(sample, ` ${part.words}`);
+      return key;
     }
 
     // A range as it stands in the address: whole steps, or hours of a second.

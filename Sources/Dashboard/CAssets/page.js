@@ -24,13 +24,14 @@
   // Times are the reader's; ages grow.
   const spell = (s) => s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min` :
     s < 86400 ? `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min` : `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
+  const clock = new Intl.DateTimeFormat([], { dateStyle: "short", timeStyle: "medium" });
   const times = () => {
     for (const time of document.querySelectorAll("time")) {
       const at = new Date(time.dateTime);
       const age = Math.round((Date.now() - at) / 1000);
       const words = time.classList.contains("age")
         ? (age < 0 ? `in ${spell(-age)}` : `${spell(age)} ago`)
-        : at.toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
+        : isNaN(at) ? time.textContent : clock.format(at);
       if (time.textContent !== words) time.textContent = words;
     }
   };
@@ -120,9 +121,9 @@
       const fresh = other.querySelector(`[data-live="${part.dataset.live}"]`);
       if (!fresh || part.contains(document.activeElement) && part.dataset.live !== "log" && document.activeElement !== document.body
         && ["INPUT", "SELECT"].includes(document.activeElement.tagName)) continue;
-      if (part.dataset.seen === fresh.innerHTML) continue;
-      const following = part.dataset.follow && innerHeight + scrollY >= document.body.scrollHeight - 60;
       const seen = fresh.innerHTML;
+      if (part.dataset.seen === seen) continue;
+      const following = part.dataset.follow && innerHeight + scrollY >= document.body.scrollHeight - 60;
       part.replaceChildren(...fresh.childNodes);
       part.dataset.seen = seen;
       if (following) scrollTo(0, document.body.scrollHeight);

@@ -24,6 +24,8 @@ extension Site {
 
   /// Curves for the chart's script: places on the axis, means, lowest and highest values, values that are not finite,
   /// and where attempts went on. With `after=STEP` only the bands from that step on, and how many were left out.
+  /// Members that end in `_runs` are runs of equal values, each as the value and how often it stands there: `x_runs` of
+  /// the differences of places, of the first one from 0, and `to_runs` of the widths, the end less the place.
   private func series(_ view: ChartView) throws -> Reply {
     let curves = try view.curves().map { curve -> String in
       let scale = curve.scale
@@ -34,9 +36,17 @@ extension Site {
       func numbers(_ values: [Double?]) -> String {
         "[" + values.map(Self.number).joined(separator: ",") + "]"
       }
-      func places(_ steps: [Double]) -> String {
-        "[" + steps.map { Self.place(scale.position($0), view.axis) }.joined(separator: ",") + "]"
+      /// Places and ends. Those in hours lie as unevenly as the attempts went.
+      func places(_ name: String, _ steps: [Double], less: [Double]) -> (String, String) {
+        let found = steps.map(scale.position)
+        guard view.axis == .hours else {
+          return (name + "_runs", Self.runs(zip(found, less).map { $0 - $1 }))
+        }
+        return (
+          name, "[" + found.map { Self.place($0, view.axis) }.joined(separator: ",") + "]"
+        )
       }
+      let starts = bands.map { scale.position($0.from) }
       var members = [
         ("run", "\(curve.run)"), ("job", "\(curve.job)"), ("label", JSONText.string(curve.label)),
         ("short", JSONText.string(curve.short)), ("place", "\(curve.place)"),
@@ -46,15 +56,15 @@ extension Site {
         ("unit", Self.place(scale.position(1) - scale.position(0), view.axis)),
         ("at", Self.number(curve.bands.last?.from)), ("skip", "\(skip)"),
         ("edge", after.map { Self.place(scale.position($0), view.axis) } ?? "null"),
-        ("x", places(bands.map(\.from))), ("mean", numbers(bands.map(\.mean))),
-        ("bad", numbers(bands.map(\.bad))),
+        places("x", bands.map(\.from), less: [0] + starts.dropLast()),
+        ("mean", numbers(bands.map(\.mean))), ("bad_runs", Self.runs(bands.map(\.bad))),
       ]
       if view.smoothing > 0 {
         members.append(("line", numbers(Array(curve.smoothed(view.smoothing)[skip...]))))
       }
       if !curve.isOfPoints {
         members += [
-          ("to", places(bands.map(\.to))), ("n", numbers(bands.map(\.n))),
+          places("to", bands.map(\.to), less: starts), ("n_runs", Self.runs(bands.map(\.n))),
           ("low", numbers(bands.map(\.low))), ("high", numbers(bands.map(\.high))),
         ]
       }
@@ -71,6 +81,18 @@ extension Site {
       ("series", JSONText.array(curves)),
     ])
     return Reply(type: "application/json", Array(body.utf8))
+  }
+
+  /// Runs of equal values, of which steps and counts mostly are: each value, and how often it stands there.
+  private static func runs(_ values: [Double]) -> String {
+    var words: [String] = []
+    var place = 0
+    while place < values.count {
+      let end = values[place...].firstIndex { $0 != values[place] } ?? values.count
+      words += [number(values[place], digits: 15), String(end - place)]
+      place = end
+    }
+    return "[" + words.joined(separator: ",") + "]"
   }
 
   /// Five significant digits; null for what is no number. A step is written whole.

@@ -53,7 +53,13 @@ struct RunFilter {
     }
     isSorted = query["sort"] != nil
     offset = search.offset
-    question = Question(RunSearchQueries.page, search.parameters)
+    // The newest ones are those that the index has at its end; a search looks at all runs.
+    question =
+      ["find", "sort", "offset"].allSatisfy { query[$0] == nil }
+      ? Question(
+        RunsQueries.newest,
+        [.optional(search.before) { .integer($0) }, .integer(search.limit)])
+      : Question(RunSearchQueries.page, search.parameters)
   }
 
   private static func add(

@@ -1,12 +1,19 @@
 // Queries of the list of runs.
 
 enum RunsQueries {
+  /// The runs of a page that nobody has searched, the newest first.
+  static let newest = """
+    select r.id from pra.runs as r
+    where r.deleted_at is null and r.archived_at is null and ($1::bigint is null or r.id < $1::bigint)
+    order by r.id desc limit $2::bigint
+    """
+
   static let runs = """
     select
       r.id, r.name, case when r.lost_at is not null then 'lost' else r.state end as state,
       array_to_string(r.tags, ' ') as tags, r.created_by, r.created_at,
       t.job, t.last_step, j.state = 'running' as is_training, j.progress_done as done, j.progress_total as total,
-      f.value as loss, f.steps as loss_steps,
+      coalesce(t.end_value, f.value) as loss, coalesce(t.end_steps, f.steps) as loss_steps,
       e.metric, e.value, e.images, left(coalesce(e.ruler ->> 'reference', e.ruler ->> 'data_set'), 8) as reference,
       -- A run that failed is not over where jobs wait for the one that did; its time is, until one runs again.
       extract(epoch from coalesce(r.finished_at, case when r.state = 'failed' then
@@ -16,11 +23,15 @@ enum RunsQueries {
     join pra.runs as r on r.id = p.id
     -- The newest training that has a loss.
     left join lateral (
-      select s.job_id as job, s.last_step from pra.metric_summaries as s
+      select s.job_id as job, s.last_step, s.end_value, s.end_steps from pra.metric_summaries as s
       where s.run_id = r.id and s.name = 'loss' order by s.job_id desc limit 1
     ) as t on true
     left join pra.jobs as j on j.id = t.job
-    left join lateral pra.metric_end(t.job, 'loss') as f on true
+    -- A training that is over has kept its end.
+    left join lateral (
+      -- Not a part of the join, which would ask for it all the same.
+      select n.value, n.steps from pra.metric_end(t.job, 'loss') as n where t.end_value is null offset 0
+    ) as f on true
     left join lateral (
       select v.metric, v.value, v.images, v.ruler from pra.evaluations as v
       where v.run_id = r.id and v.scope = 'overall' and (v.metric like 'fid.%' or v.metric like 'frechet.%')

@@ -7,20 +7,27 @@ returns table (
   example bigint, jobs bigint, oldest timestamptz, run_id bigint, queue text)
 language sql stable
 as $$
-  with heaps as materialized (
-    -- Passes over indexes. The first, of most jobs, reads nothing else, and finds them in the order of their lanes.
-    select j.lane_id, 'ready'::pra.job_state as state, true as due, false as gang, false as part, false as lost,
-      count(*) as jobs, min(j.id) as example
+  with line as materialized (
+    -- One pass over the index of the line, in the order of its lanes, which reads nothing else.
+    select j.lane_id, count(*) as jobs, min(j.id) as example,
+      bool_or(j.gang or j.array_id is not null or j.epoch > 0) as is_mixed
     from pra_store.jobs as j
-    where j.state = 'ready' and j.due and not j.gang and j.array_id is null and j.epoch = 0
+    where j.state = 'ready' and j.due
     group by j.lane_id
+  ),
+  heaps as materialized (
+    -- Most lanes have jobs of one sort alone.
+    select n.lane_id, 'ready'::pra.job_state as state, true as due, false as gang, false as part, false as lost,
+      n.jobs, n.example
+    from line as n where not n.is_mixed
     union all
     select j.lane_id, 'ready', true, j.gang, j.array_id is not null as part,
       j.epoch > 0 and exists (
         select from pra_store.attempts as a where a.job_id = j.id and a.epoch = j.epoch and a.outcome = 'lost') as lost,
       count(*), min(j.id)
-    from pra_store.jobs as j
-    where j.state = 'ready' and j.due and (j.gang or j.array_id is not null or j.epoch > 0)
+    from line as n
+    join pra_store.jobs as j on j.lane_id = n.lane_id
+    where n.is_mixed and j.state = 'ready' and j.due
     group by j.lane_id, j.gang, 5, 6
     -- A delayed job is no obstacle to one that is due.
     union all
@@ -39,18 +46,19 @@ as $$
     group by j.lane_id, j.due, j.gang, 5
   ),
   described as (
-    select h.*, l.queue, l.kind, l.requirements, l.limits, l.run_id, r.paused_at is not null as paused
+    select h.*, l.queue, l.kind, l.requirements, l.limits, l.run_id,
+      l.run_id in (select r.id from pra_store.runs as r where r.paused_at is not null) as paused
     from heaps as h
     join pra_store.lanes as l on l.id = h.lane_id
-    join pra_store.runs as r on r.id = l.run_id
   )
   select min(d.example), sum(d.jobs)::bigint,
     -- Numbers of jobs grow with time.
     (select j.created_at from pra_store.jobs as j where j.id = min(d.example)),
-    case when count(distinct d.run_id) = 1 then min(d.run_id) end, d.queue
+    case when min(d.run_id) = max(d.run_id) then min(d.run_id) end, d.queue
   from described as d
   group by d.queue, d.state, d.gang, d.part, d.lost, d.paused, case when d.paused then d.run_id end,
-    case when d.state = 'ready' then row(d.kind, d.requirements, d.limits, d.due)::text end
+    case when d.state = 'ready' then d.kind end, case when d.state = 'ready' then d.requirements end,
+    case when d.state = 'ready' then d.limits end, case when d.state = 'ready' then d.due end
   order by sum(d.jobs) desc limit 200;
 $$;
 

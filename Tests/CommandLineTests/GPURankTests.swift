@@ -10,15 +10,17 @@ import Testing
   init() throws { ranks = try RankWorld() }
 
   /// Ten steps of four parts, with checkpoints behind the fourth and the eighth.
-  private func train(_ name: String, ranks count: String) throws -> String {
+  private func train(_ name: String, ranks count: String, sharded: Bool = false) throws -> String {
     try ranks.run(
-      name, ranks: count, total: 10, "device=cuda", "training.batch=4", "training.micro_batch=1",
+      name, ranks: count, total: 10, "device=cuda", "training.shard_optimizer=\(sharded)",
+      "training.batch=4", "training.micro_batch=1",
       "training.checkpoint_every=4", "head.blocks=1", "encoder.blocks=1", "decoder.blocks=1")
   }
 
   private func logs(_ run: String) throws -> String { try ranks.world.answer("logs", "--run", run) }
 
-  /// Ten steps by NCCL, with a rank that is killed while the other waits for it on its GPU, and over sockets.
+  /// Ten steps by NCCL, with a divided optimizer and a rank that is killed while the other waits for it on its GPU, and ten
+  /// over sockets.
   @Test func twoGPUsTrainTheWeightsOfOneByNCCLAndOverSockets() throws {
     let libraries = try EmulatedLibraries(compiler: true, nccl: true)
     defer { libraries.remove() }
@@ -27,7 +29,7 @@ import Testing
       environment: libraries.computingEnvironment(devices: 2), "--lease", "15")
     let one = try train("one", ranks: "1")
     try ranks.awaitSuccess(one)
-    let two = try train("two", ranks: "2")
+    let two = try train("two", ranks: "2", sharded: true)
     try ranks.reach(two, steps: 5)
     let victim = try #require(worker.stage("pra-train"))
     kill(victim, SIGSTOP)

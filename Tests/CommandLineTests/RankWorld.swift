@@ -18,14 +18,17 @@ final class RankWorld {
   /// - Parameters:
   ///   - address: at which its ranks are reached
   ///   - namespace: of the network, in which it runs
+  ///   - environment: in addition to the variables that find the database
   func worker(
-    address: String = "127.0.0.1", namespace: String? = nil, _ arguments: String...
+    address: String = "127.0.0.1", namespace: String? = nil, environment: [String: String] = [:],
+    _ arguments: String...
   ) throws -> WorkerProcess {
     let name = "host\(workers.count)"
     let worker = try WorkerProcess(
       world,
       arguments: ["--name", name, "--label", "host=\(name)", "--address", address] + arguments,
-      limit: namespace.map { "exec ip netns exec \($0) \"$0\" \"$@\"" } ?? ":")
+      limit: namespace.map { "exec ip netns exec \($0) \"$0\" \"$@\"" } ?? ":",
+      environment: environment)
     workers.append(worker)
     return worker
   }

@@ -12,6 +12,7 @@ import Training
 final class GlooCommunicator: Communicator, RankTraffic {
   let rank: Int
   let size: Int
+  private let cards: [RankCard]
   private nonisolated(unsafe) let handle: UnsafeMutableRawPointer
   private let begun = Atomic(0)
   private let isWaiting = Atomic(false)
@@ -41,7 +42,7 @@ final class GlooCommunicator: Communicator, RankTraffic {
     isStopped: @escaping @Sendable () -> Bool
   ) throws {
     let gang = meeting.gang
-    (rank, size) = (gang.rank, gang.size)
+    (rank, size, self.cards) = (gang.rank, gang.size, cards)
     let caller = MeetingCaller(meeting, within: Self.connectTime, isStopped)
     var why = [CChar](repeating: 0, count: Self.longest)
     let made = cards[gang.rank].address.withCString { address in
@@ -101,15 +102,42 @@ final class GlooCommunicator: Communicator, RankTraffic {
   /// Bytes that have come and gone, which grow while all wait. For any thread.
   var moved: UInt64 { gloo_engine_moved(handle) }
 
+  /// As in "rank 2 (host b7, 10.0.0.7)".
+  var name: String { cards[rank].name(rank: rank) }
+
+  /// The least rank whose connection is gone; nil while all stand. For any thread.
+  var gone: Int? {
+    let rank = Int(gloo_engine_gone(handle))
+    return rank < 0 ? nil : rank
+  }
+
+  /// Makes a call between the ranks' GPUs, as one of these ranks.
+  /// - Throws: `PeerLost` where a rank is gone, `NoExchange` where GPUs or NCCL have failed here
+  func whileWaiting<Result>(_ what: String, _ body: () throws -> Result) throws -> Result {
+    begun.add(1, ordering: .releasing)
+    isWaiting.store(true, ordering: .releasing)
+    defer { isWaiting.store(false, ordering: .releasing) }
+    do {
+      return try body()
+    } catch let error as DeviceRanks.Failure {
+      guard error.isParted || gone != nil else { throw NoExchange(error, self) }
+      throw lost("\(what): \(error)")
+    }
+  }
+
   private func call(_ body: (UnsafeMutablePointer<CChar>, Int) -> Bool) throws {
     var why = [CChar](repeating: 0, count: 512)
     begun.add(1, ordering: .releasing)
     isWaiting.store(true, ordering: .releasing)
     defer { isWaiting.store(false, ordering: .releasing) }
     let isDone = why.withUnsafeMutableBufferPointer { body($0.baseAddress!, $0.count) }
-    guard !isDone else { return }
-    throw PeerLost(
-      "another rank is gone, seen by rank \(rank) of \(size): \(words(why))")
+    if !isDone { throw lost(words(why)) }
+  }
+
+  /// The sentence about the rank that is gone, or about another where its connection still stands.
+  private func lost(_ why: String) -> PeerLost {
+    let whom = gone.map { cards[$0].name(rank: $0) } ?? "another rank"
+    return PeerLost("\(whom) is gone, seen by rank \(rank) of \(size): \(why)")
   }
 }
 

@@ -5,6 +5,7 @@ import Files
 import Glibc
 import StageInputs
 import StageKit
+import Tensor
 import Threads
 import Training
 
@@ -15,8 +16,12 @@ final class Ranks {
   private let meeting: GangMeeting
 
   /// Waits for the other ranks and connects them; nil for a stage that works alone.
-  /// - Parameter data: fingerprint of the data set
-  init?(_ session: StageSession, _ configuration: ModelConfiguration, data: String) throws {
+  /// - Parameters:
+  ///   - data: fingerprint of the data set
+  ///   - device: that of the model
+  init?(
+    _ session: StageSession, _ configuration: ModelConfiguration, data: String, on device: Device
+  ) throws {
     guard let gang = session.gang, gang.size > 1 else { return nil }
     self.gang = gang
     GlooCommunicator.load()
@@ -38,12 +43,11 @@ final class Ranks {
         "training.ranks: \(counted(gang.size, "rank")) cannot share the \(counted(configuration.training.parts, "part")) of a batch"
       )
     }
-    let communicator = try GlooCommunicator(
+    let sockets = try GlooCommunicator(
       meeting, cards: cards, ports: network.ports, isStopped: isStopped)
-    team = RankTeam(communicator, folder: session.scratch)
-    try PeerWatch(
-      meeting, cards: cards, traffic: communicator, silence: network.silence
-    ).start()
+    try PeerWatch(meeting, cards: cards, traffic: sockets, silence: network.silence).start()
+    team = RankTeam(
+      try NCCLCommunicator.connect(sockets, on: device, cards: cards), folder: session.scratch)
     say(
       "rank \(gang.rank) of \(gang.size) of gang \(gang.job), start \(gang.start), at \(network.address)"
     )

@@ -55,7 +55,7 @@ struct TrainingJob {
         "config.training.\(key): \(metric) needs images that are held out, and ingest job "
           + "\(arguments.data) has none; give data.validation, as in {every: 20}")
     }
-    ranks = try Ranks(session, configuration, data: data.fingerprint)
+    ranks = try Ranks(session, configuration, data: data.fingerprint, on: device)
     trainer = Trainer(
       model, perceptual: try Self.perceptual(arguments, session, configuration, device),
       team: ranks?.team)

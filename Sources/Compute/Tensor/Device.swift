@@ -58,6 +58,7 @@ package final class Device {
   private let handle: OpaquePointer
   let memory: DeviceMemory
   package let threads: Int
+  package let kind: DeviceKind
   /// Source of memory for new tensors: the device's own, or that of the program being recorded.
   private(set) var allocator: Allocator
   private let own: Allocator
@@ -78,6 +79,7 @@ package final class Device {
     precondition(
       instructions.rawValue <= kernels_level(),
       "Device: this processor has no \(instructions)")
+    self.kind = kind
     memory = DeviceMemory(of: kind)
     roundsConvolutions = kind.isGPU
     guard let handle = device_create(Int32(threads), instructions.rawValue, memory.handle) else {

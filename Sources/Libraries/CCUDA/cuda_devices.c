@@ -56,3 +56,12 @@ bool cuda_blas_describe(char *path, size_t path_size, char *why, size_t n) {
   if (blas) snprintf(path, path_size, "%s", blas->path);
   return blas != NULL;
 }
+
+int32_t cuda_nccl_version(char *path, size_t path_size, char *why, size_t n) {
+  const struct cuda_nccl *nccl = cuda_nccl_open(why, n);
+  if (!nccl) return 0;
+  snprintf(path, path_size, "%s", nccl->path);
+  int version = 0;
+  nccl->version(&version);
+  return version;
+}

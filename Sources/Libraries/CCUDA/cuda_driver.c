@@ -146,3 +146,30 @@ const struct cuda_blas *cuda_blas_open(char *why, size_t n) {
   pthread_mutex_unlock(&opening);
   return state > 0 ? &table : NULL;
 }
+
+const struct cuda_nccl *cuda_nccl_open(char *why, size_t n) {
+  static struct cuda_nccl table;
+  static char reason[2048];
+  static int state;
+  pthread_mutex_lock(&opening);
+  if (state == 0) {
+    static const char *const names[] = {"libnccl.so.2", NULL};
+    const char *wanted = getenv("PRA_NCCL");
+    const int refused = wanted && strcmp(wanted, "0") == 0;
+    if (refused) add_reason(reason, sizeof reason, "PRA_NCCL is 0");
+    void *library = refused ? NULL : open_library(names, reason, sizeof reason);
+    int complete = library != NULL;
+    if (library) {
+      CUDA_NCCL(LOAD)
+      LOAD(error_text, "ncclGetErrorString", (int))
+      LOAD(last_error, "ncclGetLastError", (cu_handle))
+      Dl_info info;
+      if (complete && dladdr((void *)table.send, &info))
+        snprintf(table.path, sizeof table.path, "%s", info.dli_fname);
+    }
+    state = complete ? 1 : -1;
+  }
+  if (state < 0) snprintf(why, n, "%s", reason);
+  pthread_mutex_unlock(&opening);
+  return state > 0 ? &table : NULL;
+}

@@ -8,6 +8,7 @@ static struct {
   bool (*all_to_all)(void *, const void *, void *, size_t, char *, size_t);
   bool (*all_gather)(void *, const void *, void *, size_t, char *, size_t);
   uint64_t (*moved)(void *);
+  int32_t (*gone)(void *);
   void (*abort)(void *);
 } engine;
 
@@ -32,8 +33,9 @@ const char *gloo_engine_load(const char *folder) {
   *(void **)&engine.all_to_all = dlsym(library, "gloo_call_all_to_all");
   *(void **)&engine.all_gather = dlsym(library, "gloo_call_all_gather");
   *(void **)&engine.moved = dlsym(library, "gloo_call_moved");
+  *(void **)&engine.gone = dlsym(library, "gloo_call_gone");
   *(void **)&engine.abort = dlsym(library, "gloo_call_abort");
-  if (!engine.open || !engine.all_to_all || !engine.all_gather || !engine.moved || !engine.abort) {
+  if (!engine.open || !engine.all_to_all || !engine.all_gather || !engine.moved || !engine.gone || !engine.abort) {
     snprintf(why, sizeof why,
              "%s was built without Gloo; install it with apt-get install libgloo-dev and build again", path);
     return why;
@@ -54,5 +56,7 @@ bool gloo_engine_all_gather(void *it, const void *from, void *to, size_t bytes, 
 }
 
 uint64_t gloo_engine_moved(void *it) { return engine.moved(it); }
+
+int32_t gloo_engine_gone(void *it) { return engine.gone(it); }
 
 void gloo_engine_abort(void *it) { engine.abort(it); }

@@ -7,6 +7,7 @@
 #include <gloo/rendezvous/store.h>
 #include <gloo/transport/context.h>
 #include <gloo/transport/pair.h>
+#include <gloo/transport/tcp/address.h>
 #include <gloo/transport/tcp/device.h>
 #include <linux/tcp.h>
 #include <stdio.h>
@@ -76,7 +77,10 @@ class Engine : public gloo::Context {
     for (int r = 0; r < size; r++) {
       if (r == rank) continue;
       try {
-        transportContext_->getPair(r)->connect(get(meeting, name(r, rank)));
+        const auto theirs = get(meeting, name(r, rank));
+        const auto &ours = transportContext_->getPair(r)->address();
+        ends_.push_back({r, listener(ours.bytes()), listener(theirs)});
+        transportContext_->getPair(r)->connect(theirs);
       } catch (const std::exception &error) {
         throw std::runtime_error("rank " + std::to_string(r) + ": " + error.what());
       }
@@ -87,7 +91,16 @@ class Engine : public gloo::Context {
   /// Called when all ranks have met, so that every connection stands.
   void settle() {
     for (int fd : connected_sockets()) {
-      if (!before_.count(fd)) sockets_.push_back(fd);
+      if (before_.count(fd)) continue;
+      sockets_.push_back(fd);
+      // One of the two has listened, and the other has called it.
+      const auto here = address_of(fd, getsockname), there = address_of(fd, getpeername);
+      for (auto &end : ends_) {
+        if (end.fd < 0 && (same(here, end.ours) || same(there, end.theirs))) {
+          end.fd = fd;
+          end.peer = there;
+        }
+      }
     }
     // A peer that is gone ends a call at once, and one that is silent is ended by its lease.
     const auto for_ever = std::chrono::milliseconds(std::chrono::hours(24 * 365));
@@ -110,7 +123,54 @@ class Engine : public gloo::Context {
     return sum;
   }
 
+  /// The least rank whose connection is gone, which Gloo itself tells with a call alone; -1 while all stand.
+  int32_t gone() const {
+    enum { ESTABLISHED = 1 };  // net/tcp_states.h of Linux
+    for (const auto &end : ends_) {
+      if (end.fd < 0) continue;
+      // Gloo closes the socket of a connection that has ended, and then its number may be another's.
+      tcp_info info = {};
+      socklen_t length = sizeof info;
+      const bool stands = same(address_of(end.fd, getpeername), end.peer) &&
+                          getsockopt(end.fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+                          info.tcpi_state == ESTABLISHED;
+      if (!stands) return end.rank;
+    }
+    return -1;
+  }
+
  private:
+  /// The connection to a rank: where each of the two has listened, and its socket, once it is known.
+  struct End {
+    int32_t rank;
+    sockaddr_storage ours, theirs;
+    int fd = -1;
+    sockaddr_storage peer = {};
+  };
+  std::vector<End> ends_;
+
+  static sockaddr_storage listener(const std::vector<char> &bytes) {
+    return gloo::transport::tcp::Address(bytes).getSockaddr();
+  }
+
+  static sockaddr_storage address_of(int fd, int (*ask)(int, sockaddr *, socklen_t *)) {
+    sockaddr_storage found = {};
+    socklen_t length = sizeof found;
+    if (ask(fd, reinterpret_cast<sockaddr *>(&found), &length) != 0) found.ss_family = AF_UNSPEC;
+    return found;
+  }
+
+  static bool same(const sockaddr_storage &a, const sockaddr_storage &b) {
+    if (a.ss_family != b.ss_family) return false;
+    if (a.ss_family == AF_INET) {
+      const auto &x = reinterpret_cast<const sockaddr_in &>(a), &y = reinterpret_cast<const sockaddr_in &>(b);
+      return x.sin_port == y.sin_port && x.sin_addr.s_addr == y.sin_addr.s_addr;
+    }
+    if (a.ss_family != AF_INET6) return false;
+    const auto &x = reinterpret_cast<const sockaddr_in6 &>(a), &y = reinterpret_cast<const sockaddr_in6 &>(b);
+    return x.sin6_port == y.sin6_port && memcmp(&x.sin6_addr, &y.sin6_addr, sizeof x.sin6_addr) == 0;
+  }
+
   const gloo_place place_;
   const std::string address_;
   uint32_t tag_ = 0;
@@ -213,6 +273,8 @@ bool gloo_call_all_gather(void *handle, const void *from, void *to, size_t bytes
 }
 
 uint64_t gloo_call_moved(void *handle) { return (*static_cast<Handle *>(handle))->moved(); }
+
+int32_t gloo_call_gone(void *handle) { return (*static_cast<Handle *>(handle))->gone(); }
 
 void gloo_call_abort(void *handle) {
   char why[1];

@@ -3,7 +3,8 @@
 import Tensor
 
 /// Ranks that train one model together, each with a share of the parts of every batch. All make the same calls in the same
-/// order; a call ends when every rank has made it, or throws as soon as one is gone. Used by one thread.
+/// order; a call ends when every rank has made it, or throws as soon as one is gone. Used by one thread at a time. The devices
+/// of tensors have done all operations on them before a call, and its callers see to that (`Device.wait`).
 package protocol Communicator: AnyObject {
   /// From 0 on.
   var rank: Int { get }

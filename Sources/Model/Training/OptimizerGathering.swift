@@ -84,6 +84,7 @@ final class OptimizerGathering {
       filled += Self.room(shards, tensor.parameter)
     }
     let size = communicator.size
+    sent.device.wait()
     try communicator.allGather(
       sent.part(from: 0, [filled]), received.part(from: 0, [size * filled]))
     for (rank, ranges) in shards.ranges.enumerated() {

@@ -19,8 +19,8 @@ package final class RankTeam {
 
   /// Bytes of gradients from which on they are sent.
   private let bucketBytes: Int
-  /// Adds what has come while the trainer's device computes.
-  private let adder = Device(threads: 1)
+  /// Adds what has come while the trainer's device computes; made with the first sum.
+  private var adder: Device?
 
   /// Bytes in which the last rank says what it has measured.
   private static let room = 2048
@@ -45,7 +45,9 @@ package final class RankTeam {
   }
 
   func sum(_ buckets: GradientBuckets, _ series: DeviceList<Double>) -> RankedSum {
-    RankedSum(communicator, buckets, series, adder: adder)
+    let adder = adder ?? Device(threads: 1, kind: series.device.kind)
+    self.adder = adder
+    return RankedSum(communicator, buckets, series, adder: adder)
   }
 
   /// Sums over ranks while the passes go on, which tell the number of each bucket that is complete.

@@ -15,6 +15,7 @@ final class RankedSum: @unchecked Sendable {
   /// The pieces of a bucket that have come from all ranks, and their sum: in memory of the device that adds them.
   private let received: Tensor
   private let sum: Tensor
+  private let adder: Device
 
   private struct State {
     /// Number of buckets that are complete.
@@ -27,18 +28,21 @@ final class RankedSum: @unchecked Sendable {
   /// - Parameters:
   ///   - buckets: all are closed; their gradients become the sums of all ranks
   ///   - series: the losses' values, likewise
-  ///   - adder: a device of one thread, which nobody else uses during a run
+  ///   - adder: a device of one thread, of the kind of the buckets' device, which nobody else uses during a run
   init(
     _ communicator: any Communicator, _ buckets: GradientBuckets, _ series: DeviceList<Double>,
     adder: Device
   ) {
-    (self.communicator, self.buckets, self.series) = (communicator, buckets, series)
+    (self.communicator, self.buckets, self.series, self.adder) = (
+      communicator, buckets, series, adder
+    )
     let most = buckets.ranges.map(\.count).max() ?? 0
     func memory(_ count: Int) -> Tensor {
       Tensor(
         repeating: 0, [count / GradientBuckets.width, GradientBuckets.width], on: adder)
     }
     (received, sum) = (memory(most), memory(most / communicator.size))
+    adder.wait()
   }
 
   /// - Parameters:
@@ -93,6 +97,7 @@ final class RankedSum: @unchecked Sendable {
     try communicator.allToAll(bucket, received)
     byHalves(communicator.size) { piece($0).combine(1, piece($0), 1, piece($1)) }
     sum.copy(from: piece(0))
+    adder.wait()
     try communicator.allGather(sum, bucket)
   }
 

@@ -56,6 +56,7 @@ final class TrainingStep {
     }
     if let team, let buckets {
       let sum = team.sum(buckets, done.sum.series)
+      model.device.wait()
       try team.run(sum) { isComplete in try buckets.ranges.indices.forEach(isComplete) }
       let decision = recording ? model.device.record { passes.decide(done.sum) }.0 : nil
       if !recording { passes.decide(done.sum) }

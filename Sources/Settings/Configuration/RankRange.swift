@@ -68,11 +68,6 @@ extension ModelConfiguration {
       return
     }
     let text = ranks.least == ranks.most ? "\(ranks.most)" : "\(ranks.least)..\(ranks.most)"
-    if device == .cuda {
-      throw ConfigurationError(
-        "training.ranks: \(text) ranks train on processors alone; set device to cpu, or training.ranks to 1"
-      )
-    }
     let parts = training.parts
     let batch =
       "training.batch \(training.batch)"

@@ -115,9 +115,12 @@ void cuda_read(struct cuda *cuda, void *to, const void *from, size_t bytes) {
 
 void cuda_write(struct cuda *cuda, void *to, const void *from, size_t bytes) {
   if (bytes == 0) return;
-  // In order with the operations before and after it; the driver holds a copy of memory of the host.
+  // In order with the operations before and after it; the driver holds a copy of memory of the host. An upload of
+  // another thread must not become a part of a graph.
+  pthread_mutex_lock(&cuda->lock);
   cuda_begin(cuda);
   cuda_check(cuda, cuda->driver->to_device((cu_address)to, from, bytes, cuda->stream), "an upload");
+  pthread_mutex_unlock(&cuda->lock);
 }
 
 void cuda_wait(struct cuda *cuda) {

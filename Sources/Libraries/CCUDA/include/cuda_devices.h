@@ -21,3 +21,5 @@ int32_t cuda_driver_version(void);
 int32_t cuda_compiler_version(char *path, size_t path_size, char *why, size_t n);
 /// Whether cuBLASLt is there, and its file; otherwise a reason in `why`.
 bool cuda_blas_describe(char *path, size_t path_size, char *why, size_t n);
+/// Version of NCCL, as 22703, and its file; 0 with a reason in `why` if it is missing.
+int32_t cuda_nccl_version(char *path, size_t path_size, char *why, size_t n);

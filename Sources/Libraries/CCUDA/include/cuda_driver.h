@@ -1,5 +1,6 @@
-// The functions of the NVIDIA driver, of NVRTC and of cuBLASLt that are used, found at run time: nothing is linked,
-// and no header of NVIDIA's is needed. Names and numbers are those of cuda.h, nvrtc.h and cublasLt.h of CUDA 13.0.
+// The functions of the NVIDIA driver, of NVRTC, of cuBLASLt and of NCCL that are used, found at run time: nothing is
+// linked, and no header of NVIDIA's is needed. Names and numbers are those of cuda.h, nvrtc.h and cublasLt.h of CUDA 13.0
+// and of nccl.h since NCCL 2.14.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@ typedef void *cu_handle;
   X(device_name, "cuDeviceGetName", (char *name, int length, int device))                         \
   X(device_attribute, "cuDeviceGetAttribute", (int *value, int attribute, int device))            \
   X(device_memory, "cuDeviceTotalMem_v2", (size_t *bytes, int device))                            \
+  X(device_bus, "cuDeviceGetPCIBusId", (char *place, int length, int device))                     \
   X(context_retain, "cuDevicePrimaryCtxRetain", (cu_handle *context, int device))                 \
   X(context_release, "cuDevicePrimaryCtxRelease_v2", (int device))                                \
   X(context_set, "cuCtxSetCurrent", (cu_handle context))                                          \
@@ -25,6 +27,7 @@ typedef void *cu_handle;
   X(to_device, "cuMemcpyHtoDAsync_v2", (cu_address to, const void *from, size_t n, cu_handle s))  \
   X(to_host, "cuMemcpyDtoHAsync_v2", (void *to, cu_address from, size_t n, cu_handle s))          \
   X(stream_create, "cuStreamCreate", (cu_handle *stream, unsigned flags))                         \
+  X(stream_query, "cuStreamQuery", (cu_handle stream))                                            \
   X(stream_wait, "cuStreamSynchronize", (cu_handle stream))                                       \
   X(stream_wait_event, "cuStreamWaitEvent", (cu_handle stream, cu_handle event, unsigned flags))  \
   X(stream_destroy, "cuStreamDestroy_v2", (cu_handle stream))                                     \
@@ -86,6 +89,27 @@ typedef void *cu_handle;
      cu_address d, cu_handle d_layout, const struct cuda_blas_algorithm *algorithm,               \
      cu_address workspace, size_t workspace_bytes, cu_handle stream))
 
+#define CUDA_NCCL(X)                                                                              \
+  X(version, "ncclGetVersion", (int *version))                                                    \
+  X(make_id, "ncclGetUniqueId", (struct nccl_id *id))                                             \
+  X(open, "ncclCommInitRankConfig", (cu_handle *ranks, int size, struct nccl_id id, int rank,     \
+                                     struct nccl_config *config))                                 \
+  X(state, "ncclCommGetAsyncError", (cu_handle ranks, int *error))                                \
+  X(abort, "ncclCommAbort", (cu_handle ranks))                                                    \
+  X(group_begin, "ncclGroupStart", (void))                                                        \
+  X(group_end, "ncclGroupEnd", (void))                                                            \
+  X(send, "ncclSend", (cu_address from, size_t count, int type, int peer, cu_handle ranks,        \
+                       cu_handle stream))                                                         \
+  X(receive, "ncclRecv", (cu_address to, size_t count, int type, int peer, cu_handle ranks,       \
+                          cu_handle stream))                                                      \
+  X(all_gather, "ncclAllGather", (cu_address from, cu_address to, size_t count, int type,         \
+                                  cu_handle ranks, cu_handle stream))
+
+/// ncclUniqueId.
+struct nccl_id { char bytes[128]; };
+/// ncclConfig_t of NCCL 2.14, which later ones read by its size.
+struct nccl_config { size_t size; unsigned magic, version; int blocking; };
+
 /// cublasLtMatmulAlgo_t and cublasLtMatmulHeuristicResult_t.
 struct cuda_blas_algorithm { uint64_t words[8]; };
 struct cuda_blas_choice {
@@ -103,6 +127,13 @@ struct cuda_blas {
   /// The file from which it was loaded.
   char path[4096];
 };
+struct cuda_nccl {
+  CUDA_NCCL(CUDA_FIELD)
+  const char *(*error_text)(int error);
+  const char *(*last_error)(cu_handle ranks);
+  /// The file from which it was loaded.
+  char path[4096];
+};
 struct cuda_compiler {
   CUDA_COMPILER(CUDA_FIELD)
   /// The file from which it was loaded, and a number of that file: another build is another compiler.
@@ -111,7 +142,7 @@ struct cuda_compiler {
 };
 #undef CUDA_FIELD
 
-enum { CUDA_OUT_OF_MEMORY = 2, CUDA_NO_DEVICE = 100 };
+enum { CUDA_OUT_OF_MEMORY = 2, CUDA_NO_DEVICE = 100, CUDA_NOT_READY = 600 };
 
 /// The libraries, opened once: from the folders of PRA_CUDA_PATH (separated by colons), from
 /// $PRA_HOME/cuda as pip fills it, and where the system's loader looks. NULL if one is missing; `why`, of
@@ -120,3 +151,5 @@ const struct cuda_driver *cuda_driver_open(char *why, size_t n);
 const struct cuda_compiler *cuda_compiler_open(char *why, size_t n);
 /// NULL also where PRA_CUDA_BLAS=0 asks for own products.
 const struct cuda_blas *cuda_blas_open(char *why, size_t n);
+/// NULL also where PRA_NCCL=0 asks for sockets.
+const struct cuda_nccl *cuda_nccl_open(char *why, size_t n);

@@ -32,6 +32,8 @@ bool gloo_engine_all_gather(void *engine, const void *from, void *to, size_t byt
 /// Bytes that have come, and those that others are known to have: while all ranks wait for one another they grow, or a link
 /// is cut. May be called by any thread.
 uint64_t gloo_engine_moved(void *engine);
+/// The least rank whose connection is gone; -1 while all stand. May be called by any thread.
+int32_t gloo_engine_gone(void *engine);
 /// Closes all connections: the others' calls fail at once, and so do all later ones of this process.
 void gloo_engine_abort(void *engine);
 

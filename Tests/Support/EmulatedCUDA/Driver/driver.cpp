@@ -28,10 +28,11 @@ namespace {
 
 enum {
   INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200,
-  NOT_FOUND = 500, STREAM_CAPTURE = 900,
+  NOT_FOUND = 500, NOT_READY = 600, STREAM_CAPTURE = 900,
 };
 
-typedef std::function<void()> Work;
+/// Work says whether it is done: what waits for another process is called again.
+typedef std::function<bool()> Work;
 struct Stream {
   std::deque<Work> queue;
   unsigned long pushed = 0, done = 0;
@@ -60,14 +61,27 @@ double now() {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void drain_to(Stream *s, unsigned long serial) {
-  Access access;
+/// Runs the work that is not done yet up to a place of the stream. False where some of it waits for another process, and
+/// `waits` is not set.
+bool drain_to(Stream *s, unsigned long serial, bool waits = true) {
   while (s->done < serial && !s->queue.empty()) {
-    Work work = std::move(s->queue.front());
-    s->queue.pop_front();
-    work();
-    s->done++;
+    bool is_done;
+    {
+      Access access;
+      is_done = s->queue.front()();
+    }
+    if (is_done) {
+      s->queue.pop_front();
+      s->done++;
+    } else if (waits) {
+      mutex.unlock();
+      usleep(100);
+      mutex.lock();
+    } else {
+      return false;
+    }
   }
+  return true;
 }
 void drain(Stream *s) { drain_to(s, s->pushed); }
 void drain_all() {
@@ -85,6 +99,18 @@ int put(void *s, Work work) {
   }
   return 0;
 }
+
+/// Work that is done when it has been called.
+int put_once(void *s, std::function<void()> work) {
+  return put(s, [work = std::move(work)] {
+    work();
+    return true;
+  });
+}
+
+// A context for each GPU, which says which one is current.
+char contexts[16];
+thread_local char *current;
 
 /// The error that EMULATION_FAIL names, once so many kernels have been started.
 int planned_failure() {
@@ -129,8 +155,13 @@ void watch_faults() {
 
 void emulated_put(void *stream, std::function<void()> work) {
   std::lock_guard<std::recursive_mutex> lock(mutex);
-  put(stream, std::move(work));
+  put_once(stream, std::move(work));
 }
+int emulated_put_waiting(void *stream, std::function<bool()> work) {
+  std::lock_guard<std::recursive_mutex> lock(mutex);
+  return of(stream)->capturing ? STREAM_CAPTURE : put(stream, std::move(work));
+}
+int emulated_current() { return current ? (int)(current - contexts) : -1; }
 
 #define API extern "C" __attribute__((visibility("default"))) int
 #define LOCKED                                        \
@@ -164,9 +195,13 @@ API cuDeviceGetAttribute(int *v, int attribute, int) {
   return 0;
 }
 API cuDeviceTotalMem_v2(size_t *bytes, int) { *bytes = memory_total(); return 0; }
-API cuDevicePrimaryCtxRetain(void **context, int) { LOCKED; *context = &default_stream; return 0; }
+API cuDeviceGetPCIBusId(char *place, int n, int device) {
+  snprintf(place, (size_t)n, "0000:%02x:00.0", device + 1);
+  return 0;
+}
+API cuDevicePrimaryCtxRetain(void **context, int device) { LOCKED; *context = contexts + device; return 0; }
 API cuDevicePrimaryCtxRelease_v2(int) { return 0; }
-API cuCtxSetCurrent(void *) { LOCKED; return 0; }
+API cuCtxSetCurrent(void *context) { LOCKED; current = (char *)context; return 0; }
 API cuMemGetInfo_v2(size_t *available, size_t *total) {
   *available = memory_available();
   *total = memory_total();
@@ -181,12 +216,12 @@ API cuMemFree_v2(uint64_t p) { LOCKED; drain_all(); return device_give((void *)p
 API cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t n, void *s) {
   LOCKED;
   std::vector<char> held((const char *)from, (const char *)from + n);
-  return put(s, [to, held = std::move(held)] { memcpy((void *)to, held.data(), held.size()); });
+  return put_once(s, [to, held = std::move(held)] { memcpy((void *)to, held.data(), held.size()); });
 }
 API cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t n, void *s) {
   LOCKED;
   if (of(s)->capturing) return STREAM_CAPTURE;
-  put(s, [=] { memcpy(to, (void *)from, n); });
+  put_once(s, [=] { memcpy(to, (void *)from, n); });
   drain(of(s));
   return 0;
 }
@@ -196,6 +231,12 @@ API cuStreamCreate(void **s, unsigned) {
   streams.push_back(made);
   *s = made;
   return 0;
+}
+/// Does what needs no other process, since a GPU works while nobody waits.
+API cuStreamQuery(void *s) {
+  LOCKED;
+  if (of(s)->capturing) return STREAM_CAPTURE;
+  return drain_to(of(s), of(s)->pushed, false) ? planned_failure() : NOT_READY;
 }
 API cuStreamSynchronize(void *s) {
   LOCKED;
@@ -215,7 +256,7 @@ API cuEventDestroy_v2(void *e) { delete (Event *)e; return 0; }
 API cuEventRecord(void *e, void *s) {
   LOCKED;
   if (of(s)->capturing) return STREAM_CAPTURE;
-  put(s, [=] { ((Event *)e)->at = now(); });
+  put_once(s, [=] { ((Event *)e)->at = now(); });
   ((Event *)e)->stream = of(s);
   ((Event *)e)->serial = of(s)->pushed;
   return 0;
@@ -224,7 +265,7 @@ API cuStreamWaitEvent(void *s, void *e, unsigned) {
   LOCKED;
   Stream *other = ((Event *)e)->stream;
   const unsigned long serial = ((Event *)e)->serial;
-  return put(s, [=] { drain_to(other, serial); });
+  return put(s, [=] { return drain_to(other, serial, false); });
 }
 API cuEventElapsedTime(float *milliseconds, void *begin, void *end) {
   *milliseconds = (float)(1e3 * (((Event *)end)->at - ((Event *)begin)->at));
@@ -308,7 +349,7 @@ API cuLaunchKernel(void *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, 
   const char *arguments = (const char *)parameters[0];
   launch.arguments.assign(arguments, arguments + function->bytes);
   launches++;
-  return put(s, [function, launch]() mutable { run_launch(launch, function->module->enter); });
+  return put_once(s, [function, launch]() mutable { run_launch(launch, function->module->enter); });
 }
 API cuGetErrorName(int, const char **name) { *name = "CUDA_ERROR_EMULATED"; return 0; }
 API cuGetErrorString(int error, const char **text) {

@@ -228,7 +228,8 @@ import Threads
     }
     try session.fetchArtifact(sha256: first.sha256, to: copy)
     mounting.join()
-    #expect(try session.waitForCheckpointOrOutage() == nil)
+    // Its writer tries again after a pause.
+    try wait { try session.waitForCheckpointOrOutage() == nil }
     #expect(try session.latestCheckpoint(ofJob: attempt.job)?.step == 1)
   }
 
